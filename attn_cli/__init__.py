@@ -1,0 +1,1 @@
+"""attn: a translator whose users can see what the network looks at."""

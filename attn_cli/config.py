@@ -1,0 +1,365 @@
+"""A recipe: the whole definition of a model, as frozen values read from TOML.
+
+Knows the standard library and `errors`, nothing of torch, text or files of a bundle.
+
+Every leaf is a dataclass field whose annotation is its type, whose `Literal` is its list of choices
+and whose metadata is its sentence of help and its bounds. An unknown key, a wrong type or a value
+out of bounds is a `UsageError` that names the key and, where one is near, the key that was meant.
+"""
+
+import dataclasses
+import difflib
+import json
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from attn_cli.errors import UsageError
+
+Cell = Literal["gru"]
+
+
+def option(default: Any, help: str, *, low: float | None = None, high: float | None = None) -> Any:
+    """A recipe key: its default, its sentence of help, its inclusive bounds."""
+    return field(default=default, metadata={"help": help, "low": low, "high": high})
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where the text is. Paths are relative to the recipe's folder; `*.gz` is read compressed."""
+
+    source: str = option("", "training text of the source language, one sentence a line")
+    target: str = option("", "training text of the target language, line by line beside it")
+    pairs: str = option("", "instead of both: one file of source<TAB>target (or ' ||| ') lines")
+    valid_source: str = option("", "validation text of the source language")
+    valid_target: str = option("", "validation text of the target language")
+    valid_pairs: str = option("", "instead of both: one file of validation pairs")
+    valid_size: int = option(
+        1000, "pairs split off for validation when none are given (at most a tenth)", low=1
+    )
+    max_length: int = option(128, "a pair with more pieces than this on a side is left out", low=1)
+    max_ratio: float = option(
+        6.0, "a pair whose sides differ more than this many times in pieces is left out", low=1
+    )
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """How words become pieces (SentencePiece)."""
+
+    kind: Literal["unigram", "bpe"] = option("unigram", "the subword model")
+    vocab_size: int = option(8000, "pieces in a vocabulary, 256 bytes included", low=300)
+    joint: bool = option(True, "one vocabulary for both languages")
+    normalization: Literal["nmt_nfkc", "nfkc", "identity"] = option(
+        "nmt_nfkc", "Unicode normalisation before splitting"
+    )
+    character_coverage: float = option(
+        0.9999,
+        "share of the characters with a piece of their own; the rest are bytes",
+        low=0.9,
+        high=1,
+    )
+    sampling: float = option(
+        0.0, "sharpness of subword sampling while training, 0 for none (Kudo 2018)", low=0, high=10
+    )
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The part that turns a sentence into states."""
+
+    kind: Literal["recurrent"] = option("recurrent", "the family")
+    cell: Cell = option("gru", "the recurrent cell")
+    layers: int = option(1, "layers, each read in both directions", low=1, high=16)
+    width: int = option(256, "units of each direction", low=1)
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Who looks at what, and how it is scored."""
+
+    kind: Literal["additive"] = option(
+        "additive", "the scorer (additive: the feed-forward network of Bahdanau et al. 2015)"
+    )
+    activation: Literal["tanh", "relu", "sigmoid"] = option(
+        "tanh", "the non-linearity inside the additive scorer"
+    )
+    width: int = option(256, "units of the scorer's hidden layer", low=1)
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """The part that says the next piece."""
+
+    kind: Literal["recurrent"] = option("recurrent", "the family")
+    cell: Cell = option("gru", "the recurrent cell")
+    layers: int = option(1, "layers; the first one attends", low=1, high=16)
+    width: int = option(512, "units of the decoder's state", low=1)
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Shares of units silenced while training."""
+
+    embedding: float = option(0.2, "of each embedded piece", low=0, high=0.95)
+    states: float = option(
+        0.3, "of the encoder's states and of the decoder's initial state", low=0, high=0.95
+    )
+    readout: float = option(0.3, "of the deep output layer", low=0, high=0.95)
+
+
+@dataclass(frozen=True)
+class Model:
+    """The network."""
+
+    embedding: int = option(256, "width of the piece embeddings", low=1)
+    tied: Literal["all", "output", "none"] = option(
+        "all",
+        "which embeddings are one matrix: source, target and output (joint vocabulary only), "
+        "target and output, or none",
+    )
+    layer_norm: bool = option(False, "layer normalisation of encoder states and decoder gates")
+    encoder: Encoder = field(default_factory=Encoder)
+    attention: Attention = field(default_factory=Attention)
+    decoder: Decoder = field(default_factory=Decoder)
+    dropout: Dropout = field(default_factory=Dropout)
+
+
+@dataclass(frozen=True)
+class Train:
+    """How the network learns."""
+
+    max_steps: int = option(20_000, "updates at most; the schedule decays towards them", low=1)
+    batch_tokens: int = option(2_000, "target pieces in a batch, padding included", low=1)
+    learning_rate: float = option(2e-3, "the highest learning rate", low=0)
+    warmup_steps: int = option(400, "updates over which the rate rises from nothing", low=0)
+    schedule: Literal["cosine", "linear", "inverse_sqrt", "constant"] = option(
+        "cosine", "how the rate falls after the warm-up"
+    )
+    weight_decay: float = option(0.01, "AdamW's decoupled weight decay", low=0)
+    clip_norm: float = option(
+        1.0, "longest gradient; longer ones are scaled down, 0 for any", low=0
+    )
+    label_smoothing: float = option(0.1, "mass spread over the other pieces", low=0, high=0.9)
+    validate_every: int = option(500, "updates between two validations", low=1)
+    log_every: int = option(50, "updates between two progress events", low=1)
+    patience: int = option(
+        10, "validations without a better BLEU before stopping, 0 for never", low=0
+    )
+    average: int = option(
+        5, "best checkpoints averaged at the end, 0 or 1 for none", low=0, high=100
+    )
+    nan_patience: int = option(5, "updates in a row that may be not a number", low=1)
+    precision: Literal["auto", "fp32", "bf16"] = option(
+        "auto", "auto takes bf16 where the processor computes it natively"
+    )
+
+
+@dataclass(frozen=True)
+class Decode:
+    """How a translation is searched for, unless the command line says otherwise."""
+
+    beam: int = option(5, "hypotheses kept; 1 is greedy", low=1, high=1000)
+    length_penalty: float = option(
+        1.0, "exponent of GNMT's length normalisation, 0 for none", low=0
+    )
+    coverage_penalty: float = option(0.0, "weight of GNMT's coverage penalty", low=0)
+    max_length_ratio: float = option(2.0, "target pieces at most: this times the source's …", low=0)
+    max_length_extra: int = option(10, "… plus this", low=1)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model's whole definition. Frozen: `with_settings` makes another."""
+
+    name: str = option("model", "what the model is called on a shelf")
+    source: str = option("", "source language, as in 'en'")
+    target: str = option("", "target language, as in 'fr'")
+    seed: int = option(1, "the one seed everything random comes from", low=0)
+    data: Data = field(default_factory=Data)
+    tokenizer: Tokenizer = field(default_factory=Tokenizer)
+    model: Model = field(default_factory=Model)
+    train: Train = field(default_factory=Train)
+    decode: Decode = field(default_factory=Decode)
+
+    def __post_init__(self) -> None:
+        if self.model.tied == "all" and not self.tokenizer.joint:
+            raise UsageError(
+                'model.tied = "all" shares one matrix between two languages, '
+                "but tokenizer.joint = false gives each its own vocabulary",
+                'Set model.tied = "output" or tokenizer.joint = true.',
+            )
+
+
+T = TypeVar("T")
+
+
+def load(path: Path) -> Recipe:
+    """The recipe in a TOML file.
+
+    Raises UsageError naming the file when it is missing, is not TOML, or holds a key or value that
+    a recipe has no place for.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise UsageError(
+            f"cannot read the recipe {path}: {reason}", "Check the name, or see attn train --help."
+        ) from error
+    return parse(text, where=str(path))
+
+
+def parse(text: str, *, where: str = "recipe") -> Recipe:
+    """The recipe in a TOML text; `where` names it in errors."""
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{where} is not TOML: {error}", "Mend that line.") from error
+    return from_dict(tree, where=where)
+
+
+def from_dict(tree: dict[str, Any], *, where: str = "recipe") -> Recipe:
+    """The recipe in nested dictionaries, as TOML or JSON give them."""
+    return _leaf(Recipe, tree, where=where, prefix="")
+
+
+def to_dict(recipe: Recipe) -> dict[str, Any]:
+    """Nested dictionaries of plain values, ready for JSON; `from_dict` reads them back."""
+    return dataclasses.asdict(recipe)
+
+
+def with_settings(recipe: Recipe, settings: list[str]) -> Recipe:
+    """`recipe` with each `a.b=value` put in its place, as `--set` does.
+
+    The value is read as TOML where it is TOML, else as a bare string: `model.encoder.cell=lstm`.
+    """
+    tree = to_dict(recipe)
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals:
+            raise UsageError(f"--set {setting} has no '='", "Write --set section.key=value.")
+        *parents, last = key.strip().split(".")
+        branch = tree
+        for depth, parent in enumerate(parents):
+            nested = branch.setdefault(parent, {})
+            if not isinstance(nested, dict):
+                owner = ".".join(parents[: depth + 1])
+                raise UsageError(
+                    f"--set {key}: {owner} is a value, not a section", "Drop the rest."
+                )
+            branch = nested
+        branch[last] = _scalar(text.strip())
+    return from_dict(tree, where="--set")
+
+
+def to_toml(recipe: Recipe, *, helps: bool = False, heading: str = "") -> str:
+    """The recipe as TOML that `parse` reads back to an equal recipe.
+
+    With `helps` each key is followed by its sentence of help and its choices.
+    """
+    lines = [f"# {line}" for line in heading.splitlines()]
+    _write(recipe, "", lines, helps)
+    return "\n".join(lines).strip() + "\n"
+
+
+def _scalar(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _leaf(cls: type[T], tree: Any, *, where: str, prefix: str) -> T:
+    if not isinstance(tree, dict):
+        raise UsageError(
+            f"{where}: {prefix[:-1]} must be a section, not {tree!r}", "Use [section]."
+        )
+    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(cls)
+    for key in tree:
+        if key not in fields:
+            raise UsageError(
+                f"{where}: unknown key {prefix}{key}", _did_you_mean(key, prefix, fields)
+            )
+    values: dict[str, Any] = {}
+    for key, value in tree.items():
+        name = prefix + key
+        if dataclasses.is_dataclass(hints[key]):
+            kind = typing.cast(type[Any], hints[key])
+            values[key] = _leaf(kind, value, where=where, prefix=f"{name}.")
+        else:
+            values[key] = _value(value, hints[key], fields[key], f"{where}: {name}")
+    return cls(**values)
+
+
+def _did_you_mean(key: str, prefix: str, fields: dict[str, Any]) -> str:
+    near = difflib.get_close_matches(key, fields, n=1)
+    if near:
+        return f"Did you mean {prefix}{near[0]}?"
+    elsewhere = [name for name in keys() if name.rpartition(".")[2] == key]
+    if elsewhere:
+        return f"Did you mean {elsewhere[0]}?"
+    return f"Known there: {', '.join(fields)}."
+
+
+def keys(cls: type[Any] = Recipe, prefix: str = "") -> list[str]:
+    """Every key a recipe may hold, dotted, in order."""
+    found: list[str] = []
+    hints = typing.get_type_hints(cls)
+    for leaf in dataclasses.fields(cls):
+        if dataclasses.is_dataclass(hints[leaf.name]):
+            found += keys(typing.cast(type[Any], hints[leaf.name]), f"{prefix}{leaf.name}.")
+        else:
+            found.append(prefix + leaf.name)
+    return found
+
+
+def _value(value: Any, kind: Any, leaf: "dataclasses.Field[Any]", name: str) -> Any:
+    if typing.get_origin(kind) is Literal:
+        choices = typing.get_args(kind)
+        if value not in choices or isinstance(value, bool):
+            near = difflib.get_close_matches(str(value), [str(c) for c in choices], n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Choose one of: {', '.join(choices)}."
+            raise UsageError(f"{name} cannot be {value!r}", hint)
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    wanted = kind if isinstance(kind, type) else types.NoneType
+    if type(value) is not wanted:
+        raise UsageError(
+            f"{name} must be {_KIND_NAMES[wanted]}, not {value!r}",
+            f"Help: {leaf.metadata['help']}.",
+        )
+    low, high = leaf.metadata["low"], leaf.metadata["high"]
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
+        bounds = f"at least {low}" if high is None else f"between {low or 0} and {high}"
+        raise UsageError(f"{name} must be {bounds}, not {value}", f"Help: {leaf.metadata['help']}.")
+    return value
+
+
+_KIND_NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+
+
+def _write(section: Any, prefix: str, lines: list[str], helps: bool) -> None:
+    sections: list[tuple[str, Any]] = []
+    rows: list[tuple[str, str]] = []
+    hints = typing.get_type_hints(type(section))
+    for leaf in dataclasses.fields(section):
+        value = getattr(section, leaf.name)
+        if dataclasses.is_dataclass(value):
+            sections.append((leaf.name, value))
+            continue
+        help = str(leaf.metadata["help"])
+        if typing.get_origin(hints[leaf.name]) is Literal:
+            help += f" ({' | '.join(typing.get_args(hints[leaf.name]))})"
+        rows.append((f"{leaf.name} = {json.dumps(value, ensure_ascii=False)}", help))
+    if rows and prefix:
+        lines += ["", f"[{prefix[:-1]}]"]
+    width = max((len(text) for text, _ in rows), default=0)
+    lines += [f"{text:<{width}}  # {help}" if helps else text for text, help in rows]
+    for name, nested in sections:
+        _write(nested, f"{prefix}{name}.", lines, helps)

@@ -1,0 +1,155 @@
+"""The frozen values that flow through everything. Read this file first.
+
+They know no file, no network, no terminal: a value is made once, checked once and then only read.
+
+Letters used here and in every shape comment of the project:
+    B batch rows   K beam   N rows alive (at most B·K)   S source positions   T target positions
+    D width        V vocabulary   C candidates a row
+Batch first everywhere; masks are bool and True means a real token.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int32]
+
+Kind = Literal["attention", "alignment"]
+Level = Literal["word", "piece"]
+Origin = Literal["decoded", "forced"]
+
+#: The four ids that every vocabulary starts with, whatever its language.
+PAD, BOS, EOS, UNK = 0, 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word a person would point at, and where it stands: `text == raw[start:end]`."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One line as the network reads it, with the way back to its words.
+
+    `ids` (n,) int32 ends with EOS; `pieces` (n,) are their printable forms; `word_of` (n,) int32
+    gives each piece's index in `words`, -1 for EOS. Every word owns at least one piece, and the
+    pieces of a word are neighbours.
+    """
+
+    raw: str
+    ids: IntArray
+    pieces: tuple[str, ...]
+    word_of: IntArray
+    words: tuple[Word, ...]
+
+    def __post_init__(self) -> None:
+        assert len(self.ids) == len(self.pieces) == len(self.word_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One target sentence found by the search, or one it was forced to follow.
+
+    `ids` (T,) end with EOS; `token_logp` (T,) are natural logarithms; `score` is what the search
+    ranks by (length-normalised); `weights` (T, S) are over source pieces, EOS included.
+    """
+
+    ids: IntArray
+    score: float
+    token_logp: FloatArray
+    weights: FloatArray | None = None
+
+    @property
+    def mean_logp(self) -> float:
+        """Log-probability of the target per piece, end included: the `score` of a JSONL record."""
+        return float(self.token_logp.mean()) if len(self.token_logp) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SoftAlignment:
+    """A table of weights: a row for each target word, a column for each source word.
+
+    `weights` (T, S) and `leftover` (T,): each row and its leftover (the mass on EOS, or on NULL)
+    sum to 1. `kind` says what the weights are: the decoder's `attention` (what it looked at) or an
+    `alignment` head's (what corresponds). `origin` says whether the target was `decoded` by the
+    model or `forced` upon it.
+    """
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    weights: FloatArray
+    leftover: FloatArray
+    kind: Kind = "attention"
+    level: Level = "word"
+    origin: Origin = "decoded"
+
+    def __post_init__(self) -> None:
+        shape = (len(self.target), len(self.source))
+        assert self.weights.shape == shape, (self.weights.shape, shape)
+        assert self.leftover.shape == (len(self.target),), self.leftover.shape
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Hard word alignments of one pair: (source, target) indices, 0-based.
+
+    `weights` gives a link's probability where one is known. A `pair` outside the sentence is an
+    assertion failure here; readers of files check and raise `DataError` with the line number.
+    """
+
+    pairs: frozenset[tuple[int, int]]
+    n_source: int
+    n_target: int
+    weights: dict[tuple[int, int], float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        assert all(0 <= s < self.n_source and 0 <= t < self.n_target for s, t in self.pairs)
+
+    def ordered(self) -> list[tuple[int, int]]:
+        """The links in the order they are printed: by target word, then by source word."""
+        return sorted(self.pairs, key=lambda link: (link[1], link[0]))
+
+
+@dataclass(frozen=True, slots=True)
+class GoldLinks:
+    """Human links of one pair, 0-based: `sure` is always part of `possible` (Och & Ney 2003)."""
+
+    sure: frozenset[tuple[int, int]]
+    possible: frozenset[tuple[int, int]]
+
+    @classmethod
+    def of(
+        cls, sure: Iterable[tuple[int, int]], possible: Iterable[tuple[int, int]]
+    ) -> "GoldLinks":
+        """Gold from two sets of links; the sure ones are added to the possible ones."""
+        certain = frozenset(sure)
+        return cls(certain, certain | frozenset(possible))
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """One input line and all that was found for it.
+
+    `line` counts from 1. `hypotheses` are best first and `texts` are their plain forms;
+    `alignment` belongs to the best. A blank line has no hypotheses and the text "".
+    `source_words` are the words of `source` in order; `target_words` those of the best text.
+    `word_logp` (T_words,) is the log-probability of each target word: the sum over its pieces.
+    """
+
+    line: int
+    source: str
+    text: str
+    source_words: tuple[str, ...] = ()
+    target_words: tuple[str, ...] = ()
+    hypotheses: tuple[Hypothesis, ...] = ()
+    texts: tuple[str, ...] = ()
+    alignment: SoftAlignment | None = None
+    word_logp: tuple[float, ...] = ()
