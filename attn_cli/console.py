@@ -1,0 +1,153 @@
+"""The terminal as one object handed in: streams, what they are, how to speak on them.
+
+The only place, beside `app`, that touches the process's own streams. Knows no command.
+"""
+
+import io
+import os
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+    from rich.console import RenderableType
+
+
+@dataclass
+class Console:
+    """stdout is the result, stderr is the talk; both are UTF-8 whatever the locale says."""
+
+    stdin: BinaryIO
+    stdout: BinaryIO
+    stderr: BinaryIO
+    stdin_is_live: bool  # a terminal or a pipe: more may come later
+    stdin_is_terminal: bool
+    stdout_is_terminal: bool
+    stderr_is_terminal: bool
+    environment: dict[str, str]
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+    no_color: bool = False
+
+    @classmethod
+    def of_process(cls) -> "Console":
+        """The console of this process; NO_COLOR, COLUMNS and TERM are heeded."""
+        stdin = sys.stdin.buffer if sys.stdin else io.BytesIO()
+        return cls(
+            stdin=stdin,
+            stdout=sys.stdout.buffer if sys.stdout else io.BytesIO(),
+            stderr=sys.stderr.buffer if sys.stderr else io.BytesIO(),
+            stdin_is_live=_is_live(stdin),
+            stdin_is_terminal=bool(sys.stdin) and sys.stdin.isatty(),
+            stdout_is_terminal=bool(sys.stdout) and sys.stdout.isatty(),
+            stderr_is_terminal=bool(sys.stderr) and sys.stderr.isatty(),
+            environment=dict(os.environ),
+            no_color=bool(os.environ.get("NO_COLOR")),
+        )
+
+    def write(self, text: str) -> None:
+        """A piece of the result, on stdout, out at once."""
+        self.stdout.write(text.encode("utf-8", "replace"))
+        self.stdout.flush()
+
+    def say(self, text: str) -> None:
+        """A line of talk on stderr, unless --quiet."""
+        if not self.quiet:
+            self._talk(text)
+
+    def detail(self, text: str) -> None:
+        """A line of talk for --verbose."""
+        if self.verbose:
+            self._talk(text)
+
+    def warn(self, text: str) -> None:
+        """A line about input that could not be taken as it was; --quiet keeps it too."""
+        self._talk(f"attn: {text}")
+
+    def fail(self, problem: str, hint: str) -> None:
+        """One sentence saying what was wrong and where, one saying what to do."""
+        self._talk(f"attn: {_sentence(problem)}" + (f" {_sentence(hint)}" if hint else ""))
+
+    def show(self, renderable: "RenderableType") -> None:
+        """A table or a panel on stdout, with colours where there are any."""
+        console = self.rich(stderr=False)
+        with console.capture() as captured:
+            console.print(renderable)
+        self.write(captured.get())
+
+    @cached_property
+    def width(self) -> int:
+        """Columns of the terminal; 80 where there is none."""
+        columns = self.environment.get("COLUMNS", "")
+        if columns.isdigit() and int(columns):
+            return int(columns)
+        for stream in (self.stdout, self.stderr, self.stdin):
+            try:
+                return os.get_terminal_size(stream.fileno()).columns
+            except (OSError, ValueError, AttributeError):
+                continue
+        return 80
+
+    def rich(self, *, stderr: bool) -> "RichConsole":
+        """A Rich console on stdout or stderr, as plain or colourful as that stream deserves."""
+        from rich.console import Console as RichConsole
+
+        stream: Any = io.TextIOWrapper(
+            _Kept(self.stderr if stderr else self.stdout), encoding="utf-8", errors="replace"
+        )
+        terminal = self.stderr_is_terminal if stderr else self.stdout_is_terminal
+        return RichConsole(
+            file=stream,
+            width=self.width,
+            force_terminal=terminal,
+            no_color=self.no_color,
+            color_system="auto" if terminal and not self.no_color else None,
+            highlight=False,
+            emoji=False,
+            markup=False,
+            _environ=self.environment,
+        )
+
+    def _talk(self, text: str) -> None:
+        self.stderr.write((text + "\n").encode("utf-8", "replace"))
+        self.stderr.flush()
+
+
+class _Kept(io.BufferedIOBase):
+    """A stream that closing its wrapper leaves open, and that is never buffered."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._stream.write(data)
+        self._stream.flush()
+        return len(data)
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+
+def _is_live(stream: BinaryIO) -> bool:
+    """A pipe, a socket or a terminal, whose end may be far; a file or /dev/null is not."""
+    import stat
+
+    try:
+        mode = os.fstat(stream.fileno()).st_mode
+    except (OSError, ValueError, AttributeError):
+        return False
+    return not stat.S_ISREG(mode)
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "!", "?", "…")) else text + "."

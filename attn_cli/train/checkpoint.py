@@ -1,0 +1,84 @@
+"""Training states and weights on disk, each one file, written beside and renamed.
+
+Knows safetensors and JSON: nothing it reads can run code.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from attn_cli.errors import ModelError, TrainingError
+
+Tensors = dict[str, Tensor]
+
+
+def save(path: Path, tensors: Tensors, facts: dict[str, Any]) -> None:
+    """Tensors and JSON-able facts in one file, all or nothing.
+
+    Raises TrainingError when the disk will not take it; what stood there before still stands.
+    """
+    beside = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(
+            {name: t.cpu() for name, t in tensors.items()}, beside, {"facts": json.dumps(facts)}
+        )
+        with open(beside, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except (OSError, SafetensorError) as error:
+        beside.unlink(missing_ok=True)
+        raise TrainingError(
+            f"cannot write {path}: {error}",
+            "Make room on the disk, then go on with attn train --resume.",
+        ) from error
+
+
+def load(path: Path) -> tuple[Tensors, dict[str, Any]]:
+    """What `save` wrote. Raises ModelError when it is missing or damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            facts = json.loads((file.metadata() or {}).get("facts", "{}"))
+    except (OSError, SafetensorError, ValueError) as error:
+        raise ModelError(
+            f"cannot read the checkpoint {path}: {error}", "Train again into another folder."
+        ) from error
+    return tensors, facts
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> Tensors:
+    """AdamW's moments and counts, flat: `optimiser.<parameter>.<name>`."""
+    state: dict[int, dict[str, Tensor]] = optimiser.state_dict()["state"]
+    return {
+        f"optimiser.{index}.{name}": tensor
+        for index, moments in state.items()
+        for name, tensor in moments.items()
+    }
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Tensors) -> None:
+    """Put back what `optimiser_tensors` took; rates and decay stay those of `optimiser`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        if key.startswith("optimiser."):
+            _, index, name = key.split(".")
+            state.setdefault(int(index), {})[name] = tensor
+    whole = optimiser.state_dict()
+    optimiser.load_state_dict({**whole, "state": state})
+
+
+def average(paths: list[Path]) -> Tensors:
+    """The mean of the weights in several checkpoints (Junczys-Dowmunt et al. 2016)."""
+    total: Tensors = {}
+    for path in paths:
+        tensors, _ = load(path)
+        for name, tensor in tensors.items():
+            total[name] = total[name] + tensor.double() if name in total else tensor.double()
+    return {name: (tensor / len(paths)).float() for name, tensor in total.items()}

@@ -1,0 +1,112 @@
+"""What training says while it runs: one frozen value an event. Knows no terminal and no file.
+
+Whoever listens decides what becomes of an event: a line, a panel, a row of log.jsonl.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from attn_cli.values import SoftAlignment
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The text has been read and split into pieces."""
+
+    pairs: int
+    valid_pairs: int
+    source_vocab: int
+    target_vocab: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """Something a person should know: lines left out, a vocabulary made smaller."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Started:
+    """The network stands and its first update is next. `step` is not 0 after a resume."""
+
+    step: int
+    max_steps: int
+    parameters: int
+    device: str
+    precision: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Some updates have been made. loss in nats a target piece, rates over the last interval."""
+
+    step: int
+    max_steps: int
+    epoch: int
+    loss: float
+    learning_rate: float
+    tokens_per_second: float
+    seconds: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An update was not a number and was left out; `in_a_row` so far."""
+
+    step: int
+    in_a_row: int
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The network was tried on the validation pairs: loss in nats a piece, greedy BLEU and chrF."""
+
+    step: int
+    loss: float
+    bleu: float
+    chrf: float
+    best: bool
+    seconds: float
+    sample: SoftAlignment | None = None
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """The best checkpoints were averaged; `kept` when the average validated better."""
+
+    checkpoints: int
+    bleu: float
+    best_bleu: float
+    kept: bool
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Training is over. `reason` is one of: steps, patience, minutes, interrupted."""
+
+    reason: str
+    step: int
+    bleu: float
+    skipped: int
+    seconds: float
+
+
+Event = Prepared | Noticed | Started | Progress | Skipped | Validated | Averaged | Finished
+Listener = Callable[[Event], None]
+
+
+def record(event: Event) -> dict[str, Any]:
+    """The event as a row of log.jsonl: its name, then its fields; a sample's table is left out."""
+    row: dict[str, Any] = {"event": type(event).__name__.lower()}
+    for field in dataclasses.fields(event):
+        value = getattr(event, field.name)
+        if isinstance(value, SoftAlignment):
+            continue
+        row[field.name] = round(value, 6) if isinstance(value, float) else value
+    return row

@@ -1,0 +1,314 @@
+"""The training loop: updates, validations, checkpoints, and the same again after a resume.
+
+Emits events and asks `interrupted` between two updates; knows no terminal, no signal and no text.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from attn_cli.config import Train
+from attn_cli.errors import TrainingError
+from attn_cli.nn.hardware import Hardware
+from attn_cli.nn.seq2seq import Seq2Seq
+from attn_cli.nn.state import restore, tensors_of
+from attn_cli.text.batching import Batch, Batches
+from attn_cli.train import checkpoint, events
+from attn_cli.train.objective import negative_log_likelihood
+from attn_cli.train.optim import adamw, clip, learning_rate, set_rate
+from attn_cli.train.stopping import Scored, out_of_patience, ranked
+from attn_cli.values import SoftAlignment
+
+#: Seconds between two saves of the whole training state, so that a kill costs no more than that.
+SAVE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a network did on the validation pairs."""
+
+    loss: float
+    bleu: float
+    chrf: float
+    sample: SoftAlignment | None = None
+
+
+class Validate(Protocol):
+    """Tries a network on the validation pairs."""
+
+    def __call__(self, network: Seq2Seq) -> Score: ...
+
+
+@dataclass
+class Position:
+    """Where training stands, apart from tensors: all of it goes into a checkpoint as JSON."""
+
+    step: int = 0
+    seconds: float = 0.0
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    history: list[Scored] = field(default_factory=list)
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    finished: str = ""
+
+    @classmethod
+    def of(cls, facts: dict[str, Any]) -> "Position":
+        """From the JSON of a checkpoint."""
+        return cls(**{**facts, "history": [Scored(**row) for row in facts["history"]]})
+
+
+class Trainer:
+    """Trains one network and keeps its best weights.
+
+    `publish` is called with the weights of each new best: it makes them the bundle's.
+    """
+
+    def __init__(
+        self,
+        network: Seq2Seq,
+        batches: Batches,
+        validate: Validate,
+        *,
+        settings: Train,
+        hardware: Hardware,
+        folder: Path,
+        publish: Callable[[dict[str, Tensor], Scored], None],
+        emit: events.Listener,
+        interrupted: Callable[[], bool] = lambda: False,
+        max_minutes: float | None = None,
+    ) -> None:
+        self.network, self.batches, self.validate = network, batches, validate
+        self.settings, self.hardware, self.folder = settings, hardware, folder
+        self.publish, self.emit, self.interrupted = publish, emit, interrupted
+        self.max_seconds = math.inf if max_minutes is None else 60.0 * max_minutes
+        self.optimiser = adamw(network, settings)
+        self.at = Position()
+
+    @property
+    def _last(self) -> Path:
+        return self.folder / "last.safetensors"
+
+    def _weights(self, step: int) -> Path:
+        return self.folder / f"step-{step:07d}.safetensors"
+
+    def resume(self) -> None:
+        """Go back to where the last save stands, down to the random numbers to come."""
+        tensors, facts = checkpoint.load(self._last)
+        weights = {
+            k.removeprefix("model."): t for k, t in tensors.items() if k.startswith("model.")
+        }
+        with torch.no_grad():
+            restore(self.network, weights, where=str(self._last))
+        checkpoint.restore_optimiser(self.optimiser, tensors)
+        torch.set_rng_state(tensors["rng.cpu"])
+        if "rng.cuda" in tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(tensors["rng.cuda"])
+        self.batches.restore(facts["batches"])
+        self.at = Position.of(facts["position"])
+        self.at.finished = ""
+
+    def run(self) -> events.Finished:
+        """Train until there is a reason to stop, average, and say how it ended.
+
+        Raises TrainingError after `nan_patience` updates in a row that are not numbers.
+        """
+        at, settings = self.at, self.settings
+        clock = _Clock(at.seconds)
+        tick = _Rate(at.step)
+        saved = time.monotonic()
+        self.network.train()
+        while not (reason := self._reason_to_stop(clock)):
+            at.step += 1
+            self._update(self.batches.next())
+            tick.tokens += self._tokens
+            at.seconds = clock.seconds()
+            if at.step % settings.log_every == 0:
+                self._report(tick, clock)
+            if at.step % settings.validate_every == 0 or at.step == settings.max_steps:
+                paused = time.monotonic()
+                self._validate(clock)
+                tick.paused += time.monotonic() - paused
+            if time.monotonic() - saved > SAVE_SECONDS:
+                self._save()
+                saved = time.monotonic()
+        at.finished = reason
+        if reason == "minutes" and (not at.history or at.history[-1].step != at.step):
+            self._validate(clock)
+        at.seconds = clock.seconds()
+        self._save()
+        best = self._average() if reason != "interrupted" else self._best_bleu()
+        finished = events.Finished(reason, at.step, best, at.skipped, clock.seconds())
+        self.emit(finished)
+        return finished
+
+    def _reason_to_stop(self, clock: "_Clock") -> str:
+        if self.interrupted():
+            return "interrupted"
+        if self.at.step >= self.settings.max_steps:
+            return "steps"
+        if clock.seconds() >= self.max_seconds:
+            return "minutes"
+        if out_of_patience(self.at.history, self.settings.patience):
+            return "patience"
+        return ""
+
+    def _update(self, batch: Batch) -> None:
+        src, src_len, tgt_in, tgt_out = (
+            self.hardware.tensor(part)
+            for part in (batch.source, batch.source_length, batch.target_in, batch.target_out)
+        )
+        set_rate(self.optimiser, learning_rate(self.at.step, self.settings))
+        self.optimiser.zero_grad(set_to_none=True)
+        with self.hardware.autocast():
+            features = self.network(src, src_len, tgt_in).features
+            loss = negative_log_likelihood(
+                self.network, features, tgt_out, smoothing=self.settings.label_smoothing
+            )
+        loss.backward()  # type: ignore[no-untyped-call]
+        length = clip(self.network.parameters(), self.settings.clip_norm)
+        value = float(loss.detach())
+        self._tokens = int(batch.target_length.sum())
+        if not (math.isfinite(value) and math.isfinite(length)):
+            self._skip()
+            return
+        self.optimiser.step()
+        self.at.skipped_in_a_row = 0
+        self.at.loss_sum += value
+        self.at.loss_count += 1
+
+    def _skip(self) -> None:
+        at = self.at
+        at.skipped += 1
+        at.skipped_in_a_row += 1
+        self.emit(events.Skipped(at.step, at.skipped_in_a_row))
+        if at.skipped_in_a_row >= self.settings.nan_patience:
+            raise TrainingError(
+                f"the loss was not a number {at.skipped_in_a_row} updates in a row, "
+                f"at update {at.step}",
+                "The last good checkpoint is kept; lower train.learning_rate and --resume it.",
+            )
+
+    def _report(self, tick: "_Rate", clock: "_Clock") -> None:
+        at, settings = self.at, self.settings
+        left = min(
+            (settings.max_steps - at.step) * tick.seconds_a_step(at.step),
+            self.max_seconds - clock.seconds(),
+        )
+        self.emit(
+            events.Progress(
+                step=at.step,
+                max_steps=settings.max_steps,
+                epoch=self.batches.epoch,
+                loss=at.loss_sum / max(1, at.loss_count),
+                learning_rate=learning_rate(at.step, settings),
+                tokens_per_second=tick.rate(),
+                seconds=clock.seconds(),
+                seconds_left=max(0.0, left),
+            )
+        )
+        at.loss_sum, at.loss_count = 0.0, 0
+        tick.restart(at.step)
+
+    def _validate(self, clock: "_Clock") -> None:
+        at = self.at
+        began = clock.seconds()
+        self.network.eval()
+        score = self.validate(self.network)
+        self.network.train()
+        scored = Scored(at.step, score.bleu, score.loss)
+        best = not at.history or scored.merit > ranked(at.history, 1)[0].merit
+        at.history.append(scored)
+        at.seconds = clock.seconds()
+        self._keep_weights(scored)
+        if best:
+            self.publish(tensors_of(self.network), scored)
+        self._save()
+        self.emit(
+            events.Validated(
+                step=at.step,
+                loss=score.loss,
+                bleu=score.bleu,
+                chrf=score.chrf,
+                best=best,
+                seconds=clock.seconds() - began,
+                sample=score.sample,
+            )
+        )
+
+    def _keep_weights(self, scored: Scored) -> None:
+        """Hold the weights of the best validations, and of no others."""
+        keep = {s.step for s in ranked(self.at.history, max(1, self.settings.average))}
+        if scored.step in keep:
+            checkpoint.save(self._weights(scored.step), tensors_of(self.network), asdict(scored))
+        for path in self.folder.glob("step-*.safetensors"):
+            if int(path.stem.removeprefix("step-")) not in keep:
+                path.unlink()
+
+    def _average(self) -> float:
+        """Average the best checkpoints and publish the mean where it validates better."""
+        best = ranked(self.at.history, max(1, self.settings.average))
+        paths = [path for s in best if (path := self._weights(s.step)).exists()]
+        if len(paths) < 2:
+            return self._best_bleu()
+        mean = checkpoint.average(paths)
+        now = {name: tensor.clone() for name, tensor in tensors_of(self.network).items()}
+        with torch.no_grad():
+            restore(self.network, mean, where="the average")
+        self.network.eval()
+        score = self.validate(self.network)
+        scored = Scored(self.at.step, score.bleu, score.loss)
+        kept = scored.merit > best[0].merit
+        if kept:
+            self.publish(tensors_of(self.network), scored)
+        with torch.no_grad():
+            restore(self.network, now, where="the last weights")
+        self.emit(events.Averaged(len(paths), score.bleu, best[0].bleu, kept))
+        return max(score.bleu, best[0].bleu) if kept else best[0].bleu
+
+    def _best_bleu(self) -> float:
+        return max((s.bleu for s in self.at.history), default=0.0)
+
+    def _save(self) -> None:
+        tensors = {f"model.{name}": t for name, t in tensors_of(self.network).items()}
+        tensors |= checkpoint.optimiser_tensors(self.optimiser)
+        tensors["rng.cpu"] = torch.get_rng_state()
+        if self.hardware.device.type == "cuda":
+            tensors["rng.cuda"] = torch.cuda.get_rng_state()
+        facts = {"position": asdict(self.at), "batches": self.batches.state()}
+        checkpoint.save(self._last, tensors, facts)
+
+
+class _Clock:
+    """Seconds spent training, those before a resume included."""
+
+    def __init__(self, before: float) -> None:
+        self.start = time.monotonic() - before
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.start
+
+
+class _Rate:
+    """Target pieces a second since the last report, validations left out."""
+
+    def __init__(self, step: int) -> None:
+        self.restart(step)
+
+    def restart(self, step: int) -> None:
+        self.step, self.tokens, self.paused, self.start = step, 0, 0.0, time.monotonic()
+
+    def _worked(self) -> float:
+        return max(1e-9, time.monotonic() - self.start - self.paused)
+
+    def rate(self) -> float:
+        return self.tokens / self._worked()
+
+    def seconds_a_step(self, step: int) -> float:
+        return self._worked() / max(1, step - self.step)

@@ -1,0 +1,162 @@
+"""The network's identities: what must hold whatever its weights are."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from attn_cli.config import Attention, Decoder, Dropout, Encoder, Model
+from attn_cli.nn.build import build
+from attn_cli.nn.encoders import RecurrentEncoder, reversal
+from attn_cli.nn.shapes import mask_of
+from attn_cli.nn.state import restore, tensors_of
+from attn_cli.values import BOS, PAD
+
+VOCAB = 23
+TINY = Model(
+    embedding=6,
+    encoder=Encoder(width=4),
+    attention=Attention(width=5),
+    decoder=Decoder(width=7),
+    dropout=Dropout(embedding=0.3, states=0.3, readout=0.3),
+)
+SHAPES = [
+    TINY,
+    replace(TINY, layer_norm=True),
+    replace(TINY, tied="none"),
+    replace(TINY, encoder=Encoder(width=4, layers=2), decoder=Decoder(width=7, layers=3)),
+    replace(TINY, attention=Attention(width=5, activation="relu")),
+    replace(TINY, attention=Attention(width=5, activation="sigmoid")),
+]
+
+
+def network_of(model: Model, *, double: bool = False):
+    torch.manual_seed(7)
+    network = build(model, source_vocab=VOCAB, target_vocab=VOCAB).eval()
+    return network.double() if double else network
+
+
+def a_batch():
+    torch.manual_seed(3)
+    src_len = torch.tensor([5, 2, 4])
+    src = torch.randint(4, VOCAB, (3, 5)).masked_fill(~mask_of(src_len, 5), PAD)
+    tgt = torch.randint(4, VOCAB, (3, 6))
+    tgt[:, 0] = BOS
+    return src, src_len, tgt
+
+
+@pytest.mark.parametrize("model", SHAPES)
+def test_unroll_equals_folded_single_steps(model) -> None:
+    network = network_of(model)
+    src, src_len, tgt = a_batch()
+    whole = network(src, src_len, tgt)
+    logits = network.scores(whole.features)
+    memory = network.encode(src, src_len)
+    state = network.start(memory)
+    for t in range(tgt.shape[1]):
+        step_logits, weights, state = network.step(tgt[:, t], state, memory)
+        torch.testing.assert_close(step_logits, logits[:, t], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(weights, whole.weights[:, t], atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("model", SHAPES)
+def test_weights_are_a_distribution_over_real_positions(model) -> None:
+    src, src_len, tgt = a_batch()
+    weights = network_of(model)(src, src_len, tgt).weights  # (B, T, S)
+    assert (weights >= 0).all()
+    torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:2]))
+    padding = ~mask_of(src_len, src.shape[1])
+    assert (weights.masked_select(padding[:, None, :].expand_as(weights)) == 0).all()
+
+
+@pytest.mark.parametrize("model", SHAPES)
+def test_padding_and_company_change_nothing(model) -> None:
+    network = network_of(model)
+    src, src_len, tgt = a_batch()
+    together = network(src, src_len, tgt)
+    for b in range(len(src)):
+        n = int(src_len[b])
+        alone = network(src[b : b + 1, :n], src_len[b : b + 1], tgt[b : b + 1])
+        torch.testing.assert_close(alone.features[0], together.features[b], atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(
+            alone.weights[0], together.weights[b, :, :n], atol=1e-5, rtol=1e-5
+        )
+    wider = torch.nn.functional.pad(src, (0, 4), value=PAD)
+    torch.testing.assert_close(
+        network(wider, src_len, tgt).features, together.features, atol=1e-5, rtol=1e-5
+    )
+
+
+def test_a_later_target_piece_changes_nothing_before_it() -> None:
+    network = network_of(TINY)
+    src, src_len, tgt = a_batch()
+    changed = tgt.clone()
+    changed[:, 4] = (changed[:, 4] + 1 - 4) % (VOCAB - 4) + 4
+    before, after = network(src, src_len, tgt), network(src, src_len, changed)
+    torch.testing.assert_close(before.features[:, :4], after.features[:, :4])
+    assert not torch.allclose(before.features[:, 4], after.features[:, 4])
+
+
+@pytest.mark.parametrize("model", [SHAPES[0], SHAPES[1], SHAPES[3]])
+def test_gradients_agree_with_finite_differences(model) -> None:
+    network = network_of(model, double=True)
+    src, src_len, tgt = a_batch()
+    wanted = tgt.roll(-1, dims=1)
+
+    def loss() -> torch.Tensor:
+        logits = network.scores(network(src, src_len, tgt).features)
+        return nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten())
+
+    network.zero_grad()
+    loss().backward()
+    generator = torch.Generator().manual_seed(5)
+    for name, parameter in network.named_parameters():
+        flat, grad = parameter.data.view(-1), parameter.grad.view(-1)
+        rows = parameter.shape[-1] if "table" in name else 0  # the padding row learns nothing
+        for i in torch.randint(rows, len(flat), (3,), generator=generator).tolist():
+            kept, h = flat[i].item(), 1e-6
+            flat[i] = kept + h
+            above = loss().item()
+            flat[i] = kept - h
+            below = loss().item()
+            flat[i] = kept
+            numeric = (above - below) / (2 * h)
+            assert abs(numeric - grad[i].item()) < 1e-7 + 1e-5 * abs(numeric), name
+
+
+def test_encoder_equals_torchs_packed_bidirectional_gru() -> None:
+    torch.manual_seed(2)
+    ours = RecurrentEncoder(6, 4, layers=1, dropout=0.0, layer_norm=False)
+    theirs = nn.GRU(6, 4, bidirectional=True, batch_first=True)
+    for name, weight in ours.forwards[0].named_parameters():
+        getattr(theirs, name).data.copy_(weight)
+    for name, weight in ours.backwards[0].named_parameters():
+        getattr(theirs, f"{name}_reverse").data.copy_(weight)
+    embedded, lengths = torch.randn(3, 5, 6), torch.tensor([2, 5, 3])
+    packed = nn.utils.rnn.pack_padded_sequence(
+        embedded, lengths, batch_first=True, enforce_sorted=False
+    )
+    expected, _ = nn.utils.rnn.pad_packed_sequence(theirs(packed)[0], batch_first=True)
+    torch.testing.assert_close(ours(embedded, lengths), expected, atol=1e-6, rtol=1e-6)
+
+
+def test_reversal_mirrors_within_the_length_and_leaves_padding() -> None:
+    assert reversal(torch.tensor([3, 1]), 4).tolist() == [[2, 1, 0, 3], [0, 1, 2, 3]]
+
+
+@pytest.mark.parametrize("tied", ["all", "output", "none"])
+def test_tied_matrices_are_saved_once_and_tied_again(tied) -> None:
+    network = network_of(replace(TINY, tied=tied))
+    tensors = {name: t.clone() for name, t in tensors_of(network).items()}
+    matrices = [t for t in tensors.values() if t.shape == (VOCAB, 6)]
+    assert len(matrices) == {"all": 1, "output": 2, "none": 3}[tied]
+    another = build(replace(TINY, tied=tied), source_vocab=VOCAB, target_vocab=VOCAB).eval()
+    with torch.no_grad():
+        restore(another, tensors, where="test")
+    src, src_len, tgt = a_batch()
+    torch.testing.assert_close(
+        another(src, src_len, tgt).features, network(src, src_len, tgt).features
+    )
+    shared = another.scores.weight is another.target_embedding.table.weight
+    assert shared == (tied != "none")
