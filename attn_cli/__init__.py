@@ -1,1 +1,78 @@
-"""attn: a translator whose users can see what the network looks at."""
+"""attn: a translator whose users can see what the network looks at.
+
+The public names below are loaded when they are first used, so importing the package costs nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from attn_cli.aligner import Aligner, Pair
+    from attn_cli.bundle import Bundle, open_bundle
+    from attn_cli.config import Recipe
+    from attn_cli.decode.beam import Search
+    from attn_cli.engine.base import Stepper
+    from attn_cli.engine.open import open_stepper
+    from attn_cli.errors import AttnError, ExitStatus
+    from attn_cli.text.tokenizer import Tokenizer
+    from attn_cli.translator import Job, Translator
+    from attn_cli.values import Hypothesis, Links, SoftAlignment, Translation
+
+_HOMES = {
+    "Aligner": "aligner",
+    "AttnError": "errors",
+    "Bundle": "bundle",
+    "ExitStatus": "errors",
+    "Hypothesis": "values",
+    "Job": "translator",
+    "Links": "values",
+    "Pair": "aligner",
+    "Recipe": "config",
+    "Search": "decode.beam",
+    "SoftAlignment": "values",
+    "Stepper": "engine.base",
+    "Tokenizer": "text.tokenizer",
+    "Translation": "values",
+    "Translator": "translator",
+    "open_bundle": "bundle",
+    "open_stepper": "engine.open",
+}
+
+__all__ = [
+    "Aligner",
+    "AttnError",
+    "Bundle",
+    "ExitStatus",
+    "Hypothesis",
+    "Job",
+    "Links",
+    "Pair",
+    "Recipe",
+    "Search",
+    "SoftAlignment",
+    "Stepper",
+    "Tokenizer",
+    "Translation",
+    "Translator",
+    "__version__",
+    "open_bundle",
+    "open_stepper",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("attn-cli")
+        except PackageNotFoundError:  # run from a folder that was never installed
+            return "0+unknown"
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(f"attn_cli.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'attn_cli' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

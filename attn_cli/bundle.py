@@ -23,7 +23,7 @@ from attn_cli.text.tokenizer import Tokenizer
 #: The format this program writes, and the newest it reads.
 FORMAT = 1
 
-RECIPE, WEIGHTS, FACTS = "recipe.toml", "model.safetensors", "bundle.json"
+RECIPE, WEIGHTS, FACTS, CARD = "recipe.toml", "model.safetensors", "bundle.json", "MODEL_CARD.md"
 JOINT, SOURCE, TARGET = "joint.spm", "source.spm", "target.spm"
 
 
@@ -139,13 +139,32 @@ def seal(path: Path, recipe: Recipe, *, version: str, scores: dict[str, Any]) ->
 
 def relocated(recipe: Recipe, base: Path, folder: Path) -> Recipe:
     """The recipe with its data paths, relative to `base` so far, made relative to `folder`."""
-    fields = ("source", "target", "pairs", "valid_source", "valid_target", "valid_pairs")
     moved = {
         name: os.path.relpath(base / value, folder)
-        for name in fields
+        for name in config.DATA_FILES
         if (value := getattr(recipe.data, name))
     }
-    return replace(recipe, data=replace(recipe.data, **moved))
+    return config.with_files(recipe, moved)
+
+
+def started_from(recipe: Recipe, start: Bundle) -> Recipe:
+    """`recipe` with the vocabulary and the network of `start`, which training is to begin from."""
+    if (recipe.source, recipe.target) != ("", "") and (recipe.source, recipe.target) != (
+        start.recipe.source,
+        start.recipe.target,
+    ):
+        raise ModelError(
+            f"the model {start.name} translates {start.recipe.source}-{start.recipe.target}, "
+            f"not {recipe.source}-{recipe.target}",
+            "Start from a model of the same languages.",
+        )
+    return replace(
+        recipe,
+        source=start.recipe.source,
+        target=start.recipe.target,
+        tokenizer=start.recipe.tokenizer,
+        model=start.recipe.model,
+    )
 
 
 def _entry(path: Path) -> dict[str, Any]:

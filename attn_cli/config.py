@@ -196,6 +196,16 @@ class Recipe:
 
 T = TypeVar("T")
 
+#: The keys of [data] that name files.
+DATA_FILES = ("source", "target", "pairs", "valid_source", "valid_target", "valid_pairs")
+
+
+def with_files(recipe: Recipe, files: dict[str, str]) -> Recipe:
+    """`recipe` with these of its `DATA_FILES` changed."""
+    tree = to_dict(recipe)
+    tree["data"] |= files
+    return from_dict(tree)
+
 
 def load(path: Path) -> Recipe:
     """The recipe in a TOML file.

@@ -67,6 +67,10 @@ class Console:
         """A line about input that could not be taken as it was; --quiet keeps it too."""
         self._talk(f"attn: {text}")
 
+    def warn_plain(self, text: str) -> None:
+        """A line of figures on stderr, as it is; --quiet keeps it too."""
+        self._talk(text)
+
     def fail(self, problem: str, hint: str) -> None:
         """One sentence saying what was wrong and where, one saying what to do."""
         self._talk(f"attn: {_sentence(problem)}" + (f" {_sentence(hint)}" if hint else ""))
@@ -90,6 +94,14 @@ class Console:
             except (OSError, ValueError, AttributeError):
                 continue
         return 80
+
+    @property
+    def cores(self) -> int:
+        """Processors that this process may use."""
+        try:
+            return len(os.sched_getaffinity(0))
+        except AttributeError:  # not on macOS or Windows
+            return os.cpu_count() or 1
 
     def rich(self, *, stderr: bool) -> "RichConsole":
         """A Rich console on stdout or stderr, as plain or colourful as that stream deserves."""

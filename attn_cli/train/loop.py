@@ -22,6 +22,7 @@ from attn_cli.text.batching import Batch, Batches
 from attn_cli.train import checkpoint, events
 from attn_cli.train.objective import negative_log_likelihood
 from attn_cli.train.optim import adamw, clip, learning_rate, set_rate
+from attn_cli.train.resuming import LAST
 from attn_cli.train.stopping import Scored, out_of_patience, ranked
 from attn_cli.values import SoftAlignment
 
@@ -79,7 +80,7 @@ class Trainer:
         settings: Train,
         hardware: Hardware,
         folder: Path,
-        publish: Callable[[dict[str, Tensor], Scored], None],
+        publish: Callable[[dict[str, Tensor], Scored | None], None],
         emit: events.Listener,
         interrupted: Callable[[], bool] = lambda: False,
         max_minutes: float | None = None,
@@ -93,7 +94,7 @@ class Trainer:
 
     @property
     def _last(self) -> Path:
-        return self.folder / "last.safetensors"
+        return self.folder / LAST
 
     def _weights(self, step: int) -> Path:
         return self.folder / f"step-{step:07d}.safetensors"
@@ -126,7 +127,7 @@ class Trainer:
         self.network.train()
         while not (reason := self._reason_to_stop(clock)):
             at.step += 1
-            self._update(self.batches.next())
+            self._update(next(self.batches))
             tick.tokens += self._tokens
             at.seconds = clock.seconds()
             if at.step % settings.log_every == 0:
@@ -141,6 +142,8 @@ class Trainer:
         at.finished = reason
         if reason == "minutes" and (not at.history or at.history[-1].step != at.step):
             self._validate(clock)
+        if not at.history:  # a bundle from the first checkpoint on, even an early one
+            self.publish(tensors_of(self.network), None)
         at.seconds = clock.seconds()
         self._save()
         best = self._average() if reason != "interrupted" else self._best_bleu()

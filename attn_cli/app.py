@@ -1,0 +1,127 @@
+"""The program: mounts the commands, and turns every way of ending into an exit status.
+
+Loads no command's work: `attn --help` costs Typer alone.
+"""
+
+import signal
+import sys
+import traceback
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from attn_cli.commands import align, models, score, train, translate
+from attn_cli.commands.shared import command
+from attn_cli.console import Console
+from attn_cli.errors import AttnError, ExitStatus
+
+ISSUES = "Please report it, with the command and what --debug prints."
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived: everything open is closed on the way out, then the status is 143."""
+
+
+def build() -> typer.Typer:
+    """The Typer application."""
+    app = typer.Typer(
+        name="attn",
+        help="Translate on the command line, and see what the network looks at.",
+        epilog='attn translate "I love you" --align',
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_root)
+    for name, run in (
+        ("train", train.train),
+        ("translate", translate.translate),
+        ("align", align.align),
+        ("score", score.score),
+    ):
+        app.command(name)(command(run))
+    app.add_typer(models.app, name="models")
+    return app
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="The version, and nothing else.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        from attn_cli import __version__
+
+        typer.echo(f"attn {__version__}")
+        raise typer.Exit
+
+
+def run(arguments: list[str], console: Console) -> int:
+    """Run the command line `arguments` on `console`; returns the exit status."""
+    try:
+        program = typer.main.get_command(build())
+        result = program.main(arguments, prog_name="attn", standalone_mode=False, obj=console)
+        return int(result) if isinstance(result, int) else ExitStatus.OK
+    except AttnError as error:
+        return _failed(error, console, error.problem, error.hint, error.status)
+    except TyperException as error:
+        name = _command_name(error)
+        return _failed(
+            error, console, error.format_message(), f"See {name} --help.", ExitStatus.USAGE
+        )
+    except (KeyboardInterrupt, typer.Abort):
+        return ExitStatus.INTERRUPTED
+    except Terminated:
+        return ExitStatus.TERMINATED
+    except BrokenPipeError:
+        return ExitStatus.OK
+    except MemoryError as error:
+        problem = "there is not enough memory for this"
+        return _failed(error, console, problem, "Try smaller batches.", ExitStatus.BUG)
+    except Exception as error:
+        what = f"a bug of ours: {type(error).__name__}: {error}"
+        return _failed(error, console, what, ISSUES, ExitStatus.BUG)
+
+
+def _failed(
+    error: BaseException, console: Console, problem: str, hint: str, status: ExitStatus
+) -> ExitStatus:
+    if console.debug:
+        traceback.print_exception(error)
+    console.fail(problem, hint)
+    return status
+
+
+def _command_name(error: Any) -> str:
+    context = getattr(error, "ctx", None)
+    return context.command_path if context else "attn"
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated
+
+
+def main() -> NoReturn:
+    """The entry point `attn`."""
+    signal.signal(signal.SIGTERM, _terminate)
+    console = Console.of_process()
+    status = run(sys.argv[1:], console)
+    try:
+        console.stdout.flush()
+    except BrokenPipeError:
+        status = ExitStatus.OK
+    _abandon_stdout(console)
+    sys.exit(status)
+
+
+def _abandon_stdout(console: Console) -> None:
+    """Keep the interpreter from flushing into a closed pipe once more on its way out."""
+    import os
+
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), console.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        return

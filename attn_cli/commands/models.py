@@ -1,0 +1,88 @@
+"""attn models: what is on the shelf."""
+
+from typing import Annotated
+
+import typer
+
+from attn_cli.commands.shared import command, console_of
+
+app = typer.Typer(no_args_is_help=True, help="The models on the shelf.", rich_markup_mode=None)
+
+Name = Annotated[str, typer.Argument(help="A name on the shelf or a folder.")]
+
+
+@app.command("list")
+@command
+def list_(context: typer.Context) -> None:
+    """The models on the shelf: name, languages, size, BLEU, and where each lies.
+
+    Example: attn models list
+    """
+    from attn_cli import shelf
+    from attn_cli.bundle import read_facts
+    from attn_cli.errors import ModelError
+
+    console = console_of(context)
+    rows = []
+    for name, path in shelf.names():
+        try:
+            facts = read_facts(path)
+        except ModelError as error:
+            console.warn(error.problem)
+            continue
+        size = sum(entry["bytes"] for entry in facts["files"].values())
+        bleu = facts["scores"].get("bleu", {}).get("score")
+        rows.append(
+            (
+                name,
+                f"{facts['source']}-{facts['target']}",
+                f"{size / 1e6:.1f} MB",
+                f"BLEU {bleu:.1f}" if bleu is not None else "BLEU ?",
+                str(path),
+            )
+        )
+    if not rows:
+        console.say("attn: the shelf is empty; attn train makes a model")
+        return
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    for row in rows:
+        padded = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        console.write(padded.rstrip() + "\n")
+
+
+@app.command("show")
+@command
+def show(context: typer.Context, name: Name) -> None:
+    """The card of a model; its recipe and scores where it has no card.
+
+    Example: attn models show en-fr
+    """
+    import json
+
+    from attn_cli import shelf
+    from attn_cli.bundle import CARD, RECIPE, read_facts
+
+    console = console_of(context)
+    path = shelf.find(name)
+    facts = read_facts(path)
+    card = path / CARD
+    if card.is_file():
+        console.write(card.read_text(encoding="utf-8"))
+        return
+    console.write((path / RECIPE).read_text(encoding="utf-8"))
+    console.write(f"\n# scores: {json.dumps(facts['scores'], ensure_ascii=False)}\n")
+
+
+@app.command("path")
+@command
+def path(context: typer.Context, name: Name) -> None:
+    """The folder of a model.
+
+    Example: attn models path en-fr
+    """
+    from attn_cli import shelf
+    from attn_cli.bundle import read_facts
+
+    found = shelf.find(name)
+    read_facts(found)
+    console_of(context).write(f"{found}\n")

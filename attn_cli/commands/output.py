@@ -1,0 +1,149 @@
+"""How translate and align write what they found: one record a line, or a table, or a picture."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from io import StringIO
+from pathlib import Path
+
+from attn_cli.align.extract import threshold
+from attn_cli.commands.shared import Format
+from attn_cli.commands.sources import Request
+from attn_cli.console import Console
+from attn_cli.errors import UsageError
+from attn_cli.render import lines
+from attn_cli.text.reading import open_output
+from attn_cli.values import Links, SoftAlignment, Translation
+
+Found = tuple[Request, Translation]
+Write = Callable[[str], None]
+
+#: The weight a link of the decoder's attention must have, unless --threshold says otherwise.
+THRESHOLD = 0.3
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes translations in one format. `given` when the targets were given, not found."""
+
+    format: Format
+    model: str
+    given: bool = False
+    n_best: int = 1
+    threshold: float | None = None
+    scores: bool = False
+
+    @contextmanager
+    def open(
+        self, console: Console, output: Path | None
+    ) -> Iterator[Callable[[list[Found]], None]]:
+        """A function that writes a chunk of what was found, flushed before it returns."""
+        if self.format is Format.SVG:
+            with self._pictures(console, output) as add:
+                yield add
+        elif output is None or str(output) == "-":
+            yield lambda found: self._write(found, console.write, console)
+        else:
+            with open_output(output) as file:
+                yield lambda found: self._write(found, lambda text: _put(file, text), None)
+
+    def _write(self, found: list[Found], write: Write, console: Console | None) -> None:
+        if self.format is Format.TABLE:
+            for _, translation in found:
+                self._table(translation, write, console)
+        elif found:
+            write("".join(self._record(*each) + "\n" for each in found))
+
+    def _record(self, request: Request, translation: Translation) -> str:
+        match self.format:
+            case Format.PHARAOH if self.given:
+                return lines.pharaoh(self.links(translation), scores=self.scores)
+            case Format.PHARAOH:
+                links = self.links(translation)
+                return lines.translated_pharaoh(translation, links, scores=self.scores)
+            case Format.JSONL:
+                return lines.jsonl(
+                    translation,
+                    self.links(translation),
+                    model=self.model,
+                    n_best=self.n_best,
+                    extra=request.extra,
+                )
+            case Format.TSV:
+                return lines.tsv(translation)
+            case _ if self.n_best > 1:
+                return lines.nbest(translation, self.n_best)
+            case _:
+                return lines.text(translation)
+
+    def links(self, translation: Translation) -> Links:
+        """The links that this writer shows: every cell of enough weight."""
+        if translation.alignment is None:
+            return Links(frozenset(), 0, 0)
+        least = THRESHOLD if self.threshold is None else self.threshold
+        return threshold(translation.alignment, least)
+
+    def _table(self, translation: Translation, write: Write, console: Console | None) -> None:
+        from attn_cli.render.terminal import alignment_table
+
+        if translation.alignment is None or not translation.alignment.target:
+            write("\n")
+            return
+        table = alignment_table(
+            translation.alignment, source=translation.source, target=translation.text
+        )
+        if console is not None:
+            console.show(table)
+            write("\n")
+            return
+        from rich.console import Console as RichConsole
+
+        paper = RichConsole(file=StringIO(), width=100, color_system=None, force_terminal=False)
+        with paper.capture() as captured:
+            paper.print(table)
+        write(captured.get() + "\n")
+
+    @contextmanager
+    def _pictures(
+        self, console: Console, output: Path | None
+    ) -> Iterator[Callable[[list[Found]], None]]:
+        """One SVG document, so one line: a second one is refused before anything is written."""
+        from attn_cli.render.picture import svg
+
+        kept: list[Translation] = []
+
+        def add(found: list[Found]) -> None:
+            kept.extend(t for _, t in found if t.source.strip())
+            if len(kept) > 1:
+                raise UsageError(
+                    "an SVG holds one sentence, but there are several lines",
+                    "Give one TEXT, or write --format jsonl.",
+                )
+
+        yield add
+        nothing = replace(_EMPTY, line=1)
+        translation = kept[0] if kept else nothing
+        picture = svg(
+            translation.alignment or _NO_WEIGHTS,
+            source=translation.source,
+            target=translation.text,
+        )
+        if output is None or str(output) == "-":
+            console.write(picture)
+        else:
+            with open_output(output) as file:
+                _put(file, picture)
+
+
+def _no_weights() -> SoftAlignment:
+    import numpy as np
+
+    return SoftAlignment((), (), np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
+
+
+_EMPTY = Translation(1, "", "")
+_NO_WEIGHTS = _no_weights()
+
+
+def _put(file: object, text: str) -> None:
+    file.write(text.encode("utf-8", "replace").decode("utf-8"))  # type: ignore[attr-defined]

@@ -1,0 +1,127 @@
+"""What every command has: the flags that change how it talks, and options that several take.
+
+Knows Typer and the console; loads nothing heavy.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from attn_cli.console import Console
+
+Function = Callable[..., None]
+
+_FLAGS = {
+    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr but errors.")],
+    "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="More talk on stderr.")],
+    "no_color": Annotated[bool, typer.Option("--no-color", help="No colours anywhere.")],
+    "debug": Annotated[bool, typer.Option("--debug", help="The traceback of an error too.")],
+}
+
+
+def command(function: Function) -> Function:
+    """`function` as a command with the flags that all have: they set its console.
+
+    The function itself, whose first parameter is the context, never sees them.
+    """
+    signature = inspect.signature(function)
+    flags = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
+        for name, kind in _FLAGS.items()
+    ]
+
+    @functools.wraps(function)
+    def run(context: typer.Context, **given: Any) -> None:
+        console = console_of(context)
+        for name in _FLAGS:
+            if given.pop(name):
+                setattr(console, name, True)
+        function(context, **given)
+
+    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), *flags]
+    )
+    run.__annotations__ = {**function.__annotations__, **_FLAGS}
+    return run
+
+
+def console_of(context: typer.Context) -> Console:
+    """The console that `app` handed in."""
+    console = context.find_root().obj
+    assert isinstance(console, Console)
+    return console
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    TEXT = "text"
+    TABLE = "table"
+    PHARAOH = "pharaoh"
+    JSONL = "jsonl"
+    TSV = "tsv"
+    SVG = "svg"
+
+
+class Weights(StrEnum):
+    """Which weights are shown."""
+
+    ATTENTION = "attention"
+    ALIGNMENT = "alignment"
+
+
+class Level(StrEnum):
+    """What rows and columns are."""
+
+    WORD = "word"
+    PIECE = "piece"
+
+
+class Device(StrEnum):
+    """Where torch computes."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+    MPS = "mps"
+
+
+class InputFormat(StrEnum):
+    """How a line of input is read."""
+
+    TEXT = "text"
+    JSONL = "jsonl"
+
+
+Model = Annotated[
+    str | None,
+    typer.Option("--model", "-m", help="A name on the shelf or a folder. [$ATTN_MODEL]"),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, help="Processor threads. [all this process may use]"),
+]
+DeviceOption = Annotated[Device, typer.Option("--device", help="Where torch computes.")]
+Input = Annotated[
+    Path | None, typer.Option("--input", "-i", help="Read this file; *.gz, or - for stdin.")
+]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write this file; *.gz, or - for stdout.")
+]
+Scores = Annotated[
+    bool, typer.Option("--scores", help="Pharaoh links with their weight, 0-0:0.93.")
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option("--threshold", min=0.0, max=1.0, help="Keep links of at least this weight."),
+]
+LevelOption = Annotated[Level, typer.Option("--level", help="Words, or the network's pieces.")]
+WeightsOption = Annotated[
+    Weights | None,
+    typer.Option("--weights", help="The decoder's attention, or an alignment head's weights."),
+]

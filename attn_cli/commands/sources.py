@@ -1,0 +1,144 @@
+"""Where translate and align get their lines: arguments, files, a pipe, JSONL. One record a line."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from attn_cli.commands.shared import InputFormat
+from attn_cli.console import Console
+from attn_cli.errors import DataError, UsageError
+from attn_cli.text.reading import Line, Lines, grouped, in_step, open_lines, parse_pair
+
+#: Lines looked at together, so that like lengths can share a batch.
+TOGETHER = 1024
+
+#: Fewer where somebody waits for the first of them.
+WATCHED = 32
+
+
+@dataclass(frozen=True)
+class Request:
+    """One input line: what it asks for, and the fields a JSONL record brought along."""
+
+    line: int
+    source: str
+    target: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def requests(
+    console: Console,
+    texts: list[str],
+    path: Path | None,
+    input_format: InputFormat,
+    *,
+    pairs: bool,
+) -> Iterator[Iterator[list[Request]]]:
+    """Chunks of requests from `texts`, else from `path` or stdin; with `pairs`, of two sides."""
+    if texts and path is not None:
+        raise UsageError("text was given both as arguments and with --input", "Give one of them.")
+    if texts:
+        yield iter([_of_arguments(console, texts, pairs=pairs)])
+        return
+    name = "-" if path is None else path
+    with open_lines(name, stdin=console.stdin, on_problem=_reporter(console)) as lines:
+        live = str(name) == "-" and console.stdin_is_live
+        if str(name) == "-" and console.stdin_is_terminal:
+            console.say("attn: reading lines from the terminal; ^D ends them")
+        size = WATCHED if console.stdout_is_terminal else TOGETHER
+        read = _Reader(lines, input_format, pairs)
+        yield ([read(line) for line in chunk] for chunk in lines.chunks(size, live=live))
+
+
+@contextmanager
+def requests_of_two(
+    console: Console, source: Path, target: Path
+) -> Iterator[Iterator[list[Request]]]:
+    """Chunks of requests from two files in step: line n of one with line n of the other."""
+    with ExitStack() as stack:
+        ours, theirs = (
+            stack.enter_context(
+                open_lines(path, stdin=console.stdin, on_problem=_reporter(console, str(path)))
+            )
+            for path in (source, target)
+        )
+        size = WATCHED if console.stdout_is_terminal else TOGETHER
+        yield (
+            [Request(a.number, a.text, b.text) for a, b in group]
+            for group in grouped(in_step(ours, theirs), size)
+        )
+
+
+def _of_arguments(console: Console, texts: list[str], *, pairs: bool) -> list[Request]:
+    said = [_clean(console, number, text) for number, text in enumerate(texts, start=1)]
+    if not pairs:
+        return [Request(number, text) for number, text in enumerate(said, start=1)]
+    if len(said) != 2:
+        raise UsageError(
+            f"align takes a SOURCE and a TARGET, but got {len(said)} texts",
+            'Write attn align "I love you" "Je t\'aime", or pipe pairs in.',
+        )
+    return [Request(1, said[0], said[1])]
+
+
+def _clean(console: Console, number: int, text: str) -> str:
+    """An argument as one line of proper text."""
+    repaired = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if repaired != text:
+        console.warn(f"text {number} is not valid UTF-8; read with U+FFFD")
+    return repaired.replace("\r\n", " ").replace("\n", " ")
+
+
+def _reporter(console: Console, name: str = "") -> Any:
+    where = f"{name}: " if name else ""
+
+    def report(number: int, problem: str) -> None:
+        console.warn(f"{where}line {number}: {problem}")
+
+    return report
+
+
+class _Reader:
+    """A line becomes a request. Raises DataError naming the line that cannot be one."""
+
+    def __init__(self, lines: Lines, input_format: InputFormat, pairs: bool) -> None:
+        self.name, self.input_format, self.pairs = lines.name, input_format, pairs
+
+    def __call__(self, line: Line) -> Request:
+        if self.input_format is InputFormat.JSONL:
+            return self._record(line)
+        if not self.pairs:
+            return Request(line.number, line.text)
+        if not line.text.strip():
+            return Request(line.number, "", "")
+        pair = parse_pair(line.text)
+        if pair is None:
+            raise DataError(
+                f"{self.name} line {line.number} has no TAB and no ' ||| ' between two sides",
+                "Write source<TAB>target on each line.",
+            )
+        return Request(line.number, *pair)
+
+    def _record(self, line: Line) -> Request:
+        if not line.text.strip():
+            return Request(line.number, "", "")
+        try:
+            record = json.loads(line.text)
+            source = record["source"]
+            target = record["target"] if self.pairs else ""
+            fit = isinstance(source, str) and isinstance(target, str)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            fit = False
+        if not fit:
+            wanted = '{"source": "…", "target": "…"}' if self.pairs else '{"source": "…"}'
+            raise DataError(
+                f"{self.name} line {line.number} is not a JSON object with the texts asked for",
+                f"Write one record a line, such as {wanted}.",
+            )
+        lines = (source, target)
+        source, target = (" ".join(text.splitlines()) if "\n" in text else text for text in lines)
+        return Request(line.number, source, target, record)

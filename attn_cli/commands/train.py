@@ -1,0 +1,213 @@
+"""attn train: a recipe, or files of text, become a model that translates and aligns."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attn_cli.commands.shared import Device, DeviceOption, Threads, console_of
+from attn_cli.console import Console
+from attn_cli.errors import ExitStatus, UsageError
+
+if TYPE_CHECKING:
+    from attn_cli.bundle import Bundle
+    from attn_cli.config import Recipe
+
+_TEXT = "Text to train on"
+
+
+def _file(name: str, help: str) -> object:
+    return typer.Option(name, help=help, rich_help_panel=_TEXT, show_default=False)
+
+
+def train(
+    context: typer.Context,
+    recipe: Annotated[
+        Path | None,
+        typer.Argument(help="A recipe (TOML); none: the demo corpus.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The model's folder. [runs/NAME]")
+    ] = None,
+    source: Annotated[Path | None, _file("--source", "Source lines, beside --target.")] = None,
+    target: Annotated[Path | None, _file("--target", "Target lines.")] = None,
+    pairs: Annotated[Path | None, _file("--pairs", "Or source<TAB>target lines.")] = None,
+    valid_source: Annotated[Path | None, _file("--valid-source", "Validation source.")] = None,
+    valid_target: Annotated[Path | None, _file("--valid-target", "Validation target.")] = None,
+    valid_pairs: Annotated[Path | None, _file("--valid-pairs", "Or validation pairs.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A recipe's key; may be repeated."),
+    ] = None,
+    start_from: Annotated[
+        str | None, typer.Option("--from", help="Begin with this model's weights.")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="DIR", help="Go on where DIR stopped.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the model in --out.")] = False,
+    max_steps: Annotated[int | None, typer.Option("--max-steps", min=1, help="Updates.")] = None,
+    max_minutes: Annotated[float | None, typer.Option("--max-minutes", min=0.0)] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0)] = None,
+    threads: Threads = None,
+    device: DeviceOption = Device.AUTO,
+    print_recipe: Annotated[
+        bool, typer.Option("--print-recipe", help="Print the resolved recipe and stop.")
+    ] = False,
+) -> None:
+    """Train a model; without arguments the demo's, in about a minute.
+
+    Example: attn train --source a.en --target a.fr --out runs/mine
+    """
+    console = console_of(context)
+    files = {
+        "source": source,
+        "target": target,
+        "pairs": pairs,
+        "valid_source": valid_source,
+        "valid_target": valid_target,
+        "valid_pairs": valid_pairs,
+    }
+    given = {key: path for key, path in files.items() if path is not None}
+    changes = list(settings or [])
+    changes += [f"train.max_steps={max_steps}"] if max_steps is not None else []
+    changes += [f"seed={seed}"] if seed is not None else []
+    if resume is not None:
+        if recipe or given or start_from or (out and out != resume):
+            raise UsageError(
+                "--resume goes on with a training as it was begun",
+                "Leave out the recipe, the text, --from and --out.",
+            )
+        plan = _resumed(resume, changes)
+    else:
+        plan = _begun(recipe, given, changes, start_from, out)
+    if print_recipe:
+        from attn_cli import config
+
+        console.write(config.to_toml(plan.recipe, helps=True))
+        return
+    if resume is None:
+        _clear(plan.out, force=force)
+    status = _train(console, plan, device.value, threads, max_minutes)
+    if status:
+        raise typer.Exit(status)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What to train, and where. The recipe's data paths are relative to `base`."""
+
+    recipe: "Recipe"
+    base: Path
+    out: Path
+    resume: bool = False
+    start_from: "Bundle | None" = None
+
+
+def _resumed(folder: Path, changes: list[str]) -> _Plan:
+    from attn_cli import config
+    from attn_cli.train.resuming import resumed
+
+    return _Plan(config.with_settings(resumed(folder), changes), folder, folder, resume=True)
+
+
+def _begun(
+    path: Path | None,
+    given: dict[str, Path],
+    changes: list[str],
+    start_from: str | None,
+    out: Path | None,
+) -> _Plan:
+    from attn_cli import config, shelf
+    from attn_cli.bundle import open_bundle, started_from
+
+    if path is not None and path.is_dir():
+        raise UsageError(f"{path} is a folder", "Name a recipe in it, such as recipe.toml.")
+    if path is not None:
+        recipe, base = config.load(path), path.parent
+    elif given:
+        recipe, base = _of_text(given), Path()
+    elif start_from:
+        raise UsageError(
+            "--from needs text to go on with", "Add --pairs, or --source and --target."
+        )
+    else:
+        base = shelf.demo_corpus()
+        recipe = config.load(base / "recipe.toml")
+    if given:
+        texts = {key: _relative(value, base) for key, value in given.items()}
+        recipe = config.with_files(recipe, texts)
+    start = open_bundle(shelf.find(start_from)) if start_from else None
+    if start is not None:
+        recipe = started_from(recipe, start)
+    recipe = config.with_settings(recipe, changes)
+    return _Plan(recipe, base, out or Path("runs") / recipe.name, start_from=start)
+
+
+def _of_text(given: dict[str, Path]) -> "Recipe":
+    """The default recipe for text files; `a.en` and `a.fr` tell the languages."""
+    from attn_cli.config import Recipe
+
+    source, target = (_language(given.get(side)) for side in ("source", "target"))
+    name = f"{source}-{target}" if source and target else "model"
+    return Recipe(name=name, source=source, target=target)
+
+
+def _language(path: Path | None) -> str:
+    suffix = Path(str(path or "").removesuffix(".gz")).suffix[1:]
+    return suffix if 2 <= len(suffix) <= 3 and suffix.isalpha() and suffix != "txt" else ""
+
+
+def _relative(path: Path, base: Path) -> str:
+    import os
+
+    return "-" if str(path) == "-" else os.path.relpath(path, base)
+
+
+def _clear(out: Path, *, force: bool) -> None:
+    """Make sure nothing is lost: a folder that holds a model or a training is not written over."""
+    import shutil
+
+    holds = [name for name in ("bundle.json", "checkpoints", "log.jsonl") if (out / name).exists()]
+    if holds and not force:
+        raise UsageError(
+            f"{out} already holds a model or a training",
+            f"Go on with it (--resume {out}), choose another --out, or replace it with --force.",
+        )
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file", "Choose another --out.")
+    shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    for name in ("bundle.json", "log.jsonl"):
+        (out / name).unlink(missing_ok=True)
+
+
+def _train(
+    console: Console, plan: _Plan, device: str, threads: int | None, max_minutes: float | None
+) -> int:
+    from attn_cli.bundle import relocated
+    from attn_cli.commands.watching import Interruption, watch
+    from attn_cli.train.session import Run, train
+
+    try:
+        plan.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot make the folder {plan.out}: {error.strerror}", "Choose another --out."
+        ) from error
+    recipe = plan.recipe if plan.resume else relocated(plan.recipe, plan.base, plan.out)
+    run = Run(
+        plan.out,
+        resume=plan.resume,
+        start_from=plan.start_from,
+        device=device,
+        threads=threads or console.cores,
+        max_minutes=max_minutes,
+    )
+    with Interruption() as interruption, watch(console, plan.out, recipe.name) as emit:
+        finished = train(recipe, run, emit=emit, interrupted=interruption.asked)
+    if finished.reason == "interrupted":
+        console.say(f"attn: saved; go on with: attn train --resume {plan.out}")
+        return interruption.status
+    console.say(f'attn: the model is in {plan.out}; try: attn translate -m {plan.out} "…" --align')
+    return ExitStatus.OK

@@ -1,0 +1,171 @@
+"""Who listens to a training: the log always; a live panel on a terminal, plain lines in a pipe."""
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+from attn_cli.console import Console
+from attn_cli.errors import ExitStatus, TrainingError
+from attn_cli.render.training import TrainingPanel, Tried, clock
+from attn_cli.train import events
+
+LOG = "log.jsonl"
+
+
+class Interruption:
+    """^C and SIGTERM ask training to save and leave; a second one leaves at once."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def asked(self) -> bool:
+        """Whether either has arrived."""
+        return self.signal is not None
+
+    @property
+    def status(self) -> ExitStatus:
+        """What to end with."""
+        ended = self.signal == signal.SIGTERM
+        return ExitStatus.TERMINATED if ended else ExitStatus.INTERRUPTED
+
+    def __enter__(self) -> "Interruption":
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._arrived)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: object, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _arrived(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None:
+            handler = self._before.get(number)
+            if callable(handler):
+                handler(number, frame)
+        self.signal = number
+
+
+@contextmanager
+def watch(console: Console, out: Path, title: str) -> Iterator[events.Listener]:
+    """A listener that writes each event to the log and shows it as the console can."""
+    path = out / LOG
+    try:
+        log = path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise TrainingError(
+            f"cannot write {path}: {error.strerror}", "Choose another --out."
+        ) from error
+    live = console.stderr_is_terminal and not console.quiet
+    with log, _panel(console, title) if live else _lines(console) as show:
+
+        def listen(event: events.Event) -> None:
+            row = {"time": round(time.time(), 3), **events.record(event)}
+            log.write(json.dumps(row, ensure_ascii=False) + "\n")
+            log.flush()
+            show(event)
+
+        yield listen
+
+
+@contextmanager
+def _lines(console: Console) -> Iterator[events.Listener]:
+    yield lambda event: console.say(line(event))
+
+
+def line(event: events.Event) -> str:
+    """The event as one plain line."""
+    match event:
+        case events.Prepared():
+            vocabulary = str(event.source_vocab)
+            if event.target_vocab != event.source_vocab:
+                vocabulary += f" and {event.target_vocab}"
+            return (
+                f"text: {event.pairs:,} pairs, {event.valid_pairs:,} for validation, "
+                f"{vocabulary} pieces ({event.seconds:.0f} s)"
+            )
+        case events.Noticed():
+            return event.message
+        case events.Started():
+            return (
+                f"network: {event.parameters / 1e6:.1f}M parameters on {event.device}, "
+                f"{event.precision}, threads {event.threads}, "
+                f"updates {event.step} to {event.max_steps}"
+            )
+        case events.Progress():
+            return (
+                f"update {event.step}: loss {event.loss:.3f}, "
+                f"{event.tokens_per_second:.0f} pieces/s, epoch {event.epoch + 1}, "
+                f"{clock(event.seconds)}, {clock(event.seconds_left)} left"
+            )
+        case events.Skipped():
+            return f"update {event.step}: not a number, left out ({event.in_a_row} in a row)"
+        case events.Validated():
+            best = ", best so far" if event.best else ""
+            return (
+                f"validation at {event.step}: loss {event.loss:.3f}, BLEU {event.bleu:.1f}, "
+                f"chrF {event.chrf:.1f}{best} ({event.seconds:.0f} s)"
+            )
+        case events.Averaged():
+            kept = "kept" if event.kept else "not kept"
+            return (
+                f"average of the {event.checkpoints} best: BLEU {event.bleu:.1f} against "
+                f"{event.best_bleu:.1f}, {kept}"
+            )
+        case events.Finished():
+            return (
+                f"done after update {event.step}: {_REASONS[event.reason]}, "
+                f"BLEU {event.bleu:.1f}, {clock(event.seconds)}"
+            )
+
+
+_REASONS = {
+    "steps": "all updates made",
+    "patience": "no better BLEU for a while",
+    "minutes": "time is up",
+    "interrupted": "interrupted",
+}
+
+
+@contextmanager
+def _panel(console: Console, title: str) -> Iterator[events.Listener]:
+    from rich.live import Live
+
+    panel = TrainingPanel(title)
+    rich = console.rich(stderr=True)
+    with Live(panel, console=rich, refresh_per_second=4, vertical_overflow="crop") as live:
+
+        def show(event: events.Event) -> None:
+            if _tell(panel, event):
+                live.console.print(line(event))
+            live.refresh()
+
+        yield show
+
+
+def _tell(panel: TrainingPanel, event: events.Event) -> bool:
+    """Put the event on the panel; True when it is worth a line above it too."""
+    match event:
+        case events.Started():
+            panel.step, panel.max_steps, panel.doing = event.step, event.max_steps, "first updates"
+        case events.Progress():
+            panel.step, panel.max_steps, panel.epoch = event.step, event.max_steps, event.epoch
+            panel.loss, panel.learning_rate = event.loss, event.learning_rate
+            panel.tokens_per_second = event.tokens_per_second
+            panel.seconds, panel.seconds_left = event.seconds, event.seconds_left
+            return False
+        case events.Validated():
+            tried = Tried(event.step, event.loss, event.bleu, event.chrf, event.best)
+            panel.history.append(tried)
+            panel.sample = event.sample
+            return False
+    return True

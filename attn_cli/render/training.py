@@ -1,0 +1,111 @@
+"""The live panel of a training: progress, history, and one table in which attention takes form.
+
+Knows values and Rich only: it is told plain numbers and drawn on whatever console it is given.
+"""
+
+from dataclasses import dataclass, field
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from attn_cli.render.terminal import alignment_table
+from attn_cli.values import SoftAlignment
+
+_BARS = "▁▂▃▄▅▆▇█"
+_SHOWN = 6  # validations listed
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One validation, as it is listed."""
+
+    step: int
+    loss: float
+    bleu: float
+    chrf: float
+    best: bool
+
+
+@dataclass
+class TrainingPanel:
+    """What the panel shows now. Set its fields and draw it again."""
+
+    title: str
+    step: int = 0
+    max_steps: int = 1
+    epoch: int = 0
+    loss: float | None = None
+    learning_rate: float = 0.0
+    tokens_per_second: float = 0.0
+    seconds: float = 0.0
+    seconds_left: float | None = None
+    doing: str = "reading the text"
+    history: list[Tried] = field(default_factory=list)
+    sample: SoftAlignment | None = None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        parts: list[RenderableType] = [self._bar(), self._figures()]
+        if self.history:
+            parts += [Text(), self._validations()]
+        body = Group(*parts)
+        yield Panel(body, title=self.title, title_align="left", border_style="dim", padding=(0, 1))
+        if self.sample is not None:
+            yield alignment_table(self.sample)
+
+    def _bar(self) -> RenderableType:
+        row = Table.grid(expand=True, padding=(0, 2, 0, 0))
+        row.add_column(no_wrap=True)
+        row.add_column(ratio=1)
+        row.add_column(no_wrap=True, justify="right")
+        done = 100 * self.step / max(1, self.max_steps)
+        left = "" if self.seconds_left is None else f" · {clock(self.seconds_left)} left"
+        row.add_row(
+            f"update {self.step:,} of {self.max_steps:,}",
+            ProgressBar(total=100, completed=done, complete_style="magenta"),
+            f"{done:.0f} %{left}",
+        )
+        return row
+
+    def _figures(self) -> Text:
+        if self.loss is None:
+            return Text(f"{self.doing} …", style="dim")
+        figures = [
+            f"loss {self.loss:.3f}",
+            f"epoch {self.epoch + 1}",
+            f"{self.tokens_per_second:,.0f} pieces/s",
+            f"rate {self.learning_rate:.1e}",
+            clock(self.seconds),
+        ]
+        return Text("   ".join(figures), style="dim")
+
+    def _validations(self) -> RenderableType:
+        table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim", pad_edge=False)
+        for name in ("validated at", "loss", "BLEU", "chrF"):
+            table.add_column(name, justify="right")
+        table.add_column(Text(sparkline([t.bleu for t in self.history]), style="magenta"))
+        for tried in self.history[-_SHOWN:]:
+            table.add_row(
+                f"{tried.step:,}",
+                f"{tried.loss:.3f}",
+                Text(f"{tried.bleu:.1f}", style="bold" if tried.best else ""),
+                f"{tried.chrf:.1f}",
+                "best so far" if tried.best else "",
+            )
+        return table
+
+
+def sparkline(values: list[float], *, width: int = 30) -> str:
+    """The last `width` values as bars between 0 and their highest."""
+    shown = values[-width:]
+    top = max(shown, default=0.0) or 1.0
+    return "".join(_BARS[round(max(0.0, v) / top * (len(_BARS) - 1))] for v in shown)
+
+
+def clock(seconds: float) -> str:
+    """`0:42`, `12:05`, `1:02:03`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

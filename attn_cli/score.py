@@ -1,0 +1,80 @@
+"""Scores translations: BLEU, chrF and TER, each with sacrebleu's signature.
+
+Knows no files and no model. sacrebleu is imported where it is used, so that scoring links
+(`align.aer`) does not wait for it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from attn_cli.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class TextScore:
+    """One metric of a corpus, in percent, and the signature it never travels without."""
+
+    name: str
+    score: float
+    signature: str
+
+    def line(self) -> str:
+        """One line for people: `BLEU 57.1 (nrefs:1|case:mixed|…)`."""
+        return f"{self.name} {self.score:.1f} ({self.signature})"
+
+    def record(self) -> dict[str, float | str]:
+        """The fields of the JSON object, the percentage to two decimals."""
+        return {"score": round(self.score, 2), "signature": self.signature}
+
+
+def text_scores(
+    hypotheses: Sequence[str], references: Sequence[Sequence[str]]
+) -> dict[str, TextScore]:
+    """BLEU, chrF and TER under the keys `bleu`, `chrf`, `ter`.
+
+    `references` holds one or more whole reference texts, each with a line for each hypothesis.
+    Raises DataError naming both counts where they differ, and where there is nothing to score.
+    """
+    from sacrebleu.metrics.bleu import BLEU
+    from sacrebleu.metrics.chrf import CHRF
+    from sacrebleu.metrics.ter import TER
+
+    _check(hypotheses, references)
+    metrics = {"bleu": BLEU(), "chrf": CHRF(), "ter": TER()}
+    scores = {}
+    for key, metric in metrics.items():
+        result = metric.corpus_score(hypotheses, references)
+        scores[key] = TextScore(result.name, result.score, str(metric.get_signature()))
+    return scores
+
+
+def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+    """Corpus BLEU against one reference text, sacrebleu's default signature."""
+    from sacrebleu.metrics.bleu import BLEU
+
+    _check(hypotheses, [references])
+    return float(BLEU(force=True).corpus_score(hypotheses, [references]).score)
+
+
+def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
+    """Corpus chrF2 against one reference text, sacrebleu's default signature."""
+    from sacrebleu.metrics.chrf import CHRF
+
+    _check(hypotheses, [references])
+    return float(CHRF().corpus_score(hypotheses, [references]).score)
+
+
+def _check(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
+    for number, reference in enumerate(references, start=1):
+        if len(reference) != len(hypotheses):
+            which = f"reference {number}" if len(references) > 1 else "the reference"
+            raise DataError(
+                f"{len(hypotheses)} translations cannot be scored against "
+                f"the {len(reference)} lines of {which}",
+                "Give one reference line for each translation, blank ones included.",
+            )
+    if not hypotheses or not references:
+        raise DataError(
+            "there are no translations to score" if references else "there is no reference",
+            "Give the translations on stdin and the reference with --reference.",
+        )

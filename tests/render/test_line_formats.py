@@ -1,0 +1,158 @@
+"""The line formats that scripts depend on, to the character."""
+
+import json
+
+import numpy as np
+import pytest
+
+from attn_cli.render import lines
+from attn_cli.values import Hypothesis, Links, SoftAlignment, Translation
+
+WEIGHTS = np.array([[0.94, 0.04, 0.02], [0.11, 0.01, 0.88], [0.05, 0.91, 0.04]], np.float32)
+LINKS = Links(frozenset({(0, 0), (1, 2), (2, 1)}), 3, 3, {(0, 0): 0.94, (2, 1): 0.88, (1, 2): 0.91})
+NO_LINKS = Links(frozenset(), 0, 0)
+BLANK = Translation(4, " \t", "")
+
+
+def hypothesis(score, *logp):
+    return Hypothesis(np.arange(len(logp), dtype=np.int32), score, np.array(logp, np.float32))
+
+
+def translation(**changes):
+    source, target = ("I", "love", "you"), ("Je", "t'", "aime")
+    fields = {
+        "line": 1,
+        "source": "I love you",
+        "text": "Je t'aime",
+        "source_words": source,
+        "target_words": target,
+        "hypotheses": (hypothesis(-0.5, -0.3, -0.5, -0.43), hypothesis(-0.9, -1.0, -2.0)),
+        "texts": ("Je t'aime", "Je vous aime"),
+        "alignment": SoftAlignment(source, target, WEIGHTS, np.zeros(3, np.float32)),
+        "word_logp": (-0.1, -0.2, -0.1),
+    }
+    return Translation(**(fields | changes))
+
+
+def record(*args, model="en-fr", **options):
+    return json.loads(lines.jsonl(*args, model=model, **options))
+
+
+def test_text_is_the_translation():
+    assert lines.text(translation()) == "Je t'aime"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_a_translation_with_line_ends_in_it_is_still_one_line(end):
+    broken = translation(text=f"Je{end}t'aime", texts=(f"Je{end}t'aime", "x"))
+    for made in (
+        lines.text(broken),
+        lines.nbest(broken, 1),
+        lines.translated_pharaoh(broken, LINKS),
+        lines.jsonl(broken, LINKS, model="en-fr"),
+    ):
+        assert not set(made) & set("\r\n")
+
+
+def test_nbest_is_in_the_form_of_moses_best_first():
+    assert lines.nbest(translation(), 2) == (
+        "1 ||| Je t'aime ||| -0.5000\n1 ||| Je vous aime ||| -0.9000"
+    )
+
+
+def test_nbest_stops_at_the_count():
+    assert lines.nbest(translation(), 1) == "1 ||| Je t'aime ||| -0.5000"
+
+
+def test_pharaoh_is_the_links_by_target_word():
+    assert lines.pharaoh(LINKS) == "0-0 2-1 1-2"
+
+
+def test_pharaoh_with_scores_has_two_decimals():
+    assert lines.pharaoh(LINKS, scores=True) == "0-0:0.94 2-1:0.88 1-2:0.91"
+
+
+def test_a_link_of_unknown_weight_has_no_score():
+    assert lines.pharaoh(Links(frozenset({(0, 0)}), 1, 1), scores=True) == "0-0"
+
+
+def test_the_pharaoh_of_a_translation_follows_its_text():
+    made = lines.translated_pharaoh(translation(), LINKS, scores=True)
+    assert made == "Je t'aime ||| 0-0:0.94 2-1:0.88 1-2:0.91"
+
+
+def test_tsv_has_a_line_for_each_cell():
+    made = lines.tsv(translation()).split("\n")
+    assert len(made) == 9
+    assert made[5] == "1\t1\tt'\t2\tyou\t0.8800"
+
+
+def test_words_with_tabs_and_line_ends_do_not_break_tsv():
+    word = ("a\tb\nc",)
+    alignment = SoftAlignment(word, word, np.ones((1, 1), np.float32), np.zeros(1, np.float32))
+    assert lines.tsv(translation(alignment=alignment)) == "1\t0\ta b c\t0\ta b c\t1.0000"
+
+
+def test_the_jsonl_record_is_that_of_the_contract():
+    made = lines.jsonl(translation(), LINKS, model="en-fr", n_best=2)
+    assert made == (
+        '{"line": 1, "source": "I love you", "target": "Je t\'aime", "score": -0.41, '
+        '"source_words": ["I", "love", "you"], "target_words": ["Je", "t\'", "aime"], '
+        '"weights": [[0.94, 0.04, 0.02], [0.11, 0.01, 0.88], [0.05, 0.91, 0.04]], '
+        '"leftover": [0.0, 0.0, 0.0], '
+        '"links": [[0, 0, 0.94], [2, 1, 0.88], [1, 2, 0.91]], '
+        '"logprobs": [-0.1, -0.2, -0.1], "model": "en-fr", '
+        '"nbest": [{"target": "Je t\'aime", "score": -0.41}, '
+        '{"target": "Je vous aime", "score": -1.5}]}'
+    )
+
+
+def test_jsonl_keeps_letters_readable():
+    assert "été 日本" in lines.jsonl(translation(text="été 日本"), LINKS, model="m")
+
+
+def test_jsonl_escapes_what_some_readers_take_for_a_line_end():
+    made = lines.jsonl(translation(text="a\u2028b\x85c"), LINKS, model="m")
+    assert len(made.splitlines()) == 1
+    assert json.loads(made)["target"] == "a\u2028b\x85c"
+
+
+def test_a_lone_surrogate_survives_as_an_escape():
+    made = lines.jsonl(translation(), LINKS, model="m", extra={"id": "\ud800"})
+    assert json.loads(made.encode())["id"] == "\ud800"
+
+
+def test_other_fields_of_the_input_pass_through_after_ours():
+    extra = {"source": "ignored", "id": 7, "tags": {"a": [1, None]}}
+    made = record(translation(), LINKS, extra=extra)
+    assert list(made)[-2:] == ["id", "tags"]
+    assert (made["source"], made["id"], made["tags"]) == ("I love you", 7, {"a": [1, None]})
+
+
+def test_a_number_that_json_cannot_write_is_null():
+    made = record(translation(word_logp=(-float("inf"), -0.2)), LINKS)
+    assert made["logprobs"] == [None, -0.2]
+
+
+def test_a_link_of_unknown_weight_is_null_in_jsonl():
+    assert record(translation(), Links(frozenset({(0, 0)}), 1, 1))["links"] == [[0, 0, None]]
+
+
+def test_a_blank_line_gives_a_blank_line():
+    assert lines.text(BLANK) == lines.tsv(BLANK) == ""
+    assert lines.pharaoh(NO_LINKS) == lines.translated_pharaoh(BLANK, NO_LINKS) == ""
+
+
+def test_a_blank_line_gives_one_empty_candidate_of_nbest():
+    assert lines.nbest(BLANK, 5) == "4 |||  ||| 0.0000"
+
+
+def test_a_blank_line_gives_a_record_with_empty_fields_in_jsonl():
+    made = record(BLANK, NO_LINKS)
+    assert list(made) == list(record(translation(), LINKS))
+    assert {key: made.pop(key) for key in ("line", "score", "model")} == {
+        "line": 4,
+        "score": 0.0,
+        "model": "en-fr",
+    }
+    assert not any(made.values())

@@ -1,0 +1,100 @@
+"""The picture is well-formed, says what it shows, and is not fooled by its words."""
+
+import xml.etree.ElementTree as ET
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attn_cli.render.picture import svg
+from attn_cli.values import SoftAlignment
+
+NS = "{http://www.w3.org/2000/svg}"
+
+
+def table(source, target, weights=None, leftover=None, **options):
+    shape = (len(target), len(source))
+    if weights is None:
+        weights = np.full(shape, 1 / max(shape[1], 1))
+    if leftover is None:
+        leftover = np.zeros(shape[0])
+    return SoftAlignment(
+        tuple(source),
+        tuple(target),
+        np.array(weights, np.float32).reshape(shape),
+        np.array(leftover, np.float32),
+        **options,
+    )
+
+
+CROSSED = table(
+    ["I", "love", "you"],
+    ["Je", "t'", "aime"],
+    [[0.94, 0.04, 0.02], [0.11, 0.01, 0.88], [0.05, 0.91, 0.04]],
+    kind="alignment",
+    origin="forced",
+)
+
+
+def texts(picture):
+    return [element.text for element in ET.fromstring(picture).iter(f"{NS}text")]
+
+
+def test_every_word_and_weight_is_text():
+    found = texts(svg(CROSSED))
+    assert {"I", "love", "you", "Je", "t'", "aime", "0.94", "0.88", "0.91"} <= set(found)
+
+
+def test_it_is_an_image_with_a_title_and_a_description():
+    root = ET.fromstring(svg(CROSSED, source="I love you", target="Je t'aime"))
+    assert root.get("role") == "img"
+    assert root.findtext(f"{NS}title") == "I love you → Je t'aime"
+    assert "aime ← love 0.91" in str(root.findtext(f"{NS}desc"))
+
+
+def test_each_cell_says_what_it_is():
+    titles = [
+        element.findtext(f"{NS}title") for element in ET.fromstring(svg(CROSSED)).iter(f"{NS}g")
+    ]
+    assert "love → aime: 0.91" in titles
+    assert len(titles) == 9
+
+
+def test_it_says_which_kind_of_weights_it_shows():
+    assert "alignment, forced — which words correspond" in texts(svg(CROSSED))
+
+
+def test_it_stands_alone():
+    picture = svg(CROSSED)
+    assert picture.count("http") == 1  # the namespace
+    assert "prefers-color-scheme: dark" in picture
+
+
+def test_hostile_words_are_words():
+    hostile = ["<script>alert(1)</script>", "\x00\x1b[31m", "]]>&amp;", '"onload="x', "\ud800"]
+    picture = svg(table(hostile, hostile))
+    assert "<script" not in picture
+    assert hostile[0] in texts(picture)
+    assert hostile[2] in texts(picture)
+    picture.encode()
+
+
+def test_leftover_is_shown_when_it_matters():
+    assert "(end)" in texts(svg(table("ab", "x", [[0.4, 0.3]], [0.3])))
+    assert "(end)" not in texts(svg(table("ab", "x", [[0.5, 0.48]], [0.02])))
+
+
+def test_long_words_are_written_aslant():
+    assert "rotate(-45)" in svg(table(["Donaudampfschifffahrt", "ist"], ["x"]))
+    assert "rotate(" not in svg(CROSSED)
+
+
+def test_an_empty_table_is_a_picture_too():
+    ET.fromstring(svg(table([], [])))
+    ET.fromstring(svg(table([], ["x"], leftover=[1.0])))
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(st.lists(st.text(min_size=1), max_size=5), st.lists(st.text(min_size=1), max_size=5))
+def test_any_words_give_well_formed_xml(source, target):
+    ET.fromstring(svg(table(source, target)).encode())
