@@ -30,6 +30,7 @@ U+002D, U+2010 and U+2011:
    letters must fit the first clitic, as French grammar has it:
 
        -t-il -t-elle -t-on                    any verb                    a-t-il, sera-t-on
+       -t-en -t-y                             va                          va-t-en
        -je                                    -e -é -i -s -x              ai-je, puis-je, veux-je
        -tu                                    -s -x                       as-tu, peux-tu
        -il -elle                              -t -d                       fait-il, prend-elle

@@ -1,0 +1,1 @@
+"""A hand-made English–French synchronous grammar: each rule writes both sides and their links."""

@@ -1,0 +1,240 @@
+"""When, where, how and with whom: the ends of sentences, fitted to the tense and the verb."""
+
+from grammar.conjugation import WITH_ETRE
+from grammar.meaning import Clause, Translated
+from grammar.nouns import HE, NOUN_OF, NUMBERS, SHE, THEY, WE, YOU, I, nouns
+from grammar.phrases import (
+    Draw,
+    NounPhrase,
+    determined,
+    name,
+    person,
+    preposition,
+    pronoun,
+    town,
+)
+from grammar.tokens import En, Fr, Phrase, linked
+from grammar.verbs import (
+    GOING_TO,
+)
+
+DAYS = (("Monday", "lundi"), ("Tuesday", "mardi"), ("Friday", "vendredi"), ("Sunday", "dimanche"))
+MID: dict[str, tuple[Translated, ...]] = {
+    "present": (("always", "toujours"), ("often", "souvent"), ("sometimes", "parfois")),
+    "past": (("often", "souvent"),),
+    "perfect": (("already", "déjà"),),
+    "progressive": (("still", "encore"),),
+}
+MANNERS: tuple[Translated, ...] = (("well", "bien"), ("badly", "mal"), ("a lot", "beaucoup"))
+MANNERED = frozenset(
+    [
+        "sleep",
+        "work",
+        "sing",
+        "dance",
+        "swim",
+        "play",
+        "eat",
+        "laugh",
+        "cry",
+        "read",
+    ]
+)
+
+
+def _week(english: str, french: str) -> Phrase:
+    """last week → la semaine dernière."""
+    which, week = En(english), En("week")
+    return Phrase(
+        [which, week],
+        [Fr("la", (), (week,)), Fr("semaine", (week,)), Fr(french, (which,))],
+    )
+
+
+def _day(draw: Draw) -> Phrase:
+    """on Monday → lundi."""
+    english, french = draw.pick(DAYS)
+    on, day = En("on"), En(english)
+    return Phrase([on, day], [Fr(french, (day,), (on,))])
+
+
+def _part_of_day(draw: Draw) -> Phrase:
+    """in the morning → le matin; at night → la nuit."""
+    if draw.chance(0.3):
+        at, night = En("at"), En("night")
+        return Phrase([at, night], [Fr("la", (), (at, night)), Fr("nuit", (night,))])
+    english, french = draw.pick([("morning", "matin"), ("evening", "soir")])
+    within, the, part = En("in"), En("the"), En(english)
+    return Phrase([within, the, part], [Fr("le", (the,), (within,)), Fr(french, (part,))])
+
+
+def oclock(draw: Draw, english: str = "at") -> Phrase:
+    """at three o'clock → à trois heures."""
+    if draw.chance(0.2):
+        return linked(f"{english}=à " + draw.pick(["noon=midi", "midnight=minuit"]))
+    return linked(f"{english}=à") + hour(draw)
+
+
+def hour(draw: Draw) -> Phrase:
+    """three o'clock → trois heures."""
+    number, french = draw.pick([("one", "une"), *NUMBERS[:-1]])
+    hours = "heure" if number == "one" else "heures"
+    return linked(f"{number}={french} o'clock={hours}")
+
+
+def when(draw: Draw, tense: str, taken: frozenset[str] | None = None) -> Phrase:
+    """A time that suits the tense, or, given who is `taken` already, company."""
+    today = ["today=aujourd'hui", "this=ce evening=soir", "tonight=ce+soir"]
+    if tense in ("past", "imperfect"):
+        specs = ["yesterday=hier", "yesterday=hier", "this=ce morning=matin", "last"]
+    elif tense == "future":
+        specs = ["tomorrow=demain", "tomorrow=demain", *today, "next", "day", "hour"]
+    elif tense == "progressive":
+        specs = ["now=maintenant", "today=aujourd'hui", *(["with"] if taken is not None else [])]
+    else:
+        specs = ["every=tous+les day=jours", "here=ici", "part", "hour", "today=aujourd'hui"]
+    spec = draw.pick(specs)
+    makers = {
+        "last": lambda: _week("last", "dernière"),
+        "next": lambda: _week("next", "prochaine"),
+        "day": lambda: _day(draw),
+        "hour": lambda: oclock(draw),
+        "part": lambda: _part_of_day(draw),
+        "with": lambda: company(draw, taken or frozenset()),
+    }
+    return makers[spec]() if spec in makers else linked(spec)
+
+
+def present_in(clause: Clause) -> frozenset[str]:
+    """The words of those who act and are acted upon."""
+    parts = (clause.subject, clause.direct, clause.indirect)
+    return frozenset(word.text for part in parts if part for word in part.en)
+
+
+def company(draw: Draw, taken: frozenset[str]) -> Phrase:
+    """with him, without Marie: somebody who is not in the clause already."""
+    english, french = draw.pick([("with", "avec"), ("with", "avec"), ("without", "sans")])
+    if taken & {"I", "we", "me", "us"}:
+        taken |= {"I", "we"}
+    others = [one for one in (I, YOU, HE, SHE, WE, THEY) if not taken & {one.en, one.en_object}]
+    if draw.chance(0.5):
+        return preposition(english, french, pronoun(draw.pick(others), case="object"))
+    who = person(draw)
+    while who.last.text in taken:
+        who = person(draw)
+    return preposition(english, french, who)
+
+
+PLACES = (("in", "dans"), ("behind", "derrière"), ("in front of", "devant"), ("near", "près de"))
+SURFACES = (("on", "sur"), ("under", "sous"), ("next to", "à côté de"))
+
+
+def place_of_thing(draw: Draw) -> Phrase:
+    """Where a thing lies: on the table, in the kitchen, under the tree."""
+    if draw.chance(0.4):
+        english, french = draw.pick(SURFACES)
+        return preposition(english, french, determined(NOUN_OF["table"], "the"))
+    room = draw.pick(["kitchen", "office", "house", "garden", "school", "hotel", "shop"])
+    return preposition("in", "dans", determined(NOUN_OF[room], "the"))
+
+
+def place_of_building(draw: Draw) -> Phrase:
+    """Where a house stands: in Paris, near the river."""
+    if draw.chance(0.4):
+        return town(draw)
+    english, french = draw.pick((*PLACES[1:], ("next to", "à côté de")))
+    what = draw.pick(nouns("landmark")[1:] + nouns("building"))
+    return preposition(english, french, determined(what, "the"))
+
+
+def place_of(draw: Draw, who: NounPhrase) -> Phrase:
+    """A place where such a one can be."""
+    if who.pronoun or who.human or "animal" in who.classes:
+        return somewhere(draw)
+    return place_of_building(draw) if "place" in who.classes else place_of_thing(draw)
+
+
+def somewhere(draw: Draw) -> Phrase:
+    """A place to be: here, at school, behind the house, in Paris, at Marie's house."""
+    kind = draw.weighted(
+        [("house", 1), ("town", 2), ("set", 2), ("place", 5), ("at", 2), ("table", 2)]
+    )
+    if kind == "house":
+        owner, at, mark, house = name(draw), En("at"), En("'s"), En("house")
+        chez = Fr("chez", (at, house), (mark,))
+        return Phrase([at, *owner.en, mark, house], [chez, *owner.fr])
+    if kind == "town":
+        return town(draw)
+    if kind == "set":
+        return draw.pick([lambda: linked("here=ici"), at_home, at_school])()
+    if kind == "at":
+        return preposition("at", "à", determined(draw.pick(nouns("building")), "the"))
+    if kind == "table":
+        english, french = draw.pick(SURFACES)
+        what = draw.pick(
+            [noun for noun in nouns("landmark") if noun.en in ("table", "tree", "bridge")]
+        )
+        if what.en != "table" and english == "on":
+            english, french = "under", "sous"
+        return preposition(english, french, determined(what, "the"))
+    english, french = draw.pick(PLACES)
+    kind = {"in": "inside", "near": "place"}.get(english, "building")
+    return preposition(english, french, determined(draw.pick(nouns(kind)), "the"))
+
+
+def at_home() -> Phrase:
+    """at home → à la maison."""
+    at, home = En("at"), En("home")
+    article = Fr("la", (), (home,), article=True)
+    return Phrase([at, home], [Fr("à", (at,)), article, Fr("maison", (home,))])
+
+
+def at_school(english: str = "at") -> Phrase:
+    """at school → à l'école."""
+    at, school = En(english), En("school")
+    article = Fr("la", (), (school,), article=True)
+    return Phrase([at, school], [Fr("à", (at,)), article, Fr("école", (school,))])
+
+
+def destination(draw: Draw) -> Phrase:
+    """to the market, to school, to Paris, to the doctor's: where one goes."""
+    kind = draw.weighted([("place", 6), ("town", 2), ("school", 1)])
+    if kind == "town":
+        return town(draw, "to")
+    if kind == "school":
+        return at_school("to")
+    where = draw.pick([noun for noun in nouns("place") if "room" not in noun.classes])
+    return preposition("to", "à", determined(where, "the"))
+
+
+def embellish(draw: Draw, clause: Clause, *, often: float) -> None:
+    """Add an adverb before the verb, one of manner, or a time or place, to a clause without."""
+    if not draw.chance(often):
+        return
+    tense = "future" if clause.head is GOING_TO else clause.tense
+    free = not clause.head and not clause.negation
+    if clause.verb.stative or clause.negation == "anymore" or clause.verb.particle == "in":
+        return
+    choices: list[tuple[str, float]] = [("when", 2)]
+    if clause.head and clause.head is not GOING_TO:
+        choices = [("where", 1)] if clause.verb.frame == "none" else []
+    action = clause.verb.frame == "none" and clause.verb.fr not in WITH_ETRE
+    lasting = tense != "progressive" or (action and not clause.verb.reflexive)  # not again
+    if free and tense in MID and not clause.verb.stative and lasting:
+        choices.append(("mid", 2))
+    if clause.verb.en in MANNERED and clause.verb.frame == "none" and not clause.head:
+        choices.append(("manner", 3))
+    if clause.verb.frame == "none" and not clause.verb.reflexive:
+        choices.append(("where", 1))
+    if not choices:
+        return
+    kind = draw.weighted(choices)
+    if kind == "mid":
+        clause.mid = draw.pick(MID[tense])
+    elif kind == "manner":
+        clause.manner = MANNERS[2] if clause.verb.en in ("cry", "laugh") else draw.pick(MANNERS)
+    elif kind == "when" and tense != "perfect":
+        alone = clause.verb.frame in ("none", "place")
+        clause.tail = clause.tail + when(draw, tense, present_in(clause) if alone else None)
+    elif kind == "where" and clause.verb.en not in ("go", "come", "fall", "leave", "get"):
+        clause.tail = clause.tail + somewhere(draw)

@@ -1,0 +1,161 @@
+"""The corpus as a mixture of constructions, cut into train, valid and test."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from grammar import clauses, orders, questions, relatives, remarks, sentences
+from grammar.meaning import Clause
+from grammar.nouns import IT, PERSONAL, THEY
+from grammar.phrases import Draw, pronoun
+from grammar.tokens import Pair, Phrase, finish, linked
+from grammar.verbs import verb
+
+Maker = Callable[[Draw], Phrase]
+
+#: Each construction, its maker, its share, and the mark its sentences end with.
+CONSTRUCTIONS: tuple[tuple[str, Maker, float, str], ...] = (
+    ("clitic object", sentences.clitic_object, 10, "."),
+    ("noun object", sentences.noun_object, 10, "."),
+    ("gift", sentences.gift, 6, "."),
+    ("address", sentences.address, 4, "."),
+    ("action", sentences.action, 9, "."),
+    ("journey", sentences.journey, 2.5, "."),
+    ("state", sentences.state, 7, "."),
+    ("possession", sentences.possession, 4, "."),
+    ("some of it", sentences.some_of_it, 1.5, "."),
+    ("infinitive", sentences.government, 6, "."),
+    ("existence", sentences.existence, 2.5, "."),
+    ("comparison", sentences.comparison, 2.5, "."),
+    ("feeling", sentences.feeling, 2, "."),
+    ("age", sentences.age, 1.5, "."),
+    ("weather", sentences.weather, 1.5, "."),
+    ("time of day", sentences.time_of_day, 1, "."),
+    ("name", sentences.naming, 0.4, "."),
+    ("birth", sentences.birth, 1.5, "."),
+    ("presenting", sentences.presenting, 3, "."),
+    ("profession", sentences.profession, 1, "."),
+    ("pastime", sentences.pastime, 2, "."),
+    ("relative clause", relatives.relative, 7, "."),
+    ("reported", relatives.reported, 2.5, "."),
+    ("indirect question", relatives.wondered, 1.5, "."),
+    ("maybe", relatives.supposed, 0.8, "."),
+    ("reason", relatives.reason, 1.5, "."),
+    ("circumstance", relatives.circumstance, 2, "."),
+    ("two clauses", relatives.conjunction, 1.5, "."),
+    ("coordination", relatives.coordination, 2, "."),
+    ("yes-no question", questions.asking, 7, "?"),
+    ("where", questions.asking_where, 2, "?"),
+    ("when and why", questions.asking_when, 2, "?"),
+    ("what", questions.asking_what, 2, "?"),
+    ("who", questions.asking_who, 2, "?"),
+    ("how many", questions.asking_how_many, 1, "?"),
+    ("which", questions.asking_which, 1.2, "?"),
+    ("order", orders.order, 9, "."),
+    ("order to give", orders.order_to_give, 3.5, "."),
+    ("order to act", orders.order_to_act, 3.5, "."),
+    ("proposal", orders.proposal, 1.5, "."),
+    ("greeting", remarks.greeting, 1, "."),
+    ("answer", remarks.answering, 1.5, "."),
+    ("fragment", remarks.fragment, 1.5, "."),
+    ("exclamation", remarks.exclamation, 0.7, "!"),
+)
+WITHOUT_STOP = 0.15
+SEEN_IN_TRAIN = 3
+MOST_WORDS = 24
+
+#: English verbs whose orders with `it` and `them` are always in train.
+PHRASAL = (
+    "look up", "pick up", "turn on", "turn off", "put down", "put on", "take off", "throw away",
+    "look at", "look for", "wait for", "listen to",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """The three parts."""
+
+    train: list[Pair]
+    valid: list[Pair]
+    test: list[Pair]
+
+
+def shown(draw: Draw) -> list[Pair]:
+    """I love you, Look it up., and their nearest kin: the project's first screen shows them."""
+    phrases = []
+    for who in PERSONAL:
+        for whom in PERSONAL:
+            if who.person == whom.person or {who.person, whom.person} == {0, 3}:
+                continue
+            loved = pronoun(whom, case="object")
+            clause = Clause(pronoun(who), verb("love"), direct=loved)
+            phrases.append(clauses.statement(clause, draw))
+    for phrasal in PHRASAL:
+        for what in (IT, THEY):
+            thing = pronoun(what, case="object")
+            clause = Clause(orders.ORDERED, verb(phrasal), direct=thing)
+            phrases.append(clauses.imperative(clause, draw))
+    bare = [finish(phrase, "shown") for phrase in phrases]
+    stopped = [finish(phrase + linked(".=."), "shown") for phrase in phrases]
+    return stopped + [pair for pair in bare if pair.english in ("I love you", "Look it up")]
+
+
+def sample(draw: Draw) -> Pair:
+    """One pair of the mixture."""
+    place = draw.weighted([(at, row[2]) for at, row in enumerate(CONSTRUCTIONS)])
+    construction, make, _, mark = CONSTRUCTIONS[place]
+    phrase = make(draw)
+    if mark != "." or not draw.chance(WITHOUT_STOP):
+        phrase = phrase + linked(f"{mark}={mark}")
+    return finish(phrase, construction)
+
+
+def key(text: str) -> str:
+    """What makes two sentences the same: case and final punctuation do not count."""
+    return text.lower().rstrip(".?! ")
+
+
+def pool(draw: Draw, size: int, known: Iterable[Pair]) -> list[Pair]:
+    """`size` pairs whose English differs from each other's and from the `known` ones'."""
+    seen = {key(pair.english) for pair in known}
+    pairs: list[Pair] = []
+    while len(pairs) < size:
+        pair = sample(draw)
+        if key(pair.english) not in seen and len(pair.en) <= MOST_WORDS:
+            seen.add(key(pair.english))
+            pairs.append(pair)
+    return pairs
+
+
+def forms(pair: Pair) -> Counter[str]:
+    """The words of both sides, each marked with its language."""
+    return Counter(
+        [f"en:{word.lower()}" for word in pair.en] + [f"fr:{word.lower()}" for word in pair.fr]
+    )
+
+
+def corpus(seed: int, *, n_train: int, n_held_out: int) -> Corpus:
+    """The corpus; the words of valid and test all stand in train, their sentences do not.
+
+    Nor do their translations: a pair is held out only if no other pair has its French.
+    """
+    draw = Draw(seed)
+    fixed = shown(draw)
+    pairs = pool(draw, n_train - len(fixed) + 2 * n_held_out, fixed)
+    left: Counter[str] = Counter()
+    french: Counter[str] = Counter()
+    for pair in fixed + pairs:
+        left.update(forms(pair))
+        french[key(pair.french)] += 1
+    held: list[Pair] = []
+    kept: list[Pair] = []
+    for pair in pairs:
+        words = forms(pair)
+        spare = all(left[word] - count >= SEEN_IN_TRAIN for word, count in words.items())
+        if len(held) < 2 * n_held_out and spare and french[key(pair.french)] == 1:
+            left.subtract(words)
+            held.append(pair)
+        else:
+            kept.append(pair)
+    assert len(held) == 2 * n_held_out, "too few pairs made of common words"
+    return Corpus(draw.shuffled(fixed + kept), held[:n_held_out], held[n_held_out:])

@@ -1,0 +1,46 @@
+"""What a clause says, before either language has spelt it out; knows no order of words."""
+
+from dataclasses import dataclass, field
+
+from grammar.phrases import NounPhrase
+from grammar.tokens import Phrase
+from grammar.verbs import Head, Verb
+
+Translated = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Clause:
+    """What a clause says, before either language has spelt it out.
+
+    `tense`: present, progressive, past, perfect, imperfect (was …-ing) or future. `negation`: not,
+    never, anymore, nothing, nobody or none. `tail` follows all objects. `mid` (often, souvent)
+    stands before the English verb and behind the finite French one; `manner` (well, bien) ends the
+    English clause and stands behind the finite French verb. `agreement` is the gender and
+    the number of a direct object that stands before the clause (que, combien de). `there` and
+    `some` ask for y and en. `shifted` is the order of `give Marie the book`.
+    """
+
+    subject: NounPhrase
+    verb: Verb
+    tense: str = "present"
+    head: Head | None = None
+    negation: str = ""
+    direct: NounPhrase | None = None
+    indirect: NounPhrase | None = None
+    tail: Phrase = field(default_factory=Phrase)
+    mid: Translated | None = None
+    manner: Translated | None = None
+    agreement: tuple[str, bool] | None = None
+    there: bool = False
+    some: str = ""
+    shifted: bool = False
+
+
+NEGATED_WITH_NOT = ("not", "anymore", "nothing", "nobody")
+
+
+def ambiguous(clause: Clause) -> bool:
+    """Whether the simple past looks like the present: I read, you cut."""
+    alike = clause.verb.en in ("read", "put", "cut") and clause.subject.person != 2
+    return alike and clause.tense == "past" and not clause.head

@@ -1,0 +1,339 @@
+"""Sentences with other sentences inside: relative clauses, that, because, when, and."""
+
+from dataclasses import replace
+
+from grammar.adverbials import destination, embellish, place_of
+from grammar.clauses import statement
+from grammar.meaning import Clause
+from grammar.nouns import ADJECTIVES, IT, PERSONAL, adjectives_for
+from grammar.phrases import (
+    Draw,
+    NounPhrase,
+    both,
+    name,
+    noun_phrase,
+    pronoun,
+    subject,
+    two_names,
+)
+from grammar.scenes import WITHOUT_PROGRESSIVE, anything, object_for, quality, with_timing
+from grammar.tokens import En, Fr, Phrase, linked
+from grammar.verbs import BE, BE_HAVING, BE_WEATHER, RAIN, SAYING, SNOW, Verb, verb, verbs
+
+#: Verbs whose human subject and human object may follow each other in a chain.
+AMONG_PEOPLE = tuple(
+    verb(word)
+    for word in ("see", "look at", "look for", "wait for", "love", "know", "help", "call",
+                 "hear", )
+)  # fmt: skip
+OVER_THINGS = tuple(
+    verb(word)
+    for word in ("see", "look for", "buy", "sell", "find", "take", "carry", "like", "lose")
+)
+TELLING = tuple(verb(word, "direct") for word in ("read", "write", "like"))
+
+
+def _relative_pronoun(antecedent: NounPhrase, french: str) -> NounPhrase:
+    english = "who" if antecedent.human and french == "qui" else "that"
+    word = En(english)
+    return NounPhrase(
+        [word],
+        [],
+        [Fr(french, (word,))],
+        antecedent.gender,
+        antecedent.plural,
+        antecedent.person,
+        "definite",
+        antecedent.classes,
+    )
+
+
+def with_relative(draw: Draw, what: NounPhrase, *, depth: int) -> NounPhrase:
+    """`what` with a relative clause, which holds `depth` - 1 more in its turn."""
+    if depth < 1:
+        return what
+    nested = 0.85 if depth > 1 else 0.6
+    if draw.chance(nested if what.human else 0.3):
+        inside = _as_subject(draw, what, depth)
+    else:
+        inside = _as_object(draw, what)
+    what.en = [*what.en, *inside.en]
+    what.fr = [*what.fr, *inside.fr]
+    what.kind = "definite"
+    return what
+
+
+def _as_subject(draw: Draw, what: NounPhrase, depth: int) -> Phrase:
+    """who sees the man → qui voit l'homme."""
+    who = _relative_pronoun(what, "qui")
+    if depth == 1 and (draw.chance(0.35) or not what.human):
+        fitting = what.human or adjectives_for(what.classes, predicate=True)
+        plain = len(what.fr) == 1  # no second adjective: not the black shirt that is black
+        there = not fitting or not plain or draw.chance(0.6)
+        tail = place_of(draw, what) if there else quality(draw, what)
+        clause = Clause(who, BE, tail=tail)
+        clause.tense = draw.weighted([("present", 4), ("past", 1)])
+        return statement(clause, draw)
+    if not what.human:
+        return statement(Clause(who, BE, tail=place_of(draw, what)), draw)
+    action = draw.pick(AMONG_PEOPLE)
+    if depth > 1:
+        classes = draw.pick([("person",), ("person",), ("thing", "read")])
+    else:
+        classes = draw.pick([("person",), ("animal",), ("thing",)])
+    if "person" not in classes:
+        action = draw.pick([one for one in OVER_THINGS if one.en != "like"])
+    whom = _definite(draw, *classes)
+    while whom.last.text == what.en[-1].text:
+        whom = _definite(draw, *classes)
+    clause = Clause(who, action, direct=with_relative(draw, whom, depth=depth - 1))
+    clause.tense = _tense(draw, action)
+    return statement(clause, draw)
+
+
+def _as_object(draw: Draw, what: NounPhrase) -> Phrase:
+    """that the man sees → que l'homme voit; the participle agrees with what went before."""
+    que = _relative_pronoun(what, "que")
+    actions: tuple[Verb, ...] = OVER_THINGS
+    if what.human:
+        actions = AMONG_PEOPLE
+    elif "read" in what.classes:
+        actions = TELLING
+    action = draw.pick(actions)
+    who = pronoun(draw.pick(PERSONAL)) if draw.chance(0.55) else _definite(draw, "person")
+    if draw.chance(0.2):
+        who = name(draw)
+    clause = Clause(who, action, agreement=(what.gender, what.plural))
+    clause.tense = _tense(draw, action)
+    return Phrase(que.en, que.fr) + statement(clause, draw)
+
+
+def _tense(draw: Draw, action: Verb) -> str:
+    if action.stative:
+        return "present"
+    if action.en in ("lose", "find", "sell"):
+        return "past"
+    progressive = 0.0 if action.en in ("see", "hear", "find") else 2.0
+    return draw.weighted([("present", 3.0), ("progressive", progressive), ("past", 3.0)])
+
+
+def _definite(draw: Draw, *classes: str) -> NounPhrase:
+    return noun_phrase(draw, *classes, det="the", plural=0.2, adjective=0.12, owner=0)
+
+
+def relative(draw: Draw, depth: int | None = None) -> Phrase:
+    """The woman who sees the man … sleeps; I know the woman who sees the man who …"""
+    if depth is None:
+        depth = draw.weighted([(1, 5), (2, 3.5), (3, 3)])
+    classes = draw.weighted([(("person",), 5), (("thing",), 2), (("read",), 1), (("animal",), 1)])
+    what = _definite(draw, *classes)
+    human = what.human
+    what = with_relative(draw, what, depth=depth if human else 1)
+    if draw.chance(0.4):
+        if human and draw.chance(0.5):
+            action = draw.pick([one for one in verbs("none") if one.en not in ("come", "fall")])
+            clause = with_timing(draw, Clause(what, action), heads=0)
+            if clause.negation not in ("", "not"):
+                clause.negation = ""
+        else:
+            clause = Clause(what, BE, tail=quality(draw, what))
+        return statement(clause, draw)
+    who = subject(draw, pronouns=0.7)
+    if human:
+        action = draw.pick(AMONG_PEOPLE)
+    else:
+        action = draw.pick(OVER_THINGS if "thing" in what.classes else AMONG_PEOPLE[:3])
+    clause = Clause(who, action, direct=what)
+    clause.tense = _tense(draw, action)
+    clause.negation = "not" if draw.chance(0.12) else ""
+    return statement(clause, draw)
+
+
+# ---------------------------------------------------------------- conjunctions
+
+
+def reported(draw: Draw) -> Phrase:
+    """I know that he is tired → je sais qu'il est fatigué."""
+    matrix = Clause(subject(draw, pronouns=0.8), draw.pick(SAYING))
+    matrix.tense = "present"
+    clause = anything(draw, subject(draw))
+    clause.mid = None
+    if matrix.verb.en == "hope" and clause.tense not in ("present", "future"):
+        clause.tense = "future" if clause.verb.frequent and not clause.head else "present"
+        clause.negation = "not" if clause.negation else ""
+    matrix.tail = linked("that=que") + statement(clause, draw)
+    return statement(matrix, draw)
+
+
+def wondered(draw: Draw) -> Phrase:
+    """I don't know where she lives → je ne sais pas où elle habite."""
+    matrix = Clause(subject(draw, pronouns=0.85), SAYING[0])
+    matrix.negation = "not" if draw.chance(0.6) else ""
+    inner = Clause(
+        subject(draw),
+        draw.pick([verb("work"), verb("sleep"), verb("eat", "none"), verb("go"), verb("live"), BE]),
+    )
+    if inner.verb.frame in ("place", "town") or inner.verb is BE:
+        word = "where=où"
+        inner.tense = "progressive" if inner.verb.en == "go" else "present"
+    else:
+        word = draw.pick(["where=où", "why=pourquoi", "when=quand"])
+        inner.tense = draw.pick(["present", "past"])
+    if draw.chance(0.25):
+        word = "why=pourquoi"
+        inner = Clause(inner.subject, BE, tail=quality(draw, inner.subject))
+    asked = statement(inner, draw)
+    if word == "where=où" and inner.verb is BE and not inner.subject.pronoun:
+        n_subject = len(inner.subject.det + inner.subject.fr)
+        asked.fr = asked.fr[n_subject:] + asked.fr[:n_subject]  # où sont les garçons
+    matrix.tail = linked(word) + asked
+    return statement(matrix, draw)
+
+
+def supposed(draw: Draw) -> Phrase:
+    """Maybe she is sick → peut-être qu'elle est malade."""
+    maybe = En("maybe")
+    first = Phrase([maybe], [Fr("peut-être", (maybe,)), Fr("que", (), (maybe,))])
+    return first + statement(anything(draw, subject(draw)), draw)
+
+
+#: Why people do things: a state and the verbs it makes plausible.
+CAUSES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("tired", ("sleep", "rest", "go to bed", "go home", "stay", "sit down", "go")),
+    ("happy", ("sing", "dance", "laugh", "smile", "play", "help")),
+    ("sad", ("cry", "leave", "walk", "wait", "write", "read", "call")),
+    ("sick", ("stay", "rest", "sleep", "go home", "go to bed", "call", "go")),
+    ("alone", ("cry", "read", "eat", "walk", "listen to", "look for", "call")),
+    ("busy", ("work", "hurry", "leave", "write", "stay", "clean")),
+    ("rich", ("buy", "buy", "help", "pay for", "sell")),
+    ("hungry=faim", ("eat", "eat", "buy food", "go home", "go", "cut")),
+    ("thirsty=soif", ("drink", "drink", "ask for")),
+    ("cold=froid", ("put on", "put on", "go home", "run", "close", "drink")),
+    ("hot=chaud", ("take off", "take off", "swim", "open", "rest", "drink")),
+    ("afraid=peur", ("cry", "run", "leave", "close", "wait for", "call", "look for")),
+    ("sleepy=sommeil", ("sleep", "rest", "go to bed", "go home", "turn off")),
+    ("it cold=froid", ("put on", "close", "stay", "hurry", "buy", "go home")),
+    ("it hot=chaud", ("take off", "open", "swim", "walk", "rest", "go")),
+    ("rain", ("stay", "run", "go home", "close", "hurry", "work")),
+    ("snow", ("stay", "play", "laugh", "go out", "go", "put on", "sing")),
+)
+
+
+def _because(draw: Draw, who: NounPhrase, *, past: bool = False) -> tuple[Clause, Clause]:
+    """What someone does, and the state that explains it, in the present or the past."""
+    state, actions = draw.pick(CAUSES)
+    action = draw.pick(actions)
+    clause = _doing(draw, who, action)
+    slow = clause.verb.en in WITHOUT_PROGRESSIVE
+    clause.tense = "past" if past else "present" if slow else draw.pick(["present", "progressive"])
+    cause = _state(draw, _again(who), state)
+    if past:
+        cause.tense = "imperfect" if cause.verb in (RAIN, SNOW) else "past"
+    return clause, cause
+
+
+def _doing(draw: Draw, who: NounPhrase, action: str) -> Clause:
+    if action == "go":
+        return Clause(who, verb("go"), tail=destination(draw))
+    if action == "buy food":
+        food = noun_phrase(draw, "food", det="some", plural=2, adjective=0)
+        return Clause(who, verb("buy"), direct=food)
+    bare = [one for one in verbs("none") if f"{one.en} {one.particle}".strip() == action]
+    if bare and (action not in ("eat", "read", "wait") or draw.chance(0.5)):
+        return Clause(who, bare[0])
+    what = verb(action, "direct")
+    return Clause(who, what, direct=object_for(draw, what, who, clitic=0.5))
+
+
+def _state(draw: Draw, who: NounPhrase, state: str) -> Clause:
+    if state in ("rain", "snow"):
+        return Clause(pronoun(IT), {"rain": RAIN, "snow": SNOW}[state], tense="progressive")
+    if state.startswith("it "):
+        return Clause(pronoun(IT), BE_WEATHER, tail=linked(state.removeprefix("it ")))
+    if "=" in state:
+        return Clause(who, BE_HAVING, tail=linked(state))
+    adjective = next(one for one in ADJECTIVES if one.en == state)
+    word = En(adjective.en)
+    form = adjective.agreeing(who.gender, plural=who.plural)
+    return Clause(who, BE, tail=Phrase([word], [Fr(form, (word,))]))
+
+
+def reason(draw: Draw) -> Phrase:
+    """I eat because I am hungry → je mange parce que j'ai faim."""
+    clause, cause = _because(draw, subject(draw, pronouns=0.7), past=draw.chance(0.35))
+    word = En("because")
+    joint = Phrase([word], [Fr("parce", (word,)), Fr("que", (word,))])
+    return statement(clause, draw) + joint + statement(cause, draw)
+
+
+def _again(who: NounPhrase) -> NounPhrase:
+    """The pronoun that takes up a subject: Marie … elle; the English they keeps ils."""
+    if who.pronoun:
+        return pronoun(who.pronoun)
+    for candidate in PERSONAL:
+        if candidate.person == who.person and (who.plural or candidate.gender == who.gender):
+            return pronoun(candidate)
+    return pronoun(IT)
+
+
+def circumstance(draw: Draw) -> Phrase:
+    """When it is cold, I drink tea; he reads a book when he is alone; if you are tired …"""
+    who = subject(draw, pronouns=0.7)
+    clause, cause = _because(draw, who)
+    clause.tense = cause.tense = "present"
+    phrase = linked(draw.pick(["when=quand", "if=si"])) + statement(cause, draw)
+    if draw.chance(0.4) and who.pronoun:
+        return phrase + linked(",=,") + statement(clause, draw)
+    return statement(clause, draw) + phrase
+
+
+def conjunction(draw: Draw) -> Phrase:
+    """He is eating but I am not hungry → il mange mais je n'ai pas faim."""
+    past = draw.chance(0.3)
+    first, cause = _because(draw, subject(draw, pronouns=0.8), past=past)
+    others = [one for one in PERSONAL if one.person != first.subject.person]
+    second = pronoun(draw.pick(others))
+    if draw.chance(0.5) or cause.verb in (RAIN, SNOW, BE_WEATHER):
+        end, _ = _because(draw, second, past=past)
+        word = "and=et"
+    else:
+        end = replace(cause, subject=second)
+        adjective = next((one for one in ADJECTIVES if one.en == cause.tail.en[0].text), None)
+        if cause.verb is BE and adjective:
+            end = _state(draw, second, adjective.en)
+            end.tense = cause.tense
+        end.negation = "not"
+        word = "but=mais"
+    return statement(first, draw) + linked(word) + statement(end, draw)
+
+
+def coordination(draw: Draw) -> Phrase:
+    """Marie and Paul eat bread and cheese → Marie et Paul mangent du pain et du fromage."""
+    who = two_names(draw) if draw.chance(0.5) else subject(draw)
+    kind = draw.pick(["eat", "drink", "thing", "person", "animal"])
+    consumed = kind in ("eat", "drink")
+    fitting = [one for one in verbs("direct") if kind in one.objects and not one.separable]
+    clause = Clause(who, verb(kind, "direct") if consumed else draw.pick(fitting))
+    det = draw.pick(["some", "bare", "the"]) if consumed else ""
+    taken = {word.text for word in who.en}
+    first = second = _member(draw, clause.verb, kind, det)
+    while first.last.text in taken:
+        first = _member(draw, clause.verb, kind, det)
+    while second.last.text in {first.last.text, *taken}:
+        second = _member(draw, clause.verb, kind, det)
+    clause.direct = both(first, second)
+    clause = with_timing(draw, clause)
+    clause.negation = ""
+    embellish(draw, clause, often=0.1)
+    return statement(clause, draw)
+
+
+def _member(draw: Draw, action: Verb, kind: str, det: str) -> NounPhrase:
+    """A plain member of a coordination; food and drink share their determiner."""
+    if det:
+        return noun_phrase(draw, kind, det=det, adjective=0)
+    if kind == "person" and draw.chance(0.5):
+        return name(draw)
+    det = draw.pick(["the", "a", "my"]) if kind == "thing" and not action.stative else "the"
+    plural = 0 if det == "a" else 0.25
+    return noun_phrase(draw, kind, det=det, plural=plural, adjective=0.1, owner=0)

@@ -1,0 +1,238 @@
+"""Sane clauses: which tense suits a verb, what it takes, and how it is negated."""
+
+from grammar.adverbials import destination, embellish, place_of
+from grammar.conjugation import past, past_participle
+from grammar.meaning import Clause, ambiguous
+from grammar.nouns import IT, THEY, adjectives_for, nouns
+from grammar.phrases import (
+    Draw,
+    NounPhrase,
+    determined,
+    noun_phrase,
+    object_pronoun,
+    person,
+    pronoun,
+)
+from grammar.tokens import En, Fr, Phrase, linked
+from grammar.verbs import (
+    BE,
+    CAN,
+    FORGET_TO,
+    GOING_TO,
+    HAVE,
+    HAVE_TO,
+    LIKE_TO,
+    MUST,
+    START_TO,
+    TRY_TO,
+    WANT,
+    WANT_TO,
+    WOULD_LIKE,
+    Head,
+    Verb,
+    verb,
+    verbs,
+)
+
+WITHOUT_PROGRESSIVE = frozenset(["see", "hear", "understand", "forget", "find", "break"])
+PAST_PROGRESSIVE = frozenset(["sleep", "work", "talk", "eat", "play", "read", "wait", "listen"])
+UNWILLED = frozenset(["fall", "lose", "forget", "break", "hear"])
+HEADS: tuple[tuple[Head, float], ...] = (
+    (CAN, 6), (MUST, 4), (WANT_TO, 6), (WOULD_LIKE, 4), (HAVE_TO, 3), (LIKE_TO, 2), (TRY_TO, 2),
+    (FORGET_TO, 1), (START_TO, 1), (GOING_TO, 6),
+)  # fmt: skip
+Timing = tuple[str, Head | None]
+
+
+def perfectible(what: Verb) -> bool:
+    """Whether the corpus has its perfect: rare English participles would only be noise."""
+    return what.frequent or past(what.en) == past_participle(what.en)
+
+
+def timing(draw: Draw, what: Verb, *, heads: float = 0.15, asking: bool = False) -> Timing:
+    """A tense for this verb, and perhaps a verb that governs it."""
+    if what.stative:
+        ahead = 1.0 if what.frequent else 0.0
+        return draw.weighted([("present", 7.0), ("past", 2.0), ("future", ahead)]), None
+    if draw.chance(heads):
+        choices = [(GOING_TO, 2.0), (CAN, 1.0)] if what.en in UNWILLED else HEADS
+        head = draw.weighted(choices)
+        if asking and head in (FORGET_TO, TRY_TO, MUST):
+            head = WANT_TO
+        past = head in (TRY_TO, FORGET_TO, START_TO) or (head is WANT_TO and draw.chance(0.2))
+        return "past" if past else "present", head
+    progressive = 0.0 if what.en in WITHOUT_PROGRESSIVE else 3.0
+    going_on = 0.6 if what.en in PAST_PROGRESSIVE else 0.0
+    tense = draw.weighted(
+        [
+            ("present", 3.0),
+            ("progressive", progressive),
+            ("past", 3.0),
+            ("perfect", 1.0 if perfectible(what) else 0.0),
+            ("imperfect", going_on),
+            ("future", 1.0 if what.frequent else 0.0),
+        ]
+    )
+    return tense, None
+
+
+def negation(draw: Draw, clause: Clause, *, often: float = 0.2) -> str:
+    """A negation that suits the clause's tense and object, or none."""
+    counted = clause.direct is not None and clause.direct.kind == "quantity"
+    if counted or clause.head is HAVE_TO or not draw.chance(often):
+        return ""
+    if draw.chance(0.7) or (clause.head and clause.head.auxiliary):
+        return "not"
+    choices: list[tuple[str, float]] = [("not", 1)]
+    if clause.tense in ("present", "past", "perfect", "future") and not clause.head:
+        choices.append(("never", 3))
+    if clause.tense in ("present", "progressive") and not clause.head:
+        choices.append(("anymore", 2))
+    objects = clause.direct and clause.verb.frame == "direct" and not clause.head
+    if objects and clause.verb not in (HAVE, WANT) and not clause.verb.stative:
+        anybody = set(clause.verb.objects) & {"person"}
+        choices.append(("nobody" if anybody else "nothing", 3))
+        if clause.verb.en in ("see", "hear", "find", "understand"):
+            choices.append(("nothing", 3))
+    return draw.weighted(choices)
+
+
+# ---------------------------------------------------------------- things done to
+
+
+def thing_for(draw: Draw, what: Verb, *, polite: bool = False) -> NounPhrase:
+    """A direct object that the verb can sensibly have."""
+    classes = [kind for kind in what.objects if nouns(kind)]
+    kind = draw.pick(classes)
+    if kind in ("person", "kin"):
+        return person(draw, polite=polite)
+    if kind == "animal":
+        return noun_phrase(draw, "animal", polite=polite)
+    noun = draw.pick(nouns(kind))
+    mass = not noun.en_plural
+    fond = what.en in ("love", "like", "hate")
+    if mass and kind in ("eat", "drink", "dish"):
+        if fond:
+            return determined(noun, "generic")
+        return determined(noun, draw.weighted([("some", 3), ("bare", 2), ("the", 2)]))
+    if fond and draw.chance(0.5) and kind in ("food", "animal", "read"):
+        return determined(noun, "generic", plural=True)
+    if noun.en_plural and draw.chance(0.15):
+        det = draw.pick(["some", "a lot of", "a few", "several", "many", "too many", "some"])
+        return determined(noun, det, plural=True)
+    return noun_phrase(draw, kind, polite=polite)
+
+
+def object_for(
+    draw: Draw, what: Verb, owner: NounPhrase | None, *, clitic: float, polite: bool = False
+) -> NounPhrase:
+    """A direct object: a pronoun with the chance `clitic`, or a noun phrase."""
+    if not draw.chance(clitic):
+        thing = thing_for(draw, what, polite=polite)
+        return _other(draw, owner, polite=polite) if thing.kind == "name" else thing
+    if what.human:
+        return object_pronoun(draw, owner, human=True, polite=polite)
+    if set(what.objects) & {"person", "kin"}:
+        return object_pronoun(draw, owner, polite=polite)
+    things = [IT] if what.en == "drink" else [IT, IT, THEY]
+    return pronoun(draw.pick(things), case="object")
+
+
+def receiver_for(draw: Draw, owner: NounPhrase | None, *, polite: bool = False) -> NounPhrase:
+    """Who is given or told something."""
+    if draw.chance(0.6):
+        return object_pronoun(draw, owner, human=True, polite=polite)
+    return _other(draw, owner, polite=polite)
+
+
+def _other(draw: Draw, owner: NounPhrase | None, *, polite: bool = False) -> NounPhrase:
+    """A human being who is not the subject again."""
+    taken = {word.text for word in owner.en} if owner else set()
+    whom = person(draw, polite=polite, plural=0.15)
+    while whom.kind == "name" and whom.last.text in taken:
+        whom = person(draw, polite=polite, plural=0.15)
+    return whom
+
+
+# ---------------------------------------------------------------- clauses
+
+
+def with_timing(draw: Draw, clause: Clause, *, heads: float = 0.15, asking: bool = False) -> Clause:
+    """The clause with a tense, a governing verb and a negation drawn for it."""
+    clause.tense, clause.head = timing(draw, clause.verb, heads=heads, asking=asking)
+    if ambiguous(clause):
+        clause.tense = "perfect"
+    clause.negation = negation(draw, clause, often=0.05 if asking else 0.2)
+    return clause
+
+
+def transitive(draw: Draw, who: NounPhrase, *, clitic: float = 0.5) -> Clause:
+    """Someone does something to something."""
+    what = draw.pick(verbs("direct"))
+    return Clause(who, what, direct=object_for(draw, what, who, clitic=clitic))
+
+
+def giving(draw: Draw, who: NounPhrase, *, polite: bool = False) -> Clause:
+    """Someone gives something to someone."""
+    what = draw.pick(verbs("give"))
+    receiver = receiver_for(draw, who, polite=polite)
+    thing = object_for(draw, what, who, clitic=0.5, polite=polite)
+    unshiftable = what.en == "explain" or thing.pronoun
+    shifted = not unshiftable and draw.chance(0.9 if receiver.pronoun else 0.3)
+    return Clause(who, what, direct=thing, indirect=receiver, shifted=shifted)
+
+
+def speaking(draw: Draw, who: NounPhrase, *, polite: bool = False) -> Clause:
+    """Someone talks to, answers or thinks about someone."""
+    what = draw.pick([*verbs("indirect"), *verbs("indirect"), *verbs("de", "à")])
+    return Clause(who, what, indirect=receiver_for(draw, who, polite=polite))
+
+
+def acting(draw: Draw, who: NounPhrase) -> Clause:
+    """Someone does something, and it concerns nobody else."""
+    return Clause(who, draw.pick(verbs("none")))
+
+
+def going(draw: Draw, who: NounPhrase) -> Clause:
+    """Someone goes to a place."""
+    clause = Clause(who, verb("go"))
+    if draw.chance(0.12):
+        clause.there = True
+    else:
+        clause.tail = destination(draw)
+    return clause
+
+
+def being(draw: Draw, who: NounPhrase) -> Clause:
+    """Someone or something is so, or is there."""
+    human = who.pronoun is not None or who.human
+    fitting = human or adjectives_for(who.classes, predicate=True)
+    if not fitting or draw.chance(0.25):
+        return Clause(who, BE, tail=place_of(draw, who))
+    return Clause(who, BE, tail=quality(draw, who))
+
+
+def anything(draw: Draw, who: NounPhrase, *, asking: bool = False) -> Clause:
+    """A clause of any of these kinds about a human subject, with a tense and adverbials."""
+    maker = draw.weighted(
+        [(transitive, 5), (giving, 1.5), (speaking, 2), (acting, 3), (going, 1), (being, 2)]
+    )
+    clause = with_timing(draw, maker(draw, who), asking=asking)
+    if maker is acting:
+        embellish(draw, clause, often=0.6)
+    elif maker in (transitive, speaking, going):
+        embellish(draw, clause, often=0.15)
+    return clause
+
+
+def quality(draw: Draw, who: NounPhrase) -> Phrase:
+    """A predicate adjective that agrees with its subject, maybe with very or too."""
+    human = who.pronoun is not None or who.human
+    classes = frozenset({"person", "adult"}) if human else who.classes
+    adjective = draw.pick(adjectives_for(classes, predicate=True))
+    word = En(adjective.en)
+    form = adjective.agreeing(who.gender, plural=who.plural)
+    phrase = Phrase([word], [Fr(form, (word,))])
+    if adjective.comparative != "-" and draw.chance(0.2):
+        return linked(draw.pick(["very=très", "too=trop"])) + phrase
+    return phrase
