@@ -59,7 +59,7 @@ class Tokenizer:
     character_coverage: float = option(
         0.9999,
         "share of the characters with a piece of their own; the rest are bytes",
-        low=0.9,
+        low=0.98,
         high=1,
     )
     sampling: float = option(
@@ -106,7 +106,7 @@ class Dropout:
 
     embedding: float = option(0.2, "of each embedded piece", low=0, high=0.95)
     states: float = option(
-        0.3, "of the encoder's states and of the decoder's initial state", low=0, high=0.95
+        0.3, "of the encoder's states, and between layers", low=0, high=0.95
     )
     readout: float = option(0.3, "of the deep output layer", low=0, high=0.95)
 

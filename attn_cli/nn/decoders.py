@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_cli.nn.attention import Memory, SoftAttention
+from attn_cli.nn.dropout import SequenceDropout
 
 #: What a decoder must remember between two words, batch first. Only the decoder reads its keys.
 State = dict[str, Tensor]
@@ -77,7 +78,7 @@ class RecurrentDecoder(nn.Module):
             nn.GRU(width, width, batch_first=True) for _ in range(layers - 1)
         )
         self.initial = nn.Linear(value, width * layers)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = SequenceDropout(dropout)
 
     def start(self, memory: Memory) -> State:
         """s_0 = tanh(W mean_j h_j), for each layer: the state before the first word."""

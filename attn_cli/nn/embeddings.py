@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from attn_cli.nn.dropout import SequenceDropout
 from attn_cli.values import PAD
 
 
@@ -18,7 +19,7 @@ class PieceEmbedding(nn.Module):
         self.table = nn.Embedding(vocab, width, padding_idx=PAD)
         nn.init.normal_(self.table.weight, std=width**-0.5)
         nn.init.zeros_(self.table.weight[PAD])
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = SequenceDropout(dropout)
         self.scale = math.sqrt(width)
 
     def forward(self, ids: Tensor) -> Tensor:

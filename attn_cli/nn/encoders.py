@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from attn_cli.nn.dropout import SequenceDropout
 from attn_cli.nn.shapes import mask_of
 
 
@@ -24,7 +25,7 @@ class RecurrentEncoder(nn.Module):
         self.norms = nn.ModuleList(
             nn.LayerNorm(2 * width) if layer_norm else nn.Identity() for _ in inputs
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = SequenceDropout(dropout)
         self.width = 2 * width
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from attn_cli.nn.attention import Memory
 from attn_cli.nn.decoders import Decoded, RecurrentDecoder, State
+from attn_cli.nn.dropout import SequenceDropout
 from attn_cli.nn.embeddings import PieceEmbedding, PieceScores
 from attn_cli.nn.encoders import RecurrentEncoder
 from attn_cli.nn.shapes import mask_of
@@ -21,7 +22,7 @@ class DeepOutput(nn.Module):
     def __init__(self, state: int, context: int, embedding: int, *, dropout: float) -> None:
         super().__init__()
         self.mix = nn.Linear(state + context + embedding, 2 * embedding)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = SequenceDropout(dropout)
 
     def forward(self, decoded: Decoded, embedded: Tensor) -> Tensor:
         """Decoded (…), embedded (…, E) of the last word → features (…, E)."""

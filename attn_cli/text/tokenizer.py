@@ -203,19 +203,37 @@ class Tokenizer:
         Words and spans are those of `raw`; pieces spell its normalised form.
         """
         found = words.split(raw)
-        ids: list[int] = []
-        word_of: list[int] = []
-        for index, form in enumerate(words.forms(found)):
-            own = self.segment(form)
-            ids += own
-            word_of += [index] * len(own)
-        ids.append(EOS)
-        word_of.append(-1)
+        forms = words.forms(found)
+        return self._encoded(raw, found, [self.segment(form) for form in forms])
+
+    def encode_tokens(self, tokens: Sequence[str]) -> Encoded:
+        """Tokens that another program has split, as they are: each is one word.
+
+        Whether a token was glued to the one before is not told; where it needs fewer pieces that
+        way, it was (`.` after a word, `n't`). The first never is.
+        """
+        found: list[Word] = []
+        pieces: list[tuple[int, ...]] = []
+        end = 0
+        for token in tokens:
+            found.append(Word(token, end, end + len(token)))
+            end += len(token) + 1
+            apart, glued = self.segment(" " + token), self.segment(token)
+            pieces.append(glued if pieces and len(glued) < len(apart) else apart)
+        return self._encoded(" ".join(tokens), tuple(found), pieces)
+
+    def _encoded(
+        self, raw: str, found: tuple[Word, ...], pieces: Sequence[tuple[int, ...]]
+    ) -> Encoded:
+        """The line whose words are `found`, with the pieces of each."""
+        ids = [*itertools.chain.from_iterable(pieces), EOS]
+        lengths = [len(own) for own in pieces]
+        word_of = np.append(np.repeat(np.arange(len(found)), lengths), -1)
         return Encoded(
             raw=raw,
             ids=np.array(ids, np.int32),
             pieces=tuple([self._pieces[id] for id in ids]),
-            word_of=np.array(word_of, np.int32),
+            word_of=word_of.astype(np.int32),
             words=found,
         )
 

@@ -1,10 +1,16 @@
 """What the network is asked to do: give each next piece its probability. Knows no optimiser."""
 
+from typing import Any
+
+import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.autograd.function import once_differentiable
 
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.values import PAD
+
+#: Logits computed at a time: their rows stay in a processor's cache from the product to the loss.
+LOGITS = 1 << 21
 
 
 def negative_log_likelihood(
@@ -15,6 +21,61 @@ def negative_log_likelihood(
     `smoothing` spreads that share of the mass over the vocabulary (Szegedy et al. 2016, §7).
     Padding is left out before it is scored, and the loss is taken in fp32 whatever the precision.
     """
-    real = wanted != PAD  # (B, T)
-    logits = network.scores(features[real]).float()  # (R, V), R real pieces
-    return functional.cross_entropy(logits, wanted[real], label_smoothing=smoothing)
+    real = wanted.flatten() != PAD  # (B·T,)
+    rows = features.flatten(0, 1)[real]  # (R, E), R real pieces
+    scores = network.scores
+    loss: Tensor = _SmoothedLoss.apply(
+        rows, scores.weight, scores.bias, wanted.flatten()[real], smoothing
+    )  # type: ignore[no-untyped-call]
+    return loss
+
+
+class _SmoothedLoss(torch.autograd.Function):
+    """Scores of all pieces, log-softmax, smoothed cross-entropy, in one pass over blocks of rows.
+
+    Equal to `cross_entropy(linear(rows, weight, bias), wanted, label_smoothing=…)`; that the
+    gradient is computed along with the loss means that no (R, V) matrix is ever kept. With one
+    target a row the gradient of its logits is softmax(z) - (1 - ε) onehot - ε / V.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor, wanted: Tensor, smoothing: float
+    ) -> Tensor:
+        vocab = weight.shape[0]
+        exact = torch.promote_types(rows.dtype, torch.float32)
+        matrix = weight.to(rows.dtype)
+        learns = any(ctx.needs_input_grad)
+        grads = (
+            torch.zeros_like(rows),
+            torch.zeros_like(weight, dtype=exact),
+            torch.zeros_like(bias, dtype=exact),
+        )
+        total = torch.zeros((), dtype=exact, device=rows.device)
+        for start in range(0, len(rows), block := max(1, LOGITS // vocab)):
+            part = slice(start, start + block)
+            gold = wanted[part, None]  # (r, 1)
+            logits = (rows[part] @ matrix.T).to(exact).add_(bias)  # (r, V)
+            norm = logits.logsumexp(-1, keepdim=True)  # (r, 1)
+            hit = logits.gather(1, gold)
+            total += (norm - (1 - smoothing) * hit - smoothing * logits.mean(-1, True)).sum()
+            if not learns:
+                continue
+            off = logits.sub_(norm).exp_()  # softmax, in place
+            if smoothing:
+                off.sub_(smoothing / vocab)
+            off.scatter_add_(1, gold, torch.full_like(hit, smoothing - 1))
+            grads[2].add_(off.sum(0))
+            rough = off.to(rows.dtype)
+            torch.mm(rough, matrix, out=grads[0][part])
+            grads[1].add_(rough.T @ rows[part])
+        ctx.save_for_backward(*grads)
+        ctx.count = max(1, len(rows))
+        return total / ctx.count
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        scale = grad / ctx.count
+        rows, weight, bias = ctx.saved_tensors
+        return rows * scale.to(rows.dtype), weight * scale, bias * scale, None, None

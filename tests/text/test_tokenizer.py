@@ -361,3 +361,12 @@ def test_any_ids_say_what_sentencepiece_says(ids: list[int]) -> None:
     spoken = [id for id in ids if id > UNK]
     said = "".join(" " if c.isspace() else c for c in SENTENCEPIECE.decode(spoken))
     assert UNIGRAM.decode(spoken).text == said.strip()
+
+
+def test_tokens_of_another_program_stay_one_word_each() -> None:
+    tokens = ["do", "n't", "look", "aujourd'hui", "."]
+    line = UNIGRAM.encode_tokens(tokens)
+    assert [word.text for word in line.words] == tokens
+    assert sorted(set(line.word_of.tolist())) == [-1, 0, 1, 2, 3, 4]
+    assert line.raw == "do n't look aujourd'hui ."
+    assert UNIGRAM.encode_tokens([]).words == ()

@@ -1,0 +1,36 @@
+"""The loss against torch's own, and its gradient with it."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from attn_cli.config import Attention, Decoder, Encoder, Model
+from attn_cli.nn.build import build
+from attn_cli.train import objective
+from attn_cli.train.objective import negative_log_likelihood
+from attn_cli.values import PAD
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("block", [1, 50, 1 << 19])
+def test_loss_and_gradients_equal_torchs_cross_entropy(smoothing, block, monkeypatch) -> None:
+    monkeypatch.setattr(objective, "LOGITS", block)
+    torch.manual_seed(4)
+    tiny = Model(
+        embedding=5, encoder=Encoder(width=3), attention=Attention(width=3), decoder=Decoder(width=4)
+    )
+    network = build(tiny, source_vocab=17, target_vocab=17).double()
+    features = torch.randn(3, 4, 5, dtype=torch.float64, requires_grad=True)
+    wanted = torch.randint(4, 17, (3, 4))
+    wanted[0, 2:] = PAD
+    scores = network.scores
+
+    ours = negative_log_likelihood(network, features, wanted, smoothing=smoothing)
+    found = torch.autograd.grad(3 * ours, [features, scores.weight, scores.bias])
+    theirs = functional.cross_entropy(
+        scores(features)[wanted != PAD], wanted[wanted != PAD], label_smoothing=smoothing
+    )
+    expected = torch.autograd.grad(3 * theirs, [features, scores.weight, scores.bias])
+    torch.testing.assert_close(ours, theirs)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
