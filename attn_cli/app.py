@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from attn_cli.commands import align, models, score, train, translate
-from attn_cli.commands.shared import command
+from attn_cli.commands.shared import command, console_of, help_if_alone
 from attn_cli.console import Console
 from attn_cli.errors import AttnError, ExitStatus
 
@@ -30,12 +30,11 @@ def build() -> typer.Typer:
         name="attn",
         help="Translate on the command line, and see what the network looks at.",
         epilog='attn translate "I love you" --align',
-        no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    app.callback()(_root)
+    app.callback(invoke_without_command=True)(_root)
     for name, run in (
         ("train", train.train),
         ("translate", translate.translate),
@@ -47,16 +46,25 @@ def build() -> typer.Typer:
     return app
 
 
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", help="The version, and nothing else.", is_eager=True)
-    ] = False,
-) -> None:
-    if version:
+def _version(context: typer.Context, wanted: bool) -> None:
+    if wanted:
         from attn_cli import __version__
 
-        typer.echo(f"attn {__version__}")
+        console_of(context).write(f"attn {__version__}\n")
         raise typer.Exit
+
+
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="The version, and nothing else.", is_eager=True, callback=_version
+        ),
+    ] = False,
+) -> None:
+    """What stands before the command."""
+    help_if_alone(context)
 
 
 def run(arguments: list[str], console: Console) -> int:
@@ -90,7 +98,7 @@ def _failed(
     error: BaseException, console: Console, problem: str, hint: str, status: ExitStatus
 ) -> ExitStatus:
     if console.debug:
-        traceback.print_exception(error)
+        console.warn_plain("".join(traceback.format_exception(error)).rstrip())
     console.fail(problem, hint)
     return status
 
@@ -113,6 +121,8 @@ def main() -> NoReturn:
         console.stdout.flush()
     except BrokenPipeError:
         status = ExitStatus.OK
+    except OSError:  # said when it was written
+        status = status or ExitStatus.BAD_DATA
     _abandon_stdout(console)
     sys.exit(status)
 

@@ -11,6 +11,8 @@ Knows recipes and tokenizers; no torch: weights are a path here.
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -73,23 +75,38 @@ def open_bundle(path: Path) -> Bundle:
 
 
 def read_facts(path: Path) -> dict[str, Any]:
-    """The bundle.json of the folder `path`, its format checked."""
+    """The bundle.json of the folder `path`, its format and its form checked."""
+    unreadable = ModelError(f"the model {path} is damaged: {FACTS} cannot be read", _DAMAGED)
     try:
         facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
-        known = isinstance(facts["format"], int) and isinstance(facts["files"], dict)
     except OSError as error:
         hint = "Train one with attn train, or name one that attn models list shows."
         raise ModelError(f"{path} holds no model: there is no {FACTS} in it", hint) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"the model {path} is damaged: {FACTS} cannot be read", _DAMAGED
-        ) from error
-    if not known:
-        raise ModelError(f"the model {path} is damaged: {FACTS} cannot be read", _DAMAGED)
-    if facts["format"] > FORMAT:
-        newer = f"the model {path} is of format {facts['format']}, this program reads {FORMAT}"
+    except (ValueError, RecursionError) as error:
+        raise unreadable from error
+    format = facts.get("format") if isinstance(facts, dict) else None
+    if not isinstance(format, int):
+        raise unreadable
+    if format > FORMAT:
+        newer = f"the model {path} is of format {format}, this program reads {FORMAT}"
         raise ModelError(newer, "Upgrade attn.")
+    if not _is_well_formed(facts):
+        raise unreadable
     return dict(facts)
+
+
+def _is_well_formed(facts: dict[str, Any]) -> bool:
+    """Whether bundle.json says of format 1 what the program asks of it."""
+    files, scores = facts.get("files"), facts.get("scores")
+    texts = (facts.get("name"), facts.get("source"), facts.get("target"))
+    return (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(scores, dict)
+        and all(isinstance(score, dict) for name, score in scores.items() if name == "bleu")
+        and isinstance(files, dict)
+        and all(isinstance(entry, dict) for entry in files.values())
+        and all(isinstance(entry.get("bytes"), int) for entry in files.values())
+    )
 
 
 def load_tokenizers(path: Path, recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
@@ -101,50 +118,71 @@ def load_tokenizers(path: Path, recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
 
 
 def write_definition(path: Path, recipe: Recipe, source: Tokenizer, target: Tokenizer) -> None:
-    """Begin a bundle: the recipe and the vocabulary, before there are weights."""
-    try:
+    """Begin a bundle: the recipe and the vocabulary, before there are weights.
+
+    A model that was there is one no longer. Raises TrainingError if the disk will not take it.
+    """
+    with _writing(path):
         path.mkdir(parents=True, exist_ok=True)
+        (path / FACTS).unlink(missing_ok=True)
         write_recipe(path, recipe)
         if recipe.tokenizer.joint:
             source.save(path / JOINT)
         else:
             source.save(path / SOURCE)
             target.save(path / TARGET)
-    except OSError as error:
-        raise TrainingError(
-            f"cannot write into {path}: {error.strerror}", "Choose another --out."
-        ) from error
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
-    """The recipe, as the file a person edits to get another model."""
+    """The recipe, as the file a person edits to get another model.
+
+    A model that is there already is sealed with it.
+    """
     heading = f"attn train {RECIPE} --out ../another"
-    _write_text(path / RECIPE, config.to_toml(recipe, helps=True, heading=heading))
+    with _writing(path):
+        _write_text(path / RECIPE, config.to_toml(recipe, helps=True, heading=heading))
+        if (path / FACTS).is_file():
+            facts = read_facts(path)
+            facts["files"][RECIPE] = _entry(path / RECIPE)
+            _write_json(path / FACTS, facts)
 
 
 def seal(path: Path, recipe: Recipe, *, version: str, scores: dict[str, Any]) -> None:
-    """Write bundle.json over the files that are there now, which makes the folder a model."""
+    """Write bundle.json over the files that are there now, which makes the folder a model.
+
+    Raises TrainingError if the disk will not take it.
+    """
     names = [RECIPE, WEIGHTS, *([JOINT] if recipe.tokenizer.joint else [SOURCE, TARGET])]
-    facts = {
-        "format": FORMAT,
-        "name": recipe.name,
-        "source": recipe.source,
-        "target": recipe.target,
-        "written_by": f"attn {version}",
-        "scores": scores,
-        "files": {name: _entry(path / name) for name in names},
-    }
-    _write_text(path / FACTS, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+    with _writing(path):
+        facts = {
+            "format": FORMAT,
+            "name": recipe.name,
+            "source": recipe.source,
+            "target": recipe.target,
+            "written_by": f"attn {version}",
+            "scores": scores,
+            "files": {name: _entry(path / name) for name in names},
+        }
+        _write_json(path / FACTS, facts)
 
 
 def relocated(recipe: Recipe, base: Path, folder: Path) -> Recipe:
-    """The recipe with its data paths, relative to `base` so far, made relative to `folder`."""
+    """The recipe with its data paths, relative to `base` so far, made relative to `folder`.
+
+    "-", standard input, is nowhere. Links to folders are followed, since a path that goes up
+    from behind one would leave it elsewhere.
+    """
     moved = {
-        name: os.path.relpath(base / value, folder)
+        name: os.path.relpath(_real(base / value), os.path.realpath(folder))
         for name in config.DATA_FILES
-        if (value := getattr(recipe.data, name))
+        if (value := getattr(recipe.data, name)) and value != "-"
     }
     return config.with_files(recipe, moved)
+
+
+def _real(path: Path) -> Path:
+    """The path without links to folders; the file keeps its own name, which may say `.gz`."""
+    return Path(os.path.realpath(path.parent)) / path.name
 
 
 def started_from(recipe: Recipe, start: Bundle) -> Recipe:
@@ -170,6 +208,21 @@ def started_from(recipe: Recipe, start: Bundle) -> Recipe:
 def _entry(path: Path) -> dict[str, Any]:
     data = path.read_bytes()
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise TrainingError(
+            f"cannot write into {path}: {error.strerror}",
+            "Make room there, or choose another --out.",
+        ) from error
+
+
+def _write_json(path: Path, facts: dict[str, Any]) -> None:
+    _write_text(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -10,6 +10,7 @@ out of bounds is a `UsageError` that names the key and, where one is near, the k
 import dataclasses
 import difflib
 import json
+import math
 import tomllib
 import types
 import typing
@@ -105,9 +106,7 @@ class Dropout:
     """Shares of units silenced while training."""
 
     embedding: float = option(0.2, "of each embedded piece", low=0, high=0.95)
-    states: float = option(
-        0.3, "of the encoder's states, and between layers", low=0, high=0.95
-    )
+    states: float = option(0.3, "of the encoder's states, and between layers", low=0, high=0.95)
     readout: float = option(0.3, "of the deep output layer", low=0, high=0.95)
 
 
@@ -132,7 +131,12 @@ class Model:
 class Train:
     """How the network learns."""
 
-    max_steps: int = option(20_000, "updates at most; the schedule decays towards them", low=1)
+    max_steps: int = option(
+        0,
+        "updates at most, towards which the rate falls; 0 for 20 times through the text "
+        "(3,000 to 30,000)",
+        low=0,
+    )
     batch_tokens: int = option(2_000, "target pieces in a batch, padding included", low=1)
     learning_rate: float = option(2e-3, "the highest learning rate", low=0)
     warmup_steps: int = option(400, "updates over which the rate rises from nothing", low=0)
@@ -178,7 +182,7 @@ class Recipe:
     name: str = option("model", "what the model is called on a shelf")
     source: str = option("", "source language, as in 'en'")
     target: str = option("", "target language, as in 'fr'")
-    seed: int = option(1, "the one seed everything random comes from", low=0)
+    seed: int = option(1, "the one seed everything random comes from", low=0, high=2**63 - 1)
     data: Data = field(default_factory=Data)
     tokenizer: Tokenizer = field(default_factory=Tokenizer)
     model: Model = field(default_factory=Model)
@@ -337,13 +341,15 @@ def _value(value: Any, kind: Any, leaf: "dataclasses.Field[Any]", name: str) -> 
             raise UsageError(f"{name} cannot be {value!r}", hint)
         return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        value = float(value) if abs(value) < 1 << 1023 else math.inf
     wanted = kind if isinstance(kind, type) else types.NoneType
     if type(value) is not wanted:
         raise UsageError(
             f"{name} must be {_KIND_NAMES[wanted]}, not {value!r}",
             f"Help: {leaf.metadata['help']}.",
         )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"{name} must be finite, not {value}", f"Help: {leaf.metadata['help']}.")
     low, high = leaf.metadata["low"], leaf.metadata["high"]
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         bounds = f"at least {low}" if high is None else f"between {low or 0} and {high}"
@@ -352,6 +358,11 @@ def _value(value: Any, kind: Any, leaf: "dataclasses.Field[Any]", name: str) -> 
 
 
 _KIND_NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML: as JSON, but for DEL, which TOML wants escaped."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _write(section: Any, prefix: str, lines: list[str], helps: bool) -> None:
@@ -366,7 +377,7 @@ def _write(section: Any, prefix: str, lines: list[str], helps: bool) -> None:
         help = str(leaf.metadata["help"])
         if typing.get_origin(hints[leaf.name]) is Literal:
             help += f" ({' | '.join(typing.get_args(hints[leaf.name]))})"
-        rows.append((f"{leaf.name} = {json.dumps(value, ensure_ascii=False)}", help))
+        rows.append((f"{leaf.name} = {_toml(value)}", help))
     if rows and prefix:
         lines += ["", f"[{prefix[:-1]}]"]
     width = max((len(text) for text, _ in rows), default=0)

@@ -3,12 +3,15 @@
 The only place, beside `app`, that touches the process's own streams. Knows no command.
 """
 
+import contextlib
 import io
 import os
 import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
+
+from attn_cli.errors import DataError
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -49,9 +52,20 @@ class Console:
         )
 
     def write(self, text: str) -> None:
-        """A piece of the result, on stdout, out at once."""
-        self.stdout.write(text.encode("utf-8", "replace"))
-        self.stdout.flush()
+        """A piece of the result, on stdout, out at once.
+
+        Raises BrokenPipeError when nobody reads it any more, DataError when it cannot be taken.
+        """
+        try:
+            self.stdout.write(text.encode("utf-8", "replace"))
+            self.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise DataError(
+                f"cannot write standard output: {error.strerror}",
+                "Free some space, or use --output.",
+            ) from error
 
     def say(self, text: str) -> None:
         """A line of talk on stderr, unless --quiet."""
@@ -68,12 +82,14 @@ class Console:
         self._talk(f"attn: {text}")
 
     def warn_plain(self, text: str) -> None:
-        """A line of figures on stderr, as it is; --quiet keeps it too."""
+        """Lines on stderr as they are, figures or a usage; --quiet keeps them too."""
         self._talk(text)
 
     def fail(self, problem: str, hint: str) -> None:
         """One sentence saying what was wrong and where, one saying what to do."""
-        self._talk(f"attn: {_sentence(problem)}" + (f" {_sentence(hint)}" if hint else ""))
+        said = f"attn: {_sentence(problem)}" + (f" {_sentence(hint)}" if hint else "")
+        with contextlib.suppress(OSError):  # it ends here, whether or not stderr still takes it
+            self._talk(said)
 
     def show(self, renderable: "RenderableType") -> None:
         """A table or a panel on stdout, with colours where there are any."""
@@ -85,12 +101,13 @@ class Console:
     @cached_property
     def width(self) -> int:
         """Columns of the terminal; 80 where there is none."""
-        columns = self.environment.get("COLUMNS", "")
-        if columns.isdigit() and int(columns):
-            return int(columns)
+        wished = self.environment.get("COLUMNS", "")
+        if wished.isdecimal() and int(wished):
+            return int(wished)
         for stream in (self.stdout, self.stderr, self.stdin):
             try:
-                return os.get_terminal_size(stream.fileno()).columns
+                if columns := os.get_terminal_size(stream.fileno()).columns:
+                    return columns
             except (OSError, ValueError, AttributeError):
                 continue
         return 80
@@ -113,7 +130,7 @@ class Console:
         terminal = self.stderr_is_terminal if stderr else self.stdout_is_terminal
         return RichConsole(
             file=stream,
-            width=self.width,
+            width=None if stderr and terminal else self.width,  # a live panel follows the window
             force_terminal=terminal,
             no_color=self.no_color,
             color_system="auto" if terminal and not self.no_color else None,

@@ -30,7 +30,7 @@ def names() -> Iterator[tuple[str, Path]]:
     seen: set[str] = set()
     for shelf in shelves():
         for path in sorted(shelf.iterdir()) if shelf.is_dir() else []:
-            if (path / "bundle.json").is_file() and path.name not in seen:
+            if _is_model(path) and path.name not in seen:
                 seen.add(path.name)
                 yield path.name, path
 
@@ -46,18 +46,20 @@ def find(name: str | None) -> Path:
         shelved = dict(names())
         if DEFAULT in shelved:
             return shelved[DEFAULT]
-        if (DEMO_RUN / "bundle.json").is_file():
+        if _is_model(DEMO_RUN):
             return DEMO_RUN
         raise ModelError(
             "there is no model here yet",
             "Train the demo with: attn train (about a minute), or name a model with --model.",
         )
     path = Path(wanted)
-    if path.is_dir():
+    if _is_model(path):
         return path
     shelved = dict(names())
-    if wanted in shelved:
+    if wanted in shelved:  # though a folder without a model may have that name here too
         return shelved[wanted]
+    if path.is_dir():
+        return path
     if path.exists():
         raise ModelError(f"{wanted} is a file; a model is a folder", "Name the folder it is in.")
     known = ", ".join(sorted(shelved)) or "none yet"
@@ -65,6 +67,10 @@ def find(name: str | None) -> Path:
         f"there is no model {wanted}, neither a folder nor a name on the shelf",
         f"On the shelf: {known}.",
     )
+
+
+def _is_model(path: Path) -> bool:
+    return (path / "bundle.json").is_file()
 
 
 def demo_corpus() -> Path:

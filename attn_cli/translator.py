@@ -1,7 +1,9 @@
 """Lines become translations, lazily and in order. Knows no file, no terminal and no torch."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +22,8 @@ from attn_cli.values import (
     Translation,
 )
 
+OnProblem = Callable[[int, str], None]
+
 #: Source pieces of one line that are read; what is beyond is left out, and said.
 LONGEST = 1024
 
@@ -36,7 +40,10 @@ class Job:
 
 
 class Translator:
-    """A network, its two vocabularies and a way to search."""
+    """A network, its two vocabularies and a way to search.
+
+    `on_problem(line, problem)` hears of each line that was not read to its end.
+    """
 
     def __init__(
         self,
@@ -47,9 +54,11 @@ class Translator:
         *,
         align: bool = False,
         level: Level = "word",
+        on_problem: OnProblem | None = None,
     ) -> None:
         self.stepper, self.source, self.target = stepper, source, target
         self.how, self.align, self.level = how, align, level
+        self.on_problem = on_problem
 
     def stream(self, chunks: Iterable[Sequence[Job]]) -> Iterator[Translation]:
         """The translation of every job, in order, chunk by chunk: no chunk waits for the next."""
@@ -63,7 +72,7 @@ class Translator:
         for place, job in enumerate(jobs):
             line = self.source.encode(job.text)
             if line.words:
-                encoded[place] = shortened(line)
+                encoded[place] = shortened(line, job.line, self.on_problem)
             else:
                 found[place] = Translation(job.line, job.text, "")
         for places in by_length(
@@ -81,36 +90,53 @@ class Translator:
     ) -> Translation:
         decoded = [self.target.decode(h.ids) for h in hypotheses]
         best, said = hypotheses[0], decoded[0]
+        target = self._encoded(best, said)
+        rows = labelled(source, self.level), labelled(target, self.level)
         return Translation(
             line=job.line,
             source=job.text,
             text=said.text,
-            source_words=tuple(word.text for word in source.words),
-            target_words=tuple(word.text for word in said.words),
+            source_words=rows[0].words,
+            target_words=rows[1].words,
             hypotheses=tuple(hypotheses),
             texts=tuple(d.text for d in decoded),
-            alignment=self._alignment(source, best, said) if self.align else None,
-            word_logp=word_logp(best, said.word_of, len(said.words)),
+            alignment=self._alignment(source, best, target) if self.align else None,
+            word_logp=summed_logp(best, rows[1]),
         )
 
-    def _alignment(self, source: Encoded, best: Hypothesis, said: Decoded) -> SoftAlignment:
+    def _encoded(self, best: Hypothesis, said: Decoded) -> Encoded:
+        pieces = tuple(self.target.piece(int(i)) for i in best.ids)
+        return Encoded(said.text, best.ids, pieces, said.word_of, said.words)
+
+    def _alignment(self, source: Encoded, best: Hypothesis, target: Encoded) -> SoftAlignment:
         assert best.weights is not None
-        target = Encoded(
-            said.text,
-            best.ids,
-            tuple(self.target.piece(int(i)) for i in best.ids),
-            said.word_of,
-            said.words,
-        )
         return soft_alignment(
             best.weights, source, target, kind="attention", origin="decoded", level=self.level
         )
 
 
-def shortened(line: Encoded) -> Encoded:
+class Labelled(NamedTuple):
+    """What the rows or columns of a table are: their names, and the row of each piece or -1."""
+
+    words: tuple[str, ...]
+    row_of: IntArray
+
+
+def labelled(line: Encoded, level: Level) -> Labelled:
+    """The words of a line, or the pieces that are of some word."""
+    if level == "word":
+        return Labelled(tuple(word.text for word in line.words), line.word_of)
+    of_word = line.word_of >= 0
+    row_of = np.where(of_word, of_word.cumsum() - 1, -1).astype(np.int32)
+    return Labelled(tuple(compress(line.pieces, of_word)), row_of)
+
+
+def shortened(line: Encoded, number: int, on_problem: OnProblem | None = None) -> Encoded:
     """The line, cut to `LONGEST` pieces where it is longer. Its words stay; some own no piece."""
     if len(line.ids) <= LONGEST:
         return line
+    if on_problem:
+        on_problem(number, f"longer than {LONGEST} pieces, read up to there")
     ids = np.append(line.ids[: LONGEST - 1], np.int32(EOS))
     word_of = np.append(line.word_of[: LONGEST - 1], np.int32(-1))
     return replace(
@@ -138,9 +164,9 @@ def padded(rows: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
     return ids, lengths
 
 
-def word_logp(hypothesis: Hypothesis, word_of: IntArray, words: int) -> tuple[float, ...]:
-    """The log-probability of each target word: the sum over its pieces."""
-    total = np.zeros(words)
-    inside = word_of >= 0
-    np.add.at(total, word_of[inside], hypothesis.token_logp[inside])
+def summed_logp(hypothesis: Hypothesis, rows: Labelled) -> tuple[float, ...]:
+    """The log-probability of each row: the sum over its pieces."""
+    total = np.zeros(len(rows.words))
+    inside = rows.row_of >= 0
+    np.add.at(total, rows.row_of[inside], hypothesis.token_logp[inside])
     return tuple(total.tolist())

@@ -16,6 +16,7 @@ from attn_cli.commands.shared import (
     Model,
     Output,
     Scores,
+    Seed,
     Threads,
     Threshold,
     WeightsOption,
@@ -54,11 +55,15 @@ def align(
     gold: Annotated[
         Path | None, typer.Option("--gold", help="Score the links against these: AER, on stderr.")
     ] = None,
+    index_base: Annotated[
+        str, typer.Option("--index-base", help="Gold words count from: auto, 0 or 1.")
+    ] = "auto",
     input_format: Annotated[
         InputFormat, typer.Option("--input-format", help='jsonl reads {"source", "target"}.')
     ] = InputFormat.TEXT,
     threads: Threads = None,
     device: DeviceOption = Device.AUTO,
+    seed: Seed = 1,
 ) -> None:
     """Show what the network looks at when the target is given, or which words it links.
 
@@ -70,7 +75,7 @@ def align(
     from attn_cli.commands.opening import open_model
     from attn_cli.commands.output import Writer
     from attn_cli.commands.scoring import GoldScore
-    from attn_cli.commands.sources import requests, requests_of_two
+    from attn_cli.commands.sources import reporter, requests, requests_of_two
     from attn_cli.errors import UsageError
 
     console = console_of(context)
@@ -80,7 +85,8 @@ def align(
         raise UsageError("pairs were given twice", "Give --source and --target alone.")
     if level is Level.PIECE and gold is not None:
         raise UsageError("gold links are between words", "Leave --level piece out.")
-    chosen = format or (Format.TABLE if pair or console.stdout_is_terminal else Format.PHARAOH)
+    on_screen = console.stdout_is_terminal and str(output or "-") == "-"
+    chosen = format or (Format.TABLE if pair or on_screen else Format.PHARAOH)
     with ExitStack() as stack:
         if source is not None and target is not None:
             chunks = stack.enter_context(requests_of_two(console, source, target))
@@ -88,7 +94,7 @@ def align(
             chunks = stack.enter_context(
                 requests(console, pair or [], input, input_format, pairs=True)
             )
-        scored = GoldScore(console, gold) if gold else None
+        scored = GoldScore(console, gold, index_base) if gold else None
         opened = open_model(console, model, weights, device.value, threads)
         aligner = Aligner(
             opened.stepper,
@@ -96,6 +102,7 @@ def align(
             opened.bundle.target,
             tokenized=tokenized,
             level=level.value,
+            on_problem=reporter(console),
         )
         writer = Writer(
             chosen, model=opened.bundle.name, given=True, threshold=threshold, scores=scores
@@ -105,6 +112,6 @@ def align(
             found = aligner.align([Pair(r.line, r.source, r.target) for r in chunk])
             write(list(zip(chunk, found, strict=True)))
             if scored:
-                scored.add([writer.links(each) for each in found])
+                scored.add([(writer.links(each), each) for each in found])
     if scored:
         scored.report()

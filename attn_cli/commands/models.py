@@ -4,9 +4,14 @@ from typing import Annotated
 
 import typer
 
-from attn_cli.commands.shared import command, console_of
+from attn_cli.commands.shared import command, console_of, help_if_alone
 
-app = typer.Typer(no_args_is_help=True, help="The models on the shelf.", rich_markup_mode=None)
+app = typer.Typer(
+    help="The models on the shelf.",
+    rich_markup_mode=None,
+    invoke_without_command=True,
+    callback=help_if_alone,
+)
 
 Name = Annotated[str, typer.Argument(help="A name on the shelf or a folder.")]
 
@@ -61,16 +66,19 @@ def show(context: typer.Context, name: Name) -> None:
 
     from attn_cli import shelf
     from attn_cli.bundle import CARD, RECIPE, read_facts
+    from attn_cli.errors import ModelError
 
     console = console_of(context)
     path = shelf.find(name)
     facts = read_facts(path)
-    card = path / CARD
-    if card.is_file():
-        console.write(card.read_text(encoding="utf-8"))
-        return
-    console.write((path / RECIPE).read_text(encoding="utf-8"))
-    console.write(f"\n# scores: {json.dumps(facts['scores'], ensure_ascii=False)}\n")
+    shown = path / (CARD if (path / CARD).is_file() else RECIPE)
+    try:
+        console.write(shown.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        lacks = f"the model {path} lacks its file {shown.name}"
+        raise ModelError(lacks, "Copy or train it again.") from error
+    if shown.name == RECIPE:
+        console.write(f"\n# scores: {json.dumps(facts['scores'], ensure_ascii=False)}\n")
 
 
 @app.command("path")

@@ -31,4 +31,5 @@ def open_model(
             "Leave --weights out to see the decoder's attention.",
         )
     console.detail(f"model {bundle.name} from {path}, engine torch")
-    return Opened(bundle, open_stepper(bundle, device=device, threads=threads))
+    stepper = open_stepper(bundle, device=device, threads=threads or console.cores)
+    return Opened(bundle, stepper)

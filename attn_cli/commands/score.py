@@ -54,6 +54,10 @@ def score(
             "score needs either --reference, for translations, or --gold, for links",
             "Give one of them.",
         )
+    if hypothesis and links:
+        raise UsageError("links were given twice", "Give --links alone.")
+    if reference and (links or index_base):
+        raise UsageError("--links and --index-base go with --gold", "Leave them out.")
     if gold:
         _score_links(console, gold, links or hypothesis or Path("-"), index_base or [], format)
     else:
@@ -75,14 +79,11 @@ def _score_links(
 def _score_text(
     console: Console, references: list[Path], hypothesis: Path, format: ScoreFormat
 ) -> None:
+    from attn_cli.commands.scoring import texts_of
     from attn_cli.score import text_scores
-    from attn_cli.text.reading import open_lines
 
-    def read(path: Path) -> list[str]:
-        with open_lines(path, stdin=console.stdin) as lines:
-            return [line.text for line in lines]
-
-    scores = text_scores(read(hypothesis), [read(path) for path in references])
+    translations = texts_of(console, hypothesis)
+    scores = text_scores(translations, [texts_of(console, path) for path in references])
     if format is ScoreFormat.JSON:
         records = {name: each.record() for name, each in scores.items()}
         console.write(json.dumps(records, ensure_ascii=False) + "\n")

@@ -5,27 +5,32 @@ from typing import Literal
 
 from attn_cli.align.aer import AlignmentScore, alignment_score
 from attn_cli.align.links import check_same_length, read_gold, read_links
+from attn_cli.commands.sources import reporter
 from attn_cli.console import Console
 from attn_cli.errors import UsageError
 from attn_cli.text.reading import open_lines
-from attn_cli.values import GoldLinks, Links
+from attn_cli.values import GoldLinks, Links, Translation
 
 Base = Literal["auto", 0, 1]
 
 
 def gold_of(console: Console, path: Path, base: Base) -> tuple[list[GoldLinks], int]:
     """The gold links in a file, and the base they were in."""
-    with open_lines(path, stdin=console.stdin) as lines:
-        return read_gold((line.text for line in lines), name=str(path), base=base)
+    return read_gold(texts_of(console, path), name=str(path), base=base)
 
 
 def links_of(console: Console, path: Path, base: Base) -> tuple[list[Links], int]:
     """The Pharaoh links in a file, and the base they were in."""
-    with open_lines(path, stdin=console.stdin) as lines:
-        return read_links((line.text for line in lines), name=str(path), base=base)
+    return read_links(texts_of(console, path), name=str(path), base=base)
 
 
-def bases(console: Console, texts: list[str]) -> tuple[Base, Base]:
+def texts_of(console: Console, path: Path) -> list[str]:
+    """The lines of a file, or of stdin for "-"."""
+    with open_lines(path, stdin=console.stdin, on_problem=reporter(console, str(path))) as lines:
+        return [line.text for line in lines]
+
+
+def bases(texts: list[str]) -> tuple[Base, Base]:
     """--index-base, once for both sides or once for each: gold first, then links."""
     if len(texts) > 2:
         raise UsageError("--index-base was given more than twice", "Once for gold, once for links.")
@@ -39,7 +44,7 @@ def bases(console: Console, texts: list[str]) -> tuple[Base, Base]:
 
 def score_files(console: Console, gold: Path, links: Path, texts: list[str]) -> AlignmentScore:
     """AER of a file of links against a file of gold; says on stderr which bases it decided on."""
-    gold_base, links_base = bases(console, texts)
+    gold_base, links_base = bases(texts)
     truth, gold_found = gold_of(console, gold, gold_base)
     found, links_found = links_of(console, links, links_base)
     check_same_length(truth, found, (str(gold), str(links)))
@@ -49,19 +54,23 @@ def score_files(console: Console, gold: Path, links: Path, texts: list[str]) -> 
 
 
 class GoldScore:
-    """Collects the links of a run and scores them at its end."""
+    """Collects the links of a run and scores them at its end, when the sentences are known."""
 
-    def __init__(self, console: Console, path: Path) -> None:
+    def __init__(self, console: Console, path: Path, index_base: str) -> None:
         self.console, self.path = console, path
-        self.gold, self.base = gold_of(console, path, "auto")
+        self.base, _ = bases([index_base])
+        self.gold = texts_of(console, path)
         self.found: list[Links] = []
+        self.lengths: list[tuple[int, int]] = []
 
-    def add(self, links: list[Links]) -> None:
-        """The links of the next lines."""
-        self.found += links
+    def add(self, found: list[tuple[Links, Translation]]) -> None:
+        """The links of the next lines, and the pairs they are in."""
+        for links, pair in found:
+            self.found.append(links)
+            self.lengths.append((len(pair.source_words), len(pair.target_words)))
 
     def report(self) -> None:
         """One line on stderr: AER, precision, recall and the signature."""
         check_same_length(self.gold, self.found, (str(self.path), "the input"))
-        score = alignment_score(self.gold, self.found, gold_base=self.base)
-        self.console.warn_plain(score.line())
+        gold, base = read_gold(self.gold, name=str(self.path), base=self.base, lengths=self.lengths)
+        self.console.warn_plain(alignment_score(gold, self.found, gold_base=base).line())

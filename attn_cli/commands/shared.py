@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from attn_cli.console import Console
+from attn_cli.errors import ExitStatus
 
 Function = Callable[..., None]
 
@@ -55,6 +56,13 @@ def console_of(context: typer.Context) -> Console:
     console = context.find_root().obj
     assert isinstance(console, Console)
     return console
+
+
+def help_if_alone(context: typer.Context) -> None:
+    """Where a command must follow and none does: how they are called, on stderr, and status 2."""
+    if context.invoked_subcommand is None:
+        console_of(context).warn_plain(context.get_help())
+        raise typer.Exit(ExitStatus.USAGE)
 
 
 class Format(StrEnum):
@@ -116,6 +124,7 @@ Output = Annotated[
 Scores = Annotated[
     bool, typer.Option("--scores", help="Pharaoh links with their weight, 0-0:0.93.")
 ]
+Seed = Annotated[int, typer.Option("--seed", help="Nothing here is random; taken anyway.")]
 Threshold = Annotated[
     float | None,
     typer.Option("--threshold", min=0.0, max=1.0, help="Keep links of at least this weight."),

@@ -1,7 +1,7 @@
 """Where translate and align get their lines: arguments, files, a pipe, JSONL. One record a line."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +45,7 @@ def requests(
         yield iter([_of_arguments(console, texts, pairs=pairs)])
         return
     name = "-" if path is None else path
-    with open_lines(name, stdin=console.stdin, on_problem=_reporter(console)) as lines:
+    with open_lines(name, stdin=console.stdin, on_problem=reporter(console)) as lines:
         live = str(name) == "-" and console.stdin_is_live
         if str(name) == "-" and console.stdin_is_terminal:
             console.say("attn: reading lines from the terminal; ^D ends them")
@@ -62,7 +62,7 @@ def requests_of_two(
     with ExitStack() as stack:
         ours, theirs = (
             stack.enter_context(
-                open_lines(path, stdin=console.stdin, on_problem=_reporter(console, str(path)))
+                open_lines(path, stdin=console.stdin, on_problem=reporter(console, str(path)))
             )
             for path in (source, target)
         )
@@ -90,10 +90,11 @@ def _clean(console: Console, number: int, text: str) -> str:
     repaired = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if repaired != text:
         console.warn(f"text {number} is not valid UTF-8; read with U+FFFD")
-    return repaired.replace("\r\n", " ").replace("\n", " ")
+    return _one_line(repaired)
 
 
-def _reporter(console: Console, name: str = "") -> Any:
+def reporter(console: Console, name: str = "") -> Callable[[int, str], None]:
+    """Says on stderr what was wrong with a line, by its number and the file's `name`."""
     where = f"{name}: " if name else ""
 
     def report(number: int, problem: str) -> None:
@@ -127,7 +128,7 @@ class _Reader:
         if not line.text.strip():
             return Request(line.number, "", "")
         try:
-            record = json.loads(line.text)
+            record = json.loads(line.text, parse_constant=_refuse_constant)
             source = record["source"]
             target = record["target"] if self.pairs else ""
             fit = isinstance(source, str) and isinstance(target, str)
@@ -139,6 +140,12 @@ class _Reader:
                 f"{self.name} line {line.number} is not a JSON object with the texts asked for",
                 f"Write one record a line, such as {wanted}.",
             )
-        lines = (source, target)
-        source, target = (" ".join(text.splitlines()) if "\n" in text else text for text in lines)
-        return Request(line.number, source, target, record)
+        return Request(line.number, _one_line(source), _one_line(target), record)
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\r\n", " ").replace("\n", " ")
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")

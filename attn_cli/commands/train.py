@@ -48,8 +48,13 @@ def train(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the model in --out.")] = False,
     max_steps: Annotated[int | None, typer.Option("--max-steps", min=1, help="Updates.")] = None,
-    max_minutes: Annotated[float | None, typer.Option("--max-minutes", min=0.0)] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0)] = None,
+    max_minutes: Annotated[
+        float | None,
+        typer.Option("--max-minutes", min=0.0, help="Of training, before a resume included."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Where all that is random comes from.")
+    ] = None,
     threads: Threads = None,
     device: DeviceOption = Device.AUTO,
     print_recipe: Annotated[
@@ -84,11 +89,13 @@ def train(
         plan = _begun(recipe, given, changes, start_from, out)
     if print_recipe:
         from attn_cli import config
+        from attn_cli.bundle import relocated
 
-        console.write(config.to_toml(plan.recipe, helps=True))
+        here = relocated(plan.recipe, plan.base, Path())
+        console.write(config.to_toml(here, helps=True, heading="attn train RECIPE.toml"))
         return
     if resume is None:
-        _clear(plan.out, force=force)
+        _refuse_to_replace(plan.out, force=force)
     status = _train(console, plan, device.value, threads, max_minutes)
     if status:
         raise typer.Exit(status)
@@ -127,7 +134,7 @@ def _begun(
     if path is not None:
         recipe, base = config.load(path), path.parent
     elif given:
-        recipe, base = _of_text(given), Path()
+        recipe, base = _of_text(given, of_a_model=start_from is not None), Path()
     elif start_from:
         raise UsageError(
             "--from needs text to go on with", "Add --pairs, or --source and --target."
@@ -136,8 +143,7 @@ def _begun(
         base = shelf.demo_corpus()
         recipe = config.load(base / "recipe.toml")
     if given:
-        texts = {key: _relative(value, base) for key, value in given.items()}
-        recipe = config.with_files(recipe, texts)
+        recipe = config.with_files(recipe, _texts(given, base))
     start = open_bundle(shelf.find(start_from)) if start_from else None
     if start is not None:
         recipe = started_from(recipe, start)
@@ -145,10 +151,15 @@ def _begun(
     return _Plan(recipe, base, out or Path("runs") / recipe.name, start_from=start)
 
 
-def _of_text(given: dict[str, Path]) -> "Recipe":
-    """The default recipe for text files; `a.en` and `a.fr` tell the languages."""
+def _of_text(given: dict[str, Path], *, of_a_model: bool) -> "Recipe":
+    """The default recipe for text files; `a.en` and `a.fr` tell the languages.
+
+    With `of_a_model`, one to go on from, its languages are those of the text.
+    """
     from attn_cli.config import Recipe
 
+    if of_a_model:
+        return Recipe()
     source, target = (_language(given.get(side)) for side in ("source", "target"))
     name = f"{source}-{target}" if source and target else "model"
     return Recipe(name=name, source=source, target=target)
@@ -159,17 +170,26 @@ def _language(path: Path | None) -> str:
     return suffix if 2 <= len(suffix) <= 3 and suffix.isalpha() and suffix != "txt" else ""
 
 
-def _relative(path: Path, base: Path) -> str:
+def _texts(given: dict[str, Path], base: Path) -> dict[str, str]:
+    """The text named on the command line as a recipe in `base` names it.
+
+    It stands in the place of all that the recipe names for the same purpose.
+    """
     import os
 
-    return "-" if str(path) == "-" else os.path.relpath(path, base)
+    files = {
+        key: "-" if str(path) == "-" else os.path.relpath(path, base) for key, path in given.items()
+    }
+    for purpose in ("", "valid_"):
+        keys = [f"{purpose}{part}" for part in ("source", "target", "pairs")]
+        if any(key in given for key in keys):
+            files = dict.fromkeys(keys, "") | files
+    return files
 
 
-def _clear(out: Path, *, force: bool) -> None:
+def _refuse_to_replace(out: Path, *, force: bool) -> None:
     """Make sure nothing is lost: a folder that holds a model or a training is not written over."""
-    import shutil
-
-    holds = [name for name in ("bundle.json", "checkpoints", "log.jsonl") if (out / name).exists()]
+    holds = any((out / name).exists() for name in ("bundle.json", "checkpoints"))
     if holds and not force:
         raise UsageError(
             f"{out} already holds a model or a training",
@@ -177,9 +197,6 @@ def _clear(out: Path, *, force: bool) -> None:
         )
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file", "Choose another --out.")
-    shutil.rmtree(out / "checkpoints", ignore_errors=True)
-    for name in ("bundle.json", "log.jsonl"):
-        (out / name).unlink(missing_ok=True)
 
 
 def _train(
@@ -203,9 +220,13 @@ def _train(
         device=device,
         threads=threads or console.cores,
         max_minutes=max_minutes,
+        stdin=console.stdin,
     )
-    with Interruption() as interruption, watch(console, plan.out, recipe.name) as emit:
-        finished = train(recipe, run, emit=emit, interrupted=interruption.asked)
+    with (
+        watch(console, plan.out, recipe.name, anew=not plan.resume) as watching,
+        Interruption(watching.stopping) as interruption,
+    ):
+        finished = train(recipe, run, emit=watching.listen, interrupted=interruption.asked)
     if finished.reason == "interrupted":
         console.say(f"attn: saved; go on with: attn train --resume {plan.out}")
         return interruption.status

@@ -15,6 +15,7 @@ from attn_cli.commands.shared import (
     Model,
     Output,
     Scores,
+    Seed,
     Threads,
     Threshold,
     WeightsOption,
@@ -55,9 +56,7 @@ def translate(
     ] = InputFormat.TEXT,
     threads: Threads = None,
     device: DeviceOption = Device.AUTO,
-    seed: Annotated[
-        int, typer.Option("--seed", help="No search here is random; taken anyway.")
-    ] = 1,
+    seed: Seed = 1,
 ) -> None:
     """Translate text: each TEXT is a line; without any, the lines of stdin or --input.
 
@@ -67,7 +66,7 @@ def translate(
 
     from attn_cli.commands.opening import open_model
     from attn_cli.commands.output import Writer
-    from attn_cli.commands.sources import requests
+    from attn_cli.commands.sources import reporter, requests
     from attn_cli.decode.beam import Search
     from attn_cli.translator import Job, Translator
 
@@ -94,6 +93,7 @@ def translate(
             how,
             align=chosen is not Format.TEXT,
             level=level.value,
+            on_problem=reporter(console),
         )
         writer = Writer(
             chosen, model=opened.bundle.name, n_best=n_best, threshold=threshold, scores=scores

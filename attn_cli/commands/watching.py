@@ -1,14 +1,16 @@
 """Who listens to a training: the log always; a live panel on a terminal, plain lines in a pipe."""
 
+import contextlib
 import json
+import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from attn_cli.console import Console
 from attn_cli.errors import ExitStatus, TrainingError
@@ -19,10 +21,14 @@ LOG = "log.jsonl"
 
 
 class Interruption:
-    """^C and SIGTERM ask training to save and leave; a second one leaves at once."""
+    """^C and SIGTERM ask training to save and leave; a second one leaves at once.
 
-    def __init__(self) -> None:
+    `say` is called when the first arrives, wherever the program may be just then.
+    """
+
+    def __init__(self, say: Callable[[], None] = lambda: None) -> None:
         self.signal: int | None = None
+        self._say = say
         self._before: dict[int, Any] = {}
 
     def asked(self) -> bool:
@@ -53,33 +59,62 @@ class Interruption:
             if callable(handler):
                 handler(number, frame)
         self.signal = number
+        self._say()
+
+
+class Watching(NamedTuple):
+    """Whoever watches: told each event, and that someone wants it to stop."""
+
+    listen: events.Listener
+    stopping: Callable[[], None]
 
 
 @contextmanager
-def watch(console: Console, out: Path, title: str) -> Iterator[events.Listener]:
-    """A listener that writes each event to the log and shows it as the console can."""
-    path = out / LOG
-    try:
-        log = path.open("a", encoding="utf-8")
-    except OSError as error:
-        raise TrainingError(
-            f"cannot write {path}: {error.strerror}", "Choose another --out."
-        ) from error
+def watch(console: Console, out: Path, title: str, *, anew: bool) -> Iterator[Watching]:
+    """Writes each event to the log, begun `anew` or gone on with, and shows it as it can be."""
     live = console.stderr_is_terminal and not console.quiet
-    with log, _panel(console, title) if live else _lines(console) as show:
+    with (
+        _log(out / LOG, anew=anew) as write,
+        _panel(console, title) if live else _lines(console) as shown,
+    ):
 
         def listen(event: events.Event) -> None:
-            row = {"time": round(time.time(), 3), **events.record(event)}
-            log.write(json.dumps(row, ensure_ascii=False) + "\n")
-            log.flush()
-            show(event)
+            write(event)
+            shown.listen(event)
 
-        yield listen
+        yield Watching(listen, shown.stopping)
 
 
 @contextmanager
-def _lines(console: Console) -> Iterator[events.Listener]:
-    yield lambda event: console.say(line(event))
+def _log(path: Path, *, anew: bool) -> Iterator[events.Listener]:
+    def refused(error: OSError) -> TrainingError:
+        hint = "Make room there, or choose another --out."
+        return TrainingError(f"cannot write {path}: {error.strerror}", hint)
+
+    def write(event: events.Event) -> None:
+        row = {"time": round(time.time(), 3), **events.record(event)}
+        try:
+            os.write(log, (json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
+        except OSError as error:
+            raise refused(error) from error
+
+    try:
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if anew else os.O_APPEND), 0o666)
+    except OSError as error:
+        raise refused(error) from error
+    try:
+        yield write
+    finally:
+        os.close(log)
+
+
+@contextmanager
+def _lines(console: Console) -> Iterator[Watching]:
+    def stopping() -> None:
+        with contextlib.suppress(RuntimeError):  # it came in the middle of a line
+            console.say("attn: saving, then leaving; once more leaves at once")
+
+    yield Watching(lambda event: console.say(line(event)), stopping)
 
 
 def line(event: events.Event) -> str:
@@ -137,7 +172,7 @@ _REASONS = {
 
 
 @contextmanager
-def _panel(console: Console, title: str) -> Iterator[events.Listener]:
+def _panel(console: Console, title: str) -> Iterator[Watching]:
     from rich.live import Live
 
     panel = TrainingPanel(title)
@@ -149,7 +184,10 @@ def _panel(console: Console, title: str) -> Iterator[events.Listener]:
                 live.console.print(line(event))
             live.refresh()
 
-        yield show
+        def stopping() -> None:
+            panel.stopping = True  # drawn with the next refresh
+
+        yield Watching(show, stopping)
 
 
 def _tell(panel: TrainingPanel, event: events.Event) -> bool:
@@ -166,6 +204,8 @@ def _tell(panel: TrainingPanel, event: events.Event) -> bool:
         case events.Validated():
             tried = Tried(event.step, event.loss, event.bleu, event.chrf, event.best)
             panel.history.append(tried)
-            panel.sample = event.sample
+            panel.step, panel.sample = event.step, event.sample
             return False
+        case events.Finished():
+            panel.step, panel.stopping = event.step, False
     return True

@@ -15,7 +15,8 @@ from attn_cli.render.terminal import alignment_table
 from attn_cli.values import SoftAlignment
 
 _BARS = "▁▂▃▄▅▆▇█"
-_SHOWN = 6  # validations listed
+_SHOWN = 6  # validations listed at most; fewer where they would push the table off the screen
+_FRAME = 6  # lines around them: the panel's edges, the bar, the figures, a blank one, their heading
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,19 @@ class TrainingPanel:
     doing: str = "reading the text"
     history: list[Tried] = field(default_factory=list)
     sample: SoftAlignment | None = None
+    stopping: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table = alignment_table(self.sample) if self.sample is not None else None
         parts: list[RenderableType] = [self._bar(), self._figures()]
         if self.history:
-            parts += [Text(), self._validations()]
+            taken = _FRAME + (len(console.render_lines(table, options)) if table else 0)
+            room = max(1, min(_SHOWN, options.max_height - taken))
+            parts += [Text(), self._validations(room)]
         body = Group(*parts)
         yield Panel(body, title=self.title, title_align="left", border_style="dim", padding=(0, 1))
-        if self.sample is not None:
-            yield alignment_table(self.sample)
+        if table is not None:
+            yield table
 
     def _bar(self) -> RenderableType:
         row = Table.grid(expand=True, padding=(0, 2, 0, 0))
@@ -70,6 +75,8 @@ class TrainingPanel:
         return row
 
     def _figures(self) -> Text:
+        if self.stopping:
+            return Text("saving, then leaving; once more leaves at once", style="bold")
         if self.loss is None:
             return Text(f"{self.doing} …", style="dim")
         figures = [
@@ -81,12 +88,12 @@ class TrainingPanel:
         ]
         return Text("   ".join(figures), style="dim")
 
-    def _validations(self) -> RenderableType:
+    def _validations(self, room: int) -> RenderableType:
         table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim", pad_edge=False)
         for name in ("validated at", "loss", "BLEU", "chrF"):
             table.add_column(name, justify="right")
         table.add_column(Text(sparkline([t.bleu for t in self.history]), style="magenta"))
-        for tried in self.history[-_SHOWN:]:
+        for tried in self.history[-room:]:
             table.add_row(
                 f"{tried.step:,}",
                 f"{tried.loss:.3f}",

@@ -3,6 +3,7 @@
 Knows safetensors and JSON: nothing it reads can run code.
 """
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 
 from attn_cli.errors import ModelError, TrainingError
@@ -24,18 +25,19 @@ def save(path: Path, tensors: Tensors, facts: dict[str, Any]) -> None:
     Raises TrainingError when the disk will not take it; what stood there before still stands.
     """
     beside = path.with_name(path.name + ".part")
+    data = serialise({name: t.cpu() for name, t in tensors.items()}, {"facts": json.dumps(facts)})
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(
-            {name: t.cpu() for name, t in tensors.items()}, beside, {"facts": json.dumps(facts)}
-        )
-        with open(beside, "rb") as file:
+        with open(beside, "wb") as file:  # safetensors' own writer would hide it from other users
+            file.write(data)
+            file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-    except (OSError, SafetensorError) as error:
-        beside.unlink(missing_ok=True)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise TrainingError(
-            f"cannot write {path}: {error}",
+            f"cannot write {path}: {error.strerror}",
             "Make room on the disk, then go on with attn train --resume.",
         ) from error
 
@@ -48,7 +50,7 @@ def load(path: Path) -> tuple[Tensors, dict[str, Any]]:
             facts = json.loads((file.metadata() or {}).get("facts", "{}"))
     except (OSError, SafetensorError, ValueError) as error:
         raise ModelError(
-            f"cannot read the checkpoint {path}: {error}", "Train again into another folder."
+            f"cannot read the weights in {path}: {error}", "Copy or train them again."
         ) from error
     return tensors, facts
 

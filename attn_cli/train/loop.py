@@ -55,6 +55,8 @@ class Position:
     skipped: int = 0
     skipped_in_a_row: int = 0
     history: list[Scored] = field(default_factory=list)
+    best: Scored | None = None  # what the bundle holds: a validation or an average
+    published: bool = False
     loss_sum: float = 0.0
     loss_count: int = 0
     finished: str = ""
@@ -62,7 +64,9 @@ class Position:
     @classmethod
     def of(cls, facts: dict[str, Any]) -> "Position":
         """From the JSON of a checkpoint."""
-        return cls(**{**facts, "history": [Scored(**row) for row in facts["history"]]})
+        history = [Scored(**row) for row in facts["history"]]
+        best = Scored(**facts["best"]) if facts.get("best") else None
+        return cls(**{**facts, "history": history, "best": best})
 
 
 class Trainer:
@@ -118,7 +122,8 @@ class Trainer:
     def run(self) -> events.Finished:
         """Train until there is a reason to stop, average, and say how it ended.
 
-        Raises TrainingError after `nan_patience` updates in a row that are not numbers.
+        Raises TrainingError after `nan_patience` updates in a row that are not numbers, or a
+        validation that is none.
         """
         at, settings = self.at, self.settings
         clock = _Clock(at.seconds)
@@ -142,12 +147,12 @@ class Trainer:
         at.finished = reason
         if reason == "minutes" and (not at.history or at.history[-1].step != at.step):
             self._validate(clock)
-        if not at.history:  # a bundle from the first checkpoint on, even an early one
-            self.publish(tensors_of(self.network), None)
         at.seconds = clock.seconds()
         self._save()
-        best = self._average() if reason != "interrupted" else self._best_bleu()
-        finished = events.Finished(reason, at.step, best, at.skipped, clock.seconds())
+        if reason != "interrupted":
+            self._average()
+        bleu = at.best.bleu if at.best else 0.0
+        finished = events.Finished(reason, at.step, bleu, at.skipped, clock.seconds())
         self.emit(finished)
         return finished
 
@@ -195,7 +200,7 @@ class Trainer:
             raise TrainingError(
                 f"the loss was not a number {at.skipped_in_a_row} updates in a row, "
                 f"at update {at.step}",
-                "The last good checkpoint is kept; lower train.learning_rate and --resume it.",
+                self._way_out(),
             )
 
     def _report(self, tick: "_Rate", clock: "_Clock") -> None:
@@ -225,13 +230,15 @@ class Trainer:
         self.network.eval()
         score = self.validate(self.network)
         self.network.train()
+        if not math.isfinite(score.loss):
+            raise TrainingError(
+                f"the validation loss at update {at.step} is not a number", self._way_out()
+            )
         scored = Scored(at.step, score.bleu, score.loss)
-        best = not at.history or scored.merit > ranked(at.history, 1)[0].merit
         at.history.append(scored)
         at.seconds = clock.seconds()
         self._keep_weights(scored)
-        if best:
-            self.publish(tensors_of(self.network), scored)
+        best = self._publish_if_best(scored)
         self._save()
         self.emit(
             events.Validated(
@@ -245,6 +252,20 @@ class Trainer:
             )
         )
 
+    def _way_out(self) -> str:
+        """What to do when the network has come to nothing."""
+        if self._last.exists():
+            return "The last good checkpoint is kept; lower train.learning_rate and --resume it."
+        return "Lower train.learning_rate and train again."
+
+    def _publish_if_best(self, scored: Scored) -> bool:
+        """Make the network's weights the bundle's if nothing yet was as good; whether it did."""
+        best = self.at.best is None or scored.merit > self.at.best.merit
+        if best:
+            self.publish(tensors_of(self.network), scored)
+            self.at.best, self.at.published = scored, True
+        return best
+
     def _keep_weights(self, scored: Scored) -> None:
         """Hold the weights of the best validations, and of no others."""
         keep = {s.step for s in ranked(self.at.history, max(1, self.settings.average))}
@@ -254,31 +275,35 @@ class Trainer:
             if int(path.stem.removeprefix("step-")) not in keep:
                 path.unlink()
 
-    def _average(self) -> float:
+    def _average(self) -> None:
         """Average the best checkpoints and publish the mean where it validates better."""
         best = ranked(self.at.history, max(1, self.settings.average))
         paths = [path for s in best if (path := self._weights(s.step)).exists()]
-        if len(paths) < 2:
-            return self._best_bleu()
+        if len(paths) < 2 or self.at.best is None:
+            return
         mean = checkpoint.average(paths)
         now = {name: tensor.clone() for name, tensor in tensors_of(self.network).items()}
         with torch.no_grad():
             restore(self.network, mean, where="the average")
         self.network.eval()
         score = self.validate(self.network)
-        scored = Scored(self.at.step, score.bleu, score.loss)
-        kept = scored.merit > best[0].merit
-        if kept:
-            self.publish(tensors_of(self.network), scored)
+        before = self.at.best
+        kept = self._publish_if_best(Scored(self.at.step, score.bleu, score.loss))
         with torch.no_grad():
             restore(self.network, now, where="the last weights")
-        self.emit(events.Averaged(len(paths), score.bleu, best[0].bleu, kept))
-        return max(score.bleu, best[0].bleu) if kept else best[0].bleu
-
-    def _best_bleu(self) -> float:
-        return max((s.bleu for s in self.at.history), default=0.0)
+        self._save()
+        self.emit(events.Averaged(len(paths), score.bleu, before.bleu, kept))
 
     def _save(self) -> None:
+        """Write down where training stands; the first time, that makes the folder a model too.
+
+        Not in the middle of updates that are not numbers: what is there then is the last good one.
+        """
+        if self.at.skipped_in_a_row and self._last.exists():
+            return
+        if not self.at.published:
+            self.publish(tensors_of(self.network), None)
+            self.at.published = True
         tensors = {f"model.{name}": t for name, t in tensors_of(self.network).items()}
         tensors |= checkpoint.optimiser_tensors(self.optimiser)
         tensors["rng.cpu"] = torch.get_rng_state()

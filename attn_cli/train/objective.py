@@ -71,10 +71,11 @@ class _SmoothedLoss(torch.autograd.Function):
             grads[1].add_(rough.T @ rows[part])
         ctx.save_for_backward(*grads)
         ctx.count = max(1, len(rows))
-        return total / ctx.count
+        mean: Tensor = total / ctx.count
+        return mean
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         scale = grad / ctx.count
         rows, weight, bias = ctx.saved_tensors

@@ -3,13 +3,14 @@
 Knows neither Typer nor Rich: what happens is told as events.
 """
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from attn_cli import __version__, bundle, config
@@ -30,6 +31,9 @@ from attn_cli.train.resuming import CHECKPOINTS
 from attn_cli.train.stopping import Scored
 from attn_cli.train.validation import Validation
 
+#: Updates where the recipe leaves them open: this many times through the text, within bounds.
+EPOCHS, FEWEST_STEPS, MOST_STEPS = 20, 3_000, 30_000
+
 
 @dataclass(frozen=True)
 class Run:
@@ -41,6 +45,7 @@ class Run:
     device: str = "auto"
     threads: int | None = None
     max_minutes: float | None = None
+    stdin: BinaryIO | None = None
 
 
 def train(
@@ -67,7 +72,8 @@ def train(
     )
     if run.start_from is not None:
         with torch.no_grad():
-            restore(network, load_file(run.start_from.weights), where=str(run.start_from.weights))
+            weights, _ = checkpoint.load(run.start_from.weights)
+            restore(network, weights, where=str(run.start_from.weights))
     trainer = _trainer(recipe, run, text, network.to(hardware.device), hardware, emit, interrupted)
     if run.resume:
         trainer.resume()
@@ -95,7 +101,8 @@ class _Text:
 def _prepare(recipe: Recipe, run: Run, emit: events.Listener) -> _Text:
     """Read the text once, learn or load its vocabulary, split it into pieces."""
     began = time.monotonic()
-    loaded = corpus.load(recipe.data, run.out, seed=recipe.seed)
+    here = bundle.relocated(recipe, run.out, Path()).data  # as a person would name the files
+    loaded = corpus.load(here, Path(), seed=recipe.seed, stdin=run.stdin)
     tokenizers = _tokenizers(recipe, run, loaded.train)
     reports = list(loaded.reports)
     sampling = recipe.tokenizer.sampling
@@ -104,6 +111,7 @@ def _prepare(recipe: Recipe, run: Run, emit: events.Listener) -> _Text:
     )
     reports.append(report)
     valid = loaded.valid.segmented(*tokenizers)
+    recipe = _with_steps(recipe, training)
     for report in reports:
         for sentence in report.sentences():
             emit(events.Noticed(sentence))
@@ -116,9 +124,22 @@ def _prepare(recipe: Recipe, run: Run, emit: events.Listener) -> _Text:
             seconds=time.monotonic() - began,
         )
     )
-    if not run.resume:
+    if run.resume:
+        bundle.write_recipe(run.out, recipe)
+    else:
+        shutil.rmtree(run.out / CHECKPOINTS, ignore_errors=True)
         bundle.write_definition(run.out, recipe, *tokenizers)
     return _Text(recipe, training, valid, tokenizers)
+
+
+def _with_steps(recipe: Recipe, text: Segmented) -> Recipe:
+    """The recipe with `train.max_steps` decided: by the amount of text where it says 0."""
+    if recipe.train.max_steps:
+        return recipe
+    places = int(text.target_lengths[text.pairs].sum()) + len(text)  # one EOS each
+    steps = EPOCHS * places // recipe.train.batch_tokens
+    steps = min(max(steps, FEWEST_STEPS), MOST_STEPS)
+    return replace(recipe, train=replace(recipe.train, max_steps=steps))
 
 
 def _tokenizers(recipe: Recipe, run: Run, text: corpus.Corpus) -> tuple[Tokenizer, Tokenizer]:

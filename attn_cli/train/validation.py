@@ -3,6 +3,7 @@
 Knows sentences and scores; knows no optimiser.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -42,7 +43,13 @@ class Validation:
         self.sample = _telling(sources)
 
     def __call__(self, network: Seq2Seq) -> Score:
-        """Try the network, which must be in evaluation mode."""
+        """Try the network, which must be in evaluation mode.
+
+        A loss that is not a number is all there is to say of it: nothing is translated then.
+        """
+        loss = self._loss(network)
+        if not math.isfinite(loss):
+            return Score(loss, 0.0, 0.0)
         stepper = TorchStepper(network)
         texts = [
             t.text for t in Translator(stepper, *self.tokenizers, self.how).translate(self.jobs)
@@ -51,7 +58,7 @@ class Validation:
             self.jobs[self.sample : self.sample + 1]
         )
         return Score(
-            loss=self._loss(network),
+            loss=loss,
             bleu=score.bleu(texts, self.references),
             chrf=score.chrf(texts, self.references),
             sample=shown[0].alignment,

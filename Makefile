@@ -1,0 +1,55 @@
+# The few verbs of this project; `make help` lists them. .ci/run calls these and nothing else.
+# More arguments for a tool: make test ARGS="tests/text -x"
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test slow check fmt bench
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## make .venv and install attn and its tools into it, in the tested versions
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "attn needs Python 3.11 or later; name one with make PYTHON=..." >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: setup ## train the demo model (a few minutes, once), then translate with its tables
+	@if grep -qsE '"event": "finished", "reason": "(steps|patience|minutes)"' runs/demo/log.jsonl; then \
+		echo "runs/demo holds a trained model"; \
+	elif test -f runs/demo/checkpoints/last.safetensors; then \
+		$(BIN)/attn train --resume runs/demo; \
+	elif test -f runs/demo/bundle.json; then \
+		echo "runs/demo holds a model whose training left no log"; \
+	else \
+		$(BIN)/attn train --out runs/demo; \
+	fi
+	$(BIN)/attn translate "I love you" "Look it up." --align -m runs/demo
+
+test: setup ## the tests, in a few minutes
+	$(BIN)/python -m pytest $(ARGS)
+
+slow: setup ## the tests that train real models (about ten minutes)
+	$(BIN)/python -m pytest -o addopts="-q --strict-markers" $(or $(ARGS),tests/slow)
+
+check: setup ## formatting, lint and types, changing nothing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+fmt: setup ## format, and mend what lint can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## every benchmark in benchmarks/, one after another
+	@for file in benchmarks/*.py; do \
+		echo "$$file"; $(BIN)/python "$$file" $(ARGS) || exit 1; \
+	done

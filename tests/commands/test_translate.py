@@ -1,0 +1,339 @@
+"""attn translate: a record a line, in order, in every format, whatever the line is."""
+
+import gzip
+import io
+import json
+import re
+from xml.etree import ElementTree
+
+import pytest
+from program import PAIRS, attn
+
+SOURCES = list(PAIRS)
+HOSTILE = [
+    b"I love the cat.",
+    b"",
+    b" \t  ",
+    b"we see two books. " * 1250,  # 5,000 words and as many ends
+    "😀 👩‍👩‍👧 e\u0301 ".encode(),
+    b"\x00\x07a\x1b[31mb",
+    b"\xff\xfe bad \xc3",
+    "a\u2028b\u0085c\x0cd\u2029".encode(),
+    b"we see a dog.",
+]
+BLANK = {1, 2}
+
+
+@pytest.fixture
+def translate(tiny):
+    return lambda *arguments, **how: attn("translate", "-m", tiny, *arguments, **how)
+
+
+def test_the_text_format_is_the_translation_alone(translate):
+    ended = translate(stdin="\n".join(PAIRS))
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.lines() == list(PAIRS.values())
+
+
+def test_each_argument_is_a_line(translate):
+    assert translate(SOURCES[0], "", SOURCES[7]).lines() == [
+        PAIRS[SOURCES[0]],
+        "",
+        PAIRS[SOURCES[7]],
+    ]
+
+
+def test_every_line_gives_one_line_in_order_whatever_it_holds(translate):
+    ended = translate(stdin=b"\n".join(HOSTILE))
+    assert ended.status == 0
+    lines = ended.lines()
+    assert len(lines) == len(HOSTILE)
+    assert [n for n, line in enumerate(lines) if not line] == sorted(BLANK)
+    assert (lines[0], lines[-1]) == (PAIRS["I love the cat."], PAIRS["we see a dog."])
+
+
+def test_every_line_gives_one_record_with_its_number_and_source(translate):
+    records = translate("-f", "jsonl", stdin=b"\n".join(HOSTILE)).records()
+    assert [record["line"] for record in records] == list(range(1, len(HOSTILE) + 1))
+    for number, (raw, record) in enumerate(zip(HOSTILE, records, strict=True)):
+        assert record["source"] == ("" if number in BLANK else raw.decode("utf-8", "replace"))
+        assert bool(record["target_words"]) == (number not in BLANK)
+
+
+def test_what_is_wrong_with_a_line_is_said_with_its_number(translate):
+    err = translate(stdin=b"\n".join(HOSTILE)).err.splitlines()
+    assert [line.split(":")[1] for line in err] == [" line 7", " line 4"]
+    assert "UTF-8" in err[0]
+    assert "longer than" in err[1]
+
+
+def test_a_quiet_run_still_warns_of_lines_that_are_not_utf8(translate):
+    assert "line 1" in translate("-q", stdin=b"\xff\n").err
+
+
+@pytest.mark.parametrize("format", ["text", "pharaoh", "jsonl", "tsv", "table"])
+def test_a_line_end_with_a_carriage_return_changes_nothing(translate, format):
+    unix = translate("-f", format, stdin="I see a dog.\n\nAnna sells.\n")
+    windows = translate("-f", format, stdin="I see a dog.\r\n\r\nAnna sells.\r\n")
+    assert unix.stdout == windows.stdout
+
+
+def test_the_last_line_needs_no_end_and_an_empty_input_gives_nothing(translate):
+    assert translate(stdin="I see a dog.").lines() == ["je vois un chien."]
+    assert translate(stdin="").stdout == b""
+
+
+def test_a_record_holds_what_the_contract_says(translate):
+    (record,) = translate("-f", "jsonl", "we see a dog.").records()
+    assert list(record) == [
+        *("line", "source", "target", "score", "source_words", "target_words", "weights"),
+        *("leftover", "links", "logprobs", "model", "nbest"),
+    ]
+    assert record["target"] == "nous vois un chien."
+    assert record["source_words"] == ["we", "see", "a", "dog", "."]
+    assert record["target_words"] == ["nous", "vois", "un", "chien", "."]
+    assert record["model"] == "tiny"
+    assert record["nbest"] == [{"target": record["target"], "score": record["score"]}]
+
+
+def test_each_row_of_weights_and_its_leftover_are_a_distribution(translate):
+    for record in translate("-f", "jsonl", stdin="\n".join(SOURCES[:12])).records():
+        for row, leftover in zip(record["weights"], record["leftover"], strict=True):
+            assert sum(row) + leftover == pytest.approx(1, abs=1e-3)
+            assert len(row) == len(record["source_words"])
+        assert len(record["weights"]) == len(record["target_words"])
+
+
+def test_the_score_is_the_log_probability_a_piece_end_included(translate):
+    """A target that is certain scores 0; of pieces that are not, it is the mean."""
+    for record in translate("-f", "jsonl", "--level", "piece", "dog we", "I see").records():
+        inside = sum(record["logprobs"])  # the end's share is not among them, and is at most 0
+        assert record["score"] <= inside / (len(record["logprobs"]) + 1) + 1e-3
+
+
+@pytest.mark.parametrize("level", ["word", "piece"])
+def test_words_weights_links_and_logprobs_of_a_record_agree_in_size(translate, level):
+    (record,) = translate("-f", "jsonl", "--level", level, "the sellers love Anna's books").records()
+    rows, columns = len(record["target_words"]), len(record["source_words"])
+    assert len(record["weights"]) == len(record["logprobs"]) == len(record["leftover"]) == rows
+    assert {len(row) for row in record["weights"]} == {columns}
+    assert all(s < columns and t < rows for s, t, _ in record["links"])
+
+
+def test_links_are_the_cells_of_at_least_the_threshold(translate):
+    for threshold in (0.0, 0.2, 0.5, 1.0):
+        (record,) = translate("-f", "jsonl", "--threshold", threshold, "I love a dog.").records()
+        cells = {
+            (s, t)
+            for t, row in enumerate(record["weights"])
+            for s, weight in enumerate(row)
+            if weight >= threshold
+        }
+        assert {(s, t) for s, t, _ in record["links"]} == cells
+
+
+def test_pharaoh_is_the_translation_and_the_links_of_the_record(translate):
+    sources = ["I love a dog.", "", "Anna see two books."]
+    records = translate("-f", "jsonl", *sources).records()
+    for line, record in zip(translate("-f", "pharaoh", *sources).lines(), records, strict=True):
+        links = " ".join(f"{s}-{t}" for s, t, _ in record["links"])
+        assert line == (f"{record['target']} ||| {links}" if record["source"] else "")
+
+
+def test_scores_are_added_to_pharaoh_links_to_two_digits(translate):
+    (record,) = translate("-f", "jsonl", "I love a dog.").records()
+    (line,) = translate("-f", "pharaoh", "--scores", "I love a dog.").lines()
+    found = re.findall(r"(\d+)-(\d+):(\d\.\d\d)(?= |$)", line.split(" ||| ")[1])
+    assert [(int(s), int(t)) for s, t, _ in found] == [(s, t) for s, t, _ in record["links"]]
+    for (*_, shown), (*_, weight) in zip(found, record["links"], strict=True):
+        assert float(shown) == pytest.approx(weight, abs=0.0051)
+
+
+def test_tsv_has_a_line_for_each_cell(translate):
+    (record,) = translate("-f", "jsonl", "I love a dog.").records()
+    rows = [line.split("\t") for line in translate("-f", "tsv", "I love a dog.").lines()]
+    assert rows == [
+        ["1", str(t), target, str(s), source, f"{record['weights'][t][s]:.4f}"]
+        for t, target in enumerate(record["target_words"])
+        for s, source in enumerate(record["source_words"])
+    ]
+
+
+def test_n_best_is_in_the_form_of_moses_best_first(translate):
+    lines = translate("--n-best", "3", stdin="I love a dog.\n\nwe see\n").lines()
+    found = [re.fullmatch(r"(\d+) \|\|\| (.*) \|\|\| (-?\d+\.\d{4})", line) for line in lines]
+    assert all(found)
+    rows = [match.groups() for match in found if match]
+    assert [line for line, *_ in rows] == ["1"] * 3 + ["2"] + ["3"] * 3
+    assert rows[0][1] == PAIRS["I love a dog."]
+    assert rows[3] == ("2", "", "0.0000")
+    for line in ("1", "3"):
+        scores = [float(score) for number, _, score in rows if number == line]
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_n_best_translations_of_a_line_differ_and_begin_with_the_best(translate):
+    (record,) = translate("-f", "jsonl", "--n-best", "4", "we see the dog").records()
+    candidates = [each["target"] for each in record["nbest"]]
+    assert candidates[0] == record["target"]
+    assert len(candidates) == 4
+
+
+def test_a_svg_is_a_picture_of_one_sentence(translate, tmp_path):
+    picture = tmp_path / "a.svg"
+    ended = translate("-f", "svg", "-o", picture, "I love a dog.")
+    assert (ended.status, ended.stdout) == (0, b"")
+    assert "aime" in "".join(ElementTree.parse(picture).getroot().itertext())
+
+
+def test_two_sentences_are_no_picture(translate, tmp_path):
+    ended = translate("-f", "svg", "-o", tmp_path / "a.svg", "I see.", "we see.")
+    assert (ended.status, ended.stdout, list(tmp_path.iterdir())) == (2, b"", [])
+
+
+# Tables
+
+
+def test_align_is_the_table_and_its_numbers_are_the_weights(translate):
+    (record,) = translate("-f", "jsonl", "I love a dog.").records()
+    table = translate("--align", "I love a dog.")
+    assert table.stdout == translate("-f", "table", "I love a dog.").stdout
+    for word, row in zip(record["target_words"], record["weights"], strict=True):
+        (shown,) = [line for line in table.lines() if line.split()[:1] == [word]]
+        numbers = [float(number) for number in re.findall(r"\d\.\d\d", shown)]
+        assert numbers == pytest.approx([w for w in row if w >= 0.005], abs=0.0051)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_no_line_of_a_table_is_wider_than_the_terminal(translate, width):
+    from rich.cells import cell_len
+
+    ended = translate("--align", " ".join(SOURCES[:4]), environment={"COLUMNS": str(width)})
+    assert ended.status == 0
+    assert max(cell_len(line) for line in ended.lines()) <= width
+
+
+def test_a_terminal_has_colours_and_a_pipe_has_none(translate):
+    assert b"\x1b[" in translate("--align", "I see a dog.", terminal=True).stdout
+    assert b"\x1b[" not in translate("--align", "I see a dog.").stdout
+
+
+@pytest.mark.parametrize("how", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, "--no-color"])
+def test_who_wants_no_colour_gets_none(translate, how):
+    flags, environment = ([how], None) if isinstance(how, str) else ([], how)
+    ended = translate("--align", "I see a dog.", *flags, terminal=True, environment=environment)
+    assert ended.status == 0
+    assert not re.search(rb"\x1b\[[0-9;]*[34]8;", ended.stdout)
+
+
+# Files
+
+
+def test_gzip_in_gzip_out(translate, tmp_path):
+    source, out = tmp_path / "a.en.gz", tmp_path / "a.fr.gz"
+    source.write_bytes(gzip.compress("\n".join(PAIRS).encode()))
+    assert translate("-i", source, "-o", out).status == 0
+    assert gzip.decompress(out.read_bytes()).decode().splitlines() == list(PAIRS.values())
+
+
+def test_a_dash_is_stdin_and_stdout(translate):
+    assert translate("-i", "-", "-o", "-", stdin="I see a dog.\n").out == "je vois un chien.\n"
+
+
+def test_a_failure_leaves_the_old_output_as_it_was(translate, tmp_path):
+    out, source = tmp_path / "a.jsonl", tmp_path / "in.jsonl"
+    out.write_text("old")
+    source.write_text('{"source": "I see."}\n' * 1100 + "no record\n")
+    ended = translate("--input-format", "jsonl", "-f", "jsonl", "-i", source, "-o", out)
+    assert ended.status == 3
+    assert "1101" in ended.err
+    assert out.read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl", "in.jsonl"]
+
+
+def test_a_line_longer_than_a_batch_changes_no_other_line(translate):
+    long = "we see two books. " * 300
+    alone = translate(stdin="\n".join(SOURCES[:20])).lines()
+    beside = translate(stdin="\n".join([*SOURCES[:10], long, *SOURCES[10:20]])).lines()
+    assert beside[:10] + beside[11:] == alone
+
+
+# JSONL in
+
+
+def test_the_other_fields_of_a_record_pass_through(translate):
+    extra = {"id": "é\u2028x", "n": 12345678901234567890, "deep": {"a": [None, True, 1.5]}, "é": ""}
+    lines = [json.dumps({**extra, "source": "I see a dog."}), "", json.dumps({"source": " "})]
+    ended = translate("--input-format", "jsonl", "-f", "jsonl", stdin="\n".join(lines))
+    first, second, third = ended.records()
+    assert {key: first[key] for key in extra} == extra
+    assert first["target"] == "je vois un chien."
+    assert (second["source"], third["source"]) == ("", "")
+
+
+def test_a_field_of_ours_is_not_overwritten_by_one_of_theirs(translate):
+    line = json.dumps({"source": "I see a dog.", "target": "?", "score": "high", "line": 99})
+    (record,) = translate("--input-format", "jsonl", "-f", "jsonl", stdin=line).records()
+    assert (record["target"], record["line"]) == ("je vois un chien.", 1)
+
+
+@pytest.mark.parametrize(
+    "line", ["plain", "[1]", "{}", '{"source": 3}', '{"source": "a", "x": NaN}', '{"source":', "1"]
+)
+def test_what_is_no_record_is_refused_with_its_line_number(translate, line):
+    ended = translate("--input-format", "jsonl", stdin=f'{{"source": "I see."}}\n{line}\n')
+    assert ended.status == 3
+    assert "line 2" in ended.err
+
+
+def test_half_a_surrogate_in_a_record_still_gives_valid_json(translate):
+    (record,) = translate(
+        "--input-format", "jsonl", "-f", "jsonl", stdin='{"source": "\\ud800 I see"}'
+    ).records()
+    assert record["source"] == "\ud800 I see"
+
+
+def test_a_line_break_in_a_record_does_not_break_the_output(translate):
+    for format in ("text", "pharaoh", "jsonl"):
+        line = json.dumps({"source": "I see\r\na dog.\n"})
+        assert len(translate("--input-format", "jsonl", "-f", format, stdin=line).lines()) == 1
+
+
+# Searching
+
+
+def test_beam_one_is_greedy_and_deterministic(translate):
+    first = translate("--beam", "1", "-f", "jsonl", *SOURCES[:10])
+    assert first.stdout == translate("--beam", "1", "-f", "jsonl", *SOURCES[:10]).stdout
+
+
+def test_the_number_of_lines_read_together_changes_no_translation(translate):
+    together = translate(stdin="\n".join(SOURCES)).lines()
+    assert together == [translate(source).lines()[0] for source in SOURCES]
+
+
+class Closed(io.RawIOBase):
+    """A pipe whose reader has gone."""
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        raise BrokenPipeError
+
+class Full(Closed):
+    """A disk without room."""
+
+    def write(self, data):
+        raise OSError(28, "No space left on device")
+
+
+def test_a_closed_pipe_ends_quietly(translate):
+    ended = translate(stdin="I see.\n" * 40, stdout=Closed())
+    assert (ended.status, ended.err) == (0, "")
+
+
+def test_a_full_disk_is_a_sentence_not_a_bug(translate):
+    ended = translate("I see.", stdout=Full())
+    assert ended.status == 3
+    assert ended.err.startswith("attn: cannot write standard output: No space left on device.")

@@ -1,0 +1,40 @@
+"""One tiny model, trained once by the program itself, for every test that needs some model."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from program import PAIRS, TINY, attn
+
+
+@pytest.fixture(scope="session")
+def pairs_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pairs the tiny model knows, as source<TAB>target lines."""
+    path = tmp_path_factory.mktemp("text") / "pairs.tsv"
+    path.write_text("".join(f"{s}\t{t}\n" for s, t in PAIRS.items()), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory, pairs_file: Path) -> Path:
+    """The folder of a model that has learned PAIRS by heart. Read it, do not change it."""
+    out = tmp_path_factory.mktemp("runs") / "tiny"
+    text = ("--pairs", pairs_file, "--valid-pairs", pairs_file)
+    limits = ("--max-steps", "160", "--set", "train.validate_every=80", "--set", "name=tiny")
+    ended = attn("train", *text, "--out", out, *TINY, *limits, *("--set", "source=en"))
+    assert ended.status == 0, ended.err
+    return out
+
+
+@pytest.fixture
+def damaged(tiny: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny model, for a test to damage."""
+    return Path(shutil.copytree(tiny, tmp_path / "damaged"))
+
+
+@pytest.fixture
+def _no_shelf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine where nobody has put a model anywhere."""
+    monkeypatch.setenv("ATTN_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("ATTN_MODEL", raising=False)
+    monkeypatch.chdir(tmp_path)

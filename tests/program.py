@@ -1,0 +1,95 @@
+"""The program run in this process, on a console made of memory. Shared by tests of commands."""
+
+import io
+import json
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from attn_cli import app
+from attn_cli.console import Console
+
+#: A language pair small enough to be learned whole in a second: word for word but for "red car".
+SUBJECTS = {"I": "je", "you": "tu", "we": "nous", "Anna": "Anna"}
+VERBS = {"see": "vois", "love": "aime", "sell": "vends"}
+OBJECTS = {
+    "the cat": "le chat",
+    "a dog": "un chien",
+    "the red car": "la voiture rouge",
+    "two books": "deux livres",
+}
+PAIRS = {
+    f"{s} {v} {o}.": f"{SUBJECTS[s]} {VERBS[v]} {OBJECTS[o]}."
+    for s, v, o in product(SUBJECTS, VERBS, OBJECTS)
+}
+
+#: Options that make `attn train` learn PAIRS in a second.
+TINY = (
+    *("--set", "tokenizer.vocab_size=400", "--set", "model.embedding=32"),
+    *("--set", "model.encoder.width=24", "--set", "model.attention.width=24"),
+    *("--set", "model.decoder.width=32", "--set", "train.precision=fp32"),
+    *("--set", "train.batch_tokens=100", "--set", "train.warmup_steps=10"),
+    *("--set", "train.learning_rate=0.01", "--set", "train.label_smoothing=0"),
+    *("--set", "train.log_every=20", "--threads", "1", "--seed", "3"),
+)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command left: its exit status, and both streams as they were written."""
+
+    status: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def out(self) -> str:
+        return self.stdout.decode("utf-8")
+
+    @property
+    def err(self) -> str:
+        return self.stderr.decode("utf-8")
+
+    def lines(self) -> list[str]:
+        """The lines of stdout, all of which must be ended."""
+        *lines, rest = self.out.split("\n")
+        assert rest == ""
+        return lines
+
+    def records(self) -> list[dict[str, Any]]:
+        """The JSON objects of stdout, one a line."""
+        return [json.loads(line) for line in self.lines()]
+
+
+class OneCore(Console):
+    """A console of a machine with one core: torch then adds up in one order."""
+
+    @property
+    def cores(self) -> int:
+        return 1
+
+
+def attn(
+    *arguments: object,
+    stdin: bytes | str = b"",
+    stdout: io.BufferedIOBase | None = None,
+    terminal: bool = False,
+    environment: dict[str, str] | None = None,
+) -> Ended:
+    """Run `attn` with these arguments; with `terminal` all three streams claim to be one."""
+    out, err = stdout or io.BytesIO(), io.BytesIO()
+    variables = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": "80"}
+    variables |= environment or {}
+    console = OneCore(
+        stdin=io.BytesIO(stdin.encode() if isinstance(stdin, str) else stdin),
+        stdout=out,
+        stderr=err,
+        stdin_is_live=terminal,
+        stdin_is_terminal=terminal,
+        stdout_is_terminal=terminal,
+        stderr_is_terminal=terminal,
+        environment=variables,
+        no_color=bool(variables.get("NO_COLOR")),
+    )
+    status = app.run([str(argument) for argument in arguments], console)
+    return Ended(int(status), out.getvalue() if isinstance(out, io.BytesIO) else b"", err.getvalue())

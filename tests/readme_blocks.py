@@ -1,0 +1,161 @@
+"""Reads the console and python blocks of README.md and runs them. CONTRIBUTING.md has the rules.
+
+A block is preceded by nothing, or by one comment that says how it is tested:
+
+    (nothing)                    its commands run, and their output is what the block shows
+    <!-- test: run -->           its commands run and succeed; the output shown is an example
+    <!-- test: model -->         the same; `make slow` compares the output, with the demo's model
+    <!-- test: skip (why) -->    it is not run
+
+In a block, `$ ` starts a command, the lines below are what it prints, stdout and stderr together;
+`…` stands for anything in a line, a line of `…` for any lines. A command shown without output only
+has to succeed. `$ echo $?` shows the status of the command before, which may then fail. `make X` is
+not run: X must be a target of the Makefile.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+
+#: `attn train` for a network that is there in a second and knows nothing.
+QUICK = (
+    "attn train --threads 1 --max-steps 4 --set tokenizer.vocab_size=500 --set model.embedding=16 "
+    "--set model.encoder.width=16 --set model.attention.width=16 --set model.decoder.width=16 "
+    "--set decode.max_length_extra=1 --set decode.max_length_ratio=1"
+)
+
+_BLOCK = re.compile(
+    r"(?:^<!-- test: (?P<kind>\w+)(?: \((?P<why>[^)]*)\))? -->\n)?"
+    r"^```(?P<language>console|python)\n(?P<body>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is typed, what is shown below it, and the status that it ends with."""
+
+    text: str
+    shown: tuple[str, ...] = ()
+    status: int = 0
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: the line it starts on, how it is tested, its commands."""
+
+    line: int
+    kind: str
+    language: str
+    body: str
+    commands: tuple[Command, ...]
+
+    def __str__(self) -> str:
+        return f"line {self.line}"
+
+
+def blocks_of(text: str) -> list[Block]:
+    """The console and python blocks of a Markdown text, in order."""
+    found = []
+    for match in _BLOCK.finditer(text):
+        kind = match["kind"] or "exact"
+        assert kind in {"exact", "run", "model", "skip"}, f"there is no test kind {kind}"
+        assert kind != "skip" or match["why"], "a block that is skipped says why"
+        line = text.count("\n", 0, match.start("body"))
+        console = match["language"] == "console"
+        commands = _commands(match["body"]) if console else ()
+        found.append(Block(line, kind, match["language"], match["body"], tuple(commands)))
+    return found
+
+
+def _commands(body: str) -> list[Command]:
+    commands: list[Command] = []
+    for line in body.splitlines():
+        if line.startswith("$ "):
+            commands.append(Command(line[2:]))
+        else:
+            assert commands, f"{line!r} stands before any command"
+            last = commands[-1]
+            commands[-1] = replace(last, shown=(*last.shown, line))
+    merged: list[Command] = []
+    for command in commands:
+        if command.text == "echo $?":
+            merged[-1] = replace(merged[-1], status=int(command.shown[0]))
+        else:
+            merged.append(command)
+    return merged
+
+
+def matches(shown: tuple[str, ...], printed: str) -> bool:
+    """Whether `printed` is what the block shows, trailing blanks aside."""
+    lines = [
+        ".*" if line.strip() == "…" else re.escape(line.rstrip()).replace("…", "[^\n]*")
+        for line in shown
+    ]
+    got = "\n".join(line.rstrip() for line in printed.rstrip().splitlines())
+    return re.fullmatch("\n".join(lines).rstrip(), got, re.DOTALL) is not None
+
+
+def workspace(folder: Path) -> Path:
+    """The folder in which the README's reader stands: a checkout's data, and files of their own."""
+    shutil.copytree(ROOT / "data" / "demo", folder / "data" / "demo")
+    for language in ("en", "fr"):
+        lines = (ROOT / f"data/demo/train.{language}").read_text(encoding="utf-8").splitlines()
+        (folder / f"my.{language}").write_text("\n".join(lines[:400]) + "\n", encoding="utf-8")
+    return folder
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """An environment with nothing of the user's in it but the way to this Python and its attn."""
+    programs = Path(sys.executable).parent
+    return {
+        "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "HOME": str(folder),
+        "LC_ALL": "C.UTF-8",
+        "COLUMNS": "80",
+        "OMP_WAIT_POLICY": "passive",  # else threads that wait for each other keep busy cores busy
+    }
+
+
+def run(command: str, folder: Path, *, seconds: float = 120) -> tuple[int, str]:
+    """The status of a command run in `folder`, and all that it printed."""
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment(folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=seconds,
+        check=False,
+    )
+    return done.returncode, done.stdout.decode("utf-8")
+
+
+def check(block: Block, folder: Path, *, quick: bool) -> None:
+    """Run a block in `folder`. `quick`: what learns learns little, and its output may be any."""
+    if block.language == "python":
+        status, printed = run(f"python - <<'END'\n{block.body}\nEND", folder)
+        assert status == 0, printed
+        return
+    for command in block.commands:
+        if command.text.startswith("make "):
+            continue
+        text = command.text
+        if quick and "--print-recipe" not in text:
+            text = text.replace("attn train", QUICK)
+        status, printed = run(text, folder)
+        assert status == command.status, f"{command.text}\n{printed}"
+        compare = block.kind == "exact" or (block.kind == "model" and not quick)
+        if compare and command.shown:
+            wanted = "\n".join(command.shown)
+            assert matches(command.shown, printed), (
+                f"$ {command.text}\n{printed}\nbut README.md shows\n{wanted}"
+            )

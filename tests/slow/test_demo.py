@@ -1,0 +1,46 @@
+"""What the first screen promises: the demo trains to a translator, whose tables can be read."""
+
+import json
+import sys
+
+import pytest
+import readme_blocks
+
+
+def attn(command, demo):
+    status, printed = readme_blocks.run(f"attn {command}", demo)
+    assert status == 0, printed
+    return printed
+
+
+def test_the_demo_reaches_90_bleu_on_its_test_set(demo):
+    attn("translate -i data/demo/test.en -o hyp.fr", demo)
+    scores = json.loads(attn("score -r data/demo/test.fr hyp.fr --format json", demo))
+    assert scores["bleu"]["score"] >= 90, scores
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "words"),
+    [
+        ("I love you", "Je t'aime", ["Je", "t'", "aime"]),
+        ("Look it up.", "Cherchez-le.", ["Cherchez", "-le", "."]),
+    ],
+)
+def test_the_first_screen_translates_with_its_table(source, target, words, demo):
+    printed = attn(f'translate "{source}" --align', demo)
+    assert f"{source} → {target}" in printed
+    rows = [line.split()[0] for line in printed.splitlines() if line.strip()]
+    assert rows[-len(words) :] == words
+    record = json.loads(attn(f'translate "{source}" --format jsonl', demo))
+    assert record["target"] == target
+    for row, leftover in zip(record["weights"], record["leftover"], strict=True):
+        assert sum(row) + leftover == pytest.approx(1, abs=1e-3)
+
+
+def test_the_error_of_its_attention_as_an_alignment_is_told(demo, capsys):
+    """No bound: attention is not an alignment. The figure is printed as it is."""
+    gold = "--gold data/demo/test.gold -o test.links"
+    printed = attn(f"align --source data/demo/test.en --target data/demo/test.fr {gold}", demo)
+    assert printed.startswith("AER ")
+    with capsys.disabled():
+        sys.stdout.write(f"\nthe demo's attention against its gold: {printed}")

@@ -1,0 +1,278 @@
+"""The loop alone: updates left out, patience, the best kept, averages that must earn their place.
+
+The network is real and tiny; how well it does is made up, so that each story can be told.
+"""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from attn_cli import config
+from attn_cli.errors import TrainingError
+from attn_cli.nn.build import build
+from attn_cli.nn.hardware import choose
+from attn_cli.nn.state import tensors_of
+from attn_cli.text.batching import Batches
+from attn_cli.text.corpus import read_pairs
+from attn_cli.text.tokenizer import Tokenizer
+from attn_cli.train import checkpoint, events, loop
+from attn_cli.train.loop import Score, Trainer
+from attn_cli.train.stopping import Scored, out_of_patience, ranked
+
+MODEL = config.from_dict(
+    {
+        "model": {
+            "embedding": 8,
+            "encoder": {"width": 6},
+            "attention": {"width": 6},
+            "decoder": {"width": 8},
+        }
+    }
+).model
+SETTINGS = config.Train(
+    max_steps=6, batch_tokens=60, warmup_steps=0, validate_every=2, log_every=3, nan_patience=3
+)
+
+
+@pytest.fixture(scope="module")
+def text(pairs_file):
+    corpus, _ = read_pairs(pairs_file)
+    settings = config.Tokenizer(vocab_size=400)
+    counts = corpus.source_counts() | corpus.target_counts()
+    tokenizer = Tokenizer.train_on_counts(counts, settings)
+    return corpus.segmented(tokenizer, tokenizer), tokenizer.vocab_size
+
+
+@pytest.fixture
+def trainer(text, tmp_path):
+    """Makes trainers in one folder; keeps what they published and said."""
+
+    def make(*scores, settings=SETTINGS, **given):
+        data, vocab = text
+        torch.manual_seed(1)
+        network = build(MODEL, source_vocab=vocab, target_vocab=vocab)
+        said, published, left = [], [], list(scores)
+
+        def validate(network):
+            bleu = left.pop(0) if len(left) > 1 else left[0] if left else 0.0
+            return bleu if isinstance(bleu, Score) else Score(loss=1.0, bleu=bleu, chrf=0.0)
+
+        def publish(tensors, scored):
+            published.append((scored, {name: t.clone() for name, t in tensors.items()}))
+
+        made = Trainer(
+            network,
+            Batches(data, tokens=settings.batch_tokens, seed=1),
+            validate,
+            settings=settings,
+            hardware=choose("cpu", "fp32"),
+            folder=tmp_path / "checkpoints",
+            publish=publish,
+            emit=said.append,
+            **given,
+        )
+        made.said, made.published = said, published
+        return made
+
+    return make
+
+
+def of(kind, trainer):
+    return [event for event in trainer.said if isinstance(event, kind)]
+
+
+def weights(trainer):
+    return {name: tensor.clone() for name, tensor in tensors_of(trainer.network).items()}
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def break_losses(monkeypatch, broken):
+    """Make the loss of the updates `broken` not a number."""
+    real, calls = loop.negative_log_likelihood, iter(range(1, 10**6))
+
+    def loss(*arguments, **how):
+        value = real(*arguments, **how)
+        return value * math.nan if next(calls) in broken else value
+
+    monkeypatch.setattr(loop, "negative_log_likelihood", loss)
+
+
+# Not a number
+
+
+def test_an_update_that_is_not_a_number_is_left_out_and_counted(trainer, monkeypatch):
+    break_losses(monkeypatch, {1, 2})
+    made = trainer(settings=replace(SETTINGS, max_steps=2, average=0))
+    before = weights(made)
+    finished = made.run()
+    assert same(weights(made), before)
+    assert [(event.step, event.in_a_row) for event in of(events.Skipped, made)] == [(1, 1), (2, 2)]
+    assert finished.skipped == 2
+
+
+def test_a_good_update_ends_the_row(trainer, monkeypatch):
+    break_losses(monkeypatch, {1, 2, 4, 5})
+    made = trainer()
+    assert made.run().skipped == 4
+    assert [event.in_a_row for event in of(events.Skipped, made)] == [1, 2, 1, 2]
+
+
+def test_several_in_a_row_stop_training_with_the_last_good_state_kept(trainer, monkeypatch):
+    break_losses(monkeypatch, {3, 4, 5})
+    made = trainer()
+    with pytest.raises(TrainingError, match="3 updates in a row, at update 5") as caught:
+        made.run()
+    assert "resume" in caught.value.hint
+    tensors, facts = checkpoint.load(made._last)
+    assert facts["position"]["step"] == 2
+    assert facts["position"]["skipped_in_a_row"] == 0
+    assert all(t.isfinite().all() for name, t in tensors.items() if name.startswith("model."))
+
+
+def test_without_a_good_state_nobody_is_told_to_resume(trainer, monkeypatch):
+    break_losses(monkeypatch, {1, 2, 3})
+    made = trainer(settings=replace(SETTINGS, validate_every=100))
+    with pytest.raises(TrainingError) as caught:
+        made.run()
+    assert "resume" not in caught.value.hint
+    assert not made.published
+
+
+def test_a_validation_that_is_not_a_number_stops_training_with_the_best_model_kept(trainer):
+    made = trainer(20.0, Score(math.nan, 0.0, 0.0))
+    with pytest.raises(TrainingError, match="validation loss at update 4 is not a number"):
+        made.run()
+    assert [scored.step for scored, _ in made.published] == [2]
+    assert checkpoint.load(made._last)[1]["position"]["step"] == 2
+
+
+# The best
+
+
+def test_only_a_better_validation_is_published(trainer):
+    made = trainer(20.0, 10.0, 30.0, settings=replace(SETTINGS, average=0))
+    assert made.run().bleu == 30
+    assert [scored.step for scored, _ in made.published] == [2, 6]
+    assert [event.best for event in of(events.Validated, made)] == [True, False, True]
+
+
+def test_between_equal_bleu_the_lower_loss_is_better():
+    history = [Scored(1, 5.0, 2.0), Scored(2, 5.0, 1.0), Scored(3, 5.0, 1.0), Scored(4, 4.0, 0.1)]
+    assert [scored.step for scored in ranked(history, 3)] == [2, 3, 1]
+
+
+@pytest.mark.parametrize(("bleu", "kept"), [(31.0, True), (29.0, False)])
+def test_the_average_is_kept_only_if_it_is_better(trainer, bleu, kept):
+    made = trainer(30.0, 20.0, 10.0, bleu, settings=replace(SETTINGS, average=2))
+    finished = made.run()
+    (averaged,) = of(events.Averaged, made)
+    assert (averaged.checkpoints, averaged.kept, averaged.best_bleu) == (2, kept, 30)
+    assert finished.bleu == max(bleu, 30)
+    assert len(made.published) == (2 if kept else 1)
+
+
+def test_the_average_is_the_mean_of_the_best_and_of_no_others(trainer):
+    made = trainer(30.0, 20.0, 10.0, 40.0, settings=replace(SETTINGS, average=2))
+    made.run()
+    paths = sorted(made.folder.glob("step-*"))
+    assert [path.stem for path in paths] == ["step-0000002", "step-0000004"]
+    (one, _), (two, _) = map(checkpoint.load, paths)
+    _, published = made.published[-1]
+    for name, tensor in published.items():
+        torch.testing.assert_close(tensor, (one[name] + two[name]) / 2)
+
+
+def test_averaging_leaves_the_state_to_go_on_with_as_it_was(trainer):
+    made = trainer(30.0, 20.0, 10.0, 40.0)
+    made.run()
+    tensors, _ = checkpoint.load(made._last)
+    last = {k.removeprefix("model."): t for k, t in tensors.items() if k.startswith("model.")}
+    assert same(last, weights(made))
+
+
+def test_an_average_is_not_replaced_by_something_worse_after_a_resume(trainer):
+    trainer(30.0, 20.0, 10.0, 40.0).run()
+    longer = trainer(35.0, 35.0, settings=replace(SETTINGS, max_steps=8))
+    longer.resume()
+    assert longer.run().bleu == 40
+    assert longer.published == []
+
+
+# Stopping
+
+
+def test_patience_ends_training_after_so_many_validations_without_a_better_bleu(trainer):
+    made = trainer(1.0, 3.0, 2.0, 3.0, settings=replace(SETTINGS, max_steps=100, patience=2))
+    finished = made.run()
+    assert (finished.reason, finished.step, finished.bleu) == ("patience", 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("bleus", "patience", "out"),
+    [
+        ([1, 1, 1], 2, True),
+        ([1, 1, 2], 2, False),
+        ([3, 1, 2], 2, True),
+        ([3, 1], 2, False),
+        ([1] * 50, 0, False),
+        ([], 1, False),
+    ],
+)
+def test_being_out_of_patience(bleus, patience, out):
+    history = [Scored(step, float(bleu), 1.0) for step, bleu in enumerate(bleus)]
+    assert out_of_patience(history, patience) is out
+
+
+def test_an_interruption_saves_and_does_not_average(trainer):
+    made = trainer(1.0, interrupted=lambda: made.at.step >= 5)
+    finished = made.run()
+    assert (finished.reason, finished.step) == ("interrupted", 5)
+    assert checkpoint.load(made._last)[1]["position"]["step"] == 5
+    assert not of(events.Averaged, made)
+
+
+def test_there_is_a_model_from_the_first_saved_state_on(trainer, monkeypatch):
+    monkeypatch.setattr(loop, "SAVE_SECONDS", 0.0)
+    made = trainer(interrupted=lambda: made.at.step >= 1)
+    made.run()
+    ((scored, published),) = made.published
+    assert scored is None
+    assert same(published, weights(made))
+
+
+def test_a_timed_save_in_the_middle_of_bad_updates_keeps_the_good_state(trainer, monkeypatch):
+    monkeypatch.setattr(loop, "SAVE_SECONDS", -1.0)
+    break_losses(monkeypatch, {4, 5, 6})
+    made = trainer(settings=replace(SETTINGS, validate_every=100))
+    with pytest.raises(TrainingError):
+        made.run()
+    assert checkpoint.load(made._last)[1]["position"]["step"] == 3
+
+
+# Checkpoints
+
+
+def test_a_failed_save_leaves_what_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "a.safetensors"
+    checkpoint.save(path, {"w": torch.ones(2)}, {"step": 1})
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    with pytest.raises(TrainingError, match="No space left"):
+        checkpoint.save(path, {"w": torch.zeros(2)}, {"step": 2})
+    tensors, facts = checkpoint.load(path)
+    assert (tensors["w"].tolist(), facts) == ([1, 1], {"step": 1})
+    assert [each.name for each in tmp_path.iterdir()] == ["a.safetensors"]
+
+
+def test_other_users_may_read_what_one_user_saved(tmp_path):
+    checkpoint.save(tmp_path / "a", {"w": torch.ones(1)}, {})
+    (tmp_path / "b").write_text("")
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
