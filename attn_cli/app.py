@@ -84,7 +84,7 @@ def run(arguments: list[str], console: Console) -> int:
         return ExitStatus.INTERRUPTED
     except Terminated:
         return ExitStatus.TERMINATED
-    except BrokenPipeError:
+    except SystemExit:  # Typer, when nobody reads its help any more
         return ExitStatus.OK
     except MemoryError as error:
         problem = "there is not enough memory for this"

@@ -30,7 +30,7 @@ class TextScore:
 def text_scores(
     hypotheses: Sequence[str], references: Sequence[Sequence[str]]
 ) -> dict[str, TextScore]:
-    """BLEU, chrF and TER under the keys `bleu`, `chrF`, `ter`.
+    """BLEU, chrF and TER under the keys `bleu`, `chrf`, `ter`.
 
     `references` holds one or more whole reference texts, each with a line for each hypothesis.
     Raises DataError naming both counts where they differ, and where there is nothing to score.
@@ -40,7 +40,7 @@ def text_scores(
     from sacrebleu.metrics.ter import TER
 
     _check(hypotheses, references)
-    metrics = {"bleu": BLEU(), "chrF": CHRF(), "ter": TER()}
+    metrics = {"bleu": BLEU(), "chrf": CHRF(), "ter": TER()}
     scores = {}
     for key, metric in metrics.items():
         result = metric.corpus_score(hypotheses, references)

@@ -106,7 +106,7 @@ def _measure(folder: Path, *, sampling: float) -> None:
 def _tell(stage: str, begin: float) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     megabytes = peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
-    print(f"{time.perf_counter() - begin:6.1f} s  {megabytes:4.0f} MiB peak  {stage}", flush=True)  # noqa: T201
+    print(f"{time.perf_counter() - begin:6.1f} s  {megabytes:4.0f} MiB peak  {stage}", flush=True)
 
 
 if __name__ == "__main__":

@@ -92,4 +92,6 @@ def attn(
         no_color=bool(variables.get("NO_COLOR")),
     )
     status = app.run([str(argument) for argument in arguments], console)
-    return Ended(int(status), out.getvalue() if isinstance(out, io.BytesIO) else b"", err.getvalue())
+    return Ended(
+        int(status), out.getvalue() if isinstance(out, io.BytesIO) else b"", err.getvalue()
+    )

@@ -13,14 +13,14 @@ HYPOTHESES = ["Le chat est assis sur un tapis.", "Bonjour à vous, mes amis.", "
 def test_the_scores_are_those_of_sacrebleu():
     scores = text_scores(HYPOTHESES, [REFERENCE])
     assert scores["bleu"].score == sacrebleu.corpus_bleu(HYPOTHESES, [REFERENCE]).score
-    assert scores["chrF"].score == sacrebleu.corpus_chrf(HYPOTHESES, [REFERENCE]).score
+    assert scores["chrf"].score == sacrebleu.corpus_chrf(HYPOTHESES, [REFERENCE]).score
     assert scores["ter"].score == sacrebleu.corpus_ter(HYPOTHESES, [REFERENCE]).score
 
 
 def test_the_quick_scores_are_the_full_ones():
     scores = text_scores(HYPOTHESES, [REFERENCE])
     assert bleu(HYPOTHESES, REFERENCE) == scores["bleu"].score
-    assert chrf(HYPOTHESES, REFERENCE) == scores["chrF"].score
+    assert chrf(HYPOTHESES, REFERENCE) == scores["chrf"].score
 
 
 def test_each_score_carries_the_signature_of_its_metric():

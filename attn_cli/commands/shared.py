@@ -42,7 +42,10 @@ def command(function: Function) -> Function:
         for name in _FLAGS:
             if given.pop(name):
                 setattr(console, name, True)
-        function(context, **given)
+        try:
+            function(context, **given)
+        except BrokenPipeError:  # nobody reads any more; Typer would call that a failure
+            raise typer.Exit(ExitStatus.OK) from None
 
     run.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[*signature.parameters.values(), *flags]

@@ -111,7 +111,7 @@ def _log(path: Path, *, anew: bool) -> Iterator[events.Listener]:
 @contextmanager
 def _lines(console: Console) -> Iterator[Watching]:
     def stopping() -> None:
-        with contextlib.suppress(RuntimeError):  # it came in the middle of a line
+        with contextlib.suppress(RuntimeError, OSError):  # it came in the middle of a line
             console.say("attn: saving, then leaving; once more leaves at once")
 
     yield Watching(lambda event: console.say(line(event)), stopping)

@@ -76,7 +76,13 @@ def test_a_pair_with_a_blank_side_gives_its_own_blank_line(align):
 
 
 def test_hostile_pairs_keep_their_place(align):
-    sides = [b"\xff", "😀 e\u0301".encode(), b"\x00\x1b[0m", "a\u2028b\x85".encode(), b"we see " * 800]
+    sides = [
+        b"\xff",
+        "😀 e\u0301".encode(),
+        b"\x00\x1b[0m",
+        "a\u2028b\x85".encode(),
+        b"we see " * 800,
+    ]
     given = b"".join(side + b"\t" + side[::1] + b"\r\n" for side in sides)
     ended = align("-f", "jsonl", stdin=given)
     assert ended.status == 0

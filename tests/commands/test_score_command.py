@@ -1,4 +1,4 @@
-"""attn score: translations against references, links against gold, to the letter of the contract."""
+"""attn score: translations against references and links against gold, to the letter."""
 
 import json
 
@@ -37,7 +37,7 @@ def test_text_scores_are_one_json_object_for_machines(files):
     reference = files("ref", REFERENCE)
     ended = attn("score", "-r", reference, "--format", "json", stdin="\n".join(HYPOTHESIS))
     (record,) = ended.records()
-    assert list(record) == ["bleu", "chrF", "ter"]
+    assert list(record) == ["bleu", "chrf", "ter"]
     assert all(list(each) == ["score", "signature"] for each in record.values())
     bleu = sacrebleu.corpus_bleu(HYPOTHESIS, [REFERENCE]).score
     assert record["bleu"]["score"] == pytest.approx(bleu, abs=0.005)

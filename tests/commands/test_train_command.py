@@ -52,7 +52,9 @@ def test_every_key_that_scripts_set_can_be_set():
         "train.precision": "bf16",
         "seed": 5,
     }
-    recipe = printed(*(part for key, value in values.items() for part in ("--set", f"{key}={value}")))
+    recipe = printed(
+        *(part for key, value in values.items() for part in ("--set", f"{key}={value}"))
+    )
     for key, value in values.items():
         found = recipe
         for name in key.split("."):

@@ -113,7 +113,9 @@ def test_the_score_is_the_log_probability_a_piece_end_included(translate):
 
 @pytest.mark.parametrize("level", ["word", "piece"])
 def test_words_weights_links_and_logprobs_of_a_record_agree_in_size(translate, level):
-    (record,) = translate("-f", "jsonl", "--level", level, "the sellers love Anna's books").records()
+    (record,) = translate(
+        "-f", "jsonl", "--level", level, "the sellers love Anna's books"
+    ).records()
     rows, columns = len(record["target_words"]), len(record["source_words"])
     assert len(record["weights"]) == len(record["logprobs"]) == len(record["leftover"]) == rows
     assert {len(row) for row in record["weights"]} == {columns}
@@ -320,6 +322,7 @@ class Closed(io.RawIOBase):
 
     def write(self, data):
         raise BrokenPipeError
+
 
 class Full(Closed):
     """A disk without room."""

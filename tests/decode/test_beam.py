@@ -17,7 +17,7 @@ VOCAB = 6  # PAD BOS EOS UNK and two words
 
 
 class MarkovStepper:
-    """A small honest network: the next piece depends on the source's sum and the last two pieces."""
+    """A small honest network: the next piece depends on the source's sum and last two pieces."""
 
     def __init__(self, seed: int, vocab: int = VOCAB) -> None:
         generator = np.random.default_rng(seed)

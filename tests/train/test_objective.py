@@ -17,7 +17,10 @@ def test_loss_and_gradients_equal_torchs_cross_entropy(smoothing, block, monkeyp
     monkeypatch.setattr(objective, "LOGITS", block)
     torch.manual_seed(4)
     tiny = Model(
-        embedding=5, encoder=Encoder(width=3), attention=Attention(width=3), decoder=Decoder(width=4)
+        embedding=5,
+        encoder=Encoder(width=3),
+        attention=Attention(width=3),
+        decoder=Decoder(width=4),
     )
     network = build(tiny, source_vocab=17, target_vocab=17).double()
     features = torch.randn(3, 4, 5, dtype=torch.float64, requires_grad=True)

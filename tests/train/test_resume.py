@@ -1,6 +1,7 @@
 """A training that was cut off, by real signals, goes on to the very weights it would have had."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import sys
 import pytest
 from program import TINY, attn
 from safetensors.torch import load_file
+
+from attn_cli import bundle, config
 
 #: Everything random that training has: sampled pieces, dropout, shuffled batches, an average.
 RECIPE = (
@@ -82,28 +85,15 @@ def test_a_training_cut_off_and_resumed_reaches_the_very_same_weights(
 
 
 def test_a_resumed_training_may_be_made_longer_and_its_recipe_says_so(uncut, tmp_path):
-    import shutil
-
-    from attn_cli import config
-
     out = shutil.copytree(uncut, tmp_path / "longer")
-    recipe = config.load(uncut / "recipe.toml")
-    moved = config.with_files(
-        recipe,
-        {name: str((uncut / path).resolve()) for name in config.DATA_FILES
-         if (path := getattr(recipe.data, name))},
-    )  # fmt: skip
-    (out / "recipe.toml").write_text(config.to_toml(moved))
+    recipe = bundle.relocated(config.load(out / "recipe.toml"), uncut, out)
+    (out / "recipe.toml").write_text(config.to_toml(recipe))
     assert attn("train", "--resume", out, "--max-steps", "62", "--threads", "1").status == 0
     assert config.load(out / "recipe.toml").train.max_steps == 62
     assert attn("translate", "-m", out, "I see.").status == 0
 
 
 def test_other_text_than_training_began_with_is_refused(pairs_file, uncut, tmp_path):
-    import shutil
-
-    from attn_cli import config
-
     out = shutil.copytree(uncut, tmp_path / "other")
     other = tmp_path / "other.tsv"
     other.write_text(pairs_file.read_text() * 2)

@@ -1,0 +1,95 @@
+"""What only a real process shows: answers in time, closed pipes, closed streams."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+ATTN = [sys.executable, "-m", "attn_cli"]
+PATIENCE = 60  # seconds until a test gives a process up for lost
+
+
+def start(*arguments, **how):
+    return subprocess.Popen(
+        [*ATTN, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"COLUMNS": "80"},
+        **how,
+    )
+
+
+def answer(process):
+    """The next line of its output, or a failure if it keeps us waiting."""
+    found = []
+    reader = threading.Thread(target=lambda: found.append(process.stdout.readline()), daemon=True)
+    reader.start()
+    reader.join(PATIENCE)
+    assert found, "no answer came"
+    return found[0].decode().rstrip("\n")
+
+
+def test_a_co_process_gets_each_answer_before_it_sends_the_next_line(tiny):
+    asked = {"I see a dog.": "je vois un chien.", "": "", "we love the cat.": "nous aime le chat."}
+    with start("translate", "-m", tiny, "--threads", "1") as process:
+        for source, target in asked.items():
+            process.stdin.write(source.encode() + b"\n")
+            process.stdin.flush()
+            assert answer(process) == target
+        rest, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, rest, err) == (0, b"", b"")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell's pipeline")
+def test_head_closes_the_pipe_and_nobody_complains(tiny, tmp_path):
+    lines = tmp_path / "a.en"
+    lines.write_text("I see a dog.\n" * 4000)
+    command = f"'{sys.executable}' -m attn_cli translate -m '{tiny}' -i '{lines}' --threads 1"
+    ended = subprocess.run(
+        ["bash", "-c", f"{command} | head -1; echo ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert ended.stdout == "je vois un chien.\n0\n"
+    assert ended.stderr == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell's redirections")
+@pytest.mark.parametrize(
+    ("redirection", "status"), [("<&-", 0), (">&-", 0), ("2>&-", 4), ("> /dev/full", 0)]
+)
+def test_a_closed_stream_is_no_traceback(redirection, status):
+    """Nothing is read, written or said there; what is left works."""
+    what = "models path nowhere" if redirection == "2>&-" else "--version"
+    ended = subprocess.run(
+        ["bash", "-c", f"'{sys.executable}' -m attn_cli {what} {redirection}"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert "Traceback" not in ended.stderr
+    if redirection != "> /dev/full":
+        assert ended.returncode == status
+    else:
+        assert (ended.returncode, ended.stderr.count("\n")) == (3, 1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_ends_a_translation_quietly_and_leaves_no_half_file(tiny, tmp_path, name, status):
+    import signal
+
+    out = tmp_path / "a.fr"
+    with start("translate", "-m", tiny, "--threads", "1", "-o", out) as process:
+        process.stdin.write(b"I see a dog.\n")
+        process.stdin.flush()
+        while not list(tmp_path.iterdir()):  # it has begun to write beside
+            assert process.poll() is None
+        process.send_signal(getattr(signal, name))
+        _, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (status, b"")
+    assert list(tmp_path.iterdir()) == []
