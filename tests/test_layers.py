@@ -42,7 +42,7 @@ HOMES = {
     "onnxruntime": {"engine.onnx_engine", "export"},
     "sentencepiece": {"text.tokenizer"},
     "sacrebleu": {"score"},
-    "rich": {"render", "console", "commands.output", "commands.watching"},  # two that draw
+    "rich": {"render", "console", "commands.watching"},  # watching keeps the panel alive
     "typer": {"app", "commands"},
     "click": set(),
 }

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from io import StringIO
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
+
+import numpy as np
 
 from attn_cli.align.extract import threshold
 from attn_cli.commands.shared import Format
@@ -84,7 +86,7 @@ class Writer:
         return threshold(translation.alignment, least)
 
     def _table(self, translation: Translation, write: Write, console: Console | None) -> None:
-        from attn_cli.render.terminal import alignment_table
+        from attn_cli.render.terminal import alignment_table, plain
 
         if translation.alignment is None or not translation.alignment.target:
             write("\n")
@@ -96,12 +98,7 @@ class Writer:
             console.show(table)
             write("\n")
             return
-        from rich.console import Console as RichConsole
-
-        paper = RichConsole(file=StringIO(), width=100, color_system=None, force_terminal=False)
-        with paper.capture() as captured:
-            paper.print(table)
-        write(captured.get() + "\n")
+        write(plain(table) + "\n")
 
     @contextmanager
     def _pictures(
@@ -121,8 +118,7 @@ class Writer:
                 )
 
         yield add
-        nothing = replace(_EMPTY, line=1)
-        translation = kept[0] if kept else nothing
+        translation = kept[0] if kept else Translation(1, "", "")
         picture = svg(
             translation.alignment or _NO_WEIGHTS,
             source=translation.source,
@@ -135,15 +131,8 @@ class Writer:
                 _put(file, picture)
 
 
-def _no_weights() -> SoftAlignment:
-    import numpy as np
-
-    return SoftAlignment((), (), np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
+_NO_WEIGHTS = SoftAlignment((), (), np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
 
 
-_EMPTY = Translation(1, "", "")
-_NO_WEIGHTS = _no_weights()
-
-
-def _put(file: object, text: str) -> None:
-    file.write(text.encode("utf-8", "replace").decode("utf-8"))  # type: ignore[attr-defined]
+def _put(file: TextIO, text: str) -> None:
+    file.write(text.encode("utf-8", "replace").decode("utf-8"))

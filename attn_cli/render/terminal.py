@@ -15,6 +15,7 @@ Three ideas carry the design:
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import StringIO
 from itertools import pairwise
 from typing import Literal
 
@@ -90,6 +91,14 @@ def alignment_table(
         " ".join(alignment.target) if target is None else target,
         heading,
     )
+
+
+def plain(table: "AlignmentTable", *, width: int = 100) -> str:
+    """The table as text without colours, for a file."""
+    paper = Console(file=StringIO(), width=width, color_system=None, force_terminal=False)
+    with paper.capture() as captured:
+        paper.print(table)
+    return captured.get()
 
 
 @dataclass(frozen=True, slots=True)
