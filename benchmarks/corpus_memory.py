@@ -20,6 +20,7 @@ import numpy as np
 from attn_cli import config
 from attn_cli.text.batching import Batches
 from attn_cli.text.corpus import read_parallel
+from attn_cli.text.pieces import segmented
 from attn_cli.text.tokenizer import Tokenizer
 
 CONSONANTS, VOWELS = "bcdfghjklmnprstvz", "aeiouéà"
@@ -92,7 +93,7 @@ def _measure(folder: Path, *, sampling: float) -> None:
     _tell(f"read {len(corpus):,} pairs of {forms:,} word forms", begin)
     train, valid = corpus.split(1000, seed=1)
     _tell(f"split {len(valid)} off", begin)
-    data = train.segmented(tokenizer, tokenizer, sampling=sampling)
+    data = segmented(train, tokenizer, tokenizer, sampling=sampling)
     data, _ = data.limited(max_length=128, max_ratio=6.0)
     _tell(f"segmented {len(data):,} pairs into {data.source_lengths.sum():,} source pieces", begin)
     batches = Batches(data, tokens=4000, seed=1)

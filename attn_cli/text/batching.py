@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from attn_cli.errors import DataError
-from attn_cli.text.corpus import LongArray, Ragged, Segmentation, Segmented, Side
+from attn_cli.text.corpus import LongArray, Ragged, Side
+from attn_cli.text.pieces import Segmentation, Segmented
 from attn_cli.values import BOS, EOS, PAD, IntArray
 
 POOL = 1 << 15  # pairs sorted together; a corpus of no more than this is one pool

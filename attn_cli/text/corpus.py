@@ -1,12 +1,11 @@
-"""A parallel corpus in numpy arrays: words as numbers, and each distinct word segmented once.
+"""A parallel corpus in numpy arrays: sentences as the numbers of their words.
 
-Knows no network and prints nothing: what was left out, and where, is told in a `Report`.
+Knows no tokenizer and prints nothing: what was left out, and where, is told in a `Report`.
 
 The text is read once. Every word *form* (the word's text, with a space in front unless it is glued
 to the word before) gets a number in order of appearance, and a side of the corpus is one flat int32
-array of them: 4 bytes a word. The tokenizer is trained on the forms and their counts, then segments
-each form once; the pieces of a sentence are looked up when a batch is made. That gives the word of
-each piece for nothing, and makes subword sampling (Kudo 2018) a matter of one random number a word.
+array of them: 4 bytes a word. A tokenizer is trained on the forms and their counts; `pieces` has
+each form segmented once.
 """
 
 import hashlib
@@ -14,7 +13,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,23 +26,10 @@ from attn_cli.values import IntArray
 
 LongArray = NDArray[np.int64]
 
-CANDIDATES = 16  # segmentations of a form that subword sampling chooses from
-_NUMBERED = 10  # line numbers given for each thing found wrong
+NUMBERED = 10  # line numbers given for each thing found wrong
 _BLOCK = 1 << 14  # sentences looked at together: bounds the memory of whole-corpus arithmetic
 _REMEMBERED = 174_000  # spaced chunks whose words are remembered (a dict of 2^18 slots) …
 _LONGEST_REMEMBERED = 32  # … and the longest of them, in characters
-
-
-class Segmenter(Protocol):
-    """What is asked of a tokenizer here."""
-
-    def segment(self, form: str) -> tuple[int, ...]:
-        """The piece ids of one word form; at least one."""
-        ...
-
-    def candidates(self, form: str, n: int) -> list[tuple[tuple[int, ...], float]]:
-        """Up to `n` segmentations of one word form with their log-probabilities."""
-        ...
 
 
 # What was left out
@@ -138,7 +124,7 @@ class Side:
     def counts(self, pairs: IntArray) -> LongArray:
         """(forms,) how often each form occurs in these sentences."""
         counts = np.zeros(len(self.forms), np.int64)
-        for block in _blocks(pairs):
+        for block in blocks(pairs):
             found = self.sentences.gather(block).values
             counts += np.bincount(found, minlength=len(counts))
         return counts
@@ -232,144 +218,9 @@ class Corpus:
         hashes = (hash(sentences[pair].tobytes()) for pair in self.pairs)
         return np.fromiter(hashes, np.int64, len(self))
 
-    def segmented(
-        self, source: Segmenter, target: Segmenter, *, sampling: float = 0.0
-    ) -> "Segmented":
-        """These pairs as pieces; with `sampling` > 0 each form has up to 16 segmentations."""
-        ours = _segmentation(self.source, self.pairs, source, sampling=sampling)
-        theirs = _segmentation(self.target, self.pairs, target, sampling=sampling)
-        return Segmented(
-            self,
-            ours,
-            theirs,
-            _piece_counts(self.source, ours, self.pairs),
-            _piece_counts(self.target, theirs, self.pairs),
-        )
 
-
-# The corpus in pieces
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Segmentation:
-    """The forms of one side as pieces.
-
-    The candidates of form f are the rows `first[f]` to `first[f + 1]` of `pieces`, the
-    deterministic one first. Where forms are sampled, `reach` (rows,) is f plus the probability of
-    f's candidates up to and including that row: one binary search then draws for many forms.
-    """
-
-    pieces: Ragged
-    first: IntArray
-    reach: NDArray[np.float64] | None = None
-
-    def rows(self, forms: IntArray, rng: np.random.Generator | None = None) -> IntArray:
-        """The row of each form: its deterministic one, or with `rng` and `reach` a drawn one."""
-        if rng is None or self.reach is None:
-            return self.first[forms]
-        rows = np.searchsorted(self.reach, forms + rng.random(len(forms)), side="right")
-        return np.minimum(rows, self.first[forms + 1] - 1).astype(np.int32)
-
-
-@dataclass(frozen=True, eq=False)
-class Segmented:
-    """The pairs of a corpus in pieces.
-
-    `source_lengths` and `target_lengths` (all pairs,) count the deterministic pieces without EOS;
-    they are 0 for pairs of the corpus that are not in this part.
-    """
-
-    corpus: Corpus
-    source: Segmentation
-    target: Segmentation
-    source_lengths: IntArray
-    target_lengths: IntArray
-
-    @property
-    def pairs(self) -> IntArray:
-        return self.corpus.pairs
-
-    def __len__(self) -> int:
-        return len(self.corpus)
-
-    def limited(self, *, max_length: int, max_ratio: float) -> tuple["Segmented", Report]:
-        """The pairs with at most `max_length` pieces a side, one side at most `max_ratio` times
-        as long as the other. Raises DataError if there is none.
-        """
-        source, target = self.source_lengths[self.pairs], self.target_lengths[self.pairs]
-        longer, shorter = np.maximum(source, target), np.minimum(source, target)
-        long = longer > max_length
-        uneven = (longer > max_ratio * shorter) & ~long
-        lines = self.corpus.lines[self.pairs]
-        reasons = {
-            f"more than {max_length} pieces on a side": lines[long],
-            f"one side more than {max_ratio:g} times as long as the other": lines[uneven],
-        }
-        kept = self.corpus.part(self.pairs[~(long | uneven)])
-        findings = tuple(
-            Finding(reason, len(found), tuple(found[:_NUMBERED].tolist()))
-            for reason, found in reasons.items()
-            if len(found)
-        )
-        report = Report(self.corpus.name, len(self), len(kept), findings)
-        report.insist()
-        return replace(self, corpus=kept), report
-
-
-def _segmentation(
-    side: Side, pairs: IntArray, tokenizer: Segmenter, *, sampling: float
-) -> Segmentation:
-    """The candidates of every form that occurs in `pairs`; other forms have one without pieces."""
-    pieces, starts, first, logp = array("i"), array("q", [0]), array("i", [0]), array("d")
-    for form, count in zip(side.forms, side.counts(pairs).tolist(), strict=True):
-        for ids, score in _options(form, tokenizer, sampling) if count else _NO_PIECES:
-            pieces.extend(ids)
-            starts.append(len(pieces))
-            logp.append(score)
-        first.append(len(logp))
-    bounds = np.frombuffer(first, np.int32)
-    return Segmentation(
-        Ragged(np.frombuffer(pieces, np.int32), np.frombuffer(starts, np.int64)),
-        bounds,
-        _reach(sampling * np.frombuffer(logp, np.float64), bounds) if sampling else None,
-    )
-
-
-_NO_PIECES: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
-
-
-def _options(
-    form: str, tokenizer: Segmenter, sampling: float
-) -> list[tuple[tuple[int, ...], float]]:
-    """A form's segmentations and their log-probabilities, the deterministic one first."""
-    best = tokenizer.segment(form)
-    if not sampling:
-        return [(best, 0.0)]
-    logp = dict(tokenizer.candidates(form, CANDIDATES))
-    return [(best, logp.pop(best, max(logp.values(), default=0.0))), *logp.items()]
-
-
-def _reach(scores: NDArray[np.float64], first: IntArray) -> NDArray[np.float64]:
-    """Each row's form plus the softmax of the form's scores, summed up to and with the row."""
-    begin, sizes = first[:-1], np.diff(first)
-    form = np.repeat(np.arange(len(sizes)), sizes)
-    mass = np.exp(scores - np.maximum.reduceat(scores, begin)[form])
-    total = np.cumsum(mass / np.add.reduceat(mass, begin)[form])
-    before = np.concatenate(([0.0], total))[begin][form]
-    return form + (total - before)
-
-
-def _piece_counts(side: Side, segmentation: Segmentation, pairs: IntArray) -> IntArray:
-    """(all pairs,) the pieces of each sentence in `pairs`, 0 for the others."""
-    of_form = segmentation.pieces.lengths[segmentation.first[:-1]]
-    counts = np.zeros(len(side.sentences), np.int32)
-    for block in _blocks(pairs):
-        sentences = side.sentences.gather(block)
-        counts[block] = np.add.reduceat(of_form[sentences.values], sentences.starts[:-1])
-    return counts
-
-
-def _blocks(pairs: IntArray) -> Iterator[IntArray]:
+def blocks(pairs: IntArray) -> Iterator[IntArray]:
+    """The pairs in runs that bound the memory of whole-corpus arithmetic."""
     return (pairs[start : start + _BLOCK] for start in range(0, len(pairs), _BLOCK))
 
 
@@ -515,7 +366,7 @@ class _Tally:
     def add(self, reason: str, number: int) -> None:
         count = self._counts.get(reason, 0)
         self._counts[reason] = count + 1
-        if count < _NUMBERED:
+        if count < NUMBERED:
             self._lines.setdefault(reason, []).append(number)
 
     def findings(self) -> tuple[Finding, ...]:

@@ -23,7 +23,7 @@ from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state import restore
 from attn_cli.text import corpus
 from attn_cli.text.batching import Batches, batches_of
-from attn_cli.text.corpus import Segmented
+from attn_cli.text.pieces import Segmented, segmented
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.train import checkpoint, events
 from attn_cli.train.loop import Trainer
@@ -106,11 +106,11 @@ def _prepare(recipe: Recipe, run: Run, emit: events.Listener) -> _Text:
     tokenizers = _tokenizers(recipe, run, loaded.train)
     reports = list(loaded.reports)
     sampling = recipe.tokenizer.sampling
-    training, report = loaded.train.segmented(*tokenizers, sampling=sampling).limited(
+    training, report = segmented(loaded.train, *tokenizers, sampling=sampling).limited(
         max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio
     )
     reports.append(report)
-    valid = loaded.valid.segmented(*tokenizers)
+    valid = segmented(loaded.valid, *tokenizers)
     recipe = _with_steps(recipe, training)
     for report in reports:
         for sentence in report.sentences():

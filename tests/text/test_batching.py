@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from attn_cli import config
 from attn_cli.errors import DataError
 from attn_cli.text.batching import Batch, Batches, batches_of
-from attn_cli.text.corpus import Segmented, read_pairs
+from attn_cli.text.corpus import read_pairs
+from attn_cli.text.pieces import Segmented, segmented
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.values import BOS, EOS, PAD
 
@@ -36,7 +37,7 @@ def data(tokenizer, tmp_path_factory) -> Segmented:
 
     path = tmp_path_factory.mktemp("corpus") / "pairs.tsv"
     path.write_text("".join(f"{sentence()}\t{sentence()}\n" for _ in range(300)))
-    return read_pairs(path)[0].segmented(tokenizer, tokenizer, sampling=0.5)
+    return segmented(read_pairs(path)[0], tokenizer, tokenizer, sampling=0.5)
 
 
 def same(one: Batch, other: Batch) -> bool:

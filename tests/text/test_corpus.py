@@ -15,6 +15,7 @@ from attn_cli.errors import DataError, UsageError
 from attn_cli.text import corpus as corpus_module
 from attn_cli.text import words
 from attn_cli.text.corpus import Corpus, Ragged, load, read_pairs, read_parallel
+from attn_cli.text.pieces import segmented
 
 
 class Letters:
@@ -228,7 +229,7 @@ def test_gathered_rows_are_the_rows_asked_for(drawn):
 def test_pairs_beyond_the_limits_are_left_out_and_reported(write):
     lines = ["ab\tcd", "abcdefgh\tx", "abc\tabcdefghijklm", "abc\tx", "a\tabc"]
     corpus, _ = read_pairs(write("a.tsv", "\n".join(lines)))
-    data = corpus.segmented(Letters(), Letters())  # pieces are letters and a space
+    data = segmented(corpus, Letters(), Letters())  # pieces are letters and a space
     kept, report = data.limited(max_length=9, max_ratio=2)
     assert [corpus.source.text(pair) for pair in kept.pairs] == ["ab", "abc", "a"]
     assert kept.corpus.lines[kept.pairs].tolist() == [1, 4, 5]
@@ -243,7 +244,7 @@ def test_pairs_beyond_the_limits_are_left_out_and_reported(write):
 def test_candidates_are_drawn_with_their_sharpened_probability(write):
     corpus, _ = read_pairs(write("a.tsv", "abc xyz abc\tx\n"))
     alpha = 0.5
-    data = corpus.segmented(Letters(), Letters(), sampling=alpha)
+    data = segmented(corpus, Letters(), Letters(), sampling=alpha)
     forms = np.repeat(np.array([0, 1], np.int32), 5000)
     rows = data.source.rows(forms, np.random.default_rng(1))
     assert set(rows[:5000]) == {0, 1}  # the candidates of " abc", letters first
@@ -257,7 +258,7 @@ def test_without_a_generator_or_sampling_the_deterministic_segmentation_is_taken
     corpus, _ = read_pairs(write("a.tsv", "abc xyz\tx\n"))
     forms = np.array([1, 0, 1], np.int32)
     for sampling, rng in ((0.0, np.random.default_rng(1)), (0.5, None)):
-        side = corpus.segmented(Letters(), Letters(), sampling=sampling).source
+        side = segmented(corpus, Letters(), Letters(), sampling=sampling).source
         texts = ["".join(map(chr, side.pieces[row])) for row in side.rows(forms, rng)]
         assert texts == [" xyz", " abc", " xyz"]
 
@@ -271,6 +272,6 @@ def test_a_part_segments_the_forms_it_holds_and_no_others(write):
             return super().segment(form)
 
     corpus, _ = read_pairs(write("a.tsv", "a b a\tx\nc\ty\n"))
-    data = corpus.part(corpus.pairs[:1]).segmented(Listener(), Letters())
+    data = segmented(corpus.part(corpus.pairs[:1]), Listener(), Letters())
     assert asked == [" a", " b"]
     assert data.source_lengths.tolist() == [6, 0]

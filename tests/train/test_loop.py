@@ -16,6 +16,7 @@ from attn_cli.nn.hardware import choose
 from attn_cli.nn.state import tensors_of
 from attn_cli.text.batching import Batches
 from attn_cli.text.corpus import read_pairs
+from attn_cli.text.pieces import segmented
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.train import checkpoint, events, loop
 from attn_cli.train.loop import Score, Trainer
@@ -42,7 +43,7 @@ def text(pairs_file):
     settings = config.Tokenizer(vocab_size=400)
     counts = corpus.source_counts() | corpus.target_counts()
     tokenizer = Tokenizer.train_on_counts(counts, settings)
-    return corpus.segmented(tokenizer, tokenizer), tokenizer.vocab_size
+    return segmented(corpus, tokenizer, tokenizer), tokenizer.vocab_size
 
 
 @pytest.fixture
