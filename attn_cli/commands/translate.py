@@ -1,6 +1,7 @@
 """attn translate: lines in, translations out, in order, as soon as they are ready."""
 
-from typing import Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +22,9 @@ from attn_cli.commands.shared import (
     WeightsOption,
     console_of,
 )
+
+if TYPE_CHECKING:
+    from attn_cli.decode.beam import Search
 
 
 def translate(
@@ -77,15 +81,13 @@ def translate(
             requests(console, text or [], input, input_format, pairs=False)
         )
         opened = open_model(console, model, weights, device.value, threads)
-        settings = opened.bundle.recipe.decode
-        how = Search(
-            beam=max(beam or settings.beam, n_best),
-            n_best=n_best,
-            length_penalty=_or(length_penalty, settings.length_penalty),
-            coverage_penalty=_or(coverage_penalty, settings.coverage_penalty),
-            max_length_ratio=settings.max_length_ratio,
-            max_length_extra=settings.max_length_extra,
+        how = _overridden(
+            Search.of(opened.bundle.recipe.decode),
+            beam=beam,
+            length_penalty=length_penalty,
+            coverage_penalty=coverage_penalty,
         )
+        how = replace(how, n_best=n_best, beam=max(how.beam, n_best))
         translator = Translator(
             opened.stepper,
             opened.bundle.source,
@@ -104,5 +106,6 @@ def translate(
             write(list(zip(chunk, found, strict=True)))
 
 
-def _or(given: float | None, default: float) -> float:
-    return default if given is None else given
+def _overridden(how: "Search", **given: Any) -> "Search":
+    """`how` with the options that were given in the place of the recipe's."""
+    return replace(how, **{name: value for name, value in given.items() if value is not None})

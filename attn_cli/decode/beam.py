@@ -6,12 +6,13 @@ finished one costs nothing more (the search of Bahdanau et al. 2015). With one p
 search; with as many places as there are sentences it is exhaustive.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attn_cli.config import Decode
 from attn_cli.decode.penalties import coverage, length_norm
 from attn_cli.engine.base import State, Stepper
 from attn_cli.values import BOS, EOS, FloatArray, Hypothesis, IntArray
@@ -36,6 +37,11 @@ class Search:
     max_length_ratio: float = 2.0
     max_length_extra: int = 10
     stop_early: bool = True
+
+    @classmethod
+    def of(cls, decode: Decode) -> "Search":
+        """A recipe's way of searching."""
+        return cls(**asdict(decode))
 
     def longest(self, source_length: IntArray) -> Index:
         """(B,) pieces of the sources → (B,) pieces of the longest targets, end included."""

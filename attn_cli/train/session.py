@@ -13,7 +13,7 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
-from attn_cli import __version__, bundle, config
+from attn_cli import __version__, bundle
 from attn_cli.bundle import Bundle
 from attn_cli.config import Recipe
 from attn_cli.decode.beam import Search
@@ -174,7 +174,7 @@ def _trainer(
         list(text.valid.corpus.source_texts()),
         list(text.valid.corpus.target_texts()),
         tokenizers=text.tokenizers,
-        how=replace(search_of(recipe.decode), beam=1),
+        how=replace(Search.of(recipe.decode), beam=1),
         hardware=hardware,
     )
 
@@ -199,15 +199,4 @@ def _trainer(
         emit=emit,
         interrupted=interrupted,
         max_minutes=run.max_minutes,
-    )
-
-
-def search_of(decode: config.Decode) -> Search:
-    """A recipe's way of searching."""
-    return Search(
-        beam=decode.beam,
-        length_penalty=decode.length_penalty,
-        coverage_penalty=decode.coverage_penalty,
-        max_length_ratio=decode.max_length_ratio,
-        max_length_extra=decode.max_length_extra,
     )
