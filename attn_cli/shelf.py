@@ -50,7 +50,7 @@ def find(name: str | None) -> Path:
             return DEMO_RUN
         raise ModelError(
             "there is no model here yet",
-            "Train the demo with: attn train (about a minute), or name a model with --model.",
+            "Train the demo with: attn train (a minute or two), or name a model with --model.",
         )
     path = Path(wanted)
     if _is_model(path):
