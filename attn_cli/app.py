@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from attn_cli.commands import align, models, score, train, translate
+from attn_cli.commands import align, models, score, symmetrize, train, translate
 from attn_cli.commands.shared import command, console_of, help_if_alone
 from attn_cli.console import Console
 from attn_cli.errors import AttnError, ExitStatus
@@ -39,6 +39,7 @@ def build() -> typer.Typer:
         ("train", train.train),
         ("translate", translate.translate),
         ("align", align.align),
+        ("symmetrize", symmetrize.symmetrize),
         ("score", score.score),
     ):
         app.command(name)(command(run))

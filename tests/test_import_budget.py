@@ -40,6 +40,7 @@ def loaded(*arguments: str) -> set[str]:
         ["train", "--help"],
         ["translate", "--help"],
         ["align", "--help"],
+        ["symmetrize", "--help"],
         ["score", "--help"],
         ["models", "--help"],
         ["nonsense"],
@@ -73,4 +74,10 @@ def test_scoring_links_loads_neither_torch_nor_sacrebleu(tmp_path):
     (tmp_path / "links").write_text("0-0 1-1\n")
     gold, links = str(tmp_path / "gold"), str(tmp_path / "links")
     packages = loaded("-m", "attn_cli", "score", "--gold", gold, "--links", links)
+    assert not packages & {"torch", "sacrebleu", "sentencepiece", "rich"}
+
+
+def test_symmetrizing_links_loads_neither_torch_nor_sacrebleu(tmp_path):
+    (tmp_path / "links").write_text("0-0 1-1\n")
+    packages = loaded("-m", "attn_cli", "symmetrize", *[str(tmp_path / "links")] * 2)
     assert not packages & {"torch", "sacrebleu", "sentencepiece", "rich"}

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1] / "attn_cli"
 LAYERS = {
     "__main__": 6, "app": 6, "commands": 6,
     "train": 5, "export": 5,
-    "translator": 4, "aligner": 4, "score": 4,
+    "translator": 4, "aligner": 4, "linker": 4, "score": 4,
     "bundle": 3, "shelf": 3,
     "engine.torch_engine": 3, "engine.onnx_engine": 3, "engine.open": 3,
     "nn": 2, "decode": 2,
@@ -27,6 +27,7 @@ SIDEWAYS = {
     ("__main__", "app"),
     ("app", "commands"),
     ("aligner", "translator"),
+    ("linker", "aligner"),
     ("engine.open", "bundle"),
     ("engine.open", "engine.torch_engine"),
     ("engine.open", "engine.onnx_engine"),

@@ -58,16 +58,23 @@ def read_links(
     """
     sentences = _parsed(lines, name)
     for number, sentence in enumerate(sentences, start=1):
-        if sentence.possible:
-            raise DataError(
-                f"{name} line {number} marks a link as possible, which only a gold alignment does",
-                "Write links as 0-0 2-1; pass gold alignments with --gold.",
-            )
+        _refuse_possible(sentence, f"{name} line {number}")
     shift = detect_base(sentences, name=name, base=base, lengths=lengths)
     return [
         _rebased_links(sentence, shift, lengths[n] if lengths else None)
         for n, sentence in enumerate(sentences)
     ], shift
+
+
+def links_in(line: str, *, where: str) -> Links:
+    """The links of one line of Pharaoh, numbered as it numbers them.
+
+    The sentence is taken to end at its last linked word. Raises DataError, saying `where`, for a
+    link that is malformed or marked as possible.
+    """
+    sentence = _sentence(line, where)
+    _refuse_possible(sentence, where)
+    return _rebased_links(sentence, 0, None)
 
 
 def read_gold(
@@ -228,6 +235,14 @@ def _score(score: str, text: str, where: str) -> float:
             "Write scores as in 0-0:0.93.",
         )
     return value
+
+
+def _refuse_possible(sentence: Sentence, where: str) -> None:
+    if sentence.possible:
+        raise DataError(
+            f"{where} marks a link as possible, which only a gold alignment does",
+            "Write links as 0-0 2-1; pass gold alignments with --gold.",
+        )
 
 
 def _shortened(text: str) -> str:

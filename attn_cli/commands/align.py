@@ -8,11 +8,14 @@ import typer
 from attn_cli.commands.shared import (
     Device,
     DeviceOption,
+    Extract,
+    ExtractOption,
     Format,
     Input,
     InputFormat,
     Level,
     LevelOption,
+    Method,
     Model,
     Output,
     Scores,
@@ -50,8 +53,20 @@ def align(
     ] = False,
     weights: WeightsOption = None,
     level: LevelOption = Level.WORD,
+    extract: ExtractOption = Extract.THRESHOLD,
     threshold: Threshold = None,
     scores: Scores = False,
+    reverse: Annotated[
+        str | None,
+        typer.Option("--reverse", help="A model for the other direction; uses both."),
+    ] = None,
+    symmetrize: Annotated[
+        Method | None,
+        typer.Option(
+            "--symmetrize",
+            help="How both become one: soft the tables, others the links. [grow-diag-final-and]",
+        ),
+    ] = None,
     gold: Annotated[
         Path | None, typer.Option("--gold", help="Score the links against these: AER, on stderr.")
     ] = None,
@@ -72,11 +87,12 @@ def align(
     from contextlib import ExitStack
 
     from attn_cli.aligner import Aligner, Pair
-    from attn_cli.commands.opening import open_model
+    from attn_cli.commands.opening import Opened, open_model
     from attn_cli.commands.output import Writer
     from attn_cli.commands.scoring import GoldScore
     from attn_cli.commands.sources import reporter, requests, requests_of_two
     from attn_cli.errors import UsageError
+    from attn_cli.linker import BothWays, OneWay, check_opposite
 
     console = console_of(context)
     if (source is None) != (target is None):
@@ -85,6 +101,12 @@ def align(
         raise UsageError("pairs were given twice", "Give --source and --target alone.")
     if level is Level.PIECE and gold is not None:
         raise UsageError("gold links are between words", "Leave --level piece out.")
+    if symmetrize is not None and reverse is None:
+        raise UsageError(
+            "--symmetrize combines two directions", "Name the other direction's model: --reverse."
+        )
+    if level is Level.PIECE and reverse is not None:
+        raise UsageError("two models share words, not pieces", "Leave --level piece out.")
     on_screen = console.stdout_is_terminal and str(output or "-") == "-"
     chosen = format or (Format.TABLE if pair or on_screen else Format.PHARAOH)
     with ExitStack() as stack:
@@ -96,22 +118,37 @@ def align(
             )
         scored = GoldScore(console, gold, index_base) if gold else None
         opened = open_model(console, model, weights, device.value, threads)
-        aligner = Aligner(
-            opened.stepper,
-            opened.bundle.source,
-            opened.bundle.target,
-            tokenized=tokenized,
-            level=level.value,
-            on_problem=reporter(console),
-        )
+
+        def aligner(opened: Opened, name: str = "") -> Aligner:
+            return Aligner(
+                opened.stepper,
+                opened.bundle.source,
+                opened.bundle.target,
+                tokenized=tokenized,
+                level=level.value,
+                on_problem=reporter(console, name),
+            )
+
         writer = Writer(
-            chosen, model=opened.bundle.name, given=True, threshold=threshold, scores=scores
+            chosen,
+            model=opened.bundle.name,
+            given=True,
+            extraction=extract.value,
+            threshold=threshold,
+            scores=scores,
         )
+        linker: OneWay | BothWays = OneWay(aligner(opened), writer.links)
+        if reverse is not None:
+            other = open_model(console, reverse, weights, device.value, threads)
+            check_opposite(opened.bundle.recipe, other.bundle.recipe)
+            method = symmetrize or Method.GROW_DIAG_FINAL_AND
+            both = aligner(opened), aligner(other, other.bundle.name)
+            linker = BothWays(*both, writer.links, method.value)
         write = stack.enter_context(writer.open(console, output))
         for chunk in chunks:
-            found = aligner.align([Pair(r.line, r.source, r.target) for r in chunk])
-            write(list(zip(chunk, found, strict=True)))
+            linked = linker.link([Pair(r.line, r.source, r.target) for r in chunk])
+            write([(request, *each) for request, each in zip(chunk, linked, strict=True)])
             if scored:
-                scored.add([(writer.links(each), each) for each in found])
+                scored.add([(links, pair) for pair, links in linked])
     if scored:
         scored.report()

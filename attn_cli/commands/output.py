@@ -8,7 +8,7 @@ from typing import TextIO
 
 import numpy as np
 
-from attn_cli.align.extract import threshold
+from attn_cli.align.extract import How, extract
 from attn_cli.commands.shared import Format
 from attn_cli.commands.sources import Request
 from attn_cli.console import Console
@@ -17,11 +17,8 @@ from attn_cli.render import lines
 from attn_cli.text.reading import open_output
 from attn_cli.values import Links, SoftAlignment, Translation
 
-Found = tuple[Request, Translation]
+Found = tuple[Request, Translation, Links]
 Write = Callable[[str], None]
-
-#: The weight a link of the decoder's attention must have, unless --threshold says otherwise.
-THRESHOLD = 0.3
 
 
 @dataclass(frozen=True)
@@ -32,6 +29,7 @@ class Writer:
     model: str
     given: bool = False
     n_best: int = 1
+    extraction: How = "threshold"
     threshold: float | None = None
     scores: bool = False
 
@@ -51,22 +49,21 @@ class Writer:
 
     def _write(self, found: list[Found], write: Write, console: Console | None) -> None:
         if self.format is Format.TABLE:
-            for _, translation in found:
+            for _, translation, _ in found:
                 self._table(translation, write, console)
         elif found:
             write("".join(self._record(*each) + "\n" for each in found))
 
-    def _record(self, request: Request, translation: Translation) -> str:
+    def _record(self, request: Request, translation: Translation, links: Links) -> str:
         match self.format:
             case Format.PHARAOH if self.given:
-                return lines.pharaoh(self.links(translation), scores=self.scores)
+                return lines.pharaoh(links, scores=self.scores)
             case Format.PHARAOH:
-                links = self.links(translation)
                 return lines.translated_pharaoh(translation, links, scores=self.scores)
             case Format.JSONL:
                 return lines.jsonl(
                     translation,
-                    self.links(translation),
+                    links,
                     model=self.model,
                     n_best=self.n_best,
                     extra=request.extra,
@@ -79,11 +76,10 @@ class Writer:
                 return lines.text(translation)
 
     def links(self, translation: Translation) -> Links:
-        """The links that this writer shows: every cell of enough weight."""
+        """The links of a translation's own table, as --extract and --threshold want them."""
         if translation.alignment is None:
             return Links(frozenset(), 0, 0)
-        least = THRESHOLD if self.threshold is None else self.threshold
-        return threshold(translation.alignment, least)
+        return extract(translation.alignment, self.extraction, self.threshold)
 
     def _table(self, translation: Translation, write: Write, console: Console | None) -> None:
         from attn_cli.render.terminal import alignment_table, plain
@@ -110,7 +106,7 @@ class Writer:
         kept: list[Translation] = []
 
         def add(found: list[Found]) -> None:
-            kept.extend(t for _, t in found if t.source.strip())
+            kept.extend(t for _, t, _ in found if t.source.strip())
             if len(kept) > 1:
                 raise UsageError(
                     "an SVG holds one sentence, but there are several lines",

@@ -93,6 +93,26 @@ class Level(StrEnum):
     PIECE = "piece"
 
 
+class Extract(StrEnum):
+    """How weights become links."""
+
+    THRESHOLD = "threshold"
+    ARGMAX = "argmax"
+    MUTUAL = "mutual"
+    ITERMAX = "itermax"
+
+
+class Method(StrEnum):
+    """How both directions become one."""
+
+    INTERSECTION = "intersection"
+    UNION = "union"
+    GROW_DIAG = "grow-diag"
+    GROW_DIAG_FINAL = "grow-diag-final"
+    GROW_DIAG_FINAL_AND = "grow-diag-final-and"
+    SOFT = "soft"
+
+
 class Device(StrEnum):
     """Where torch computes."""
 
@@ -128,9 +148,21 @@ Scores = Annotated[
     bool, typer.Option("--scores", help="Pharaoh links with their weight, 0-0:0.93.")
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Nothing here is random; taken anyway.")]
+ExtractOption = Annotated[
+    Extract,
+    typer.Option(
+        "--extract",
+        help="Links are the cells of enough weight, the best of each row, or the mutually best.",
+    ),
+]
 Threshold = Annotated[
     float | None,
-    typer.Option("--threshold", min=0.0, max=1.0, help="Keep links of at least this weight."),
+    typer.Option(
+        "--threshold",
+        min=0.0,
+        max=1.0,
+        help="Keep links of at least this weight. [0.3 with --extract threshold, else 0]",
+    ),
 ]
 LevelOption = Annotated[Level, typer.Option("--level", help="Words, or the network's pieces.")]
 WeightsOption = Annotated[

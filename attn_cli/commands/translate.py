@@ -8,6 +8,8 @@ import typer
 from attn_cli.commands.shared import (
     Device,
     DeviceOption,
+    Extract,
+    ExtractOption,
     Format,
     Input,
     InputFormat,
@@ -43,6 +45,7 @@ def translate(
     ] = False,
     weights: WeightsOption = None,
     level: LevelOption = Level.WORD,
+    extract: ExtractOption = Extract.THRESHOLD,
     threshold: Threshold = None,
     scores: Scores = False,
     beam: Annotated[
@@ -98,12 +101,17 @@ def translate(
             on_problem=reporter(console),
         )
         writer = Writer(
-            chosen, model=opened.bundle.name, n_best=n_best, threshold=threshold, scores=scores
+            chosen,
+            model=opened.bundle.name,
+            n_best=n_best,
+            extraction=extract.value,
+            threshold=threshold,
+            scores=scores,
         )
         write = stack.enter_context(writer.open(console, output))
         for chunk in chunks:
             found = translator.translate([Job(r.line, r.source) for r in chunk])
-            write(list(zip(chunk, found, strict=True)))
+            write([(r, each, writer.links(each)) for r, each in zip(chunk, found, strict=True)])
 
 
 def _overridden(how: "Search", **given: Any) -> "Search":

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attn_cli.align.links import check_same_length, flipped, read_gold, read_links
+from attn_cli.align.links import check_same_length, flipped, links_in, read_gold, read_links
 from attn_cli.errors import DataError
 from attn_cli.render.lines import pharaoh
 from attn_cli.values import Links
@@ -26,6 +26,17 @@ def test_a_link_may_carry_a_score():
 
 def test_an_empty_line_is_a_sentence_without_links():
     assert pairs(["", "0-0", " \r\n"]) == [[], [(0, 0)], []]
+
+
+def test_one_line_keeps_its_own_numbers_and_ends_at_its_last_linked_word():
+    links = links_in("1-1 3-2:0.5", where="a.links line 1")
+    assert links == Links(frozenset({(1, 1), (3, 2)}), 4, 3, {(3, 2): 0.5})
+
+
+@pytest.mark.parametrize("text", ["0-0 x", "0p0", "-1-0"])
+def test_one_line_that_is_wrong_is_refused_where_it_stands(text):
+    with pytest.raises(DataError, match=r"^a\.links line 7 "):
+        links_in(text, where="a.links line 7")
 
 
 def test_gold_marks_sure_links_with_a_dash_and_possible_ones_with_p_or_a_question_mark():

@@ -1,0 +1,81 @@
+"""Pairs become tables of weights and links: from one aligner, or from one for each direction.
+
+Knows no file and no terminal, and of an aligner only that it aligns.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from attn_cli.align.links import flipped
+from attn_cli.align.symmetrize import Method, soft, symmetrize
+from attn_cli.aligner import Pair
+from attn_cli.config import Recipe
+from attn_cli.errors import ModelError
+from attn_cli.values import Links, Translation
+
+#: How the links of a pair are read off its table.
+Extract = Callable[[Translation], Links]
+
+
+class Aligns(Protocol):
+    """Whatever gives each pair a table of weights."""
+
+    def align(self, pairs: Sequence[Pair]) -> list[Translation]:
+        """Each pair with its `alignment`, in order."""
+
+
+@dataclass(frozen=True)
+class OneWay:
+    """The tables of one aligner, and their links."""
+
+    aligner: Aligns
+    extract: Extract
+
+    def link(self, pairs: Sequence[Pair]) -> list[tuple[Translation, Links]]:
+        """Each pair with its links, in order."""
+        return [(found, self.extract(found)) for found in self.aligner.align(pairs)]
+
+
+@dataclass(frozen=True)
+class BothWays:
+    """Two aligners, the second of which reads targets and is forced along sources.
+
+    With `soft` their tables become one, and links are read off that. With any other method the
+    table stays the first aligner's, and the links of both tables are symmetrised.
+    """
+
+    forward: Aligns
+    reverse: Aligns
+    extract: Extract
+    method: Method | Literal["soft"]
+
+    def link(self, pairs: Sequence[Pair]) -> list[tuple[Translation, Links]]:
+        """Each pair with the links of both directions, in order."""
+        there = self.forward.align(pairs)
+        back = self.reverse.align([Pair(pair.line, pair.target, pair.source) for pair in pairs])
+        return [self._linked(*both) for both in zip(there, back, strict=True)]
+
+    def _linked(self, there: Translation, back: Translation) -> tuple[Translation, Links]:
+        if self.method == "soft":
+            assert there.alignment is not None
+            assert back.alignment is not None
+            combined = replace(there, alignment=soft(there.alignment, back.alignment))
+            return combined, self.extract(combined)
+        links = self.extract(there), flipped(self.extract(back))
+        return there, symmetrize(*links, self.method)
+
+
+def check_opposite(forward: Recipe, reverse: Recipe) -> None:
+    """Raises ModelError where the two models are known not to go opposite ways."""
+    wanted, given = (forward.target, forward.source), (reverse.source, reverse.target)
+    if any(a and b and a != b for a, b in zip(wanted, given, strict=True)):
+        raise ModelError(
+            f"the reverse model {reverse.name} goes from {_named(given)}, "
+            f"but the way back of {forward.name} is from {_named(wanted)}",
+            "Name a model for the other direction.",
+        )
+
+
+def _named(languages: tuple[str, str]) -> str:
+    return " to ".join(language or "?" for language in languages)
