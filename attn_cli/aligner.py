@@ -1,4 +1,5 @@
-"""Pairs become tables of weights: what the network looks at when the target is given.
+"""Pairs become tables of weights: what the network looks at when the target is given, or what
+corresponds.
 
 Knows no file, no terminal and no torch.
 """
@@ -9,20 +10,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attn_cli.align.merge import soft_alignment
+from attn_cli.align.merge import labelled, soft_alignment
 from attn_cli.decode.beam import Search
 from attn_cli.decode.forced import force
-from attn_cli.engine.base import Stepper
+from attn_cli.engine.base import Matcher, Stepper
+from attn_cli.matching import matched
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.translator import (
     OnProblem,
     by_length,
-    labelled,
+    looked,
     padded,
     shortened,
     summed_logp,
 )
-from attn_cli.values import Encoded, Hypothesis, Level, SoftAlignment, Translation
+from attn_cli.values import Encoded, Hypothesis, Kind, Level, SoftAlignment, Translation
 
 _SPACED = re.compile(r"[^ \t]+")
 
@@ -36,24 +38,32 @@ class Pair:
     target: str
 
 
-class Aligner:
-    """A network and its two vocabularies, forced along targets that are given.
+Sides = tuple[Encoded, Encoded]
 
+
+class Aligner:
+    """A model and its two vocabularies, for targets that are given.
+
+    With a `matcher` the tables are its alignment head's, and a `stepper` beside it scores the
+    targets; without one they are the attention of the `stepper`, forced along each target.
     With `tokenized`, words are what spaces and TABs separate, and nothing is split further.
     `on_problem(line, problem)` hears of each line that was not read to its end.
     """
 
     def __init__(
         self,
-        stepper: Stepper,
         source: Tokenizer,
         target: Tokenizer,
         *,
+        stepper: Stepper | None = None,
+        matcher: Matcher | None = None,
         tokenized: bool = False,
         level: Level = "word",
         on_problem: OnProblem | None = None,
     ) -> None:
-        self.stepper, self.source, self.target = stepper, source, target
+        assert stepper or matcher
+        self.source, self.target = source, target
+        self.stepper, self.matcher = stepper, matcher
         self.tokenized, self.level, self.on_problem = tokenized, level, on_problem
 
     def stream(self, chunks: Iterable[Sequence[Pair]]) -> Iterator[Translation]:
@@ -64,7 +74,8 @@ class Aligner:
     def align(self, pairs: Sequence[Pair]) -> list[Translation]:
         """Each pair as a translation whose text was given and whose alignment is `forced`.
 
-        A pair with a blank side has empty words on that side, and no weights.
+        A pair with a blank side has empty words on that side, and no weights. Without a stepper
+        there are no hypotheses and no log-probabilities: nobody can say how good the target is.
         """
         sides = [
             (
@@ -80,12 +91,12 @@ class Aligner:
             if source.words and target.words
         }
         for places in by_length(lengths, Search(beam=1)):
-            ids, source_lengths = padded([sides[place][0].ids for place in places])
-            targets = [sides[place][1].ids for place in places]
-            for place, forced in zip(
-                places, force(self.stepper, ids, source_lengths, targets), strict=True
-            ):
-                found[place] = self._aligned(pairs[place], *sides[place], forced)
+            batch = [sides[place] for place in places]
+            forced = self._forced(batch)
+            tables = self._tables(batch, forced)
+            for row, place in enumerate(places):
+                target = sides[place][1]
+                found[place] = self._aligned(pairs[place], target, forced[row], tables[row])
         return [
             found.get(place) or self._blank(pair, *sides[place]) for place, pair in enumerate(pairs)
         ]
@@ -97,35 +108,47 @@ class Aligner:
             line = tokenizer.encode(text)
         return shortened(line, number, self.on_problem)
 
+    def _forced(self, batch: Sequence[Sides]) -> Sequence[Hypothesis | None]:
+        """What the network that translates makes of each target, where there is one."""
+        if self.stepper is None:
+            return [None] * len(batch)
+        ids, lengths = padded([source.ids for source, _ in batch])
+        return force(self.stepper, ids, lengths, [target.ids for _, target in batch])
+
+    def _tables(
+        self, batch: Sequence[Sides], forced: Sequence[Hypothesis | None]
+    ) -> Sequence[SoftAlignment]:
+        if self.matcher is not None:
+            sources, targets = zip(*batch, strict=True)
+            return matched(self.matcher, sources, targets, origin="forced", level=self.level)
+        return [
+            soft_alignment(
+                looked(each), source, target, kind="attention", origin="forced", level=self.level
+            )
+            for (source, target), each in zip(batch, forced, strict=True)
+        ]
+
     def _aligned(
-        self, pair: Pair, source: Encoded, target: Encoded, forced: Hypothesis
+        self, pair: Pair, target: Encoded, forced: Hypothesis | None, table: SoftAlignment
     ) -> Translation:
-        assert forced.weights is not None
-        columns, rows = labelled(source, self.level), labelled(target, self.level)
         return Translation(
             line=pair.line,
             source=pair.source,
             text=pair.target,
-            source_words=columns.words,
-            target_words=rows.words,
-            hypotheses=(forced,),
-            texts=(pair.target,),
-            alignment=soft_alignment(
-                forced.weights,
-                source,
-                target,
-                kind="attention",
-                origin="forced",
-                level=self.level,
-            ),
-            word_logp=summed_logp(forced, rows),
+            source_words=table.source,
+            target_words=table.target,
+            hypotheses=(forced,) if forced else (),
+            texts=(pair.target,) if forced else (),
+            alignment=table,
+            word_logp=summed_logp(forced, labelled(target, self.level)) if forced else (),
         )
 
     def _blank(self, pair: Pair, source: Encoded, target: Encoded) -> Translation:
-        names = labelled(source, self.level).words, labelled(target, self.level).words
+        names = labelled(source, self.level).labels, labelled(target, self.level).labels
         nothing = np.zeros((len(names[1]), len(names[0])), np.float32)
         leftover = np.ones(len(names[1]), np.float32)
-        alignment = SoftAlignment(*names, nothing, leftover, level=self.level, origin="forced")
+        kind: Kind = "alignment" if self.matcher else "attention"
+        alignment = SoftAlignment(*names, nothing, leftover, kind, self.level, "forced")
         return Translation(
             pair.line, pair.source, pair.target, *names, alignment=alignment,
             word_logp=(0.0,) * len(names[1]),

@@ -4,7 +4,8 @@ Knows recipes and tokenizers; no torch: weights are a path here.
 
     recipe.toml          the model's whole definition
     joint.spm            the vocabulary (or source.spm and target.spm)
-    model.safetensors    the weights
+    model.safetensors    the weights of the network that translates
+    alignment_head.safetensors    those of the alignment head, where there is one
     bundle.json          format, languages, size and sha256 of each file, scores
 """
 
@@ -25,7 +26,8 @@ from attn_cli.text.tokenizer import Tokenizer
 #: The format this program writes, and the newest it reads.
 FORMAT = 1
 
-RECIPE, WEIGHTS, FACTS, CARD = "recipe.toml", "model.safetensors", "bundle.json", "MODEL_CARD.md"
+RECIPE, FACTS, CARD = "recipe.toml", "bundle.json", "MODEL_CARD.md"
+WEIGHTS, HEAD = "model.safetensors", "alignment_head.safetensors"
 JOINT, SOURCE, TARGET = "joint.spm", "source.spm", "target.spm"
 
 
@@ -43,6 +45,16 @@ class Bundle:
     def weights(self) -> Path:
         """The file of weights."""
         return self.path / WEIGHTS
+
+    @property
+    def head(self) -> Path | None:
+        """The file of the alignment head's weights, if there is one."""
+        return self.path / HEAD if HEAD in self.facts["files"] else None
+
+    @property
+    def translates(self) -> bool:
+        """Whether there is a network that translates; else it aligns alone."""
+        return WEIGHTS in self.facts["files"]
 
     @property
     def name(self) -> str:
@@ -124,7 +136,8 @@ def write_definition(path: Path, recipe: Recipe, source: Tokenizer, target: Toke
     """
     with _writing(path):
         path.mkdir(parents=True, exist_ok=True)
-        (path / FACTS).unlink(missing_ok=True)
+        for name in (FACTS, WEIGHTS, HEAD):
+            (path / name).unlink(missing_ok=True)
         write_recipe(path, recipe)
         if recipe.tokenizer.joint:
             source.save(path / JOINT)
@@ -142,9 +155,7 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
     with _writing(path):
         _write_text(path / RECIPE, config.to_toml(recipe, helps=True, heading=heading))
         if (path / FACTS).is_file():
-            facts = read_facts(path)
-            facts["files"][RECIPE] = _entry(path / RECIPE)
-            _write_json(path / FACTS, facts)
+            include(path, RECIPE)
 
 
 def seal(path: Path, recipe: Recipe, *, version: str, scores: dict[str, Any]) -> None:
@@ -152,7 +163,8 @@ def seal(path: Path, recipe: Recipe, *, version: str, scores: dict[str, Any]) ->
 
     Raises TrainingError if the disk will not take it.
     """
-    names = [RECIPE, WEIGHTS, *([JOINT] if recipe.tokenizer.joint else [SOURCE, TARGET])]
+    vocabulary = [JOINT] if recipe.tokenizer.joint else [SOURCE, TARGET]
+    names = [RECIPE, *vocabulary, *(w for w in (WEIGHTS, HEAD) if (path / w).is_file())]
     with _writing(path):
         facts = {
             "format": FORMAT,
@@ -166,18 +178,37 @@ def seal(path: Path, recipe: Recipe, *, version: str, scores: dict[str, Any]) ->
         _write_json(path / FACTS, facts)
 
 
+def include(path: Path, name: str) -> None:
+    """Seal the model anew with its file `name`, which has been written or changed.
+
+    Raises TrainingError if the disk will not take it.
+    """
+    facts = read_facts(path)
+    with _writing(path):
+        facts["files"][name] = _entry(path / name)
+        _write_json(path / FACTS, facts)
+
+
 def relocated(recipe: Recipe, base: Path, folder: Path) -> Recipe:
-    """The recipe with its data paths, relative to `base` so far, made relative to `folder`.
+    """The recipe with its files, relative to `base` so far, made relative to `folder`.
 
     "-", standard input, is nowhere. Links to folders are followed, since a path that goes up
     from behind one would leave it elsewhere.
     """
-    moved = {
-        name: os.path.relpath(_real(base / value), os.path.realpath(folder))
-        for name in config.DATA_FILES
-        if (value := getattr(recipe.data, name)) and value != "-"
-    }
-    return config.with_files(recipe, moved)
+
+    def moved(file: str) -> str:
+        return (
+            file if file == "-" else os.path.relpath(_real(base / file), os.path.realpath(folder))
+        )
+
+    texts = {name: file for name in config.DATA_FILES if (file := getattr(recipe.data, name))}
+    recipe = config.with_files(recipe, {name: moved(file) for name, file in texts.items()})
+    if not (links := config.file_of_links(recipe)):
+        return recipe
+    links = moved(links)
+    if links in (config.UNGUIDED, config.STATISTICAL):
+        links = os.path.join(os.curdir, links)  # a file, whatever it is called
+    return replace(recipe, train=replace(recipe.train, guided_alignment=links))
 
 
 def _real(path: Path) -> Path:
@@ -186,7 +217,15 @@ def _real(path: Path) -> Path:
 
 
 def started_from(recipe: Recipe, start: Bundle) -> Recipe:
-    """`recipe` with the vocabulary and the network of `start`, which training is to begin from."""
+    """`recipe` with the vocabulary and the network of `start`, which training is to begin from.
+
+    Raises ModelError if that is of other languages, or aligns alone.
+    """
+    if not start.translates:
+        raise ModelError(
+            f"the model {start.name} aligns words and has no decoder to begin with",
+            "Start from a model that attn train made.",
+        )
     if (recipe.source, recipe.target) != ("", "") and (recipe.source, recipe.target) != (
         start.recipe.source,
         start.recipe.target,

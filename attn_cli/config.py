@@ -54,8 +54,8 @@ class Tokenizer:
     kind: Literal["unigram", "bpe"] = option("unigram", "the subword model")
     vocab_size: int = option(8000, "pieces in a vocabulary, 256 bytes included", low=300)
     joint: bool = option(True, "one vocabulary for both languages")
-    normalization: Literal["nmt_nfkc", "nfkc", "identity"] = option(
-        "nmt_nfkc", "Unicode normalisation before splitting"
+    normalization: Literal["nmt_nfkc", "nmt_nfkc_cf", "nfkc", "identity"] = option(
+        "nmt_nfkc", "Unicode normalisation before splitting; _cf folds the case too"
     )
     character_coverage: float = option(
         0.9999,
@@ -111,6 +111,20 @@ class Dropout:
 
 
 @dataclass(frozen=True)
+class AlignmentHead:
+    """The part that says which words correspond, once both sentences are known.
+
+    Written as true or false it is that with its other settings as they are.
+    """
+
+    enabled: bool = option(True, "whether there is one")
+    embedding: int = option(256, "width of its own piece embeddings", low=1)
+    width: int = option(128, "units of each direction of its GRUs over words", low=1)
+    channels: int = option(8, "ways in which two words are compared", low=1)
+    dropout: float = option(0.2, "share of units silenced while it learns", low=0, high=0.95)
+
+
+@dataclass(frozen=True)
 class Model:
     """The network."""
 
@@ -124,6 +138,7 @@ class Model:
     encoder: Encoder = field(default_factory=Encoder)
     attention: Attention = field(default_factory=Attention)
     decoder: Decoder = field(default_factory=Decoder)
+    alignment_head: AlignmentHead = field(default_factory=AlignmentHead)
     dropout: Dropout = field(default_factory=Dropout)
 
 
@@ -147,6 +162,12 @@ class Train:
     clip_norm: float = option(
         1.0, "longest gradient; longer ones are scaled down, 0 for any", low=0
     )
+    head_steps: int = option(
+        0,
+        "updates of the alignment head; 0 for 10 times through the text (at most 900, or one and a "
+        "half times where that is more)",
+        low=0,
+    )
     label_smoothing: float = option(0.1, "mass spread over the other pieces", low=0, high=0.9)
     validate_every: int = option(500, "updates between two validations", low=1)
     log_every: int = option(50, "updates between two progress events", low=1)
@@ -159,6 +180,23 @@ class Train:
     nan_patience: int = option(5, "updates in a row that may be not a number", low=1)
     precision: Literal["auto", "fp32", "bf16"] = option(
         "auto", "auto takes bf16 where the processor computes it natively"
+    )
+    guided_alignment: str = option(
+        "none",
+        "links that teach the attention and the alignment head: none, statistical, or a file of "
+        "Pharaoh links over our words, one line a training pair",
+    )
+    guided_weight: float = option(
+        1.0, "weight of guided attention's loss, beside a nat a target piece", low=0
+    )
+    guided_decay: float = option(
+        1.0,
+        "share of that weight left at the last update, to which it falls; 1 keeps it",
+        low=0,
+        high=1,
+    )
+    aligner: Literal["thot", "eflomal"] = option(
+        "thot", "who makes statistical links: thot, or eflomal where it is installed"
     )
 
 
@@ -203,12 +241,21 @@ T = TypeVar("T")
 #: The keys of [data] that name files.
 DATA_FILES = ("source", "target", "pairs", "valid_source", "valid_target", "valid_pairs")
 
+#: What `train.guided_alignment` says when it does not name a file of links.
+UNGUIDED, STATISTICAL = "none", "statistical"
+
 
 def with_files(recipe: Recipe, files: dict[str, str]) -> Recipe:
     """`recipe` with these of its `DATA_FILES` changed."""
     tree = to_dict(recipe)
     tree["data"] |= files
     return from_dict(tree)
+
+
+def file_of_links(recipe: Recipe) -> str:
+    """The file that `train.guided_alignment` names, "" for none; relative as the data paths are."""
+    named = recipe.train.guided_alignment
+    return "" if named in (UNGUIDED, STATISTICAL) else named
 
 
 def load(path: Path) -> Recipe:
@@ -266,7 +313,10 @@ def with_settings(recipe: Recipe, settings: list[str]) -> Recipe:
                     f"--set {key}: {owner} is a value, not a section", "Drop the rest."
                 )
             branch = nested
-        branch[last] = _scalar(text.strip())
+        value = _scalar(text.strip())
+        if isinstance(value, bool) and "enabled" in _section(branch, last):
+            branch, last = branch[last], "enabled"
+        branch[last] = value
     return from_dict(tree, where="--set")
 
 
@@ -280,6 +330,12 @@ def to_toml(recipe: Recipe, *, helps: bool = False, heading: str = "") -> str:
     return "\n".join(lines).strip() + "\n"
 
 
+def _section(branch: dict[str, Any], name: str) -> dict[str, Any]:
+    """The section of that name, empty where there is none."""
+    section = branch.get(name)
+    return section if isinstance(section, dict) else {}
+
+
 def _scalar(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
@@ -288,6 +344,8 @@ def _scalar(text: str) -> Any:
 
 
 def _leaf(cls: type[T], tree: Any, *, where: str, prefix: str) -> T:
+    if isinstance(tree, bool) and cls is AlignmentHead:
+        tree = {"enabled": tree}
     if not isinstance(tree, dict):
         raise UsageError(
             f"{where}: {prefix[:-1]} must be a section, not {tree!r}", "Use [section]."

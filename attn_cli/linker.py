@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
+import numpy as np
+
 from attn_cli.align.links import flipped
 from attn_cli.align.symmetrize import Method, soft, symmetrize
+from attn_cli.align.table import LinkTable
 from attn_cli.aligner import Pair
 from attn_cli.config import Recipe
 from attn_cli.errors import ModelError
@@ -64,6 +67,41 @@ class BothWays:
             return combined, self.extract(combined)
         links = self.extract(there), flipped(self.extract(back))
         return there, symmetrize(*links, self.method)
+
+
+@dataclass(frozen=True)
+class Voted:
+    """The tables of an aligner, joined by the votes of a committee on pairs that it has seen.
+
+    `votes` are of pairs by number, and `pair_of_line` says which pair a line is. A link weighs the
+    mean of what both say of it. With `alone` the votes are all there is: they are the links, and
+    the weights of a row are its votes, divided by their sum where that is more than 1.
+    """
+
+    aligner: Aligns
+    votes: LinkTable
+    pair_of_line: dict[int, int]
+    alone: bool = False
+
+    def align(self, pairs: Sequence[Pair]) -> list[Translation]:
+        """Each pair with its `alignment`, in order."""
+        return [self._joined(found) for found in self.aligner.align(pairs)]
+
+    def _joined(self, found: Translation) -> Translation:
+        table, number = found.alignment, self.pair_of_line.get(found.line)
+        if table is None or number is None:
+            return found
+        shape = {"n_target": len(table.target), "n_source": len(table.source)}
+        votes = self.votes.matrices(np.array([number]), **shape)[0]
+        if not votes.any():  # nobody voted on it, as on what is too long
+            return found
+        if not self.alone:
+            links = (table.link_weights + votes) / 2
+            return replace(found, alignment=replace(table, links=links))
+        weights = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
+        leftover = 1 - weights.sum(axis=1)
+        voted = replace(table, weights=weights, leftover=leftover, links=votes)
+        return replace(found, alignment=voted)
 
 
 def check_opposite(forward: Recipe, reverse: Recipe) -> None:

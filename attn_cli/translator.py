@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import compress
-from typing import NamedTuple
 
 import numpy as np
 
-from attn_cli.align.merge import soft_alignment
+from attn_cli.align.merge import Labelled, labelled, soft_alignment
 from attn_cli.decode.beam import Search, search
-from attn_cli.engine.base import Stepper
-from attn_cli.text.tokenizer import Decoded, Tokenizer
+from attn_cli.engine.base import Matcher, Stepper
+from attn_cli.matching import matched
+from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.values import (
     EOS,
     PAD,
     Encoded,
+    FloatArray,
     Hypothesis,
     IntArray,
     Level,
@@ -42,6 +42,8 @@ class Job:
 class Translator:
     """A network, its two vocabularies and a way to search.
 
+    With `align` each translation has its table: the decoder's attention, or with a `matcher` the
+    alignment head's weights, which ask what corresponds to the words that were found.
     `on_problem(line, problem)` hears of each line that was not read to its end.
     """
 
@@ -53,10 +55,12 @@ class Translator:
         how: Search,
         *,
         align: bool = False,
+        matcher: Matcher | None = None,
         level: Level = "word",
         on_problem: OnProblem | None = None,
     ) -> None:
         self.stepper, self.source, self.target = stepper, source, target
+        self.matcher = matcher
         self.how, self.align, self.level = how, align, level
         self.on_problem = on_problem
 
@@ -80,55 +84,69 @@ class Translator:
         ):
             sources = [encoded[place] for place in places]
             ids, lengths = padded([line.ids for line in sources])
-            rows = search(self.stepper, ids, lengths, self.how, keep_weights=self.align)
-            for place, source, hypotheses in zip(places, sources, rows, strict=True):
-                found[place] = self._translation(jobs[place], source, hypotheses)
+            rows = search(
+                self.stepper,
+                ids,
+                lengths,
+                self.how,
+                keep_weights=self.align and self.matcher is None,
+            )
+            said = [self._said(hypotheses[0]) for hypotheses in rows]
+            tables = self._tables(sources, said, [hypotheses[0] for hypotheses in rows])
+            for row, place in enumerate(places):
+                found[place] = self._translation(
+                    jobs[place], sources[row], said[row], rows[row], tables[row]
+                )
         return [found[place] for place in range(len(jobs))]
 
     def _translation(
-        self, job: Job, source: Encoded, hypotheses: Sequence[Hypothesis]
+        self,
+        job: Job,
+        source: Encoded,
+        said: Encoded,
+        hypotheses: Sequence[Hypothesis],
+        table: SoftAlignment | None,
     ) -> Translation:
-        decoded = [self.target.decode(h.ids) for h in hypotheses]
-        best, said = hypotheses[0], decoded[0]
-        target = self._encoded(best, said)
-        rows = labelled(source, self.level), labelled(target, self.level)
+        rows = labelled(said, self.level)
         return Translation(
             line=job.line,
             source=job.text,
-            text=said.text,
-            source_words=rows[0].words,
-            target_words=rows[1].words,
+            text=said.raw,
+            source_words=labelled(source, self.level).labels,
+            target_words=rows.labels,
             hypotheses=tuple(hypotheses),
-            texts=tuple(d.text for d in decoded),
-            alignment=self._alignment(source, best, target) if self.align else None,
-            word_logp=summed_logp(best, rows[1]),
+            texts=(said.raw, *(self.target.decode(h.ids).text for h in hypotheses[1:])),
+            alignment=table,
+            word_logp=summed_logp(hypotheses[0], rows),
         )
 
-    def _encoded(self, best: Hypothesis, said: Decoded) -> Encoded:
+    def _said(self, best: Hypothesis) -> Encoded:
+        """A hypothesis as a line that was read."""
+        decoded = self.target.decode(best.ids)
         pieces = tuple(self.target.piece(int(i)) for i in best.ids)
-        return Encoded(said.text, best.ids, pieces, said.word_of, said.words)
+        return Encoded(decoded.text, best.ids, pieces, decoded.word_of, decoded.words)
 
-    def _alignment(self, source: Encoded, best: Hypothesis, target: Encoded) -> SoftAlignment:
-        assert best.weights is not None
-        return soft_alignment(
-            best.weights, source, target, kind="attention", origin="decoded", level=self.level
-        )
+    def _tables(
+        self, sources: Sequence[Encoded], said: Sequence[Encoded], best: Sequence[Hypothesis]
+    ) -> Sequence[SoftAlignment | None]:
+        """The table of each line and its best translation, where tables are wanted."""
+        if not self.align:
+            return [None] * len(sources)
+        if self.matcher is not None:
+            return matched(self.matcher, sources, said, origin="decoded", level=self.level)
+        return [
+            soft_alignment(
+                looked(hypothesis), *lines, kind="attention", origin="decoded", level=self.level
+            )
+            for *lines, hypothesis in zip(sources, said, best, strict=True)
+        ]
 
 
-class Labelled(NamedTuple):
-    """What the rows or columns of a table are: their names, and the row of each piece or -1."""
-
-    words: tuple[str, ...]
-    row_of: IntArray
-
-
-def labelled(line: Encoded, level: Level) -> Labelled:
-    """The words of a line, or the pieces that are of some word."""
-    if level == "word":
-        return Labelled(tuple(word.text for word in line.words), line.word_of)
-    of_word = line.word_of >= 0
-    row_of = np.where(of_word, of_word.cumsum() - 1, -1).astype(np.int32)
-    return Labelled(tuple(compress(line.pieces, of_word)), row_of)
+def looked(hypothesis: Hypothesis | None) -> FloatArray:
+    """The weights that a search kept, or that were asked for."""
+    assert hypothesis is not None
+    assert hypothesis.weights is not None
+    return hypothesis.weights
 
 
 def shortened(line: Encoded, number: int, on_problem: OnProblem | None = None) -> Encoded:
@@ -166,7 +184,7 @@ def padded(rows: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
 
 def summed_logp(hypothesis: Hypothesis, rows: Labelled) -> tuple[float, ...]:
     """The log-probability of each row: the sum over its pieces."""
-    total = np.zeros(len(rows.words))
-    inside = rows.row_of >= 0
-    np.add.at(total, rows.row_of[inside], hypothesis.token_logp[inside])
+    total = np.zeros(len(rows.labels))
+    inside = rows.group_of >= 0
+    np.add.at(total, rows.group_of[inside], hypothesis.token_logp[inside])
     return tuple(total.tolist())

@@ -80,7 +80,8 @@ class SoftAlignment:
     `weights` (T, S) and `leftover` (T,): each row and its leftover (the mass on EOS, or on NULL)
     sum to 1. `kind` says what the weights are: the decoder's `attention` (what it looked at) or an
     `alignment` head's (what corresponds). `origin` says whether the target was `decoded` by the
-    model or `forced` upon it.
+    model or `forced` upon it. `links` (T, S), where it is known, is the probability that two words
+    correspond, judged from both sides: a row of weights cannot say it, since its cells compete.
     """
 
     source: tuple[str, ...]
@@ -90,10 +91,17 @@ class SoftAlignment:
     kind: Kind = "attention"
     level: Level = "word"
     origin: Origin = "decoded"
+    links: FloatArray | None = None
+
+    @property
+    def link_weights(self) -> FloatArray:
+        """(T, S) what a link of each cell weighs: its probability, or the weight itself."""
+        return self.weights if self.links is None else self.links
 
     def __post_init__(self) -> None:
         shape = (len(self.target), len(self.source))
         assert self.weights.shape == shape, (self.weights.shape, shape)
+        assert self.links is None or self.links.shape == shape, (self.links.shape, shape)
         assert self.leftover.shape == (len(self.target),), self.leftover.shape
 
 

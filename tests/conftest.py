@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from program import PAIRS, TINY, attn
+from program import HEAD, LINKS, PAIRS, TINY, attn
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +22,28 @@ def tiny(tmp_path_factory: pytest.TempPathFactory, pairs_file: Path) -> Path:
     text = ("--pairs", pairs_file, "--valid-pairs", pairs_file)
     limits = ("--max-steps", "160", "--set", "train.validate_every=80", "--set", "name=tiny")
     ended = attn("train", *text, "--out", out, *TINY, *limits, *("--set", "source=en"))
+    assert ended.status == 0, ended.err
+    return out
+
+
+@pytest.fixture(scope="session")
+def links_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The links of these pairs, line by line."""
+    path = tmp_path_factory.mktemp("links") / "pairs.links"
+    path.write_text("".join(f"{links}\n" for links in LINKS), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def headed(
+    tmp_path_factory: pytest.TempPathFactory, tiny: Path, pairs_file: Path, links_file: Path
+) -> Path:
+    """The tiny model with an alignment head, which has learned LINKS. Do not change it either."""
+    out = tmp_path_factory.mktemp("runs") / "headed"
+    text = ("--from", tiny, "--pairs", pairs_file, "--valid-pairs", pairs_file, "--out", out)
+    links = ("--set", f"train.guided_alignment={links_file}")
+    still = ("--max-steps", "1", "--set", "train.learning_rate=1e-6", "--set", "name=headed")
+    ended = attn("train", *text, *TINY, *HEAD, *links, *still)
     assert ended.status == 0, ended.err
     return out
 

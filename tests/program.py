@@ -23,6 +23,14 @@ PAIRS = {
     for s, v, o in product(SUBJECTS, VERBS, OBJECTS)
 }
 
+#: Which of their words correspond, as Pharaoh links: one for one, but red follows the car.
+LINKS = [
+    "0-0 1-1 2-2 4-3 3-4 5-5"
+    if "red" in s
+    else " ".join(f"{n}-{n}" for n in range(len(s.split()) + 1))
+    for s in PAIRS
+]
+
 #: Options that make `attn train` learn PAIRS in a second.
 TINY = (
     *("--set", "tokenizer.vocab_size=400", "--set", "model.embedding=32"),
@@ -31,6 +39,14 @@ TINY = (
     *("--set", "train.batch_tokens=100", "--set", "train.warmup_steps=10"),
     *("--set", "train.learning_rate=0.01", "--set", "train.label_smoothing=0"),
     *("--set", "train.log_every=20", "--threads", "1", "--seed", "3"),
+    *("--set", "model.alignment_head=false", "--set", "train.guided_alignment=none"),
+)
+
+#: Options that make it learn an alignment head for PAIRS, from LINKS in a file, in another.
+HEAD = (
+    *("--set", "model.alignment_head=true", "--set", "model.alignment_head.embedding=32"),
+    *("--set", "model.alignment_head.width=24", "--set", "model.alignment_head.channels=2"),
+    *("--set", "train.head_steps=60", "--set", "train.guided_weight=0"),
 )
 
 

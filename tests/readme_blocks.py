@@ -28,7 +28,8 @@ README = ROOT / "README.md"
 QUICK = (
     "attn train --threads 1 --max-steps 4 --set tokenizer.vocab_size=500 --set model.embedding=16 "
     "--set model.encoder.width=16 --set model.attention.width=16 --set model.decoder.width=16 "
-    "--set decode.max_length_extra=1 --set decode.max_length_ratio=1"
+    "--set decode.max_length_extra=1 --set decode.max_length_ratio=1 "
+    "--set model.alignment_head=false --set train.guided_alignment=none"
 )
 
 _BLOCK = re.compile(

@@ -126,6 +126,27 @@ def test_standard_input_is_nowhere(tmp_path):
     assert bundle.relocated(with_pairs("-"), tmp_path, tmp_path / "x").data.pairs == "-"
 
 
+def guided_by(links):
+    return config.with_settings(config.Recipe(), [f"train.guided_alignment={links}"])
+
+
+@pytest.mark.parametrize(
+    ("named", "moved"),
+    [
+        ("none", "none"),
+        ("statistical", "statistical"),
+        ("-", "-"),
+        ("", ""),
+        ("a.links", "../a.links"),
+        ("./none", "../none"),
+        ("x/none", "./none"),
+    ],
+)
+def test_a_file_of_links_moves_with_the_text_and_words_stay_words(tmp_path, named, moved):
+    there = bundle.relocated(guided_by(named), tmp_path, tmp_path / "x")
+    assert there.train.guided_alignment == moved
+
+
 # Starting from a model
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import typing
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given, settings
@@ -146,6 +147,8 @@ def test_the_later_of_two_settings_wins():
         ("model.dropout.states=1", ["between 0 and 0.95"]),
         ("model.encoder.cell=xyz", ["model.encoder.cell", "xyz"]),
         ("model=3", ["model", "section"]),
+        ("model.encoder=true", ["model.encoder", "section"]),
+        ("model.alignment_head=yes", ["model.alignment_head", "section"]),
         ("seed.a=3", ["seed is a value"]),
         ("train.precision=true", ["train.precision"]),
     ],
@@ -155,6 +158,21 @@ def test_a_value_that_does_not_fit_is_refused_by_its_key(setting, words):
         config.with_settings(Recipe(), [setting])
     assert all(word in caught.value.problem for word in words), caught.value.problem
     assert caught.value.hint
+
+
+def test_an_alignment_head_is_wanted_by_true_and_keeps_its_other_settings():
+    sized = ["model.alignment_head.width=64", "model.alignment_head=true"]
+    head = config.AlignmentHead(enabled=True, width=64)
+    assert config.with_settings(Recipe(), sized).model.alignment_head == head
+    assert config.with_settings(Recipe(), sized[::-1]).model.alignment_head == head
+    unwanted = config.with_settings(Recipe(), [*sized, "model.alignment_head=false"])
+    assert unwanted.model.alignment_head == replace(head, enabled=False)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_file_may_say_the_same_in_a_word(wanted):
+    recipe = config.parse(f"[model]\nalignment_head = {str(wanted).lower()}\n")
+    assert recipe.model.alignment_head == config.AlignmentHead(enabled=wanted)
 
 
 def test_one_matrix_for_two_vocabularies_is_refused():

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1] / "attn_cli"
 LAYERS = {
     "__main__": 6, "app": 6, "commands": 6,
     "train": 5, "export": 5,
-    "translator": 4, "aligner": 4, "linker": 4, "score": 4,
+    "translator": 4, "aligner": 4, "matching": 4, "linker": 4, "score": 4,
     "bundle": 3, "shelf": 3,
     "engine.torch_engine": 3, "engine.onnx_engine": 3, "engine.open": 3,
     "nn": 2, "decode": 2,
@@ -27,6 +27,8 @@ SIDEWAYS = {
     ("__main__", "app"),
     ("app", "commands"),
     ("aligner", "translator"),
+    ("aligner", "matching"),
+    ("translator", "matching"),
     ("linker", "aligner"),
     ("engine.open", "bundle"),
     ("engine.open", "engine.torch_engine"),
@@ -42,6 +44,8 @@ HOMES = {
     "safetensors": {"train", "export", "engine.torch_engine"},
     "onnxruntime": {"engine.onnx_engine", "export"},
     "sentencepiece": {"text.tokenizer"},
+    "thot": {"align.statistical"},
+    "eflomal": {"align.statistical"},
     "sacrebleu": {"score"},
     "rich": {"render", "console", "commands.watching"},  # watching keeps the panel alive
     "typer": {"app", "commands"},

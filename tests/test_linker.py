@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from attn_cli.align.extract import threshold
+from attn_cli.align.table import LinkTable
 from attn_cli.aligner import Pair
 from attn_cli.config import Recipe
 from attn_cli.errors import ModelError
-from attn_cli.linker import BothWays, OneWay, check_opposite
+from attn_cli.linker import BothWays, OneWay, Voted, check_opposite
 from attn_cli.values import SoftAlignment, Translation
 
 PAIR = Pair(3, "a b", "x y")
@@ -73,6 +74,38 @@ def test_soft_makes_one_table_and_reads_the_links_off_it():
     expected = [[2 * 0.9 * 0.7 / 1.6, 0], [2 * 0.5 * 0.2 / 0.7, 2 * 0.5 * 0.8 / 1.3]]
     np.testing.assert_allclose(found.alignment.weights, expected, rtol=1e-6)
     assert links.weights == pytest.approx({(0, 0): expected[0][0], (1, 1): expected[1][1]})
+
+
+# Votes
+
+VOTES = LinkTable.of([{}, {(0, 0): 0.3, (1, 1): 1.0, (0, 1): 0.6}])  # of the pairs 0 and 1
+
+
+def voted(line, **how):
+    """The table of a pair from that line, where line 3 is pair 1, 4 is pair 0, others are none."""
+    (found,) = Voted(Told(FORWARD), VOTES, {3: 1, 4: 0}, **how).align([Pair(line, "a b", "x y")])
+    return found.alignment
+
+
+def test_a_link_weighs_the_mean_of_what_the_table_and_the_votes_say():
+    table = voted(3)
+    np.testing.assert_allclose(table.links, [[(0.9 + 0.3) / 2, 0], [(0.5 + 0.6) / 2, 0.75]])
+    np.testing.assert_array_equal(table.weights, np.array(FORWARD, np.float32))
+
+
+def test_alone_the_votes_are_the_links_and_a_row_of_them_sums_to_one_with_its_leftover():
+    table = voted(3, alone=True)
+    np.testing.assert_allclose(table.links, [[0.3, 0], [0.6, 1]])
+    np.testing.assert_allclose(table.weights, [[0.3, 0], [0.6 / 1.6, 1 / 1.6]])
+    np.testing.assert_allclose(table.leftover, [0.7, 0], atol=1e-7)
+
+
+@pytest.mark.parametrize("line", [4, 5])
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_line_that_nobody_voted_on_keeps_its_table(line, alone):
+    table = voted(line, alone=alone)
+    assert table.links is None
+    np.testing.assert_array_equal(table.weights, np.array(FORWARD, np.float32))
 
 
 EN_FR = Recipe(name="en-fr", source="en", target="fr")

@@ -9,6 +9,7 @@ renormalised, so each row and its leftover sum to 1 because the piece weights di
 """
 
 from itertools import compress
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,20 +34,31 @@ def soft_alignment(
     Rows and columns are words, or with `level="piece"` the printable pieces; either way the ends of
     the sentences are taken out of the table.
     """
-    if level == "piece":
-        source_labels, source_groups = _pieces(source)
-        target_labels, target_groups = _pieces(target)
-    else:
-        source_labels, source_groups = _texts(source), source.word_of
-        target_labels, target_groups = _texts(target), target.word_of
+    columns, rows = labelled(source, level), labelled(target, level)
     merged, leftover = merge(
         weights,
-        source_groups,
-        target_groups,
-        n_source=len(source_labels),
-        n_target=len(target_labels),
+        columns.group_of,
+        rows.group_of,
+        n_source=len(columns.labels),
+        n_target=len(rows.labels),
     )
-    return SoftAlignment(source_labels, target_labels, merged, leftover, kind, level, origin)
+    return SoftAlignment(columns.labels, rows.labels, merged, leftover, kind, level, origin)
+
+
+class Labelled(NamedTuple):
+    """What the rows or columns of a table are: their names, and that of each piece or -1."""
+
+    labels: tuple[str, ...]
+    group_of: IntArray
+
+
+def labelled(line: Encoded, level: Level) -> Labelled:
+    """The words of a line, or the pieces that are of some word."""
+    if level == "word":
+        return Labelled(tuple(word.text for word in line.words), line.word_of)
+    of_word = line.word_of >= 0  # (pieces,) bool
+    group_of = np.where(of_word, of_word.cumsum() - 1, -1).astype(np.int32)
+    return Labelled(tuple(compress(line.pieces, of_word)), group_of)
 
 
 def merge(
@@ -79,19 +91,16 @@ def merge(
     return table[:, :-1].astype(np.float32), table[:, -1].astype(np.float32)
 
 
+def mean_over_words(word_of: IntArray, n_words: int) -> FloatArray:
+    """(B, P) word of each piece, -1 for none → (B, n_words, P): 1 / n at a word's n pieces."""
+    same = word_of[:, None, :] == np.arange(n_words)[None, :, None]  # (B, W, P)
+    owned = same.sum(axis=2, keepdims=True)
+    mean: FloatArray = (same / np.maximum(owned, 1)).astype(np.float32)
+    return mean
+
+
 def _membership(word_of: IntArray, n_words: int) -> NDArray[np.float64]:
     """(pieces, words), 1 where the piece is of the word."""
     matrix = np.zeros((len(word_of), n_words))
     matrix[np.arange(len(word_of)), word_of] = 1
     return matrix
-
-
-def _texts(line: Encoded) -> tuple[str, ...]:
-    return tuple(word.text for word in line.words)
-
-
-def _pieces(line: Encoded) -> tuple[tuple[str, ...], IntArray]:
-    """The pieces that are of some word, and for each piece its place among them or -1."""
-    of_word = line.word_of >= 0  # (pieces,) bool
-    groups = np.where(of_word, of_word.cumsum() - 1, -1).astype(np.int32)
-    return tuple(compress(line.pieces, of_word)), groups

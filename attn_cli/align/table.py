@@ -32,6 +32,26 @@ class LinkTable:
         starts = np.cumsum([0, *map(len, rows)], dtype=np.int64)
         return cls(places[:, 0].copy(), places[:, 1].copy(), weight, starts)
 
+    @classmethod
+    def gathered(
+        cls,
+        pairs: NDArray[np.integer],
+        source: NDArray[np.integer],
+        target: NDArray[np.integer],
+        weight: NDArray[np.floating],
+        *,
+        n_pairs: int,
+    ) -> "LinkTable":
+        """From links (n,) of many pairs in any order, each with the pair it is of."""
+        order = np.argsort(pairs, kind="stable")
+        starts = np.searchsorted(pairs[order], np.arange(n_pairs + 1)).astype(np.int64)
+        return cls(
+            source[order].astype(np.uint16),
+            target[order].astype(np.uint16),
+            weight[order].astype(np.float32),
+            starts,
+        )
+
     def __len__(self) -> int:
         """Pairs, not links."""
         return len(self.starts) - 1

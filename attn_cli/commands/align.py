@@ -19,7 +19,6 @@ from attn_cli.commands.shared import (
     Model,
     Output,
     Scores,
-    Seed,
     Threads,
     Threshold,
     WeightsOption,
@@ -67,6 +66,15 @@ def align(
             help="How both become one: soft the tables, others the links. [grow-diag-final-and]",
         ),
     ] = None,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="No model: learn from these very pairs, then align them.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="With --fit: keep what was learnt as a model here.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --out: replace a model that is there.")
+    ] = False,
     gold: Annotated[
         Path | None, typer.Option("--gold", help="Score the links against these: AER, on stderr.")
     ] = None,
@@ -78,7 +86,10 @@ def align(
     ] = InputFormat.TEXT,
     threads: Threads = None,
     device: DeviceOption = Device.AUTO,
-    seed: Seed = 1,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", min=0, max=2**63 - 1, help="Of --fit; nothing else is random."),
+    ] = 1,
 ) -> None:
     """Show what the network looks at when the target is given, or which words it links.
 
@@ -86,64 +97,44 @@ def align(
     """
     from contextlib import ExitStack
 
-    from attn_cli.aligner import Aligner, Pair
-    from attn_cli.commands.opening import Opened, open_model
+    from attn_cli.aligner import Pair
+    from attn_cli.commands.aligning import Options, chunks_of, of_corpus, of_models
     from attn_cli.commands.output import Writer
     from attn_cli.commands.scoring import GoldScore
-    from attn_cli.commands.sources import reporter, requests, requests_of_two
-    from attn_cli.errors import UsageError
-    from attn_cli.linker import BothWays, OneWay, check_opposite
 
     console = console_of(context)
-    if (source is None) != (target is None):
-        raise UsageError("--source and --target go together", "Give both, or pipe pairs in.")
-    if source is not None and (pair or input is not None):
-        raise UsageError("pairs were given twice", "Give --source and --target alone.")
-    if level is Level.PIECE and gold is not None:
-        raise UsageError("gold links are between words", "Leave --level piece out.")
-    if symmetrize is not None and reverse is None:
-        raise UsageError(
-            "--symmetrize combines two directions", "Name the other direction's model: --reverse."
-        )
-    if level is Level.PIECE and reverse is not None:
-        raise UsageError("two models share words, not pieces", "Leave --level piece out.")
+    options = Options(
+        pair=tuple(pair or ()),
+        source=source,
+        target=target,
+        input=input,
+        input_format=input_format,
+        tokenized=tokenized,
+        level=level.value,
+        model=model,
+        weights=weights,
+        reverse=reverse,
+        symmetrize=symmetrize,
+        fit=fit,
+        out=out,
+        force=force,
+        device=device.value,
+        threads=threads or console.cores,
+        seed=seed,
+    )
+    options.check(gold=gold is not None)
     on_screen = console.stdout_is_terminal and str(output or "-") == "-"
-    chosen = format or (Format.TABLE if pair or on_screen else Format.PHARAOH)
+    chosen = format or (Format.TABLE if pair or (on_screen and not fit) else Format.PHARAOH)
+    writer = Writer(
+        chosen, given=True, extraction=extract.value, threshold=threshold, scores=scores
+    )
     with ExitStack() as stack:
-        if source is not None and target is not None:
-            chunks = stack.enter_context(requests_of_two(console, source, target))
-        else:
-            chunks = stack.enter_context(
-                requests(console, pair or [], input, input_format, pairs=True)
-            )
         scored = GoldScore(console, gold, index_base) if gold else None
-        opened = open_model(console, model, weights, device.value, threads)
-
-        def aligner(opened: Opened, name: str = "") -> Aligner:
-            return Aligner(
-                opened.stepper,
-                opened.bundle.source,
-                opened.bundle.target,
-                tokenized=tokenized,
-                level=level.value,
-                on_problem=reporter(console, name),
-            )
-
-        writer = Writer(
-            chosen,
-            model=opened.bundle.name,
-            given=True,
-            extraction=extract.value,
-            threshold=threshold,
-            scores=scores,
-        )
-        linker: OneWay | BothWays = OneWay(aligner(opened), writer.links)
-        if reverse is not None:
-            other = open_model(console, reverse, weights, device.value, threads)
-            check_opposite(opened.bundle.recipe, other.bundle.recipe)
-            method = symmetrize or Method.GROW_DIAG_FINAL_AND
-            both = aligner(opened), aligner(other, other.bundle.name)
-            linker = BothWays(*both, writer.links, method.value)
+        if fit:
+            chunks, linker, writer = stack.enter_context(of_corpus(console, options, writer))
+        else:
+            chunks = stack.enter_context(chunks_of(console, options))
+            linker, writer = of_models(console, options, writer)
         write = stack.enter_context(writer.open(console, output))
         for chunk in chunks:
             linked = linker.link([Pair(r.line, r.source, r.target) for r in chunk])

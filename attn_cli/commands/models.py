@@ -1,6 +1,6 @@
 """attn models: what is on the shelf."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,13 +36,12 @@ def list_(context: typer.Context) -> None:
             console.warn(error.problem)
             continue
         size = sum(entry["bytes"] for entry in facts["files"].values())
-        bleu = facts["scores"].get("bleu", {}).get("score")
         rows.append(
             (
                 name,
                 f"{facts['source']}-{facts['target']}",
                 f"{size / 1e6:.1f} MB",
-                f"BLEU {bleu:.1f}" if bleu is not None else "BLEU ?",
+                _quality(facts),
                 str(path),
             )
         )
@@ -53,6 +52,16 @@ def list_(context: typer.Context) -> None:
     for row in rows:
         padded = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         console.write(padded.rstrip() + "\n")
+
+
+def _quality(facts: dict[str, Any]) -> str:
+    """How well the model of that bundle.json translates, if it does."""
+    from attn_cli.bundle import WEIGHTS
+
+    if WEIGHTS not in facts["files"]:
+        return "aligns only"
+    bleu = facts["scores"].get("bleu", {}).get("score")
+    return f"BLEU {bleu:.1f}" if bleu is not None else "BLEU ?"
 
 
 @app.command("show")

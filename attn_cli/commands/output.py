@@ -26,7 +26,7 @@ class Writer:
     """Writes translations in one format. `given` when the targets were given, not found."""
 
     format: Format
-    model: str
+    model: str = ""
     given: bool = False
     n_best: int = 1
     extraction: How = "threshold"

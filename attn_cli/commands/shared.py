@@ -161,7 +161,8 @@ Threshold = Annotated[
         "--threshold",
         min=0.0,
         max=1.0,
-        help="Keep links of at least this weight. [0.3 with --extract threshold, else 0]",
+        help="Keep links of at least this weight. "
+        "[0.3 with --extract threshold (align --fit: 0.5), else 0]",
     ),
 ]
 LevelOption = Annotated[Level, typer.Option("--level", help="Words, or the network's pieces.")]

@@ -149,3 +149,9 @@ def _one_line(text: str) -> str:
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
+
+
+def language_of(path: Path | None) -> str:
+    """What a file's name says of its language: 'en' for a.en and a.en.gz, else nothing."""
+    suffix = Path(str(path or "").removesuffix(".gz")).suffix[1:]
+    return suffix if 2 <= len(suffix) <= 3 and suffix.isalpha() and suffix != "txt" else ""

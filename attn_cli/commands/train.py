@@ -95,7 +95,9 @@ def train(
         console.write(config.to_toml(here, helps=True, heading="attn train RECIPE.toml"))
         return
     if resume is None:
-        _refuse_to_replace(plan.out, force=force)
+        from attn_cli.commands.replacing import refuse_to_replace
+
+        refuse_to_replace(plan.out, force=force, resumable=True)
     status = _train(console, plan, device.value, threads, max_minutes)
     if status:
         raise typer.Exit(status)
@@ -156,18 +158,14 @@ def _of_text(given: dict[str, Path], *, of_a_model: bool) -> "Recipe":
 
     With `of_a_model`, one to go on from, its languages are those of the text.
     """
+    from attn_cli.commands.sources import language_of
     from attn_cli.config import Recipe
 
     if of_a_model:
         return Recipe()
-    source, target = (_language(given.get(side)) for side in ("source", "target"))
+    source, target = (language_of(given.get(side)) for side in ("source", "target"))
     name = f"{source}-{target}" if source and target else "model"
     return Recipe(name=name, source=source, target=target)
-
-
-def _language(path: Path | None) -> str:
-    suffix = Path(str(path or "").removesuffix(".gz")).suffix[1:]
-    return suffix if 2 <= len(suffix) <= 3 and suffix.isalpha() and suffix != "txt" else ""
 
 
 def _texts(given: dict[str, Path], base: Path) -> dict[str, str]:
@@ -187,31 +185,15 @@ def _texts(given: dict[str, Path], base: Path) -> dict[str, str]:
     return files
 
 
-def _refuse_to_replace(out: Path, *, force: bool) -> None:
-    """Make sure nothing is lost: a folder that holds a model or a training is not written over."""
-    holds = any((out / name).exists() for name in ("bundle.json", "checkpoints"))
-    if holds and not force:
-        raise UsageError(
-            f"{out} already holds a model or a training",
-            f"Go on with it (--resume {out}), choose another --out, or replace it with --force.",
-        )
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file", "Choose another --out.")
-
-
 def _train(
     console: Console, plan: _Plan, device: str, threads: int | None, max_minutes: float | None
 ) -> int:
     from attn_cli.bundle import relocated
+    from attn_cli.commands.replacing import make_folder
     from attn_cli.commands.watching import Interruption, watch
     from attn_cli.train.session import Run, train
 
-    try:
-        plan.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"cannot make the folder {plan.out}: {error.strerror}", "Choose another --out."
-        ) from error
+    make_folder(plan.out)
     recipe = plan.recipe if plan.resume else relocated(plan.recipe, plan.base, plan.out)
     run = Run(
         plan.out,

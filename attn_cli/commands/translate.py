@@ -71,7 +71,7 @@ def translate(
     """
     from contextlib import ExitStack
 
-    from attn_cli.commands.opening import open_model
+    from attn_cli.commands.opening import Opener
     from attn_cli.commands.output import Writer
     from attn_cli.commands.sources import reporter, requests
     from attn_cli.decode.beam import Search
@@ -83,7 +83,8 @@ def translate(
         chunks = stack.enter_context(
             requests(console, text or [], input, input_format, pairs=False)
         )
-        opened = open_model(console, model, weights, device.value, threads)
+        opened = Opener(console, device.value, threads).to_translate(model, weights)
+        assert opened.stepper is not None
         how = _overridden(
             Search.of(opened.bundle.recipe.decode),
             beam=beam,
@@ -97,6 +98,7 @@ def translate(
             opened.bundle.target,
             how,
             align=chosen is not Format.TEXT,
+            matcher=opened.matcher,
             level=level.value,
             on_problem=reporter(console),
         )

@@ -14,10 +14,14 @@ from typing import Any, NamedTuple
 
 from attn_cli.console import Console
 from attn_cli.errors import ExitStatus, TrainingError
-from attn_cli.render.training import TrainingPanel, Tried, clock
+from attn_cli.render.training import Stage, TrainingPanel, Tried, clock
 from attn_cli.train import events
 
 LOG = "log.jsonl"
+
+#: What is said when somebody wants it to end: where that is kept for later, and where it is not.
+SAVING = "saving, then leaving; once more leaves at once"
+LEAVING = "leaving soon; once more leaves at once"
 
 
 class Interruption:
@@ -70,12 +74,17 @@ class Watching(NamedTuple):
 
 
 @contextmanager
-def watch(console: Console, out: Path, title: str, *, anew: bool) -> Iterator[Watching]:
-    """Writes each event to the log, begun `anew` or gone on with, and shows it as it can be."""
+def watch(
+    console: Console, out: Path, title: str, *, anew: bool, stopping: str = SAVING
+) -> Iterator[Watching]:
+    """Writes each event to the log, begun `anew` or gone on with, and shows it as it can be.
+
+    `stopping` is said when somebody wants it to end.
+    """
     live = console.stderr_is_terminal and not console.quiet
     with (
         _log(out / LOG, anew=anew) as write,
-        _panel(console, title) if live else _lines(console) as shown,
+        _panel(console, title, stopping) if live else _lines(console, stopping) as shown,
     ):
 
         def listen(event: events.Event) -> None:
@@ -109,27 +118,21 @@ def _log(path: Path, *, anew: bool) -> Iterator[events.Listener]:
 
 
 @contextmanager
-def _lines(console: Console) -> Iterator[Watching]:
+def _lines(console: Console, said: str) -> Iterator[Watching]:
     def stopping() -> None:
         with contextlib.suppress(RuntimeError, OSError):  # it came in the middle of a line
-            console.say("attn: saving, then leaving; once more leaves at once")
+            console.say(f"attn: {said}")
 
     yield Watching(lambda event: console.say(line(event)), stopping)
 
 
 def line(event: events.Event) -> str:
     """The event as one plain line."""
+    return _preparing(event) if isinstance(event, events.Preparing) else _training(event)
+
+
+def _training(event: events.Training) -> str:
     match event:
-        case events.Prepared():
-            vocabulary = str(event.source_vocab)
-            if event.target_vocab != event.source_vocab:
-                vocabulary += f" and {event.target_vocab}"
-            return (
-                f"text: {event.pairs:,} pairs, {event.valid_pairs:,} for validation, "
-                f"{vocabulary} pieces ({event.seconds:.0f} s)"
-            )
-        case events.Noticed():
-            return event.message
         case events.Started():
             return (
                 f"network: {event.parameters / 1e6:.1f}M parameters on {event.device}, "
@@ -137,8 +140,9 @@ def line(event: events.Event) -> str:
                 f"updates {event.step} to {event.max_steps}"
             )
         case events.Progress():
+            guided = "" if event.guided is None else f" attention {event.guided:.2f},"
             return (
-                f"update {event.step}: loss {event.loss:.3f}, "
+                f"update {event.step}: loss {event.loss:.3f},{guided} "
                 f"{event.tokens_per_second:.0f} pieces/s, epoch {event.epoch + 1}, "
                 f"{clock(event.seconds)}, {clock(event.seconds_left)} left"
             )
@@ -163,6 +167,35 @@ def line(event: events.Event) -> str:
             )
 
 
+def _preparing(event: events.Preparing) -> str:
+    match event:
+        case events.Prepared():
+            vocabulary = str(event.source_vocab)
+            if event.target_vocab != event.source_vocab:
+                vocabulary += f" and {event.target_vocab}"
+            kept = f"{event.valid_pairs:,} for validation, " if event.valid_pairs else ""
+            return f"text: {event.pairs:,} pairs, {kept}{vocabulary} pieces ({event.seconds:.0f} s)"
+        case events.Noticed():
+            return event.message
+        case events.Linking():
+            return f"word links: aligners at {event.done:.0%}"
+        case events.Linked():
+            found = "read again" if event.cached else f"{event.seconds:.0f} s"
+            return f"word links: {event.links:,} in {event.pairs:,} pairs ({found})"
+        case events.HeadProgress():
+            return (
+                f"alignment head: update {event.step} of {event.max_steps}, "
+                f"loss {event.loss:.3f}, {clock(event.seconds_left)} left"
+            )
+        case events.HeadLearned():
+            agrees = (
+                f"agrees with its teachers on {event.pairs:,} pairs kept apart, "
+                f"precision {event.precision:.0f}, recall {event.recall:.0f}"
+            )
+            learned = agrees if event.pairs else "has learned"
+            return f"alignment head: {learned} ({event.seconds:.0f} s)"
+
+
 _REASONS = {
     "steps": "all updates made",
     "patience": "no better BLEU for a while",
@@ -172,7 +205,7 @@ _REASONS = {
 
 
 @contextmanager
-def _panel(console: Console, title: str) -> Iterator[Watching]:
+def _panel(console: Console, title: str, said: str) -> Iterator[Watching]:
     from rich.live import Live
 
     panel = TrainingPanel(title)
@@ -185,19 +218,23 @@ def _panel(console: Console, title: str) -> Iterator[Watching]:
             live.refresh()
 
         def stopping() -> None:
-            panel.stopping = True  # drawn with the next refresh
+            panel.stopping = said  # drawn with the next refresh
 
         yield Watching(show, stopping)
 
 
 def _tell(panel: TrainingPanel, event: events.Event) -> bool:
     """Put the event on the panel; True when it is worth a line above it too."""
+    panel.stage = _stage(event) or panel.stage
     match event:
+        case events.Linking() | events.HeadProgress():
+            return False
         case events.Started():
-            panel.step, panel.max_steps, panel.doing = event.step, event.max_steps, "first updates"
+            panel.step, panel.max_steps, panel.stage = event.step, event.max_steps, None
         case events.Progress():
             panel.step, panel.max_steps, panel.epoch = event.step, event.max_steps, event.epoch
-            panel.loss, panel.learning_rate = event.loss, event.learning_rate
+            panel.loss, panel.guided = event.loss, event.guided
+            panel.learning_rate = event.learning_rate
             panel.tokens_per_second = event.tokens_per_second
             panel.seconds, panel.seconds_left = event.seconds, event.seconds_left
             return False
@@ -207,5 +244,24 @@ def _tell(panel: TrainingPanel, event: events.Event) -> bool:
             panel.step, panel.sample = event.step, event.sample
             return False
         case events.Finished():
-            panel.step, panel.stopping = event.step, False
+            panel.step, panel.stopping = event.step, ""
     return True
+
+
+def _stage(event: events.Event) -> Stage | None:
+    """How far that is which comes before the network's updates, if the event is of it."""
+    votes = "statistical aligners vote on which words correspond"
+    learns = "a network learns from their votes which words correspond"
+    match event:
+        case events.Linking():
+            return Stage("word links", event.done, votes)
+        case events.Linked():
+            return Stage("word links", 1.0, votes)
+        case events.HeadProgress():
+            done = event.step / event.max_steps
+            sentence = f"{learns}, loss {event.loss:.3f}"
+            return Stage("alignment head", done, sentence, event.seconds_left)
+        case events.HeadLearned():
+            return Stage("alignment head", 1.0, learns)
+        case _:
+            return None

@@ -1,8 +1,8 @@
-"""The narrow seam between a network and a search: the Stepper. Knows numpy and nothing else.
+"""The narrow seams between a network and those who ask it. Know numpy and nothing else.
 
 Whatever can read a source and score the next piece is a Stepper: torch, an exported graph, or a
-fake in a test. Candidates cross the seam, not distributions: log-softmax and top-C run where the
-logits live.
+fake in a test. Candidates cross that seam, not distributions: log-softmax and top-C run where the
+logits live. Whatever can say which words of two sentences correspond is a Matcher.
 """
 
 from typing import Any, NamedTuple, Protocol
@@ -49,4 +49,32 @@ class Stepper(Protocol):
 
     def reorder(self, state: State, rows: IntArray) -> State:
         """The rows `rows` (N',) of the state, in that order, repeated or left out as they come."""
+        ...
+
+
+class Side(NamedTuple):
+    """One side of a batch of pairs: ids (B, P) and the word of each piece (B, P), -1 for none."""
+
+    ids: IntArray
+    word_of: IntArray
+
+
+class Matched(NamedTuple):
+    """What corresponds to what in B pairs.
+
+    weights (B, T, S): how much of each target word is of each source word, and leftover (B, T), of
+    none; together they sum to 1. links (B, T, S): the probability that the two words correspond,
+    judged from both sides.
+    """
+
+    weights: FloatArray
+    leftover: FloatArray
+    links: FloatArray
+
+
+class Matcher(Protocol):
+    """An alignment head as those who ask see it."""
+
+    def match(self, source: Side, target: Side) -> Matched:
+        """Which words correspond. Every row holds at least one word on each side."""
         ...

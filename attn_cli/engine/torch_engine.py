@@ -1,6 +1,7 @@
-"""The Stepper over a torch network. Knows `nn` and a bundle's weights, and no search."""
+"""The Stepper and the Matcher over torch networks. Know `nn` and a bundle's weights, no search."""
 
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -8,11 +9,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from attn_cli.align.merge import mean_over_words
 from attn_cli.bundle import Bundle
-from attn_cli.engine.base import StepOut
+from attn_cli.engine.base import Matched, Side, StepOut
 from attn_cli.errors import ModelError
+from attn_cli.nn.alignment_head import AlignmentHead, Words
 from attn_cli.nn.attention import Memory
-from attn_cli.nn.build import build
+from attn_cli.nn.build import build, build_head
 from attn_cli.nn.hardware import torch_device
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state import restore
@@ -81,22 +84,67 @@ class TorchStepper:
         return torch.from_numpy(np.asarray(array, dtype=np.int64)).to(self.device)
 
 
+class TorchMatcher:
+    """Runs an `AlignmentHead` without gradients and without dropout."""
+
+    def __init__(self, head: AlignmentHead) -> None:
+        self.head = head.eval()
+        self.device = next(head.parameters()).device
+
+    @torch.inference_mode()
+    def match(self, source: Side, target: Side) -> Matched:
+        """See `Matcher.match`."""
+        found = self.head(*(words_of(side, self.device) for side in (source, target)))
+        shares = found.to_source.exp()  # (B, T, S + 1)
+        return Matched(
+            shares[..., :-1].cpu().numpy(),
+            shares[..., -1].cpu().numpy(),
+            found.links.cpu().numpy(),
+        )
+
+
+def words_of(side: Side, device: torch.device) -> Words:
+    """A side of a batch as the head reads it; as many words as the longest row has."""
+    mean = mean_over_words(side.word_of, int(side.word_of.max()) + 1)
+    ids = torch.from_numpy(side.ids.astype(np.int64))
+    return Words(ids.to(device), torch.from_numpy(mean).to(device))
+
+
 def load(bundle: Bundle, *, device: str, threads: int | None) -> TorchStepper:
     """The network of a bundle, ready to step. See `engine.open.open_stepper`."""
-    if threads:
-        torch.set_num_threads(threads)
     network = build(
         bundle.recipe.model,
         source_vocab=bundle.source.vocab_size,
         target_vocab=bundle.target.vocab_size,
     )
+    return TorchStepper(_filled(network, bundle.weights, device, threads))
+
+
+def load_head(bundle: Bundle, *, device: str, threads: int | None) -> TorchMatcher:
+    """The alignment head of a bundle that has one. See `engine.open.open_matcher`."""
+    head = build_head(
+        bundle.recipe.model,
+        source_vocab=bundle.source.vocab_size,
+        target_vocab=bundle.target.vocab_size,
+    )
+    assert bundle.head is not None
+    return TorchMatcher(_filled(head, bundle.head, device, threads))
+
+
+Network = TypeVar("Network", Seq2Seq, AlignmentHead)
+
+
+def _filled(network: Network, weights: Path, device: str, threads: int | None) -> Network:
+    """The network with the weights of that file, on its device."""
+    if threads:
+        torch.set_num_threads(threads)
     try:
-        tensors = load_file(bundle.weights)
+        tensors = load_file(weights)
     except (OSError, SafetensorError) as error:
         raise ModelError(
-            f"the model {bundle.path} is damaged: {bundle.weights.name}: {error}",
+            f"the model {weights.parent} is damaged: {weights.name}: {error}",
             "Copy or train it again.",
         ) from error
     with torch.no_grad():
-        restore(network, tensors, where=str(bundle.weights))
-    return TorchStepper(network.to(torch_device(device)))
+        restore(network, tensors, where=str(weights))
+    return network.to(torch_device(device))

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from attn_cli.config import Model
+from attn_cli.nn.alignment_head import AlignmentHead
 from attn_cli.nn.attention import SoftAttention
 from attn_cli.nn.decoders import RecurrentDecoder
 from attn_cli.nn.embeddings import PieceEmbedding, PieceScores
@@ -58,6 +59,23 @@ def build(model: Model, *, source_vocab: int, target_vocab: int) -> Seq2Seq:
     if model.tied in ("all", "output"):
         network.scores.tie(network.target_embedding)
     return network
+
+
+def build_head(model: Model, *, source_vocab: int, target_vocab: int) -> AlignmentHead:
+    """An alignment head with fresh weights, drawn from torch's global generator.
+
+    It shares one table of pieces between both languages where the network does.
+    """
+    settings = model.alignment_head
+    return AlignmentHead(
+        source_vocab=source_vocab,
+        target_vocab=target_vocab,
+        shared=model.tied == "all",
+        embedding=settings.embedding,
+        width=settings.width,
+        channels=settings.channels,
+        dropout=settings.dropout,
+    )
 
 
 def _initialise(network: Seq2Seq) -> None:

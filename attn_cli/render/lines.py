@@ -77,17 +77,19 @@ def jsonl(
     """The record of `translate` and `align`, always with the same fields in the same order.
 
     Numbers are rounded to four decimals; one that is not finite, which JSON cannot write, is null.
+    So is the score of two sides that nobody scored; a blank one has the score 0.
     `extra` holds the fields of the input record: they follow ours, and where a name is the same
     (`source` always is) ours stands.
     """
     alignment = translation.alignment
     best = translation.hypotheses[:1]
+    both = translation.source_words and translation.target_words
     ranked = list(zip(translation.texts, translation.hypotheses, strict=True))[:n_best]
     record: dict[str, Any] = {
         "line": translation.line,
         "source": translation.source if translation.source.strip() else "",
         "target": translation.text,
-        "score": _number(best[0].mean_logp) if best else 0.0,
+        "score": _number(best[0].mean_logp if best else math.nan if both else 0.0),
         "source_words": translation.source_words,
         "target_words": translation.target_words,
         "weights": [[_number(w) for w in row] for row in alignment.weights] if alignment else [],

@@ -30,23 +30,39 @@ class Tried:
     best: bool
 
 
+@dataclass(frozen=True)
+class Stage:
+    """What is done before the network's updates, or in their place: its name, the share that is
+    done, a sentence on what goes on, and how long it will take if that is known."""
+
+    name: str
+    done: float
+    sentence: str
+    seconds_left: float | None = None
+
+
 @dataclass
 class TrainingPanel:
-    """What the panel shows now. Set its fields and draw it again."""
+    """What the panel shows now. Set its fields and draw it again.
+
+    With a `stage` the bar is its own, else that of the network's updates. `stopping` is what to
+    say once somebody wants it to end.
+    """
 
     title: str
+    stage: Stage | None = Stage("text", 0.0, "reading the text")
     step: int = 0
     max_steps: int = 1
     epoch: int = 0
     loss: float | None = None
+    guided: float | None = None  # of the attention, beside that of the translation
     learning_rate: float = 0.0
     tokens_per_second: float = 0.0
     seconds: float = 0.0
     seconds_left: float | None = None
-    doing: str = "reading the text"
     history: list[Tried] = field(default_factory=list)
     sample: SoftAlignment | None = None
-    stopping: bool = False
+    stopping: str = ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         table = alignment_table(self.sample) if self.sample is not None else None
@@ -65,28 +81,38 @@ class TrainingPanel:
         row.add_column(no_wrap=True)
         row.add_column(ratio=1)
         row.add_column(no_wrap=True, justify="right")
-        done = 100 * self.step / max(1, self.max_steps)
-        left = "" if self.seconds_left is None else f" · {clock(self.seconds_left)} left"
+        now = self.stage or self._updates()
+        left = "" if now.seconds_left is None else f" · {clock(now.seconds_left)} left"
         row.add_row(
-            f"update {self.step:,} of {self.max_steps:,}",
-            ProgressBar(total=100, completed=done, complete_style="magenta"),
-            f"{done:.0f} %{left}",
+            now.name,
+            ProgressBar(total=1, completed=now.done, complete_style="magenta"),
+            f"{100 * now.done:.0f} %{left}",
         )
         return row
 
+    def _updates(self) -> Stage:
+        """The network's updates, as a stage like those before them."""
+        return Stage(
+            f"update {self.step:,} of {self.max_steps:,}",
+            self.step / max(1, self.max_steps),
+            "first updates",
+            self.seconds_left,
+        )
+
     def _figures(self) -> Text:
         if self.stopping:
-            return Text("saving, then leaving; once more leaves at once", style="bold")
-        if self.loss is None:
-            return Text(f"{self.doing} …", style="dim")
+            return Text(self.stopping, style="bold")
+        if self.stage is not None or self.loss is None:
+            return Text(f"{(self.stage or self._updates()).sentence} …", style="dim")
         figures = [
             f"loss {self.loss:.3f}",
+            *([] if self.guided is None else [f"attention {self.guided:.2f}"]),
             f"epoch {self.epoch + 1}",
             f"{self.tokens_per_second:,.0f} pieces/s",
             f"rate {self.learning_rate:.1e}",
             clock(self.seconds),
         ]
-        return Text("   ".join(figures), style="dim")
+        return Text("  ".join(figures), style="dim")
 
     def _validations(self, room: int) -> RenderableType:
         table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim", pad_edge=False)

@@ -26,6 +26,9 @@ from attn_cli.values import IntArray
 
 LongArray = NDArray[np.int64]
 
+#: Why a line of `read_pairs` was left out: it is not a pair at all.
+NO_TWO_SIDES = "no TAB or ' ||| ' between two sides"
+
 NUMBERED = 10  # line numbers given for each thing found wrong
 _BLOCK = 1 << 14  # sentences looked at together: bounds the memory of whole-corpus arithmetic
 _REMEMBERED = 174_000  # spaced chunks whose words are remembered (a dict of 2^18 slots) …
@@ -283,10 +286,15 @@ def _within(folder: Path, name: str) -> Path:
 
 
 def read_parallel(
-    source: Path | str, target: Path | str, *, stdin: BinaryIO | None = None
+    source: Path | str,
+    target: Path | str,
+    *,
+    stdin: BinaryIO | None = None,
+    tokenized: bool = False,
 ) -> tuple[Corpus, Report]:
     """The corpus in two files, line by line beside each other (`*.gz`, "-" for `stdin`).
 
+    With `tokenized`, words are what spaces and TABs separate.
     Left out and reported: lines that are not valid UTF-8 (a model must not learn to write U+FFFD)
     and pairs with an empty side. Raises DataError if a file cannot be read, if one is longer than
     the other, or if no pair is left.
@@ -305,16 +313,19 @@ def read_parallel(
                 )
                 for line, other in in_step(ours, theirs)
             ),
+            tokenized=tokenized,
         )
 
 
-def read_pairs(path: Path | str, *, stdin: BinaryIO | None = None) -> tuple[Corpus, Report]:
+def read_pairs(
+    path: Path | str, *, stdin: BinaryIO | None = None, tokenized: bool = False
+) -> tuple[Corpus, Report]:
     """The corpus in one file of `source<TAB>target` or `source ||| target` lines.
 
     As `read_parallel`; a line without either separator is left out and reported too.
     """
     with open_lines(path, stdin=stdin) as lines:
-        return _interned(lines.name, map(_row, lines))
+        return _interned(lines.name, map(_row, lines), tokenized=tokenized)
 
 
 class _Row(NamedTuple):
@@ -328,15 +339,16 @@ class _Row(NamedTuple):
 
 def _row(line: Line) -> _Row:
     pair = parse_pair(line.text)
+    if pair is None and line.text.strip():
+        return _Row(line.number, "", "", NO_TWO_SIDES)
     if line.problem:
         return _Row(line.number, "", "", "not valid UTF-8")
-    if pair is None:
-        return _Row(line.number, "", "", "no TAB or ' ||| ' between two sides")
-    return _Row(line.number, *pair, "")
+    return _Row(line.number, *(pair or ("", "")), "")
 
 
-def _interned(name: str, rows: Iterable[_Row]) -> tuple[Corpus, Report]:
-    source, target, lines = _Interner(), _Interner(), array("i")
+def _interned(name: str, rows: Iterable[_Row], *, tokenized: bool = False) -> tuple[Corpus, Report]:
+    chunks = _Tokens if tokenized else _Chunks
+    source, target, lines = _Interner(chunks()), _Interner(chunks()), array("i")
     tally = _Tally()
     seen = 0
     for row in rows:
@@ -379,8 +391,8 @@ class _Tally:
 class _Interner:
     """One side of a corpus while it is read."""
 
-    def __init__(self) -> None:
-        self._chunks = _Chunks()
+    def __init__(self, chunks: "_Chunks") -> None:
+        self._chunks = chunks
         self._forms = array("i")
         self._starts = array("q", [0])
 
@@ -388,7 +400,8 @@ class _Interner:
         """Takes one more sentence; whether it had any word."""
         before = len(self._forms)
         # No word crosses white space, so the words of a text are those of its spaced chunks.
-        self._forms.frombytes(b"".join(map(self._chunks.__getitem__, text.split())))
+        chunks = self._chunks.split(text)
+        self._forms.frombytes(b"".join(map(self._chunks.__getitem__, chunks)))
         self._starts.append(len(self._forms))
         return len(self._forms) > before
 
@@ -426,8 +439,16 @@ class _Chunks(dict[str, bytes]):
         self.numbers = _Numbers()
         self._not_remembered = 0
 
+    def split(self, text: str) -> list[str]:
+        """The chunks of a text."""
+        return text.split()
+
+    def forms(self, chunk: str) -> list[str]:
+        """The word forms of a chunk."""
+        return words.forms(words.split(chunk))
+
     def __missing__(self, chunk: str) -> bytes:
-        numbers = [self.numbers[form] for form in words.forms(words.split(chunk))]
+        numbers = [self.numbers[form] for form in self.forms(chunk)]
         found = array("i", numbers).tobytes()
         if len(chunk) <= _LONGEST_REMEMBERED:
             if self._not_remembered > 4 * _REMEMBERED:
@@ -438,3 +459,14 @@ class _Chunks(dict[str, bytes]):
             else:
                 self._not_remembered += 1
         return found
+
+
+class _Tokens(_Chunks):
+    """The same for text that another program has split into words: spaces and TABs separate them,
+    and nothing else does (`str.split` would part at U+00A0 too)."""
+
+    def split(self, text: str) -> list[str]:
+        return [token for token in text.replace("\t", " ").split(" ") if token]
+
+    def forms(self, chunk: str) -> list[str]:
+        return [f" {chunk}"]

@@ -9,11 +9,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
 
+from attn_cli.align.table import LinkTable
 from attn_cli.errors import ModelError, TrainingError
 
 Tensors = dict[str, Tensor]
@@ -84,3 +86,19 @@ def average(paths: list[Path]) -> Tensors:
         for name, tensor in tensors.items():
             total[name] = total[name] + tensor.double() if name in total else tensor.double()
     return {name: (tensor / len(paths)).float() for name, tensor in total.items()}
+
+
+def as_tensors(links: LinkTable) -> Tensors:
+    """A table of links as tensors of types that every reader of safetensors knows."""
+    return {
+        "source": torch.from_numpy(links.source.astype(np.int32)),
+        "target": torch.from_numpy(links.target.astype(np.int32)),
+        "weight": torch.from_numpy(links.weight),
+        "starts": torch.from_numpy(links.starts),
+    }
+
+
+def from_tensors(tensors: Tensors) -> LinkTable:
+    """What `as_tensors` made."""
+    source, target = (tensors[side].numpy().astype(np.uint16) for side in ("source", "target"))
+    return LinkTable(source, target, tensors["weight"].numpy(), tensors["starts"].numpy())

@@ -30,6 +30,26 @@ class Noticed:
 
 
 @dataclass(frozen=True)
+class Linking:
+    """Statistical aligners are at work on the training text; `done` of it, from 0 to 1."""
+
+    done: float
+
+
+@dataclass(frozen=True)
+class Linked:
+    """The training pairs have word links: how many pairs have any, and how many there are.
+
+    `cached` when they were made before, `seconds` what it took now.
+    """
+
+    pairs: int
+    links: int
+    seconds: float
+    cached: bool
+
+
+@dataclass(frozen=True)
 class Started:
     """The network stands and its first update is next. `step` is not 0 after a resume."""
 
@@ -43,16 +63,43 @@ class Started:
 
 @dataclass(frozen=True)
 class Progress:
-    """Some updates have been made. loss in nats a target piece, rates over the last interval."""
+    """Some updates have been made. loss in nats a target piece, rates over the last interval.
+
+    `guided` is how far attention was from the links, in nats a guided piece (`guided_loss`), None
+    where none was guided; `loss` is of the translation alone.
+    """
 
     step: int
     max_steps: int
     epoch: int
     loss: float
+    guided: float | None
     learning_rate: float
     tokens_per_second: float
     seconds: float
     seconds_left: float
+
+
+@dataclass(frozen=True)
+class HeadProgress:
+    """The alignment head has made some updates. loss in nats a word, both ways added."""
+
+    step: int
+    max_steps: int
+    loss: float
+    seconds: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class HeadLearned:
+    """The alignment head is ready: precision and recall, in %, of its links against the
+    committee's on `pairs` that were kept apart."""
+
+    pairs: int
+    precision: float
+    recall: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -97,7 +144,9 @@ class Finished:
     seconds: float
 
 
-Event = Prepared | Noticed | Started | Progress | Skipped | Validated | Averaged | Finished
+Preparing = Prepared | Noticed | Linking | Linked | HeadProgress | HeadLearned
+Training = Started | Progress | Skipped | Validated | Averaged | Finished
+Event = Preparing | Training
 Listener = Callable[[Event], None]
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state import restore, tensors_of
 from attn_cli.text.batching import Batch, Batches
 from attn_cli.train import checkpoint, events
+from attn_cli.train.guidance import Guidance
 from attn_cli.train.objective import negative_log_likelihood
 from attn_cli.train.optim import adamw, clip, learning_rate, set_rate
 from attn_cli.train.resuming import LAST
@@ -59,6 +60,8 @@ class Position:
     published: bool = False
     loss_sum: float = 0.0
     loss_count: int = 0
+    guided_sum: float = 0.0  # over the pieces that were guided
+    guided_pieces: int = 0
     finished: str = ""
 
     @classmethod
@@ -68,11 +71,25 @@ class Position:
         best = Scored(**facts["best"]) if facts.get("best") else None
         return cls(**{**facts, "history": history, "best": best})
 
+    def count(self, losses: "_Losses") -> None:
+        """Add an update's losses to those of the interval that `forget` began."""
+        self.loss_sum += float(losses.translation.detach())
+        self.loss_count += 1
+        if losses.guided is not None:
+            self.guided_sum += float(losses.guided.detach()) * losses.pieces
+            self.guided_pieces += losses.pieces
+
+    def forget(self) -> None:
+        """Begin another interval."""
+        self.loss_sum, self.loss_count = 0.0, 0
+        self.guided_sum, self.guided_pieces = 0.0, 0
+
 
 class Trainer:
     """Trains one network and keeps its best weights.
 
-    `publish` is called with the weights of each new best: it makes them the bundle's.
+    `publish` is called with the weights of each new best: it makes them the bundle's. With
+    `guidance` the decoder's attention is pulled towards word links.
     """
 
     def __init__(
@@ -86,12 +103,14 @@ class Trainer:
         folder: Path,
         publish: Callable[[dict[str, Tensor], Scored | None], None],
         emit: events.Listener,
+        guidance: Guidance | None = None,
         interrupted: Callable[[], bool] = lambda: False,
         max_minutes: float | None = None,
     ) -> None:
         self.network, self.batches, self.validate = network, batches, validate
         self.settings, self.hardware, self.folder = settings, hardware, folder
         self.publish, self.emit, self.interrupted = publish, emit, interrupted
+        self.guidance = guidance
         self.max_seconds = math.inf if max_minutes is None else 60.0 * max_minutes
         self.optimiser = adamw(network, settings)
         self.at = Position()
@@ -142,13 +161,13 @@ class Trainer:
                 self._validate(clock)
                 tick.paused += time.monotonic() - paused
             if time.monotonic() - saved > SAVE_SECONDS:
-                self._save()
+                self.save()
                 saved = time.monotonic()
         at.finished = reason
         if reason == "minutes" and (not at.history or at.history[-1].step != at.step):
             self._validate(clock)
         at.seconds = clock.seconds()
-        self._save()
+        self.save()
         if reason != "interrupted":
             self._average()
         bleu = at.best.bleu if at.best else 0.0
@@ -168,28 +187,34 @@ class Trainer:
         return ""
 
     def _update(self, batch: Batch) -> None:
-        src, src_len, tgt_in, tgt_out = (
-            self.hardware.tensor(part)
-            for part in (batch.source, batch.source_length, batch.target_in, batch.target_out)
-        )
         set_rate(self.optimiser, learning_rate(self.at.step, self.settings))
         self.optimiser.zero_grad(set_to_none=True)
-        with self.hardware.autocast():
-            features = self.network(src, src_len, tgt_in).features
-            loss = negative_log_likelihood(
-                self.network, features, tgt_out, smoothing=self.settings.label_smoothing
-            )
-        loss.backward()  # type: ignore[no-untyped-call]
+        losses = self._losses(batch)
+        losses.total.backward()  # type: ignore[no-untyped-call]
         length = clip(self.network.parameters(), self.settings.clip_norm)
-        value = float(loss.detach())
         self._tokens = int(batch.target_length.sum())
-        if not (math.isfinite(value) and math.isfinite(length)):
+        if not (math.isfinite(float(losses.total.detach())) and math.isfinite(length)):
             self._skip()
             return
         self.optimiser.step()
         self.at.skipped_in_a_row = 0
-        self.at.loss_sum += value
-        self.at.loss_count += 1
+        self.at.count(losses)
+
+    def _losses(self, batch: Batch) -> "_Losses":
+        src, src_len, tgt_in, tgt_out = (
+            self.hardware.tensor(part)
+            for part in (batch.source, batch.source_length, batch.target_in, batch.target_out)
+        )
+        with self.hardware.autocast():
+            found = self.network(src, src_len, tgt_in)
+            loss = negative_log_likelihood(
+                self.network, found.features, tgt_out, smoothing=self.settings.label_smoothing
+            )
+        if self.guidance is None:
+            return _Losses(loss, loss)
+        guided, pieces = self.guidance.loss(found.weights, batch)
+        total = loss + self.guidance.weight_at(self.at.step) * guided
+        return _Losses(total, loss, guided, pieces)
 
     def _skip(self) -> None:
         at = self.at
@@ -215,13 +240,14 @@ class Trainer:
                 max_steps=settings.max_steps,
                 epoch=self.batches.epoch,
                 loss=at.loss_sum / max(1, at.loss_count),
+                guided=at.guided_sum / at.guided_pieces if at.guided_pieces else None,
                 learning_rate=learning_rate(at.step, settings),
                 tokens_per_second=tick.rate(),
                 seconds=clock.seconds(),
                 seconds_left=max(0.0, left),
             )
         )
-        at.loss_sum, at.loss_count = 0.0, 0
+        at.forget()
         tick.restart(at.step)
 
     def _validate(self, clock: "_Clock") -> None:
@@ -239,7 +265,7 @@ class Trainer:
         at.seconds = clock.seconds()
         self._keep_weights(scored)
         best = self._publish_if_best(scored)
-        self._save()
+        self.save()
         self.emit(
             events.Validated(
                 step=at.step,
@@ -291,10 +317,10 @@ class Trainer:
         kept = self._publish_if_best(Scored(self.at.step, score.bleu, score.loss))
         with torch.no_grad():
             restore(self.network, now, where="the last weights")
-        self._save()
+        self.save()
         self.emit(events.Averaged(len(paths), score.bleu, before.bleu, kept))
 
-    def _save(self) -> None:
+    def save(self) -> None:
         """Write down where training stands; the first time, that makes the folder a model too.
 
         Not in the middle of updates that are not numbers: what is there then is the last good one.
@@ -311,6 +337,15 @@ class Trainer:
             tensors["rng.cuda"] = torch.cuda.get_rng_state()
         facts = {"position": asdict(self.at), "batches": self.batches.state()}
         checkpoint.save(self._last, tensors, facts)
+
+
+class _Losses(NamedTuple):
+    """What one update minimises, and the two things it is made of."""
+
+    total: Tensor
+    translation: Tensor
+    guided: Tensor | None = None
+    pieces: int = 0  # of which `guided` is the mean
 
 
 class _Clock:

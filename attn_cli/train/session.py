@@ -14,18 +14,22 @@ import torch
 from torch import Tensor
 
 from attn_cli import __version__, bundle
+from attn_cli.align.table import LinkTable
 from attn_cli.bundle import Bundle
 from attn_cli.config import Recipe
 from attn_cli.decode.beam import Search
-from attn_cli.nn.build import build
+from attn_cli.nn.build import build, build_head
 from attn_cli.nn.hardware import Hardware, choose
 from attn_cli.nn.seq2seq import Seq2Seq
-from attn_cli.nn.state import restore
+from attn_cli.nn.state import restore, tensors_of
 from attn_cli.text import corpus
 from attn_cli.text.batching import Batches, batches_of
 from attn_cli.text.pieces import Segmented, segmented
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.train import checkpoint, events
+from attn_cli.train.guidance import Guidance
+from attn_cli.train.head import HeadTrainer
+from attn_cli.train.links import LINKS, guides, prepared
 from attn_cli.train.loop import Trainer
 from attn_cli.train.resuming import CHECKPOINTS
 from attn_cli.train.stopping import Scored
@@ -55,7 +59,7 @@ def train(
     emit: events.Listener,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> events.Finished:
-    """Train `recipe`, whose data paths are relative to `run.out`, and leave a bundle there.
+    """Train `recipe`, whose files are relative to `run.out`, and leave a bundle there.
 
     Raises DataError, UsageError, TrainingError or ModelError as their parts do.
     """
@@ -63,7 +67,7 @@ def train(
         torch.set_num_threads(run.threads)
     hardware = choose(run.device, recipe.train.precision)
     torch.manual_seed(recipe.seed)
-    text = _prepare(recipe, run, emit)
+    text = _prepare(recipe, run, emit, interrupted)
     recipe = text.recipe
     network = build(
         recipe.model,
@@ -77,6 +81,18 @@ def train(
     trainer = _trainer(recipe, run, text, network.to(hardware.device), hardware, emit, interrupted)
     if run.resume:
         trainer.resume()
+    links = text.links
+    if links is not None and recipe.model.alignment_head.enabled:
+        if not run.resume:
+            trainer.save()  # from here on there is something to resume
+        links = _teach_head(recipe, run, text, links, hardware, emit, interrupted) or links
+    if links is not None and guides(recipe):
+        trainer.guidance = Guidance(
+            links,
+            weight=recipe.train.guided_weight,
+            decay=recipe.train.guided_decay,
+            max_steps=recipe.train.max_steps,
+        )
     emit(
         events.Started(
             step=trainer.at.step,
@@ -90,19 +106,68 @@ def train(
     return trainer.run()
 
 
+def _teach_head(
+    recipe: Recipe,
+    run: Run,
+    text: "_Text",
+    votes: LinkTable,
+    hardware: Hardware,
+    emit: events.Listener,
+    interrupted: Callable[[], bool],
+) -> LinkTable | None:
+    """An alignment head taught by `votes` joins the bundle; what it then says of the pairs.
+
+    It has random numbers of its own, so that the network's are the same before and after. None
+    where it was interrupted.
+    """
+    with torch.random.fork_rng(enabled=True):
+        torch.manual_seed(recipe.seed)
+        head = build_head(
+            recipe.model,
+            source_vocab=text.tokenizers[0].vocab_size,
+            target_vocab=text.tokenizers[1].vocab_size,
+        )
+        if run.start_from is not None and run.start_from.head is not None:
+            with torch.no_grad():
+                weights, _ = checkpoint.load(run.start_from.head)
+                restore(head, weights, where=str(run.start_from.head))
+        trainer = HeadTrainer(
+            head.to(hardware.device),
+            text.train,
+            votes,
+            settings=recipe.train,
+            seed=recipe.seed,
+            folder=run.out / CHECKPOINTS,
+            emit=emit,
+            interrupted=interrupted,
+        )
+        if run.resume:
+            trainer.resume()
+        links = trainer.run()
+    if links is not None:
+        checkpoint.save(run.out / bundle.HEAD, tensors_of(head), {})
+        bundle.include(run.out, bundle.HEAD)
+    return links
+
+
 @dataclass(frozen=True)
 class _Text:
+    """What is learnt from. `links` None: none are wanted, or it was interrupted before any."""
+
     recipe: Recipe
     train: Segmented
     valid: Segmented
     tokenizers: tuple[Tokenizer, Tokenizer]
+    links: LinkTable | None
 
 
-def _prepare(recipe: Recipe, run: Run, emit: events.Listener) -> _Text:
-    """Read the text once, learn or load its vocabulary, split it into pieces."""
+def _prepare(
+    recipe: Recipe, run: Run, emit: events.Listener, interrupted: Callable[[], bool]
+) -> _Text:
+    """Read the text once, learn or load its vocabulary, split it into pieces, link its words."""
     began = time.monotonic()
-    here = bundle.relocated(recipe, run.out, Path()).data  # as a person would name the files
-    loaded = corpus.load(here, Path(), seed=recipe.seed, stdin=run.stdin)
+    here = bundle.relocated(recipe, run.out, Path())  # as a person would name the files
+    loaded = corpus.load(here.data, Path(), seed=recipe.seed, stdin=run.stdin)
     tokenizers = _tokenizers(recipe, run, loaded.train)
     reports = list(loaded.reports)
     sampling = recipe.tokenizer.sampling
@@ -124,12 +189,25 @@ def _prepare(recipe: Recipe, run: Run, emit: events.Listener) -> _Text:
             seconds=time.monotonic() - began,
         )
     )
+    links = prepared(
+        here,
+        training.corpus,
+        n_lines=loaded.reports[0].seen,
+        cache=run.out / CHECKPOINTS / LINKS,
+        workers=torch.get_num_threads(),
+        emit=emit,
+        interrupted=interrupted,
+        stdin=run.stdin,
+    )
+    # Nothing is written over before all that may be refused has been read.
     if run.resume:
         bundle.write_recipe(run.out, recipe)
     else:
         shutil.rmtree(run.out / CHECKPOINTS, ignore_errors=True)
         bundle.write_definition(run.out, recipe, *tokenizers)
-    return _Text(recipe, training, valid, tokenizers)
+    if links is not None:
+        links.keep(run.out / CHECKPOINTS / LINKS)
+    return _Text(recipe, training, valid, tokenizers, links.table if links else None)
 
 
 def _with_steps(recipe: Recipe, text: Segmented) -> Recipe:
@@ -147,6 +225,11 @@ def _tokenizers(recipe: Recipe, run: Run, text: corpus.Corpus) -> tuple[Tokenize
         return bundle.load_tokenizers(run.out, recipe)
     if run.start_from is not None:
         return run.start_from.source, run.start_from.target
+    return tokenizers_for(recipe, text)
+
+
+def tokenizers_for(recipe: Recipe, text: corpus.Corpus) -> tuple[Tokenizer, Tokenizer]:
+    """The vocabulary of each side, learnt from the text; one and the same where it is joint."""
     source, target = text.source_counts(), text.target_counts()
     if recipe.tokenizer.joint:
         both = dict(source)

@@ -1,5 +1,6 @@
 """Soft weights become links: by a threshold, or by what is heaviest in rows and in columns."""
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -82,10 +83,15 @@ def test_itermax_does_not_count_a_link_below_the_minimum_as_one():
     assert itermax(SHARED, 0.55).pairs == {(0, 1)}
 
 
-def test_a_threshold_depends_on_what_the_weights_are():
-    weights = [[0.4, 0.5, 0.1]]
-    assert extract(soft(weights)).pairs == {(0, 0), (1, 0)}
-    assert extract(soft(weights, kind="alignment")).pairs == {(1, 0)}
+def test_without_a_minimum_a_link_weighs_three_tenths_at_least():
+    assert extract(soft([[0.3, 0.5, 0.2]])).pairs == {(0, 0), (1, 0)}
+
+
+def test_links_go_by_their_probability_where_it_is_known():
+    table = replace(soft([[0.9, 0.1]]), links=np.array([[0.2, 0.6]], np.float32))
+    found = extract(table)
+    assert found.pairs == {(1, 0)}
+    assert found.weights[1, 0] == pytest.approx(0.6)
 
 
 def test_the_other_ways_have_no_minimum_unless_one_is_given():

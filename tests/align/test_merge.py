@@ -1,11 +1,13 @@
 """Piece weights become word weights: sums over the source, means over the target, nothing lost."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attn_cli.align.merge import merge, soft_alignment
+from attn_cli.align.merge import labelled, mean_over_words, merge, soft_alignment
 from attn_cli.values import EOS, Encoded, Word
 
 # "I love" as _I _lo ve </s>; "Je t'aime" as _Je t' ai me </s>
@@ -98,3 +100,43 @@ def test_every_row_and_its_leftover_sum_to_one(data):
     )
     np.testing.assert_allclose(weights.sum(axis=1) + leftover, np.ones(n_target), atol=1e-5)
     assert weights.dtype == leftover.dtype == np.float32
+
+
+# What rows and columns are
+
+
+def test_the_words_of_a_line_are_named_and_the_end_is_none_of_them():
+    names, of = labelled(SOURCE, "word")
+    assert (names, of.tolist()) == (("I", "love"), [0, 1, 1, -1])
+
+
+def test_the_pieces_of_a_line_are_named_and_the_end_is_none_of_them():
+    names, of = labelled(SOURCE, "piece")
+    assert (names, of.tolist()) == (("▁I", "▁lo", "ve"), [0, 1, 2, -1])
+
+
+def test_a_word_whose_pieces_were_not_read_keeps_its_name():
+    cut = replace(SOURCE, ids=SOURCE.ids[:1], pieces=("▁I",), word_of=np.array([0], np.int32))
+    assert labelled(cut, "word").labels == ("I", "love")
+    assert labelled(cut, "piece").labels == ("▁I",)
+
+
+def test_the_mean_over_a_words_pieces_gives_each_its_share():
+    word_of = np.array([[0, 0, 1, -1], [0, -1, -1, -1]], np.int32)
+    assert mean_over_words(word_of, 3).tolist() == [
+        [[0.5, 0.5, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]],
+        [[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]],
+    ]
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.lists(st.lists(st.integers(-1, 3), min_size=6, max_size=6), min_size=1, max_size=3))
+def test_the_mean_over_words_is_numpys_mean_of_each_words_pieces(rows):
+    word_of = np.array(rows, np.int32)
+    values = np.random.default_rng(0).random((*word_of.shape, 2)).astype(np.float32)
+    found = mean_over_words(word_of, 4) @ values
+    for row, owners, theirs in zip(found, word_of, values, strict=True):
+        for word in range(4):
+            own = theirs[owners == word]
+            expected = own.mean(axis=0) if len(own) else np.zeros(2)
+            np.testing.assert_allclose(row[word], expected, rtol=1e-5)

@@ -50,6 +50,7 @@ def test_every_key_that_scripts_set_can_be_set():
         "train.max_steps": 7,
         "train.validate_every": 3,
         "train.precision": "bf16",
+        "train.guided_alignment": "statistical",
         "seed": 5,
     }
     recipe = printed(

@@ -138,6 +138,20 @@ def test_a_link_of_unknown_weight_is_null_in_jsonl():
     assert record(translation(), Links(frozenset({(0, 0)}), 1, 1))["links"] == [[0, 0, None]]
 
 
+UNSCORED = {"hypotheses": (), "texts": (), "word_logp": ()}
+
+
+def test_a_target_that_nobody_scored_has_no_score_in_jsonl():
+    made = record(translation(**UNSCORED), LINKS)
+    assert (made["score"], made["logprobs"], made["nbest"]) == (None, [], [])
+    assert made["links"] == [[0, 0, 0.94], [2, 1, 0.88], [1, 2, 0.91]]
+
+
+@pytest.mark.parametrize("side", ["source_words", "target_words"])
+def test_a_pair_with_a_blank_side_has_the_score_of_a_blank_line(side):
+    assert record(translation(**UNSCORED, **{side: ()}), NO_LINKS)["score"] == 0
+
+
 def test_a_blank_line_gives_a_blank_line():
     assert lines.text(BLANK) == lines.tsv(BLANK) == ""
     assert lines.pharaoh(NO_LINKS) == lines.translated_pharaoh(BLANK, NO_LINKS) == ""

@@ -37,10 +37,21 @@ def test_the_first_screen_translates_with_its_table(source, target, words, demo)
         assert sum(row) + leftover == pytest.approx(1, abs=1e-3)
 
 
+def error_of(weights, demo):
+    """The links of the demo's test set, read off these weights, against its gold."""
+    text = "--source data/demo/test.en --target data/demo/test.fr"
+    gold = "--gold data/demo/test.gold -o test.links"
+    printed = attn(f"align {text} --weights {weights} {gold}", demo)
+    assert printed.startswith("AER ")
+    return printed
+
+
+def test_its_alignment_head_errs_in_fewer_than_one_link_in_twenty(demo):
+    assert float(error_of("alignment", demo).split()[1]) < 5
+
+
 def test_the_error_of_its_attention_as_an_alignment_is_told(demo, capsys):
     """No bound: attention is not an alignment. The figure is printed as it is."""
-    gold = "--gold data/demo/test.gold -o test.links"
-    printed = attn(f"align --source data/demo/test.en --target data/demo/test.fr {gold}", demo)
-    assert printed.startswith("AER ")
+    printed = error_of("attention", demo)
     with capsys.disabled():
         sys.stdout.write(f"\nthe demo's attention against its gold: {printed}")

@@ -73,7 +73,7 @@ def test_words_come_back_for_display(write):
 @settings(derandomize=True, deadline=None, max_examples=300)
 @given(st.text(max_size=40))
 def test_any_text_keeps_its_words_though_it_is_read_chunk_by_chunk(text):
-    interner = corpus_module._Interner()
+    interner = corpus_module._Interner(corpus_module._Chunks())
     assert interner.add(text) == bool(text.split())
     side = interner.side()
     forms = [side.forms[form] for form in side.sentences[0]]
@@ -157,7 +157,10 @@ def test_a_split_is_of_whole_groups_and_depends_on_the_seed_alone(numbered):
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=60), st.integers(1, 20))
 def test_no_source_sentence_is_on_both_sides_of_any_split(sources, size):
-    interners = corpus_module._Interner(), corpus_module._Interner()
+    interners = (
+        corpus_module._Interner(corpus_module._Chunks()),
+        corpus_module._Interner(corpus_module._Chunks()),
+    )
     for number, source in enumerate(sources):
         interners[0].add(source)
         interners[1].add(f"t{number}")

@@ -4,12 +4,15 @@ The network is real and tiny; how well it does is made up, so that each story ca
 """
 
 import math
+import shutil
 from dataclasses import replace
 
 import pytest
 import torch
+from program import PAIRS
 
 from attn_cli import config
+from attn_cli.align.table import LinkTable
 from attn_cli.errors import TrainingError
 from attn_cli.nn.build import build
 from attn_cli.nn.hardware import choose
@@ -19,6 +22,7 @@ from attn_cli.text.corpus import read_pairs
 from attn_cli.text.pieces import segmented
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.train import checkpoint, events, loop
+from attn_cli.train.guidance import Guidance
 from attn_cli.train.loop import Score, Trainer
 from attn_cli.train.stopping import Scored, out_of_patience, ranked
 
@@ -253,6 +257,59 @@ def test_a_timed_save_in_the_middle_of_bad_updates_keeps_the_good_state(trainer,
     with pytest.raises(TrainingError):
         made.run()
     assert checkpoint.load(made._last)[1]["position"]["step"] == 3
+
+
+# Guidance
+
+LINKS = LinkTable.of([{(0, 0): 1.0, (1, 1): 0.5}] * len(PAIRS))
+GUIDANCE = Guidance(LINKS, weight=0.5, decay=0.5, max_steps=6)
+
+
+def test_a_guided_training_says_how_far_attention_is_from_the_links(trainer):
+    alone = trainer()
+    alone.run()
+    guided = trainer(guidance=replace(GUIDANCE, weight=0.0))
+    guided.run()
+    assert [event.guided for event in of(events.Progress, alone)] == [None, None]
+    assert all(event.guided > 0 for event in of(events.Progress, guided))
+    translation = [[event.loss for event in of(events.Progress, each)] for each in (alone, guided)]
+    assert translation[0] == translation[1]
+
+
+def test_a_guided_training_cut_off_and_resumed_does_what_it_would_have_done(trainer):
+    whole = trainer(guidance=GUIDANCE)
+    whole.run()
+    expected = weights(whole)
+    shutil.rmtree(whole.folder)
+
+    cut = trainer(guidance=GUIDANCE, interrupted=lambda: cut.at.step >= 5)
+    cut.run()
+    resumed = trainer(guidance=GUIDANCE)
+    resumed.resume()
+    resumed.run()
+    assert same(weights(resumed), expected)
+    figures = [[(e.step, e.loss, e.guided) for e in of(events.Progress, m)] for m in (whole, cut)]
+    (last,) = of(events.Progress, resumed)
+    assert figures[0] == [*figures[1], (last.step, last.loss, last.guided)]
+
+
+def test_a_state_saved_before_there_was_guidance_is_gone_on_with(trainer):
+    made = trainer(interrupted=lambda: made.at.step >= 5)
+    made.run()
+    tensors, facts = checkpoint.load(made._last)
+    del facts["position"]["guided_sum"], facts["position"]["guided_pieces"]
+    checkpoint.save(made._last, tensors, facts)
+    resumed = trainer()
+    resumed.resume()
+    assert resumed.run().step == 6
+
+
+def test_an_update_whose_guided_loss_is_not_a_number_is_left_out(trainer):
+    broken = replace(GUIDANCE, weight=math.nan)
+    made = trainer(settings=replace(SETTINGS, max_steps=2, average=0), guidance=broken)
+    before = weights(made)
+    assert made.run().skipped == 2
+    assert same(weights(made), before)
 
 
 # Checkpoints

@@ -1,5 +1,6 @@
 """A training that was cut off, by real signals, goes on to the very weights it would have had."""
 
+import json
 import os
 import shutil
 import signal
@@ -7,10 +8,11 @@ import subprocess
 import sys
 
 import pytest
-from program import TINY, attn
+from program import HEAD, TINY, attn
 from safetensors.torch import load_file
 
 from attn_cli import bundle, config
+from attn_cli.train.resuming import resumed
 
 #: Everything random that training has: sampled pieces, dropout, shuffled batches, an average.
 RECIPE = (
@@ -20,26 +22,28 @@ RECIPE = (
 )
 CUT = 45  # between the validations at 40 and 60, in the middle of an epoch
 
-#: `attn`, sending itself a signal when update CUT has been made.
+#: `attn`, sending itself a signal when a trainer has made so many updates.
 PROGRAM = """
-import os, sys
+import importlib, os, sys
 from attn_cli import app
-from attn_cli.train.loop import Trainer
-signal, step = int(sys.argv.pop(1)), int(sys.argv.pop(1))
-update = Trainer._update
+signal, step, module, name = (sys.argv.pop(1) for _ in range(4))
+trainer = getattr(importlib.import_module(module), name)
+update = trainer._update
 def hooked(self, batch):
     update(self, batch)
-    if self.at.step == step:
-        os.kill(os.getpid(), signal)
-Trainer._update = hooked
+    if self.at.step == int(step):
+        os.kill(os.getpid(), int(signal))
+trainer._update = hooked
 app.main()
 """
+NETWORK, ALIGNMENT_HEAD = "attn_cli.train.loop.Trainer", "attn_cli.train.head.HeadTrainer"
 
 
-def cut_off(number, *arguments):
+def cut_off(number, *arguments, step=CUT, trainer=NETWORK):
     """Run `attn train` in a process of its own, cut off by that signal; its status and stderr."""
+    where = (int(number), step, *trainer.rsplit(".", 1))
     ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(int(number)), str(CUT), "train", *map(str, arguments)],
+        [sys.executable, "-c", PROGRAM, *map(str, (*where, "train", *arguments))],
         capture_output=True,
         text=True,
         env=os.environ | {"COLUMNS": "80"},
@@ -47,6 +51,12 @@ def cut_off(number, *arguments):
     )
     assert ended.stdout == ""
     return ended.returncode, ended.stderr
+
+
+def guided_at_the_end(out):
+    """How far attention was from the links in the last update, as the log has it."""
+    rows = map(json.loads, (out / "log.jsonl").read_text().splitlines())
+    return [row["guided"] for row in rows if row["event"] == "progress"][-1]
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +94,45 @@ def test_a_training_cut_off_and_resumed_reaches_the_very_same_weights(
     assert all(ours[name].equal(theirs[name]) for name in ours)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
+def test_a_guided_training_killed_and_resumed_reaches_the_very_same_weights(pairs_file, tmp_path):
+    links = tmp_path / "pairs.links"
+    links.write_text("0-0 1-1:0.6 2-1:0.4\n" * len(pairs_file.read_text().splitlines()))
+    recipe = (*RECIPE, "--set", f"train.guided_alignment={links}", "--set", "train.guided_decay=0")
+    uncut, cut = tmp_path / "uncut", tmp_path / "cut"
+    assert attn("train", "--pairs", pairs_file, "--out", uncut, *recipe).status == 0
+    cut_off(signal.SIGKILL, "--pairs", pairs_file, "--out", cut, *recipe)
+    assert attn("train", "--resume", cut, "--threads", "1").status == 0
+
+    ours, theirs = (load_file(each / "checkpoints" / "last.safetensors") for each in (cut, uncut))
+    assert ours.keys() == theirs.keys()
+    assert all(ours[name].equal(theirs[name]) for name in ours)
+    ours, theirs = (guided_at_the_end(each) for each in (cut, uncut))
+    assert ours == theirs > 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)], ids=["interrupt", "kill"]
+)
+def test_a_training_cut_off_while_its_head_learns_reaches_the_very_same_files(
+    number, status, pairs_file, links_file, tmp_path
+):
+    links = ("--set", f"train.guided_alignment={links_file}", "--set", "train.head_steps=12")
+    recipe = (*RECIPE, *HEAD, *links, "--set", "train.guided_weight=1", "--max-steps", "20")
+    uncut, cut = tmp_path / "uncut", tmp_path / "cut"
+    assert attn("train", "--pairs", pairs_file, "--out", uncut, *recipe).status == 0
+    text = ("--pairs", pairs_file, "--out", cut)
+    returned, said = cut_off(number, *text, *recipe, step=8, trainer=ALIGNMENT_HEAD)
+    assert returned == status
+    assert not (cut / "alignment_head.safetensors").exists()
+    if number != signal.SIGKILL:
+        assert f"attn train --resume {cut}" in said.splitlines()[-1]
+    assert attn("train", "--resume", cut, "--threads", "1").status == 0
+    for name in ("alignment_head.safetensors", "model.safetensors"):
+        assert (cut / name).read_bytes() == (uncut / name).read_bytes()
+
+
 def test_a_resumed_training_may_be_made_longer_and_its_recipe_says_so(uncut, tmp_path):
     out = shutil.copytree(uncut, tmp_path / "longer")
     recipe = bundle.relocated(config.load(out / "recipe.toml"), uncut, out)
@@ -110,3 +159,13 @@ def test_a_damaged_state_is_a_sentence(damaged):
     ended = attn("train", "--resume", damaged)
     assert ended.status == 4
     assert "last.safetensors" in ended.err
+
+
+def test_a_training_from_before_there_were_heads_goes_on_without_one(tmp_path):
+    """An older recipe.toml, whose [model] does not speak of a head, as every one does now."""
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.safetensors").touch()
+    (tmp_path / "recipe.toml").write_text("[model]\nembedding = 32\n")
+    assert not resumed(tmp_path).model.alignment_head.enabled
+    (tmp_path / "recipe.toml").write_text("[model.alignment_head]\nwidth = 32\n")
+    assert resumed(tmp_path).model.alignment_head.enabled

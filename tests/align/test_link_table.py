@@ -1,5 +1,7 @@
 """Many pairs' links in flat arrays come back as they were put in."""
 
+from random import Random
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,3 +35,16 @@ def test_a_link_beyond_a_cut_sentence_is_left_out() -> None:
     table = LinkTable.of([{(0, 0): 1.0, (5, 0): 1.0, (0, 5): 1.0}])
     matrix = table.matrices(np.array([0], np.int32), n_target=2, n_source=3)[0]
     assert matrix.tolist() == [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+
+
+@given(pairs, st.randoms())
+def test_links_gathered_in_any_order_are_those_of_their_pairs(
+    rows: list[dict[tuple[int, int], float]], random: Random
+) -> None:
+    found = [(pair, *link, weight) for pair, row in enumerate(rows) for link, weight in row.items()]
+    random.shuffle(found)
+    pair, source, target, weight = (np.array([f[n] for f in found], float) for n in range(4))
+    table = LinkTable.gathered(
+        pair.astype(int), source.astype(int), target.astype(int), weight, n_pairs=len(rows)
+    )
+    assert [table.links(number) for number in range(len(rows))] == rows

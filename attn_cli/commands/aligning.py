@@ -1,0 +1,140 @@
+"""What `attn align` works with: the options it was given, and the models that they name."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from attn_cli.aligner import Aligner
+from attn_cli.commands.opening import Opened, Opener
+from attn_cli.commands.output import Writer
+from attn_cli.commands.shared import Format, InputFormat, Method, Weights
+from attn_cli.commands.sources import Request, reporter, requests, requests_of_two
+from attn_cli.console import Console
+from attn_cli.errors import UsageError
+from attn_cli.linker import BothWays, OneWay, check_opposite
+from attn_cli.values import Level
+
+Chunks = Iterator[list[Request]]
+Linker = OneWay | BothWays
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for: which pairs, and who aligns them."""
+
+    pair: tuple[str, ...]
+    source: Path | None
+    target: Path | None
+    input: Path | None
+    input_format: InputFormat
+    tokenized: bool
+    level: Level
+    model: str | None
+    weights: Weights | None
+    reverse: str | None
+    symmetrize: Method | None
+    fit: bool
+    out: Path | None
+    force: bool
+    device: str
+    threads: int
+    seed: int
+
+    def check(self, *, gold: bool) -> None:
+        """Raises UsageError where two options contradict each other."""
+        if (self.source is None) != (self.target is None):
+            raise UsageError("--source and --target go together", "Give both, or pipe pairs in.")
+        if self.source is not None and (self.pair or self.input is not None):
+            raise UsageError("pairs were given twice", "Give --source and --target alone.")
+        if self.level == "piece":
+            self._check_pieces(gold=gold)
+        if self.symmetrize is not None and self.reverse is None:
+            raise UsageError(
+                "--symmetrize combines two directions",
+                "Name the other direction's model: --reverse.",
+            )
+        if self.fit:
+            self._check_fit()
+        elif self.out is not None or self.force:
+            raise UsageError(
+                "--out and --force are for --fit, which makes a model",
+                "Write links to a file with --output.",
+            )
+
+    def _check_pieces(self, *, gold: bool) -> None:
+        if gold:
+            raise UsageError("gold links are between words", "Leave --level piece out.")
+        if self.reverse is not None:
+            raise UsageError("two models share words, not pieces", "Leave --level piece out.")
+        if self.fit:
+            raise UsageError("--fit links words", "Leave --level piece out.")
+
+    def _check_fit(self) -> None:
+        for name in ("model", "weights", "reverse"):
+            if getattr(self, name) is not None:
+                raise UsageError(
+                    f"--fit learns from the pairs alone, so --{name} has no place",
+                    "Leave one of the two out.",
+                )
+        if self.pair:
+            raise UsageError(
+                "--fit cannot learn from one pair", "Name files, or pipe many pairs in."
+            )
+        if self.input_format is InputFormat.JSONL:
+            raise UsageError("--fit does not read JSONL", "Give source<TAB>target lines.")
+
+
+def chunks_of(console: Console, options: Options) -> AbstractContextManager[Chunks]:
+    """The pairs, as they are read."""
+    if options.source is not None and options.target is not None:
+        return requests_of_two(console, options.source, options.target)
+    return requests(console, list(options.pair), options.input, options.input_format, pairs=True)
+
+
+def of_models(console: Console, options: Options, writer: Writer) -> tuple[Linker, Writer]:
+    """Whoever links by the models that were named, and the writer of what they find."""
+    opener = Opener(console, options.device, options.threads)
+    scored = writer.format is Format.JSONL
+    opened = opener.to_align(options.model, options.weights, scored=scored)
+    writer = replace(writer, model=opened.bundle.name)
+    forward = _aligner(console, options, opened)
+    if options.reverse is None:
+        return OneWay(forward, writer.links), writer
+    other = opener.to_align(options.reverse, options.weights, scored=False)
+    check_opposite(opened.bundle.recipe, other.bundle.recipe)
+    method = options.symmetrize or Method.GROW_DIAG_FINAL_AND
+    reverse = _aligner(console, options, other, name=other.bundle.name)
+    return BothWays(forward, reverse, writer.links, method.value), writer
+
+
+def _aligner(console: Console, options: Options, opened: Opened, name: str = "") -> Aligner:
+    return Aligner(
+        opened.bundle.source,
+        opened.bundle.target,
+        stepper=opened.stepper,
+        matcher=opened.matcher,
+        tokenized=options.tokenized,
+        level=options.level,
+        on_problem=reporter(console, name),
+    )
+
+
+@contextmanager
+def of_corpus(
+    console: Console, options: Options, writer: Writer
+) -> Iterator[tuple[Chunks, Linker, Writer]]:
+    """The pairs, whoever links them after learning from them, and the writer of what it finds."""
+    from attn_cli.commands.fitting import THRESHOLD, bitext, fitted
+    from attn_cli.commands.replacing import refuse_to_replace
+
+    if options.out is not None:
+        refuse_to_replace(options.out, force=options.force, resumable=False)
+    by_threshold = writer.extraction == "threshold"
+    tables = writer.format is not Format.PHARAOH or not by_threshold
+    with bitext(console, options) as text, fitted(text, options, tables=tables) as (voted, name):
+        if writer.threshold is None and by_threshold:
+            writer = replace(writer, threshold=THRESHOLD)
+        writer = replace(writer, model=name)
+        with text.requests() as chunks:
+            yield chunks, OneWay(voted, writer.links), writer

@@ -1,0 +1,321 @@
+"""The alignment head learns: from a committee's votes at first, then from what it made of them.
+
+Knows pairs in pieces and the links of their words; knows no decoder, no text and no terminal.
+
+1. *From votes.* Each target word is to choose among the source words as the votes do, NULL having
+   `DOUBT` votes of its own, and each source word among the target words. What a committee holds in
+   four cases of ten and nobody contradicts (the clitic of "I see it" in "je le vois") is learnt as
+   a link; what one member says at random is not, since nothing predicts it.
+2. *Its own links.* Half-way, head and committee vote together on every pair, and from there on the
+   head learns their verdicts. A student that averages over contexts is better than each teacher,
+   and learning its own verdicts makes it sure of them (cf. the self-supervision of Zenkel et al.
+   2020, §3.3, "End-to-End Neural Word Alignment Outperforms GIZA++").
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attn_cli.align.table import LinkTable
+from attn_cli.config import Train
+from attn_cli.engine.base import Side
+from attn_cli.engine.torch_engine import words_of
+from attn_cli.errors import TrainingError
+from attn_cli.nn.alignment_head import AlignmentHead, Correspondence, Words
+from attn_cli.nn.state import restore, tensors_of
+from attn_cli.text.batching import Batch, Batches, batches_of
+from attn_cli.text.pieces import Segmented
+from attn_cli.train import checkpoint, events
+from attn_cli.train.checkpoint import as_tensors, from_tensors
+from attn_cli.train.optim import adamw, clip, learning_rate, set_rate
+from attn_cli.values import FloatArray, IntArray
+
+#: Votes that NULL has for each word: a word whose other votes are fewer is likelier unlinked.
+DOUBT = 0.05
+
+#: The share of the votes, the head's and the committee's counted alike, that makes a verdict.
+VERDICT = 0.35
+
+#: Target places in a batch, padding included.
+BATCH = 4_000
+
+#: Times through the text, and the updates that are enough for any text that is seen whole.
+EPOCHS, ENOUGH = 10, 900
+
+#: The highest learning rate, and the updates it takes to get there.
+RATE, WARMUP = 2e-3, 100
+
+#: Pairs kept apart to see how well the head agrees with the committee on what it did not learn.
+HELD_OUT = 500
+
+#: Seconds between two saves.
+SAVE_SECONDS = 60.0
+
+LAST = "head.safetensors"
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far the head's links are those of the committee, on pairs it did not learn: F1 in %."""
+
+    pairs: int
+    precision: float
+    recall: float
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of both."""
+        total = self.precision + self.recall
+        return 2 * self.precision * self.recall / total if total else 0.0
+
+
+@dataclass
+class Place:
+    """Where its training stands, apart from tensors."""
+
+    step: int = 0
+    seconds: float = 0.0
+    agreement: Agreement | None = None  # when it is finished
+
+    @classmethod
+    def of(cls, facts: dict[str, Any]) -> "Place":
+        """From the JSON of a checkpoint."""
+        agreement = Agreement(**facts["agreement"]) if facts["agreement"] else None
+        return cls(**{**facts, "agreement": agreement})
+
+
+class HeadTrainer:
+    """Teaches one head, from a committee's `votes` on the pairs of `text`."""
+
+    def __init__(
+        self,
+        head: AlignmentHead,
+        text: Segmented,
+        votes: LinkTable,
+        *,
+        settings: Train,
+        seed: int,
+        folder: Path,
+        emit: events.Listener,
+        interrupted: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.head, self.text, self.votes = head, text, votes
+        self.device = next(head.parameters()).device
+        self.last, self.emit, self.interrupted = folder / LAST, emit, interrupted
+        self.held_out = _held_out(text.pairs, seed)
+        taught = np.setdiff1d(text.pairs, self.held_out)
+        learning = replace(text, corpus=text.corpus.part(taught))
+        self.batches = Batches(learning, tokens=BATCH, seed=seed)
+        steps = settings.head_steps or updates_for(text)
+        self.settings = replace(
+            settings,
+            max_steps=steps,
+            learning_rate=RATE,
+            warmup_steps=min(WARMUP, steps // 4),
+            schedule="cosine",
+        )
+        self.optimiser = adamw(head, self.settings)
+        self.verdicts: LinkTable | None = None  # when finished: its last word on every pair
+        self.at = Place()
+        self._losses: list[float] = []
+
+    def resume(self) -> bool:
+        """Go back to the last save, if there is one; whether there was."""
+        if not self.last.is_file():
+            return False
+        tensors, facts = checkpoint.load(self.last)
+        with torch.no_grad():
+            restore(self.head, _within(tensors, "head."), where=str(self.last))
+        checkpoint.restore_optimiser(self.optimiser, tensors)
+        torch.set_rng_state(tensors["rng.cpu"])
+        if "rng.cuda" in tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(tensors["rng.cuda"])
+        self.batches.restore(facts["batches"])
+        self.at = Place.of(facts["place"])
+        if verdicts := _within(tensors, "verdicts."):
+            self.verdicts = from_tensors(verdicts)
+        return True
+
+    def run(self) -> LinkTable | None:
+        """Learn to the end; None when interrupted.
+
+        Returns what head and committee together say of every pair: the links of at least half a
+        verdict, with the mean of the head's probability and the committee's votes.
+        """
+        if self.at.agreement is not None:
+            return self.verdicts
+        began = time.monotonic() - self.at.seconds
+        saved = time.monotonic()
+        self.head.train()
+        while self.at.step < self.settings.max_steps:
+            if self.interrupted():
+                self._save()
+                return None
+            if self.verdicts is None and self.at.step >= self.settings.max_steps // 2:
+                self.verdicts = self._judged(at_least=VERDICT, soft=False)
+            self.at.step += 1
+            self._update(next(self.batches))
+            self.at.seconds = time.monotonic() - began
+            if self.at.step % self.settings.log_every == 0:
+                self._report()
+            if time.monotonic() - saved > SAVE_SECONDS:
+                self._save()
+                saved = time.monotonic()
+        agreement = self._agreement()
+        self.verdicts = self._judged(at_least=VERDICT / 2)
+        self.at.agreement, self.at.seconds = agreement, time.monotonic() - began
+        self._save()
+        self.emit(events.HeadLearned(**asdict(agreement), seconds=self.at.seconds))
+        self.head.eval()
+        return self.verdicts
+
+    def _update(self, batch: Batch) -> None:
+        set_rate(self.optimiser, learning_rate(self.at.step, self.settings))
+        self.optimiser.zero_grad(set_to_none=True)
+        source, target = self._sides(batch)
+        teacher = self.votes if self.verdicts is None else self.verdicts
+        wanted = self._of_batch(teacher, source, target, batch)
+        loss = disagreement(
+            self.head(source, target),
+            wanted,
+            (target.mask, source.mask),
+            doubt=DOUBT if self.verdicts is None else 0.0,
+        )
+        loss.backward()  # type: ignore[no-untyped-call]
+        length = clip(self.head.parameters(), self.settings.clip_norm)
+        value = float(loss.detach())
+        if not (math.isfinite(value) and math.isfinite(length)):
+            raise TrainingError(
+                f"the alignment head's loss was not a number at its update {self.at.step}",
+                "Please report it; attn train does without one: --set model.alignment_head=false.",
+            )
+        self.optimiser.step()
+        self._losses.append(value)
+
+    def _report(self) -> None:
+        at, last = self.at, self.settings.max_steps
+        self.emit(
+            events.HeadProgress(
+                step=at.step,
+                max_steps=last,
+                loss=sum(self._losses) / max(1, len(self._losses)),
+                seconds=at.seconds,
+                seconds_left=at.seconds / at.step * (last - at.step),
+            )
+        )
+        self._losses.clear()
+
+    def _save(self) -> None:
+        tensors = {f"head.{name}": tensor for name, tensor in tensors_of(self.head).items()}
+        tensors |= checkpoint.optimiser_tensors(self.optimiser)
+        tensors["rng.cpu"] = torch.get_rng_state()
+        if self.device.type == "cuda":
+            tensors["rng.cuda"] = torch.cuda.get_rng_state()
+        if self.verdicts is not None:
+            tensors |= {f"verdicts.{k}": v for k, v in as_tensors(self.verdicts).items()}
+        facts = {"place": asdict(self.at), "batches": self.batches.state()}
+        checkpoint.save(self.last, tensors, facts)
+
+    def _agreement(self) -> Agreement:
+        """What of the committee's links, those of half its votes, the head finds by itself."""
+        found = wanted = both = 0
+        for _, links, votes in self._answers(self.held_out):
+            ours, theirs = links >= 0.5, votes >= 0.5
+            found, wanted = found + int(ours.sum()), wanted + int(theirs.sum())
+            both += int((ours & theirs).sum())
+        return Agreement(
+            len(self.held_out), 100 * both / max(1, found), 100 * both / max(1, wanted)
+        )
+
+    def _judged(self, *, at_least: float, soft: bool = True) -> LinkTable:
+        """Head and committee together on every pair: links with their mean, or as verdicts."""
+        pairs, places, weights = [], [], []
+        for batch, links, votes in self._answers(self.text.pairs):
+            together = (links + votes) / 2
+            row, target, source = np.nonzero(together >= at_least)
+            pairs.append(batch.indices[row])
+            places.append(np.stack([source, target]))
+            weights.append(together[row, target, source] if soft else np.ones(len(row)))
+        source, target = np.concatenate(places, axis=1)
+        return LinkTable.gathered(
+            np.concatenate(pairs),
+            source,
+            target,
+            np.concatenate(weights),
+            n_pairs=len(self.votes),
+        )
+
+    @torch.inference_mode()
+    def _answers(self, pairs: IntArray) -> Iterator[tuple[Batch, FloatArray, FloatArray]]:
+        """Batch by batch: the head's probability of each link, and the committee's votes."""
+        self.head.eval()
+        for batch in batches_of(self.text, pairs, tokens=BATCH):
+            source, target = self._sides(batch)
+            real = target.mask[:, :, None] & source.mask[:, None, :]
+            links = self.head(source, target).links * real
+            votes = self._of_batch(self.votes, source, target, batch)
+            yield batch, links.cpu().numpy(), votes.cpu().numpy()
+        self.head.train()
+
+    def _sides(self, batch: Batch) -> tuple[Words, Words]:
+        return (
+            words_of(Side(batch.source, batch.source_word), self.device),
+            words_of(Side(batch.target_out, batch.target_word), self.device),
+        )
+
+    def _of_batch(self, table: LinkTable, source: Words, target: Words, batch: Batch) -> Tensor:
+        """The links of a batch as (B, W_t, W_s)."""
+        sizes = {"n_target": target.mean.shape[1], "n_source": source.mean.shape[1]}
+        return torch.from_numpy(table.matrices(batch.indices, **sizes)).to(self.device)
+
+
+def updates_for(text: Segmented) -> int:
+    """`EPOCHS` times through the text; no more than `ENOUGH`, or once and a half where longer."""
+    places = int(text.target_lengths[text.pairs].sum()) + len(text)  # one EOS each
+    once = max(1, places // (BATCH * 9 // 10))
+    return min(EPOCHS * once, max(ENOUGH, once * 3 // 2))
+
+
+def disagreement(
+    found: Correspondence, votes: Tensor, real: tuple[Tensor, Tensor], *, doubt: float
+) -> Tensor:
+    """Votes (B, W_t, W_s) → nats a word by which the head's choices differ from theirs.
+
+    The sum of two means: over target words choosing among source words, and the other way. What a
+    word should choose are its votes, with `doubt` of them for NULL, over their sum; without doubt
+    NULL has what they leave of 1. `real` are the masks (B, W_t) and (B, W_s) of the words; pairs
+    without any vote are unknown and do not count.
+    """
+    known = votes.flatten(1).any(1)[:, None]  # (B, 1)
+    to_source = _lost(found.to_source, votes, doubt)  # (B, W_t)
+    to_target = _lost(found.to_target.transpose(1, 2), votes.transpose(1, 2), doubt)  # (B, W_s)
+    means = [
+        (lost * counted).sum() / counted.sum().clamp(min=1)
+        for lost, counted in zip((to_source, to_target), (known & r for r in real), strict=True)
+    ]
+    return means[0] + means[1]
+
+
+def _lost(logp: Tensor, votes: Tensor, doubt: float) -> Tensor:
+    """(B, W, V + 1) and (B, W, V) → the cross-entropy of each word (B, W)."""
+    total = votes.sum(-1, keepdim=True)  # (B, W, 1)
+    wanted = votes / (total + doubt if doubt else total.clamp(min=1))
+    return -(wanted * logp[..., :-1]).sum(-1) - (1 - wanted.sum(-1)) * logp[..., -1]
+
+
+def _held_out(pairs: IntArray, seed: int) -> IntArray:
+    """Some pairs, a twentieth at most, in order."""
+    count = min(HELD_OUT, len(pairs) // 20)
+    return np.sort(np.random.default_rng([seed, count]).choice(pairs, count, replace=False))
+
+
+def _within(tensors: checkpoint.Tensors, prefix: str) -> checkpoint.Tensors:
+    """Those whose names begin so, without that."""
+    return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}

@@ -1,0 +1,240 @@
+"""The word links of a training's pairs: voted for by statistical aligners, or read from a file.
+
+Knows recipes, corpora and files of links; no network, no signal and no terminal.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from attn_cli.align import statistical
+from attn_cli.align.links import links_in
+from attn_cli.align.table import LinkTable
+from attn_cli.config import UNGUIDED, Recipe, file_of_links
+from attn_cli.errors import DataError, ModelError
+from attn_cli.text.corpus import Corpus
+from attn_cli.text.reading import Lines, open_lines
+from attn_cli.train import checkpoint, events
+
+#: The name of the file, beside the checkpoints, in which votes are kept.
+LINKS = "links.safetensors"
+
+#: The furthest word that a `LinkTable` knows.
+FURTHEST = 0xFFFF
+
+#: Seconds between two words on how far the aligners are.
+SAY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class WordLinks:
+    """The links of each pair of a corpus, by its number, and what they were `made_of`.
+
+    `made_of` is empty for links that were read from a file, which can be read again.
+    """
+
+    table: LinkTable
+    made_of: dict[str, Any]
+    cached: bool = False
+
+    def keep(self, path: Path) -> None:
+        """Write votes down for `prepared` to find, unless that is where they came from.
+
+        Raises TrainingError when the disk will not take them.
+        """
+        if self.made_of and not (self.cached and path.is_file()):
+            checkpoint.save(path, checkpoint.as_tensors(self.table), self.made_of)
+
+
+def guides(recipe: Recipe) -> bool:
+    """Whether links are to guide the attention."""
+    named, weight = recipe.train.guided_alignment, recipe.train.guided_weight
+    return named not in ("", UNGUIDED) and weight > 0
+
+
+def wants_links(recipe: Recipe) -> bool:
+    """Whether the training needs links at all."""
+    return guides(recipe) or recipe.model.alignment_head.enabled
+
+
+def prepared(
+    recipe: Recipe,
+    corpus: Corpus,
+    *,
+    n_lines: int,
+    cache: Path,
+    workers: int,
+    emit: events.Listener,
+    interrupted: Callable[[], bool] = lambda: False,
+    stdin: BinaryIO | None = None,
+) -> WordLinks | None:
+    """The links that `recipe` wants for the pairs of `corpus`, and none for other pairs.
+
+    They are numbered over all pairs that share the corpus's arrays, as `Batch.indices` are. The
+    links of the file that `train.guided_alignment` names, relative to where we are, belong to the
+    `n_lines` lines that the corpus was read from. Else aligners vote, `workers` at a time, unless
+    `cache` holds what they said of the very text. None if no links are wanted, or if it was
+    `interrupted` before there were any.
+
+    Raises DataError for a file that cannot be read, is longer than the text, has a link outside its
+    sentence or none at all; and what `statistical.votes` raises.
+    """
+    if not wants_links(recipe):
+        return None
+    began = time.monotonic()
+    if file := file_of_links(recipe):
+        with open_lines(file, stdin=stdin) as lines:
+            found = WordLinks(_read(lines, corpus, n_lines), {})
+    else:
+        try:
+            found = _voted(recipe, corpus, cache, workers, emit, interrupted)
+        except _Interrupted:
+            return None
+    emit(
+        events.Linked(
+            pairs=int(np.count_nonzero(np.diff(found.table.starts))),
+            links=len(found.table.weight),
+            seconds=time.monotonic() - began,
+            cached=found.cached,
+        )
+    )
+    return found
+
+
+# Votes
+
+
+class _Interrupted(Exception):  # noqa: N818 - nothing went wrong
+    """Someone wants the training to stop while aligners are at work."""
+
+
+class _Progress:
+    """Tells at first and now and then how far the aligners are.
+
+    Raises _Interrupted when they are to stop.
+    """
+
+    def __init__(self, emit: events.Listener, interrupted: Callable[[], bool]) -> None:
+        self._emit, self._interrupted = emit, interrupted
+        self._told = time.monotonic()
+        emit(events.Linking(0.0))
+
+    def __call__(self, done: float) -> None:
+        if self._interrupted():
+            raise _Interrupted
+        if time.monotonic() - self._told > SAY_SECONDS:
+            self._told = time.monotonic()
+            self._emit(events.Linking(done))
+
+
+def _voted(
+    recipe: Recipe,
+    corpus: Corpus,
+    cache: Path,
+    workers: int,
+    emit: events.Listener,
+    interrupted: Callable[[], bool],
+) -> WordLinks:
+    made_of = {
+        "digest": corpus.digest,
+        "committee": [asdict(member) for member in statistical.COMMITTEE],
+        "program": recipe.train.aligner,
+        "seed": recipe.seed,
+    }
+    if (table := _kept(cache, made_of)) is not None:
+        return WordLinks(table, made_of, cached=True)
+    table = statistical.votes(
+        map(corpus.source.words, corpus.pairs),
+        map(corpus.target.words, corpus.pairs),
+        seed=recipe.seed,
+        workers=workers,
+        program=recipe.train.aligner,
+        on_progress=_Progress(emit, interrupted),
+    )
+    return WordLinks(_spread(table, corpus), made_of)
+
+
+def _kept(path: Path, made_of: dict[str, Any]) -> LinkTable | None:
+    """The votes in that file, if it can be read and they were made of the same."""
+    try:
+        tensors, facts = checkpoint.load(path)
+    except ModelError:
+        return None
+    return checkpoint.from_tensors(tensors) if facts == made_of else None
+
+
+def _spread(table: LinkTable, corpus: Corpus) -> LinkTable:
+    """Links of the pairs of this part, one behind the other, numbered over all pairs."""
+    assert (np.diff(corpus.pairs) > 0).all(), "the parts of a corpus keep its order"
+    starts = np.zeros(len(corpus.lines) + 1, np.int64)
+    starts[corpus.pairs + 1] = np.diff(table.starts)
+    return replace(table, starts=np.cumsum(starts))
+
+
+# A file
+
+
+#: A link of a pair: 12 bytes.
+_LINK = np.dtype([("pair", "i4"), ("source", "u2"), ("target", "u2"), ("weight", "f4")])
+
+
+def _read(lines: Lines, corpus: Corpus, n_lines: int) -> LinkTable:
+    """The links in a file whose line n belongs to line n of the text; others may be missing."""
+    found = np.fromiter(_of_lines(lines, corpus, n_lines), _LINK)
+    if not len(found):
+        raise DataError(
+            f"{lines.name} has no link for any pair that is trained on",
+            "Give one line of links, such as 0-0 2-1, for each line of the training text.",
+        )
+    return LinkTable.gathered(
+        found["pair"],
+        found["source"],
+        found["target"],
+        found["weight"],
+        n_pairs=len(corpus.lines),
+    )
+
+
+def _of_lines(lines: Lines, corpus: Corpus, n_lines: int) -> Iterator[tuple[int, int, int, float]]:
+    """The links of the pairs of `corpus`: pair, source, target, weight."""
+    pair_of_line = np.full(n_lines + 1, -1, np.int32)
+    pair_of_line[corpus.lines[corpus.pairs]] = corpus.pairs
+    n_source, n_target = corpus.source.sentences.lengths, corpus.target.sentences.lengths
+    for line in lines:
+        if line.number > n_lines:
+            raise DataError(
+                f"{lines.name} has more lines than the {n_lines} of the training text",
+                "Line n of the links must belong to line n of the text.",
+            )
+        if (pair := int(pair_of_line[line.number])) < 0:
+            continue
+        shape = int(n_source[pair]), int(n_target[pair])
+        for (s, t), share in _links(line.text, shape, f"{lines.name} line {line.number}").items():
+            if share and max(s, t) <= FURTHEST:
+                yield pair, s, t, share
+
+
+def _links(text: str, shape: tuple[int, int], where: str) -> dict[tuple[int, int], float]:
+    """The links of one line and their weights, 1 where it gives none.
+
+    Raises DataError, saying `where`, if one is malformed, outside the sentence or not a share.
+    """
+    found = links_in(text, where=where)
+    for s, t in found.pairs:
+        if s >= shape[0] or t >= shape[1]:
+            raise DataError(
+                f"{where} links words {s}-{t} of a pair with {shape[0]} source and {shape[1]} "
+                "target words",
+                "Words are attn's own, and count from 0: attn align prints such links.",
+            )
+    weights = {link: found.weights.get(link, 1.0) for link in found.pairs}
+    if not all(0 <= share <= 1 for share in weights.values()):
+        raise DataError(
+            f"{where} has a weight that is not between 0 and 1",
+            "Write how sure a link is as in 0-0:0.9, or leave it out.",
+        )
+    return weights

@@ -1,0 +1,677 @@
+"""Word aligners side by side on the same words: alignment error rate, time and memory.
+
+    python benchmarks/alignment.py                             # everything, in about an hour
+    python benchmarks/alignment.py --pairs 29k --systems eflomal,fit --output found
+    python benchmarks/alignment.py --pairs 29k --systems eflomal,attention,head --model runs/mine
+
+Each aligner learns from one of these texts and links its words; the links of the pairs that have
+gold are scored. `29k` is Multi30k, `169k` that and Tatoeba, English to French, both behind 224
+pairs of the Hansards; `ro-en` is 248 Romanian-English pairs and nothing else. What a --model says
+of the Hansards pairs is scored without teaching it anything.
+
+The words are attn's, in lower case, one file for all aligners; a --model gets their own case. The
+rivals run in an environment of their own, --rivals, which is made where it is missing (eflomal
+needs a C compiler). Time and memory are of whatever links the whole text, both directions and
+start-up included; the symmetrisation of a rival's links, by `attn symmetrize`, is not.
+
+Imports nothing of attn before it has to: the rivals' Python, which has none, runs this file too.
+"""
+
+import argparse
+import datetime
+import gzip
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from itertools import chain, islice, product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from thot.alignment import AlignmentModel
+    from thot.common import WordAlignmentMatrix
+
+    from attn_cli.align.aer import AlignmentScore
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT.parent / "shared" / "data"
+ATTN = (sys.executable, "-m", "attn_cli")
+
+#: Each text: its pairs that have gold, and the corpora behind them.
+TEXTS = {
+    "29k": ("en-fr.dev", ("multi30k",)),
+    "169k": ("en-fr.dev", ("multi30k", "tatoeba")),
+    "ro-en": ("ro-en", ()),
+}
+CORPORA = {
+    "multi30k": ("multi30k/train.en.gz", "multi30k/train.fr.gz"),
+    "tatoeba": ("tatoeba/en-fr.tsv.gz",),  # source<TAB>target
+}
+OF_MODELS = "en-fr.dev"  # what a --model aligns
+
+#: Each rival, the module it is in and the package that has that.
+RIVALS = {
+    "eflomal": ("eflomal", "eflomal==2.0.0"),
+    "thot-fastalign": ("thot", "sil-thot==3.5.3"),
+    "thot-hmm": ("thot", "sil-thot==3.5.3"),
+    "thot-ibm4": ("thot", "sil-thot==3.5.3"),
+    "thot-eflomal": ("thot", "sil-thot==3.5.3"),
+}
+FIT = "fit"
+#: What a --model is asked for, and how: its decoder's attention, its alignment head.
+WEIGHTS = {"attention": "attention", "head": "alignment"}
+SYSTEMS = (*RIVALS, FIT, *WEIGHTS)
+SYMMETRISATIONS = ("intersection", "grow-diag-final-and")
+
+ROUNDS = 5  # of each of thot's models, those that only prepare the next included; not Eflomal
+SEED = 1  # of thot's Eflomal; the program eflomal takes none
+TICK, LOOK = 0.02, 0.2  # seconds between two looks: at whether a process has ended, at its memory
+BATCH = 10_000  # pairs that thot links in one call
+MEBI = 1 << 20
+PROC = Path("/proc")
+
+Words = list[str]
+Pair = tuple[Words, Words]
+Link = tuple[int, int]
+
+
+class Skipped(Exception):  # noqa: N818 - nothing went wrong here
+    """Something is not there, or a system would not run; the rest is measured all the same."""
+
+
+def main() -> int:
+    options = _options()
+    report = Report(options.threads, options.output)
+    status = 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends, too
+    if hasattr(os, "sched_setaffinity"):  # on Linux: for some take more threads than they are told
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
+    try:
+        with tempfile.TemporaryDirectory(prefix="attn-alignment-") as folder:
+            _measure_all(options, Path(folder), report)
+    except KeyboardInterrupt:
+        status = 130
+    print(report.markdown(), end="")
+    return status
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--pairs", choices=(*TEXTS, "all"), default="all", help="the text to learn from [all]")
+    add("--systems", type=_systems, default=SYSTEMS, help=f"some of {','.join(SYSTEMS)} [all]")
+    add("--model", type=Path, action="append", default=[], help="a bundle; may be given again")
+    add("--threads", type=int, default=2, help="threads, and cores, of a system [2]")
+    add("--output", "-o", type=Path, help="writes OUTPUT.json and OUTPUT.md, too")
+    add("--data", type=Path, default=DATA, help="where the corpora are [../shared/data]")
+    add("--rivals", type=Path, default=ROOT / ".bench" / "rivals", help="[.bench/rivals]")
+    add("--limit", type=int, help="only so many pairs of each corpus, to try this out")
+    options = parser.parse_args()
+    if options.threads < 1:
+        parser.error("--threads: at least 1")
+    return options
+
+
+def _systems(given: str) -> tuple[str, ...]:
+    chosen = tuple(given.split(","))
+    if unknown := set(chosen) - set(SYSTEMS):
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not a system")
+    return chosen
+
+
+def _measure_all(options: argparse.Namespace, folder: Path, report: "Report") -> None:
+    names = list(TEXTS) if options.pairs == "all" else [options.pairs]
+    rivals = Rivals(options.rivals)
+    for name in names:
+        with report.excusing(name):
+            text = written(name, options.data, folder, limit=options.limit)
+            for system in options.systems:
+                if system not in WEIGHTS:
+                    with report.excusing(f"{system} on {name}"):
+                        report.add(aligned(system, text, rivals, options.threads))
+    if options.model and any(TEXTS[name][0] == OF_MODELS for name in names):
+        with report.excusing("the models"):
+            gold = Gold.read(OF_MODELS, options.data)
+            text = write(OF_MODELS, gold, folder, gold.pairs)
+            for model, system in product(options.model, options.systems):
+                if system in WEIGHTS:
+                    with report.excusing(f"{system} of {model.name}"):
+                        report.add(forced(system, model, text, options.threads))
+
+
+# The texts
+
+
+@dataclass(frozen=True)
+class Gold:
+    """The pairs that have gold: their words, in their own case, and where their gold links are."""
+
+    name: str
+    pairs: list[Pair]
+    links: Path
+
+    @classmethod
+    def read(cls, name: str, data: Path) -> "Gold":
+        """Raises Skipped where it is not."""
+        links = _present(data / "alignment" / f"{name}.gold")
+        lines = _lines(_present(data / "alignment" / f"{name}.src-tgt"))
+        sides = [line.split(" ||| ") for line in lines]
+        return cls(name, [(source.split(), target.split()) for source, target in sides], links)
+
+    def score(self, links: Path) -> "AlignmentScore":
+        """Of the first lines of a file of links: those of these pairs. Raises Skipped without."""
+        from attn_cli.align.aer import alignment_score
+        from attn_cli.align.links import read_gold, read_links
+
+        lengths = [(len(source), len(target)) for source, target in self.pairs]
+        lines = islice(_lines(_present(links)), len(lengths))
+        truth, base = read_gold(_lines(self.links), name=self.links.name, base=1, lengths=lengths)
+        found, _ = read_links(lines, name=links.name, base=0, lengths=lengths)
+        return alignment_score(truth, found, gold_base=base)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text on disk, a file a side: words between spaces, those that have gold first."""
+
+    name: str
+    gold: Gold
+    source: Path
+    target: Path
+    pairs: int
+
+    def file(self, suffix: str) -> Path:
+        """A file beside it."""
+        return self.source.with_suffix(f".{suffix}")
+
+
+def written(name: str, data: Path, folder: Path, *, limit: int | None) -> Text:
+    """The text of that name, in that folder. Raises Skipped where something of it is missing."""
+    of_gold, corpora = TEXTS[name]
+    gold = Gold.read(of_gold, data)
+    files = [_present(data / file) for corpus in corpora for file in CORPORA[corpus]]
+    _say(f"{name}: {of_gold} {' '.join(file.name for file in files)}")
+    pairs = (pair for corpus in corpora for pair in islice(_split(corpus, data), limit))
+    return write(name, gold, folder, (_lower(pair) for pair in chain(gold.pairs, pairs)))
+
+
+def write(name: str, gold: Gold, folder: Path, pairs: Iterable[Pair]) -> Text:
+    """The text of these pairs, in that folder."""
+    languages = gold.name.split(".")[0].split("-")
+    paths = source, target = [folder / f"{name}.{language}" for language in languages]
+    count = 0
+    with ExitStack() as stack:
+        sides = [stack.enter_context(open(path, "w", encoding="utf-8")) for path in paths]
+        for pair in pairs:
+            count += 1
+            for side, words in zip(sides, pair, strict=True):
+                side.write(" ".join(words) + "\n")
+    return Text(name, gold, source, target, count)
+
+
+def _lower(pair: Pair) -> Pair:
+    ours, theirs = ([word.lower() for word in side] for side in pair)
+    return ours, theirs
+
+
+def _split(corpus: str, data: Path) -> Iterator[Pair]:
+    """The words of each pair of a corpus, but for pairs that have none on a side."""
+    from attn_cli.text.words import split
+
+    for raw in _raw(corpus, data):
+        ours, theirs = ([word.text for word in split(side)] for side in raw)
+        if ours and theirs:
+            yield ours, theirs
+
+
+def _raw(corpus: str, data: Path) -> Iterator[tuple[str, str]]:
+    paths = [data / file for file in CORPORA[corpus]]
+    if len(paths) == 2:
+        yield from zip(_lines(paths[0]), _lines(paths[1]), strict=True)
+        return
+    for line in _lines(paths[0]):
+        source, target, *_ = line.split("\t")
+        yield source, target
+
+
+def _lines(path: Path) -> Iterator[str]:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8", newline="\n") as lines:
+        for line in lines:
+            yield line.rstrip("\r\n")
+
+
+def _present(path: Path) -> Path:
+    if not path.is_file():
+        raise Skipped(f"there is no {path}")
+    return path
+
+
+# The systems
+
+
+class Rivals:
+    """The environment of the rivals, which is made when one of them is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+        self._tried: set[str] = set()
+        self.python = self._folder / "bin" / "python"
+
+    def version(self, rival: str) -> str:
+        """Of a rival, which is installed unless it is there. Raises Skipped where that fails."""
+        module, package = RIVALS[rival]
+        name = package.split("==")[0]
+        code = f"import {module}, importlib.metadata as m; print(m.version({name!r}))"
+        if not self.python.exists():
+            _say(f"making {self._folder}")
+            _output(sys.executable, "-m", "venv", self._folder)
+            (self._folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        try:
+            return f"{name} {_output(self.python, '-c', code)}"
+        except Skipped:
+            if package in self._tried:
+                raise
+            self._tried.add(package)
+            _say(f"installing {package}")
+            _output(self.python, "-m", "pip", "install", "--quiet", "numpy", package)
+            return f"{name} {_output(self.python, '-c', code)}"
+
+
+def _output(*command: object) -> str:
+    """What a command prints. Raises Skipped with the last it says where it fails."""
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, text=True, capture_output=True)
+    if done.returncode:
+        raise Skipped(_last_line(done.stderr) or f"{command[0]} ended with {done.returncode}")
+    return done.stdout.strip()
+
+
+def aligned(system: str, text: Text, rivals: Rivals, threads: int) -> "list[Row]":
+    """The rows of an aligner that learns from the text. Raises Skipped where it cannot."""
+    if system == FIT:
+        return _fitted(text, threads)
+    version = rivals.version(system)
+    _say(f"{text.name}: {system}")
+    forward, reverse = (text.file(f"{system}.{way}") for way in ("forward", "reverse"))
+    command = [rivals.python, __file__, "--rival", system, text.source, text.target]
+    runs: list[tuple[object, object]] = [(forward, "-"), ("-", reverse)]
+    if system == "eflomal":  # which does both at once
+        runs = [(forward, reverse)]
+    cost = measured([[*command, *files] for files in runs], text.file("log"), threads=threads)
+    symmetrised = [(how, _symmetrised(forward, reverse, how, text)) for how in SYMMETRISATIONS]
+    scores = [
+        ("forward", text.gold.score(forward)),
+        ("reverse", text.gold.score(reverse)),
+        min(symmetrised, key=lambda found: found[1].aer),
+    ]
+    return [Row.of(text, system, links, score, cost, version) for links, score in scores]
+
+
+def _symmetrised(forward: Path, reverse: Path, method: str, text: Text) -> "AlignmentScore":
+    """Of the links that `attn symmetrize` makes of both directions'."""
+    heads = [path.with_suffix(f"{path.suffix}.head") for path in (forward, reverse)]
+    for path, head in zip((forward, reverse), heads, strict=True):
+        lines = islice(_lines(path), len(text.gold.pairs))
+        head.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    out = forward.with_suffix(f".{method}")
+    _output(*ATTN, "symmetrize", *heads, f"--method={method}", "--reverse-order=st", "-o", out)
+    return text.gold.score(out)
+
+
+def _fitted(text: Text, threads: int) -> "list[Row]":
+    _say(f"{text.name}: {FIT}")
+    cost = _attn_align(text, threads, "--fit")
+    return [Row.of(text, FIT, "", text.gold.score(text.file("links")), cost, _attn_version())]
+
+
+def forced(system: str, model: Path, text: Text, threads: int) -> "list[Row]":
+    """The row of a model that aligns a text as it is. Raises Skipped where it cannot."""
+    name = f"{system} of {model.name}"
+    _say(f"{text.name}: {name}")
+    asked = (f"--model={model.absolute()}", f"--weights={WEIGHTS[system]}")
+    cost = _attn_align(text, threads, *asked)
+    return [Row.of(text, name, "", text.gold.score(text.file("links")), cost, _attn_version())]
+
+
+def _attn_align(text: Text, threads: int, *how: str) -> "Cost":
+    """What it takes `attn align` to write the links of a text beside it."""
+    files = ("--source", text.source, "--target", text.target, "--output", text.file("links"))
+    command = [*ATTN, "align", "--tokenized", f"--threads={threads}", *how, *files]
+    return measured([command], text.file("log"), threads=threads)
+
+
+def _attn_version() -> str:
+    from attn_cli import __version__
+
+    return f"attn-cli {__version__}"
+
+
+# A rival, run by its own Python
+
+
+def run_rival(name: str, source: str, target: str, forward: str, reverse: str) -> None:
+    """Write the links of two files of words: forward, each target word has one at most.
+
+    Both files of links hold source-target. All but eflomal do one direction: the other is `-`.
+    """
+    if name == "eflomal":
+        _run_eflomal(source, target, forward, reverse)
+        return
+    turned = forward == "-"
+    first, second = ([line.split() for line in _lines(Path(path))] for path in (source, target))
+    if turned:
+        first, second = second, first
+    with open(reverse if turned else forward, "w", encoding="ascii") as out:
+        for links in _run_thot(name, first, second):
+            places = [(t, s) for s, t in links] if turned else links
+            out.write(" ".join(f"{s}-{t}" for s, t in places) + "\n")
+
+
+def _run_eflomal(source: str, target: str, forward: str, reverse: str) -> None:
+    import eflomal
+
+    with open(source, encoding="utf-8") as ours, open(target, encoding="utf-8") as theirs:
+        aligner = eflomal.Aligner()
+        aligner.align(ours, theirs, links_filename_fwd=forward, links_filename_rev=reverse)
+
+
+def _run_thot(name: str, source: list[Words], target: list[Words]) -> Iterator[list[Link]]:
+    """The links of each pair, by the last of a chain of models; they share the text."""
+    import numpy as np
+    from thot.alignment import EflomalAlignmentModel
+
+    *_, last = models = _chain(name)
+    for ours, theirs in zip(source, target, strict=True):
+        last.add_sentence_pair(ours, theirs)
+    for model in models:
+        model.start_training()
+        rounds = model.scheduled_iterations if isinstance(model, EflomalAlignmentModel) else ROUNDS
+        for _ in range(rounds):
+            model.train()
+        model.end_training()
+    if isinstance(last, EflomalAlignmentModel):  # whose samples are the links
+        found: Iterator[tuple[float, WordAlignmentMatrix]] = map(
+            last.get_training_alignment, range(len(source))
+        )
+    else:
+        batches = (slice(first, first + BATCH) for first in range(0, len(source), BATCH))
+        found = chain.from_iterable(
+            last.get_best_alignments(source[batch], target[batch]) for batch in batches
+        )
+    for _, matrix in found:
+        yield [(s, t) for s, t in np.argwhere(matrix.to_numpy()).tolist()]
+
+
+def _chain(name: str) -> "list[AlignmentModel]":
+    """Untrained models, each of which is to start from what the one before has learnt."""
+    from thot import alignment
+
+    if name == "thot-eflomal":
+        eflomal = alignment.EflomalAlignmentModel()
+        eflomal.seed, eflomal.deterministic, eflomal.emit_training_alignments = SEED, True, True
+        return [eflomal]
+    if name == "thot-fastalign":
+        return [alignment.FastAlignModel()]
+    ibm1 = alignment.Ibm1AlignmentModel()
+    hmm = alignment.HmmAlignmentModel(ibm1)
+    if name == "thot-hmm":
+        return [ibm1, hmm]
+    ibm3 = alignment.Ibm3AlignmentModel(hmm)
+    return [ibm1, hmm, ibm3, alignment.Ibm4AlignmentModel(ibm3)]
+
+
+# Time and memory
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What commands took: seconds by the clock and of all cores, and the most memory at a time."""
+
+    seconds: float
+    cpu_seconds: float
+    mebibytes: float
+
+
+def measured(commands: Sequence[Sequence[object]], log: Path, *, threads: int) -> Cost:
+    """Run commands, as many at a time as there are threads, and say what they took together.
+
+    Raises Skipped with the last that is said by the first that fails.
+    """
+    width = min(threads, len(commands))
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads // width)}
+    costs = []
+    for first in range(0, len(commands), width):
+        with Together(log, environment) as together:
+            for command in commands[first : first + width]:
+                together.start(command)
+            costs.append(together.wait())
+    return Cost(
+        sum(cost.seconds for cost in costs),
+        sum(cost.cpu_seconds for cost in costs),
+        max(cost.mebibytes for cost in costs),
+    )
+
+
+class Together:
+    """Processes that run side by side. They are ended when it is left."""
+
+    def __init__(self, log: Path, environment: dict[str, str]) -> None:
+        self._log, self._environment = log, environment
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
+        self._began = time.monotonic()
+        self._cpu = self._peak = 0.0
+
+    def __enter__(self) -> "Together":
+        self._log.unlink(missing_ok=True)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for process in self._running.values():
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+
+    def start(self, command: Sequence[object]) -> None:
+        """Start one more; what it says goes to the log."""
+        with open(self._log, "ab") as log:
+            process = subprocess.Popen(
+                list(map(str, command)),
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._running[process.pid] = process
+
+    def wait(self) -> Cost:
+        """Wait until all have ended. Raises Skipped when one has failed."""
+        looked = -LOOK
+        while self._running:
+            if time.monotonic() - looked >= LOOK:
+                looked = time.monotonic()
+                self._peak = max(self._peak, memory(self._running) / MEBI)
+            for pid in list(self._running):
+                self._reap(pid)
+            time.sleep(TICK)
+        return Cost(time.monotonic() - self._began, self._cpu, self._peak)
+
+    def _reap(self, pid: int) -> None:
+        ended, status, usage = os.wait4(pid, os.WNOHANG)
+        if not ended:
+            return
+        process = self._running.pop(pid)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self._cpu += usage.ru_utime + usage.ru_stime
+        if not PROC.is_dir():  # else `memory` knows better: this is never less than our own peak
+            largest = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+            self._peak = max(self._peak, largest / MEBI)
+        if process.returncode:
+            said = _last_line(self._log.read_text(encoding="utf-8", errors="replace"))
+            raise Skipped(said or f"it ended with {process.returncode}")
+
+
+def memory(roots: Iterable[int]) -> int:
+    """Bytes that processes and all they started hold; what several share is divided among them.
+
+    0 where there is no /proc; the largest process is counted then, when it has ended.
+    """
+    children: dict[int, list[int]] = {}
+    for stat in PROC.glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parent = stat.read_text(errors="replace").rpartition(")")[2].split()[1]
+            children.setdefault(int(parent), []).append(int(stat.parent.name))
+    total, family = 0, list(roots)
+    while family:
+        pid = family.pop()
+        family += children.get(pid, [])
+        with suppress(OSError):
+            rollup = (PROC / str(pid) / "smaps_rollup").read_text()
+            total += 1024 * int(rollup.partition("\nPss:")[2].split()[0])
+    return total
+
+
+# The report
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one kind of links of a system is worth, and what all its links cost."""
+
+    text: str
+    pairs: int
+    gold: str
+    system: str
+    links: str  # which direction, or how both became one; empty where there is one kind
+    aer: float  # percentages
+    precision: float
+    recall: float
+    seconds: float
+    cpu_seconds: float
+    mebibytes: float
+    version: str
+    signature: str
+
+    @classmethod
+    def of(
+        cls, text: Text, system: str, links: str, score: "AlignmentScore", cost: Cost, version: str
+    ) -> "Row":
+        return cls(
+            text=text.name,
+            pairs=text.pairs,
+            gold=text.gold.name,
+            system=system,
+            links=links,
+            aer=score.aer,
+            precision=score.precision,
+            recall=score.recall,
+            **asdict(cost),
+            version=version,
+            signature=score.signature,
+        )
+
+
+class Report:
+    """The rows so far, and what was skipped; written anew with each of them."""
+
+    def __init__(self, threads: int, output: Path | None) -> None:
+        self._rows: list[Row] = []
+        self._skipped: list[str] = []
+        self._output = output
+        self._conditions = (
+            f"{datetime.date.today()}, --threads {threads} on {os.cpu_count()} cores "
+            f"({platform.machine()}), Python {platform.python_version()}"
+        )
+
+    def add(self, rows: Iterable[Row]) -> None:
+        self._rows += rows
+        self._write()
+
+    @contextmanager
+    def excusing(self, what: str) -> Iterator[None]:
+        """What is skipped within is noted, and the rest goes on."""
+        try:
+            yield
+        except Skipped as reason:
+            _say(f"skipped {what}: {reason}")
+            self._skipped.append(f"{what}: {reason}")
+            self._write()
+
+    def markdown(self) -> str:
+        """The table and what its numbers were computed on."""
+        titles = ("text", "system", "links", "AER", "P", "R", "wall s", "CPU s", "MiB", "AER below")
+        cells = [titles, *map(self._cells, self._rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in cells]
+        lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+        notes = (
+            "; ".join([self._conditions, *dict.fromkeys(row.version for row in self._rows)]),
+            *dict.fromkeys(
+                f"{row.text}: {row.pairs:,} pairs, scored on {row.gold} ({row.signature})"
+                for row in self._rows
+            ),
+            *(f"skipped {skipped}" for skipped in self._skipped),
+        )
+        return "\n".join([*lines, "", *(f"* {note}" for note in notes)]) + "\n"
+
+    def _cells(self, row: Row) -> tuple[str, ...]:
+        costs = (row.seconds, row.cpu_seconds, row.mebibytes)
+        below = self._below(row)
+        return (
+            *(row.text, row.system, row.links),
+            *(f"{percent:.1f}" for percent in (row.aer, row.precision, row.recall)),
+            *(f"{cost:.1f}" if cost < 10 else f"{cost:.0f}" for cost in costs),
+            f"eflomal's best on {', '.join(below)}" if below else "",
+        )
+
+    def _below(self, row: Row) -> list[str]:
+        """The texts from which eflomal, at its best, has a higher error rate than the row has.
+
+        A row is compared with eflomal on its own text; a model's, which learnt elsewhere, on each.
+        """
+        best: dict[str, float] = {}
+        for other in self._rows:
+            if other.system == "eflomal" and other.gold == row.gold:
+                best[other.text] = min(other.aer, best.get(other.text, 100.0))
+        of_model = row.text == row.gold
+        return [
+            text for text, aer in best.items() if row.aer < aer and (of_model or text == row.text)
+        ]
+
+    def _write(self) -> None:
+        if self._output is None:
+            return
+        self._output.parent.mkdir(parents=True, exist_ok=True)
+        record = {
+            "conditions": self._conditions,
+            "rows": [{**asdict(row), "below_eflomal_on": self._below(row)} for row in self._rows],
+            "skipped": self._skipped,
+        }
+        text = json.dumps(record, indent=2, ensure_ascii=False)
+        Path(f"{self._output}.json").write_text(text + "\n", encoding="utf-8")
+        Path(f"{self._output}.md").write_text(self.markdown(), encoding="utf-8")
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or [""])[-1]
+
+
+def _say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--rival"]:
+        run_rival(*sys.argv[2:])
+    else:
+        sys.exit(main())

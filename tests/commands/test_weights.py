@@ -1,0 +1,179 @@
+"""--weights: the decoder's attention or its alignment head's, and how a model gets a head."""
+
+import json
+import shutil
+
+import pytest
+from program import HEAD, LINKS, PAIRS, TINY, attn
+from safetensors.numpy import load_file
+
+SOURCE, TARGET = "I see the red car.", "je vois la voiture rouge."
+PAIRED = "".join(f"{s}\t{t}\n" for s, t in PAIRS.items())
+
+
+@pytest.fixture
+def translate(headed):
+    return lambda *arguments, **how: attn("translate", "-m", headed, *arguments, **how)
+
+
+@pytest.fixture
+def align(headed):
+    return lambda *arguments, **how: attn("align", "-m", headed, *arguments, **how)
+
+
+# Which weights
+
+
+@pytest.mark.parametrize(
+    ("options", "title"),
+    [
+        ([], "attention, decoded"),
+        (["--weights", "attention"], "attention, decoded"),
+        (["--weights", "alignment"], "alignment, decoded"),
+    ],
+)
+def test_translate_shows_attention_unless_the_head_is_asked_for(translate, options, title):
+    assert translate("--align", SOURCE, *options).lines()[0].startswith(title)
+
+
+@pytest.mark.parametrize(
+    ("options", "title"),
+    [
+        ([], "alignment, forced"),
+        (["--weights", "alignment"], "alignment, forced"),
+        (["--weights", "attention"], "attention, forced"),
+    ],
+)
+def test_align_shows_the_head_unless_attention_is_asked_for(align, options, title):
+    assert align(SOURCE, TARGET, *options).lines()[0].startswith(title)
+
+
+def test_align_shows_attention_where_there_is_no_head(tiny):
+    assert attn("align", "-m", tiny, SOURCE, TARGET).lines()[0].startswith("attention, forced")
+
+
+@pytest.mark.parametrize("arguments", [["translate", SOURCE], ["align", SOURCE, TARGET]])
+def test_a_model_without_a_head_has_no_alignment_weights(tiny, arguments):
+    ended = attn(*arguments, "-m", tiny, "--weights", "alignment")
+    assert (ended.status, ended.stdout) == (4, b"")
+    assert "the model tiny has no alignment head" in ended.err
+    assert "--weights" in ended.err
+
+
+# What they say
+
+
+def test_the_links_of_the_head_are_those_it_was_taught(align):
+    assert align(stdin=PAIRED).lines() == LINKS
+
+
+def test_a_translation_has_the_same_alignment_as_when_it_is_given(align, translate):
+    decoded = translate("--weights", "alignment", "-f", "jsonl", *PAIRS).records()
+    given = "".join(f"{record['source']}\t{record['target']}\n" for record in decoded)
+    for ours, theirs in zip(align("-f", "jsonl", stdin=given).records(), decoded, strict=True):
+        assert ours["links"] == theirs["links"]
+        for row, expected in zip(ours["weights"], theirs["weights"], strict=True):
+            assert row == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_score_is_the_decoders_whichever_weights_are_shown(align):
+    scored = [align("-f", "jsonl", stdin=PAIRED)]
+    scored.append(align("-f", "jsonl", "--weights", "attention", stdin=PAIRED))
+    for ours, theirs in zip(*(each.records() for each in scored), strict=True):
+        assert ours["score"] == pytest.approx(theirs["score"], abs=1e-3)
+        assert ours["logprobs"] == pytest.approx(theirs["logprobs"], abs=1e-3)
+        assert ours["nbest"][0]["score"] == ours["score"]
+
+
+@pytest.mark.parametrize("level", ["word", "piece"])
+def test_a_row_of_the_head_and_its_leftover_sum_to_one(align, level):
+    given = PAIRED + "I see the the\tvois rouge Anna Anna\n"
+    for record in align("-f", "jsonl", "--level", level, stdin=given).records():
+        assert len(record["weights"]) == len(record["target_words"])
+        for row, leftover in zip(record["weights"], record["leftover"], strict=True):
+            assert len(row) == len(record["source_words"])
+            assert sum(row) + leftover == pytest.approx(1, abs=1e-2)
+
+
+def test_links_go_by_their_probability_not_by_the_cell(align):
+    (record,) = align("-f", "jsonl", "--threshold", "0", SOURCE, TARGET).records()
+    cells = [record["weights"][t][s] for s, t, _ in record["links"]]
+    assert len(cells) == 36
+    assert cells != [weight for *_, weight in record["links"]]
+    for least in (0.3, 0.9, 0.999):
+        (some,) = align("-f", "jsonl", "--threshold", least, SOURCE, TARGET).records()
+        kept = [link for link in record["links"] if link[2] >= least]
+        assert some["links"] == kept
+
+
+def test_hostile_pairs_keep_their_place(align):
+    sides = ["", " \t", "I see.\t", "\tje vois.", "😀 e\u0301\t\x1b[0m", "we see " * 800 + "\ta b"]
+    ended = align("-f", "jsonl", stdin="\n".join(sides))
+    assert ended.status == 0
+    records = ended.records()
+    assert [record["line"] for record in records] == [1, 2, 3, 4, 5, 6]
+    assert records[2]["source_words"] == ["I", "see", "."]
+    assert len(records[5]["weights"][0]) == 1600
+    assert [link for record in records[:4] for link in record["links"]] == []
+
+
+def test_one_line_at_a_time_gives_what_many_give(translate):
+    options = ("-f", "jsonl", "--weights", "alignment")
+    together = translate(*options, *PAIRS).records()
+    for record, source in zip(together[:5], PAIRS, strict=False):
+        (alone,) = translate(*options, source).records()
+        assert alone["target"] == record["target"]
+        for row, expected in zip(alone["weights"], record["weights"], strict=True):
+            assert row == pytest.approx(expected, abs=2e-4)
+
+
+# A model gets a head
+
+
+def test_the_head_is_a_file_of_the_bundle(headed, tiny):
+    files = [json.loads((path / "bundle.json").read_text())["files"] for path in (headed, tiny)]
+    assert files[0].keys() - files[1].keys() == {"alignment_head.safetensors"}
+    sizes = files[0]["alignment_head.safetensors"]["bytes"]
+    assert (headed / "alignment_head.safetensors").stat().st_size == sizes
+
+
+def test_the_log_tells_how_the_head_learns_before_the_network_does(headed):
+    rows = [json.loads(line) for line in (headed / "log.jsonl").read_text().splitlines()]
+    told = [row["event"] for row in rows]
+    assert told[:3] == ["prepared", "linked", "headprogress"]
+    assert told.index("headlearned") < told.index("started")
+
+
+def test_teaching_a_head_draws_nothing_from_the_random_numbers_of_the_network(
+    pairs_file, links_file, tmp_path
+):
+    text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, *TINY, "--max-steps", "2")
+    links = ("--set", f"train.guided_alignment={links_file}", "--set", "train.guided_weight=0")
+    assert attn("train", *text, *links, "--out", tmp_path / "without").status == 0
+    head = (*HEAD, "--set", "train.head_steps=2")
+    assert attn("train", *text, *links, *head, "--out", tmp_path / "with").status == 0
+    ours, theirs = (load_file(tmp_path / out / "model.safetensors") for out in ("with", "without"))
+    assert ours.keys() == theirs.keys()
+    assert all((ours[name] == theirs[name]).all() for name in ours)
+
+
+def test_from_a_model_with_a_head_its_weights_are_gone_on_with(
+    headed, pairs_file, links_file, tmp_path
+):
+    """One small lesson later it still knows every pair."""
+    text = ("--from", headed, "--pairs", pairs_file, "--valid-pairs", pairs_file)
+    short = ("--max-steps", "1", "--set", "train.head_steps=1", "--set", "train.guided_weight=0")
+    links = ("--set", f"train.guided_alignment={links_file}", "--threads", "1")
+    ended = attn("train", *text, *short, *links, "--out", tmp_path / "x")
+    assert ended.status == 0, ended.err
+    assert attn("align", "-m", tmp_path / "x", stdin=PAIRED).lines() == LINKS
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[:-1], lambda whole: b"\xff" * len(whole)])
+def test_a_model_whose_head_is_damaged_is_four(headed, tmp_path, damage):
+    out = shutil.copytree(headed, tmp_path / "x")
+    file = out / "alignment_head.safetensors"
+    file.write_bytes(damage(file.read_bytes()))
+    ended = attn("align", "-m", out, SOURCE, TARGET)
+    assert (ended.status, ended.stdout) == (4, b"")
+    assert "alignment_head.safetensors" in ended.err
