@@ -1,0 +1,94 @@
+"""What guided attention does to translations and to itself: python benchmarks/guided_attention.py
+
+Trains the same recipe with and without `train.guided_alignment`, as many updates each, on 5,000 and
+29,000 pairs of Multi30k and 140,000 of Tatoeba, and prints greedy validation BLEU (on
+Multi30k's validation pairs, or on a thousand of Tatoeba held out) and the alignment error rate of
+the attention on Hansards en-fr.dev. Looks for the corpora in ../shared/data.
+"""
+
+import argparse
+import gzip
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT.parent / "shared" / "data"
+
+#: Pairs of text → the updates that are made of it.
+UPDATES = {"5k": 600, "29k": 700, "140k": 600}
+GUIDES = ("none", "statistical")
+
+
+def main() -> None:
+    """Train, score and print one row for each text and each guide."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("texts", nargs="*", default=list(UPDATES), choices=list(UPDATES))
+    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "guided")
+    chosen = parser.parse_args()
+    if not DATA.is_dir():
+        sys.exit(f"{DATA} is not there; benchmarks/README.md says where the corpora come from")
+    print("| text | updates | guided by | BLEU, greedy | AER of attention |\n|---|---|---|---|---|")
+    for text, guide in itertools.product(chosen.texts, GUIDES):
+        model = chosen.out / f"{text}-{guide}"
+        bleu = trained(model, text, guide)
+        print(
+            f"| {text} | {UPDATES[text]} | {guide} | {bleu:.1f} | {error_rate(model)} |", flush=True
+        )
+
+
+def trained(model: Path, text: str, guide: str) -> float:
+    """Train the model unless it is there; its last greedy BLEU on the validation pairs."""
+    if not (model / "bundle.json").is_file():
+        settings = (
+            f"train.max_steps={UPDATES[text]}",
+            f"train.guided_alignment={guide}",
+            "train.validate_every=200",
+            "model.alignment_head=false",
+            f"name={model.name}",
+        )
+        recipe = ROOT / "benchmarks" / "multi30k-en-fr.toml"
+        with tempfile.TemporaryDirectory() as folder:
+            named = itertools.chain.from_iterable(("--set", setting) for setting in settings)
+            attn("train", recipe, *files(text, Path(folder)), "--out", model, *named)
+    rows = map(json.loads, (model / "log.jsonl").read_text(encoding="utf-8").splitlines())
+    return [float(row["bleu"]) for row in rows if row["event"] == "validated"][-1]
+
+
+def files(text: str, folder: Path) -> list[str | Path]:
+    """The options that name the text, and Multi30k's validation pairs where it is from there."""
+    if text == "140k":
+        held_out = ("--set", "data.valid_source=", "--set", "data.valid_target=")
+        return ["--pairs", DATA / "tatoeba" / "en-fr.tsv.gz", *held_out]
+    captions = DATA / "multi30k"
+    options: list[str | Path] = []
+    for option, language in (("source", "en"), ("target", "fr")):
+        part = folder / f"train.{language}"
+        with gzip.open(captions / f"train.{language}.gz", "rb") as lines:
+            part.write_bytes(b"".join(itertools.islice(lines, 5_000 if text == "5k" else None)))
+        options += [f"--{option}", part, f"--valid-{option}", captions / f"val.{language}.gz"]
+    return options
+
+
+def error_rate(model: Path) -> str:
+    """The AER line of the model's attention on the development pairs of the Hansards."""
+    pairs, gold = (DATA / "alignment" / f"en-fr.dev.{end}" for end in ("src-tgt", "gold"))
+    options = ("--weights", "attention", "--tokenized", "--index-base", "1", "--gold", gold)
+    said = attn("align", "-m", model, "--input", pairs, *options)
+    return said.splitlines()[-1].removeprefix("AER ").partition(",")[0] + ")"
+
+
+def attn(*arguments: str | Path) -> str:
+    """Run attn; what it said on stderr."""
+    command = [sys.executable, "-m", "attn_cli", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return done.stderr
+
+
+if __name__ == "__main__":
+    main()
