@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
 
 #: Pairs of text → the updates that are made of it.
-UPDATES = {"5k": 600, "29k": 700, "140k": 600}
+UPDATES = {"5k": 600, "29k": 700, "140k": 400}
 GUIDES = ("none", "statistical")
 
 

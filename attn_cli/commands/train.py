@@ -61,7 +61,7 @@ def train(
         bool, typer.Option("--print-recipe", help="Print the resolved recipe and stop.")
     ] = False,
 ) -> None:
-    """Train a model; without arguments the demo's, in a minute or two.
+    """Train a model; without arguments the demo's, in two or three minutes.
 
     Example: attn train --source a.en --target a.fr --out runs/mine
     """
