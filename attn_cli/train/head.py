@@ -163,7 +163,7 @@ class HeadTrainer:
             self.at.step += 1
             self._update(next(self.batches))
             self.at.seconds = time.monotonic() - began
-            if self.at.step % self.settings.log_every == 0:
+            if self.at.step == 1 or self.at.step % self.settings.log_every == 0:
                 self._report()
             if time.monotonic() - saved > SAVE_SECONDS:
                 self._save()
