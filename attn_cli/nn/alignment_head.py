@@ -60,9 +60,8 @@ class AlignmentHead(nn.Module):
     side. `channels` scaled dot products (Vaswani et al. 2017, §3.2) of words in context, one of
     words alone, and the distance from the diagonal (Dyer et al. 2013) make a stack of W_t × W_s
     pictures, with what each word would choose if it stopped there. Two convolutions over them see
-    that neighbours align to neighbours, and who is taken (cf. the alignment matrix as an image in
-    Legrand et al. 2016). A softmax each way, with a NULL for the words that correspond to nothing,
-    makes weights of the scores.
+    that neighbours align to neighbours, and who is taken. A softmax each way, with a NULL for what
+    corresponds to nothing, makes weights of the scores.
     """
 
     def __init__(

@@ -57,6 +57,26 @@ def load(path: Path) -> tuple[Tensors, dict[str, Any]]:
     return tensors, facts
 
 
+def within(tensors: Tensors, prefix: str) -> Tensors:
+    """Those whose names begin so, without that."""
+    return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
+
+
+def random_tensors(device: torch.device) -> Tensors:
+    """The states of torch's generators, for `restore_random`."""
+    states = {"rng.cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["rng.cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def restore_random(tensors: Tensors) -> None:
+    """Put torch's generators back to where `random_tensors` found them."""
+    torch.set_rng_state(tensors["rng.cpu"])
+    if "rng.cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["rng.cuda"])
+
+
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> Tensors:
     """AdamW's moments and counts, flat: `optimiser.<parameter>.<name>`."""
     state: dict[int, dict[str, Tensor]] = optimiser.state_dict()["state"]

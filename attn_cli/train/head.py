@@ -8,8 +8,7 @@ Knows pairs in pieces and the links of their words; knows no decoder, no text an
    a link; what one member says at random is not, since nothing predicts it.
 2. *Its own links.* Half-way, head and committee vote together on every pair, and from there on the
    head learns their verdicts. A student that averages over contexts is better than each teacher,
-   and learning its own verdicts makes it sure of them (cf. the self-supervision of Zenkel et al.
-   2020, §3.3, "End-to-End Neural Word Alignment Outperforms GIZA++").
+   and learning its own verdicts makes it sure of them.
 """
 
 import math
@@ -132,14 +131,12 @@ class HeadTrainer:
             return False
         tensors, facts = checkpoint.load(self.last)
         with torch.no_grad():
-            restore(self.head, _within(tensors, "head."), where=str(self.last))
+            restore(self.head, checkpoint.within(tensors, "head."), where=str(self.last))
         checkpoint.restore_optimiser(self.optimiser, tensors)
-        torch.set_rng_state(tensors["rng.cpu"])
-        if "rng.cuda" in tensors and torch.cuda.is_available():
-            torch.cuda.set_rng_state(tensors["rng.cuda"])
+        checkpoint.restore_random(tensors)
         self.batches.restore(facts["batches"])
         self.at = Place.of(facts["place"])
-        if verdicts := _within(tensors, "verdicts."):
+        if verdicts := checkpoint.within(tensors, "verdicts."):
             self.verdicts = from_tensors(verdicts)
         return True
 
@@ -215,9 +212,7 @@ class HeadTrainer:
     def _save(self) -> None:
         tensors = {f"head.{name}": tensor for name, tensor in tensors_of(self.head).items()}
         tensors |= checkpoint.optimiser_tensors(self.optimiser)
-        tensors["rng.cpu"] = torch.get_rng_state()
-        if self.device.type == "cuda":
-            tensors["rng.cuda"] = torch.cuda.get_rng_state()
+        tensors |= checkpoint.random_tensors(self.device)
         if self.verdicts is not None:
             tensors |= {f"verdicts.{k}": v for k, v in as_tensors(self.verdicts).items()}
         facts = {"place": asdict(self.at), "batches": self.batches.state()}
@@ -314,8 +309,3 @@ def _held_out(pairs: IntArray, seed: int) -> IntArray:
     """Some pairs, a twentieth at most, in order."""
     count = min(HELD_OUT, len(pairs) // 20)
     return np.sort(np.random.default_rng([seed, count]).choice(pairs, count, replace=False))
-
-
-def _within(tensors: checkpoint.Tensors, prefix: str) -> checkpoint.Tensors:
-    """Those whose names begin so, without that."""
-    return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}

@@ -125,15 +125,11 @@ class Trainer:
     def resume(self) -> None:
         """Go back to where the last save stands, down to the random numbers to come."""
         tensors, facts = checkpoint.load(self._last)
-        weights = {
-            k.removeprefix("model."): t for k, t in tensors.items() if k.startswith("model.")
-        }
+        weights = checkpoint.within(tensors, "model.")
         with torch.no_grad():
             restore(self.network, weights, where=str(self._last))
         checkpoint.restore_optimiser(self.optimiser, tensors)
-        torch.set_rng_state(tensors["rng.cpu"])
-        if "rng.cuda" in tensors and torch.cuda.is_available():
-            torch.cuda.set_rng_state(tensors["rng.cuda"])
+        checkpoint.restore_random(tensors)
         self.batches.restore(facts["batches"])
         self.at = Position.of(facts["position"])
         self.at.finished = ""
@@ -332,9 +328,7 @@ class Trainer:
             self.at.published = True
         tensors = {f"model.{name}": t for name, t in tensors_of(self.network).items()}
         tensors |= checkpoint.optimiser_tensors(self.optimiser)
-        tensors["rng.cpu"] = torch.get_rng_state()
-        if self.hardware.device.type == "cuda":
-            tensors["rng.cuda"] = torch.cuda.get_rng_state()
+        tensors |= checkpoint.random_tensors(self.hardware.device)
         facts = {"position": asdict(self.at), "batches": self.batches.state()}
         checkpoint.save(self._last, tensors, facts)
 

@@ -120,7 +120,7 @@ def _teach_head(
     It has random numbers of its own, so that the network's are the same before and after. None
     where it was interrupted.
     """
-    with torch.random.fork_rng(enabled=True):
+    with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         head = build_head(
             recipe.model,
