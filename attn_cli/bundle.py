@@ -6,6 +6,8 @@ Knows recipes and tokenizers; no torch: weights are a path here.
     joint.spm            the vocabulary (or source.spm and target.spm)
     model.safetensors    the weights of the network that translates
     alignment_head.safetensors    those of the alignment head, where there is one
+    encoder.onnx step.onnx forced.onnx alignment_head.onnx    the same as graphs, for ONNX Runtime
+    graphs.bin           the weights that the first three graphs share
     bundle.json          format, languages, size and sha256 of each file, scores
 """
 
@@ -28,6 +30,10 @@ FORMAT = 1
 
 RECIPE, FACTS, CARD = "recipe.toml", "bundle.json", "MODEL_CARD.md"
 WEIGHTS, HEAD = "model.safetensors", "alignment_head.safetensors"
+ENCODER, STEP, FORCED = "encoder.onnx", "step.onnx", "forced.onnx"
+HEAD_GRAPH = "alignment_head.onnx"
+GRAPH_WEIGHTS = "graphs.bin"
+GRAPHS = (ENCODER, STEP, FORCED, GRAPH_WEIGHTS, HEAD_GRAPH)
 JOINT, SOURCE, TARGET = "joint.spm", "source.spm", "target.spm"
 
 
@@ -47,14 +53,29 @@ class Bundle:
         return self.path / WEIGHTS
 
     @property
-    def head(self) -> Path | None:
-        """The file of the alignment head's weights, if there is one."""
-        return self.path / HEAD if HEAD in self.facts["files"] else None
+    def head(self) -> Path:
+        """The file of the alignment head's weights."""
+        return self.path / HEAD
+
+    @property
+    def aligns(self) -> bool:
+        """Whether there is an alignment head."""
+        return self.holds(HEAD) or self.holds(HEAD_GRAPH)
 
     @property
     def translates(self) -> bool:
         """Whether there is a network that translates; else it aligns alone."""
-        return WEIGHTS in self.facts["files"]
+        return self.holds(WEIGHTS) or self.holds(STEP)
+
+    @property
+    def precision(self) -> str | None:
+        """That of its graphs, int8 or fp32, if it has any."""
+        precision: str | None = self.facts.get("precision")
+        return precision
+
+    def holds(self, *names: str) -> bool:
+        """Whether all these files belong to the bundle."""
+        return all(name in self.facts["files"] for name in names)
 
     @property
     def name(self) -> str:
@@ -123,10 +144,14 @@ def _is_well_formed(facts: dict[str, Any]) -> bool:
 
 def load_tokenizers(path: Path, recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
     """The source's and the target's tokenizer; one and the same where the vocabulary is joint."""
+    plain = recipe.tokenizer.plain_quotes
     if recipe.tokenizer.joint:
-        joint = Tokenizer.load(path / JOINT)
+        joint = Tokenizer.load(path / JOINT, plain_quotes=plain)
         return joint, joint
-    return Tokenizer.load(path / SOURCE), Tokenizer.load(path / TARGET)
+    return (
+        Tokenizer.load(path / SOURCE, plain_quotes=plain),
+        Tokenizer.load(path / TARGET, plain_quotes=plain),
+    )
 
 
 def write_definition(path: Path, recipe: Recipe, source: Tokenizer, target: Tokenizer) -> None:
@@ -136,7 +161,7 @@ def write_definition(path: Path, recipe: Recipe, source: Tokenizer, target: Toke
     """
     with _writing(path):
         path.mkdir(parents=True, exist_ok=True)
-        for name in (FACTS, WEIGHTS, HEAD):
+        for name in (FACTS, WEIGHTS, HEAD, *GRAPHS):
             (path / name).unlink(missing_ok=True)
         write_recipe(path, recipe)
         if recipe.tokenizer.joint:

@@ -29,6 +29,17 @@ def option(default: Any, help: str, *, low: float | None = None, high: float | N
 
 
 @dataclass(frozen=True)
+class Variants:
+    """Shares of the training sentences that are read as people type them, drawn in each epoch."""
+
+    small_letters: float = option(0.0, "of the source sentences: in small letters", low=0, high=1)
+    no_final_mark: float = option(0.0, "of the pairs: no full stop on either side", low=0, high=1)
+    new_names: float = option(
+        0.0, "of the pairs with one name on both sides: another, made-up name", low=0, high=1
+    )
+
+
+@dataclass(frozen=True)
 class Data:
     """Where the text is. Paths are relative to the recipe's folder; `*.gz` is read compressed."""
 
@@ -45,6 +56,7 @@ class Data:
     max_ratio: float = option(
         6.0, "a pair whose sides differ more than this many times in pieces is left out", low=1
     )
+    variants: Variants = field(default_factory=Variants)
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,9 @@ class Tokenizer:
     joint: bool = option(True, "one vocabulary for both languages")
     normalization: Literal["nmt_nfkc", "nmt_nfkc_cf", "nfkc", "identity"] = option(
         "nmt_nfkc", "Unicode normalisation before splitting; _cf folds the case too"
+    )
+    plain_quotes: bool = option(
+        False, "typographic quotes and apostrophes are read, and written, as straight ones"
     )
     character_coverage: float = option(
         0.9999,

@@ -41,7 +41,7 @@ class Opener:
         With `scored` its targets are to be scored too, where it can.
         """
         bundle = self._bundle(name)
-        kind = weights or (Weights.ALIGNMENT if bundle.head else Weights.ATTENTION)
+        kind = weights or (Weights.ALIGNMENT if bundle.aligns else Weights.ATTENTION)
         matcher = self._matcher(bundle) if kind is Weights.ALIGNMENT else None
         wanted = matcher is None or (scored and bundle.translates)
         return Opened(bundle, self._stepper(bundle) if wanted else None, matcher)
@@ -61,7 +61,7 @@ class Opener:
         return open_stepper(bundle, device=self.device, threads=self._threads)
 
     def _matcher(self, bundle: Bundle) -> Matcher:
-        if not bundle.head:
+        if not bundle.aligns:
             raise ModelError(
                 f"the model {bundle.name} has no alignment head, so it has no alignment weights",
                 "Leave --weights out to see the decoder's attention.",

@@ -127,7 +127,6 @@ def load_head(bundle: Bundle, *, device: str, threads: int | None) -> TorchMatch
         source_vocab=bundle.source.vocab_size,
         target_vocab=bundle.target.vocab_size,
     )
-    assert bundle.head is not None
     return TorchMatcher(_filled(head, bundle.head, device, threads))
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attn_cli.errors import DataError
-from attn_cli.text.corpus import LongArray, Ragged, Side
+from attn_cli.text.corpus import LongArray, Ragged
 from attn_cli.text.pieces import Segmentation, Segmented
 from attn_cli.values import BOS, EOS, PAD, IntArray
 
@@ -125,12 +125,19 @@ def batches_of(data: Segmented, indices: IntArray, *, tokens: int) -> Iterator[B
 
 
 class _Drawn:
-    """Some pairs with a segmentation chosen for each of their words; a *row* is one of them."""
+    """Some pairs with a segmentation chosen for each of their words; a *row* is one of them.
+
+    With `rng` they are varied and their segmentations drawn, as the text allows.
+    """
 
     def __init__(self, data: Segmented, pairs: IntArray, rng: np.random.Generator | None) -> None:
         self._pairs = pairs
-        self._source = _DrawnSide(data.corpus.source, data.source, pairs, rng)
-        self._target = _DrawnSide(data.corpus.target, data.target, pairs, rng)
+        source = data.corpus.source.sentences.gather(pairs)
+        target = data.corpus.target.sentences.gather(pairs)
+        if rng is not None and data.variants is not None:
+            source, target = data.variants.drawn(source, target, pairs, rng)
+        self._source = _DrawnSide(source, data.source, rng)
+        self._target = _DrawnSide(target, data.target, rng)
 
     def cut(self, tokens: int) -> list[LongArray]:
         """Rows of similar length together, in lists whose padded target fits into `tokens`.
@@ -182,13 +189,8 @@ class _DrawnSide:
     """One side of them: `lengths` (rows,) counts each sentence's pieces, EOS not among them."""
 
     def __init__(
-        self,
-        side: Side,
-        segmentation: Segmentation,
-        pairs: IntArray,
-        rng: np.random.Generator | None,
+        self, words: Ragged, segmentation: Segmentation, rng: np.random.Generator | None
     ) -> None:
-        words = side.sentences.gather(pairs)
         self._pieces = segmentation.pieces
         self._choice = Ragged(segmentation.rows(words.values, rng), words.starts)
         self.lengths = np.add.reduceat(self._pieces.lengths[self._choice.values], words.starts[:-1])

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli.text.corpus import NUMBERED, Corpus, Finding, Ragged, Report, Side, blocks
+from attn_cli.text.variants import Variants
 from attn_cli.values import IntArray
 
 CANDIDATES = 16  # segmentations of a form that subword sampling chooses from
@@ -31,17 +32,27 @@ class Segmenter(Protocol):
 
 
 def segmented(
-    corpus: Corpus, source: Segmenter, target: Segmenter, *, sampling: float = 0.0
+    corpus: Corpus,
+    source: Segmenter,
+    target: Segmenter,
+    *,
+    sampling: float = 0.0,
+    variants: Variants | None = None,
 ) -> "Segmented":
-    """The pairs of `corpus` as pieces; with `sampling` > 0 each form has up to 16 segmentations."""
-    ours = _segmentation(corpus.source, corpus.pairs, source, sampling=sampling)
-    theirs = _segmentation(corpus.target, corpus.pairs, target, sampling=sampling)
+    """The pairs of `corpus` as pieces; with `sampling` > 0 each form has up to 16 segmentations.
+
+    With `variants`, which `corpus` must be widened for, they vary when they are drawn.
+    """
+    every = variants is not None
+    ours = _segmentation(corpus.source, corpus.pairs, source, sampling=sampling, every=every)
+    theirs = _segmentation(corpus.target, corpus.pairs, target, sampling=sampling, every=every)
     return Segmented(
         corpus,
         ours,
         theirs,
         _piece_counts(corpus.source, ours, corpus.pairs),
         _piece_counts(corpus.target, theirs, corpus.pairs),
+        variants,
     )
 
 
@@ -79,6 +90,7 @@ class Segmented:
     target: Segmentation
     source_lengths: IntArray
     target_lengths: IntArray
+    variants: Variants | None = None
 
     @property
     def pairs(self) -> IntArray:
@@ -112,12 +124,12 @@ class Segmented:
 
 
 def _segmentation(
-    side: Side, pairs: IntArray, tokenizer: Segmenter, *, sampling: float
+    side: Side, pairs: IntArray, tokenizer: Segmenter, *, sampling: float, every: bool
 ) -> Segmentation:
-    """The candidates of every form that occurs in `pairs`; other forms have one without pieces."""
+    """The candidates of `every` form, or of those in `pairs`; others have one without pieces."""
     pieces, starts, first, logp = array("i"), array("q", [0]), array("i", [0]), array("d")
     for form, count in zip(side.forms, side.counts(pairs).tolist(), strict=True):
-        for ids, score in _options(form, tokenizer, sampling) if count else _NO_PIECES:
+        for ids, score in _options(form, tokenizer, sampling) if count or every else _NO_PIECES:
             pieces.extend(ids)
             starts.append(len(pieces))
             logp.append(score)

@@ -50,6 +50,12 @@ _DROPOUT = 0.1
 _DRAWS_PER_CANDIDATE = 4
 _ONLY_ERRORS_THAT_KILL = 3
 
+#: Typographic quotes and apostrophes as the straight ones of a keyboard; guillemets stay.
+PLAIN = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u2032\u00b4`", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"')
+)
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -69,9 +75,15 @@ class Decoded:
 class Tokenizer:
     """One vocabulary, and the way from words to its pieces and back."""
 
-    def __init__(self, processor: sentencepiece.SentencePieceProcessor) -> None:
-        """From a processor with our vocabulary; `train`, `load` and `from_bytes` see to that."""
+    def __init__(
+        self, processor: sentencepiece.SentencePieceProcessor, *, plain_quotes: bool = False
+    ) -> None:
+        """From a processor with our vocabulary; `train`, `load` and `from_bytes` see to that.
+
+        With `plain_quotes` typographic quotes and apostrophes are spelt as straight ones.
+        """
         self._processor = processor
+        self._plain_quotes = plain_quotes
         every_id = list(range(processor.vocab_size()))
         self._pieces: list[str] = processor.id_to_piece(every_id)
         self._scores: list[float] = processor.get_score(every_id)
@@ -103,6 +115,11 @@ class Tokenizer:
                 "for SentencePiece",
                 f"Set it between {_LOWEST_COVERAGE} and 1.",
             )
+        if settings.plain_quotes:
+            plain: Counter[str] = Counter()
+            for form, count in counts.items():
+                plain[form.translate(PLAIN)] += count
+            counts = plain
         model = io.BytesIO()
         try:
             sentencepiece.SentencePieceTrainer.train(
@@ -129,10 +146,10 @@ class Tokenizer:
             )
         except RuntimeError as error:
             raise _training_problem(str(error), settings) from error
-        return cls.from_bytes(model.getvalue())
+        return cls.from_bytes(model.getvalue(), plain_quotes=settings.plain_quotes)
 
     @classmethod
-    def load(cls, path: Path) -> "Tokenizer":
+    def load(cls, path: Path, *, plain_quotes: bool = False) -> "Tokenizer":
         """The tokenizer in a file. Raises ModelError if it is missing or not one of ours."""
         try:
             model = path.read_bytes()
@@ -141,14 +158,16 @@ class Tokenizer:
                 f"cannot read the tokenizer {path}: {error.strerror}",
                 "Check the name, or copy the model again.",
             ) from error
-        return cls.from_bytes(model, where=str(path))
+        return cls.from_bytes(model, where=str(path), plain_quotes=plain_quotes)
 
     def save(self, path: Path) -> None:
         """Write what `load` reads: a SentencePiece model, usable by SentencePiece itself."""
         path.write_bytes(self.to_bytes())
 
     @classmethod
-    def from_bytes(cls, model: bytes, *, where: str = "the tokenizer") -> "Tokenizer":
+    def from_bytes(
+        cls, model: bytes, *, where: str = "the tokenizer", plain_quotes: bool = False
+    ) -> "Tokenizer":
         """The tokenizer in a serialised SentencePiece model; `where` names it in a ModelError."""
         sentencepiece.set_min_log_level(_ONLY_ERRORS_THAT_KILL)
         processor = sentencepiece.SentencePieceProcessor()
@@ -164,7 +183,7 @@ class Tokenizer:
                 "it lacks our special ids, the 256 bytes or the space",
                 "Train a tokenizer with attn train.",
             )
-        return cls(processor)
+        return cls(processor, plain_quotes=plain_quotes)
 
     def to_bytes(self) -> bytes:
         """The serialised SentencePiece model."""
@@ -276,8 +295,13 @@ class Tokenizer:
                     length += len(fragments[-1])
         return "".join(fragments), starts
 
-    def _segment(self, form: str) -> tuple[int, ...]:
+    def _read(self, form: str) -> str:
+        """A form as SentencePiece is given it."""
         form = _valid(form)
+        return form.translate(PLAIN) if self._plain_quotes else form
+
+    def _segment(self, form: str) -> tuple[int, ...]:
+        form = self._read(form)
         if _SPACE not in form:  # which SentencePiece could not tell from a space
             ids: list[int] = self._processor.encode_as_ids(form)
             if any(id != self._space_id for id in ids):
@@ -297,7 +321,7 @@ class Tokenizer:
         return True
 
     def _n_best(self, form: str, n: int) -> list[tuple[tuple[int, ...], float]]:
-        found = self._processor.nbest_encode_as_ids(_valid(form), nbest_size=n)
+        found = self._processor.nbest_encode_as_ids(self._read(form), nbest_size=n)
         distinct = dict.fromkeys(tuple(ids) for ids in found)
         logp = {ids: math.fsum(self._scores[id] for id in ids) for ids in distinct}
         highest = max(logp.values())
@@ -309,7 +333,7 @@ class Tokenizer:
         counts: Counter[tuple[int, ...]] = Counter()
         for _ in range(_DRAWS_PER_CANDIDATE * n):
             drawn = self._processor.encode(
-                _valid(form), out_type=int, enable_sampling=True, alpha=_DROPOUT, nbest_size=-1
+                self._read(form), out_type=int, enable_sampling=True, alpha=_DROPOUT, nbest_size=-1
             )
             counts[tuple(drawn)] += 1
         kept = _likeliest(counts, n)

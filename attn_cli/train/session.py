@@ -26,6 +26,7 @@ from attn_cli.text import corpus
 from attn_cli.text.batching import Batches, batches_of
 from attn_cli.text.pieces import Segmented, segmented
 from attn_cli.text.tokenizer import Tokenizer
+from attn_cli.text.variants import Variants, varied
 from attn_cli.train import checkpoint, events
 from attn_cli.train.guidance import Guidance
 from attn_cli.train.head import HeadTrainer
@@ -127,7 +128,7 @@ def _teach_head(
             source_vocab=text.tokenizers[0].vocab_size,
             target_vocab=text.tokenizers[1].vocab_size,
         )
-        if run.start_from is not None and run.start_from.head is not None:
+        if run.start_from is not None and run.start_from.holds(bundle.HEAD):
             with torch.no_grad():
                 weights, _ = checkpoint.load(run.start_from.head)
                 restore(head, weights, where=str(run.start_from.head))
@@ -168,12 +169,12 @@ def _prepare(
     began = time.monotonic()
     here = bundle.relocated(recipe, run.out, Path())  # as a person would name the files
     loaded = corpus.load(here.data, Path(), seed=recipe.seed, stdin=run.stdin)
-    tokenizers = _tokenizers(recipe, run, loaded.train)
+    taught, variants = varied(loaded.train, recipe.data.variants, seed=recipe.seed)
+    tokenizers = _tokenizers(recipe, run, taught, variants)
     reports = list(loaded.reports)
-    sampling = recipe.tokenizer.sampling
-    training, report = segmented(loaded.train, *tokenizers, sampling=sampling).limited(
-        max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio
-    )
+    training, report = segmented(
+        taught, *tokenizers, sampling=recipe.tokenizer.sampling, variants=variants
+    ).limited(max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio)
     reports.append(report)
     valid = segmented(loaded.valid, *tokenizers)
     recipe = _with_steps(recipe, training)
@@ -220,17 +221,23 @@ def _with_steps(recipe: Recipe, text: Segmented) -> Recipe:
     return replace(recipe, train=replace(recipe.train, max_steps=steps))
 
 
-def _tokenizers(recipe: Recipe, run: Run, text: corpus.Corpus) -> tuple[Tokenizer, Tokenizer]:
+def _tokenizers(
+    recipe: Recipe, run: Run, text: corpus.Corpus, variants: Variants | None
+) -> tuple[Tokenizer, Tokenizer]:
     if run.resume:
         return bundle.load_tokenizers(run.out, recipe)
     if run.start_from is not None:
         return run.start_from.source, run.start_from.target
-    return tokenizers_for(recipe, text)
+    return tokenizers_for(recipe, text, variants)
 
 
-def tokenizers_for(recipe: Recipe, text: corpus.Corpus) -> tuple[Tokenizer, Tokenizer]:
+def tokenizers_for(
+    recipe: Recipe, text: corpus.Corpus, variants: Variants | None = None
+) -> tuple[Tokenizer, Tokenizer]:
     """The vocabulary of each side, learnt from the text; one and the same where it is joint."""
     source, target = text.source_counts(), text.target_counts()
+    if variants is not None:
+        source = variants.in_small_letters(source)
     if recipe.tokenizer.joint:
         both = dict(source)
         for form, count in target.items():
