@@ -8,12 +8,16 @@ Knows recipes and tokenizers; no torch: weights are a path here.
     alignment_head.safetensors    those of the alignment head, where there is one
     encoder.onnx step.onnx forced.onnx alignment_head.onnx    the same as graphs, for ONNX Runtime
     graphs.bin           the weights that the first three graphs share
-    bundle.json          format, languages, size and sha256 of each file, scores
+    bundle.json          format, languages, licence, size and sha256 of each file, scores
+    MODEL_CARD.md        for readers, where somebody has written one
 """
 
 import hashlib
 import json
 import os
+import shutil
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -35,6 +39,12 @@ HEAD_GRAPH = "alignment_head.onnx"
 GRAPH_WEIGHTS = "graphs.bin"
 GRAPHS = (ENCODER, STEP, FORCED, GRAPH_WEIGHTS, HEAD_GRAPH)
 JOINT, SOURCE, TARGET = "joint.spm", "source.spm", "target.spm"
+
+#: What is not below this, infinity and what is no number among it, measures nothing.
+_NO_SCORE = 1e6
+
+#: Seconds until a file that differs from its sum is looked at once more.
+_A_MOMENT = 0.3
 
 
 @dataclass(frozen=True)
@@ -84,27 +94,51 @@ class Bundle:
 
 
 def open_bundle(path: Path) -> Bundle:
-    """The bundle in that folder.
+    """The bundle in that folder. Its sums are not taken: `check_sums` does that.
 
     Raises ModelError when it is missing, lacks a file, holds one of another size than its
     bundle.json says, or is of a newer format.
     """
-    facts = read_facts(path)
-    for name, entry in facts["files"].items():
-        file = path / name
-        if not file.is_file():
-            raise ModelError(f"the model {path} lacks its file {name}", _DAMAGED)
-        if file.stat().st_size != entry["bytes"]:
-            sizes = f"{file.stat().st_size} bytes where {entry['bytes']} were written"
-            raise ModelError(f"the model {path} is damaged: {name} has {sizes}", _DAMAGED)
+    facts = sealed_facts(path)
+    _demand(path, facts, RECIPE)
     try:
         recipe = config.load(path / RECIPE)
     except ModelError:
         raise
     except AttnError as error:
         raise ModelError(f"the model {path} is unfit: {error.problem}", error.hint) from error
+    _demand(path, facts, *_vocabulary(recipe))
     source, target = load_tokenizers(path, recipe)
     return Bundle(path, recipe, source, target, facts)
+
+
+def check_sums(path: Path) -> dict[str, Any]:
+    """Read every file of the model and compare its sha256; returns the bundle.json.
+
+    What differs is looked at twice, since a training that goes on writes its weights a moment
+    before their sums. Raises ModelError as `open_bundle` does, and for a file that was altered.
+    """
+    for patience in (_A_MOMENT, 0):
+        facts = sealed_facts(path)
+        files = facts["files"].items()
+        altered = [name for name, entry in files if _sum(path / name) != entry["sha256"]]
+        if not altered:
+            return facts
+        time.sleep(patience)
+    raise _altered(path, altered[0])
+
+
+def sealed_facts(path: Path) -> dict[str, Any]:
+    """The bundle.json of the folder `path`, each of its files there and of the size it says."""
+    facts = read_facts(path)
+    for name, entry in facts["files"].items():
+        size = _size(path / name)
+        if size is None:
+            raise ModelError(f"the model {path} lacks its file {name}", _DAMAGED)
+        if size != entry["bytes"]:
+            sizes = f"{size} bytes where {entry['bytes']} were written"
+            raise ModelError(f"the model {path} is damaged: {name} has {sizes}", _DAMAGED)
+    return facts
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -125,21 +159,74 @@ def read_facts(path: Path) -> dict[str, Any]:
         raise ModelError(newer, "Upgrade attn.")
     if not _is_well_formed(facts):
         raise unreadable
+    for name in facts["files"]:
+        if not _is_inside(name):
+            outside = f"{FACTS} names {name!r}, which is no file of its folder"
+            raise ModelError(f"the model {path} is damaged: {outside}", _DAMAGED)
     return dict(facts)
+
+
+def score_of(facts: dict[str, Any], metric: str) -> float | None:
+    """The score of that name in a bundle.json, if there is one."""
+    entry = facts["scores"].get(metric)
+    score = entry.get("score") if isinstance(entry, dict) else None
+    return float(score) if isinstance(score, int | float) and abs(score) < _NO_SCORE else None
 
 
 def _is_well_formed(facts: dict[str, Any]) -> bool:
     """Whether bundle.json says of format 1 what the program asks of it."""
     files, scores = facts.get("files"), facts.get("scores")
-    texts = (facts.get("name"), facts.get("source"), facts.get("target"))
+    texts = (*map(facts.get, ("name", "source", "target")), facts.get("licence", ""))
     return (
         all(isinstance(text, str) for text in texts)
         and isinstance(scores, dict)
         and all(isinstance(score, dict) for name, score in scores.items() if name == "bleu")
         and isinstance(files, dict)
-        and all(isinstance(entry, dict) for entry in files.values())
-        and all(isinstance(entry.get("bytes"), int) for entry in files.values())
+        and all(map(_is_entry, files.values()))
     )
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether that tells the size and the sum of a file."""
+    size, digest = map(entry.get, ("bytes", "sha256")) if isinstance(entry, dict) else (None, None)
+    return isinstance(size, int) and 0 <= size < 1 << 63 and isinstance(digest, str)
+
+
+def _is_inside(name: str) -> bool:
+    """Whether that is the plain name of a file: no path that could lead out of the folder."""
+    return name not in ("", os.curdir, os.pardir) and not set(name) & set("/\\:\0")
+
+
+def _demand(path: Path, facts: dict[str, Any], *names: str) -> None:
+    """Make sure that bundle.json speaks for these files."""
+    for name in names:
+        if name not in facts["files"]:
+            raise ModelError(f"the model {path} is damaged: {FACTS} lacks {name}", _DAMAGED)
+
+
+def _size(file: Path) -> int | None:
+    """Its bytes; None where there is no such regular file."""
+    try:
+        status = file.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _sum(file: Path) -> str:
+    """The sha256 of a model's file."""
+    try:
+        return str(_entry(file)["sha256"])
+    except OSError as error:
+        raise ModelError(
+            f"the model {file.parent} is damaged: {file.name} cannot be read: {error.strerror}",
+            _DAMAGED,
+        ) from error
+
+
+def _altered(path: Path, name: str) -> ModelError:
+    what = f"{name} is not what was written (its sha256 differs)"
+    return ModelError(f"the model {path} is damaged: {what}", _DAMAGED)
 
 
 def load_tokenizers(path: Path, recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
@@ -152,6 +239,21 @@ def load_tokenizers(path: Path, recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
         Tokenizer.load(path / SOURCE, plain_quotes=plain),
         Tokenizer.load(path / TARGET, plain_quotes=plain),
     )
+
+
+def copy(bundle: Bundle, folder: Path) -> None:
+    """Copy a bundle into an empty folder: its own files and its card, bundle.json last.
+
+    What else lies beside them, a training's log and checkpoints, is left out. Raises ModelError
+    when a file of the copy is not what was written, OSError when the disk will not take it.
+    """
+    for name, entry in bundle.facts["files"].items():
+        shutil.copyfile(bundle.path / name, folder / name)
+        if _sum(folder / name) != entry["sha256"]:
+            raise _altered(bundle.path, name)
+    if (bundle.path / CARD).is_file() and not bundle.holds(CARD):
+        shutil.copyfile(bundle.path / CARD, folder / CARD)
+    _write_json(folder / FACTS, bundle.facts)
 
 
 def write_definition(path: Path, recipe: Recipe, source: Tokenizer, target: Tokenizer) -> None:
@@ -188,14 +290,16 @@ def seal(path: Path, recipe: Recipe, *, version: str, scores: dict[str, Any]) ->
 
     Raises TrainingError if the disk will not take it.
     """
-    vocabulary = [JOINT] if recipe.tokenizer.joint else [SOURCE, TARGET]
-    names = [RECIPE, *vocabulary, *(w for w in (WEIGHTS, HEAD) if (path / w).is_file())]
+    weights = (name for name in (WEIGHTS, HEAD) if (path / name).is_file())
+    names = [RECIPE, *_vocabulary(recipe), *weights]
     with _writing(path):
         facts = {
             "format": FORMAT,
             "name": recipe.name,
             "source": recipe.source,
             "target": recipe.target,
+            "licence": recipe.licence,
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "written_by": f"attn {version}",
             "scores": scores,
             "files": {name: _entry(path / name) for name in names},
@@ -211,6 +315,24 @@ def include(path: Path, name: str) -> None:
     facts = read_facts(path)
     with _writing(path):
         facts["files"][name] = _entry(path / name)
+        _write_json(path / FACTS, facts)
+
+
+def include_graphs(path: Path, files: dict[str, bytes], *, precision: str) -> None:
+    """Write the graphs of a model, each file beside and renamed, and seal the model with them.
+
+    Raises TrainingError if the disk will not take them.
+    """
+    facts = read_facts(path)
+    with _writing(path):
+        for name in GRAPHS:
+            facts["files"].pop(name, None)
+        facts["precision"] = precision
+        for name, data in files.items():
+            beside = path / f"{name}.part"
+            beside.write_bytes(data)
+            os.replace(beside, path / name)
+            facts["files"][name] = _entry(path / name)
         _write_json(path / FACTS, facts)
 
 
@@ -269,9 +391,16 @@ def started_from(recipe: Recipe, start: Bundle) -> Recipe:
     )
 
 
+def _vocabulary(recipe: Recipe) -> tuple[str, ...]:
+    """The files of a recipe's vocabulary."""
+    return (JOINT,) if recipe.tokenizer.joint else (SOURCE, TARGET)
+
+
 def _entry(path: Path) -> dict[str, Any]:
-    data = path.read_bytes()
-    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    """What bundle.json says of a file, which is read in pieces."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return {"bytes": file.tell(), "sha256": digest.hexdigest()}
 
 
 @contextmanager

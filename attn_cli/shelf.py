@@ -1,10 +1,12 @@
 """A model's name becomes its directory. Knows where models may lie, not what is in them."""
 
 import os
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from attn_cli.errors import ModelError
+from attn_cli.errors import DataError, ModelError, UsageError
 
 _PACKAGE = Path(__file__).resolve().parent
 _SHIPPED = _PACKAGE / "_shipped"  # in a wheel
@@ -16,13 +18,30 @@ DEMO_RUN = Path("runs/demo")
 
 
 def home() -> Path:
-    """The user's own folder of models: $ATTN_HOME, else ~/.attn."""
-    return Path(os.environ.get("ATTN_HOME") or Path.home() / ".attn")
+    """The user's own folder: $ATTN_HOME, else ~/.attn.
+
+    Whoever has no home has a folder that is never there.
+    """
+    if wished := os.environ.get("ATTN_HOME"):
+        return Path(wished)
+    try:
+        return Path.home() / ".attn"
+    except RuntimeError:  # a user without a name, in a container
+        return Path(os.devnull) / ".attn"
 
 
 def shelves() -> list[Path]:
-    """The folders in which a name is looked up, in order."""
-    return [home() / "models", _SHIPPED / "models", _CHECKOUT / "models"]
+    """The folders in which a name is looked up, in order: the user's, then ours."""
+    return [home() / "models", *_ours()]
+
+
+def _ours() -> list[Path]:
+    return [_SHIPPED / "models", _CHECKOUT / "models"]
+
+
+def came_with_us(path: Path) -> bool:
+    """Whether the model in that folder lies on the shelf that was installed with the program."""
+    return os.path.dirname(os.path.realpath(path)) in map(os.path.realpath, _ours())
 
 
 def names() -> Iterator[tuple[str, Path]]:
@@ -30,9 +49,66 @@ def names() -> Iterator[tuple[str, Path]]:
     seen: set[str] = set()
     for shelf in shelves():
         for path in sorted(shelf.iterdir()) if shelf.is_dir() else []:
-            if _is_model(path) and path.name not in seen:
+            if _is_model(path) and not path.name.startswith(".") and path.name not in seen:
                 seen.add(path.name)
                 yield path.name, path
+
+
+@contextmanager
+def placing(name: str, *, force: bool = False) -> Iterator[Path]:
+    """An empty folder to put a model into: behind the block it is `name` on the user's shelf.
+
+    Where the block fails nothing is left of it, and what was there before still is. Raises
+    UsageError for what is no name, or one that is taken unless with `force`, and DataError when the
+    disk will not take it.
+    """
+    place = home() / "models" / _checked(name)
+    if os.path.lexists(place) and not force:
+        raise UsageError(
+            f"there is a model {name} already, in {place}",
+            "Replace it with --force, or choose another --name.",
+        )
+    beside = place.with_name(f".{name}.{os.getpid()}.new")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        yield beside
+        _exchange(beside, place)
+    except OSError as error:
+        raise DataError(
+            f"cannot put the model into {place}: {error.strerror}",
+            "Make room there, or set ATTN_HOME to a folder that can be written.",
+        ) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _checked(name: str) -> str:
+    """The name, if it can be that of a folder and is no path, hidden file or option."""
+    if not name or name.strip() != name or name[0] in ".-" or not name.isprintable():
+        problem = f"{name!r} cannot be a model's name"
+    elif set(name) & set("/\\:"):
+        problem = f"{name!r} cannot be a model's name: it is a path"
+    else:
+        return name
+    raise UsageError(problem, "Choose another --name, such as my-en-fr.")
+
+
+def _exchange(new: Path, place: Path) -> None:
+    """Rename `new` to `place`; what stood there goes once that is done."""
+    old = new.with_suffix(".old")
+    if os.path.lexists(place):
+        os.rename(place, old)
+    try:
+        os.rename(new, place)
+    except OSError:
+        if os.path.lexists(old):
+            os.rename(old, place)
+        raise
+    if old.is_dir() and not old.is_symlink():
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        old.unlink(missing_ok=True)
 
 
 def find(name: str | None) -> Path:

@@ -1,10 +1,19 @@
 """One tiny model, trained once by the program itself, for every test that needs some model."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from program import HEAD, LINKS, PAIRS, TINY, attn
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _home_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nothing that is remembered of a model goes into the home of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATTN_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -95,6 +95,136 @@ def test_one_lost_byte_is_found_and_named(damaged):
         open_bundle(damaged)
 
 
+def alter(file):
+    """Change its last byte."""
+    *rest, last = file.read_bytes()
+    file.write_bytes(bytes([*rest, last ^ 1]))
+
+
+def test_an_altered_file_of_the_same_size_is_found_by_its_sum_and_named(damaged):
+    assert bundle.check_sums(damaged) == read_facts(damaged)
+    alter(damaged / "model.safetensors")
+    open_bundle(damaged)  # which looks at sizes alone
+    with pytest.raises(ModelError, match=r"damaged: model\.safetensors is not what was written"):
+        bundle.check_sums(damaged)
+
+
+def test_a_file_that_differs_is_looked_at_again_since_a_training_may_be_sealing_it(
+    damaged, monkeypatch
+):
+    alter(damaged / "model.safetensors")
+    monkeypatch.setattr(
+        bundle.time, "sleep", lambda _: bundle.include(damaged, "model.safetensors")
+    )
+    assert bundle.check_sums(damaged) == read_facts(damaged)
+
+
+def test_a_missing_file_is_named(damaged):
+    (damaged / "joint.spm").unlink()
+    (damaged / "joint.spm").mkdir()
+    with pytest.raises(ModelError, match=r"lacks its file joint\.spm"):
+        bundle.check_sums(damaged)
+
+
+def retold(folder, change):
+    """The folder, with its bundle.json as `change` leaves it."""
+    facts = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    change(facts)
+    (folder / "bundle.json").write_text(json.dumps(facts), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret", "/etc/hosts", "sub/file", "sub\\file", "..", ".", "", "c:file", "a\0b"]
+)
+def test_a_bundle_json_that_names_a_file_elsewhere_is_damaged_and_nothing_there_is_read(
+    damaged, name
+):
+    secret = damaged.parent / "secret"
+    secret.write_bytes(b"abc")
+    entry = {"bytes": 3, "sha256": hashlib.sha256(b"abc").hexdigest()}
+    retold(damaged, lambda facts: facts["files"].update({name: entry}))
+    with pytest.raises(ModelError, match=r"damaged: bundle\.json names .* no file of its folder"):
+        bundle.check_sums(damaged)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        5,
+        {},
+        {"bytes": 1},
+        {"sha256": ""},
+        {"bytes": "1", "sha256": ""},
+        {"bytes": -1, "sha256": ""},
+        {"bytes": 10**400, "sha256": ""},
+        {"bytes": 1, "sha256": 1},
+    ],
+)
+def test_an_entry_without_a_size_or_a_sum_is_damage(damaged, entry):
+    retold(damaged, lambda facts: facts["files"].update({"file": entry}))
+    with pytest.raises(ModelError, match=r"damaged: bundle\.json cannot be read"):
+        read_facts(damaged)
+
+
+@pytest.mark.parametrize("name", ["recipe.toml", "joint.spm"])
+def test_what_defines_a_model_has_to_be_among_its_files(damaged, name):
+    retold(damaged, lambda facts: facts["files"].pop(name))
+    with pytest.raises(ModelError, match=rf"damaged: bundle\.json lacks {name}"):
+        open_bundle(damaged)
+
+
+def test_the_facts_tell_the_licence_of_the_recipe_and_when_it_was_sealed(damaged, monkeypatch):
+    recipe = replace(open_bundle(damaged).recipe, licence="CC BY 2.0 FR")
+    noon = (2025, 11, 23, 12, 0, 0, 6, 327, 0)
+    monkeypatch.setattr(bundle.time, "gmtime", lambda: noon)
+    bundle.seal(damaged, recipe, version="0", scores={})
+    facts = read_facts(damaged)
+    assert (facts["licence"], facts["created"]) == ("CC BY 2.0 FR", "2025-11-23T12:00:00Z")
+    assert config.parse(config.to_toml(recipe)).licence == "CC BY 2.0 FR"
+
+
+def test_a_bundle_from_before_licences_and_dates_opens(damaged):
+    retold(damaged, lambda facts: (facts.pop("licence"), facts.pop("created")))
+    assert open_bundle(damaged).recipe.licence == ""
+
+
+@pytest.mark.parametrize(
+    ("entry", "score"),
+    [
+        ({"score": 57.1, "signature": "…"}, 57.1),
+        ({"score": 6}, 6.0),
+        ({"score": "57"}, None),
+        ({"score": float("nan")}, None),
+        ({"score": 10**400}, None),
+        ({}, None),
+        (1500, None),
+    ],
+)
+def test_a_score_is_a_number_or_unknown(entry, score):
+    assert bundle.score_of({"scores": {"aer": entry}}, "aer") == score
+    assert bundle.score_of({"scores": {}}, "aer") is None
+
+
+def test_a_copy_has_the_bundles_own_files_and_its_card_and_no_others(damaged, tmp_path):
+    (damaged / "MODEL_CARD.md").write_text("# A card\n")
+    (damaged / "notes").write_text("mine")
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    bundle.copy(open_bundle(damaged), copy)
+    own = {"recipe.toml", "joint.spm", "model.safetensors", "bundle.json", "MODEL_CARD.md"}
+    assert {path.name for path in copy.iterdir()} == own
+    assert bundle.check_sums(copy) == read_facts(damaged)
+
+
+def test_a_copy_that_is_not_what_was_written_is_refused(damaged, tmp_path):
+    alter(damaged / "model.safetensors")
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(ModelError, match=r"damaged: model\.safetensors is not what was written"):
+        bundle.copy(open_bundle(damaged), tmp_path / "copy")
+    assert not (tmp_path / "copy" / "bundle.json").exists()
+
+
 # Paths of the text
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from attn_cli import shelf
-from attn_cli.errors import ModelError
+from attn_cli.errors import DataError, ModelError, UsageError
 
 pytestmark = pytest.mark.usefixtures("_no_shelf", "_nothing_shipped")
 
@@ -75,3 +75,100 @@ def test_an_unknown_name_is_refused_with_those_there_are(tmp_path):
 def test_the_demo_corpus_is_in_the_checkout():
     with pytest.raises(ModelError):
         shelf.demo_corpus()
+
+
+def test_ours_are_the_models_that_were_installed_with_the_program(tmp_path):
+    shipped = model(tmp_path / "shipped" / "models" / "en-fr")
+    assert shelf.came_with_us(shipped)
+    assert shelf.came_with_us(tmp_path / "checkout" / "models" / "fr-en")
+    assert not shelf.came_with_us(model(tmp_path / "home" / "models" / "mine"))
+    assert not shelf.came_with_us(model(shipped / "inner"))
+    (tmp_path / "shipped" / "models" / "linked").symlink_to(model(tmp_path / "runs" / "mine"))
+    assert not shelf.came_with_us(tmp_path / "shipped" / "models" / "linked")
+
+
+def test_who_has_no_home_has_an_empty_shelf_there(monkeypatch, tmp_path):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("ATTN_HOME")
+    monkeypatch.setattr(Path, "home", homeless)
+    shipped = model(tmp_path / "shipped" / "models" / "en-fr")
+    assert dict(shelf.names()) == {"en-fr": shipped}
+    with pytest.raises(DataError, match="cannot put"), shelf.placing("mine"):
+        pass
+
+
+# Putting a model there
+
+
+def put(name, content, *, force=False, ending=None):
+    with shelf.placing(name, force=force) as folder:
+        (folder / "bundle.json").write_text(content)
+        if ending is not None:
+            raise ending
+
+
+def on_the_shelf(tmp_path):
+    return {path.name: path for path in (tmp_path / "home" / "models").iterdir()}
+
+
+def test_what_is_put_on_the_shelf_is_found_there(tmp_path):
+    put("my-en.fr", "{}")
+    assert shelf.find("my-en.fr") == tmp_path / "home" / "models" / "my-en.fr"
+    assert set(on_the_shelf(tmp_path)) == {"my-en.fr"}
+
+
+def test_a_name_that_is_taken_is_kept_unless_force_replaces_it(tmp_path):
+    put("mine", "old")
+    with pytest.raises(UsageError, match="a model mine already") as caught:
+        put("mine", "new")
+    assert "--force" in caught.value.hint
+    assert (shelf.find("mine") / "bundle.json").read_text() == "old"
+    put("mine", "new", force=True)
+    assert (shelf.find("mine") / "bundle.json").read_text() == "new"
+    assert set(on_the_shelf(tmp_path)) == {"mine"}
+
+
+def test_force_replaces_a_link_and_not_what_it_leads_to(tmp_path):
+    run = model(tmp_path / "runs" / "mine")
+    (tmp_path / "home" / "models").mkdir(parents=True)
+    (tmp_path / "home" / "models" / "mine").symlink_to(run)
+    put("mine", "new", force=True)
+    assert (run / "bundle.json").read_text() == "{}"
+    assert not shelf.find("mine").is_symlink()
+    assert set(on_the_shelf(tmp_path)) == {"mine"}
+
+
+@pytest.mark.parametrize(
+    "ending", [ModelError("damaged"), KeyboardInterrupt(), OSError(28, "full")]
+)
+def test_a_failure_leaves_nothing_and_what_was_there(tmp_path, ending):
+    put("mine", "old")
+    with pytest.raises((ModelError, KeyboardInterrupt, DataError)):
+        put("mine", "half", force=True, ending=ending)
+    assert (shelf.find("mine") / "bundle.json").read_text() == "old"
+    assert set(on_the_shelf(tmp_path)) == {"mine"}
+
+
+def test_a_model_that_cannot_be_put_in_place_leaves_the_one_that_was_there(tmp_path):
+    put("mine", "old")
+    with pytest.raises(DataError, match="cannot put"):  # noqa: SIM117
+        with shelf.placing("mine", force=True) as folder:
+            folder.rmdir()
+    assert (shelf.find("mine") / "bundle.json").read_text() == "old"
+    assert set(on_the_shelf(tmp_path)) == {"mine"}
+
+
+def test_a_half_copied_model_that_was_left_behind_is_not_on_the_shelf(tmp_path):
+    model(tmp_path / "home" / "models" / ".mine.7.new")
+    assert dict(shelf.names()) == {}
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "a/b", "/a", "a\\b", "c:a", ".hidden", "-m", " a", "a ", "a\n", "a\0"]
+)
+def test_a_name_is_no_path_no_option_and_nothing_hidden(tmp_path, name):
+    with pytest.raises(UsageError, match="cannot be a model's name"):
+        put(name, "{}", force=True)
+    assert not (tmp_path / "home").exists()

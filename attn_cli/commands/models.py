@@ -1,10 +1,17 @@
-"""attn models: what is on the shelf."""
+"""attn models: what is on the shelf, whether it is sound, and what joins it."""
 
-from typing import Annotated, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from attn_cli.commands.shared import command, console_of, help_if_alone
+from attn_cli.errors import ModelError
+
+if TYPE_CHECKING:
+    from attn_cli.bundle import Bundle
+    from attn_cli.engine.open import Engine
 
 app = typer.Typer(
     help="The models on the shelf.",
@@ -15,17 +22,23 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(help="A name on the shelf or a folder.")]
 
+_AGAIN = "Train it again, or copy it again from where it is sound."
+
+#: What a model under test is given to read: any line will do.
+_LINE = "I love you."
+
 
 @app.command("list")
 @command
 def list_(context: typer.Context) -> None:
-    """The models on the shelf: name, languages, size, BLEU, and where each lies.
+    """The models on the shelf: name, languages, size, BLEU, AER, licence, and where each lies.
+
+    What is not known is a dash.
 
     Example: attn models list
     """
     from attn_cli import shelf
     from attn_cli.bundle import read_facts
-    from attn_cli.errors import ModelError
 
     console = console_of(context)
     rows = []
@@ -35,33 +48,184 @@ def list_(context: typer.Context) -> None:
         except ModelError as error:
             console.warn(error.problem)
             continue
-        size = sum(entry["bytes"] for entry in facts["files"].values())
-        rows.append(
-            (
-                name,
-                f"{facts['source']}-{facts['target']}",
-                f"{size / 1e6:.1f} MB",
-                _quality(facts),
-                str(path),
-            )
-        )
+        rows.append((name, *_columns(facts), str(path)))
     if not rows:
         console.say("attn: the shelf is empty; attn train makes a model")
         return
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         padded = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         console.write(padded.rstrip() + "\n")
 
 
-def _quality(facts: dict[str, Any]) -> str:
-    """How well the model of that bundle.json translates, if it does."""
-    from attn_cli.bundle import WEIGHTS
+def _columns(facts: dict[str, Any]) -> tuple[str, ...]:
+    """What the list says of the model of that bundle.json."""
+    from attn_cli.bundle import STEP, WEIGHTS
 
-    if WEIGHTS not in facts["files"]:
-        return "aligns only"
-    bleu = facts["scores"].get("bleu", {}).get("score")
-    return f"BLEU {bleu:.1f}" if bleu is not None else "BLEU ?"
+    size = sum(entry["bytes"] for entry in facts["files"].values())
+    translates = WEIGHTS in facts["files"] or STEP in facts["files"]
+    return (
+        _plain(f"{facts['source']}-{facts['target']}"),
+        f"{size / 1e6:.1f} MB",
+        _score(facts, "bleu") if translates else "aligns only",
+        _score(facts, "aer"),
+        _plain(facts.get("licence", "")) or "-",
+    )
+
+
+def _score(facts: dict[str, Any], metric: str) -> str:
+    from attn_cli.bundle import score_of
+
+    score = score_of(facts, metric)
+    return "-" if score is None else f"{metric.upper()} {score:.1f}"
+
+
+def _plain(text: str) -> str:
+    """A text of somebody's bundle.json as one cell: single spaces, no control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+@app.command("verify")
+@command
+def verify(context: typer.Context, name: Name) -> None:
+    """Whether a model is sound: the sum of each file, its format, and that it computes.
+
+    Example: attn models verify en-fr
+    """
+    from attn_cli import shelf
+    from attn_cli.bundle import open_bundle
+    from attn_cli.verified import take_sums
+
+    console = console_of(context)
+    found = shelf.find(name)
+    take_sums(found)
+    bundle = open_bundle(found)
+    _check_vocabulary(bundle)
+    _check_computing(bundle, threads=console.cores)
+    files = bundle.facts["files"].values()
+    size = sum(entry["bytes"] for entry in files)
+    console.write(
+        f"{name} is sound: {len(files)} files, {size} bytes, format {bundle.facts['format']}\n"
+    )
+
+
+def _check_vocabulary(bundle: "Bundle") -> None:
+    """Make sure that the vocabularies are no larger than the recipe allows."""
+    most = bundle.recipe.tokenizer.vocab_size
+    for tokenizer in (bundle.source, bundle.target):
+        if tokenizer.vocab_size > most:
+            raise ModelError(
+                f"the model {bundle.path} is unfit: a vocabulary of {tokenizer.vocab_size} pieces, "
+                f"where its recipe allows {most}",
+                "Take its recipe and its vocabulary from one model.",
+            )
+
+
+def _check_computing(bundle: "Bundle", *, threads: int) -> None:
+    """One short line through all that the model has, on each engine that it has files for."""
+    from attn_cli.bundle import ENCODER, HEAD, HEAD_GRAPH, STEP, WEIGHTS
+
+    if not bundle.translates and not bundle.aligns:
+        raise ModelError(
+            f"the model {bundle.path} has neither a network that translates nor one that aligns",
+            _AGAIN,
+        )
+    if bundle.translates:
+        for engine in _engines(bundle, weights=WEIGHTS, graphs=(ENCODER, STEP)):
+            _check_translating(bundle, engine=engine, threads=threads)
+    if bundle.aligns:
+        for engine in _engines(bundle, weights=HEAD, graphs=(HEAD_GRAPH,)):
+            _check_aligning(bundle, engine=engine, threads=threads)
+
+
+def _engines(bundle: "Bundle", *, weights: str, graphs: tuple[str, ...]) -> "list[Engine]":
+    """The engines that have something to run and are installed; else the one that will say so."""
+    from importlib.util import find_spec
+
+    found: list[Engine] = []
+    if bundle.holds(*graphs) and find_spec("onnxruntime"):
+        found.append("onnx")
+    if bundle.holds(weights) and find_spec("torch"):
+        found.append("torch")
+    return found or ["auto"]
+
+
+def _check_translating(bundle: "Bundle", *, engine: "Engine", threads: int) -> None:
+    import numpy as np
+
+    from attn_cli.decode.beam import Search, search
+    from attn_cli.engine.open import open_stepper
+
+    stepper = open_stepper(bundle, engine=engine, device="cpu", threads=threads)
+    ids = bundle.source.encode(_LINE).ids[None, :]  # (1, S)
+    lengths = np.array([ids.shape[1]], np.int32)
+    with _computing(bundle):
+        (found,) = search(stepper, ids, lengths, Search.of(bundle.recipe.decode))
+    pieces = bundle.target.vocab_size
+    if not found or not all(h.ids.max() < pieces and np.isfinite(h.score) for h in found):
+        raise _nonsense(bundle, "network")
+
+
+def _check_aligning(bundle: "Bundle", *, engine: "Engine", threads: int) -> None:
+    import numpy as np
+
+    from attn_cli.engine.open import open_matcher
+    from attn_cli.matching import matched
+
+    matcher = open_matcher(bundle, engine=engine, device="cpu", threads=threads)
+    source, target = (side.encode(_LINE) for side in (bundle.source, bundle.target))
+    with _computing(bundle):
+        (table,) = matched(matcher, [source], [target], origin="forced")
+    rows = table.weights.sum(-1) + table.leftover  # (T,)
+    if not np.allclose(rows, 1, atol=1e-3) or not np.isfinite(table.link_weights).all():
+        raise _nonsense(bundle, "alignment head")
+
+
+@contextmanager
+def _computing(bundle: "Bundle") -> Iterator[None]:
+    """Whatever goes wrong inside is the model's fault."""
+    try:
+        yield
+    except Exception as error:  # those of ONNX Runtime have no common base but this
+        what, *_ = str(error).splitlines() or [type(error).__name__]
+        raise ModelError(
+            f"the model {bundle.path} is unfit: it cannot compute: {what}", _AGAIN
+        ) from error
+
+
+def _nonsense(bundle: "Bundle", part: str) -> ModelError:
+    return ModelError(
+        f"the model {bundle.path} is unfit: what its {part} computes means nothing", _AGAIN
+    )
+
+
+@app.command("add")
+@command
+def add(
+    context: typer.Context,
+    path: Annotated[str, typer.Argument(help="The folder of a model.")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="What it is called there. [its recipe's name]")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the model of that name there.")
+    ] = False,
+) -> None:
+    """Copy a model to your shelf, $ATTN_HOME/models or ~/.attn/models, once its sums are right.
+
+    A training's log and checkpoints stay behind.
+
+    Example: attn models add runs/mine --name mine
+    """
+    from attn_cli import bundle, shelf
+
+    found = shelf.find(path)
+    bundle.check_sums(found)
+    opened = bundle.open_bundle(found)
+    called = opened.name if name is None else name
+    with shelf.placing(called, force=force) as folder:
+        bundle.copy(opened, folder)
+    console_of(context).say(f"attn: {called} is now in {shelf.home() / 'models' / called}")
 
 
 @app.command("show")
@@ -75,7 +239,6 @@ def show(context: typer.Context, name: Name) -> None:
 
     from attn_cli import shelf
     from attn_cli.bundle import CARD, RECIPE, read_facts
-    from attn_cli.errors import ModelError
 
     console = console_of(context)
     path = shelf.find(name)

@@ -1,12 +1,12 @@
 """The exit statuses a script may rely on, and the one sentence that goes with each."""
 
-import json
 import shutil
 
 import pytest
 from program import attn
 
 import attn_cli.commands.opening as opening
+from attn_cli import bundle
 
 
 def fails(ended, status, *words):
@@ -139,13 +139,11 @@ def test_a_model_with_a_truncated_or_overwritten_file_is_four(damaged, name, dam
 
 def rewritten(folder, old, new):
     """The recipe changed, and bundle.json sealed over it, as a person might who means it."""
-    recipe, facts = folder / "recipe.toml", folder / "bundle.json"
+    recipe = folder / "recipe.toml"
     text = recipe.read_text(encoding="utf-8")
     assert old in text
     recipe.write_text(text.replace(old, new), encoding="utf-8")
-    told = json.loads(facts.read_text())
-    told["files"]["recipe.toml"]["bytes"] = recipe.stat().st_size
-    facts.write_text(json.dumps(told))
+    bundle.include(folder, "recipe.toml")
     return folder
 
 
