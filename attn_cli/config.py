@@ -210,6 +210,9 @@ class Train:
         low=0,
         high=1,
     )
+    export: Literal["fp32", "int8", "none"] = option(
+        "fp32", "precision of the graphs made at the end, which run without torch; none for none"
+    )
     aligner: Literal["thot", "eflomal"] = option(
         "thot", "who makes statistical links: thot, or eflomal where it is installed"
     )
@@ -226,6 +229,15 @@ class Decode:
     coverage_penalty: float = option(0.0, "weight of GNMT's coverage penalty", low=0)
     max_length_ratio: float = option(2.0, "target pieces at most: this times the source's …", low=0)
     max_length_extra: int = option(10, "… plus this", low=1)
+    split_over: int = option(
+        50,
+        "words of a line above which it is translated sentence by sentence; 0 for never",
+        low=0,
+    )
+    capitals: bool = option(
+        True,
+        "a line all in capitals is read in small letters, and its translation put in capitals",
+    )
 
 
 @dataclass(frozen=True)
@@ -235,6 +247,7 @@ class Recipe:
     name: str = option("model", "what the model is called on a shelf")
     source: str = option("", "source language, as in 'en'")
     target: str = option("", "target language, as in 'fr'")
+    licence: str = option("", "licence of the model, as in CC BY 2.0 FR")
     seed: int = option(1, "the one seed everything random comes from", low=0, high=2**63 - 1)
     data: Data = field(default_factory=Data)
     tokenizer: Tokenizer = field(default_factory=Tokenizer)

@@ -6,6 +6,7 @@ Knows no files and no model. sacrebleu is imported where it is used, so that sco
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from attn_cli.errors import DataError
 
@@ -28,11 +29,12 @@ class TextScore:
 
 
 def text_scores(
-    hypotheses: Sequence[str], references: Sequence[Sequence[str]]
+    hypotheses: Sequence[str], references: Sequence[Sequence[str | None]]
 ) -> dict[str, TextScore]:
     """BLEU, chrF and TER under the keys `bleu`, `chrf`, `ter`.
 
-    `references` holds one or more whole reference texts, each with a line for each hypothesis.
+    `references` holds one or more whole reference texts, each with a line for each hypothesis. In
+    all but the first a line may be None: no reference there. Then the signatures say `nrefs:var`.
     Raises DataError naming both counts where they differ, and where there is nothing to score.
     """
     from sacrebleu.metrics.bleu import BLEU
@@ -40,10 +42,12 @@ def text_scores(
     from sacrebleu.metrics.ter import TER
 
     _check(hypotheses, references)
+    assert None not in references[0], "every line has a reference"
+    texts = cast(Sequence[Sequence[str]], references)  # sacrebleu takes None, and its types do not
     metrics = {"bleu": BLEU(), "chrf": CHRF(), "ter": TER()}
     scores = {}
     for key, metric in metrics.items():
-        result = metric.corpus_score(hypotheses, references)
+        result = metric.corpus_score(hypotheses, texts)
         scores[key] = TextScore(result.name, result.score, str(metric.get_signature()))
     return scores
 
@@ -64,7 +68,7 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
     return float(CHRF().corpus_score(hypotheses, [references]).score)
 
 
-def _check(hypotheses: Sequence[str], references: Sequence[Sequence[str]]) -> None:
+def _check(hypotheses: Sequence[str], references: Sequence[Sequence[str | None]]) -> None:
     for number, reference in enumerate(references, start=1):
         if len(reference) != len(hypotheses):
             which = f"reference {number}" if len(references) > 1 else "the reference"

@@ -8,7 +8,10 @@ import numpy as np
 from attn_cli.align.merge import Labelled, labelled, soft_alignment
 from attn_cli.decode.beam import Search, search
 from attn_cli.engine.base import Matcher, Stepper
+from attn_cli.joining import joined
 from attn_cli.matching import matched
+from attn_cli.text import sentences
+from attn_cli.text.capitals import shouted, shouting
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.values import (
     EOS,
@@ -27,8 +30,11 @@ OnProblem = Callable[[int, str], None]
 #: Source pieces of one line that are read; what is beyond is left out, and said.
 LONGEST = 1024
 
+#: Words of the longest line whose sentences share a table, which has a weight for every two words.
+WIDEST = 2048
+
 #: Source positions times beam in a batch: keeps a step's scores within a processor's cache.
-BUDGET = 6000
+BUDGET = 3000
 
 
 @dataclass(frozen=True)
@@ -39,12 +45,24 @@ class Job:
     text: str
 
 
+@dataclass(frozen=True)
+class _Line:
+    """One line as it is read: whether it is `loud`, all in capitals, and the parts it is cut into,
+    of which there is at least one."""
+
+    job: Job
+    loud: bool
+    parts: Sequence[Encoded]
+
+
 class Translator:
     """A network, its two vocabularies and a way to search.
 
     With `align` each translation has its table: the decoder's attention, or with a `matcher` the
     alignment head's weights, which ask what corresponds to the words that were found.
-    `on_problem(line, problem)` hears of each line that was not read to its end.
+    A line of more than `split_over` words, unless that is 0, is translated sentence by sentence.
+    With `capitals` a line that is all in capitals is read as if it were not, and its translation
+    is put in capitals. `on_problem(line, problem)` hears of each line that was not read to its end.
     """
 
     def __init__(
@@ -57,11 +75,14 @@ class Translator:
         align: bool = False,
         matcher: Matcher | None = None,
         level: Level = "word",
+        split_over: int = 0,
+        capitals: bool = False,
         on_problem: OnProblem | None = None,
     ) -> None:
         self.stepper, self.source, self.target = stepper, source, target
         self.matcher = matcher
         self.how, self.align, self.level = how, align, level
+        self.split_over, self.capitals = split_over, capitals
         self.on_problem = on_problem
 
     def stream(self, chunks: Iterable[Sequence[Job]]) -> Iterator[Translation]:
@@ -71,19 +92,30 @@ class Translator:
 
     def translate(self, jobs: Sequence[Job]) -> list[Translation]:
         """The translations of `jobs`, in order. Lines of like length share a batch inside."""
-        found: dict[int, Translation] = {}
-        encoded: dict[int, Encoded] = {}
-        for place, job in enumerate(jobs):
-            line = self.source.encode(job.text)
-            if line.words:
-                encoded[place] = shortened(line, job.line, self.on_problem)
-            else:
-                found[place] = Translation(job.line, job.text, "")
+        lines = [self._read(job) for job in jobs]
+        found = iter(self._translated([part for line in lines for part in line.parts]))
+        return [self._whole(line, [next(found) for _ in line.parts]) for line in lines]
+
+    def _read(self, job: Job) -> "_Line":
+        """A line as the network is to read it, whole or sentence by sentence."""
+        loud = self.capitals and shouted(job.text)
+        parts = [self.source.encode(job.text, spoken=loud)]
+        size = len(parts[0].words)
+        if 0 < self.split_over < size and (size <= WIDEST or not self.align):
+            parts = [
+                self.source.encode(job.text[start:end], spoken=loud)
+                for start, end in sentences.split(job.text)
+            ]
+        return _Line(job, loud, [shortened(part, job.line, self.on_problem) for part in parts])
+
+    def _translated(self, parts: Sequence[Encoded]) -> list[Translation]:
+        """The translation of each part, in order; their lines are for `_whole` to say."""
+        found = [Translation(0, part.raw, "") for part in parts]
         for places in by_length(
-            {place: len(line.ids) for place, line in encoded.items()}, self.how
+            {place: len(part.ids) for place, part in enumerate(parts) if part.words}, self.how
         ):
-            sources = [encoded[place] for place in places]
-            ids, lengths = padded([line.ids for line in sources])
+            sources = [parts[place] for place in places]
+            ids, lengths = padded([part.ids for part in sources])
             rows = search(
                 self.stepper,
                 ids,
@@ -94,14 +126,11 @@ class Translator:
             said = [self._said(hypotheses[0]) for hypotheses in rows]
             tables = self._tables(sources, said, [hypotheses[0] for hypotheses in rows])
             for row, place in enumerate(places):
-                found[place] = self._translation(
-                    jobs[place], sources[row], said[row], rows[row], tables[row]
-                )
-        return [found[place] for place in range(len(jobs))]
+                found[place] = self._translation(sources[row], said[row], rows[row], tables[row])
+        return found
 
     def _translation(
         self,
-        job: Job,
         source: Encoded,
         said: Encoded,
         hypotheses: Sequence[Hypothesis],
@@ -109,8 +138,8 @@ class Translator:
     ) -> Translation:
         rows = labelled(said, self.level)
         return Translation(
-            line=job.line,
-            source=job.text,
+            line=0,
+            source=source.raw,
             text=said.raw,
             source_words=labelled(source, self.level).labels,
             target_words=rows.labels,
@@ -119,6 +148,12 @@ class Translator:
             alignment=table,
             word_logp=summed_logp(hypotheses[0], rows),
         )
+
+    def _whole(self, line: "_Line", parts: Sequence[Translation]) -> Translation:
+        """The translation of a line from those of its parts."""
+        whole = joined(parts, n_best=self.how.n_best) if len(parts) > 1 else parts[0]
+        whole = replace(whole, line=line.job.line, source=line.job.text)
+        return shouting(whole, level=self.level) if line.loud else whole
 
     def _said(self, best: Hypothesis) -> Encoded:
         """A hypothesis as a line that was read."""

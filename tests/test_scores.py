@@ -2,6 +2,7 @@
 
 import pytest
 import sacrebleu
+from sacrebleu.metrics import BLEU, CHRF, TER
 
 from attn_cli.errors import DataError
 from attn_cli.score import TextScore, bleu, chrf, text_scores
@@ -33,6 +34,31 @@ def test_each_score_carries_the_signature_of_its_metric():
 def test_several_references_are_counted_in_the_signature():
     scores = text_scores(HYPOTHESES, [REFERENCE, HYPOTHESES])
     assert scores["bleu"].signature.startswith("nrefs:2|")
+
+
+SECOND = ["Le chat s'est assis sur un tapis.", None, None]
+
+
+def test_a_line_may_have_fewer_references_than_another():
+    scores = text_scores(HYPOTHESES, [REFERENCE, SECOND])
+    direct = {"bleu": BLEU(), "chrf": CHRF(), "ter": TER()}
+    for key, metric in direct.items():
+        assert scores[key].score == metric.corpus_score(HYPOTHESES, [REFERENCE, SECOND]).score
+        assert scores[key].signature == str(metric.get_signature())
+        assert scores[key].signature.startswith("nrefs:var|")
+
+
+def test_a_reference_that_is_not_there_counts_as_little_as_the_first_one_again():
+    """In BLEU a repeated reference adds no n-gram and no length, in chrF it is no better, in TER
+    the mean length of two equal ones is theirs. An empty one does count there."""
+    again = [other or first for first, other in zip(REFERENCE, SECOND, strict=True)]
+    empty = [other or "" for other in SECOND]
+    missing, twice, blank = (
+        {key: one.score for key, one in text_scores(HYPOTHESES, [REFERENCE, text]).items()}
+        for text in (SECOND, again, empty)
+    )
+    assert missing == twice
+    assert missing["ter"] != blank["ter"]
 
 
 def test_the_line_for_people_and_the_record_for_machines():

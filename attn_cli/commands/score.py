@@ -27,7 +27,11 @@ def score(
     reference: Annotated[
         list[Path] | None,
         typer.Option(
-            "--reference", "-r", help="Reference text; repeat for several.", show_default=False
+            "--reference",
+            "-r",
+            help="Reference text; repeat for several. "
+            "In all but the first a blank line is no reference for that line.",
+            show_default=False,
         ),
     ] = None,
     gold: Annotated[
@@ -79,11 +83,11 @@ def _score_links(
 def _score_text(
     console: Console, references: list[Path], hypothesis: Path, format: ScoreFormat
 ) -> None:
-    from attn_cli.commands.scoring import texts_of
+    from attn_cli.commands.scoring import references_of, texts_of
     from attn_cli.score import text_scores
 
     translations = texts_of(console, hypothesis)
-    scores = text_scores(translations, [texts_of(console, path) for path in references])
+    scores = text_scores(translations, references_of(console, references))
     if format is ScoreFormat.JSON:
         records = {name: each.record() for name, each in scores.items()}
         console.write(json.dumps(records, ensure_ascii=False) + "\n")

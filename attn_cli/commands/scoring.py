@@ -1,4 +1,4 @@
-"""Links against gold, for `score` and for `align --gold`."""
+"""Files to score: references, links and gold, for `score` and for `align --gold`."""
 
 from pathlib import Path
 from typing import Literal
@@ -28,6 +28,12 @@ def texts_of(console: Console, path: Path) -> list[str]:
     """The lines of a file, or of stdin for "-"."""
     with open_lines(path, stdin=console.stdin, on_problem=reporter(console, str(path))) as lines:
         return [line.text for line in lines]
+
+
+def references_of(console: Console, paths: list[Path]) -> list[list[str | None]]:
+    """The lines of each reference file, None where one behind the first has a blank line."""
+    first, *others = (texts_of(console, path) for path in paths)
+    return [[*first], *([line if line.strip() else None for line in other] for other in others)]
 
 
 def bases(texts: list[str]) -> tuple[Base, Base]:

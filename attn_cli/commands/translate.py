@@ -8,6 +8,8 @@ import typer
 from attn_cli.commands.shared import (
     Device,
     DeviceOption,
+    EngineName,
+    EngineOption,
     Extract,
     ExtractOption,
     Format,
@@ -63,6 +65,7 @@ def translate(
     ] = InputFormat.TEXT,
     threads: Threads = None,
     device: DeviceOption = Device.AUTO,
+    engine: EngineOption = EngineName.AUTO,
     seed: Seed = 1,
 ) -> None:
     """Translate text: each TEXT is a line; without any, the lines of stdin or --input.
@@ -83,10 +86,11 @@ def translate(
         chunks = stack.enter_context(
             requests(console, text or [], input, input_format, pairs=False)
         )
-        opened = Opener(console, device.value, threads).to_translate(model, weights)
+        opened = Opener(console, device.value, threads, engine.value).to_translate(model, weights)
         assert opened.stepper is not None
+        decode = opened.bundle.recipe.decode
         how = _overridden(
-            Search.of(opened.bundle.recipe.decode),
+            Search.of(decode),
             beam=beam,
             length_penalty=length_penalty,
             coverage_penalty=coverage_penalty,
@@ -100,6 +104,8 @@ def translate(
             align=chosen is not Format.TEXT,
             matcher=opened.matcher,
             level=level.value,
+            split_over=decode.split_over,
+            capitals=decode.capitals,
             on_problem=reporter(console),
         )
         writer = Writer(

@@ -40,8 +40,8 @@ class Search:
 
     @classmethod
     def of(cls, decode: Decode) -> "Search":
-        """A recipe's way of searching."""
-        return cls(**asdict(decode))
+        """A recipe's way of searching, without what it says of how lines are read and written."""
+        return cls(**{name: value for name, value in asdict(decode).items() if hasattr(cls, name)})
 
     def longest(self, source_length: IntArray) -> Index:
         """(B,) pieces of the sources → (B,) pieces of the longest targets, end included."""

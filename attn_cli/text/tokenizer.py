@@ -28,7 +28,7 @@ import sentencepiece
 
 from attn_cli import config
 from attn_cli.errors import DataError, ModelError, UsageError
-from attn_cli.text import words
+from attn_cli.text import capitals, words
 from attn_cli.values import BOS, EOS, PAD, UNK, Encoded, IntArray, Word
 
 #: SentencePiece's mark of a space.
@@ -216,13 +216,14 @@ class Tokenizer:
             return [(best, 0.0)]
         return self._n_best(form, n) if self._has_n_best else self._drawn(form, n)
 
-    def encode(self, raw: str) -> Encoded:
+    def encode(self, raw: str, *, spoken: bool = False) -> Encoded:
         """A line as the network reads it: the pieces of its words, then EOS.
 
-        Words and spans are those of `raw`; pieces spell its normalised form.
+        Words and spans are those of `raw`; pieces spell its normalised form, and with `spoken`, for
+        a line in capitals, that of `capitals.spoken`.
         """
         found = words.split(raw)
-        forms = words.forms(found)
+        forms = capitals.spoken(raw, found) if spoken else words.forms(found)
         return self._encoded(raw, found, [self.segment(form) for form in forms])
 
     def encode_tokens(self, tokens: Sequence[str]) -> Encoded:

@@ -87,12 +87,13 @@ def varied(
     """
     if not (settings.small_letters or settings.no_final_mark or settings.new_names):
         return corpus, None
-    shared = _shared_names(corpus)
+    shared = _shared_names(corpus) if settings.new_names else set()
     at = _places(corpus, shared)
     invented = _invented(sorted(shared), np.random.default_rng([seed, NAMES]))
     source, source_names = _with_forms(corpus.source, invented)
     target, target_names = _with_forms(corpus.target, invented)
-    source, small = _with_forms(source, [form.lower() for form in source.forms])
+    lower = str.lower if settings.small_letters else str  # no form that is never drawn
+    source, small = _with_forms(source, [lower(form) for form in source.forms])
     return replace(corpus, source=source, target=target), Variants(
         settings,
         small=small,
@@ -140,6 +141,8 @@ def _shared_names(corpus: Corpus) -> set[str]:
 def _places(corpus: Corpus, names: set[str]) -> IntArray:
     """(all pairs, 2): the places of the name that stands on both sides of a pair, -1 without."""
     places = np.full((len(corpus.lines), 2), -1, np.int32)
+    if not names:
+        return places
     of_source = _numbered(corpus.source, names)
     of_target = _numbered(corpus.target, names)
     ours, theirs = corpus.source.sentences, corpus.target.sentences

@@ -119,7 +119,8 @@ def split(raw: str) -> tuple[Word, ...]:
     """The words of `raw`, in order; a text of spaces alone has none."""
     words: list[Word] = []
     add = words.append
-    for match in _pattern().finditer(raw):
+    pattern = _everyday_pattern() if _EVERYDAY.fullmatch(raw) else _pattern()
+    for match in pattern.finditer(raw):
         text, start = match.group(), match.start()
         if match.lastindex == 1:  # the group of joiners took part: a compound
             parts = _known_parts(text) if len(text) <= _LONGEST_KNOWN else _parts(text)
@@ -175,17 +176,36 @@ _known_parts = functools.lru_cache(maxsize=1 << 14)(_parts)
 _LONGEST_KNOWN = 64
 
 
+#: Text of Latin letters and usual punctuation, in which one character alone follows others.
+_EVERYDAY = re.compile("[\0-\u02ff\u2010-\u2027\u202f\u20ac]*+")
+_SOFT_HYPHEN = "\u00ad"
+
+
+@functools.cache
+def _everyday_pattern() -> re.Pattern[str]:
+    """What `_pattern` finds in everyday text: ready in a tenth of the time."""
+    return _expression(_SOFT_HYPHEN)
+
+
 @functools.cache
 def _pattern() -> re.Pattern[str]:
-    """The one expression that finds words; group 1 takes part in compounds alone.
+    """The expression that finds words in any text.
 
     Compiled when first used, since Python's `re` knows no class of marks and the Unicode tables
-    have to be asked for one. Quantifiers are possessive (`++`), so a hostile line costs no more
-    than any other line of its length.
+    have to be asked for one.
+    """
+    asked = itertools.chain.from_iterable(itertools.starmap(range, _BLOCKS_WITH_FOLLOWERS))
+    return _expression("".join(_ranges(filter(_follows, asked))))
+
+
+def _expression(followers: str) -> re.Pattern[str]:
+    """The one expression that finds words; group 1 takes part in compounds alone.
+
+    `followers` is what a class of characters that follow others holds. Quantifiers are possessive
+    (`++`), so a hostile line costs no more than any other line of its length.
     """
     letter = rf"[^\W_{_CJK}\u02bc]"
-    asked = itertools.chain.from_iterable(itertools.starmap(range, _BLOCKS_WITH_FOLLOWERS))
-    follower = f"[{''.join(_ranges(filter(_follows, asked)))}]"
+    follower = f"[{followers}]"
     run = f"(?:{letter}++{follower}*+)++"
     number = r"(?<=\d)[.,:\u066b\u066c](?=\d)"
     emoji_tail = rf"(?:{follower}|[{_SKIN_TONES}])*+"

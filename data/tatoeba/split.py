@@ -7,7 +7,7 @@ translation of it, and no other sentence that one of its translations also trans
 
 Writes beside itself, English and French line by line beside each other:
     train.en train.fr, valid.en valid.fr
-    test.en-fr.en with references test.en-fr.0.fr, test.en-fr.1.fr, …   (blank: no more for this one)
+    test.en-fr.en with references test.en-fr.0.fr, test.en-fr.1.fr, … (blank: no more of them)
     test.fr-en.fr with references test.fr-en.0.en, …
 """
 

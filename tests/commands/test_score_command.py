@@ -5,6 +5,7 @@ import json
 import pytest
 import sacrebleu
 from program import attn
+from sacrebleu.metrics import BLEU, CHRF, TER
 
 REFERENCE = ["je vois le chat.", "tu aimes un chien.", "Anna vend deux livres."]
 HYPOTHESIS = ["je vois le chat.", "tu aime un chien.", "Anna vend livres deux."]
@@ -48,6 +49,24 @@ def test_translations_may_be_a_file_and_references_several(files):
     (record,) = attn("score", *paths, "-f", "json").records()
     assert record["bleu"]["score"] == pytest.approx(100)
     assert "nrefs:2" in record["bleu"]["signature"]
+
+
+def test_a_blank_line_of_a_second_reference_is_no_reference(files):
+    second = ["je vois un chat.", "", " \t"]
+    paths = ["-r", files("a", REFERENCE), "-r", files("b", second), "-r", files("c", second)]
+    (record,) = attn("score", *paths, "-f", "json", stdin="\n".join(HYPOTHESIS)).records()
+    none = [second[0], None, None]
+    for key, metric in {"bleu": BLEU(), "chrf": CHRF(), "ter": TER()}.items():
+        expected = metric.corpus_score(HYPOTHESIS, [REFERENCE, none, none]).score
+        assert record[key]["score"] == pytest.approx(expected, abs=0.005)
+        assert record[key]["signature"] == str(metric.get_signature())
+
+
+def test_a_blank_line_of_the_first_reference_is_an_empty_one(files):
+    first = [*REFERENCE[:2], ""]
+    ended = attn("score", "-r", files("a", first), "-f", "json", stdin="\n".join(HYPOTHESIS))
+    ter = sacrebleu.corpus_ter(HYPOTHESIS, [first]).score
+    assert ended.records()[0]["ter"]["score"] == pytest.approx(ter, abs=0.005)
 
 
 def test_a_line_that_is_not_utf8_is_reported_with_its_file_and_number(files):

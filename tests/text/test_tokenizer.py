@@ -370,3 +370,70 @@ def test_tokens_of_another_program_stay_one_word_each() -> None:
     assert sorted(set(line.word_of.tolist())) == [-1, 0, 1, 2, 3, 4]
     assert line.raw == "do n't look aujourd'hui ."
     assert UNIGRAM.encode_tokens([]).words == ()
+
+
+# ---- plain quotes
+
+#: Apostrophes and quotes that words are cut at alike, whether typographic or straight.
+STRAIGHT = str.maketrans("’ʼ“”„", '\'\'"""')
+QUOTED = st.text("aeijlndt ’ʼ“”„.?!", max_size=30)
+CURLY_LINES = [line.replace("'", "’") + " “Oui”" for line in LINES]
+STRAIGHT_LINES = [line.translate(STRAIGHT) for line in CURLY_LINES]
+QUOTES = train(CURLY_LINES, plain_quotes=True)
+
+
+def test_typographic_quotes_teach_what_straight_ones_teach() -> None:
+    straight = train(STRAIGHT_LINES, plain_quotes=True)
+    assert QUOTES.to_bytes() == straight.to_bytes()
+    assert train(STRAIGHT_LINES).to_bytes() == straight.to_bytes()
+    assert train(CURLY_LINES).to_bytes() != straight.to_bytes()
+
+
+@given(ANY_TEXT.filter(bool))
+@PROPERTY
+def test_a_form_has_the_pieces_of_its_twin_with_straight_quotes(form: str) -> None:
+    plain = "".join("'" if c in "‘’‚‛ʼ′´`" else '"' if c in "“”„‟″" else c for c in form)
+    assert QUOTES.segment(form) == QUOTES.segment(plain)
+    assert QUOTES.candidates(form, 4) == QUOTES.candidates(plain, 4)
+
+
+@given(QUOTED)
+@PROPERTY
+def test_a_line_with_typographic_quotes_is_read_as_a_straight_one_with_its_own_words(
+    raw: str,
+) -> None:
+    encoded, straight = QUOTES.encode(raw), QUOTES.encode(raw.translate(STRAIGHT))
+    assert all(word.text == raw[word.start : word.end] for word in encoded.words)
+    spans = [(word.start, word.end) for word in straight.words]
+    if [(word.start, word.end) for word in encoded.words] == spans:  # "’ʼ" is two, "''" one
+        assert encoded.ids.tolist() == straight.ids.tolist()
+        assert encoded.word_of.tolist() == straight.word_of.tolist()
+    assert QUOTES.decode(encoded.ids).text == " ".join(raw.translate(STRAIGHT).split())
+
+
+def test_a_typographic_apostrophe_is_a_straight_one_in_an_elision_and_in_a_contraction() -> None:
+    for typed, plain in [("Je t’aime", "Je t'aime"), ("I donʼt", "I don't"), ("“Oui”", '"Oui"')]:
+        assert QUOTES.encode(typed).ids.tolist() == QUOTES.encode(plain).ids.tolist()
+        assert UNIGRAM.encode(typed).ids.tolist() != UNIGRAM.encode(plain).ids.tolist()
+
+
+def test_guillemets_stay() -> None:
+    assert QUOTES.decode(QUOTES.encode("« Oui »").ids).text == "« Oui »"
+
+
+def test_a_tokenizer_that_is_loaded_again_reads_quotes_as_it_is_told(tmp_path: Path) -> None:
+    QUOTES.save(tmp_path / "model")
+    loaded = Tokenizer.load(tmp_path / "model", plain_quotes=True)
+    assert loaded.encode("t’aime").ids.tolist() == QUOTES.encode("t'aime").ids.tolist()
+    other = Tokenizer.load(tmp_path / "model")
+    assert other.encode("t’aime").ids.tolist() != QUOTES.encode("t'aime").ids.tolist()
+
+
+# ---- lines in capitals
+
+
+def test_a_line_in_capitals_is_read_as_if_it_were_not_and_keeps_its_words() -> None:
+    loud = UNIGRAM.encode("DO YOU LOVE THE OLD DOG?", spoken=True)
+    assert loud.ids.tolist() == UNIGRAM.encode("Do you love the old dog?").ids.tolist()
+    assert [word.text for word in loud.words] == ["DO", "YOU", "LOVE", "THE", "OLD", "DOG", "?"]
+    assert loud.raw == "DO YOU LOVE THE OLD DOG?"

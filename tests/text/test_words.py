@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attn_cli.text import words
 from attn_cli.text.words import forms, split
 from attn_cli.values import Word
 
@@ -147,6 +148,19 @@ def test_a_word_knows_its_span_in_the_raw_text() -> None:
 
 def test_a_form_has_a_space_in_front_unless_glued_to_the_word_before() -> None:
     assert forms(split("Je  t'aime\u00a0!")) == [" Je", " t'", "aime", " !"]
+
+
+def test_everyday_text_holds_one_character_that_follows_others() -> None:
+    everyday = [chr(code) for code in range(0x3100) if words._EVERYDAY.fullmatch(chr(code))]
+    assert len(everyday) > 700
+    assert [each for each in everyday if words._follows(ord(each))] == ["\u00ad"]
+
+
+@given(st.text(st.characters(max_codepoint=0x2FF) | st.sampled_from("\u00ad’“”…–- '.3a")))
+def test_everyday_text_has_the_same_words_by_either_expression(raw: str) -> None:
+    assert words._EVERYDAY.fullmatch(raw)
+    found = [match.span() for match in words._everyday_pattern().finditer(raw)]
+    assert found == [match.span() for match in words._pattern().finditer(raw)]
 
 
 @given(ANY_TEXT)
