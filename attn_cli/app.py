@@ -12,10 +12,19 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from attn_cli.commands import align, models, score, symmetrize, train, translate
+from attn_cli.commands import align, export, models, score, symmetrize, train, translate
 from attn_cli.commands.shared import command, console_of, help_if_alone
 from attn_cli.console import Console
 from attn_cli.errors import AttnError, ExitStatus
+
+#: What a host that only translates may do without, by the names they are imported by.
+PACKAGES = {
+    "onnx": "onnx",
+    "sacrebleu": "sacrebleu",
+    "safetensors": "safetensors",
+    "thot": "sil-thot",
+    "torch": "torch",
+}
 
 ISSUES = "Please report it, with the command and what --debug prints."
 
@@ -41,6 +50,7 @@ def build() -> typer.Typer:
         ("align", align.align),
         ("symmetrize", symmetrize.symmetrize),
         ("score", score.score),
+        ("export", export.export),
     ):
         app.command(name)(command(run))
     app.add_typer(models.app, name="models")
@@ -90,9 +100,19 @@ def run(arguments: list[str], console: Console) -> int:
     except MemoryError as error:
         problem = "there is not enough memory for this"
         return _failed(error, console, problem, "Try smaller batches.", ExitStatus.BUG)
+    except ModuleNotFoundError as error:
+        if package := PACKAGES.get((error.name or "").partition(".")[0]):
+            problem = f"this needs {package}, which is not installed here"
+            hint = f"Install it: pip install {package}"
+            return _failed(error, console, problem, hint, ExitStatus.USAGE)
+        return _bug(error, console)
     except Exception as error:
-        what = f"a bug of ours: {type(error).__name__}: {error}"
-        return _failed(error, console, what, ISSUES, ExitStatus.BUG)
+        return _bug(error, console)
+
+
+def _bug(error: Exception, console: Console) -> ExitStatus:
+    what = f"a bug of ours: {type(error).__name__}: {error}"
+    return _failed(error, console, what, ISSUES, ExitStatus.BUG)
 
 
 def _failed(

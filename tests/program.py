@@ -40,6 +40,7 @@ TINY = (
     *("--set", "train.learning_rate=0.01", "--set", "train.label_smoothing=0"),
     *("--set", "train.log_every=20", "--threads", "1", "--seed", "3"),
     *("--set", "model.alignment_head=false", "--set", "train.guided_alignment=none"),
+    *("--set", "train.export=none"),
 )
 
 #: Options that make it learn an alignment head for PAIRS, from LINKS in a file, in another.

@@ -12,12 +12,12 @@ ROOT = Path(__file__).resolve().parents[1] / "attn_cli"
 #: Unit → layer. An import goes to a lower layer, or stays within its unit, or stands in SIDEWAYS.
 LAYERS = {
     "__main__": 6, "app": 6, "commands": 6,
-    "train": 5, "export": 5,
-    "translator": 4, "aligner": 4, "matching": 4, "linker": 4, "score": 4,
-    "bundle": 3, "shelf": 3,
+    "train": 5, "export": 5, "quantize": 5,
+    "translator": 4, "joining": 4, "aligner": 4, "matching": 4, "linker": 4, "score": 4,
+    "bundle": 3, "shelf": 3, "verified": 3,
     "engine.torch_engine": 3, "engine.onnx_engine": 3, "engine.open": 3,
     "nn": 2, "decode": 2,
-    "text": 1, "align": 1, "engine.base": 1, "render": 1, "console": 1,
+    "text": 1, "align": 1, "engine.base": 1, "engine.rows": 1, "render": 1, "console": 1,
     "values": 0, "errors": 0, "config": 0,
     "__init__": 0,
 }  # fmt: skip
@@ -29,20 +29,26 @@ SIDEWAYS = {
     ("aligner", "translator"),
     ("aligner", "matching"),
     ("translator", "matching"),
+    ("translator", "joining"),
     ("linker", "aligner"),
+    ("verified", "bundle"),
+    ("verified", "shelf"),
     ("engine.open", "bundle"),
     ("engine.open", "engine.torch_engine"),
     ("engine.open", "engine.onnx_engine"),
     ("engine.torch_engine", "bundle"),
     ("engine.onnx_engine", "bundle"),
     ("config", "errors"),
+    ("train", "export"),
+    ("export", "quantize"),
 }
 
 #: Package → the units, or modules, that may import it.
 HOMES = {
     "torch": {"nn", "train", "export", "engine.torch_engine"},
     "safetensors": {"train", "export", "engine.torch_engine"},
-    "onnxruntime": {"engine.onnx_engine", "export"},
+    "onnxruntime": {"engine.onnx_engine"},
+    "onnx": {"export", "quantize"},
     "sentencepiece": {"text.tokenizer"},
     "thot": {"align.statistical"},
     "eflomal": {"align.statistical"},

@@ -8,6 +8,8 @@ import typer
 from attn_cli.commands.shared import (
     Device,
     DeviceOption,
+    EngineName,
+    EngineOption,
     Extract,
     ExtractOption,
     Format,
@@ -86,6 +88,7 @@ def align(
     ] = InputFormat.TEXT,
     threads: Threads = None,
     device: DeviceOption = Device.AUTO,
+    engine: EngineOption = EngineName.AUTO,
     seed: Annotated[
         int,
         typer.Option("--seed", min=0, max=2**63 - 1, help="Of --fit; nothing else is random."),
@@ -119,6 +122,7 @@ def align(
         out=out,
         force=force,
         device=device.value,
+        engine=engine.value,
         threads=threads or console.cores,
         seed=seed,
     )

@@ -11,6 +11,7 @@ from attn_cli.commands.output import Writer
 from attn_cli.commands.shared import Format, InputFormat, Method, Weights
 from attn_cli.commands.sources import Request, reporter, requests, requests_of_two
 from attn_cli.console import Console
+from attn_cli.engine.open import Engine
 from attn_cli.errors import UsageError
 from attn_cli.linker import BothWays, OneWay, check_opposite
 from attn_cli.values import Level
@@ -38,6 +39,7 @@ class Options:
     out: Path | None
     force: bool
     device: str
+    engine: Engine
     threads: int
     seed: int
 
@@ -94,7 +96,7 @@ def chunks_of(console: Console, options: Options) -> AbstractContextManager[Chun
 
 def of_models(console: Console, options: Options, writer: Writer) -> tuple[Linker, Writer]:
     """Whoever links by the models that were named, and the writer of what they find."""
-    opener = Opener(console, options.device, options.threads)
+    opener = Opener(console, options.device, options.threads, options.engine)
     scored = writer.format is Format.JSONL
     opened = opener.to_align(options.model, options.weights, scored=scored)
     writer = replace(writer, model=opened.bundle.name)

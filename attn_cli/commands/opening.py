@@ -7,8 +7,9 @@ from attn_cli.bundle import Bundle, open_bundle
 from attn_cli.commands.shared import Weights
 from attn_cli.console import Console
 from attn_cli.engine.base import Matcher, Stepper
-from attn_cli.engine.open import open_matcher, open_stepper
+from attn_cli.engine.open import Engine, Part, engine_of, open_matcher, open_stepper
 from attn_cli.errors import ModelError
+from attn_cli.verified import make_sure
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Opener:
     console: Console
     device: str
     threads: int | None
+    engine: Engine = "auto"
 
     def to_translate(self, name: str | None, weights: Weights | None) -> Opened:
         """A model that translates, with its head where its weights are wanted."""
@@ -48,9 +50,15 @@ class Opener:
 
     def _bundle(self, name: str | None) -> Bundle:
         path = shelf.find(name)
+        make_sure(path)
         bundle = open_bundle(path)
-        self.console.detail(f"model {bundle.name} from {path}, engine torch")
+        self.console.detail(f"model {bundle.name} from {path}")
         return bundle
+
+    def _say(self, bundle: Bundle, part: Part, what: str) -> None:
+        running = engine_of(bundle, part, engine=self.engine, device=self.device)
+        name = f"ONNX Runtime, {bundle.precision}" if running == "onnx" else "PyTorch"
+        self.console.detail(f"{what}: {name}")
 
     def _stepper(self, bundle: Bundle) -> Stepper:
         if not bundle.translates:
@@ -58,7 +66,8 @@ class Opener:
                 f"the model {bundle.name} has no decoder: it neither translates nor has attention",
                 "Leave --weights out and use it with attn align, or name another model.",
             )
-        return open_stepper(bundle, device=self.device, threads=self._threads)
+        self._say(bundle, "translator", "translator")
+        return open_stepper(bundle, engine=self.engine, device=self.device, threads=self._threads)
 
     def _matcher(self, bundle: Bundle) -> Matcher:
         if not bundle.aligns:
@@ -66,7 +75,8 @@ class Opener:
                 f"the model {bundle.name} has no alignment head, so it has no alignment weights",
                 "Leave --weights out to see the decoder's attention.",
             )
-        return open_matcher(bundle, device=self.device, threads=self._threads)
+        self._say(bundle, "head", "alignment head")
+        return open_matcher(bundle, engine=self.engine, device=self.device, threads=self._threads)
 
     @property
     def _threads(self) -> int:

@@ -122,6 +122,14 @@ class Device(StrEnum):
     MPS = "mps"
 
 
+class EngineName(StrEnum):
+    """What runs the network."""
+
+    AUTO = "auto"
+    ONNX = "onnx"
+    TORCH = "torch"
+
+
 class InputFormat(StrEnum):
     """How a line of input is read."""
 
@@ -138,6 +146,10 @@ Threads = Annotated[
     typer.Option("--threads", min=1, help="Processor threads. [all this process may use]"),
 ]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where torch computes.")]
+EngineOption = Annotated[
+    EngineName,
+    typer.Option("--engine", help="onnx (graphs, no torch), torch, or whichever there is."),
+]
 Input = Annotated[
     Path | None, typer.Option("--input", "-i", help="Read this file; *.gz, or - for stdin.")
 ]

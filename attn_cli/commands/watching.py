@@ -165,6 +165,11 @@ def _training(event: events.Training) -> str:
                 f"done after update {event.step}: {_REASONS[event.reason]}, "
                 f"BLEU {event.bleu:.1f}, {clock(event.seconds)}"
             )
+        case events.Exported():
+            return (
+                f"graphs: {event.precision}, {event.bytes / 1e6:.1f} MB, "
+                f"{event.difference:.0e} from torch at most ({event.seconds:.0f} s)"
+            )
 
 
 def _preparing(event: events.Preparing) -> str:

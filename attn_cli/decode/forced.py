@@ -14,7 +14,7 @@ def force(
     `score` is the log-probability per piece, end included; `weights` (T, S) are over the row's own
     `length` source pieces. Rows whose target has ended leave the batch.
     """
-    state = stepper.start(stepper.encode(ids, lengths), 1)
+    state = stepper.start(stepper.encode(ids, lengths), 0)
     token_logp = [np.zeros(len(target), np.float32) for target in targets]
     weights = [
         np.zeros((len(target), int(length)), np.float32)

@@ -1,21 +1,92 @@
 """A bundle becomes a Stepper or a Matcher: which engine runs it is decided here alone."""
 
+import importlib.util
+from typing import Literal
+
+from attn_cli import bundle
 from attn_cli.bundle import Bundle
 from attn_cli.engine.base import Matcher, Stepper
+from attn_cli.errors import ModelError, UsageError
+
+Engine = Literal["auto", "onnx", "torch"]
+Running = Literal["onnx", "torch"]
+Part = Literal["translator", "head"]
+
+#: The files that each engine runs of each part of a bundle.
+_GRAPHS = {"translator": (bundle.ENCODER, bundle.STEP), "head": (bundle.HEAD_GRAPH,)}
+_WEIGHTS = {"translator": bundle.WEIGHTS, "head": bundle.HEAD}
 
 
-def open_stepper(bundle: Bundle, *, device: str = "auto", threads: int | None = None) -> Stepper:
-    """The engine for this bundle: torch, the only one so far.
+def open_stepper(
+    opened: Bundle, *, engine: Engine = "auto", device: str = "auto", threads: int | None = None
+) -> Stepper:
+    """The network of a bundle that translates, on the engine that `engine_of` names.
 
-    Raises ModelError when weights and recipe do not fit, UsageError when the device is not there.
+    Raises ModelError when files are damaged or do not fit, or the engine has none to run;
+    UsageError when engine and device exclude each other, or the device is not there.
     """
-    from attn_cli.engine.torch_engine import load
+    if engine_of(opened, "translator", engine=engine, device=device) == "onnx":
+        from attn_cli.engine import onnx_engine
 
-    return load(bundle, device=device, threads=threads)
+        return onnx_engine.load(opened, threads=threads)
+    from attn_cli.engine import torch_engine
+
+    return torch_engine.load(opened, device=device, threads=threads)
 
 
-def open_matcher(bundle: Bundle, *, device: str = "auto", threads: int | None = None) -> Matcher:
-    """The engine for the bundle's alignment head; it must have one. Raises as `open_stepper`."""
-    from attn_cli.engine.torch_engine import load_head
+def open_matcher(
+    opened: Bundle, *, engine: Engine = "auto", device: str = "auto", threads: int | None = None
+) -> Matcher:
+    """The alignment head of a bundle that has one. Raises as `open_stepper`."""
+    if engine_of(opened, "head", engine=engine, device=device) == "onnx":
+        from attn_cli.engine import onnx_engine
 
-    return load_head(bundle, device=device, threads=threads)
+        return onnx_engine.load_head(opened, threads=threads)
+    from attn_cli.engine import torch_engine
+
+    return torch_engine.load_head(opened, device=device, threads=threads)
+
+
+def engine_of(
+    opened: Bundle, part: Part, *, engine: Engine = "auto", device: str = "auto"
+) -> Running:
+    """Which engine runs a part of a bundle.
+
+    ONNX Runtime where there are graphs and nobody asks for torch or for a device that only torch
+    drives; torch otherwise.
+    """
+    if engine == "onnx" and device not in ("auto", "cpu"):
+        raise UsageError(
+            f"ONNX Runtime computes on the processor here, not on {device}",
+            "Leave --device out, or use --engine torch.",
+        )
+    weights, has_graphs = _WEIGHTS[part], opened.holds(*_GRAPHS[part])
+    if engine == "onnx" and not has_graphs:
+        raise ModelError(
+            f"the model {opened.name} has no graphs for ONNX Runtime",
+            f"Make them: attn export {opened.path}",
+        )
+    if engine == "onnx" or (engine == "auto" and has_graphs and device in ("auto", "cpu")):
+        if _installed("onnxruntime"):
+            return "onnx"
+        if engine == "onnx" or not opened.holds(weights):
+            raise _missing("onnxruntime", opened)
+    if not opened.holds(weights):
+        raise ModelError(
+            f"the model {opened.name} has graphs for ONNX Runtime only, no weights for torch",
+            "Leave --engine and --device out.",
+        )
+    if not _installed("torch"):
+        raise _missing("torch", opened)
+    return "torch"
+
+
+def _missing(package: str, opened: Bundle) -> ModelError:
+    return ModelError(
+        f"the model {opened.name} needs {package}, which is not installed",
+        f"Install it: pip install {package}",
+    )
+
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None

@@ -12,9 +12,10 @@ from torch import Tensor
 from attn_cli.align.merge import mean_over_words
 from attn_cli.bundle import Bundle
 from attn_cli.engine.base import Matched, Side, StepOut
+from attn_cli.engine.rows import Rows
 from attn_cli.errors import ModelError
 from attn_cli.nn.alignment_head import AlignmentHead, Words
-from attn_cli.nn.attention import Memory
+from attn_cli.nn.attention import Memory, Places
 from attn_cli.nn.build import build, build_head
 from attn_cli.nn.hardware import torch_device
 from attn_cli.nn.seq2seq import Seq2Seq
@@ -22,12 +23,12 @@ from attn_cli.nn.state import restore
 from attn_cli.values import IntArray
 
 
-class _Rows(NamedTuple):
-    """N rows of a search: which sentence each belongs to, its memory, its decoder's state."""
+class _Search(NamedTuple):
+    """N rows of a search: the sentences they look at, where they stand, the decoder's state."""
 
     source: Memory  # (B, …)
-    sentence: Tensor  # (N,)
-    memory: Memory  # (N, …)
+    rows: Rows
+    places: Places | None  # None: one row for each sentence, in order
     hidden: dict[str, Tensor]  # (N, …)
     candidates: int
 
@@ -45,16 +46,16 @@ class TorchStepper:
         return self.network.encode(self._tensor(ids), self._tensor(lengths))
 
     @torch.inference_mode()
-    def start(self, source: Memory, beam: int) -> _Rows:
+    def start(self, source: Memory, beam: int) -> _Search:
         """See `Stepper.start`."""
-        sentence = torch.arange(len(source.mask), device=self.device)
-        return _Rows(source, sentence, source, self.network.start(source), beam)
+        rows = Rows.one_each(len(source.mask))
+        return _Search(source, rows, None, self.network.start(source), beam)
 
     @torch.inference_mode()
-    def step(self, state: _Rows, previous: IntArray, gold: IntArray | None = None) -> StepOut:
+    def step(self, state: _Search, previous: IntArray, gold: IntArray | None = None) -> StepOut:
         """See `Stepper.step`."""
         logits, weights, hidden = self.network.step(
-            self._tensor(previous), state.hidden, state.memory
+            self._tensor(previous), state.hidden, state.source, state.places
         )
         logp = logits.float().log_softmax(-1)  # (N, V)
         best = logp.topk(min(state.candidates, logp.shape[-1]), dim=-1)  # (N, C)
@@ -70,15 +71,17 @@ class TorchStepper:
         )
 
     @torch.inference_mode()
-    def reorder(self, state: _Rows, rows: IntArray) -> _Rows:
-        """See `Stepper.reorder`. The memory moves only where a row changes its sentence."""
+    def reorder(self, state: _Search, rows: IntArray) -> _Search:
+        """See `Stepper.reorder`. Sentences without a row leave once they are many."""
+        source, now = state.source, state.rows.reordered(rows)
+        if (kept := now.worth_keeping()) is not None:
+            source, now = source.of(self._tensor(kept)), now.within(kept)
+        places = None
+        if not now.one_for_each():
+            places = Places(*map(self._tensor, now.places()))
         index = self._tensor(rows)
-        sentence = state.sentence[index]
-        memory = state.memory
-        if not torch.equal(sentence, state.sentence):
-            memory = state.source.rows(sentence)
         hidden = {name: part.index_select(0, index) for name, part in state.hidden.items()}
-        return state._replace(sentence=sentence, memory=memory, hidden=hidden)
+        return state._replace(source=source, rows=now, places=places, hidden=hidden)
 
     def _tensor(self, array: IntArray) -> Tensor:
         return torch.from_numpy(np.asarray(array, dtype=np.int64)).to(self.device)

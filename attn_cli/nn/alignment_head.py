@@ -30,7 +30,7 @@ class Words(NamedTuple):
     @property
     def mask(self) -> Tensor:
         """(B, W) bool, True for a word."""
-        return self.mean.any(-1)
+        return self.mean.sum(-1) > 0  # `any` of floats exports wrong
 
 
 class Correspondence(NamedTuple):

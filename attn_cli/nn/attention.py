@@ -22,9 +22,21 @@ class Memory(NamedTuple):
     keys: Tensor
     mask: Tensor
 
-    def rows(self, index: Tensor) -> "Memory":
-        """The memory of the batch rows `index` (N,), in that order."""
-        return Memory(*(part.index_select(0, index) for part in self))
+    def of(self, sentences: Tensor) -> "Memory":
+        """The memory of these sentences (B',), in that order."""
+        return Memory(*(part.index_select(0, sentences) for part in self))
+
+
+class Places(NamedTuple):
+    """How the N rows of a search stand in B sentences with Q places each.
+
+    row (B, Q) is the row in each place, any row where the place is empty; place (N,) is where in
+    the B·Q places each row stands. So all rows of a sentence ask its one memory together, and it is
+    never copied for each of them.
+    """
+
+    row: Tensor
+    place: Tensor
 
 
 class SoftAttention(nn.Module):
@@ -38,9 +50,22 @@ class SoftAttention(nn.Module):
         """(B, S, D), (B, S) → the memory that every step of the decoder asks."""
         return Memory(values, self.scorer.keys(values), mask)
 
-    def forward(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        """(N, H) → context (N, D), weights (N, S): a distribution over the real positions."""
-        scores = self.scorer(query, memory.keys)  # (N, S)
-        weights = scores.masked_fill(~memory.mask, -torch.inf).softmax(-1)  # (N, S)
-        context = torch.bmm(weights[:, None, :].to(memory.values.dtype), memory.values)
-        return context.squeeze(1), weights
+    def forward(
+        self, states: Tensor, memory: Memory, places: Places | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """(N, H) states that ask → contexts (N, D), weights (N, S): the distribution of each over
+        the real positions of its sentence, which is sentence n, or where `places` puts row n."""
+        queries = self.scorer.queries(states)  # (N, A)
+        queries = queries[:, None] if places is None else queries[places.row]  # (B, Q, A)
+        found = self._look(queries, memory)  # (B, Q, D), (B, Q, S)
+        contexts, weights = (part.flatten(0, 1) for part in found)  # (B·Q, …)
+        if places is None:
+            return contexts, weights
+        return contexts[places.place], weights[places.place]  # (N, …)
+
+    def _look(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        scores = self.scorer(queries, memory.keys)  # (B, Q, S)
+        unreal = ~memory.mask[:, None, :]  # (B, 1, S)
+        weights = scores.masked_fill(unreal, -torch.inf).softmax(-1)  # (B, Q, S)
+        contexts = torch.bmm(weights.to(memory.values.dtype), memory.values)  # (B, Q, D)
+        return contexts, weights

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from attn_cli.nn.attention import Memory, SoftAttention
+from attn_cli.nn.attention import Memory, Places, SoftAttention
 from attn_cli.nn.dropout import SequenceDropout
 
 #: What a decoder must remember between two words, batch first. Only the decoder reads its keys.
@@ -50,7 +50,7 @@ class GRUCell(nn.Module):
         reset = torch.sigmoid(reset_x + reset_h)
         update = torch.sigmoid(update_x + update_h)
         new = torch.tanh(new_x + reset * new_h)
-        return torch.lerp(new, state.to(new.dtype), update)
+        return torch.addcmul(new, update, state.to(new.dtype) - new)
 
 
 class RecurrentDecoder(nn.Module):
@@ -88,10 +88,15 @@ class RecurrentDecoder(nn.Module):
         parts = hidden.chunk(1 + len(self.upper), dim=-1)
         return {f"layer{depth}": part for depth, part in enumerate(parts)}
 
-    def step(self, embedded: Tensor, state: State, memory: Memory) -> tuple[Decoded, State]:
-        """One word: (N, E) of y_{i-1}, the state before it → what was found, the state after."""
+    def step(
+        self, embedded: Tensor, state: State, memory: Memory, places: Places | None = None
+    ) -> tuple[Decoded, State]:
+        """One word: (N, E) of y_{i-1}, the state before it → what was found, the state after.
+
+        Row n asks sentence n, or that in which `places` puts it.
+        """
         given = self.cell.from_input(embedded)  # (N, 3H)
-        hidden, context, weights = self._attend(given, state["layer0"], memory)
+        hidden, context, weights = self._attend(given, state["layer0"], memory, places)
         after = {"layer0": hidden}
         top = hidden[:, None, :]  # (N, 1, H)
         for depth, layer in enumerate(self.upper, start=1):
@@ -116,6 +121,8 @@ class RecurrentDecoder(nn.Module):
             top = top + layer(self.dropout(top), before)[0]
         return Decoded(top, contexts, weights)
 
-    def _attend(self, given: Tensor, hidden: Tensor, memory: Memory) -> tuple[Tensor, ...]:
-        context, weights = self.attention(hidden, memory)  # (N, D), (N, S)
+    def _attend(
+        self, given: Tensor, hidden: Tensor, memory: Memory, places: Places | None = None
+    ) -> tuple[Tensor, ...]:
+        context, weights = self.attention(hidden, memory, places)  # (N, D), (N, S)
         return self.cell(given, context, hidden), context, weights

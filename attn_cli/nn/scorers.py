@@ -33,9 +33,13 @@ class AdditiveScorer(nn.Module):
         keys: Tensor = self.key(values)
         return keys
 
-    def forward(self, query: Tensor, keys: Tensor) -> Tensor:
-        """(N, H) decoder states, (N, S, A) keys → (N, S) scores."""
-        asked = self.query(query)[:, None, :]  # (N, 1, A)
-        hidden = _ACTIVATIONS[self.activation](asked + keys)  # (N, S, A)
-        scores: Tensor = self.energy(hidden).squeeze(-1)  # (N, S)
+    def queries(self, states: Tensor) -> Tensor:
+        """W s_{i-1}: (…, H) decoder states → (…, A)."""
+        queries: Tensor = self.query(states)
+        return queries
+
+    def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """(B, Q, A) queries, (B, S, A) keys → (B, Q, S) scores."""
+        hidden = _ACTIVATIONS[self.activation](queries[:, :, None] + keys[:, None])  # (B, Q, S, A)
+        scores: Tensor = self.energy(hidden).squeeze(-1)  # (B, Q, S)
         return scores

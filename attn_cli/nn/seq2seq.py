@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from attn_cli.nn.attention import Memory
+from attn_cli.nn.attention import Memory, Places
 from attn_cli.nn.decoders import Decoded, RecurrentDecoder, State
 from attn_cli.nn.dropout import SequenceDropout
 from attn_cli.nn.embeddings import PieceEmbedding, PieceScores
@@ -73,10 +73,15 @@ class Seq2Seq(nn.Module):
         """The decoder's state before the first word."""
         return self.decoder.start(memory)
 
-    def step(self, previous: Tensor, state: State, memory: Memory) -> tuple[Tensor, Tensor, State]:
-        """(N,) last pieces → logits (N, V) of the next, weights (N, S), the state after."""
+    def step(
+        self, previous: Tensor, state: State, memory: Memory, places: Places | None = None
+    ) -> tuple[Tensor, Tensor, State]:
+        """(N,) last pieces → logits (N, V) of the next, weights (N, S), the state after.
+
+        Row n looks at sentence n, or at that in which `places` puts it.
+        """
         embedded = self.target_embedding(previous)  # (N, E)
-        decoded, after = self.decoder.step(embedded, state, memory)
+        decoded, after = self.decoder.step(embedded, state, memory, places)
         return self.scores(self.readout(decoded, embedded)), decoded.weights, after
 
     def forward(self, src: Tensor, src_len: Tensor, tgt_in: Tensor) -> Forward:

@@ -1,7 +1,7 @@
 """The shape legend of every network here, and the one function all of them share.
 
-    B batch rows        N rows of a search (B, or B·beam)
-    S source positions  T target positions
+    B batch rows        N rows of a search (B, or up to B·beam)
+    S source positions  T target positions  Q queries of a sentence, each asked by itself
     E embedding width   H decoder width   D width of a source state (values)   A width of a key
     V vocabulary
 

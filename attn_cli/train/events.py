@@ -144,8 +144,18 @@ class Finished:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Exported:
+    """Graphs for ONNX Runtime have joined the bundle; `difference` from torch in fp32, at most."""
+
+    precision: str
+    bytes: int
+    difference: float
+    seconds: float
+
+
 Preparing = Prepared | Noticed | Linking | Linked | HeadProgress | HeadLearned
-Training = Started | Progress | Skipped | Validated | Averaged | Finished
+Training = Started | Progress | Skipped | Validated | Averaged | Finished | Exported
 Event = Preparing | Training
 Listener = Callable[[Event], None]
 

@@ -26,7 +26,7 @@ from attn_cli.train import checkpoint, events
 from attn_cli.train.head import HeadTrainer
 from attn_cli.train.links import LINKS, prepared
 from attn_cli.train.resuming import CHECKPOINTS
-from attn_cli.train.session import tokenizers_for
+from attn_cli.train.session import export_graphs, tokenizers_for
 
 #: Pairs from which a head is tried at all: with fewer it learns for longer than it is worth.
 FEWEST = 2_000
@@ -127,6 +127,7 @@ def fit(
     bundle.write_definition(out, recipe, *tokenizers)
     checkpoint.save(out / bundle.HEAD, tensors_of(trainer.head), {})
     bundle.seal(out, recipe, version=__version__, scores={})
+    export_graphs(out, recipe, emit)
     return replace(alone, links=together, matcher=TorchMatcher(trainer.head))
 
 

@@ -266,9 +266,10 @@ class HeadTrainer:
         )
 
     def _of_batch(self, table: LinkTable, source: Words, target: Words, batch: Batch) -> Tensor:
-        """The links of a batch as (B, W_t, W_s)."""
+        """The links of a batch as (B, W_t, W_s); a word that a variant left out has none."""
         sizes = {"n_target": target.mean.shape[1], "n_source": source.mean.shape[1]}
-        return torch.from_numpy(table.matrices(batch.indices, **sizes)).to(self.device)
+        links = torch.from_numpy(table.matrices(batch.indices, **sizes)).to(self.device)
+        return links * (target.mask[:, :, None] & source.mask[:, None, :])
 
 
 def updates_for(text: Segmented) -> int:

@@ -18,6 +18,7 @@ from attn_cli.align.table import LinkTable
 from attn_cli.bundle import Bundle
 from attn_cli.config import Recipe
 from attn_cli.decode.beam import Search
+from attn_cli.errors import ModelError
 from attn_cli.nn.build import build, build_head
 from attn_cli.nn.hardware import Hardware, choose
 from attn_cli.nn.seq2seq import Seq2Seq
@@ -104,7 +105,27 @@ def train(
             threads=torch.get_num_threads(),
         )
     )
-    return trainer.run()
+    finished = trainer.run()
+    if finished.reason != "interrupted":
+        export_graphs(run.out, recipe, emit)
+    return finished
+
+
+def export_graphs(out: Path, recipe: Recipe, emit: events.Listener) -> None:
+    """Make the bundle's graphs as the recipe wants them. Without them torch runs it, so what goes
+    wrong here is told and no more."""
+    from attn_cli.export import export
+
+    began = time.monotonic()
+    if recipe.train.export == "none":
+        return
+    try:
+        made = export(bundle.open_bundle(out), precision=recipe.train.export)
+    except ModelError as error:
+        emit(events.Noticed(f"no graphs: {error.problem}"))
+        return
+    seconds = time.monotonic() - began
+    emit(events.Exported(recipe.train.export, made.bytes, made.difference, seconds))
 
 
 def _teach_head(

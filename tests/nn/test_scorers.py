@@ -30,6 +30,6 @@ def test_additive_scores_equal_the_formula_worked_by_hand(activation, g) -> None
     scorer = scorer_by_hand(activation)
     state = torch.tensor([[1.0, -1.0]])  # W s + b = [1.5, -2]
     values = torch.tensor([[[1.0, 2.0], [0.0, -1.0]]])  # U h_1 = [2, 1], U h_2 = [-1, 0]
-    scores = scorer(state, scorer.keys(values))
+    scores = scorer(scorer.queries(state[None]), scorer.keys(values))  # one sentence, one query
     by_hand = [3 * g(3.5) - g(-1.0), 3 * g(0.5) - g(-2.0)]
-    torch.testing.assert_close(scores, torch.tensor([by_hand]))
+    torch.testing.assert_close(scores, torch.tensor([[by_hand]]))

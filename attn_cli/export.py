@@ -1,0 +1,333 @@
+"""A trained network becomes graphs for ONNX Runtime, which needs no torch.
+
+Knows the networks, `quantize` and a bundle's files. Nothing is written unless ONNX Runtime finds
+with the graphs what torch finds with the network.
+
+torch's exporter is asked for the graphs by tracing: `nn.GRU` becomes ONNX's own GRU, sizes of
+batches, beams and sentences stay open, and the log-softmax, the choice of candidates, the log-
+probability of a wanted piece and the reordering of rows are inside. The exporter that goes through
+`torch.export` takes fifty times as long and, in torch 2.13, gives GRUs a fixed length.
+"""
+
+import io
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from attn_cli import bundle, quantize
+from attn_cli.bundle import Bundle
+from attn_cli.engine.base import Matcher, Side, Stepper
+from attn_cli.engine.onnx_engine import AFTER, MEMORY, STATE, OnnxMatcher, OnnxStepper
+from attn_cli.engine.torch_engine import load, load_head
+from attn_cli.errors import ModelError
+from attn_cli.nn.alignment_head import AlignmentHead, Words
+from attn_cli.nn.attention import Memory, Places
+from attn_cli.nn.seq2seq import Seq2Seq
+from attn_cli.values import BOS, EOS, PAD, IntArray
+
+Precision = Literal["int8", "fp32"]
+
+#: How far fp32 graphs may be from torch, in log-probabilities, weights and probabilities of links.
+TOLERANCE = 1e-4
+
+#: Opset of the graphs, old enough for any ONNX Runtime that we ask for.
+OPSET = 18
+
+#: Batches that both engines are compared on: sentences, longest sentence, beam.
+_TRIALS = ((1, 1, 1), (1, 9, 5), (3, 6, 1), (4, 13, 3), (7, 30, 5))
+_STEPS = 6
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and how far fp32 graphs were from torch at most."""
+
+    files: tuple[str, ...]
+    bytes: int
+    difference: float
+
+
+def export(opened: Bundle, *, precision: Precision) -> Exported:
+    """Write the graphs of a bundle that has weights into it, and seal it with them.
+
+    Raises ModelError if it has no weights, or if the graphs do not say what the network says;
+    TrainingError if the disk will not take them. A bundle that has graphs keeps them until then.
+    """
+    graphs: dict[str, onnx.ModelProto] = {}
+    difference = 0.0
+    with torch.no_grad(), TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        if opened.holds(bundle.WEIGHTS):
+            stepper = load(opened, device="cpu", threads=1)
+            graphs |= translator_graphs(stepper.network)
+        if opened.holds(bundle.HEAD):
+            matcher = load_head(opened, device="cpu", threads=1)
+            graphs |= head_graph(matcher.head)
+        if not graphs:
+            raise ModelError(
+                f"the model {opened.name} holds no weights to make graphs of",
+                "Name a model that attn train has made.",
+            )
+        _write(folder, graphs)
+        if bundle.STEP in graphs:
+            vocab = opened.source.vocab_size, opened.target.vocab_size
+            difference = of_steppers(stepper, OnnxStepper(folder), vocab)
+        if bundle.HEAD_GRAPH in graphs:
+            vocab = opened.source.vocab_size, opened.target.vocab_size
+            difference = max(difference, of_matchers(matcher, OnnxMatcher(folder), vocab))
+        if not difference <= TOLERANCE:
+            raise ModelError(
+                f"the graphs of {opened.name} differ from its network by {difference:.1e}, "
+                f"more than {TOLERANCE:.0e}, so nothing was written",
+                "Please report it, with the recipe; the model itself is as it was.",
+            )
+        if precision == "int8":
+            graphs = {name: quantize.quantized(graph) for name, graph in graphs.items()}
+        data = _contents(graphs)
+    bundle.include_graphs(opened.path, data, precision=precision)
+    return Exported(tuple(data), sum(map(len, data.values())), difference)
+
+
+# Networks as graphs
+
+
+class _Encode(nn.Module):
+    """A source becomes what the decoder looks at and starts from."""
+
+    def __init__(self, network: Seq2Seq) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
+        memory = self.network.encode(ids, lengths)
+        return (*memory, *self.network.start(memory).values())
+
+
+class _Step(nn.Module):
+    """One step of a search whose rows are reordered on the way in."""
+
+    def __init__(self, network: Seq2Seq, states: Sequence[str], *, candidates: bool) -> None:
+        super().__init__()
+        self.network, self.states, self.candidates = network, states, candidates
+
+    def forward(
+        self,
+        previous: Tensor,
+        rows: Tensor,
+        gold: Tensor,
+        ranks: Tensor,
+        row: Tensor,
+        place: Tensor,
+        *parts: Tensor,
+    ) -> tuple[Tensor, ...]:
+        memory = Memory(*parts[: len(Memory._fields)])
+        states = zip(self.states, parts[len(Memory._fields) :], strict=True)
+        state = {name: part.index_select(0, rows) for name, part in states}
+        logits, weights, after = self.network.step(previous, state, memory, Places(row, place))
+        logp = logits.log_softmax(-1)  # (N, V)
+        gold_logp = logp.gather(1, gold[:, None])[:, 0]
+        found = (gold_logp, weights, *(after[name] for name in self.states))
+        if not self.candidates:
+            return found
+        ranks = ranks[: logp.shape[1]]  # (C,): a size, so that it stays open, and never above V
+        best = logp.topk(ranks.shape[0], dim=-1)  # (N, C)
+        return (best.indices, best.values, *found)
+
+
+class _Match(nn.Module):
+    """An alignment head with its logarithms undone."""
+
+    def __init__(self, head: AlignmentHead) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(
+        self, source: Tensor, source_mean: Tensor, target: Tensor, target_mean: Tensor
+    ) -> tuple[Tensor, ...]:
+        found = self.head(Words(source, source_mean), Words(target, target_mean))
+        shares = found.to_source.exp()  # (B, T, S + 1)
+        return shares[..., :-1], shares[..., -1], found.links
+
+
+def translator_graphs(network: Seq2Seq) -> dict[str, onnx.ModelProto]:
+    """The encoder, the step with candidates and the step without, by their files' names."""
+    ids, lengths = torch.tensor([[4, 5, EOS], [4, EOS, PAD]]), torch.tensor([3, 2])
+    memory = network.encode(ids, lengths)
+    state = network.start(memory)
+    memory_names = [MEMORY + name for name in Memory._fields]
+    encoder = _traced(
+        _Encode(network),
+        {"ids": ids, "lengths": lengths},
+        [*memory_names, *(STATE + name for name in state)],
+        {"ids": "BS", "lengths": "B"},
+    )
+    rows = torch.tensor([0, 0, 1])
+    given = {
+        "previous": torch.tensor([BOS, 4, 5]),
+        "rows": rows,
+        "gold": torch.tensor([4, 5, EOS]),
+        "ranks": torch.zeros(2, dtype=torch.long),
+        "row": torch.tensor([[0, 1], [2, 0]]),
+        "place": torch.tensor([0, 1, 2]),
+        **dict(zip(memory_names, memory, strict=True)),
+        **{STATE + name: part for name, part in state.items()},
+    }
+    open_sizes = {
+        **dict.fromkeys(("previous", "rows", "gold", "place"), "N"),
+        "ranks": "C",
+        "row": "BQ",
+        **dict.fromkeys(memory_names, "BS"),
+        **{STATE + name: "R" for name in state},
+    }
+    after = [AFTER + name for name in state]
+    found = ["gold_logp", "weights", *after]
+    graphs = {bundle.ENCODER: encoder}
+    for name, candidates in ((bundle.STEP, True), (bundle.FORCED, False)):
+        step = _Step(network, list(state), candidates=candidates)
+        outputs = ["ids", "logp", *found] if candidates else found
+        graphs[name] = _traced(step, given, outputs, open_sizes)
+    return graphs
+
+
+def head_graph(head: AlignmentHead) -> dict[str, onnx.ModelProto]:
+    """The graph of an alignment head, by its file's name."""
+    ids = torch.tensor([[4, 5, EOS], [4, EOS, PAD]])
+    mean = torch.tensor([[[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]], [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]])
+    graph = _traced(
+        _Match(head),
+        {"source": ids, "source_mean": mean, "target": ids.clone(), "target_mean": mean.clone()},
+        ["weights", "leftover", "links"],
+        {"source": "BP", "source_mean": "BWP", "target": "BO", "target_mean": "BVO"},
+    )
+    return {bundle.HEAD_GRAPH: graph}
+
+
+def _traced(
+    module: nn.Module, given: dict[str, Tensor], outputs: Sequence[str], open_sizes: dict[str, str]
+) -> onnx.ModelProto:
+    """The module as a graph; of each input the axes that `open_sizes` has letters for are open."""
+    stream: Any = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of this exporter's age, and of sizes that it traces
+        torch.onnx.export(
+            module.eval(),
+            tuple(given.values()),
+            stream,
+            dynamo=False,
+            input_names=list(given),
+            output_names=list(outputs),
+            dynamic_axes={name: dict(enumerate(letters)) for name, letters in open_sizes.items()},
+            opset_version=OPSET,
+        )
+    return onnx.load_from_string(stream.getvalue())
+
+
+# Graphs as files
+
+
+def _write(folder: Path, graphs: dict[str, onnx.ModelProto]) -> None:
+    for name, data in _contents(graphs).items():
+        (folder / name).write_bytes(data)
+
+
+def _contents(graphs: dict[str, onnx.ModelProto]) -> dict[str, bytes]:
+    """The bytes of each file: graphs of the translator share one file of weights."""
+    shared = quantize.Shared(bundle.GRAPH_WEIGHTS)
+    contents = {
+        name: graph.SerializeToString()
+        if name == bundle.HEAD_GRAPH
+        else shared.without_weights(graph).SerializeToString()
+        for name, graph in graphs.items()
+    }
+    return contents | ({bundle.GRAPH_WEIGHTS: shared.data()} if bundle.STEP in graphs else {})
+
+
+# Do they agree?
+
+
+def of_steppers(ours: Stepper, theirs: Stepper, vocab: tuple[int, int]) -> float:
+    """The largest difference of two steppers over random searches in which rows come and go."""
+    rng = np.random.default_rng(1)
+    worst = 0.0
+    for batch, size, beam in _TRIALS:
+        ids, lengths = _random_lines(rng, batch, size, vocab[0])
+        states = [stepper.start(stepper.encode(ids, lengths), beam) for stepper in (ours, theirs)]
+        rows = batch
+        for step in range(_STEPS):
+            previous = rng.integers(0, vocab[1], rows).astype(np.int32)
+            gold = rng.integers(0, vocab[1], rows).astype(np.int32)
+            one, other = (
+                stepper.step(state, previous, gold)
+                for stepper, state in zip((ours, theirs), states, strict=True)
+            )
+            assert one.gold_logp is not None
+            assert other.gold_logp is not None
+            pairs = [(one.logp, other.logp), (one.gold_logp, other.gold_logp)]
+            worst = max(worst, _apart([*pairs, (one.weights, other.weights)]))
+            drawn = rng.integers(0, rows, min(rows * beam, batch * beam) if step % 2 else rows)
+            order = np.sort(drawn.astype(np.int32))
+            states = [
+                stepper.reorder(out.state, order)
+                for stepper, out in zip((ours, theirs), (one, other), strict=True)
+            ]
+            rows = len(order)
+        forced = [stepper.start(stepper.encode(ids, lengths), 0) for stepper in (ours, theirs)]
+        gold = rng.integers(0, vocab[1], batch).astype(np.int32)
+        previous = np.full(batch, BOS, np.int32)
+        one, other = (
+            stepper.step(state, previous, gold)
+            for stepper, state in zip((ours, theirs), forced, strict=True)
+        )
+        assert one.gold_logp is not None
+        assert other.gold_logp is not None
+        worst = max(worst, _apart([(one.gold_logp, other.gold_logp), (one.weights, other.weights)]))
+    return worst
+
+
+def of_matchers(ours: Matcher, theirs: Matcher, vocab: tuple[int, int]) -> float:
+    """The largest difference of two matchers over random pairs."""
+    rng = np.random.default_rng(2)
+    worst = 0.0
+    for batch, size, _ in _TRIALS:
+        sides = [_random_side(rng, batch, size + extra, v) for extra, v in enumerate(vocab)]
+        one, other = ours.match(*sides), theirs.match(*sides)
+        worst = max(worst, _apart(list(zip(one, other, strict=True))))
+    return worst
+
+
+def _apart(pairs: list[tuple[Any, Any]]) -> float:
+    """The largest difference in any of the pairs; infinite where one holds what is no number."""
+    worst = max((float(np.abs(a - b).max()) for a, b in pairs if a.size), default=0.0)
+    return worst if np.isfinite(worst) else float("inf")
+
+
+def _random_lines(
+    rng: np.random.Generator, batch: int, size: int, vocab: int
+) -> tuple[IntArray, IntArray]:
+    """(B, S) ids that end with EOS, then PAD, and their lengths (B,), one of them S."""
+    lengths = rng.integers(1, size + 1, batch).astype(np.int32)
+    lengths[rng.integers(batch)] = size
+    ids = rng.integers(EOS + 1, vocab, (batch, size)).astype(np.int32)
+    places = np.arange(size)[None, :]
+    ids[places == lengths[:, None] - 1] = EOS
+    ids[places >= lengths[:, None]] = PAD
+    return ids, lengths
+
+
+def _random_side(rng: np.random.Generator, batch: int, size: int, vocab: int) -> Side:
+    """Lines of `size` pieces at most, in words of one to three pieces."""
+    ids, lengths = _random_lines(rng, batch, size + 1, vocab)
+    word_of = np.full(ids.shape, -1, np.int32)
+    for row, length in zip(word_of, lengths, strict=True):
+        pieces = max(1, int(length) - 1)
+        row[:pieces] = np.cumsum(rng.random(pieces) < 0.6)
+        row[:pieces] -= row[0]
+    return Side(ids, word_of)

@@ -1,0 +1,201 @@
+"""Graphs made small and quick: products in int8, weights in half precision, one file for several.
+
+Knows ONNX's protobufs, no network and no torch.
+
+ONNX Runtime's own dynamic quantisation gives a whole activation matrix one scale, so what is found
+for a sentence depends on which others share its batch. Here each row has its own: weights are int8
+with a scale for each output unit, activations uint8 with a scale for each row, products int32 (by
+VNNI or AMX where the processor has it). That is the scheme of LLM.int8() (Dettmers et al. 2022,
+§2.1) without its outliers, which small networks do not have.
+
+* A product with a constant matrix of at least `WORTH` rows and columns becomes such a product,
+  where the other side is a matrix too. The encoder's recurrences stay floating point: ONNX Runtime
+  has no integer GRU, and they take a few hundredths of a translation.
+* A table of embeddings becomes int8 with a scale for each row.
+* What is left and large is kept as float16 and widened again when it is loaded.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+#: Rows and columns of a matrix from which integers pay.
+WORTH = 64
+
+#: Numbers of a constant from which its precision is halved.
+LARGE = 4096
+
+_HIGHEST = 127
+_MIDDLE = 128  # of uint8: what stands for 0
+_CONTRIB = "com.microsoft"
+_SMALLEST_SCALE = 1e-12
+_ALIGNMENT = 64
+
+
+def quantized(model: ModelProto) -> ModelProto:
+    """The graph with its products in int8 and its other weights halved."""
+    model = onnx.ModelProto.FromString(model.SerializeToString())
+    _Quantizer(model).run()
+    return model
+
+
+class _Quantizer:
+    def __init__(self, model: ModelProto) -> None:
+        self.model, self.graph = model, model.graph
+        self.weights = {each.name: numpy_helper.to_array(each) for each in self.graph.initializer}
+        self.nodes: list[NodeProto] = []
+        self.constants: dict[str, NDArray[np.generic]] = {}
+        self.rows: dict[str, tuple[str, str]] = {}  # a matrix → its integers, its scales
+
+    def run(self) -> None:
+        """Rewrites the graph in place."""
+        for node in self.graph.node:
+            if not (self._product(node) or self._embedding(node)):
+                self.nodes.append(node)
+        used = {name for node in self.nodes for name in node.input}
+        kept = {name: self.weights[name] for name in self.weights if name in used}
+        head: list[NodeProto] = []
+        for name, value in kept.items():
+            if value.dtype == np.float32 and value.size >= LARGE:
+                self.constants[f"{name}.half"] = value.astype(np.float16)
+                head.append(
+                    helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT)
+                )
+            else:
+                self.constants[name] = value
+        del self.graph.node[:], self.graph.initializer[:]
+        self.graph.node.extend([*head, *self.nodes])
+        self.graph.initializer.extend(
+            numpy_helper.from_array(np.ascontiguousarray(value), name)
+            for name, value in self.constants.items()
+        )
+        self.model.opset_import.append(helper.make_opsetid(_CONTRIB, 1))
+
+    def _product(self, node: NodeProto) -> bool:
+        """Puts an integer product in place of a product with a constant; whether it was one."""
+        if node.op_type not in ("MatMul", "Gemm") or node.input[1] not in self.weights:
+            return False
+        matrix = self.weights[node.input[1]]
+        given = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+        if given.get("transA") or given.get("alpha", 1) != 1 or given.get("beta", 1) != 1:
+            return False
+        if given.get("transB"):
+            matrix = matrix.T
+        if matrix.ndim != 2 or min(matrix.shape) < WORTH or not self._is_matrix(node):
+            return False
+        name = node.output[0]
+        integers, scale = _by_column(matrix)
+        rows, row_scale = self._quantized_rows(node.input[0])
+        self._constant(f"{name}.weight", integers)
+        self._constant(f"{name}.scale", scale)
+        self._node(
+            "MatMulIntegerToFloat",
+            [rows, f"{name}.weight", "one", f"{name}.scale", "middle"],
+            f"{name}.whole",
+            domain=_CONTRIB,
+        )
+        bias = node.input[2] if len(node.input) > 2 and node.input[2] else ""
+        scaled = f"{name}.scaled" if bias else name
+        self._node("Mul", [f"{name}.whole", row_scale], scaled)
+        if bias:
+            self._node("Add", [scaled, bias], name)
+        return True
+
+    def _is_matrix(self, node: NodeProto) -> bool:
+        """Whether the other side has two axes: so it is for a Gemm; a MatMul's must be known."""
+        if node.op_type == "Gemm":
+            return True
+        return self._ranks().get(node.input[0]) == 2
+
+    def _ranks(self) -> dict[str, int]:
+        inferred = onnx.shape_inference.infer_shapes(self.model).graph
+        known = [*inferred.value_info, *inferred.input]
+        return {each.name: len(each.type.tensor_type.shape.dim) for each in known}
+
+    def _quantized_rows(self, name: str) -> tuple[str, str]:
+        """A matrix as uint8 around 128, and its scales (N, 1); once for all that multiply it."""
+        if name not in self.rows:
+            self._constant("last_axis", np.array([1], np.int64))
+            self._constant("step", np.float32(1 / _HIGHEST))
+            self._constant("smallest", np.float32(_SMALLEST_SCALE))
+            self._constant("middle", np.uint8(_MIDDLE))
+            self._constant("one", np.float32(1))
+            self._node("Abs", [name], f"{name}.abs")
+            self._node("ReduceMax", [f"{name}.abs", "last_axis"], f"{name}.most", keepdims=1)
+            self._node("Mul", [f"{name}.most", "step"], f"{name}.steps")
+            self._node("Max", [f"{name}.steps", "smallest"], f"{name}.scales")
+            self._node("Div", [name, f"{name}.scales"], f"{name}.whole")
+            self._node("QuantizeLinear", [f"{name}.whole", "one", "middle"], f"{name}.rows")
+            self.rows[name] = f"{name}.rows", f"{name}.scales"
+        return self.rows[name]
+
+    def _embedding(self, node: NodeProto) -> bool:
+        """Puts a look-up of integers in place of a look-up of vectors; whether it was one."""
+        if node.op_type != "Gather" or node.input[0] not in self.weights:
+            return False
+        table, (_, places), name = self.weights[node.input[0]], node.input, node.output[0]
+        if table.ndim != 2 or table.dtype != np.float32 or table.size < LARGE:
+            return False
+        integers, scale = _by_column(table.T)
+        self._constant(f"{node.input[0]}.rows", np.ascontiguousarray(integers.T))
+        self._constant(f"{node.input[0]}.scales", scale[:, None])
+        self._node("Gather", [f"{node.input[0]}.rows", places], f"{name}.rows")
+        self._node("Gather", [f"{node.input[0]}.scales", places], f"{name}.scales")
+        self._node("Cast", [f"{name}.rows"], f"{name}.whole", to=TensorProto.FLOAT)
+        self._node("Mul", [f"{name}.whole", f"{name}.scales"], name)
+        return True
+
+    def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
+        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
+
+    def _constant(self, name: str, value: NDArray[np.generic] | np.generic) -> None:
+        self.constants[name] = np.asarray(value)
+
+
+def _by_column(matrix: NDArray[np.generic]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """int8 integers and a scale for each column, whose product is nearly the matrix (K, N)."""
+    scale = np.maximum(np.abs(matrix).max(axis=0) / _HIGHEST, _SMALLEST_SCALE)
+    return np.rint(matrix / scale).astype(np.int8), scale.astype(np.float32)
+
+
+class Shared:
+    """One file of weights for several graphs; what two graphs share is there once."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._data = bytearray()
+        self._places: dict[bytes, tuple[int, int]] = {}
+
+    def without_weights(self, model: ModelProto) -> ModelProto:
+        """The graph with its larger constants moved into the file."""
+        model = onnx.ModelProto.FromString(model.SerializeToString())
+        for tensor in _large(model.graph):
+            offset, length = self._place(numpy_helper.to_array(tensor).tobytes())
+            tensor.ClearField("raw_data")
+            tensor.data_location = TensorProto.EXTERNAL
+            for key, value in (("location", self._file), ("offset", offset), ("length", length)):
+                tensor.external_data.add(key=key, value=str(value))
+        return model
+
+    def data(self) -> bytes:
+        """The content of the file."""
+        return bytes(self._data)
+
+    def _place(self, content: bytes) -> tuple[int, int]:
+        digest = hashlib.sha256(content).digest()
+        if digest not in self._places:
+            self._data.extend(bytes(-len(self._data) % _ALIGNMENT))
+            self._places[digest] = len(self._data), len(content)
+            self._data.extend(content)
+        return self._places[digest]
+
+
+def _large(graph: GraphProto) -> Iterator[TensorProto]:
+    for tensor in graph.initializer:
+        if len(tensor.raw_data) >= 1024:
+            yield tensor
