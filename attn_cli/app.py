@@ -3,8 +3,11 @@
 Loads no command's work: `attn --help` costs Typer alone.
 """
 
+import contextlib
+import os
 import signal
 import sys
+import threading
 import traceback
 from types import FrameType
 from typing import Annotated, Any, NoReturn
@@ -145,13 +148,24 @@ def main() -> NoReturn:
     except OSError:  # said when it was written
         status = status or ExitStatus.BAD_DATA
     _abandon_stdout(console)
-    sys.exit(status)
+    _leave(console, status)
+
+
+def _leave(console: Console, status: int) -> NoReturn:
+    """End the process without taking apart what its libraries have built.
+
+    Everything is written and closed by now, and the interpreter's own way out, which frees each
+    module and network, takes a fifth of the time that a sentence does.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        console.stderr.flush()
+    if threading.active_count() > 1:  # somebody is still at work
+        sys.exit(status)
+    os._exit(status)
 
 
 def _abandon_stdout(console: Console) -> None:
     """Keep the interpreter from flushing into a closed pipe once more on its way out."""
-    import os
-
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), console.stdout.fileno())
     except (OSError, ValueError, AttributeError):

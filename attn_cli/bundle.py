@@ -319,20 +319,22 @@ def include(path: Path, name: str) -> None:
 
 
 def include_graphs(path: Path, files: dict[str, bytes], *, precision: str) -> None:
-    """Write the graphs of a model, each file beside and renamed, and seal the model with them.
+    """Write the graphs of a model, and weights that change with them, and seal it with them.
 
-    Raises TrainingError if the disk will not take them.
+    All are written beside before the first is put in its place. Raises TrainingError if the disk
+    will not take them.
     """
     facts = read_facts(path)
     with _writing(path):
+        for name, data in files.items():
+            (path / f"{name}.part").write_bytes(data)
         for name in GRAPHS:
             facts["files"].pop(name, None)
-        facts["precision"] = precision
-        for name, data in files.items():
-            beside = path / f"{name}.part"
-            beside.write_bytes(data)
-            os.replace(beside, path / name)
+        _write_json(path / FACTS, facts)  # graphs are nobody's while they change
+        for name in files:
+            os.replace(path / f"{name}.part", path / name)
             facts["files"][name] = _entry(path / name)
+        facts["precision"] = precision
         _write_json(path / FACTS, facts)
 
 
@@ -368,9 +370,10 @@ def started_from(recipe: Recipe, start: Bundle) -> Recipe:
 
     Raises ModelError if that is of other languages, or aligns alone.
     """
-    if not start.translates:
+    if not start.holds(WEIGHTS):
+        lacks = "graphs but no weights" if start.translates else "no decoder"
         raise ModelError(
-            f"the model {start.name} aligns words and has no decoder to begin with",
+            f"the model {start.name} has {lacks} to begin with",
             "Start from a model that attn train made.",
         )
     if (recipe.source, recipe.target) != ("", "") and (recipe.source, recipe.target) != (
@@ -388,6 +391,7 @@ def started_from(recipe: Recipe, start: Bundle) -> Recipe:
         target=start.recipe.target,
         tokenizer=start.recipe.tokenizer,
         model=start.recipe.model,
+        decode=start.recipe.decode if recipe.decode == config.Decode() else recipe.decode,
     )
 
 

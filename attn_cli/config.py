@@ -164,7 +164,7 @@ class Train:
     max_steps: int = option(
         0,
         "updates at most, towards which the rate falls; 0 for 20 times through the text "
-        "(3,000 to 30,000)",
+        "(3,000 to 30,000), or 8 times (at least 40) where it goes on from a model",
         low=0,
     )
     batch_tokens: int = option(2_000, "target pieces in a batch, padding included", low=1)
@@ -182,6 +182,9 @@ class Train:
         "updates of the alignment head; 0 for 10 times through the text (at most 900, or one and a "
         "half times where that is more)",
         low=0,
+    )
+    keep_head: bool = option(
+        False, "the alignment head stays that of the model which training goes on from"
     )
     label_smoothing: float = option(0.1, "mass spread over the other pieces", low=0, high=0.9)
     validate_every: int = option(500, "updates between two validations", low=1)
@@ -271,6 +274,17 @@ DATA_FILES = ("source", "target", "pairs", "valid_source", "valid_target", "vali
 
 #: What `train.guided_alignment` says when it does not name a file of links.
 UNGUIDED, STATISTICAL = "none", "statistical"
+
+
+def going_on(recipe: Recipe) -> Recipe:
+    """`recipe` with the settings that suit a few pairs and a model which is good already.
+
+    Small steps, and not many: each one learns the new text and forgets some of the old.
+    """
+    train = dataclasses.replace(
+        recipe.train, learning_rate=3e-4, warmup_steps=10, batch_tokens=1_000, keep_head=True
+    )
+    return dataclasses.replace(recipe, train=train)
 
 
 def with_files(recipe: Recipe, files: dict[str, str]) -> Recipe:

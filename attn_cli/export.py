@@ -20,6 +20,7 @@ from typing import Any, Literal
 import numpy as np
 import onnx
 import torch
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from attn_cli import bundle, quantize
@@ -27,16 +28,21 @@ from attn_cli.bundle import Bundle
 from attn_cli.engine.base import Matcher, Side, Stepper
 from attn_cli.engine.onnx_engine import AFTER, MEMORY, STATE, OnnxMatcher, OnnxStepper
 from attn_cli.engine.torch_engine import load, load_head
-from attn_cli.errors import ModelError
+from attn_cli.errors import ModelError, TrainingError
 from attn_cli.nn.alignment_head import AlignmentHead, Words
 from attn_cli.nn.attention import Memory, Places
 from attn_cli.nn.seq2seq import Seq2Seq
+from attn_cli.nn.state import tensors_of
 from attn_cli.values import BOS, EOS, PAD, IntArray
 
 Precision = Literal["int8", "fp32"]
 
 #: How far fp32 graphs may be from torch, in log-probabilities, weights and probabilities of links.
 TOLERANCE = 1e-4
+
+#: How far int8 graphs may be: they must run and find numbers, but how good those are is measured
+#: with BLEU, not with random pieces.
+_ANY_NUMBER = float(np.finfo(np.float32).max)
 
 #: Opset of the graphs, old enough for any ONNX Runtime that we ask for.
 OPSET = 18
@@ -48,52 +54,61 @@ _STEPS = 6
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, and how far fp32 graphs were from torch at most."""
+    """The files written, the bytes of graphs, and how far fp32 graphs were from torch at most."""
 
     files: tuple[str, ...]
     bytes: int
     difference: float
 
 
-def export(opened: Bundle, *, precision: Precision) -> Exported:
+def export(opened: Bundle, *, precision: Precision, half: bool = False) -> Exported:
     """Write the graphs of a bundle that has weights into it, and seal it with them.
+
+    With `half` the weights themselves, which training goes on from, are kept in half precision
+    from then on.
 
     Raises ModelError if it has no weights, or if the graphs do not say what the network says;
     TrainingError if the disk will not take them. A bundle that has graphs keeps them until then.
     """
-    graphs: dict[str, onnx.ModelProto] = {}
-    difference = 0.0
-    with torch.no_grad(), TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        if opened.holds(bundle.WEIGHTS):
-            stepper = load(opened, device="cpu", threads=1)
-            graphs |= translator_graphs(stepper.network)
-        if opened.holds(bundle.HEAD):
-            matcher = load_head(opened, device="cpu", threads=1)
-            graphs |= head_graph(matcher.head)
-        if not graphs:
-            raise ModelError(
-                f"the model {opened.name} holds no weights to make graphs of",
-                "Name a model that attn train has made.",
-            )
-        _write(folder, graphs)
-        if bundle.STEP in graphs:
-            vocab = opened.source.vocab_size, opened.target.vocab_size
-            difference = of_steppers(stepper, OnnxStepper(folder), vocab)
-        if bundle.HEAD_GRAPH in graphs:
-            vocab = opened.source.vocab_size, opened.target.vocab_size
-            difference = max(difference, of_matchers(matcher, OnnxMatcher(folder), vocab))
-        if not difference <= TOLERANCE:
-            raise ModelError(
-                f"the graphs of {opened.name} differ from its network by {difference:.1e}, "
-                f"more than {TOLERANCE:.0e}, so nothing was written",
-                "Please report it, with the recipe; the model itself is as it was.",
-            )
-        if precision == "int8":
-            graphs = {name: quantize.quantized(graph) for name, graph in graphs.items()}
-        data = _contents(graphs)
+    stepper = load(opened, device="cpu", threads=None) if opened.holds(bundle.WEIGHTS) else None
+    matcher = load_head(opened, device="cpu", threads=None) if opened.holds(bundle.HEAD) else None
+    lacking = (opened.translates and not stepper) or (opened.aligns and not matcher)
+    if lacking or not (stepper or matcher):
+        raise ModelError(
+            f"the model {opened.name} holds no weights to make graphs of",
+            "Name a model that attn train has made.",
+        )
+    vocab = opened.source.vocab_size, opened.target.vocab_size
+    with torch.no_grad():
+        graphs = translator_graphs(stepper.network) if stepper else {}
+        graphs |= head_graph(matcher.head) if matcher else {}
+    difference = _difference(graphs, stepper, matcher, vocab)
+    _check(opened, difference, TOLERANCE)
+    if precision == "int8":
+        graphs = {name: quantize.quantized(graph) for name, graph in graphs.items()}
+        _check(opened, _difference(graphs, stepper, matcher, vocab), _ANY_NUMBER)
+    data = _contents(graphs)
+    size = sum(map(len, data.values()))
+    if half and stepper:
+        data[bundle.WEIGHTS] = _halved(stepper.network)
+    if half and matcher:
+        data[bundle.HEAD] = _halved(matcher.head)
     bundle.include_graphs(opened.path, data, precision=precision)
-    return Exported(tuple(data), sum(map(len, data.values())), difference)
+    return Exported(tuple(data), size, difference)
+
+
+def _halved(network: nn.Module) -> bytes:
+    """Its weights in half precision, as safetensors keeps them."""
+    return save({name: tensor.half() for name, tensor in tensors_of(network).items()})
+
+
+def _check(opened: Bundle, difference: float, most: float) -> None:
+    if not difference <= most:
+        raise ModelError(
+            f"the graphs of {opened.name} differ from its network by {difference:.1e}, "
+            f"more than {most:.0e}, so nothing was written",
+            "Please report it, with the recipe; the model itself is as it was.",
+        )
 
 
 # Networks as graphs
@@ -233,9 +248,16 @@ def _traced(
 # Graphs as files
 
 
-def _write(folder: Path, graphs: dict[str, onnx.ModelProto]) -> None:
-    for name, data in _contents(graphs).items():
-        (folder / name).write_bytes(data)
+def write(folder: Path, graphs: dict[str, onnx.ModelProto]) -> None:
+    """The graphs as files of that folder. Raises TrainingError if the disk will not take them."""
+    try:
+        for name, data in _contents(graphs).items():
+            (folder / name).write_bytes(data)
+    except OSError as error:
+        raise TrainingError(
+            f"cannot write into {folder}: {error.strerror}",
+            "Make room there, or let TMPDIR name another folder.",
+        ) from error
 
 
 def _contents(graphs: dict[str, onnx.ModelProto]) -> dict[str, bytes]:
@@ -251,6 +273,20 @@ def _contents(graphs: dict[str, onnx.ModelProto]) -> dict[str, bytes]:
 
 
 # Do they agree?
+
+
+def _difference(
+    graphs: dict[str, onnx.ModelProto],
+    stepper: Stepper | None,
+    matcher: Matcher | None,
+    vocab: tuple[int, int],
+) -> float:
+    """How far graphs run by ONNX Runtime are at most from what torch finds."""
+    with TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        write(folder, graphs)
+        apart = of_steppers(stepper, OnnxStepper(folder), vocab) if stepper else 0.0
+        return max(apart, of_matchers(matcher, OnnxMatcher(folder), vocab) if matcher else 0.0)
 
 
 def of_steppers(ours: Stepper, theirs: Stepper, vocab: tuple[int, int]) -> float:
@@ -305,8 +341,8 @@ def of_matchers(ours: Matcher, theirs: Matcher, vocab: tuple[int, int]) -> float
 
 def _apart(pairs: list[tuple[Any, Any]]) -> float:
     """The largest difference in any of the pairs; infinite where one holds what is no number."""
-    worst = max((float(np.abs(a - b).max()) for a, b in pairs if a.size), default=0.0)
-    return worst if np.isfinite(worst) else float("inf")
+    worst = [np.abs(a - b).max() for a, b in pairs if a.size]
+    return float(np.max(worst, initial=0)) if np.isfinite(worst).all() else float("inf")
 
 
 def _random_lines(

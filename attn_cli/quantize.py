@@ -6,7 +6,9 @@ ONNX Runtime's own dynamic quantisation gives a whole activation matrix one scal
 for a sentence depends on which others share its batch. Here each row has its own: weights are int8
 with a scale for each output unit, activations uint8 with a scale for each row, products int32 (by
 VNNI or AMX where the processor has it). That is the scheme of LLM.int8() (Dettmers et al. 2022,
-§2.1) without its outliers, which small networks do not have.
+§2.1) without its outliers, which small networks do not have. Processors with AVX2 but not VNNI add
+two products in 16 bits and clamp them there; both sides keep to ±`_WITHIN`, so that no two reach
+that, and a model says the same wherever it runs.
 
 * A product with a constant matrix of at least `WORTH` rows and columns becomes such a product,
   where the other side is a matrix too. The encoder's recurrences stay floating point: ONNX Runtime
@@ -31,7 +33,8 @@ WORTH = 64
 LARGE = 4096
 
 _HIGHEST = 127
-_MIDDLE = 128  # of uint8: what stands for 0
+_WITHIN = 90  # for both sides of a product: 2 · (90 + 90) · 90 < 2¹⁵
+_MIDDLE = 90  # of uint8: what stands for 0
 _CONTRIB = "com.microsoft"
 _SMALLEST_SCALE = 1e-12
 _ALIGNMENT = 64
@@ -89,7 +92,7 @@ class _Quantizer:
         if matrix.ndim != 2 or min(matrix.shape) < WORTH or not self._is_matrix(node):
             return False
         name = node.output[0]
-        integers, scale = _by_column(matrix)
+        integers, scale = _by_column(matrix, _WITHIN)
         rows, row_scale = self._quantized_rows(node.input[0])
         self._constant(f"{name}.weight", integers)
         self._constant(f"{name}.scale", scale)
@@ -118,10 +121,10 @@ class _Quantizer:
         return {each.name: len(each.type.tensor_type.shape.dim) for each in known}
 
     def _quantized_rows(self, name: str) -> tuple[str, str]:
-        """A matrix as uint8 around 128, and its scales (N, 1); once for all that multiply it."""
+        """A matrix as uint8 and its scales (N, 1), once for all products with it."""
         if name not in self.rows:
             self._constant("last_axis", np.array([1], np.int64))
-            self._constant("step", np.float32(1 / _HIGHEST))
+            self._constant("step", np.float32(1 / _WITHIN))
             self._constant("smallest", np.float32(_SMALLEST_SCALE))
             self._constant("middle", np.uint8(_MIDDLE))
             self._constant("one", np.float32(1))
@@ -141,7 +144,7 @@ class _Quantizer:
         table, (_, places), name = self.weights[node.input[0]], node.input, node.output[0]
         if table.ndim != 2 or table.dtype != np.float32 or table.size < LARGE:
             return False
-        integers, scale = _by_column(table.T)
+        integers, scale = _by_column(table.T, _HIGHEST)
         self._constant(f"{node.input[0]}.rows", np.ascontiguousarray(integers.T))
         self._constant(f"{node.input[0]}.scales", scale[:, None])
         self._node("Gather", [f"{node.input[0]}.rows", places], f"{name}.rows")
@@ -157,9 +160,12 @@ class _Quantizer:
         self.constants[name] = np.asarray(value)
 
 
-def _by_column(matrix: NDArray[np.generic]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """int8 integers and a scale for each column, whose product is nearly the matrix (K, N)."""
-    scale = np.maximum(np.abs(matrix).max(axis=0) / _HIGHEST, _SMALLEST_SCALE)
+def _by_column(
+    matrix: NDArray[np.generic], highest: int
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """int8 integers up to `highest` and a scale for each column, whose product is nearly the
+    matrix (K, N)."""
+    scale = np.maximum(np.abs(matrix).max(axis=0) / highest, _SMALLEST_SCALE)
     return np.rint(matrix / scale).astype(np.int8), scale.astype(np.float32)
 
 

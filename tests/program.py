@@ -48,6 +48,7 @@ HEAD = (
     *("--set", "model.alignment_head=true", "--set", "model.alignment_head.embedding=32"),
     *("--set", "model.alignment_head.width=24", "--set", "model.alignment_head.channels=2"),
     *("--set", "train.head_steps=60", "--set", "train.guided_weight=0"),
+    *("--set", "train.keep_head=false"),
 )
 
 

@@ -1,9 +1,15 @@
 """Start-up is a property: what is loaded before there is work to do. Read off -X importtime."""
 
+import json
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from attn_cli import bundle
 
 #: What takes longer to import than everything that --help needs.
 HEAVY = {
@@ -11,12 +17,23 @@ HEAVY = {
     "lxml", "networkx", "sympy", "asyncio", "multiprocessing",
 }  # fmt: skip
 
+#: What a host that only translates, aligns and scores has not installed.
+ABSENT = ("torch", "onnx", "safetensors", "thot")
 
-def loaded(*arguments: str) -> set[str]:
+#: `attn` where these cannot be found.
+WITHOUT = f"""
+import sys
+sys.modules.update(dict.fromkeys({ABSENT}))
+from attn_cli.app import main
+main()
+"""
+
+
+def loaded(*arguments: str, stdin: str = "") -> set[str]:
     """The top-level packages that `python ARGUMENTS` imports."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", *arguments],
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -81,3 +98,111 @@ def test_symmetrizing_links_loads_neither_torch_nor_sacrebleu(tmp_path):
     (tmp_path / "links").write_text("0-0 1-1\n")
     packages = loaded("-m", "attn_cli", "symmetrize", *[str(tmp_path / "links")] * 2)
     assert not packages & {"torch", "sacrebleu", "sentencepiece", "rich"}
+
+
+# Without torch
+
+
+@pytest.fixture(scope="module")
+def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The frozen model with its graphs alone."""
+    frozen = Path(__file__).parent / "fixtures" / "bundle_v1"
+    folder = Path(shutil.copytree(frozen, tmp_path_factory.mktemp("models") / "graphs"))
+    facts = bundle.read_facts(folder)
+    for name in (bundle.WEIGHTS, bundle.HEAD):
+        (folder / name).unlink()
+        del facts["files"][name]
+    (folder / bundle.FACTS).write_text(json.dumps(facts))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def both(graphs: Path) -> Path:
+    """The frozen model with weights beside its graphs."""
+    return Path(__file__).parent / "fixtures" / "bundle_v1"
+
+
+@pytest.mark.parametrize("which", ["graphs", "both"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["translate", "I see a dog.", "-m"],
+        ["translate", "I see a dog.", "--align", "--weights", "alignment", "-m"],
+        ["align", "I see a dog.", "je vois un chien.", "-f", "jsonl", "-m"],
+        ["align", "I see a dog.", "je vois un chien.", "--weights", "attention", "-m"],
+        ["models", "show"],
+    ],
+    ids=" ".join,
+)
+def test_a_model_with_graphs_runs_without_torch(arguments, which, request):
+    packages = loaded("-m", "attn_cli", *arguments, str(request.getfixturevalue(which)))
+    assert "attn_cli" in packages
+    assert not packages & {*ABSENT, "sacrebleu"}
+    assert ("onnxruntime" in packages) == (arguments[0] != "models")
+
+
+@pytest.mark.parametrize("command", ["verify", "path"])
+def test_what_is_asked_of_graphs_needs_no_torch(command, graphs):
+    packages = loaded("-m", "attn_cli", "models", command, str(graphs))
+    assert not packages & {*ABSENT, "sacrebleu"}
+
+
+def test_the_list_of_models_needs_no_engine():
+    assert not loaded("-m", "attn_cli", "models", "list") & {*ABSENT, "onnxruntime"}
+
+
+def test_scores_of_text_need_sacrebleu_alone(tmp_path):
+    (tmp_path / "text").write_text("a dog\n")
+    reference = ("score", "--reference", str(tmp_path / "text"))
+    packages = loaded("-m", "attn_cli", *reference, stdin="a dog\n")
+    assert "sacrebleu" in packages
+    assert not packages & {*ABSENT, "onnxruntime", "sentencepiece"}
+
+
+def bare(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """`attn ARGUMENTS` where what is absent cannot be imported."""
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT, *map(str, arguments)],
+        input="I see a dog.\tje vois un chien.\n",
+        env=os.environ | {"COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("which", ["graphs", "both"])
+def test_where_torch_is_not_installed_graphs_translate_align_and_are_verified(which, request):
+    model = request.getfixturevalue(which)
+    for arguments, out in (
+        (["translate", "-m", model, "you see two books."], "tu vois deux livres.\n"),
+        (["align", "-m", model], "0-0 1-1 2-2 3-3 4-4\n"),
+        (["models", "verify", model], " is sound: "),
+    ):
+        ended = bare(*arguments)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert out in ended.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--pairs", "-", "--max-steps", "1"],
+        ["export", "MODEL"],
+        ["align", "--fit"],
+        ["translate", "-m", "MODEL", "--engine", "torch", "I see."],
+    ],
+    ids=" ".join,
+)
+def test_where_torch_is_not_installed_what_needs_it_says_in_a_sentence_what_to_install(
+    arguments, both, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    ended = bare(*(both if each == "MODEL" else each for each in arguments))
+    (line,) = ended.stderr.splitlines()
+    assert (ended.stdout, ended.returncode in (2, 4)) == ("", True)
+    assert "not installed" in line
+    package = line.removesuffix(".").rpartition("pip install ")[2]
+    assert package in {"torch", "onnx", "safetensors", "sil-thot"}

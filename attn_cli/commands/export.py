@@ -22,6 +22,10 @@ def export(
         Precision,
         typer.Option("--precision", help="int8: a quarter of the size and quicker; fp32: exact."),
     ] = Precision.INT8,
+    half: Annotated[
+        bool,
+        typer.Option("--half", help="Keep the weights, to train on from, in half precision too."),
+    ] = False,
 ) -> None:
     """Write a model's graphs for ONNX Runtime into it, once they agree with torch.
 
@@ -30,10 +34,12 @@ def export(
     from attn_cli import shelf
     from attn_cli.bundle import open_bundle
     from attn_cli.export import export as write_graphs
+    from attn_cli.verified import make_sure
 
     console = console_of(context)
     path = shelf.find(model)
-    written = write_graphs(open_bundle(path), precision=precision.value)
+    make_sure(path)
+    written = write_graphs(open_bundle(path), precision=precision.value, half=half)
     console.say(
         f"attn: {path} has graphs in {precision.value}, {written.bytes / 1e6:.1f} MB; "
         f"in fp32 they differ from torch by {written.difference:.0e} at most"

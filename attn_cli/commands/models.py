@@ -186,6 +186,8 @@ def _computing(bundle: "Bundle") -> Iterator[None]:
     """Whatever goes wrong inside is the model's fault."""
     try:
         yield
+    except ModelError:
+        raise
     except Exception as error:  # those of ONNX Runtime have no common base but this
         what, *_ = str(error).splitlines() or [type(error).__name__]
         raise ModelError(

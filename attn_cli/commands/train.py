@@ -130,6 +130,7 @@ def _begun(
 ) -> _Plan:
     from attn_cli import config, shelf
     from attn_cli.bundle import open_bundle, started_from
+    from attn_cli.verified import make_sure
 
     if path is not None and path.is_dir():
         raise UsageError(f"{path} is a folder", "Name a recipe in it, such as recipe.toml.")
@@ -146,9 +147,13 @@ def _begun(
         recipe = config.load(base / "recipe.toml")
     if given:
         recipe = config.with_files(recipe, _texts(given, base))
-    start = open_bundle(shelf.find(start_from)) if start_from else None
+    start = None
+    if start_from:
+        found = shelf.find(start_from)
+        make_sure(found)
+        start = open_bundle(found)
     if start is not None:
-        recipe = started_from(recipe, start)
+        recipe = started_from(recipe if path else config.going_on(recipe), start)
     recipe = config.with_settings(recipe, changes)
     return _Plan(recipe, base, out or Path("runs") / recipe.name, start_from=start)
 

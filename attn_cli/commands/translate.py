@@ -1,6 +1,7 @@
 """attn translate: lines in, translations out, in order, as soon as they are ready."""
 
 from dataclasses import replace
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,6 +27,7 @@ from attn_cli.commands.shared import (
     WeightsOption,
     console_of,
 )
+from attn_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from attn_cli.decode.beam import Search
@@ -123,5 +125,12 @@ def translate(
 
 
 def _overridden(how: "Search", **given: Any) -> "Search":
-    """`how` with the options that were given in the place of the recipe's."""
+    """`how` with the options that were given in the place of the recipe's.
+
+    Raises UsageError for a number that is none, which Typer lets pass its bounds.
+    """
+    for name, value in given.items():
+        if isinstance(value, float) and not isfinite(value):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} cannot be {value}", "Give a number.")
     return replace(how, **{name: value for name, value in given.items() if value is not None})

@@ -40,7 +40,10 @@ class Stepper(Protocol):
         ...
 
     def start(self, source: Source, beam: int) -> State:
-        """One row for each source sentence, whose steps will offer C = `beam` candidates."""
+        """One row for each source sentence, whose steps will offer C = `beam` candidates.
+
+        Fewer where the vocabulary is smaller; none where `beam` is 0, for a target that is given.
+        """
         ...
 
     def step(self, state: State, previous: IntArray, gold: IntArray | None = None) -> StepOut:

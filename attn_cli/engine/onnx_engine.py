@@ -10,7 +10,8 @@ What goes in and out of the graphs is told by its names, which `export` gives:
               target (B, O), target_mean (B, V, O)         → weights, leftover, links
 
 `rows` are the rows of the state before that go on, so that reordering costs no call of its own;
-`row` and `place` are `Rows.places`. A graph that does not need an input does not have it.
+`row` and `place` are `Rows.places`; of `ranks` only the size counts, up to that of the vocabulary.
+A graph that does not need an input does not have it.
 """
 
 from collections.abc import Mapping
@@ -51,19 +52,33 @@ class Graph:
             )
         except Exception as error:  # its exceptions have no common base but this
             raise ModelError(
-                f"the model {path.parent} is damaged: ONNX Runtime cannot load {path.name}",
-                "Make its graphs again with attn export, or copy the model again.",
+                f"the model {path.parent} is damaged: ONNX Runtime cannot load {path.name}", _AGAIN
             ) from error
+        self._path = path
         self.inputs = tuple(each.name for each in self._session.get_inputs())
         self.outputs = tuple(each.name for each in self._session.get_outputs())
 
     def __call__(self, given: Mapping[str, NDArray[Any]]) -> Tensors:
-        """Every output for `given`, of which what the graph does not need is left out."""
-        found = self._session.run(self.outputs, {name: given[name] for name in self.inputs})
+        """Every output for `given`, of which what the graph does not need is left out.
+
+        Raises ModelError when it cannot compute with that, MemoryError when that is too large.
+        """
+        wanted = {name: part for name, part in given.items() if name in self.inputs}
+        try:
+            found = self._session.run(self.outputs, wanted)
+        except Exception as error:  # as above
+            if "alloc" in str(error):
+                raise MemoryError from error
+            raise ModelError(
+                f"the model {self._path.parent} is unfit: ONNX Runtime cannot run "
+                f"{self._path.name} on what its vocabulary gives",
+                _AGAIN,
+            ) from error
         return dict(zip(self.outputs, found, strict=True))
 
 
 _ONLY_FATAL = 4
+_AGAIN = "Make its graphs again with attn export, or copy the model again."
 
 
 class _Search(NamedTuple):

@@ -58,7 +58,12 @@ def guides(recipe: Recipe) -> bool:
 
 def wants_links(recipe: Recipe) -> bool:
     """Whether the training needs links at all."""
-    return guides(recipe) or recipe.model.alignment_head.enabled
+    return guides(recipe) or teaches_head(recipe)
+
+
+def teaches_head(recipe: Recipe) -> bool:
+    """Whether an alignment head is to learn."""
+    return recipe.model.alignment_head.enabled and not recipe.train.keep_head
 
 
 def prepared(

@@ -18,7 +18,7 @@ from attn_cli.align.table import LinkTable
 from attn_cli.bundle import Bundle
 from attn_cli.config import Recipe
 from attn_cli.decode.beam import Search
-from attn_cli.errors import ModelError
+from attn_cli.errors import AttnError
 from attn_cli.nn.build import build, build_head
 from attn_cli.nn.hardware import Hardware, choose
 from attn_cli.nn.seq2seq import Seq2Seq
@@ -31,7 +31,7 @@ from attn_cli.text.variants import Variants, varied
 from attn_cli.train import checkpoint, events
 from attn_cli.train.guidance import Guidance
 from attn_cli.train.head import HeadTrainer
-from attn_cli.train.links import LINKS, guides, prepared
+from attn_cli.train.links import LINKS, guides, prepared, teaches_head
 from attn_cli.train.loop import Trainer
 from attn_cli.train.resuming import CHECKPOINTS
 from attn_cli.train.stopping import Scored
@@ -39,6 +39,9 @@ from attn_cli.train.validation import Validation
 
 #: Updates where the recipe leaves them open: this many times through the text, within bounds.
 EPOCHS, FEWEST_STEPS, MOST_STEPS = 20, 3_000, 30_000
+
+#: The same where training goes on from a model.
+MORE_EPOCHS, FEWEST_MORE = 8, 40
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def train(
     if run.resume:
         trainer.resume()
     links = text.links
-    if links is not None and recipe.model.alignment_head.enabled:
+    if links is not None and teaches_head(recipe):
         if not run.resume:
             trainer.save()  # from here on there is something to resume
         links = _teach_head(recipe, run, text, links, hardware, emit, interrupted) or links
@@ -114,14 +117,17 @@ def train(
 def export_graphs(out: Path, recipe: Recipe, emit: events.Listener) -> None:
     """Make the bundle's graphs as the recipe wants them. Without them torch runs it, so what goes
     wrong here is told and no more."""
-    from attn_cli.export import export
-
-    began = time.monotonic()
     if recipe.train.export == "none":
         return
     try:
+        from attn_cli.export import export
+    except ModuleNotFoundError as error:
+        emit(events.Noticed(f"no graphs: {error.name} is not installed"))
+        return
+    began = time.monotonic()
+    try:
         made = export(bundle.open_bundle(out), precision=recipe.train.export)
-    except ModelError as error:
+    except AttnError as error:
         emit(events.Noticed(f"no graphs: {error.problem}"))
         return
     seconds = time.monotonic() - began
@@ -198,7 +204,7 @@ def _prepare(
     ).limited(max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio)
     reports.append(report)
     valid = segmented(loaded.valid, *tokenizers)
-    recipe = _with_steps(recipe, training)
+    recipe = _with_steps(recipe, training, going_on=run.start_from is not None)
     for report in reports:
         for sentence in report.sentences():
             emit(events.Noticed(sentence))
@@ -227,18 +233,20 @@ def _prepare(
     else:
         shutil.rmtree(run.out / CHECKPOINTS, ignore_errors=True)
         bundle.write_definition(run.out, recipe, *tokenizers)
+        if recipe.train.keep_head and run.start_from and run.start_from.holds(bundle.HEAD):
+            shutil.copyfile(run.start_from.head, run.out / bundle.HEAD)
     if links is not None:
         links.keep(run.out / CHECKPOINTS / LINKS)
     return _Text(recipe, training, valid, tokenizers, links.table if links else None)
 
 
-def _with_steps(recipe: Recipe, text: Segmented) -> Recipe:
+def _with_steps(recipe: Recipe, text: Segmented, *, going_on: bool) -> Recipe:
     """The recipe with `train.max_steps` decided: by the amount of text where it says 0."""
     if recipe.train.max_steps:
         return recipe
     places = int(text.target_lengths[text.pairs].sum()) + len(text)  # one EOS each
-    steps = EPOCHS * places // recipe.train.batch_tokens
-    steps = min(max(steps, FEWEST_STEPS), MOST_STEPS)
+    epochs, fewest = (MORE_EPOCHS, FEWEST_MORE) if going_on else (EPOCHS, FEWEST_STEPS)
+    steps = min(max(epochs * places // recipe.train.batch_tokens, fewest), MOST_STEPS)
     return replace(recipe, train=replace(recipe.train, max_steps=steps))
 
 

@@ -220,7 +220,8 @@ def test_no_training_begins_with_it(kept, tmp_path):
 def test_it_is_a_bundle_of_a_recipe_a_vocabulary_and_a_head(kept):
     out, _ = kept
     files = json.loads((out / "bundle.json").read_text())["files"]
-    assert files.keys() == {"recipe.toml", "joint.spm", "alignment_head.safetensors"}
+    head = {"alignment_head.safetensors", "alignment_head.onnx"}
+    assert files.keys() == {"recipe.toml", "joint.spm"} | head
     assert not (out / "model.safetensors").exists()
 
 

@@ -164,9 +164,23 @@ def test_from_a_model_with_a_head_its_weights_are_gone_on_with(
     text = ("--from", headed, "--pairs", pairs_file, "--valid-pairs", pairs_file)
     short = ("--max-steps", "1", "--set", "train.head_steps=1", "--set", "train.guided_weight=0")
     links = ("--set", f"train.guided_alignment={links_file}", "--threads", "1")
-    ended = attn("train", *text, *short, *links, "--out", tmp_path / "x")
+    learns = ("--set", "train.keep_head=false", "--set", "train.export=none")
+    ended = attn("train", *text, *short, *links, *learns, "--out", tmp_path / "x")
     assert ended.status == 0, ended.err
     assert attn("align", "-m", tmp_path / "x", stdin=PAIRED).lines() == LINKS
+
+
+def test_from_a_model_its_head_stays_as_it_was_unless_it_is_to_learn(headed, pairs_file, tmp_path):
+    text = ("--from", headed, "--pairs", pairs_file, "--valid-pairs", pairs_file)
+    brief = ("--max-steps", "1", "--threads", "1", "--set", "train.export=none")
+    ended = attn("train", *text, *brief, "--out", tmp_path / "x")
+    assert ended.status == 0, ended.err
+    kept = tmp_path / "x" / "alignment_head.safetensors"
+    assert kept.read_bytes() == (headed / "alignment_head.safetensors").read_bytes()
+    assert attn("align", "-m", tmp_path / "x", stdin=PAIRED).lines() == LINKS
+    resumed = attn("train", "--resume", tmp_path / "x", "--max-steps", "2", "--threads", "1")
+    assert resumed.status == 0, resumed.err
+    assert kept.read_bytes() == (headed / "alignment_head.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("damage", [lambda whole: whole[:-1], lambda whole: b"\xff" * len(whole)])

@@ -1,0 +1,269 @@
+"""What it takes to start: attn's short commands beside `import torch`, each a cold process.
+
+    python benchmarks/cold_start.py                       # the default model, 11 rounds
+    python benchmarks/cold_start.py --model runs/mine --output runs/cold-start
+    python benchmarks/cold_start.py --where               # and where the time goes
+
+In each round every command runs once, in another order than in the round before, so that a machine
+that slows down slows them all. Wall and processor time are medians over the rounds, memory is the
+most; what is compared with the import of torch is compared within its round. One more round comes
+first and is not counted: files are in the system's cache, and sums have been taken.
+
+A translation may take a quarter of the import, --help 0.12 of it.
+"""
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from measuring import (
+    ATTN,
+    ROOT,
+    Cost,
+    Skipped,
+    conditions,
+    cost_of,
+    ending_on_signals,
+    report,
+    said,
+    say,
+    table,
+)
+
+PYTHON = sys.executable
+TORCH = "import torch"
+BARE = "python -c pass"
+TEXT, PAIR = ("I love you",), ("I love you", "Je t'aime")
+
+#: Each of our commands, and what part of the import of torch it may take at most.
+TRANSLATE, HELP, ALIGN = 'attn translate "I love you"', "attn --help", "attn align …"
+TARGETS = {TRANSLATE: 0.25, HELP: 0.12}
+
+#: Of a package or phase, the share of all from which it has a row of its own.
+WORTH = 0.01
+
+Costs = dict[str, list[Cost]]
+
+
+def main() -> int:
+    options = _options()
+    ending_on_signals()
+    with tempfile.TemporaryDirectory(prefix="attn-cold-") as home:
+        environment = {"ATTN_HOME": home, **_threads(options.threads)}
+        try:
+            costs, missing = measured(commands(options.model), options.rounds, environment)
+            where = {}
+            if options.where:
+                where = located(options.model, options.rounds, environment)
+        except Skipped as reason:
+            say(f"skipped: {reason}")
+            return 0
+    about = conditions(
+        f"{options.rounds} rounds", f"model {options.model or 'by default'}", *missing
+    )
+    text = f"{summary(costs)}\n* {about}\n"
+    text += "".join(f"\n{title}\n\n{rows(times)}" for title, times in where.items())
+    report(text, {"conditions": about, "commands": _record(costs), "where": where}, options.output)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--model", "-m", help="a name on the shelf or a folder [attn's default]")
+    add("--rounds", type=int, default=11, help="how often each command is run [11]")
+    add("--threads", type=int, help="threads of numpy's and torch's products [their own default]")
+    add("--where", action="store_true", help="tables of where the time of a translation goes, too")
+    add("--output", "-o", type=Path, help="writes OUTPUT.json and OUTPUT.md, too")
+    options = parser.parse_args()
+    if options.rounds < 1:
+        parser.error("--rounds: at least 1")
+    return options
+
+
+def _threads(threads: int | None) -> dict[str, str]:
+    return {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+
+
+def commands(model: str | None) -> dict[str, list[str]]:
+    """What is run, by its name in the table."""
+    named = [] if model is None else ["--model", model]
+    return {
+        TORCH: [PYTHON, "-c", TORCH],
+        BARE: [PYTHON, "-c", "pass"],
+        HELP: [*ATTN, "--help"],
+        TRANSLATE: [*ATTN, "translate", *named, *TEXT],
+        ALIGN: [*ATTN, "align", *named, *PAIR],
+    }
+
+
+def measured(
+    runs: dict[str, list[str]], rounds: int, environment: dict[str, str]
+) -> tuple[Costs, list[str]]:
+    """The costs of each command, round by round, and what would not run.
+
+    Raises Skipped where no translation can be had, or torch is not there.
+    """
+    missing: list[str] = []
+    for name, command in list(runs.items()):  # the round that does not count
+        try:
+            said(*command, environment=environment)
+        except Skipped as reason:
+            if name in (TORCH, TRANSLATE):
+                raise
+            missing.append(f"skipped {name}: {reason}")
+            del runs[name]
+    costs: Costs = {name: [] for name in runs}
+    names = list(runs)
+    for number in range(rounds):
+        say(f"round {number + 1} of {rounds}")
+        turn = number % len(names)
+        for name in names[turn:] + names[:turn]:
+            costs[name].append(cost_of(runs[name], environment=environment))
+    return costs, missing
+
+
+def summary(costs: Costs) -> str:
+    """The table of all commands."""
+    titles = (
+        *("command", "wall s", "at least", "CPU s", "MiB"),
+        *("wall / torch's", "CPU / torch's", "target"),
+    )
+    return table(titles, [_row(name, costs) for name in costs])
+
+
+def _row(name: str, costs: Costs) -> tuple[str, ...]:
+    walls = [cost.seconds for cost in costs[name]]
+    wall, cpu = ratios(name, costs)
+    wanted = ""
+    if target := TARGETS.get(name):
+        wanted = f"≤ {target:.2f}: {'met' if wall <= target else 'missed'}"
+    return (
+        f"`{name}`",
+        f"{median(walls):.3f}",
+        f"{min(walls):.3f}",
+        f"{median(cost.cpu_seconds for cost in costs[name]):.3f}",
+        f"{max(cost.mebibytes for cost in costs[name]):.0f}",
+        f"{wall:.3f}",
+        f"{cpu:.3f}",
+        wanted,
+    )
+
+
+def ratios(name: str, costs: Costs) -> tuple[float, float]:
+    """Wall and processor time as parts of those of torch's import: medians of the rounds'."""
+    pairs = list(zip(costs[name], costs[TORCH], strict=True))
+    wall = median(ours.seconds / torch.seconds for ours, torch in pairs)
+    return wall, median(ours.cpu_seconds / torch.cpu_seconds for ours, torch in pairs)
+
+
+def _record(costs: Costs) -> dict[str, dict[str, object]]:
+    record: dict[str, dict[str, object]] = {}
+    for name, runs in costs.items():
+        wall, cpu = ratios(name, costs)
+        record[name] = {
+            "wall": median(cost.seconds for cost in runs),
+            "cpu": median(cost.cpu_seconds for cost in runs),
+            "mebibytes": max(cost.mebibytes for cost in runs),
+            "wall_of_torch": wall,
+            "cpu_of_torch": cpu,
+            "target": TARGETS.get(name),
+            "walls": [round(cost.seconds, 4) for cost in runs],
+        }
+    return record
+
+
+# Where the time goes
+
+_IMPORT = re.compile(r"import time:\s*(\d+) \|\s*\d+ \| *(\S+)")
+
+
+def located(
+    model: str | None, rounds: int, environment: dict[str, str]
+) -> dict[str, dict[str, float]]:
+    """Two tables of milliseconds: a translation's phases and its imports, each the least of all."""
+    say("where the time goes")
+    translate = [*ATTN[1:], *commands(model)[TRANSLATE][len(ATTN) :]]
+    imports = [imported(translate, environment) for _ in range(rounds)]
+    modules = [
+        name
+        for name in imports[0]
+        if name.startswith("attn_cli") or ("." not in name and not _standard(name))
+    ]
+    phases = [phased(modules, model, environment) for _ in range(rounds)]
+    packages = [_by_package(times) for times in imports]
+    return {
+        f"Phases of `{TRANSLATE}`, ms, each the least of {rounds} rounds": _least(phases),
+        f"Imports of `{TRANSLATE}`, ms by package (-X importtime), likewise": _least(packages),
+    }
+
+
+def imported(arguments: Sequence[str], environment: dict[str, str]) -> dict[str, float]:
+    """The milliseconds that each module takes to import, itself alone, in the order they come."""
+    command = [PYTHON, "-X", "importtime", *arguments]
+    with tempfile.NamedTemporaryFile() as found:
+        cost_of(command, stderr=Path(found.name), environment=environment)
+        lines = Path(found.name).read_text(encoding="utf-8").splitlines()
+    matches = filter(None, map(_IMPORT.match, lines))
+    return {match[2]: int(match[1]) / 1000 for match in matches}
+
+
+def phased(
+    modules: Sequence[str], model: str | None, environment: dict[str, str]
+) -> dict[str, float]:
+    """The milliseconds of each phase of a translation, Python's own start and end among them."""
+    program = ROOT / "benchmarks" / "measuring" / "phases.py"
+    arguments = commands(model)[TRANSLATE][len(ATTN) :]
+    command = [PYTHON, str(program), ",".join(modules), *arguments]
+    with tempfile.NamedTemporaryFile() as found:
+        before = time.time()
+        cost = cost_of(command, stderr=Path(found.name), environment=environment)
+        seconds = json.loads(Path(found.name).read_text(encoding="utf-8").splitlines()[-1])
+    started, ended = seconds.pop("began") - before, seconds.pop("ended") - before
+    times = {"Python's start": started, **seconds, "Python's end": cost.seconds - ended}
+    return {name: 1000 * value for name, value in times.items()}
+
+
+def _by_package(times: dict[str, float]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for module, milliseconds in times.items():
+        name = module.split(".")[0]
+        name = "the standard library" if _standard(name) else name
+        found[name] = found.get(name, 0.0) + milliseconds
+    return found
+
+
+def _standard(module: str) -> bool:
+    return module in sys.stdlib_module_names or module.startswith("_")
+
+
+def _least(rounds: list[dict[str, float]]) -> dict[str, float]:
+    """The least of each, largest first; what is missing in a round is left out of it."""
+    names = dict.fromkeys(name for times in rounds for name in times)
+    least = {name: min(times[name] for times in rounds if name in times) for name in names}
+    return dict(sorted(least.items(), key=lambda item: -item[1]))
+
+
+def rows(times: dict[str, float]) -> str:
+    """A table of milliseconds and shares; what is small has one row together."""
+    whole = sum(times.values())
+    large = {name: time for name, time in times.items() if time >= WORTH * whole}
+    if len(large) < len(times):
+        large["others"] = whole - sum(large.values())
+    large["together"] = whole
+    return table(
+        ("what", "ms", "%"),
+        [(name, f"{time:.1f}", f"{100 * time / whole:.0f}") for name, time in large.items()],
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,348 @@
+"""Where the time of the graphs goes: runtime.py MODEL BEAM FILE → one line of JSON.
+
+Translates the file in this process, first with ONNX Runtime's profiler, then with a clock at the
+seams of our own code. From the profile it takes the matrix products and computes them again with
+nothing between them: as many, in the same order, of the very shapes that the run had, by ONNX
+Runtime's own kernels, weights packed as they were and nothing copied out. A recurrent layer counts
+as one product for its inputs and one for each of its steps.
+"""
+
+import json
+import math
+import re
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from clock import Clock
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from attn_cli import translator
+from attn_cli.bundle import open_bundle
+from attn_cli.commands.sources import TOGETHER
+from attn_cli.decode.beam import Search
+from attn_cli.engine.onnx_engine import Graph, OnnxStepper
+from attn_cli.translator import Job, Translator
+
+#: Operators that are a matrix product, in floating point and in integers; gates of a layer.
+FLOATS = ("MatMul", "Gemm", "FusedMatMul", "FusedGemm")
+INTEGERS = ("MatMulIntegerToFloat", "MatMulInteger", "DynamicQuantizeMatMul")
+GATES = {"GRU": 3, "LSTM": 4, "RNN": 1}
+
+#: A node without a name of its own is one that `quantize` has put around a product.
+_UNNAMED = re.compile(r"[A-Za-z]+_\d+(_kernel_time)?")
+
+WORTH = 0.01  # the share from which an operator has a row of its own
+ROUNDS = 3  # of the bare products, of which the quickest counts
+OPSET, IR = 18, 10
+
+Event = dict[str, Any]
+Shape = tuple[int, ...]
+
+
+def main() -> None:
+    folder, beam = Path(sys.argv[1]), int(sys.argv[2])
+    lines = Path(sys.argv[3]).read_text(encoding="utf-8").split("\n")[:-1]
+    with tempfile.TemporaryDirectory() as scratch:
+        events = profiled(folder, beam, lines, Path(scratch))
+    record = {
+        "kernels": kernels(events),
+        "products": bare([product for event in events for product in products(event)]),
+        "phases": timed(folder, beam, lines),
+    }
+    print(json.dumps(record))
+
+
+def translating(
+    folder: Path, beam: int
+) -> tuple[OnnxStepper, Translator, Callable[[Sequence[str]], None]]:
+    """A bundle opened anew, and what translates by it as the command does."""
+    opened = open_bundle(folder)
+    stepper = OnnxStepper(folder, threads=1)
+    how = replace(Search.of(opened.recipe.decode), beam=beam)
+    works = Translator(stepper, opened.source, opened.target, how)
+
+    def run(lines: Sequence[str]) -> None:
+        for start in range(0, len(lines), TOGETHER):
+            chunk = lines[start : start + TOGETHER]
+            works.translate([Job(number, line) for number, line in enumerate(chunk, start=1)])
+
+    return stepper, works, run
+
+
+# Our own code
+
+
+def timed(folder: Path, beam: int, lines: Sequence[str]) -> dict[str, float]:
+    """The seconds of each part of a translation, none of them counted twice.
+
+    Puts its clock into attn's modules for good.
+    """
+    clock = Clock()
+    stepper, works, run = translating(folder, beam)
+    run(["A word."])  # so that all graphs are loaded
+    for name in ("encode", "start", "step"):
+        clock.watch(stepper, name, "around the graphs")
+    clock.watch(stepper, "reorder", "reordering")
+    clock.watch(translator, "search", "search")
+    for tokenizer in {id(each): each for each in (works.source, works.target)}.values():
+        clock.watch(tokenizer, "encode", "text to pieces")
+        clock.watch(tokenizer, "decode", "pieces to text")
+    call, encoder = Graph.__call__, stepper._encoder
+
+    def called(graph: Graph, given: Any) -> Any:
+        with clock.section("the encoder's graph" if graph is encoder else "the step's graph"):
+            return call(graph, given)
+
+    Graph.__call__ = called  # type: ignore[method-assign]
+    with clock.section("the rest of translating"):
+        run(lines)
+    return dict(sorted(clock.seconds.items(), key=lambda item: -item[1]))
+
+
+# The graphs
+
+
+def profiled(folder: Path, beam: int, lines: Sequence[str], scratch: Path) -> list[Event]:
+    """ONNX Runtime's events of a translation; each says of which `graph` it is."""
+    with _profiler(scratch / "profile"):
+        stepper, _, run = translating(folder, beam)
+        run(lines)
+    graphs = {"encoder": stepper._encoder, **stepper._graphs}
+    events = []
+    for name, graph in graphs.items():
+        found = json.loads(Path(graph._session.end_profiling()).read_text(encoding="utf-8"))
+        events += [{**event, "graph": name.removesuffix(".onnx")} for event in found]
+    return events
+
+
+@contextmanager
+def _profiler(prefix: Path) -> Iterator[None]:
+    """Sessions that are made inside write a profile."""
+    options = onnxruntime.SessionOptions
+
+    def profiling() -> Any:
+        made = options()
+        made.enable_profiling = True
+        made.profile_file_prefix = str(prefix)
+        return made
+
+    onnxruntime.SessionOptions = profiling
+    try:
+        yield
+    finally:
+        onnxruntime.SessionOptions = options
+
+
+def kernels(events: Sequence[Event]) -> dict[str, float]:
+    """The seconds of each kind of operator, most first; small ones together."""
+    seconds: dict[str, float] = defaultdict(float)
+    runs = 0.0
+    for event in events:
+        if _is_kernel(event):
+            seconds[_kind(event)] += event["dur"] / 1e6
+        elif event["name"] == "model_run":
+            runs += event["dur"] / 1e6
+    seconds["between the operators"] = runs - sum(seconds.values())
+    large = {kind: time for kind, time in seconds.items() if time >= WORTH * runs}
+    large["other operators"] = runs - sum(large.values())
+    return dict(sorted(large.items(), key=lambda item: -item[1]))
+
+
+def _is_kernel(event: Event) -> bool:
+    return event.get("cat") == "Node" and event["name"].endswith("_kernel_time")
+
+
+def _kind(event: Event) -> str:
+    operator, name = event["args"]["op_name"], event["name"]
+    if event["graph"] == "encoder":
+        return f"encoder: {operator}" if operator in GATES else "encoder: the rest"
+    if _is_open(event):
+        return "attention: the product with the values"
+    if operator in (*FLOATS, *INTEGERS) and _shapes(event, "output")[0][-1] > 1:
+        return f"{operator} with weights"
+    if "attention" in name:
+        return "attention: energies and softmax"
+    if _UNNAMED.fullmatch(name):
+        return "to integers and back"
+    return str(operator)
+
+
+# The products alone
+
+
+@dataclass(frozen=True)
+class Product:
+    """(rows, inner) times (inner, columns), `copies` of each; `open` where nothing is constant."""
+
+    integers: bool
+    open: bool
+    copies: int
+    rows: int
+    inner: int
+    columns: int
+
+    @property
+    def kind(self) -> str:
+        """What it is in the table; those of one kind share their constant."""
+        if self.open:
+            return f"{self.columns} columns of values, fp32"
+        return f"{self.inner} x {self.columns}, {'int8' if self.integers else 'fp32'}"
+
+    @property
+    def operations(self) -> int:
+        """Multiplications and additions."""
+        return 2 * self.copies * self.rows * self.inner * self.columns
+
+
+def products(event: Event) -> Iterator[Product]:
+    """The matrix products of an operator."""
+    operator = event["args"]["op_name"] if _is_kernel(event) else ""
+    if operator not in (*FLOATS, *INTEGERS, *GATES):
+        return
+    given, found = (_shapes(event, side)[0] for side in ("input", "output"))
+    if operator in GATES:
+        steps, directions, batch, width = found
+        gates, size = GATES[operator] * width, given[-1]
+        for _ in range(directions):
+            yield Product(False, False, 1, steps * batch, size, gates)
+            for _ in range(steps):
+                yield Product(False, False, 1, batch, width, gates)
+        return
+    copies = math.prod(found[:-2]) if _is_open(event) else 1
+    rows = math.prod(found[:-1]) // copies
+    integers = operator in INTEGERS
+    yield Product(integers, _is_open(event), copies, rows, given[-1], found[-1])
+
+
+def _is_open(event: Event) -> bool:
+    """Whether it is a product of which neither side is constant: both come with the batch."""
+    if event["args"]["op_name"] not in FLOATS:
+        return False
+    return sum(len(shape) > 2 for shape in _shapes(event, "input")) > 1
+
+
+def _shapes(event: Event, side: str) -> list[Shape]:
+    return [
+        tuple(shape) for typed in event["args"][f"{side}_type_shape"] for shape in typed.values()
+    ]
+
+
+def bare(wanted: Sequence[Product]) -> dict[str, dict[str, float]]:
+    """How often each kind of product is computed, the seconds that takes, and its GFLOP/s."""
+    kinds: dict[str, list[Product]] = {product.kind: [] for product in wanted}
+    for product in wanted:
+        kinds[product.kind].append(product)
+    benches = {kind: Bench.of(chosen) for kind, chosen in kinds.items()}
+    ready = {product: benches[product.kind].ready(product) for product in set(wanted)}
+    least: dict[str, float] = {}
+    for _ in range(ROUNDS):
+        seconds: dict[str, float] = dict.fromkeys(kinds, 0.0)
+        for product in wanted:
+            began = perf_counter()
+            ready[product]()
+            seconds[product.kind] += perf_counter() - began
+        if not least or sum(seconds.values()) < sum(least.values()):
+            least = seconds
+    table = {}
+    for kind in sorted(least, key=lambda kind: -least[kind]):
+        speed = sum(product.operations for product in kinds[kind]) / least[kind] / 1e9
+        table[kind] = {"count": len(kinds[kind]), "seconds": least[kind], "gflops": speed}
+    return table
+
+
+def _session(product: Product) -> Any:
+    """A graph that is this kind of product and nothing else."""
+    random = np.random.default_rng(0)
+    sizes = (product.inner, product.columns)
+    inputs = [
+        helper.make_tensor_value_info("a", _type(product), [None] * (3 if product.open else 2))
+    ]
+    constants: dict[str, Any] = {}
+    if product.open:
+        inputs.append(helper.make_tensor_value_info("b", TensorProto.FLOAT, [None] * 3))
+        node = helper.make_node("MatMul", ["a", "b"], ["c"])
+    elif product.integers:
+        constants["b"] = random.integers(-127, 128, sizes, np.int8)
+        constants["one"] = np.ones(1, np.float32)
+        constants["scale"] = np.full(product.columns, 0.01, np.float32)
+        constants["middle"] = np.full(1, 128, np.uint8)
+        node = helper.make_node(
+            "MatMulIntegerToFloat",
+            ["a", "b", "one", "scale", "middle"],
+            ["c"],
+            domain="com.microsoft",
+        )
+    else:
+        constants["b"] = random.standard_normal(sizes, np.float32)
+        node = helper.make_node("MatMul", ["a", "b"], ["c"])
+    output = helper.make_tensor_value_info("c", TensorProto.FLOAT, None)
+    weights = [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    graph = helper.make_graph([node], "product", inputs, [output], weights)
+    domains = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
+    model = helper.make_model(graph, opset_imports=domains, ir_version=IR)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+
+
+def _type(product: Product) -> int:
+    return int(TensorProto.UINT8 if product.integers else TensorProto.FLOAT)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A graph of one kind of product, and memory for the largest of that kind."""
+
+    session: Any
+    left: NDArray[Any]
+    right: NDArray[Any]
+    found: NDArray[Any]
+
+    @classmethod
+    def of(cls, wanted: Sequence[Product]) -> "Bench":
+        """For products of one kind."""
+        random = np.random.default_rng(1)
+        left, right, found = (
+            max(map(math.prod, sizes)) for sizes in zip(*map(_sizes, wanted), strict=True)
+        )
+        kind = wanted[0]
+        numbers = random.standard_normal(left, np.float32)
+        return cls(
+            _session(kind),
+            (128 + 30 * numbers).astype(np.uint8) if kind.integers else numbers,
+            random.standard_normal(right if kind.open else 0, np.float32),
+            np.empty(found, np.float32),
+        )
+
+    def ready(self, product: Product) -> Callable[[], None]:
+        """A call that computes that product, its numbers and its place in memory chosen before."""
+        left, right, found = _sizes(product)
+        binding = self.session.io_binding()
+        binding.bind_cpu_input("a", self.left[: math.prod(left)].reshape(left))
+        if product.open:
+            binding.bind_cpu_input("b", self.right[: math.prod(right)].reshape(right))
+        binding.bind_output("c", "cpu", 0, np.float32, found, self.found.ctypes.data)
+        return lambda: self.session.run_with_iobinding(binding)
+
+
+def _sizes(product: Product) -> tuple[Shape, Shape, Shape]:
+    """The shapes of both sides and of the result."""
+    copies = (product.copies,) if product.open else ()
+    rows, inner, columns = product.rows, product.inner, product.columns
+    return (*copies, rows, inner), (*copies, inner, columns), (*copies, rows, columns)
+
+
+if __name__ == "__main__":
+    main()

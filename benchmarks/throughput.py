@@ -1,0 +1,359 @@
+"""How quickly a network translates: attn's runtimes beside Joey NMT and OpenNMT-py, on one core.
+
+    python benchmarks/throughput.py --model runs/multi30k-en-fr --output runs/throughput
+    python benchmarks/throughput.py --systems int8,fp32,torch          # no rivals
+    python benchmarks/throughput.py --systems int8,fp32 --where        # and where the time goes
+    python benchmarks/throughput.py --limit 50 --rounds 1 --rival-minutes 1     # tries it out
+
+All translate Multi30k's test_2016_flickr, raw text in and out, greedily and with a beam of 5, each
+in a process of its own on one core. A run of its first line alone is the start-up, which is not
+in sentences a second. Systems take turns, and what is shown are medians over the rounds.
+
+int8 and fp32 are graphs that `attn export` makes of --model now, torch is the same network in
+PyTorch. The rivals have networks of the same kind and size: one vocabulary of 8,000 SentencePiece
+pieces, embeddings of 256, a bidirectional GRU of 2x256, a GRU of 512 with additive attention. They
+are trained on the spot for --rival-minutes, side by side where there are cores, and kept: what they
+have learnt makes a step no quicker, but it decides how long their translations are. So the table
+counts pieces too, and compares by sentences and by pieces.
+
+The rivals' recipes are joeynmt.yaml and opennmt.yaml beside this file. They live in --rivals with
+their environment, which is made where it is missing.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from measuring import (
+    ONE_THREAD,
+    ROOT,
+    Cost,
+    Skipped,
+    attn,
+    conditions,
+    cost_of,
+    ending_on_signals,
+    on_one_core,
+    report,
+    said,
+    say,
+    table,
+)
+from measuring.translators import OURS, RIVALS, TEST, TRUSTING, Lines, Rivals, System, ours
+
+MODEL = ROOT / "runs" / "multi30k-en-fr"
+BEAMS = (1, 5)
+NOISE = 0.05  # the share of a run that has to be more than its start-up
+
+
+def main() -> int:
+    options = _options()
+    ending_on_signals()
+    skipped: list[str] = []
+    rows: list[Row] = []
+    where: dict[str, Any] = {}
+    text = ""
+    with tempfile.TemporaryDirectory(prefix="attn-throughput-") as scratch:
+        os.environ["ATTN_HOME"] = str(Path(scratch) / "home")
+        try:
+            lines = Lines.read(options.model, options.limit, Path(scratch))
+            systems = prepared(options, lines, Path(scratch), skipped)
+            on_one_core()
+            rows = measured(systems, lines, options, Path(scratch), skipped)
+            text = summary(rows)
+            if options.where:
+                graphs = [system for system in systems if system.name in ("int8", "fp32")]
+                where = {
+                    f"{system.name}, beam {beam}": located(system, beam, lines)
+                    for system, beam in itertools.product(graphs, options.beams)
+                }
+                text += bare(where)
+                text += "".join(f"\n### {title}\n\n{shown(w)}" for title, w in where.items())
+        except Skipped as reason:
+            say(f"skipped: {reason}")
+            skipped.append(str(reason))
+    about = conditions(f"model {options.model}", f"{options.rounds} rounds")
+    notes = (about, *(f"skipped {what}" for what in skipped))
+    text += "".join(["\n", *(f"* {note}\n" for note in notes)])
+    record = {"conditions": about, "rows": [row.record() for row in rows], "where": where}
+    report(text, {**record, "skipped": skipped}, options.output)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--model", "-m", type=Path, default=MODEL, help="a bundle [runs/multi30k-en-fr]")
+    add("--systems", type=_systems, default=OURS + RIVALS, help="some of int8,…,opennmt [all]")
+    add("--beams", type=_beams, default=BEAMS, help="[1,5]")
+    add("--rounds", type=int, default=3, help="[3]")
+    add("--limit", type=int, help="only so many lines, to try this out")
+    add("--where", action="store_true", help="where the time of the graphs goes, too")
+    add("--rival-minutes", type=float, default=10.0, help="how long a rival is trained [10]")
+    add("--rivals", type=Path, default=ROOT / ".bench" / "translators", help="[.bench/translators]")
+    add("--output", "-o", type=Path, help="writes OUTPUT.json and OUTPUT.md, too")
+    options = parser.parse_args()
+    options.model, options.rivals = options.model.absolute(), options.rivals.absolute()
+    return options
+
+
+def _systems(given: str) -> tuple[str, ...]:
+    chosen = tuple(given.split(","))
+    if unknown := set(chosen) - {*OURS, *RIVALS}:
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not a system")
+    return chosen
+
+
+def _beams(given: str) -> tuple[int, ...]:
+    return tuple(map(int, given.split(",")))
+
+
+# The systems
+
+
+def prepared(
+    options: argparse.Namespace, lines: Lines, scratch: Path, skipped: list[str]
+) -> list[System]:
+    """The systems that were asked for and can be had."""
+    systems = []
+    for name in options.systems:
+        if name in OURS:
+            with _excusing(name, skipped):
+                systems.append(ours(name, options.model, scratch))
+    wanted = [name for name in RIVALS if name in options.systems]
+    if wanted:
+        with _excusing(", ".join(wanted), skipped):
+            rivals = Rivals(options.rivals, lines)
+            rivals.install()
+            rivals.train(wanted, options.rival_minutes)
+            systems += [rivals.system(name) for name in wanted]
+    return systems
+
+
+@contextmanager
+def _excusing(what: str, skipped: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except Skipped as reason:
+        say(f"skipped {what}: {reason}")
+        skipped.append(f"{what}: {reason}")
+
+
+# Measuring
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one system did with one beam. Seconds and rates are medians over the rounds."""
+
+    system: str
+    version: str
+    parameters: int
+    trained: str
+    beam: int
+    lines: int
+    seconds: float  # by the clock, for all lines, start-up included
+    startup_seconds: float  # for the first line alone
+    core_seconds: float  # for all lines, start-up included
+    mebibytes: float
+    pieces: int  # of all translations, their ends included
+    bleu: float
+    signature: str
+    all_seconds: list[float]
+
+    @property
+    def sentences_per_second(self) -> float | None:
+        """Without start-up; None where too little was translated to tell."""
+        seconds = self.seconds - self.startup_seconds
+        return (self.lines - 1) / seconds if seconds > NOISE * self.seconds else None
+
+    @property
+    def pieces_per_second(self) -> float | None:
+        """Without start-up."""
+        rate = self.sentences_per_second
+        return None if rate is None else rate * self.pieces / self.lines
+
+    def record(self) -> dict[str, Any]:
+        """All of it, for a machine."""
+        rates = {"sentences_per_second": self.sentences_per_second}
+        return {**asdict(self), **rates, "pieces_per_second": self.pieces_per_second}
+
+
+def measured(
+    systems: Sequence[System],
+    lines: Lines,
+    options: argparse.Namespace,
+    scratch: Path,
+    skipped: list[str],
+) -> list[Row]:
+    """A row for each system and beam; they take turns."""
+    costs: dict[tuple[str, int], list[tuple[Cost, Cost]]] = {}
+    failed = set()
+    for system in systems:  # what has not been read from the disk so far
+        with _excusing(system.name, []):
+            _run(system, lines.first, scratch / "first.out", options.beams[0])
+    for number in range(options.rounds):
+        for beam, system in itertools.product(options.beams, systems):
+            if (system.name, beam) in failed:
+                continue
+            say(f"round {number + 1}: {system.name}, beam {beam}")
+            out = scratch / f"{system.name}.{beam}.{lines.target}"
+            try:
+                first = _run(system, lines.first, scratch / "first.out", beam)
+                whole = _run(system, lines.all, out, beam)
+            except Skipped as reason:
+                failed.add((system.name, beam))
+                skipped.append(f"{system.name}, beam {beam}: {reason}")
+                continue
+            costs.setdefault((system.name, beam), []).append((first, whole))
+    by_name = {system.name: system for system in systems}
+    rows = []
+    for (name, beam), runs in sorted(costs.items(), key=lambda item: item[0][1]):
+        with _excusing(f"{name}, beam {beam}", skipped):
+            out = scratch / f"{name}.{beam}.{lines.target}"
+            rows.append(_row(by_name[name], beam, runs, out, lines))
+    return rows
+
+
+def _run(system: System, source: Path, output: Path, beam: int) -> Cost:
+    return cost_of(
+        system.command(source, output, beam),
+        stdin=source if system.reads_stdin else None,
+        stdout=output if system.reads_stdin else None,
+        folder=system.folder,
+        environment={**ONE_THREAD, **(TRUSTING if system.name in RIVALS else {})},
+    )
+
+
+def _row(
+    system: System, beam: int, runs: Sequence[tuple[Cost, Cost]], output: Path, lines: Lines
+) -> Row:
+    scored = json.loads(attn("score", "--reference", lines.reference, "--format", "json", output))
+    return Row(
+        system=system.name,
+        version=system.version,
+        parameters=system.parameters,
+        trained=system.trained,
+        beam=beam,
+        lines=lines.count,
+        seconds=median(whole.seconds for _, whole in runs),
+        startup_seconds=median(first.seconds for first, _ in runs),
+        core_seconds=median(whole.cpu_seconds for _, whole in runs),
+        mebibytes=max(whole.mebibytes for _, whole in runs),
+        pieces=system.pieces(output),
+        bleu=scored["bleu"]["score"],
+        signature=scored["bleu"]["signature"],
+        all_seconds=[round(whole.seconds, 3) for _, whole in runs],
+    )
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """The table, and what its numbers are of."""
+    if not rows:
+        return ""
+    rivals = [name for name in RIVALS if any(row.system == name for row in rows)]
+    titles = ["system", "parameters", "beam", "sentences/s", "with start-up", "start-up s"]
+    titles += ["core-seconds", "MiB", "BLEU", "pieces a line", "pieces/s"]
+    titles += [f"× {name}, sentences (pieces)" for name in rivals]
+    notes = dict.fromkeys(
+        f"{row.system}: {row.version}{', ' + row.trained if row.trained else ''}" for row in rows
+    )
+    notes |= dict.fromkeys(f"{row.lines} lines of {TEST}, BLEU {row.signature}" for row in rows)
+    text = table(titles, [_cells(row, rows, rivals) for row in rows])
+    return "\n".join([text, *(f"* {note}" for note in notes)]) + "\n"
+
+
+def _cells(row: Row, rows: Sequence[Row], rivals: Sequence[str]) -> list[str]:
+    cells = [
+        row.system,
+        f"{row.parameters / 1e6:.1f}M",
+        str(row.beam),
+        _rate(row.sentences_per_second),
+        f"{row.lines / row.seconds:.1f}",
+        f"{row.startup_seconds:.2f}",
+        f"{row.core_seconds:.1f}",
+        f"{row.mebibytes:.0f}",
+        f"{row.bleu:.1f}",
+        f"{row.pieces / row.lines:.1f}",
+        _rate(row.pieces_per_second),
+    ]
+    for name in rivals:
+        rival = next((each for each in rows if (each.system, each.beam) == (name, row.beam)), None)
+        if rival is None or row.system in RIVALS:
+            cells.append("")
+            continue
+        ours = (row.sentences_per_second, row.pieces_per_second)
+        theirs = (rival.sentences_per_second, rival.pieces_per_second)
+        sentences, pieces = map(_times, ours, theirs)
+        cells.append(f"{sentences} ({pieces})")
+    return cells
+
+
+def _rate(rate: float | None) -> str:
+    return "?" if rate is None else f"{rate:.1f}" if rate < 1000 else f"{rate:.0f}"
+
+
+def _times(ours: float | None, theirs: float | None) -> str:
+    return "?" if ours is None or theirs is None else f"{ours / theirs:.1f}"
+
+
+# Where the time goes
+
+
+def located(system: System, beam: int, lines: Lines) -> dict[str, Any]:
+    """Where a runtime's time goes, told by a process of its own: see `measuring/runtime.py`."""
+    say(f"where the time of {system.name} goes, beam {beam}")
+    program = ROOT / "benchmarks" / "measuring" / "runtime.py"
+    found = said(sys.executable, program, system.folder, beam, lines.all, environment=ONE_THREAD)
+    profile: dict[str, Any] = json.loads(found.splitlines()[-1])
+    return profile
+
+
+def bare(where: dict[str, dict[str, Any]]) -> str:
+    """The table of what the matrix products alone take of each run."""
+    rows = []
+    for title, profile in where.items():
+        whole, alone = sum(profile["phases"].values()), _alone(profile)
+        rows.append((title, f"{whole:.3f}", f"{alone:.3f}", f"{100 * alone / whole:.0f}"))
+    titles = ("graphs", "translating s", "their matrix products alone s", "%")
+    return "\n" + table(titles, rows) if rows else ""
+
+
+def _alone(profile: dict[str, Any]) -> float:
+    return sum(each["seconds"] for each in profile["products"].values())
+
+
+def shown(profile: dict[str, Any]) -> str:
+    """The tables of a profile."""
+    whole = sum(profile["phases"].values())
+    phases = [_share(name, seconds, whole) for name, seconds in profile["phases"].items()]
+    text = table(("what", "s", "%"), [*phases, _share("together", whole, whole)])
+    kernels = profile["kernels"]
+    within = sum(kernels.values())
+    text += "\nThe graphs by operator, profiled, which takes a little longer:\n\n"
+    text += table(("operator", "s", "%"), [_share(k, s, within) for k, s in kernels.items()])
+    text += "\nThe matrix products of that run, nothing else:\n\n"
+    products = [
+        (name, f"{each['count']}", f"{each['seconds']:.3f}", f"{each['gflops']:.0f}")
+        for name, each in profile["products"].items()
+    ]
+    return text + table(("products", "calls", "s", "GFLOP/s"), products)
+
+
+def _share(name: str, seconds: float, whole: float) -> tuple[str, str, str]:
+    return name, f"{seconds:.3f}", f"{100 * seconds / whole:.0f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

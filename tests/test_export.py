@@ -1,0 +1,239 @@
+"""attn export, and the graphs that trainings end with: written only where they say the same."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import numpy_helper
+from program import TINY, attn
+
+from attn_cli import bundle, export, quantize
+from attn_cli.align import statistical
+from attn_cli.align.table import LinkTable
+from attn_cli.errors import ModelError
+from attn_cli.train import fit, head
+
+MODEL = Path(__file__).parent / "fixtures" / "bundle_v1"
+TEXT = "I see a dog.\nwe love the red car.\n\nAnna sell two books.\n"
+PAIRS = "I see a dog.\tje vois un chien.\nwe love Anna.\tnous aime Anna.\n"
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A copy of the frozen model, for a test to export or to damage."""
+    return Path(shutil.copytree(MODEL, tmp_path / "model"))
+
+
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def without(folder, *names):
+    """The model with these files gone, and no longer spoken of."""
+    facts = bundle.read_facts(folder)
+    for name in names:
+        facts["files"].pop(name, None)
+        (folder / name).unlink(missing_ok=True)
+    (folder / bundle.FACTS).write_text(json.dumps(facts))
+    return folder
+
+
+def changed(folder, name, content):
+    """The model with another content of a file, and the sum of that."""
+    (folder / name).write_bytes(content)
+    bundle.include(folder, name)
+
+
+def fails(ended, status, *words):
+    """It ended so, said so in one line that names `words`, and wrote no result."""
+    assert (ended.status, ended.stdout) == (status, b"")
+    (line,) = ended.err.splitlines()
+    assert line.startswith("attn: ")
+    assert line.endswith(".")
+    assert all(word in line for word in words), line
+
+
+def spoiled(graph, amount):
+    """The graph with its scores of pieces moved by so much."""
+    for tensor in graph.graph.initializer:
+        if tensor.name.endswith("scores.bias"):
+            moved = numpy_helper.to_array(tensor) + np.float32(amount)
+            moved[5:] = 0  # else it would be the same distribution
+            tensor.CopyFrom(numpy_helper.from_array(moved, tensor.name))
+    return graph
+
+
+# What is written
+
+
+@pytest.mark.parametrize(
+    ("options", "precision"), [([], "int8"), (["--precision", "fp32"], "fp32")], ids=str
+)
+def test_graphs_join_the_bundle_with_their_sums_and_precision(model, options, precision):
+    without(model, *bundle.GRAPHS)
+    ended = attn("export", model, *options)
+    assert (ended.status, ended.stdout) == (0, b"")
+    assert f"has graphs in {precision}, 0." in ended.err
+    assert set(bundle.check_sums(model)["files"]) == set(files_of(model)) - {bundle.FACTS}
+    opened = bundle.open_bundle(model)
+    assert opened.holds(*bundle.GRAPHS)
+    assert opened.precision == precision
+
+
+def test_both_engines_say_the_same_with_fp32_graphs(model):
+    assert attn("export", model, "--precision", "fp32").status == 0
+    for command, given in (("translate", TEXT), ("align", PAIRS)):
+        how = (command, "-m", model, "-f", "jsonl", "--scores")
+        ours, theirs, default = (
+            attn(*how, *engine, stdin=given).records()
+            for engine in (["--engine", "torch"], ["--engine", "onnx"], [])
+        )
+        assert default == theirs
+        for one, other in zip(ours, theirs, strict=True):
+            assert one["target"] == other["target"]
+            assert np.allclose(one["logprobs"], other["logprobs"], atol=1e-3)
+            for weights in zip(one["weights"], other["weights"], strict=True):
+                assert np.allclose(*weights, atol=1e-3)
+
+
+def test_int8_graphs_are_smaller_and_another_export_takes_their_place(model):
+    sizes = []
+    for precision in ("fp32", "int8"):
+        assert attn("export", model, "--precision", precision).status == 0
+        facts = bundle.check_sums(model)
+        sizes.append(sum(facts["files"][name]["bytes"] for name in bundle.GRAPHS))
+    assert sizes[1] < sizes[0]
+    assert bundle.open_bundle(model).precision == "int8"
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("amount", [0.01, np.nan])
+def test_nothing_is_written_where_graphs_differ_from_the_network(model, monkeypatch, amount):
+    graphs_of = export.translator_graphs
+
+    def other(network):
+        return {name: spoiled(graph, amount) for name, graph in graphs_of(network).items()}
+
+    monkeypatch.setattr(export, "translator_graphs", other)
+    before = files_of(model)
+    fails(attn("export", model), 4, "differ from its network", "nothing was written")
+    assert files_of(model) == before
+
+
+def test_nothing_is_written_where_int8_finds_no_numbers(model, monkeypatch):
+    monkeypatch.setattr(quantize, "quantized", lambda graph: spoiled(graph, np.nan))
+    before = files_of(model)
+    fails(attn("export", model), 4, "differ from its network", "nothing was written")
+    assert files_of(model) == before
+
+
+@pytest.mark.parametrize(
+    "lost", [[bundle.WEIGHTS, bundle.HEAD], [bundle.WEIGHTS], [bundle.HEAD]], ids=str
+)
+def test_a_model_without_the_weights_of_its_graphs_keeps_these(model, lost):
+    before = files_of(without(model, *lost))
+    fails(attn("export", model), 4, "bundle-v1 holds no weights")
+    assert files_of(model) == before
+
+
+def test_an_altered_model_is_not_made_graphs_of(model):
+    content = (model / bundle.WEIGHTS).read_bytes()
+    (model / bundle.WEIGHTS).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    fails(attn("export", model), 4, "model.safetensors", "sha256")
+
+
+@pytest.mark.usefixtures("_no_shelf")
+def test_an_unknown_model_or_precision_is_named():
+    fails(attn("export", "xx-yy"), 4, "xx-yy")
+    assert attn("export", MODEL, "--precision", "int4").status == 2
+
+
+# What is damaged
+
+RUN_BY = {
+    bundle.ENCODER: ("translate", "I see."),
+    bundle.STEP: ("translate", "I see."),
+    bundle.FORCED: ("align", "I see.", "je vois.", "--weights", "attention"),
+    bundle.HEAD_GRAPH: ("align", "I see.", "je vois."),
+}
+
+
+@pytest.mark.parametrize(("name", "command"), RUN_BY.items(), ids=RUN_BY)
+def test_a_graph_that_is_cut_short_is_a_damaged_model(model, name, command):
+    content = (model / name).read_bytes()
+    changed(model, name, content[: len(content) // 2])
+    fails(attn(*command, "-m", model), 4, "damaged", name, "attn export")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"short"], ids=str)
+def test_graphs_without_their_weights_are_a_damaged_model(model, content):
+    if content is None:
+        without(model, bundle.GRAPH_WEIGHTS)
+    else:
+        changed(model, bundle.GRAPH_WEIGHTS, content)
+    fails(attn("translate", "-m", model, "I see."), 4, "damaged", "encoder.onnx")
+
+
+def test_the_engine_that_is_asked_for_has_to_have_something_to_run(model):
+    translate = ("translate", "-m", without(model, *bundle.GRAPHS), "I see.", "--engine")
+    fails(attn(*translate, "onnx"), 4, "no graphs", "attn export")
+    assert attn(*translate, "torch").status == 0
+    shutil.copytree(MODEL, model, dirs_exist_ok=True)
+    without(model, bundle.WEIGHTS)
+    assert attn(*translate, "onnx").status == 0
+    fails(attn(*translate, "torch"), 4, "graphs for ONNX Runtime only")
+    fails(attn(*translate, "onnx", "--device", "cuda"), 2, "cuda", "--engine torch")
+
+
+# What trainings end with
+
+
+def test_a_training_ends_with_graphs_and_one_that_goes_on_drops_them(tmp_path, pairs_file):
+    out = tmp_path / "run"
+    every = ("--set", "train.validate_every=2", "--set", "train.export=int8")
+    text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, "--max-steps", "2")
+    ended = attn("train", *text, "--out", out, *TINY, *every)
+    assert ended.status == 0
+    assert "graphs: int8" in ended.err
+    assert bundle.open_bundle(out).precision == "int8"
+    more = ("--resume", out, "--max-steps", "4", "--set", "train.export=none")
+    ended = attn("train", *more)
+    assert ended.status == 0, ended.err
+    opened = bundle.open_bundle(out)
+    assert not any(map(opened.holds, bundle.GRAPHS))
+    assert opened.precision is None
+    assert "graphs" not in ended.err
+
+
+def test_graphs_that_cannot_be_made_leave_the_model_as_it_was_trained(
+    tmp_path, pairs_file, monkeypatch
+):
+    def refused(*_, **__):
+        raise ModelError("the graphs differ", "")
+
+    monkeypatch.setattr(export, "export", refused)
+    text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, "--max-steps", "1")
+    how = ("--set", "train.export=fp32")
+    ended = attn("train", *text, "--out", tmp_path / "run", *TINY, *how)
+    assert ended.status == 0
+    assert "no graphs: the graphs differ" in ended.err
+    assert bundle.open_bundle(tmp_path / "run").translates
+
+
+def test_a_head_that_was_fitted_and_kept_has_a_graph(tmp_path, monkeypatch):
+    monkeypatch.setattr(fit, "FEWEST", 2)
+    monkeypatch.setattr(fit, "TRUSTED", 0)
+    monkeypatch.setattr(head, "EPOCHS", 1)
+    votes = LinkTable.of([{(0, 0): 0.9, (1, 1): 0.9}] * 20)
+    monkeypatch.setattr(statistical, "votes", lambda *_, **__: votes)
+    ended = attn("align", "--fit", "--out", tmp_path / "kept", stdin="red car\tauto rouge\n" * 20)
+    assert ended.status == 0, ended.err
+    opened = bundle.open_bundle(tmp_path / "kept")
+    assert (opened.holds(bundle.HEAD_GRAPH), opened.precision) == (True, "fp32")
+    assert not opened.translates
+    aligned = attn("align", "-m", opened.path, "--engine", "onnx", "red car", "auto rouge")
+    assert aligned.status == 0
