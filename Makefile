@@ -22,17 +22,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: setup ## train the demo model (a few minutes, once), then translate with its tables
-	@if grep -qsE '"event": "finished", "reason": "(steps|patience|minutes)"' runs/demo/log.jsonl; then \
-		echo "runs/demo holds a trained model"; \
-	elif test -f runs/demo/checkpoints/last.safetensors; then \
-		$(BIN)/attn train --resume runs/demo; \
-	elif test -f runs/demo/bundle.json; then \
-		echo "runs/demo holds a model whose training left no log"; \
-	else \
-		$(BIN)/attn train --out runs/demo; \
-	fi
-	$(BIN)/attn translate "I love you" "Look it up." --align -m runs/demo
+demo: setup ## translate two sentences with the model on the shelf, and show what it looks at
+	$(BIN)/attn translate "I love you" "Look it up." --align
+	$(BIN)/attn align "I love you" "Je t'aime"
 
 test: setup ## the tests, in a few minutes
 	$(BIN)/python -m pytest $(ARGS)

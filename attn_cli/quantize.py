@@ -129,11 +129,15 @@ class _Quantizer:
             self._constant("middle", np.uint8(_MIDDLE))
             self._constant("one", np.float32(1))
             self._node("Abs", [name], f"{name}.abs")
-            self._node("ReduceMax", [f"{name}.abs", "last_axis"], f"{name}.most", keepdims=1)
+            self._node("ReduceMax", [f"{name}.abs", "last_axis"], f"{name}.most", keepdims=0)
             self._node("Mul", [f"{name}.most", "step"], f"{name}.steps")
-            self._node("Max", [f"{name}.steps", "smallest"], f"{name}.scales")
-            self._node("Div", [name, f"{name}.scales"], f"{name}.whole")
-            self._node("QuantizeLinear", [f"{name}.whole", "one", "middle"], f"{name}.rows")
+            self._node("Max", [f"{name}.steps", "smallest"], f"{name}.scale")
+            self._node("Shape", [f"{name}.scale"], f"{name}.size")
+            middle = helper.make_tensor("middle", TensorProto.UINT8, [1], [_MIDDLE])
+            self._node("ConstantOfShape", [f"{name}.size"], f"{name}.middle", value=middle)
+            parts = [name, f"{name}.scale", f"{name}.middle"]
+            self._node("QuantizeLinear", parts, f"{name}.rows", axis=0)
+            self._node("Unsqueeze", [f"{name}.scale", "last_axis"], f"{name}.scales")
             self.rows[name] = f"{name}.rows", f"{name}.scales"
         return self.rows[name]
 

@@ -4,7 +4,7 @@ A block is preceded by nothing, or by one comment that says how it is tested:
 
     (nothing)                    its commands run, and their output is what the block shows
     <!-- test: run -->           its commands run and succeed; the output shown is an example
-    <!-- test: model -->         the same; `make slow` compares the output, with the demo's model
+    <!-- test: model -->         the same; `make slow` compares the output
     <!-- test: skip (why) -->    it is not run
 
 In a block, `$ ` starts a command, the lines below are what it prints, stdout and stderr together;
@@ -29,8 +29,11 @@ QUICK = (
     "attn train --threads 1 --max-steps 4 --set tokenizer.vocab_size=500 --set model.embedding=16 "
     "--set model.encoder.width=16 --set model.attention.width=16 --set model.decoder.width=16 "
     "--set decode.max_length_extra=1 --set decode.max_length_ratio=1 "
-    "--set model.alignment_head=false --set train.guided_alignment=none"
+    "--set model.alignment_head=false --set train.guided_alignment=none --set train.export=none"
 )
+
+#: The same where a network is there already.
+QUICK_ON = "attn train --threads 1 --max-steps 2 --set train.export=none"
 
 _BLOCK = re.compile(
     r"(?:^<!-- test: (?P<kind>\w+)(?: \((?P<why>[^)]*)\))? -->\n)?"
@@ -107,9 +110,13 @@ def matches(shown: tuple[str, ...], printed: str) -> bool:
 def workspace(folder: Path) -> Path:
     """The folder in which the README's reader stands: a checkout's data, and files of their own."""
     shutil.copytree(ROOT / "data" / "demo", folder / "data" / "demo")
+    mine: list[list[str]] = []
     for language in ("en", "fr"):
         lines = (ROOT / f"data/demo/train.{language}").read_text(encoding="utf-8").splitlines()
         (folder / f"my.{language}").write_text("\n".join(lines[:400]) + "\n", encoding="utf-8")
+        mine.append(lines[:400])
+    rows = ("\t".join(pair) for pair in zip(*mine, strict=True))
+    (folder / "my.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder
 
 
@@ -151,7 +158,7 @@ def check(block: Block, folder: Path, *, quick: bool) -> None:
             continue
         text = command.text
         if quick and "--print-recipe" not in text:
-            text = text.replace("attn train", QUICK)
+            text = text.replace("attn train", QUICK_ON if "--from" in text else QUICK)
         status, printed = run(text, folder)
         assert status == command.status, f"{command.text}\n{printed}"
         compare = block.kind == "exact" or (block.kind == "model" and not quick)

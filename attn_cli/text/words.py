@@ -122,7 +122,7 @@ def split(raw: str) -> tuple[Word, ...]:
     pattern = _everyday_pattern() if _EVERYDAY.fullmatch(raw) else _pattern()
     for match in pattern.finditer(raw):
         text, start = match.group(), match.start()
-        if match.lastindex == 1:  # the group of joiners took part: a compound
+        if _COMPOUND.match(text):
             parts = _known_parts(text) if len(text) <= _LONGEST_KNOWN else _parts(text)
             for first, last in parts:
                 add(Word(text[first:last], start + first, start + last))
@@ -176,6 +176,9 @@ _known_parts = functools.lru_cache(maxsize=1 << 14)(_parts)
 _LONGEST_KNOWN = 64
 
 
+#: A word that begins as a run does and has a joiner in it, as nothing but a compound has.
+_COMPOUND = re.compile(f"[^{_JOINERS}][^{_JOINERS}]*+[{_JOINERS}]")
+
 #: Text of Latin letters and usual punctuation, in which one character alone follows others.
 _EVERYDAY = re.compile("[\0-\u02ff\u2010-\u2027\u202f\u20ac]*+")
 _SOFT_HYPHEN = "\u00ad"
@@ -199,10 +202,11 @@ def _pattern() -> re.Pattern[str]:
 
 
 def _expression(followers: str) -> re.Pattern[str]:
-    """The one expression that finds words; group 1 takes part in compounds alone.
+    """The one expression that finds words.
 
     `followers` is what a class of characters that follow others holds. Quantifiers are possessive
-    (`++`), so a hostile line costs no more than any other line of its length.
+    (`++`), so a hostile line costs no more than any other line of its length. No group captures
+    within one: Python 3.11 loses count of it then ("0'0.0").
     """
     letter = rf"[^\W_{_CJK}\u02bc]"
     follower = f"[{followers}]"
@@ -211,11 +215,11 @@ def _expression(followers: str) -> re.Pattern[str]:
     emoji_tail = rf"(?:{follower}|[{_SKIN_TONES}])*+"
     return re.compile(
         rf"[0-9#*]\ufe0f?\u20e3{follower}*+"
-        rf"|{run}(?:(?:([{_JOINERS}])(?={letter})|{number}){run})*+"
+        rf"|{run}(?:(?:[{_JOINERS}](?={letter})|{number}){run})*+"
         rf"|[{_CJK}](?:{follower}|[{_HALF_WIDTH_VOICING}])*+"
         rf"|{_REGIONAL}{{2}}{follower}*+"
         rf"|{_EMOJI}{emoji_tail}(?:(?<=\u200d){_EMOJI}{emoji_tail})*+"
-        rf"|(\S)\2*+{follower}*+"
+        rf"|(\S)\1*+{follower}*+"
     )
 
 

@@ -98,9 +98,9 @@ def test_show_prints_recipe_and_scores_where_there_is_no_card(shelf):
 
 @pytest.mark.parametrize("verb", ["path", "show", "verify", "add"])
 def test_an_unknown_model_is_a_sentence_that_names_those_there_are(shelf, verb):
-    ended = attn("models", verb, "fr-en")
+    ended = attn("models", verb, "eo-fr")
     assert (ended.status, ended.stdout) == (4, b"")
-    assert ended.err.startswith("attn: there is no model fr-en")
+    assert ended.err.startswith("attn: there is no model eo-fr")
     assert "en-xx" in ended.err
 
 

@@ -8,7 +8,7 @@ import readme_blocks
 
 
 def attn(command, demo):
-    status, printed = readme_blocks.run(f"attn {command}", demo)
+    status, printed = readme_blocks.run(f"ATTN_MODEL=runs/demo attn {command}", demo)
     assert status == 0, printed
     return printed
 

@@ -1,0 +1,74 @@
+"""The models that come along: whole, small, documented, and right on the sentences of the textbook."""
+
+from pathlib import Path
+
+import pytest
+from program import attn
+
+from attn_cli import bundle, config
+from attn_cli.shelf import shelves
+
+SHELF = Path(__file__).resolve().parents[1] / "models"
+MODELS = sorted(path.parent for path in SHELF.glob("*/bundle.json"))
+MEGABYTE = 1_000_000
+
+
+def test_the_shelf_holds_both_directions():
+    assert [path.name for path in MODELS] == ["en-fr", "fr-en"]
+    assert SHELF in shelves()
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
+def test_a_model_is_as_it_was_sealed(path):
+    facts = bundle.check_sums(path)
+    assert facts["precision"] == "int8"
+    assert facts["licence"] == "CC BY 2.0 FR"
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
+def test_a_model_is_small(path):
+    sizes = {name: entry["bytes"] for name, entry in bundle.read_facts(path)["files"].items()}
+    training = sum(sizes[name] for name in (bundle.WEIGHTS, bundle.HEAD))
+    assert training <= 14 * MEGABYTE
+    assert sum(sizes.values()) - training <= 12 * MEGABYTE
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
+def test_its_recipe_begins_with_the_command_that_makes_it_again(path):
+    first = (path / "recipe.toml").read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith("# python data/tatoeba/split.py; attn train models/")
+    assert config.load(path / "recipe.toml").name == path.name
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
+def test_its_card_gives_the_scores_of_its_bundle(path):
+    card = (path / "MODEL_CARD.md").read_text(encoding="utf-8")
+    scores = bundle.read_facts(path)["scores"]
+    for metric in ("bleu", "chrf", "bleu_multi30k", "chrf_multi30k", "aer", "aer_attention"):
+        assert f"{scores[metric]['score']:.1f}" in card, metric
+        assert scores[metric]["signature"] in card, metric
+
+
+@pytest.mark.parametrize("text", ["I love you", "i love you", "I love you."])
+def test_i_love_you_is_the_picture_of_the_textbook(text):
+    (record,) = attn("translate", "-m", SHELF / "en-fr", "-f", "jsonl", text).records()
+    assert record["target"].rstrip(".") == "Je t'aime"
+    je, t, aime = record["weights"][:3]
+    assert je[0] >= 0.85
+    assert t[2] >= 0.8
+    assert max(aime) == aime[1]
+
+
+def test_look_it_up_is_several_words_for_several():
+    (text,) = attn("translate", "-m", SHELF / "en-fr", "Look it up.").lines()
+    assert text.rstrip(" .!") in ("Cherche-le", "Cherchez-le")
+
+
+def test_the_way_back_knows_it_too():
+    assert attn("translate", "-m", SHELF / "fr-en", "Je t'aime.").lines() == ["I love you."]
+
+
+def test_capitals_and_typographic_apostrophes_are_read_as_words():
+    run = attn("translate", "-m", SHELF / "en-fr", "I LOVE YOU", "What\u2019s your name?")
+    straight = attn("translate", "-m", SHELF / "en-fr", "What's your name?")
+    assert run.lines() == ["JE T'AIME", *straight.lines()]
