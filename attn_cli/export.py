@@ -167,7 +167,7 @@ def _best(logp: Tensor, ranks: Tensor) -> tuple[Tensor, Tensor]:
     if not size:
         best = logp.topk(ranks[:vocab].shape[0], dim=-1)
         return best.indices, best.values
-    grouped = logp.unflatten(-1, (-1, size))  # (N, G, size)
+    grouped = logp.view(-1, vocab // size, size)  # (N, G, size)
     groups = grouped.amax(-1).topk(ranks[: vocab // size].shape[0], dim=-1).indices  # (N, g)
     inside = grouped.gather(1, groups[:, :, None].expand(-1, -1, size)).flatten(1)  # (N, g·size)
     best = inside.topk(ranks[:vocab].shape[0], dim=-1)  # (N, C)

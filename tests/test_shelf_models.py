@@ -1,4 +1,4 @@
-"""The models that come along: whole, small, documented, and right on the sentences of the textbook."""
+"""The models that come along: whole, small, documented, right on the textbook's sentences."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The README's tables as the shelf's models print them: what they show is what a reader will see."""
+"""The README's tables are those that the shelf's models print: what a reader will see."""
 
 import pytest
 import readme_blocks
