@@ -49,11 +49,11 @@ def test_its_card_gives_the_scores_of_its_bundle(path):
         assert scores[metric]["signature"] in card, metric
 
 
-@pytest.mark.parametrize("text", ["I love you", "i love you", "I love you."])
+@pytest.mark.parametrize("text", ["I love you", "i love you"])
 def test_i_love_you_is_the_picture_of_the_textbook(text):
     (record,) = attn("translate", "-m", SHELF / "en-fr", "-f", "jsonl", text).records()
-    assert record["target"].rstrip(".") == "Je t'aime"
-    je, t, aime = record["weights"][:3]
+    assert record["target"] == "Je t'aime"
+    je, t, aime = record["weights"]
     assert je[0] >= 0.85
     assert t[2] >= 0.8
     assert max(aime) == aime[1]

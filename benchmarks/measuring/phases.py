@@ -29,6 +29,7 @@ def main() -> None:
     if onnx := sys.modules.get("attn_cli.engine.onnx_engine"):
         clock.watch(onnx.Graph, "__init__", "sessions of the graphs")
     clock.watch(sys.modules["attn_cli.translator"], "search", "search")
+    sys.modules["attn_cli.app"]._leave = lambda console, status: sys.exit(status)  # comes back here
     sys.argv[:] = ["attn", *sys.argv[2:]]
     status: object = 0
     try:

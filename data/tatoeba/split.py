@@ -7,6 +7,7 @@ translation of it, and no other sentence that one of its translations also trans
 
 Writes beside itself, English and French line by line beside each other:
     train.en train.fr, valid.en valid.fr
+    rare.en rare.fr: training pairs of LOOK UP, ten times each, among 4,000 others
     test.en-fr.en with references test.en-fr.0.fr, test.en-fr.1.fr, … (blank: no more of them)
     test.fr-en.fr with references test.fr-en.0.en, …
 """
@@ -24,6 +25,9 @@ from pathlib import Path
 URL = "https://www.manythings.org/anki/fra-eng.zip"
 HERE = Path(__file__).resolve().parent
 TEST, VALID = 1000, 700  # English sentences
+
+#: Two words that together mean another thing, too seldom for a small network to notice.
+LOOK_UP = re.compile(r"\blook(ed|ing)? (it|them|that|this) up\b|\blook up (the|this|that|a) ", re.I)
 
 Pair = tuple[str, str]
 
@@ -81,7 +85,8 @@ def write_test(name: str, pairs: list[Pair], languages: tuple[str, str]) -> None
 def main() -> None:
     train, valid, test = split(read(sys.argv[1] if len(sys.argv) > 1 else None))
     random.Random(2).shuffle(train)
-    for name, part in (("train", train), ("valid", valid)):
+    rare = [pair for pair in train if LOOK_UP.search(pair[0])] * 10 + train[:4000]
+    for name, part in (("train", train), ("valid", valid), ("rare", rare)):
         write(f"{name}.en", [english for english, _ in part])
         write(f"{name}.fr", [french for _, french in part])
     write_test("en-fr", test, ("en", "fr"))
