@@ -20,7 +20,7 @@ def export(
     model: Annotated[str, typer.Argument(help="A name on the shelf or a folder.")],
     precision: Annotated[
         Precision,
-        typer.Option("--precision", help="int8: a quarter of the size and quicker; fp32: exact."),
+        typer.Option("--precision", help="int8: a third of the size and quicker; fp32: exact."),
     ] = Precision.INT8,
     half: Annotated[
         bool,
