@@ -34,6 +34,9 @@ Tensors = dict[str, NDArray[Any]]
 
 MEMORY, STATE, AFTER = "memory.", "state.", "after."
 
+_ONLY_FATAL = 4
+_AGAIN = "Make its graphs again with attn export, or copy the model again."
+
 
 class Graph:
     """A graph ready to run: a function from named arrays to named arrays."""
@@ -75,10 +78,6 @@ class Graph:
                 _AGAIN,
             ) from error
         return dict(zip(self.outputs, found, strict=True))
-
-
-_ONLY_FATAL = 4
-_AGAIN = "Make its graphs again with attn export, or copy the model again."
 
 
 class _Search(NamedTuple):
