@@ -37,6 +37,9 @@ class Variants:
     new_names: float = option(
         0.0, "of the pairs with one name on both sides: another, made-up name", low=0, high=1
     )
+    new_words: float = option(
+        0.0, "of the pairs with one other word on both sides: a made-up word", low=0, high=1
+    )
 
 
 @dataclass(frozen=True)

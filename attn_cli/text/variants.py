@@ -4,11 +4,13 @@ Knows corpora and numpy, no tokenizer and no network: sentences in, sentences ou
 word forms. What is drawn is drawn anew in each epoch, so a corpus grows by forms and by no pair.
 
 A network that has read edited text alone is at a loss with "i love you"; one that has met two names
-a thousand times each writes one of them for a third. Small letters are on the source side alone:
-what is said is still written as it should be. Replacing names that stand on both sides teaches to
-copy, as placeholders do (Currey et al. 2017, "Copied Monolingual Data", teach it by copied text).
+a thousand times each writes one of them for a third, and some word that it knows for one that it
+does not. Small letters are on the source side alone: what is said is still written as it should be.
+Replacing what both sides write by something that nobody ever wrote teaches to copy, as placeholders
+do (Currey et al. 2017, "Copied Monolingual Data", teach it by copied text).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,10 +23,40 @@ from attn_cli.values import IntArray
 #: What ends a sentence and is left out when one types in haste.
 FINAL_MARKS = frozenset(".!?…。！？")
 
-#: Names that are made up.
-NAMES = 4000
+#: Words that are made up for each kind of shared word.
+INVENTED = 20_000
 
-_SHORTEST_NAME = 3
+#: Letters of a made-up word at most.
+_LONGEST = 10
+
+#: Letters of a shared word at least: a short one of small letters is more often a coincidence.
+_SHORTEST_NAME, _SHORTEST_WORD = 3, 5
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """Words that both sides of a pair write, and what may stand in their place.
+
+    In a `share` of the pairs that have one. `at` (all pairs, 2) says which source word and which
+    target word it is, -1 where there is none; `source` and `target` (n,) are the same made-up words
+    on both sides.
+    """
+
+    share: float
+    at: IntArray
+    source: IntArray
+    target: IntArray
+
+    def replace(
+        self, ours: Ragged, theirs: Ragged, pairs: IntArray, rng: np.random.Generator
+    ) -> None:
+        """Put made-up words into these sentences, in place, at random."""
+        chosen = self.at[pairs, 0] >= 0
+        chosen &= rng.random(len(pairs)) < self.share
+        invented = rng.integers(0, max(1, len(self.source)), len(pairs))[chosen]
+        at = self.at[pairs[chosen]]
+        ours.values[ours.starts[:-1][chosen] + at[:, 0]] = self.source[invented]
+        theirs.values[theirs.starts[:-1][chosen] + at[:, 1]] = self.target[invented]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,41 +64,32 @@ class Variants:
     """How the sentences of a corpus may vary.
 
     `small` (source forms,) is each form in small letters; `source_final` and `target_final`
-    (forms,) tell final marks. `name` (all pairs, 2) says which source word and which target word
-    is the one name that both have, -1 where there is none; `source_names` and `target_names`
-    (NAMES,) are the same made-up names on both sides.
+    (forms,) tell final marks; `names` and `words` are what may be replaced.
     """
 
     settings: config.Variants
     small: IntArray
     source_final: NDArray[np.bool_]
     target_final: NDArray[np.bool_]
-    name: IntArray
-    source_names: IntArray
-    target_names: IntArray
+    names: Shared
+    words: Shared
 
     def drawn(
         self, source: Ragged, target: Ragged, pairs: IntArray, rng: np.random.Generator
     ) -> tuple[Ragged, Ragged]:
         """Sentences of `pairs`, varied at random. Every one keeps at least one word."""
-        ours, theirs = source.values.copy(), target.values.copy()
-        renamed = self.name[pairs, 0] >= 0
-        renamed &= rng.random(len(pairs)) < self.settings.new_names
-        chosen = rng.integers(0, max(1, len(self.source_names)), len(pairs))[renamed]
-        at = self.name[pairs[renamed]]
-        ours[source.starts[:-1][renamed] + at[:, 0]] = self.source_names[chosen]
-        theirs[target.starts[:-1][renamed] + at[:, 1]] = self.target_names[chosen]
+        ours = Ragged(source.values.copy(), source.starts)
+        theirs = Ragged(target.values.copy(), target.starts)
+        for shared in (self.names, self.words):
+            shared.replace(ours, theirs, pairs, rng)
 
         small = rng.random(len(pairs)) < self.settings.small_letters
-        ours = np.where(np.repeat(small, source.lengths), self.small[ours], ours)
+        lowered = np.where(np.repeat(small, source.lengths), self.small[ours.values], ours.values)
 
         bare = rng.random(len(pairs)) < self.settings.no_final_mark
         for side, final in ((source, self.source_final), (target, self.target_final)):
             bare &= (side.lengths > 1) & final[side.values[side.starts[1:] - 1]]
-        return (
-            _without_last(Ragged(ours, source.starts), bare),
-            _without_last(Ragged(theirs, target.starts), bare),
-        )
+        return _without_last(Ragged(lowered, source.starts), bare), _without_last(theirs, bare)
 
     def in_small_letters(self, counts: dict[str, int]) -> dict[str, int]:
         """Source forms and their counts as a vocabulary should see them: the share in small
@@ -85,24 +108,47 @@ def varied(
 
     As it is, and None, where nothing may.
     """
-    if not (settings.small_letters or settings.no_final_mark or settings.new_names):
+    if settings == config.Variants():
         return corpus, None
-    shared = _shared_names(corpus) if settings.new_names else set()
-    at = _places(corpus, shared)
-    invented = _invented(sorted(shared), np.random.default_rng([seed, NAMES]))
-    source, source_names = _with_forms(corpus.source, invented)
-    target, target_names = _with_forms(corpus.target, invented)
+    rng = np.random.default_rng([seed, INVENTED])
+    names, corpus = _shared(corpus, settings.new_names, _is_name, str.capitalize, rng)
+    words, corpus = _shared(corpus, settings.new_words, _is_word, str, rng)
     lower = str.lower if settings.small_letters else str  # no form that is never drawn
-    source, small = _with_forms(source, [lower(form) for form in source.forms])
-    return replace(corpus, source=source, target=target), Variants(
+    source, small = _with_forms(corpus.source, [lower(form) for form in corpus.source.forms])
+    return replace(corpus, source=source), Variants(
         settings,
         small=small,
         source_final=_final(source),
-        target_final=_final(target),
-        name=at,
-        source_names=source_names,
-        target_names=target_names,
+        target_final=_final(corpus.target),
+        names=names,
+        words=words,
     )
+
+
+def _shared(
+    corpus: Corpus,
+    share: float,
+    fits: Callable[[str], bool],
+    spelled: Callable[[str], str],
+    rng: np.random.Generator,
+) -> tuple[Shared, Corpus]:
+    """The words with a space before them that `fits` and both languages write, and the corpus with
+    the forms in its lists that are made up for them. No words for no share."""
+    both = set(corpus.source.forms) & set(corpus.target.forms) if share else set()
+    shared = {form for form in both if form[:1] == " " and fits(form[1:])}
+    invented = [f" {spelled(word)}" for word in _invented(corpus, rng)] if shared else []
+    at = _places(corpus, shared if invented else set())
+    source, of_source = _with_forms(corpus.source, invented)
+    target, of_target = _with_forms(corpus.target, invented)
+    return Shared(share, at, of_source, of_target), replace(corpus, source=source, target=target)
+
+
+def _is_name(word: str) -> bool:
+    return len(word) >= _SHORTEST_NAME and word.isalpha() and word.istitle()
+
+
+def _is_word(word: str) -> bool:
+    return len(word) >= _SHORTEST_WORD and word.isalpha() and word.islower()
 
 
 def _with_forms(side: Side, forms: list[str]) -> tuple[Side, IntArray]:
@@ -126,25 +172,13 @@ def _final(side: Side) -> NDArray[np.bool_]:
     return np.array([FINAL_MARKS.issuperset(form.strip()) for form in side.forms], bool)
 
 
-def _shared_names(corpus: Corpus) -> set[str]:
-    """Capitalised words of letters, with a space before them, that both languages write."""
-    return {
-        form
-        for form in set(corpus.source.forms) & set(corpus.target.forms)
-        if form[:1] == " "
-        and len(form) > _SHORTEST_NAME
-        and form[1:].isalpha()
-        and form[1:].istitle()
-    }
-
-
-def _places(corpus: Corpus, names: set[str]) -> IntArray:
-    """(all pairs, 2): the places of the name that stands on both sides of a pair, -1 without."""
+def _places(corpus: Corpus, shared: set[str]) -> IntArray:
+    """(all pairs, 2): the places of the word that stands on both sides of a pair, -1 without."""
     places = np.full((len(corpus.lines), 2), -1, np.int32)
-    if not names:
+    if not shared:
         return places
-    of_source = _numbered(corpus.source, names)
-    of_target = _numbered(corpus.target, names)
+    of_source = _numbered(corpus.source, shared)
+    of_target = _numbered(corpus.target, shared)
     ours, theirs = corpus.source.sentences, corpus.target.sentences
     for pair in corpus.pairs.tolist():
         mine = of_source[ours[pair]]
@@ -159,17 +193,28 @@ def _places(corpus: Corpus, names: set[str]) -> IntArray:
     return places
 
 
-def _numbered(side: Side, names: set[str]) -> IntArray:
-    """(forms,): a number from 1 for each name, the same on both sides, and 0 for other forms."""
-    number = {name: place for place, name in enumerate(sorted(names), start=1)}
+def _numbered(side: Side, words: set[str]) -> IntArray:
+    """(forms,): a number from 1 for each of the words, the same on both sides, 0 for others."""
+    number = {word: place for place, word in enumerate(sorted(words), start=1)}
     return np.array([number.get(form, 0) for form in side.forms], np.int32)
 
 
-def _invented(names: list[str], rng: np.random.Generator) -> list[str]:
-    """Names that nobody has: the first half of one and the second half of another."""
-    if not names:
+def _invented(corpus: Corpus, rng: np.random.Generator) -> list[str]:
+    """Words in small letters that nobody ever wrote, made of two or three bits of words."""
+    forms = {form.strip().lower() for side in (corpus.source, corpus.target) for form in side.forms}
+    words = sorted(filter(str.isalpha, forms))
+    if not words:
         return []
-    heads = [name[: (len(name) + 1) // 2] for name in names]
-    tails = [name[(len(name) + 1) // 2 :] for name in names]
-    drawn = rng.integers(0, len(names), (NAMES, 2)).tolist()
-    return sorted({heads[head] + tails[tail] for head, tail in drawn})
+    bits = rng.integers(0, len(words), (INVENTED, 3)).tolist()
+    cuts = rng.random((INVENTED, 3, 2)).tolist()
+    made = {
+        "".join(_bit(words[word], *cut) for word, cut in zip(row, where, strict=True))[:_LONGEST]
+        for row, where in zip(bits, cuts, strict=True)
+    }
+    return sorted(word for word in made - forms if len(word) >= _SHORTEST_NAME)
+
+
+def _bit(word: str, start: float, size: float) -> str:
+    """None to four letters of a word: the first of them and their number as shares."""
+    first = int(start * len(word))
+    return word[first : first + int(size * 5)]

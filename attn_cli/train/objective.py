@@ -10,7 +10,8 @@ from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.values import PAD
 
 #: Logits computed at a time: their rows stay in a processor's cache from the product to the loss.
-LOGITS = 1 << 21
+#: Elsewhere a block is as large as memory likes: launching many small products is what costs.
+LOGITS, LOGITS_ELSEWHERE = 1 << 21, 1 << 26
 
 
 def negative_log_likelihood(
@@ -52,7 +53,8 @@ class _SmoothedLoss(torch.autograd.Function):
             torch.zeros_like(bias, dtype=exact),
         )
         total = torch.zeros((), dtype=exact, device=rows.device)
-        for start in range(0, len(rows), block := max(1, LOGITS // vocab)):
+        most = LOGITS if rows.device.type == "cpu" else LOGITS_ELSEWHERE
+        for start in range(0, len(rows), block := max(1, most // vocab)):
             part = slice(start, start + block)
             gold = wanted[part, None]  # (r, 1)
             logits = (rows[part] @ matrix.T).to(exact).add_(bias)  # (r, V)

@@ -3,11 +3,12 @@
 
 Without an argument it fetches the pairs that manythings.org/anki makes of tatoeba.org (CC BY 2.0
 FR). What belongs to a test or validation sentence is in no training pair, in either direction: no
-translation of it, and no other sentence that one of its translations also translates.
+translation of it, and no other sentence that one of its translations also translates. Sentences of fewer than
+four words, and what shares a translation with one, are never drawn: greetings and the like stay in
+training, where a small network cannot do without them.
 
 Writes beside itself, English and French line by line beside each other:
-    train.en train.fr, valid.en valid.fr
-    rare.en rare.fr: training pairs of LOOK UP, ten times each, among 4,000 others
+    train.en train.fr (pairs of LOOK_UP ten times), valid.en valid.fr
     test.en-fr.en with references test.en-fr.0.fr, test.en-fr.1.fr, … (blank: no more of them)
     test.fr-en.fr with references test.fr-en.0.en, …
 """
@@ -25,6 +26,7 @@ from pathlib import Path
 URL = "https://www.manythings.org/anki/fra-eng.zip"
 HERE = Path(__file__).resolve().parent
 TEST, VALID = 1000, 700  # English sentences
+SHORTEST = 4  # words of a sentence that is drawn
 
 #: Two words that together mean another thing, too seldom for a small network to notice.
 LOOK_UP = re.compile(r"\blook(ed|ing)? (it|them|that|this) up\b|\blook up (the|this|that|a) ", re.I)
@@ -56,7 +58,9 @@ def key(sentence: str) -> str:
 
 def split(pairs: list[Pair]) -> tuple[list[Pair], list[Pair], list[Pair]]:
     """Training, validation and test pairs."""
-    sentences = sorted({key(english) for english, _ in pairs})
+    short = {key(f) for english, f in pairs if len(key(english).split()) < SHORTEST}
+    common = {key(english) for english, french in pairs if key(french) in short}
+    sentences = sorted({key(english) for english, _ in pairs} - common)
     random.Random(1).shuffle(sentences)
     test, valid = set(sentences[:TEST]), set(sentences[TEST : TEST + VALID])
     in_test = [pair for pair in pairs if key(pair[0]) in test]
@@ -84,9 +88,9 @@ def write_test(name: str, pairs: list[Pair], languages: tuple[str, str]) -> None
 
 def main() -> None:
     train, valid, test = split(read(sys.argv[1] if len(sys.argv) > 1 else None))
+    train += [pair for pair in train if LOOK_UP.search(pair[0])] * 9
     random.Random(2).shuffle(train)
-    rare = [pair for pair in train if LOOK_UP.search(pair[0])] * 10 + train[:4000]
-    for name, part in (("train", train), ("valid", valid), ("rare", rare)):
+    for name, part in (("train", train), ("valid", valid)):
         write(f"{name}.en", [english for english, _ in part])
         write(f"{name}.fr", [french for _, french in part])
     write_test("en-fr", test, ("en", "fr"))

@@ -19,7 +19,7 @@ from attn_cli.text.variants import FINAL_MARKS, varied
 from attn_cli.train.guidance import Guidance
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
-ALL = config.Variants(small_letters=1, no_final_mark=1, new_names=1)
+ALL = config.Variants(small_letters=1, no_final_mark=1, new_names=1, new_words=1)
 HALF = config.Variants(small_letters=0.5, no_final_mark=0.5, new_names=0.5)
 NEVER = config.Variants()
 
@@ -87,12 +87,31 @@ def test_a_name_of_both_sides_becomes_another_on_both_and_nothing_else_changes()
     assert drawn[1] == (f"{first} loves Boston.", f"{first} aime Boston.")
 
 
-def test_new_names_are_made_of_halves_of_those_there_are() -> None:
-    corpus, variants = varied(corpus_of(PAIRS), ALL, seed=1)
+def test_a_word_that_both_sides_write_becomes_another_on_both() -> None:
+    pairs = [("The piano is black.", "Le piano est noir."), *PAIRS]
+    (source, target), *others = draw(pairs, config.Variants(new_words=1))
+    made_up = source.split()[1]
+    assert (source, target) == (f"The {made_up} is black.", f"Le {made_up} est noir.")
+    assert made_up.islower()
+    assert made_up != "piano"
+    assert others == PAIRS
+
+
+def test_a_short_word_that_both_sides_write_may_be_two_words_and_stays() -> None:
+    pairs = [("The main chat.", "Le main chat.")] * 3
+    assert draw(pairs, config.Variants(new_words=1)) == pairs
+
+
+def test_made_up_words_are_the_same_on_both_sides_and_of_neither() -> None:
+    corpus, variants = varied(corpus_of([*PAIRS, ("A piano", "Un piano")]), ALL, seed=1)
     assert variants is not None
-    names = {corpus.source.forms[form] for form in variants.source_names}
-    assert names == {" Boston", " Martin", " Bostin", " Marton"}
-    assert names == {corpus.target.forms[form] for form in variants.target_names}
+    known = {form.strip().lower() for form in corpus_of(PAIRS).source.forms}
+    for shared, spelled in ((variants.names, str.istitle), (variants.words, str.islower)):
+        made_up = {corpus.source.forms[form] for form in shared.source}
+        assert made_up == {corpus.target.forms[form] for form in shared.target}
+        assert len(made_up) > 1000
+        assert all(spelled(form[1:]) and form[0] == " " for form in made_up)
+        assert not {form.strip().lower() for form in made_up} & known
 
 
 @pytest.mark.parametrize(
@@ -115,11 +134,10 @@ def test_without_variants_a_corpus_stays_the_very_same() -> None:
     assert varied(corpus, NEVER, seed=1) == (corpus, None)
 
 
-@pytest.mark.parametrize("share", ["no_final_mark", "new_names"])
+@pytest.mark.parametrize("share", ["no_final_mark", "new_words"])
 def test_no_form_is_added_that_is_never_drawn(share: str) -> None:
     corpus, _ = varied(corpus_of(PAIRS), config.Variants(**{share: 1}), seed=1)
-    added = set(corpus.source.forms) - set(corpus_of(PAIRS).source.forms)
-    assert added == ({" Bostin", " Marton"} if share == "new_names" else set())
+    assert corpus.source.forms == corpus_of(PAIRS).source.forms
 
 
 def test_a_corpus_without_a_shared_name_has_its_other_variants() -> None:
@@ -128,18 +146,36 @@ def test_a_corpus_without_a_shared_name_has_its_other_variants() -> None:
 
 
 WORDS = st.sampled_from(
-    [*"aI.!?…,", "Tom", "Anna", "Boston", "Je", "don't", "l'eau", "(", ").", "日", "...", "İl"]
+    [
+        *"aI.!?…,",
+        "Tom",
+        "Anna",
+        "piano",
+        "Boston",
+        "Je",
+        "don't",
+        "l'eau",
+        "(",
+        ").",
+        "日",
+        "...",
+        "İl",
+    ]
 )
 SENTENCES = st.lists(WORDS, min_size=1, max_size=6).map(" ".join)
 SHARES = st.sampled_from([0.0, 0.3, 1.0])
 VARIANTS = st.builds(
-    config.Variants, small_letters=SHARES, no_final_mark=SHARES, new_names=SHARES
+    config.Variants,
+    small_letters=SHARES,
+    no_final_mark=SHARES,
+    new_names=SHARES,
+    new_words=SHARES,
 ).filter(lambda variants: variants != NEVER)
 
 
 @PROPERTY
 @given(st.lists(st.tuples(SENTENCES, SENTENCES), min_size=1, max_size=8), VARIANTS, st.data())
-def test_a_drawn_pair_differs_by_one_name_a_final_mark_and_case_at_most(pairs, how, data) -> None:
+def test_a_drawn_pair_differs_by_a_name_a_word_a_mark_and_case_at_most(pairs, how, data) -> None:
     seed = data.draw(st.integers(0, 99))
     corpus, variants = varied(corpus_of(pairs), how, seed=seed)
     assert variants is not None
@@ -158,9 +194,9 @@ def test_a_drawn_pair_differs_by_one_name_a_final_mark_and_case_at_most(pairs, h
         if dropped:
             assert {*mine[-1].strip(), *theirs[-1].strip()} <= FINAL_MARKS
         if new_mine not in (mine[: len(new_mine)], [f.lower() for f in mine[: len(new_mine)]]):
-            assert how.new_names
+            assert how.new_names or how.new_words
         renamed = [i for i, (a, b) in enumerate(zip(theirs, new_theirs, strict=False)) if a != b]
-        assert len(renamed) <= (how.new_names > 0)
+        assert len(renamed) <= (how.new_names > 0) + (how.new_words > 0)
         for place in renamed:
             assert theirs[place] in mine
             assert {new_theirs[place], new_theirs[place].lower()} & set(new_mine)
