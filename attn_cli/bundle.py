@@ -78,6 +78,11 @@ class Bundle:
         return self.holds(WEIGHTS) or self.holds(STEP)
 
     @property
+    def attends(self) -> bool:
+        """Whether its network looks at the source: one without attention has no weights to show."""
+        return self.translates and self.recipe.model.heads != (0, 0)
+
+    @property
     def precision(self) -> str | None:
         """That of its graphs, int8 or fp32, if it has any."""
         precision: str | None = self.facts.get("precision")

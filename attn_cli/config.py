@@ -14,13 +14,16 @@ import math
 import tomllib
 import types
 import typing
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from attn_cli.errors import UsageError
 
-Cell = Literal["gru"]
+Family = Literal["recurrent", "transformer"]
+Cell = Literal["rnn", "lstm", "gru"]
+Scorer = Literal["additive", "dot", "general", "scaled_dot"]
 
 
 def option(default: Any, help: str, *, low: float | None = None, high: float | None = None) -> Any:
@@ -90,33 +93,58 @@ class Tokenizer:
 class Encoder:
     """The part that turns a sentence into states."""
 
-    kind: Literal["recurrent"] = option("recurrent", "the family")
+    kind: Family = option("recurrent", "the family")
     cell: Cell = option("gru", "the recurrent cell")
-    layers: int = option(1, "layers, each read in both directions", low=1, high=16)
-    width: int = option(256, "units of each direction", low=1)
+    layers: int = option(1, "layers", low=1, high=32)
+    width: int = option(256, "units of each direction, or of a Transformer's states", low=1)
+    bidirectional: bool = option(True, "whether recurrent layers read in both directions")
+    self_attention: bool = option(
+        False, "whether recurrent states look at one another once they are all there"
+    )
+    heads: int = option(4, "heads of self-attention", low=1)
+    feed_forward: int = option(1024, "hidden units of a Transformer's feed-forward layers", low=1)
 
 
 @dataclass(frozen=True)
 class Attention:
     """Who looks at what, and how it is scored."""
 
-    kind: Literal["additive"] = option(
-        "additive", "the scorer (additive: the feed-forward network of Bahdanau et al. 2015)"
+    kind: Literal[
+        "additive", "dot", "general", "scaled_dot", "local", "hard", "multihead", "none"
+    ] = option(
+        "additive",
+        "soft attention by that scorer (additive: the feed-forward network of Bahdanau et al. "
+        "2015); local, hard or multihead attention over `scorer`; or none",
     )
+    scorer: Scorer = option("additive", "who scores for local, hard and multihead attention")
     activation: Literal["tanh", "relu", "sigmoid"] = option(
         "tanh", "the non-linearity inside the additive scorer"
     )
-    width: int = option(256, "units of the scorer's hidden layer", low=1)
+    width: int = option(256, "units of the scorer's hidden layer, or of all heads together", low=1)
+    heads: int = option(4, "heads of multihead attention, in each layer of a Transformer", low=1)
+    normalizer: Literal["softmax", "sparsemax", "entmax"] = option(
+        "softmax", "what makes weights of scores; the other two give exact zeros"
+    )
+    coverage: bool = option(
+        False, "whether the additive scorer sees how much each state was looked at before"
+    )
+    window: int = option(10, "pieces on each side that local attention sees", low=1)
 
 
 @dataclass(frozen=True)
 class Decoder:
     """The part that says the next piece."""
 
-    kind: Literal["recurrent"] = option("recurrent", "the family")
+    kind: Family = option("recurrent", "the family")
     cell: Cell = option("gru", "the recurrent cell")
-    layers: int = option(1, "layers; the first one attends", low=1, high=16)
+    layers: int = option(1, "layers", low=1, high=32)
     width: int = option(512, "units of the decoder's state", low=1)
+    attends: Literal["before", "after"] = option(
+        "before",
+        "recurrent: before the cell (Bahdanau et al. 2015) or after it, with input feeding (Luong "
+        "et al. 2015)",
+    )
+    feed_forward: int = option(1024, "hidden units of a Transformer's feed-forward layers", low=1)
 
 
 @dataclass(frozen=True)
@@ -140,6 +168,9 @@ class AlignmentHead:
     width: int = option(128, "units of each direction of its GRUs over words", low=1)
     channels: int = option(8, "ways in which two words are compared", low=1)
     dropout: float = option(0.2, "share of units silenced while it learns", low=0, high=0.95)
+    threshold: float = option(
+        0.3, "least probability of its links, unless --threshold says another", low=0, high=1
+    )
 
 
 @dataclass(frozen=True)
@@ -152,12 +183,40 @@ class Model:
         "which embeddings are one matrix: source, target and output (joint vocabulary only), "
         "target and output, or none",
     )
-    layer_norm: bool = option(False, "layer normalisation of encoder states and decoder gates")
+    layer_norm: bool = option(
+        False,
+        "layer normalisation of decoder gates, and of encoder states unless a plain dot product "
+        "scores them",
+    )
+    positions: Literal["sinusoidal", "learned"] = option(
+        "sinusoidal", "how a Transformer tells places apart"
+    )
     encoder: Encoder = field(default_factory=Encoder)
     attention: Attention = field(default_factory=Attention)
     decoder: Decoder = field(default_factory=Decoder)
     alignment_head: AlignmentHead = field(default_factory=AlignmentHead)
     dropout: Dropout = field(default_factory=Dropout)
+
+    def __post_init__(self) -> None:
+        for unfit, problem, hint in _senseless(self):
+            if unfit:
+                raise UsageError(problem, hint)
+
+    @property
+    def scorer(self) -> str:
+        """Who scores, also where local, hard or multihead attention asks; "none" for nobody."""
+        if self.decoder.kind == TRANSFORMER:
+            return "scaled_dot"
+        kind = self.attention.kind
+        return self.attention.scorer if kind in ("local", "hard", "multihead") else kind
+
+    @property
+    def heads(self) -> tuple[int, int]:
+        """Layers that attend and heads of each: (0, 0) for a network that has no attention."""
+        if self.attention.kind == "none":
+            return 0, 0
+        heads = self.attention.heads if self.attention.kind == "multihead" else 1
+        return (self.decoder.layers if self.decoder.kind == TRANSFORMER else 1), heads
 
 
 @dataclass(frozen=True)
@@ -219,6 +278,10 @@ class Train:
     export: Literal["fp32", "int8", "none"] = option(
         "fp32", "precision of the graphs made at the end, which run without torch; none for none"
     )
+    entropy_bonus: float = option(
+        0.002, "hard attention: weight of the entropy of its choices", low=0
+    )
+    reinforce_weight: float = option(0.05, "hard attention: weight of REINFORCE's loss", low=0)
     aligner: Literal["thot", "eflomal"] = option(
         "thot", "who makes statistical links: thot, or eflomal where it is installed"
     )
@@ -235,6 +298,13 @@ class Decode:
     coverage_penalty: float = option(0.0, "weight of GNMT's coverage penalty", low=0)
     max_length_ratio: float = option(2.0, "target pieces at most: this times the source's …", low=0)
     max_length_extra: int = option(10, "… plus this", low=1)
+    layer: int = option(
+        0,
+        "the layer whose attention is shown, from 1; 0 for the one that training found to agree "
+        "best with statistical links",
+        low=0,
+    )
+    head: int = option(0, "the head of it, from 1; 0 for the mean of its heads", low=0)
     split_over: int = option(
         50,
         "words of a line above which it is translated sentence by sentence; 0 for never",
@@ -271,6 +341,96 @@ class Recipe:
 
 
 T = TypeVar("T")
+
+TRANSFORMER = "transformer"
+
+#: Layers of a Transformer whose recipe does not say how many.
+LAYERS = 4
+
+
+def _senseless(model: Model) -> Iterator[tuple[bool, str, str]]:
+    """What a network cannot be: whether this one is that, the reason, what to do."""
+    encoder, attention, decoder = model.encoder, model.attention, model.decoder
+    scorer = model.scorer
+    states = encoder.width
+    if encoder.kind == "recurrent":
+        states *= 1 + encoder.bidirectional
+        yield (
+            encoder.self_attention and states % encoder.heads > 0,
+            f"model.encoder.heads = {encoder.heads} does not divide states of {states} units",
+            "Choose a number that does.",
+        )
+    else:
+        yield (
+            encoder.self_attention,
+            "model.encoder.self_attention is for recurrent encoders: a Transformer is made of it",
+            "Leave it out.",
+        )
+        yield (
+            attention.kind == "none",
+            "a Transformer's encoder has no last state that could stand for the sentence, so it "
+            "needs attention",
+            'Set model.encoder.kind = "recurrent" or another model.attention.kind.',
+        )
+    for name, part, heads in (
+        ("encoder", encoder, encoder.heads),
+        ("decoder", decoder, attention.heads),
+    ):
+        if part.kind == TRANSFORMER:
+            yield (
+                part.width != model.embedding,
+                f"a Transformer adds what it finds to its embeddings, so model.{name}.width = "
+                f"{part.width} must be model.embedding = {model.embedding}",
+                "Set both to the same number.",
+            )
+            yield (
+                part.width % (2 * heads) > 0,
+                f"{heads} heads need a width that they divide evenly, which model.{name}.width = "
+                f"{part.width} is not",
+                f"Choose a multiple of {2 * heads}.",
+            )
+    if decoder.kind == TRANSFORMER:
+        yield (
+            attention.kind != "multihead",
+            "a Transformer's decoder attends with many scaled dot products in each layer, so "
+            f'model.attention.kind cannot be "{attention.kind}"',
+            'Set model.attention.kind = "multihead" or model.decoder.kind = "recurrent".',
+        )
+        yield (
+            attention.normalizer != "softmax",
+            f"a Transformer's decoder makes weights by softmax, not by {attention.normalizer}",
+            'Set model.attention.normalizer = "softmax".',
+        )
+    elif attention.kind == "multihead":
+        yield (
+            attention.width % attention.heads > 0 or states % attention.heads > 0,
+            f"model.attention.heads = {attention.heads} does not divide both model.attention.width "
+            f"= {attention.width} and states of {states} units",
+            "Choose a number that does.",
+        )
+        yield (
+            scorer == "dot",
+            "many heads that score by dot products without a map would all be the same",
+            'Set model.attention.scorer = "scaled_dot" or "general".',
+        )
+    yield (
+        scorer == "dot" and decoder.width != states,
+        f"a dot product needs states of one width: model.decoder.width is {decoder.width} and the "
+        f"encoder's states have {states} units",
+        f"Set model.decoder.width = {states}, or let another than dot score.",
+    )
+    yield (
+        attention.coverage and attention.kind != "additive",
+        "model.attention.coverage is seen by additive attention alone, not by "
+        f"{attention.kind} attention",
+        'Set model.attention.kind = "additive".',
+    )
+    yield (
+        attention.kind == "none" and attention.normalizer != "softmax",
+        "without attention there are no weights to normalise",
+        "Leave model.attention.normalizer out.",
+    )
+
 
 #: The keys of [data] that name files.
 DATA_FILES = ("source", "target", "pairs", "valid_source", "valid_target", "valid_pairs")
@@ -321,16 +481,76 @@ def load(path: Path) -> Recipe:
 
 def parse(text: str, *, where: str = "recipe") -> Recipe:
     """The recipe in a TOML text; `where` names it in errors."""
+    return from_dict(_tree(text, where), where=where)
+
+
+def _tree(text: str, where: str) -> dict[str, Any]:
     try:
-        tree = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{where} is not TOML: {error}", "Mend that line.") from error
-    return from_dict(tree, where=where)
+
+
+def _over(tree: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
+    """`tree` with each value of `upper` in its place, section by section."""
+    merged = dict(tree)
+    for key, value in upper.items():
+        both = isinstance(value, dict) and isinstance(tree.get(key), dict)
+        merged[key] = _over(tree[key], value) if both else value
+    return merged
+
+
+def overlaid(recipe: Recipe, text: str, *, where: str) -> Recipe:
+    """`recipe` with what a TOML `text` says put in its place; `where` names that in errors."""
+    given = _given(to_dict(recipe), _defaults_beside(recipe.model))
+    return from_dict(_over(given, _tree(text, where)), where=where)
 
 
 def from_dict(tree: dict[str, Any], *, where: str = "recipe") -> Recipe:
     """The recipe in nested dictionaries, as TOML or JSON give them."""
-    return _leaf(Recipe, tree, where=where, prefix="")
+    return _leaf(Recipe, _with_family_defaults(tree), where=where, prefix="")
+
+
+def _with_family_defaults(tree: dict[str, Any]) -> dict[str, Any]:
+    """`tree` with what a Transformer wants where it says nothing: widths of the embedding's, a few
+    layers, many heads."""
+    model = _section(tree, "model")
+    parts = {name: _section(model, name) for name in ("encoder", "decoder")}
+    width = model.get("embedding", Model.embedding)
+    filled: dict[str, Any] = {
+        name: {"width": width, "layers": LAYERS} | part
+        for name, part in parts.items()
+        if part.get("kind") == TRANSFORMER
+    }
+    if "decoder" in filled:
+        filled["attention"] = {"kind": "multihead"} | _section(model, "attention")
+    return tree | {"model": model | filled} if filled else tree
+
+
+def _defaults_beside(model: Model) -> dict[str, Any]:
+    """What every key is where a recipe leaves it out, beside the families that `model` is of."""
+    kinds = {
+        "embedding": model.embedding,
+        "encoder": {"kind": model.encoder.kind},
+        "decoder": {"kind": model.decoder.kind},
+    }
+    filled, whole = _with_family_defaults({"model": kinds})["model"], to_dict(Recipe())
+    for name in ("encoder", "decoder"):
+        whole["model"][name] |= filled[name] | {"kind": whole["model"][name]["kind"]}
+    whole["model"]["attention"] |= filled.get("attention", {})
+    return whole
+
+
+def _given(tree: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """What differs from the defaults."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            if inner := _given(value, defaults[key]):
+                found[key] = inner
+        elif value != defaults[key]:
+            found[key] = value
+    return found
 
 
 def to_dict(recipe: Recipe) -> dict[str, Any]:
@@ -343,24 +563,24 @@ def with_settings(recipe: Recipe, settings: list[str]) -> Recipe:
 
     The value is read as TOML where it is TOML, else as a bare string: `model.encoder.cell=lstm`.
     """
-    tree = to_dict(recipe)
+    tree = _given(to_dict(recipe), _defaults_beside(recipe.model))
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
             raise UsageError(f"--set {setting} has no '='", "Write --set section.key=value.")
         *parents, last = key.strip().split(".")
-        branch = tree
+        branch, whole = tree, to_dict(recipe)
         for depth, parent in enumerate(parents):
-            nested = branch.setdefault(parent, {})
-            if not isinstance(nested, dict):
+            nested, whole = branch.setdefault(parent, {}), whole.get(parent, {})
+            if not (isinstance(nested, dict) and isinstance(whole, dict)):
                 owner = ".".join(parents[: depth + 1])
                 raise UsageError(
                     f"--set {key}: {owner} is a value, not a section", "Drop the rest."
                 )
             branch = nested
         value = _scalar(text.strip())
-        if isinstance(value, bool) and "enabled" in _section(branch, last):
-            branch, last = branch[last], "enabled"
+        if isinstance(value, bool) and "enabled" in _section(whole, last):
+            branch, last = branch.setdefault(last, {}), "enabled"
         branch[last] = value
     return from_dict(tree, where="--set")
 

@@ -25,9 +25,9 @@ from torch import Tensor, nn
 
 from attn_cli import bundle, quantize
 from attn_cli.bundle import Bundle
-from attn_cli.engine.base import Matcher, Side, Stepper
+from attn_cli.engine.base import Matcher, Side, Stepper, view_of
 from attn_cli.engine.onnx_engine import AFTER, MEMORY, STATE, OnnxMatcher, OnnxStepper
-from attn_cli.engine.torch_engine import load, load_head
+from attn_cli.engine.torch_engine import TorchStepper, load, load_head
 from attn_cli.errors import ModelError, TrainingError
 from attn_cli.nn.alignment_head import AlignmentHead, Words
 from attn_cli.nn.attention import Memory, Places
@@ -70,7 +70,9 @@ def export(opened: Bundle, *, precision: Precision, half: bool = False) -> Expor
     Raises ModelError if it has no weights, or if the graphs do not say what the network says;
     TrainingError if the disk will not take them. A bundle that has graphs keeps them until then.
     """
-    stepper = load(opened, device="cpu", threads=None) if opened.holds(bundle.WEIGHTS) else None
+    stepper = None
+    if opened.holds(bundle.WEIGHTS):
+        stepper = load(opened, view_of(opened.recipe.model), device="cpu", threads=None)
     matcher = load_head(opened, device="cpu", threads=None) if opened.holds(bundle.HEAD) else None
     lacking = (opened.translates and not stepper) or (opened.aligns and not matcher)
     if lacking or not (stepper or matcher):
@@ -201,6 +203,8 @@ def translator_graphs(network: Seq2Seq) -> dict[str, onnx.ModelProto]:
         [*memory_names, *(STATE + name for name in state)],
         {"ids": "BS", "lengths": "B"},
     )
+    # A state behind the first word: what grows with the words is not empty then.
+    state = network.step(torch.tensor([BOS, BOS]), state, memory)[2]
     rows = torch.tensor([0, 0, 1])
     given = {
         "previous": torch.tensor([BOS, 4, 5]),
@@ -217,7 +221,7 @@ def translator_graphs(network: Seq2Seq) -> dict[str, onnx.ModelProto]:
         "ranks": "C",
         "row": "BQ",
         **dict.fromkeys(memory_names, "BS"),
-        **{STATE + name: "R" for name in state},
+        **{STATE + name: axes.replace("N", "R") for name, axes in network.decoder.axes().items()},
     }
     after = [AFTER + name for name in state]
     found = ["gold_logp", "weights", *after]
@@ -294,7 +298,7 @@ def _contents(graphs: dict[str, onnx.ModelProto]) -> dict[str, bytes]:
 
 def _difference(
     graphs: dict[str, onnx.ModelProto],
-    stepper: Stepper | None,
+    stepper: TorchStepper | None,
     matcher: Matcher | None,
     vocab: tuple[int, int],
 ) -> float:
@@ -302,7 +306,9 @@ def _difference(
     with TemporaryDirectory() as scratch:
         folder = Path(scratch)
         write(folder, graphs)
-        apart = of_steppers(stepper, OnnxStepper(folder), vocab) if stepper else 0.0
+        apart = 0.0
+        if stepper:
+            apart = of_steppers(stepper, OnnxStepper(folder, stepper.view), vocab)
         return max(apart, of_matchers(matcher, OnnxMatcher(folder), vocab) if matcher else 0.0)
 
 

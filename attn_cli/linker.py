@@ -15,7 +15,7 @@ from attn_cli.align.table import LinkTable
 from attn_cli.aligner import Pair
 from attn_cli.config import Recipe
 from attn_cli.errors import ModelError
-from attn_cli.values import Links, Translation
+from attn_cli.values import HeadTable, Links, Translation
 
 #: How the links of a pair are read off its table.
 Extract = Callable[[Translation], Links]
@@ -67,6 +67,32 @@ class BothWays:
             return combined, self.extract(combined)
         links = self.extract(there), flipped(self.extract(back))
         return there, symmetrize(*links, self.method)
+
+
+@dataclass(frozen=True)
+class EachHead:
+    """An aligner, with the tables of a decoder's heads beside its own.
+
+    `heads` are the layer and the number of each, and who aligns by it alone.
+    """
+
+    aligner: Aligns
+    heads: Sequence[tuple[int, int, Aligns]]
+
+    def align(self, pairs: Sequence[Pair]) -> list[Translation]:
+        """Each pair with its `alignment` and its `heads`, in order."""
+        alone = [(layer, head, aligner.align(pairs)) for layer, head, aligner in self.heads]
+        return [
+            replace(
+                found,
+                heads=tuple(
+                    HeadTable(layer, head, table)
+                    for layer, head, tables in alone
+                    if (table := tables[place].alignment) is not None
+                ),
+            )
+            for place, found in enumerate(self.aligner.align(pairs))
+        ]
 
 
 @dataclass(frozen=True)

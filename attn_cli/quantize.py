@@ -123,22 +123,23 @@ class _Quantizer:
     def _quantized_rows(self, name: str) -> tuple[str, str]:
         """A matrix as uint8 and its scales (N, 1), once for all products with it."""
         if name not in self.rows:
+            own = f"{name}.by_row"  # what is found of a product may itself be a product's input
             self._constant("last_axis", np.array([1], np.int64))
             self._constant("step", np.float32(1 / _WITHIN))
             self._constant("smallest", np.float32(_SMALLEST_SCALE))
             self._constant("middle", np.uint8(_MIDDLE))
             self._constant("one", np.float32(1))
-            self._node("Abs", [name], f"{name}.abs")
-            self._node("ReduceMax", [f"{name}.abs", "last_axis"], f"{name}.most", keepdims=0)
-            self._node("Mul", [f"{name}.most", "step"], f"{name}.steps")
-            self._node("Max", [f"{name}.steps", "smallest"], f"{name}.scale")
-            self._node("Shape", [f"{name}.scale"], f"{name}.size")
+            self._node("Abs", [name], f"{own}.abs")
+            self._node("ReduceMax", [f"{own}.abs", "last_axis"], f"{own}.most", keepdims=0)
+            self._node("Mul", [f"{own}.most", "step"], f"{own}.steps")
+            self._node("Max", [f"{own}.steps", "smallest"], f"{own}.scale")
+            self._node("Shape", [f"{own}.scale"], f"{own}.size")
             middle = helper.make_tensor("middle", TensorProto.UINT8, [1], [_MIDDLE])
-            self._node("ConstantOfShape", [f"{name}.size"], f"{name}.middle", value=middle)
-            parts = [name, f"{name}.scale", f"{name}.middle"]
-            self._node("QuantizeLinear", parts, f"{name}.rows", axis=0)
-            self._node("Unsqueeze", [f"{name}.scale", "last_axis"], f"{name}.scales")
-            self.rows[name] = f"{name}.rows", f"{name}.scales"
+            self._node("ConstantOfShape", [f"{own}.size"], f"{own}.middle", value=middle)
+            parts = [name, f"{own}.scale", f"{own}.middle"]
+            self._node("QuantizeLinear", parts, f"{own}.rows", axis=0)
+            self._node("Unsqueeze", [f"{own}.scale", "last_axis"], f"{own}.scales")
+            self.rows[name] = f"{own}.rows", f"{own}.scales"
         return self.rows[name]
 
     def _embedding(self, node: NodeProto) -> bool:

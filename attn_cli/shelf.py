@@ -1,5 +1,7 @@
-"""A model's name becomes its directory. Knows where models may lie, not what is in them."""
+"""A model's name becomes its directory, a recipe's its file. Knows where they may lie, not what is
+in them."""
 
+import difflib
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,6 +17,8 @@ _CHECKOUT = _PACKAGE.parent  # in an editable install
 #: The model that answers when none is named, and what stands in until the shelf holds it.
 DEFAULT = "en-fr"
 DEMO_RUN = Path("runs/demo")
+
+_RECIPES = _PACKAGE / "recipes"
 
 
 def home() -> Path:
@@ -155,3 +159,20 @@ def demo_corpus() -> Path:
         if (root / "data" / "demo" / "recipe.toml").is_file():
             return root / "data" / "demo"
     raise ModelError("the demo corpus is not where it should be", "Install attn again.")
+
+
+def recipe_names() -> list[str]:
+    """The names of the recipes that came with the program."""
+    return sorted(path.stem for path in _RECIPES.glob("*.toml"))
+
+
+def named_recipe(name: str) -> Path:
+    """The file of the recipe called `name`. Raises UsageError where there is none."""
+    known = recipe_names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        raise UsageError(
+            f"there is no recipe named {name}",
+            f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}.",
+        )
+    return _RECIPES / f"{name}.toml"

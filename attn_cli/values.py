@@ -106,6 +106,15 @@ class SoftAlignment:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadTable:
+    """The table of one head alone; `layer` and `head`, its number there, count from 1."""
+
+    layer: int
+    head: int
+    table: SoftAlignment
+
+
+@dataclass(frozen=True, slots=True)
 class Links:
     """Hard word alignments of one pair: (source, target) indices, 0-based.
 
@@ -150,6 +159,7 @@ class Translation:
     `alignment` belongs to the best. A blank line has no hypotheses and the text "".
     `source_words` are the words of `source` in order; `target_words` those of the best text.
     `word_logp` (T_words,) is the log-probability of each target word: the sum over its pieces.
+    `heads` are the tables of the decoder's heads, layer by layer, where they are wanted.
     """
 
     line: int
@@ -161,3 +171,4 @@ class Translation:
     texts: tuple[str, ...] = ()
     alignment: SoftAlignment | None = None
     word_logp: tuple[float, ...] = ()
+    heads: tuple[HeadTable, ...] = ()

@@ -181,6 +181,161 @@ def test_one_matrix_for_two_vocabularies_is_refused():
     assert config.parse('[tokenizer]\njoint = false\n[model]\ntied = "output"\n')
 
 
+ENCODER, DECODER = "model.encoder.kind=transformer", "model.decoder.kind=transformer"
+LOCAL, HARD, MANY, NONE, DOT, GENERAL = (
+    f"model.attention.kind={kind}"
+    for kind in ("local", "hard", "multihead", "none", "dot", "general")
+)
+FORWARD, COVERAGE = "model.encoder.bidirectional=false", "model.attention.coverage=true"
+
+#: Settings that make no network together, a part of the reason, and a part of what to do.
+SENSELESS = [
+    (
+        ["model.encoder.self_attention=true", "model.encoder.heads=3"],
+        "model.encoder.heads = 3 does not divide states of 512 units",
+        "a number that does",
+    ),
+    (
+        [ENCODER, "model.encoder.self_attention=true"],
+        "self_attention is for recurrent encoders",
+        "Leave it out",
+    ),
+    ([ENCODER, NONE], "encoder has no last state", 'model.encoder.kind = "recurrent"'),
+    (
+        [ENCODER, "model.encoder.width=128"],
+        "model.encoder.width = 128 must be model.embedding = 256",
+        "the same number",
+    ),
+    (
+        [DECODER, "model.decoder.width=512"],
+        "model.decoder.width = 512 must be model.embedding = 256",
+        "the same number",
+    ),
+    (
+        [ENCODER, "model.encoder.heads=3"],
+        "3 heads need a width that they divide evenly, which model.encoder.width = 256 is not",
+        "a multiple of 6",
+    ),
+    (
+        [DECODER, "model.attention.heads=256"],
+        "256 heads need a width that they divide evenly, which model.decoder.width = 256 is not",
+        "a multiple of 512",
+    ),
+    ([DECODER, LOCAL], 'model.attention.kind cannot be "local"', '"multihead"'),
+    (
+        [DECODER, "model.attention.normalizer=entmax"],
+        "makes weights by softmax, not by entmax",
+        '"softmax"',
+    ),
+    (
+        [MANY, "model.attention.heads=3"],
+        "model.attention.heads = 3 does not divide both model.attention.width = 256",
+        "a number that does",
+    ),
+    (
+        [MANY, FORWARD, "model.encoder.width=3"],
+        "model.attention.heads = 4 does not divide both model.attention.width = 256 and states",
+        "a number that does",
+    ),
+    ([MANY, "model.attention.scorer=dot"], "would all be the same", '"scaled_dot"'),
+    (
+        [DOT, FORWARD],
+        "model.decoder.width is 512 and the encoder's states have 256 units",
+        "model.decoder.width = 256",
+    ),
+    (
+        [HARD, "model.attention.scorer=dot", "model.decoder.width=64"],
+        "model.decoder.width is 64 and the encoder's states have 512 units",
+        "model.decoder.width = 512",
+    ),
+    (
+        [DOT, ENCODER],
+        "model.decoder.width is 512 and the encoder's states have 256 units",
+        "model.decoder.width = 256",
+    ),
+    ([GENERAL, COVERAGE], "seen by additive attention alone, not by general", '"additive"'),
+    ([NONE, COVERAGE], "seen by additive attention alone, not by none", '"additive"'),
+    ([DECODER, COVERAGE], "seen by additive attention alone, not by multihead", '"additive"'),
+    (
+        [NONE, "model.attention.normalizer=sparsemax"],
+        "there are no weights to normalise",
+        "model.attention.normalizer",
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "problem", "hint"), SENSELESS)
+def test_parts_that_make_no_network_together_are_refused_with_the_reason(settings, problem, hint):
+    with pytest.raises(UsageError) as caught:
+        config.with_settings(Recipe(), settings)
+    assert problem in caught.value.problem
+    assert hint in caught.value.hint
+
+
+def test_they_are_refused_when_a_recipe_is_read(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text('[model.decoder]\nkind = "transformer"\n[model.attention]\nkind = "dot"\n')
+    with pytest.raises(UsageError, match="Transformer's decoder"):
+        config.load(path)
+
+
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_a_transformer_is_as_wide_as_its_embeddings_and_four_layers_deep(part):
+    recipe = config.parse(f'[model]\nembedding = 48\n[model.{part}]\nkind = "transformer"\n')
+    made = getattr(recipe.model, part)
+    assert (made.width, made.layers) == (48, 4)
+    other = recipe.model.decoder if part == "encoder" else recipe.model.encoder
+    assert (other.kind, other.layers) == ("recurrent", 1)
+    assert recipe.model.attention.kind == ("multihead" if part == "decoder" else "additive")
+
+
+def test_what_a_transformer_is_said_to_be_it_is():
+    model = config.parse(
+        '[model]\nembedding = 48\n[model.encoder]\nkind = "transformer"\nlayers = 1\n'
+        'feed_forward = 9\n[model.decoder]\nkind = "transformer"\nlayers = 6\n'
+        "[model.attention]\nheads = 3\n"
+    ).model
+    assert (model.encoder.layers, model.encoder.feed_forward, model.decoder.layers) == (1, 9, 6)
+    assert (model.attention.kind, model.attention.heads) == ("multihead", 3)
+
+
+def test_another_setting_leaves_the_layers_that_were_chosen():
+    """Though one layer is what a recurrent encoder has unless a recipe says otherwise."""
+    recipe = config.with_settings(Recipe(), [ENCODER, DECODER, "model.encoder.layers=1"])
+    assert recipe.model.encoder.layers == 1
+    assert config.with_settings(recipe, ["seed=5"]) == replace(recipe, seed=5)
+    assert config.overlaid(recipe, "seed = 5\n", where="r.toml") == replace(recipe, seed=5)
+
+
+@steady
+@given(trees())
+def test_setting_nothing_changes_nothing(tree):
+    recipe = recipe_of(tree)
+    assert config.with_settings(recipe, []) == recipe
+
+
+def test_another_family_or_width_brings_what_it_wants_along():
+    there = config.with_settings(Recipe(), [ENCODER, DECODER])
+    back = ["model.encoder.kind=recurrent", "model.decoder.kind=recurrent"]
+    assert config.with_settings(there, back) == Recipe()
+    narrow = config.with_settings(there, ["model.embedding=64"]).model
+    assert narrow.encoder.width == narrow.decoder.width == 64
+
+
+@pytest.mark.parametrize(
+    ("settings", "heads"),
+    [
+        ([], (1, 1)),
+        ([NONE], (0, 0)),
+        ([LOCAL, "model.attention.heads=8"], (1, 1)),
+        ([MANY, "model.decoder.layers=3"], (1, 4)),
+        ([DECODER, "model.attention.heads=8"], (4, 8)),
+    ],
+)
+def test_a_model_knows_how_many_layers_and_heads_attend(settings, heads):
+    assert config.with_settings(Recipe(), settings).model.heads == heads
+
+
 def test_a_whole_number_may_stand_for_a_number():
     assert config.parse("[train]\nlearning_rate = 1\n").train.learning_rate == 1.0
 

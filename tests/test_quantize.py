@@ -97,12 +97,25 @@ def test_a_row_of_zeros_gives_zeros():
     assert (found == 0).all()
 
 
+def test_what_a_product_finds_may_be_given_to_another():
+    """Each side of each has scales of its own, whatever they are called."""
+    x, u, v = random(7, K), random(K, N, seed=2), random(N, K, seed=3)
+    first = helper.make_node("MatMul", ["x", "u"], ["between"])
+    second = helper.make_node("MatMul", ["between", "v"], ["y"])
+    model = quantize.quantized(model_of(first, second, u=u, v=v))
+    assert kinds(model).count("MatMulIntegerToFloat") == 2
+    expected = x @ u @ v
+    assert np.abs(run(model, x) - expected).max() < 0.03 * np.abs(expected).max()
+
+
 def test_no_two_products_exceed_sixteen_bits():
     """Processors without VNNI add two and clamp the sum, which would be another model's answer."""
     x, w = np.full((1, K), 3, np.float32), np.full((K, N), -2, np.float32)
     model = quantize.quantized(product(w))
-    model.graph.output.append(helper.make_tensor_value_info("x.rows", TensorProto.UINT8, None))
-    found, rows = run(model, x, "y", "x.rows")
+    model.graph.output.append(
+        helper.make_tensor_value_info("x.by_row.rows", TensorProto.UINT8, None)
+    )
+    found, rows = run(model, x, "y", "x.by_row.rows")
     integers = constants(model)["y.weight"].astype(int)
     assert 2 * int(rows.max()) * np.abs(integers).max() < 2**15
     np.testing.assert_allclose(found, x @ w, rtol=1e-6)

@@ -72,11 +72,14 @@ def merge(
     """Word weights (n_target, n_source) and leftover (n_target,) from piece weights (T, S).
 
     A target word that owns no piece looks at nothing: its row is 0 and its leftover 1. A source
-    word that owns no piece has a column of 0.
+    word that owns no piece has a column of 0. A piece that looked nowhere, whose row is 0 since
+    there is no attention, leaves all over.
     """
     shape = (len(target_word_of), len(source_word_of))
     assert weights.shape == shape, (weights.shape, shape)
-    assert np.allclose(weights.sum(axis=1), 1, atol=TOLERANCE), "a row of weights must sum to 1"
+    nowhere = ~weights.any(axis=1)  # (T,) bool
+    sums = weights.sum(axis=1) + nowhere
+    assert np.allclose(sums, 1, atol=TOLERANCE), "a row of weights must sum to 1"
 
     # Column n_source gathers the pieces of no word, since index -1 is the last one.
     source_words = _membership(source_word_of, n_source + 1)  # (S, n_source + 1)
@@ -85,6 +88,7 @@ def merge(
     owned = target_words.sum(axis=0)  # (n_target,) pieces of each target word
     mean = target_words.T / np.maximum(owned, 1)[:, None]  # (n_target, T)
     table = mean @ weights @ source_words  # (n_target, n_source + 1)
+    table[:, -1] += mean @ nowhere
     table[owned == 0, -1] = 1
 
     assert np.allclose(table.sum(axis=1), 1, atol=TOLERANCE)

@@ -57,6 +57,23 @@ def align(
     extract: ExtractOption = Extract.THRESHOLD,
     threshold: Threshold = None,
     scores: Scores = False,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            "--head",
+            metavar="N|all|mean",
+            help="Attention of head N of a layer, of their mean, or of all side by side.",
+        ),
+    ] = None,
+    layer: Annotated[
+        int | None,
+        typer.Option(
+            "--layer",
+            metavar="N",
+            min=1,
+            help="The layer whose heads these are. [the one the model shows; all with --head all]",
+        ),
+    ] = None,
     reverse: Annotated[
         str | None,
         typer.Option("--reverse", help="A model for the other direction; uses both."),
@@ -116,6 +133,8 @@ def align(
         level=level.value,
         model=model,
         weights=weights,
+        head=head,
+        layer=layer,
         reverse=reverse,
         symmetrize=symmetrize,
         fit=fit,
@@ -126,9 +145,9 @@ def align(
         threads=threads or console.cores,
         seed=seed,
     )
-    options.check(gold=gold is not None)
     on_screen = console.stdout_is_terminal and str(output or "-") == "-"
     chosen = format or (Format.TABLE if pair or (on_screen and not fit) else Format.PHARAOH)
+    options.check(chosen, gold=gold is not None)
     writer = Writer(
         chosen, given=True, extraction=extract.value, threshold=threshold, scores=scores
     )

@@ -6,18 +6,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from attn_cli.aligner import Aligner
-from attn_cli.commands.opening import Opened, Opener
+from attn_cli.commands.opening import Look, Opened, Opener
 from attn_cli.commands.output import Writer
 from attn_cli.commands.shared import Format, InputFormat, Method, Weights
 from attn_cli.commands.sources import Request, reporter, requests, requests_of_two
 from attn_cli.console import Console
+from attn_cli.engine.base import Stepper
 from attn_cli.engine.open import Engine
 from attn_cli.errors import UsageError
-from attn_cli.linker import BothWays, OneWay, check_opposite
+from attn_cli.linker import BothWays, EachHead, OneWay, check_opposite
 from attn_cli.values import Level
 
 Chunks = Iterator[list[Request]]
 Linker = OneWay | BothWays
+
+#: The formats that hold the tables of several heads.
+_SIDE_BY_SIDE = (Format.TABLE, Format.JSONL, Format.SVG)
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Options:
     level: Level
     model: str | None
     weights: Weights | None
+    head: str | None
+    layer: int | None
     reverse: str | None
     symmetrize: Method | None
     fit: bool
@@ -43,8 +49,27 @@ class Options:
     threads: int
     seed: int
 
-    def check(self, *, gold: bool) -> None:
-        """Raises UsageError where two options contradict each other."""
+    @property
+    def look(self) -> Look | None:
+        """Which heads are looked at, if that was said. Raises UsageError for what is no head."""
+        if self.head is None and self.layer is None:
+            return None
+        name = self.head or "mean"
+        if name == "all":
+            return Look(self.layer, each=True)
+        if name != "mean" and not (name.isascii() and name.isdecimal() and int(name) > 0):
+            raise UsageError(
+                f"--head cannot be {name}", "Give a number from 1, or all, or mean for their mean."
+            )
+        return Look(self.layer, 0 if name == "mean" else int(name))
+
+    @property
+    def which(self) -> Weights | None:
+        """Whose weights are wanted: heads and layers are the attention's."""
+        return Weights.ATTENTION if self.look else self.weights
+
+    def check(self, format: Format, *, gold: bool) -> None:
+        """Raises UsageError where two options contradict each other, or the format."""
         if (self.source is None) != (self.target is None):
             raise UsageError("--source and --target go together", "Give both, or pipe pairs in.")
         if self.source is not None and (self.pair or self.input is not None):
@@ -56,6 +81,8 @@ class Options:
                 "--symmetrize combines two directions",
                 "Name the other direction's model: --reverse.",
             )
+        if self.look is not None:
+            self._check_look(self.look, format)
         if self.fit:
             self._check_fit()
         elif self.out is not None or self.force:
@@ -72,8 +99,25 @@ class Options:
         if self.fit:
             raise UsageError("--fit links words", "Leave --level piece out.")
 
+    def _check_look(self, look: Look, format: Format) -> None:
+        if self.weights is Weights.ALIGNMENT:
+            raise UsageError(
+                "--head and --layer choose among the decoder's attention, not --weights alignment",
+                "Leave one of the two out.",
+            )
+        if self.reverse is not None:
+            raise UsageError(
+                "--head and --layer choose among the heads of one model, and --reverse names two",
+                "Leave one of the two out.",
+            )
+        if look.each and format not in _SIDE_BY_SIDE:
+            raise UsageError(
+                f"--head all shows tables side by side, which {format.value} cannot hold",
+                "Choose one head, or --format table, jsonl or svg.",
+            )
+
     def _check_fit(self) -> None:
-        for name in ("model", "weights", "reverse"):
+        for name in ("model", "weights", "reverse", "head", "layer"):
             if getattr(self, name) is not None:
                 raise UsageError(
                     f"--fit learns from the pairs alone, so --{name} has no place",
@@ -98,11 +142,11 @@ def of_models(console: Console, options: Options, writer: Writer) -> tuple[Linke
     """Whoever links by the models that were named, and the writer of what they find."""
     opener = Opener(console, options.device, options.threads, options.engine)
     scored = writer.format is Format.JSONL
-    opened = opener.to_align(options.model, options.weights, scored=scored)
-    writer = replace(writer, model=opened.bundle.name)
+    opened = opener.to_align(options.model, options.which, scored=scored, look=options.look)
+    writer = writer.of(opened.bundle, by_head=opened.matcher is not None)
     forward = _aligner(console, options, opened)
     if options.reverse is None:
-        return OneWay(forward, writer.links), writer
+        return OneWay(_with_heads(forward, options, opened), writer.links), writer
     other = opener.to_align(options.reverse, options.weights, scored=False)
     check_opposite(opened.bundle.recipe, other.bundle.recipe)
     method = options.symmetrize or Method.GROW_DIAG_FINAL_AND
@@ -120,6 +164,23 @@ def _aligner(console: Console, options: Options, opened: Opened, name: str = "")
         level=options.level,
         on_problem=reporter(console, name),
     )
+
+
+def _with_heads(aligner: Aligner, options: Options, opened: Opened) -> Aligner | EachHead:
+    """The aligner, with those of the heads that are wanted alone beside it."""
+
+    def alone(stepper: Stepper) -> Aligner:
+        return Aligner(
+            opened.bundle.source,
+            opened.bundle.target,
+            stepper=stepper,
+            tokenized=options.tokenized,
+            level=options.level,
+        )
+
+    if not opened.heads:
+        return aligner
+    return EachHead(aligner, [(layer, head, alone(found)) for layer, head, found in opened.heads])
 
 
 @contextmanager

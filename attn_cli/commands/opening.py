@@ -1,24 +1,58 @@
 """A model's name on the command line becomes a bundle and the engines that are wanted of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from attn_cli import shelf
 from attn_cli.bundle import Bundle, open_bundle
 from attn_cli.commands.shared import Weights
+from attn_cli.config import Recipe
 from attn_cli.console import Console
-from attn_cli.engine.base import Matcher, Stepper
-from attn_cli.engine.open import Engine, Part, engine_of, open_matcher, open_stepper
+from attn_cli.engine.base import Matcher, Stepper, View, single_heads, view_of
+from attn_cli.engine.open import (
+    Engine,
+    Part,
+    engine_of,
+    open_matcher,
+    open_stepper,
+    open_steppers,
+)
 from attn_cli.errors import ModelError
 from attn_cli.verified import make_sure
 
 
 @dataclass(frozen=True)
+class Look:
+    """Which of a decoder's heads are looked at; layers and heads count from 1.
+
+    Without a `layer` it is the one that the model shows. `head` 0 is the mean of the layer's heads.
+    With `each`, all heads, of the layer if there is one, are wanted one by one, beside what the
+    model shows.
+    """
+
+    layer: int | None = None
+    head: int = 0
+    each: bool = False
+
+    def view(self, recipe: Recipe) -> View:
+        """What is seen of that model. Raises UsageError for what it does not have."""
+        decode = recipe.decode
+        if self.each:
+            return view_of(recipe.model, layer=decode.layer, head=decode.head)
+        return view_of(recipe.model, layer=self.layer or decode.layer, head=self.head)
+
+
+@dataclass(frozen=True)
 class Opened:
-    """A bundle with its engines running, those that were wanted."""
+    """A bundle with its engines running, those that were wanted.
+
+    `heads` are the layer and the number of each head that is wanted alone, and who looks by it.
+    """
 
     bundle: Bundle
     stepper: Stepper | None
     matcher: Matcher | None
+    heads: Sequence[tuple[int, int, Stepper]] = ()
 
 
 @dataclass(frozen=True)
@@ -30,23 +64,50 @@ class Opener:
     threads: int | None
     engine: Engine = "auto"
 
-    def to_translate(self, name: str | None, weights: Weights | None) -> Opened:
-        """A model that translates, with its head where its weights are wanted."""
+    def to_translate(self, name: str | None, weights: Weights | None, *, shown: bool) -> Opened:
+        """A model that translates, with its head where its weights are wanted.
+
+        With `shown` a model that has no weights to show is refused.
+        """
         bundle = self._bundle(name)
+        if shown and weights is not Weights.ALIGNMENT:
+            _demand_attention(bundle)
         stepper = self._stepper(bundle)
         matcher = self._matcher(bundle) if weights is Weights.ALIGNMENT else None
         return Opened(bundle, stepper, matcher)
 
-    def to_align(self, name: str | None, weights: Weights | None, *, scored: bool) -> Opened:
-        """A model that aligns: by its head if it has one, unless attention is asked for.
+    def to_align(
+        self, name: str | None, weights: Weights | None, *, scored: bool, look: Look | None = None
+    ) -> Opened:
+        """A model that aligns: by its alignment head if it has one, unless attention is asked for.
 
-        With `scored` its targets are to be scored too, where it can.
+        With `scored` its targets are to be scored too, where it can. `look` says which of the
+        decoder's heads are looked at, if not those that the model shows.
         """
         bundle = self._bundle(name)
         kind = weights or (Weights.ALIGNMENT if bundle.aligns else Weights.ATTENTION)
-        matcher = self._matcher(bundle) if kind is Weights.ALIGNMENT else None
-        wanted = matcher is None or (scored and bundle.translates)
+        if kind is Weights.ATTENTION:
+            _demand_attention(bundle)
+            return self._looking(bundle, look)
+        matcher = self._matcher(bundle)
+        wanted = scored and bundle.translates
         return Opened(bundle, self._stepper(bundle) if wanted else None, matcher)
+
+    def _looking(self, bundle: Bundle, look: Look | None) -> Opened:
+        view = look.view(bundle.recipe) if look else None
+        if look is None or not look.each:
+            return Opened(bundle, self._stepper(bundle, view), None)
+        alone = single_heads(bundle.recipe.model, layer=look.layer or 0)
+        self._say(bundle, "translator", "translator")
+        stepper, *others = open_steppers(
+            bundle,
+            [look.view(bundle.recipe), *(each.view for each in alone)],
+            engine=self.engine,
+            device=self.device,
+            threads=self._threads,
+        )
+        heads = [(each.layer, each.head, other) for each, other in zip(alone, others, strict=True)]
+        return Opened(bundle, stepper, None, heads)
 
     def _bundle(self, name: str | None) -> Bundle:
         path = shelf.find(name)
@@ -60,14 +121,12 @@ class Opener:
         name = f"ONNX Runtime, {bundle.precision}" if running == "onnx" else "PyTorch"
         self.console.detail(f"{what}: {name}")
 
-    def _stepper(self, bundle: Bundle) -> Stepper:
-        if not bundle.translates:
-            raise ModelError(
-                f"the model {bundle.name} has no decoder: it neither translates nor has attention",
-                "Leave --weights out and use it with attn align, or name another model.",
-            )
+    def _stepper(self, bundle: Bundle, view: View | None = None) -> Stepper:
+        _demand_decoder(bundle)
         self._say(bundle, "translator", "translator")
-        return open_stepper(bundle, engine=self.engine, device=self.device, threads=self._threads)
+        return open_stepper(
+            bundle, engine=self.engine, device=self.device, threads=self._threads, view=view
+        )
 
     def _matcher(self, bundle: Bundle) -> Matcher:
         if not bundle.aligns:
@@ -81,3 +140,25 @@ class Opener:
     @property
     def _threads(self) -> int:
         return self.threads or self.console.cores
+
+
+def _demand_decoder(bundle: Bundle) -> None:
+    if not bundle.translates:
+        raise ModelError(
+            f"the model {bundle.name} has no decoder: it neither translates nor has attention",
+            "Leave --weights out and use it with attn align, or name another model.",
+        )
+
+
+def _demand_attention(bundle: Bundle) -> None:
+    _demand_decoder(bundle)
+    if not bundle.attends:
+        aligns = "Use --weights alignment, which its alignment head gives, or name another model."
+        translates = (
+            "It can translate, with --format text or jsonl; for a table name another model."
+        )
+        raise ModelError(
+            f"the model {bundle.name} has no attention to show: it reads the sentence into one "
+            "vector",
+            aligns if bundle.aligns else translates,
+        )

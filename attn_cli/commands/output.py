@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
@@ -16,6 +16,11 @@ from attn_cli.errors import UsageError
 from attn_cli.render import lines
 from attn_cli.text.reading import open_output
 from attn_cli.values import Links, SoftAlignment, Translation
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from attn_cli.bundle import Bundle
 
 Found = tuple[Request, Translation, Links]
 Write = Callable[[str], None]
@@ -32,6 +37,14 @@ class Writer:
     extraction: How = "threshold"
     threshold: float | None = None
     scores: bool = False
+
+    def of(self, model: "Bundle", *, by_head: bool) -> "Writer":
+        """The writer for what this model finds, which says how sure a link of its alignment head
+        must be unless the user does."""
+        threshold = self.threshold
+        if by_head and threshold is None and self.extraction == "threshold":
+            threshold = model.recipe.model.alignment_head.threshold
+        return replace(self, model=model.name, threshold=threshold)
 
     @contextmanager
     def open(
@@ -82,14 +95,16 @@ class Writer:
         return extract(translation.alignment, self.extraction, self.threshold)
 
     def _table(self, translation: Translation, write: Write, console: Console | None) -> None:
+        from attn_cli.render.multiples import Multiples
         from attn_cli.render.terminal import alignment_table, plain
 
         if translation.alignment is None or not translation.alignment.target:
             write("\n")
             return
-        table = alignment_table(
-            translation.alignment, source=translation.source, target=translation.text
-        )
+        source, target = translation.source, translation.text
+        table: RenderableType = alignment_table(translation.alignment, source=source, target=target)
+        if translation.heads:
+            table = Multiples(translation.heads, source, target)
         if console is not None:
             console.show(table)
             write("\n")
@@ -101,7 +116,7 @@ class Writer:
         self, console: Console, output: Path | None
     ) -> Iterator[Callable[[list[Found]], None]]:
         """One SVG document, so one line: a second one is refused before anything is written."""
-        from attn_cli.render.picture import svg
+        from attn_cli.render.picture import svg, svg_of_heads
 
         kept: list[Translation] = []
 
@@ -115,11 +130,11 @@ class Writer:
 
         yield add
         translation = kept[0] if kept else Translation(1, "", "")
-        picture = svg(
-            translation.alignment or _NO_WEIGHTS,
-            source=translation.source,
-            target=translation.text,
-        )
+        said = {"source": translation.source, "target": translation.text}
+        if translation.heads:
+            picture = svg_of_heads(translation.heads, **said)
+        else:
+            picture = svg(translation.alignment or _NO_WEIGHTS, **said)
         if output is None or str(output) == "-":
             console.write(picture)
         else:

@@ -174,7 +174,8 @@ Threshold = Annotated[
         min=0.0,
         max=1.0,
         help="Keep links of at least this weight. "
-        "[0.3 with --extract threshold (align --fit: 0.5), else 0]",
+        "[with --extract threshold 0.3, or what the alignment head's recipe says; align --fit 0.5; "
+        "else 0]",
     ),
 ]
 LevelOption = Annotated[Level, typer.Option("--level", help="Words, or the network's pieces.")]

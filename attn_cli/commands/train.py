@@ -27,6 +27,15 @@ def train(
         Path | None,
         typer.Argument(help="A recipe (TOML); none: the demo corpus.", show_default=False),
     ] = None,
+    recipe_name: Annotated[
+        str | None,
+        typer.Option(
+            "--recipe-name",
+            metavar="NAME",
+            help="Or a recipe that comes with attn: gru, lstm, rnn, luong, local, hard, "
+            "no-attention, transformer, transformer-tiny.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="The model's folder. [runs/NAME]")
     ] = None,
@@ -79,14 +88,15 @@ def train(
     changes += [f"train.max_steps={max_steps}"] if max_steps is not None else []
     changes += [f"seed={seed}"] if seed is not None else []
     if resume is not None:
-        if recipe or given or start_from or (out and out != resume):
+        if recipe or recipe_name or given or start_from or (out and out != resume):
             raise UsageError(
                 "--resume goes on with a training as it was begun",
                 "Leave out the recipe, the text, --from and --out.",
             )
         plan = _resumed(resume, changes)
     else:
-        plan = _begun(recipe, given, changes, start_from, out)
+        _check_named(recipe_name, recipe, start_from)
+        plan = _begun(recipe, recipe_name, given, changes, start_from, out)
     if print_recipe:
         from attn_cli import config
         from attn_cli.bundle import relocated
@@ -121,8 +131,22 @@ def _resumed(folder: Path, changes: list[str]) -> _Plan:
     return _Plan(config.with_settings(resumed(folder), changes), folder, folder, resume=True)
 
 
+def _check_named(name: str | None, recipe: Path | None, start_from: str | None) -> None:
+    """Raises UsageError where a recipe is named beside another definition of the network."""
+    if name is not None and recipe is not None:
+        raise UsageError(
+            f"two recipes were given: {recipe} and --recipe-name {name}", "Leave one of them out."
+        )
+    if name is not None and start_from is not None:
+        raise UsageError(
+            "--from goes on with the network of a model, so --recipe-name has no place",
+            "Leave one of the two out.",
+        )
+
+
 def _begun(
     path: Path | None,
+    name: str | None,
     given: dict[str, Path],
     changes: list[str],
     start_from: str | None,
@@ -145,6 +169,8 @@ def _begun(
     else:
         base = shelf.demo_corpus()
         recipe = config.load(base / "recipe.toml")
+    if name is not None:
+        recipe = _named(name, recipe)
     if given:
         recipe = config.with_files(recipe, _texts(given, base))
     start = None
@@ -156,6 +182,20 @@ def _begun(
         recipe = started_from(recipe if path else config.going_on(recipe), start)
     recipe = config.with_settings(recipe, changes)
     return _Plan(recipe, base, out or Path("runs") / recipe.name, start_from=start)
+
+
+def _named(name: str, recipe: "Recipe") -> "Recipe":
+    """`recipe`, the demo's or that of a text, with what the recipe of that name says over it.
+
+    So where that says nothing of a width, it is one that suits the text. The model bears its name.
+    """
+    from dataclasses import replace
+
+    from attn_cli import config, shelf
+
+    path = shelf.named_recipe(name)
+    text = path.read_text(encoding="utf-8")
+    return replace(config.overlaid(recipe, text, where=str(path)), name=name)
 
 
 def _of_text(given: dict[str, Path], *, of_a_model: bool) -> "Recipe":
@@ -217,5 +257,6 @@ def _train(
     if finished.reason == "interrupted":
         console.say(f"attn: saved; go on with: attn train --resume {plan.out}")
         return interruption.status
-    console.say(f'attn: the model is in {plan.out}; try: attn translate -m {plan.out} "…" --align')
+    table = " --align" if recipe.model.heads != (0, 0) else ""
+    console.say(f'attn: the model is in {plan.out}; try: attn translate -m {plan.out} "…"{table}')
     return ExitStatus.OK

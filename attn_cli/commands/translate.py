@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from attn_cli.decode.beam import Search
 
 
+#: The formats that a model writes too which has no weights to show.
+_WITHOUT_WEIGHTS = (Format.TEXT, Format.JSONL)
+
+
 def translate(
     context: typer.Context,
     text: Annotated[
@@ -88,7 +92,12 @@ def translate(
         chunks = stack.enter_context(
             requests(console, text or [], input, input_format, pairs=False)
         )
-        opened = Opener(console, device.value, threads, engine.value).to_translate(model, weights)
+        opened = Opener(console, device.value, threads, engine.value).to_translate(
+            model,
+            weights,
+            shown=chosen not in _WITHOUT_WEIGHTS
+            or (chosen is Format.JSONL and weights is not None),
+        )
         assert opened.stepper is not None
         decode = opened.bundle.recipe.decode
         how = _overridden(
@@ -103,7 +112,7 @@ def translate(
             opened.bundle.source,
             opened.bundle.target,
             how,
-            align=chosen is not Format.TEXT,
+            align=chosen is not Format.TEXT and bool(opened.matcher or opened.bundle.attends),
             matcher=opened.matcher,
             level=level.value,
             split_over=decode.split_over,
@@ -112,12 +121,11 @@ def translate(
         )
         writer = Writer(
             chosen,
-            model=opened.bundle.name,
             n_best=n_best,
             extraction=extract.value,
             threshold=threshold,
             scores=scores,
-        )
+        ).of(opened.bundle, by_head=opened.matcher is not None)
         write = stack.enter_context(writer.open(console, output))
         for chunk in chunks:
             found = translator.translate([Job(r.line, r.source) for r in chunk])

@@ -17,7 +17,8 @@ def coverage(attended: FloatArray, real: NDArray[np.bool_], beta: float) -> Floa
     """cp = β Σ_j log min(Σ_i a_ij, 1) over the real source pieces: never above 0.
 
     attended (N, S) is the attention each source piece has received so far, real (N, S) the mask.
+    A row that has looked nowhere, as that of a network without attention, has no penalty.
     """
     kept = np.where(real, np.clip(attended, 1e-9, 1.0), 1.0)
-    penalty: FloatArray = beta * np.log(kept).sum(-1)
+    penalty: FloatArray = beta * np.log(kept).sum(-1) * attended.any(-1)
     return penalty

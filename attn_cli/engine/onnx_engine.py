@@ -9,12 +9,14 @@ What goes in and out of the graphs is told by its names, which `export` gives:
     head      source (B, P), source_mean (B, W, P),
               target (B, O), target_mean (B, V, O)         → weights, leftover, links
 
-`rows` are the rows of the state before that go on, so that reordering costs no call of its own;
-`row` and `place` are `Rows.places`; of `ranks` only the size counts, up to that of the vocabulary.
+Weights are (N, S), or (N, heads, S) of a network with several heads. `rows` are the rows of the
+state before that go on, so that reordering costs no call of its own; `row` and `place` are
+`Rows.places`; of `ranks` only the size counts, up to that of the vocabulary.
 A graph that does not need an input does not have it.
 """
 
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +27,7 @@ from numpy.typing import NDArray
 from attn_cli import bundle
 from attn_cli.align.merge import mean_over_words
 from attn_cli.bundle import Bundle
-from attn_cli.engine.base import Matched, Side, StepOut
+from attn_cli.engine.base import ALONE, Matched, Side, StepOut, View
 from attn_cli.engine.rows import Rows
 from attn_cli.errors import ModelError
 from attn_cli.values import EOS, IntArray
@@ -93,11 +95,17 @@ class _Search(NamedTuple):
 class OnnxStepper:
     """Runs the graphs of a translator one step at a time."""
 
-    def __init__(self, folder: Path, *, threads: int | None = None) -> None:
+    def __init__(self, folder: Path, view: View = ALONE, *, threads: int | None = None) -> None:
         """The graphs in that folder. Raises ModelError where they cannot be loaded."""
-        self._folder, self._threads = folder, threads
+        self._folder, self._view, self._threads = folder, view, threads
         self._encoder = Graph(folder / bundle.ENCODER, threads=threads)
         self._graphs: dict[str, Graph] = {}
+
+    def viewed(self, view: View) -> "OnnxStepper":
+        """The same graphs, loaded once, looked at through another view."""
+        other = copy(self)
+        other._view = view
+        return other
 
     def encode(self, ids: IntArray, lengths: IntArray) -> Tensors:
         """See `Stepper.encode`."""
@@ -130,7 +138,7 @@ class OnnxStepper:
             found.get("ids", none).astype(np.int32),
             found.get("logp", none).astype(np.float32),
             None if gold is None else found["gold_logp"],
-            found["weights"],
+            self._view.of(found["weights"]),
             state._replace(state=_part(found, AFTER), order=rows),
         )
 
@@ -166,9 +174,9 @@ class OnnxMatcher:
         return Matched(found["weights"], found["leftover"], found["links"])
 
 
-def load(opened: Bundle, *, threads: int | None) -> OnnxStepper:
+def load(opened: Bundle, view: View, *, threads: int | None) -> OnnxStepper:
     """The graphs of a bundle that has them. See `engine.open.open_stepper`."""
-    return OnnxStepper(opened.path, threads=threads)
+    return OnnxStepper(opened.path, view, threads=threads)
 
 
 def load_head(opened: Bundle, *, threads: int | None) -> OnnxMatcher:

@@ -1,12 +1,17 @@
 """A bundle becomes a Stepper or a Matcher: which engine runs it is decided here alone."""
 
 import importlib.util
-from typing import Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 from attn_cli import bundle
 from attn_cli.bundle import Bundle
-from attn_cli.engine.base import Matcher, Stepper
+from attn_cli.engine.base import Matcher, Stepper, View, view_of
 from attn_cli.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from attn_cli.engine.onnx_engine import OnnxStepper
+    from attn_cli.engine.torch_engine import TorchStepper
 
 Engine = Literal["auto", "onnx", "torch"]
 Running = Literal["onnx", "torch"]
@@ -18,20 +23,52 @@ _WEIGHTS = {"translator": bundle.WEIGHTS, "head": bundle.HEAD}
 
 
 def open_stepper(
-    opened: Bundle, *, engine: Engine = "auto", device: str = "auto", threads: int | None = None
+    opened: Bundle,
+    *,
+    engine: Engine = "auto",
+    device: str = "auto",
+    threads: int | None = None,
+    view: View | None = None,
 ) -> Stepper:
     """The network of a bundle that translates, on the engine that `engine_of` names.
+
+    `view` is the head that is looked at, by default what the recipe's [decode] says.
 
     Raises ModelError when files are damaged or do not fit, or the engine has none to run;
     UsageError when engine and device exclude each other, or the device is not there.
     """
+    recipe = opened.recipe
+    if view is None:
+        view = view_of(recipe.model, layer=recipe.decode.layer, head=recipe.decode.head)
+    return _loaded(opened, view, engine, device, threads)
+
+
+def open_steppers(
+    opened: Bundle,
+    views: Sequence[View],
+    *,
+    engine: Engine = "auto",
+    device: str = "auto",
+    threads: int | None = None,
+) -> list[Stepper]:
+    """The network of a bundle, loaded once and looked at through each of these views.
+
+    Raises as `open_stepper`.
+    """
+    first = _loaded(opened, views[0], engine, device, threads)
+    return [first, *(first.viewed(view) for view in views[1:])]
+
+
+def _loaded(
+    opened: Bundle, view: View, engine: Engine, device: str, threads: int | None
+) -> "OnnxStepper | TorchStepper":
     if engine_of(opened, "translator", engine=engine, device=device) == "onnx":
         from attn_cli.engine import onnx_engine
 
-        return onnx_engine.load(opened, threads=threads)
+        return onnx_engine.load(opened, view, threads=threads)
     from attn_cli.engine import torch_engine
 
-    return torch_engine.load(opened, device=device, threads=threads)
+    return torch_engine.load(opened, view, device=device, threads=threads)
 
 
 def open_matcher(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from attn_cli.align.merge import mean_over_words
 from attn_cli.bundle import Bundle
-from attn_cli.engine.base import Matched, Side, StepOut
+from attn_cli.engine.base import ALONE, Matched, Side, StepOut, View
 from attn_cli.engine.rows import Rows
 from attn_cli.errors import ModelError
 from attn_cli.nn.alignment_head import AlignmentHead, Words
@@ -36,9 +36,13 @@ class _Search(NamedTuple):
 class TorchStepper:
     """Runs a `Seq2Seq` one step at a time, without gradients and without dropout."""
 
-    def __init__(self, network: Seq2Seq) -> None:
-        self.network = network.eval()
+    def __init__(self, network: Seq2Seq, view: View = ALONE) -> None:
+        self.network, self.view = network.eval(), view
         self.device = next(network.parameters()).device
+
+    def viewed(self, view: View) -> "TorchStepper":
+        """The same network, looked at through another view."""
+        return TorchStepper(self.network, view)
 
     @torch.inference_mode()
     def encode(self, ids: IntArray, lengths: IntArray) -> Memory:
@@ -66,7 +70,7 @@ class TorchStepper:
             best.indices.to(torch.int32).cpu().numpy(),
             best.values.cpu().numpy(),
             gold_logp,
-            weights.float().cpu().numpy(),
+            self.view.of(weights).float().cpu().numpy(),
             state._replace(hidden=hidden),
         )
 
@@ -113,14 +117,14 @@ def words_of(side: Side, device: torch.device) -> Words:
     return Words(ids.to(device), torch.from_numpy(mean).to(device))
 
 
-def load(bundle: Bundle, *, device: str, threads: int | None) -> TorchStepper:
+def load(bundle: Bundle, view: View, *, device: str, threads: int | None) -> TorchStepper:
     """The network of a bundle, ready to step. See `engine.open.open_stepper`."""
     network = build(
         bundle.recipe.model,
         source_vocab=bundle.source.vocab_size,
         target_vocab=bundle.target.vocab_size,
     )
-    return TorchStepper(_filled(network, bundle.weights, device, threads))
+    return TorchStepper(_filled(network, bundle.weights, device, threads), view)
 
 
 def load_head(bundle: Bundle, *, device: str, threads: int | None) -> TorchMatcher:

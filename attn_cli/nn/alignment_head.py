@@ -110,7 +110,7 @@ class WordsInContext(nn.Module):
     def __init__(self, embedding: int, width: int, *, dropout: float) -> None:
         super().__init__()
         self.encoder = RecurrentEncoder(
-            embedding, width, layers=1, dropout=dropout, layer_norm=False
+            embedding, width, cell="gru", layers=1, dropout=dropout, layer_norm=False
         )
         self.dropout = SequenceDropout(dropout)
 

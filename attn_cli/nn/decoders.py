@@ -1,6 +1,6 @@
 """Step 8 of attention: the context, the decoder's own state and its last word give the next word.
 
-Knows the attention it asks and nothing of searches or vocabularies.
+Know the attention they ask and nothing of searches or vocabularies.
 """
 
 from typing import NamedTuple
@@ -8,7 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from attn_cli.nn.attention import Memory, Places, SoftAttention
+from attn_cli.config import Cell as CellName
+from attn_cli.nn.attention import Attention, Looked, Memory, Places
+from attn_cli.nn.cells import CELLS, LAYERS, Parts, run
 from attn_cli.nn.dropout import SequenceDropout
 
 #: What a decoder must remember between two words, batch first. Only the decoder reads its keys.
@@ -18,75 +20,34 @@ State = dict[str, Tensor]
 class Decoded(NamedTuple):
     """What one step (N, …) or a whole unrolled target (B, T, …) found.
 
-    states (…, H), contexts (…, D), weights (…, S).
+    states (…, H), contexts (…, D), weights (…, S) or, of several heads, (…, heads, S); chosen (…)
+    where attention draws. Weights are None where nobody asked for them and that saves work.
     """
 
     states: Tensor
     contexts: Tensor
-    weights: Tensor
+    weights: Tensor | None
+    chosen: Tensor | None = None
 
 
-class GRUCell(nn.Module):
-    """The gates of a GRU whose input arrives in two parts (Cho et al. 2014; torch's variant).
+class Decoder(nn.Module):
+    """A decoder as the rest of a network sees it."""
 
-    s_i = GRU(s_{i-1}, [E y_{i-1} ; c_i]) with W [x ; c] written as W_x x + W_c c, so that W_x x is
-    one product for a whole known target.
-    """
+    #: Width of `Decoded.states` and of `Decoded.contexts`.
+    width: int
+    context: int
 
-    def __init__(self, embedding: int, context: int, width: int, *, layer_norm: bool) -> None:
-        super().__init__()
-        self.from_input = nn.Linear(embedding, 3 * width)
-        self.from_context = nn.Linear(context, 3 * width, bias=False)
-        self.from_state = nn.Linear(width, 3 * width)
-        self.norm_input = nn.LayerNorm(3 * width) if layer_norm else nn.Identity()
-        self.norm_state = nn.LayerNorm(3 * width) if layer_norm else nn.Identity()
-
-    def forward(self, given: Tensor, context: Tensor, state: Tensor) -> Tensor:
-        """`given` (N, 3H) = from_input(embedded), context (N, D), state (N, H) → state (N, H)."""
-        asked = self.norm_input(given + self.from_context(context))  # (N, 3H)
-        kept = self.norm_state(self.from_state(state))  # (N, 3H)
-        reset_x, update_x, new_x = asked.chunk(3, dim=-1)
-        reset_h, update_h, new_h = kept.chunk(3, dim=-1)
-        reset = torch.sigmoid(reset_x + reset_h)
-        update = torch.sigmoid(update_x + update_h)
-        new = torch.tanh(new_x + reset * new_h)
-        return torch.addcmul(new, update, state.to(new.dtype) - new)
-
-
-class RecurrentDecoder(nn.Module):
-    """A GRU that asks before it moves: s_{i-1} is the query for c_i (Bahdanau et al. 2015, §3.1).
-
-    The first layer attends; layers above it are plain GRUs that add what they find, so a known
-    target runs through each of them in one call.
-    """
-
-    def __init__(
-        self,
-        embedding: int,
-        width: int,
-        attention: SoftAttention,
-        *,
-        value: int,
-        layers: int,
-        dropout: float,
-        layer_norm: bool,
-    ) -> None:
-        super().__init__()
-        self.attention = attention
-        self.cell = GRUCell(embedding, value, width, layer_norm=layer_norm)
-        self.upper = nn.ModuleList(
-            nn.GRU(width, width, batch_first=True) for _ in range(layers - 1)
-        )
-        self.initial = nn.Linear(value, width * layers)
-        self.dropout = SequenceDropout(dropout)
+    def remember(self, values: Tensor, mask: Tensor) -> Memory:
+        """The encoder's states (B, S, D), and where they are real (B, S) → what it looks at."""
+        raise NotImplementedError
 
     def start(self, memory: Memory) -> State:
-        """s_0 = tanh(W mean_j h_j), for each layer: the state before the first word."""
-        real = memory.mask[:, :, None].to(memory.values.dtype)  # (B, S, 1)
-        mean = (memory.values * real).sum(1) / real.sum(1)  # (B, D)
-        hidden = self.dropout(torch.tanh(self.initial(mean)))  # (B, H·layers)
-        parts = hidden.chunk(1 + len(self.upper), dim=-1)
-        return {f"layer{depth}": part for depth, part in enumerate(parts)}
+        """The state before the first word."""
+        raise NotImplementedError
+
+    def axes(self) -> dict[str, str]:
+        """The axes of each part of the state whose size is open: N rows, T words so far, S."""
+        raise NotImplementedError
 
     def step(
         self, embedded: Tensor, state: State, memory: Memory, places: Places | None = None
@@ -95,34 +56,207 @@ class RecurrentDecoder(nn.Module):
 
         Row n asks sentence n, or that in which `places` puts it.
         """
-        given = self.cell.from_input(embedded)  # (N, 3H)
-        hidden, context, weights = self._attend(given, state["layer0"], memory, places)
-        after = {"layer0": hidden}
-        top = hidden[:, None, :]  # (N, 1, H)
+        raise NotImplementedError
+
+    def unroll(self, embedded: Tensor, memory: Memory, *, weights: bool = True) -> Decoded:
+        """A known target: (B, T, E) of y_0 … y_{T-1} → the same as T steps, and quicker.
+
+        `weights` may be left out where nobody looks at them.
+        """
+        raise NotImplementedError
+
+
+class _Recurrent(Decoder):
+    """Recurrent layers and the states they start from."""
+
+    def __init__(
+        self,
+        attention: Attention,
+        width: int,
+        *,
+        cell: CellName,
+        layers: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.attention, self.width, self.context = attention, width, attention.width
+        self.parts, self.layers = CELLS[cell].parts, layers
+        self.upper = nn.ModuleList(
+            LAYERS[cell](width, width, batch_first=True) for _ in range(layers - 1)
+        )
+        self.initial = nn.Linear(attention.width, width * layers * self.parts)
+        self.dropout = SequenceDropout(dropout)
+
+    def remember(self, values: Tensor, mask: Tensor) -> Memory:
+        """See `Decoder.remember`."""
+        return self.attention.remember(values, mask)
+
+    def start(self, memory: Memory) -> State:
+        """s_0 = tanh(W c̄) for each layer, c̄ being the attention's summary of the sentence."""
+        hidden = self.dropout(torch.tanh(self.initial(self.attention.summary(memory))))
+        parts = hidden.chunk(self.layers * self.parts, dim=-1)
+        state = dict(zip(self._names(), parts, strict=True))
+        if self.attention.covers:
+            state["coverage"] = torch.zeros_like(memory.mask, dtype=hidden.dtype)  # (B, S)
+        return state
+
+    def axes(self) -> dict[str, str]:
+        """See `Decoder.axes`."""
+        axes = dict.fromkeys(self._names(), "N")
+        return axes | ({"coverage": "NS"} if self.attention.covers else {})
+
+    def _names(self) -> list[str]:
+        kinds = ("layer", "memory")[: self.parts]
+        return [f"{kind}{depth}" for depth in range(self.layers) for kind in kinds]
+
+    def _before(self, state: State, depth: int) -> Parts:
+        """The state of a layer."""
+        return tuple(state[f"{kind}{depth}"] for kind in ("layer", "memory")[: self.parts])
+
+    def _after(self, parts: Parts, depth: int) -> State:
+        """What `_before` reads again."""
+        return {
+            f"{kind}{depth}": part
+            for kind, part in zip(("layer", "memory")[: self.parts], parts, strict=True)
+        }
+
+    def _look(
+        self, query: Tensor, state: State, memory: Memory, places: Places | None
+    ) -> tuple[Looked, State]:
+        """What a query (N, H) finds, and what is remembered of its having looked."""
+        looked = self.attention(query, memory, places, state.get("coverage"))
+        if not self.attention.covers:
+            return looked, {}
+        return looked, {"coverage": state["coverage"] + looked.weights}
+
+
+class RecurrentDecoder(_Recurrent):
+    """Asks before it moves: s_{i-1} is the query for c_i (Bahdanau et al. 2015, §3.1).
+
+    The first layer attends; layers above it are plain ones that add what they find, so a known
+    target runs through each of them in one call.
+    """
+
+    def __init__(
+        self,
+        embedding: int,
+        width: int,
+        attention: Attention,
+        *,
+        cell: CellName,
+        layers: int,
+        dropout: float,
+        layer_norm: bool,
+    ) -> None:
+        super().__init__(attention, width, cell=cell, layers=layers, dropout=dropout)
+        self.cell = CELLS[cell](embedding, attention.width, width, layer_norm=layer_norm)
+
+    def step(
+        self, embedded: Tensor, state: State, memory: Memory, places: Places | None = None
+    ) -> tuple[Decoded, State]:
+        """See `Decoder.step`."""
+        looked, after = self._first(self.cell.from_input(embedded), state, memory, places)
+        top = after["layer0"][:, None, :]  # (N, 1, H)
         for depth, layer in enumerate(self.upper, start=1):
-            before = state[f"layer{depth}"][None].contiguous()  # (1, N, H)
-            found, last = layer(self.dropout(top), before)
+            found, parts = run(layer, self.dropout(top), self._before(state, depth))
             top = top + found
-            after[f"layer{depth}"] = last[0]
-        return Decoded(top[:, 0], context, weights), after
+            after |= self._after(parts, depth)
+        return Decoded(top[:, 0], *looked), after
 
-    def unroll(self, embedded: Tensor, memory: Memory) -> Decoded:
-        """A known target: (B, T, E) of y_0 … y_{T-1} → the same as T steps, and quicker."""
-        state = self.start(memory)
-        given = self.cell.from_input(embedded)  # (B, T, 3H)
-        hidden = state["layer0"]
-        rows = []
+    def unroll(self, embedded: Tensor, memory: Memory, *, weights: bool = True) -> Decoded:
+        """See `Decoder.unroll`."""
+        start = self.start(memory)
+        given = self.cell.from_input(embedded)  # (B, T, gates·H)
+        state, rows = start, []
         for step in given.unbind(1):
-            hidden, context, weights = self._attend(step, hidden, memory)
-            rows.append((hidden, context, weights))
-        top, contexts, weights = (torch.stack(column, dim=1) for column in zip(*rows, strict=True))
+            looked, state = self._first(step, state, memory)
+            rows.append(Decoded(state["layer0"], *looked))
+        decoded = stacked(rows)
+        top = decoded.states
         for depth, layer in enumerate(self.upper, start=1):
-            before = state[f"layer{depth}"][None].contiguous()  # (1, B, H)
-            top = top + layer(self.dropout(top), before)[0]
-        return Decoded(top, contexts, weights)
+            top = top + run(layer, self.dropout(top), self._before(start, depth))[0]
+        return decoded._replace(states=top)
 
-    def _attend(
-        self, given: Tensor, hidden: Tensor, memory: Memory, places: Places | None = None
-    ) -> tuple[Tensor, ...]:
-        context, weights = self.attention(hidden, memory, places)  # (N, D), (N, S)
-        return self.cell(given, context, hidden), context, weights
+    def _first(
+        self, given: Tensor, state: State, memory: Memory, places: Places | None = None
+    ) -> tuple[Looked, State]:
+        """The layer that attends: what it looked at, and its state after."""
+        before = self._before(state, 0)
+        looked, after = self._look(before[0], state, memory, places)
+        return looked, self._after(self.cell(given, looked.contexts, before), 0) | after
+
+
+class InputFeedingDecoder(_Recurrent):
+    """Moves before it asks: s_i is the query, and what it found is fed to the next step.
+
+    h̃_i = tanh(W_c [c_i ; s_i]) is what the next word is said from (Luong et al. 2015, equation 5),
+    and the first layer reads [E y_{i-1} ; h̃_{i-1}] (§3.3, input feeding).
+    """
+
+    def __init__(
+        self,
+        embedding: int,
+        width: int,
+        attention: Attention,
+        *,
+        cell: CellName,
+        layers: int,
+        dropout: float,
+        layer_norm: bool,
+    ) -> None:
+        super().__init__(attention, width, cell=cell, layers=layers, dropout=dropout)
+        self.cell = CELLS[cell](embedding, width, width, layer_norm=layer_norm)
+        self.mix = nn.Linear(attention.width + width, width)  # W_c
+
+    def start(self, memory: Memory) -> State:
+        """See `Decoder.start`; nothing was found yet."""
+        state = super().start(memory)
+        return state | {"fed": torch.zeros_like(state["layer0"])}
+
+    def axes(self) -> dict[str, str]:
+        """See `Decoder.axes`."""
+        return super().axes() | {"fed": "N"}
+
+    def step(
+        self, embedded: Tensor, state: State, memory: Memory, places: Places | None = None
+    ) -> tuple[Decoded, State]:
+        """See `Decoder.step`."""
+        return self._moved(self.cell.from_input(embedded), state, memory, places)
+
+    def unroll(self, embedded: Tensor, memory: Memory, *, weights: bool = True) -> Decoded:
+        """See `Decoder.unroll`."""
+        state, rows = self.start(memory), []
+        for given in self.cell.from_input(embedded).unbind(1):
+            decoded, state = self._moved(given, state, memory)
+            rows.append(decoded)
+        return stacked(rows)
+
+    def _moved(
+        self, given: Tensor, state: State, memory: Memory, places: Places | None = None
+    ) -> tuple[Decoded, State]:
+        parts = self.cell(given, state["fed"], self._before(state, 0))
+        after = self._after(parts, 0)
+        top = parts[0][:, None, :]  # (N, 1, H)
+        for depth, layer in enumerate(self.upper, start=1):
+            found, parts = run(layer, self.dropout(top), self._before(state, depth))
+            top = top + found
+            after |= self._after(parts, depth)
+        looked, seen = self._look(top[:, 0], state, memory, places)
+        found = torch.tanh(self.mix(torch.cat([looked.contexts, top[:, 0]], dim=-1)))  # (N, H)
+        return Decoded(found, *looked), after | seen | {"fed": found}
+
+
+def stacked(rows: list[Decoded]) -> Decoded:
+    """T steps of (N, …) each → (N, T, …)."""
+    return Decoded(
+        torch.stack([row.states for row in rows], dim=1),
+        torch.stack([row.contexts for row in rows], dim=1),
+        _all([row.weights for row in rows]),
+        _all([row.chosen for row in rows]),
+    )
+
+
+def _all(column: list[Tensor | None]) -> Tensor | None:
+    """The steps of a column as one tensor, None where they have nothing."""
+    there = [part for part in column if part is not None]
+    return torch.stack(there, dim=1) if there else None

@@ -3,6 +3,7 @@
 A scorer scores; it knows no mask, no softmax and no value.
 """
 
+import math
 from typing import Literal
 
 import torch
@@ -13,33 +14,123 @@ Activation = Literal["tanh", "relu", "sigmoid"]
 _ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
 
 
-class AdditiveScorer(nn.Module):
+class Scorer(nn.Module):
+    """Scores (B, Q, S) of queries (B, Q, A) against keys (B, S, A).
+
+    Keys are prepared once a sentence, queries once a step. `coverage` (B, Q, S), how much each
+    position was looked at before, is given to a scorer that `covers`.
+    """
+
+    covers = False
+
+    def keys(self, values: Tensor) -> Tensor:
+        """(B, S, D) source states → (B, S, A)."""
+        raise NotImplementedError
+
+    def queries(self, states: Tensor) -> Tensor:
+        """(…, H) decoder states → (…, A)."""
+        raise NotImplementedError
+
+    def forward(self, queries: Tensor, keys: Tensor, coverage: Tensor | None = None) -> Tensor:
+        """(B, Q, A), (B, S, A) → (B, Q, S)."""
+        raise NotImplementedError
+
+
+class AdditiveScorer(Scorer):
     """The feed-forward alignment function e_ij = vᵀ g(W s_{i-1} + U h_j).
 
-    Bahdanau et al. 2015, §3.1 and appendix A.1.2, where g is tanh.
+    Bahdanau et al. 2015, §3.1 and appendix A.1.2, where g is tanh. With `coverage` it also sees
+    how much each state was looked at before: e_ij = vᵀ g(W s_{i-1} + U h_j + w C_ij), Tu et al.
+    2016, equation 7, with the sum of the weights so far as C.
     """
 
     def __init__(
-        self, query: int, value: int, width: int, *, activation: Activation = "tanh"
+        self,
+        query: int,
+        value: int,
+        width: int,
+        *,
+        activation: Activation = "tanh",
+        coverage: bool = False,
     ) -> None:
         super().__init__()
         self.query = nn.Linear(query, width)  # W
         self.key = nn.Linear(value, width, bias=False)  # U
         self.energy = nn.Linear(width, 1, bias=False)  # v
         self.activation = activation
+        self.covers = coverage
+        if coverage:
+            self.covered = nn.Linear(1, width, bias=False)  # w
 
     def keys(self, values: Tensor) -> Tensor:
-        """U h_j: (B, S, D) → (B, S, A), computed once a sentence."""
+        """U h_j."""
         keys: Tensor = self.key(values)
         return keys
 
     def queries(self, states: Tensor) -> Tensor:
-        """W s_{i-1}: (…, H) decoder states → (…, A)."""
+        """W s_{i-1}."""
         queries: Tensor = self.query(states)
         return queries
 
-    def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """(B, Q, A) queries, (B, S, A) keys → (B, Q, S) scores."""
-        hidden = _ACTIVATIONS[self.activation](queries[:, :, None] + keys[:, None])  # (B, Q, S, A)
+    def forward(self, queries: Tensor, keys: Tensor, coverage: Tensor | None = None) -> Tensor:
+        """See `Scorer.forward`."""
+        hidden = queries[:, :, None] + keys[:, None]  # (B, Q, S, A)
+        if coverage is not None:
+            hidden = hidden + self.covered(coverage[..., None])
+        hidden = _ACTIVATIONS[self.activation](hidden)
         scores: Tensor = self.energy(hidden).squeeze(-1)  # (B, Q, S)
         return scores
+
+
+class DotScorer(Scorer):
+    """e_ij = s_iᵀ h_j, for states of one width (Luong et al. 2015, equation 8, dot)."""
+
+    def keys(self, values: Tensor) -> Tensor:
+        """h_j."""
+        return values
+
+    def queries(self, states: Tensor) -> Tensor:
+        """s_i."""
+        return states
+
+    def forward(self, queries: Tensor, keys: Tensor, coverage: Tensor | None = None) -> Tensor:
+        """See `Scorer.forward`."""
+        return torch.bmm(queries, keys.transpose(1, 2).to(queries.dtype))
+
+
+class GeneralScorer(DotScorer):
+    """e_ij = s_iᵀ W h_j, bilinear (Luong et al. 2015, equation 8, general).
+
+    What is learnt is √H W: an optimiser that moves each number by as much (Adam) would else move a
+    score, a sum over all pairs of units, by a hundred in one step, and the weights to 0 and 1.
+    """
+
+    def __init__(self, query: int, value: int) -> None:
+        super().__init__()
+        self.key = nn.Linear(value, query, bias=False)  # √H W
+        self.scale = 1 / math.sqrt(query)
+
+    def keys(self, values: Tensor) -> Tensor:
+        """W h_j: (B, S, D) → (B, S, H)."""
+        keys: Tensor = self.key(values) * self.scale
+        return keys
+
+
+class ScaledDotScorer(DotScorer):
+    """e_ij = (W_Q s_i)ᵀ (W_K h_j) / √A (Vaswani et al. 2017, §3.2.1)."""
+
+    def __init__(self, query: int, value: int, width: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(query, width)  # W_Q
+        self.key = nn.Linear(value, width, bias=False)  # W_K
+        self.scale = 1 / math.sqrt(width)
+
+    def keys(self, values: Tensor) -> Tensor:
+        """W_K h_j."""
+        keys: Tensor = self.key(values)
+        return keys
+
+    def queries(self, states: Tensor) -> Tensor:
+        """W_Q s_i / √A."""
+        queries: Tensor = self.query(states) * self.scale
+        return queries

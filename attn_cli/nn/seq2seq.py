@@ -6,10 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from attn_cli.nn.attention import Memory, Places
-from attn_cli.nn.decoders import Decoded, RecurrentDecoder, State
+from attn_cli.nn.decoders import Decoded, Decoder, State
 from attn_cli.nn.dropout import SequenceDropout
 from attn_cli.nn.embeddings import PieceEmbedding, PieceScores
-from attn_cli.nn.encoders import RecurrentEncoder
 from attn_cli.nn.shapes import mask_of
 
 
@@ -32,11 +31,28 @@ class DeepOutput(nn.Module):
         return features
 
 
+class StateOutput(nn.Module):
+    """The decoder's state says the next word by itself, as in Luong et al. 2015, equation 6, and
+    Vaswani et al. 2017, §3.4; through a map where it is not as wide as an embedding."""
+
+    def __init__(self, state: int, embedding: int, *, dropout: float) -> None:
+        super().__init__()
+        self.map = nn.Identity() if state == embedding else nn.Linear(state, embedding)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, decoded: Decoded, embedded: Tensor) -> Tensor:
+        """Decoded (…) → features (…, E)."""
+        features: Tensor = self.map(self.dropout(decoded.states))
+        return features
+
+
 class Forward(NamedTuple):
-    """A teacher-forced pass: features (B, T, E) to be scored, weights (B, T, S)."""
+    """A teacher-forced pass: features (B, T, E) to be scored; weights (B, T, S), or
+    (B, T, heads, S) of several heads, or None; chosen (B, T) where attention draws."""
 
     features: Tensor
-    weights: Tensor
+    weights: Tensor | None
+    chosen: Tensor | None = None
 
 
 class Seq2Seq(nn.Module):
@@ -51,9 +67,9 @@ class Seq2Seq(nn.Module):
         *,
         source_embedding: PieceEmbedding,
         target_embedding: PieceEmbedding,
-        encoder: RecurrentEncoder,
-        decoder: RecurrentDecoder,
-        readout: DeepOutput,
+        encoder: nn.Module,
+        decoder: Decoder,
+        readout: DeepOutput | StateOutput,
         scores: PieceScores,
     ) -> None:
         super().__init__()
@@ -67,7 +83,7 @@ class Seq2Seq(nn.Module):
     def encode(self, src: Tensor, src_len: Tensor) -> Memory:
         """(B, S) ids, (B,) lengths → what the decoder may look at."""
         values = self.encoder(self.source_embedding(src), src_len)  # (B, S, D)
-        return self.decoder.attention.remember(values, mask_of(src_len, src.shape[1]))
+        return self.decoder.remember(values, mask_of(src_len, src.shape[1]))
 
     def start(self, memory: Memory) -> State:
         """The decoder's state before the first word."""
@@ -78,15 +94,22 @@ class Seq2Seq(nn.Module):
     ) -> tuple[Tensor, Tensor, State]:
         """(N,) last pieces → logits (N, V) of the next, weights (N, S), the state after.
 
-        Row n looks at sentence n, or at that in which `places` puts it.
+        Of several heads weights are (N, heads, S). Row n looks at sentence n, or at that in which
+        `places` puts it.
         """
         embedded = self.target_embedding(previous)  # (N, E)
         decoded, after = self.decoder.step(embedded, state, memory, places)
+        assert decoded.weights is not None
         return self.scores(self.readout(decoded, embedded)), decoded.weights, after
 
-    def forward(self, src: Tensor, src_len: Tensor, tgt_in: Tensor) -> Forward:
-        """(B, S), (B,), (B, T) target pieces behind BOS → features and weights of every step."""
+    def forward(
+        self, src: Tensor, src_len: Tensor, tgt_in: Tensor, *, weights: bool = True
+    ) -> Forward:
+        """(B, S), (B,), (B, T) target pieces behind BOS → features and weights of every step.
+
+        Weights may be left out where nobody looks at them.
+        """
         memory = self.encode(src, src_len)
         embedded = self.target_embedding(tgt_in)  # (B, T, E)
-        decoded = self.decoder.unroll(embedded, memory)
-        return Forward(self.readout(decoded, embedded), decoded.weights)
+        decoded = self.decoder.unroll(embedded, memory, weights=weights)
+        return Forward(self.readout(decoded, embedded), decoded.weights, decoded.chosen)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from attn_cli.values import Links, Translation
+from attn_cli.values import Links, SoftAlignment, Translation
 
 #: What would break a record, and the space it becomes.
 _LINE_BREAKS = str.maketrans("\r\n", "  ")
@@ -79,7 +79,7 @@ def jsonl(
     Numbers are rounded to four decimals; one that is not finite, which JSON cannot write, is null.
     So is the score of two sides that nobody scored; a blank one has the score 0.
     `extra` holds the fields of the input record: they follow ours, and where a name is the same
-    (`source` always is) ours stands.
+    (`source` always is) ours stands. Where heads are wanted one by one, they are a field more.
     """
     alignment = translation.alignment
     best = translation.hypotheses[:1]
@@ -92,7 +92,7 @@ def jsonl(
         "score": _number(best[0].mean_logp if best else math.nan if both else 0.0),
         "source_words": translation.source_words,
         "target_words": translation.target_words,
-        "weights": [[_number(w) for w in row] for row in alignment.weights] if alignment else [],
+        "weights": _rows(alignment) if alignment else [],
         "leftover": [_number(mass) for mass in alignment.leftover] if alignment else [],
         "links": [_weighted(links, pair) for pair in links.ordered()],
         "logprobs": [_number(logp) for logp in translation.word_logp],
@@ -102,6 +102,16 @@ def jsonl(
             for candidate, hypothesis in ranked
         ],
     }
+    if translation.heads:
+        record["heads"] = [
+            {
+                "layer": each.layer,
+                "head": each.head,
+                "weights": _rows(each.table),
+                "leftover": [_number(mass) for mass in each.table.leftover],
+            }
+            for each in translation.heads
+        ]
     record |= {name: value for name, value in (extra or {}).items() if name not in record}
     return _json(record)
 
@@ -113,6 +123,10 @@ def _json(record: dict[str, Any]) -> str:
     except UnicodeEncodeError:  # a lone surrogate, which JSON can escape and UTF-8 cannot hold
         return json.dumps(record)
     return line.translate(_ODD_BREAKS)
+
+
+def _rows(table: SoftAlignment) -> list[list[float | None]]:
+    return [[_number(weight) for weight in row] for row in table.weights]
 
 
 def _number(value: float) -> float | None:

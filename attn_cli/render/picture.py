@@ -10,7 +10,7 @@ an SVG is laid out before its font is known, and a little generously.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
 from attn_cli.render.terminal import (
@@ -25,7 +25,7 @@ from attn_cli.render.terminal import (
     contrasting,
     heat,
 )
-from attn_cli.values import SoftAlignment
+from attn_cli.values import HeadTable, SoftAlignment
 
 FONTS = (
     "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'Noto Sans', "
@@ -68,33 +68,64 @@ def svg(alignment: SoftAlignment, *, source: str | None = None, target: str | No
 
     `source` and `target` are the raw lines named in its title; the words joined if None.
     """
-    layout = _Layout(alignment)
+    layout = _Layout(alignment, _caption(alignment))
     said_source = " ".join(alignment.source) if source is None else source
     said_target = " ".join(alignment.target) if target is None else target
     title = f"{said_source} → {said_target}"
-    parts = [
+    parts = _document(title, _description(alignment), layout.width, layout.height)
+    return "\n".join([*parts, *_card(layout), "</svg>"]) + "\n"
+
+
+def svg_of_heads(heads: Sequence[HeadTable], *, source: str, target: str) -> str:
+    """The tables of several heads as one SVG document: layers down, the heads of each across.
+
+    `source` and `target` are the raw lines named in its title.
+    """
+    layouts = [_Layout(each.table, f"layer {each.layer}, head {each.head}") for each in heads]
+    width = max(layout.width for layout in layouts)
+    height = max(layout.height for layout in layouts)
+    layers = sorted({each.layer for each in heads})
+    numbers = sorted({each.head for each in heads})
+    across, down = (width + _GUTTER) * len(numbers), (height + _GUTTER) * len(layers)
+    caption = f"{_caption(heads[0].table)}; {len(heads)} heads"
+    parts = _document(f"{source} → {target}", caption, across - _GUTTER, down - _GUTTER)
+    for each, layout in zip(heads, layouts, strict=True):
+        x = (width + _GUTTER) * numbers.index(each.head)
+        y = (height + _GUTTER) * layers.index(each.layer)
+        parts += [f'<g transform="translate({x} {y})">', *_card(layout), "</g>"]
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _document(title: str, description: str, width: int, height: int) -> list[str]:
+    """The beginning of a picture: what it says, to those who hear it, and how it looks."""
+    return [
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" class="attn" '
-        f'width="{layout.width}" height="{layout.height}" '
-        f'viewBox="0 0 {layout.width} {layout.height}">',
+        f'width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
         f"<title>{_xml(title)}</title>",
-        f"<desc>{_xml(_description(alignment))}</desc>",
+        f"<desc>{_xml(description)}</desc>",
         f"<style>{_STYLE}</style>",
-        f'<rect class="card" x="0.5" y="0.5" width="{layout.width - 1}" '
-        f'height="{layout.height - 1}" rx="10"/>',
-        *_column_words(layout),
-        *_rows(layout),
-        f'<text class="small faint" x="{_MARGIN}" y="{layout.height - _MARGIN + 6}">'
-        f"{_xml(_caption(alignment))}</text>",
-        "</svg>",
     ]
-    return "\n".join(parts) + "\n"
+
+
+def _card(layout: "_Layout") -> Iterator[str]:
+    """A table on its own ground, its caption below it."""
+    yield (
+        f'<rect class="card" x="0.5" y="0.5" width="{layout.width - 1}" '
+        f'height="{layout.height - 1}" rx="10"/>'
+    )
+    yield from _column_words(layout)
+    yield from _rows(layout)
+    yield (
+        f'<text class="small faint" x="{_MARGIN}" y="{layout.height - _MARGIN + 6}">'
+        f"{_xml(layout.caption)}</text>"
+    )
 
 
 class _Layout:
     """Where things stand, in pixels."""
 
-    def __init__(self, alignment: SoftAlignment) -> None:
-        self.alignment = alignment
+    def __init__(self, alignment: SoftAlignment, caption: str) -> None:
+        self.alignment, self.caption = alignment, caption
         self.has_leftover = bool((alignment.leftover >= LEFTOVER_MATTERS).any())
         columns = len(alignment.source)
         label = max(map(_text_width, alignment.target), default=0) + _GUTTER
@@ -105,7 +136,7 @@ class _Layout:
         table = label + self.cell * columns + (_GUTTER + _CELL if self.has_leftover else 0)
         if self.slanted:  # the last words may lean out over the right edge
             table += max(0, longest * _SLANT - self.cell / 2)
-        inner = max(table, _text_width(_caption(alignment)) * _SMALL / _WORD)
+        inner = max(table, _text_width(caption) * _SMALL / _WORD)
         above = longest * _SLANT + _WORD if self.slanted else _WORD
 
         self.left = round(_MARGIN + (inner - table) / 2 + label)  # of the first cell

@@ -21,7 +21,7 @@ from typing import Literal
 
 from rich.cells import cell_len
 from rich.color import Color
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.style import Style
 from rich.table import Table
@@ -93,7 +93,7 @@ def alignment_table(
     )
 
 
-def plain(table: "AlignmentTable", *, width: int = 100) -> str:
+def plain(table: RenderableType, *, width: int = 100) -> str:
     """The table as text without colours, for a file."""
     paper = Console(file=StringIO(), width=width, color_system=None, force_terminal=False)
     with paper.capture() as captured:
@@ -115,7 +115,7 @@ class AlignmentTable:
         width = self._width(options)
         ink = Ink.of(console, options)
         if self.heading:
-            yield from _title(self, width, ink)
+            yield from title_of(self.alignment, self.source, self.target, width, ink)
         for number, panel in enumerate(_panels(self.alignment, width, ink)):
             if number or self.heading:
                 yield Text()
@@ -154,17 +154,17 @@ class Ink:
         Where there are no colours its shade follows, in the empty cell after it.
         """
         if weight < NOTHING:
-            return _centred(f" {self.sign('·')}  ", width)
+            return centred(f" {self.sign('·')}  ", width)
         number = f"{weight:.2f}"
-        shade = "" if self.colours != "none" or self.ascii_only else _step(weight, SHADES, "")
-        return _centred(number, width).replace(f"{number} ", f"{number}{shade or ' '}", 1)
+        shade = "" if self.colours != "none" or self.ascii_only else step(weight, SHADES, "")
+        return centred(number, width).replace(f"{number} ", f"{number}{shade or ' '}", 1)
 
     def style(self, weight: float) -> Style:
         """How a cell of this weight looks: faint, then plain, then with heat behind it."""
         if weight < WARM or self.colours == "none":
             return Style(dim=True) if weight < FAINT else Style()
         if self.colours == "16":
-            return Style.parse(_step(weight, RAMP_16, RAMP_16_LOWEST))
+            return Style.parse(step(weight, RAMP_16, RAMP_16_LOWEST))
         behind = heat(weight)
         return Style(color=_rgb(contrasting(behind)), bgcolor=_rgb(behind), bold=weight >= 0.5)
 
@@ -177,16 +177,17 @@ class _Column:
     is_word: bool = True
 
 
-def _title(table: AlignmentTable, width: int, ink: Ink) -> list[Text]:
+def title_of(
+    alignment: SoftAlignment, source: str, target: str, width: int, ink: Ink
+) -> list[Text]:
     """What kind of table it is; the source; the target, on the same line where both fit."""
-    alignment = table.alignment
     meaning = MEANING[alignment.kind, alignment.origin]
     kind = Text.assemble(
         (f"{alignment.kind}, {alignment.origin}", "bold"),
         (f" {ink.sign('—')} {meaning}", "dim"),
         overflow="fold",
     )
-    source, target = printable(table.source), printable(table.target)
+    source, target = printable(source), printable(target)
     arrow = f"{ink.sign('→')} "
     separator = " " if cell_len(f"{source} {arrow}{target}") <= width else "\n"
     sentences = Text.assemble(source, separator, (arrow, "dim"), (target, "bold"), overflow="fold")
@@ -201,7 +202,7 @@ def _panels(alignment: SoftAlignment, width: int, ink: Ink) -> list[Table]:
     longest = max(map(cell_len, words))
     label = min(longest, max(width // 3, 4), max(width - narrowest - _GAP, 1))
     room = max(width - label - _GAP, narrowest)
-    labels = [_shortened(word, label, ink) for word in words]
+    labels = [shortened(word, label, ink) for word in words]
     columns = _columns(alignment, room, ink)
     return [_panel(labels, label, panel, ink) for panel in _folded(columns, room)]
 
@@ -210,13 +211,13 @@ def _columns(alignment: SoftAlignment, room: int, ink: Ink) -> list[_Column]:
     """A column for each source word, and one for the leftover where it matters."""
     columns = []
     for index, word in enumerate(alignment.source):
-        title = _shortened(printable(word), room - 2 * _PAD, ink)
+        title = shortened(printable(word), room - 2 * _PAD, ink)
         weights = tuple(float(weight) for weight in alignment.weights[:, index])
         columns.append(_Column(title, weights, max(_DIGITS, cell_len(title)) + 2 * _PAD))
     leftover = tuple(float(weight) for weight in alignment.leftover)
     if not columns or max(leftover, default=0) >= LEFTOVER_MATTERS:
         title = LEFTOVER_TITLE[alignment.kind]
-        title = _shortened(title, room - 2 * _PAD, ink)
+        title = shortened(title, room - 2 * _PAD, ink)
         columns.append(_Column(title, leftover, len(title) + 2 * _PAD, is_word=False))
     return columns
 
@@ -249,7 +250,7 @@ def _panel(labels: Sequence[str], label: int, columns: Sequence[_Column], ink: I
     table = Table(box=None, padding=0, pad_edge=False, show_edge=False)
     table.add_column("", width=label + _GAP, no_wrap=True)
     for column in columns:
-        title = Text(_centred(column.title, column.width), "" if column.is_word else "italic dim")
+        title = Text(centred(column.title, column.width), "" if column.is_word else "italic dim")
         table.add_column(title, width=column.width, no_wrap=True)
     for row, name in enumerate(labels):
         cells = [_cell(column, column.weights[row], ink) for column in columns]
@@ -262,7 +263,8 @@ def _cell(column: _Column, weight: float, ink: Ink) -> Text:
     return Text(ink.cell(weight, column.width), style)
 
 
-def _centred(text: str, width: int) -> str:
+def centred(text: str, width: int) -> str:
+    """`text` in the middle of `width` cells."""
     free = width - cell_len(text)
     return " " * (free // 2) + text + " " * (free - free // 2)
 
@@ -285,7 +287,7 @@ def _steers(character: str) -> bool:
     )
 
 
-def _shortened(text: str, width: int, ink: Ink) -> str:
+def shortened(text: str, width: int, ink: Ink) -> str:
     """`text` if it fits `width` cells, else as much of its beginning as fits before an ellipsis."""
     if cell_len(text) <= width:
         return text
@@ -297,7 +299,8 @@ def _shortened(text: str, width: int, ink: Ink) -> str:
     return kept.rstrip("\u200d") + ink.sign("…")
 
 
-def _step(weight: float, steps: Sequence[tuple[float, str]], lowest: str) -> str:
+def step(weight: float, steps: Sequence[tuple[float, str]], lowest: str) -> str:
+    """The name of the first step that the weight reaches."""
     return next((name for least, name in steps if weight >= least), lowest)
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from attn_cli.align.table import LinkTable
+from attn_cli.config import Model
 from attn_cli.text.batching import Batch
 from attn_cli.values import FloatArray
 
@@ -42,13 +43,14 @@ class Guidance:
     """The links that training follows, those of pair p of its corpus at p, and how much it does.
 
     The guided loss is multiplied by `weight` at first, by `decay * weight` in the last of
-    `max_steps` updates, and falls linearly in between.
+    `max_steps` updates, and falls linearly in between. Of several heads `head` is guided.
     """
 
     links: LinkTable
     weight: float
     decay: float
     max_steps: int
+    head: int = 0
 
     def weight_at(self, step: int) -> float:
         """What the guided loss of update `step` (from 1) is multiplied by."""
@@ -60,21 +62,40 @@ class Guidance:
 
         A row sums to 1, or is 0 where nothing is known: a word without enough evidence, EOS, PAD.
         """
-        n_target, n_source = (
-            int(word_of.max(initial=-1)) + 1 for word_of in (batch.target_word, batch.source_word)
-        )
-        votes = self.links.matrices(batch.indices, n_target=n_target + 1, n_source=n_source)
-        votes[:, n_target] = 0  # the word -1 of EOS and PAD
-        there = (batch.source_word[:, :, None] == np.arange(n_source)).any(1)  # (B, W)
-        words = distribution(votes * there[:, None, :])  # (B, words + 1, W)
+        words = wanted_of_words(self.links, batch)  # (B, words + 1, W)
         return words[np.arange(len(batch))[:, None], batch.target_word]  # (B, T, W)
 
     def loss(self, weights: Tensor, batch: Batch) -> tuple[Tensor, int]:
-        """The guided loss of a batch whose attention is `weights` (B, T, S), and of how many
-        pieces it is the mean."""
+        """The guided loss of a batch whose attention is `weights` (B, T, S), or (B, T, heads, S),
+        and of how many pieces it is the mean."""
+        if weights.dim() == 4:
+            weights = weights[:, :, self.head]
         wanted = self.wanted(batch)
         tensors = (torch.from_numpy(a).to(weights.device) for a in (wanted, batch.source_word))
         return guided_loss(weights, *tensors), int(wanted.any(-1).sum())
+
+
+def wanted_of_words(links: LinkTable, batch: Batch) -> FloatArray:
+    """(B, U + 1, W): where each of U target words should look among W source words.
+
+    A row sums to 1, or is 0 where nothing is known. The last one, of no word, is always 0.
+    """
+    n_target, n_source = (
+        int(word_of.max(initial=-1)) + 1 for word_of in (batch.target_word, batch.source_word)
+    )
+    votes = links.matrices(batch.indices, n_target=n_target + 1, n_source=n_source)
+    votes[:, n_target] = 0  # the word -1 of EOS and PAD
+    there = (batch.source_word[:, :, None] == np.arange(n_source)).any(1)  # (B, W)
+    return distribution(votes * there[:, None, :])
+
+
+def guided_head(model: Model) -> int:
+    """The head that is guided, counted from 0 through all layers.
+
+    In a Transformer the first of the last layer but one (Garg et al. 2019, §4.2).
+    """
+    layers, heads = model.heads
+    return max(0, layers - 2) * heads
 
 
 def distribution(votes: FloatArray) -> FloatArray:

@@ -23,6 +23,7 @@ from attn_cli.train import checkpoint, events
 from attn_cli.train.guidance import Guidance
 from attn_cli.train.objective import negative_log_likelihood
 from attn_cli.train.optim import adamw, clip, learning_rate, set_rate
+from attn_cli.train.reinforce import reinforce
 from attn_cli.train.resuming import LAST
 from attn_cli.train.stopping import Scored, out_of_patience, ranked
 from attn_cli.values import SoftAlignment
@@ -62,6 +63,7 @@ class Position:
     loss_count: int = 0
     guided_sum: float = 0.0  # over the pieces that were guided
     guided_pieces: int = 0
+    reward: float | None = None  # what hard attention's choices bring on the average
     finished: str = ""
 
     @classmethod
@@ -202,14 +204,22 @@ class Trainer:
             for part in (batch.source, batch.source_length, batch.target_in, batch.target_out)
         )
         with self.hardware.autocast():
-            found = self.network(src, src_len, tgt_in)
+            found = self.network(src, src_len, tgt_in, weights=self.guidance is not None)
             loss = negative_log_likelihood(
                 self.network, found.features, tgt_out, smoothing=self.settings.label_smoothing
             )
+            total = loss
+            if found.chosen is not None:
+                rewarded, reward = reinforce(
+                    self.network, found, tgt_out, baseline=self.at.reward, settings=self.settings
+                )
+                if math.isfinite(reward):
+                    self.at.reward = reward
+                total = total + rewarded
         if self.guidance is None:
-            return _Losses(loss, loss)
+            return _Losses(total, loss)
         guided, pieces = self.guidance.loss(found.weights, batch)
-        total = loss + self.guidance.weight_at(self.at.step) * guided
+        total = total + self.guidance.weight_at(self.at.step) * guided
         return _Losses(total, loss, guided, pieces)
 
     def _skip(self) -> None:

@@ -1,5 +1,6 @@
 """What the network is asked to do: give each next piece its probability. Knows no optimiser."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -31,6 +32,24 @@ def negative_log_likelihood(
     return loss
 
 
+@torch.no_grad()
+def log_likelihoods(network: Seq2Seq, features: Tensor, wanted: Tensor) -> Tensor:
+    """features (B, T, E), wanted (B, T) → log-probability of each piece (B, T), 0 for PAD."""
+    rows, gold = features.flatten(0, 1), wanted.flatten()[:, None]  # (B·T, E), (B·T, 1)
+    parts = [
+        network.scores(rows[part]).float().log_softmax(-1).gather(1, gold[part])[:, 0]
+        for part in _blocks(len(rows), network.scores.weight)
+    ]
+    return torch.cat(parts).view_as(wanted).masked_fill(wanted == PAD, 0.0)
+
+
+def _blocks(rows: int, weight: Tensor) -> Iterator[slice]:
+    """Rows whose scores by `weight` (V, E) are computed together."""
+    most = LOGITS if weight.device.type == "cpu" else LOGITS_ELSEWHERE
+    size = max(1, most // weight.shape[0])
+    return (slice(start, start + size) for start in range(0, rows, size))
+
+
 class _SmoothedLoss(torch.autograd.Function):
     """Scores of all pieces, log-softmax, smoothed cross-entropy, in one pass over blocks of rows.
 
@@ -53,9 +72,7 @@ class _SmoothedLoss(torch.autograd.Function):
             torch.zeros_like(bias, dtype=exact),
         )
         total = torch.zeros((), dtype=exact, device=rows.device)
-        most = LOGITS if rows.device.type == "cpu" else LOGITS_ELSEWHERE
-        for start in range(0, len(rows), block := max(1, most // vocab)):
-            part = slice(start, start + block)
+        for part in _blocks(len(rows), weight):
             gold = wanted[part, None]  # (r, 1)
             logits = (rows[part] @ matrix.T).to(exact).add_(bias)  # (r, V)
             norm = logits.logsumexp(-1, keepdim=True)  # (r, 1)

@@ -18,6 +18,7 @@ from attn_cli.align.table import LinkTable
 from attn_cli.bundle import Bundle
 from attn_cli.config import Recipe
 from attn_cli.decode.beam import Search
+from attn_cli.engine.base import View, view_of
 from attn_cli.errors import AttnError
 from attn_cli.nn.build import build, build_head
 from attn_cli.nn.hardware import Hardware, choose
@@ -29,11 +30,12 @@ from attn_cli.text.pieces import Segmented, segmented
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.text.variants import Variants, varied
 from attn_cli.train import checkpoint, events
-from attn_cli.train.guidance import Guidance
+from attn_cli.train.guidance import Guidance, guided_head
 from attn_cli.train.head import HeadTrainer
 from attn_cli.train.links import LINKS, guides, prepared, teaches_head
 from attn_cli.train.loop import Trainer
 from attn_cli.train.resuming import CHECKPOINTS
+from attn_cli.train.shown import best_head, some_pairs
 from attn_cli.train.stopping import Scored
 from attn_cli.train.validation import Validation
 
@@ -97,6 +99,7 @@ def train(
             weight=recipe.train.guided_weight,
             decay=recipe.train.guided_decay,
             max_steps=recipe.train.max_steps,
+            head=guided_head(recipe.model),
         )
     emit(
         events.Started(
@@ -110,8 +113,44 @@ def train(
     )
     finished = trainer.run()
     if finished.reason != "interrupted":
+        if text.links is not None:
+            recipe = _with_head_shown(recipe, run, text, text.links, network, hardware, emit)
         export_graphs(run.out, recipe, emit)
     return finished
+
+
+def _with_head_shown(
+    recipe: Recipe,
+    run: Run,
+    text: "_Text",
+    links: LinkTable,
+    network: Seq2Seq,
+    hardware: Hardware,
+    emit: events.Listener,
+) -> Recipe:
+    """The recipe, and the bundle's, with the head that is shown: of several the one that points
+    where `links` do, unless somebody has chosen. The network is then what the bundle holds."""
+    layers, heads = recipe.model.heads
+    if layers * heads <= 1 or recipe.decode.layer or recipe.decode.head:
+        return recipe
+    with torch.no_grad():
+        weights, _ = checkpoint.load(run.out / bundle.WEIGHTS)
+        restore(network, weights, where=str(run.out / bundle.WEIGHTS))
+    pairs = some_pairs(text.train, links)
+    shown = best_head(
+        network,
+        batches_of(text.train, pairs, tokens=recipe.train.batch_tokens) if len(pairs) else (),
+        links,
+        model=recipe.model,
+        hardware=hardware,
+    )
+    if shown is None:
+        return recipe
+    decode = replace(recipe.decode, layer=shown.layer, head=shown.head)
+    recipe = replace(recipe, decode=decode)
+    bundle.write_recipe(run.out, recipe)
+    emit(events.Noticed(shown.sentence()))
+    return recipe
 
 
 def export_graphs(out: Path, recipe: Recipe, emit: events.Listener) -> None:
@@ -279,6 +318,13 @@ def tokenizers_for(
     )
 
 
+def _view(recipe: Recipe) -> View | None:
+    """What of the attention is shown while it learns, None of a network that has none."""
+    if recipe.model.heads == (0, 0):
+        return None
+    return view_of(recipe.model, layer=recipe.decode.layer, head=recipe.decode.head)
+
+
 def _trainer(
     recipe: Recipe,
     run: Run,
@@ -295,6 +341,7 @@ def _trainer(
         tokenizers=text.tokenizers,
         how=replace(Search.of(recipe.decode), beam=1),
         hardware=hardware,
+        view=_view(recipe),
     )
 
     def publish(tensors: dict[str, Tensor], scored: Scored | None) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from attn_cli import score
 from attn_cli.decode.beam import Search
+from attn_cli.engine.base import ALONE, View
 from attn_cli.engine.torch_engine import TorchStepper
 from attn_cli.nn.hardware import Hardware
 from attn_cli.nn.seq2seq import Seq2Seq
@@ -24,7 +25,9 @@ from attn_cli.translator import Job, Translator
 class Validation:
     """The validation pairs, ready to be tried again and again.
 
-    `batches` hold their pieces for the loss, `sources` and `references` their raw text.
+    `batches` hold their pieces for the loss, `sources` and `references` their raw text. The table
+    of one of them is seen through `view`; with None, for a network that looks nowhere, there is no
+    table.
     """
 
     def __init__(
@@ -36,10 +39,11 @@ class Validation:
         tokenizers: tuple[Tokenizer, Tokenizer],
         how: Search,
         hardware: Hardware,
+        view: View | None = ALONE,
     ) -> None:
         self.batches, self.references, self.hardware = batches, list(references), hardware
         self.jobs = [Job(line, text) for line, text in enumerate(sources, start=1)]
-        self.tokenizers, self.how = tokenizers, how
+        self.tokenizers, self.how, self.view = tokenizers, how, view
         self.sample = _telling(sources)
 
     def __call__(self, network: Seq2Seq) -> Score:
@@ -50,18 +54,17 @@ class Validation:
         loss = self._loss(network)
         if not math.isfinite(loss):
             return Score(loss, 0.0, 0.0)
-        stepper = TorchStepper(network)
+        stepper = TorchStepper(network, self.view or ALONE)
         texts = [
             t.text for t in Translator(stepper, *self.tokenizers, self.how).translate(self.jobs)
         ]
-        shown = Translator(stepper, *self.tokenizers, self.how, align=True).translate(
-            self.jobs[self.sample : self.sample + 1]
-        )
+        telling = self.jobs[self.sample : self.sample + 1] if self.view is not None else []
+        shown = Translator(stepper, *self.tokenizers, self.how, align=True).translate(telling)
         return Score(
             loss=loss,
             bleu=score.bleu(texts, self.references),
             chrf=score.chrf(texts, self.references),
-            sample=shown[0].alignment,
+            sample=shown[0].alignment if shown else None,
         )
 
     @torch.inference_mode()
@@ -74,7 +77,7 @@ class Validation:
                 for part in (batch.source, batch.source_length, batch.target_in, batch.target_out)
             )
             with self.hardware.autocast():
-                features = network(src, src_len, tgt_in).features
+                features = network(src, src_len, tgt_in, weights=False).features
                 loss = negative_log_likelihood(network, features, tgt_out, smoothing=0.0)
             count = int(np.sum(batch.target_length))
             total, pieces = total + float(loss) * count, pieces + count

@@ -203,7 +203,8 @@ def test_align_is_the_table_and_its_numbers_are_the_weights(translate):
     for word, row in zip(record["target_words"], record["weights"], strict=True):
         (shown,) = [line for line in table.lines() if line.split()[:1] == [word]]
         numbers = [float(number) for number in re.findall(r"\d\.\d\d", shown)]
-        assert numbers == pytest.approx([w for w in row if w >= 0.005], abs=0.0051)
+        expected = [w for w in row if w >= 0.005]  # what is left over may stand behind them
+        assert numbers[: len(expected)] == pytest.approx(expected, abs=0.0051)
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])

@@ -8,6 +8,7 @@ from torch import nn
 
 from attn_cli.config import Attention, Decoder, Dropout, Encoder, Model
 from attn_cli.nn.build import build
+from attn_cli.nn.cells import CELLS
 from attn_cli.nn.encoders import RecurrentEncoder, reversal
 from attn_cli.nn.shapes import mask_of
 from attn_cli.nn.state import restore, tensors_of
@@ -125,20 +126,43 @@ def test_gradients_agree_with_finite_differences(model) -> None:
             assert abs(numeric - grad[i].item()) < 1e-7 + 1e-5 * abs(numeric), name
 
 
-def test_encoder_equals_torchs_packed_bidirectional_gru() -> None:
+@pytest.mark.parametrize("bidirectional", [True, False], ids=["both", "forward"])
+@pytest.mark.parametrize(("cell", "layer"), [("rnn", nn.RNN), ("lstm", nn.LSTM), ("gru", nn.GRU)])
+def test_encoder_equals_torchs_packed_layer(cell, layer, bidirectional) -> None:
     torch.manual_seed(2)
-    ours = RecurrentEncoder(6, 4, layers=1, dropout=0.0, layer_norm=False)
-    theirs = nn.GRU(6, 4, bidirectional=True, batch_first=True)
+    how = {"cell": cell, "layers": 1, "bidirectional": bidirectional}
+    ours = RecurrentEncoder(6, 4, dropout=0.0, layer_norm=False, **how)
+    theirs = layer(6, 4, bidirectional=bidirectional, batch_first=True)
     for name, weight in ours.forwards[0].named_parameters():
         getattr(theirs, name).data.copy_(weight)
-    for name, weight in ours.backwards[0].named_parameters():
-        getattr(theirs, f"{name}_reverse").data.copy_(weight)
+    for each in ours.backwards:
+        for name, weight in each.named_parameters():
+            getattr(theirs, f"{name}_reverse").data.copy_(weight)
     embedded, lengths = torch.randn(3, 5, 6), torch.tensor([2, 5, 3])
     packed = nn.utils.rnn.pack_padded_sequence(
         embedded, lengths, batch_first=True, enforce_sorted=False
     )
     expected, _ = nn.utils.rnn.pad_packed_sequence(theirs(packed)[0], batch_first=True)
     torch.testing.assert_close(ours(embedded, lengths), expected, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("cell", "theirs"), [("rnn", nn.RNNCell), ("lstm", nn.LSTMCell), ("gru", nn.GRUCell)]
+)
+def test_a_cell_whose_input_arrives_in_parts_is_torchs_with_it_whole(cell, theirs) -> None:
+    torch.manual_seed(2)
+    ours, whole = CELLS[cell](3, 4, 5, layer_norm=False), theirs(7, 5)
+    whole.weight_ih.data.copy_(torch.cat([ours.from_input.weight, ours.from_context.weight], 1))
+    whole.bias_ih.data.copy_(ours.from_input.bias)
+    whole.weight_hh.data.copy_(ours.from_state.weight)
+    whole.bias_hh.data.copy_(ours.from_state.bias)
+    if cell == "lstm":
+        whole.bias_hh.data[5:10] += 1  # the forget gate is open at first
+    given, context = torch.randn(2, 3), torch.randn(2, 4)
+    before = tuple(torch.randn(2, 5) for _ in range(ours.parts))
+    found = ours(ours.from_input(given), context, before)
+    expected = whole(torch.cat([given, context], -1), before if cell == "lstm" else before[0])
+    torch.testing.assert_close(found, expected if cell == "lstm" else (expected,))
 
 
 def test_reversal_mirrors_within_the_length_and_leaves_padding() -> None:

@@ -1,11 +1,19 @@
-"""The additive scorer against a case worked by hand."""
+"""The scorers against cases worked by hand, and against their formulas written in numpy."""
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from attn_cli.nn.scorers import AdditiveScorer
+from attn_cli.nn.scorers import AdditiveScorer, DotScorer, GeneralScorer, ScaledDotScorer
+
+ACTIVATIONS = {
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+}
+BATCH, QUERIES, SIZE = 3, 2, 5
 
 
 def scorer_by_hand(activation: str) -> AdditiveScorer:
@@ -33,3 +41,74 @@ def test_additive_scores_equal_the_formula_worked_by_hand(activation, g) -> None
     scores = scorer(scorer.queries(state[None]), scorer.keys(values))  # one sentence, one query
     by_hand = [3 * g(3.5) - g(-1.0), 3 * g(0.5) - g(-2.0)]
     torch.testing.assert_close(scores, torch.tensor([[by_hand]]))
+
+
+def asked(scorer, *, query, value, coverage=False):
+    """Scores (B, Q, S) in double precision of random states; the states (B, Q, H), the values
+    (B, S, D) and the coverage (B, Q, S) as numpy has them."""
+    torch.manual_seed(5)
+    scorer.double()
+    for weight in scorer.parameters():
+        torch.nn.init.normal_(weight)
+    states, values, covered = (
+        torch.randn(BATCH, *sizes, dtype=torch.float64)
+        for sizes in ((QUERIES, query), (SIZE, value), (QUERIES, SIZE))
+    )
+    given = (covered,) if coverage else ()
+    with torch.no_grad():
+        scores = scorer(scorer.queries(states), scorer.keys(values), *given)
+    return scores.numpy(), states.numpy(), values.numpy(), covered.numpy()
+
+
+def each(formula, states, values):
+    """`formula` of every query of a sentence and every state of it: (B, Q, S)."""
+    return [
+        [[formula(b, q, j) for j in range(values.shape[1])] for q in range(states.shape[1])]
+        for b in range(len(states))
+    ]
+
+
+def array(weight):
+    return weight.detach().numpy()
+
+
+@pytest.mark.parametrize("coverage", [False, True], ids=["", "coverage"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_additive_scores_are_v_of_g_of_two_maps_and_of_what_is_covered(activation, coverage):
+    scorer = AdditiveScorer(4, 6, 3, activation=activation, coverage=coverage)
+    scores, s, h, covered = asked(scorer, query=4, value=6, coverage=coverage)
+    w, b, u = (array(x) for x in (scorer.query.weight, scorer.query.bias, scorer.key.weight))
+    v, g = array(scorer.energy.weight)[0], ACTIVATIONS[activation]
+    of_cover = array(scorer.covered.weight)[:, 0] if coverage else np.zeros(3)
+
+    def formula(n, q, j):
+        return v @ g(w @ s[n, q] + b + u @ h[n, j] + of_cover * covered[n, q, j])
+
+    np.testing.assert_allclose(scores, each(formula, s, h), rtol=1e-12)
+
+
+def test_a_scorer_says_whether_it_wants_coverage():
+    assert AdditiveScorer(2, 2, 2, coverage=True).covers
+    assert not AdditiveScorer(2, 2, 2).covers
+    assert not DotScorer().covers
+
+
+def test_dot_scores_are_products_of_states():
+    scores, s, h, _ = asked(DotScorer(), query=4, value=4)
+    np.testing.assert_allclose(scores, each(lambda n, q, j: s[n, q] @ h[n, j], s, h), rtol=1e-12)
+
+
+def test_general_scores_are_bilinear():
+    scorer = GeneralScorer(4, 6)
+    scores, s, h, _ = asked(scorer, query=4, value=6)
+    w = array(scorer.key.weight)  # (H, D)
+    expected = each(lambda n, q, j: s[n, q] @ w @ h[n, j] / 2, s, h)  # what is learnt is √4 W
+    np.testing.assert_allclose(scores, expected, rtol=1e-12)
+
+
+def test_scaled_dot_scores_are_products_of_maps_over_the_root_of_their_width():
+    scorer = ScaledDotScorer(4, 6, 9)
+    scores, s, h, _ = asked(scorer, query=4, value=6)
+    w, b, k = (array(x) for x in (scorer.query.weight, scorer.query.bias, scorer.key.weight))
+    expected = each(lambda n, q, j: (w @ s[n, q] + b) @ (k @ h[n, j]) / 3, s, h)
+    np.testing.assert_allclose(scores, expected, rtol=1e-12)

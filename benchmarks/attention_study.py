@@ -1,0 +1,523 @@
+"""Every attention on one text, at equal updates and about equal size: what each is worth.
+
+    python benchmarks/attention_study.py                        # all of it, then the write-up
+    python benchmarks/attention_study.py train --only additive,none --updates 300
+    python benchmarks/attention_study.py measure                # what is trained and not measured
+    python benchmarks/attention_study.py all --device cuda --jobs 20 --batch 6000 --updates 1500
+    python benchmarks/attention_study.py speed                  # pieces a second, each system alone
+    python benchmarks/attention_study.py write                  # results.json → docs/attention.md
+
+Trains SYSTEMS on Multi30k, English to French, a process each, into runs/study/NAME, and those of
+FULL, which are shipped recipes as they come; what is finished is left alone and what was
+interrupted goes on. Then each is measured: BLEU and chrF on test_2016_flickr, BLEU by length of
+the source, AER of its attention on Hansards en-fr.dev, how spread its weights are, and how far its
+output moves when they are changed. runs/study/results.json holds all of that and the seeds.
+Looks for the corpora in ../shared/data.
+"""
+
+import argparse
+import dataclasses
+import gzip
+import importlib.util
+import itertools
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from measuring import DATA, ONE_THREAD, ROOT, Skipped, conditions, last_line, present, say
+
+#: What all of SYSTEMS have; a system's own settings come behind.
+BASE = (
+    "tokenizer.vocab_size=4000",
+    "model.embedding=128",
+    "model.layer_norm=true",
+    "model.attention.width=128",
+    "model.alignment_head=false",
+    "model.dropout.embedding=0.1",
+    "model.dropout.states=0.2",
+    "model.dropout.readout=0.2",
+    "train.learning_rate=3e-3",
+    "train.patience=0",
+    "train.export=none",
+)
+
+
+@dataclass(frozen=True)
+class System:
+    """Settings on BASE. `width` is of each direction of the encoder, half of the decoder's: chosen
+    so that each network has about as many weights as `transformer`, 2.37 million."""
+
+    settings: tuple[str, ...] = ()
+    width: int = 0
+    seeds: tuple[int, ...] = (1,)
+    guided: bool = False
+
+    def all_settings(self) -> list[str]:
+        widths = ()
+        if self.width:
+            widths = (f"model.encoder.width={self.width}", f"model.decoder.width={2 * self.width}")
+        return [*BASE, *widths, *self.settings]
+
+
+def _attention(kind: str, *more: str) -> tuple[str, ...]:
+    return (f"model.attention.kind={kind}", *(f"model.attention.{setting}" for setting in more))
+
+
+def _cells(cell: str) -> tuple[str, ...]:
+    return (f"model.encoder.cell={cell}", f"model.decoder.cell={cell}")
+
+
+MULTIHEAD = _attention("multihead", "scorer=scaled_dot", "heads=4")
+TRANSFORMER = (
+    *_attention("multihead", "heads=4"),
+    *(
+        f"model.{part}.{setting}"
+        for part in ("encoder", "decoder")
+        for setting in ("kind=transformer", "layers=4", "width=128", "feed_forward=512")
+    ),
+    "model.encoder.heads=4",
+    "model.dropout.readout=0",
+    "train.learning_rate=2e-3",
+)
+THRICE = (1, 2, 3)
+
+SYSTEMS = {
+    "none": System(_attention("none"), 192, THRICE),
+    "additive": System(_attention("additive"), 192, THRICE),
+    "relu": System(_attention("additive", "activation=relu"), 192),
+    "sigmoid": System(_attention("additive", "activation=sigmoid"), 192),
+    "dot": System(_attention("dot"), 192),
+    "general": System(_attention("general"), 184),
+    "scaled_dot": System(_attention("scaled_dot"), 184),
+    "local": System(_attention("local", "scorer=general"), 176),
+    "hard": System(_attention("hard"), 192),
+    "multihead": System(MULTIHEAD, 176),
+    "coverage": System(_attention("additive", "coverage=true"), 192),
+    "sparsemax": System(_attention("additive", "normalizer=sparsemax"), 192),
+    "entmax": System(_attention("additive", "normalizer=entmax"), 192),
+    "luong": System((*_attention("general"), "model.decoder.attends=after"), 184),
+    "intra": System(("model.encoder.self_attention=true",), 160),
+    "lstm": System(_cells("lstm"), 160),
+    "rnn": System((*_cells("rnn"), "train.learning_rate=1e-3"), 296),
+    "transformer": System(TRANSFORMER),
+    "additive-guided": System(_attention("additive"), 192, guided=True),
+    "dot-guided": System(_attention("dot"), 192, guided=True),
+    "multihead-guided": System(MULTIHEAD, 176, guided=True),
+    "hard-guided": System(_attention("hard"), 192, guided=True),
+    "transformer-guided": System(TRANSFORMER, guided=True),
+}
+
+#: Shipped recipes with updates and settings of their own: name → recipe, settings.
+FULL = {
+    "gru-full": (
+        "gru",
+        ("train.max_steps=2000", "train.batch_tokens=5000", "train.learning_rate=3e-3"),
+    ),
+    "transformer-tiny": (
+        "transformer-tiny",
+        ("train.max_steps=2500", "train.batch_tokens=5000", "model.dropout.states=0.3"),
+    ),
+}
+
+AS_HERE = ("model.alignment_head=false", "train.export=none", "train.patience=0")
+
+TEST = "test_2016_flickr"
+
+#: Validation pairs, the first of Multi30k's: enough to see 45 BLEU come, and soon translated.
+VALID = 400
+BUCKETS = ((1, 8), (9, 12), (13, 16), (17, 20), (21, 10**6))
+
+#: Ours, in the manner of a caption: the tables that are shown side by side.
+SHOWN = (
+    "A little girl in a red dress is eating an apple on a wooden bench.",
+    "Une petite fille en robe rouge mange une pomme sur un banc en bois.",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One training: its name, the command's arguments, its seed, and of what system it is."""
+
+    name: str
+    system: str
+    seed: int
+    settings: tuple[str, ...]
+    recipe: str = ""
+    guided: bool = False
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for, but for the verb."""
+
+    out: Path
+    data: Path
+    only: frozenset[str]
+    jobs: int
+    device: str
+    threads: int
+    updates: int
+    batch: int
+    precision: str
+    links: Path
+    limit: int | None
+    minutes: float | None
+    docs: Path
+
+
+def main() -> int:
+    verb, options = _options()
+    try:
+        if verb == "write":
+            from measuring.study_report import write
+
+            write(
+                json.loads(present(options.out / "results.json").read_text("utf-8")), options.docs
+            )
+            return 0
+        present(options.data / "multi30k" / "train.en.gz")
+        if verb == "one":  # what `measure` starts, a process a system
+            (plan,) = (plan for plan in plans(options) if plan.name in options.only)
+            measured(plan, options)
+            return 0
+        if verb in ("all", "links", "train") and any(plan.guided for plan in plans(options)):
+            make_links(options)
+        if verb == "speed":
+            speeds(options)
+        elif verb != "links":
+            run(options, train=verb in ("all", "train"), measure=verb in ("all", "measure"))
+        gather(options)
+        if verb == "all":
+            from measuring.study_report import write
+
+            write(json.loads((options.out / "results.json").read_text("utf-8")), options.docs)
+    except Skipped as reason:
+        print(f"skipped: {reason}")
+    return 0
+
+
+def _options() -> tuple[str, Options]:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    verbs = ("all", "links", "train", "measure", "speed", "write", "one")
+    add("verb", nargs="?", default="all", choices=verbs, help=argparse.SUPPRESS)
+    add("--out", type=Path, default=ROOT / "runs" / "study", help="[runs/study]")
+    add("--data", type=Path, default=DATA, help="holds multi30k/ and alignment/ [../shared/data]")
+    add("--only", default="", help="names of systems or of runs, as in additive,none-2")
+    add("--jobs", type=int, default=1, help="processes at a time [1]")
+    add("--device", default="cpu", help="[cpu]")
+    add("--threads", type=int, help="of each process [cores by jobs]")
+    add("--updates", type=int, default=700, help="of each of SYSTEMS [700]")
+    add("--batch", type=int, default=2000, help="target pieces in a batch [2000]")
+    add("--precision", default="fp32", help="[fp32]")
+    add("--links", type=Path, help="links of the training text [OUT/links.gz; made if it can be]")
+    add("--limit", type=int, help="lines of each test, to try this out")
+    add("--minutes", type=float, help="of a training at most; the table says how far it came")
+    add("--docs", type=Path, default=ROOT / "docs", help="[docs]")
+    given = vars(parser.parse_args())
+    verb = given.pop("verb")
+    given["only"] = frozenset(filter(None, given["only"].split(",")))
+    given["out"], given["data"] = given["out"].absolute(), given["data"].absolute()
+    given["links"] = (given["links"] or given["out"] / "links.gz").absolute()
+    given["threads"] = given["threads"] or max(1, (os.cpu_count() or 1) // given["jobs"])
+    return verb, Options(**given)
+
+
+def plans(options: Options) -> list[Plan]:
+    """The trainings that were asked for, the longest first, so that none is alone at the end."""
+    found = [
+        Plan(name, name, 1, (*settings, *AS_HERE), recipe)
+        for name, (recipe, settings) in FULL.items()
+    ]
+    warm = ("train.warmup_steps=" + str(min(400, max(1, options.updates // 6))),)
+    every = (f"train.validate_every={max(1, options.updates // 15)}", "train.log_every=25")
+    size = (f"train.max_steps={options.updates}", f"train.batch_tokens={options.batch}")
+    for name, system in SYSTEMS.items():
+        for seed in system.seeds:
+            settings = (*system.all_settings(), *size, *warm, *every)
+            run_name = name if seed == system.seeds[0] else f"{name}-{seed}"
+            found.append(Plan(run_name, name, seed, settings, guided=system.guided))
+    slow = ("transformer", "multihead", "hard", "sparsemax", "entmax")
+    found.sort(key=lambda plan: plan.name not in FULL and not plan.system.startswith(slow))
+    if unknown := options.only - {plan.name for plan in found} - {plan.system for plan in found}:
+        raise Skipped(f"there is no system {', '.join(sorted(unknown))}")
+    only = options.only
+    return [plan for plan in found if not only or plan.name in only or plan.system in only]
+
+
+# Links, training
+
+
+def make_links(options: Options) -> None:
+    """The statistical links of the training text, unless they are there. Needs sil-thot."""
+    if options.links.is_file():
+        return
+    if not importlib.util.find_spec("thot"):
+        say(f"no {options.links} and no sil-thot to make it: guided systems are left out")
+        return
+    options.links.parent.mkdir(parents=True, exist_ok=True)
+    new = options.links.with_name("new-" + options.links.name)
+    say("linking the training text")
+    source, target = (options.data / "multi30k" / f"train.{side}.gz" for side in ("en", "fr"))
+    _attn(
+        *("align", "--fit", "--source", source, "--target", target, "--format", "pharaoh"),
+        *("--scores", "--threshold", "0.25", "--output", new),
+    )
+    new.rename(options.links)
+
+
+def write_validation(options: Options) -> None:
+    """The validation pairs, as files beside the trainings."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    for language in ("en", "fr"):
+        with gzip.open(options.data / "multi30k" / f"val.{language}.gz", "rb") as lines:
+            first = b"".join(itertools.islice(lines, VALID))
+        (options.out / f"valid.{language}").write_bytes(first)
+
+
+def run(options: Options, *, train: bool, measure: bool) -> None:
+    """Train and measure, so many systems at a time; results.json grows with each."""
+    write_validation(options)
+
+    def done(plan: Plan) -> str:
+        if train and (what := trained(plan, options)):
+            say(f"{plan.name}: {what}")
+        if measure and not reason_of(options.out / plan.name):
+            raise Skipped("not trained to an end")
+        if measure and not (options.out / plan.name / "measured.json").is_file():
+            _measure_apart(plan, options)
+        return plan.name
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        waiting = {pool.submit(done, plan): plan for plan in plans(options)}
+        for future in as_completed(waiting):
+            try:
+                say(f"{future.result()}: done")
+            except Skipped as reason:
+                say(f"skipped {waiting[future].name}: {reason}")
+            gather(options)
+
+
+def trained(plan: Plan, options: Options) -> str:
+    """Train unless it has been; go on where it stopped. Says what it did."""
+    folder = options.out / plan.name
+    if reason_of(folder) == "steps":
+        return ""
+    if plan.guided and not options.links.is_file():
+        raise Skipped(f"there is no {options.links}")
+    (folder / "measured.json").unlink(missing_ok=True)
+    how = ["--device", options.device, "--threads", str(options.threads)]
+    how += ["--max-minutes", str(options.minutes)] if options.minutes else []
+    if (folder / "checkpoints" / "last.safetensors").is_file():
+        _attn("train", "--resume", folder, *how, log=folder.with_suffix(".log"))
+        return "went on, and is trained"
+    settings = [*plan.settings, f"train.precision={options.precision}", f"name={plan.name}"]
+    if plan.guided:
+        settings.append(f"train.guided_alignment={options.links}")
+    files: list[object] = []
+    for side, language in (("source", "en"), ("target", "fr")):
+        files += [f"--{side}", options.data / "multi30k" / f"train.{language}.gz"]
+        files += [f"--valid-{side}", options.out / f"valid.{language}"]
+    named = ["--recipe-name", plan.recipe] if plan.recipe else []
+    changes = [part for setting in settings for part in ("--set", setting)]
+    _attn(
+        *("train", *named, *files, "--out", folder, "--force", "--seed", str(plan.seed)),
+        *(*changes, *how),
+        log=folder.with_suffix(".log"),
+    )
+    return "trained"
+
+
+def events(folder: Path) -> list[dict[str, Any]]:
+    """The rows of a training's log, none where there is none."""
+    log = folder / "log.jsonl"
+    if not log.is_file():
+        return []
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line]
+
+
+def reason_of(folder: Path) -> str:
+    """Why the last training there ended: steps, or minutes where --minutes ran out; "" where it is
+    not over."""
+    rows = [row for row in events(folder) if row["event"] in ("started", "finished")]
+    reason = rows[-1].get("reason", "") if rows else ""
+    return "" if reason == "interrupted" else str(reason)
+
+
+def _attn(*arguments: object, log: Path | None = None) -> None:
+    """Run attn; its talk goes into `log`. Raises Skipped with the last that it said."""
+    command = [sys.executable, "-m", "attn_cli", *map(str, arguments)]
+    _run(command, log)
+
+
+def _run(command: Sequence[str], log: Path | None) -> None:
+    environment = {**os.environ, "PYTHONPATH": _with_root()}
+    if log is not None:
+        environment |= ONE_THREAD
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    if log is not None:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(done.stderr)
+    if done.returncode:
+        raise Skipped(last_line(done.stderr) or f"it ended with {done.returncode}")
+
+
+def _with_root() -> str:
+    return os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+
+
+def _measure_apart(plan: Plan, options: Options) -> None:
+    arguments = [
+        *("one", "--only", plan.name, "--out", options.out, "--data", options.data),
+        *("--device", options.device, "--threads", options.threads, "--links", options.links),
+        *(("--limit", options.limit) if options.limit else ()),
+    ]
+    _run(
+        [sys.executable, str(Path(__file__).resolve()), *map(str, arguments)],
+        options.out / f"{plan.name}.log",
+    )
+
+
+# Speed
+
+
+def speeds(options: Options) -> None:
+    """Target pieces a second of each system when it is alone, into speed.json.
+
+    The median over the intervals behind the first, of 60 updates of the batch that was asked for.
+    """
+    path = options.out / "speed.json"
+    write_validation(options)
+    found = json.loads(path.read_text("utf-8")) if path.is_file() else {"systems": {}}
+    found["how"] = conditions(
+        f"{options.device}, {options.threads} threads, {options.precision}, alone",
+        f"batches of {options.batch} target pieces",
+    )
+    for plan in plans(options):
+        if plan.seed != 1 or plan.guided or plan.name in found["systems"] or plan.name in FULL:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            short = dataclasses.replace(
+                plan,
+                settings=(
+                    *plan.settings,
+                    *("train.max_steps=61", "train.log_every=10", "train.validate_every=100"),
+                ),
+            )
+            there = dataclasses.replace(options, out=Path(folder))
+            write_validation(there)
+            try:
+                trained(short, there)
+            except Skipped as reason:
+                say(f"skipped {plan.name}: {reason}")
+                continue
+            rows = [row for row in events(there.out / plan.name) if row["event"] == "progress"]
+        rate = statistics.median(row["tokens_per_second"] for row in rows[1:])
+        say(f"{plan.name}: {rate:.0f} pieces a second")
+        found["systems"][plan.name] = round(rate)
+        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+# Measuring
+
+
+def history(folder: Path) -> dict[str, Any]:
+    """What the log says: weights, updates, minutes, the curve, and when 45 BLEU were reached."""
+    rows = events(folder)
+    started = next(row for row in rows if row["event"] == "started")
+    rates = [row["tokens_per_second"] for row in rows if row["event"] == "progress"]
+    finished = [row for row in rows if row["event"] == "finished"][-1]
+    curve = [
+        {
+            "update": row["step"],
+            "minutes": round((row["time"] - started["time"]) / 60, 3),
+            "bleu": round(row["bleu"], 2),
+            "loss": round(row["loss"], 4),
+        }
+        for row in rows
+        if row["event"] == "validated"
+    ]
+    return {
+        "parameters": started["parameters"],
+        "device": started["device"],
+        "precision": started["precision"],
+        "updates": finished["step"],
+        "ended_by": finished["reason"],
+        "skipped": finished["skipped"],
+        "minutes": round(finished["seconds"] / 60, 3),
+        "pieces_per_second": round(statistics.median(rates)) if rates else None,
+        "resumed": sum(row["event"] == "started" for row in rows) - 1,
+        "curve": curve,
+        "to_45": next((point for point in curve if point["bleu"] >= 45), None),
+    }
+
+
+def measured(plan: Plan, options: Options) -> None:
+    """Everything about one trained system, into measured.json of its folder."""
+    folder = options.out / plan.name
+    record: dict[str, Any] = {
+        "system": plan.system,
+        "seed": plan.seed,
+        "guided": plan.guided,
+        "recipe": plan.recipe,
+        "training": history(folder),
+    }
+    from measuring.study import Measurer
+
+    measurer = Measurer(
+        folder,
+        options.data,
+        device=options.device,
+        threads=options.threads,
+        limit=options.limit,
+        links=options.links if options.links.is_file() else None,
+    )
+    record |= measurer.all(TEST, BUCKETS, SHOWN)
+    new = folder / "measured.json.new"
+    new.write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
+    new.rename(folder / "measured.json")
+
+
+def gather(options: Options) -> None:
+    """results.json, of all that has been measured."""
+    speed = options.out / "speed.json"
+    record = {
+        "conditions": conditions(),
+        "test": TEST,
+        "buckets": [list(bucket) for bucket in BUCKETS],
+        "systems": dict(_records(options.out)),
+        "speed": json.loads(speed.read_text("utf-8")) if speed.is_file() else None,
+    }
+    if not record["systems"]:
+        return
+    path = options.out / "results.json"
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    shutil.move(new, path)
+
+
+def _records(out: Path) -> Iterator[tuple[str, Any]]:
+    runs = [
+        name if seed == system.seeds[0] else f"{name}-{seed}"
+        for name, system in SYSTEMS.items()
+        for seed in system.seeds
+    ]
+    for name in (*runs, *FULL):
+        file = out / name / "measured.json"
+        if file.is_file():
+            yield name, json.loads(file.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

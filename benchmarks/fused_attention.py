@@ -1,0 +1,127 @@
+"""Self-attention with the fused kernel and with the product written out: time and memory.
+
+    python benchmarks/fused_attention.py                  # lengths 64 to 2,048, on the processor
+    python benchmarks/fused_attention.py --device cuda
+    python benchmarks/fused_attention.py --output runs/fused-attention
+
+One pass there and back through `attn_cli.nn.transformer.attend`, causal, as training has it:
+`weights=False` is what runs while nobody asks for weights, `weights=True` when somebody does. Each
+case is a process of its own, whose peak memory is that above what it held before the first call.
+The two are timed in turn, so that a machine that slows down slows both.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from measuring import conditions, report, say, table
+
+LENGTHS = (64, 128, 256, 512, 1024, 2048)
+HEADS, WIDTH = 8, 32
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
+    parser.add_argument("--batch", type=int, default=4, help="sentences (default 4)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds (default 5)")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--output", type=Path, default=Path("runs/fused-attention"))
+    parser.add_argument("--case", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.case:
+        print(json.dumps(_case(**json.loads(options.case))))
+        return 0
+    rows = []
+    for length in options.lengths:
+        found: dict[bool, list[dict[str, float]]] = {False: [], True: []}
+        for _ in range(options.rounds):
+            for weights in (False, True):
+                found[weights].append(_in_a_process(options, length, weights))
+        say(f"length {length}")
+        rows.append({"length": length, "fused": found[False], "written_out": found[True]})
+    said = f"{conditions(f'torch on {options.device}')}; {options.batch} x {HEADS} heads of {WIDTH}"
+    record = {"conditions": said, "batch": options.batch, "rows": rows}
+    report(f"{said}\n\n{_table(rows)}", record, options.output)
+    return 0
+
+
+def _in_a_process(options: argparse.Namespace, length: int, weights: bool) -> dict[str, float]:
+    case = {
+        "length": length,
+        "weights": weights,
+        "batch": options.batch,
+        "device": options.device,
+    }
+    command = [sys.executable, __file__, "--case", json.dumps(case)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def _case(*, length: int, weights: bool, batch: int, device: str) -> dict[str, float]:
+    """The median seconds of a pass there and back, and the most bytes that it took."""
+    import torch
+
+    from attn_cli.nn.transformer import attend
+
+    torch.manual_seed(1)
+    shape = (batch, HEADS, length, WIDTH)
+    parts = [torch.randn(shape, device=device, requires_grad=True) for _ in range(3)]
+
+    def there_and_back() -> None:
+        found, _ = attend(*parts, causal=True, weights=weights)
+        found.square().mean().backward()  # type: ignore[no-untyped-call]
+
+    small = [part[:, :, :8] for part in parts]
+    attend(*small, causal=True, weights=weights)[0].sum().backward()  # libraries are loaded
+    before = _peak(device)
+    there_and_back()
+    taken = _peak(device) - before
+    seconds = []
+    for _ in range(max(3, 2048 // length)):
+        began = time.perf_counter()
+        there_and_back()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - began)
+    return {"seconds": median(seconds), "bytes": float(taken)}
+
+
+def _peak(device: str) -> int:
+    """The most bytes held so far."""
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.max_memory_allocated())
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    titles = ["length", "fused", "written out", "times", "fused", "written out"]
+    lines = []
+    for row in rows:
+        seconds = [median(each["seconds"] for each in row[name]) for name in _NAMES]
+        sizes = [max(each["bytes"] for each in row[name]) for name in _NAMES]
+        lines.append(
+            [
+                str(row["length"]),
+                *(f"{1000 * value:.1f} ms" for value in seconds),
+                f"{seconds[1] / seconds[0]:.1f}",
+                *(f"{value / 2**20:.0f} MiB" for value in sizes),
+            ]
+        )
+    return table(titles, lines)
+
+
+_NAMES = ("fused", "written_out")
+
+if __name__ == "__main__":
+    sys.exit(main())

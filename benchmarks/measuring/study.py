@@ -1,0 +1,267 @@
+"""Measures one system of the attention study: translations, alignments, weights.
+
+Knows a trained bundle and the corpora; no training and no other system.
+"""
+
+import gzip
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from attn_cli import config
+from attn_cli.align.links import links_in, read_gold
+from attn_cli.bundle import open_bundle
+from attn_cli.decode.beam import Search
+from attn_cli.engine.base import view_of
+from attn_cli.engine.open import open_stepper
+from attn_cli.engine.torch_engine import TorchStepper
+from attn_cli.nn.attention import HardAttention, SoftAttention
+from attn_cli.text import words
+from attn_cli.translator import Job, Translator
+from attn_cli.values import GoldLinks
+from measuring import present
+from measuring.attention import errors, forced, moved, shape, table_of
+
+#: Pairs of the training text whose statistical links attention is compared with.
+SILVER = 500
+
+#: Votes of a statistical link that make it a sure one, and a possible one.
+SURE, POSSIBLE = 0.5, 0.25
+
+
+class Measurer:
+    """A trained system, opened once."""
+
+    def __init__(
+        self,
+        folder: Path,
+        data: Path,
+        *,
+        device: str,
+        threads: int,
+        limit: int | None,
+        links: Path | None,
+    ) -> None:
+        self.bundle, self.data, self.limit, self.links = open_bundle(folder), data, limit, links
+        stepper = open_stepper(self.bundle, engine="torch", device=device, threads=threads)
+        assert isinstance(stepper, TorchStepper)
+        self.stepper, self.network = stepper, stepper.network
+        model, decode = self.bundle.recipe.model, self.bundle.recipe.decode
+        layers, heads = model.heads
+        self.heads = layers * heads
+        self.per_layer = heads
+        shown = view_of(model, layer=decode.layer, head=decode.head).heads
+        self.shown = shown or tuple(range(max(1, self.heads)))
+
+    def all(
+        self, test: str, buckets: Sequence[Sequence[int]], shown: tuple[str, str]
+    ) -> dict[str, Any]:
+        """Everything, as JSON takes it."""
+        source, target = (self._lines("multi30k", f"{test}.{side}.gz") for side in ("en", "fr"))
+        definition = config.to_dict(self.bundle.recipe)
+        record: dict[str, Any] = {name: definition[name] for name in ("model", "train")}
+        record["vocabulary"] = self.bundle.source.vocab_size
+        record["heads"] = [self.heads, self.per_layer, list(self.shown)]
+        record |= self.translations(source, target, buckets)
+        if not self.heads:
+            return record
+        record |= self.alignments()
+        record |= self.weights(source, target)
+        record["table"] = self.table(*shown)
+        return record
+
+    # Translations
+
+    def translations(
+        self, source: list[str], target: list[str], buckets: Sequence[Sequence[int]]
+    ) -> dict[str, Any]:
+        """BLEU and chrF, greedy and of a beam of 5, then of that beam by length and joined."""
+        began = time.monotonic()
+        greedy = self.translated(source, beam=1)
+        seconds = time.monotonic() - began
+        found = self.translated(source, beam=5)
+        lengths = [len(words.split(line)) for line in source]
+        by_length = []
+        for low, high in buckets:
+            rows = [n for n, length in enumerate(lengths) if low <= length <= high]
+            by_length.append(
+                {
+                    "words": [low, high],
+                    "lines": len(rows),
+                    "bleu": _bleu([found[n] for n in rows], [target[n] for n in rows])["score"],
+                }
+            )
+        joined = {}
+        for many in (2, 3):
+            sources, targets = (
+                together(lines, many, word) for lines, word in ((source, "and"), (target, "et"))
+            )
+            said = self.translated(sources, beam=5)
+            joined[str(many)] = {
+                "lines": len(sources),
+                "words": round(sum(len(words.split(s)) for s in sources) / len(sources), 1),
+                "bleu": _bleu(said, targets)["score"],
+            }
+        return {
+            "greedy": scores(greedy, target),
+            "beam5": scores(found, target),
+            "greedy_seconds": round(seconds, 2),
+            "by_length": by_length,
+            "joined": joined,
+        }
+
+    def translated(self, lines: Sequence[str], *, beam: int) -> list[str]:
+        """Each line whole: nothing is cut into sentences."""
+        how = Search(beam=beam)
+        translator = Translator(self.stepper, self.bundle.source, self.bundle.target, how)
+        return [t.text for t in translator.translate([Job(n, x) for n, x in enumerate(lines, 1)])]
+
+    # Alignments
+
+    def alignments(self) -> dict[str, Any]:
+        """AER on the Hansards, and against statistical links of training pairs where there are."""
+        folder = self.data / "alignment"
+        lines = present(folder / "en-fr.dev.src-tgt").read_text(encoding="utf-8").splitlines()
+        sides = [line.split(" ||| ") for line in lines][: self.limit]
+        pairs = [
+            (
+                self.bundle.source.encode_tokens(s.split()),
+                self.bundle.target.encode_tokens(t.split()),
+            )
+            for s, t in sides
+        ]
+        texts = present(folder / "en-fr.dev.gold").read_text(encoding="utf-8").splitlines()
+        gold, _ = read_gold(texts[: self.limit], name="en-fr.dev.gold", base=1)
+        found = {"hansards": self.error_rates(pairs, gold, gold_base=1)}
+        if self.links is not None:
+            found["silver"] = self.error_rates(*self._silver(self.links), gold_base=0)
+        return {"aer": found}
+
+    def _silver(self, links: Path) -> tuple[list[Any], list[GoldLinks]]:
+        count = min(SILVER, self.limit or SILVER)
+        sides = [self._lines("multi30k", f"train.{side}.gz")[:count] for side in ("en", "fr")]
+        codes = self.bundle.source, self.bundle.target
+        encoded = (map(code.encode, side) for code, side in zip(codes, sides, strict=True))
+        pairs = list(zip(*encoded, strict=True))
+        gold = []
+        for line in _read(links)[:count]:
+            found = links_in(line, where=str(links))
+            weights = {link: found.weights.get(link, 1.0) for link in found.pairs}
+            gold.append(
+                GoldLinks.of(
+                    *(
+                        {link for link in weights if weights[link] >= least}
+                        for least in (SURE, POSSIBLE)
+                    )
+                )
+            )
+        return pairs, gold
+
+    def error_rates(
+        self, pairs: Sequence[Any], gold: Sequence[GoldLinks], *, gold_base: int
+    ) -> dict[str, Any]:
+        """Of what the model shows; of each head; and of the head that is best on every second
+        pair, measured on the others, where what it shows is measured too."""
+        weights = forced(self.network, pairs)
+
+        def of(heads: Sequence[int], start: int = 0, step: int = 1) -> dict[str, Any]:
+            rows = range(start, len(pairs), step)
+            tables = [table_of(pairs[n], weights[n], heads) for n in rows]
+            return errors(tables, [gold[n] for n in rows], gold_base=gold_base)
+
+        found: dict[str, Any] = {"shown": of(self.shown), "shown_second_half": of(self.shown, 1, 2)}
+        if self.heads > 1:
+            each = [of([head], 0, 2)["argmax"]["score"] for head in range(self.heads)]
+            best = min(range(self.heads), key=each.__getitem__)
+            found |= {
+                "each_first_half": each,
+                "best": [best // self.per_layer + 1, best % self.per_layer + 1],
+                "best_head": of([best]),
+                "best_second_half": of([best], 1, 2),
+            }
+        return found
+
+    # Weights
+
+    def weights(self, source: Sequence[str], target: Sequence[str]) -> dict[str, Any]:
+        """How spread the weights are on the test's references, and what hangs on them."""
+        encode = self.bundle.source.encode, self.bundle.target.encode
+        pairs = [(encode[0](s), encode[1](t)) for s, t in zip(source, target, strict=True)]
+        forced_along = forced(self.network, pairs)
+        tables = [table_of(p, w, self.shown) for p, w in zip(pairs, forced_along, strict=True)]
+        found: dict[str, Any] = {"shape": shape(tables)}
+        if self.heads > 1:
+            heads = [
+                shape([table_of(p, w, [h]) for p, w in zip(pairs, forced_along, strict=True)])
+                for h in range(self.heads)
+            ]
+            found["shape_of_heads"] = heads
+        attention = getattr(self.network.decoder, "attention", None)
+        if isinstance(attention, SoftAttention) and not isinstance(attention, HardAttention):
+            found["moved"] = moved(self.network, pairs, seed=1)
+        return found
+
+    def table(self, source: str, target: str) -> dict[str, Any]:
+        """Where it looks in our own pair of sentences, and what it would say itself."""
+        pair = self.bundle.source.encode(source), self.bundle.target.encode(target)
+        (weights,) = forced(self.network, [pair])
+        table = table_of(pair, weights, self.shown)
+        (said,) = self.translated([source], beam=5)
+        return {
+            "source": list(table.source),
+            "target": list(table.target),
+            "weights": [[round(float(w), 3) for w in row] for row in table.weights],
+            "leftover": [round(float(w), 3) for w in table.leftover],
+            "said": said,
+        }
+
+    def _lines(self, folder: str, name: str) -> list[str]:
+        return _read(self.data / folder / name)[: self.limit]
+
+
+def together(lines: Sequence[str], many: int, word: str) -> list[str]:
+    """Each `many` consecutive lines as one sentence: without full stops in between, joined by a
+    word, the later ones beginning with a small letter. What is left at the end is left out."""
+    found = []
+    for start in range(0, len(lines) - many + 1, many):
+        first, *others = lines[start : start + many]
+        parts = [first, *(line[:1].lower() + line[1:] for line in others)]
+        found.append(f" {word} ".join([*(part.rstrip(" .!?") for part in parts[:-1]), parts[-1]]))
+    return found
+
+
+def scores(found: Sequence[str], references: Sequence[str]) -> dict[str, Any]:
+    """BLEU and chrF with their signatures, and BLEU in small letters over our own words, which is
+    near to what papers that tokenise and lower-case report."""
+    from sacrebleu.metrics.chrf import CHRF
+
+    chrf = CHRF()
+    score = chrf.corpus_score(list(found), [list(references)]).score
+    split = [
+        [" ".join(word.text for word in words.split(line.lower())) for line in lines]
+        for lines in (found, references)
+    ]
+    return {
+        "bleu": _bleu(found, references),
+        "chrf": {"score": round(score, 2), "signature": str(chrf.get_signature())},
+        "bleu_small": _bleu(*split, tokenize="none"),
+    }
+
+
+def _bleu(
+    found: Sequence[str], references: Sequence[str], *, tokenize: str = "13a"
+) -> dict[str, Any]:
+    from sacrebleu.metrics.bleu import BLEU
+
+    metric = BLEU(tokenize=tokenize, force=True)
+    if not found:
+        return {"score": None, "signature": ""}
+    score = metric.corpus_score(list(found), [list(references)]).score
+    return {"score": round(score, 2), "signature": str(metric.get_signature())}
+
+
+def _read(path: Path) -> list[str]:
+    opener = gzip.open if present(path).suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as file:
+        return file.read().splitlines()

@@ -1,0 +1,293 @@
+"""The study's results as tables of Markdown and pictures, put where docs/attention.md has room.
+
+Knows results.json alone. Each table stands between `<!-- begin: NAME -->` and `<!-- end -->`; what
+is between them is replaced, and all else of the page is left as it is.
+"""
+
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from measuring import Skipped, say, table
+from measuring.charts import curves
+from measuring.charts import tables as side_by_side
+
+Results = Mapping[str, Any]
+
+#: Systems whose tables are shown, those that are there.
+SHOWN = (
+    *("additive", "dot", "general", "luong", "local", "hard", "sparsemax", "coverage"),
+    *("multihead", "transformer", "additive-guided", "transformer-guided"),
+)
+
+#: Systems in the picture of lengths, and of learning.
+LENGTHS = ("additive", "none", "transformer", "local", "rnn")
+LEARNING = ("additive", "none", "dot", "luong", "hard", "transformer")
+
+
+def write(results: Results, docs: Path) -> None:
+    """Fill docs/attention.md in and draw its pictures. Raises Skipped where there is no page."""
+    page = docs / "attention.md"
+    if not page.is_file():
+        raise Skipped(f"there is no {page}")
+    text = page.read_text(encoding="utf-8")
+    parts = {
+        "systems": systems(results),
+        "alignments": alignments(results),
+        "lengths": lengths(results),
+        "weights": weights(results),
+        "moved": moved(results),
+        "full": full(results),
+        "speed": speed(results),
+        "conditions": circumstances(results),
+    }
+    for name, part in parts.items():
+        pattern = re.compile(rf"(<!-- begin: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        if not pattern.search(text):
+            say(f"{page} has no place for {name}")
+        text = pattern.sub(lambda found, part=part: f"{found[1]}\n{part}\n{found[2]}", text)
+    page.write_text(text, encoding="utf-8")
+    folder = docs / "attention"
+    folder.mkdir(exist_ok=True)
+    for name, picture in pictures(results).items():
+        (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
+
+
+# What is in the results
+
+
+def runs(results: Results, system: str) -> list[dict[str, Any]]:
+    """The runs of a system, one a seed."""
+    return [row for row in results["systems"].values() if row["system"] == system]
+
+
+def names(results: Results, *, recipes: bool = False) -> list[str]:
+    """The systems, in order, without or only with those that are recipes as they come."""
+    found = dict.fromkeys(
+        row["system"] for row in results["systems"].values() if bool(row["recipe"]) == recipes
+    )
+    return list(found)
+
+
+def deep(row: Mapping[str, Any], *path: Any) -> Any:
+    """What is there by these keys, or None."""
+    found: Any = row
+    for key in path:
+        try:
+            found = found[key]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return found
+
+
+def mean(rows: Sequence[Mapping[str, Any]], *path: Any, digits: int = 1) -> str:
+    """The mean over seeds, and half the range behind it where there are several."""
+    values = [value for row in rows if (value := deep(row, *path)) is not None]
+    if not values:
+        return ""
+    middle = f"{statistics.mean(values):.{digits}f}"
+    if len(values) < 2:
+        return middle
+    return f"{middle} ±{(max(values) - min(values)) / 2:.{digits}f}"
+
+
+# Tables
+
+
+def systems(results: Results) -> str:
+    titles = (
+        *("system", "weights", "updates", "BLEU, beam 5", "greedy", "chrF", "AER"),
+        "AER, best head",
+        *("45 BLEU after", "minutes"),
+    )
+    rows = []
+    for name in names(results):
+        found = runs(results, name)
+        aer = "aer", "hansards"
+        rows.append(
+            [
+                f"{name} ({len(found)} seeds)" if len(found) > 1 else name,
+                f"{found[0]['training']['parameters'] / 1e6:.2f}M",
+                str(min(row["training"]["updates"] for row in found)),
+                mean(found, "beam5", "bleu", "score"),
+                mean(found, "greedy", "bleu", "score"),
+                mean(found, "beam5", "chrf", "score"),
+                mean(found, *aer, "shown", "argmax", "score"),
+                mean(found, *aer, "best_head", "argmax", "score"),
+                mean(found, "training", "to_45", "update", digits=0),
+                mean(found, "training", "minutes"),
+            ]
+        )
+    return table(titles, rows)
+
+
+def alignments(results: Results) -> str:
+    titles = (
+        *("system", "AER", "P", "R", "of weights ≥ 0.3", "best head", "second half", "captions"),
+        "captions, best head",
+    )
+    rows = []
+    for name in names(results):
+        found = runs(results, name)
+        if deep(found[0], "aer") is None:
+            continue
+        aer = "aer", "hansards"
+        best = deep(found[0], *aer, "best")
+        half = "best_second_half" if best else "shown_second_half"
+        rows.append(
+            [
+                name,
+                *(
+                    mean(found, *aer, "shown", "argmax", x)
+                    for x in ("score", "precision", "recall")
+                ),
+                mean(found, *aer, "shown", "threshold", "score"),
+                f"layer {best[0]}, head {best[1]}" if best else "",
+                mean(found, *aer, half, "argmax", "score"),
+                mean(found, "aer", "silver", "shown", "argmax", "score"),
+                mean(found, "aer", "silver", "best_head", "argmax", "score"),
+            ]
+        )
+    return table(titles, rows)
+
+
+def lengths(results: Results) -> str:
+    buckets = [_bucket(bucket) for bucket in results["buckets"]]
+    rows = []
+    for name in (*names(results), *names(results, recipes=True)):
+        found = runs(results, name)
+        by_length = [mean(found, "by_length", n, "bleu") for n in range(len(buckets))]
+        rows.append([name, *by_length, *(mean(found, "joined", n, "bleu") for n in ("2", "3"))])
+    first = next(iter(results["systems"].values()))
+    joined = [f"{n} joined ({first['joined'][n]['words']:.0f})" for n in ("2", "3")]
+    return table(["system", *(f"{bucket} words" for bucket in buckets), *joined], rows)
+
+
+def _bucket(bucket: Sequence[int]) -> str:
+    low, high = bucket
+    return f"{low}–{high}" if high < 1000 else f"{low} and more"
+
+
+def weights(results: Results) -> str:
+    titles = ("system", "entropy, nats", "of the most", "largest", "on the end", "unevenness")
+    rows = []
+    for name in names(results):
+        found = runs(results, name)
+        if deep(found[0], "shape") is not None:
+            keys = ("entropy", "share", "peak", "leftover", "unevenness")
+            rows.append([name, *(mean(found, "shape", key, digits=2) for key in keys)])
+    return table(titles, rows)
+
+
+def moved(results: Results) -> str:
+    changes = ("largest", "another", "permuted", "uniform")
+    rows = []
+    for name in names(results):
+        found = runs(results, name)
+        if deep(found[0], "moved") is not None:
+            cells = [
+                mean(found, "moved", change, key, digits=digits)
+                for key, digits in (("tvd", 3), ("changed", 1))
+                for change in changes
+            ]
+            rows.append([name, *cells])
+    titles = ["system", *(f"TVD, {c}" for c in changes), *(f"other word %, {c}" for c in changes)]
+    return table(titles, rows)
+
+
+def full(results: Results) -> str:
+    titles = (
+        *("recipe", "weights", "updates", "minutes", "BLEU, beam 5", "greedy", "chrF"),
+        "BLEU, small letters, own words",
+    )
+    rows = []
+    for name in names(results, recipes=True):
+        found = runs(results, name)
+        rows.append(
+            [
+                name,
+                f"{found[0]['training']['parameters'] / 1e6:.2f}M",
+                mean(found, "training", "updates", digits=0),
+                mean(found, "training", "minutes"),
+                mean(found, "beam5", "bleu", "score"),
+                mean(found, "greedy", "bleu", "score"),
+                mean(found, "beam5", "chrf", "score"),
+                mean(found, "beam5", "bleu_small", "score"),
+            ]
+        )
+    return table(titles, rows)
+
+
+def speed(results: Results) -> str:
+    found = results.get("speed")
+    if not found:
+        return "Not measured yet.\n"
+    rows = [[name, f"{rate:,}"] for name, rate in found["systems"].items()]
+    return table(["system", "target pieces a second"], rows) + f"\n{found['how']}.\n"
+
+
+def circumstances(results: Results) -> str:
+    rows = list(results["systems"].values())
+    first = next(row for row in rows if not row["recipe"])
+    train = first["train"]
+    bleu, chrf, small = (first["beam5"][key]["signature"] for key in ("bleu", "chrf", "bleu_small"))
+    seeds = sorted({row["seed"] for row in rows})
+    return "\n".join(
+        [
+            f"* {results['conditions']}; trained on {first['training']['device']} in "
+            f"{first['training']['precision']}, many at a time.",
+            f"* {train['max_steps']} updates of {train['batch_tokens']} target pieces, "
+            f"{first['vocabulary']} pieces in one vocabulary; seeds {', '.join(map(str, seeds))}.",
+            f"* BLEU `{bleu}`, chrF `{chrf}`; in small letters over our own words `{small}` of "
+            f"lower-cased lines. Test: {results['test']}.",
+            f"* AER: {_aer_signature(rows)}.\n",
+        ]
+    )
+
+
+def _aer_signature(rows: Sequence[Mapping[str, Any]]) -> str:
+    found = (deep(row, "aer", "hansards", "shown", "argmax", "signature") for row in rows)
+    return next(filter(None, found), "")
+
+
+# Pictures
+
+
+def pictures(results: Results) -> dict[str, str]:
+    """The pictures by the names of their files."""
+    buckets = [_bucket(bucket) for bucket in results["buckets"]]
+    ticks = {float(n): name for n, name in enumerate(buckets)}
+    ticks |= {float(len(buckets) + n): f"{n + 2} joined" for n in range(2)}
+    by_length: dict[str, list[tuple[float, float]]] = {}
+    learning: dict[str, list[tuple[float, float]]] = {}
+    for name in LENGTHS:
+        rows = runs(results, name)
+        points = []
+        for n in range(len(buckets) + 2):
+            place = ("by_length", n) if n < len(buckets) else ("joined", str(n - len(buckets) + 2))
+            values = [v for row in rows if (v := deep(row, *place, "bleu")) is not None]
+            if values:
+                points.append((float(n), statistics.mean(values)))
+        if points:
+            by_length[name] = points
+    for name in LEARNING:
+        for row in runs(results, name)[:1]:
+            curve = row["training"]["curve"]
+            learning[name] = [(point["update"], point["bleu"]) for point in curve]
+    found = {}
+    if by_length:
+        title = "BLEU against the length of the source"
+        found["lengths"] = curves(title, by_length, x="source words", y="BLEU", ticks=ticks)
+    if learning:
+        title = "Greedy BLEU on validation pairs while learning"
+        found["learning"] = curves(title, learning, x="updates", y="BLEU")
+    shown = {
+        name: rows[0]["table"]
+        for name in SHOWN
+        if (rows := runs(results, name)) and "table" in rows[0]
+    }
+    if shown:
+        found["tables"] = side_by_side("The same pair under each system", shown)
+    return found

@@ -1,0 +1,246 @@
+"""The Transformer against torch's own layers with the same weights, and against closed forms."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from attn_cli.nn.shapes import mask_of
+from attn_cli.nn.transformer import (
+    FURTHEST,
+    DecoderLayer,
+    EncoderLayer,
+    Position,
+    TransformerDecoder,
+    TransformerEncoder,
+    attend,
+    sinusoids,
+)
+
+WIDTH, HEADS, HIDDEN = 8, 2, 12
+LENGTHS, SIZE, TARGET = torch.tensor([5, 2, 4]), 5, 6
+SETTINGS = {"heads": HEADS, "feed_forward": HIDDEN, "dropout": 0.0}
+THEIRS = {"dropout": 0.0, "activation": "relu", "batch_first": True, "norm_first": True}
+
+
+def opinionated(module):
+    torch.manual_seed(9)
+    for weight in module.parameters():
+        nn.init.normal_(weight, std=0.6)
+    return module
+
+
+def random(*sizes, seed=2):
+    return torch.randn(*sizes, generator=torch.Generator().manual_seed(seed))
+
+
+def copied(pairs):
+    """Weights and biases of layers of ours into layers of torch's."""
+    for ours, theirs in pairs:
+        theirs.load_state_dict(ours.state_dict())
+
+
+def copied_heads(theirs, weights, biases, out):
+    """Torch keeps the maps of queries, keys and values in one matrix."""
+    theirs.in_proj_weight.data.copy_(torch.cat(weights))
+    theirs.in_proj_bias.data.copy_(torch.cat(biases))
+    copied([(out, theirs.out_proj)])
+
+
+# Layers
+
+
+def test_an_encoder_layer_is_torchs_with_the_norm_first():
+    ours = opinionated(EncoderLayer(WIDTH, **SETTINGS))
+    theirs = nn.TransformerEncoderLayer(WIDTH, HEADS, HIDDEN, **THEIRS)
+    maps = ours.attention.maps
+    copied_heads(theirs.self_attn, [maps.weight], [maps.bias], ours.attention.out)
+    copied(
+        [
+            (ours.attention.norm, theirs.norm1),
+            (ours.feed_forward.norm, theirs.norm2),
+            (ours.feed_forward.into, theirs.linear1),
+            (ours.feed_forward.out, theirs.linear2),
+        ]
+    )
+    states, mask = random(3, SIZE, WIDTH), mask_of(LENGTHS, SIZE)
+    found = ours(states, mask[:, None, None, :])
+    expected = theirs(states, src_key_padding_mask=~mask)
+    torch.testing.assert_close(found[mask], expected[mask], atol=1e-5, rtol=1e-5)
+
+
+def test_a_decoder_layer_is_torchs_with_the_norm_first():
+    ours = opinionated(DecoderLayer(WIDTH, WIDTH, **SETTINGS))
+    theirs = nn.TransformerDecoderLayer(WIDTH, HEADS, HIDDEN, **THEIRS)
+    maps, query, source = ours.own.maps, ours.query, ours.source
+    copied_heads(theirs.self_attn, [maps.weight], [maps.bias], ours.own.out)
+    copied_heads(
+        theirs.multihead_attn,
+        [query.weight, source.weight],
+        [query.bias, source.bias],
+        ours.out,
+    )
+    copied(
+        [
+            (ours.own.norm, theirs.norm1),
+            (ours.norm, theirs.norm2),
+            (ours.feed_forward.norm, theirs.norm3),
+            (ours.feed_forward.into, theirs.linear1),
+            (ours.feed_forward.out, theirs.linear2),
+        ]
+    )
+    states, values = random(3, TARGET, WIDTH), random(3, SIZE, WIDTH, seed=3)
+    mask = mask_of(LENGTHS, SIZE)
+    keys, parts = ours.source(values).chunk(2, -1)
+    found, contexts, weights = ours(states, keys, parts, mask[:, None, None, :], weights=True)
+    later = nn.Transformer.generate_square_subsequent_mask(TARGET)
+    expected = theirs(states, values, tgt_mask=later, memory_key_padding_mask=~mask)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+    asked = ours.norm(ours.own(states, causal=True))
+    looked, shares = theirs.multihead_attn(
+        asked, values, values, key_padding_mask=~mask, average_attn_weights=False
+    )
+    torch.testing.assert_close(contexts, looked, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(weights, shares, atol=1e-5, rtol=1e-5)
+
+
+# Attention
+
+
+@pytest.mark.parametrize("masked", ["nothing", "padding", "causal"])
+def test_the_fused_kernel_finds_what_the_product_written_out_finds(masked):
+    queries, keys, values = (random(3, HEADS, SIZE, 4, seed=seed) for seed in (1, 2, 3))
+    how = {
+        "nothing": {},
+        "padding": {"mask": mask_of(LENGTHS, SIZE)[:, None, None, :]},
+        "causal": {"causal": True},
+    }[masked]
+    fused, none = attend(queries, keys, values, **how)
+    explicit, weights = attend(queries, keys, values, weights=True, **how)
+    assert none is None
+    torch.testing.assert_close(fused, explicit)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(3, HEADS, SIZE))
+    allowed = {
+        "nothing": torch.ones(SIZE, SIZE, dtype=torch.bool),
+        "padding": mask_of(LENGTHS, SIZE)[:, None, None, :],
+        "causal": torch.ones(SIZE, SIZE, dtype=torch.bool).tril(),
+    }[masked]
+    assert ((weights > 0) == allowed).all()
+
+
+def test_the_product_is_scaled_by_the_root_of_a_heads_width():
+    queries, keys, values = (random(1, 1, 3, 4, seed=seed).numpy() for seed in (1, 2, 3))
+    powers = np.exp(queries[0, 0] @ keys[0, 0].T / 2)
+    expected = powers / powers.sum(-1, keepdims=True) @ values[0, 0]
+    found, _ = attend(*map(torch.from_numpy, (queries, keys, values)), weights=True)
+    np.testing.assert_allclose(found[0, 0], expected, atol=1e-6)
+
+
+def decoder(**chosen):
+    settings = SETTINGS | {"value": WIDTH, "layers": 2, "positions": "sinusoidal"} | chosen
+    return opinionated(TransformerDecoder(WIDTH, **settings))
+
+
+def decoded(module, embedded, **how):
+    memory = module.remember(random(3, SIZE, WIDTH, seed=5), mask_of(LENGTHS, SIZE))
+    return module.unroll(embedded, memory, **how)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_target_read_without_weights_is_read_the_same(training):
+    module = decoder().train(training)
+    embedded = random(3, TARGET, WIDTH).requires_grad_()
+    seen, unseen = (decoded(module, embedded, weights=asked) for asked in (True, False))
+    assert unseen.weights is None
+    torch.testing.assert_close(unseen.states, seen.states)
+    torch.testing.assert_close(unseen.contexts, seen.contexts)
+    gradients = [
+        torch.autograd.grad(each.states.square().sum(), embedded) for each in (seen, unseen)
+    ]
+    torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-4)
+
+
+def test_weights_are_those_of_every_head_layer_by_layer():
+    module = decoder()
+    embedded = random(3, TARGET, WIDTH)
+    found = decoded(module, embedded)
+    assert found.weights.shape == (3, TARGET, 2 * HEADS, SIZE)
+    mask = mask_of(LENGTHS, SIZE)
+    states = module.position(embedded, torch.arange(TARGET))
+    for depth, layer in enumerate(module.layers):
+        keys, values = layer.source(random(3, SIZE, WIDTH, seed=5)).chunk(2, -1)
+        states, _, shares = layer(states, keys, values, mask[:, None, None, :], weights=True)
+        heads = found.weights[:, :, depth * HEADS : (depth + 1) * HEADS]
+        torch.testing.assert_close(heads, shares.transpose(1, 2))
+
+
+@pytest.mark.parametrize("changed", range(1, TARGET))
+def test_a_future_word_changes_nothing_before_it(changed):
+    module, embedded = decoder(), random(3, TARGET, WIDTH)
+    other = embedded.clone()
+    other[:, changed] = random(3, WIDTH, seed=8)
+    before, after = decoded(module, embedded), decoded(module, other)
+    for one, two in zip(before[:3], after[:3], strict=True):
+        torch.testing.assert_close(one[:, :changed], two[:, :changed], atol=1e-6, rtol=1e-6)
+    assert not torch.allclose(before.states[:, changed], after.states[:, changed])
+
+
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
+def test_a_step_reads_no_more_than_the_words_so_far_and_grows_its_cache(positions):
+    module, embedded = decoder(positions=positions), random(3, TARGET, WIDTH)
+    whole = decoded(module, embedded)
+    memory = module.remember(random(3, SIZE, WIDTH, seed=5), mask_of(LENGTHS, SIZE))
+    state = module.start(memory)
+    for t in range(TARGET):
+        assert state["position"].tolist() == [t] * 3
+        assert state["keys0"].shape == state["values1"].shape == (3, t, WIDTH)
+        found, state = module.step(embedded[:, t], state, memory)
+        for one, two in zip(found[:3], whole[:3], strict=True):
+            torch.testing.assert_close(one, two[:, t], atol=1e-5, rtol=1e-5)
+
+
+# Positions
+
+
+def test_sinusoids_are_those_of_the_closed_form():
+    width, places = 10, np.array([0, 1, 2, 17, 300])
+    angles = places[:, None] / 10_000 ** (np.arange(0, width, 2) / width)
+    expected = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
+    np.testing.assert_allclose(sinusoids(torch.from_numpy(places), width), expected, atol=1e-4)
+
+
+def test_products_of_sinusoids_depend_on_the_distance_alone():
+    near, far = (sinusoids(torch.arange(5) + start, 16).double() for start in (0, 200))
+    torch.testing.assert_close(near @ near.T, far @ far.T, atol=1e-3, rtol=1e-3)
+
+
+def test_learned_positions_beyond_the_last_are_the_last():
+    position = Position(WIDTH, kind="learned")
+    places = torch.tensor([0, FURTHEST - 1, FURTHEST, 10 * FURTHEST])
+    found = position(torch.zeros(4, WIDTH), places)
+    assert found[1].equal(found[2])
+    assert found[1].equal(found[3])
+    assert not found[0].equal(found[1])
+
+
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
+def test_without_positions_words_would_be_a_set(positions):
+    module = opinionated(
+        TransformerEncoder(WIDTH, layers=2, positions=positions, **SETTINGS)
+    ).eval()
+    embedded, order = random(1, SIZE, WIDTH), torch.tensor([3, 0, 4, 1, 2])
+    length = torch.tensor([SIZE])
+    straight, mixed = module(embedded, length), module(embedded[:, order], length)
+    assert not torch.allclose(mixed, straight[:, order], atol=1e-2)
+    module.position.forward = lambda embedded, places: embedded
+    straight, mixed = module(embedded, length), module(embedded[:, order], length)
+    torch.testing.assert_close(mixed, straight[:, order], atol=1e-5, rtol=1e-5)
+
+
+def test_states_of_padding_are_zero():
+    module = opinionated(
+        TransformerEncoder(WIDTH, layers=1, positions="sinusoidal", **SETTINGS)
+    ).eval()
+    states = module(random(3, SIZE, WIDTH), LENGTHS)
+    assert (states[~mask_of(LENGTHS, SIZE)] == 0).all()

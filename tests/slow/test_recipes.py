@@ -1,0 +1,35 @@
+"""The recipes that come with attn, each trained on the demo corpus as its name alone does it."""
+
+import json
+
+import pytest
+import readme_blocks
+
+#: Recipe → the BLEU on the demo's test set that it must reach.
+LEAST = {
+    "gru": 85,
+    "lstm": 85,
+    "rnn": 85,
+    "luong": 85,
+    "local": 85,
+    "hard": 85,
+    "no-attention": 85,
+    "transformer": 85,
+    "transformer-tiny": 85,
+}
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_it_learns_the_demo(name, tmp_path):
+    folder = readme_blocks.workspace(tmp_path)
+    for command in (
+        f"attn train --recipe-name {name} --out runs/{name} --set model.alignment_head=false",
+        f"attn translate -m runs/{name} -i data/demo/test.en -o hyp.fr",
+    ):
+        status, printed = readme_blocks.run(command, folder, seconds=1800)
+        assert status == 0, printed
+    status, printed = readme_blocks.run(
+        "attn score -r data/demo/test.fr hyp.fr --format json", folder
+    )
+    assert status == 0, printed
+    assert json.loads(printed)["bleu"]["score"] >= LEAST[name], printed

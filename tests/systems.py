@@ -1,0 +1,178 @@
+"""The product of encoders, attentions and decoders, in tiny widths. Shared by fast and slow tests.
+
+A system is the names of its three parts; its network prefers something, as a fresh one does not.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+
+import numpy as np
+import torch
+
+from attn_cli import config, export
+from attn_cli.config import Model
+from attn_cli.decode.beam import Search, search
+from attn_cli.decode.forced import force
+from attn_cli.engine.base import view_of
+from attn_cli.engine.onnx_engine import OnnxStepper
+from attn_cli.engine.torch_engine import TorchStepper
+from attn_cli.errors import UsageError
+from attn_cli.nn.build import build
+from attn_cli.nn.seq2seq import Seq2Seq
+from attn_cli.values import EOS, PAD, Hypothesis, IntArray
+
+System = tuple[str, str, str]
+
+VOCAB = 16
+
+#: Widths at which every dot product finds states of one size.
+WIDTHS = (
+    *("model.embedding=8", "model.encoder.width=4", "model.decoder.width=8"),
+    *("model.attention.width=8", "model.attention.heads=2", "model.attention.window=2"),
+    *("model.encoder.heads=2", "model.encoder.feed_forward=12", "model.decoder.feed_forward=12"),
+)
+ENCODERS = {
+    "rnn": ["model.encoder.cell=rnn"],
+    "lstm-2": ["model.encoder.cell=lstm", "model.encoder.layers=2"],
+    "gru": [],
+    "gru-forward": ["model.encoder.bidirectional=false", "model.encoder.width=8"],
+    "gru-looks": ["model.encoder.self_attention=true"],
+    "transformer": [
+        *("model.encoder.kind=transformer", "model.encoder.width=8", "model.encoder.layers=2"),
+        "model.positions=learned",
+    ],
+}
+ATTENTIONS = {
+    "additive": ["model.attention.kind=additive"],
+    "dot": ["model.attention.kind=dot"],
+    "general": ["model.attention.kind=general"],
+    "scaled_dot": ["model.attention.kind=scaled_dot"],
+    "local": ["model.attention.kind=local", "model.attention.scorer=general"],
+    "hard": ["model.attention.kind=hard"],
+    "multihead": ["model.attention.kind=multihead", "model.attention.scorer=scaled_dot"],
+    "none": ["model.attention.kind=none"],
+    "coverage": ["model.attention.coverage=true"],
+    "sparsemax": ["model.attention.normalizer=sparsemax"],
+    "entmax": ["model.attention.normalizer=entmax"],
+}
+DECODERS = {
+    "gru": [],
+    "lstm-2-after": [
+        *("model.decoder.cell=lstm", "model.decoder.layers=2", "model.decoder.attends=after"),
+        "model.layer_norm=true",
+    ],
+    "rnn": ["model.decoder.cell=rnn"],
+    "transformer": ["model.decoder.kind=transformer", "model.decoder.layers=2"],
+}
+
+
+def name_of(system: System) -> str:
+    """What a test of it is called."""
+    return "+".join(system)
+
+
+def model_of(system: System) -> Model:
+    """Raises UsageError where these parts make no network together."""
+    encoder, attention, decoder = system
+    settings = [*WIDTHS, *ENCODERS[encoder], *ATTENTIONS[attention], *DECODERS[decoder]]
+    return config.with_settings(config.Recipe(), settings).model
+
+
+def _sensible() -> Iterator[System]:
+    for system in product(ENCODERS, ATTENTIONS, DECODERS):
+        try:
+            model_of(system)
+        except UsageError:
+            continue
+        yield system
+
+
+#: Every one that makes sense.
+SYSTEMS = list(_sensible())
+
+
+def _covering() -> Iterator[System]:
+    """Some that stand for all: each attention behind two recurrent decoders, and Transformers."""
+    encoders, (*recurrent, transformer) = list(ENCODERS), DECODERS
+    for n, attention in enumerate(ATTENTIONS):
+        for k in range(2):
+            yield encoders[(2 * n + k) % len(encoders)], attention, recurrent[(n + k) % 3]
+    for encoder in ("transformer", "gru-looks"):
+        yield encoder, "multihead", transformer
+
+
+COVERING = list(_covering())
+
+
+def fresh(system: System) -> Seq2Seq:
+    """A network as training begins with it."""
+    torch.manual_seed(2)
+    return build(model_of(system), source_vocab=VOCAB, target_vocab=VOCAB)
+
+
+@cache
+def network_of(system: System) -> Seq2Seq:
+    """A network that prefers something. Do not change it."""
+    network = fresh(system).eval()
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.add_(torch.randn_like(weight) * 0.3)
+    return network
+
+
+def lines(batch: int, longest: int, seed: int = 1) -> tuple[IntArray, IntArray]:
+    """(B, S) random pieces that end with EOS, and their lengths."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, longest + 1, batch).astype(np.int32)
+    lengths[0] = longest
+    ids = rng.integers(4, VOCAB, (batch, longest)).astype(np.int32)
+    ids[np.arange(batch), lengths - 1] = EOS
+    ids[np.arange(longest) >= lengths[:, None]] = PAD
+    return ids, lengths
+
+
+# Engines
+
+
+def engines_of(system: System, folder, change=lambda graph: graph):
+    """The system on torch, and as graphs, each changed so, on ONNX Runtime."""
+    network = network_of(system)
+    with torch.no_grad():
+        graphs = export.translator_graphs(network)
+    export.write(folder, {name: change(graph) for name, graph in graphs.items()})
+    view = view_of(model_of(system))
+    return TorchStepper(network, view), OnnxStepper(folder, view)
+
+
+def found_with(stepper, beam: int) -> list[list[Hypothesis]]:
+    """The beam's translations of a few lines, with their weights."""
+    return search(stepper, *lines(5, 7), Search(beam=beam, n_best=beam), keep_weights=True)
+
+
+def assert_alike(ours: list[list[Hypothesis]], theirs: list[list[Hypothesis]]) -> None:
+    """The same translations in the same order, with the same weights and scores."""
+    for row, other in zip(ours, theirs, strict=True):
+        assert [each.ids.tolist() for each in row] == [each.ids.tolist() for each in other]
+        for one, two in zip(row, other, strict=True):
+            np.testing.assert_allclose(one.weights, two.weights, atol=1e-3)
+            np.testing.assert_allclose(one.token_logp, two.token_logp, atol=1e-3)
+
+
+def assert_forced_as_decoded(stepper, rows: list[list[Hypothesis]]) -> None:
+    """Each best translation, given, has the weights and scores that it was found with."""
+    again = force(stepper, *lines(5, 7), [row[0].ids for row in rows])
+    for [decoded, *_], forced in zip(rows, again, strict=True):
+        np.testing.assert_allclose(forced.weights, decoded.weights, atol=1e-5)
+        np.testing.assert_allclose(forced.token_logp, decoded.token_logp, atol=1e-5)
+
+
+def assert_engines_agree(system: System, folder) -> None:
+    """Everything that must hold of a system's graphs."""
+    ours, theirs = engines_of(system, folder)
+    assert export.of_steppers(ours, theirs, (VOCAB, VOCAB)) < export.TOLERANCE
+    for beam in (1, 5):
+        found = [found_with(stepper, beam) for stepper in (ours, theirs)]
+        assert_alike(*found)
+        for stepper, rows in zip((ours, theirs), found, strict=True):
+            assert_forced_as_decoded(stepper, rows)
