@@ -1,14 +1,18 @@
-# attn align --fit --source data/tatoeba/train.en --target data/tatoeba/train.fr --scores -o links
-# python data/tatoeba/lexicon.py links
+# python data/tatoeba/lexicon.py LINKS
 """Adds a small dictionary to the training text: words alone beside the word they are linked to.
 
 Hardly any sentence of Tatoeba is one word, but people ask a translator for one. Each word of a
 language stands beside the word of the other that it is linked to most often: as it is, and as a
 sentence with either mark. Reads train.en and train.fr beside itself, and their links as attn prints
 them. Writes that text and behind it the words: of English in en-fr.en and en-fr.fr, of French in
-fr-en.fr and fr-en.en.
+fr-en.fr and fr-en.en; and in en-fr.links and fr-en.links what is linked to what.
+
+    attn align --fit --source data/tatoeba/train.en --target data/tatoeba/train.fr \\
+        --format pharaoh --scores --output data/tatoeba/train.links
+    python data/tatoeba/lexicon.py data/tatoeba/train.links
 """
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -55,6 +59,11 @@ def dictionary(found: Counter[Pair], *, of: int) -> list[Pair]:
     ]
 
 
+def turned(links: str) -> str:
+    """Links of target and source."""
+    return re.sub(r"(\d+)-(\d+)", r"\2-\1", links)
+
+
 def said(word: str, side: int) -> list[str]:
     """The word alone, and as a sentence of English or French."""
     sentence = word[:1].upper() + word[1:]
@@ -72,6 +81,10 @@ def main() -> None:
             lines = [*text[side], *(line for pair in words for line in said(pair[side], side))]
             out = HERE / f"{name}.{language}"
             out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        known = links if of == 0 else [turned(line) for line in links]
+        alone = [line for _ in words for line in ("0-0", "0-0 1-1", "0-0 1-1")]
+        text_of_links = "".join(f"{line}\n" for line in [*known, *alone])
+        (HERE / f"{name}.links").write_text(text_of_links, encoding="utf-8")
         print(f"{name}: {len(words)} words beside {len(links)} sentences")
 
 

@@ -3,9 +3,9 @@
 
 Without an argument it fetches the pairs that manythings.org/anki makes of tatoeba.org (CC BY 2.0
 FR). What belongs to a test or validation sentence is in no training pair, in either direction: no
-translation of it, and no other sentence that one of its translations also translates. Sentences of fewer than
-four words, and what shares a translation with one, are never drawn: greetings and the like stay in
-training, where a small network cannot do without them.
+translation of it, and no other sentence that one of its translations also translates. Sentences of
+fewer than four words, and what shares a translation with one, are never drawn: greetings and the
+like stay in training, where a small network cannot do without them.
 
 Writes beside itself, English and French line by line beside each other:
     train.en train.fr (pairs of LOOK_UP ten times), valid.en valid.fr
