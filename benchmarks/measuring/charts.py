@@ -31,7 +31,7 @@ _STYLE = """
 }
 """
 
-_LEFT, _TOP, _RIGHT, _BOTTOM = 56, 44, 150, 52
+_LEFT, _TOP, _RIGHT, _BOTTOM = 56, 60, 150, 52
 
 Points = Sequence[tuple[float, float]]
 

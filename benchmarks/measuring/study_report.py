@@ -234,10 +234,17 @@ def circumstances(results: Results) -> str:
     train = first["train"]
     bleu, chrf, small = (first["beam5"][key]["signature"] for key in ("bleu", "chrf", "bleu_small"))
     seeds = sorted({row["seed"] for row in rows})
+    machines: dict[str, list[str]] = {}
+    for name, row in results["systems"].items():
+        how = f"{row['training']['device']} in {row['training']['precision']}"
+        machines.setdefault(how, []).append(name)
+    most = max(machines, key=lambda how: len(machines[how]))
+    others = [f"{', '.join(names)} on {how}" for how, names in machines.items() if how != most]
     return "\n".join(
         [
-            f"* {results['conditions']}; trained on {first['training']['device']} in "
-            f"{first['training']['precision']}, many at a time.",
+            f"* {results['conditions']}; trained on {most}, many at a time"
+            + "".join(f"; {other}" for other in others)
+            + ".",
             f"* {train['max_steps']} updates of {train['batch_tokens']} target pieces, "
             f"{first['vocabulary']} pieces in one vocabulary; seeds {', '.join(map(str, seeds))}.",
             f"* BLEU `{bleu}`, chrF `{chrf}`; in small letters over our own words `{small}` of "
