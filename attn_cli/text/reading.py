@@ -210,18 +210,19 @@ def open_output(path: Path | str, *, stdout: BinaryIO | None = None) -> Iterator
     in_place = os.path.exists(path) and not os.path.isfile(path)
     final = Path(path) if in_place else Path(os.path.realpath(path))
     part = final if in_place else final.with_name(f".attn-{secrets.token_hex(8)}.part")
-    try:
-        raw = open(part, "wb" if in_place else "xb")  # noqa: SIM115
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
+    try:  # from before the file is there, since a signal may come as soon as it is
+        try:
+            raw = open(part, "wb" if in_place else "xb")  # noqa: SIM115
+        except OSError as error:
+            raise _unwritable(path, error) from error
         with raw, _compressed(raw, path) as stream, _encoded(stream) as text:
             yield text
         if not in_place:
             _rename(part, final, called=path)
     except BaseException as error:
         if not in_place:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink()
         if isinstance(error, OSError) and error.errno in _DISK_FULL:
             raise _unwritable(path, error) from error
         raise
