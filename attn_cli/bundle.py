@@ -80,7 +80,7 @@ class Bundle:
     @property
     def attends(self) -> bool:
         """Whether its network looks at the source: one without attention has no weights to show."""
-        return self.translates and self.recipe.model.heads != (0, 0)
+        return self.translates and self.recipe.model.attends
 
     @property
     def precision(self) -> str | None:

@@ -211,9 +211,14 @@ class Model:
         return self.attention.scorer if kind in ("local", "hard", "multihead") else kind
 
     @property
+    def attends(self) -> bool:
+        """Whether there is any attention, and so weights to show, to guide and to align by."""
+        return self.attention.kind != "none"
+
+    @property
     def heads(self) -> tuple[int, int]:
         """Layers that attend and heads of each: (0, 0) for a network that has no attention."""
-        if self.attention.kind == "none":
+        if not self.attends:
             return 0, 0
         heads = self.attention.heads if self.attention.kind == "multihead" else 1
         return (self.decoder.layers if self.decoder.kind == TRANSFORMER else 1), heads

@@ -257,6 +257,6 @@ def _train(
     if finished.reason == "interrupted":
         console.say(f"attn: saved; go on with: attn train --resume {plan.out}")
         return interruption.status
-    table = " --align" if recipe.model.heads != (0, 0) else ""
+    table = " --align" if recipe.model.attends else ""
     console.say(f'attn: the model is in {plan.out}; try: attn translate -m {plan.out} "…"{table}')
     return ExitStatus.OK

@@ -1,4 +1,4 @@
-"""The narrow seams between a network and those who ask it. Know numpy and nothing else.
+"""The narrow seams between a network and those who ask it. Know numpy and recipes, no network.
 
 Whatever can read a source and score the next piece is a Stepper: torch, an exported graph, or a
 fake in a test. Candidates cross that seam, not distributions: log-softmax and top-C run where the

@@ -71,12 +71,14 @@ class _Recurrent(Decoder):
 
     def __init__(
         self,
-        attention: Attention,
+        embedding: int,
         width: int,
+        attention: Attention,
         *,
         cell: CellName,
         layers: int,
         dropout: float,
+        layer_norm: bool,
     ) -> None:
         super().__init__()
         self.attention, self.width, self.context = attention, width, attention.width
@@ -86,6 +88,11 @@ class _Recurrent(Decoder):
         )
         self.initial = nn.Linear(attention.width, width * layers * self.parts)
         self.dropout = SequenceDropout(dropout)
+        self.cell = CELLS[cell](embedding, self._beside(), width, layer_norm=layer_norm)
+
+    def _beside(self) -> int:
+        """Units that the first layer reads beside the last word: the context's."""
+        return self.context
 
     def remember(self, values: Tensor, mask: Tensor) -> Memory:
         """See `Decoder.remember`."""
@@ -136,20 +143,6 @@ class RecurrentDecoder(_Recurrent):
     The first layer attends; layers above it are plain ones that add what they find, so a known
     target runs through each of them in one call.
     """
-
-    def __init__(
-        self,
-        embedding: int,
-        width: int,
-        attention: Attention,
-        *,
-        cell: CellName,
-        layers: int,
-        dropout: float,
-        layer_norm: bool,
-    ) -> None:
-        super().__init__(attention, width, cell=cell, layers=layers, dropout=dropout)
-        self.cell = CELLS[cell](embedding, attention.width, width, layer_norm=layer_norm)
 
     def step(
         self, embedded: Tensor, state: State, memory: Memory, places: Places | None = None
@@ -204,9 +197,20 @@ class InputFeedingDecoder(_Recurrent):
         dropout: float,
         layer_norm: bool,
     ) -> None:
-        super().__init__(attention, width, cell=cell, layers=layers, dropout=dropout)
-        self.cell = CELLS[cell](embedding, width, width, layer_norm=layer_norm)
-        self.mix = nn.Linear(attention.width + width, width)  # W_c
+        super().__init__(
+            embedding,
+            width,
+            attention,
+            cell=cell,
+            layers=layers,
+            dropout=dropout,
+            layer_norm=layer_norm,
+        )
+        self.mix = nn.Linear(self.context + width, width)  # W_c
+
+    def _beside(self) -> int:
+        """Units of what was found at the last step."""
+        return self.width
 
     def start(self, memory: Memory) -> State:
         """See `Decoder.start`; nothing was found yet."""

@@ -53,7 +53,7 @@ class WordLinks:
 def guides(recipe: Recipe) -> bool:
     """Whether links are to guide the attention, where there is any."""
     named, weight = recipe.train.guided_alignment, recipe.train.guided_weight
-    return named not in ("", UNGUIDED) and weight > 0 and recipe.model.heads != (0, 0)
+    return named not in ("", UNGUIDED) and weight > 0 and recipe.model.attends
 
 
 def wants_links(recipe: Recipe) -> bool:

@@ -5,8 +5,8 @@ Knows that positions were drawn and what came of it; not who drew them.
 The gradient of the expected log-likelihood is E[Σ_t ∂log p(a_t) (R_t - b_t)], R_t being the
 log-likelihood of what comes from word t on and b_t what was to be expected of as many words: the
 mean a word, averaged over the updates before, which no choice of this update changes, so that the
-estimate stays unbiased (Williams 1992; Xu et al. 2015, §4.1, equation 11, for choices whose reward
-is the whole sentence's).
+estimate stays unbiased; the first update alone has to do with its own mean. (Williams 1992; Xu et
+al. 2015, §4.1, equation 11, for choices whose reward is the whole sentence's.)
 """
 
 from torch import Tensor

@@ -320,7 +320,7 @@ def tokenizers_for(
 
 def _view(recipe: Recipe) -> View | None:
     """What of the attention is shown while it learns, None of a network that has none."""
-    if recipe.model.heads == (0, 0):
+    if not recipe.model.attends:
         return None
     return view_of(recipe.model, layer=recipe.decode.layer, head=recipe.decode.head)
 
