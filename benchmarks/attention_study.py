@@ -104,7 +104,8 @@ SYSTEMS = {
     "coverage": System(_attention("additive", "coverage=true"), 192),
     "sparsemax": System(_attention("additive", "normalizer=sparsemax"), 192),
     "entmax": System(_attention("additive", "normalizer=entmax"), 192),
-    "luong": System((*_attention("general"), "model.decoder.attends=after"), 184),
+    "luong": System((*_attention("general"), "model.decoder.attends=after"), 184, THRICE),
+    "after": System((*_attention("additive"), "model.decoder.attends=after"), 184),
     "intra": System(("model.encoder.self_attention=true",), 160),
     "lstm": System(_cells("lstm"), 160),
     "rnn": System((*_cells("rnn"), "train.learning_rate=1e-3"), 296),
@@ -124,7 +125,10 @@ FULL = {
     ),
     "transformer-tiny": (
         "transformer-tiny",
-        ("train.max_steps=2500", "train.batch_tokens=5000", "model.dropout.states=0.3"),
+        (
+            *("train.max_steps=9000", "train.batch_tokens=2500", "train.learning_rate=3e-3"),
+            *("train.warmup_steps=800", "train.validate_every=500"),
+        ),
     ),
 }
 

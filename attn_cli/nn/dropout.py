@@ -1,7 +1,8 @@
-"""Dropout for sequences: a unit that is silenced is silent for the whole sentence."""
+"""Dropout: of a unit for a whole sentence, or of each position for itself."""
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class SequenceDropout(nn.Module):
@@ -25,3 +26,25 @@ class SequenceDropout(nn.Module):
         batch, _, width = states.shape
         kept = torch.empty(batch, 1, width, dtype=states.dtype, device=states.device)
         return states * kept.bernoulli_(1 - self.share).div_(1 - self.share)
+
+
+class Dropout(nn.Module):
+    """Every unit of every position for itself (Srivastava et al. 2014), at a third of the cost of
+    torch's own on a processor: four units share 64 random bits, and p is a multiple of 2⁻¹⁶."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, states: Tensor) -> Tensor:
+        """(…) → (…), each silenced with probability `share`, the others scaled up for it."""
+        if not self.training or not self.share:
+            return states
+        if states.device.type != "cpu":
+            return functional.dropout(states, self.share)
+        silent = round(self.share * 2**16)
+        size = states.numel()
+        bits = torch.empty((size + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+        draws = bits.view(torch.int16)[:size].view(states.shape)
+        kept = (draws >= silent - 2**15).to(states.dtype)
+        return states * kept.mul_(2**16 / (2**16 - silent))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from attn_cli.nn.attention import Memory, Places
 from attn_cli.nn.decoders import Decoded, Decoder, State
-from attn_cli.nn.dropout import SequenceDropout
+from attn_cli.nn.dropout import Dropout, SequenceDropout
 from attn_cli.nn.embeddings import PieceEmbedding, PieceScores
 from attn_cli.nn.shapes import mask_of
 
@@ -38,7 +38,7 @@ class StateOutput(nn.Module):
     def __init__(self, state: int, embedding: int, *, dropout: float) -> None:
         super().__init__()
         self.map = nn.Identity() if state == embedding else nn.Linear(state, embedding)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, decoded: Decoded, embedded: Tensor) -> Tensor:
         """Decoded (…) → features (…, E)."""

@@ -25,6 +25,10 @@ def negative_log_likelihood(
     """
     real = wanted.flatten() != PAD  # (B·T,)
     rows = features.flatten(0, 1)[real]  # (R, E), R real pieces
+    kind = rows.device.type
+    if torch.is_autocast_enabled(kind):
+        # What a norm or a sum returns is fp32 still: cast once, and not in each block.
+        rows = rows.to(torch.get_autocast_dtype(kind))
     scores = network.scores
     loss: Tensor = _SmoothedLoss.apply(
         rows, scores.weight, scores.bias, wanted.flatten()[real], smoothing
@@ -75,12 +79,14 @@ class _SmoothedLoss(torch.autograd.Function):
         for part in _blocks(len(rows), weight):
             gold = wanted[part, None]  # (r, 1)
             logits = (rows[part] @ matrix.T).to(exact).add_(bias)  # (r, V)
-            norm = logits.logsumexp(-1, keepdim=True)  # (r, 1)
-            hit = logits.gather(1, gold)
-            total += (norm - (1 - smoothing) * hit - smoothing * logits.mean(-1, True)).sum()
+            hit, level = logits.gather(1, gold), logits.mean(-1, True)  # (r, 1)
+            top = logits.amax(-1, True)
+            off = logits.sub_(top).exp_()
+            mass = off.sum(-1, keepdim=True)
+            total += (top + mass.log() - (1 - smoothing) * hit - smoothing * level).sum()
             if not learns:
                 continue
-            off = logits.sub_(norm).exp_()  # softmax, in place
+            off.div_(mass)  # softmax
             if smoothing:
                 off.sub_(smoothing / vocab)
             off.scatter_add_(1, gold, torch.full_like(hit, smoothing - 1))

@@ -129,6 +129,21 @@ def test_the_fused_kernel_finds_what_the_product_written_out_finds(masked):
     assert ((weights > 0) == allowed).all()
 
 
+@pytest.mark.parametrize("causal", [True, False])
+def test_under_autocast_the_fused_kernel_and_its_gradient_stay_those_of_fp32(causal):
+    parts = [random(3, HEADS, SIZE, 4, seed=seed).bfloat16() for seed in (1, 2, 3)]
+    exact = [part.float().requires_grad_() for part in parts]
+    rough = [part.clone().requires_grad_() for part in parts]
+    expected, _ = attend(*exact, causal=causal)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found, _ = attend(*rough, causal=causal)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found, expected.bfloat16())
+    gradients = torch.autograd.grad(found.float().sum(), rough)
+    for ours, theirs in zip(gradients, torch.autograd.grad(expected.sum(), exact), strict=True):
+        torch.testing.assert_close(ours, theirs.bfloat16())
+
+
 def test_the_product_is_scaled_by_the_root_of_a_heads_width():
     queries, keys, values = (random(1, 1, 3, 4, seed=seed).numpy() for seed in (1, 2, 3))
     powers = np.exp(queries[0, 0] @ keys[0, 0].T / 2)

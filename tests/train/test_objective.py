@@ -37,3 +37,17 @@ def test_loss_and_gradients_equal_torchs_cross_entropy(smoothing, block, monkeyp
     torch.testing.assert_close(ours, theirs)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_in_bf16_the_loss_is_that_of_features_rounded_to_bf16_and_summed_in_fp32() -> None:
+    torch.manual_seed(4)
+    tiny = Model(embedding=16, encoder=Encoder(width=3), decoder=Decoder(width=4))
+    network = build(tiny, source_vocab=40, target_vocab=40)
+    features, wanted = torch.randn(3, 4, 16), torch.randint(4, 40, (3, 4))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        ours = negative_log_likelihood(network, features, wanted, smoothing=0.1)
+    matrix = network.scores.weight.bfloat16()
+    logits = (features.bfloat16() @ matrix.mT).float() + network.scores.bias
+    theirs = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), label_smoothing=0.1)
+    assert ours.dtype == torch.float32
+    torch.testing.assert_close(ours, theirs)
