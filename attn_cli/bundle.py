@@ -107,7 +107,7 @@ def open_bundle(path: Path) -> Bundle:
     facts = sealed_facts(path)
     _demand(path, facts, RECIPE)
     try:
-        recipe = config.load(path / RECIPE)
+        recipe = config.load(path / RECIPE, of_a_model=True)
     except ModelError:
         raise
     except AttnError as error:

@@ -112,9 +112,10 @@ class Attention:
     kind: Literal[
         "additive", "dot", "general", "scaled_dot", "local", "hard", "multihead", "none"
     ] = option(
-        "additive",
-        "soft attention by that scorer (additive: the feed-forward network of Bahdanau et al. "
-        "2015); local, hard or multihead attention over `scorer`; or none",
+        "general",
+        "soft attention by that scorer (general: a bilinear form, Luong et al. 2015; additive: the "
+        "feed-forward network of Bahdanau et al. 2015); local, hard or multihead attention over "
+        "`scorer`; or none",
     )
     scorer: Scorer = option("additive", "who scores for local, hard and multihead attention")
     activation: Literal["tanh", "relu", "sigmoid"] = option(
@@ -140,8 +141,8 @@ class Decoder:
     layers: int = option(1, "layers", low=1, high=32)
     width: int = option(512, "units of the decoder's state", low=1)
     attends: Literal["before", "after"] = option(
-        "before",
-        "recurrent: before the cell (Bahdanau et al. 2015) or after it, with input feeding (Luong "
+        "after",
+        "recurrent: after the cell, with input feeding (Luong et al. 2015), or before it (Bahdanau "
         "et al. 2015)",
     )
     feed_forward: int = option(1024, "hidden units of a Transformer's feed-forward layers", low=1)
@@ -468,8 +469,19 @@ def file_of_links(recipe: Recipe) -> str:
     return "" if named in (UNGUIDED, STATISTICAL) else named
 
 
-def load(path: Path) -> Recipe:
-    """The recipe in a TOML file.
+#: What a model's recipe means by leaving a key out, where the key is younger than the model and its
+#: default is another.
+ONCE: dict[str, Any] = {
+    "model": {
+        "alignment_head": False,
+        "attention": {"kind": "additive"},
+        "decoder": {"attends": "before"},
+    }
+}
+
+
+def load(path: Path, *, of_a_model: bool = False) -> Recipe:
+    """The recipe in a TOML file, which is perhaps an older model's.
 
     Raises UsageError naming the file when it is missing, is not TOML, or holds a key or value that
     a recipe has no place for.
@@ -481,7 +493,8 @@ def load(path: Path) -> Recipe:
         raise UsageError(
             f"cannot read the recipe {path}: {reason}", "Check the name, or see attn train --help."
         ) from error
-    return parse(text, where=str(path))
+    tree = _tree(text, str(path))
+    return from_dict(_over(ONCE, tree) if of_a_model else tree, where=str(path))
 
 
 def parse(text: str, *, where: str = "recipe") -> Recipe:

@@ -52,17 +52,17 @@ ATTENTIONS = {
     "hard": ["model.attention.kind=hard"],
     "multihead": ["model.attention.kind=multihead", "model.attention.scorer=scaled_dot"],
     "none": ["model.attention.kind=none"],
-    "coverage": ["model.attention.coverage=true"],
-    "sparsemax": ["model.attention.normalizer=sparsemax"],
-    "entmax": ["model.attention.normalizer=entmax"],
+    "coverage": ["model.attention.kind=additive", "model.attention.coverage=true"],
+    "sparsemax": ["model.attention.kind=additive", "model.attention.normalizer=sparsemax"],
+    "entmax": ["model.attention.kind=additive", "model.attention.normalizer=entmax"],
 }
 DECODERS = {
-    "gru": [],
+    "gru": ["model.decoder.attends=before"],
     "lstm-2-after": [
         *("model.decoder.cell=lstm", "model.decoder.layers=2", "model.decoder.attends=after"),
         "model.layer_norm=true",
     ],
-    "rnn": ["model.decoder.cell=rnn"],
+    "rnn": ["model.decoder.cell=rnn", "model.decoder.attends=before"],
     "transformer": ["model.decoder.kind=transformer", "model.decoder.layers=2"],
 }
 

@@ -286,7 +286,7 @@ def test_a_transformer_is_as_wide_as_its_embeddings_and_four_layers_deep(part):
     assert (made.width, made.layers) == (48, 4)
     other = recipe.model.decoder if part == "encoder" else recipe.model.encoder
     assert (other.kind, other.layers) == ("recurrent", 1)
-    assert recipe.model.attention.kind == ("multihead" if part == "decoder" else "additive")
+    assert recipe.model.attention.kind == ("multihead" if part == "decoder" else "general")
 
 
 def test_what_a_transformer_is_said_to_be_it_is():
@@ -370,3 +370,16 @@ def test_every_key_has_a_sentence_of_help():
 
 def test_the_recipe_of_the_demo_is_read(request):
     assert config.load(request.config.rootpath / "data" / "demo" / "recipe.toml").name == "demo"
+
+
+def test_a_models_recipe_means_what_it_meant_when_it_was_written(tmp_path):
+    """Keys that are younger than a model, and what their absence was then."""
+    path = tmp_path / "recipe.toml"
+    path.write_text("[model]\nembedding = 48\n")
+    old, new = config.load(path, of_a_model=True).model, config.load(path).model
+    assert (old.attention.kind, old.decoder.attends) == ("additive", "before")
+    assert not old.alignment_head.enabled
+    assert (new.attention.kind, new.decoder.attends) == ("general", "after")
+    assert new.alignment_head.enabled
+    path.write_text(config.to_toml(config.load(path)))
+    assert config.load(path, of_a_model=True) == config.load(path)

@@ -6,12 +6,13 @@ from program import attn
 from attn_cli import config, shelf
 
 NAMES = [
-    "gru", "hard", "local", "lstm", "luong", "no-attention", "rnn", "transformer",
+    "bahdanau", "gru", "hard", "local", "lstm", "luong", "no-attention", "rnn", "transformer",
     "transformer-tiny",
 ]  # fmt: skip
 
 #: What a recipe is called after.
 SAYS = {
+    "bahdanau": ("model.decoder.attends", "before"),
     "gru": ("model.encoder.cell", "gru"),
     "lstm": ("model.decoder.cell", "lstm"),
     "rnn": ("model.decoder.cell", "rnn"),
@@ -91,7 +92,7 @@ def test_the_model_bears_its_name(tmp_path, monkeypatch):
     ("arguments", "says"),
     [
         (["--recipe-name", "tranformer"], "Did you mean transformer?"),
-        (["--recipe-name", "xyz"], "There are: gru, hard,"),
+        (["--recipe-name", "xyz"], "There are: bahdanau, gru,"),
         (["r.toml", "--recipe-name", "gru"], "two recipes were given: r.toml and"),
         (["--from", "en-fr", "--pairs", "a", "--recipe-name", "gru"], "--from goes on"),
         (["--resume", "runs/x", "--recipe-name", "gru"], "--resume goes on"),

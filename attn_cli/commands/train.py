@@ -32,7 +32,7 @@ def train(
         typer.Option(
             "--recipe-name",
             metavar="NAME",
-            help="Or a recipe that comes with attn: gru, lstm, rnn, luong, local, hard, "
+            help="Or a recipe that comes with attn: gru, lstm, rnn, bahdanau, luong, local, hard, "
             "no-attention, transformer, transformer-tiny.",
         ),
     ] = None,

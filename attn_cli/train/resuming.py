@@ -1,6 +1,5 @@
 """A training that stopped: where it lies, and the recipe it goes on with. Loads no torch."""
 
-import tomllib
 from pathlib import Path
 
 from attn_cli import bundle, config
@@ -17,9 +16,4 @@ def resumed(out: Path) -> Recipe:
             f"{out} holds no training to go on with",
             "Name the --out folder of an earlier attn train.",
         )
-    path = out / bundle.RECIPE
-    recipe = config.load(path)
-    if "alignment_head" in tomllib.loads(path.read_text(encoding="utf-8")).get("model", {}):
-        return recipe
-    # Begun before there were any heads: none comes in the middle of a training.
-    return config.with_settings(recipe, ["model.alignment_head=false"])
+    return config.load(out / bundle.RECIPE, of_a_model=True)

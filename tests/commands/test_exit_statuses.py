@@ -151,7 +151,7 @@ def rewritten(folder, old, new):
     ("old", "new", "words"),
     [
         ("width = 24", "width = 25", ["shape"]),
-        ("embedding = 32", "embedding = 16", ["shape"]),
+        ("embedding = 32", "embedding = 16", ["tensor"]),
         ("layers = 1", "layers = 2", ["tensor"]),
         ('tied = "all"', 'tied = "none"', ["tensor"]),
         ("embedding = 32", "embeding = 32", ["embeding", "embedding"]),

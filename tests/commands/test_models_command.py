@@ -164,12 +164,14 @@ def newer(folder):
 
 
 def resealed(folder, *settings):
-    recipe = config.with_settings(config.load(folder / "recipe.toml"), list(settings))
+    recipe = config.with_settings(
+        config.load(folder / "recipe.toml", of_a_model=True), list(settings)
+    )
     bundle.write_recipe(folder, recipe)
 
 
 def misshapen(folder):
-    resealed(folder, "model.decoder.width=33")
+    resealed(folder, "model.encoder.width=33")
     return "has the shape"
 
 

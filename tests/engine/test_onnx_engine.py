@@ -170,7 +170,7 @@ def integers(tmp_path_factory):
         graphs = export.translator_graphs(network_of(model, vocab=80))
     graphs = {name: quantize.quantized(graph) for name, graph in graphs.items()}
     kinds = [node.op_type for node in graphs[bundle.STEP].graph.node]
-    assert kinds.count("MatMulIntegerToFloat") == 6
+    assert kinds.count("MatMulIntegerToFloat") == 5
     return written(tmp_path_factory.mktemp("integers"), graphs)
 
 

@@ -122,7 +122,7 @@ def test_coverage_changes_the_scores_as_the_scorer_says():
 
 @pytest.mark.parametrize("attends", ["before", "after"])
 def test_coverage_is_the_sum_of_the_weights_so_far(attends):
-    network = opinionated(network_of(f"model.decoder.attends={attends}", COVERS))
+    network = opinionated(network_of(f"model.decoder.attends={attends}", *COVERS))
     memory = network.encode(torch.tensor([[4, 5, 6, EOS], [7, EOS, 0, 0]]), torch.tensor([4, 2]))
     state, total = network.start(memory), torch.zeros(2, 4)
     for piece in (BOS, 4, 7, 5):
@@ -219,7 +219,8 @@ TINY = (
     *("model.attention.width=3", "model.dropout.embedding=0", "model.dropout.states=0"),
     "model.dropout.readout=0",
 )
-HARD, COVERS = "model.attention.kind=hard", "model.attention.coverage=true"
+HARD = "model.attention.kind=hard"
+COVERS = ("model.attention.kind=additive", "model.attention.coverage=true")
 LEARNS = config.Train(reinforce_weight=1.0, entropy_bonus=0.0)
 SOURCE, TARGET = [4, 5, EOS], [6, EOS]  # three positions, and what is to be said of them
 
