@@ -41,7 +41,7 @@ fmt: setup ## format, and mend what lint can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## every benchmark in benchmarks/, one after another
+bench: setup ## every benchmark in benchmarks/, one after another (some train for hours)
 	@for file in benchmarks/*.py; do \
 		echo "$$file"; $(BIN)/python "$$file" $(ARGS) || exit 1; \
 	done

@@ -427,8 +427,8 @@ def _senseless(model: Model) -> Iterator[tuple[bool, str, str]]:
     )
     yield (
         attention.coverage and attention.kind != "additive",
-        "model.attention.coverage is seen by additive attention alone, not by "
-        f"{attention.kind} attention",
+        "model.attention.coverage is seen by additive attention alone, and model.attention.kind is "
+        f"{attention.kind}",
         'Set model.attention.kind = "additive".',
     )
     yield (

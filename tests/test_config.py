@@ -253,9 +253,9 @@ SENSELESS = [
         "model.decoder.width is 512 and the encoder's states have 256 units",
         "model.decoder.width = 256",
     ),
-    ([GENERAL, COVERAGE], "seen by additive attention alone, not by general", '"additive"'),
-    ([NONE, COVERAGE], "seen by additive attention alone, not by none", '"additive"'),
-    ([DECODER, COVERAGE], "seen by additive attention alone, not by multihead", '"additive"'),
+    ([GENERAL, COVERAGE], "alone, and model.attention.kind is general", '"additive"'),
+    ([NONE, COVERAGE], "alone, and model.attention.kind is none", '"additive"'),
+    ([DECODER, COVERAGE], "alone, and model.attention.kind is multihead", '"additive"'),
     (
         [NONE, "model.attention.normalizer=sparsemax"],
         "there are no weights to normalise",

@@ -29,10 +29,6 @@ LEARNING = ("additive", "none", "dot", "luong", "hard", "transformer")
 
 def write(results: Results, docs: Path) -> None:
     """Fill docs/attention.md in and draw its pictures. Raises Skipped where there is no page."""
-    page = docs / "attention.md"
-    if not page.is_file():
-        raise Skipped(f"there is no {page}")
-    text = page.read_text(encoding="utf-8")
     parts = {
         "systems": systems(results),
         "alignments": alignments(results),
@@ -43,16 +39,25 @@ def write(results: Results, docs: Path) -> None:
         "speed": speed(results),
         "conditions": circumstances(results),
     }
+    fill(docs / "attention.md", parts)
+    folder = docs / "attention"
+    folder.mkdir(exist_ok=True)
+    for name, picture in pictures(results).items():
+        (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
+
+
+def fill(page: Path, parts: Mapping[str, str]) -> None:
+    """Put each part where the page has room for what is so called. Raises Skipped where there is no
+    page."""
+    if not page.is_file():
+        raise Skipped(f"there is no {page}")
+    text = page.read_text(encoding="utf-8")
     for name, part in parts.items():
         pattern = re.compile(rf"(<!-- begin: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         if not pattern.search(text):
             say(f"{page} has no place for {name}")
         text = pattern.sub(lambda found, part=part: f"{found[1]}\n{part}\n{found[2]}", text)
     page.write_text(text, encoding="utf-8")
-    folder = docs / "attention"
-    folder.mkdir(exist_ok=True)
-    for name, picture in pictures(results).items():
-        (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
 
 
 # What is in the results

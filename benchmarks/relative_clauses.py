@@ -1,0 +1,195 @@
+"""What a longer sentence costs each attention, on the demo's grammar: clauses within clauses.
+
+    python benchmarks/relative_clauses.py                   # trains, measures and writes it down
+    python benchmarks/relative_clauses.py --only none,general --threads 1
+
+*I know the woman who sees the man who reads the letter that I wrote*: every system learns from
+the demo corpus and from sentences of relative clauses of up to 24 words, and is tried on others
+of up to twice as many. What is trained is left alone, and what was interrupted goes on. Fills in
+docs/attention.md.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from measuring import ROOT, Skipped, attn, conditions, say, table
+
+DEMO = ROOT / "data" / "demo"
+sys.path.insert(0, str(DEMO))
+
+from grammar.corpus import key  # noqa: E402
+from grammar.phrases import Draw  # noqa: E402
+from grammar.relatives import relative  # noqa: E402
+from grammar.tokens import Pair, finish, linked  # noqa: E402
+
+SEED = 7
+
+#: Lengths in English words, the full stop among them, and sentences of each that are tried.
+BUCKETS = ((6, 9), (10, 14), (15, 19), (20, 24), (25, 29), (30, 36), (37, 48))
+TRIED = 100
+
+#: Of the first so many lengths, so many sentences are learnt beside the demo's pairs.
+LEARNT, MORE = 4, 1000
+
+#: Clauses within each other at most.
+DEEPEST = 12
+
+AS_HERE = (
+    *("model.alignment_head=false", "train.guided_alignment=none", "train.export=none"),
+    *("train.batch_tokens=1500", "train.patience=0"),
+)
+SYSTEMS = {
+    "none": ("model.attention.kind=none", "model.decoder.attends=before"),
+    "additive": ("model.attention.kind=additive", "model.decoder.attends=before"),
+    "general, after": ("model.attention.kind=general", "model.decoder.attends=after"),
+}
+
+#: What is shown of a row.
+SHOWN = {
+    "BLEU": lambda row: f"{row['bleu']['score']:.1f}",
+    "all right": lambda row: f"{row['right']:.0%}".replace("%", " %"),
+    "AER": lambda row: f"{row['aer']:.1f}",
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "relative-clauses")
+    parser.add_argument("--only", default="", help="names of systems, with commas between")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="[docs]")
+    options = parser.parse_args()
+    out: Path = options.out.absolute()
+    tests = texts(out)
+    only = set(filter(None, options.only.split(",")))
+    for name, settings in SYSTEMS.items():
+        if not only or name in only or name.split(",")[0] in only:
+            try:
+                measure(name, settings, out, tests, threads=options.threads)
+            except Skipped as reason:
+                say(f"skipped {name}: {reason}")
+    write(out, options.docs)
+    return 0
+
+
+def texts(out: Path) -> list[list[Pair]]:
+    """The training text as files, and the sentences of each of BUCKETS that none of it has."""
+    draw = Draw(SEED)
+    sides = {
+        side: (DEMO / f"train.{side}").read_text(encoding="utf-8").splitlines()
+        for side in ("en", "fr")
+    }
+    seen = {key(line) for line in sides["en"]}
+    for bucket in BUCKETS[:LEARNT]:
+        for pair in nested(draw, seen, MORE, bucket):
+            sides["en"].append(pair.english)
+            sides["fr"].append(pair.french)
+    out.mkdir(parents=True, exist_ok=True)
+    for side, lines in sides.items():
+        text = "".join(f"{line}\n" for line in lines)
+        (out / f"train.{side}").write_text(text, encoding="utf-8")
+    return [nested(draw, seen, TRIED, bucket) for bucket in BUCKETS]
+
+
+def nested(draw: Draw, seen: set[str], many: int, words: tuple[int, int]) -> list[Pair]:
+    """So many new sentences of so many words; what they are is added to `seen`."""
+    found: list[Pair] = []
+    while len(found) < many:
+        phrase = relative(draw, depth=draw.pick(range(1, DEEPEST + 1)))
+        pair = finish(phrase + linked(".=."), "relative clause")
+        if words[0] <= len(pair.en) <= words[1] and key(pair.english) not in seen:
+            seen.add(key(pair.english))
+            found.append(pair)
+    return found
+
+
+def measure(
+    name: str, settings: Sequence[str], out: Path, tests: Sequence[Sequence[Pair]], *, threads: int
+) -> None:
+    """Train a system unless that has been done, and try it on each length, into its folder."""
+    folder = out / name.split(",")[0]
+    how = ("--threads", threads)
+    if (folder / "measured.json").is_file():
+        return
+    say(f"{name}: training")
+    if (folder / "checkpoints" / "last.safetensors").is_file():
+        attn("train", "--resume", folder, *how)
+    else:
+        text = ("--source", out / "train.en", "--target", out / "train.fr")
+        valid = ("--valid-source", DEMO / "valid.en", "--valid-target", DEMO / "valid.fr")
+        changes = [part for setting in (*AS_HERE, *settings) for part in ("--set", setting)]
+        attn("train", DEMO / "recipe.toml", *text, *valid, "--out", folder, *changes, *how)
+    rows = [tried(name, pairs, folder) for pairs in tests]
+    record = {"settings": settings, "conditions": conditions(f"{threads} threads"), "rows": rows}
+    (folder / "measured.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def tried(name: str, pairs: Sequence[Pair], folder: Path) -> dict[str, Any]:
+    """BLEU of a beam of 5, whole sentences right, and AER of attention given the reference."""
+    from measuring.study import scores
+
+    with tempfile.TemporaryDirectory() as there:
+        files = {side: Path(there, side) for side in ("en", "fr", "gold")}
+        columns = {"en": [p.english for p in pairs], "fr": [p.french for p in pairs]}
+        columns["gold"] = [p.gold for p in pairs]
+        for side, lines in columns.items():
+            files[side].write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        found = attn("translate", "-m", folder, "--beam", 5, "-i", files["en"]).splitlines()
+        row = {
+            "lines": len(pairs),
+            "words": sum(len(pair.en) for pair in pairs) / len(pairs),
+            "bleu": scores(found, columns["fr"])["bleu"],
+            "right": sum(map(str.__eq__, found, columns["fr"])) / len(pairs),
+        }
+        if name != "none":
+            links, text = Path(there, "links"), ("--source", files["en"], "--target", files["fr"])
+            how = ("--weights", "attention", "--format", "pharaoh", "--extract", "argmax")
+            attn("align", "-m", folder, *text, *how, "-o", links)
+            scored = attn("score", "--gold", files["gold"], "--links", links, "--format", "json")
+            row["aer"] = json.loads(scored)["aer"]["score"]
+    say(f"{name}, {row['words']:.0f} words: {row}")
+    return row
+
+
+def write(out: Path, docs: Path) -> None:
+    """The table and the picture of docs/attention.md, of all systems that are measured."""
+    from measuring.charts import curves
+    from measuring.study_report import fill
+
+    found = {
+        name: json.loads(file.read_text(encoding="utf-8"))
+        for name in SYSTEMS
+        if (file := out / name.split(",")[0] / "measured.json").is_file()
+    }
+    if not found:
+        return
+    names = {float(n): f"{low}–{high}" for n, (low, high) in enumerate(BUCKETS)}
+    points = {
+        name: [(float(n), row["bleu"]["score"]) for n, row in enumerate(record["rows"])]
+        for name, record in found.items()
+    }
+    title = "BLEU against the length of the source, relative clauses"
+    picture = curves(title, points, x="source words", y="BLEU", ticks=names)
+    (docs / "attention" / "clauses.svg").write_text(picture, encoding="utf-8")
+    rows = [
+        [f"{name}, {what}", *(shown(row) for row in record["rows"])]
+        for what, shown in SHOWN.items()
+        for name, record in found.items()
+        if what != "AER" or name != "none"
+    ]
+    record = next(iter(found.values()))
+    signature = record["rows"][0]["bleu"]["signature"]
+    how = f"\n{TRIED} sentences of each length; {record['conditions']}; BLEU `{signature}`.\n"
+    fill(docs / "attention.md", {"clauses": table(["", *names.values()], rows) + how})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
