@@ -108,3 +108,12 @@ def test_help_names_them_all(capsys):
     attn("train", "--help")
     helped = "".join(capsys.readouterr().out.split())
     assert all(f"{name}," in helped or f"{name}." in helped for name in NAMES)
+
+
+def test_a_models_own_recipe_makes_that_model_again(tmp_path):
+    """Though it leaves out keys whose defaults have changed since."""
+    recipe = shelf.find("en-fr") / "recipe.toml"
+    again = printed(recipe).model
+    assert (again.attention.kind, again.decoder.attends) == ("additive", "before")
+    (tmp_path / "recipe.toml").write_bytes(recipe.read_bytes())  # no model's any more
+    assert printed(tmp_path / "recipe.toml").model.decoder.attends == "after"

@@ -153,13 +153,15 @@ def _begun(
     out: Path | None,
 ) -> _Plan:
     from attn_cli import config, shelf
-    from attn_cli.bundle import open_bundle, started_from
+    from attn_cli.bundle import FACTS, open_bundle, started_from
     from attn_cli.verified import make_sure
 
     if path is not None and path.is_dir():
         raise UsageError(f"{path} is a folder", "Name a recipe in it, such as recipe.toml.")
     if path is not None:
-        recipe, base = config.load(path), path.parent
+        # A model's own recipe makes that model again, whatever the defaults are by now.
+        of_a_model = (path.parent / FACTS).is_file()
+        recipe, base = config.load(path, of_a_model=of_a_model), path.parent
     elif given:
         recipe, base = _of_text(given, of_a_model=start_from is not None), Path()
     elif start_from:

@@ -1,0 +1,156 @@
+"""Every attention on the demo corpus: does it learn, do both engines agree, where does it point?
+
+    python benchmarks/attention_demo.py                     # trains, measures and writes it down
+    python benchmarks/attention_demo.py --only dot,rnn --threads 1
+
+The systems are those of attention_study.py, in the demo's own widths and with its own settings, not
+guided by links. Of each: BLEU on the demo's test set, AER of attention against its exact gold, how
+far the graphs are from the network, in how many translations both engines find the very same, and
+the speed of training. What is trained is left alone. Fills in docs/attention.md.
+"""
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from attention_study import SYSTEMS, events
+from measuring import ATTN, ROOT, Skipped, attn, conditions, say, table
+
+DEMO = ROOT / "data" / "demo"
+AS_HERE = (
+    *("model.alignment_head=false", "train.guided_alignment=none", "train.export=fp32"),
+    *("model.attention.kind=additive", "model.decoder.attends=before"),
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "attention-demo")
+    parser.add_argument("--only", default="", help="names of systems, with commas between")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="[docs]")
+    options = parser.parse_args()
+    out, only = options.out.absolute(), set(filter(None, options.only.split(",")))
+    for name, system in SYSTEMS.items():
+        if system.guided or (only and name not in only):
+            continue
+        try:
+            measure(name, system.settings, out / name, threads=options.threads)
+        except Skipped as reason:
+            say(f"skipped {name}: {reason}")
+    write(out, options.docs)
+    return 0
+
+
+def measure(name: str, settings: tuple[str, ...], folder: Path, *, threads: int) -> None:
+    """Train and try a system unless that has been done, into measured.json of its folder."""
+    if (folder / "measured.json").is_file():
+        return
+    say(f"{name}: training")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    changes = [part for setting in (*AS_HERE, *settings) for part in ("--set", setting)]
+    talk = talked(
+        "train", DEMO / "recipe.toml", "--out", folder, "--force", *changes, threads=threads
+    )
+    rows = events(folder)
+    rates = [row["tokens_per_second"] for row in rows if row["event"] == "progress"]
+    apart = re.search(r"graphs: .* ([0-9.e+-]+) from torch at most", talk)
+    record: dict[str, Any] = {
+        "parameters": next(row["parameters"] for row in rows if row["event"] == "started"),
+        "pieces_per_second": statistics.median(rates),
+        "seconds": next(row["seconds"] for row in rows if row["event"] == "finished"),
+        "apart": float(apart[1]) if apart else None,
+        "conditions": conditions(f"{threads} threads"),
+    }
+    said = {
+        (engine, beam): attn(
+            *("translate", "-m", folder, "--engine", engine, "--beam", beam),
+            *("-i", DEMO / "test.en"),
+        )
+        for engine in ("torch", "onnx")
+        for beam in (1, 5)
+    }
+    same = [
+        one == other
+        for beam in (1, 5)
+        for one, other in zip(
+            said["torch", beam].splitlines(), said["onnx", beam].splitlines(), strict=True
+        )
+    ]
+    record["same"] = [sum(same), len(same)]
+    with tempfile.TemporaryDirectory() as there:
+        hypothesis, links = Path(there, "hyp"), Path(there, "links")
+        hypothesis.write_text(said["onnx", 5], encoding="utf-8")
+        scored = attn("score", "-r", DEMO / "test.fr", hypothesis, "--format", "json")
+        record["bleu"] = json.loads(scored)["bleu"]
+        if name != "none":
+            text = ("--source", DEMO / "test.en", "--target", DEMO / "test.fr")
+            how = ("--weights", "attention", "--format", "pharaoh", "--extract", "argmax")
+            attn("align", "-m", folder, *text, *how, "-o", links)
+            scored = attn(
+                "score", "--gold", DEMO / "test.gold", "--links", links, "--format", "json"
+            )
+            record["aer"] = json.loads(scored)["aer"]
+    say(f"{name}: {record}")
+    (folder / "measured.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def talked(*arguments: object, threads: int) -> str:
+    """What an attn command says on stderr. Raises Skipped with the last of it if it fails."""
+    command = [*ATTN, *map(str, arguments), "--threads", str(threads)]
+    done = subprocess.run(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise Skipped(done.stderr.strip().splitlines()[-1])
+    return done.stderr
+
+
+def write(out: Path, docs: Path) -> None:
+    """The table of docs/attention.md, of all systems that are measured."""
+    from measuring.study_report import fill
+
+    found = {
+        name: json.loads(file.read_text(encoding="utf-8"))
+        for name in SYSTEMS
+        if (file := out / name / "measured.json").is_file()
+    }
+    if not found:
+        return
+    titles = (
+        "system",
+        "weights",
+        "BLEU",
+        "AER",
+        "graphs apart",
+        "same translations",
+        "pieces a second",
+    )
+    rows = [
+        [
+            name,
+            f"{row['parameters'] / 1e6:.2f}M",
+            f"{row['bleu']['score']:.1f}",
+            f"{row['aer']['score']:.1f}" if "aer" in row else "",
+            f"{row['apart']:.0e}" if row["apart"] is not None else "",
+            "{} of {}".format(*row["same"]),
+            f"{row['pieces_per_second']:,.0f}",
+        ]
+        for name, row in found.items()
+    ]
+    first = next(iter(found.values()))
+    how = f"\n{first['conditions']}; BLEU `{first['bleu']['signature']}`.\n"
+    fill(docs / "attention.md", {"demo": table(titles, rows) + how})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
