@@ -69,7 +69,7 @@ def measure(name: str, settings: tuple[str, ...], folder: Path, *, threads: int)
         "pieces_per_second": statistics.median(rates),
         "seconds": next(row["seconds"] for row in rows if row["event"] == "finished"),
         "apart": float(apart[1]) if apart else None,
-        "conditions": conditions(f"{threads} threads"),
+        "conditions": conditions(f"threads: {threads}"),
     }
     said = {
         (engine, beam): attn(

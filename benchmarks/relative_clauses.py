@@ -128,7 +128,7 @@ def measure(
         changes = [part for setting in (*AS_HERE, *settings) for part in ("--set", setting)]
         attn("train", DEMO / "recipe.toml", *text, *valid, "--out", folder, *changes, *how)
     rows = [tried(name, pairs, folder) for pairs in tests]
-    record = {"settings": settings, "conditions": conditions(f"{threads} threads"), "rows": rows}
+    record = {"settings": settings, "conditions": conditions(f"threads: {threads}"), "rows": rows}
     (folder / "measured.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
