@@ -124,7 +124,9 @@ class Attention:
     width: int = option(256, "units of the scorer's hidden layer, or of all heads together", low=1)
     heads: int = option(4, "heads of multihead attention, in each layer of a Transformer", low=1)
     normalizer: Literal["softmax", "sparsemax", "entmax"] = option(
-        "softmax", "what makes weights of scores; the other two give exact zeros"
+        "softmax",
+        "what makes weights of scores; the other two give exact zeros, and sparsemax, which learns "
+        "nothing more where it is sure, may get stuck",
     )
     coverage: bool = option(
         False, "whether the additive scorer sees how much each state was looked at before"

@@ -79,6 +79,7 @@ def _cells(cell: str) -> tuple[str, ...]:
     return (f"model.encoder.cell={cell}", f"model.decoder.cell={cell}")
 
 
+LUONG = (*_attention("general"), "model.decoder.attends=after")
 MULTIHEAD = _attention("multihead", "scorer=scaled_dot", "heads=4")
 TRANSFORMER = (
     *_attention("multihead", "heads=4"),
@@ -105,9 +106,9 @@ SYSTEMS = {
     "hard": System(_attention("hard"), 192),
     "multihead": System(MULTIHEAD, 176),
     "coverage": System(_attention("additive", "coverage=true"), 192),
-    "sparsemax": System(_attention("additive", "normalizer=sparsemax"), 192),
-    "entmax": System(_attention("additive", "normalizer=entmax"), 192),
-    "luong": System((*_attention("general"), "model.decoder.attends=after"), 184, THRICE),
+    "luong": System(LUONG, 184, THRICE),
+    "sparsemax": System((*LUONG, "model.attention.normalizer=sparsemax"), 184),
+    "entmax": System((*LUONG, "model.attention.normalizer=entmax"), 184),
     "after": System((*_attention("additive"), "model.decoder.attends=after"), 184),
     "intra": System(("model.encoder.self_attention=true",), 160),
     "lstm": System(_cells("lstm"), 160),
