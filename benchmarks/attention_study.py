@@ -406,7 +406,7 @@ def speeds(options: Options) -> None:
     write_validation(options)
     found = json.loads(path.read_text("utf-8")) if path.is_file() else {"systems": {}}
     found["how"] = conditions(
-        f"{options.device}, {options.threads} threads, {options.precision}, alone",
+        f"{options.device}, threads: {options.threads}, {options.precision}, a system at a time",
         f"batches of {options.batch} target pieces",
     )
     for plan in plans(options):
