@@ -483,7 +483,7 @@ ONCE: dict[str, Any] = {
 
 
 def load(path: Path, *, of_a_model: bool = False) -> Recipe:
-    """The recipe in a TOML file, which is perhaps an older model's.
+    """The recipe in a TOML file; `of_a_model`, keys that it leaves out mean what they meant `ONCE`.
 
     Raises UsageError naming the file when it is missing, is not TOML, or holds a key or value that
     a recipe has no place for.
@@ -496,7 +496,9 @@ def load(path: Path, *, of_a_model: bool = False) -> Recipe:
             f"cannot read the recipe {path}: {reason}", "Check the name, or see attn train --help."
         ) from error
     tree = _tree(text, str(path))
-    return from_dict(_over(ONCE, tree) if of_a_model else tree, where=str(path))
+    if of_a_model:  # what its families want goes before what was once the default
+        tree = _over(ONCE, _with_family_defaults(tree))
+    return from_dict(tree, where=str(path))
 
 
 def parse(text: str, *, where: str = "recipe") -> Recipe:

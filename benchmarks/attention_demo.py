@@ -12,21 +12,19 @@ the speed of training. What is trained is left alone. Fills in docs/attention.md
 import argparse
 import json
 import os
-import re
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from attention_study import SYSTEMS, events
-from measuring import ATTN, ROOT, Skipped, attn, conditions, say, table
+from attention_study import BAHDANAU, SYSTEMS, events
+from measuring import ROOT, Skipped, aer_of_attention, attn, conditions, say, table
 
 DEMO = ROOT / "data" / "demo"
 AS_HERE = (
     *("model.alignment_head=false", "train.guided_alignment=none", "train.export=fp32"),
-    *("model.attention.kind=additive", "model.decoder.attends=before"),
+    *BAHDANAU,
 )
 
 
@@ -58,17 +56,15 @@ def measure(name: str, settings: tuple[str, ...], folder: Path, *, threads: int)
     say(f"{name}: training")
     folder.parent.mkdir(parents=True, exist_ok=True)
     changes = [part for setting in (*AS_HERE, *settings) for part in ("--set", setting)]
-    talk = talked(
-        "train", DEMO / "recipe.toml", "--out", folder, "--force", *changes, threads=threads
-    )
+    how = ("--out", folder, "--force", "--threads", threads)
+    attn("train", DEMO / "recipe.toml", *how, *changes)
     rows = events(folder)
     rates = [row["tokens_per_second"] for row in rows if row["event"] == "progress"]
-    apart = re.search(r"graphs: .* ([0-9.e+-]+) from torch at most", talk)
     record: dict[str, Any] = {
         "parameters": next(row["parameters"] for row in rows if row["event"] == "started"),
         "pieces_per_second": statistics.median(rates),
         "seconds": next(row["seconds"] for row in rows if row["event"] == "finished"),
-        "apart": float(apart[1]) if apart else None,
+        "apart": next(row["difference"] for row in rows if row["event"] == "exported"),
         "conditions": conditions(f"threads: {threads}"),
     }
     said = {
@@ -88,31 +84,15 @@ def measure(name: str, settings: tuple[str, ...], folder: Path, *, threads: int)
     ]
     record["same"] = [sum(same), len(same)]
     with tempfile.TemporaryDirectory() as there:
-        hypothesis, links = Path(there, "hyp"), Path(there, "links")
+        hypothesis = Path(there, "hyp")
         hypothesis.write_text(said["onnx", 5], encoding="utf-8")
         scored = attn("score", "-r", DEMO / "test.fr", hypothesis, "--format", "json")
-        record["bleu"] = json.loads(scored)["bleu"]
-        if name != "none":
-            text = ("--source", DEMO / "test.en", "--target", DEMO / "test.fr")
-            how = ("--weights", "attention", "--format", "pharaoh", "--extract", "argmax")
-            attn("align", "-m", folder, *text, *how, "-o", links)
-            scored = attn(
-                "score", "--gold", DEMO / "test.gold", "--links", links, "--format", "json"
-            )
-            record["aer"] = json.loads(scored)["aer"]
+    record["bleu"] = json.loads(scored)["bleu"]
+    if name != "none":
+        text = (DEMO / f"test.{part}" for part in ("en", "fr", "gold"))
+        record["aer"] = aer_of_attention(folder, *text)
     say(f"{name}: {record}")
     (folder / "measured.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-
-
-def talked(*arguments: object, threads: int) -> str:
-    """What an attn command says on stderr. Raises Skipped with the last of it if it fails."""
-    command = [*ATTN, *map(str, arguments), "--threads", str(threads)]
-    done = subprocess.run(
-        command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise Skipped(done.stderr.strip().splitlines()[-1])
-    return done.stderr
 
 
 def write(out: Path, docs: Path) -> None:
@@ -141,7 +121,7 @@ def write(out: Path, docs: Path) -> None:
             f"{row['parameters'] / 1e6:.2f}M",
             f"{row['bleu']['score']:.1f}",
             f"{row['aer']['score']:.1f}" if "aer" in row else "",
-            f"{row['apart']:.0e}" if row["apart"] is not None else "",
+            f"{row['apart']:.0e}",
             "{} of {}".format(*row["same"]),
             f"{row['pieces_per_second']:,.0f}",
         ]

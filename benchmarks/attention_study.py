@@ -35,11 +35,12 @@ from typing import Any
 
 from measuring import DATA, ONE_THREAD, ROOT, Skipped, conditions, last_line, present, say
 
-#: What all of SYSTEMS have; a system's own settings come behind. They attend as Bahdanau et al.
-#: 2015 where they do not say otherwise.
+#: How all of SYSTEMS attend that do not say otherwise.
+BAHDANAU = ("model.attention.kind=additive", "model.decoder.attends=before")
+
+#: What all of SYSTEMS have; a system's own settings come behind.
 BASE = (
-    "model.attention.kind=additive",
-    "model.decoder.attends=before",
+    *BAHDANAU,
     "tokenizer.vocab_size=4000",
     "model.embedding=128",
     "model.layer_norm=true",

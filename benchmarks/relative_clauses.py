@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from measuring import ROOT, Skipped, attn, conditions, say, table
+from measuring import ROOT, Skipped, aer_of_attention, attn, conditions, say, table
 
 DEMO = ROOT / "data" / "demo"
 sys.path.insert(0, str(DEMO))
@@ -150,11 +150,7 @@ def tried(name: str, pairs: Sequence[Pair], folder: Path) -> dict[str, Any]:
             "right": sum(map(str.__eq__, found, columns["fr"])) / len(pairs),
         }
         if name != "none":
-            links, text = Path(there, "links"), ("--source", files["en"], "--target", files["fr"])
-            how = ("--weights", "attention", "--format", "pharaoh", "--extract", "argmax")
-            attn("align", "-m", folder, *text, *how, "-o", links)
-            scored = attn("score", "--gold", files["gold"], "--links", links, "--format", "json")
-            row["aer"] = json.loads(scored)["aer"]["score"]
+            row["aer"] = aer_of_attention(folder, *files.values())["score"]
     say(f"{name}, {row['words']:.0f} words: {row}")
     return row
 

@@ -383,3 +383,5 @@ def test_a_models_recipe_means_what_it_meant_when_it_was_written(tmp_path):
     assert new.alignment_head.enabled
     path.write_text(config.to_toml(config.load(path)))
     assert config.load(path, of_a_model=True) == config.load(path)
+    path.write_text('[model]\nembedding = 64\n[model.decoder]\nkind = "transformer"\n')
+    assert config.load(path, of_a_model=True).model.attention.kind == "multihead"

@@ -29,8 +29,8 @@ class SequenceDropout(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Every unit of every position for itself (Srivastava et al. 2014), at a third of the cost of
-    torch's own on a processor: four units share 64 random bits, and p is a multiple of 2⁻¹⁶."""
+    """Every unit of every position for itself (Srivastava et al. 2014), at less than half the cost
+    of torch's own on a processor: four units share 64 random bits, p is a multiple of 2⁻¹⁶."""
 
     def __init__(self, share: float) -> None:
         super().__init__()

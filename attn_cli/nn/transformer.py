@@ -56,7 +56,7 @@ def _fused(
     queries: Tensor, keys: Tensor, values: Tensor, *, mask: Tensor | None, causal: bool
 ) -> Tensor:
     """torch's kernel: on a processor always in fp32, which takes a seventh of bf16's time there,
-    forward and back, at a sentence's length."""
+    forward and back, at 16 pieces, two fifths at 60, and as much at 2,048."""
     kernel = functional.scaled_dot_product_attention
     if queries.device.type != "cpu":
         return kernel(queries, keys, values, attn_mask=mask, is_causal=causal)

@@ -113,6 +113,18 @@ def attn(*arguments: object) -> str:
     return said(*ATTN, *arguments)
 
 
+def aer_of_attention(model: Path, source: Path, target: Path, gold: Path) -> dict[str, Any]:
+    """How far a model's attention, each target word's heaviest, is from gold links. Raises Skipped
+    as `said`."""
+    how = ("--weights", "attention", "--format", "pharaoh", "--extract", "argmax")
+    with tempfile.TemporaryDirectory() as folder:
+        links = Path(folder, "links")
+        attn("align", "-m", model, "--source", source, "--target", target, *how, "-o", links)
+        scored = attn("score", "--gold", gold, "--links", links, "--format", "json")
+    found: dict[str, Any] = json.loads(scored)["aer"]
+    return found
+
+
 def on_one_core() -> None:
     """Keep this process, and those it starts, on one core where the system can do that."""
     if hasattr(os, "sched_setaffinity"):
