@@ -21,6 +21,7 @@ from attn_cli.commands.shared import (
     Model,
     Output,
     Scores,
+    ShardOption,
     Threads,
     Threshold,
     WeightsOption,
@@ -103,6 +104,7 @@ def align(
     input_format: Annotated[
         InputFormat, typer.Option("--input-format", help='jsonl reads {"source", "target"}.')
     ] = InputFormat.TEXT,
+    shard: ShardOption = None,
     threads: Threads = None,
     device: DeviceOption = Device.AUTO,
     engine: EngineOption = EngineName.AUTO,
@@ -121,6 +123,7 @@ def align(
     from attn_cli.commands.aligning import Options, chunks_of, of_corpus, of_models
     from attn_cli.commands.output import Writer
     from attn_cli.commands.scoring import GoldScore
+    from attn_cli.commands.sources import Shard
 
     console = console_of(context)
     options = Options(
@@ -144,6 +147,7 @@ def align(
         engine=engine.value,
         threads=threads or console.cores,
         seed=seed,
+        shard=None if shard is None else Shard.parse(shard),
     )
     on_screen = console.stdout_is_terminal and str(output or "-") == "-"
     chosen = format or (Format.TABLE if pair or (on_screen and not fit) else Format.PHARAOH)

@@ -9,7 +9,7 @@ from attn_cli.aligner import Aligner
 from attn_cli.commands.opening import Look, Opened, Opener
 from attn_cli.commands.output import Writer
 from attn_cli.commands.shared import Format, InputFormat, Method, Weights
-from attn_cli.commands.sources import Request, reporter, requests, requests_of_two
+from attn_cli.commands.sources import Request, Shard, reporter, requests, requests_of_two
 from attn_cli.console import Console
 from attn_cli.engine.base import Stepper
 from attn_cli.engine.open import Engine
@@ -48,6 +48,7 @@ class Options:
     engine: Engine
     threads: int
     seed: int
+    shard: Shard | None = None
 
     @property
     def look(self) -> Look | None:
@@ -83,6 +84,8 @@ class Options:
             )
         if self.look is not None:
             self._check_look(self.look, format)
+        if self.shard is not None and gold:
+            raise UsageError("--gold holds the links of the whole file", "Leave --shard out.")
         if self.fit:
             self._check_fit()
         elif self.out is not None or self.force:
@@ -117,6 +120,8 @@ class Options:
             )
 
     def _check_fit(self) -> None:
+        if self.shard is not None:
+            raise UsageError("--fit learns from the whole file", "Leave --shard out.")
         for name in ("model", "weights", "reverse", "head", "layer"):
             if getattr(self, name) is not None:
                 raise UsageError(
@@ -134,8 +139,15 @@ class Options:
 def chunks_of(console: Console, options: Options) -> AbstractContextManager[Chunks]:
     """The pairs, as they are read."""
     if options.source is not None and options.target is not None:
-        return requests_of_two(console, options.source, options.target)
-    return requests(console, list(options.pair), options.input, options.input_format, pairs=True)
+        return requests_of_two(console, options.source, options.target, shard=options.shard)
+    return requests(
+        console,
+        list(options.pair),
+        options.input,
+        options.input_format,
+        pairs=True,
+        shard=options.shard,
+    )
 
 
 def of_models(console: Console, options: Options, writer: Writer) -> tuple[Linker, Writer]:

@@ -153,6 +153,14 @@ EngineOption = Annotated[
 Input = Annotated[
     Path | None, typer.Option("--input", "-i", help="Read this file; *.gz, or - for stdin.")
 ]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="K/N",
+        help="Part K of N of the input file; the outputs of all parts in order are the whole.",
+    ),
+]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write this file; *.gz, or - for stdout.")
 ]

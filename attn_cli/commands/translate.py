@@ -1,8 +1,6 @@
 """attn translate: lines in, translations out, in order, as soon as they are ready."""
 
-from dataclasses import replace
-from math import isfinite
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,19 +20,12 @@ from attn_cli.commands.shared import (
     Output,
     Scores,
     Seed,
+    ShardOption,
     Threads,
     Threshold,
     WeightsOption,
     console_of,
 )
-from attn_cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from attn_cli.decode.beam import Search
-
-
-#: The formats that a model writes too which has no weights to show.
-_WITHOUT_WEIGHTS = (Format.TEXT, Format.JSONL)
 
 
 def translate(
@@ -69,6 +60,7 @@ def translate(
     input_format: Annotated[
         InputFormat, typer.Option("--input-format", help='jsonl reads {"source": …}.')
     ] = InputFormat.TEXT,
+    shard: ShardOption = None,
     threads: Threads = None,
     device: DeviceOption = Device.AUTO,
     engine: EngineOption = EngineName.AUTO,
@@ -80,65 +72,32 @@ def translate(
     """
     from contextlib import ExitStack
 
-    from attn_cli.commands.opening import Opener
-    from attn_cli.commands.output import Writer
-    from attn_cli.commands.sources import reporter, requests
-    from attn_cli.decode.beam import Search
-    from attn_cli.translator import Job, Translator
+    from attn_cli.commands.sources import Shard, requests
+    from attn_cli.commands.translating import Options, of_model
 
     console = console_of(context)
-    chosen = format or (Format.TABLE if align else Format.TEXT)
+    options = Options(
+        format or (Format.TABLE if align else Format.TEXT),
+        model=model,
+        weights=weights,
+        level=level.value,
+        extract=extract.value,
+        threshold=threshold,
+        scores=scores,
+        beam=beam,
+        n_best=n_best,
+        length_penalty=length_penalty,
+        coverage_penalty=coverage_penalty,
+        device=device.value,
+        engine=engine.value,
+        threads=threads,
+    )
+    part = None if shard is None else Shard.parse(shard)
     with ExitStack() as stack:
         chunks = stack.enter_context(
-            requests(console, text or [], input, input_format, pairs=False)
+            requests(console, text or [], input, input_format, pairs=False, shard=part)
         )
-        opened = Opener(console, device.value, threads, engine.value).to_translate(
-            model,
-            weights,
-            shown=chosen not in _WITHOUT_WEIGHTS
-            or (chosen is Format.JSONL and weights is not None),
-        )
-        assert opened.stepper is not None
-        decode = opened.bundle.recipe.decode
-        how = _overridden(
-            Search.of(decode),
-            beam=beam,
-            length_penalty=length_penalty,
-            coverage_penalty=coverage_penalty,
-        )
-        how = replace(how, n_best=n_best, beam=max(how.beam, n_best))
-        translator = Translator(
-            opened.stepper,
-            opened.bundle.source,
-            opened.bundle.target,
-            how,
-            align=chosen is not Format.TEXT and bool(opened.matcher or opened.bundle.attends),
-            matcher=opened.matcher,
-            level=level.value,
-            split_over=decode.split_over,
-            capitals=decode.capitals,
-            on_problem=reporter(console),
-        )
-        writer = Writer(
-            chosen,
-            n_best=n_best,
-            extraction=extract.value,
-            threshold=threshold,
-            scores=scores,
-        ).of(opened.bundle, by_head=opened.matcher is not None)
+        find, writer = of_model(console, options)
         write = stack.enter_context(writer.open(console, output))
         for chunk in chunks:
-            found = translator.translate([Job(r.line, r.source) for r in chunk])
-            write([(r, each, writer.links(each)) for r, each in zip(chunk, found, strict=True)])
-
-
-def _overridden(how: "Search", **given: Any) -> "Search":
-    """`how` with the options that were given in the place of the recipe's.
-
-    Raises UsageError for a number that is none, which Typer lets pass its bounds.
-    """
-    for name, value in given.items():
-        if isinstance(value, float) and not isfinite(value):
-            option = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{option} cannot be {value}", "Give a number.")
-    return replace(how, **{name: value for name, value in given.items() if value is not None})
+            write(find(chunk))

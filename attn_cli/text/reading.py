@@ -58,6 +58,37 @@ class Lines:
         self._stream = stream
         self._on_problem = on_problem
         self._count = 0
+        self._rest = b""  # read already, by `skip`
+
+    @property
+    def position(self) -> int:
+        """Bytes of the stream read so far, of a `*.gz` the compressed ones."""
+        raw = self._stream.fileobj if isinstance(self._stream, gzip.GzipFile) else self._stream
+        return raw.tell() if raw else 0
+
+    def count(self) -> int:
+        """Read to the end and return the number of the last line, decoding nothing."""
+        last = b""
+        for block in self._blocks():
+            self._count += block.count(b"\n")
+            last = block if b"\n" in block else last[-len(codecs.BOM_UTF8) :] + block
+        rest = last.rpartition(b"\n")[2]
+        self._count += bool(rest) and not (self._count == 0 and rest == codecs.BOM_UTF8)
+        return self._count
+
+    def skip(self, lines: int) -> None:
+        """Pass over the next `lines` lines, decoding nothing and reporting nothing."""
+        remaining = lines
+        for block in self._blocks() if lines else ():
+            if (ends := block.count(b"\n")) < remaining:
+                remaining -= ends
+                continue
+            place = -1
+            for _ in range(remaining):
+                place = block.index(b"\n", place + 1)
+            self._rest = block[place + 1 :]
+            break
+        self._count += lines
 
     def __iter__(self) -> Iterator[Line]:
         return itertools.chain.from_iterable(self._bursts(self._blocks()))
@@ -87,11 +118,14 @@ class Lines:
         # read1 gives what a pipe holds now, where read would wait for a whole block; an unbuffered
         # stream has only read, which behaves the same.
         read: Callable[[int], bytes] = getattr(self._stream, "read1", self._stream.read)
+        rest, self._rest = self._rest, b""
         try:
+            if rest:
+                yield rest
             while block := read(_BLOCK):
                 yield block
         except (OSError, EOFError, zlib.error) as error:
-            raise _unreadable(self.name, error) from error
+            raise unreadable(self.name, error) from error
 
     def _bursts(self, blocks: Iterable[bytes]) -> Iterator[Iterable[Line]]:
         """The lines completed by each block; nothing for the empty block that marks a pause."""
@@ -149,9 +183,15 @@ def open_lines(
     try:
         stream = gzip.open(path) if _is_gzip(path) else open(path, "rb")  # noqa: SIM115
     except OSError as error:
-        raise _unreadable(str(path), error) from error
+        raise unreadable(str(path), error) from error
     with stream:
         yield Lines(cast(BinaryIO, stream), name=str(path), on_problem=on_problem)
+
+
+def count_lines(path: Path | str) -> int:
+    """The number of lines of a file or a `*.gz`. Raises DataError if it cannot be read."""
+    with open_lines(path) as lines:
+        return lines.count()
 
 
 def in_step(source: Lines, target: Lines) -> Iterator[tuple[Line, Line]]:
@@ -164,10 +204,10 @@ def in_step(source: Lines, target: Lines) -> Iterator[tuple[Line, Line]]:
     for pairs, line in enumerate(ours, 1):
         other = next(theirs, None)
         if other is None:
-            _refuse(source, pairs + sum(1 for _ in ours), target, pairs - 1)
+            refuse_lengths(source.name, pairs + sum(1 for _ in ours), target.name, pairs - 1)
         yield line, other
     if surplus := sum(1 for _ in theirs):
-        _refuse(source, pairs, target, pairs + surplus)
+        refuse_lengths(source.name, pairs, target.name, pairs + surplus)
 
 
 def parse_pair(text: str) -> tuple[str, str] | None:
@@ -214,7 +254,7 @@ def open_output(path: Path | str, *, stdout: BinaryIO | None = None) -> Iterator
         try:
             raw = open(part, "wb" if in_place else "xb")  # noqa: SIM115
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
         with raw, _compressed(raw, path) as stream, _encoded(stream) as text:
             yield text
         if not in_place:
@@ -224,7 +264,7 @@ def open_output(path: Path | str, *, stdout: BinaryIO | None = None) -> Iterator
             with contextlib.suppress(OSError):
                 part.unlink()
         if isinstance(error, OSError) and error.errno in _DISK_FULL:
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
         raise
 
 
@@ -303,17 +343,19 @@ def _rename(part: Path, final: Path, *, called: Path | str) -> None:
             shutil.copymode(final, part)
         os.replace(part, final)
     except OSError as error:
-        raise _unwritable(called, error) from error
+        raise unwritable(called, error) from error
 
 
-def _refuse(source: Lines, n_source: int, target: Lines, n_target: int) -> NoReturn:
+def refuse_lengths(source: str, n_source: int, target: str, n_target: int) -> NoReturn:
+    """Raise DataError: two files that belong together differ in length."""
     raise DataError(
-        f"{source.name} has {n_source} lines but {target.name} has {n_target}",
+        f"{source} has {n_source} lines but {target} has {n_target}",
         "Line n of one must belong to line n of the other: give files of equal length.",
     )
 
 
-def _unreadable(name: str, error: Exception) -> DataError:
+def unreadable(name: str, error: Exception) -> DataError:
+    """The sentence for a file that cannot be read."""
     match error:
         case EOFError():
             reason, hint = "its compressed data ends too early", "Fetch or compress it again."
@@ -330,7 +372,8 @@ def _unreadable(name: str, error: Exception) -> DataError:
     return DataError(f"cannot read {name}: {reason}", hint)
 
 
-def _unwritable(path: Path | str, error: OSError) -> DataError:
+def unwritable(path: Path | str, error: OSError) -> DataError:
+    """The sentence for a file that cannot be written."""
     match error:
         case FileNotFoundError() | NotADirectoryError():
             reason, hint = "its folder does not exist", "Make the folder first."

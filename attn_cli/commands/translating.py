@@ -1,0 +1,102 @@
+"""What `attn translate` works with: the options it was given, and the model that they name."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any
+
+from attn_cli.align.extract import How
+from attn_cli.commands.opening import Opener
+from attn_cli.commands.output import Found, Writer
+from attn_cli.commands.shared import Format, Weights
+from attn_cli.commands.sources import Request, reporter
+from attn_cli.console import Console
+from attn_cli.decode.beam import Search
+from attn_cli.engine.open import Engine
+from attn_cli.errors import UsageError
+from attn_cli.translator import Job, OnProblem, Translator
+from attn_cli.values import Level
+
+#: The formats that a model writes too which has no weights to show.
+_WITHOUT_WEIGHTS = (Format.TEXT, Format.JSONL)
+
+Translate = Callable[[Sequence[Request]], list[Found]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for: which model, how it searches, and what is written."""
+
+    format: Format
+    model: str | None = None
+    weights: Weights | None = None
+    level: Level = "word"
+    extract: How = "threshold"
+    threshold: float | None = None
+    scores: bool = False
+    beam: int | None = None
+    n_best: int = 1
+    length_penalty: float | None = None
+    coverage_penalty: float | None = None
+    device: str = "auto"
+    engine: Engine = "auto"
+    threads: int | None = None
+
+    def search(self, recipe: Search) -> Search:
+        """The recipe's search with the options that were given in the place of its own.
+
+        Raises UsageError for a number that is none, which Typer lets pass its bounds.
+        """
+        given: dict[str, Any] = {
+            "beam": self.beam,
+            "length_penalty": self.length_penalty,
+            "coverage_penalty": self.coverage_penalty,
+        }
+        for name, value in given.items():
+            if isinstance(value, float) and not isfinite(value):
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{option} cannot be {value}", "Give a number.")
+        how = replace(recipe, **{name: each for name, each in given.items() if each is not None})
+        return replace(how, n_best=self.n_best, beam=max(how.beam, self.n_best))
+
+
+def of_model(
+    console: Console, options: Options, *, on_problem: OnProblem | None = None
+) -> tuple[Translate, Writer]:
+    """A function that translates by the model that was named, and the writer of what it finds.
+
+    `on_problem` hears of each line that was not read to its end, by default the console.
+    """
+    format, weights = options.format, options.weights
+    opened = Opener(console, options.device, options.threads, options.engine).to_translate(
+        options.model,
+        weights,
+        shown=format not in _WITHOUT_WEIGHTS or (format is Format.JSONL and weights is not None),
+    )
+    assert opened.stepper is not None
+    decode = opened.bundle.recipe.decode
+    translator = Translator(
+        opened.stepper,
+        opened.bundle.source,
+        opened.bundle.target,
+        options.search(Search.of(decode)),
+        align=format is not Format.TEXT and bool(opened.matcher or opened.bundle.attends),
+        matcher=opened.matcher,
+        level=options.level,
+        split_over=decode.split_over,
+        capitals=decode.capitals,
+        on_problem=on_problem or reporter(console),
+    )
+    writer = Writer(
+        format,
+        n_best=options.n_best,
+        extraction=options.extract,
+        threshold=options.threshold,
+        scores=options.scores,
+    ).of(opened.bundle, by_head=opened.matcher is not None)
+
+    def translate(requests: Sequence[Request]) -> list[Found]:
+        found = translator.translate([Job(r.line, r.source) for r in requests])
+        return [(r, each, writer.links(each)) for r, each in zip(requests, found, strict=True)]
+
+    return translate, writer
