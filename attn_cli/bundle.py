@@ -10,6 +10,13 @@ Knows recipes and tokenizers; no torch: weights are a path here.
     graphs.bin           the weights that the first three graphs share
     bundle.json          format, languages, licence, size and sha256 of each file, scores
     MODEL_CARD.md        for readers, where somebody has written one
+    .staging/            new files, `staged` in bundle.json until they have their own names
+
+A folder changes from one model to the next when its bundle.json is replaced, and at no other
+moment: new files are written into `.staging/`, then bundle.json names them `staged`, then they take
+their own names, then bundle.json is written without `staged`. A process killed in between leaves
+the old model or the new one; the next write completes or discards the rest. Files are opened by
+`Bundle.file`, and `load_stable` loads again what was replaced meanwhile.
 """
 
 import hashlib
@@ -18,13 +25,13 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from attn_cli import config
+from attn_cli import atomic, config
 from attn_cli.config import Recipe
 from attn_cli.errors import AttnError, ModelError, TrainingError
 from attn_cli.text.tokenizer import Tokenizer
@@ -40,10 +47,19 @@ GRAPH_WEIGHTS = "graphs.bin"
 GRAPHS = (ENCODER, STEP, FORCED, GRAPH_WEIGHTS, HEAD_GRAPH)
 JOINT, SOURCE, TARGET = "joint.spm", "source.spm", "target.spm"
 
+#: The folder of files that do not have their own names yet.
+STAGING = ".staging"
+
+#: Files of ours, which are removed when bundle.json no longer names them.
+_OWN = (WEIGHTS, HEAD, *GRAPHS, JOINT, SOURCE, TARGET)
+
+#: How often a model is loaded anew that is replaced each time.
+_ATTEMPTS = 10
+
 #: What is not below this, infinity and what is no number among it, measures nothing.
 _NO_SCORE = 1e6
 
-#: Seconds until a file that differs from its sum is looked at once more.
+#: Seconds until the sums of a damaged model are taken once more.
 _A_MOMENT = 0.3
 
 
@@ -57,15 +73,19 @@ class Bundle:
     target: Tokenizer
     facts: dict[str, Any]
 
+    def file(self, name: str) -> Path:
+        """Where one of its files lies."""
+        return locate(self.path, self.facts, name)
+
     @property
     def weights(self) -> Path:
         """The file of weights."""
-        return self.path / WEIGHTS
+        return self.file(WEIGHTS)
 
     @property
     def head(self) -> Path:
         """The file of the alignment head's weights."""
-        return self.path / HEAD
+        return self.file(HEAD)
 
     @property
     def aligns(self) -> bool:
@@ -98,52 +118,99 @@ class Bundle:
         return self.recipe.name
 
 
+T = TypeVar("T")
+
+
 def open_bundle(path: Path) -> Bundle:
     """The bundle in that folder. Its sums are not taken: `check_sums` does that.
 
     Raises ModelError when it is missing, lacks a file, holds one of another size than its
     bundle.json says, or is of a newer format.
     """
-    facts = sealed_facts(path)
+    return load_stable(path, lambda bundle: bundle)
+
+
+def load_stable(path: Path, load: Callable[[Bundle], T]) -> T:
+    """Open the model in that folder and load of it what `load` does, all from one model.
+
+    Where its bundle.json was replaced meanwhile, as by a training that goes on, begins again.
+    Raises as `open_bundle` and `load`.
+    """
+    for attempt in range(_ATTEMPTS):
+        facts = read_facts(path)
+        try:
+            loaded = load(_open(path, facts))
+        except ModelError:
+            if attempt + 1 < _ATTEMPTS and _is_replaced(path, facts):
+                continue
+            raise
+        if not _is_replaced(path, facts):
+            break
+    return loaded
+
+
+def _is_replaced(path: Path, facts: dict[str, Any]) -> bool:
+    try:
+        return read_facts(path) != facts
+    except ModelError:
+        return True
+
+
+def _open(path: Path, facts: dict[str, Any]) -> Bundle:
+    _check_sizes(path, facts)
     _demand(path, facts, RECIPE)
     try:
-        recipe = config.load(path / RECIPE, of_a_model=True)
+        recipe = config.load(locate(path, facts, RECIPE), of_a_model=True)
     except ModelError:
         raise
     except AttnError as error:
         raise ModelError(f"the model {path} is unfit: {error.problem}", error.hint) from error
     _demand(path, facts, *_vocabulary(recipe))
-    source, target = load_tokenizers(path, recipe)
-    return Bundle(path, recipe, source, target, facts)
+    files = [locate(path, facts, name) for name in _vocabulary(recipe)]
+    return Bundle(path, recipe, *_tokenizers(files, recipe), facts)
+
+
+def locate(path: Path, facts: dict[str, Any], name: str) -> Path:
+    """Where a file of the model in the folder `path` lies, whose bundle.json is `facts`."""
+    return (path / STAGING if name in facts.get("staged", ()) else path) / name
 
 
 def check_sums(path: Path) -> dict[str, Any]:
     """Read every file of the model and compare its sha256; returns the bundle.json.
 
-    What differs is looked at twice, since a training that goes on writes its weights a moment
-    before their sums. Raises ModelError as `open_bundle` does, and for a file that was altered.
+    What differs is read a second time, since a training that goes on may have replaced it. Raises
+    ModelError as `open_bundle` does, and for a file that was altered.
     """
-    for patience in (_A_MOMENT, 0):
-        facts = sealed_facts(path)
-        files = facts["files"].items()
-        altered = [name for name, entry in files if _sum(path / name) != entry["sha256"]]
-        if not altered:
-            return facts
-        time.sleep(patience)
-    raise _altered(path, altered[0])
+    try:
+        return _checked_sums(path)
+    except ModelError:
+        time.sleep(_A_MOMENT)
+        return _checked_sums(path)
+
+
+def _checked_sums(path: Path) -> dict[str, Any]:
+    facts = sealed_facts(path)
+    for name, entry in facts["files"].items():
+        if _sum(locate(path, facts, name)) != entry["sha256"]:
+            raise _altered(path, name)
+    return facts
 
 
 def sealed_facts(path: Path) -> dict[str, Any]:
     """The bundle.json of the folder `path`, each of its files there and of the size it says."""
     facts = read_facts(path)
+    _check_sizes(path, facts)
+    return facts
+
+
+def _check_sizes(path: Path, facts: dict[str, Any]) -> None:
     for name, entry in facts["files"].items():
-        size = _size(path / name)
+        size = _size(locate(path, facts, name))
         if size is None:
             raise ModelError(f"the model {path} lacks its file {name}", _DAMAGED)
         if size != entry["bytes"]:
             sizes = f"{size} bytes where {entry['bytes']} were written"
             raise ModelError(f"the model {path} is damaged: {name} has {sizes}", _DAMAGED)
-    return facts
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -180,7 +247,7 @@ def score_of(facts: dict[str, Any], metric: str) -> float | None:
 
 def _is_well_formed(facts: dict[str, Any]) -> bool:
     """Whether bundle.json says of format 1 what the program asks of it."""
-    files, scores = facts.get("files"), facts.get("scores")
+    files, scores, staged = facts.get("files"), facts.get("scores"), facts.get("staged", [])
     texts = (*map(facts.get, ("name", "source", "target")), facts.get("licence", ""))
     return (
         all(isinstance(text, str) for text in texts)
@@ -188,6 +255,8 @@ def _is_well_formed(facts: dict[str, Any]) -> bool:
         and all(isinstance(score, dict) for name, score in scores.items() if name == "bleu")
         and isinstance(files, dict)
         and all(map(_is_entry, files.values()))
+        and isinstance(staged, list)
+        and all(isinstance(name, str) and name in files for name in staged)
     )
 
 
@@ -235,40 +304,55 @@ def _altered(path: Path, name: str) -> ModelError:
 
 
 def load_tokenizers(path: Path, recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
-    """The source's and the target's tokenizer; one and the same where the vocabulary is joint."""
-    plain = recipe.tokenizer.plain_quotes
-    if recipe.tokenizer.joint:
-        joint = Tokenizer.load(path / JOINT, plain_quotes=plain)
-        return joint, joint
-    return (
-        Tokenizer.load(path / SOURCE, plain_quotes=plain),
-        Tokenizer.load(path / TARGET, plain_quotes=plain),
-    )
+    """The source's and the target's tokenizer; one and the same where the vocabulary is joint.
+
+    `path` may be a training's folder, which is no model yet.
+    """
+    return _tokenizers([path / name for name in _vocabulary(recipe)], recipe)
 
 
-def copy(bundle: Bundle, folder: Path) -> None:
+def _tokenizers(files: list[Path], recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
+    """Those of the one file, or of the two, of a recipe's vocabulary."""
+    loaded = [Tokenizer.load(file, plain_quotes=recipe.tokenizer.plain_quotes) for file in files]
+    return loaded[0], loaded[-1]
+
+
+def copy(bundle: Bundle, folder: Path, *, graphs: bool = True) -> None:
     """Copy a bundle into an empty folder: its own files and its card, bundle.json last.
 
-    What else lies beside them, a training's log and checkpoints, is left out. Raises ModelError
-    when a file of the copy is not what was written, OSError when the disk will not take it.
+    What else lies beside them, a training's log and checkpoints, is left out. Without `graphs` it
+    becomes a model that has none. Raises ModelError when a file of the copy is not what was
+    written, OSError when the disk will not take it.
     """
-    for name, entry in bundle.facts["files"].items():
-        shutil.copyfile(bundle.path / name, folder / name)
+    facts = {key: value for key, value in bundle.facts.items() if key != "staged"}
+    if not graphs:
+        facts = _without_graphs(facts)
+    for name, entry in facts["files"].items():
+        with suppress(FileNotFoundError):  # then `_sum` says which
+            shutil.copyfile(bundle.file(name), folder / name)
         if _sum(folder / name) != entry["sha256"]:
             raise _altered(bundle.path, name)
     if (bundle.path / CARD).is_file() and not bundle.holds(CARD):
         shutil.copyfile(bundle.path / CARD, folder / CARD)
-    _write_json(folder / FACTS, bundle.facts)
+    _write_json(folder / FACTS, facts)
+
+
+def _without_graphs(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of the same model without graphs."""
+    files = {name: entry for name, entry in facts["files"].items() if name not in GRAPHS}
+    return {key: value for key, value in facts.items() if key != "precision"} | {"files": files}
 
 
 def write_definition(path: Path, recipe: Recipe, source: Tokenizer, target: Tokenizer) -> None:
     """Begin a bundle: the recipe and the vocabulary, before there are weights.
 
-    A model that was there is one no longer. Raises TrainingError if the disk will not take it.
+    Removes the model that was there. Raises TrainingError if the disk will not take it.
     """
     with _writing(path):
         path.mkdir(parents=True, exist_ok=True)
-        for name in (FACTS, WEIGHTS, HEAD, *GRAPHS):
+        (path / FACTS).unlink(missing_ok=True)  # first: without it nothing else counts
+        _settle(path)
+        for name in _OWN:
             (path / name).unlink(missing_ok=True)
         write_recipe(path, recipe)
         if recipe.tokenizer.joint:
@@ -279,25 +363,32 @@ def write_definition(path: Path, recipe: Recipe, source: Tokenizer, target: Toke
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
-    """The recipe, as the file a person edits to get another model.
+    """Write the recipe, as the file a person edits to get another model.
 
     A model that is there already is sealed with it.
     """
     heading = f"attn train {RECIPE} --out ../another"
-    with _writing(path):
-        _write_text(path / RECIPE, config.to_toml(recipe, helps=True, heading=heading))
-        if (path / FACTS).is_file():
-            include(path, RECIPE)
+    include(path, RECIPE, config.to_toml(recipe, helps=True, heading=heading).encode("utf-8"))
 
 
-def seal(path: Path, recipe: Recipe, *, version: str, scores: dict[str, Any]) -> None:
-    """Write bundle.json over the files that are there now, which makes the folder a model.
+def seal(
+    path: Path,
+    recipe: Recipe,
+    *,
+    version: str,
+    scores: dict[str, Any],
+    files: Mapping[str, bytes] | None = None,
+) -> None:
+    """Make the folder a model: of its recipe, vocabulary and weights, and of these new `files`.
 
-    Raises TrainingError if the disk will not take it.
+    Graphs do not belong to it: they are those of other weights. Raises TrainingError if the disk
+    will not take it.
     """
-    weights = (name for name in (WEIGHTS, HEAD) if (path / name).is_file())
-    names = [RECIPE, *_vocabulary(recipe), *weights]
+    new = dict(files or {})
     with _writing(path):
+        _settle(path)
+        weights = (name for name in (WEIGHTS, HEAD) if name in new or (path / name).is_file())
+        kept = (name for name in (RECIPE, *_vocabulary(recipe), *weights) if name not in new)
         facts = {
             "format": FORMAT,
             "name": recipe.name,
@@ -307,40 +398,94 @@ def seal(path: Path, recipe: Recipe, *, version: str, scores: dict[str, Any]) ->
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "written_by": f"attn {version}",
             "scores": scores,
-            "files": {name: _entry(path / name) for name in names},
+            "files": {name: _entry(path / name) for name in kept},
         }
-        _write_json(path / FACTS, facts)
+        _replace(path, facts, new)
 
 
-def include(path: Path, name: str) -> None:
-    """Seal the model anew with its file `name`, which has been written or changed.
+def include(path: Path, name: str, data: bytes | None = None) -> None:
+    """Seal the model anew with its file `name`: with new `data`, or as somebody has left it.
 
-    Raises TrainingError if the disk will not take it.
+    Where there is no model yet the file waits for `seal`. Raises TrainingError if the disk will not
+    take it.
     """
-    facts = read_facts(path)
     with _writing(path):
-        facts["files"][name] = _entry(path / name)
-        _write_json(path / FACTS, facts)
-
-
-def include_graphs(path: Path, files: dict[str, bytes], *, precision: str) -> None:
-    """Write the graphs of a model, and weights that change with them, and seal it with them.
-
-    All are written beside before the first is put in its place. Raises TrainingError if the disk
-    will not take them.
-    """
-    facts = read_facts(path)
-    with _writing(path):
-        for name, data in files.items():
-            (path / f"{name}.part").write_bytes(data)
-        for name in GRAPHS:
-            facts["files"].pop(name, None)
-        _write_json(path / FACTS, facts)  # graphs are nobody's while they change
-        for name in files:
-            os.replace(path / f"{name}.part", path / name)
+        if data is not None and not (path / FACTS).is_file():
+            atomic.write(path / name, data)
+            return
+        _settle(path)
+        facts = read_facts(path)
+        if data is None:
             facts["files"][name] = _entry(path / name)
-        facts["precision"] = precision
+        _replace(path, facts, {} if data is None else {name: data})
+
+
+def include_graphs(path: Path, files: Mapping[str, bytes], *, precision: str) -> None:
+    """Replace the graphs of a model, and weights that change with them, at one instant.
+
+    Raises TrainingError if the disk will not take them.
+    """
+    with _writing(path):
+        _settle(path)
+        facts = _without_graphs(read_facts(path)) | {"precision": precision}
+        _replace(path, facts, files)
+
+
+def _replace(path: Path, facts: dict[str, Any], files: Mapping[str, bytes]) -> None:
+    """Make `facts`, with these new files, the model in the folder.
+
+    Raises OSError before that has happened, and the model is what it was.
+    """
+    staging = path / STAGING
+    entries = {}
+    try:
+        for name, data in files.items():
+            atomic.write(staging / name, data)
+            entries[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        staged = {"staged": list(entries)} if entries else {}
+        _write_json(path / FACTS, facts | {"files": facts["files"] | entries} | staged)
+    except OSError:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    with suppress(OSError):  # files with other names make no other model
+        _settle(path)
+        for name in _OWN:
+            if name not in facts["files"] and name not in entries:
+                (path / name).unlink(missing_ok=True)
+
+
+def recover(path: Path) -> None:
+    """Complete a replacement of files that a killed process began, or discard what it left.
+
+    Raises TrainingError if the disk will not take it; the model is the same then.
+    """
+    with _writing(path):
+        atomic.remove_parts(path)
+        _settle(path)
+
+
+def _settle(path: Path) -> None:
+    try:
+        facts = read_facts(path)
+    except ModelError:
+        facts = {}
+    if staged := facts.pop("staged", []):
+        for name in staged:
+            _place(path / STAGING / name, path / name)
         _write_json(path / FACTS, facts)
+    if (path / STAGING).exists():
+        shutil.rmtree(path / STAGING, ignore_errors=True)
+
+
+def _place(file: Path, name: Path) -> None:
+    """Give a file a second name, in place of the file that had it; a copy where links cannot be."""
+    part = name.with_name(name.name + atomic.PART)
+    part.unlink(missing_ok=True)
+    try:
+        os.link(file, part)
+    except OSError:
+        shutil.copyfile(file, part)
+    os.replace(part, name)
 
 
 def relocated(recipe: Recipe, base: Path, folder: Path) -> Recipe:
@@ -424,13 +569,7 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def _write_json(path: Path, facts: dict[str, Any]) -> None:
-    _write_text(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-
-
-def _write_text(path: Path, text: str) -> None:
-    beside = path.with_name(path.name + ".part")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
+    atomic.write_text(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
 
 
 _DAMAGED = "Copy or train the model again; attn models list shows the others."

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from attn_cli.errors import DataError, ModelError, UsageError
+from attn_cli.folder_lock import lock_folder
 
 _PACKAGE = Path(__file__).resolve().parent
 _SHIPPED = _PACKAGE / "_shipped"  # in a wheel
@@ -53,9 +54,21 @@ def names() -> Iterator[tuple[str, Path]]:
     seen: set[str] = set()
     for shelf in shelves():
         for path in sorted(shelf.iterdir()) if shelf.is_dir() else []:
-            if _is_model(path) and not path.name.startswith(".") and path.name not in seen:
-                seen.add(path.name)
-                yield path.name, path
+            name = _displaced_name(path) or path.name
+            if _is_model(path) and not name.startswith(".") and name not in seen:
+                seen.add(name)
+                yield name, path
+
+
+def _displaced_name(path: Path) -> str:
+    """The name of a model that a killed `placing` was about to replace, and did not; else none.
+
+    It lies in `.NAME.PROCESS.old`, with nothing at its own name.
+    """
+    hidden, _, ending = path.name.rpartition(".")
+    name = hidden.rpartition(".")[0][1:]
+    displaced = path.name[0] == "." and ending == "old" and not os.path.lexists(path.parent / name)
+    return name if displaced else ""
 
 
 @contextmanager
@@ -67,24 +80,47 @@ def placing(name: str, *, force: bool = False) -> Iterator[Path]:
     disk will not take it.
     """
     place = home() / "models" / _checked(name)
-    if os.path.lexists(place) and not force:
-        raise UsageError(
-            f"there is a model {name} already, in {place}",
-            "Replace it with --force, or choose another --name.",
-        )
     beside = place.with_name(f".{name}.{os.getpid()}.new")
     try:
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
-        yield beside
-        _exchange(beside, place)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with lock_folder(place.parent):
+            _recover(place)
+            if os.path.lexists(place) and not force:
+                raise UsageError(
+                    f"there is a model {name} already, in {place}",
+                    "Replace it with --force, or choose another --name.",
+                )
+            try:
+                beside.mkdir()
+                yield beside
+                _exchange(beside, place)
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
         raise DataError(
             f"cannot put the model into {place}: {error.strerror}",
             "Make room there, or set ATTN_HOME to a folder that can be written.",
         ) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _recover(place: Path) -> None:
+    """Put back a model that a killed `placing` displaced, and remove what else it left."""
+    left = [path for path in place.parent.glob(".*") if path.name.startswith(f".{place.name}.")]
+    for path in left:
+        ending = path.name.removeprefix(f".{place.name}.").split(".")
+        if len(ending) != 2 or ending[1] not in ("new", "old"):
+            continue
+        if ending[1] == "old" and not os.path.lexists(place):
+            os.rename(path, place)
+        else:
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _checked(name: str) -> str:
@@ -109,10 +145,7 @@ def _exchange(new: Path, place: Path) -> None:
         if os.path.lexists(old):
             os.rename(old, place)
         raise
-    if old.is_dir() and not old.is_symlink():
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        old.unlink(missing_ok=True)
+    _remove(old)
 
 
 def find(name: str | None) -> Path:

@@ -45,11 +45,11 @@ def _fingerprint(path: Path) -> str | None:
 
     None where one of them went away in between.
     """
-    names = bundle.sealed_facts(path)["files"]
+    facts = bundle.sealed_facts(path)
     try:
         seen = [(path / bundle.FACTS).read_bytes()]
-        for name in names:
-            status = (path / name).stat()
+        for name in facts["files"]:
+            status = bundle.locate(path, facts, name).stat()
             seen.append(f"{status.st_size} {status.st_mtime_ns}".encode())
     except OSError:
         return None

@@ -18,7 +18,7 @@ LAYERS = {
     "engine.torch_engine": 3, "engine.onnx_engine": 3, "engine.open": 3,
     "nn": 2, "decode": 2,
     "text": 1, "align": 1, "engine.base": 1, "engine.rows": 1, "render": 1, "console": 1,
-    "values": 0, "errors": 0, "config": 0,
+    "values": 0, "errors": 0, "config": 0, "atomic": 0, "folder_lock": 0,
     "__init__": 0,
 }  # fmt: skip
 
@@ -39,6 +39,7 @@ SIDEWAYS = {
     ("engine.torch_engine", "bundle"),
     ("engine.onnx_engine", "bundle"),
     ("config", "errors"),
+    ("folder_lock", "errors"),
     ("train", "export"),
     ("export", "quantize"),
 }

@@ -33,13 +33,16 @@ def export(
     """
     from attn_cli import shelf
     from attn_cli.bundle import open_bundle
-    from attn_cli.export import export as write_graphs
-    from attn_cli.verified import make_sure
+    from attn_cli.folder_lock import lock_folder
 
     console = console_of(context)
     path = shelf.find(model)
-    make_sure(path)
-    written = write_graphs(open_bundle(path), precision=precision.value, half=half)
+    with lock_folder(path):
+        from attn_cli.export import export as write_graphs
+        from attn_cli.verified import make_sure
+
+        make_sure(path)
+        written = write_graphs(open_bundle(path), precision=precision.value, half=half)
     console.say(
         f"attn: {path} has graphs in {precision.value}, {written.bytes / 1e6:.1f} MB; "
         f"in fp32 they differ from torch by {written.difference:.0e} at most"

@@ -223,10 +223,9 @@ def add(
 
     found = shelf.find(path)
     bundle.check_sums(found)
-    opened = bundle.open_bundle(found)
-    called = opened.name if name is None else name
+    called = bundle.open_bundle(found).name if name is None else name
     with shelf.placing(called, force=force) as folder:
-        bundle.copy(opened, folder)
+        bundle.load_stable(found, lambda opened: bundle.copy(opened, folder))
     console_of(context).say(f"attn: {called} is now in {shelf.home() / 'models' / called}")
 
 

@@ -1,10 +1,10 @@
 """A model's name on the command line becomes a bundle and the engines that are wanted of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from attn_cli import shelf
-from attn_cli.bundle import Bundle, open_bundle
+from attn_cli.bundle import Bundle, load_stable
 from attn_cli.commands.shared import Weights
 from attn_cli.config import Recipe
 from attn_cli.console import Console
@@ -69,12 +69,15 @@ class Opener:
 
         With `shown` a model that has no weights to show is refused.
         """
-        bundle = self._bundle(name)
-        if shown and weights is not Weights.ALIGNMENT:
-            _demand_attention(bundle)
-        stepper = self._stepper(bundle)
-        matcher = self._matcher(bundle) if weights is Weights.ALIGNMENT else None
-        return Opened(bundle, stepper, matcher)
+
+        def load(bundle: Bundle) -> Opened:
+            if shown and weights is not Weights.ALIGNMENT:
+                _demand_attention(bundle)
+            stepper = self._stepper(bundle)
+            matcher = self._matcher(bundle) if weights is Weights.ALIGNMENT else None
+            return Opened(bundle, stepper, matcher)
+
+        return self._load(name, load)
 
     def to_align(
         self, name: str | None, weights: Weights | None, *, scored: bool, look: Look | None = None
@@ -84,14 +87,17 @@ class Opener:
         With `scored` its targets are to be scored too, where it can. `look` says which of the
         decoder's heads are looked at, if not those that the model shows.
         """
-        bundle = self._bundle(name)
-        kind = weights or (Weights.ALIGNMENT if bundle.aligns else Weights.ATTENTION)
-        if kind is Weights.ATTENTION:
-            _demand_attention(bundle)
-            return self._looking(bundle, look)
-        matcher = self._matcher(bundle)
-        wanted = scored and bundle.translates
-        return Opened(bundle, self._stepper(bundle) if wanted else None, matcher)
+
+        def load(bundle: Bundle) -> Opened:
+            kind = weights or (Weights.ALIGNMENT if bundle.aligns else Weights.ATTENTION)
+            if kind is Weights.ATTENTION:
+                _demand_attention(bundle)
+                return self._looking(bundle, look)
+            matcher = self._matcher(bundle)
+            wanted = scored and bundle.translates
+            return Opened(bundle, self._stepper(bundle) if wanted else None, matcher)
+
+        return self._load(name, load)
 
     def _looking(self, bundle: Bundle, look: Look | None) -> Opened:
         view = look.view(bundle.recipe) if look else None
@@ -109,12 +115,16 @@ class Opener:
         heads = [(each.layer, each.head, other) for each, other in zip(alone, others, strict=True)]
         return Opened(bundle, stepper, None, heads)
 
-    def _bundle(self, name: str | None) -> Bundle:
+    def _load(self, name: str | None, load: Callable[[Bundle], Opened]) -> Opened:
+        """What `load` makes of the model of that name."""
         path = shelf.find(name)
         make_sure(path)
-        bundle = open_bundle(path)
-        self.console.detail(f"model {bundle.name} from {path}")
-        return bundle
+
+        def load_and_say(bundle: Bundle) -> Opened:
+            self.console.detail(f"model {bundle.name} from {path}")
+            return load(bundle)
+
+        return load_stable(path, load_and_say)
 
     def _say(self, bundle: Bundle, part: Part, what: str) -> None:
         running = engine_of(bundle, part, engine=self.engine, device=self.device)

@@ -176,12 +176,12 @@ class OnnxMatcher:
 
 def load(opened: Bundle, view: View, *, threads: int | None) -> OnnxStepper:
     """The graphs of a bundle that has them. See `engine.open.open_stepper`."""
-    return OnnxStepper(opened.path, view, threads=threads)
+    return OnnxStepper(opened.file(bundle.ENCODER).parent, view, threads=threads)
 
 
 def load_head(opened: Bundle, *, threads: int | None) -> OnnxMatcher:
     """The graph of a bundle's alignment head. See `engine.open.open_matcher`."""
-    return OnnxMatcher(opened.path, threads=threads)
+    return OnnxMatcher(opened.file(bundle.HEAD_GRAPH).parent, threads=threads)
 
 
 def _long(array: IntArray) -> NDArray[np.int64]:

@@ -3,18 +3,17 @@
 Knows safetensors and JSON: nothing it reads can run code.
 """
 
-import contextlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
+from safetensors.torch import save as safetensors_bytes
 from torch import Tensor
 
+from attn_cli import atomic
 from attn_cli.align.table import LinkTable
 from attn_cli.errors import ModelError, TrainingError
 
@@ -26,22 +25,19 @@ def save(path: Path, tensors: Tensors, facts: dict[str, Any]) -> None:
 
     Raises TrainingError when the disk will not take it; what stood there before still stands.
     """
-    beside = path.with_name(path.name + ".part")
-    data = serialise({name: t.cpu() for name, t in tensors.items()}, {"facts": json.dumps(facts)})
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(beside, "wb") as file:  # safetensors' own writer would hide it from other users
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        atomic.write(path, serialize(tensors, facts))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
         raise TrainingError(
             f"cannot write {path}: {error.strerror}",
             "Make room on the disk, then go on with attn train --resume.",
         ) from error
+
+
+def serialize(tensors: Tensors, facts: dict[str, Any] | None = None) -> bytes:
+    """Tensors and JSON-able facts as the bytes of a file that `load` reads."""
+    on_cpu = {name: tensor.cpu() for name, tensor in tensors.items()}
+    return safetensors_bytes(on_cpu, {"facts": json.dumps(facts or {})})
 
 
 def load(path: Path) -> tuple[Tensors, dict[str, Any]]:

@@ -125,8 +125,8 @@ def fit(
         emit(events.Noticed("the alignment head learnt too little of these pairs: votes alone"))
         return alone
     bundle.write_definition(out, recipe, *tokenizers)
-    checkpoint.save(out / bundle.HEAD, tensors_of(trainer.head), {})
-    bundle.seal(out, recipe, version=__version__, scores={})
+    weights = {bundle.HEAD: checkpoint.serialize(tensors_of(trainer.head))}
+    bundle.seal(out, recipe, version=__version__, scores={}, files=weights)
     export_graphs(out, recipe, emit)
     return replace(alone, links=together, matcher=TorchMatcher(trainer.head))
 

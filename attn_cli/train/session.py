@@ -212,8 +212,7 @@ def _teach_head(
             trainer.resume()
         links = trainer.run()
     if links is not None:
-        checkpoint.save(run.out / bundle.HEAD, tensors_of(head), {})
-        bundle.include(run.out, bundle.HEAD)
+        bundle.include(run.out, bundle.HEAD, checkpoint.serialize(tensors_of(head)))
     return links
 
 
@@ -345,14 +344,14 @@ def _trainer(
     )
 
     def publish(tensors: dict[str, Tensor], scored: Scored | None) -> None:
-        checkpoint.save(run.out / bundle.WEIGHTS, tensors, {})
         scores = {}
         if scored is not None:
             scores = {
                 "step": scored.step,
                 "bleu": {"score": round(scored.bleu, 2), "on": "validation, greedy"},
             }
-        bundle.seal(run.out, recipe, version=__version__, scores=scores)
+        weights = {bundle.WEIGHTS: checkpoint.serialize(tensors)}
+        bundle.seal(run.out, recipe, version=__version__, scores=scores, files=weights)
 
     return Trainer(
         network,

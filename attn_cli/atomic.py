@@ -1,0 +1,56 @@
+"""Files that are written whole or not at all.
+
+A process that is killed at any moment leaves the old content or the new one, and perhaps a file
+named `*.part` beside it, which the next write replaces.
+"""
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+PART = ".part"
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write `data` to a file, which holds what it held until all of it is on the disk.
+
+    Makes the folder. Raises OSError; the file is then as it was.
+    """
+    part = path.with_name(path.name + PART)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(part, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text as UTF-8. Raises as `write`."""
+    write(path, text.encode("utf-8"))
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove what killed writes have left in a folder."""
+    for part in folder.glob(f"*{PART}"):
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` last through a power cut, where the system can."""
+    if sys.platform == "win32":
+        return
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,70 @@
+"""One process at a time holds the lock of a folder, and none that is no more."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from attn_cli.errors import UsageError
+from attn_cli.folder_lock import LOCK, lock_folder
+
+#: Holds the lock of a folder, with a forked child beside it that lives on, until it is killed.
+HOLDER = """
+import os, sys, time
+from pathlib import Path
+from attn_cli.folder_lock import lock_folder
+with lock_folder(Path(sys.argv[1])):
+    if hasattr(os, "fork") and os.fork() == 0:
+        os.close(1)
+        os.read(0, 1)
+        os._exit(0)
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """A process that holds the lock of tmp_path."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_process_is_refused_and_told_which_holds_the_lock(holder, tmp_path):
+    with pytest.raises(UsageError, match=f"in use: process {holder.pid} is writing"):  # noqa: SIM117
+        with lock_folder(tmp_path):
+            pass
+
+
+def test_a_process_that_was_killed_holds_no_lock_though_a_child_of_it_lives(holder, tmp_path):
+    holder.kill()
+    holder.wait()
+    assert (tmp_path / LOCK).exists()
+    with lock_folder(tmp_path):
+        assert (tmp_path / LOCK).read_text().split()[0] == str(os.getpid())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
+def test_a_process_that_stands_still_holds_it(holder, tmp_path):
+    os.kill(holder.pid, signal.SIGSTOP)
+    with pytest.raises(UsageError):  # noqa: SIM117
+        with lock_folder(tmp_path):
+            pass
+
+
+def test_a_lock_that_was_given_back_leaves_nothing_and_can_be_had_again(tmp_path):
+    for _ in range(2):
+        with lock_folder(tmp_path), pytest.raises(UsageError), lock_folder(tmp_path):
+            pass
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_has_no_lock(tmp_path):
+    with lock_folder(tmp_path / "nowhere"):
+        assert list(tmp_path.iterdir()) == []
