@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attn_cli.errors import DataError
-from attn_cli.text.corpus import LongArray, Ragged
+from attn_cli.text.arrays import LongArray, Ragged
 from attn_cli.text.pieces import Segmentation, Segmented
 from attn_cli.values import BOS, EOS, PAD, IntArray
 
@@ -193,7 +193,9 @@ class _DrawnSide:
     ) -> None:
         self._pieces = segmentation.pieces
         self._choice = Ragged(segmentation.rows(words.values, rng), words.starts)
-        self.lengths = np.add.reduceat(self._pieces.lengths[self._choice.values], words.starts[:-1])
+        self.lengths = np.add.reduceat(
+            self._pieces.lengths_of(self._choice.values), words.starts[:-1]
+        )
 
     def padded(self, rows: LongArray) -> tuple[IntArray, IntArray, IntArray]:
         """Ids (B, S) with EOS and PAD, lengths (B,) with EOS, and word of each piece (B, S)."""

@@ -8,10 +8,12 @@ array of them: 4 bytes a word. A tokenizer is trained on the forms and their cou
 each form segmented once.
 """
 
+import functools
 import hashlib
+import itertools
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -21,16 +23,15 @@ from numpy.typing import NDArray
 from attn_cli import config
 from attn_cli.errors import DataError, UsageError
 from attn_cli.text import words
+from attn_cli.text.arrays import LongArray, Ragged, Storage, StringArray, slices
 from attn_cli.text.reading import Line, in_step, open_lines, parse_pair
 from attn_cli.values import IntArray
-
-LongArray = NDArray[np.int64]
 
 #: Why a line of `read_pairs` was left out: it is not a pair at all.
 NO_TWO_SIDES = "no TAB or ' ||| ' between two sides"
 
 NUMBERED = 10  # line numbers given for each thing found wrong
-_BLOCK = 1 << 14  # sentences looked at together: bounds the memory of whole-corpus arithmetic
+_TOGETHER = 1 << 16  # sentences that are read before they are stored; pairs compared together
 _REMEMBERED = 174_000  # spaced chunks whose words are remembered (a dict of 2^18 slots) …
 _LONGEST_REMEMBERED = 32  # … and the longest of them, in characters
 
@@ -82,38 +83,10 @@ class Report:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Ragged:
-    """Rows of unequal length in one array: row r is `values[starts[r]:starts[r + 1]]`."""
-
-    values: IntArray
-    starts: LongArray
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    def __getitem__(self, row: int) -> IntArray:
-        return self.values[self.starts[row] : self.starts[row + 1]]
-
-    @property
-    def lengths(self) -> LongArray:
-        """(rows,) values in each row."""
-        return np.diff(self.starts)
-
-    def gather(self, rows: NDArray[np.integer]) -> "Ragged":
-        """The rows asked for, in that order, one behind the other."""
-        first = self.starts[rows]
-        lengths = self.starts[rows + 1] - first
-        starts = np.zeros(len(rows) + 1, np.int64)
-        np.cumsum(lengths, out=starts[1:])
-        positions = np.arange(starts[-1]) + np.repeat(first - starts[:-1], lengths)
-        return Ragged(self.values[positions], starts)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
 class Side:
     """One language: the distinct word forms, and every sentence as a row of their numbers."""
 
-    forms: tuple[str, ...]
+    forms: StringArray
     sentences: Ragged
 
     def words(self, pair: int) -> tuple[str, ...]:
@@ -127,9 +100,8 @@ class Side:
     def counts(self, pairs: IntArray) -> LongArray:
         """(forms,) how often each form occurs in these sentences."""
         counts = np.zeros(len(self.forms), np.int64)
-        for block in blocks(pairs):
-            found = self.sentences.gather(block).values
-            counts += np.bincount(found, minlength=len(counts))
+        for _, sentences in self.sentences.blocks(pairs):
+            counts += np.bincount(sentences.values, minlength=len(counts))
         return counts
 
 
@@ -139,7 +111,7 @@ class Corpus:
 
     A *pair* is an index into `lines` and the sentences of both sides; `pairs` are those that belong
     to this part, so that parts of one corpus share its arrays. `lines[pair]` is the pair's line in
-    the file.
+    the file. `storage` keeps what is made of the corpus too.
     """
 
     name: str
@@ -147,6 +119,7 @@ class Corpus:
     target: Side
     lines: IntArray
     pairs: IntArray
+    storage: Storage = field(default_factory=Storage)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -171,14 +144,17 @@ class Corpus:
         """Each target word form of these pairs and how often it occurs."""
         return _named(self.target, self.pairs)
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """sha256 of the text of these pairs, for what is derived from it to cite."""
         total = hashlib.sha256(self.pairs.astype("<i4").data)
         for side in (self.source, self.target):
-            total.update("\n".join(side.forms).encode("utf-8"))
-            total.update(side.sentences.starts.astype("<i8", copy=False).data)
-            total.update(side.sentences.values.astype("<i4", copy=False).data)
+            for text in slices(side.forms.text[:-1]):  # without the last line feed
+                total.update(text.data)
+            for starts in slices(side.sentences.starts):
+                total.update(starts.astype("<i8", copy=False).data)
+            for values in slices(side.sentences.values):
+                total.update(values.astype("<i4", copy=False).data)
         return total.hexdigest()
 
     def split(self, size: int, *, seed: int) -> tuple["Corpus", "Corpus"]:
@@ -208,8 +184,7 @@ class Corpus:
                 room -= count
             if not room:
                 break
-        chosen = chosen or {smallest}
-        held_out = np.fromiter((each in chosen for each in group), bool, len(self))
+        held_out = _among(group, np.array(sorted(chosen or {smallest})))
         return self.part(self.pairs[~held_out]), self.part(self.pairs[held_out])
 
     def _groups(self) -> LongArray:
@@ -217,14 +192,23 @@ class Corpus:
 
         The numbers differ from run to run as `hash` does: only their equality may be used.
         """
-        sentences = self.source.sentences
-        hashes = (hash(sentences[pair].tobytes()) for pair in self.pairs)
-        return np.fromiter(hashes, np.int64, len(self))
+        return np.fromiter(self._hashes(), np.int64, len(self))
+
+    def _hashes(self) -> Iterator[int]:
+        for _, sentences in self.source.sentences.blocks(self.pairs):
+            data = sentences.values.tobytes()
+            ends = (sentences.starts * sentences.values.itemsize).tolist()
+            yield from (hash(data[first:last]) for first, last in itertools.pairwise(ends))
 
 
-def blocks(pairs: IntArray) -> Iterator[IntArray]:
-    """The pairs in runs that bound the memory of whole-corpus arithmetic."""
-    return (pairs[start : start + _BLOCK] for start in range(0, len(pairs), _BLOCK))
+def _among(values: LongArray, chosen: LongArray) -> NDArray[np.bool_]:
+    """Whether each value is one of the `chosen`, which are sorted."""
+    found = np.zeros(len(values), bool)
+    for start in range(0, len(values), _TOGETHER):
+        part = values[start : start + _TOGETHER]
+        places = np.minimum(chosen.searchsorted(part), len(chosen) - 1)
+        found[start : start + _TOGETHER] = chosen[places] == part
+    return found
 
 
 def _named(side: Side, pairs: IntArray) -> dict[str, int]:
@@ -243,21 +227,36 @@ class Loaded(NamedTuple):
     reports: tuple[Report, ...]
 
 
-def load(data: config.Data, folder: Path, *, seed: int, stdin: BinaryIO | None = None) -> Loaded:
+def load(
+    data: config.Data,
+    folder: Path,
+    *,
+    seed: int,
+    stdin: BinaryIO | None = None,
+    storage: Storage | None = None,
+) -> Loaded:
     """The training and the validation pairs of a recipe whose paths are relative to `folder`.
 
-    Without validation files `data.valid_size` pairs are split off, `seed` says which. The limits on
-    length need a tokenizer: they come with `Segmented.limited`. Raises UsageError if the recipe
-    names no text, or half of it, and DataError if the text cannot be used.
+    `storage` keeps them and what is made of them; without one memory does. Without validation files
+    `data.valid_size` pairs are split off, `seed` says which. The limits on length need a tokenizer:
+    they come with `Segmented.limited`. Raises UsageError if the recipe names no text, or half of
+    it, and DataError if the text cannot be used.
     """
-    text = _read(data.source, data.target, data.pairs, folder, key="", stdin=stdin)
+    storage = storage or Storage()
+    text = _read(data.source, data.target, data.pairs, folder, "", stdin, storage)
     if text is None:
         raise UsageError(
             "no training text is named", "Set data.pairs, or data.source and data.target."
         )
     corpus, report = text
     held_out = _read(
-        data.valid_source, data.valid_target, data.valid_pairs, folder, key="valid_", stdin=stdin
+        data.valid_source,
+        data.valid_target,
+        data.valid_pairs,
+        folder,
+        "valid_",
+        stdin,
+        storage,
     )
     if held_out is None:
         return Loaded(*corpus.split(data.valid_size, seed=seed), (report,))
@@ -265,7 +264,13 @@ def load(data: config.Data, folder: Path, *, seed: int, stdin: BinaryIO | None =
 
 
 def _read(
-    source: str, target: str, pairs: str, folder: Path, *, key: str, stdin: BinaryIO | None
+    source: str,
+    target: str,
+    pairs: str,
+    folder: Path,
+    key: str,
+    stdin: BinaryIO | None,
+    storage: Storage,
 ) -> tuple[Corpus, Report] | None:
     """The corpus that three keys of a recipe name, or None if all are empty."""
     ours, theirs, both = f"data.{key}source", f"data.{key}target", f"data.{key}pairs"
@@ -275,9 +280,10 @@ def _read(
         named, missing = (ours, theirs) if source else (theirs, ours)
         raise UsageError(f"{named} is set but {missing} is not", f"Set {missing} too.")
     if pairs:
-        return read_pairs(_within(folder, pairs), stdin=stdin)
+        return read_pairs(_within(folder, pairs), stdin=stdin, storage=storage)
     if source:
-        return read_parallel(_within(folder, source), _within(folder, target), stdin=stdin)
+        files = _within(folder, source), _within(folder, target)
+        return read_parallel(*files, stdin=stdin, storage=storage)
     return None
 
 
@@ -291,10 +297,11 @@ def read_parallel(
     *,
     stdin: BinaryIO | None = None,
     tokenized: bool = False,
+    storage: Storage | None = None,
 ) -> tuple[Corpus, Report]:
     """The corpus in two files, line by line beside each other (`*.gz`, "-" for `stdin`).
 
-    With `tokenized`, words are what spaces and TABs separate.
+    With `tokenized`, words are what spaces and TABs separate. `storage` keeps the arrays.
     Left out and reported: lines that are not valid UTF-8 (a model must not learn to write U+FFFD)
     and pairs with an empty side. Raises DataError if a file cannot be read, if one is longer than
     the other, or if no pair is left.
@@ -313,19 +320,24 @@ def read_parallel(
                 )
                 for line, other in in_step(ours, theirs)
             ),
+            storage or Storage(),
             tokenized=tokenized,
         )
 
 
 def read_pairs(
-    path: Path | str, *, stdin: BinaryIO | None = None, tokenized: bool = False
+    path: Path | str,
+    *,
+    stdin: BinaryIO | None = None,
+    tokenized: bool = False,
+    storage: Storage | None = None,
 ) -> tuple[Corpus, Report]:
     """The corpus in one file of `source<TAB>target` or `source ||| target` lines.
 
     As `read_parallel`; a line without either separator is left out and reported too.
     """
     with open_lines(path, stdin=stdin) as lines:
-        return _interned(lines.name, map(_row, lines), tokenized=tokenized)
+        return _interned(lines.name, map(_row, lines), storage or Storage(), tokenized=tokenized)
 
 
 class _Row(NamedTuple):
@@ -346,11 +358,15 @@ def _row(line: Line) -> _Row:
     return _Row(line.number, *(pair or ("", "")), "")
 
 
-def _interned(name: str, rows: Iterable[_Row], *, tokenized: bool = False) -> tuple[Corpus, Report]:
+def _interned(
+    name: str, rows: Iterable[_Row], storage: Storage, *, tokenized: bool
+) -> tuple[Corpus, Report]:
     chunks = _Tokens if tokenized else _Chunks
-    source, target, lines = _Interner(chunks()), _Interner(chunks()), array("i")
+    source = _Interner(chunks(), storage, "source")
+    target = _Interner(chunks(), storage, "target")
+    lines, numbers = array("i"), storage.column("lines", np.int32)
     tally = _Tally()
-    seen = 0
+    seen = kept = 0
     for row in rows:
         seen += 1
         if row.reason:
@@ -361,11 +377,19 @@ def _interned(name: str, rows: Iterable[_Row], *, tokenized: bool = False) -> tu
             target.keep(len(lines))
         else:
             lines.append(row.number)
-    report = Report(name, seen, len(lines), tally.findings())
+            if len(lines) == _TOGETHER:
+                kept += len(lines)
+                numbers.append(lines)
+                source.flush()
+                target.flush()
+                lines = array("i")
+    kept += len(lines)
+    numbers.append(lines)
+    report = Report(name, seen, kept, tally.findings())
     report.insist()
-    pairs = np.arange(len(lines), dtype=np.int32)
-    numbers = np.frombuffer(lines, np.int32)
-    return Corpus(name, source.side(), target.side(), numbers, pairs), report
+    pairs = np.arange(kept, dtype=np.int32)
+    corpus = Corpus(name, source.side(), target.side(), numbers.finish(), pairs, storage)
+    return corpus, report
 
 
 class _Tally:
@@ -389,12 +413,19 @@ class _Tally:
 
 
 class _Interner:
-    """One side of a corpus while it is read."""
+    """One side of a corpus while it is read: what was added since `flush` is in memory."""
 
-    def __init__(self, chunks: "_Chunks") -> None:
-        self._chunks = chunks
+    def __init__(self, chunks: "_Chunks", storage: Storage, name: str) -> None:
+        self._chunks, self._storage, self._name = chunks, storage, name
+        self._values = storage.column(f"{name}.words.values", np.int32)
+        self._all_starts = storage.column(f"{name}.words.starts", np.int64)
+        self._all_starts.append(np.zeros(1, np.int64))
+        self._flushed = 0
+        self._begin()
+
+    def _begin(self) -> None:
         self._forms = array("i")
-        self._starts = array("q", [0])
+        self._ends = array("q")
 
     def add(self, text: str) -> bool:
         """Takes one more sentence; whether it had any word."""
@@ -402,20 +433,28 @@ class _Interner:
         # No word crosses white space, so the words of a text are those of its spaced chunks.
         chunks = self._chunks.split(text)
         self._forms.frombytes(b"".join(map(self._chunks.__getitem__, chunks)))
-        self._starts.append(len(self._forms))
+        self._ends.append(len(self._forms))
         return len(self._forms) > before
 
     def keep(self, sentences: int) -> None:
-        """Forgets all sentences behind the first `sentences`."""
-        del self._starts[sentences + 1 :]
-        del self._forms[self._starts[-1] :]
+        """Forgets what was added since `flush` behind that many sentences."""
+        del self._ends[sentences:]
+        del self._forms[self._ends[-1] if sentences else 0 :]
+
+    def flush(self) -> None:
+        """Stores what was added."""
+        self._values.append(self._forms)
+        self._all_starts.append(np.frombuffer(self._ends, np.int64) + self._flushed)
+        self._flushed += len(self._forms)
+        self._begin()
 
     def side(self) -> Side:
-        """What was taken, without copying it: no more can be added."""
-        values = np.frombuffer(self._forms, np.int32)
-        return Side(
-            tuple(self._chunks.numbers), Ragged(values, np.frombuffer(self._starts, np.int64))
-        )
+        """All that was taken: no more can be added."""
+        self.flush()
+        sentences = Ragged(self._values.finish(), self._all_starts.finish())
+        forms = StringArray.of(self._chunks.numbers, self._storage, name=f"{self._name}.forms")
+        self._chunks.forget()
+        return Side(forms, sentences)
 
 
 class _Numbers(dict[str, int]):
@@ -438,6 +477,11 @@ class _Chunks(dict[str, bytes]):
         super().__init__()
         self.numbers = _Numbers()
         self._not_remembered = 0
+
+    def forget(self) -> None:
+        """Frees the memory."""
+        self.clear()
+        self.numbers.clear()
 
     def split(self, text: str) -> list[str]:
         """The chunks of a text."""

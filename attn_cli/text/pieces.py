@@ -5,6 +5,7 @@ sentences, are segmented gives the word of each piece for nothing, and makes sub
 2018) a matter of one random number a word.
 """
 
+import itertools
 from array import array
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -12,11 +13,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from attn_cli.text.corpus import NUMBERED, Corpus, Finding, Ragged, Report, Side, blocks
+from attn_cli.text.arrays import Ragged, Storage, slices
+from attn_cli.text.corpus import NUMBERED, Corpus, Finding, Report, Side
 from attn_cli.text.variants import Variants
 from attn_cli.values import IntArray
 
 CANDIDATES = 16  # segmentations of a form that subword sampling chooses from
+_FORMS = 1 << 14  # forms segmented before they are stored
 
 
 class Segmenter(Protocol):
@@ -44,8 +47,13 @@ def segmented(
     With `variants`, which `corpus` must be widened for, they vary when they are drawn.
     """
     every = variants is not None
-    ours = _segmentation(corpus.source, corpus.pairs, source, sampling=sampling, every=every)
-    theirs = _segmentation(corpus.target, corpus.pairs, target, sampling=sampling, every=every)
+    ours, theirs = (
+        _segmentation(side, corpus.pairs, tokenizer, sampling, every, _Table(corpus.storage, name))
+        for side, tokenizer, name in (
+            (corpus.source, source, "source"),
+            (corpus.target, target, "target"),
+        )
+    )
     return Segmented(
         corpus,
         ours,
@@ -124,22 +132,69 @@ class Segmented:
 
 
 def _segmentation(
-    side: Side, pairs: IntArray, tokenizer: Segmenter, *, sampling: float, every: bool
+    side: Side,
+    pairs: IntArray,
+    tokenizer: Segmenter,
+    sampling: float,
+    every: bool,
+    table: "_Table",
 ) -> Segmentation:
     """The candidates of `every` form, or of those in `pairs`; others have one without pieces."""
-    pieces, starts, first, logp = array("i"), array("q", [0]), array("i", [0]), array("d")
-    for form, count in zip(side.forms, side.counts(pairs).tolist(), strict=True):
-        for ids, score in _options(form, tokenizer, sampling) if count or every else _NO_PIECES:
-            pieces.extend(ids)
-            starts.append(len(pieces))
-            logp.append(score)
-        first.append(len(logp))
-    bounds = np.frombuffer(first, np.int32)
-    return Segmentation(
-        Ragged(np.frombuffer(pieces, np.int32), np.frombuffer(starts, np.int64)),
-        bounds,
-        _reach(sampling * np.frombuffer(logp, np.float64), bounds) if sampling else None,
-    )
+    counts = side.counts(pairs)
+    forms = iter(side.forms)
+    for some in slices(counts, _FORMS):
+        for form, count in zip(itertools.islice(forms, len(some)), some.tolist(), strict=True):
+            table.add(_options(form, tokenizer, sampling) if count or every else _NO_PIECES)
+        table.flush(sampling)
+    return table.finish(sampled=bool(sampling))
+
+
+class _Table:
+    """The candidates of forms one after the other: those added since `flush` are in memory."""
+
+    def __init__(self, storage: Storage, name: str) -> None:
+        self._values = storage.column(f"{name}.pieces.values", np.int32)
+        self._starts = storage.column(f"{name}.pieces.starts", np.int64)
+        self._first = storage.column(f"{name}.first", np.int32)
+        self._reach = storage.column(f"{name}.reach", np.float64)
+        self._starts.append(np.zeros(1, np.int64))
+        self._first.append(np.zeros(1, np.int32))
+        self._n_forms = self._n_rows = self._n_values = 0
+        self._mass = 0.0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pieces, self._ends = array("i"), array("q")
+        self._bounds, self._logp = array("i", [0]), array("d")
+
+    def add(self, candidates: list[tuple[tuple[int, ...], float]]) -> None:
+        """One more form."""
+        for ids, logp in candidates:
+            self._pieces.extend(ids)
+            self._ends.append(len(self._pieces))
+            self._logp.append(logp)
+        self._bounds.append(len(self._logp))
+
+    def flush(self, sampling: float) -> None:
+        """Store the forms that were added."""
+        bounds = np.frombuffer(self._bounds, np.int32)
+        if sampling:
+            scores = sampling * np.frombuffer(self._logp, np.float64)
+            reach, self._mass = _reach(scores, bounds, self._n_forms, self._mass)
+            self._reach.append(reach)
+        self._values.append(self._pieces)
+        self._starts.append(np.frombuffer(self._ends, np.int64) + self._n_values)
+        self._first.append(bounds[1:] + np.int32(self._n_rows))
+        self._n_forms += len(bounds) - 1
+        self._n_rows += len(self._logp)
+        self._n_values += len(self._pieces)
+        self._begin()
+
+    def finish(self, *, sampled: bool) -> Segmentation:
+        """All forms; no more can be added."""
+        pieces = Ragged(self._values.finish(), self._starts.finish())
+        first, reach = self._first.finish(), self._reach.finish()
+        return Segmentation(pieces, first, reach if sampled else None)
 
 
 _NO_PIECES: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
@@ -156,21 +211,24 @@ def _options(
     return [(best, logp.pop(best, max(logp.values(), default=0.0))), *logp.items()]
 
 
-def _reach(scores: NDArray[np.float64], first: IntArray) -> NDArray[np.float64]:
-    """Each row's form plus the softmax of the form's scores, summed up to and with the row."""
+def _reach(
+    scores: NDArray[np.float64], first: IntArray, n_forms: int, before: float
+) -> tuple[NDArray[np.float64], float]:
+    """Each row's form plus the softmax of the form's scores, summed up to and with the row.
+
+    The forms count from `n_forms`, and the sum of all rows from `before`: it is returned too.
+    """
     begin, sizes = first[:-1], np.diff(first)
     form = np.repeat(np.arange(len(sizes)), sizes)
     mass = np.exp(scores - np.maximum.reduceat(scores, begin)[form])
-    total = np.cumsum(mass / np.add.reduceat(mass, begin)[form])
-    before = np.concatenate(([0.0], total))[begin][form]
-    return form + (total - before)
+    total = np.cumsum(np.concatenate(([before], mass / np.add.reduceat(mass, begin)[form])))
+    return n_forms + form + (total[1:] - total[begin][form]), float(total[-1])
 
 
 def _piece_counts(side: Side, segmentation: Segmentation, pairs: IntArray) -> IntArray:
     """(all pairs,) the pieces of each sentence in `pairs`, 0 for the others."""
-    of_form = segmentation.pieces.lengths[segmentation.first[:-1]]
+    of_form = segmentation.pieces.lengths_of(segmentation.first[:-1]).astype(np.int32)
     counts = np.zeros(len(side.sentences), np.int32)
-    for block in blocks(pairs):
-        sentences = side.sentences.gather(block)
+    for block, sentences in side.sentences.blocks(pairs):
         counts[block] = np.add.reduceat(of_form[sentences.values], sentences.starts[:-1])
     return counts

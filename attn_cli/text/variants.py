@@ -10,14 +10,15 @@ Replacing what both sides write by something that nobody ever wrote teaches to c
 do (Currey et al. 2017, "Copied Monolingual Data", teach it by copied text).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli import config
-from attn_cli.text.corpus import Corpus, Ragged, Side
+from attn_cli.text.arrays import LongArray, Ragged, Storage, StringArray
+from attn_cli.text.corpus import Corpus, Side
 from attn_cli.values import IntArray
 
 #: What ends a sentence and is left out when one types in haste.
@@ -114,7 +115,9 @@ def varied(
     names, corpus = _shared(corpus, settings.new_names, _is_name, str.capitalize, rng)
     words, corpus = _shared(corpus, settings.new_words, _is_word, str, rng)
     lower = str.lower if settings.small_letters else str  # no form that is never drawn
-    source, small = _with_forms(corpus.source, [lower(form) for form in corpus.source.forms])
+    source, small = _with_forms(
+        corpus.source, map(lower, corpus.source.forms), corpus.storage, "source"
+    )
     return replace(corpus, source=source), Variants(
         settings,
         small=small,
@@ -138,8 +141,8 @@ def _shared(
     shared = {form for form in both if form[:1] == " " and fits(form[1:])}
     invented = [f" {spelled(word)}" for word in _invented(corpus, rng)] if shared else []
     at = _places(corpus, shared if invented else set())
-    source, of_source = _with_forms(corpus.source, invented)
-    target, of_target = _with_forms(corpus.target, invented)
+    source, of_source = _with_forms(corpus.source, invented, corpus.storage, "source")
+    target, of_target = _with_forms(corpus.target, invented, corpus.storage, "target")
     return Shared(share, at, of_source, of_target), replace(corpus, source=source, target=target)
 
 
@@ -151,12 +154,16 @@ def _is_word(word: str) -> bool:
     return len(word) >= _SHORTEST_WORD and word.isalpha() and word.islower()
 
 
-def _with_forms(side: Side, forms: list[str]) -> tuple[Side, IntArray]:
+def _with_forms(
+    side: Side, forms: Iterable[str], storage: Storage, name: str
+) -> tuple[Side, IntArray]:
     """The side with these forms in its list, and their numbers there."""
     number = {form: place for place, form in enumerate(side.forms)}
-    for form in forms:
-        number.setdefault(form, len(number))
-    return replace(side, forms=tuple(number)), np.array([number[f] for f in forms], np.int32)
+    places = np.fromiter((number.setdefault(form, len(number)) for form in forms), np.int32)
+    if len(number) > len(side.forms):
+        widened = StringArray.of(number, storage, name=f"{name}.forms")
+        side = replace(side, forms=widened)
+    return side, places
 
 
 def _without_last(sentences: Ragged, chosen: NDArray[np.bool_]) -> Ragged:
@@ -169,7 +176,7 @@ def _without_last(sentences: Ragged, chosen: NDArray[np.bool_]) -> Ragged:
 
 
 def _final(side: Side) -> NDArray[np.bool_]:
-    return np.array([FINAL_MARKS.issuperset(form.strip()) for form in side.forms], bool)
+    return np.fromiter((FINAL_MARKS.issuperset(form.strip()) for form in side.forms), bool)
 
 
 def _places(corpus: Corpus, shared: set[str]) -> IntArray:
@@ -179,24 +186,38 @@ def _places(corpus: Corpus, shared: set[str]) -> IntArray:
         return places
     of_source = _numbered(corpus.source, shared)
     of_target = _numbered(corpus.target, shared)
-    ours, theirs = corpus.source.sentences, corpus.target.sentences
-    for pair in corpus.pairs.tolist():
-        mine = of_source[ours[pair]]
-        if not mine.any():
-            continue
-        other = of_target[theirs[pair]]
-        for place in np.flatnonzero(mine).tolist():
-            same = np.flatnonzero(other == mine[place])
-            if len(same) == 1 and np.count_nonzero(mine == mine[place]) == 1:
-                places[pair] = place, same[0]
-                break
+    target = corpus.target.sentences.blocks(corpus.pairs)
+    for (block, ours), (_, theirs) in zip(
+        corpus.source.sentences.blocks(corpus.pairs), target, strict=True
+    ):
+        mine, where_mine = _once(of_source, ours)
+        other, where_other = _once(of_target, theirs)
+        _, in_mine, in_other = np.intersect1d(mine, other, assume_unique=True, return_indices=True)
+        # Of a pair's words the first of the source sentence: written last.
+        order = np.argsort(where_mine[in_mine], kind="stable")[::-1]
+        at_mine, at_other = where_mine[in_mine][order], where_other[in_other][order]
+        row = np.searchsorted(ours.starts, at_mine, side="right") - 1
+        places[block[row], 0] = at_mine - ours.starts[row]
+        places[block[row], 1] = at_other - theirs.starts[row]
     return places
+
+
+def _once(numbers: IntArray, sentences: Ragged) -> tuple[LongArray, LongArray]:
+    """The words with a number that occur once in their sentence, as sentence and number in one,
+    and where each is in `sentences.values`."""
+    found = numbers[sentences.values]
+    where = np.flatnonzero(found)
+    row = np.searchsorted(sentences.starts, where, side="right") - 1
+    keys, first, count = np.unique(
+        row.astype(np.int64) << 32 | found[where], return_index=True, return_counts=True
+    )
+    return keys[count == 1], where[first[count == 1]]
 
 
 def _numbered(side: Side, words: set[str]) -> IntArray:
     """(forms,): a number from 1 for each of the words, the same on both sides, 0 for others."""
     number = {word: place for place, word in enumerate(sorted(words), start=1)}
-    return np.array([number.get(form, 0) for form in side.forms], np.int32)
+    return np.fromiter((number.get(form, 0) for form in side.forms), np.int32)
 
 
 def _invented(corpus: Corpus, rng: np.random.Generator) -> list[str]:
