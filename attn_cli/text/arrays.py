@@ -50,7 +50,7 @@ class Storage:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _unwritable(folder, error) from error
+            raise unwritable(folder, error) from error
         return cls(folder)
 
     def column(self, name: str, dtype: type[np.generic]) -> "Column":
@@ -70,7 +70,7 @@ class Storage:
             with open(path, "wb") as file:
                 npy.write_array(file, values, allow_pickle=False)
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
         return open_array(path)  # type: ignore[return-value]
 
     def _path(self, name: str) -> Path | None:
@@ -98,7 +98,7 @@ class Column:
             try:
                 self._file = open(path, "wb")  # noqa: SIM115 - until `finish`
             except OSError as error:
-                raise _unwritable(path, error) from error
+                raise unwritable(path, error) from error
             self._write_header(self._file)
 
     def append(self, values: "NDArray[Any] | array[Any] | bytes") -> None:
@@ -135,7 +135,7 @@ class Column:
 
     def _failed(self, error: OSError) -> TrainingError:
         assert self._path is not None
-        return _unwritable(self._path, error)
+        return unwritable(self._path, error)
 
 
 def open_array(path: Path) -> NDArray[Any]:
@@ -184,7 +184,8 @@ def slices(values: A, size: int = _BLOCK * _BLOCKS_MAPPED) -> Iterator[A]:
         release(values)
 
 
-def _unwritable(path: Path, error: OSError) -> TrainingError:
+def unwritable(path: Path, error: OSError) -> TrainingError:
+    """What is raised where the disk will not take an array."""
     return TrainingError(
         f"cannot write {path}: {error.strerror or error}", "Make room on the disk, then try again."
     )

@@ -7,7 +7,6 @@ them. Nothing in it can run code.
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,9 +14,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from attn_cli import config
-from attn_cli.errors import ModelError, TrainingError
-from attn_cli.text.arrays import Ragged, Storage, StringArray, file_of, open_array
+from attn_cli import atomic, config
+from attn_cli.errors import ModelError
+from attn_cli.text.arrays import Ragged, Storage, StringArray, file_of, open_array, unwritable
 from attn_cli.text.corpus import Corpus, Side
 from attn_cli.text.pieces import Segmentation, Segmented
 from attn_cli.text.variants import Shared, Variants
@@ -61,7 +60,11 @@ def save(folder: Path, train: Segmented, valid: Segmented) -> StoredText:
             "variants": text.variants and asdict(text.variants.settings),
             "arrays": {name: stored[id(values)] for name, values in arrays.items()},
         }
-    _write(folder / INDEX, json.dumps(index, indent=1))
+    path = folder / INDEX
+    try:
+        atomic.write_text(path, json.dumps(index, indent=1))
+    except OSError as error:
+        raise unwritable(path, error) from error
     for path in set(folder.glob("*.npy")) - {folder / name for name in stored.values()}:
         with contextlib.suppress(OSError):  # a system that keeps files that are open
             path.unlink()
@@ -89,19 +92,6 @@ def load(folder: Path) -> StoredText:
 def digest_of(train: Corpus, valid: Corpus) -> str:
     """sha256 of what is trained on and what is validated on, for a checkpoint to cite."""
     return hashlib.sha256(f"{train.digest} {valid.digest}".encode()).hexdigest()
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file beside and rename it."""
-    beside = path.with_name(path.name + ".part")
-    try:
-        beside.write_text(text, "utf-8")
-        os.replace(beside, path)
-    except OSError as error:
-        raise TrainingError(
-            f"cannot write {path}: {error.strerror or error}",
-            "Make room on the disk, then try again.",
-        ) from error
 
 
 def _arrays_of(text: Segmented) -> Iterator[tuple[str, NDArray[Any]]]:
