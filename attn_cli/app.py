@@ -83,6 +83,7 @@ def _root(
 
 def run(arguments: list[str], console: Console) -> int:
     """Run the command line `arguments` on `console`; returns the exit status."""
+    console.arguments = tuple(arguments)
     try:
         program = typer.main.get_command(build())
         result = program.main(arguments, prog_name="attn", standalone_mode=False, obj=console)

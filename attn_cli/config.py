@@ -237,7 +237,14 @@ class Train:
         "(3,000 to 30,000), or 8 times (at least 40) where it goes on from a model",
         low=0,
     )
-    batch_tokens: int = option(2_000, "target pieces in a batch, padding included", low=1)
+    batch_tokens: int = option(
+        2_000, "target pieces in a batch, padding included, on all workers together", low=1
+    )
+    accumulate: int = option(
+        1,
+        "parts of a batch computed one after the other, for batches that memory can't hold",
+        low=1,
+    )
     learning_rate: float = option(2e-3, "the highest learning rate", low=0)
     warmup_steps: int = option(400, "updates over which the rate rises from nothing", low=0)
     schedule: Literal["cosine", "linear", "inverse_sqrt", "constant"] = option(

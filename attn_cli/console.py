@@ -30,6 +30,7 @@ class Console:
     stdout_is_terminal: bool
     stderr_is_terminal: bool
     environment: dict[str, str]
+    arguments: tuple[str, ...] = ()  # the command line, without the program
     quiet: bool = False
     verbose: bool = False
     debug: bool = False

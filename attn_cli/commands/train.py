@@ -1,5 +1,7 @@
 """attn train: a recipe, or files of text, become a model that translates and aligns."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +15,8 @@ from attn_cli.errors import ExitStatus, UsageError
 if TYPE_CHECKING:
     from attn_cli.bundle import Bundle
     from attn_cli.config import Recipe
+    from attn_cli.train.group import Group
+    from attn_cli.train.place import Place
 
 _TEXT = "Text to train on"
 
@@ -65,6 +69,15 @@ def train(
         int | None, typer.Option("--seed", min=0, help="Where all that is random comes from.")
     ] = None,
     threads: Threads = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            help="Processes that train together, each on its part of every batch. "
+            "[one a core, where batches are large enough]",
+        ),
+    ] = None,
     device: DeviceOption = Device.AUTO,
     print_recipe: Annotated[
         bool, typer.Option("--print-recipe", help="Print the resolved recipe and stop.")
@@ -104,11 +117,13 @@ def train(
         here = relocated(plan.recipe, plan.base, Path())
         console.write(config.to_toml(here, helps=True, heading="attn train RECIPE.toml"))
         return
-    if resume is None:
+    place = _place(console, workers)
+    if resume is None and place.rank == 0:
         from attn_cli.commands.replacing import refuse_to_replace
 
         refuse_to_replace(plan.out, force=force, resumable=True)
-    status = _train(console, plan, device.value, threads, max_minutes)
+    machine = _Machine(device.value, threads or console.cores, workers)
+    status = _train(console, plan, machine, place, max_minutes)
     if status:
         raise typer.Exit(status)
 
@@ -232,12 +247,76 @@ def _texts(given: dict[str, Path], base: Path) -> dict[str, str]:
     return files
 
 
+@dataclass(frozen=True)
+class _Machine:
+    """What of this machine a training uses; `workers` None leaves their number open."""
+
+    device: str
+    threads: int
+    workers: int | None
+
+
+def _place(console: Console, workers: int | None) -> "Place":
+    """This process's place among workers that were started already, as torchrun does.
+
+    Raises UsageError where --workers asks for other ones.
+    """
+    from attn_cli.train.place import Place
+
+    place = Place.of_environment(console.environment)
+    if place is None:
+        return Place()
+    if workers is not None and place.size not in (1, workers):
+        raise UsageError(
+            f"--workers {workers} was given to one of {place.size} workers",
+            "Leave --workers to torchrun's --nproc-per-node.",
+        )
+    return place
+
+
+@contextmanager
+def _group(
+    console: Console, recipe: "Recipe", machine: _Machine, place: "Place"
+) -> Iterator["Group"]:
+    """All workers of the training; the other ones of this machine are started here if need be."""
+    from attn_cli.nn.hardware import torch_device
+    from attn_cli.train.group import Group, host, join
+    from attn_cli.train.launch import default_workers, start_workers
+    from attn_cli.train.place import Place
+
+    cuda = torch_device(machine.device).type == "cuda"
+    size = machine.workers
+    if size is None:
+        size = default_workers(
+            1 if cuda else machine.threads,
+            batch_pieces=recipe.train.batch_tokens,
+            updates=recipe.train.max_steps,
+        )
+    with ExitStack() as stack:
+        if place.size > 1:
+            group = join(place, cuda=cuda)
+        elif size > 1:
+            store = host()
+            stack.enter_context(
+                start_workers(console.arguments, console.environment, size=size, port=store.port)
+            )
+            group = join(Place(size=size, local_size=size), cuda=cuda, store=store)
+        else:
+            group = Group()
+        stack.callback(group.close)
+        yield group
+
+
 def _train(
-    console: Console, plan: _Plan, device: str, threads: int | None, max_minutes: float | None
+    console: Console,
+    plan: _Plan,
+    machine: _Machine,
+    place: "Place",
+    max_minutes: float | None,
 ) -> int:
     from attn_cli.bundle import relocated
     from attn_cli.commands.replacing import make_folder
-    from attn_cli.commands.watching import Interruption, watch
+    from attn_cli.commands.watching import Interruption, ignore, watch
     from attn_cli.train.session import Run, train
 
     make_folder(plan.out)
@@ -246,16 +325,23 @@ def _train(
         plan.out,
         resume=plan.resume,
         start_from=plan.start_from,
-        device=device,
-        threads=threads or console.cores,
+        device=machine.device,
+        threads=machine.threads,
         max_minutes=max_minutes,
         stdin=console.stdin,
     )
+    if place.rank:
+        with _group(console, recipe, machine, place) as group, Interruption() as interruption:
+            finished = train(recipe, run, emit=ignore, interrupted=interruption.asked, group=group)
+        return ExitStatus.OK
     with (
         watch(console, plan.out, recipe.name, anew=not plan.resume) as watching,
         Interruption(watching.stopping) as interruption,
+        _group(console, recipe, machine, place) as group,
     ):
-        finished = train(recipe, run, emit=watching.listen, interrupted=interruption.asked)
+        finished = train(
+            recipe, run, emit=watching.listen, interrupted=interruption.asked, group=group
+        )
     if finished.reason == "interrupted":
         console.say(f"attn: saved; go on with: attn train --resume {plan.out}")
         return interruption.status

@@ -94,6 +94,10 @@ def watch(
         yield Watching(listen, shown.stopping)
 
 
+def ignore(event: events.Event) -> None:
+    """What a worker does with events that the main worker tells."""
+
+
 @contextmanager
 def _log(path: Path, *, anew: bool) -> Iterator[events.Listener]:
     def refused(error: OSError) -> TrainingError:

@@ -30,12 +30,23 @@ class Hardware:
         return torch.from_numpy(array.astype(np.int64)).to(self.device, non_blocking=True)
 
 
-def choose(device: str, precision: Literal["auto", "fp32", "bf16"]) -> Hardware:
+def choose(
+    device: str, precision: Literal["auto", "fp32", "bf16"], *, local_rank: int = 0
+) -> Hardware:
     """The hardware asked for; `auto` takes a GPU where there is one, bf16 where it is native.
 
-    Raises UsageError when a named device is not there.
+    Of several GPUs worker `local_rank` of this machine takes the one of that number. Raises
+    UsageError when a named device is not there.
     """
     chosen = torch_device(device)
+    if chosen.type == "cuda" and local_rank:
+        if local_rank >= torch.cuda.device_count():
+            raise UsageError(
+                f"there are more workers than GPUs on this machine ({torch.cuda.device_count()})",
+                "Start one worker for each GPU.",
+            )
+        chosen = torch.device("cuda", local_rank)
+        torch.cuda.set_device(chosen)
     if precision == "auto":
         precision = "bf16" if has_native_bf16(chosen) else "fp32"
     return Hardware(chosen, precision)

@@ -44,6 +44,20 @@ class Batch:
         return len(self.indices)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Share:
+    """What one worker computes of a batch: micro-batches, one after the other.
+
+    `pieces` counts the target pieces of the whole batch, EOS included, over all its shares. A batch
+    of fewer pairs than there are shares leaves some without any: such a share holds one pair of the
+    batch that another share counts, and `is_empty` says so.
+    """
+
+    batches: tuple[Batch, ...]
+    pieces: int
+    is_empty: bool
+
+
 class Batches:
     """Training batches without end, epoch after epoch; `restore(state())` goes on where it was.
 
@@ -66,13 +80,31 @@ class Batches:
         return self
 
     def __next__(self) -> Batch:
+        drawn, rows = self._next_rows()
+        return drawn.batch(rows)
+
+    def next_share(self, *, rank: int = 0, size: int = 1, parts: int = 1) -> Share:
+        """The share of worker `rank` of `size` in the next batch, in at most `parts` micro-batches.
+
+        Pairs are dealt out in order of length, so that all shares are about as large.
+        """
+        drawn, rows = self._next_rows()
+        dealt = [rows[part * size + rank :: parts * size] for part in range(parts)]
+        filled = [part for part in dealt if len(part)]
+        return Share(
+            tuple(drawn.batch(part) for part in filled or [rows[:1]]),
+            drawn.count_target_pieces(rows),
+            is_empty=not filled,
+        )
+
+    def _next_rows(self) -> tuple["_Drawn", LongArray]:
         plan = self._planned()
         while self._next >= len(plan.batches):
             self._advance()
             plan = self._planned()
         rows = plan.batches[self._next]
         self._next += 1
-        return plan.drawn.batch(rows)
+        return plan.drawn, rows
 
     def state(self) -> dict[str, int]:
         """The position: what has been given is not given again after `restore`."""
@@ -156,6 +188,10 @@ class _Drawn:
         if begin < len(order):
             batches.append(order[begin:])
         return batches
+
+    def count_target_pieces(self, rows: LongArray) -> int:
+        """The target pieces of these rows, an EOS each included."""
+        return int(self._target.lengths[rows].sum()) + len(rows)
 
     def batch(self, rows: LongArray) -> Batch:
         source, source_length, source_word = self._source.padded(rows)

@@ -66,11 +66,21 @@ def random_tensors(device: torch.device) -> Tensors:
     return states
 
 
-def restore_random(tensors: Tensors) -> None:
-    """Put torch's generators back to where `random_tensors` found them."""
-    torch.set_rng_state(tensors["rng.cpu"])
-    if "rng.cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["rng.cuda"])
+def of_ranks(states: list[Tensors]) -> Tensors:
+    """What `random_tensors` gave on each worker, as one dictionary."""
+    return {
+        f"{name}.{rank}" if rank else name: state
+        for rank, tensors in enumerate(states)
+        for name, state in tensors.items()
+    }
+
+
+def restore_random(tensors: Tensors, *, rank: int = 0) -> None:
+    """Put torch's generators back to where `random_tensors` found those of worker `rank`."""
+    suffix = f".{rank}" if rank else ""
+    torch.set_rng_state(tensors[f"rng.cpu{suffix}"])
+    if f"rng.cuda{suffix}" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors[f"rng.cuda{suffix}"])
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> Tensors:

@@ -58,7 +58,8 @@ class Started:
     parameters: int
     device: str
     precision: str
-    threads: int
+    threads: int  # of each worker
+    workers: int = 1
 
 
 @dataclass(frozen=True)

@@ -65,14 +65,13 @@ class Guidance:
         words = wanted_of_words(self.links, batch)  # (B, words + 1, W)
         return words[np.arange(len(batch))[:, None], batch.target_word]  # (B, T, W)
 
-    def loss(self, weights: Tensor, batch: Batch) -> tuple[Tensor, int]:
+    def loss(self, weights: Tensor, wanted: FloatArray, batch: Batch) -> Tensor:
         """The guided loss of a batch whose attention is `weights` (B, T, S), or (B, T, heads, S),
-        and of how many pieces it is the mean."""
+        given what `wanted` says of it: the mean over the pieces with a row there."""
         if weights.dim() == 4:
             weights = weights[:, :, self.head]
-        wanted = self.wanted(batch)
         tensors = (torch.from_numpy(a).to(weights.device) for a in (wanted, batch.source_word))
-        return guided_loss(weights, *tensors), int(wanted.any(-1).sum())
+        return guided_loss(weights, *tensors)
 
 
 def wanted_of_words(links: LinkTable, batch: Batch) -> FloatArray:

@@ -6,30 +6,36 @@ Emits events and asks `interrupted` between two updates; knows no terminal, no s
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from attn_cli.config import Train
 from attn_cli.errors import TrainingError
 from attn_cli.nn.hardware import Hardware
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state import restore, tensors_of
-from attn_cli.text.batching import Batch, Batches
+from attn_cli.text.batching import Batch, Batches, Share
 from attn_cli.train import checkpoint, events
+from attn_cli.train.group import Group, without_sync
 from attn_cli.train.guidance import Guidance
 from attn_cli.train.objective import negative_log_likelihood
 from attn_cli.train.optim import adamw, clip, learning_rate, set_rate
 from attn_cli.train.reinforce import reinforce
 from attn_cli.train.resuming import LAST
 from attn_cli.train.stopping import Scored, out_of_patience, ranked
-from attn_cli.values import SoftAlignment
+from attn_cli.values import FloatArray, SoftAlignment
 
 #: Seconds between two saves of the whole training state, so that a kill costs no more than that.
 SAVE_SECONDS = 60.0
+
+#: Why a training stops; "" while it goes on.
+REASONS = ("", "interrupted", "steps", "minutes", "patience")
 
 
 @dataclass(frozen=True)
@@ -75,11 +81,10 @@ class Position:
 
     def count(self, losses: "_Losses") -> None:
         """Add an update's losses to those of the interval that `forget` began."""
-        self.loss_sum += float(losses.translation.detach())
+        self.loss_sum += losses.translation
         self.loss_count += 1
-        if losses.guided is not None:
-            self.guided_sum += float(losses.guided.detach()) * losses.pieces
-            self.guided_pieces += losses.pieces
+        self.guided_sum += losses.guided
+        self.guided_pieces += int(losses.guided_pieces)
 
     def forget(self) -> None:
         """Begin another interval."""
@@ -108,14 +113,17 @@ class Trainer:
         guidance: Guidance | None = None,
         interrupted: Callable[[], bool] = lambda: False,
         max_minutes: float | None = None,
+        group: Group | None = None,
     ) -> None:
         self.network, self.batches, self.validate = network, batches, validate
+        self.group = group or Group()
         self.settings, self.hardware, self.folder = settings, hardware, folder
         self.publish, self.emit, self.interrupted = publish, emit, interrupted
         self.guidance = guidance
         self.max_seconds = math.inf if max_minutes is None else 60.0 * max_minutes
         self.optimiser = adamw(network, settings)
         self.at = Position()
+        self._parallel: nn.Module = network  # wrapped when it runs
 
     @property
     def _last(self) -> Path:
@@ -125,16 +133,41 @@ class Trainer:
         return self.folder / f"step-{step:07d}.safetensors"
 
     def resume(self) -> None:
-        """Go back to where the last save stands, down to the random numbers to come."""
-        tensors, facts = checkpoint.load(self._last)
+        """Go back to where the last save stands, down to the random numbers to come.
+
+        On another number of workers these begin anew, and an event says so.
+        """
+        tensors, facts = checkpoint.load(self._last) if self.group.is_main else ({}, {})
+        tensors = self.group.broadcast_dict(tensors)
+        facts = self.group.broadcast(facts)
         weights = checkpoint.within(tensors, "model.")
         with torch.no_grad():
             restore(self.network, weights, where=str(self._last))
         checkpoint.restore_optimiser(self.optimiser, tensors)
-        checkpoint.restore_random(tensors)
         self.batches.restore(facts["batches"])
         self.at = Position.of(facts["position"])
         self.at.finished = ""
+        if (workers := facts.get("workers", 1)) == self.group.size:
+            checkpoint.restore_random(tensors, rank=self.group.rank)
+            return
+        self.seed(self.at.step)
+        self._tell(
+            events.Noticed(
+                f"the training was saved by {_workers(workers)} and goes on with "
+                f"{_workers(self.group.size)}: the same batches, other random numbers"
+            )
+        )
+
+    def seed(self, step: int = 0) -> None:
+        """Give each worker random numbers of its own from update `step` on; the first worker of a
+        training that begins keeps those of a single one."""
+        if step or self.group.rank:
+            state = np.random.SeedSequence([torch.initial_seed(), step, self.group.rank])
+            torch.manual_seed(int(state.generate_state(1)[0]))
+
+    def _tell(self, event: events.Event) -> None:
+        if self.group.is_main:
+            self.emit(event)
 
     def run(self) -> events.Finished:
         """Train until there is a reason to stop, average, and say how it ended.
@@ -147,9 +180,18 @@ class Trainer:
         tick = _Rate(at.step)
         saved = time.monotonic()
         self.network.train()
-        while not (reason := self._reason_to_stop(clock)):
+        self._parallel = self.group.wrap(self.network, self.hardware.device)
+        due = False
+        while True:
+            reason, due = self._agree(self._reason_to_stop(clock), due)
+            if due:
+                self.save()
+                saved = time.monotonic()
+            if reason:
+                break
             at.step += 1
-            self._update(next(self.batches))
+            with self.group.watch():
+                self._update()
             tick.tokens += self._tokens
             at.seconds = clock.seconds()
             if at.step % settings.log_every == 0:
@@ -158,9 +200,7 @@ class Trainer:
                 paused = time.monotonic()
                 self._validate(clock)
                 tick.paused += time.monotonic() - paused
-            if time.monotonic() - saved > SAVE_SECONDS:
-                self.save()
-                saved = time.monotonic()
+            due = time.monotonic() - saved > SAVE_SECONDS
         at.finished = reason
         if reason == "minutes" and (not at.history or at.history[-1].step != at.step):
             self._validate(clock)
@@ -170,7 +210,7 @@ class Trainer:
             self._average()
         bleu = at.best.bleu if at.best else 0.0
         finished = events.Finished(reason, at.step, bleu, at.skipped, clock.seconds())
-        self.emit(finished)
+        self._tell(finished)
         return finished
 
     def _reason_to_stop(self, clock: "_Clock") -> str:
@@ -184,49 +224,95 @@ class Trainer:
             return "patience"
         return ""
 
-    def _update(self, batch: Batch) -> None:
-        set_rate(self.optimiser, learning_rate(self.at.step, self.settings))
+    def _agree(self, reason: str, saving: bool) -> tuple[str, bool]:
+        """What all workers do next: stop for the main worker's reason, or since one of them is
+        interrupted; save where the main worker wants to."""
+        if self.group.size == 1:
+            return reason, saving
+        code, mine = REASONS.index(reason), self.group.is_main
+        stop, interrupted, save = self.group.sum(
+            [code * mine, float(reason == "interrupted"), float(saving and mine)]
+        )
+        return "interrupted" if interrupted else REASONS[int(stop)], bool(save)
+
+    def _update(self) -> None:
+        """One update from the next batch, of which each worker computes its share.
+
+        The loss is the mean over the pieces of the whole batch, however it is shared out.
+        """
+        at, group = self.at, self.group
+        share = self.batches.next_share(
+            rank=group.rank, size=group.size, parts=self.settings.accumulate
+        )
+        self._tokens = share.pieces
+        set_rate(self.optimiser, learning_rate(at.step, self.settings))
         self.optimiser.zero_grad(set_to_none=True)
-        losses = self._losses(batch)
-        losses.total.backward()  # type: ignore[no-untyped-call]
+        losses = self._backward(share)
         length = clip(self.network.parameters(), self.settings.clip_norm)
-        self._tokens = int(batch.target_length.sum())
-        if not (math.isfinite(float(losses.total.detach())) and math.isfinite(length)):
+        losses = _Losses(*group.sum(losses))
+        if not (math.isfinite(losses.total) and math.isfinite(length)):
             self._skip()
             return
         self.optimiser.step()
-        self.at.skipped_in_a_row = 0
-        self.at.count(losses)
+        at.skipped_in_a_row = 0
+        at.count(losses)
+        if losses.drawn and math.isfinite(losses.baseline):
+            at.reward = losses.baseline / losses.drawn
 
-    def _losses(self, batch: Batch) -> "_Losses":
+    def _backward(self, share: Share) -> "_Losses":
+        """Compute the gradients of a share; returns what it adds to the losses of the batch."""
+        wanted = [self.guidance.wanted(b) if self.guidance else None for b in share.batches]
+        guided = [0 if w is None or share.is_empty else int(w.any(-1).sum()) for w in wanted]
+        all_guided = max(1.0, self.group.sum([sum(guided)])[0]) if self.guidance else 1.0
+        weight = self.guidance.weight_at(self.at.step) if self.guidance else 0.0
+        losses = _Losses(guided_pieces=sum(guided))
+        for number, batch in enumerate(share.batches):
+            pieces = 0 if share.is_empty else int(batch.target_length.sum())
+            part, guided_part = pieces / share.pieces, guided[number] / all_guided
+            is_last = number == len(share.batches) - 1
+            with nullcontext() if is_last else without_sync(self._parallel):
+                found = self._losses(batch, wanted[number])
+                total = found.total * part
+                if found.guided is not None:
+                    total = total + found.guided * (weight * guided_part)
+                # Gradients are averaged over the workers, losses are added up: hence the size.
+                (total * self.group.size).backward()  # type: ignore[no-untyped-call]
+            losses = _Losses(
+                losses.total + _value(total),
+                losses.translation + _value(found.translation) * part,
+                losses.guided + _value(found.guided) * guided[number],
+                losses.guided_pieces,
+                losses.baseline + (found.baseline or 0.0) * part,
+                losses.drawn + (part if found.baseline is not None else 0.0),
+            )
+        return losses
+
+    def _losses(self, batch: Batch, wanted: FloatArray | None) -> "_BatchLosses":
         src, src_len, tgt_in, tgt_out = (
             self.hardware.tensor(part)
             for part in (batch.source, batch.source_length, batch.target_in, batch.target_out)
         )
+        baseline = None
         with self.hardware.autocast():
-            found = self.network(src, src_len, tgt_in, weights=self.guidance is not None)
+            found = self._parallel(src, src_len, tgt_in, weights=wanted is not None)
             loss = negative_log_likelihood(
                 self.network, found.features, tgt_out, smoothing=self.settings.label_smoothing
             )
             total = loss
             if found.chosen is not None:
-                rewarded, reward = reinforce(
+                rewarded, baseline = reinforce(
                     self.network, found, tgt_out, baseline=self.at.reward, settings=self.settings
                 )
-                if math.isfinite(reward):
-                    self.at.reward = reward
                 total = total + rewarded
-        if self.guidance is None:
-            return _Losses(total, loss)
-        guided, pieces = self.guidance.loss(found.weights, batch)
-        total = total + self.guidance.weight_at(self.at.step) * guided
-        return _Losses(total, loss, guided, pieces)
+        if self.guidance is None or wanted is None:
+            return _BatchLosses(total, loss, None, baseline)
+        return _BatchLosses(total, loss, self.guidance.loss(found.weights, wanted, batch), baseline)
 
     def _skip(self) -> None:
         at = self.at
         at.skipped += 1
         at.skipped_in_a_row += 1
-        self.emit(events.Skipped(at.step, at.skipped_in_a_row))
+        self._tell(events.Skipped(at.step, at.skipped_in_a_row))
         if at.skipped_in_a_row >= self.settings.nan_patience:
             raise TrainingError(
                 f"the loss was not a number {at.skipped_in_a_row} updates in a row, "
@@ -240,7 +326,7 @@ class Trainer:
             (settings.max_steps - at.step) * tick.seconds_a_step(at.step),
             self.max_seconds - clock.seconds(),
         )
-        self.emit(
+        self._tell(
             events.Progress(
                 step=at.step,
                 max_steps=settings.max_steps,
@@ -272,7 +358,7 @@ class Trainer:
         self._keep_weights(scored)
         best = self._publish_if_best(scored)
         self.save()
-        self.emit(
+        self._tell(
             events.Validated(
                 step=at.step,
                 loss=score.loss,
@@ -294,12 +380,15 @@ class Trainer:
         """Make the network's weights the bundle's if nothing yet was as good; whether it did."""
         best = self.at.best is None or scored.merit > self.at.best.merit
         if best:
-            self.publish(tensors_of(self.network), scored)
+            if self.group.is_main:
+                self.publish(tensors_of(self.network), scored)
             self.at.best, self.at.published = scored, True
         return best
 
     def _keep_weights(self, scored: Scored) -> None:
         """Hold the weights of the best validations, and of no others."""
+        if not self.group.is_main:
+            return
         keep = {s.step for s in ranked(self.at.history, max(1, self.settings.average))}
         if scored.step in keep:
             checkpoint.save(self._weights(scored.step), tensors_of(self.network), asdict(scored))
@@ -311,9 +400,10 @@ class Trainer:
         """Average the best checkpoints and publish the mean where it validates better."""
         best = ranked(self.at.history, max(1, self.settings.average))
         paths = [path for s in best if (path := self._weights(s.step)).exists()]
-        if len(paths) < 2 or self.at.best is None:
+        count = self.group.broadcast(len(paths))
+        if count < 2 or self.at.best is None:
             return
-        mean = checkpoint.average(paths)
+        mean = self.group.broadcast_dict(checkpoint.average(paths) if self.group.is_main else {})
         now = {name: tensor.clone() for name, tensor in tensors_of(self.network).items()}
         with torch.no_grad():
             restore(self.network, mean, where="the average")
@@ -324,32 +414,53 @@ class Trainer:
         with torch.no_grad():
             restore(self.network, now, where="the last weights")
         self.save()
-        self.emit(events.Averaged(len(paths), score.bleu, before.bleu, kept))
+        self._tell(events.Averaged(count, score.bleu, before.bleu, kept))
 
     def save(self) -> None:
         """Write down where training stands; the first time, that makes the folder a model too.
 
         Not in the middle of updates that are not numbers: what is there then is the last good one.
         """
-        if self.at.skipped_in_a_row and self._last.exists():
+        random = self.group.gather_tensors(checkpoint.random_tensors(self.hardware.device))
+        if not self.group.is_main or (self.at.skipped_in_a_row and self._last.exists()):
             return
         if not self.at.published:
             self.publish(tensors_of(self.network), None)
             self.at.published = True
         tensors = {f"model.{name}": t for name, t in tensors_of(self.network).items()}
         tensors |= checkpoint.optimiser_tensors(self.optimiser)
-        tensors |= checkpoint.random_tensors(self.hardware.device)
-        facts = {"position": asdict(self.at), "batches": self.batches.state()}
+        tensors |= checkpoint.of_ranks(random)
+        facts = {
+            "position": asdict(self.at),
+            "batches": self.batches.state(),
+            "workers": self.group.size,
+        }
         checkpoint.save(self._last, tensors, facts)
 
 
-class _Losses(NamedTuple):
-    """What one update minimises, and the two things it is made of."""
+class _BatchLosses(NamedTuple):
+    """The losses of a batch, means over its pieces: `total` is that of the translation and of what
+    hard attention chose. `baseline` is hard attention's next, None where nothing was drawn."""
 
     total: Tensor
     translation: Tensor
-    guided: Tensor | None = None
-    pieces: int = 0  # of which `guided` is the mean
+    guided: Tensor | None
+    baseline: float | None
+
+
+class _Losses(NamedTuple):
+    """The losses of an update, or what a share adds to them.
+
+    `guided` is a sum over its pieces, `baseline` one over the share `drawn` of the batch, in which
+    hard attention drew positions.
+    """
+
+    total: float = 0.0
+    translation: float = 0.0
+    guided: float = 0.0
+    guided_pieces: float = 0
+    baseline: float = 0.0
+    drawn: float = 0.0
 
 
 class _Clock:
@@ -379,3 +490,11 @@ class _Rate:
 
     def seconds_a_step(self, step: int) -> float:
         return self._worked() / max(1, step - self.step)
+
+
+def _value(loss: Tensor | None) -> float:
+    return 0.0 if loss is None else float(loss.detach())
+
+
+def _workers(count: int) -> str:
+    return "1 worker" if count == 1 else f"{count} workers"

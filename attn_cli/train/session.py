@@ -3,9 +3,12 @@
 Knows neither Typer nor Rich: what happens is told as events.
 """
 
+import base64
+import hashlib
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -13,13 +16,13 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
-from attn_cli import __version__, bundle
+from attn_cli import __version__, bundle, config
 from attn_cli.align.table import LinkTable
 from attn_cli.bundle import Bundle
 from attn_cli.config import Recipe
 from attn_cli.decode.beam import Search
 from attn_cli.engine.base import View, view_of
-from attn_cli.errors import AttnError
+from attn_cli.errors import AttnError, TrainingError
 from attn_cli.nn.build import build, build_head
 from attn_cli.nn.hardware import Hardware, choose
 from attn_cli.nn.seq2seq import Seq2Seq
@@ -30,6 +33,7 @@ from attn_cli.text.pieces import Segmented, segmented
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.text.variants import Variants, varied
 from attn_cli.train import checkpoint, events
+from attn_cli.train.group import Group
 from attn_cli.train.guidance import Guidance, guided_head
 from attn_cli.train.head import HeadTrainer
 from attn_cli.train.links import LINKS, guides, prepared, teaches_head
@@ -65,16 +69,21 @@ def train(
     *,
     emit: events.Listener,
     interrupted: Callable[[], bool] = lambda: False,
+    group: Group | None = None,
 ) -> events.Finished:
     """Train `recipe`, whose files are relative to `run.out`, and leave a bundle there.
 
-    Raises DataError, UsageError, TrainingError or ModelError as their parts do.
+    Every worker of `group` calls it with the same recipe; the main one alone writes into `run.out`
+    and emits events. Raises DataError, UsageError, TrainingError or ModelError as their parts do.
     """
+    group = group or Group()
     if run.threads:
-        torch.set_num_threads(run.threads)
-    hardware = choose(run.device, recipe.train.precision)
+        torch.set_num_threads(max(1, run.threads // group.place.local_size))
+    hardware = choose(run.device, recipe.train.precision, local_rank=group.place.local_rank)
     torch.manual_seed(recipe.seed)
-    text = _prepare(recipe, run, emit, interrupted)
+    _require_same(group, "recipe", recipe_digest(recipe))
+    text = _prepare(recipe, run, emit, interrupted, group)
+    _require_same(group, "text", text.train.corpus.digest if group.size > 1 else "")
     recipe = text.recipe
     network = build(
         recipe.model,
@@ -85,14 +94,21 @@ def train(
         with torch.no_grad():
             weights, _ = checkpoint.load(run.start_from.weights)
             restore(network, weights, where=str(run.start_from.weights))
-    trainer = _trainer(recipe, run, text, network.to(hardware.device), hardware, emit, interrupted)
+    trainer = _trainer(
+        recipe, run, text, network.to(hardware.device), hardware, emit, interrupted, group
+    )
+    trainer.seed()
     if run.resume:
         trainer.resume()
     links = text.links
     if links is not None and teaches_head(recipe):
         if not run.resume:
             trainer.save()  # from here on there is something to resume
-        links = _teach_head(recipe, run, text, links, hardware, emit, interrupted) or links
+        taught = None
+        if group.is_main:
+            with _threads_of_all(group):
+                taught = _teach_head(recipe, run, text, links, hardware, emit, interrupted)
+        links = _shared_links(taught, group) or links
     if links is not None and guides(recipe):
         trainer.guidance = Guidance(
             links,
@@ -109,14 +125,41 @@ def train(
             device=hardware.device.type,
             precision=hardware.precision,
             threads=torch.get_num_threads(),
+            workers=group.size,
         )
     )
     finished = trainer.run()
-    if finished.reason != "interrupted":
+    if finished.reason != "interrupted" and group.is_main:
         if text.links is not None:
             recipe = _with_head_shown(recipe, run, text, text.links, network, hardware, emit)
         export_graphs(run.out, recipe, emit)
     return finished
+
+
+@contextmanager
+def _threads_of_all(group: Group) -> Iterator[None]:
+    """The main worker works alone: inside it has the threads of all workers of its machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads * group.place.local_size)
+    yield
+    torch.set_num_threads(threads)
+
+
+def recipe_digest(recipe: Recipe) -> str:
+    """sha256 of the recipe but for the places of its files, which may differ between machines."""
+    recipe = config.with_files(recipe, dict.fromkeys(config.DATA_FILES, ""))
+    return hashlib.sha256(config.to_toml(recipe).encode()).hexdigest()
+
+
+def _require_same(group: Group, name: str, digest: str) -> None:
+    """Raise TrainingError on every worker where they were not all given the same."""
+    digests = group.gather(digest)
+    others = [rank for rank, each in enumerate(digests) if each != digests[0]]
+    if others:
+        raise TrainingError(
+            f"worker {others[0]} was given another {name} than worker 0",
+            "Start all workers with the same command, on the same files.",
+        )
 
 
 def _with_head_shown(
@@ -228,14 +271,20 @@ class _Text:
 
 
 def _prepare(
-    recipe: Recipe, run: Run, emit: events.Listener, interrupted: Callable[[], bool]
+    recipe: Recipe,
+    run: Run,
+    emit: events.Listener,
+    interrupted: Callable[[], bool],
+    group: Group,
 ) -> _Text:
     """Read the text once, learn or load its vocabulary, split it into pieces, link its words."""
     began = time.monotonic()
     here = bundle.relocated(recipe, run.out, Path())  # as a person would name the files
     loaded = corpus.load(here.data, Path(), seed=recipe.seed, stdin=run.stdin)
     taught, variants = varied(loaded.train, recipe.data.variants, seed=recipe.seed)
-    tokenizers = _tokenizers(recipe, run, taught, variants)
+    tokenizers = _shared_tokenizers(
+        recipe, group, lambda: _tokenizers(recipe, run, taught, variants)
+    )
     reports = list(loaded.reports)
     training, report = segmented(
         taught, *tokenizers, sampling=recipe.tokenizer.sampling, variants=variants
@@ -255,27 +304,63 @@ def _prepare(
             seconds=time.monotonic() - began,
         )
     )
-    links = prepared(
-        here,
-        training.corpus,
-        n_lines=loaded.reports[0].seen,
-        cache=run.out / CHECKPOINTS / LINKS,
-        workers=torch.get_num_threads(),
-        emit=emit,
-        interrupted=interrupted,
-        stdin=run.stdin,
-    )
-    # Nothing is written over before all that may be refused has been read.
-    if run.resume:
-        bundle.write_recipe(run.out, recipe)
-    else:
-        shutil.rmtree(run.out / CHECKPOINTS, ignore_errors=True)
-        bundle.write_definition(run.out, recipe, *tokenizers)
-        if recipe.train.keep_head and run.start_from and run.start_from.holds(bundle.HEAD):
-            shutil.copyfile(run.start_from.head, run.out / bundle.HEAD)
-    if links is not None:
-        links.keep(run.out / CHECKPOINTS / LINKS)
-    return _Text(recipe, training, valid, tokenizers, links.table if links else None)
+    table = None
+    if group.is_main:
+        links = prepared(
+            here,
+            training.corpus,
+            n_lines=loaded.reports[0].seen,
+            cache=run.out / CHECKPOINTS / LINKS,
+            workers=torch.get_num_threads() * group.place.local_size,
+            emit=emit,
+            interrupted=interrupted,
+            stdin=run.stdin,
+        )
+        # Nothing is written over before all that may be refused has been read.
+        if run.resume:
+            bundle.write_recipe(run.out, recipe)
+        else:
+            shutil.rmtree(run.out / CHECKPOINTS, ignore_errors=True)
+            bundle.write_definition(run.out, recipe, *tokenizers)
+            if recipe.train.keep_head and run.start_from and run.start_from.holds(bundle.HEAD):
+                shutil.copyfile(run.start_from.head, run.out / bundle.HEAD)
+        if links is not None:
+            links.keep(run.out / CHECKPOINTS / LINKS)
+            table = links.table
+    return _Text(recipe, training, valid, tokenizers, _shared_links(table, group))
+
+
+def _shared_links(table: LinkTable | None, group: Group) -> LinkTable | None:
+    """The main worker's links, on every worker."""
+    if not group.broadcast(table is not None):
+        return None
+    tensors = {} if table is None else checkpoint.as_tensors(table)
+    return checkpoint.from_tensors(group.broadcast_dict(tensors)) if group.size > 1 else table
+
+
+def _shared_tokenizers(
+    recipe: Recipe, group: Group, make: Callable[[], tuple[Tokenizer, Tokenizer]]
+) -> tuple[Tokenizer, Tokenizer]:
+    """The tokenizers that the main worker makes, on every worker."""
+    own = make() if group.is_main else None
+    if group.size == 1:
+        assert own is not None
+        return own
+    models = [base64.b64encode(each.to_bytes()).decode("ascii") for each in own or ()]
+    if own is not None and own[0] is own[1]:
+        del models[1]
+    models = group.broadcast(models)
+    if own is not None:
+        return own
+    received = [
+        Tokenizer.from_bytes(
+            base64.b64decode(model),
+            where="the main worker",
+            plain_quotes=recipe.tokenizer.plain_quotes,
+        )
+        for model in models
+    ]
+    return received[0], received[-1]
 
 
 def _with_steps(recipe: Recipe, text: Segmented, *, going_on: bool) -> Recipe:
@@ -332,6 +417,7 @@ def _trainer(
     hardware: Hardware,
     emit: events.Listener,
     interrupted: Callable[[], bool],
+    group: Group,
 ) -> Trainer:
     validation = Validation(
         list(batches_of(text.valid, text.valid.pairs, tokens=recipe.train.batch_tokens)),
@@ -341,6 +427,7 @@ def _trainer(
         how=replace(Search.of(recipe.decode), beam=1),
         hardware=hardware,
         view=_view(recipe),
+        group=group,
     )
 
     def publish(tensors: dict[str, Tensor], scored: Scored | None) -> None:
@@ -364,4 +451,5 @@ def _trainer(
         emit=emit,
         interrupted=interrupted,
         max_minutes=run.max_minutes,
+        group=group,
     )

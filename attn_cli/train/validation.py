@@ -17,6 +17,7 @@ from attn_cli.nn.hardware import Hardware
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.text.batching import Batch
 from attn_cli.text.tokenizer import Tokenizer
+from attn_cli.train.group import Group
 from attn_cli.train.loop import Score
 from attn_cli.train.objective import negative_log_likelihood
 from attn_cli.translator import Job, Translator
@@ -40,7 +41,9 @@ class Validation:
         how: Search,
         hardware: Hardware,
         view: View | None = ALONE,
+        group: Group | None = None,
     ) -> None:
+        self.group = group or Group()
         self.batches, self.references, self.hardware = batches, list(references), hardware
         self.jobs = [Job(line, text) for line, text in enumerate(sources, start=1)]
         self.tokenizers, self.how, self.view = tokenizers, how, view
@@ -55,23 +58,32 @@ class Validation:
         if not math.isfinite(loss):
             return Score(loss, 0.0, 0.0)
         stepper = TorchStepper(network, self.view or ALONE)
-        texts = [
-            t.text for t in Translator(stepper, *self.tokenizers, self.how).translate(self.jobs)
-        ]
+        texts = self._translations(stepper)
         telling = self.jobs[self.sample : self.sample + 1] if self.view is not None else []
+        if not self.group.is_main:
+            telling = []
         shown = Translator(stepper, *self.tokenizers, self.how, align=True).translate(telling)
-        return Score(
-            loss=loss,
-            bleu=score.bleu(texts, self.references),
-            chrf=score.chrf(texts, self.references),
-            sample=shown[0].alignment if shown else None,
-        )
+        bleu, chrf = 0.0, 0.0
+        if self.group.is_main:
+            bleu, chrf = score.bleu(texts, self.references), score.chrf(texts, self.references)
+        bleu, chrf = self.group.broadcast([bleu, chrf])
+        return Score(loss, bleu, chrf, shown[0].alignment if shown else None)
+
+    def _translations(self, stepper: TorchStepper) -> list[str]:
+        """The translation of each validation sentence, of which every worker makes its share."""
+        rank, size = self.group.rank, self.group.size
+        translator = Translator(stepper, *self.tokenizers, self.how)
+        mine = [found.text for found in translator.translate(self.jobs[rank::size])]
+        texts = [""] * len(self.jobs)
+        for each, part in enumerate(self.group.gather(mine)):
+            texts[each::size] = part
+        return texts
 
     @torch.inference_mode()
     def _loss(self, network: Seq2Seq) -> float:
         """Nats a target piece, without smoothing."""
-        total, pieces = 0.0, 0
-        for batch in self.batches:
+        total, pieces = 0.0, 0.0
+        for batch in self.batches[self.group.rank :: self.group.size]:
             src, src_len, tgt_in, tgt_out = (
                 self.hardware.tensor(part)
                 for part in (batch.source, batch.source_length, batch.target_in, batch.target_out)
@@ -81,7 +93,8 @@ class Validation:
                 loss = negative_log_likelihood(network, features, tgt_out, smoothing=0.0)
             count = int(np.sum(batch.target_length))
             total, pieces = total + float(loss) * count, pieces + count
-        return total / max(1, pieces)
+        total, pieces = self.group.sum([total, pieces])
+        return total / max(1.0, pieces)
 
 
 def _telling(sources: Sequence[str]) -> int:

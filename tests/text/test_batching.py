@@ -159,3 +159,19 @@ def test_a_position_in_another_corpus_is_refused(data):
     batches = Batches(data, tokens=300, seed=1)
     with pytest.raises(DataError, match="one among 299 pairs, but the corpus has 300"):
         batches.restore({**batches.state(), "pairs": 299})
+
+
+# Shares
+
+
+@pytest.mark.parametrize(("size", "parts"), [(1, 1), (2, 1), (3, 2), (1, 5), (9, 9)])
+def test_the_shares_of_a_batch_are_its_pairs_dealt_out(data, size, parts):
+    whole = next(Batches(data, tokens=200, seed=1))
+    shares = [
+        Batches(data, tokens=200, seed=1).next_share(rank=rank, size=size, parts=parts)
+        for rank in range(size)
+    ]
+    dealt = [batch.indices for s in shares if not s.is_empty for batch in s.batches]
+    assert sorted(np.concatenate(dealt)) == sorted(whole.indices)
+    assert {share.pieces for share in shares} == {int(whole.target_length.sum())}
+    assert all(len(share.batches) >= 1 for share in shares)  # each worker has gradients to add

@@ -322,7 +322,7 @@ def test_a_failed_save_leaves_what_was_there(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr("attn_cli.atomic.os.fsync", full)
     with pytest.raises(TrainingError, match="No space left"):
         checkpoint.save(path, {"w": torch.zeros(2)}, {"step": 2})
     tensors, facts = checkpoint.load(path)
