@@ -19,7 +19,7 @@ setup: $(INSTALLED) ## make .venv and install attn and its tools into it, in the
 $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "attn needs Python 3.11 or later; name one with make PYTHON=..." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,cluster]'
 	@touch $@
 
 demo: setup ## translate two sentences with the model on the shelf, and show what it looks at

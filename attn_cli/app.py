@@ -5,6 +5,7 @@ Loads no command's work: `attn --help` costs Typer alone.
 
 import contextlib
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -15,7 +16,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from attn_cli.commands import align, export, models, score, symmetrize, train, translate
+from attn_cli.commands import align, batch, export, models, score, symmetrize, train, translate
 from attn_cli.commands.shared import command, console_of, help_if_alone
 from attn_cli.console import Console
 from attn_cli.errors import AttnError, ExitStatus
@@ -23,6 +24,8 @@ from attn_cli.errors import AttnError, ExitStatus
 #: What a host that only translates may do without, by the names they are imported by.
 PACKAGES = {
     "onnx": "onnx",
+    "pyarrow": "ray[data]",
+    "ray": "ray[data]",
     "sacrebleu": "sacrebleu",
     "safetensors": "safetensors",
     "thot": "sil-thot",
@@ -51,6 +54,7 @@ def build() -> typer.Typer:
         ("train", train.train),
         ("translate", translate.translate),
         ("align", align.align),
+        ("batch", batch.batch),
         ("symmetrize", symmetrize.symmetrize),
         ("score", score.score),
         ("export", export.export),
@@ -107,7 +111,7 @@ def run(arguments: list[str], console: Console) -> int:
     except ModuleNotFoundError as error:
         if package := PACKAGES.get((error.name or "").partition(".")[0]):
             problem = f"this needs {package}, which is not installed here"
-            hint = f"Install it: pip install {package}"
+            hint = f"Install it: pip install {shlex.quote(package)}"
             return _failed(error, console, problem, hint, ExitStatus.USAGE)
         return _bug(error, console)
     except Exception as error:

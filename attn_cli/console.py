@@ -7,8 +7,10 @@ import contextlib
 import io
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from attn_cli.errors import DataError
@@ -141,6 +143,38 @@ class Console:
             _environ=self.environment,
         )
 
+    def set_environment(self, **variables: str) -> None:
+        """Set variables of this process and those it starts, unless they are set."""
+        for name, value in variables.items():
+            os.environ.setdefault(name, value)
+
+    @contextlib.contextmanager
+    def divert(self, log: Path) -> Iterator[None]:
+        """Append what libraries and processes write on stdout and stderr to the file `log`.
+
+        What this console writes goes where it went before.
+        """
+        kept: dict[int, int] = {}
+        stdout, stderr = self.stdout, self.stderr
+        with open(log, "ab") as file:
+            try:
+                for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+                    with contextlib.suppress(OSError, ValueError, AttributeError):
+                        stream.flush()
+                    with contextlib.suppress(OSError):  # closed
+                        kept[number] = os.dup(number)
+                        os.dup2(file.fileno(), number)
+                self.stdout, self.stderr = _beside(stdout, kept), _beside(stderr, kept)
+                yield
+            finally:
+                for stream in (sys.stdout, sys.stderr):
+                    with contextlib.suppress(OSError, ValueError, AttributeError):
+                        stream.flush()
+                self.stdout, self.stderr = stdout, stderr
+                for number, copy in kept.items():
+                    os.dup2(copy, number)
+                    os.close(copy)
+
     def _talk(self, text: str) -> None:
         self.stderr.write((text + "\n").encode("utf-8", "replace"))
         self.stderr.flush()
@@ -165,6 +199,14 @@ class _Kept(io.BufferedIOBase):
 
     def fileno(self) -> int:
         return self._stream.fileno()
+
+
+def _beside(stream: BinaryIO, kept: dict[int, int]) -> BinaryIO:
+    """A stream on the copy of the descriptor of `stream`, or `stream` where it is not diverted."""
+    try:
+        return open(kept[stream.fileno()], "wb", buffering=0, closefd=False)
+    except (KeyError, OSError, ValueError, AttributeError):
+        return stream
 
 
 def _is_live(stream: BinaryIO) -> bool:

@@ -6,7 +6,8 @@ Knows nothing of terminals: `app` turns an `AttnError` into its sentence, its hi
     ├── UsageError       2   the command line, an option or a recipe is wrong
     ├── DataError        3   text, links or gold that cannot be used as they are
     ├── ModelError       4   a model that is missing, damaged, or unfit for what was asked
-    └── TrainingError    5   training could not go on: not a number, disk full
+    ├── TrainingError    5   training could not go on: not a number, disk full
+    └── ClusterError     5   a cluster could not be started, or was lost
 """
 
 from enum import IntEnum
@@ -60,5 +61,11 @@ class ModelError(AttnError):
 
 class TrainingError(AttnError):
     """Training could not go on: the loss is not a number, the disk is full."""
+
+    status = ExitStatus.TRAINING
+
+
+class ClusterError(AttnError):
+    """A cluster does not start, or was lost at work."""
 
     status = ExitStatus.TRAINING

@@ -1,4 +1,4 @@
-"""A lock on a folder, so that one process at a time writes a model into it.
+"""A lock on a folder, so that one process at a time writes into it.
 
 The system holds it for the process and releases it when the process ends, however that happens.
 """
@@ -64,7 +64,7 @@ def _acquire(path: Path) -> int | None:
             holder = _holder(descriptor)
             os.close(descriptor)
             raise UsageError(
-                f"{path.parent} is in use: {holder} is writing a model into it",
+                f"{path.parent} is in use: {holder} is writing into it",
                 "Wait until it has ended, or choose another folder.",
             ) from error
         except OSError:

@@ -14,11 +14,11 @@ from attn_cli import bundle
 #: What takes longer to import than everything that --help needs.
 HEAVY = {
     "torch", "numpy", "scipy", "sentencepiece", "sacrebleu", "safetensors", "onnxruntime", "rich",
-    "lxml", "networkx", "sympy", "asyncio", "multiprocessing",
+    "lxml", "networkx", "sympy", "asyncio", "multiprocessing", "ray", "pyarrow", "pandas",
 }  # fmt: skip
 
 #: What a host that only translates, aligns and scores has not installed.
-ABSENT = ("torch", "onnx", "safetensors", "thot")
+ABSENT = ("torch", "onnx", "safetensors", "thot", "ray", "pyarrow")
 
 #: `attn` where these cannot be found.
 WITHOUT = f"""
@@ -57,6 +57,7 @@ def loaded(*arguments: str, stdin: str = "") -> set[str]:
         ["train", "--help"],
         ["translate", "--help"],
         ["align", "--help"],
+        ["batch", "--help"],
         ["symmetrize", "--help"],
         ["score", "--help"],
         ["models", "--help"],
@@ -193,6 +194,7 @@ def test_where_torch_is_not_installed_graphs_translate_align_and_are_verified(wh
         ["export", "MODEL"],
         ["align", "--fit"],
         ["translate", "-m", "MODEL", "--engine", "torch", "I see."],
+        ["batch", "nothing.en", "--output", "out"],
     ],
     ids=" ".join,
 )
@@ -205,4 +207,4 @@ def test_where_torch_is_not_installed_what_needs_it_says_in_a_sentence_what_to_i
     assert (ended.stdout, ended.returncode in (2, 4)) == ("", True)
     assert "not installed" in line
     package = line.removesuffix(".").rpartition("pip install ")[2]
-    assert package in {"torch", "onnx", "safetensors", "sil-thot"}
+    assert package in {"torch", "onnx", "safetensors", "sil-thot", "'ray[data]'"}

@@ -54,6 +54,8 @@ HOMES = {
     "thot": {"align.statistical"},
     "eflomal": {"align.statistical"},
     "sacrebleu": {"score"},
+    "ray": {"commands.batching.cluster"},
+    "pyarrow": {"commands.batching.cluster", "commands.batching.files"},
     "rich": {"render", "console", "commands.watching"},  # watching keeps the panel alive
     "typer": {"app", "commands"},
     "click": set(),

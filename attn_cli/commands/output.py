@@ -65,9 +65,10 @@ class Writer:
             for _, translation, _ in found:
                 self._table(translation, write, console)
         elif found:
-            write("".join(self._record(*each) + "\n" for each in found))
+            write("".join(self.record(*each) + "\n" for each in found))
 
-    def _record(self, request: Request, translation: Translation, links: Links) -> str:
+    def record(self, request: Request, translation: Translation, links: Links) -> str:
+        """The record of one request in a text format, without its final newline."""
         match self.format:
             case Format.PHARAOH if self.given:
                 return lines.pharaoh(links, scores=self.scores)

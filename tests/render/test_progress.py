@@ -1,0 +1,87 @@
+"""The progress of a long job, by a clock that the tests turn."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from attn_cli.render.progress import Progress, bar, duration, plain
+
+
+class Clock:
+    """A clock that stands until it is turned."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def progress(clock, total=1000, show=lambda _: None):
+    return Progress(total, show, clock=clock)
+
+
+def test_the_time_left_is_what_is_left_at_the_speed_so_far():
+    clock = Clock()
+    state = progress(clock)
+    clock.now += 10
+    state.add(read=250, known=0, records=50)
+    assert state.left == pytest.approx(30)
+    assert state.rate == pytest.approx(5)
+    assert state.line() == "25%, 50 records, 5 a second, 30 s left"
+
+
+def test_what_was_known_before_says_nothing_about_the_speed():
+    clock = Clock()
+    state = progress(clock)
+    clock.now += 10
+    state.add(read=600, known=500, records=20)
+    assert state.left == pytest.approx(40)
+
+
+def test_before_anything_is_done_no_time_is_promised():
+    state = progress(Clock())
+    state.add(read=500, known=500, records=0)
+    assert state.line() == "50%, 0 records, 0 a second"
+
+
+def test_of_an_empty_job_a_line_can_be_said():
+    state = progress(Clock(), total=0)
+    state.add(read=0, known=0, records=0)
+    assert state.line().startswith("0%")
+
+
+def test_plain_lines_are_seldom():
+    said, clock = [], Clock()
+    state = progress(clock, show=plain(said.append, every=30))
+    for _ in range(100):
+        clock.now += 1
+        state.add(read=10, known=0, records=1)
+    assert len(said) == 3
+    assert said[0] == "30%, 30 records, 1 a second, 70 s left"
+
+
+def test_a_bar_leaves_nothing_behind():
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80, _environ={})
+    with bar(console) as show:
+        state = progress(Clock(), show=show)
+        state.add(read=100, known=0, records=1)
+    assert "10%" in screen.getvalue()
+    assert screen.getvalue().endswith("\x1b[?25h\r\x1b[1A\x1b[2K")  # the cursor back, the line gone
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (99.4, "99 s"),
+        (100, "2 min"),
+        (5_000, "83 min"),
+        (7_500, "2 h 05 min"),
+        (180_000, "2 days 2 h"),
+    ],
+)
+def test_durations_are_said_in_two_units_at_most(seconds, text):
+    assert duration(seconds) == text
