@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_cli.nn.normalizers import softmax
+from attn_cli.nn.products import StepLinear, batched
 from attn_cli.nn.scorers import Scorer
 
 
@@ -134,7 +135,7 @@ class SoftAttention(Attention):
         scores = scores.masked_fill(~memory.mask[:, None, :], -torch.inf)
         weights = self.normalizer(self._preferred(scores, states, memory, places))
         looked, chosen = self._choose(weights)
-        contexts = torch.bmm(looked.to(memory.values.dtype), memory.values)  # (B, Q, D)
+        contexts = batched(looked, memory.values)  # (B, Q, D)
         return Looked(
             back(contexts, places),
             back(weights if self.training else looked, places),
@@ -171,8 +172,8 @@ class LocalAttention(SoftAttention):
         normalizer: Callable[[Tensor], Tensor] = softmax,
     ) -> None:
         super().__init__(scorer, value=value, normalizer=normalizer)
-        self.hidden = nn.Linear(query, query)  # W_p
-        self.position = nn.Linear(query, 1, bias=False)  # v_p
+        self.hidden = StepLinear(query, query)  # W_p
+        self.position = StepLinear(query, 1, bias=False)  # v_p
         self.window = window
 
     def _preferred(
@@ -232,7 +233,7 @@ class MultiHeadAttention(Attention):
         super().__init__()
         self.scorers: Iterable[Scorer] = nn.ModuleList(scorers)  # type: ignore[assignment]
         self.value_map = nn.Linear(value, value, bias=False)
-        self.out = nn.Linear(value, value, bias=False)
+        self.out = StepLinear(value, value, bias=False)
         self.normalizer, self.width, self.heads = normalizer, value, len(scorers)
 
     def remember(self, values: Tensor, mask: Tensor) -> Memory:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from attn_cli.config import Cell as CellName
+from attn_cli.nn.products import StepLinear
 
 #: A recurrent layer's state, each part (N, H).
 Parts = tuple[Tensor, ...]
@@ -31,14 +32,14 @@ class Cell(nn.Module):
         super().__init__()
         units = self.gates * width
         self.from_input = nn.Linear(embedding, units)
-        self.from_context = nn.Linear(context, units, bias=False)
-        self.from_state = nn.Linear(width, units)
+        self.from_context = StepLinear(context, units, bias=False)
+        self.from_state = StepLinear(width, units)
         self.norm_input = nn.LayerNorm(units) if layer_norm else nn.Identity()
         self.norm_state = nn.LayerNorm(units) if layer_norm else nn.Identity()
 
     def forward(self, given: Tensor, context: Tensor, before: Parts) -> Parts:
         """`given` (N, gates·H) = from_input(embedded), context (N, D), the state → the next."""
-        asked = self.norm_input(given + self.from_context(context))  # (N, gates·H)
+        asked = self.norm_input(self.from_context(context, given))  # (N, gates·H)
         kept = self.norm_state(self.from_state(before[0]))  # (N, gates·H)
         return self._next(asked, kept, before)
 

@@ -12,6 +12,7 @@ from attn_cli.config import Cell as CellName
 from attn_cli.nn.attention import Attention, Looked, Memory, Places
 from attn_cli.nn.cells import CELLS, LAYERS, Parts, run
 from attn_cli.nn.dropout import SequenceDropout
+from attn_cli.nn.products import StepLinear, one_gradient
 
 #: What a decoder must remember between two words, batch first. Only the decoder reads its keys.
 State = dict[str, Tensor]
@@ -161,9 +162,10 @@ class RecurrentDecoder(_Recurrent):
         start = self.start(memory)
         given = self.cell.from_input(embedded)  # (B, T, gates·H)
         state, rows = start, []
-        for step in given.unbind(1):
-            looked, state = self._first(step, state, memory)
-            rows.append(Decoded(state["layer0"], *looked))
+        with one_gradient():
+            for step in given.unbind(1):
+                looked, state = self._first(step, state, memory)
+                rows.append(Decoded(state["layer0"], *looked))
         decoded = stacked(rows)
         top = decoded.states
         for depth, layer in enumerate(self.upper, start=1):
@@ -206,7 +208,7 @@ class InputFeedingDecoder(_Recurrent):
             dropout=dropout,
             layer_norm=layer_norm,
         )
-        self.mix = nn.Linear(self.context + width, width)  # W_c
+        self.mix = StepLinear(self.context + width, width)  # W_c
 
     def _beside(self) -> int:
         """Units of what was found at the last step."""
@@ -230,9 +232,10 @@ class InputFeedingDecoder(_Recurrent):
     def unroll(self, embedded: Tensor, memory: Memory, *, weights: bool = True) -> Decoded:
         """See `Decoder.unroll`."""
         state, rows = self.start(memory), []
-        for given in self.cell.from_input(embedded).unbind(1):
-            decoded, state = self._moved(given, state, memory)
-            rows.append(decoded)
+        with one_gradient():
+            for given in self.cell.from_input(embedded).unbind(1):
+                decoded, state = self._moved(given, state, memory)
+                rows.append(decoded)
         return stacked(rows)
 
     def _moved(

@@ -9,6 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from attn_cli.nn.products import StepLinear, batched
+
 Activation = Literal["tanh", "relu", "sigmoid"]
 
 _ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
@@ -54,7 +56,7 @@ class AdditiveScorer(Scorer):
         coverage: bool = False,
     ) -> None:
         super().__init__()
-        self.query = nn.Linear(query, width)  # W
+        self.query = StepLinear(query, width)  # W
         self.key = nn.Linear(value, width, bias=False)  # U
         self.energy = nn.Linear(width, 1, bias=False)  # v
         self.activation = activation
@@ -95,7 +97,7 @@ class DotScorer(Scorer):
 
     def forward(self, queries: Tensor, keys: Tensor, coverage: Tensor | None = None) -> Tensor:
         """See `Scorer.forward`."""
-        return torch.bmm(queries, keys.transpose(1, 2).to(queries.dtype))
+        return batched(queries, keys, transposed=True)
 
 
 class GeneralScorer(DotScorer):
@@ -121,7 +123,7 @@ class ScaledDotScorer(DotScorer):
 
     def __init__(self, query: int, value: int, width: int) -> None:
         super().__init__()
-        self.query = nn.Linear(query, width)  # W_Q
+        self.query = StepLinear(query, width)  # W_Q
         self.key = nn.Linear(value, width, bias=False)  # W_K
         self.scale = 1 / math.sqrt(width)
 

@@ -1,0 +1,150 @@
+"""Products of an unrolled loop: what its steps share gets one gradient, after the last of them.
+
+A loop over T target steps multiplies each step's rows by the same matrix, Y_t = X_t M + b. Autograd
+would compute dM = Σ_t X_tᵀ dY_t as T small products, each added to a sum as large as M. Inside
+`one_gradient` the X_t and dY_t of the steps are kept, and dM is one product of all of them,
+[X_1; …; X_T]ᵀ [dY_1; …; dY_T], when the backward pass leaves the first step. M is cast to the
+precision of autocast once, too. Elsewhere these are the plain products.
+
+Knows products and no network.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+
+class StepLinear(nn.Linear):
+    """A linear map that each step of a loop applies: x Wᵀ + b (+ a summand of the step's own)."""
+
+    def forward(self, rows: Tensor, plus: Tensor | None = None) -> Tensor:
+        """(N, I), and (N, O) to be added → (N, O)."""
+        loop = _LOOP.get()
+        if loop is not None:
+            return loop.shared(self.weight, self.bias, transposed=True)(rows, plus)
+        mapped = functional.linear(rows, self.weight, self.bias)
+        return mapped if plus is None else plus + mapped
+
+
+def batched(rows: Tensor, matrices: Tensor, *, transposed: bool = False) -> Tensor:
+    """(B, Q, I) @ (B, I, O) → (B, Q, O); `transposed` takes the matrices as (B, O, I).
+
+    `matrices` belong to a sentence and are the same in each step of a loop.
+    """
+    loop = _LOOP.get()
+    if loop is not None:
+        return loop.shared(matrices, None, transposed=transposed)(rows)
+    if transposed:
+        matrices = matrices.transpose(1, 2)
+    return torch.bmm(rows.to(matrices.dtype), matrices)
+
+
+@contextmanager
+def one_gradient() -> Iterator[None]:
+    """The products inside are steps of one loop, and its matrices do not change in it."""
+    token = _LOOP.set(_Loop())
+    try:
+        yield
+    finally:
+        _LOOP.reset(token)
+
+
+class _Loop:
+    """The matrices that the steps of a loop share, each prepared once."""
+
+    def __init__(self) -> None:
+        self._shared: dict[tuple[int, bool], _Shared] = {}
+
+    def shared(self, matrix: Tensor, bias: Tensor | None, *, transposed: bool) -> "_Shared":
+        """What multiplies by `matrix`, or by its transpose."""
+        key = id(matrix), transposed  # of a tensor that what it leads to keeps alive
+        if key not in self._shared:
+            self._shared[key] = _Shared(matrix, bias, transposed=transposed)
+        return self._shared[key]
+
+
+_LOOP: ContextVar[_Loop | None] = ContextVar("loop", default=None)
+
+
+class _Shared:
+    """A matrix and a bias, and what the steps of a backward pass leave for their gradient."""
+
+    def __init__(self, matrix: Tensor, bias: Tensor | None, *, transposed: bool) -> None:
+        self.original, self.count = matrix, 0
+        self.steps: dict[int, tuple[Tensor, Tensor]] = {}
+        kind = matrix.device.type
+        self.dtype = matrix.dtype
+        if torch.is_autocast_enabled(kind):
+            self.dtype = torch.get_autocast_dtype(kind)
+        matrix = matrix.to(self.dtype)
+        if transposed:
+            matrix = matrix.transpose(-1, -2)
+        bias = None if bias is None else bias.to(self.dtype)
+        self.matrix, self.bias = _Collected.apply(self, matrix, bias)  # type: ignore[no-untyped-call]
+
+    def __call__(self, rows: Tensor, plus: Tensor | None = None) -> Tensor:
+        """(…, I), and (…, O) to be added → (…, O)."""
+        self.count += 1
+        rows = rows.to(self.dtype)
+        product: Tensor = _Step.apply(self, self.count, rows, self.matrix, self.bias, plus)  # type: ignore[no-untyped-call]
+        return product
+
+
+class _Collected(torch.autograd.Function):
+    """The matrix and the bias as they are; going back, the gradients of all steps as one."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, shared: _Shared, matrix: Tensor, bias: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        ctx.shared = shared
+        ctx.set_materialize_grads(False)
+        return matrix.view_as(matrix), None if bias is None else bias.view_as(bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *none: None) -> tuple[None, Tensor | None, Tensor | None]:
+        steps, ctx.shared.steps = list(ctx.shared.steps.values()), {}
+        if not steps:
+            return None, None, None
+        rows, grads = (torch.cat(parts, dim=-2) for parts in zip(*steps, strict=True))
+        bias = grads.flatten(0, -2).sum(0) if ctx.needs_input_grad[2] else None
+        return None, rows.transpose(-1, -2) @ grads, bias
+
+
+class _Step(torch.autograd.Function):
+    """One step's product. It leaves what the gradient of the matrix is made of with `shared`."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        shared: _Shared,
+        number: int,
+        rows: Tensor,
+        matrix: Tensor,
+        bias: Tensor | None,
+        plus: Tensor | None,
+    ) -> Tensor:
+        ctx.shared, ctx.number = shared, number
+        ctx.save_for_backward(rows, matrix)
+        added = plus if bias is None else bias if plus is None else plus + bias
+        if added is None:
+            return rows @ matrix
+        if rows.dim() == 2:
+            return torch.addmm(added.to(rows.dtype), rows, matrix)
+        return torch.baddbmm(added.to(rows.dtype), rows, matrix)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        rows, matrix = ctx.saved_tensors
+        grad = grad.to(rows.dtype)
+        ctx.shared.steps[ctx.number] = (rows, grad)
+        plus = grad if ctx.needs_input_grad[5] else None
+        return None, None, grad @ matrix.transpose(-1, -2), None, None, plus
