@@ -4,6 +4,7 @@ Knows numpy and files, no words. Pages of a mapped file are the system's cache: 
 all processes and given up when memory runs short.
 """
 
+import io
 import itertools
 import mmap
 import shutil
@@ -11,7 +12,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.lib import format as npy
@@ -85,7 +86,7 @@ class Storage:
 class Column:
     """A one-dimensional array that grows at its end.
 
-    In a file its values are only there while they are appended.
+    In a file its values are only there while they are appended, and the file is open only then.
     """
 
     def __init__(self, dtype: type[np.generic], path: Path | None = None) -> None:
@@ -93,49 +94,41 @@ class Column:
         self._path = path
         self._bytes = bytearray()
         self._written = 0
-        self._file: BinaryIO | None = None
         if path is not None:
-            try:
-                self._file = open(path, "wb")  # noqa: SIM115 - until `finish`
-            except OSError as error:
-                raise unwritable(path, error) from error
-            self._write_header(self._file)
+            self._write(path, "wb", self._header())
 
     def append(self, values: "NDArray[Any] | array[Any] | bytes") -> None:
         """Add values of its type. Raises TrainingError if the disk is full."""
         data = values if isinstance(values, bytes) else values.tobytes()
-        if self._file is None:
+        if self._path is None:
             self._bytes += data
             return
-        try:
-            self._file.write(data)
-        except OSError as error:
-            raise self._failed(error) from error
+        self._write(self._path, "ab", data)
         self._written += len(data)
 
     def finish(self) -> NDArray[Any]:
         """The whole array, read-only; nothing can be added any more."""
-        if self._file is None or self._path is None:
+        if self._path is None:
             values = np.frombuffer(self._bytes, self._dtype)
             values.flags.writeable = False
             return values
-        try:
-            with self._file:
-                self._file.seek(0)
-                self._write_header(self._file)
-        except OSError as error:
-            raise self._failed(error) from error
+        self._write(self._path, "r+b", self._header())
         return open_array(self._path)
 
-    def _write_header(self, file: BinaryIO) -> None:
-        """Write what precedes the values; it takes as many bytes for any number of them."""
+    def _header(self) -> bytes:
+        """What precedes the values; it has as many bytes for any number of them."""
         shape = (self._written // self._dtype.itemsize,)
         header = {"descr": npy.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
-        npy.write_array_header_1_0(file, header)
+        buffer = io.BytesIO()
+        npy.write_array_header_1_0(buffer, header)
+        return buffer.getvalue()
 
-    def _failed(self, error: OSError) -> TrainingError:
-        assert self._path is not None
-        return unwritable(self._path, error)
+    def _write(self, path: Path, mode: str, data: bytes) -> None:
+        try:
+            with open(path, mode) as file:
+                file.write(data)
+        except OSError as error:
+            raise unwritable(path, error) from error
 
 
 def open_array(path: Path) -> NDArray[Any]:

@@ -8,6 +8,9 @@ from attn_cli.errors import UsageError
 
 CHECKPOINTS, LAST = "checkpoints", "last.safetensors"
 
+#: The folder in it of the prepared text, which is there while a training runs.
+TEXT = "text"
+
 
 def resumed(out: Path) -> Recipe:
     """The recipe of the training that lies in `out`. Raises UsageError when none does."""

@@ -4,6 +4,7 @@ Knows neither Typer nor Rich: what happens is told as events.
 """
 
 import base64
+import contextlib
 import hashlib
 import shutil
 import time
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import torch
 from torch import Tensor
@@ -27,7 +28,8 @@ from attn_cli.nn.build import build, build_head
 from attn_cli.nn.hardware import Hardware, choose
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state import restore, tensors_of
-from attn_cli.text import corpus
+from attn_cli.text import corpus, store
+from attn_cli.text.arrays import Storage
 from attn_cli.text.batching import Batches, batches_of
 from attn_cli.text.pieces import Segmented, segmented
 from attn_cli.text.tokenizer import Tokenizer
@@ -38,10 +40,12 @@ from attn_cli.train.guidance import Guidance, guided_head
 from attn_cli.train.head import HeadTrainer
 from attn_cli.train.links import LINKS, guides, prepared, teaches_head
 from attn_cli.train.loop import Trainer
-from attn_cli.train.resuming import CHECKPOINTS
+from attn_cli.train.resuming import CHECKPOINTS, TEXT
 from attn_cli.train.shown import best_head, some_pairs
 from attn_cli.train.stopping import Scored
 from attn_cli.train.validation import Validation
+
+T = TypeVar("T")
 
 #: Updates where the recipe leaves them open: this many times through the text, within bounds.
 EPOCHS, FEWEST_STEPS, MOST_STEPS = 20, 3_000, 30_000
@@ -77,13 +81,27 @@ def train(
     and emits events. Raises DataError, UsageError, TrainingError or ModelError as their parts do.
     """
     group = group or Group()
+    try:
+        return _train(recipe, run, emit, interrupted, group)
+    finally:
+        if group.is_local_main:
+            _remove_text(_text_folder(run.out, group))
+
+
+def _train(
+    recipe: Recipe,
+    run: Run,
+    emit: events.Listener,
+    interrupted: Callable[[], bool],
+    group: Group,
+) -> events.Finished:
     if run.threads:
         torch.set_num_threads(max(1, run.threads // group.place.local_size))
     hardware = choose(run.device, recipe.train.precision, local_rank=group.place.local_rank)
     torch.manual_seed(recipe.seed)
     _require_same(group, "recipe", recipe_digest(recipe))
     text = _prepare(recipe, run, emit, interrupted, group)
-    _require_same(group, "text", text.train.corpus.digest if group.size > 1 else "")
+    _require_same(group, "text", text.digest)
     recipe = text.recipe
     network = build(
         recipe.model,
@@ -266,6 +284,7 @@ class _Text:
     recipe: Recipe
     train: Segmented
     valid: Segmented
+    digest: str
     tokenizers: tuple[Tokenizer, Tokenizer]
     links: LinkTable | None
 
@@ -277,20 +296,20 @@ def _prepare(
     interrupted: Callable[[], bool],
     group: Group,
 ) -> _Text:
-    """Read the text once, learn or load its vocabulary, split it into pieces, link its words."""
+    """Read the text, learn or load its vocabulary, split it into pieces, link its words.
+
+    One worker of each machine prepares the text there, and all of them open it.
+    """
     began = time.monotonic()
     here = bundle.relocated(recipe, run.out, Path())  # as a person would name the files
-    loaded = corpus.load(here.data, Path(), seed=recipe.seed, stdin=run.stdin)
-    taught, variants = varied(loaded.train, recipe.data.variants, seed=recipe.seed)
-    tokenizers = _shared_tokenizers(
-        recipe, group, lambda: _tokenizers(recipe, run, taught, variants)
-    )
-    reports = list(loaded.reports)
-    training, report = segmented(
-        taught, *tokenizers, sampling=recipe.tokenizer.sampling, variants=variants
-    ).limited(max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio)
-    reports.append(report)
-    valid = segmented(loaded.valid, *tokenizers)
+    folder = _text_folder(run.out, group)
+    read = _on_each_machine(group, lambda: _read(here, folder, run.stdin))
+    tokenizers = _shared_tokenizers(recipe, group, lambda: _tokenizers(recipe, run, read))
+    _on_each_machine(group, lambda: _store(here, folder, read, tokenizers))
+    group.barrier()
+    text = store.load(folder)
+    training, valid = text.train, text.valid
+    reports = read.reports if read is not None else []
     recipe = _with_steps(recipe, training, going_on=run.start_from is not None)
     for report in reports:
         for sentence in report.sentences():
@@ -309,7 +328,7 @@ def _prepare(
         links = prepared(
             here,
             training.corpus,
-            n_lines=loaded.reports[0].seen,
+            n_lines=reports[0].seen,
             cache=run.out / CHECKPOINTS / LINKS,
             workers=torch.get_num_threads() * group.place.local_size,
             emit=emit,
@@ -320,14 +339,83 @@ def _prepare(
         if run.resume:
             bundle.write_recipe(run.out, recipe)
         else:
-            shutil.rmtree(run.out / CHECKPOINTS, ignore_errors=True)
+            _clear_checkpoints(run.out / CHECKPOINTS)
             bundle.write_definition(run.out, recipe, *tokenizers)
             if recipe.train.keep_head and run.start_from and run.start_from.holds(bundle.HEAD):
                 shutil.copyfile(run.start_from.head, run.out / bundle.HEAD)
         if links is not None:
             links.keep(run.out / CHECKPOINTS / LINKS)
             table = links.table
-    return _Text(recipe, training, valid, tokenizers, _shared_links(table, group))
+    return _Text(recipe, training, valid, text.digest, tokenizers, _shared_links(table, group))
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A text as it was read: what is taught, what is validated on, and what was left out."""
+
+    taught: corpus.Corpus
+    variants: Variants | None
+    valid: corpus.Corpus
+    reports: list[corpus.Report]
+
+
+def _read(recipe: Recipe, folder: Path, stdin: BinaryIO | None) -> _Read:
+    storage = Storage.create(folder)
+    loaded = corpus.load(recipe.data, Path(), seed=recipe.seed, stdin=stdin, storage=storage)
+    taught, variants = varied(loaded.train, recipe.data.variants, seed=recipe.seed)
+    return _Read(taught, variants, loaded.valid, list(loaded.reports))
+
+
+def _store(
+    recipe: Recipe, folder: Path, read: _Read | None, tokenizers: tuple[Tokenizer, Tokenizer]
+) -> None:
+    """Split the text into pieces and store it. Adds to the reports of what was left out."""
+    assert read is not None
+    training, report = segmented(
+        read.taught, *tokenizers, sampling=recipe.tokenizer.sampling, variants=read.variants
+    ).limited(max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio)
+    read.reports.append(report)
+    store.save(folder, training, segmented(read.valid, *tokenizers))
+
+
+def _on_each_machine(group: Group, work: Callable[[], T]) -> T | None:
+    """What the first worker of each machine makes, None on the others.
+
+    They wait for the main worker, however long it takes. Raises TrainingError on them if it fails.
+    """
+    try:
+        made = work() if group.is_local_main else None
+    except BaseException:
+        if group.is_main:
+            group.broadcast(False)
+        raise
+    if not group.broadcast(True):
+        raise TrainingError(
+            "the main worker could not prepare the text", "Look at what it says itself."
+        )
+    return made
+
+
+def _text_folder(out: Path, group: Group) -> Path:
+    """Where the prepared text of this machine is while a training runs."""
+    first = group.rank - group.place.local_rank
+    return out / CHECKPOINTS / (f"{TEXT}-{first}" if first else TEXT)
+
+
+def _remove_text(folder: Path) -> None:
+    """Remove the prepared text, which may be large and is prepared again when training goes on."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # it holds checkpoints
+        folder.parent.rmdir()
+
+
+def _clear_checkpoints(folder: Path) -> None:
+    """Remove what an earlier training left in its folder: everything but the text of this one."""
+    for path in folder.iterdir():
+        if path.is_file():
+            path.unlink()
+        elif not path.name.startswith(TEXT):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _shared_links(table: LinkTable | None, group: Group) -> LinkTable | None:
@@ -373,14 +461,13 @@ def _with_steps(recipe: Recipe, text: Segmented, *, going_on: bool) -> Recipe:
     return replace(recipe, train=replace(recipe.train, max_steps=steps))
 
 
-def _tokenizers(
-    recipe: Recipe, run: Run, text: corpus.Corpus, variants: Variants | None
-) -> tuple[Tokenizer, Tokenizer]:
+def _tokenizers(recipe: Recipe, run: Run, read: _Read | None) -> tuple[Tokenizer, Tokenizer]:
     if run.resume:
         return bundle.load_tokenizers(run.out, recipe)
     if run.start_from is not None:
         return run.start_from.source, run.start_from.target
-    return tokenizers_for(recipe, text, variants)
+    assert read is not None
+    return tokenizers_for(recipe, read.taught, read.variants)
 
 
 def tokenizers_for(

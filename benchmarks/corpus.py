@@ -1,0 +1,265 @@
+"""Time, memory and disk of preparing a corpus: 10,000 to 10 million pairs of made-up text.
+
+    python benchmarks/corpus.py [--pairs 10000,100000,1000000,10000000] [--sampling 0.5]
+                                [--variants] [--output runs/corpus]
+
+Each text is read, split, given a vocabulary, cut into pieces and stored as `attn train` does it, in
+a process of its own; the text itself is written by another one as it is read. Words are Zipfian and
+their vocabulary grows without end, as that of the web does; a sentence has some 20 of them. Another
+process then opens the stored text and draws batches from it.
+
+Memory is told in two ways. *Peak* is the kernel's figure of the whole process, pages of mapped
+files included, which it could take back at any time and which several processes share; *private* is
+the most that was the process's own, looked at 20 times a second (on Linux, 0 elsewhere). The row of
+0 pairs is a process that imports what `attn train` does, torch among it, and does nothing.
+"""
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from measuring import MEBI, Skipped, conditions, cost_of, ending_on_signals, report, say, table
+from measuring.charts import curves
+
+PAIRS = (10_000, 100_000, 1_000_000, 10_000_000)
+CONSONANTS, VOWELS = "bcdfghjklmnprstvz", "aeiouéà"
+
+#: The text: words a sentence, P(rank > r) = (1 + r / SHIFT) ** (1 - EXPONENT), sentences at once.
+WORDS, SHIFT, EXPONENT, TOGETHER = 20, 2.7, 1.4, 20_000
+
+#: Ranks above this are one word each, of which there are enough.
+RAREST = 1 << 40
+
+BATCHES = 1000
+
+STAGES = ("read", "split", "vocabulary", "pieces", "store")
+
+
+def main() -> None:
+    options = _options()
+    ending_on_signals()
+    if options.stage:
+        {"write": _write, "prepare": _prepare, "draw": _draw}[options.stage](options)
+        return
+    rows = []
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        for pairs in (0, *map(int, options.pairs.split(","))):
+            try:
+                rows.append(_measure(pairs, Path(name), options))
+            except Skipped as error:
+                say(f"{pairs:,} pairs: {error}")
+    made_of = f"sampling {options.sampling:g}, {'with' if options.variants else 'without'} variants"
+    markdown = f"{_table(rows)}\n{conditions(made_of)}\n"
+    report(markdown, {"conditions": conditions(made_of), "rows": rows}, options.output)
+    if options.output:
+        Path(f"{options.output}.svg").write_text(_chart(rows), encoding="utf-8")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    add = parser.add_argument
+    add("--pairs", default=",".join(map(str, PAIRS)), help="the sizes, between commas")
+    add("--sampling", type=float, default=0.0, help="as tokenizer.sampling")
+    add("--variants", action="store_true", help="with all of data.variants")
+    add("--folder", type=Path, help="where text and arrays go; the temporary folder by default")
+    add("--output", type=Path, help="also write OUTPUT.md, OUTPUT.json and OUTPUT.svg")
+    add("--stage", help=argparse.SUPPRESS)
+    add("--count", type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _measure(pairs: int, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    def run(stage: str) -> dict[str, Any]:
+        command = [sys.executable, __file__, f"--stage={stage}", f"--count={pairs}"]
+        command += [f"--folder={folder}", f"--sampling={options.sampling}"]
+        command += ["--variants"] if options.variants else []
+        cost = cost_of(command, stdout=folder / "told")
+        told = json.loads((folder / "told").read_text() or "{}")
+        return {**told, "cpu_seconds": cost.cpu_seconds, "peak": cost.mebibytes}
+
+    run("write")
+    say(f"{pairs:,} pairs of text")
+    row = {"pairs": pairs, "prepare": run("prepare")}
+    say(f"{pairs:,} pairs prepared: {row['prepare']}")
+    if pairs:
+        row["draw"] = run("draw")
+        say(f"{pairs:,} pairs drawn from: {row['draw']}")
+    return row
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    titles = ("pairs", "word forms", *(f"{stage}, CPU s" for stage in STAGES), "all, CPU s")
+    titles += ("wall s", "peak MiB", "private MiB", "on disk MiB")
+    titles += (f"{BATCHES:,} batches, CPU s", "private MiB of a reader")
+    cells = []
+    for row in rows:
+        made = row["prepare"]
+        cell = [f"{row['pairs']:,}", f"{made.get('forms', 0):,}"]
+        cell += [f"{made.get('stages', {}).get(stage, 0):.1f}" for stage in STAGES]
+        cell += [f"{made['cpu_seconds']:.1f}", f"{made['seconds']:.0f}", f"{made['peak']:.0f}"]
+        cell += [f"{made['private']:.0f}", f"{made.get('disk', 0):.0f}"]
+        draw = row.get("draw", {"batches": 0, "private": 0})
+        cells.append([*cell, f"{draw['batches']:.1f}", f"{draw['private']:.0f}"])
+    return table(titles, cells)
+
+
+def _chart(rows: list[dict[str, Any]]) -> str:
+    """Both curves by powers of ten: MiB, and the processor's milliseconds per thousand pairs."""
+    rows = [row for row in rows if row["pairs"]]
+    at = [math.log10(row["pairs"]) for row in rows]
+    made = [row["prepare"] for row in rows]
+    series = {
+        "peak MiB": [*zip(at, (m["peak"] for m in made), strict=True)],
+        "private MiB": [*zip(at, (m["private"] for m in made), strict=True)],
+        "a reader's MiB": [*zip(at, (row["draw"]["private"] for row in rows), strict=True)],
+        "CPU s": [*zip(at, (m["cpu_seconds"] for m in made), strict=True)],
+    }
+    ticks = {place: f"{row['pairs']:,}" for place, row in zip(at, rows, strict=True)}
+    return curves("Preparing a corpus", series, x="pairs", y="MiB, seconds", ticks=ticks)
+
+
+# The text
+
+
+def _write(options: argparse.Namespace) -> None:
+    import numpy as np
+
+    for seed, language in enumerate(("source", "target")):
+        rng = np.random.default_rng(seed)
+        words = _Words()
+        with open(options.folder / language, "w", encoding="utf-8", newline="\n") as out:
+            for start in range(0, options.count, TOGETHER):
+                count = min(TOGETHER, options.count - start)
+                lengths = rng.integers(WORDS // 2, WORDS * 3 // 2 + 1, count)
+                ranks = SHIFT * (rng.random(lengths.sum()) ** (1 / (1 - EXPONENT)) - 1)
+                ranks = np.minimum(ranks, RAREST).astype(np.int64)
+                distinct, place = np.unique(ranks, return_inverse=True)
+                text = np.array([words[rank] for rank in distinct.tolist()], object)[place]
+                for sentence in np.split(text, np.cumsum(lengths)[:-1]):
+                    out.write(" ".join(sentence) + ".\n")
+
+
+class _Words(dict[int, str]):
+    """A word of syllables for each rank; the common ones are short, and are remembered."""
+
+    def __missing__(self, rank: int) -> str:
+        syllables, number = [], rank
+        while True:
+            number, vowel = divmod(number, len(VOWELS))
+            number, consonant = divmod(number, len(CONSONANTS))
+            syllables.append(CONSONANTS[consonant] + VOWELS[vowel])
+            if not number:
+                break
+            number -= 1
+        word = "".join(syllables)
+        if rank % 50 == 7:
+            word = word.capitalize()  # a name
+        if rank < 1 << 17:
+            self[rank] = word
+        return word
+
+
+# The work
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    began = time.perf_counter()
+    from attn_cli import config
+    from attn_cli.text import corpus, store
+    from attn_cli.text.arrays import Storage
+    from attn_cli.text.pieces import segmented
+    from attn_cli.text.variants import varied
+    from attn_cli.train.session import tokenizers_for
+
+    stages: dict[str, float] = {}
+    watch = _Watch()
+    text = options.folder / "text"
+    forms = 0
+    if options.count:
+        every = config.Variants(**dict.fromkeys(asdict(config.Variants()), 0.2))
+        data = config.Data(variants=every if options.variants else config.Variants())
+        recipe = replace(config.Recipe(), data=data)
+        with _stage("read", stages):
+            loaded, _ = corpus.read_parallel(
+                options.folder / "source", options.folder / "target", storage=Storage.create(text)
+            )
+        with _stage("split", stages):
+            train, valid = loaded.split(data.valid_size, seed=1)
+        del loaded
+        with _stage("vocabulary", stages):
+            taught, variants = varied(train, data.variants, seed=1)
+            tokenizers = tokenizers_for(recipe, taught, variants)
+        forms = len(taught.source.forms) + len(taught.target.forms)
+        with _stage("pieces", stages):
+            training, _ = segmented(
+                taught, *tokenizers, sampling=options.sampling, variants=variants
+            ).limited(max_length=data.max_length, max_ratio=data.max_ratio)
+            validating = segmented(valid, *tokenizers)
+        with _stage("store", stages):
+            store.save(text, training, validating)
+    disk = sum(path.stat().st_size for path in text.glob("*")) / MEBI if options.count else 0
+    seconds = time.perf_counter() - began
+    told = {"seconds": seconds, "stages": stages, "forms": forms, "disk": disk}
+    print(json.dumps({**told, "private": watch.end()}))
+
+
+def _draw(options: argparse.Namespace) -> None:
+    from attn_cli.text import store
+    from attn_cli.text.batching import Batches
+
+    watch = _Watch()
+    stages: dict[str, float] = {}
+    with _stage("open", stages):
+        text = store.load(options.folder / "text")
+    with _stage("batches", stages):
+        batches = Batches(text.train, tokens=2000, seed=1)
+        pieces = sum(int(next(batches).target_length.sum()) for _ in range(BATCHES))
+    print(json.dumps({**stages, "pieces": pieces, "private": watch.end()}))
+
+
+@contextmanager
+def _stage(name: str, stages: dict[str, float]) -> Iterator[None]:
+    """What runs inside is a stage: seconds of the processor."""
+    began = time.process_time()
+    yield
+    stages[name] = time.process_time() - began
+
+
+class _Watch:
+    """The most memory that is this process's own, seen from another one."""
+
+    _CODE = """
+import re, select, sys
+most, pattern = 0, re.compile(r"RssAnon:\\s*(\\d+)")
+while not select.select([sys.stdin], [], [], 0.05)[0]:
+    with open(f"/proc/{sys.argv[1]}/status") as status:
+        most = max(most, int(pattern.search(status.read())[1]))
+print(most)
+"""
+
+    def __init__(self) -> None:
+        self._process = None
+        if sys.platform == "linux":
+            command = [sys.executable, "-S", "-c", self._CODE, str(os.getpid())]
+            pipe = subprocess.PIPE
+            self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+
+    def end(self) -> float:
+        """MiB."""
+        return int(self._process.communicate()[0]) / 1024 if self._process else 0.0
+
+
+if __name__ == "__main__":
+    main()
