@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from attn_cli import config
 from attn_cli.errors import DataError, UsageError
 from attn_cli.text import words
-from attn_cli.text.arrays import LongArray, Ragged, Storage, StringArray, slices
+from attn_cli.text.arrays import LongArray, Ragged, Storage, StringArray, blocks, slices
 from attn_cli.text.reading import Line, in_step, open_lines, parse_pair
 from attn_cli.values import IntArray
 
@@ -136,13 +136,23 @@ class Corpus:
         """The target sentences in order, as `source_texts`; the references of a validation part."""
         return map(self.target.text, self.pairs)
 
-    def source_counts(self) -> dict[str, int]:
-        """Each source word form of these pairs and how often it occurs."""
-        return _named(self.source, self.pairs)
+    @property
+    def n_words(self) -> int:
+        """The words of both sides of these pairs."""
+        sides = self.source.sentences, self.target.sentences
+        return sum(int(s.lengths_of(block).sum()) for s in sides for block in blocks(self.pairs))
 
-    def target_counts(self) -> dict[str, int]:
-        """Each target word form of these pairs and how often it occurs."""
-        return _named(self.target, self.pairs)
+    def source_counts(self, *, share: float = 1.0) -> dict[str, int]:
+        """Each source word form of these pairs and how often it occurs.
+
+        Of a `share` of them, with less than 1: every count is within 1 of that share, and so is
+        their sum.
+        """
+        return _named(self.source, self.pairs, share)
+
+    def target_counts(self, *, share: float = 1.0) -> dict[str, int]:
+        """The same of the target word forms."""
+        return _named(self.target, self.pairs, share)
 
     @functools.cached_property
     def digest(self) -> str:
@@ -211,9 +221,13 @@ def _among(values: LongArray, chosen: LongArray) -> NDArray[np.bool_]:
     return found
 
 
-def _named(side: Side, pairs: IntArray) -> dict[str, int]:
-    counts = side.counts(pairs).tolist()
-    return {form: count for form, count in zip(side.forms, counts, strict=True) if count}
+def _named(side: Side, pairs: IntArray, share: float) -> dict[str, int]:
+    counts = side.counts(pairs)
+    if share < 1:
+        counts = np.diff(np.floor(np.cumsum(counts) * share).astype(np.int64), prepend=0)
+    counted = counts > 0
+    forms = itertools.compress(side.forms, counted)
+    return dict(zip(forms, counts[counted].tolist(), strict=True))
 
 
 # Files

@@ -47,6 +47,10 @@ from attn_cli.train.validation import Validation
 
 T = TypeVar("T")
 
+#: Words from which a vocabulary is learnt: of a longer text an even share, since SentencePiece
+#: takes some 80 bytes for each.
+ENOUGH_WORDS = 5_000_000
+
 #: Updates where the recipe leaves them open: this many times through the text, within bounds.
 EPOCHS, FEWEST_STEPS, MOST_STEPS = 20, 3_000, 30_000
 
@@ -474,7 +478,8 @@ def tokenizers_for(
     recipe: Recipe, text: corpus.Corpus, variants: Variants | None = None
 ) -> tuple[Tokenizer, Tokenizer]:
     """The vocabulary of each side, learnt from the text; one and the same where it is joint."""
-    source, target = text.source_counts(), text.target_counts()
+    share = min(1.0, ENOUGH_WORDS / text.n_words)
+    source, target = text.source_counts(share=share), text.target_counts(share=share)
     if variants is not None:
         source = variants.in_small_letters(source)
     if recipe.tokenizer.joint:

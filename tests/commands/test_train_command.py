@@ -219,6 +219,7 @@ def test_unequal_files_are_refused_with_both_counts(tmp_path):
     assert ended.status == 3
     assert "7 lines" in ended.err
     assert "9" in ended.err
+    assert not (tmp_path / "x" / "checkpoints").exists()  # nor the text as far as it was read
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,17 @@ def test_counts_are_of_the_forms_of_a_part(write):
     assert corpus.target_counts() == {" x": 1, " y": 1}
 
 
+@pytest.mark.parametrize("share", [0.5, 0.3, 0.011])
+def test_a_share_of_the_counts_is_within_one_of_it_form_by_form_and_in_all(write, share):
+    text = " ".join(f"w{n}" for n in range(40) for _ in range(n % 7 + 1))
+    corpus, _ = read_pairs(write("a.tsv", f"{text}\tx y\n" * 3))
+    counts, some = corpus.source_counts(), corpus.source_counts(share=share)
+    assert all(abs(some.get(form, 0) - share * count) < 1 for form, count in counts.items())
+    assert abs(sum(some.values()) - share * sum(counts.values())) < 1
+    assert min(some.values()) > 0
+    assert corpus.n_words == sum(counts.values()) + 6
+
+
 def test_the_digest_changes_with_the_text_and_the_part(write):
     one, _ = read_pairs(write("a.tsv", "a b\tc\nd\te\n"))
     two, _ = read_pairs(write("b.tsv", "a\tb c\nd\te\n"))

@@ -29,8 +29,8 @@ from attn_cli import app
 signal, step, module, name = (sys.argv.pop(1) for _ in range(4))
 trainer = getattr(importlib.import_module(module), name)
 update = trainer._update
-def hooked(self, batch):
-    update(self, batch)
+def hooked(self, *batch):
+    update(self, *batch)
     if self.at.step == int(step):
         os.kill(os.getpid(), int(signal))
 trainer._update = hooked
