@@ -119,8 +119,9 @@ def fitted(text: Bitext, options: "Options", *, tables: bool) -> Iterator[tuple[
     Without `tables` it need only link: what it found while it learnt is enough for that. Leaves by
     typer.Exit when interrupted.
     """
+    from attn_cli.commands.interruption import Interruption
     from attn_cli.commands.replacing import make_folder
-    from attn_cli.commands.watching import LEAVING, Interruption, watch
+    from attn_cli.commands.watching import LEAVING, watch
     from attn_cli.train.fit import fit, recipe_for
 
     sides = (text.source, text.target) if text.target else ()

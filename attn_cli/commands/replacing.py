@@ -17,12 +17,12 @@ def refuse_to_replace(out: Path, *, force: bool, resumable: bool) -> None:
             f"{out} already holds a model or a training",
             f"{begin} another --out, or replace it with --force.",
         )
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file", "Choose another --out.")
 
 
 def make_folder(out: Path) -> None:
     """The folder, made if need be. Raises UsageError where it cannot be."""
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file", "Choose another --out.")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

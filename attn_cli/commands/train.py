@@ -4,19 +4,21 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from attn_cli.commands.shared import Device, DeviceOption, Threads, console_of
 from attn_cli.console import Console
-from attn_cli.errors import ExitStatus, UsageError
+from attn_cli.errors import AttnError, ExitStatus, UsageError
 
 if TYPE_CHECKING:
     from attn_cli.bundle import Bundle
     from attn_cli.config import Recipe
     from attn_cli.train.group import Group
     from attn_cli.train.place import Place
+    from attn_cli.train.resuming import Plan, Resumed
+    from attn_cli.train.session import Run
 
 _TEXT = "Text to train on"
 
@@ -59,6 +61,10 @@ def train(
     resume: Annotated[
         Path | None, typer.Option("--resume", metavar="DIR", help="Go on where DIR stopped.")
     ] = None,
+    accept_new_data: Annotated[
+        bool,
+        typer.Option("--accept-new-data", help="Resume though the text has changed since."),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the model in --out.")] = False,
     max_steps: Annotated[int | None, typer.Option("--max-steps", min=1, help="Updates.")] = None,
     max_minutes: Annotated[
@@ -108,6 +114,10 @@ def train(
             )
         plan = _resumed(resume, changes)
     else:
+        if accept_new_data:
+            raise UsageError(
+                "--accept-new-data is for a training that is resumed", "Add --resume DIR."
+            )
         _check_named(recipe_name, recipe, start_from)
         plan = _begun(recipe, recipe_name, given, changes, start_from, out)
     if print_recipe:
@@ -118,24 +128,41 @@ def train(
         console.write(config.to_toml(here, helps=True, heading="attn train RECIPE.toml"))
         return
     place = _place(console, workers)
-    if resume is None and place.rank == 0:
-        from attn_cli.commands.replacing import refuse_to_replace
+    named = None if device is Device.AUTO else device.value
+    options: dict[str, Any] = {
+        "max_minutes": max_minutes,
+        "threads": threads,
+        "device": named,
+        "workers": workers,
+    }
+    options = {name: value for name, value in options.items() if value is not None}
+    if place.rank:
+        _work_along(console, plan, options, place)
+        return
+    with _writing_into(plan.out, new=resume is None):
+        if resume is None:
+            from attn_cli.commands.replacing import refuse_to_replace
 
-        refuse_to_replace(plan.out, force=force, resumable=True)
-    machine = _Machine(device.value, threads or console.cores, workers)
-    status = _train(console, plan, machine, place, max_minutes)
+            refuse_to_replace(plan.out, force=force, resumable=True)
+        else:
+            plan = _resumed(resume, changes)  # as it is now that nobody else writes there
+        status = _train(console, plan, options, place, accept_new_data=accept_new_data)
     if status:
         raise typer.Exit(status)
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What to train, and where. The recipe's data paths are relative to `base`."""
+    """What to train, and where. The recipe's data paths are relative to `base`.
+
+    `resumed` is the training that is gone on with, and `start_from` the model that a new one begins
+    with.
+    """
 
     recipe: "Recipe"
     base: Path
     out: Path
-    resume: bool = False
+    resumed: "Resumed | None" = None
     start_from: "Bundle | None" = None
 
 
@@ -143,7 +170,8 @@ def _resumed(folder: Path, changes: list[str]) -> _Plan:
     from attn_cli import config
     from attn_cli.train.resuming import resumed
 
-    return _Plan(config.with_settings(resumed(folder), changes), folder, folder, resume=True)
+    found = resumed(folder)
+    return _Plan(config.with_settings(found.plan.recipe, changes), folder, folder, found)
 
 
 def _check_named(name: str | None, recipe: Path | None, start_from: str | None) -> None:
@@ -247,15 +275,6 @@ def _texts(given: dict[str, Path], base: Path) -> dict[str, str]:
     return files
 
 
-@dataclass(frozen=True)
-class _Machine:
-    """What of this machine a training uses; `workers` None leaves their number open."""
-
-    device: str
-    threads: int
-    workers: int | None
-
-
 def _place(console: Console, workers: int | None) -> "Place":
     """This process's place among workers that were started already, as torchrun does.
 
@@ -275,20 +294,18 @@ def _place(console: Console, workers: int | None) -> "Place":
 
 
 @contextmanager
-def _group(
-    console: Console, recipe: "Recipe", machine: _Machine, place: "Place"
-) -> Iterator["Group"]:
+def _group(console: Console, recipe: "Recipe", run: "Run", place: "Place") -> Iterator["Group"]:
     """All workers of the training; the other ones of this machine are started here if need be."""
     from attn_cli.nn.hardware import torch_device
     from attn_cli.train.group import Group, host, join
     from attn_cli.train.launch import default_workers, start_workers
     from attn_cli.train.place import Place
 
-    cuda = torch_device(machine.device).type == "cuda"
-    size = machine.workers
+    cuda = torch_device(run.device).type == "cuda"
+    size = run.workers
     if size is None:
         size = default_workers(
-            1 if cuda else machine.threads,
+            1 if cuda else run.threads or 1,
             batch_pieces=recipe.train.batch_tokens,
             updates=recipe.train.max_steps,
         )
@@ -307,44 +324,124 @@ def _group(
         yield group
 
 
-def _train(
-    console: Console,
-    plan: _Plan,
-    machine: _Machine,
-    place: "Place",
-    max_minutes: float | None,
-) -> int:
-    from attn_cli.bundle import relocated
-    from attn_cli.commands.replacing import make_folder
-    from attn_cli.commands.watching import Interruption, ignore, watch
-    from attn_cli.train.session import Run, train
+@contextmanager
+def _writing_into(out: Path, *, new: bool) -> Iterator[None]:
+    """The training's folder, which no other process writes into, without half-done changes.
 
-    make_folder(plan.out)
-    recipe = plan.recipe if plan.resume else relocated(plan.recipe, plan.base, plan.out)
-    run = Run(
-        plan.out,
-        resume=plan.resume,
-        start_from=plan.start_from,
-        device=machine.device,
-        threads=machine.threads,
-        max_minutes=max_minutes,
-        stdin=console.stdin,
-    )
-    if place.rank:
-        with _group(console, recipe, machine, place) as group, Interruption() as interruption:
-            finished = train(recipe, run, emit=ignore, interrupted=interruption.asked, group=group)
-        return ExitStatus.OK
-    with (
-        watch(console, plan.out, recipe.name, anew=not plan.resume) as watching,
-        Interruption(watching.stopping) as interruption,
-        _group(console, recipe, machine, place) as group,
-    ):
-        finished = train(
-            recipe, run, emit=watching.listen, interrupted=interruption.asked, group=group
-        )
+    Raises UsageError where it cannot be made, or where another process has its lock.
+    """
+    from attn_cli.commands.replacing import make_folder
+    from attn_cli.folder_lock import lock_folder
+    from attn_cli.train.resuming import recover
+
+    if new:
+        make_folder(out)
+    with lock_folder(out):
+        if not new:
+            recover(out)
+        yield
+
+
+def _train(
+    console: Console, plan: _Plan, options: dict[str, Any], place: "Place", *, accept_new_data: bool
+) -> int:
+    """Train by a plan, which is on the disk before anything slow; the exit status."""
+    from attn_cli.commands.interruption import Interruption
+    from attn_cli.commands.watching import watch
+    from attn_cli.train import events, resuming
+
+    saved = _saved(plan, options)
+    is_new = plan.resumed is None
+    interruption = Interruption()
+    try:
+        with (
+            watch(console, plan.out, plan.recipe.name, anew=is_new) as watching,
+            Interruption(watching.stopping) as interruption,
+        ):
+            if plan.resumed is not None and plan.resumed.again:
+                told = "nothing of this training was saved: it begins again"
+                watching.listen(events.Noticed(told))
+            with interruption.abandonable():
+                from attn_cli.train.session import train
+            run = _run(console, plan, saved, accept_new_data=accept_new_data)
+            with _group(console, saved.recipe, run, place) as group:
+                finished = train(
+                    saved.recipe,
+                    run,
+                    emit=watching.listen,
+                    interrupted=interruption.asked,
+                    abandonable=interruption.abandonable,
+                    group=group,
+                )
+    except AttnError:
+        if is_new:
+            resuming.withdraw(plan.out)
+        raise
+    except BaseException:
+        if interruption.asked():
+            console.say(f"attn: go on with: attn train --resume {plan.out}")
+        raise
     if finished.reason == "interrupted":
         console.say(f"attn: saved; go on with: attn train --resume {plan.out}")
         return interruption.status
-    table = " --align" if recipe.model.attends else ""
+    table = " --align" if plan.recipe.model.attends else ""
     console.say(f'attn: the model is in {plan.out}; try: attn translate -m {plan.out} "…"{table}')
     return ExitStatus.OK
+
+
+def _work_along(console: Console, plan: _Plan, options: dict[str, Any], place: "Place") -> None:
+    """Train as another worker than the main one, which alone writes."""
+    from attn_cli.commands.interruption import Interruption
+    from attn_cli.commands.watching import ignore
+    from attn_cli.train.session import train
+
+    known = _known(plan, options)
+    run = _run(console, plan, known)
+    with _group(console, known.recipe, run, place) as group, Interruption() as interruption:
+        train(known.recipe, run, emit=ignore, interrupted=interruption.asked, group=group)
+
+
+def _run(console: Console, plan: _Plan, saved: "Plan", *, accept_new_data: bool = False) -> "Run":
+    """What is trained and where, by the plan that is on the disk."""
+    from attn_cli.train.session import Run
+
+    return Run(
+        plan.out,
+        resume=plan.resumed is not None and not plan.resumed.again,
+        plan=saved,
+        accept_new_data=accept_new_data,
+        start_from=saved.start_model(plan.out) if saved.start else plan.start_from,
+        device=saved.options.get("device", "auto"),
+        threads=saved.options.get("threads", console.cores),
+        workers=saved.options.get("workers"),
+        max_minutes=saved.options.get("max_minutes"),
+        stdin=console.stdin,
+    )
+
+
+def _saved(plan: _Plan, options: dict[str, Any]) -> "Plan":
+    """The plan as it is on the disk: of a new training, or of one that begins again or goes on."""
+    from attn_cli.train import resuming
+
+    known = _known(plan, options)
+    if plan.resumed is None:
+        return resuming.begin(plan.out, known.recipe, plan.start_from, options)
+    if plan.resumed.again:
+        known.save(plan.out, resuming.NEXT_PLAN)
+    return known
+
+
+def _known(plan: _Plan, options: dict[str, Any]) -> "Plan":
+    """The plan with what the command line says over it."""
+    from dataclasses import replace
+
+    from attn_cli.bundle import relocated
+    from attn_cli.train.resuming import Plan
+
+    if plan.resumed is None:
+        return Plan(relocated(plan.recipe, plan.base, plan.out), options=options)
+    before = plan.resumed.plan
+    kept = dict(before.options)
+    if before.finished == "minutes":  # they are used up
+        kept.pop("max_minutes", None)
+    return replace(before, recipe=plan.recipe, options=kept | options)

@@ -3,17 +3,14 @@
 import contextlib
 import json
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from attn_cli.console import Console
-from attn_cli.errors import ExitStatus, TrainingError
+from attn_cli.errors import TrainingError
 from attn_cli.render.training import Stage, TrainingPanel, Tried, clock
 from attn_cli.train import events
 
@@ -22,48 +19,6 @@ LOG = "log.jsonl"
 #: What is said when somebody wants it to end: where that is kept for later, and where it is not.
 SAVING = "saving, then leaving; once more leaves at once"
 LEAVING = "leaving soon; once more leaves at once"
-
-
-class Interruption:
-    """^C and SIGTERM ask training to save and leave; a second one leaves at once.
-
-    `say` is called when the first arrives, wherever the program may be just then.
-    """
-
-    def __init__(self, say: Callable[[], None] = lambda: None) -> None:
-        self.signal: int | None = None
-        self._say = say
-        self._before: dict[int, Any] = {}
-
-    def asked(self) -> bool:
-        """Whether either has arrived."""
-        return self.signal is not None
-
-    @property
-    def status(self) -> ExitStatus:
-        """What to end with."""
-        ended = self.signal == signal.SIGTERM
-        return ExitStatus.TERMINATED if ended else ExitStatus.INTERRUPTED
-
-    def __enter__(self) -> "Interruption":
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._arrived)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: object, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _arrived(self, number: int, frame: FrameType | None) -> None:
-        if self.signal is not None:
-            handler = self._before.get(number)
-            if callable(handler):
-                handler(number, frame)
-        self.signal = number
-        self._say()
 
 
 class Watching(NamedTuple):

@@ -23,7 +23,7 @@ from attn_cli.nn.state import restore
 from attn_cli.values import IntArray
 
 
-class _Search(NamedTuple):
+class SearchState(NamedTuple):
     """N rows of a search: the sentences they look at, where they stand, the decoder's state."""
 
     source: Memory  # (B, …)
@@ -50,13 +50,13 @@ class TorchStepper:
         return self.network.encode(self._tensor(ids), self._tensor(lengths))
 
     @torch.inference_mode()
-    def start(self, source: Memory, beam: int) -> _Search:
+    def start(self, source: Memory, beam: int) -> SearchState:
         """See `Stepper.start`."""
         rows = Rows.one_each(len(source.mask))
-        return _Search(source, rows, None, self.network.start(source), beam)
+        return SearchState(source, rows, None, self.network.start(source), beam)
 
     @torch.inference_mode()
-    def step(self, state: _Search, previous: IntArray, gold: IntArray | None = None) -> StepOut:
+    def step(self, state: SearchState, previous: IntArray, gold: IntArray | None = None) -> StepOut:
         """See `Stepper.step`."""
         logits, weights, hidden = self.network.step(
             self._tensor(previous), state.hidden, state.source, state.places
@@ -75,7 +75,7 @@ class TorchStepper:
         )
 
     @torch.inference_mode()
-    def reorder(self, state: _Search, rows: IntArray) -> _Search:
+    def reorder(self, state: SearchState, rows: IntArray) -> SearchState:
         """See `Stepper.reorder`. Sentences without a row leave once they are many."""
         source, now = state.source, state.rows.reordered(rows)
         if (kept := now.worth_keeping()) is not None:

@@ -14,6 +14,7 @@ import itertools
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -136,7 +137,7 @@ class Corpus:
         """The target sentences in order, as `source_texts`; the references of a validation part."""
         return map(self.target.text, self.pairs)
 
-    @property
+    @cached_property
     def n_words(self) -> int:
         """The words of both sides of these pairs."""
         sides = self.source.sentences, self.target.sentences

@@ -5,7 +5,7 @@ Emits events and asks `interrupted` between two updates; knows no terminal, no s
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from attn_cli.text.batching import Batch, Batches, Share
 from attn_cli.train import checkpoint, events
 from attn_cli.train.group import Group, without_sync
 from attn_cli.train.guidance import Guidance
+from attn_cli.train.interruption import Interrupted
 from attn_cli.train.objective import negative_log_likelihood
 from attn_cli.train.optim import adamw, clip, learning_rate, set_rate
 from attn_cli.train.reinforce import reinforce
@@ -95,8 +96,9 @@ class Position:
 class Trainer:
     """Trains one network and keeps its best weights.
 
-    `publish` is called with the weights of each new best: it makes them the bundle's. With
-    `guidance` the decoder's attention is pulled towards word links.
+    `publish` is called with the weights of each new best: it makes them the bundle's. `text` has
+    the digests of the "training" and the "validation" text, which checkpoints name. With `guidance`
+    the decoder's attention is pulled towards word links.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Trainer:
         settings: Train,
         hardware: Hardware,
         folder: Path,
+        text: Mapping[str, str] | None = None,
         publish: Callable[[dict[str, Tensor], Scored | None], None],
         emit: events.Listener,
         guidance: Guidance | None = None,
@@ -119,7 +122,7 @@ class Trainer:
         self.group = group or Group()
         self.settings, self.hardware, self.folder = settings, hardware, folder
         self.publish, self.emit, self.interrupted = publish, emit, interrupted
-        self.guidance = guidance
+        self.text, self.guidance = dict(text or {}), guidance
         self.max_seconds = math.inf if max_minutes is None else 60.0 * max_minutes
         self.optimiser = adamw(network, settings)
         self.at = Position()
@@ -132,11 +135,14 @@ class Trainer:
     def _weights(self, step: int) -> Path:
         return self.folder / f"step-{step:07d}.safetensors"
 
-    def resume(self) -> None:
-        """Go back to where the last save stands, down to the random numbers to come.
+    def resume(self) -> bool:
+        """Go back to the last save, down to the random numbers to come; whether there was one.
 
-        On another number of workers these begin anew, and an event says so.
+        On another number of workers random numbers begin anew, on other training text a new epoch
+        does, and results on other validation text are forgotten. Events say so.
         """
+        if not self.group.broadcast(self._last.is_file()):
+            return False
         tensors, facts = checkpoint.load(self._last) if self.group.is_main else ({}, {})
         tensors = self.group.broadcast_dict(tensors)
         facts = self.group.broadcast(facts)
@@ -144,12 +150,12 @@ class Trainer:
         with torch.no_grad():
             restore(self.network, weights, where=str(self._last))
         checkpoint.restore_optimiser(self.optimiser, tensors)
-        self.batches.restore(facts["batches"])
         self.at = Position.of(facts["position"])
         self.at.finished = ""
+        self._restore_place(facts)
         if (workers := facts.get("workers", 1)) == self.group.size:
             checkpoint.restore_random(tensors, rank=self.group.rank)
-            return
+            return True
         self.seed(self.at.step)
         self._tell(
             events.Noticed(
@@ -157,6 +163,19 @@ class Trainer:
                 f"{_workers(self.group.size)}: the same batches, other random numbers"
             )
         )
+        return True
+
+    def _restore_place(self, facts: dict[str, Any]) -> None:
+        """Go back to the place in the text, if it is the text that the checkpoint belongs to."""
+        before = facts.get("text", {})
+        changed = [key for key, digest in self.text.items() if before.get(key, digest) != digest]
+        if "validation" in changed:
+            self.at.history, self.at.best = [], None
+        if "training" in changed:
+            start = {"epoch": facts["batches"]["epoch"] + 1, "pool": 0, "batch": 0}
+            self.batches.restore(self.batches.state() | start)
+        else:
+            self.batches.restore(facts["batches"])
 
     def seed(self, step: int = 0) -> None:
         """Give each worker random numbers of its own from update `step` on; the first worker of a
@@ -183,7 +202,11 @@ class Trainer:
         self._parallel = self.group.wrap(self.network, self.hardware.device)
         due = False
         while True:
-            reason, due = self._agree(self._reason_to_stop(clock), due)
+            paused = time.monotonic()
+            is_whole = self._is_validated or not self._is_due or self._validate(clock)
+            tick.paused += time.monotonic() - paused
+            reason = self._reason_to_stop(clock) if is_whole else "interrupted"
+            reason, due = self._agree(reason, due)
             if due:
                 self.save()
                 saved = time.monotonic()
@@ -196,22 +219,28 @@ class Trainer:
             at.seconds = clock.seconds()
             if at.step % settings.log_every == 0:
                 self._report(tick, clock)
-            if at.step % settings.validate_every == 0 or at.step == settings.max_steps:
-                paused = time.monotonic()
-                self._validate(clock)
-                tick.paused += time.monotonic() - paused
             due = time.monotonic() - saved > SAVE_SECONDS
-        at.finished = reason
-        if reason == "minutes" and (not at.history or at.history[-1].step != at.step):
-            self._validate(clock)
-        at.seconds = clock.seconds()
+        if reason == "minutes" and not self._is_validated and not self._validate(clock):
+            reason = "interrupted"
+        at.finished, at.seconds = reason, clock.seconds()
         self.save()
-        if reason != "interrupted":
-            self._average()
+        if reason != "interrupted" and not self._average():
+            reason = "interrupted"
         bleu = at.best.bleu if at.best else 0.0
         finished = events.Finished(reason, at.step, bleu, at.skipped, clock.seconds())
         self._tell(finished)
         return finished
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether the network as it stands is to be validated."""
+        step, settings = self.at.step, self.settings
+        return step > 0 and (step % settings.validate_every == 0 or step == settings.max_steps)
+
+    @property
+    def _is_validated(self) -> bool:
+        """Whether the network as it stands has been."""
+        return bool(self.at.history) and self.at.history[-1].step == self.at.step
 
     def _reason_to_stop(self, clock: "_Clock") -> str:
         if self.interrupted():
@@ -342,11 +371,18 @@ class Trainer:
         at.forget()
         tick.restart(at.step)
 
-    def _validate(self, clock: "_Clock") -> None:
+    def _validate(self, clock: "_Clock") -> bool:
+        """Try the network and keep it if it is good; False where that was interrupted, before
+        anything changed: resuming begins with it."""
         at = self.at
         began = clock.seconds()
+        if self.group.size > 1:
+            self.save()  # an interrupted worker may have to wait too long for the others
         self.network.eval()
-        score = self.validate(self.network)
+        try:
+            score = self.validate(self.network)
+        except Interrupted:
+            return False
         self.network.train()
         if not math.isfinite(score.loss):
             raise TrainingError(
@@ -355,9 +391,10 @@ class Trainer:
         scored = Scored(at.step, score.bleu, score.loss)
         at.history.append(scored)
         at.seconds = clock.seconds()
-        self._keep_weights(scored)
+        kept = self._keep_weights(scored)
         best = self._publish_if_best(scored)
         self.save()
+        self._drop_weights(kept)
         self._tell(
             events.Validated(
                 step=at.step,
@@ -369,6 +406,7 @@ class Trainer:
                 sample=score.sample,
             )
         )
+        return True
 
     def _way_out(self) -> str:
         """What to do when the network has come to nothing."""
@@ -385,36 +423,47 @@ class Trainer:
             self.at.best, self.at.published = scored, True
         return best
 
-    def _keep_weights(self, scored: Scored) -> None:
-        """Hold the weights of the best validations, and of no others."""
+    def _keep_weights(self, scored: Scored) -> set[int]:
+        """Keep the weights if they are among the best; the updates of the best."""
+        kept = {s.step for s in ranked(self.at.history, max(1, self.settings.average))}
+        if self.group.is_main and scored.step in kept:
+            checkpoint.save(self._weights(scored.step), tensors_of(self.network), asdict(scored))
+        return kept
+
+    def _drop_weights(self, kept: set[int]) -> None:
+        """Remove other weights, which the saved history wants no more."""
         if not self.group.is_main:
             return
-        keep = {s.step for s in ranked(self.at.history, max(1, self.settings.average))}
-        if scored.step in keep:
-            checkpoint.save(self._weights(scored.step), tensors_of(self.network), asdict(scored))
         for path in self.folder.glob("step-*.safetensors"):
-            if int(path.stem.removeprefix("step-")) not in keep:
+            if int(path.stem.removeprefix("step-")) not in kept:
                 path.unlink()
 
-    def _average(self) -> None:
-        """Average the best checkpoints and publish the mean where it validates better."""
+    def _average(self) -> bool:
+        """Average the best checkpoints and publish the mean where it validates better.
+
+        False where that was interrupted: resuming does it again.
+        """
         best = ranked(self.at.history, max(1, self.settings.average))
         paths = [path for s in best if (path := self._weights(s.step)).exists()]
         count = self.group.broadcast(len(paths))
         if count < 2 or self.at.best is None:
-            return
+            return True
         mean = self.group.broadcast_dict(checkpoint.average(paths) if self.group.is_main else {})
         now = {name: tensor.clone() for name, tensor in tensors_of(self.network).items()}
         with torch.no_grad():
             restore(self.network, mean, where="the average")
         self.network.eval()
-        score = self.validate(self.network)
+        try:
+            score = self.validate(self.network)
+        except Interrupted:
+            return False
         before = self.at.best
         kept = self._publish_if_best(Scored(self.at.step, score.bleu, score.loss))
         with torch.no_grad():
             restore(self.network, now, where="the last weights")
         self.save()
         self._tell(events.Averaged(count, score.bleu, before.bleu, kept))
+        return True
 
     def save(self) -> None:
         """Write down where training stands; the first time, that makes the folder a model too.
@@ -434,6 +483,7 @@ class Trainer:
             "position": asdict(self.at),
             "batches": self.batches.state(),
             "workers": self.group.size,
+            "text": self.text,
         }
         checkpoint.save(self._last, tensors, facts)
 

@@ -9,7 +9,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -20,7 +20,7 @@ from torch import Tensor
 from attn_cli import __version__, bundle, config
 from attn_cli.align.table import LinkTable
 from attn_cli.bundle import Bundle
-from attn_cli.config import Recipe
+from attn_cli.config import Recipe, file_of_links
 from attn_cli.decode.beam import Search
 from attn_cli.engine.base import View, view_of
 from attn_cli.errors import AttnError, TrainingError
@@ -37,10 +37,11 @@ from attn_cli.text.variants import Variants, varied
 from attn_cli.train import checkpoint, events
 from attn_cli.train.group import Group
 from attn_cli.train.guidance import Guidance, guided_head
+from attn_cli.train.head import LAST as HEAD_STATE
 from attn_cli.train.head import HeadTrainer
-from attn_cli.train.links import LINKS, guides, prepared, teaches_head
+from attn_cli.train.links import LINKS, WordLinks, guides, prepared, teaches_head
 from attn_cli.train.loop import Trainer
-from attn_cli.train.resuming import CHECKPOINTS, TEXT
+from attn_cli.train.resuming import CHECKPOINTS, TEXT, Plan, check_text, clear, commit
 from attn_cli.train.shown import best_head, some_pairs
 from attn_cli.train.stopping import Scored
 from attn_cli.train.validation import Validation
@@ -60,13 +61,20 @@ MORE_EPOCHS, FEWEST_MORE = 8, 40
 
 @dataclass(frozen=True)
 class Run:
-    """What to train and where: everything that is not in the recipe."""
+    """What to train and where: everything that is not in the recipe.
+
+    `plan` is what `resuming.begin` wrote or `resuming.resumed` read. With `accept_new_data`, text
+    that has changed since is trained on.
+    """
 
     out: Path
     resume: bool = False
+    plan: Plan | None = None
+    accept_new_data: bool = False
     start_from: Bundle | None = None
     device: str = "auto"
     threads: int | None = None
+    workers: int | None = None
     max_minutes: float | None = None
     stdin: BinaryIO | None = None
 
@@ -77,16 +85,20 @@ def train(
     *,
     emit: events.Listener,
     interrupted: Callable[[], bool] = lambda: False,
+    abandonable: Callable[[], AbstractContextManager[None]] = nullcontext,
     group: Group | None = None,
 ) -> events.Finished:
     """Train `recipe`, whose files are relative to `run.out`, and leave a bundle there.
 
     Every worker of `group` calls it with the same recipe; the main one alone writes into `run.out`
-    and emits events. Raises DataError, UsageError, TrainingError or ModelError as their parts do.
+    and emits events. Work within `abandonable` is lost without harm when an exception ends it:
+    resuming does it again. All other work ends soon after `interrupted` says so.
+
+    Raises DataError, UsageError, TrainingError or ModelError as their parts do.
     """
     group = group or Group()
     try:
-        return _train(recipe, run, emit, interrupted, group)
+        return _train(recipe, run, emit, interrupted, abandonable, group)
     finally:
         if group.is_local_main:
             _remove_text(_text_folder(run.out, group))
@@ -97,6 +109,7 @@ def _train(
     run: Run,
     emit: events.Listener,
     interrupted: Callable[[], bool],
+    abandonable: Callable[[], AbstractContextManager[None]],
     group: Group,
 ) -> events.Finished:
     if run.threads:
@@ -104,7 +117,8 @@ def _train(
     hardware = choose(run.device, recipe.train.precision, local_rank=group.place.local_rank)
     torch.manual_seed(recipe.seed)
     _require_same(group, "recipe", recipe_digest(recipe))
-    text = _prepare(recipe, run, emit, interrupted, group)
+    with abandonable():
+        text = _prepare(recipe, run, emit, interrupted, group)
     _require_same(group, "text", text.digest)
     recipe = text.recipe
     network = build(
@@ -120,12 +134,13 @@ def _train(
         recipe, run, text, network.to(hardware.device), hardware, emit, interrupted, group
     )
     trainer.seed()
-    if run.resume:
-        trainer.resume()
+    has_state = run.resume and trainer.resume()
+    if run.resume and not has_state:
+        emit(events.Noticed("no update of the network was saved: it begins again"))
     links = text.links
     if links is not None and teaches_head(recipe):
-        if not run.resume:
-            trainer.save()  # from here on there is something to resume
+        if not has_state:
+            trainer.save()  # the folder is a model from here on
         taught = None
         if group.is_main:
             with _threads_of_all(group):
@@ -152,9 +167,11 @@ def _train(
     )
     finished = trainer.run()
     if finished.reason != "interrupted" and group.is_main:
-        if text.links is not None:
-            recipe = _with_head_shown(recipe, run, text, text.links, network, hardware, emit)
-        export_graphs(run.out, recipe, emit)
+        with abandonable():
+            if text.links is not None:
+                recipe = _with_head_shown(recipe, run, text, text.links, network, hardware, emit)
+            export_graphs(run.out, recipe, emit)
+        replace(text.plan, recipe=recipe, finished=finished.reason).save(run.out)
     return finished
 
 
@@ -286,6 +303,7 @@ class _Text:
     """What is learnt from. `links` None: none are wanted, or it was interrupted before any."""
 
     recipe: Recipe
+    plan: Plan
     train: Segmented
     valid: Segmented
     digest: str
@@ -327,9 +345,16 @@ def _prepare(
             seconds=time.monotonic() - began,
         )
     )
-    table = None
-    if group.is_main:
-        links = prepared(
+    plan = replace(run.plan or Plan(recipe), recipe=recipe, finished="")
+    corpora = {"training": training.corpus, "validation": valid.corpus}
+    digests = {part: each.digest for part, each in corpora.items()} if group.is_main else {}
+    digests = group.broadcast(digests)
+    if not group.is_main:
+        plan, links = replace(plan, text=digests), _shared_links(None, group)
+        return _Text(recipe, plan, training, valid, text.digest, tokenizers, links)
+
+    def links_of_words() -> WordLinks | None:
+        return prepared(
             here,
             training.corpus,
             n_lines=reports[0].seen,
@@ -339,18 +364,23 @@ def _prepare(
             interrupted=interrupted,
             stdin=run.stdin,
         )
-        # Nothing is written over before all that may be refused has been read.
-        if run.resume:
-            bundle.write_recipe(run.out, recipe)
-        else:
-            _clear_checkpoints(run.out / CHECKPOINTS)
-            bundle.write_definition(run.out, recipe, *tokenizers)
-            if recipe.train.keep_head and run.start_from and run.start_from.holds(bundle.HEAD):
-                shutil.copyfile(run.start_from.head, run.out / bundle.HEAD)
-        if links is not None:
-            links.keep(run.out / CHECKPOINTS / LINKS)
-            table = links.table
-    return _Text(recipe, training, valid, text.digest, tokenizers, _shared_links(table, group))
+
+    # Nothing is replaced before all that may be refused has been read: votes never are.
+    file = file_of_links(here)
+    words = links_of_words() if file else None
+    names = {part: each.name for part, each in corpora.items()}
+    if words is not None:
+        digests["links"], names["links"] = _digest(words.table), file
+    if run.resume:
+        plan = _gone_on_with(plan, run, digests, names, emit)
+    else:
+        plan = _begun(replace(plan, text=digests), run, tokenizers)
+    if not file:
+        words = links_of_words()
+    if words is not None:
+        words.keep(run.out / CHECKPOINTS / LINKS)
+    links = _shared_links(words.table if words else None, group)
+    return _Text(recipe, plan, training, valid, text.digest, tokenizers, links)
 
 
 @dataclass(frozen=True)
@@ -413,13 +443,50 @@ def _remove_text(folder: Path) -> None:
         folder.parent.rmdir()
 
 
-def _clear_checkpoints(folder: Path) -> None:
-    """Remove what an earlier training left in its folder: everything but the text of this one."""
-    for path in folder.iterdir():
-        if path.is_file():
-            path.unlink()
-        elif not path.name.startswith(TEXT):
-            shutil.rmtree(path, ignore_errors=True)
+def _begun(plan: Plan, run: Run, tokenizers: tuple[Tokenizer, Tokenizer]) -> Plan:
+    """Replace what is in the folder by the recipe and the vocabulary of a training that begins."""
+    clear(run.out, plan, keep=(LINKS,))
+    bundle.write_definition(run.out, plan.recipe, *tokenizers)
+    if plan.recipe.train.keep_head and run.start_from and run.start_from.holds(bundle.HEAD):
+        bundle.include(run.out, bundle.HEAD, run.start_from.head.read_bytes())
+    commit(run.out, plan)
+    return plan
+
+
+def _gone_on_with(
+    plan: Plan, run: Run, digests: dict[str, str], names: dict[str, str], emit: events.Listener
+) -> Plan:
+    """The plan of a training that is resumed, with its recipe as it is now.
+
+    Raises DataError for other text than it had, unless that is accepted.
+    """
+    if not run.accept_new_data:
+        check_text(plan.text, digests, names)
+    changed = [key for key in digests if plan.text.get(key, digests[key]) != digests[key]]
+    for key in changed:
+        emit(events.Noticed(f"{names[key]} has changed: {_CONSEQUENCES[key]}"))
+    if set(changed) & {"training", "links"}:
+        (run.out / CHECKPOINTS / HEAD_STATE).unlink(missing_ok=True)
+    plan = replace(plan, text=digests)
+    bundle.write_recipe(run.out, plan.recipe)
+    plan.save(run.out)
+    return plan
+
+
+#: What becomes of a training whose text is another one than before.
+_CONSEQUENCES = {
+    "training": "training goes on with a new epoch, and with word links of its own",
+    "validation": "how good the network was on the old text no longer counts",
+    "links": "training goes on with the new ones",
+}
+
+
+def _digest(links: LinkTable) -> str:
+    """sha256 of a table of links."""
+    total = hashlib.sha256()
+    for array in (links.source, links.target, links.weight, links.starts):
+        total.update(array.tobytes())
+    return total.hexdigest()
 
 
 def _shared_links(table: LinkTable | None, group: Group) -> LinkTable | None:
@@ -519,6 +586,7 @@ def _trainer(
         how=replace(Search.of(recipe.decode), beam=1),
         hardware=hardware,
         view=_view(recipe),
+        interrupted=interrupted,
         group=group,
     )
 
@@ -539,6 +607,7 @@ def _trainer(
         settings=recipe.train,
         hardware=hardware,
         folder=run.out / CHECKPOINTS,
+        text=text.plan.text,
         publish=publish,
         emit=emit,
         interrupted=interrupted,

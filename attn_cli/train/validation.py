@@ -4,23 +4,25 @@ Knows sentences and scores; knows no optimiser.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 
 from attn_cli import score
 from attn_cli.decode.beam import Search
-from attn_cli.engine.base import ALONE, View
-from attn_cli.engine.torch_engine import TorchStepper
+from attn_cli.engine.base import ALONE, StepOut, View
+from attn_cli.engine.torch_engine import SearchState, TorchStepper
 from attn_cli.nn.hardware import Hardware
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.text.batching import Batch
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.train.group import Group
+from attn_cli.train.interruption import Interrupted
 from attn_cli.train.loop import Score
 from attn_cli.train.objective import negative_log_likelihood
 from attn_cli.translator import Job, Translator
+from attn_cli.values import IntArray
 
 
 class Validation:
@@ -41,9 +43,10 @@ class Validation:
         how: Search,
         hardware: Hardware,
         view: View | None = ALONE,
+        interrupted: Callable[[], bool] = lambda: False,
         group: Group | None = None,
     ) -> None:
-        self.group = group or Group()
+        self.group, self.interrupted = group or Group(), interrupted
         self.batches, self.references, self.hardware = batches, list(references), hardware
         self.jobs = [Job(line, text) for line, text in enumerate(sources, start=1)]
         self.tokenizers, self.how, self.view = tokenizers, how, view
@@ -53,16 +56,20 @@ class Validation:
         """Try the network, which must be in evaluation mode.
 
         A loss that is not a number is all there is to say of it: nothing is translated then.
+        Raises Interrupted on every worker where training is to stop.
         """
         loss = self._loss(network)
         if not math.isfinite(loss):
             return Score(loss, 0.0, 0.0)
-        stepper = TorchStepper(network, self.view or ALONE)
+        stepper = _InterruptibleStepper(network, self.view or ALONE, self.interrupted)
         texts = self._translations(stepper)
         telling = self.jobs[self.sample : self.sample + 1] if self.view is not None else []
         if not self.group.is_main:
             telling = []
-        shown = Translator(stepper, *self.tokenizers, self.how, align=True).translate(telling)
+        plain = TorchStepper(
+            network, stepper.view
+        )  # what one worker does alone, it does to its end
+        shown = Translator(plain, *self.tokenizers, self.how, align=True).translate(telling)
         bleu, chrf = 0.0, 0.0
         if self.group.is_main:
             bleu, chrf = score.bleu(texts, self.references), score.chrf(texts, self.references)
@@ -73,17 +80,25 @@ class Validation:
         """The translation of each validation sentence, of which every worker makes its share."""
         rank, size = self.group.rank, self.group.size
         translator = Translator(stepper, *self.tokenizers, self.how)
-        mine = [found.text for found in translator.translate(self.jobs[rank::size])]
+        try:
+            mine = [found.text for found in translator.translate(self.jobs[rank::size])]
+        except Interrupted:
+            mine = None
         texts = [""] * len(self.jobs)
         for each, part in enumerate(self.group.gather(mine)):
+            if part is None:
+                raise Interrupted
             texts[each::size] = part
         return texts
 
     @torch.inference_mode()
     def _loss(self, network: Seq2Seq) -> float:
         """Nats a target piece, without smoothing."""
-        total, pieces = 0.0, 0.0
+        total, pieces, interrupted = 0.0, 0.0, 0.0
         for batch in self.batches[self.group.rank :: self.group.size]:
+            if self.interrupted():
+                interrupted = 1.0
+                break
             src, src_len, tgt_in, tgt_out = (
                 self.hardware.tensor(part)
                 for part in (batch.source, batch.source_length, batch.target_in, batch.target_out)
@@ -93,8 +108,23 @@ class Validation:
                 loss = negative_log_likelihood(network, features, tgt_out, smoothing=0.0)
             count = int(np.sum(batch.target_length))
             total, pieces = total + float(loss) * count, pieces + count
-        total, pieces = self.group.sum([total, pieces])
+        total, pieces, interrupted = self.group.sum([total, pieces, interrupted])
+        if interrupted:
+            raise Interrupted
         return total / max(1.0, pieces)
+
+
+class _InterruptibleStepper(TorchStepper):
+    """Raises Interrupted in place of a step where training is to stop."""
+
+    def __init__(self, network: Seq2Seq, view: View, interrupted: Callable[[], bool]) -> None:
+        super().__init__(network, view)
+        self.interrupted = interrupted
+
+    def step(self, state: SearchState, previous: IntArray, gold: IntArray | None = None) -> StepOut:
+        if self.interrupted():
+            raise Interrupted
+        return super().step(state, previous, gold)
 
 
 def _telling(sources: Sequence[str]) -> int:

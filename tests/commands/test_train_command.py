@@ -89,7 +89,7 @@ def test_the_folder_is_a_model_with_a_log_and_checkpoints(tiny):
     model = {"recipe.toml", "joint.spm", "model.safetensors", "bundle.json"}
     assert names == model | {"log.jsonl", "checkpoints"}
     assert {p.name for p in (tiny / "checkpoints").iterdir()} == {
-        "last.safetensors", "step-0000080.safetensors", "step-0000160.safetensors",
+        "last.safetensors", "plan.json", "step-0000080.safetensors", "step-0000160.safetensors",
     }  # fmt: skip
 
 

@@ -166,6 +166,6 @@ def test_a_training_from_before_there_were_heads_goes_on_without_one(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.safetensors").touch()
     (tmp_path / "recipe.toml").write_text("[model]\nembedding = 32\n")
-    assert not resumed(tmp_path).model.alignment_head.enabled
+    assert not resumed(tmp_path).plan.recipe.model.alignment_head.enabled
     (tmp_path / "recipe.toml").write_text("[model.alignment_head]\nwidth = 32\n")
-    assert resumed(tmp_path).model.alignment_head.enabled
+    assert resumed(tmp_path).plan.recipe.model.alignment_head.enabled

@@ -1,0 +1,151 @@
+"""Trainings killed again and again, at moments that a seed chooses, end with the very same files.
+
+The kills are real (SIGKILL), and half of them come in the first seconds of a process: before its
+text has been read, while word aligners vote, while the word aligner learns, between two files of a
+model. Each time the folder is no model yet or one that is whole. As a program:
+
+    PYTHONPATH=tests python tests/slow/test_kills.py --kills 50
+"""
+
+import argparse
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from program import HEAD, TINY
+from safetensors.torch import load_file
+
+from attn_cli import bundle
+from attn_cli.train.resuming import CHECKPOINTS, LAST, NEXT_PLAN, PLAN
+
+DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
+
+#: A recurrent network with all that training has: sampled pieces, dropout, votes, a word aligner
+#: taught by them, guided attention, validations, an average, graphs.
+RECIPE = (
+    *TINY,
+    *HEAD,
+    *("--set", "tokenizer.vocab_size=600", "--set", "train.guided_alignment=statistical"),
+    *("--set", "train.guided_weight=0.5", "--set", "train.head_steps=40"),
+    *("--set", "train.validate_every=20", "--set", "train.batch_tokens=400"),
+    *("--set", "tokenizer.sampling=0.2", "--set", "train.export=fp32", "--max-steps", "120"),
+)
+
+#: Seconds into a process at which it is killed at the latest: early, or anywhere.
+EARLY, ANYWHERE = 4.0, 25.0
+
+
+def say(line: str) -> None:
+    """Tell how far it is, in a line of stderr."""
+    sys.stderr.write(f"{line}\n")
+
+
+def some_text(folder: Path, pairs: int) -> tuple[str, ...]:
+    """The first pairs of the demo corpus as files there, and the options that name them."""
+    for side in ("en", "fr"):
+        lines = (DEMO / f"train.{side}").read_text(encoding="utf-8").splitlines()[:pairs]
+        (folder / f"a.{side}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    files = ("--source", folder / "a.en", "--target", folder / "a.fr")
+    return tuple(map(str, (*files, "--set", "data.valid_size=40")))
+
+
+def attn(*arguments: object, kill_after: float | None = None) -> tuple[bool, str]:
+    """Run `attn train`; whether it ended by itself, with what it said. Raises if it failed."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "attn_cli", "train", *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        _, said = process.communicate(timeout=kill_after)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        _, said = process.communicate()
+        return False, said
+    assert process.returncode == 0, said
+    return True, said
+
+
+def state_of(out: Path) -> str:
+    """How far a killed training had come. What calls itself a model has to be one."""
+    if (out / bundle.FACTS).exists():
+        bundle.check_sums(out)
+        bundle.open_bundle(out)
+    checkpoints = out / CHECKPOINTS
+    if (checkpoints / NEXT_PLAN).exists():
+        return "plan"
+    if not (checkpoints / PLAN).exists():
+        return "nothing"
+    return "checkpoint" if (checkpoints / LAST).exists() else "text"
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    """Every file of the model but those that tell the time."""
+    names = (bundle.WEIGHTS, bundle.HEAD, *bundle.GRAPHS, bundle.JOINT, bundle.RECIPE)
+    return {name: (out / name).read_bytes() for name in names}
+
+
+def kill_again_and_again(folder: Path, *, kills: int, seed: int, pairs: int) -> dict[str, int]:
+    """Train once uncut, and again and again with kills; how often each state was left.
+
+    Raises AssertionError where a folder cannot be resumed, or ends with other files.
+    """
+    rng = random.Random(seed)
+    text = some_text(folder, pairs)
+    uncut, out = folder / "uncut", folder / "cut"
+    began = time.monotonic()
+    attn(*text, "--out", uncut, *RECIPE)
+    say(f"uncut: {time.monotonic() - began:.0f} s")
+    left, trainings, begun = dict.fromkeys(("nothing", "plan", "text", "checkpoint"), 0), 0, False
+    while sum(left.values()) < kills:
+        seconds = rng.uniform(0.0, EARLY if rng.random() < 0.5 else ANYWHERE)
+        command = ("--resume", out) if begun else (*text, "--out", out, *RECIPE)
+        ended, _ = attn(*command, "--threads", "1", kill_after=seconds)
+        if ended:
+            trainings += 1
+            check(out, uncut)
+            shutil.rmtree(out)
+            begun = False
+            continue
+        state = state_of(out)
+        left[state] += 1
+        begun = state != "nothing"
+        say(f"kill {sum(left.values())} after {seconds:.1f} s: {state}")
+    command = ("--resume", out) if begun else (*text, "--out", out, *RECIPE)
+    attn(*command, "--threads", "1")
+    check(out, uncut)
+    say(f"{left}, trainings completed: {trainings + 1}")
+    return left
+
+
+def check(out: Path, uncut: Path) -> None:
+    """Every file and every tensor of the last state is what it would have been without a kill."""
+    assert contents(out) == contents(uncut)
+    ours, theirs = (load_file(each / CHECKPOINTS / LAST) for each in (out, uncut))
+    assert ours.keys() == theirs.keys()
+    assert all(ours[name].equal(theirs[name]) for name in ours)
+    assert not list(out.rglob("*.part"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
+def test_a_training_killed_ten_times_ends_with_the_very_same_files(tmp_path):
+    left = kill_again_and_again(tmp_path, kills=10, seed=1, pairs=300)
+    assert sum(left.values()) == 10
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--pairs", type=int, default=300)
+    arguments = parser.parse_args()
+    os.environ["COLUMNS"] = "80"
+    with tempfile.TemporaryDirectory() as scratch:
+        kill_again_and_again(Path(scratch), **vars(arguments))
