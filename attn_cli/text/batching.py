@@ -74,6 +74,7 @@ class Batches:
         self._pool = 0
         self._next = 0
         self._plan: _Plan | None = None
+        self._order: tuple[int, IntArray] | None = None
         self.epoch = 0
 
     def __iter__(self) -> Iterator[Batch]:
@@ -132,14 +133,21 @@ class Batches:
 
     def _planned(self) -> "_Plan":
         if self._plan is None or (self._plan.epoch, self._plan.pool) != (self.epoch, self._pool):
-            everything = _generator(self._seed, self.epoch, 0).permutation(self._data.pairs)
-            pairs = np.array_split(everything, self._n_pools)[self._pool]
+            pairs = np.array_split(self._epoch_order(), self._n_pools)[self._pool]
             rng = _generator(self._seed, self.epoch, 1 + self._pool)
             drawn = _Drawn(self._data, pairs, rng)
             batches = drawn.cut(self._tokens)
             rng.shuffle(batches)
             self._plan = _Plan(self.epoch, self._pool, drawn, batches)
         return self._plan
+
+    def _epoch_order(self) -> IntArray:
+        """The pairs in the order of this epoch: 4 bytes each, drawn once an epoch."""
+        if self._order is None or self._order[0] != self.epoch:
+            self._order = None  # frees the last one's memory first
+            order = _generator(self._seed, self.epoch, 0).permutation(self._data.pairs)
+            self._order = self.epoch, order
+        return self._order[1]
 
 
 def _generator(seed: int, epoch: int, stream: int) -> np.random.Generator:
@@ -166,6 +174,8 @@ class _Drawn:
         self._pairs = pairs
         source = data.corpus.source.sentences.gather(pairs)
         target = data.corpus.target.sentences.gather(pairs)
+        for side in (data.corpus.source, data.corpus.target):
+            side.sentences.release()
         if rng is not None and data.variants is not None:
             source, target = data.variants.drawn(source, target, pairs, rng)
         self._source = _DrawnSide(source, data.source, rng)
