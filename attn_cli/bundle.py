@@ -34,6 +34,7 @@ from typing import Any, TypeVar
 from attn_cli import atomic, config
 from attn_cli.config import Recipe
 from attn_cli.errors import AttnError, ModelError, TrainingError
+from attn_cli.text.literals import Literals
 from attn_cli.text.tokenizer import Tokenizer
 
 #: The format this program writes, and the newest it reads.
@@ -313,7 +314,8 @@ def load_tokenizers(path: Path, recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
 
 def _tokenizers(files: list[Path], recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
     """Those of the one file, or of the two, of a recipe's vocabulary."""
-    loaded = [Tokenizer.load(file, plain_quotes=recipe.tokenizer.plain_quotes) for file in files]
+    plain, literals = recipe.tokenizer.plain_quotes, Literals.of(recipe)
+    loaded = [Tokenizer.load(file, plain_quotes=plain, literals=literals) for file in files]
     return loaded[0], loaded[-1]
 
 

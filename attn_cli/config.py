@@ -78,6 +78,10 @@ class Tokenizer:
     plain_quotes: bool = option(
         False, "typographic quotes and apostrophes are read, and written, as straight ones"
     )
+    literals: bool = option(
+        False,
+        "numbers, addresses, code, emoji and the like are copied from the source, not translated",
+    )
     character_coverage: float = option(
         0.9999,
         "share of the characters with a piece of their own; the rest are bytes",

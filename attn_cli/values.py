@@ -10,7 +10,7 @@ Batch first everywhere; masks are bool and True means a real token.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,13 +35,21 @@ class Word:
     end: int
 
 
+class Copied(NamedTuple):
+    """A literal of a line: its placeholder piece, its word, and what the target writes for it."""
+
+    id: int
+    word: int
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """One line as the network reads it, with the way back to its words.
 
     `ids` (n,) int32 ends with EOS; `pieces` (n,) are their printable forms; `word_of` (n,) int32
     gives each piece's index in `words`, -1 for EOS. Every word owns at least one piece, and the
-    pieces of a word are neighbours.
+    pieces of a word are neighbours. `copied` are the words that a placeholder stands for.
     """
 
     raw: str
@@ -49,6 +57,7 @@ class Encoded:
     pieces: tuple[str, ...]
     word_of: IntArray
     words: tuple[Word, ...]
+    copied: tuple[Copied, ...] = ()
 
     def __post_init__(self) -> None:
         assert len(self.ids) == len(self.pieces) == len(self.word_of)

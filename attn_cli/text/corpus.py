@@ -12,7 +12,7 @@ import functools
 import hashlib
 import itertools
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ from attn_cli import config
 from attn_cli.errors import DataError, UsageError
 from attn_cli.text import words
 from attn_cli.text.arrays import LongArray, Ragged, Storage, StringArray, blocks, slices
+from attn_cli.text.literals import Literals, Placed, mark, unmark
 from attn_cli.text.reading import Line, in_step, open_lines, parse_pair
 from attn_cli.values import IntArray
 
@@ -92,11 +93,11 @@ class Side:
 
     def words(self, pair: int) -> tuple[str, ...]:
         """The words of a sentence as they are shown."""
-        return tuple(self.forms[form].removeprefix(" ") for form in self.sentences[pair])
+        return tuple(unmark(self.forms[form]).removeprefix(" ") for form in self.sentences[pair])
 
     def text(self, pair: int) -> str:
         """The sentence itself, each run of white space in it made one space."""
-        return "".join([self.forms[form] for form in self.sentences[pair]])[1:]
+        return unmark("".join([self.forms[form] for form in self.sentences[pair]]))[1:]
 
     def counts(self, pairs: IntArray) -> LongArray:
         """(forms,) how often each form occurs in these sentences."""
@@ -249,16 +250,18 @@ def load(
     seed: int,
     stdin: BinaryIO | None = None,
     storage: Storage | None = None,
+    literals: Literals | None = None,
 ) -> Loaded:
     """The training and the validation pairs of a recipe whose paths are relative to `folder`.
 
-    `storage` keeps them and what is made of them; without one memory does. Without validation files
+    `storage` keeps them and what is made of them; without one memory does. The `literals` that both
+    sides of a pair have are one word each, marked as placeholders. Without validation files
     `data.valid_size` pairs are split off, `seed` says which. The limits on length need a tokenizer:
     they come with `Segmented.limited`. Raises UsageError if the recipe names no text, or half of
     it, and DataError if the text cannot be used.
     """
     storage = storage or Storage()
-    text = _read(data.source, data.target, data.pairs, folder, "", stdin, storage)
+    text = _read(data.source, data.target, data.pairs, folder, "", stdin, storage, literals)
     if text is None:
         raise UsageError(
             "no training text is named", "Set data.pairs, or data.source and data.target."
@@ -272,6 +275,7 @@ def load(
         "valid_",
         stdin,
         storage,
+        literals,
     )
     if held_out is None:
         return Loaded(*corpus.split(data.valid_size, seed=seed), (report,))
@@ -286,6 +290,7 @@ def _read(
     key: str,
     stdin: BinaryIO | None,
     storage: Storage,
+    literals: Literals | None,
 ) -> tuple[Corpus, Report] | None:
     """The corpus that three keys of a recipe name, or None if all are empty."""
     ours, theirs, both = f"data.{key}source", f"data.{key}target", f"data.{key}pairs"
@@ -295,10 +300,11 @@ def _read(
         named, missing = (ours, theirs) if source else (theirs, ours)
         raise UsageError(f"{named} is set but {missing} is not", f"Set {missing} too.")
     if pairs:
-        return read_pairs(_within(folder, pairs), stdin=stdin, storage=storage)
+        file = _within(folder, pairs)
+        return read_pairs(file, stdin=stdin, storage=storage, literals=literals)
     if source:
         files = _within(folder, source), _within(folder, target)
-        return read_parallel(*files, stdin=stdin, storage=storage)
+        return read_parallel(*files, stdin=stdin, storage=storage, literals=literals)
     return None
 
 
@@ -313,10 +319,12 @@ def read_parallel(
     stdin: BinaryIO | None = None,
     tokenized: bool = False,
     storage: Storage | None = None,
+    literals: Literals | None = None,
 ) -> tuple[Corpus, Report]:
     """The corpus in two files, line by line beside each other (`*.gz`, "-" for `stdin`).
 
-    With `tokenized`, words are what spaces and TABs separate. `storage` keeps the arrays.
+    With `tokenized`, words are what spaces and TABs separate. `storage` keeps the arrays. The
+    `literals` that both sides of a pair have are one word each, marked as placeholders.
     Left out and reported: lines that are not valid UTF-8 (a model must not learn to write U+FFFD)
     and pairs with an empty side. Raises DataError if a file cannot be read, if one is longer than
     the other, or if no pair is left.
@@ -337,6 +345,7 @@ def read_parallel(
             ),
             storage or Storage(),
             tokenized=tokenized,
+            literals=literals,
         )
 
 
@@ -346,13 +355,17 @@ def read_pairs(
     stdin: BinaryIO | None = None,
     tokenized: bool = False,
     storage: Storage | None = None,
+    literals: Literals | None = None,
 ) -> tuple[Corpus, Report]:
     """The corpus in one file of `source<TAB>target` or `source ||| target` lines.
 
     As `read_parallel`; a line without either separator is left out and reported too.
     """
     with open_lines(path, stdin=stdin) as lines:
-        return _interned(lines.name, map(_row, lines), storage or Storage(), tokenized=tokenized)
+        rows = map(_row, lines)
+        return _interned(
+            lines.name, rows, storage or Storage(), tokenized=tokenized, literals=literals
+        )
 
 
 class _Row(NamedTuple):
@@ -374,9 +387,15 @@ def _row(line: Line) -> _Row:
 
 
 def _interned(
-    name: str, rows: Iterable[_Row], storage: Storage, *, tokenized: bool
+    name: str,
+    rows: Iterable[_Row],
+    storage: Storage,
+    *,
+    tokenized: bool,
+    literals: Literals | None,
 ) -> tuple[Corpus, Report]:
     chunks = _Tokens if tokenized else _Chunks
+    match = _match_none if literals is None or tokenized else literals.match
     source = _Interner(chunks(), storage, "source")
     target = _Interner(chunks(), storage, "target")
     lines, numbers = array("i"), storage.column("lines", np.int32)
@@ -386,7 +405,9 @@ def _interned(
         seen += 1
         if row.reason:
             tally.add(row.reason, row.number)
-        elif not (source.add(row.source) and target.add(row.target)):
+            continue
+        ours, theirs = match(row.source, row.target)
+        if not (source.add(row.source, ours) and target.add(row.target, theirs)):
             tally.add("an empty side", row.number)
             source.keep(len(lines))
             target.keep(len(lines))
@@ -405,6 +426,10 @@ def _interned(
     pairs = np.arange(kept, dtype=np.int32)
     corpus = Corpus(name, source.side(), target.side(), numbers.finish(), pairs, storage)
     return corpus, report
+
+
+def _match_none(source: str, target: str) -> tuple[list[Placed], list[Placed]]:
+    return [], []
 
 
 class _Tally:
@@ -442,9 +467,14 @@ class _Interner:
         self._forms = array("i")
         self._ends = array("q")
 
-    def add(self, text: str) -> bool:
-        """Takes one more sentence; whether it had any word."""
+    def add(self, text: str, literals: Sequence[Placed] = ()) -> bool:
+        """Takes one more sentence, with these literals; whether it had any word."""
         before = len(self._forms)
+        if literals:
+            forms = _marked_forms(text, literals)
+            self._forms.extend([self._chunks.numbers[form] for form in forms])
+            self._ends.append(len(self._forms))
+            return True
         # No word crosses white space, so the words of a text are those of its spaced chunks.
         chunks = self._chunks.split(text)
         self._forms.frombytes(b"".join(map(self._chunks.__getitem__, chunks)))
@@ -470,6 +500,14 @@ class _Interner:
         forms = StringArray.of(self._chunks.numbers, self._storage, name=f"{self._name}.forms")
         self._chunks.forget()
         return Side(forms, sentences)
+
+
+def _marked_forms(text: str, literals: Sequence[Placed]) -> Iterator[str]:
+    """The word forms of a text, its literals marked."""
+    number = {literal.start: literal.number for literal in literals}
+    found = words.split(text, [(literal.start, literal.end) for literal in literals])
+    for word, form in zip(found, words.forms(found), strict=True):
+        yield mark(form, number[word.start]) if word.start in number else form
 
 
 class _Numbers(dict[str, int]):

@@ -5,8 +5,8 @@ Knows `words` and nothing of networks, batches or bundles; no other file imports
 A word is given to SentencePiece as its *form*: its text, with a space in front unless it is glued
 to the word before (`words.forms`). So no piece ever crosses a word boundary, and which word a piece
 belongs to is known by construction rather than guessed from the pieces. Every vocabulary starts
-with PAD BOS EOS UNK (`values`) and the 256 bytes: a character without a piece is spelt in bytes, so
-nothing is ever UNK.
+with PAD BOS EOS UNK (`values`), the placeholders of literals if it has any, and the 256 bytes: a
+character without a piece is spelt in bytes, so nothing is ever UNK.
 
 Unigram: Kudo 2018, "Subword Regularization". BPE: Sennrich et al. 2016, "Neural Machine Translation
 of Rare Words with Subword Units"; its sampling: Provilkov et al. 2020, "BPE-Dropout".
@@ -21,7 +21,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
+from typing import Literal as OneOf
 
 import numpy as np
 import sentencepiece
@@ -29,12 +30,17 @@ import sentencepiece
 from attn_cli import config
 from attn_cli.errors import DataError, ModelError, UsageError
 from attn_cli.text import capitals, words
+from attn_cli.text import literals as literal_text
+from attn_cli.text.literals import FIGURES, PLACEHOLDERS, Literals
 from attn_cli.values import BOS, EOS, PAD, UNK, Encoded, IntArray, Word
 
 #: SentencePiece's mark of a space.
 _SPACE = "\u2581"
-_FIRST_BYTE = UNK + 1
-_BYTES = range(_FIRST_BYTE, _FIRST_BYTE + 256)
+_FIRST_PLACEHOLDER = UNK + 1
+_PLACEHOLDER_PIECES = [
+    f"<num{number}>" if number < FIGURES else f"<lit{number - FIGURES}>"
+    for number in range(PLACEHOLDERS)
+]
 
 #: Stand between two forms in a row of training, where no piece may cross them. A delimiter must
 #: survive normalisation, be in no form, and cost no piece of its own.
@@ -76,11 +82,16 @@ class Tokenizer:
     """One vocabulary, and the way from words to its pieces and back."""
 
     def __init__(
-        self, processor: sentencepiece.SentencePieceProcessor, *, plain_quotes: bool = False
+        self,
+        processor: sentencepiece.SentencePieceProcessor,
+        *,
+        plain_quotes: bool = False,
+        literals: Literals | None = None,
     ) -> None:
         """From a processor with our vocabulary; `train`, `load` and `from_bytes` see to that.
 
-        With `plain_quotes` typographic quotes and apostrophes are spelt as straight ones.
+        With `plain_quotes` typographic quotes and apostrophes are spelt as straight ones. With
+        `literals`, and a vocabulary that has placeholders, what they find is copied.
         """
         self._processor = processor
         self._plain_quotes = plain_quotes
@@ -88,19 +99,39 @@ class Tokenizer:
         self._pieces: list[str] = processor.id_to_piece(every_id)
         self._scores: list[float] = processor.get_score(every_id)
         self._space_id: int = processor.piece_to_id(_SPACE)
+        first_byte = processor.piece_to_id(_byte_piece(0))
+        self._bytes = range(first_byte, first_byte + 256)
+        #: The ids of the placeholders, by number; none in a vocabulary without.
+        self.placeholders = range(_FIRST_PLACEHOLDER, first_byte)
+        self.literals = literals if self.placeholders else None
         self._cached = functools.lru_cache(maxsize=_CACHED_FORMS)(self._segment)
 
     @classmethod
-    def train(cls, lines: Iterable[str], settings: config.Tokenizer) -> "Tokenizer":
+    def train(
+        cls,
+        lines: Iterable[str],
+        settings: config.Tokenizer,
+        *,
+        literals: Literals | None = None,
+    ) -> "Tokenizer":
         """A tokenizer learned from raw lines: from how often each of their forms occurs."""
         counts: Counter[str] = Counter()
         for line in lines:
             counts.update(words.forms(words.split(line)))
-        return cls.train_on_counts(counts, settings)
+        return cls.train_on_counts(counts, settings, literals=literals)
 
     @classmethod
-    def train_on_counts(cls, counts: Mapping[str, int], settings: config.Tokenizer) -> "Tokenizer":
+    def train_on_counts(
+        cls,
+        counts: Mapping[str, int],
+        settings: config.Tokenizer,
+        *,
+        literals: Literals | None = None,
+    ) -> "Tokenizer":
         """A tokenizer learned from word forms and how often each occurs, and from nothing else.
+
+        It has placeholders where `settings.literals` says so; forms of `literals.mark` are none of
+        its text.
 
         No random number is drawn, and SentencePiece is given one thread, since its sums of floats,
         hence its bytes, differ with their number. The vocabulary is smaller than
@@ -115,6 +146,7 @@ class Tokenizer:
                 "for SentencePiece",
                 f"Set it between {_LOWEST_COVERAGE} and 1.",
             )
+        counts = {f: n for f, n in counts.items() if literal_text.number_of(f) is None}
         if settings.plain_quotes:
             plain: Counter[str] = Counter()
             for form, count in counts.items():
@@ -132,6 +164,7 @@ class Tokenizer:
                 hard_vocab_limit=False,
                 character_coverage=settings.character_coverage,
                 required_chars=_SPACE,
+                control_symbols=_PLACEHOLDER_PIECES if settings.literals else [],
                 normalization_rule_name=settings.normalization,
                 add_dummy_prefix=False,
                 remove_extra_whitespaces=False,
@@ -146,10 +179,14 @@ class Tokenizer:
             )
         except RuntimeError as error:
             raise _training_problem(str(error), settings) from error
-        return cls.from_bytes(model.getvalue(), plain_quotes=settings.plain_quotes)
+        return cls.from_bytes(
+            model.getvalue(), plain_quotes=settings.plain_quotes, literals=literals
+        )
 
     @classmethod
-    def load(cls, path: Path, *, plain_quotes: bool = False) -> "Tokenizer":
+    def load(
+        cls, path: Path, *, plain_quotes: bool = False, literals: Literals | None = None
+    ) -> "Tokenizer":
         """The tokenizer in a file. Raises ModelError if it is missing or not one of ours."""
         try:
             model = path.read_bytes()
@@ -158,7 +195,7 @@ class Tokenizer:
                 f"cannot read the tokenizer {path}: {error.strerror}",
                 "Check the name, or copy the model again.",
             ) from error
-        return cls.from_bytes(model, where=str(path), plain_quotes=plain_quotes)
+        return cls.from_bytes(model, where=str(path), plain_quotes=plain_quotes, literals=literals)
 
     def save(self, path: Path) -> None:
         """Write what `load` reads: a SentencePiece model, usable by SentencePiece itself."""
@@ -166,7 +203,12 @@ class Tokenizer:
 
     @classmethod
     def from_bytes(
-        cls, model: bytes, *, where: str = "the tokenizer", plain_quotes: bool = False
+        cls,
+        model: bytes,
+        *,
+        where: str = "the tokenizer",
+        plain_quotes: bool = False,
+        literals: Literals | None = None,
     ) -> "Tokenizer":
         """The tokenizer in a serialised SentencePiece model; `where` names it in a ModelError."""
         sentencepiece.set_min_log_level(_ONLY_ERRORS_THAT_KILL)
@@ -183,7 +225,7 @@ class Tokenizer:
                 "it lacks our special ids, the 256 bytes or the space",
                 "Train a tokenizer with attn train.",
             )
-        return cls(processor, plain_quotes=plain_quotes)
+        return cls(processor, plain_quotes=plain_quotes, literals=literals)
 
     def to_bytes(self) -> bytes:
         """The serialised SentencePiece model."""
@@ -212,7 +254,13 @@ class Tokenizer:
         numbers for each form. Deterministic; a list of one where there is nothing to choose.
         """
         best = self.segment(form)
-        if n <= 1 or len(form) > _LONG or all(id in _BYTES or id == self._space_id for id in best):
+        if literal_text.number_of(form) is not None:
+            return [(best, 0.0)]
+        if (
+            n <= 1
+            or len(form) > _LONG
+            or all(id in self._bytes or id == self._space_id for id in best)
+        ):
             return [(best, 0.0)]
         return self._n_best(form, n) if self._has_n_best else self._drawn(form, n)
 
@@ -281,9 +329,9 @@ class Tokenizer:
         fragments: list[str] = []
         starts: list[int] = []
         length = 0
-        for in_bytes, run in itertools.groupby(ids, _BYTES.__contains__):
+        for in_bytes, run in itertools.groupby(ids, self._bytes.__contains__):
             if in_bytes:
-                characters, sizes = _utf8_characters(bytes(id - _FIRST_BYTE for id in run))
+                characters, sizes = _utf8_characters(bytes(id - self._bytes[0] for id in run))
                 fragments.append(characters)
                 for size in sizes:
                     starts += [length] * size
@@ -302,6 +350,8 @@ class Tokenizer:
         return form.translate(PLAIN) if self._plain_quotes else form
 
     def _segment(self, form: str) -> tuple[int, ...]:
+        if self.placeholders and (number := literal_text.number_of(form)) is not None:
+            return self._placeholder(number, apart=form.startswith(" "))
         form = self._read(form)
         if _SPACE not in form:  # which SentencePiece could not tell from a space
             ids: list[int] = self._processor.encode_as_ids(form)
@@ -310,7 +360,12 @@ class Tokenizer:
         # Normalisation leaves nothing to see (U+200B, a control character): as it stands, then.
         space = (self._space_id,) if form.startswith(" ") else ()
         text = form.removeprefix(" ") or form
-        return (*space, *(byte + _FIRST_BYTE for byte in text.encode()))
+        return (*space, *(self._bytes[byte] for byte in text.encode()))
+
+    def _placeholder(self, number: int, *, apart: bool) -> tuple[int, ...]:
+        """The pieces of a literal, with a space in front where it stands apart."""
+        id = self.placeholders[number]
+        return (self._space_id, id) if apart else (id,)
 
     @functools.cached_property
     def _has_n_best(self) -> bool:
@@ -342,7 +397,7 @@ class Tokenizer:
         return [(ids, math.log(count / total)) for ids, count in kept]
 
 
-def _rows(counts: Mapping[str, int], kind: Literal["unigram", "bpe"]) -> Iterator[str]:
+def _rows(counts: Mapping[str, int], kind: OneOf["unigram", "bpe"]) -> Iterator[str]:
     """The forms and their counts as SentencePiece's training rows: text, tab, count.
 
     Unigram takes its first candidates from what stands at least twice in the rows, whatever their
@@ -382,14 +437,23 @@ def _utf8_characters(run: bytes) -> tuple[str, list[int]]:
 
 
 def _ours(processor: sentencepiece.SentencePieceProcessor) -> bool:
-    """Whether a model has our four special ids, all bytes right behind them, and the space."""
+    """Whether a model has our four special ids, behind them all placeholders or none, then all
+    bytes, and the space."""
     specials = (processor.pad_id(), processor.bos_id(), processor.eos_id(), processor.unk_id())
+    first = processor.piece_to_id(_byte_piece(0))
+    placeholders = list(range(_FIRST_PLACEHOLDER, first))
     return (
         specials == (PAD, BOS, EOS, UNK)
-        and processor.vocab_size() > _BYTES[-1]
-        and all(processor.is_byte(list(_BYTES)))
+        and first >= _FIRST_PLACEHOLDER
+        and processor.id_to_piece(placeholders) in ([], _PLACEHOLDER_PIECES)
+        and processor.vocab_size() > first + 255
+        and all(processor.is_byte(list(range(first, first + 256))))
         and processor.piece_to_id(_SPACE) != UNK
     )
+
+
+def _byte_piece(byte: int) -> str:
+    return f"<0x{byte:02X}>"
 
 
 def _training_problem(reason: str, settings: config.Tokenizer) -> DataError | UsageError:

@@ -15,7 +15,8 @@ variation selectors) that follow them. Words are, in this order of preference:
 
 White space (what `str.isspace` says) separates words and belongs to none; every other character
 belongs to exactly one word, in order. Scripts without spaces other than CJK (Thai, Khmer, Lao)
-give a run a phrase. Addresses are not special: `a.b@c.fr` is `a . b @ c . fr`.
+give a run a phrase. Addresses are not special, unless they are named as literals: `a.b@c.fr` is
+`a . b @ c . fr`.
 
 A compound is then cut, ignoring case; `'` stands for U+0027, U+2019 and U+02BC, `-` for the hyphens
 U+002D, U+2010 and U+2011:
@@ -49,7 +50,7 @@ import functools
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from attn_cli.values import Word
 
@@ -115,8 +116,13 @@ _CLITIC = re.compile(
 )
 
 
-def split(raw: str) -> tuple[Word, ...]:
-    """The words of `raw`, in order; a text of spaces alone has none."""
+def split(raw: str, literals: Sequence[tuple[int, int]] = ()) -> tuple[Word, ...]:
+    """The words of `raw`, in order; a text of spaces alone has none.
+
+    Each of the `literals`, ascending spans of it, is one word, and what is glued to it another.
+    """
+    if literals:
+        return _split_around(raw, literals)
     words: list[Word] = []
     add = words.append
     pattern = _everyday_pattern() if _EVERYDAY.fullmatch(raw) else _pattern()
@@ -129,6 +135,41 @@ def split(raw: str) -> tuple[Word, ...]:
         else:
             add(Word(text, start, match.end()))
     return tuple(words)
+
+
+def _split_around(raw: str, literals: Sequence[tuple[int, int]]) -> tuple[Word, ...]:
+    """The words of a text whose literals are read as digits, then cut where literals begin and
+    end: so d'1,250 and 2019's are cut as everyday words are."""
+    digits: list[str] = []
+    place = 0  # in the text with digits
+    spans: list[tuple[int, int, int]] = []  # where the digit is, and the literal in `raw`
+    end = 0
+    for first, last in literals:
+        digits += [raw[end:first], "0"]
+        place += first - end
+        spans.append((place, first, last))
+        place += 1
+        end = last
+    digits.append(raw[end:])
+    words: list[Word] = []
+    following = iter(spans)
+    digit, first, last = next(following)
+    shift = 0  # from the text with digits to `raw`, behind the last literal
+    for word in split("".join(digits)):
+        start = word.start
+        while start <= digit < word.end:
+            if start < digit:
+                words.append(_word(raw, start + shift, digit + shift))
+            words.append(_word(raw, first, last))
+            start, shift = digit + 1, last - digit - 1
+            digit, first, last = next(following, (len(raw) + 1, 0, 0))
+        if start < word.end:
+            words.append(_word(raw, start + shift, word.end + shift))
+    return tuple(words)
+
+
+def _word(raw: str, start: int, end: int) -> Word:
+    return Word(raw[start:end], start, end)
 
 
 def forms(words: Iterable[Word]) -> list[str]:

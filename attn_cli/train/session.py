@@ -31,6 +31,7 @@ from attn_cli.nn.state import restore, tensors_of
 from attn_cli.text import corpus, store
 from attn_cli.text.arrays import Storage
 from attn_cli.text.batching import Batches, batches_of
+from attn_cli.text.literals import Literals
 from attn_cli.text.pieces import Segmented, segmented
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.text.variants import Variants, varied
@@ -395,7 +396,14 @@ class _Read:
 
 def _read(recipe: Recipe, folder: Path, stdin: BinaryIO | None) -> _Read:
     storage = Storage.create(folder)
-    loaded = corpus.load(recipe.data, Path(), seed=recipe.seed, stdin=stdin, storage=storage)
+    loaded = corpus.load(
+        recipe.data,
+        Path(),
+        seed=recipe.seed,
+        stdin=stdin,
+        storage=storage,
+        literals=Literals.of(recipe),
+    )
     taught, variants = varied(loaded.train, recipe.data.variants, seed=recipe.seed)
     return _Read(taught, variants, loaded.valid, list(loaded.reports))
 
@@ -516,6 +524,7 @@ def _shared_tokenizers(
             base64.b64decode(model),
             where="the main worker",
             plain_quotes=recipe.tokenizer.plain_quotes,
+            literals=Literals.of(recipe),
         )
         for model in models
     ]
@@ -545,6 +554,7 @@ def tokenizers_for(
     recipe: Recipe, text: corpus.Corpus, variants: Variants | None = None
 ) -> tuple[Tokenizer, Tokenizer]:
     """The vocabulary of each side, learnt from the text; one and the same where it is joint."""
+    literals = Literals.of(recipe)
     share = min(1.0, ENOUGH_WORDS / text.n_words)
     source, target = text.source_counts(share=share), text.target_counts(share=share)
     if variants is not None:
@@ -553,11 +563,11 @@ def tokenizers_for(
         both = dict(source)
         for form, count in target.items():
             both[form] = both.get(form, 0) + count
-        joint = Tokenizer.train_on_counts(both, recipe.tokenizer)
+        joint = Tokenizer.train_on_counts(both, recipe.tokenizer, literals=literals)
         return joint, joint
     return (
-        Tokenizer.train_on_counts(source, recipe.tokenizer),
-        Tokenizer.train_on_counts(target, recipe.tokenizer),
+        Tokenizer.train_on_counts(source, recipe.tokenizer, literals=literals),
+        Tokenizer.train_on_counts(target, recipe.tokenizer, literals=literals),
     )
 
 

@@ -16,6 +16,7 @@ from attn_cli.text import corpus as corpus_module
 from attn_cli.text import words
 from attn_cli.text.arrays import Ragged, Storage
 from attn_cli.text.corpus import Corpus, load, read_pairs, read_parallel
+from attn_cli.text.literals import Literals, number_of
 from attn_cli.text.pieces import segmented
 
 
@@ -290,3 +291,34 @@ def test_a_part_segments_the_forms_it_holds_and_no_others(write):
     data = segmented(corpus.part(corpus.pairs[:1]), Listener(), Letters())
     assert asked == [" a", " b"]
     assert data.source_lengths.tolist() == [6, 0]
+
+
+# Literals
+
+
+def test_literals_of_both_sides_are_marked_words_and_the_text_stays(write):
+    pairs = [
+        ("I have 1,250 books.", "J'ai 1\u00a0250 livres."),
+        ("See a@b.fr in 2010.", "En 2010, voir a@b.fr."),
+        ("two of 7", "2 sur sept"),
+        ("Good day.", "Bonjour."),
+    ]
+    path = write("a.tsv", "".join(f"{s}\t{t}\n" for s, t in pairs))
+    corpus, _ = read_pairs(path, literals=Literals("en", "fr"))
+    assert pairs_of(corpus) == pairs
+    assert corpus.source.words(0) == ("I", "have", "1,250", "books", ".")
+    assert corpus.target.words(0) == ("J'", "ai", "1\u00a0250", "livres", ".")
+
+    def numbers(side, pair):
+        found = (number_of(side.forms[form]) for form in side.sentences[pair])
+        return {number for number in found if number is not None}
+
+    sizes = [len(numbers(corpus.source, pair)) for pair in range(4)]
+    assert sizes == [1, 2, 0, 0]
+    assert all(numbers(corpus.source, p) == numbers(corpus.target, p) for p in range(4))
+
+
+def test_without_literals_a_corpus_is_what_it_was(write):
+    path = write("a.tsv", "I have 1,250 books.\tJ'ai 1 250 livres.\n")
+    corpus, _ = read_pairs(path)
+    assert corpus.target.words(0) == ("J'", "ai", "1", "250", "livres", ".")

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from attn_cli import config
 from attn_cli.errors import DataError, ModelError, UsageError
-from attn_cli.text import words
+from attn_cli.text import literals, words
+from attn_cli.text.literals import PLACEHOLDERS, Literals
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.values import BOS, EOS, PAD, UNK
 
@@ -437,3 +438,38 @@ def test_a_line_in_capitals_is_read_as_if_it_were_not_and_keeps_its_words() -> N
     assert loud.ids.tolist() == UNIGRAM.encode("Do you love the old dog?").ids.tolist()
     assert [word.text for word in loud.words] == ["DO", "YOU", "LOVE", "THE", "OLD", "DOG", "?"]
     assert loud.raw == "DO YOU LOVE THE OLD DOG?"
+
+
+# ---- literals
+
+
+COPYING = Tokenizer.train(
+    LINES, config.Tokenizer(vocab_size=420, literals=True), literals=Literals("en", "fr")
+)
+
+
+def test_placeholders_stand_between_the_special_ids_and_the_bytes() -> None:
+    assert len(UNIGRAM.placeholders) == 0
+    assert list(COPYING.placeholders) == list(range(UNK + 1, UNK + 1 + PLACEHOLDERS))
+    assert COPYING.piece(COPYING.placeholders[-1] + 1) == "<0x00>"
+    assert COPYING.segment(" \x00")[-1] == COPYING.placeholders[-1] + 1
+    again = Tokenizer.from_bytes(COPYING.to_bytes())
+    assert again.placeholders == COPYING.placeholders
+
+
+def test_a_marked_form_is_its_placeholder_and_no_text_is() -> None:
+    for number in range(PLACEHOLDERS):
+        id = COPYING.placeholders[number]
+        space = COPYING.segment(" $a")[0]
+        assert COPYING.segment(literals.mark("1,250", number)) == (id,)
+        assert COPYING.segment(literals.mark(" 1,250", number)) == (space, id)
+        assert COPYING.candidates(literals.mark(" 5", number), 8) == [((space, id), 0.0)]
+        assert id not in COPYING.segment(f" {COPYING.piece(id)}")
+
+
+def test_marked_forms_teach_the_vocabulary_nothing() -> None:
+    counts = Counter(words.forms(words.split(" ".join(LINES))))
+    marked = counts + Counter({literals.mark(" zzz", 3): 1000})
+    settings = config.Tokenizer(vocab_size=420, literals=True)
+    one, other = (Tokenizer.train_on_counts(each, settings) for each in (counts, marked))
+    assert one.to_bytes() == other.to_bytes()

@@ -1,0 +1,433 @@
+r"""Numbers, addresses, code and emoji: what is copied and not translated.
+
+Knows text and two languages; no vocabulary. A *literal* is a span of a line. Before a line is
+translated each literal becomes a numbered placeholder, and afterwards it is put back, numbers in
+the target language's way. Two sorts have placeholders of their own, since a figure and a name stand
+in different company: `FIGURES` and `OTHERS`.
+
+    figures  1,250 · 12.5% · $12.50 · -5 · 10:30 · 2024-01-15 · 3-1 · 1/2 · 06 12 34 56 78
+    others   https://a.b/c · a@b.fr · example.com · @name · #tag · `code` · {name} · %s · <b> ·
+             /etc/hosts · notes.txt · COVID-19 · MP3 · my_name · emoji
+
+A figure is the digits and the marks between them; letters behind it are a word of its line (19 th,
+25 kg), and a currency sign before a word of scale is too ($ 5 million). In a number's own way
+`1,250` is English, `1 250` French; what is not certain (dates, versions, telephones, `1.250` in
+French) is copied as it is. Expressions are compiled when the first line needs one.
+"""
+
+import functools
+import re
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from attn_cli.config import Recipe
+
+#: Placeholders of a line: figures first, then others.
+FIGURES, OTHERS = 10, 6
+PLACEHOLDERS = FIGURES + OTHERS
+
+#: One pair in so many that share a name has it replaced, so that names are learnt as literals too.
+NAME_EVERY = 8
+
+_NBSP = "\u00a0"
+_SPACES = "\u00a0\u202f\u2009"  # in figures, beside the plain space
+
+
+class Literal(NamedTuple):
+    """A span of a line that is copied; `key` is equal for two literals that say the same."""
+
+    start: int
+    end: int
+    key: str
+    is_figure: bool
+
+
+class Style(NamedTuple):
+    """How a language writes numbers: marks of decimals and thousands, what precedes %, and whether
+    a currency sign follows its number."""
+
+    decimal: str
+    group: str
+    before_percent: str
+    sign_follows: bool
+
+
+_STYLES = {
+    "en": Style(".", ",", "", False),
+    "fr": Style(",", _NBSP, _NBSP, True),
+    "de": Style(",", ".", _NBSP, True),
+    "es": Style(",", ".", _NBSP, True),
+    "it": Style(",", ".", "", True),
+    "pt": Style(",", ".", "", True),
+}
+
+
+@dataclass(frozen=True)
+class Literals:
+    """The literals of a source and a target language, given as in "en" and "fr-CA".
+
+    Numbers of a language that is not known are copied as they are.
+    """
+
+    source: str = ""
+    target: str = ""
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> "Literals | None":
+        """Those of a recipe's languages, None where it copies none."""
+        return cls(recipe.source, recipe.target) if recipe.tokenizer.literals else None
+
+    def find(self, raw: str) -> list[Literal]:
+        """The literals of a source line, in order; no two overlap."""
+        return find(raw, self._styles[0])
+
+    def find_in_target(self, raw: str) -> list[Literal]:
+        """The literals of a target line."""
+        return find(raw, self._styles[1])
+
+    def write(self, raw: str, literal: Literal) -> str:
+        """A literal of the source line `raw` as the target language writes it."""
+        text = raw[literal.start : literal.end]
+        source, target = self._styles
+        if not literal.is_figure or source is None or target is None or source == target:
+            return text
+        return _rewritten(text, source, target)
+
+    def match(self, source: str, target: str) -> tuple[list["Placed"], list["Placed"]]:
+        """The literals that both lines have, each with the number of its placeholder.
+
+        One that occurs on one side more often than on the other is no match. The numbers are drawn
+        by the text itself, from all that there are.
+        """
+        ours = self.find(source)
+        chance = zlib.crc32(source.encode("utf-8", "surrogatepass"))
+        takes_name = chance % NAME_EVERY == 0
+        if not (ours or takes_name):
+            return [], []
+        theirs = self.find_in_target(target)
+        shared = _shared(ours, theirs)
+        if takes_name and (names := _shared_name(source, target, ours, theirs)):
+            ours, theirs = sorted([*ours, names[0]]), sorted([*theirs, names[1]])
+            shared = _shared(ours, theirs)
+        if not shared:
+            return [], []
+        numbers = _drawn(ours, shared, chance // NAME_EVERY)
+        return _placed(source, ours, numbers), _placed(target, theirs, numbers)
+
+    @functools.cached_property
+    def _styles(self) -> tuple[Style | None, Style | None]:
+        source, target = (
+            _STYLES.get(re.split("[-_]", name.lower())[0]) for name in (self.source, self.target)
+        )
+        return (source, target) if source and target else (None, None)
+
+
+class Placed(NamedTuple):
+    """A literal of a line and the number of its placeholder."""
+
+    start: int
+    end: int
+    number: int
+
+
+_MARK = "\t"  # in no form of a word, for white space separates words
+_MARKED = re.compile(r" ?\t(\d\d)(?=.)", re.ASCII)
+
+
+def mark(form: str, number: int) -> str:
+    """The form of a literal that is learnt as placeholder `number`; the form itself stays in it."""
+    space = form[: len(form) - len(form.lstrip(" "))]
+    return f"{space}{_MARK}{number:02d}{form[len(space) :]}"
+
+
+def unmark(text: str) -> str:
+    """A form, or several in a row, as they were before `mark`."""
+    return re.sub(r"\t\d\d", "", text, flags=re.ASCII) if _MARK in text else text
+
+
+def number_of(form: str) -> int | None:
+    """The placeholder of a form that `mark` gave, None for any other form."""
+    found = _MARKED.match(form) if _MARK in form else None
+    return int(found[1]) if found and int(found[1]) < PLACEHOLDERS else None
+
+
+def numbered(literals: Sequence[Literal]) -> list[Placed]:
+    """The first literals of a line with their placeholders in order: as many as there are."""
+    figure, other = iter(range(FIGURES)), iter(range(FIGURES, PLACEHOLDERS))
+    placed = []
+    for literal in literals:
+        number = next(figure if literal.is_figure else other, None)
+        if number is not None:
+            placed.append(Placed(literal.start, literal.end, number))
+    return placed
+
+
+def _shared(ours: Sequence[Literal], theirs: Sequence[Literal]) -> Counter[str]:
+    """The keys that occur equally often on both sides."""
+    mine, other = (Counter(each.key for each in side) for side in (ours, theirs))
+    return Counter({key: count for key, count in mine.items() if other[key] == count})
+
+
+def _drawn(ours: Sequence[Literal], shared: Counter[str], chance: int) -> dict[str, list[int]]:
+    """For each key its placeholders, one an occurrence: in steps from where chance begins.
+
+    A key without enough of them left has none.
+    """
+    numbers: dict[str, list[int]] = {}
+    used = [0, 0]
+    for literal in ours:
+        key, count = literal.key, shared[literal.key]
+        first, size = (0, FIGURES) if literal.is_figure else (FIGURES, OTHERS)
+        place = 0 if literal.is_figure else 1
+        if key in numbers or not count or used[place] + count > size:
+            continue
+        steps = [step for step in range(1, size) if step % 2 and step % 5 and step % 3] or [1]
+        step = steps[chance // size % len(steps)]
+        numbers[key] = [first + (chance + step * (used[place] + n)) % size for n in range(count)]
+        used[place] += count
+    return numbers
+
+
+def _placed(raw: str, literals: Sequence[Literal], numbers: dict[str, list[int]]) -> list[Placed]:
+    left = {key: iter(each) for key, each in numbers.items()}
+    return [
+        Placed(literal.start, literal.end, next(left[literal.key]))
+        for literal in literals
+        if literal.key in left
+    ]
+
+
+def _shared_name(
+    source: str, target: str, ours: Sequence[Literal], theirs: Sequence[Literal]
+) -> tuple[Literal, Literal] | None:
+    """The first name that both lines write once, outside of their literals."""
+    name = _compiled(_NAME)
+    mine, other = Counter(name.findall(source)), Counter(name.findall(target))
+    for text, count in mine.items():
+        if count == 1 and other[text] == 1:
+            places = []
+            for raw, literals in ((source, ours), (target, theirs)):
+                found = next(each for each in name.finditer(raw) if each.group() == text)
+                literal = Literal(*found.span(), text, False)
+                if any(each.start < literal.end and literal.start < each.end for each in literals):
+                    break
+                places.append(literal)
+            else:
+                return places[0], places[1]
+    return None
+
+
+# Finding
+
+
+def find(raw: str, style: Style | None) -> list[Literal]:
+    """The literals of a line whose language writes numbers in that style, in order."""
+    if not _MAY_HOLD.search(raw):
+        return []
+    found: list[Literal] = []
+    if _compiled(_HINTS).search(raw):
+        found = [
+            Literal(*span, raw[span[0] : span[1]], False)
+            for match in _compiled(_OTHER, re.VERBOSE | re.IGNORECASE).finditer(raw)
+            if (span := _trimmed(raw, match))
+        ]
+    if not _DIGIT.search(raw):
+        return found
+    start = 0
+    for literal in [*found, Literal(len(raw), len(raw), "", False)]:
+        found += _figures(raw, start, literal.start, style)
+        start = literal.end
+    return sorted(found)
+
+
+def _trimmed(raw: str, match: re.Match[str]) -> tuple[int, int] | None:
+    """Where a literal is without the marks that end its sentence."""
+    start, end = match.span()
+    if match.lastgroup == "address":
+        while end > start and (raw[end - 1] in ".,;:!?'\"»”’…" or _closes_nothing(raw[start:end])):
+            end -= 1
+    return (start, end) if end > start else None
+
+
+def _closes_nothing(text: str) -> bool:
+    """Whether a text ends with a bracket that it has not opened."""
+    opening = {")": "(", "]": "[", "}": "{"}.get(text[-1])
+    return opening is not None and text.count(text[-1]) > text.count(opening)
+
+
+def _figures(raw: str, start: int, end: int, style: Style | None) -> list[Literal]:
+    """The figures, and the words with digits in them, between two places of a line."""
+    found = []
+    for match in _compiled(_FIGURE, re.VERBOSE).finditer(raw, start, end):
+        span = match.span()
+        text = match.group()
+        is_word = match["word"] is not None
+        found.append(Literal(*span, text if is_word else _key(text, style), not is_word))
+    return found
+
+
+def _key(text: str, style: Style | None) -> str:
+    """What a figure says, whatever the language: two that are equal say the same."""
+    if style is None:
+        return text
+    parts = _parts(text, style)
+    if parts is None:
+        time = _compiled(_TIME).fullmatch(text)
+        plain = f"{time[1]}:{time[2]}" if time else text
+        return plain.translate(_PLAIN_MARKS)
+    return f"{parts.sign}{parts.currency}{parts.whole}.{parts.fraction}{parts.percent}"
+
+
+class _Number(NamedTuple):
+    """A number in parts: all but `is_grouped` are text, empty where there is none."""
+
+    sign: str
+    currency: str
+    whole: str
+    fraction: str
+    percent: str
+    is_grouped: bool
+
+
+def _parts(text: str, style: Style) -> _Number | None:
+    """A number in the style's own way; None for what is another, or no number at all."""
+    found = _number_pattern(style).fullmatch(text)
+    if found is None:
+        return None
+    whole = re.sub(r"\D", "", found["whole"])
+    if (before := found["before"]) and found["after"]:
+        return None
+    return _Number(
+        (found["sign"] or "").translate(_PLAIN_MARKS),
+        before or found["after"] or "",
+        whole,
+        found["fraction"] or "",
+        found["percent"] or "",
+        is_grouped=whole != found["whole"],
+    )
+
+
+def _rewritten(text: str, source: Style, target: Style) -> str:
+    parts = _parts(text, source)
+    if parts is None:
+        time = _compiled(_TIME).fullmatch(text)
+        return f"{time[1]}:{time[2]}" if time and target.decimal == "." else text
+    whole = parts.whole
+    if parts.is_grouped:
+        whole = f"{int(whole):,}".replace(",", target.group) if whole.isascii() else text
+    number = whole + (target.decimal + parts.fraction if parts.fraction else "")
+    if parts.percent:
+        number += target.before_percent + parts.percent
+    if not parts.currency:
+        return parts.sign + number
+    if target.sign_follows:
+        return f"{parts.sign}{number}{_NBSP}{parts.currency}"
+    return f"{parts.sign}{parts.currency}{number}"
+
+
+# Expressions
+
+_ODD_DIGIT = "\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u2089\u2150-\u218b\u2460-\u249b"  # ² ½ ①
+_ODD = "\u2194-\u2bff\ufdd0-\ufdef\ufe0f\u20e3\U00010000-\U0010ffff"  # where emoji are
+_DIGIT = re.compile(rf"[\d{_ODD_DIGIT}]")
+_MAY_HOLD = re.compile(
+    rf"[0-9@#`{{%<\\_/&~{_ODD_DIGIT}\u0660-\u0dff{_ODD}\uff10-\uff19]|\.[a-z]|[:;][-()DP]",
+    re.IGNORECASE,
+)
+
+#: What no figure has: only a line with one of them is searched for other literals.
+_HINTS = rf"[@#`{{%<\\_&~{_ODD}]|//|/\w|\.[a-zA-Z]|[:;]-?[()DP]"
+
+_NAME = r"(?<![\w'’@#.-])[^\W\d_a-z][^\W\d_A-Z]{2,}(?![\w@])"
+
+_EMOJI = (
+    "[\u2194-\u21aa\u231a-\u23ff\u25aa-\u25fe\u2600-\u27bf\u2934-\u2935\u2b05-\u2b55"
+    "\U0001f000-\U0001faff]"
+)
+_TAIL = "[\ufe0e\ufe0f\u200d\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]*+"
+_FLAG = "[\U0001f1e6-\U0001f1ff]{2}"
+_DOMAINS = (
+    "com|org|net|edu|gov|int|info|biz|io|dev|app|ai|eu|fr|de|uk|us|ca|be|ch|es|it|nl|ru|jp|cn|in"
+    "|au|br|tv|me|co"
+)
+_FILES = (
+    "txt|md|rst|pdf|docx?|xlsx?|pptx?|odt|ods|csv|tsv|json|jsonl|xml|ya?ml|toml|ini|cfg|conf|log"
+    "|html?|css|js|ts|jsx|tsx|py|ipynb|c|cc|cpp|h|hpp|rs|go|java|rb|php|sh|bat|exe|dll|so|zip|tar"
+    "|gz|bz2|xz|7z|rar|png|jpe?g|gif|svg|webp|mp3|mp4|wav|avi|mkv|mov|sql|db|tex|bib|onnx|iso|deb"
+    "|rpm"
+)
+
+_OTHER = rf"""
+    ``[^\t\n]+?`` | `[^`\t\n]+`
+  | (?P<address>
+        (?:https?|ftp|file)://[^\s<>"«»“”`]+ | mailto:[^\s<>"«»]+
+      | (?<![\w@.-])www\.[^\s<>"«»“”`]+
+      | (?<![\w@./-])(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:{_DOMAINS})\b(?![\w@-]|\.[a-z])
+        (?:[/:?\#][^\s<>"«»“”`]*)?
+      | (?<![\w./\\])(?:~|\.{{1,2}})/[^\s<>"«»“”`|]*
+      | (?<![\w./\\<])(?:/[\w.@+%=-]+){{2,}}/?
+      | (?<!\w)[a-z]:\\[^\s<>"|?*«»]*
+      | (?<![\w./@\\-])(?:[\w-]+[/\\])*[\w-]+(?:\.[\w-]+)*\.(?:{_FILES})(?![\w/\\])
+    )
+  | (?<![\w.+-])[\w.+-]*\w@\w[\w-]*(?:\.[\w-]+)*\.\w[\w-]*
+  | \{{\{{[^{{}}\n\t]*\}}\}} | [$\#]?\{{[\w.:!,\ \[\]'"|-]*\}}
+  | %\(\w+\)[-+\#0\ ]*\d*(?:\.\d+)?[a-z]
+  | (?<![\w%])%(?:\d+\$)?[-+\#0]*\d*(?:\.\d+)?[sdifgxuc@](?!\w)
+  | </?[a-z][^<>\n\t]{{0,200}}> | &(?:[a-z]\w*|\#\w+);
+  | (?<![\w@.])@\w(?:[\w.-]*\w)? | (?<![\w#&])\#\w(?:[\w-]*\w)?
+  | [0-9#*]\ufe0f?\u20e3{_TAIL}
+  | (?:{_FLAG}|{_EMOJI}){_TAIL} (?:\ ?(?:{_FLAG}|{_EMOJI}){_TAIL})*+
+  | (?<!\S)[:;]-?[()DP](?!\S)
+  | [\ufdd0-\ufdef]+
+  | (?<![\w'’-])\w*[^\W_]_+(?:\w*[^\W_])?(?!\w) | (?<!\w)_+[^\W_]\w*
+"""
+
+#: Letters that may hang on a figure and are a word of the line: ordinals, decades, units.
+_SUFFIX = r"(?:[^\W\dA-Z_]{1,4}|[CKF]|k?Wh?|[km]?Hz|[km]?V|[kmc]?L|m?Ah?)(?!\w)"
+_SCALE = (
+    r"(?:[^\W\d_]|[\s-]?(?:thousand|hundred|million|billion|trillion|bn"
+    r"|mille|millier|milliard|mio|mrd|tausend)s?)"
+)
+_SPACE = f"[ {_SPACES}]"
+_RUN = r"\d+(?:[.,:/'’×٫٬‐‑–−-]\d+)*"
+_GROUPED = rf"\d{{1,3}}(?:{_SPACE}\d{{3}}(?!\d))+(?:[.,]\d+)?"
+_CLOCK = rf"\d{{1,2}}(?:[hH]|{_SPACE}[hH]{_SPACE})\d{{2}}(?!\w)"
+
+_FIGURE = rf"""
+    (?P<word> (?<!\w) (?!{_CLOCK})
+        (?: (?!\d+{_SUFFIX}) (?=\w*[^\W\d_]) (?=\w*\d) \w+(?:\.\d+)*
+          | (?=\w*[{_ODD_DIGIT}]) \w+
+          | (?<![-–‑/.])[^\W\d_a-z][^\W\d_]*(?:[-–‑/.][^\W_]+)*
+            [-–‑][^\W_]*\d[^\W_]*(?:[-–‑.][^\W_]+)* ) )
+  | (?<!\w) (?!{_GROUPED}(?![ .-]?\d))
+    [+(]?\d{{1,4}}\)? (?:[ .{_SPACES}-]\(?\d{{2,4}}\)?){{3,}} (?!\w)
+  | (?:(?<![\w.,)\]}}%'’-])[-−+±])?
+    (?P<currency>[$€£¥₹](?={_SPACE}?(?:{_GROUPED}|{_RUN})(?!{_SCALE})){_SPACE}?)?
+    (?: {_CLOCK} | {_GROUPED} | {_RUN} )
+    (?(currency) | (?: {_SPACE}?(?:[%‰](?!\w) | [$€£¥₹](?!\w)) )?)
+  | [{_ODD_DIGIT}]+
+"""
+_PLAIN_MARKS = str.maketrans("\u2010\u2011\u2013\u2212\u2019\u00a0\u202f\u2009", "----'   ")
+_TIME = rf"(\d{{1,2}})(?:[hH]|{_SPACE}[hH]{_SPACE})(\d{{2}})"
+
+
+@functools.cache
+def _compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    return re.compile(pattern, flags)
+
+
+@functools.cache
+def _number_pattern(style: Style) -> re.Pattern[str]:
+    """The expression of one number in that style, with a currency sign or a percent sign."""
+    groups = [rf"[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+"]
+    if style.group in ".,":
+        groups.append(rf"[1-9]\d{{0,2}}(?:[{style.group}]\d{{3}})+")
+    return re.compile(
+        rf"(?P<sign>[-−+±]?)(?:(?P<before>[$€£¥₹]){_SPACE}?)?"
+        rf"(?P<whole>{'|'.join(groups)}|\d+)(?:[{style.decimal}](?P<fraction>\d+))?"
+        rf"(?:{_SPACE}?(?P<percent>[%‰])|{_SPACE}?(?P<after>[$€£¥₹]))?",
+        re.ASCII,
+    )
