@@ -29,11 +29,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import chain, islice, product
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from measuring import MEBI, PROC, memory
 
 if TYPE_CHECKING:
     from thot.alignment import AlignmentModel
@@ -75,8 +77,6 @@ ROUNDS = 5  # of each of thot's models, those that only prepare the next include
 SEED = 1  # of thot's Eflomal; the program eflomal takes none
 TICK, LOOK = 0.02, 0.2  # seconds between two looks: at whether a process has ended, at its memory
 BATCH = 10_000  # pairs that thot links in one call
-MEBI = 1 << 20
-PROC = Path("/proc")
 
 Words = list[str]
 Pair = tuple[Words, Words]
@@ -519,26 +519,6 @@ class Together:
         if process.returncode:
             said = _last_line(self._log.read_text(encoding="utf-8", errors="replace"))
             raise Skipped(said or f"it ended with {process.returncode}")
-
-
-def memory(roots: Iterable[int]) -> int:
-    """Bytes that processes and all they started hold; what several share is divided among them.
-
-    0 where there is no /proc; the largest process is counted then, when it has ended.
-    """
-    children: dict[int, list[int]] = {}
-    for stat in PROC.glob("[0-9]*/stat"):
-        with suppress(OSError):
-            parent = stat.read_text(errors="replace").rpartition(")")[2].split()[1]
-            children.setdefault(int(parent), []).append(int(stat.parent.name))
-    total, family = 0, list(roots)
-    while family:
-        pid = family.pop()
-        family += children.get(pid, [])
-        with suppress(OSError):
-            rollup = (PROC / str(pid) / "smaps_rollup").read_text()
-            total += 1024 * int(rollup.partition("\nPss:")[2].split()[0])
-    return total
 
 
 # The report

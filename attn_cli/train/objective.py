@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.values import PAD
@@ -13,6 +14,10 @@ from attn_cli.values import PAD
 #: Logits computed at a time: their rows stay in a processor's cache from the product to the loss.
 #: Elsewhere a block is as large as memory likes: launching many small products is what costs.
 LOGITS, LOGITS_ELSEWHERE = 1 << 21, 1 << 26
+
+#: Rows are filled up to a multiple of this, since a processor's library compiles its products anew
+#: for each number of rows, and keeps them.
+ROWS = 128
 
 
 def negative_log_likelihood(
@@ -51,52 +56,65 @@ def _blocks(rows: int, weight: Tensor) -> Iterator[slice]:
     """Rows whose scores by `weight` (V, E) are computed together."""
     most = LOGITS if weight.device.type == "cpu" else LOGITS_ELSEWHERE
     size = max(1, most // weight.shape[0])
-    return (slice(start, start + size) for start in range(0, rows, size))
+    if size > ROWS:
+        size -= size % ROWS
+    return (slice(start, min(start + size, rows)) for start in range(0, rows, size))
 
 
 class _SmoothedLoss(torch.autograd.Function):
     """Scores of all pieces, log-softmax, smoothed cross-entropy, in one pass over blocks of rows.
 
     Equal to `cross_entropy(linear(rows, weight, bias), wanted, label_smoothing=…)`; that the
-    gradient is computed along with the loss means that no (R, V) matrix is ever kept. With one
-    target a row the gradient of its logits is softmax(z) - (1 - ε) onehot - ε / V.
+    gradient is computed along with the loss means that no (R, V) matrix of a large batch is ever
+    kept. With one target a row the gradient of its logits is softmax(z) - (1 - ε) onehot - ε / V.
     """
 
     @staticmethod
     def forward(
         ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor, wanted: Tensor, smoothing: float
     ) -> Tensor:
-        vocab = weight.shape[0]
+        vocab, count = weight.shape[0], len(rows)
         exact = torch.promote_types(rows.dtype, torch.float32)
         matrix = weight.to(rows.dtype)
         learns = any(ctx.needs_input_grad)
+        filling = -count % ROWS
+        rows = functional.pad(rows, (0, 0, 0, filling))  # (R, E)
+        wanted = functional.pad(wanted, (0, filling))  # (R,)
+        lost = torch.empty(len(rows), dtype=exact, device=rows.device)
         grads = (
-            torch.zeros_like(rows),
+            torch.empty_like(rows),
             torch.zeros_like(weight, dtype=exact),
             torch.zeros_like(bias, dtype=exact),
         )
-        total = torch.zeros((), dtype=exact, device=rows.device)
+        longest = next(_blocks(len(rows), weight), slice(0, 0)).stop
+        # One buffer in each precision: allocated anew for each block, memory has to be cleared.
+        rough_buffer = rows.new_empty((longest, vocab))
+        buffer = rough_buffer.to(exact)
         for part in _blocks(len(rows), weight):
             gold = wanted[part, None]  # (r, 1)
-            logits = (rows[part] @ matrix.T).to(exact).add_(bias)  # (r, V)
+            rough, logits = rough_buffer[: len(gold)], buffer[: len(gold)]  # (r, V)
+            torch.mm(rows[part], matrix.T, out=rough)
+            logits.copy_(rough).add_(bias)
             hit, level = logits.gather(1, gold), logits.mean(-1, True)  # (r, 1)
             top = logits.amax(-1, True)
             off = logits.sub_(top).exp_()
             mass = off.sum(-1, keepdim=True)
-            total += (top + mass.log() - (1 - smoothing) * hit - smoothing * level).sum()
+            each = top + mass.log() - (1 - smoothing) * hit - smoothing * level
+            lost[part] = each[:, 0]
             if not learns:
                 continue
             off.div_(mass)  # softmax
             if smoothing:
                 off.sub_(smoothing / vocab)
             off.scatter_add_(1, gold, torch.full_like(hit, smoothing - 1))
+            off[max(0, count - part.start) :] = 0
             grads[2].add_(off.sum(0))
-            rough = off.to(rows.dtype)
+            rough.copy_(off)
             torch.mm(rough, matrix, out=grads[0][part])
             grads[1].add_(rough.T @ rows[part])
-        ctx.save_for_backward(*grads)
-        ctx.count = max(1, len(rows))
-        mean: Tensor = total / ctx.count
+        ctx.save_for_backward(grads[0][:count], *grads[1:])
+        ctx.count = max(1, count)
+        mean: Tensor = lost[:count].sum() / ctx.count
         return mean
 
     @staticmethod

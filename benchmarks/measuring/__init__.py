@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ ATTN: tuple[str, ...] = (
 )
 
 MEBI = 1 << 20
+PROC = Path("/proc")
 
 #: One thread for whatever counts its threads by itself.
 ONE_THREAD = dict.fromkeys(
@@ -86,6 +88,26 @@ def cost_of(
             raise Skipped(said or f"{command[0]} ended with {process.returncode}")
     largest = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Cost(seconds, usage.ru_utime + usage.ru_stime, largest / MEBI)
+
+
+def memory(roots: Iterable[int]) -> int:
+    """Bytes that processes and all they started hold; what several share is divided among them.
+
+    0 where there is no /proc; the largest process is counted then, when it has ended.
+    """
+    children: dict[int, list[int]] = {}
+    for stat in PROC.glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parent = stat.read_text(errors="replace").rpartition(")")[2].split()[1]
+            children.setdefault(int(parent), []).append(int(stat.parent.name))
+    total, family = 0, list(roots)
+    while family:
+        pid = family.pop()
+        family += children.get(pid, [])
+        with suppress(OSError):
+            rollup = (PROC / str(pid) / "smaps_rollup").read_text()
+            total += 1024 * int(rollup.partition("\nPss:")[2].split()[0])
+    return total
 
 
 def said(

@@ -16,7 +16,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from measuring import ATTN, DATA, ONE_THREAD, ROOT, Skipped, attn, present, said, say
+from measuring import (
+    ATTN,
+    DATA,
+    MEBI,
+    ONE_THREAD,
+    ROOT,
+    Skipped,
+    attn,
+    memory,
+    present,
+    said,
+    say,
+)
 
 CORPUS = DATA / "multi30k"
 TEST = "test_2016_flickr"
@@ -128,12 +140,26 @@ print(sum(len(target.encode(line).ids) for line in lines))
 
 
 class Rivals:
-    """Joey NMT and OpenNMT-py in an environment of their own, and what they learn there."""
+    """Joey NMT and OpenNMT-py in an environment of their own, and what they learn there.
 
-    def __init__(self, folder: Path, lines: Lines) -> None:
+    They learn on `threads` threads, in batches of 64 sentences or of `tokens` target pieces; with
+    several threads one after the other.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        lines: Lines,
+        *,
+        work: str = "",
+        threads: int = 1,
+        tokens: int | None = None,
+        vocabulary: int = VOCABULARY,
+    ) -> None:
         self.folder, self.lines = folder, lines
+        self.threads, self.tokens, self.vocabulary = threads, tokens, vocabulary
         self.python = folder / "env" / "bin" / "python"
-        self.work = folder / f"{lines.source}-{lines.target}"
+        self.work = folder / f"{lines.source}-{lines.target}" / work
         self.spm = self.work / "joint.model"
 
     def install(self) -> None:
@@ -159,6 +185,8 @@ class Rivals:
             return
         self._prepare()
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else [0]
+        if self.threads > 1:
+            cores = cores[:1]  # of which only their number counts
         for first in range(0, len(missing), len(cores)):
             together = missing[first : first + len(cores)]
             say(f"training {' and '.join(together)} for {minutes:g} minutes")
@@ -183,6 +211,10 @@ class Rivals:
             trained=trained,
         )
 
+    def mebibytes(self, name: str) -> float:
+        """What a rival held when it was stopped."""
+        return float((self.work / f"{name}.mebibytes").read_text())
+
     def _minutes(self, name: str) -> float:
         """How long a rival has learnt."""
         path = self.work / f"{name}.minutes"
@@ -197,7 +229,7 @@ class Rivals:
         if not self.spm.is_file():
             say("training the rivals' vocabulary")
             texts = [self.work / f"train.{ln}" for ln in (self.lines.source, self.lines.target)]
-            said(self.python, "-c", _VOCABULARY, self.work / "joint", VOCABULARY, *texts)
+            said(self.python, "-c", _VOCABULARY, self.work / "joint", self.vocabulary, *texts)
         self._recipe("opennmt.yaml", "opennmt.yaml")
         self._recipe("joeynmt.yaml", "joeynmt.1.yaml", beam=1)
 
@@ -205,6 +237,9 @@ class Rivals:
         """One of the recipes beside the benchmarks, with what stands in its braces filled in."""
         text = (ROOT / "benchmarks" / name).read_text(encoding="utf-8")
         given = {"source": self.lines.source, "target": self.lines.target, "beam": str(beam)}
+        given["batch_size"] = str(self.tokens or BATCH)
+        kinds = ("token", "tokens") if self.tokens else ("sentence", "sents")
+        given |= dict(zip(("joeynmt_batches", "opennmt_batches"), kinds, strict=True))
         for key, value in given.items():
             text = text.replace(f"{{{key}}}", value)
         (self.work / out).write_text(text, encoding="utf-8")
@@ -215,18 +250,19 @@ class Rivals:
             "opennmt": ("-m", "onmt.bin.train", "-config", "opennmt.yaml"),
         }
         running = []
+        threads = dict.fromkeys(ONE_THREAD, str(self.threads))
         for name, core in zip(names, cores, strict=False):
             shutil.rmtree(self.work / name, ignore_errors=True)
             with open(self.work / f"{name}.log", "wb") as log:
                 process = subprocess.Popen(
                     [str(self.python), *commands[name]],
                     cwd=self.work,
-                    env={**os.environ, **ONE_THREAD, **TRUSTING},
+                    env={**os.environ, **threads, **TRUSTING},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                 )
-            if hasattr(os, "sched_setaffinity"):
+            if self.threads == 1 and hasattr(os, "sched_setaffinity"):
                 os.sched_setaffinity(process.pid, {core})
             running.append((name, process))
         try:
@@ -240,6 +276,8 @@ class Rivals:
 
     def _stop(self, name: str, process: "subprocess.Popen[bytes]", minutes: float) -> None:
         """Interrupt a rival, which keeps what it has learnt. Raises Skipped where it has not."""
+        held = memory([process.pid]) / MEBI
+        (self.work / f"{name}.mebibytes").write_text(f"{held:.0f}")
         process.send_signal(signal.SIGINT)
         try:
             process.wait(PATIENCE)

@@ -1,0 +1,397 @@
+"""How quickly a network learns: attn on threads and workers, beside Joey NMT and OpenNMT-py.
+
+    python benchmarks/training.py --output runs/training              # pieces a second, memory
+    python benchmarks/training.py profile [--before CHECKOUT]         # where an update's time goes
+    python benchmarks/training.py minutes --minutes 5,15,45           # BLEU after so many minutes
+    python benchmarks/training.py --systems "1 thread,2 workers" --updates 100 --rounds 1
+
+All learn Multi30k, English to French, with networks of one kind and size: 8,000 pieces, embeddings
+of 256, a bidirectional GRU of 2x256, a GRU of 512 with attention and input feeding; 2,000 target
+pieces a batch. attn trains its default recipe without a word aligner. The rivals are installed by
+themselves into --rivals (benchmarks/measuring/translators.py); their rates are those they log. One
+system runs at a time, in turns, and medians are shown.
+
+Memory is the most that all processes of a system held together, what they share counted once.
+`profile` uses processor time, so that it can be had on a machine with other work. --before also
+profiles another checkout of this project, in the same way.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from measuring import (
+    ATTN,
+    DATA,
+    MEBI,
+    ONE_THREAD,
+    ROOT,
+    Skipped,
+    attn,
+    conditions,
+    cost_of,
+    ending_on_signals,
+    memory,
+    present,
+    report,
+    said,
+    say,
+    table,
+)
+from measuring.translators import RIVALS, TEST, TRUSTING, Lines, Rivals
+
+OURS = {"1 thread": (1, 1), "2 threads": (2, 1), "2 workers": (2, 2)}  # threads, workers
+SOURCE, TARGET = "en", "fr"
+INTERVALS = 8  # that a run is divided into, each with its rate
+WARM = 3  # of them are left out: memory and compiled products fill up
+LOOK = 0.2  # seconds between two looks at memory
+BEAMS = (1, 5)
+
+
+def main() -> int:
+    options = _options()
+    ending_on_signals()
+    skipped: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="attn-training-") as scratch:
+        measure = {"speed": speed, "profile": profile, "minutes": minutes}[options.mode]
+        try:
+            text, record = measure(options, Path(scratch), skipped)
+        except Skipped as reason:
+            text, record = "", {}
+            say(f"skipped: {reason}")
+            skipped.append(str(reason))
+    about = conditions(f"batches of {options.tokens}, {options.vocabulary} pieces")
+    notes = (about, *(f"skipped {what}" for what in skipped))
+    text += "".join(["\n", *(f"* {note}\n" for note in notes)])
+    report(text, {"conditions": about, **record, "skipped": skipped}, options.output)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("mode", nargs="?", choices=("speed", "profile", "minutes"), default="speed")
+    add("--systems", type=_systems, default=(*OURS, *RIVALS), help="some of them [all]")
+    add("--corpus", type=Path, default=DATA / "multi30k", help="[../shared/data/multi30k]")
+    add("--updates", type=int, default=400, help="of each of our runs, or profiled [400]")
+    add("--rounds", type=int, default=3, help="[3]")
+    add("--rival-minutes", type=float, default=3.0, help="of each rival's run in `speed` [3]")
+    add("--minutes", type=_numbers, default=(5.0, 15.0, 45.0), help="of `minutes` [5,15,45]")
+    add("--tokens", type=int, default=2000, help="target pieces in a batch [2000]")
+    add("--vocabulary", type=int, default=8000, help="pieces [8000]")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="changes our recipe")
+    add("--before", type=Path, help="another checkout, profiled too")
+    add("--rivals", type=Path, default=ROOT / ".bench" / "translators", help="[.bench/translators]")
+    add("--output", "-o", type=Path, help="writes OUTPUT.json and OUTPUT.md, too")
+    options = parser.parse_args()
+    options.rivals = options.rivals.absolute()
+    return options
+
+
+def _systems(given: str) -> tuple[str, ...]:
+    chosen = tuple(given.split(","))
+    if unknown := set(chosen) - {*OURS, *RIVALS}:
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not a system")
+    return chosen
+
+
+def _numbers(given: str) -> tuple[float, ...]:
+    return tuple(map(float, given.split(",")))
+
+
+def recipe(options: argparse.Namespace, folder: Path, **train: object) -> Path:
+    """Our default recipe for that text, without a word aligner."""
+    files = {
+        f"{valid}{side}": present(options.corpus / f"{part}.{language}.gz")
+        for valid, part in (("", "train"), ("valid_", "val"))
+        for side, language in (("source", SOURCE), ("target", TARGET))
+    }
+    lines = ['name = "training"', f'source = "{SOURCE}"', f'target = "{TARGET}"', "[data]"]
+    lines += [f"{key} = {json.dumps(str(path.absolute()))}" for key, path in files.items()]
+    lines += ["[tokenizer]", f"vocab_size = {options.vocabulary}"]
+    lines += ["[model.alignment_head]", "enabled = false", "[train]"]
+    lines += [f"{key} = {json.dumps(value)}" for key, value in train.items()]
+    path = folder / "recipe.toml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+# Pieces a second
+
+
+def speed(
+    options: argparse.Namespace, scratch: Path, skipped: list[str]
+) -> tuple[str, dict[str, Any]]:
+    """Target pieces a second and memory of each system, in turns."""
+    rates: dict[str, list[float]] = {name: [] for name in options.systems}
+    held: dict[str, list[float]] = {name: [] for name in options.systems}
+    failed: set[str] = set()
+    path = recipe(
+        options,
+        scratch,
+        max_steps=options.updates,
+        batch_tokens=options.tokens,
+        validate_every=10 * options.updates,
+        log_every=max(1, options.updates // INTERVALS),
+        export="none",
+    )
+    for number in range(options.rounds):
+        for name in options.systems:
+            if name in failed:
+                continue
+            say(f"round {number + 1}: {name}")
+            run = our_rate if name in OURS else rival_rate
+            try:
+                rate, mebibytes = run(name, options, path, scratch)
+            except Skipped as reason:
+                failed.add(name)
+                skipped.append(f"{name}: {reason}")
+                continue
+            rates[name].append(rate)
+            held[name].append(mebibytes)
+    rows = [(name, median(rates[name]), max(held[name])) for name in options.systems if rates[name]]
+    titles = ["system", "target pieces/s", "MiB"]
+    bases = [row for row in rows if row[0] in ("1 thread", *RIVALS)]
+    titles += [f"× {name}" for name, _, _ in bases]
+    cells = [
+        [name, f"{rate:.0f}", f"{mib:.0f}", *(f"{rate / base:.2f}" for _, base, _ in bases)]
+        for name, rate, mib in rows
+    ]
+    return table(titles, cells), {"rates": rates, "mebibytes": held}
+
+
+def our_rate(
+    name: str, options: argparse.Namespace, path: Path, scratch: Path
+) -> tuple[float, float]:
+    """The median of the rates that a training logs, and its memory."""
+    threads, workers = OURS[name]
+    out = scratch / "run"
+    sizes = ("--threads", threads, "--workers", workers, "--device", "cpu")
+    changes = [part for setting in options.set for part in ("--set", setting)]
+    command = (*ATTN, "train", path, "--out", out, "--force", *sizes, *changes)
+    mebibytes = watched(list(map(str, command)))
+    return median(logged(out / "log.jsonl", "progress", "tokens_per_second")[WARM:]), mebibytes
+
+
+def logged(log: Path, event: str, key: str) -> list[float]:
+    """A figure of each event of that name in a training's log. Raises Skipped without enough."""
+    rows = map(json.loads, log.read_text(encoding="utf-8").splitlines())
+    found = [float(row[key]) for row in rows if row["event"] == event]
+    if event == "progress" and len(found) <= WARM:
+        raise Skipped(f"too few updates: at least {INTERVALS} are needed")
+    return found
+
+
+def watched(command: Sequence[str]) -> float:
+    """Run a command; the most MiB that it and what it starts held. Raises Skipped if it fails."""
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors
+        )
+        most = 0.0
+        try:
+            while process.poll() is None:
+                most = max(most, memory([process.pid]) / MEBI)
+                time.sleep(LOOK)
+        finally:
+            process.terminate()
+            process.wait()
+        if process.returncode:
+            errors.seek(0)
+            lines = errors.read().strip().splitlines()
+            raise Skipped(lines[-1] if lines else f"ended with {process.returncode}")
+    return most
+
+
+def rivals(options: argparse.Namespace, work: str) -> Rivals:
+    """The rivals, installed, with the threads and batches of ours."""
+    lines = test_lines(options)
+    made = Rivals(
+        options.rivals,
+        lines,
+        work=work,
+        threads=os.cpu_count() or 1,
+        tokens=options.tokens,
+        vocabulary=options.vocabulary,
+    )
+    made.install()
+    return made
+
+
+def test_lines(options: argparse.Namespace) -> Lines:
+    """What is translated in the end, as files beside the rivals."""
+    folder = options.rivals / "test"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for language in (SOURCE, TARGET):
+        path = folder / f"all.{language}"
+        with gzip.open(present(options.corpus / f"{TEST}.{language}.gz"), "rb") as lines:
+            path.write_bytes(lines.read())
+        paths.append(path)
+    count = paths[0].read_bytes().count(b"\n")
+    return Lines(SOURCE, TARGET, paths[0], paths[0], paths[1], count)
+
+
+def rival_rate(
+    name: str, options: argparse.Namespace, path: Path, scratch: Path
+) -> tuple[float, float]:
+    """The median of the rates that a rival logs, and what it held in the end."""
+    made = rivals(options, f"speed-{options.tokens}-{options.vocabulary}")
+    (made.work / f"{name}.minutes").unlink(missing_ok=True)  # learn anew
+    made.train([name], options.rival_minutes)
+    rates = [rate for line in _lines(made.work / f"{name}.log") for rate in RATES[name](line)]
+    if len(rates) < 2:
+        raise Skipped("it logged too little; give it more --rival-minutes")
+    return median(rates[1:]), made.mebibytes(name)
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8", errors="replace").splitlines()
+
+
+def _joeynmt(line: str) -> list[float]:
+    """`… Tokens per Sec:     1340, Lr: …`."""
+    _, found, rest = line.partition("Tokens per Sec:")
+    return [float(rest.split(",")[0])] if found else []
+
+
+def _opennmt(line: str) -> list[float]:
+    """`…; 1021/ 930 tok/s; …`: of the source and of the target."""
+    before, found, _ = line.partition(" tok/s")
+    return [float(before.rpartition("/")[2])] if found else []
+
+
+RATES: dict[str, Callable[[str], list[float]]] = {"joeynmt": _joeynmt, "opennmt": _opennmt}
+
+
+# Where the time goes
+
+
+def profile(
+    options: argparse.Namespace, scratch: Path, skipped: list[str]
+) -> tuple[str, dict[str, Any]]:
+    """Processor time of an update by phase, beside that of its matrix products alone."""
+    path = recipe(options, scratch, max_steps=3600, batch_tokens=options.tokens)
+    checkouts = {"now": ROOT} if options.before is None else {"before": options.before, "now": ROOT}
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in checkouts}
+    for number in range(options.rounds):
+        for name, checkout in checkouts.items():
+            say(f"round {number + 1}: {name}")
+            program = ROOT / "benchmarks" / "measuring" / "update.py"
+            paths = {"PYTHONPATH": str(checkout.absolute())}
+            printed = said(
+                *(sys.executable, program, path, options.updates),
+                environment={**ONE_THREAD, **paths},
+            )
+            found[name].append(json.loads(printed.splitlines()[-1]))
+    titles = ["phase", *(f"{name}: {unit}" for name in found for unit in ("ms", "%"))]
+    phases = list(next(iter(found.values()))[0]["phases"])
+    rows = []
+    for phase in phases:
+        cells = [phase]
+        for runs in found.values():
+            cells += _share(runs, lambda run, phase=phase: run["phases"][phase] / run["updates"])
+        rows.append(cells)
+    ways: dict[str, Callable[[dict[str, Any]], float]] = {
+        "together": lambda run: run["seconds"] / run["updates"],
+        "its products alone": lambda run: run["products"]["seconds"] / run["products"]["updates"],
+    }
+    for title, way in ways.items():
+        rows.append([title, *(cell for runs in found.values() for cell in _share(runs, way))])
+    return table(titles, rows), {"profiles": found}
+
+
+def _share(
+    runs: Sequence[dict[str, Any]], seconds: Callable[[dict[str, Any]], float]
+) -> tuple[str, str]:
+    """Milliseconds an update, and their share of it: medians of the runs."""
+    whole = median(run["seconds"] / run["updates"] for run in runs)
+    part = median(map(seconds, runs))
+    return f"{1000 * part:.1f}", f"{100 * part / whole:.0f}"
+
+
+# BLEU after so many minutes
+
+
+def minutes(
+    options: argparse.Namespace, scratch: Path, skipped: list[str]
+) -> tuple[str, dict[str, Any]]:
+    """BLEU on the test text of what each has learnt in so many minutes, on all cores."""
+    record: list[dict[str, Any]] = []
+    systems = [name for name in options.systems if name in RIVALS]
+    if set(options.systems) & set(OURS):
+        systems.insert(0, "attn")
+    lines = test_lines(options)
+    for limit in options.minutes:
+        for name in systems:
+            say(f"{name}: {limit:g} minutes")
+            learn = our_translations if name == "attn" else rival_translations
+            try:
+                seconds, outputs = learn(name, limit, options, lines, scratch)
+            except Skipped as reason:
+                skipped.append(f"{name}, {limit:g} minutes: {reason}")
+                continue
+            bleu = [_bleu(lines.reference, output) for output in outputs]
+            record.append({"system": name, "minutes": limit, "seconds": seconds, "bleu": bleu})
+    rows = [
+        [f"{r['minutes']:g}", r["system"], f"{r['seconds']:.0f}", *(f"{b:.1f}" for b in r["bleu"])]
+        for r in record
+    ]
+    titles = ["minutes", "system", "seconds from start to end", *(f"beam {b}" for b in BEAMS)]
+    return table(titles, rows), {"bleu": record}
+
+
+def _bleu(reference: Path, output: Path) -> float:
+    scored = json.loads(attn("score", "--reference", reference, "--format", "json", output))
+    return float(scored["bleu"]["score"])
+
+
+def our_translations(
+    name: str, limit: float, options: argparse.Namespace, lines: Lines, scratch: Path
+) -> tuple[float, list[Path]]:
+    """Train for `limit` minutes; seconds from start to end, and the translations by each beam."""
+    path = recipe(options, scratch, batch_tokens=options.tokens)
+    out = scratch / f"minutes-{limit:g}"
+    changes = [part for setting in options.set for part in ("--set", setting)]
+    cost = cost_of((*ATTN, "train", path, "--out", out, "--max-minutes", limit, *changes))
+    outputs = []
+    for beam in BEAMS:
+        outputs.append(scratch / f"attn-{limit:g}-{beam}")
+        attn("translate", "-m", out, "--beam", beam, "-i", lines.all, "-o", outputs[-1])
+    return cost.seconds, outputs
+
+
+def rival_translations(
+    name: str, limit: float, options: argparse.Namespace, lines: Lines, scratch: Path
+) -> tuple[float, list[Path]]:
+    """The same of a rival, which has no schedule for the time and is stopped."""
+    made = rivals(options, f"minutes-{limit:g}-{options.tokens}-{options.vocabulary}")
+    made.train([name], limit)
+    system = made.system(name)
+    outputs = []
+    for beam in BEAMS:
+        output = scratch / f"{name}-{limit:g}-{beam}"
+        cost_of(
+            system.command(lines.all, output, beam),
+            stdin=lines.all if system.reads_stdin else None,
+            stdout=output if system.reads_stdin else None,
+            folder=system.folder,
+            environment=TRUSTING,
+        )
+        outputs.append(output)
+    return 60 * limit, outputs
+
+
+if __name__ == "__main__":
+    sys.exit(main())
