@@ -284,6 +284,11 @@ def test_another_model_or_option_is_refused_until_force(texts, tmp_path, options
     assert batch(path, "-o", out).status == 2
 
 
+def test_where_nothing_was_done_yet_options_may_change(texts, tmp_path, monkeypatch):
+    dying_batch(monkeypatch, texts, tmp_path / "out", parts=0)
+    assert batch(texts, "-o", tmp_path / "out", "--beam", "1").status == 0
+
+
 # What cannot be done
 
 
@@ -425,9 +430,13 @@ def test_outputs_inside_the_input_folder_are_not_inputs(tmp_path):
     assert list(outputs(tmp_path / "out")) == ["a.en"]
 
 
-def test_a_model_that_differs_on_a_worker_is_refused(texts, tmp_path, monkeypatch):
+@pytest.mark.parametrize("place", [0, 1], ids=["version", "model"])
+def test_a_version_or_model_that_differs_on_a_worker_is_refused(
+    texts, tmp_path, monkeypatch, place
+):
     def elsewhere(task, inputs, known, *, digests, workers):
-        return serial(task, inputs, known, digests=["en-fr 0123"], workers=workers)
+        other = [f"{each} x" if n == place else each for n, each in enumerate(digests)]
+        return serial(task, inputs, known, digests=other, workers=workers)
 
     monkeypatch.setattr(cluster, "run", elsewhere)
     ended = batch(texts, "-o", tmp_path / "out")

@@ -2,6 +2,7 @@
 
 import os
 import random
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,16 @@ def test_workers_killed_at_random_cost_no_record_and_double_none(texts, tmp_path
     for path in texts.iterdir():
         one = attn("translate", "-m", FROZEN, "-i", path)
         assert (tmp_path / "out" / path.name).read_bytes() == one.stdout
+
+
+def test_an_address_where_no_cluster_is_is_refused(texts, tmp_path, monkeypatch):
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    out = ("-m", FROZEN, "-o", tmp_path / "out")
+    ended = attn("batch", texts / "a.en", *out, "--address", address)
+    assert (ended.status, ended.stdout, ended.err.count("\n")) == (2, b"", 1)
+    assert f"no Ray cluster at {address}" in ended.err
 
 
 def test_a_process_of_its_own_says_nothing_on_stdout_and_little_on_stderr(texts, tmp_path):

@@ -8,6 +8,7 @@ again and repeats its chunk; only the driver writes, so that repeating is safe.
 import contextlib
 import json
 import signal
+import socket
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ _OBJECT_STORE = 256 << 20
 
 #: Workers that may die in a row while they load their models before the batch ends.
 _DEATHS = 20
+
+#: Seconds until a cluster that does not answer is not there.
+_CONNECT = 20.0
 
 #: Seconds without any result after which the batch ends.
 _PATIENCE = 3600.0
@@ -70,6 +74,7 @@ def cluster(address: str | None, workers: int) -> Iterator[int]:
     common: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if not joined and address is not None:
+            _connect(address)
             ray.init(address=address, **common)
         elif not joined:
             ray.init(
@@ -79,7 +84,7 @@ def cluster(address: str | None, workers: int) -> Iterator[int]:
                 object_store_memory=_OBJECT_STORE,
                 **common,
             )
-    except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+    except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         if address is None:
             raise ClusterError("Ray does not start on this machine", "See its log.") from error
         raise UsageError(
@@ -94,6 +99,13 @@ def cluster(address: str | None, workers: int) -> Iterator[int]:
     finally:
         if not joined:
             ray.shutdown()
+
+
+def _connect(address: str) -> None:
+    """Raise OSError where nothing listens at HOST:PORT, for which Ray would wait without end."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=_CONNECT).close()
 
 
 def run(

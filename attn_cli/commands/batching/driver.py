@@ -8,7 +8,7 @@ from pathlib import Path
 from attn_cli.commands.batching import cluster
 from attn_cli.commands.batching.files import InputFile, find_files, records_of, total_size
 from attn_cli.commands.batching.folder import OutputFolder, open_folder
-from attn_cli.commands.batching.work import Task, digest_of_model
+from attn_cli.commands.batching.work import Task
 from attn_cli.console import Console
 from attn_cli.errors import AttnError, ClusterError, DataError
 from attn_cli.render.progress import Progress, bar, duration, plain
@@ -30,7 +30,7 @@ def run_batch(
     and ClusterError before anything is done or where it cannot go on.
     """
     files = find_files(inputs, output)
-    digests = [digest_of_model(name) for name in task.models]
+    digests = task.digests()
     for kind in sorted({file.kind for file in files}):
         task.open(console, kind)  # what is wrong with the model or an option shows here
     with open_folder(output, task.job(), force=force) as folder:

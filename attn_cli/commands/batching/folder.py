@@ -52,17 +52,21 @@ def _settle_job(folder: Path, job: Job, *, force: bool) -> None:
     """Write job.json, or compare it with the one that is there."""
     path = folder / HIDDEN / "job.json"
     known = _read_json(path)
-    if known is not None and not force:
+    results = [folder / HIDDEN / name for name in ("done", "parts")]
+    if known is not None and not force and any(map(_holds_files, results)):
         if differences := list(_differences(known, job)):
             raise UsageError(
                 f"{folder} holds the outputs of another job: {'; '.join(differences)}",
                 "Choose another --output folder, or make them again with --force.",
             )
         return
-    if known is not None or force:
-        shutil.rmtree(folder / HIDDEN / "done", ignore_errors=True)
-        shutil.rmtree(folder / HIDDEN / "parts", ignore_errors=True)
+    for each in results:
+        shutil.rmtree(each, ignore_errors=True)
     write(path, json.dumps(job, indent=1).encode() + b"\n")
+
+
+def _holds_files(folder: Path) -> bool:
+    return any(names for _, _, names in os.walk(folder))
 
 
 def _differences(old: Job, new: Job) -> Iterator[str]:

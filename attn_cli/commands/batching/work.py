@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from attn_cli import bundle, shelf
+from attn_cli import __version__, bundle, shelf
 from attn_cli.aligner import Pair
 from attn_cli.commands import aligning, translating
 from attn_cli.commands.batching.files import Columns, InputFile, Kind, pack
@@ -49,6 +49,10 @@ class Task:
             return [options.model, options.reverse]
         return [options.model]
 
+    def digests(self) -> list[str]:
+        """The version of attn, and the models as they are here. Raises ModelError without one."""
+        return [f"attn {__version__}", *map(digest_of_model, self.models)]
+
     def format(self, kind: Kind) -> Format:
         """How records of a kind of file are written: as they came."""
         if kind == "jsonl":
@@ -86,6 +90,7 @@ class Task:
         if len(self.models) > 1:
             models["reverse model"] = self.models[1]
         return {
+            "attn": __version__,
             "command": "align" if self.pairs else "translate",
             **{name: digest_of_model(each) for name, each in models.items()},
             "records of a chunk": self.records,
@@ -137,12 +142,11 @@ class Worker:
             quiet=True,
         )
         self._console.notes = []
-        here = [digest_of_model(name) for name in self.task.models]
+        here = self.task.digests()
         if here != list(self.digests):
             raise ModelError(
-                f"a worker has the model {', '.join(here)} where {', '.join(self.digests)} "
-                "is wanted",
-                "Put the same model at the same place on every machine.",
+                f"a worker has {', '.join(here)} where {', '.join(self.digests)} is wanted",
+                "Put the same version and the same model at the same place on every machine.",
             )
 
     def results(self, file: InputFile, first: int, payload: bytes) -> tuple[bytes, list[str]]:
