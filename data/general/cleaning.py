@@ -1,0 +1,163 @@
+"""Clean a pair, and say what is wrong with it. Knows no files and no training.
+
+`clean` changes how a pair is written, never its words: quotes and apostrophes become the straight
+ones of a keyboard, spaces plain and single, French marks stand as French typography has them.
+Numbers, addresses, code and placeholders stay as they are. `problem` names the first reason for
+leaving a pair out, or none.
+"""
+
+import re
+import zlib
+from collections import Counter
+
+from attn_cli.text.sentences import split as split_sentences
+
+#: The reasons for leaving a pair out, in the order in which they are looked for.
+LEFT_OUT = (
+    "empty", "not a text", "too long", "wrong language", "not translated", "length ratio",
+    "other numbers", "in a test", "duplicate",
+)  # fmt: skip
+
+LONGEST = 700  # characters of a side
+TIMES_LONGER, SLACK = 2.2, 15  # characters of the longer side: at most so many times and more
+
+_PLAIN = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u201b\u02bc\u00b4", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u201f", '"')
+    | dict.fromkeys("\u00a0\u202f\u2009\u2007\u3000\t\r\n", " ")
+    | dict.fromkeys("\u00ad\u200b\u200e\u200f\ufeff", None)
+    | {"\u2026": "..."}
+)
+
+#: Of French pairs with guillemets, one in so many keeps them: the other direction has to read them.
+KEPT_GUILLEMETS = 8
+
+_MARKUP = re.compile(r"<!--.*?(?:-- ?>|$)|</?(?:b|i|em|strong|br|p|span|a|code|kbd|div)\b[^<>]*>")
+_SPEAKER = re.compile(r"[A-ZÀ-ÖØ-ÞŒ][A-ZÀ-ÖØ-ÞŒ' -]+\.(?: [—–-])? +(?=\S)")
+_DASH = re.compile(r"[—–-]+ +")
+_FRENCH_MARK = re.compile(r"(?<=[\w)\]\"'»%])(?<!\bhttp)(?<!\bhttps)([?!;:]+)(?=\s|\"|$)")
+
+
+def clean(english: str, french: str) -> tuple[str, str]:
+    """Both sides as they are trained on."""
+    english, french = (_MARKUP.sub(" ", side.translate(_PLAIN)) for side in (english, french))
+    english = re.sub(r"«\s*|\s*»", '"', english)
+    if zlib.crc32(french.encode()) % KEPT_GUILLEMETS:
+        french = re.sub(r"«\s*|\s*»", '"', french)
+    english, french = (" ".join(side.split()) for side in (english, french))
+    english, french = _without_stage(english, french)
+    return _balanced(english), _FRENCH_MARK.sub(r" \1", _balanced(french))
+
+
+def _without_stage(english: str, french: str) -> tuple[str, str]:
+    """Without the speaker of a play that both sides have, and the dash of a speech that one has."""
+    speakers = _SPEAKER.match(english), _SPEAKER.match(french)
+    if speakers[0] and speakers[1]:
+        english, french = english[speakers[0].end() :], french[speakers[1].end() :]
+    dashes = _DASH.match(english), _DASH.match(french)
+    if dashes[0] and not dashes[1]:
+        english = english[dashes[0].end() :]
+    if dashes[1] and not dashes[0]:
+        french = french[dashes[1].end() :]
+        if english[:1] == '"' and '"' not in french:
+            english = re.sub(r'\s*"\s*', " ", english).strip()
+    return english, french
+
+
+def _balanced(side: str) -> str:
+    """Without a quote at its beginning or end that has no partner."""
+    if side.count('"') == 1:
+        side = re.sub(r'^"\s*|\s*"$', "", side)
+    return side
+
+
+def key(text: str) -> str:
+    """What two spellings of a sentence share: its letters and digits, in small letters."""
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def sentence_keys(text: str, *, shortest: int) -> set[str]:
+    """The keys of a text and of each of its sentences that have so many words or more."""
+    parts = [text, *(text[start:end] for start, end in split_sentences(text))]
+    return {found for found in map(key, parts) if len(found.split()) >= shortest}
+
+
+def problem(english: str, french: str) -> str:
+    """Why a cleaned pair is left out: one of `LEFT_OUT`, or nothing."""
+    if not english or not french:
+        return "empty"
+    if max(len(english), len(french)) > LONGEST:
+        return "too long"
+    if not (_is_text(english) and _is_text(french)):
+        return "not a text"
+    if _is_french(english) or _is_english(french):
+        return "not translated" if key(english) == key(french) else "wrong language"
+    if key(english) == key(french) and len(key(english).split()) > _LONGEST_NAME:
+        return "not translated"
+    short, long = sorted((len(english), len(french)))
+    if long > TIMES_LONGER * short + SLACK:
+        return "length ratio"
+    if _other_numbers(english, french):
+        return "other numbers"
+    return ""
+
+
+_LONGEST_NAME = 4  # words that two languages may share without being a sentence
+
+_LATIN = re.compile(r"[A-Za-zÀ-ÖØ-öø-ɏ]")
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+def _is_text(side: str) -> bool:
+    """Whether most of it is Latin letters; a line without any letter is none."""
+    letters = len(_LETTER.findall(side))
+    latin = len(_LATIN.findall(side))
+    return latin > 0 and latin >= 0.8 * letters and latin >= 0.25 * len(side.replace(" ", ""))
+
+
+_FUNCTION_WORDS = """
+the of and to is are was were be been it he she they we you with from by that this these those which
+who what when where how not have has had will would can could should do does did if an at as his her
+their our your my there than then its into must may shall such only any all i'm don't it's i've
+
+le la les des du de un une et est sont était être il elle ils nous vous je tu que qui dans pour par
+avec sur pas ne ce cette ces au aux se sa son ses leur leurs mais ou où comme plus très sans fait
+cela votre notre mon ma mes été avait ont peut doit
+"""
+#: Words that the other language does not have, but in names.
+_ENGLISH, _FRENCH = (frozenset(words.split()) for words in _FUNCTION_WORDS.split("\n\n"))
+_ELISIONS = tuple(f"{letter}'" for letter in "cdjlmnqs")
+
+
+def _counts(side: str) -> tuple[int, int]:
+    """English and French function words."""
+    words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", side.lower())
+    english = sum(word in _ENGLISH for word in words)
+    french = sum(word in _FRENCH or word.startswith(_ELISIONS) for word in words)
+    return english, french
+
+
+def _is_french(side: str) -> bool:
+    english, french = _counts(side)
+    return french >= 2 and french > 2 * english
+
+
+def _is_english(side: str) -> bool:
+    english, french = _counts(side)
+    return english >= 2 and english > 2 * french
+
+
+_NUMBER = re.compile(r"(?:\d{1,3}(?:[ .,]\d{3})+(?!\d)|\d+)(?:[.,]\d+)?")
+
+
+def _other_numbers(english: str, french: str) -> bool:
+    """Whether each side has a number of two digits or more that the other lacks.
+
+    Separators do not count (1,250 is 1 250), nor does a number that the other side has in words.
+    """
+    ours, theirs = (
+        Counter(re.sub(r"\D", "", number) for number in _NUMBER.findall(side))
+        for side in (english, french)
+    )
+    more, less = ours - theirs, theirs - ours
+    return any(len(number) > 1 for number in more) and any(len(number) > 1 for number in less)

@@ -1,0 +1,141 @@
+"""The everyday phrases of the general text are correct French, and what their README says."""
+
+import hashlib
+import re
+from collections import Counter
+
+import pytest
+from scripts import DATA, imported
+
+
+@pytest.fixture(scope="module")
+def modules():
+    with imported(
+        "general", "everyday.corpus", "everyday.numbers", "everyday.names", "cleaning"
+    ) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def pairs(modules):
+    return modules[0].everyday()
+
+
+def test_the_readme_gives_their_number_and_their_sum(pairs):
+    text = "".join(f"{pair.english}\t{pair.french}\t{pair.times}\n" for pair in pairs)
+    digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
+    readme = (DATA / "general" / "README.md").read_text(encoding="utf-8")
+    assert f"{len(pairs):,} pairs" in readme
+    assert digest in readme
+
+
+def test_no_pair_stands_twice_and_a_phrase_has_more_weight_than_a_sentence_with_a_number(pairs):
+    assert len({(pair.english, pair.french) for pair in pairs}) == len(pairs)
+    times = {(pair.english, pair.french): pair.times for pair in pairs}
+    assert times["Hello", "Bonjour"] > times["Hi", "Bonjour"] > 0
+    assert times["Hello", "Bonjour"] > times["in France", "en France"]
+
+
+def test_both_sides_have_the_same_figures(pairs):
+    for pair in pairs:
+        ours, theirs = (sorted(re.findall(r"\d", side)) for side in (pair.english, pair.french))
+        assert ours == theirs, pair
+
+
+def test_french_elides_and_contracts(pairs):
+    vowel = "aeiouéèêàâîôœ"  # a pronoun behind its verb (-je) stays whole, que before oui too
+    whole = re.compile(rf"(?<!-)\b(?:[jmtsnld]e|la|que) (?=[{vowel}])(?!oui|onz)", re.IGNORECASE)
+    parted = re.compile(rf"\b(?:de|à) les? (?=[a-z])|\b[dl]'[^{vowel}h]", re.IGNORECASE)
+    for pair in pairs:
+        assert not whole.search(pair.french), pair
+        assert not parted.search(pair.french), pair
+
+
+def test_spaces_stand_before_french_marks_and_not_before_english_ones(pairs):
+    for pair in pairs:
+        assert not re.search(r"[\w)][?!:;](?=\s|$)", pair.french), pair
+        assert not re.search(r"\s[?!:;.,](?=\s|$)", pair.english), pair
+        assert "  " not in pair.english + pair.french
+
+
+def test_a_sentence_begins_and_ends_alike_on_both_sides(pairs):
+    for pair in pairs:
+        if pair.english[0].isupper() and pair.english[-1] in "?!" and pair.kind != "sign":
+            assert pair.french[-1] in "?!.", pair
+            assert not pair.french[0].islower(), pair
+
+
+def test_cleaning_leaves_them_as_they_are_and_out_of_nothing(modules, pairs):
+    cleaning = modules[3]
+    for pair in pairs:
+        assert cleaning.clean(pair.english, pair.french) == (pair.english, pair.french)
+        problem = cleaning.problem(pair.english, pair.french)
+        if pair.kind != "letter":  # Yours, is a whole line of French
+            assert problem in ("", "not a text" if re.search(r"\d", pair.english) else ""), pair
+
+
+def test_the_kinds_that_no_corpus_has_are_all_there(pairs):
+    kinds = Counter(pair.kind for pair in pairs)
+    assert set(kinds) == {
+        "phrase", "sentence", "sign", "letter", "number", "figure", "calendar", "date", "time",
+        "price", "measure", "country", "city", "name",
+    }  # fmt: skip
+    assert all(number >= 70 for number in kinds.values())
+
+
+@pytest.mark.parametrize(
+    ("english", "french"),
+    [
+        ("at noon", "à midi"),
+        ("in the United States", "aux États-Unis"),
+        ("I come from the Netherlands.", "Je viens des Pays-Bas."),
+        ("in Japan", "au Japon"),
+        ("in Iran", "en Iran"),
+        ("in Cuba", "à Cuba"),
+        ("I live in Cairo.", "J'habite au Caire."),
+        ("The capital of Hungary is Budapest.", "La capitale de la Hongrie est Budapest."),
+        ("the history of Haiti", "l'histoire d'Haïti"),
+        ("I'm learning English.", "J'apprends l'anglais."),
+        ("on Mondays", "le lundi"),
+        ("at the end of August", "à la fin du mois d'août"),
+        ("It's a quarter to twelve.", "Il est midi moins le quart."),
+        ("It's one o'clock.", "Il est une heure."),
+    ],
+)
+def test_what_grammars_of_french_say(pairs, english, french):
+    assert (english, french) in {(pair.english, pair.french) for pair in pairs}
+
+
+@pytest.mark.parametrize(
+    ("number", "english", "french"),
+    [
+        (0, "zero", "zéro"),
+        (21, "twenty-one", "vingt et un"),
+        (70, "seventy", "soixante-dix"),
+        (71, "seventy-one", "soixante et onze"),
+        (80, "eighty", "quatre-vingts"),
+        (81, "eighty-one", "quatre-vingt-un"),
+        (91, "ninety-one", "quatre-vingt-onze"),
+        (99, "ninety-nine", "quatre-vingt-dix-neuf"),
+        (101, "one hundred one", "cent un"),
+        (200, "two hundred", "deux cents"),
+        (280, "two hundred eighty", "deux cent quatre-vingts"),
+        (1001, "one thousand one", "mille un"),
+        (80_000, "eighty thousand", "quatre-vingt mille"),
+        (200_300, "two hundred thousand three hundred", "deux cent mille trois cents"),
+    ],
+)
+def test_numbers_are_spelled_as_grammars_say(modules, number, english, french):
+    numbers = modules[1]
+    assert numbers.english(number) == english
+    assert numbers.french(number) == french
+
+
+def test_ordinals(modules):
+    numbers = modules[1]
+    french = {1: "premier", 2: "deuxième", 4: "quatrième", 5: "cinquième", 9: "neuvième",
+              11: "onzième", 21: "vingt et unième", 30: "trentième"}  # fmt: skip
+    assert {n: numbers.french_ordinal(n) for n in french} == french
+    english = {1: "first", 12: "twelfth", 20: "twentieth", 21: "twenty-first", 14: "fourteenth"}
+    assert {n: numbers.english_ordinal(n) for n in english} == english
+    assert numbers.french_figures(1250.5, 2) == "1 250,50"
