@@ -16,7 +16,17 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from attn_cli.commands import align, batch, export, models, score, symmetrize, train, translate
+from attn_cli.commands import (
+    align,
+    batch,
+    export,
+    models,
+    runs,
+    score,
+    symmetrize,
+    train,
+    translate,
+)
 from attn_cli.commands.shared import command, console_of, help_if_alone
 from attn_cli.console import Console
 from attn_cli.errors import AttnError, ExitStatus
@@ -58,6 +68,7 @@ def build() -> typer.Typer:
         ("symmetrize", symmetrize.symmetrize),
         ("score", score.score),
         ("export", export.export),
+        ("runs", runs.runs),
     ):
         app.command(name)(command(run))
     app.add_typer(models.app, name="models")

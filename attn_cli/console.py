@@ -7,8 +7,9 @@ import contextlib
 import io
 import os
 import sys
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -37,6 +38,7 @@ class Console:
     verbose: bool = False
     debug: bool = False
     no_color: bool = False
+    started: float = field(default_factory=time.monotonic)  # of the command, in time.monotonic
 
     @classmethod
     def of_process(cls) -> "Console":
@@ -52,6 +54,7 @@ class Console:
             stderr_is_terminal=bool(sys.stderr) and sys.stderr.isatty(),
             environment=dict(os.environ),
             no_color=bool(os.environ.get("NO_COLOR")),
+            started=time.monotonic() - time.process_time(),  # imports before us took so long
         )
 
     def write(self, text: str) -> None:

@@ -61,6 +61,7 @@ def loaded(*arguments: str, stdin: str = "") -> set[str]:
         ["symmetrize", "--help"],
         ["score", "--help"],
         ["models", "--help"],
+        ["runs", "--help"],
         ["nonsense"],
     ],
     ids=" ".join,
@@ -85,6 +86,12 @@ def test_the_values_need_numpy_alone():
 def test_resolving_a_recipe_loads_no_torch():
     packages = loaded("-m", "attn_cli", "train", "--print-recipe")
     assert not packages & {"torch", "sacrebleu", "onnxruntime"}
+
+
+def test_comparing_runs_loads_no_torch(tmp_path):
+    (tmp_path / "log.jsonl").write_text('{"event": "started", "step": 0}\n')
+    packages = loaded("-m", "attn_cli", "runs", str(tmp_path))
+    assert not packages & {"torch", "sacrebleu", "onnxruntime", "rich"}
 
 
 def test_scoring_links_loads_neither_torch_nor_sacrebleu(tmp_path):

@@ -4,6 +4,7 @@ Knows Typer and the console; loads nothing heavy.
 """
 
 import functools
+import importlib.util
 import inspect
 from collections.abc import Callable
 from enum import StrEnum
@@ -66,6 +67,20 @@ def help_if_alone(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         console_of(context).warn_plain(context.get_help())
         raise typer.Exit(ExitStatus.USAGE)
+
+
+def need(*packages: str) -> None:
+    """Make sure, without importing them, that these are installed.
+
+    Raises ModuleNotFoundError, which `app` turns into a sentence.
+    """
+    for package in packages:
+        try:
+            there = importlib.util.find_spec(package) is not None
+        except ValueError:  # imported before, and left without a spec
+            there = False
+        if not there:
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
 
 class Format(StrEnum):

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attn_cli.commands.shared import Device, DeviceOption, Threads, console_of
+from attn_cli.commands.shared import Device, DeviceOption, Threads, console_of, need
 from attn_cli.console import Console
 from attn_cli.errors import AttnError, ExitStatus, UsageError
 
 if TYPE_CHECKING:
     from attn_cli.bundle import Bundle
     from attn_cli.config import Recipe
+    from attn_cli.train.budget import TimeBudget
     from attn_cli.train.group import Group
     from attn_cli.train.place import Place
     from attn_cli.train.resuming import Plan, Resumed
     from attn_cli.train.session import Run
+
+    Watched = tuple[str, str | None] | None
 
 _TEXT = "Text to train on"
 
@@ -69,7 +72,21 @@ def train(
     max_steps: Annotated[int | None, typer.Option("--max-steps", min=1, help="Updates.")] = None,
     max_minutes: Annotated[
         float | None,
-        typer.Option("--max-minutes", min=0.0, help="Of training, before a resume included."),
+        typer.Option(
+            "--max-minutes",
+            min=0.0,
+            help="Wall time of this command, from its start to its exit; updates, word aligner and "
+            "the learning rate's decline are fitted into it.",
+        ),
+    ] = None,
+    watch: Annotated[
+        str | None,
+        typer.Option(
+            "--watch",
+            metavar="TEXT",
+            help="A sentence whose table is shown while the network learns; "
+            "'source ||| target' forces the target.",
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Where all that is random comes from.")
@@ -94,6 +111,7 @@ def train(
     Example: attn train --source a.en --target a.fr --out runs/mine
     """
     console = console_of(context)
+    watched = _watched(watch)
     files = {
         "source": source,
         "target": target,
@@ -127,6 +145,7 @@ def train(
         here = relocated(plan.recipe, plan.base, Path())
         console.write(config.to_toml(here, helps=True, heading="attn train RECIPE.toml"))
         return
+    need("torch", "safetensors")
     place = _place(console, workers)
     named = None if device is Device.AUTO else device.value
     options: dict[str, Any] = {
@@ -146,7 +165,7 @@ def train(
             refuse_to_replace(plan.out, force=force, resumable=True)
         else:
             plan = _resumed(resume, changes)  # as it is now that nobody else writes there
-        status = _train(console, plan, options, place, accept_new_data=accept_new_data)
+        status = _train(console, plan, options, place, watched, accept_new_data=accept_new_data)
     if status:
         raise typer.Exit(status)
 
@@ -342,8 +361,27 @@ def _writing_into(out: Path, *, new: bool) -> Iterator[None]:
         yield
 
 
+def _watched(text: str | None) -> "Watched":
+    """The sentence of --watch, and the target that is forced upon it or None."""
+    if text is None:
+        return None
+    source, separator, target = (part.strip() for part in text.partition("|||"))
+    if not source or (separator and not target):
+        raise UsageError(
+            "--watch needs a sentence, or 'source ||| target'",
+            'Write one, as in --watch "I love you".',
+        )
+    return source, target if separator else None
+
+
 def _train(
-    console: Console, plan: _Plan, options: dict[str, Any], place: "Place", *, accept_new_data: bool
+    console: Console,
+    plan: _Plan,
+    options: dict[str, Any],
+    place: "Place",
+    watched: "Watched",
+    *,
+    accept_new_data: bool,
 ) -> int:
     """Train by a plan, which is on the disk before anything slow; the exit status."""
     from attn_cli.commands.interruption import Interruption
@@ -355,7 +393,13 @@ def _train(
     interruption = Interruption()
     try:
         with (
-            watch(console, plan.out, plan.recipe.name, anew=is_new) as watching,
+            watch(
+                console,
+                plan.out,
+                plan.recipe.name,
+                anew=is_new,
+                max_seconds=_budget(console, saved).max_seconds,
+            ) as watching,
             Interruption(watching.stopping) as interruption,
         ):
             if plan.resumed is not None and plan.resumed.again:
@@ -363,7 +407,7 @@ def _train(
                 watching.listen(events.Noticed(told))
             with interruption.abandonable():
                 from attn_cli.train.session import train
-            run = _run(console, plan, saved, accept_new_data=accept_new_data)
+            run = _run(console, plan, saved, watched, accept_new_data=accept_new_data)
             with _group(console, saved.recipe, run, place) as group:
                 finished = train(
                     saved.recipe,
@@ -396,13 +440,28 @@ def _work_along(console: Console, plan: _Plan, options: dict[str, Any], place: "
     from attn_cli.train.session import train
 
     known = _known(plan, options)
-    run = _run(console, plan, known)
+    run = _run(console, plan, known, None)
     with _group(console, known.recipe, run, place) as group, Interruption() as interruption:
         train(known.recipe, run, emit=ignore, interrupted=interruption.asked, group=group)
 
 
-def _run(console: Console, plan: _Plan, saved: "Plan", *, accept_new_data: bool = False) -> "Run":
+def _budget(console: Console, saved: "Plan") -> "TimeBudget":
+    """The time that this command may take."""
+    from attn_cli.train.budget import TimeBudget
+
+    return TimeBudget.of_minutes(saved.options.get("max_minutes"), console.started)
+
+
+def _run(
+    console: Console,
+    plan: _Plan,
+    saved: "Plan",
+    watched: "Watched",
+    *,
+    accept_new_data: bool = False,
+) -> "Run":
     """What is trained and where, by the plan that is on the disk."""
+    from attn_cli.commands.watching import is_live
     from attn_cli.train.session import Run
 
     return Run(
@@ -414,7 +473,9 @@ def _run(console: Console, plan: _Plan, saved: "Plan", *, accept_new_data: bool 
         device=saved.options.get("device", "auto"),
         threads=saved.options.get("threads", console.cores),
         workers=saved.options.get("workers"),
-        max_minutes=saved.options.get("max_minutes"),
+        budget=_budget(console, saved),
+        watch=watched,
+        live=is_live(console),
         stdin=console.stdin,
     )
 
@@ -442,6 +503,6 @@ def _known(plan: _Plan, options: dict[str, Any]) -> "Plan":
         return Plan(relocated(plan.recipe, plan.base, plan.out), options=options)
     before = plan.resumed.plan
     kept = dict(before.options)
-    if before.finished == "minutes":  # they are used up
+    if not plan.resumed.again:  # they were of that command; what it planned is in the checkpoint
         kept.pop("max_minutes", None)
     return replace(before, recipe=plan.recipe, options=kept | options)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 from attn_cli.console import Console
 from attn_cli.errors import TrainingError
-from attn_cli.render.training import Stage, TrainingPanel, Tried, clock
+from attn_cli.render.training import Stage, TrainingPanel, Validation, clock
 from attn_cli.train import events
 
 LOG = "log.jsonl"
@@ -28,18 +29,36 @@ class Watching(NamedTuple):
     stopping: Callable[[], None]
 
 
+def is_live(console: Console) -> bool:
+    """Whether somebody sees a panel: on a terminal that can draw one."""
+    plain = console.environment.get("TERM", "") in ("dumb", "unknown")
+    return console.stderr_is_terminal and not console.quiet and not plain
+
+
 @contextmanager
 def watch(
-    console: Console, out: Path, title: str, *, anew: bool, stopping: str = SAVING
+    console: Console,
+    out: Path,
+    title: str,
+    *,
+    anew: bool,
+    stopping: str = SAVING,
+    max_seconds: float = math.inf,
 ) -> Iterator[Watching]:
     """Writes each event to the log, begun `anew` or gone on with, and shows it as it can be.
 
-    `stopping` is said when somebody wants it to end.
+    `stopping` is said when somebody wants it to end. The panel counts the seconds from the start of
+    the command, and to `max_seconds` where that is finite.
     """
-    live = console.stderr_is_terminal and not console.quiet
+    panel = TrainingPanel(
+        title,
+        elapsed=lambda: time.monotonic() - console.started,
+        max_seconds=max_seconds if math.isfinite(max_seconds) else None,
+    )
+    live = is_live(console)
     with (
         _log(out / LOG, anew=anew) as write,
-        _panel(console, title, stopping) if live else _lines(console, stopping) as shown,
+        _panel(console, panel, stopping) if live else _lines(console, stopping) as shown,
     ):
 
         def listen(event: events.Event) -> None:
@@ -113,6 +132,8 @@ def _training(event: events.Training) -> str:
                 f"validation at {event.step}: loss {event.loss:.3f}, BLEU {event.bleu:.1f}, "
                 f"chrF {event.chrf:.1f}{best} ({event.seconds:.0f} s)"
             )
+        case events.Watched():
+            return f"at {event.step}: {event.source} → {event.text}"
         case events.Averaged():
             kept = "kept" if event.kept else "not kept"
             return (
@@ -133,6 +154,10 @@ def _training(event: events.Training) -> str:
 
 def _preparing(event: events.Preparing) -> str:
     match event:
+        case events.Phase():
+            return f"{event.number}/{len(event.phases)} {event.name}"
+        case events.Activity():
+            return f"{event.name} …"
         case events.Prepared():
             vocabulary = str(event.source_vocab)
             if event.target_vocab != event.source_vocab:
@@ -169,30 +194,49 @@ _REASONS = {
 
 
 @contextmanager
-def _panel(console: Console, title: str, said: str) -> Iterator[Watching]:
+def _panel(console: Console, panel: TrainingPanel, said: str) -> Iterator[Watching]:
+    """A panel that fills the terminal while it lasts, and stays among its lines once it has ended.
+
+    It has a screen of its own, as an editor has, which no change of the window's size can tear.
+    """
     from rich.live import Live
 
-    panel = TrainingPanel(title)
     rich = console.rich(stderr=True)
-    with Live(panel, console=rich, refresh_per_second=4, vertical_overflow="crop") as live:
+    lines: list[str] = []
+    try:
+        with Live(
+            panel,
+            console=rich,
+            screen=True,
+            refresh_per_second=8,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ) as live:
 
-        def show(event: events.Event) -> None:
-            if _tell(panel, event):
-                live.console.print(line(event))
-            live.refresh()
+            def show(event: events.Event) -> None:
+                if _tell(panel, event):
+                    lines.append(line(event))
+                live.refresh()
 
-        def stopping() -> None:
-            panel.stopping = said  # drawn with the next refresh
+            def stopping() -> None:
+                panel.stopping = said  # drawn with the next refresh
 
-        yield Watching(show, stopping)
+            yield Watching(show, stopping)
+        panel.end(*(panel.result or (("interrupted", False) if panel.stopping else ("done", True))))
+    except BaseException:
+        panel.end("stopped", False)
+        raise
+    finally:
+        for each in lines:
+            rich.print(each)
+        rich.print(panel)
 
 
 def _tell(panel: TrainingPanel, event: events.Event) -> bool:
-    """Put the event on the panel; True when it is worth a line above it too."""
-    panel.stage = _stage(event) or panel.stage
+    """Put the event on the panel; True when it is worth a line of its own at the end too."""
+    if isinstance(event, events.Preparing):
+        return _tell_preparing(panel, event)
     match event:
-        case events.Linking() | events.HeadProgress():
-            return False
         case events.Started():
             panel.step, panel.max_steps, panel.stage = event.step, event.max_steps, None
         case events.Progress():
@@ -200,15 +244,45 @@ def _tell(panel: TrainingPanel, event: events.Event) -> bool:
             panel.loss, panel.guided = event.loss, event.guided
             panel.learning_rate = event.learning_rate
             panel.tokens_per_second = event.tokens_per_second
-            panel.seconds, panel.seconds_left = event.seconds, event.seconds_left
+            panel.losses.append((float(event.step), event.loss))
+            panel.tell_left(event.seconds_left)
+            panel.stage = None
             return False
         case events.Validated():
-            tried = Tried(event.step, event.loss, event.bleu, event.chrf, event.best)
+            tried = Validation(event.step, event.loss, event.bleu, event.best)
             panel.history.append(tried)
-            panel.step, panel.sample = event.step, event.sample
+            panel.step = event.step
+            panel.sample = panel.sample if panel.sentence else event.sample
+            return False
+        case events.Watched():
+            panel.sample, panel.sentence = event.sample, (event.source, event.text)
             return False
         case events.Finished():
             panel.step, panel.stopping = event.step, ""
+            succeeded = event.reason != "interrupted"
+            how = f"finished: {_REASONS[event.reason]}" if succeeded else "interrupted: saved"
+            panel.result = f"{how}, BLEU {event.bleu:.1f} after {event.step:,} updates", succeeded
+    return True
+
+
+def _tell_preparing(panel: TrainingPanel, event: events.Preparing) -> bool:
+    """The same for what comes before the updates, and beside them."""
+    panel.stage = _stage(event) or panel.stage
+    match event:
+        case events.Phase():
+            if (
+                panel.phase
+                and panel.stage
+                and panel.stage.name == "word links"
+                and (panel.stage.done != 1.0)
+            ):
+                panel.left_out.add(panel.phase)  # its time was not enough
+            panel.phases, panel.phase = event.phases, event.number
+            return False
+        case events.Noticed():
+            panel.notes.append(event.message)
+        case events.Linking() | events.HeadProgress() | events.Activity():
+            return False
     return True
 
 
@@ -217,6 +291,8 @@ def _stage(event: events.Event) -> Stage | None:
     votes = "statistical aligners vote on which words correspond"
     learns = "a network learns from their votes which words correspond"
     match event:
+        case events.Activity():
+            return Stage(event.name, None, event.name)
         case events.Linking():
             return Stage("word links", event.done, votes)
         case events.Linked():
@@ -224,8 +300,8 @@ def _stage(event: events.Event) -> Stage | None:
         case events.HeadProgress():
             done = event.step / event.max_steps
             sentence = f"{learns}, loss {event.loss:.3f}"
-            return Stage("alignment head", done, sentence, event.seconds_left)
+            return Stage("word aligner", done, sentence, event.seconds_left)
         case events.HeadLearned():
-            return Stage("alignment head", 1.0, learns)
+            return Stage("word aligner", 1.0, learns)
         case _:
             return None

@@ -1,8 +1,10 @@
-"""The live panel of a training: progress, history, and one table in which attention takes form.
+"""The panel of a training: phases, time left, two curves, and one table in which attention forms.
 
 Knows values and Rich only: it is told plain numbers and drawn on whatever console it is given.
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -11,32 +13,34 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from attn_cli.render.terminal import alignment_table
+from attn_cli.render.curves import Point, curve, sparkline
+from attn_cli.render.terminal import alignment_table, printable
 from attn_cli.values import SoftAlignment
 
-_BARS = "▁▂▃▄▅▆▇█"
-_SHOWN = 6  # validations listed at most; fewer where they would push the table off the screen
-_FRAME = 6  # lines around them: the panel's edges, the bar, the figures, a blank one, their heading
+_FRAME = 5  # lines that are always there: the panel's edges, phases, bar, figures
+_CURVES = range(5, 1, -1)  # lines that a curve may have, the most first
+_NARROW = 56  # cells below which curves have one line each
+
+LOSS, BLEU, ACCENT = "cyan", "magenta", "magenta"
 
 
 @dataclass(frozen=True)
-class Tried:
-    """One validation, as it is listed."""
+class Validation:
+    """One validation."""
 
     step: int
     loss: float
     bleu: float
-    chrf: float
     best: bool
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What is done before the network's updates, or in their place: its name, the share that is
-    done, a sentence on what goes on, and how long it will take if that is known."""
+    """What goes on but for the network's updates: a name, the share that is done or None where that
+    is unknown, a sentence on it, and how long it will take if that is known."""
 
     name: str
-    done: float
+    done: float | None
     sentence: str
     seconds_left: float | None = None
 
@@ -45,12 +49,19 @@ class Stage:
 class TrainingPanel:
     """What the panel shows now. Set its fields and draw it again.
 
-    With a `stage` the bar is its own, else that of the network's updates. `stopping` is what to
-    say once somebody wants it to end.
+    `phases` are the names of the phases, `phase` the number of the one that runs, from 1, and
+    `left_out` the numbers of those that were not gone through. With a `stage` the bar is its own,
+    else that of the network's updates. `elapsed` are the seconds since the command began, and
+    `max_seconds` those it may take. `stopping` is what to say once somebody wants it to end.
+    `result` is how its updates ended and whether well, `ended` and `succeeded` the same once all is
+    over.
     """
 
     title: str
-    stage: Stage | None = Stage("text", 0.0, "reading the text")
+    stage: Stage | None = Stage("starting", None, "loading")
+    phases: tuple[str, ...] = ()
+    phase: int = 0
+    left_out: set[int] = field(default_factory=set)
     step: int = 0
     max_steps: int = 1
     epoch: int = 0
@@ -58,50 +69,123 @@ class TrainingPanel:
     guided: float | None = None  # of the attention, beside that of the translation
     learning_rate: float = 0.0
     tokens_per_second: float = 0.0
-    seconds: float = 0.0
-    seconds_left: float | None = None
-    history: list[Tried] = field(default_factory=list)
+    losses: list[Point] = field(default_factory=list)
+    history: list[Validation] = field(default_factory=list)
     sample: SoftAlignment | None = None
+    sentence: tuple[str, str] | None = None  # source and target, of a network without attention
+    notes: list[str] = field(default_factory=list)
     stopping: str = ""
+    result: tuple[str, bool] | None = None
+    ended: str = ""
+    succeeded: bool = True
+    elapsed: Callable[[], float] = field(default_factory=lambda: _stopwatch())
+    max_seconds: float | None = None
+    _left_at: tuple[float, float] | None = None  # when it was told, and what was left then
+
+    def tell_left(self, seconds: float) -> None:
+        """So many seconds are left until the exit."""
+        self._left_at = self.elapsed(), seconds
+
+    def end(self, how: str, succeeded: bool) -> None:
+        """It is over; from now on the panel stands still."""
+        now = self.elapsed()
+        if self.losses or self.history:
+            self.stage = None
+        self.elapsed, self.ended, self.succeeded = (lambda: now), how, succeeded
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        table = alignment_table(self.sample) if self.sample is not None else None
-        parts: list[RenderableType] = [self._bar(), self._figures()]
-        if self.history:
-            taken = _FRAME + (len(console.render_lines(table, options)) if table else 0)
-            room = max(1, min(_SHOWN, options.max_height - taken))
-            parts += [Text(), self._validations(room)]
-        body = Group(*parts)
-        yield Panel(body, title=self.title, title_align="left", border_style="dim", padding=(0, 1))
+        table = self._table()
+        taken = _FRAME + (len(console.render_lines(table, options)) if table else 0)
+        room = options.max_height - taken - bool(self.notes)
+        parts: list[RenderableType] = [self._phases(options), self._bar(options), self._figures()]
+        parts += self._curves(options.max_width - 4, room, ascii_only=options.ascii_only)
+        if self.notes and not self.ended:
+            note = Text(printable(self.notes[-1]), "yellow", no_wrap=True, overflow="ellipsis")
+            parts.append(note)
+        edge = "dim" if not self.ended else "green" if self.succeeded else "yellow"
+        yield Panel(
+            Group(*parts),
+            title=Text(printable(self.title), "bold"),
+            title_align="left",
+            border_style=edge,
+            padding=(0, 1),
+        )
         if table is not None:
             yield table
 
-    def _bar(self) -> RenderableType:
+    def _table(self) -> RenderableType | None:
+        if self.sample is not None:
+            return alignment_table(self.sample)
+        if self.sentence is not None:
+            source, target = map(printable, self.sentence)
+            return Text.assemble(source, (" → ", "dim"), (target, "bold"))
+        return None
+
+    def _phases(self, options: ConsoleOptions) -> RenderableType:
+        """Which phases are done, which one runs, and the time: gone and left of the whole."""
+        done, now, later, never = tuple("x>.-" if options.ascii_only else "✓●○–")
+        names = Text(no_wrap=True, overflow="ellipsis")
+        for number, name in enumerate(self.phases, 1):
+            names.append("  " if number > 1 else "")
+            if number in self.left_out:
+                names.append(f"{never} {name}", "dim")
+            elif number < self.phase or (self.ended and self.succeeded):
+                names.append(f"{done} {name}", "green")
+            elif number == self.phase:
+                names.append(f"{now} {name} {number}/{len(self.phases)}", f"bold {ACCENT}")
+            else:
+                names.append(f"{later} {name}", "dim")
+        row = Table.grid(expand=True, padding=(0, 2, 0, 0))
+        row.add_column(ratio=1, no_wrap=True)
+        row.add_column(no_wrap=True, justify="right")
+        row.add_row(names, self._times())
+        return row
+
+    def _times(self) -> Text:
+        elapsed = self.elapsed()
+        if self.ended:
+            return Text(clock(elapsed), "bold")
+        left = None
+        if self.max_seconds is not None:
+            left = self.max_seconds - elapsed
+        elif self._left_at is not None:
+            told, seconds = self._left_at
+            left = seconds - (elapsed - told)
+        if left is None:
+            return Text(clock(elapsed), "bold")
+        return Text.assemble(
+            (clock(elapsed), "bold"), (" · ", "dim"), (f"{clock(max(0.0, left))} left", ACCENT)
+        )
+
+    def _bar(self, options: ConsoleOptions) -> RenderableType:
         row = Table.grid(expand=True, padding=(0, 2, 0, 0))
         row.add_column(no_wrap=True)
         row.add_column(ratio=1)
         row.add_column(no_wrap=True, justify="right")
         now = self.stage or self._updates()
+        finished = bool(self.ended) and self.succeeded
+        done = 1.0 if finished else now.done
         left = "" if now.seconds_left is None else f" · {clock(now.seconds_left)} left"
-        row.add_row(
-            now.name,
-            ProgressBar(total=1, completed=now.done, complete_style="magenta"),
-            f"{100 * now.done:.0f} %{left}",
+        bar = ProgressBar(
+            total=1,
+            completed=done or 0.0,
+            pulse=done is None and not self.ended,
+            complete_style=ACCENT,
+            finished_style="green" if self.ended else ACCENT,
         )
+        row.add_row(now.name, bar, "" if done is None else f"{100 * done:.0f} %{left}")
         return row
 
     def _updates(self) -> Stage:
-        """The network's updates, as a stage like those before them."""
-        return Stage(
-            f"update {self.step:,} of {self.max_steps:,}",
-            self.step / max(1, self.max_steps),
-            "first updates",
-            self.seconds_left,
-        )
+        """The network's updates, as a stage like the others."""
+        done = min(1.0, self.step / max(1, self.max_steps))
+        return Stage(f"update {self.step:,} of {self.max_steps:,}", done, "first updates")
 
     def _figures(self) -> Text:
+        if self.ended:
+            return Text(self.ended, style="bold green" if self.succeeded else "bold yellow")
         if self.stopping:
-            return Text(self.stopping, style="bold")
+            return Text(self.stopping, style="bold yellow")
         if self.stage is not None or self.loss is None:
             return Text(f"{(self.stage or self._updates()).sentence} …", style="dim")
         figures = [
@@ -110,31 +194,61 @@ class TrainingPanel:
             f"epoch {self.epoch + 1}",
             f"{self.tokens_per_second:,.0f} pieces/s",
             f"rate {self.learning_rate:.1e}",
-            clock(self.seconds),
         ]
         return Text("  ".join(figures), style="dim")
 
-    def _validations(self, room: int) -> RenderableType:
-        table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim", pad_edge=False)
-        for name in ("validated at", "loss", "BLEU", "chrF"):
-            table.add_column(name, justify="right")
-        table.add_column(Text(sparkline([t.bleu for t in self.history]), style="magenta"))
-        for tried in self.history[-room:]:
-            table.add_row(
-                f"{tried.step:,}",
-                f"{tried.loss:.3f}",
-                Text(f"{tried.bleu:.1f}", style="bold" if tried.best else ""),
-                f"{tried.chrf:.1f}",
-                "best so far" if tried.best else "",
+    def _curves(self, width: int, room: int, *, ascii_only: bool) -> list[RenderableType]:
+        """The loss and BLEU, side by side where there is room, else a line each, or none."""
+        curves = [each for each in self._series("->" if ascii_only else "→") if each[1]]
+        if not curves or room < 1:
+            return []
+        each = (width - 3) // 2
+        height = next((lines for lines in _CURVES if lines + 2 <= room), 0)
+        if width < _NARROW or not height or ascii_only:
+            return [
+                Text.assemble(heading, " ", (bars, style))
+                for heading, points, style in curves[:room]
+                if (
+                    bars := sparkline(
+                        [value for _, value in points],
+                        width=width - len(heading) - 1,
+                        ascii_only=ascii_only,
+                    )
+                )
+            ]
+        grid = Table.grid(padding=(0, 3, 0, 0))
+        for _ in curves:
+            grid.add_column(width=each, no_wrap=True)
+        grid.add_row(*(heading for heading, _, _ in curves))
+        grid.add_row(
+            *(
+                Text("\n".join(curve(points, width=each, height=height)), style)
+                for _, points, style in curves
             )
-        return table
+        )
+        return [Text(), grid]
+
+    def _series(self, to: str) -> list[tuple[Text, list[Point], str]]:
+        loss = Text.assemble(("loss", LOSS), no_wrap=True, overflow="ellipsis")
+        if self.losses:
+            loss.append(f"  {self.losses[0][1]:.2f} {to} {self.losses[-1][1]:.2f}", "dim")
+        bleu = Text.assemble(("BLEU", BLEU), no_wrap=True, overflow="ellipsis")
+        if self.history:
+            last, best = self.history[-1], max(self.history, key=lambda each: each.bleu)
+            bleu.append(f"  {last.bleu:.1f}", "bold")
+            bleu.append(f" at {last.step:,}", "dim")
+            if best.bleu > last.bleu:
+                bleu.append(f"  best {best.bleu:.1f}", "dim")
+        tried = [(float(each.step), each.bleu) for each in self.history]
+        if len(tried) == 1:
+            tried.insert(0, (0.0, 0.0))  # it has begun with nothing
+        return [(loss, self.losses, LOSS), (bleu, tried, BLEU)]
 
 
-def sparkline(values: list[float], *, width: int = 30) -> str:
-    """The last `width` values as bars between 0 and their highest."""
-    shown = values[-width:]
-    top = max(shown, default=0.0) or 1.0
-    return "".join(_BARS[round(max(0.0, v) / top * (len(_BARS) - 1))] for v in shown)
+def _stopwatch() -> Callable[[], float]:
+    """Seconds from now on."""
+    began = time.monotonic()
+    return lambda: time.monotonic() - began
 
 
 def clock(seconds: float) -> str:

@@ -12,6 +12,22 @@ from attn_cli.values import SoftAlignment
 
 
 @dataclass(frozen=True)
+class Phase:
+    """A training enters phase `number`, from 1, of `phases`: text, network, graphs."""
+
+    name: str
+    number: int
+    phases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Something has begun whose progress is not known: reading the text, learning a vocabulary."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Prepared:
     """The text has been read and split into pieces."""
 
@@ -125,6 +141,16 @@ class Validated:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """A sentence of the user's choice as the network translates it now, or its forced `text`."""
+
+    step: int
+    source: str
+    text: str
+    sample: SoftAlignment | None = None
+
+
+@dataclass(frozen=True)
 class Averaged:
     """The best checkpoints were averaged; `kept` when the average validated better."""
 
@@ -155,18 +181,38 @@ class Exported:
     seconds: float
 
 
-Preparing = Prepared | Noticed | Linking | Linked | HeadProgress | HeadLearned
-Training = Started | Progress | Skipped | Validated | Averaged | Finished | Exported
+Preparing = Phase | Activity | Prepared | Noticed | Linking | Linked | HeadProgress | HeadLearned
+Training = Started | Progress | Skipped | Validated | Watched | Averaged | Finished | Exported
 Event = Preparing | Training
 Listener = Callable[[Event], None]
+
+#: What each event is called in log.jsonl: names on disk, which no renaming of a class changes.
+NAMES: dict[type[Event], str] = {
+    Phase: "phase",
+    Activity: "activity",
+    Prepared: "prepared",
+    Noticed: "noticed",
+    Linking: "linking",
+    Linked: "linked",
+    HeadProgress: "headprogress",
+    HeadLearned: "headlearned",
+    Started: "started",
+    Progress: "progress",
+    Skipped: "skipped",
+    Validated: "validated",
+    Watched: "watched",
+    Averaged: "averaged",
+    Finished: "finished",
+    Exported: "exported",
+}
 
 
 def record(event: Event) -> dict[str, Any]:
     """The event as a row of log.jsonl: its name, then its fields; a sample's table is left out."""
-    row: dict[str, Any] = {"event": type(event).__name__.lower()}
+    row: dict[str, Any] = {"event": NAMES[type(event)]}
     for field in dataclasses.fields(event):
         value = getattr(event, field.name)
-        if isinstance(value, SoftAlignment):
+        if field.name == "sample":
             continue
         row[field.name] = round(value, 6) if isinstance(value, float) else value
     return row

@@ -3,6 +3,7 @@
 Knows recipes, corpora and files of links; no network, no signal and no terminal.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -28,6 +29,9 @@ FURTHEST = 0xFFFF
 
 #: Seconds between two words on how far the aligners are.
 SAY_SECONDS = 5.0
+
+#: The share of the aligners' work from which on its time foretells that of the whole.
+ENOUGH_DONE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +79,7 @@ def prepared(
     workers: int,
     emit: events.Listener,
     interrupted: Callable[[], bool] = lambda: False,
+    max_seconds: float = math.inf,
     stdin: BinaryIO | None = None,
 ) -> WordLinks | None:
     """The links that `recipe` wants for the pairs of `corpus`, and none for other pairs.
@@ -82,8 +87,9 @@ def prepared(
     They are numbered over all pairs that share the corpus's arrays, as `Batch.indices` are. The
     links of the file that `train.guided_alignment` names, relative to where we are, belong to the
     `n_lines` lines that the corpus was read from. Else aligners vote, `workers` at a time, unless
-    `cache` holds what they said of the very text. None if no links are wanted, or if it was
-    `interrupted` before there were any.
+    `cache` holds what they said of the very text. None if no links are wanted, if it was
+    `interrupted` before there were any, or if the votes would take more than `max_seconds`; a
+    notice says so.
 
     Raises DataError for a file that cannot be read, is longer than the text, has a link outside its
     sentence or none at all; and what `statistical.votes` raises.
@@ -96,8 +102,12 @@ def prepared(
             found = WordLinks(_read(lines, corpus, n_lines), {})
     else:
         try:
-            found = _voted(recipe, corpus, cache, workers, emit, interrupted)
+            progress = _Progress(emit, interrupted, max_seconds)
+            found = _voted(recipe, corpus, cache, workers, progress)
         except _Interrupted:
+            return None
+        except _TooLong as error:
+            emit(events.Noticed(str(error)))
             return None
     emit(
         events.Linked(
@@ -117,23 +127,49 @@ class _Interrupted(Exception):  # noqa: N818 - nothing went wrong
     """Someone wants the training to stop while aligners are at work."""
 
 
+class _TooLong(Exception):  # noqa: N818 - nothing went wrong
+    """The aligners would take longer than they may."""
+
+
 class _Progress:
     """Tells at first and now and then how far the aligners are.
 
-    Raises _Interrupted when they are to stop.
+    Raises _Interrupted when they are to stop, and _TooLong as soon as they have taken, or at their
+    pace would take, more than `max_seconds`.
     """
 
-    def __init__(self, emit: events.Listener, interrupted: Callable[[], bool]) -> None:
-        self._emit, self._interrupted = emit, interrupted
-        self._told = time.monotonic()
-        emit(events.Linking(0.0))
+    def __init__(
+        self, emit: events.Listener, interrupted: Callable[[], bool], max_seconds: float
+    ) -> None:
+        self._emit, self._interrupted, self._max_seconds = emit, interrupted, max_seconds
+        self._began = self._told = time.monotonic()
+
+    def begin(self) -> None:
+        """Tell that they begin."""
+        self._began = self._told = time.monotonic()
+        self._emit(events.Linking(0.0))
+        self(0.0)
 
     def __call__(self, done: float) -> None:
         if self._interrupted():
             raise _Interrupted
-        if time.monotonic() - self._told > SAY_SECONDS:
-            self._told = time.monotonic()
+        now = time.monotonic()
+        taken = now - self._began
+        needed = max(taken, projected(taken, done))
+        if needed > self._max_seconds:
+            raise _TooLong(
+                f"word links would take {needed:.0f} s, for which --max-minutes leaves "
+                f"{max(0.0, self._max_seconds):.0f} s: trained without them"
+            )
+        if now - self._told > SAY_SECONDS:
+            self._told = now
             self._emit(events.Linking(done))
+
+
+def projected(taken: float, done: float) -> float:
+    """Seconds that all of it takes, of which a share `done` has taken `taken`; 0 while that says
+    too little."""
+    return taken / done if done >= ENOUGH_DONE else 0.0
 
 
 def _voted(
@@ -141,8 +177,7 @@ def _voted(
     corpus: Corpus,
     cache: Path,
     workers: int,
-    emit: events.Listener,
-    interrupted: Callable[[], bool],
+    progress: _Progress,
 ) -> WordLinks:
     made_of = {
         "digest": corpus.digest,
@@ -152,13 +187,14 @@ def _voted(
     }
     if (table := _kept(cache, made_of)) is not None:
         return WordLinks(table, made_of, cached=True)
+    progress.begin()
     table = statistical.votes(
         map(corpus.source.words, corpus.pairs),
         map(corpus.target.words, corpus.pairs),
         seed=recipe.seed,
         workers=workers,
         program=recipe.train.aligner,
-        on_progress=_Progress(emit, interrupted),
+        on_progress=progress,
     )
     return WordLinks(_spread(table, corpus), made_of)
 

@@ -4,10 +4,9 @@ Emits events and asks `interrupted` between two updates; knows no terminal, no s
 """
 
 import math
-import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -22,6 +21,7 @@ from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state import restore, tensors_of
 from attn_cli.text.batching import Batch, Batches, Share
 from attn_cli.train import checkpoint, events
+from attn_cli.train.budget import Planner, Schedule, TimeBudget
 from attn_cli.train.group import Group, without_sync
 from attn_cli.train.guidance import Guidance
 from attn_cli.train.interruption import Interrupted
@@ -37,6 +37,8 @@ SAVE_SECONDS = 60.0
 
 #: Why a training stops; "" while it goes on.
 REASONS = ("", "interrupted", "steps", "minutes", "patience")
+#: The share of the time that may go into the sentence which is watched.
+WATCH_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,23 @@ class Validate(Protocol):
     def __call__(self, network: Seq2Seq) -> Score: ...
 
 
+class Watch(Protocol):
+    """Translates one sentence with a network, and tells of it."""
+
+    def __call__(self, network: Seq2Seq, step: int) -> events.Watched: ...
+
+
+class Decision(NamedTuple):
+    """What comes between two updates, as the main worker decides it: plain values.
+
+    `stop` is one of `REASONS`, `save` whether the state is to be saved, `schedule` a new one.
+    """
+
+    stop: str
+    save: bool = False
+    schedule: Schedule | None = None
+
+
 @dataclass
 class Position:
     """Where training stands, apart from tensors: all of it goes into a checkpoint as JSON."""
@@ -71,6 +90,7 @@ class Position:
     guided_sum: float = 0.0  # over the pieces that were guided
     guided_pieces: int = 0
     reward: float | None = None  # what hard attention's choices bring on the average
+    schedule: Schedule | None = None  # where a time limit decided it
     finished: str = ""
 
     @classmethod
@@ -78,7 +98,8 @@ class Position:
         """From the JSON of a checkpoint."""
         history = [Scored(**row) for row in facts["history"]]
         best = Scored(**facts["best"]) if facts.get("best") else None
-        return cls(**{**facts, "history": history, "best": best})
+        schedule = Schedule(**facts["schedule"]) if facts.get("schedule") else None
+        return cls(**{**facts, "history": history, "best": best, "schedule": schedule})
 
     def count(self, losses: "_Losses") -> None:
         """Add an update's losses to those of the interval that `forget` began."""
@@ -98,7 +119,9 @@ class Trainer:
 
     `publish` is called with the weights of each new best: it makes them the bundle's. `text` has
     the digests of the "training" and the "validation" text, which checkpoints name. With `guidance`
-    the decoder's attention is pulled towards word links.
+    the decoder's attention is pulled towards word links. All there is to do must be done within
+    `budget`. `watch`, if given, is called at each validation, and at each report while it takes no
+    more than `WATCH_SHARE` of the time.
     """
 
     def __init__(
@@ -115,7 +138,8 @@ class Trainer:
         emit: events.Listener,
         guidance: Guidance | None = None,
         interrupted: Callable[[], bool] = lambda: False,
-        max_minutes: float | None = None,
+        budget: TimeBudget | None = None,
+        watch: Watch | None = None,
         group: Group | None = None,
     ) -> None:
         self.network, self.batches, self.validate = network, batches, validate
@@ -123,10 +147,18 @@ class Trainer:
         self.settings, self.hardware, self.folder = settings, hardware, folder
         self.publish, self.emit, self.interrupted = publish, emit, interrupted
         self.text, self.guidance = dict(text or {}), guidance
-        self.max_seconds = math.inf if max_minutes is None else 60.0 * max_minutes
+        self.budget = budget or TimeBudget()
+        self.watch = watch
+        self.planner = Planner(
+            self.budget,
+            parameters=sum(parameter.numel() for parameter in network.parameters()),
+            average=settings.average > 1,
+            export=settings.export != "none",
+        )
         self.optimiser = adamw(network, settings)
         self.at = Position()
         self._parallel: nn.Module = network  # wrapped when it runs
+        self._watch_seconds = 0.0  # that the sentence took, when it was watched last
 
     @property
     def _last(self) -> Path:
@@ -153,6 +185,7 @@ class Trainer:
         self.at = Position.of(facts["position"])
         self.at.finished = ""
         self._restore_place(facts)
+        self._restore_schedule()
         if (workers := facts.get("workers", 1)) == self.group.size:
             checkpoint.restore_random(tensors, rank=self.group.rank)
             return True
@@ -177,6 +210,23 @@ class Trainer:
         else:
             self.batches.restore(facts["batches"])
 
+    def _restore_schedule(self) -> None:
+        """Go on with what a time limit had decided, unless there is a new one or --max-steps."""
+        planned, limit = self.at.schedule, self.settings.max_steps
+        if planned is None:
+            return
+        is_new = planned.limit != limit
+        if self.at.step >= planned.last and (is_new or self.budget.limited):
+            self.at.schedule = None  # used up
+        elif is_new:
+            every = self.settings.validate_every
+            self.at.schedule = planned.replan(self.at.step, limit, every=every, limit=limit)
+
+    @property
+    def schedule(self) -> Schedule:
+        """The one that a time limit has decided, or the recipe's."""
+        return self.at.schedule or Schedule.of(self.settings)
+
     def seed(self, step: int = 0) -> None:
         """Give each worker random numbers of its own from update `step` on; the first worker of a
         training that begins keeps those of a single one."""
@@ -194,32 +244,40 @@ class Trainer:
         Raises TrainingError after `nan_patience` updates in a row that are not numbers, or a
         validation that is none.
         """
-        at, settings = self.at, self.settings
-        clock = _Clock(at.seconds)
-        tick = _Rate(at.step)
-        saved = time.monotonic()
+        at, settings, now = self.at, self.settings, self.budget.clock
+        clock = _Clock(at.seconds, now)
+        rate = _Rate(now)
+        saved = now()
         self.network.train()
         self._parallel = self.group.wrap(self.network, self.hardware.device)
+        self._guide_until(self.schedule.last)
         due = False
         while True:
-            paused = time.monotonic()
-            is_whole = self._is_validated or not self._is_due or self._validate(clock)
-            tick.paused += time.monotonic() - paused
-            reason = self._reason_to_stop(clock) if is_whole else "interrupted"
-            reason, due = self._agree(reason, due)
-            if due:
+            if not self._is_validated and self._is_due:
+                paused = now()
+                is_whole = self._validate(clock)
+                rate.paused += now() - paused
+            else:
+                is_whole = True
+            decision = self._decide(due) if is_whole else Decision("interrupted")
+            decision = self._agree(decision)
+            if decision.schedule is not None:
+                self.at.schedule = decision.schedule
+                self._guide_until(decision.schedule.last)
+            if decision.save:
                 self.save()
-                saved = time.monotonic()
-            if reason:
+                saved = now()
+            if reason := decision.stop:
                 break
             at.step += 1
             with self.group.watch():
                 self._update()
-            tick.tokens += self._tokens
+            rate.tokens += self._tokens
+            self.planner.count_update()
             at.seconds = clock.seconds()
             if at.step % settings.log_every == 0:
-                self._report(tick, clock)
-            due = time.monotonic() - saved > SAVE_SECONDS
+                self._report(rate, clock)
+            due = now() - saved > SAVE_SECONDS
         if reason == "minutes" and not self._is_validated and not self._validate(clock):
             reason = "interrupted"
         at.finished, at.seconds = reason, clock.seconds()
@@ -234,35 +292,56 @@ class Trainer:
     @property
     def _is_due(self) -> bool:
         """Whether the network as it stands is to be validated."""
-        step, settings = self.at.step, self.settings
-        return step > 0 and (step % settings.validate_every == 0 or step == settings.max_steps)
+        step, schedule = self.at.step, self.schedule
+        validated = self.at.history[-1].step if self.at.history else 0
+        return step > 0 and (step - validated >= schedule.every or step == schedule.last)
 
     @property
     def _is_validated(self) -> bool:
         """Whether the network as it stands has been."""
         return bool(self.at.history) and self.at.history[-1].step == self.at.step
 
-    def _reason_to_stop(self, clock: "_Clock") -> str:
+    def _decide(self, save: bool) -> Decision:
+        """What this worker would do next. The main one alone reads the clock."""
+        if not self.group.is_main:
+            return Decision("interrupted" if self.interrupted() else "")
+        schedule = self.planner.replan(self.at.step, self.schedule, self.settings)
+        last = (schedule or self.schedule).last
+        return Decision(self._reason_to_stop(last), save, schedule)
+
+    def _agree(self, decision: Decision) -> Decision:
+        """What all workers do next: what the main worker decides, or stop where one of them is
+        interrupted."""
+        if self.group.size == 1:
+            return decision
+        plan = [0.0] * len(fields(Schedule))
+        if decision.schedule is not None:
+            plan = [float(value) for value in astuple(decision.schedule)]
+        sent = [float(REASONS.index(decision.stop)), float(decision.save), *plan]
+        if not self.group.is_main:
+            sent = [0.0] * len(sent)
+        stopped = float(decision.stop == "interrupted")
+        interrupted, stop, saving, *plan = self.group.sum([stopped, *sent])
+        return Decision(
+            "interrupted" if interrupted else REASONS[int(stop)],
+            bool(saving),
+            Schedule.of_values(plan) if plan[0] else None,
+        )
+
+    def _guide_until(self, last: int) -> None:
+        if self.guidance is not None:
+            self.guidance = replace(self.guidance, max_steps=last)
+
+    def _reason_to_stop(self, last: int) -> str:
         if self.interrupted():
             return "interrupted"
-        if self.at.step >= self.settings.max_steps:
-            return "steps"
-        if clock.seconds() >= self.max_seconds:
+        if self.at.step >= last:
+            return "steps" if last >= self.settings.max_steps else "minutes"
+        if self.planner.is_over():
             return "minutes"
         if out_of_patience(self.at.history, self.settings.patience):
             return "patience"
         return ""
-
-    def _agree(self, reason: str, saving: bool) -> tuple[str, bool]:
-        """What all workers do next: stop for the main worker's reason, or since one of them is
-        interrupted; save where the main worker wants to."""
-        if self.group.size == 1:
-            return reason, saving
-        code, mine = REASONS.index(reason), self.group.is_main
-        stop, interrupted, save = self.group.sum(
-            [code * mine, float(reason == "interrupted"), float(saving and mine)]
-        )
-        return "interrupted" if interrupted else REASONS[int(stop)], bool(save)
 
     def _update(self) -> None:
         """One update from the next batch, of which each worker computes its share.
@@ -274,7 +353,7 @@ class Trainer:
             rank=group.rank, size=group.size, parts=self.settings.accumulate
         )
         self._tokens = share.pieces
-        set_rate(self.optimiser, learning_rate(at.step, self.settings))
+        set_rate(self.optimiser, self._learning_rate())
         self.optimiser.zero_grad(set_to_none=True)
         losses = self._backward(share)
         length = clip(self.network.parameters(), self.settings.clip_norm)
@@ -349,27 +428,37 @@ class Trainer:
                 self._way_out(),
             )
 
-    def _report(self, tick: "_Rate", clock: "_Clock") -> None:
-        at, settings = self.at, self.settings
-        left = min(
-            (settings.max_steps - at.step) * tick.seconds_a_step(at.step),
-            self.max_seconds - clock.seconds(),
-        )
+    def _learning_rate(self) -> float:
+        return learning_rate(self.at.step, self.settings, self.schedule)
+
+    def _report(self, rate: "_Rate", clock: "_Clock") -> None:
+        at = self.at
         self._tell(
             events.Progress(
                 step=at.step,
-                max_steps=settings.max_steps,
+                max_steps=self.schedule.last,
                 epoch=self.batches.epoch,
                 loss=at.loss_sum / max(1, at.loss_count),
                 guided=at.guided_sum / at.guided_pieces if at.guided_pieces else None,
-                learning_rate=learning_rate(at.step, settings),
-                tokens_per_second=tick.rate(),
+                learning_rate=self._learning_rate(),
+                tokens_per_second=rate.rate(),
                 seconds=clock.seconds(),
-                seconds_left=max(0.0, left),
+                seconds_left=self.planner.seconds_left(at.step, self.schedule),
             )
         )
         at.forget()
-        tick.restart(at.step)
+        if self._watch_seconds <= WATCH_SHARE * rate.seconds():
+            self._show_sentence()
+        rate.restart()
+
+    def _show_sentence(self) -> None:
+        if self.watch is None:
+            return
+        began = self.budget.clock()
+        self.network.eval()
+        self.emit(self.watch(self.network, self.at.step))
+        self.network.train()
+        self._watch_seconds = self.budget.clock() - began
 
     def _validate(self, clock: "_Clock") -> bool:
         """Try the network and keep it if it is good; False where that was interrupted, before
@@ -395,6 +484,8 @@ class Trainer:
         best = self._publish_if_best(scored)
         self.save()
         self._drop_weights(kept)
+        seconds = clock.seconds() - began
+        self.planner.count_validation(seconds)
         self._tell(
             events.Validated(
                 step=at.step,
@@ -402,10 +493,11 @@ class Trainer:
                 bleu=score.bleu,
                 chrf=score.chrf,
                 best=best,
-                seconds=clock.seconds() - began,
+                seconds=seconds,
                 sample=score.sample,
             )
         )
+        self._show_sentence()
         return True
 
     def _way_out(self) -> str:
@@ -445,9 +537,11 @@ class Trainer:
         """
         best = ranked(self.at.history, max(1, self.settings.average))
         paths = [path for s in best if (path := self._weights(s.step)).exists()]
-        count = self.group.broadcast(len(paths))
+        in_time = self.budget.left() > 0
+        count = self.group.broadcast(len(paths) if in_time else 0)
         if count < 2 or self.at.best is None:
             return True
+        self._tell(events.Activity(f"averaging the {count} best checkpoints"))
         mean = self.group.broadcast_dict(checkpoint.average(paths) if self.group.is_main else {})
         now = {name: tensor.clone() for name, tensor in tensors_of(self.network).items()}
         with torch.no_grad():
@@ -516,30 +610,28 @@ class _Losses(NamedTuple):
 class _Clock:
     """Seconds spent training, those before a resume included."""
 
-    def __init__(self, before: float) -> None:
-        self.start = time.monotonic() - before
+    def __init__(self, before: float, now: Callable[[], float]) -> None:
+        self._now, self._start = now, now() - before
 
     def seconds(self) -> float:
-        return time.monotonic() - self.start
+        return self._now() - self._start
 
 
 class _Rate:
     """Target pieces a second since the last report, validations left out."""
 
-    def __init__(self, step: int) -> None:
-        self.restart(step)
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self.restart()
 
-    def restart(self, step: int) -> None:
-        self.step, self.tokens, self.paused, self.start = step, 0, 0.0, time.monotonic()
+    def restart(self) -> None:
+        self.tokens, self.paused, self._start = 0, 0.0, self._now()
 
-    def _worked(self) -> float:
-        return max(1e-9, time.monotonic() - self.start - self.paused)
+    def seconds(self) -> float:
+        return max(1e-9, self._now() - self._start - self.paused)
 
     def rate(self) -> float:
-        return self.tokens / self._worked()
-
-    def seconds_a_step(self, step: int) -> float:
-        return self._worked() / max(1, step - self.step)
+        return self.tokens / self.seconds()
 
 
 def _value(loss: Tensor | None) -> float:

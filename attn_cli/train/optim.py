@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from attn_cli.config import Train
+from attn_cli.train.budget import Schedule
 
 
 def adamw(network: nn.Module, settings: Train) -> torch.optim.AdamW:
@@ -26,12 +27,16 @@ def adamw(network: nn.Module, settings: Train) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
 
 
-def learning_rate(step: int, settings: Train) -> float:
-    """The rate of update `step` (from 1): a linear warm-up, then the schedule's fall."""
-    top, warm, last = settings.learning_rate, settings.warmup_steps, settings.max_steps
-    if step <= warm:
-        return top * step / warm
-    done = min(1.0, (step - warm) / max(1, last - warm))
+def learning_rate(step: int, settings: Train, schedule: Schedule | None = None) -> float:
+    """The rate of update `step` (from 1): a linear warm-up, then the recipe's decline.
+
+    `schedule` is the one that a time limit has decided, if there is any.
+    """
+    plan = schedule or Schedule.of(settings)
+    top, warm = settings.learning_rate, plan.warmup
+    if step < warm:
+        return top * plan.rise(step)
+    done = plan.decline(step)
     match settings.schedule:
         case "constant":
             return top

@@ -6,11 +6,12 @@ Knows neither Typer nor Rich: what happens is told as events.
 import base64
 import contextlib
 import hashlib
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -36,16 +37,29 @@ from attn_cli.text.pieces import Segmented, segmented
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.text.variants import Variants, varied
 from attn_cli.train import checkpoint, events
+from attn_cli.train.budget import (
+    ALIGNER_SHARE,
+    LEAST_ALIGNER_SECONDS,
+    LINKS_SHARE,
+    TimeBudget,
+)
 from attn_cli.train.group import Group
 from attn_cli.train.guidance import Guidance, guided_head
 from attn_cli.train.head import LAST as HEAD_STATE
 from attn_cli.train.head import HeadTrainer
-from attn_cli.train.links import LINKS, WordLinks, guides, prepared, teaches_head
+from attn_cli.train.links import (
+    LINKS,
+    WordLinks,
+    guides,
+    prepared,
+    teaches_head,
+    wants_links,
+)
 from attn_cli.train.loop import Trainer
 from attn_cli.train.resuming import CHECKPOINTS, TEXT, Plan, check_text, clear, commit
 from attn_cli.train.shown import best_head, some_pairs
 from attn_cli.train.stopping import Scored
-from attn_cli.train.validation import Validation
+from attn_cli.train.validation import Sentence, Validation, telling
 
 T = TypeVar("T")
 
@@ -59,13 +73,18 @@ EPOCHS, FEWEST_STEPS, MOST_STEPS = 20, 3_000, 30_000
 #: The same where training goes on from a model.
 MORE_EPOCHS, FEWEST_MORE = 8, 40
 
+#: Where a time limit decides, updates may be this many times as many.
+TIMED_EPOCHS_FACTOR = 2
+
 
 @dataclass(frozen=True)
 class Run:
     """What to train and where: everything that is not in the recipe.
 
     `plan` is what `resuming.begin` wrote or `resuming.resumed` read. With `accept_new_data`, text
-    that has changed since is trained on.
+    that has changed since is trained on. `watch` is a sentence to show at each validation, and the
+    target to force upon it or None; with `live` somebody looks at a panel, so that some sentence is
+    shown now and then in any case.
     """
 
     out: Path
@@ -76,7 +95,9 @@ class Run:
     device: str = "auto"
     threads: int | None = None
     workers: int | None = None
-    max_minutes: float | None = None
+    budget: TimeBudget = field(default_factory=TimeBudget)
+    watch: tuple[str, str | None] | None = None
+    live: bool = False
     stdin: BinaryIO | None = None
 
 
@@ -115,11 +136,13 @@ def _train(
 ) -> events.Finished:
     if run.threads:
         torch.set_num_threads(max(1, run.threads // group.place.local_size))
+    phases = _Phases(recipe, emit)
+    phases.enter("text")
     hardware = choose(run.device, recipe.train.precision, local_rank=group.place.local_rank)
     torch.manual_seed(recipe.seed)
     _require_same(group, "recipe", recipe_digest(recipe))
     with abandonable():
-        text = _prepare(recipe, run, emit, interrupted, group)
+        text = _prepare(recipe, run, emit, interrupted, group, phases)
     _require_same(group, "text", text.digest)
     recipe = text.recipe
     network = build(
@@ -155,10 +178,11 @@ def _train(
             max_steps=recipe.train.max_steps,
             head=guided_head(recipe.model),
         )
+    phases.enter("network")
     emit(
         events.Started(
             step=trainer.at.step,
-            max_steps=recipe.train.max_steps,
+            max_steps=trainer.schedule.last,
             parameters=sum(p.numel() for p in network.parameters()),
             device=hardware.device.type,
             precision=hardware.precision,
@@ -168,6 +192,7 @@ def _train(
     )
     finished = trainer.run()
     if finished.reason != "interrupted" and group.is_main:
+        phases.enter("graphs")
         with abandonable():
             if text.links is not None:
                 recipe = _with_head_shown(recipe, run, text, text.links, network, hardware, emit)
@@ -200,6 +225,27 @@ def _require_same(group: Group, name: str, digest: str) -> None:
             f"worker {others[0]} was given another {name} than worker 0",
             "Start all workers with the same command, on the same files.",
         )
+
+
+class _Phases:
+    """The phases that a recipe's training has, told one after another."""
+
+    def __init__(self, recipe: Recipe, emit: events.Listener) -> None:
+        links = ["word aligner" if teaches_head(recipe) else "word links"]
+        graphs = ["graphs"] if recipe.train.export != "none" else []
+        self._names = ["text", *(links if wants_links(recipe) else []), "network", *graphs]
+        self._emit = emit
+
+    def enter(self, name: str) -> None:
+        """Tell that it begins, if the training has it."""
+        if name in self._names:
+            number = self._names.index(name) + 1
+            self._emit(events.Phase(name, number, tuple(self._names)))
+
+    def enter_links(self) -> None:
+        """Tell that word links are made, and what learns from them."""
+        self.enter("word aligner")
+        self.enter("word links")
 
 
 def _with_head_shown(
@@ -247,6 +293,7 @@ def export_graphs(out: Path, recipe: Recipe, emit: events.Listener) -> None:
         emit(events.Noticed(f"no graphs: {error.name} is not installed"))
         return
     began = time.monotonic()
+    emit(events.Activity("making graphs"))
     try:
         made = export(bundle.open_bundle(out), precision=recipe.train.export)
     except AttnError as error:
@@ -268,8 +315,12 @@ def _teach_head(
     """An alignment head taught by `votes` joins the bundle; what it then says of the pairs.
 
     It has random numbers of its own, so that the network's are the same before and after. None
-    where it was interrupted.
+    where it was interrupted, or left out for want of time; a notice says so then.
     """
+    max_seconds = run.budget.left() - text.left_after_links
+    if max_seconds < LEAST_ALIGNER_SECONDS:
+        emit(events.Noticed("no word aligner: --max-minutes leaves no time for it"))
+        return None
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         head = build_head(
@@ -289,19 +340,59 @@ def _teach_head(
             seed=recipe.seed,
             folder=run.out / CHECKPOINTS,
             emit=emit,
-            interrupted=interrupted,
+            interrupted=lambda: interrupted() or pace.is_too_slow(),
         )
+        pace = _AlignerPace(trainer, max_seconds)
         if run.resume:
             trainer.resume()
         links = trainer.run()
+        if links is None and not interrupted():
+            emit(events.Noticed(pace.sentence()))
     if links is not None:
         bundle.include(run.out, bundle.HEAD, checkpoint.serialize(tensors_of(head)))
     return links
 
 
+class _AlignerPace:
+    """Whether the word aligner will be ready in time, from how fast it learns."""
+
+    #: Updates that say enough, and what judging all pairs adds to those there are.
+    ENOUGH, JUDGING = 10, 1.2
+
+    def __init__(self, trainer: HeadTrainer, max_seconds: float) -> None:
+        self._trainer, self._max_seconds = trainer, max_seconds
+        self._began, self._first = time.monotonic(), -1
+
+    def needed(self) -> float:
+        """Seconds that it takes in all, as far as that can be told."""
+        taken, step = time.monotonic() - self._began, self._trainer.at.step
+        self._first = step if self._first < 0 else self._first
+        made = step - self._first
+        if made < self.ENOUGH:
+            return taken
+        return max(taken, self.JUDGING * taken / made * (self._last - self._first))
+
+    @property
+    def _last(self) -> int:
+        return self._trainer.settings.max_steps
+
+    def is_too_slow(self) -> bool:
+        """Whether that is more than it may take."""
+        return self.needed() > self._max_seconds
+
+    def sentence(self) -> str:
+        """Why it was left out."""
+        return (
+            f"no word aligner: it would take {self.needed():.0f} s, for which --max-minutes "
+            f"leaves {self._max_seconds:.0f} s"
+        )
+
+
 @dataclass(frozen=True)
 class _Text:
-    """What is learnt from. `links` None: none are wanted, or it was interrupted before any."""
+    """What is learnt from. `links` None: none are wanted, it was interrupted before any, or they
+    would have taken too long. Once a word aligner has learnt from them, `left_after_links` seconds
+    of the time must be left."""
 
     recipe: Recipe
     plan: Plan
@@ -310,6 +401,7 @@ class _Text:
     digest: str
     tokenizers: tuple[Tokenizer, Tokenizer]
     links: LinkTable | None
+    left_after_links: float
 
 
 def _prepare(
@@ -318,6 +410,7 @@ def _prepare(
     emit: events.Listener,
     interrupted: Callable[[], bool],
     group: Group,
+    phases: _Phases,
 ) -> _Text:
     """Read the text, learn or load its vocabulary, split it into pieces, link its words.
 
@@ -326,14 +419,20 @@ def _prepare(
     began = time.monotonic()
     here = bundle.relocated(recipe, run.out, Path())  # as a person would name the files
     folder = _text_folder(run.out, group)
+    emit(events.Activity("reading the text"))
     read = _on_each_machine(group, lambda: _read(here, folder, run.stdin))
+    if not (run.resume or run.start_from):
+        emit(events.Activity("learning the vocabulary"))
     tokenizers = _shared_tokenizers(recipe, group, lambda: _tokenizers(recipe, run, read))
+    emit(events.Activity("splitting words into pieces"))
     _on_each_machine(group, lambda: _store(here, folder, read, tokenizers))
     group.barrier()
     text = store.load(folder)
     training, valid = text.train, text.valid
     reports = read.reports if read is not None else []
-    recipe = _with_steps(recipe, training, going_on=run.start_from is not None)
+    recipe = _with_steps(
+        recipe, training, going_on=run.start_from is not None, timed=run.budget.limited
+    )
     for report in reports:
         for sentence in report.sentences():
             emit(events.Noticed(sentence))
@@ -352,9 +451,12 @@ def _prepare(
     digests = group.broadcast(digests)
     if not group.is_main:
         plan, links = replace(plan, text=digests), _shared_links(None, group)
-        return _Text(recipe, plan, training, valid, text.digest, tokenizers, links)
+        return _Text(recipe, plan, training, valid, text.digest, tokenizers, links, 0.0)
+    left = run.budget.left()
+    share = LINKS_SHARE if teaches_head(recipe) and not guides(recipe) else 1.0
 
     def links_of_words() -> WordLinks | None:
+        phases.enter_links()
         return prepared(
             here,
             training.corpus,
@@ -363,6 +465,7 @@ def _prepare(
             workers=torch.get_num_threads() * group.place.local_size,
             emit=emit,
             interrupted=interrupted,
+            max_seconds=share * ALIGNER_SHARE * left,
             stdin=run.stdin,
         )
 
@@ -381,7 +484,8 @@ def _prepare(
     if words is not None:
         words.keep(run.out / CHECKPOINTS / LINKS)
     links = _shared_links(words.table if words else None, group)
-    return _Text(recipe, plan, training, valid, text.digest, tokenizers, links)
+    after = (1.0 - ALIGNER_SHARE) * left if run.budget.limited else -math.inf
+    return _Text(recipe, plan, training, valid, text.digest, tokenizers, links, after)
 
 
 @dataclass(frozen=True)
@@ -531,13 +635,17 @@ def _shared_tokenizers(
     return received[0], received[-1]
 
 
-def _with_steps(recipe: Recipe, text: Segmented, *, going_on: bool) -> Recipe:
-    """The recipe with `train.max_steps` decided: by the amount of text where it says 0."""
+def _with_steps(recipe: Recipe, text: Segmented, *, going_on: bool, timed: bool) -> Recipe:
+    """The recipe with `train.max_steps` decided: by the amount of text where it says 0.
+
+    Where the training is `timed` that is what the text deserves at most.
+    """
     if recipe.train.max_steps:
         return recipe
     places = int(text.target_lengths[text.pairs].sum()) + len(text)  # one EOS each
     epochs, fewest = (MORE_EPOCHS, FEWEST_MORE) if going_on else (EPOCHS, FEWEST_STEPS)
-    steps = min(max(epochs * places // recipe.train.batch_tokens, fewest), MOST_STEPS)
+    steps = max(epochs * places // recipe.train.batch_tokens, fewest)
+    steps = TIMED_EPOCHS_FACTOR * steps if timed else min(steps, MOST_STEPS)
     return replace(recipe, train=replace(recipe.train, max_steps=steps))
 
 
@@ -600,6 +708,18 @@ def _trainer(
         group=group,
     )
 
+    watch = None
+    if group.is_main and (run.watch or run.live):
+        samples = list(text.valid.corpus.source_texts())
+        source, target = run.watch or (samples[telling(samples)], None)
+        watch = Sentence(
+            source,
+            target,
+            tokenizers=text.tokenizers,
+            how=validation.how,
+            view=validation.view,
+        )
+
     def publish(tensors: dict[str, Tensor], scored: Scored | None) -> None:
         scores = {}
         if scored is not None:
@@ -621,6 +741,7 @@ def _trainer(
         publish=publish,
         emit=emit,
         interrupted=interrupted,
-        max_minutes=run.max_minutes,
+        budget=run.budget,
+        watch=watch,
         group=group,
     )

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from attn_cli import score
+from attn_cli.aligner import Aligner, Pair
 from attn_cli.decode.beam import Search
 from attn_cli.engine.base import ALONE, StepOut, View
 from attn_cli.engine.torch_engine import SearchState, TorchStepper
@@ -17,12 +18,41 @@ from attn_cli.nn.hardware import Hardware
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.text.batching import Batch
 from attn_cli.text.tokenizer import Tokenizer
+from attn_cli.train import events
 from attn_cli.train.group import Group
 from attn_cli.train.interruption import Interrupted
 from attn_cli.train.loop import Score
 from attn_cli.train.objective import negative_log_likelihood
 from attn_cli.translator import Job, Translator
 from attn_cli.values import IntArray
+
+
+class Sentence:
+    """One sentence to be watched: translated anew each time, or forced along a `target`."""
+
+    def __init__(
+        self,
+        source: str,
+        target: str | None,
+        *,
+        tokenizers: tuple[Tokenizer, Tokenizer],
+        how: Search,
+        view: View | None = ALONE,
+    ) -> None:
+        self.source, self.target = source, target
+        self.tokenizers, self.how, self.view = tokenizers, how, view
+
+    def __call__(self, network: Seq2Seq, step: int) -> events.Watched:
+        """What the network, in evaluation mode, makes of it now."""
+        stepper = TorchStepper(network, self.view or ALONE)
+        align = self.view is not None
+        if self.target is None:
+            translator = Translator(stepper, *self.tokenizers, self.how, align=align)
+            (found,) = translator.translate([Job(1, self.source)])
+        else:
+            aligner = Aligner(*self.tokenizers, stepper=stepper)
+            (found,) = aligner.align([Pair(1, self.source, self.target)])
+        return events.Watched(step, self.source, found.text, found.alignment if align else None)
 
 
 class Validation:
@@ -50,7 +80,7 @@ class Validation:
         self.batches, self.references, self.hardware = batches, list(references), hardware
         self.jobs = [Job(line, text) for line, text in enumerate(sources, start=1)]
         self.tokenizers, self.how, self.view = tokenizers, how, view
-        self.sample = _telling(sources)
+        self.sample = telling(sources)
 
     def __call__(self, network: Seq2Seq) -> Score:
         """Try the network, which must be in evaluation mode.
@@ -127,7 +157,7 @@ class _InterruptibleStepper(TorchStepper):
         return super().step(state, previous, gold)
 
 
-def _telling(sources: Sequence[str]) -> int:
+def telling(sources: Sequence[str]) -> int:
     """The sentence whose table is shown: of about seven words, so that it fits a panel."""
     lengths = [len(text.split()) for text in sources]
     return min(range(len(lengths)), key=lambda i: (abs(lengths[i] - 7), i))

@@ -96,7 +96,8 @@ def test_the_folder_is_a_model_with_a_log_and_checkpoints(tiny):
 def test_every_row_of_the_log_is_an_event(tiny):
     rows = log_of(tiny)
     events = [row["event"] for row in rows]
-    assert events[:2] == ["prepared", "started"]
+    assert events[:2] == ["phase", "activity"]
+    assert [each for each in events if each in ("prepared", "started")] == ["prepared", "started"]
     assert events[-2:] == ["averaged", "finished"]
     assert events.count("progress") == 160 // 20
     assert [row["step"] for row in rows if row["event"] == "validated"] == [80, 160]
@@ -108,7 +109,8 @@ def test_in_a_pipe_each_event_is_a_plain_line_and_stdout_stays_empty(pairs_file,
     assert (ended.status, ended.stdout) == (0, b"")
     lines = ended.err.splitlines()
     assert len(lines) == len(log_of(tmp_path / "x")) + 1
-    assert lines[1].split(", ")[1:3] == ["fp32", "threads 1"]
+    (network,) = (line for line in lines if line.startswith("network: "))
+    assert network.split(", ")[1:3] == ["fp32", "threads 1"]
     assert "\x1b" not in ended.err
     assert str(tmp_path / "x") in lines[-1]
 
@@ -130,8 +132,41 @@ def test_auto_precision_is_what_the_processor_computes_natively_and_is_said(pair
 def test_on_a_terminal_the_panel_shows_history_and_a_table(pairs_file, tmp_path):
     ended = attn("train", "--pairs", pairs_file, "--out", tmp_path / "x", *QUICK, terminal=True)
     assert ended.status == 0
-    assert "validated at" in ended.err
-    assert "what the decoder looked at" in ended.err
+    shown = ended.err.rpartition("\x1b[?1049l")[2]  # what stays when the panel's screen is left
+    assert "finished: all updates made" in shown
+    assert "BLEU" in shown
+    assert "what the decoder looked at" in shown
+    assert shown.rstrip().endswith("--align")
+
+
+@pytest.mark.parametrize(
+    ("watched", "title"),
+    [("I see.", "attention, decoded"), ("I see. ||| Je vois.", "attention, forced")],
+)
+def test_a_sentence_of_ones_own_is_watched(watched, title, pairs_file, tmp_path):
+    text = ("--pairs", pairs_file, "--out", tmp_path / "x", *QUICK, "--watch", watched)
+    ended = attn("train", *text, terminal=True)
+    assert ended.status == 0
+    shown = ended.err.rpartition("\x1b[?1049l")[2]
+    assert title in shown
+    rows = [row for row in log_of(tmp_path / "x") if row["event"] == "watched"]
+    assert {row["source"] for row in rows} == {"I see."}
+    assert rows[-1]["step"] == 4
+
+
+@pytest.mark.parametrize("watched", ["", " ", "I see. |||", "||| Je vois."])
+def test_a_sentence_to_watch_has_words(watched, pairs_file, tmp_path):
+    ended = attn("train", "--pairs", pairs_file, "--out", tmp_path / "x", "--watch", watched)
+    assert ended.status == 2
+    assert "--watch" in ended.err
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_dumb_terminal_gets_plain_lines(pairs_file, tmp_path):
+    text = ("--pairs", pairs_file, "--out", tmp_path / "x", *QUICK)
+    ended = attn("train", *text, terminal=True, environment={"TERM": "dumb"})
+    assert ended.status == 0
+    assert "\x1b" not in ended.err
 
 
 def test_pairs_may_come_from_stdin(tmp_path):

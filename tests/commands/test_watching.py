@@ -1,5 +1,7 @@
 """What a training's events look like as plain lines, and what they make of the panel."""
 
+import typing
+
 import pytest
 
 from attn_cli.commands.watching import _tell, line
@@ -53,6 +55,18 @@ def test_pairs_for_validation_are_told_of_where_there_are_some(kept, shown):
     assert line(event) == f"text: 8,000 pairs,{shown} 3000 pieces (1 s)"
 
 
+def test_phases_activities_and_the_watched_sentence_are_lines_too():
+    assert line(events.Phase("network", 3, ("text", "words", "network", "graphs"))) == "3/4 network"
+    assert line(events.Activity("reading the text")) == "reading the text …"
+    assert line(events.Watched(50, "I see.", "Je vois.")) == "at 50: I see. → Je vois."
+
+
+def test_each_event_has_a_name_of_its_own_in_the_log():
+    kinds = {*typing.get_args(events.Preparing), *typing.get_args(events.Training)}
+    assert events.NAMES.keys() == kinds
+    assert len(set(events.NAMES.values())) == len(kinds)
+
+
 # The panel
 
 
@@ -67,7 +81,7 @@ def test_a_panel_follows_the_stages_before_the_first_update():
     assert panel_after(voting)[0].stage.done == 0.5
     assert panel_after(voting, voted)[0].stage.done == 1
     panel, above = panel_after(voting, voted, LEARNING)
-    assert (panel.stage.name, panel.stage.done) == ("alignment head", 50 / 200)
+    assert (panel.stage.name, panel.stage.done) == ("word aligner", 50 / 200)
     assert "loss 1.250" in panel.stage.sentence
     assert panel.stage.seconds_left == 90
     assert above == [voted]
@@ -84,3 +98,19 @@ def test_what_comes_after_the_stages_does_not_bring_them_back():
     begun = events.Started(7, 100, 5_000_000, "cpu", "fp32", 1)
     panel, _ = panel_after(LEARNING, begun, events.Noticed("a word"), events.Skipped(8, 1))
     assert panel.stage is None
+
+
+def test_a_phase_whose_links_took_too_long_is_not_called_done():
+    names = ("text", "word aligner", "network")
+    begun, entered = events.Phase("word aligner", 2, names), events.Phase("network", 3, names)
+    panel, _ = panel_after(begun, events.Linking(0.5), entered)
+    assert (panel.phase, panel.left_out) == (3, {2})
+    panel, _ = panel_after(begun, events.Linking(0.5), events.Linked(1, 1, 1.0, False), entered)
+    assert (panel.phase, panel.left_out) == (3, set())
+
+
+def test_a_panel_says_at_the_end_how_it_was():
+    panel, _ = panel_after(events.Finished("minutes", 7, 12.3, 0, 5.0))
+    assert panel.result == ("finished: time is up, BLEU 12.3 after 7 updates", True)
+    panel, _ = panel_after(events.Finished("interrupted", 7, 12.3, 0, 5.0))
+    assert panel.result == ("interrupted: saved, BLEU 12.3 after 7 updates", False)

@@ -22,8 +22,10 @@ from attn_cli.text.corpus import read_pairs
 from attn_cli.text.pieces import segmented
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.train import checkpoint, events, loop
+from attn_cli.train.budget import EXIT_SECONDS, Schedule, TimeBudget
+from attn_cli.train.group import Group
 from attn_cli.train.guidance import Guidance
-from attn_cli.train.loop import Score, Trainer
+from attn_cli.train.loop import Decision, Score, Trainer
 from attn_cli.train.stopping import Scored, out_of_patience, ranked
 
 MODEL = config.from_dict(
@@ -257,6 +259,174 @@ def test_a_timed_save_in_the_middle_of_bad_updates_keeps_the_good_state(trainer,
     with pytest.raises(TrainingError):
         made.run()
     assert checkpoint.load(made._last)[1]["position"]["step"] == 3
+
+
+# Time
+
+
+class Clock:
+    """A clock that stands still until somebody adds to `now`."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class Slow:
+    """Batches each of which takes half a second of that clock."""
+
+    def __init__(self, batches, clock):
+        self.batches, self.clock = batches, clock
+
+    def next_share(self, **how):
+        self.clock.now += 0.5
+        return self.batches.next_share(**how)
+
+    def __getattr__(self, name):
+        return getattr(self.batches, name)
+
+
+@pytest.fixture
+def timed(trainer):
+    """Makes trainers with a minute from now, half a second an update, two seconds a validation."""
+
+    def make(*scores, seconds=60.0, settings=None, **given):
+        clock = Clock()
+        long = replace(SETTINGS, max_steps=10**6, warmup_steps=10**5, validate_every=10**5)
+        made = trainer(
+            *scores,
+            settings=settings or replace(long, export="none", average=2),
+            budget=TimeBudget(seconds, started=clock(), clock=clock),
+            **given,
+        )
+        made.batches = Slow(made.batches, clock)
+        validate = made.validate
+
+        def slow(network):
+            clock.now += 2.0
+            return validate(network)
+
+        made.validate = slow
+        return made
+
+    return make
+
+
+def test_a_training_ends_with_its_time_and_by_then_its_rate_has_fallen(timed):
+    made = timed(*map(float, range(1, 99)))
+    finished = made.run()
+    assert finished.reason == "minutes"
+    assert 48 < made.budget.elapsed() + EXIT_SECONDS <= 62
+    assert finished.step == made.schedule.last
+    assert len(of(events.Validated, made)) > 2
+    assert of(events.Averaged, made)
+    rates = [event.learning_rate for event in of(events.Progress, made)]
+    assert rates[-1] < 0.03 * made.settings.learning_rate < max(rates)
+
+
+def test_what_is_left_to_do_is_foretold_to_the_exit_of_the_command(timed):
+    made = timed(1.0)
+    made.run()
+    left = [event.seconds + event.seconds_left for event in of(events.Progress, made)][5:]
+    assert left == pytest.approx([60.0] * len(left), abs=8)
+
+
+def test_patience_ends_a_training_before_its_time(timed):
+    made = timed(3.0, 1.0, settings=replace(SETTINGS, max_steps=10**6, patience=2))
+    finished = made.run()
+    assert finished.reason == "patience"
+    assert made.budget.left() > 10
+
+
+def test_guidance_weakens_towards_the_end_that_the_time_allows(timed):
+    made = timed(1.0, guidance=replace(GUIDANCE, max_steps=10**6))
+    made.run()
+    assert made.guidance.weight_at(made.at.step) == pytest.approx(0.5 * 0.5)
+
+
+def test_a_schedule_that_the_time_decided_is_gone_on_with_without_a_limit(timed, trainer):
+    cut = timed(1.0, interrupted=lambda: cut.at.step >= 40)
+    cut.run()
+    planned = cut.schedule
+    assert 40 < planned.last < 120
+    resumed = trainer(settings=cut.settings)
+    resumed.resume()
+    assert resumed.schedule == planned
+    finished = resumed.run()
+    assert (finished.reason, finished.step) == ("minutes", planned.last)
+
+
+def test_a_resume_with_minutes_of_its_own_makes_another_schedule(timed):
+    cut = timed(1.0, interrupted=lambda: cut.at.step >= 40)
+    cut.run()
+    resumed = timed(1.0, seconds=120.0)
+    resumed.resume()
+    assert resumed.run().step > cut.schedule.last
+    assert resumed.budget.elapsed() > 96
+
+
+def test_a_resume_with_another_number_of_updates_takes_that(timed, trainer):
+    cut = timed(1.0, interrupted=lambda: cut.at.step >= 40)
+    cut.run()
+    resumed = trainer(settings=replace(cut.settings, max_steps=43))
+    resumed.resume()
+    finished = resumed.run()
+    assert (finished.reason, finished.step) == ("steps", 43)
+
+
+def test_a_decision_reaches_other_workers_as_it_was_made(trainer):
+    """What one worker sends as numbers is summed with the zeros of the other."""
+    plan = Schedule(1234, 10, 5, 10**6, start=7, risen=0.1, fallen=1 / 3)
+
+    class Main(Group):
+        """The main worker of two; `other` is what the other one adds."""
+
+        size, other = 2, None
+
+        def sum(self, values):
+            self.sent = list(values)
+            return [a + b for a, b in zip(values, self.other or [0.0] * len(values), strict=True)]
+
+    class Other(Main):
+        rank, is_main = 1, False
+
+    made = trainer()
+    for decision in (
+        Decision("", True, plan),
+        Decision("minutes", False, None),
+        Decision("", False, None),
+    ):
+        made.group = main = Main()
+        assert made._agree(decision) == decision
+        made.group = other = Other()
+        other.other = main.sent
+        assert made._agree(Decision("")) == decision
+        assert made._agree(Decision("interrupted")) == decision._replace(stop="interrupted")
+
+
+def test_a_sentence_is_watched_at_each_report_and_validation_and_changes_nothing(trainer):
+    def watch(network, step):
+        assert not network.training
+        return events.Watched(step, "I see.", f"{step}")
+
+    plain = trainer(1.0)
+    plain.run()
+    watched = trainer(1.0, watch=watch, budget=TimeBudget(clock=Clock()))
+    watched.run()
+    assert [event.step for event in of(events.Watched, watched)] == [2, 3, 4, 6, 6]
+    assert same(weights(plain), weights(watched))
+
+
+def test_a_sentence_that_takes_long_is_watched_at_validations_alone(timed):
+    def watch(network, step):
+        made.budget.clock.now += 1.0
+        return events.Watched(step, "I see.", "Je vois.")
+
+    made = timed(1.0, watch=watch)
+    made.run()
+    validated = [event.step for event in of(events.Validated, made)]
+    assert [event.step for event in of(events.Watched, made)] == [3, *validated]
 
 
 # Guidance
