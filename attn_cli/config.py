@@ -270,6 +270,9 @@ class Train:
     label_smoothing: float = option(0.1, "mass spread over the other pieces", low=0, high=0.9)
     validate_every: int = option(500, "updates between two validations", low=1)
     log_every: int = option(50, "updates between two progress events", low=1)
+    tensorboard: bool = option(
+        False, "whether event files for TensorBoard are written (attn-cli[tensorboard])"
+    )
     patience: int = option(
         10, "validations without a better BLEU before stopping, 0 for never", low=0
     )

@@ -51,6 +51,7 @@ HOMES = {
     "onnxruntime": {"engine.onnx_engine"},
     "onnx": {"export", "quantize"},
     "sentencepiece": {"text.tokenizer"},
+    "tensorboard": set(),  # torch.utils.tensorboard is what imports it
     "thot": {"align.statistical"},
     "eflomal": {"align.statistical"},
     "sacrebleu": {"score"},

@@ -1,7 +1,7 @@
 """attn train: a recipe, or files of text, become a model that translates and aligns."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -146,6 +146,8 @@ def train(
         console.write(config.to_toml(here, helps=True, heading="attn train RECIPE.toml"))
         return
     need("torch", "safetensors")
+    if plan.recipe.train.tensorboard:
+        _need_tensorboard()
     place = _place(console, workers)
     named = None if device is Device.AUTO else device.value
     options: dict[str, Any] = {
@@ -361,6 +363,17 @@ def _writing_into(out: Path, *, new: bool) -> Iterator[None]:
         yield
 
 
+def _need_tensorboard() -> None:
+    """Raises UsageError where TensorBoard's writer is not installed."""
+    try:
+        need("tensorboard")
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "train.tensorboard needs TensorBoard, which is not installed here",
+            "Install it: pip install 'attn-cli[tensorboard]'",
+        ) from error
+
+
 def _watched(text: str | None) -> "Watched":
     """The sentence of --watch, and the target that is forced upon it or None."""
     if text is None:
@@ -385,7 +398,7 @@ def _train(
 ) -> int:
     """Train by a plan, which is on the disk before anything slow; the exit status."""
     from attn_cli.commands.interruption import Interruption
-    from attn_cli.commands.watching import watch
+    from attn_cli.commands.watching import ignore, watch
     from attn_cli.train import events, resuming
 
     saved = _saved(plan, options)
@@ -407,12 +420,19 @@ def _train(
                 watching.listen(events.Noticed(told))
             with interruption.abandonable():
                 from attn_cli.train.session import train
+                from attn_cli.train.tensorboard import board
             run = _run(console, plan, saved, watched, accept_new_data=accept_new_data)
-            with _group(console, saved.recipe, run, place) as group:
+            curves = board(plan.out) if saved.recipe.train.tensorboard else nullcontext(ignore)
+            with curves as draw, _group(console, saved.recipe, run, place) as group:
+
+                def listen(event: events.Event) -> None:
+                    watching.listen(event)
+                    draw(event)
+
                 finished = train(
                     saved.recipe,
                     run,
-                    emit=watching.listen,
+                    emit=listen,
                     interrupted=interruption.asked,
                     abandonable=interruption.abandonable,
                     group=group,
