@@ -18,17 +18,22 @@ from attn_cli.text.arrays import LongArray, Ragged
 from attn_cli.text.pieces import Segmentation, Segmented
 from attn_cli.values import BOS, EOS, PAD, IntArray
 
+#: Sources are padded to a multiple of this, and a batch that can has a multiple of `ROWS` rows: a
+#: processor's library compiles its products anew for each shape, and keeps them all.
+POSITIONS, ROWS = 4, 8
+
 POOL = 1 << 15  # pairs sorted together; a corpus of no more than this is one pool
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Batch:
-    """B pairs as a network reads them, in int32; S and T are the longest rows, EOS included.
+    """B pairs as a network reads them, in int32; T is the longest target, EOS included.
 
-    `source` (B, S) and `target_out` (B, T) end each row with EOS, then PAD; `target_in` (B, T) is
-    `target_out` one step later, BOS in front. Lengths (B,) count EOS. `source_word` (B, S) and
-    `target_word` (B, T), the latter beside `target_out`, give each piece's word in the sentence, -1
-    for EOS and PAD. `indices` (B,) are the pairs' places in the corpus.
+    S is the longest source, rounded up to a multiple of `POSITIONS`. `source` (B, S) and
+    `target_out` (B, T) end each row with EOS, then PAD; `target_in` (B, T) is `target_out` one step
+    later, BOS in front. Lengths (B,) count EOS. `source_word` (B, S) and `target_word` (B, T), the
+    latter beside `target_out`, give each piece's word in the sentence, -1 for EOS and PAD.
+    `indices` (B,) are the pairs' places in the corpus.
     """
 
     source: IntArray
@@ -178,7 +183,7 @@ class _Drawn:
             side.sentences.release()
         if rng is not None and data.variants is not None:
             source, target = data.variants.drawn(source, target, pairs, rng)
-        self._source = _DrawnSide(source, data.source, rng)
+        self._source = _DrawnSide(source, data.source, rng, multiple=POSITIONS)
         self._target = _DrawnSide(target, data.target, rng)
 
     def cut(self, tokens: int) -> list[LongArray]:
@@ -192,7 +197,7 @@ class _Drawn:
         batches: list[LongArray] = []
         begin = 0
         for end, places in enumerate((target[order] + 1).tolist()):  # 1 for EOS
-            if end > begin and (end + 1 - begin) * places > tokens:
+            if end > begin and _rounded(end + 1 - begin) * places > tokens:
                 batches.append(order[begin:end])
                 begin = end
         if begin < len(order):
@@ -221,6 +226,11 @@ class _Drawn:
         )
 
 
+def _rounded(rows: int) -> int:
+    """A number of rows rounded up to a multiple of `ROWS`, and as it is where that is smaller."""
+    return rows if rows <= ROWS else -(-rows // ROWS) * ROWS
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class _Plan:
     """A pool ready to be given out: the rows of each of its batches, in order."""
@@ -235,9 +245,14 @@ class _DrawnSide:
     """One side of them: `lengths` (rows,) counts each sentence's pieces, EOS not among them."""
 
     def __init__(
-        self, words: Ragged, segmentation: Segmentation, rng: np.random.Generator | None
+        self,
+        words: Ragged,
+        segmentation: Segmentation,
+        rng: np.random.Generator | None,
+        *,
+        multiple: int = 1,
     ) -> None:
-        self._pieces = segmentation.pieces
+        self._pieces, self._multiple = segmentation.pieces, multiple
         self._choice = Ragged(segmentation.rows(words.values, rng), words.starts)
         self.lengths = np.add.reduceat(
             self._pieces.lengths_of(self._choice.values), words.starts[:-1]
@@ -253,7 +268,8 @@ class _DrawnSide:
         row = np.repeat(np.arange(len(rows)), lengths)
         column = np.arange(starts[-1]) - np.repeat(starts[:-1], lengths)
 
-        shape = (len(rows), int(lengths.max()) + 1)
+        longest = int(lengths.max()) + 1
+        shape = (len(rows), -(-longest // self._multiple) * self._multiple)
         ids = np.full(shape, PAD, np.int32)
         word_of = np.full(shape, -1, np.int32)
         ids[row, column] = pieces.values

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from attn_cli import config
 from attn_cli.errors import DataError
-from attn_cli.text.batching import Batch, Batches, batches_of
+from attn_cli.text.batching import POSITIONS, ROWS, Batch, Batches, batches_of
 from attn_cli.text.corpus import read_pairs
 from attn_cli.text.pieces import Segmented, segmented
 from attn_cli.text.tokenizer import Tokenizer
@@ -61,7 +61,9 @@ def test_a_batch_holds_what_the_tokenizer_says_of_each_line(data, tokenizer):
         (data.corpus.target, batch.target_out, batch.target_length, batch.target_word),
     )
     for side, ids, lengths, word_of in sides:
-        assert ids.shape == word_of.shape == (7, lengths.max())
+        assert ids.shape == word_of.shape
+        assert len(ids) == 7
+        assert lengths.max() <= ids.shape[1] < lengths.max() + POSITIONS
         for row, pair in enumerate(batch.indices):
             encoded = tokenizer.encode(side.text(pair))
             end = lengths[row]
@@ -175,3 +177,11 @@ def test_the_shares_of_a_batch_are_its_pairs_dealt_out(data, size, parts):
     assert sorted(np.concatenate(dealt)) == sorted(whole.indices)
     assert {share.pieces for share in shares} == {int(whole.target_length.sum())}
     assert all(len(share.batches) >= 1 for share in shares)  # each worker has gradients to add
+
+
+def test_few_shapes_recur(data):
+    batches = list(batches_of(data, data.pairs, tokens=300))
+    assert all(batch.source.shape[1] % POSITIONS == 0 for batch in batches)
+    assert all(batch.target_out.size <= 300 for batch in batches)
+    full = [len(batch) for batch in batches[:-1] if len(batch) > ROWS]
+    assert 2 * sum(rows % ROWS == 0 for rows in full) > len(full)  # the others end at a length
