@@ -67,10 +67,10 @@ RIVALS = {
     "thot-ibm4": ("thot", "sil-thot==3.5.3"),
     "thot-eflomal": ("thot", "sil-thot==3.5.3"),
 }
-FIT = "fit"
+FIT = {"fit": ("--fit",), "quick": ("--fit", "--quick")}
 #: What a --model is asked for, and how: its decoder's attention, its alignment head.
 WEIGHTS = {"attention": "attention", "head": "alignment"}
-SYSTEMS = (*RIVALS, FIT, *WEIGHTS)
+SYSTEMS = (*RIVALS, *FIT, *WEIGHTS)
 SYMMETRISATIONS = ("intersection", "grow-diag-final-and")
 
 ROUNDS = 5  # of each of thot's models, those that only prepare the next included; not Eflomal
@@ -298,8 +298,8 @@ def _output(*command: object) -> str:
 
 def aligned(system: str, text: Text, rivals: Rivals, threads: int) -> "list[Row]":
     """The rows of an aligner that learns from the text. Raises Skipped where it cannot."""
-    if system == FIT:
-        return _fitted(text, threads)
+    if system in FIT:
+        return _fitted(system, text, threads)
     version = rivals.version(system)
     _say(f"{text.name}: {system}")
     forward, reverse = (text.file(f"{system}.{way}") for way in ("forward", "reverse"))
@@ -328,10 +328,10 @@ def _symmetrised(forward: Path, reverse: Path, method: str, text: Text) -> "Alig
     return text.gold.score(out)
 
 
-def _fitted(text: Text, threads: int) -> "list[Row]":
-    _say(f"{text.name}: {FIT}")
-    cost = _attn_align(text, threads, "--fit")
-    return [Row.of(text, FIT, "", text.gold.score(text.file("links")), cost, _attn_version())]
+def _fitted(system: str, text: Text, threads: int) -> "list[Row]":
+    _say(f"{text.name}: {system}")
+    cost = _attn_align(text, threads, *FIT[system])
+    return [Row.of(text, system, "", text.gold.score(text.file("links")), cost, _attn_version())]
 
 
 def forced(system: str, model: Path, text: Text, threads: int) -> "list[Row]":

@@ -11,15 +11,17 @@ of them votes, and the share of the votes is the link's weight.
 
 import importlib.util
 import itertools
+import math
 import multiprocessing
 import os
 import signal
 import tempfile
+import time
 import traceback
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -58,18 +60,17 @@ class Member:
     from IBM model 1, then from an HMM, then from an HMM with fertilities; without, IBM model 1
     (Brown et al. 1993) alone, which knows no word order and so finds clitics that change their
     place, as `le` and `it`. `null` is the prior chance that a word belongs to none: the smaller,
-    the more is linked.
+    the more is linked. It draws `chains` chains of samples at most, whose sum makes its links.
     """
 
     letters: int
     order: bool
     null: float
+    chains: int = 3
 
 
-#: Chosen by alignment error rate on the development pairs of the Hansards (Mihalcea & Pedersen
-#: 2003), beside 29,000 others: the intersection of one Eflomal's two directions has 12.5, of one
-#: that sees prefixes of four letters 9.7, what this committee agrees on 8 to 9. Who takes longest
-#: comes first.
+#: Chosen by alignment error rate on en-fr, en-cs, en-sv and ro-en, with 248 pairs to 169,000:
+#: benchmarks/README.md has the figures. The members that take longest come first.
 COMMITTEE = (
     Member(letters=0, order=True, null=0.02),
     Member(letters=5, order=True, null=0.02),
@@ -78,13 +79,25 @@ COMMITTEE = (
     Member(letters=4, order=False, null=0.2),
 )
 
+#: The members for a quick answer.
+QUICK = (
+    Member(letters=5, order=True, null=0.02, chains=1),
+    Member(letters=4, order=True, null=0.02, chains=1),
+)
+
+#: Words on both sides from which no member draws more than `CHAINS_OF_MANY` chains.
+MANY_WORDS, CHAINS_OF_MANY = 1_000_000, 1
+
+#: Seconds of a job without word order, where one with it takes 1.
+QUICKER = 0.5
+
 #: Rounds of IBM model 1 where it is the whole model.
 IBM_1_ROUNDS = 24
 
-#: Rounds of Eflomal's three models at most. By itself it makes a quarter, a quarter and all of
-#: 5,000 / √pairs: with 1,000 pairs that takes three times as long and is no better (AER 15.7 and
-#: 12.6 for two members of the committee, 15.5 and 12.3 with these).
-MOST_ROUNDS = (20, 20, 60)
+#: Rounds of Eflomal's three models at most, and with fewer pairs than `FEW_PAIRS`. By itself it
+#: makes a quarter, a quarter and all of 5,000 / √pairs: from 2,000 to 5,000 pairs these have the
+#: same AER, within 0.1, in half of the time; with 248 the longer ones are better by 0.9.
+MOST_ROUNDS, ROUNDS_OF_FEW, FEW_PAIRS = (10, 10, 30), (20, 20, 60), 1_000
 MANY_PAIRS = (5_000 // MOST_ROUNDS[-1]) ** 2  # from which it makes fewer by itself
 
 
@@ -95,6 +108,9 @@ def votes(
     seed: int,
     workers: int,
     program: Program = "thot",
+    members: Sequence[Member] | None = None,
+    kept: Path | None = None,
+    max_seconds: float | None = None,
     on_progress: Tell | None = None,
 ) -> LinkTable:
     """The links of each pair of sentences; a link's weight is its share of the votes, in (0, 1].
@@ -102,7 +118,13 @@ def votes(
     `source` and `target` are the words of each sentence, read once, one side after the other. Case
     makes no difference. A pair with an empty side, or with more than `LONGEST` words on one, has no
     links. At most `workers` processes run at a time, fewer where the memory would not do; with
-    `thot` the links are the same however many there are.
+    `thot` the links are the same however many there are. `members` default to the `COMMITTEE`.
+
+    Each finished job leaves its links in the folder `kept`, and a job whose links are there is not
+    done again: the caller sees to it that they are of the same text, seed, program and members.
+
+    With `max_seconds` the last members are left out that would end later. The first always votes.
+    Raises TimeoutError as soon as it is known to end later than that.
 
     `on_progress` is told the share that is done, several times a second where processes run, and
     between two rounds where the text is too small for that. What it raises ends the work and each
@@ -113,18 +135,30 @@ def votes(
     """
     _insist_on(program)
     tell = on_progress or (lambda done: None)
+    chosen = COMMITTEE if members is None else tuple(members)
     with _room() as folder:
+        results = kept or folder
+        results.mkdir(parents=True, exist_ok=True)
         ours, theirs = (
-            _write_side(folder, *side) for side in (("source", source), ("target", target))
+            _write_side(folder, *side, {member.letters for member in chosen})
+            for side in (("source", source), ("target", target))
         )
         assert ours.sentences == theirs.sentences, (ours, theirs)
-        jobs = _jobs(seed, program)
-        if ours.words + theirs.words < SMALL:
-            _one_by_one(jobs, folder, tell)
+        words = ours.words + theirs.words
+        if words >= MANY_WORDS:
+            chosen = tuple(
+                replace(member, chains=min(member.chains, CHAINS_OF_MANY)) for member in chosen
+            )
+        jobs = _jobs(chosen, seed, program, results)
+        finished = [job for job in jobs if job.is_finished(ours.sentences)]
+        if words < SMALL:
+            _run_in_turn([job for job in jobs if job not in finished], folder, tell)
+            finished = jobs
         else:
-            at_once = _at_once(workers, ours.words + theirs.words)
-            _side_by_side(jobs, folder, at_once, tell)
-        return _counted(folder, jobs, ours.sentences)
+            plan = _Plan(jobs, finished, max_seconds)
+            _run_in_processes(plan, folder, _at_once(workers, words), tell)
+            finished = plan.finished
+        return _counted(finished, ours.sentences)
 
 
 def _insist_on(program: Program) -> None:
@@ -158,7 +192,9 @@ class _Size(NamedTuple):
     words: int
 
 
-def _write_side(folder: Path, side: str, sentences: Iterable[Sequence[str]]) -> _Size:
+def _write_side(
+    folder: Path, side: str, sentences: Iterable[Sequence[str]], prefixes: Iterable[int]
+) -> _Size:
     """Write a side of the text as numbers of lower-cased words: no character can do harm then.
 
     `SIDE.npy` (words,) are the sentences one behind the other, which begin at `SIDE.starts.npy`
@@ -171,7 +207,7 @@ def _write_side(folder: Path, side: str, sentences: Iterable[Sequence[str]]) -> 
         starts.append(len(words))
     np.save(folder / f"{side}.npy", np.array(words, np.int32))
     np.save(folder / f"{side}.starts.npy", np.array(starts, np.int64))
-    for letters in {member.letters for member in COMMITTEE}:
+    for letters in prefixes:
         cut: dict[str, int] = {}
         cuts = [cut.setdefault(word[: letters or None], len(cut)) for word in numbers]
         np.save(folder / f"{side}.{letters}.npy", np.array(cuts, np.int32))
@@ -210,23 +246,32 @@ class _Job:
     reverse: bool
     program: Program
     seed: int
+    results: Path
 
     @property
-    def links(self) -> str:
+    def links(self) -> Path:
         """The file of its links (n, 2) uint16, source and target."""
-        return f"{self.number}.links.npy"
+        return self.results / f"{self.number}.links.npy"
 
     @property
-    def counts(self) -> str:
-        """The file of how many of them each pair has (pairs,) int32."""
-        return f"{self.number}.counts.npy"
+    def counts(self) -> Path:
+        """The file of how many of them each pair has (pairs,) int32; written last."""
+        return self.results / f"{self.number}.counts.npy"
+
+    def is_finished(self, pairs: int) -> bool:
+        """Whether its links are there, whole, and of so many pairs."""
+        try:
+            counts, links = (np.load(file, mmap_mode="r") for file in (self.counts, self.links))
+        except (OSError, ValueError, EOFError):
+            return False
+        return len(counts) == pairs and int(counts.sum(dtype=np.int64)) == len(links)
 
 
-def _jobs(seed: int, program: Program) -> list[_Job]:
-    both = list(itertools.product(COMMITTEE, (False, True)))
+def _jobs(members: Sequence[Member], seed: int, program: Program, results: Path) -> list[_Job]:
+    both = list(itertools.product(members, (False, True)))
     seeds = np.random.SeedSequence(seed).generate_state(len(both))
     return [
-        _Job(number, member, reverse, program, int(seeds[number]))
+        _Job(number, member, reverse, program, int(seeds[number]), results)
         for number, (member, reverse) in enumerate(both)
     ]
 
@@ -244,8 +289,16 @@ def _align(job: _Job, folder: Path, tell: Tell) -> None:
         flat.frombytes(places.astype(np.uint16).tobytes())
         counts.append(len(found))
     assert len(counts) == len(keep), (len(counts), len(keep))
-    np.save(folder / job.links, np.array(flat, np.uint16).reshape(-1, 2))
-    np.save(folder / job.counts, np.array(counts, np.int32))
+    _save(job.links, np.array(flat, np.uint16).reshape(-1, 2))
+    _save(job.counts, np.array(counts, np.int32))
+
+
+def _save(path: Path, array: NDArray[np.generic]) -> None:
+    """Write an array, whole or not at all."""
+    part = path.with_suffix(".part")
+    with open(part, "wb") as file:
+        np.save(file, array)
+    os.replace(part, path)
 
 
 def _thot(
@@ -257,14 +310,16 @@ def _thot(
     model = EflomalAlignmentModel()
     model.seed, model.deterministic = job.seed, True
     model.p0, model.emit_training_alignments = job.member.null, True
+    model.num_samplers = job.member.chains
+    for ours, theirs in zip(source, target, strict=True):
+        model.add_sentence_pair(ours, theirs)
     if not job.member.order:
         model.auto_iterations = False
         model.set_iterations(IBM_1_ROUNDS, 0, 0)
-    for ours, theirs in zip(source, target, strict=True):
-        model.add_sentence_pair(ours, theirs)
-    if job.member.order and model.num_sentence_pairs < MANY_PAIRS:
+    elif model.num_sentence_pairs < MANY_PAIRS:
         model.auto_iterations = False
-        model.set_iterations(*MOST_ROUNDS)
+        few = model.num_sentence_pairs < FEW_PAIRS
+        model.set_iterations(*(ROUNDS_OF_FEW if few else MOST_ROUNDS))
     model.start_training()
     rounds = model.scheduled_iterations
     for done in range(1, rounds + 1):
@@ -300,7 +355,7 @@ def _eflomal(
 # All jobs
 
 
-def _one_by_one(jobs: Sequence[_Job], folder: Path, tell: Tell) -> None:
+def _run_in_turn(jobs: Sequence[_Job], folder: Path, tell: Tell) -> None:
     for before, job in enumerate(jobs):
 
         def of_all(done: float, before: int = before) -> None:
@@ -318,24 +373,92 @@ def _at_once(workers: int, words: int) -> int:
     return max(1, min(workers, memory // (2 * BYTES_A_WORD * words)))
 
 
-def _side_by_side(jobs: Sequence[_Job], folder: Path, at_once: int, tell: Tell) -> None:
+class _Plan:
+    """The jobs that are still to be done, and those that are `finished`.
+
+    Time is counted from its making; `clock` is for tests.
+    """
+
+    def __init__(
+        self,
+        jobs: Sequence[_Job],
+        finished: Sequence[_Job],
+        max_seconds: float | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.waiting = [job for job in jobs if job not in finished]
+        self.finished = list(finished)
+        self._begun = {job.member for job in finished}
+        self._clock, self._began = clock, clock()
+        self._end = math.inf if max_seconds is None else self._began + max_seconds
+        self._second = 0.0  # what a job with word order takes, in seconds, as far as is known
+        self._cost = sum(map(_cost_of, jobs))
+
+    def share(self, running: Sequence[tuple[_Job, float]]) -> float:
+        """How much of all is done, while these jobs have done such shares of theirs."""
+        done = sum(map(_cost_of, self.finished))
+        done += sum(share * _cost_of(job) for job, share in running)
+        return round(done / self._cost, 6) if self._cost else 1.0
+
+    def finish(self, job: _Job, seconds: float) -> None:
+        """A job has ended, in so many seconds."""
+        self.finished.append(job)
+        self._second = max(self._second, seconds / _cost_of(job))
+
+    def next(self) -> _Job | None:
+        """The job to begin now, if there is one.
+
+        A member of whose two jobs neither has begun is left out where it would end too late.
+        """
+        if self.waiting and self._second and not self._is_begun(self.waiting[0]):
+            seconds = self._second * _cost_of(self.waiting[0])
+            if self._clock() + seconds > self._end:
+                left_out = [job for job in self.waiting if not self._is_begun(job)]
+                self._cost -= sum(map(_cost_of, left_out))
+                self.waiting = [job for job in self.waiting if job not in left_out]
+        if not self.waiting:
+            return None
+        self._begun.add(self.waiting[0].member)
+        return self.waiting.pop(0)
+
+    def _is_begun(self, job: _Job) -> bool:
+        """Whether one of its member's two jobs has begun."""
+        return job.member in self._begun
+
+    def check(self, job: _Job, share: float, seconds: float) -> None:
+        """Raises TimeoutError if a job that has done `share` in so many seconds ends too late, and
+        no member has voted."""
+        if self.finished or self._clock() + seconds * (1 - share) / max(share, 0.1) <= self._end:
+            return
+        raise TimeoutError("statistical aligners take longer than there is time")
+
+
+def _cost_of(job: _Job) -> float:
+    return 1.0 if job.member.order else QUICKER
+
+
+def _run_in_processes(plan: _Plan, folder: Path, at_once: int, tell: Tell) -> None:
     """Each job in a process of its own, some of them at once.
 
     Processes, since `thot` holds Python's lock while it trains; each job its own, since the memory
     that a job took goes back with its process.
     """
-    waiting, working = list(reversed(jobs)), list[_Process]()
+    working = list[_Process]()
     try:
-        while waiting or working:
-            while waiting and len(working) < at_once:
-                working.append(_Process(waiting.pop(), folder))
+        while True:
+            while len(working) < at_once and (job := plan.next()):
+                working.append(_Process(job, folder))
+            if not working:
+                break
             for ready in wait([process.ear for process in working], timeout=_PATIENCE):
                 next(process for process in working if process.ear is ready).listen()
             for process in [process for process in working if process.done]:
                 working.remove(process)
                 process.end()
-            running = sum(process.share for process in working)
-            tell((len(jobs) - len(waiting) - len(working) + running) / len(jobs))
+                plan.finish(process.job, process.seconds)
+            for process in working:
+                plan.check(process.job, process.share, process.seconds)
+            tell(plan.share([(process.job, process.share) for process in working]))
     finally:
         for process in working:
             process.end()
@@ -346,12 +469,18 @@ class _Process:
 
     def __init__(self, job: _Job, folder: Path) -> None:
         spawn = multiprocessing.get_context("spawn")
-        self.share, self.done = 0.0, False
+        self.job, self.share, self.done = job, 0.0, False
+        self._began = time.monotonic()
         self.ear, mouth = spawn.Pipe(duplex=False)
         self._process = spawn.Process(target=_work, args=(job, folder, mouth), daemon=True)
         with _deaf():
             self._process.start()
         mouth.close()
+
+    @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self._began
 
     def listen(self) -> None:
         """Take in what it says next.
@@ -419,9 +548,9 @@ def _deaf() -> Iterator[None]:
 # The count
 
 
-def _counted(folder: Path, jobs: Sequence[_Job], pairs: int) -> LinkTable:
+def _counted(jobs: Sequence[_Job], pairs: int) -> LinkTable:
     """The links that the jobs found, each weighed by the share of them that found it."""
-    ballots = [_Ballots(folder, job) for job in jobs]
+    ballots = [_Ballots(job) for job in jobs]
     source, target, weight = [], [], []
     starts = np.zeros(pairs + 1, np.int64)
     for first in range(0, pairs, _BLOCK):
@@ -444,11 +573,9 @@ def _counted(folder: Path, jobs: Sequence[_Job], pairs: int) -> LinkTable:
 class _Ballots:
     """The links that one job found."""
 
-    def __init__(self, folder: Path, job: _Job) -> None:
-        self._links: NDArray[np.uint16] = np.load(folder / job.links, mmap_mode="r")
-        self._starts = np.concatenate(
-            [[0], np.cumsum(np.load(folder / job.counts), dtype=np.int64)]
-        )
+    def __init__(self, job: _Job) -> None:
+        self._links: NDArray[np.uint16] = np.load(job.links, mmap_mode="r")
+        self._starts = np.concatenate([[0], np.cumsum(np.load(job.counts), dtype=np.int64)])
 
     def between(self, first: int, last: int) -> NDArray[np.int64]:
         """The links of pairs `first` to `last`, each as one number: pair, target, source."""

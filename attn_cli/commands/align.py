@@ -89,6 +89,9 @@ def align(
     fit: Annotated[
         bool, typer.Option("--fit", help="No model: learn from these very pairs, then align them.")
     ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="With --fit: fewer aligners, in a third of the time.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="With --fit: keep what was learnt as a model here.")
     ] = None,
@@ -141,6 +144,7 @@ def align(
         reverse=reverse,
         symmetrize=symmetrize,
         fit=fit,
+        quick=quick,
         out=out,
         force=force,
         device=device.value,

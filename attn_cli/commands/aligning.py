@@ -49,6 +49,7 @@ class Options:
     threads: int
     seed: int
     shard: Shard | None = None
+    quick: bool = False
 
     @property
     def look(self) -> Look | None:
@@ -88,6 +89,8 @@ class Options:
             raise UsageError("--gold holds the links of the whole file", "Leave --shard out.")
         if self.fit:
             self._check_fit()
+        elif self.quick:
+            raise UsageError("--quick is for --fit", "Give both, or leave it out.")
         elif self.out is not None or self.force:
             raise UsageError(
                 "--out and --force are for --fit, which makes a model",
@@ -128,6 +131,8 @@ class Options:
                     f"--fit learns from the pairs alone, so --{name} has no place",
                     "Leave one of the two out.",
                 )
+        if self.quick and self.out is not None:
+            raise UsageError("--quick makes no model to keep in --out", "Leave one of the two out.")
         if self.pair:
             raise UsageError(
                 "--fit cannot learn from one pair", "Name files, or pipe many pairs in."
@@ -200,16 +205,16 @@ def of_corpus(
     console: Console, options: Options, writer: Writer
 ) -> Iterator[tuple[Chunks, Linker, Writer]]:
     """The pairs, whoever links them after learning from them, and the writer of what it finds."""
-    from attn_cli.commands.fitting import THRESHOLD, bitext, fitted
+    from attn_cli.commands.fitting import bitext, fitted
     from attn_cli.commands.replacing import refuse_to_replace
 
     if options.out is not None:
         refuse_to_replace(options.out, force=options.force, resumable=False)
     by_threshold = writer.extraction == "threshold"
     tables = writer.format is not Format.PHARAOH or not by_threshold
-    with bitext(console, options) as text, fitted(text, options, tables=tables) as (voted, name):
+    with bitext(console, options) as text, fitted(text, options, tables=tables) as found:
         if writer.threshold is None and by_threshold:
-            writer = replace(writer, threshold=THRESHOLD)
-        writer = replace(writer, model=name)
+            writer = replace(writer, threshold=found.threshold)
+        writer = replace(writer, model=found.name)
         with text.requests() as chunks:
-            yield chunks, OneWay(voted, writer.links), writer
+            yield chunks, OneWay(found.aligner, writer.links), writer

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from attn_cli.train.fit import Fitted
 
 #: The least weight of a link, unless one is given: of the mean of head and votes, or of the votes
-#: where they are alone. Half of them is a majority; on Hansards en-fr.dev AER is within 0.5 of its
-#: best there, with 1,000 pairs of text as with 29,000.
-THRESHOLD = 0.5
+#: where they are alone. More than half of the votes make a link; half of them, with fewer than
+#: `MANY_PAIRS`, unless only --quick's members vote.
+THRESHOLD, THRESHOLD_OF_FEW, MANY_PAIRS = 0.51, 0.5, 7_000
 
 
 @dataclass(frozen=True)
@@ -112,17 +112,28 @@ def _with_stdin_kept(console: Console) -> Iterator[Console]:
         yield replace(console, stdin=kept, stdin_is_live=False, stdin_is_terminal=False)
 
 
+@dataclass(frozen=True)
+class FittedAligner:
+    """An aligner that has learned a text, what it is called, and the least weight of its links."""
+
+    aligner: Voted
+    name: str
+    threshold: float
+
+
 @contextmanager
-def fitted(text: Bitext, options: "Options", *, tables: bool) -> Iterator[tuple[Voted, str]]:
-    """An aligner that has learnt `text`, and what it is called. Its bundle stays in --out.
+def fitted(text: Bitext, options: "Options", *, tables: bool) -> Iterator[FittedAligner]:
+    """An aligner that has learned `text`. Its bundle stays in --out.
 
     Without `tables` it need only link: what it found while it learnt is enough for that. Leaves by
     typer.Exit when interrupted.
     """
+    from attn_cli.align.statistical import QUICK
     from attn_cli.commands.interruption import Interruption
     from attn_cli.commands.replacing import make_folder
-    from attn_cli.commands.watching import LEAVING, watch
-    from attn_cli.train.fit import fit, recipe_for
+    from attn_cli.commands.watching import LEAVING, SAVING, watch
+    from attn_cli.folder_lock import lock_folder
+    from attn_cli.train.fit import UNFINISHED, fit, recipe_for
 
     sides = (text.source, text.target) if text.target else ()
     languages = [language_of(side) for side in sides] or ["", ""]
@@ -131,8 +142,11 @@ def fitted(text: Bitext, options: "Options", *, tables: bool) -> Iterator[tuple[
     with ExitStack() as stack:
         folder = options.out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         make_folder(folder)
+        stopping = SAVING if options.out else LEAVING
+        anew = not (folder / UNFINISHED).exists()
+        stack.enter_context(lock_folder(folder))
         with (
-            watch(text.console, folder, name, anew=True, stopping=LEAVING) as watching,
+            watch(text.console, folder, name, anew=anew, stopping=stopping) as watching,
             Interruption(watching.stopping) as interruption,
         ):
             found = fit(
@@ -143,19 +157,26 @@ def fitted(text: Bitext, options: "Options", *, tables: bool) -> Iterator[tuple[
                 threads=options.threads,
                 emit=watching.listen,
                 interrupted=interruption.asked,
+                members=QUICK if options.quick else None,
+                teach=options.out is not None,
+                force=options.force,
             )
         if found is None:
+            if options.out is not None:
+                text.console.say("attn: the same command goes on from here")
             raise typer.Exit(interruption.status)
         if options.out is not None:
             kept = f"the model is in {options.out}; try: attn align -m {options.out}"
             lost = f"there is nothing to keep in {options.out}: votes are of these pairs alone"
             text.console.say(f"attn: {kept if found.matcher else lost}")
-        yield voted(found, text, tables=tables), name
+        few = len(found.corpus) < MANY_PAIRS and not options.quick
+        threshold = THRESHOLD_OF_FEW if few else THRESHOLD
+        yield FittedAligner(voted(found, text, tables=tables), name, threshold)
 
 
 def voted(found: "Fitted", text: Bitext, *, tables: bool) -> Voted:
     """The aligner of what was learnt."""
-    matcher = found.matcher if tables else None
+    matcher = found.matcher if tables and found.joined else None
     aligner = Aligner(
         found.source,
         found.target,

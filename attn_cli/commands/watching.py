@@ -167,7 +167,8 @@ def _preparing(event: events.Preparing) -> str:
         case events.Noticed():
             return event.message
         case events.Linking():
-            return f"word links: aligners at {event.done:.0%}"
+            left = "" if event.seconds_left is None else f", {clock(event.seconds_left)} left"
+            return f"word links: aligners at {event.done:.0%}{left}"
         case events.Linked():
             found = "read again" if event.cached else f"{event.seconds:.0f} s"
             return f"word links: {event.links:,} in {event.pairs:,} pairs ({found})"
@@ -294,7 +295,7 @@ def _stage(event: events.Event) -> Stage | None:
         case events.Activity():
             return Stage(event.name, None, event.name)
         case events.Linking():
-            return Stage("word links", event.done, votes)
+            return Stage("word links", event.done, votes, event.seconds_left)
         case events.Linked():
             return Stage("word links", 1.0, votes)
         case events.HeadProgress():

@@ -96,8 +96,9 @@ class AlignmentHead(nn.Module):
         tgt = self.target(tgt_alone, target.mask)  # (B, W_t, D)
         channels = self.score(tgt_alone, tgt, src_alone, src)  # (B, C + 1, W_t, W_s)
         distance = from_diagonal(target.mask, source.mask)
-        scores = self.refine(channels, distance, real)  # (B, W_t, W_s)
-        of_target, of_source = self.target_null(tgt), self.source_null(src).transpose(1, 2)
+        scores = self.refine(channels, distance, real).float()  # (B, W_t, W_s)
+        of_target = self.target_null(tgt).float()
+        of_source = self.source_null(src).float().transpose(1, 2)
         return Correspondence(
             torch.cat([scores, of_target], dim=2).log_softmax(2),
             torch.cat([scores, of_source], dim=1).log_softmax(1),

@@ -47,9 +47,13 @@ class Noticed:
 
 @dataclass(frozen=True)
 class Linking:
-    """Statistical aligners are at work on the training text; `done` of it, from 0 to 1."""
+    """Statistical aligners are at work on the training text; `done` of it, from 0 to 1.
+
+    `seconds_left` are those until all that was asked for is over, None while that is unknown.
+    """
 
     done: float
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True)

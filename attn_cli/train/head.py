@@ -14,9 +14,10 @@ Knows pairs in pieces and the links of their words; knows no decoder, no text an
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ from attn_cli.engine.base import Side
 from attn_cli.engine.torch_engine import words_of
 from attn_cli.errors import TrainingError
 from attn_cli.nn.alignment_head import AlignmentHead, Correspondence, Words
+from attn_cli.nn.hardware import choose
 from attn_cli.nn.state import restore, tensors_of
 from attn_cli.text.batching import Batch, Batches, batches_of
 from attn_cli.text.pieces import Segmented
@@ -54,10 +56,57 @@ RATE, WARMUP = 2e-3, 100
 #: Pairs kept apart to see how well the head agrees with the committee on what it did not learn.
 HELD_OUT = 500
 
+#: Updates whose speed is looked at before it is known how many fit into a time.
+LOOK = 10
+
+#: The time of a batch without gradients, where an update takes 1.
+FORWARD_SHARE = 0.35
+
 #: Seconds between two saves.
 SAVE_SECONDS = 60.0
 
 LAST = "head.safetensors"
+
+
+class _Pace:
+    """Seconds that an update takes and that a judgement of every pair takes, as far as measured."""
+
+    def __init__(self, batches: int) -> None:
+        self._batches = batches
+        self._updates: list[float] = []
+        self._judgement: float | None = None
+
+    @contextmanager
+    def of_update(self) -> Iterator[None]:
+        """Measure an update."""
+        began = time.monotonic()
+        yield
+        self._updates.append(time.monotonic() - began)
+        del self._updates[:-LOOK]
+
+    @contextmanager
+    def of_judgement(self) -> Iterator[None]:
+        """Measure a judgement."""
+        began = time.monotonic()
+        yield
+        self._judgement = time.monotonic() - began
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there were enough updates to tell."""
+        return len(self._updates) >= LOOK
+
+    @property
+    def update(self) -> float:
+        """The mean of the last updates."""
+        return sum(self._updates) / max(1, len(self._updates))
+
+    @property
+    def judgement(self) -> float:
+        """The last, or as many batches without gradients as the text has."""
+        if self._judgement is not None:
+            return self._judgement
+        return self._batches * FORWARD_SHARE * self.update
 
 
 @dataclass(frozen=True)
@@ -81,6 +130,7 @@ class Place:
 
     step: int = 0
     seconds: float = 0.0
+    max_steps: int = 0
     agreement: Agreement | None = None  # when it is finished
 
     @classmethod
@@ -90,8 +140,16 @@ class Place:
         return cls(**{**facts, "agreement": agreement})
 
 
+class _Interrupted(Exception):  # noqa: N818 - nothing went wrong
+    """Someone wants it to stop while every pair is judged."""
+
+
 class HeadTrainer:
-    """Teaches one head, from a committee's `votes` on the pairs of `text`."""
+    """Teaches one head, from a committee's `votes` on the pairs of `text`.
+
+    With `max_seconds`, counted from `run`, it makes as many updates as fit into them, the last
+    look at every pair included, and its learning rate has fallen when they are over.
+    """
 
     def __init__(
         self,
@@ -104,26 +162,30 @@ class HeadTrainer:
         folder: Path,
         emit: events.Listener,
         interrupted: Callable[[], bool] = lambda: False,
+        max_seconds: float | None = None,
     ) -> None:
         self.head, self.text, self.votes = head, text, votes
         self.device = next(head.parameters()).device
+        self.hardware = choose(self.device.type, settings.precision)
+        self.max_seconds = math.inf if max_seconds is None else max_seconds
         self.last, self.emit, self.interrupted = folder / LAST, emit, interrupted
         self.held_out = _held_out(text.pairs, seed)
         taught = np.setdiff1d(text.pairs, self.held_out)
         learning = replace(text, corpus=text.corpus.part(taught))
         self.batches = Batches(learning, tokens=BATCH, seed=seed)
-        steps = settings.head_steps or updates_for(text)
-        self.settings = replace(
-            settings,
-            max_steps=steps,
-            learning_rate=RATE,
-            warmup_steps=min(WARMUP, steps // 4),
-            schedule="cosine",
-        )
+        self._rates = replace(settings, learning_rate=RATE, schedule="cosine")
+        self.most_steps = settings.head_steps or updates_for(text)
+        self.at = Place(max_steps=self.most_steps)
+        self._pace = _Pace(batches_in(text))
         self.optimiser = adamw(head, self.settings)
         self.verdicts: LinkTable | None = None  # when finished: its last word on every pair
-        self.at = Place()
         self._losses: list[float] = []
+
+    @property
+    def settings(self) -> Train:
+        """What decides the learning rate: it is 0 after `at.max_steps` updates."""
+        steps = self.at.max_steps
+        return replace(self._rates, max_steps=steps, warmup_steps=min(WARMUP, steps // 4))
 
     def resume(self) -> bool:
         """Go back to the last save, if there is one; whether there was."""
@@ -148,19 +210,28 @@ class HeadTrainer:
         """
         if self.at.agreement is not None:
             return self.verdicts
-        began = time.monotonic() - self.at.seconds
-        saved = time.monotonic()
+        try:
+            return self._run()
+        except _Interrupted:
+            self._save()
+            return None
+
+    def _run(self) -> LinkTable:
+        started = saved = time.monotonic()
+        began = started - self.at.seconds
         self.head.train()
-        while self.at.step < self.settings.max_steps:
+        while self.at.step < self.at.max_steps:
             if self.interrupted():
-                self._save()
-                return None
-            if self.verdicts is None and self.at.step >= self.settings.max_steps // 2:
+                raise _Interrupted
+            if self.verdicts is None and self.at.step >= self.at.max_steps // 2:
                 self.verdicts = self._judged(at_least=VERDICT, soft=False)
             self.at.step += 1
-            self._update(next(self.batches))
+            with self._pace.of_update():
+                self._update(next(self.batches))
             self.at.seconds = time.monotonic() - began
-            if self.at.step == 1 or self.at.step % self.settings.log_every == 0:
+            if self._pace.is_known and math.isfinite(self.max_seconds):
+                self._fit_into(self.max_seconds - (time.monotonic() - started))
+            if self.at.step == 1 or self.at.step % self._rates.log_every == 0:
                 self._report()
             if time.monotonic() - saved > SAVE_SECONDS:
                 self._save()
@@ -173,18 +244,30 @@ class HeadTrainer:
         self.head.eval()
         return self.verdicts
 
+    def _fit_into(self, seconds: float) -> None:
+        """Plan as many updates as fit into so many seconds."""
+        updates = max(0.0, seconds - self._judging_left()) / self._pace.update
+        self.at.max_steps = min(self.most_steps, self.at.step + int(updates))
+
+    def _judging_left(self) -> float:
+        """Seconds of the judgements to come."""
+        return (1 + (self.verdicts is None)) * self._pace.judgement
+
     def _update(self, batch: Batch) -> None:
         set_rate(self.optimiser, learning_rate(self.at.step, self.settings))
         self.optimiser.zero_grad(set_to_none=True)
         source, target = self._sides(batch)
         teacher = self.votes if self.verdicts is None else self.verdicts
         wanted = self._of_batch(teacher, source, target, batch)
-        loss = disagreement(
-            self.head(source, target),
+        with self.hardware.autocast():
+            found = self.head(source, target)
+        lost = loss_sums(
+            found,
             wanted,
             (target.mask, source.mask),
             doubt=DOUBT if self.verdicts is None else 0.0,
         )
+        loss = lost.mean(lost.counts)
         loss.backward()  # type: ignore[no-untyped-call]
         length = clip(self.head.parameters(), self.settings.clip_norm)
         value = float(loss.detach())
@@ -197,14 +280,14 @@ class HeadTrainer:
         self._losses.append(value)
 
     def _report(self) -> None:
-        at, last = self.at, self.settings.max_steps
+        at = self.at
         self.emit(
             events.HeadProgress(
                 step=at.step,
-                max_steps=last,
+                max_steps=at.max_steps,
                 loss=sum(self._losses) / max(1, len(self._losses)),
                 seconds=at.seconds,
-                seconds_left=at.seconds / at.step * (last - at.step),
+                seconds_left=self._pace.update * (at.max_steps - at.step) + self._judging_left(),
             )
         )
         self._losses.clear()
@@ -230,14 +313,20 @@ class HeadTrainer:
         )
 
     def _judged(self, *, at_least: float, soft: bool = True) -> LinkTable:
-        """Head and committee together on every pair: links with their mean, or as verdicts."""
+        """Head and committee together on every pair: links with their mean, or as verdicts.
+
+        Raises _Interrupted.
+        """
         pairs, places, weights = [], [], []
-        for batch, links, votes in self._answers(self.text.pairs):
-            together = (links + votes) / 2
-            row, target, source = np.nonzero(together >= at_least)
-            pairs.append(batch.indices[row])
-            places.append(np.stack([source, target]))
-            weights.append(together[row, target, source] if soft else np.ones(len(row)))
+        with self._pace.of_judgement():
+            for batch, links, votes in self._answers(self.text.pairs):
+                if self.interrupted():
+                    raise _Interrupted
+                together = (links + votes) / 2
+                row, target, source = np.nonzero(together >= at_least)
+                pairs.append(batch.indices[row])
+                places.append(np.stack([source, target]))
+                weights.append(together[row, target, source] if soft else np.ones(len(row)))
         source, target = np.concatenate(places, axis=1)
         return LinkTable.gathered(
             np.concatenate(pairs),
@@ -254,7 +343,9 @@ class HeadTrainer:
         for batch in batches_of(self.text, pairs, tokens=BATCH):
             source, target = self._sides(batch)
             real = target.mask[:, :, None] & source.mask[:, None, :]
-            links = self.head(source, target).links * real
+            with self.hardware.autocast():
+                found = self.head(source, target)
+            links = found.links * real
             votes = self._of_batch(self.votes, source, target, batch)
             yield batch, links.cpu().numpy(), votes.cpu().numpy()
         self.head.train()
@@ -272,31 +363,57 @@ class HeadTrainer:
         return links * (target.mask[:, :, None] & source.mask[:, None, :])
 
 
+def batches_in(text: Segmented) -> int:
+    """How many batches all pairs make, about."""
+    places = int(text.target_lengths[text.pairs].sum()) + len(text)  # one EOS each
+    return max(1, places // (BATCH * 9 // 10))
+
+
 def updates_for(text: Segmented) -> int:
     """`EPOCHS` times through the text; no more than `ENOUGH`, or once and a half where longer."""
-    places = int(text.target_lengths[text.pairs].sum()) + len(text)  # one EOS each
-    once = max(1, places // (BATCH * 9 // 10))
+    once = batches_in(text)
     return min(EPOCHS * once, max(ENOUGH, once * 3 // 2))
+
+
+class LossSums(NamedTuple):
+    """Two sums of nats over words, target words and source words, and how many words each counts.
+
+    A batch may be divided: the losses of its parts, each by the counts of the whole batch, add up
+    to that of the batch.
+    """
+
+    sums: Tensor  # (2,)
+    counts: Tensor  # (2,)
+
+    def mean(self, counts: Tensor) -> Tensor:
+        """The sum of both means, over so many words."""
+        return (self.sums / counts.clamp(min=1)).sum()
+
+
+def loss_sums(
+    found: Correspondence, votes: Tensor, real: tuple[Tensor, Tensor], *, doubt: float
+) -> LossSums:
+    """Votes (B, W_t, W_s) → nats by which the head's choices differ from theirs.
+
+    Over target words choosing among source words, and the other way. What a word should choose are
+    its votes, with `doubt` of them for NULL, over their sum; without doubt NULL has what they leave
+    of 1. `real` are the masks (B, W_t) and (B, W_s) of the words; pairs without any vote are
+    unknown and do not count.
+    """
+    known = votes.flatten(1).any(1)[:, None]  # (B, 1)
+    to_source = _lost(found.to_source, votes, doubt)  # (B, W_t)
+    to_target = _lost(found.to_target.transpose(1, 2), votes.transpose(1, 2), doubt)  # (B, W_s)
+    counted = [known & mask for mask in real]
+    sums = [(lost * each).sum() for lost, each in zip((to_source, to_target), counted, strict=True)]
+    return LossSums(torch.stack(sums), torch.stack([each.sum() for each in counted]))
 
 
 def disagreement(
     found: Correspondence, votes: Tensor, real: tuple[Tensor, Tensor], *, doubt: float
 ) -> Tensor:
-    """Votes (B, W_t, W_s) → nats a word by which the head's choices differ from theirs.
-
-    The sum of two means: over target words choosing among source words, and the other way. What a
-    word should choose are its votes, with `doubt` of them for NULL, over their sum; without doubt
-    NULL has what they leave of 1. `real` are the masks (B, W_t) and (B, W_s) of the words; pairs
-    without any vote are unknown and do not count.
-    """
-    known = votes.flatten(1).any(1)[:, None]  # (B, 1)
-    to_source = _lost(found.to_source, votes, doubt)  # (B, W_t)
-    to_target = _lost(found.to_target.transpose(1, 2), votes.transpose(1, 2), doubt)  # (B, W_s)
-    means = [
-        (lost * counted).sum() / counted.sum().clamp(min=1)
-        for lost, counted in zip((to_source, to_target), (known & r for r in real), strict=True)
-    ]
-    return means[0] + means[1]
+    """The loss of a whole batch, in nats a word: see `loss_sums`."""
+    lost = loss_sums(found, votes, real, doubt=doubt)
+    return lost.mean(lost.counts)
 
 
 def _lost(logp: Tensor, votes: Tensor, doubt: float) -> Tensor:

@@ -3,9 +3,11 @@
 Knows recipes, corpora and files of links; no network, no signal and no terminal.
 """
 
+import json
 import math
+import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,13 +18,16 @@ from attn_cli.align import statistical
 from attn_cli.align.links import links_in
 from attn_cli.align.table import LinkTable
 from attn_cli.config import UNGUIDED, Recipe, file_of_links
-from attn_cli.errors import DataError, ModelError
+from attn_cli.errors import DataError, ModelError, TrainingError
 from attn_cli.text.corpus import Corpus
 from attn_cli.text.reading import Lines, open_lines
 from attn_cli.train import checkpoint, events
 
 #: The name of the file, beside the checkpoints, in which votes are kept.
 LINKS = "links.safetensors"
+
+#: The folder beside it in which each aligner leaves its links until all have voted.
+VOTES = "votes"
 
 #: The furthest word that a `LinkTable` knows.
 FURTHEST = 0xFFFF
@@ -52,6 +57,7 @@ class WordLinks:
         """
         if self.made_of and not (self.cached and path.is_file()):
             checkpoint.save(path, checkpoint.as_tensors(self.table), self.made_of)
+        shutil.rmtree(path.with_name(VOTES), ignore_errors=True)
 
 
 def guides(recipe: Recipe) -> bool:
@@ -79,7 +85,9 @@ def prepared(
     workers: int,
     emit: events.Listener,
     interrupted: Callable[[], bool] = lambda: False,
+    members: Sequence[statistical.Member] | None = None,
     max_seconds: float = math.inf,
+    then: float = 0.0,
     stdin: BinaryIO | None = None,
 ) -> WordLinks | None:
     """The links that `recipe` wants for the pairs of `corpus`, and none for other pairs.
@@ -87,9 +95,11 @@ def prepared(
     They are numbered over all pairs that share the corpus's arrays, as `Batch.indices` are. The
     links of the file that `train.guided_alignment` names, relative to where we are, belong to the
     `n_lines` lines that the corpus was read from. Else aligners vote, `workers` at a time, unless
-    `cache` holds what they said of the very text. None if no links are wanted, if it was
-    `interrupted` before there were any, or if the votes would take more than `max_seconds`; a
-    notice says so.
+    `cache` holds what they said of the very text. The links of each that has ended are kept beside
+    `cache`, so that one who was interrupted or killed does not wait for them twice. None if no
+    links are wanted, if it was `interrupted` before there were any, or if the votes would take more
+    than `max_seconds`; a notice says so. `members` are as in `statistical.votes`. What comes after
+    the votes takes `then` times as long as they do: part of the time that is left.
 
     Raises DataError for a file that cannot be read, is longer than the text, has a link outside its
     sentence or none at all; and what `statistical.votes` raises.
@@ -102,8 +112,8 @@ def prepared(
             found = WordLinks(_read(lines, corpus, n_lines), {})
     else:
         try:
-            progress = _Progress(emit, interrupted, max_seconds)
-            found = _voted(recipe, corpus, cache, workers, progress)
+            progress = _Progress(emit, interrupted, max_seconds, then)
+            found = _voted(recipe, corpus, cache, workers, progress, members)
         except _Interrupted:
             return None
         except _TooLong as error:
@@ -139,10 +149,16 @@ class _Progress:
     """
 
     def __init__(
-        self, emit: events.Listener, interrupted: Callable[[], bool], max_seconds: float
+        self,
+        emit: events.Listener,
+        interrupted: Callable[[], bool],
+        max_seconds: float,
+        then: float,
     ) -> None:
         self._emit, self._interrupted, self._max_seconds = emit, interrupted, max_seconds
+        self._then = then
         self._began = self._told = time.monotonic()
+        self._before: float | None = None  # the share that had been done earlier
 
     def begin(self) -> None:
         """Tell that they begin."""
@@ -155,7 +171,10 @@ class _Progress:
             raise _Interrupted
         now = time.monotonic()
         taken = now - self._began
-        needed = max(taken, projected(taken, done))
+        if self._before is None and done:
+            self._before = done
+        whole = self._projected(taken, done)
+        needed = max(taken, whole)
         if needed > self._max_seconds:
             raise _TooLong(
                 f"word links would take {needed:.0f} s, for which --max-minutes leaves "
@@ -163,7 +182,18 @@ class _Progress:
             )
         if now - self._told > SAY_SECONDS:
             self._told = now
-            self._emit(events.Linking(done))
+            left = max(0.0, whole - taken) + self._then * whole if whole else None
+            self._emit(events.Linking(done, left))
+
+    def _projected(self, taken: float, done: float) -> float:
+        """Seconds that the rest takes from its beginning; 0 while too little is known.
+
+        Jobs of an earlier run had done their share before.
+        """
+        before = self._before or 0.0
+        if before < ENOUGH_DONE:
+            return projected(taken, done)
+        return projected(taken, (done - before) / max(1e-9, 1.0 - before))
 
 
 def projected(taken: float, done: float) -> float:
@@ -178,10 +208,12 @@ def _voted(
     cache: Path,
     workers: int,
     progress: _Progress,
+    members: Sequence[statistical.Member] | None,
 ) -> WordLinks:
+    members = statistical.COMMITTEE if members is None else members
     made_of = {
         "digest": corpus.digest,
-        "committee": [asdict(member) for member in statistical.COMMITTEE],
+        "committee": [asdict(member) for member in members],
         "program": recipe.train.aligner,
         "seed": recipe.seed,
     }
@@ -194,9 +226,29 @@ def _voted(
         seed=recipe.seed,
         workers=workers,
         program=recipe.train.aligner,
+        members=members,
+        kept=_folder_of_votes(cache.with_name(VOTES), made_of),
         on_progress=progress,
     )
     return WordLinks(_spread(table, corpus), made_of)
+
+
+def _folder_of_votes(folder: Path, made_of: dict[str, Any]) -> Path:
+    """The folder for the links of each aligner, empty unless they were made of the same.
+
+    Raises TrainingError where it cannot be made.
+    """
+    facts, text = folder / "made_of.json", json.dumps(made_of, sort_keys=True)
+    try:
+        if not (facts.is_file() and facts.read_text(encoding="utf-8") == text):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            facts.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise TrainingError(
+            f"cannot write {folder}: {error.strerror}", "Make room there, or choose another --out."
+        ) from error
+    return folder
 
 
 def _kept(path: Path, made_of: dict[str, Any]) -> LinkTable | None:

@@ -167,6 +167,64 @@ def test_no_more_processes_than_the_memory_holds():
     assert statistical._at_once(4, 10**15) == 1
 
 
+# Going on, and in time
+
+
+def test_a_job_whose_links_are_kept_is_not_done_again(processes, monkeypatch, tmp_path):
+    whole = links_of(SOURCE, TARGET, kept=tmp_path)
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    (tmp_path / "2.counts.npy").unlink()
+    data = (tmp_path / "1.links.npy").read_bytes()
+    (tmp_path / "1.links.npy").write_bytes(data[:-8])  # cut short
+    assert links_of(SOURCE, TARGET, kept=tmp_path) == whole
+    again = {path.name for path, stamp in stamps.items() if path.stat().st_mtime_ns != stamp}
+    assert again == {f"{job}.{kind}.npy" for job in (1, 2) for kind in ("links", "counts")}
+
+
+def plan(finished=0, **how):
+    members = [Member(letters=n, order=True, null=0.1) for n in range(3)]
+    jobs = statistical._jobs(members, 1, "thot", None)
+    clock = Clock()
+    return statistical._Plan(jobs, jobs[:finished], clock=clock, **how), clock
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_members_that_would_end_too_late_are_left_out_with_both_directions():
+    todo, clock = plan(max_seconds=30)
+    jobs = [todo.next(), todo.next()]
+    clock.now += 12
+    todo.finish(jobs[0], 12)
+    jobs.append(todo.next())
+    clock.now += 1
+    todo.finish(jobs[1], 13)
+    jobs.append(todo.next())  # its member has begun
+    clock.now += 12
+    todo.finish(jobs[2], 12)
+    assert todo.next() is None
+    todo.finish(jobs[3], 12)
+    assert [(job.member.letters, job.reverse) for job in todo.finished] == [
+        (letters, reverse) for letters in (0, 1) for reverse in (False, True)
+    ]
+    assert todo.share([]) == 1
+
+
+def test_where_there_is_no_time_for_one_member_that_is_said_as_soon_as_it_is_known():
+    todo, clock = plan(max_seconds=30)
+    job = todo.next()
+    clock.now += 10
+    todo.check(job, 0.4, 10)
+    with pytest.raises(TimeoutError):
+        todo.check(job, 0.3, 10)
+    todo, clock = plan(finished=2, max_seconds=30)
+    todo.check(todo.next(), 0.1, 10)  # a member has voted
+
+
 # Another program
 
 

@@ -139,7 +139,7 @@ def test_gold_scores_the_links(sides, tmp_path):
 def test_what_it_does_is_told_on_stderr_and_nothing_of_validation():
     err = attn("align", "--fit", stdin=TABBED).err.splitlines()
     assert err[0].startswith("text: 25 pairs, ")
-    assert err[-1] == "25 pairs are too few for an alignment head: votes alone"
+    assert err[-1].startswith("word links: 75 in 25 pairs")
     assert not any(word in "".join(err) for word in ("validation", "BLEU", "update"))
 
 
@@ -165,10 +165,81 @@ def test_who_interrupts_it_gets_the_status_of_that_and_no_links(
     monkeypatch.setattr(statistical, "votes", votes)
     ended = attn("align", "--fit", "--out", tmp_path / "x", stdin=TABBED)
     assert (ended.status, ended.stdout) == (status, b"")
-    assert ended.err.splitlines()[-1] == "attn: leaving soon; once more leaves at once"
-    assert [path.name for path in (tmp_path / "x").iterdir()] == ["log.jsonl"]
+    assert ended.err.splitlines()[-2:] == [
+        "attn: saving, then leaving; once more leaves at once",
+        "attn: the same command goes on from here",
+    ]
     monkeypatch.undo()
-    assert attn(*FIT, "--out", tmp_path / "x", stdin=TABBED).status == 0  # and may be tried again
+    assert attn(*FIT, "--out", tmp_path / "x", stdin=TABBED).status == 0
+    assert [path.name for path in (tmp_path / "x").iterdir()] == ["log.jsonl"]
+
+
+def test_quick_asks_fewer_aligners_and_teaches_nothing(monkeypatch):
+    asked = []
+
+    def votes(source, target, *, members, **_):
+        asked.append(members)
+        return LinkTable.of([{(1, 0): 1.0, (0, 1): 1.0}] * len(list(source)))
+
+    monkeypatch.setattr(statistical, "votes", votes)
+    monkeypatch.setattr(fit, "FEWEST", 0)
+    assert attn(*FIT, "--quick", stdin=TABBED).lines() == [CROSSED] * len(PAIRS)
+    assert attn(*FIT, stdin=TABBED).lines() == [CROSSED] * len(PAIRS)
+    assert asked == [statistical.QUICK, statistical.COMMITTEE]
+
+
+# Going on
+
+
+def test_what_was_interrupted_goes_on_with_the_jobs_and_updates_that_are_done(
+    monkeypatch, tmp_path, sides
+):
+    """Stopped among the jobs, then among the head's updates; the end is that of one run."""
+    monkeypatch.setattr(fit, "FEWEST", 20)
+    monkeypatch.setattr(fit, "TRUSTED", 0.0)
+    monkeypatch.setattr(head, "EPOCHS", 20)
+    monkeypatch.setattr(statistical, "SMALL", 0)
+    once = attn(*FIT, *sides, "--scores", "--out", tmp_path / "once", "--threads", "1")
+    assert once.status == 0
+    done, updates = [], []
+
+    def finish(plan, job, seconds, finish=statistical._Plan.finish):
+        done.append(job.number)
+        finish(plan, job, seconds)
+        if len(done) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    def update(trainer, batch, update=head.HeadTrainer._update):
+        updates.append(trainer.at.step)
+        update(trainer, batch)
+        if len(updates) == 12:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(statistical._Plan, "finish", finish)
+    monkeypatch.setattr(head.HeadTrainer, "_update", update)
+    command = (*FIT, *sides, "--scores", "--out", tmp_path / "x", "--threads", "1")
+    assert [attn(*command).status for _ in range(2)] == [130, 143]
+    ended = attn(*command)
+    assert (ended.status, ended.stdout) == (0, once.stdout)
+    assert sorted(done) == list(range(2 * len(statistical.COMMITTEE)))
+    assert updates == list(range(1, len(updates) + 1))
+    weights = [tmp_path / name / "alignment_head.safetensors" for name in ("once", "x")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+@pytest.mark.usefixtures("told")
+def test_an_unfinished_fit_of_another_text_is_discarded_only_by_force(monkeypatch, tmp_path):
+    def stop(*_, **__):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(fit, "_taught", stop)
+    out = ("--out", tmp_path / "x")
+    assert attn(*FIT, *out, stdin=TABBED).status == 130
+    other = attn(*FIT, *out, stdin=TABBED[: TABBED.index("\n") + 1])
+    assert (other.status, other.stdout) == (2, b"")
+    assert "unfinished" in other.err
+    monkeypatch.undo()
+    assert attn(*FIT, *out, "--force", stdin=TABBED).status == 0
 
 
 # The model that is kept
@@ -257,13 +328,13 @@ def test_a_head_that_does_not_agree_with_the_votes_is_not_trusted(monkeypatch, t
 
 
 @pytest.mark.usefixtures("told")
-def test_a_pair_too_long_for_the_head_is_aligned_and_not_learned(monkeypatch):
+def test_a_pair_too_long_for_the_head_is_aligned_and_not_learned(monkeypatch, tmp_path):
     monkeypatch.setattr(fit, "FEWEST", 20)
     monkeypatch.setattr(head, "EPOCHS", 1)
     seen = []
     monkeypatch.setattr(head.HeadTrainer, "_sides", _spied(head.HeadTrainer._sides, seen))
     given = f"{TABBED}{'red ' * 400}\tauto rouge\n"
-    assert len(attn(*FIT, stdin=given).lines()) == len(PAIRS) + 1
+    assert len(attn(*FIT, "--out", tmp_path / "x", stdin=given).lines()) == len(PAIRS) + 1
     assert max(seen) < 20
 
 
@@ -322,6 +393,7 @@ def test_force_loses_no_model_where_there_is_none_to_put_in_its_place(damaged):
         (["--source", "a.en"], "--target"),
         (["--source", "-", "--target", "a.fr"], "twice"),
         (["--seed", "-1"], "--seed"),
+        (["--quick", "--out", "x"], "--quick"),
         (["--out", __file__], "is a file"),
     ],
 )
@@ -331,7 +403,7 @@ def test_what_makes_no_sense_is_wrong_usage(arguments, word):
     assert word in ended.err
 
 
-@pytest.mark.parametrize("option", [["--out", "x"], ["--force"]])
+@pytest.mark.parametrize("option", [["--out", "x"], ["--force"], ["--quick"]])
 def test_only_what_is_fitted_can_be_kept(option):
     ended = attn("align", *option, "a", "b")
     assert (ended.status, ended.stdout) == (2, b"")

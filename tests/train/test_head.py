@@ -1,5 +1,6 @@
 """How the alignment head learns: its loss by hand, a toy language, and going on as begun."""
 
+import contextlib
 import json
 import math
 from dataclasses import replace
@@ -21,7 +22,7 @@ from attn_cli.text.corpus import read_pairs
 from attn_cli.text.pieces import segmented
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.train import checkpoint, events, head
-from attn_cli.train.head import Agreement, HeadTrainer, disagreement, updates_for
+from attn_cli.train.head import Agreement, HeadTrainer, disagreement, loss_sums, updates_for
 
 # The loss
 
@@ -349,3 +350,65 @@ def test_a_head_of_other_pairs_is_not_gone_on_with(toy, taught, tmp_path):
     fewer = replace(text, corpus=text.corpus.part(text.pairs[:50]))
     with pytest.raises(DataError, match="190 pairs"):
         taught(text=fewer, folder=tmp_path).resume()
+
+
+# In time
+
+
+class Clock:
+    """Seconds that go by with each update and each batch that is judged."""
+
+    now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+def test_updates_that_fit_into_the_time_are_made_and_the_rate_falls_to_its_end(taught, monkeypatch):
+    """An update takes a second, a judgement of all pairs 3: of 30 seconds 24 are for updates."""
+    clock, rates = Clock(), []
+    monkeypatch.setattr(head, "time", clock)
+    trainer = taught(steps=200, max_seconds=30.0)
+    monkeypatch.setattr(trainer, "_pace", SteadyPace())
+
+    def update(batch):
+        clock.now += 1
+        rates.append(head.learning_rate(trainer.at.step, trainer.settings))
+
+    def judged(**how):
+        clock.now += 3
+        return trainer.votes
+
+    monkeypatch.setattr(trainer, "_update", update)
+    monkeypatch.setattr(trainer, "_judged", judged)
+    trainer.run()
+    assert clock.now <= 30
+    assert trainer.at.step == 24
+    assert rates[-1] == pytest.approx(0.01 * head.RATE, rel=1e-3)
+
+
+class SteadyPace:
+    """A pace that is known from the first update on."""
+
+    is_known, update, judgement = True, 1.0, 3.0
+    of_update = staticmethod(contextlib.nullcontext)
+
+
+def test_without_a_limit_the_number_of_updates_stays(taught):
+    trainer = taught(steps=12)
+    trainer.run()
+    assert trainer.at.step == trainer.at.max_steps == 12
+
+
+def test_the_losses_of_parts_by_the_counts_of_the_whole_add_up_to_that_of_the_whole():
+    found, _ = chosen((5, 3, 4))
+    votes = torch.rand(5, 3, 4, generator=torch.manual_seed(3))
+    votes[2] = 0  # unknown
+    real = torch.ones(5, 3, dtype=torch.bool), torch.ones(5, 4, dtype=torch.bool)
+    whole = disagreement(found, votes, real, doubt=0.1)
+    parts = [
+        loss_sums(of_rows(found, rows), votes[rows], tuple(m[rows] for m in real), doubt=0.1)
+        for rows in ([0, 1], [2, 3, 4])
+    ]
+    counts = parts[0].counts + parts[1].counts
+    torch.testing.assert_close(sum(part.mean(counts) for part in parts), whole)

@@ -61,7 +61,7 @@ def aligners(monkeypatch):
     """Aligners that link first words with as many votes as they were asked times; the times."""
     asked = []
 
-    def votes(source, target, *, seed, workers, program, on_progress):
+    def votes(source, target, *, seed, workers, program, on_progress, **_):
         asked.append((list(source), list(target), seed, program))
         on_progress(0.5)
         return LinkTable.of([{(0, 0): 0.25 * len(asked)}] * len(asked[-1][0]))
