@@ -62,7 +62,8 @@ def train(
         str | None, typer.Option("--from", help="Begin with this model's weights.")
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option("--resume", metavar="DIR", help="Go on where DIR stopped.")
+        Path | None,
+        typer.Option("--resume", metavar="DIR", help="Go on where DIR stopped, or begin it again."),
     ] = None,
     accept_new_data: Annotated[
         bool,

@@ -49,6 +49,7 @@ from attn_cli.train.head import LAST as HEAD_STATE
 from attn_cli.train.head import HeadTrainer
 from attn_cli.train.links import (
     LINKS,
+    VOTES,
     WordLinks,
     guides,
     prepared,
@@ -557,7 +558,7 @@ def _remove_text(folder: Path) -> None:
 
 def _begun(plan: Plan, run: Run, tokenizers: tuple[Tokenizer, Tokenizer]) -> Plan:
     """Replace what is in the folder by the recipe and the vocabulary of a training that begins."""
-    clear(run.out, plan, keep=(LINKS,))
+    clear(run.out, plan, keep=(LINKS, VOTES))
     bundle.write_definition(run.out, plan.recipe, *tokenizers)
     if plan.recipe.train.keep_head and run.start_from and run.start_from.holds(bundle.HEAD):
         bundle.include(run.out, bundle.HEAD, run.start_from.head.read_bytes())
