@@ -15,6 +15,7 @@ from attn_cli.decode.beam import Search
 from attn_cli.decode.forced import force
 from attn_cli.engine.base import Matcher, Stepper
 from attn_cli.matching import matched
+from attn_cli.text.literals import Placed
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.translator import (
     OnProblem,
@@ -77,13 +78,7 @@ class Aligner:
         A pair with a blank side has empty words on that side, and no weights. Without a stepper
         there are no hypotheses and no log-probabilities: nobody can say how good the target is.
         """
-        sides = [
-            (
-                self._encode(self.source, pair.source, pair.line),
-                self._encode(self.target, pair.target, pair.line),
-            )
-            for pair in pairs
-        ]
+        sides = [self._sides(pair) for pair in pairs]
         found: dict[int, Translation] = {}
         lengths = {
             place: max(len(source.ids), len(target.ids))
@@ -101,11 +96,24 @@ class Aligner:
             found.get(place) or self._blank(pair, *sides[place]) for place, pair in enumerate(pairs)
         ]
 
-    def _encode(self, tokenizer: Tokenizer, text: str, number: int) -> Encoded:
+    def _sides(self, pair: Pair) -> Sides:
+        """Both sides as the network reads them; the literals that both have are placeholders."""
+        ours: Sequence[Placed] = ()
+        theirs: Sequence[Placed] = ()
+        if self.source.literals and not self.tokenized:
+            ours, theirs = self.source.literals.match(pair.source, pair.target)
+        return (
+            self._encode(self.source, pair.source, pair.line, ours),
+            self._encode(self.target, pair.target, pair.line, theirs),
+        )
+
+    def _encode(
+        self, tokenizer: Tokenizer, text: str, number: int, literals: Sequence[Placed]
+    ) -> Encoded:
         if self.tokenized:  # str.split would part at U+00A0 too, which fast_align leaves in a word
             line = tokenizer.encode_tokens(_SPACED.findall(text))
         else:
-            line = tokenizer.encode(text)
+            line = tokenizer.encode(text, literals=literals)
         return shortened(line, number, self.on_problem)
 
     def _forced(self, batch: Sequence[Sides]) -> Sequence[Hypothesis | None]:

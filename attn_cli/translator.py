@@ -7,6 +7,7 @@ import numpy as np
 
 from attn_cli.align.merge import Labelled, labelled, soft_alignment
 from attn_cli.decode.beam import Search, search
+from attn_cli.decode.copying import Copying
 from attn_cli.engine.base import Matcher, Stepper
 from attn_cli.joining import joined
 from attn_cli.matching import matched
@@ -20,6 +21,7 @@ from attn_cli.values import (
     FloatArray,
     Hypothesis,
     IntArray,
+    Kind,
     Level,
     SoftAlignment,
     Translation,
@@ -93,27 +95,56 @@ class Translator:
     def translate(self, jobs: Sequence[Job]) -> list[Translation]:
         """The translations of `jobs`, in order. Lines of like length share a batch inside."""
         lines = [self._read(job) for job in jobs]
-        found = iter(self._translated([part for line in lines for part in line.parts]))
+        alone = [len(line.parts) == 1 for line in lines for _ in line.parts]
+        found = iter(self._translated([part for line in lines for part in line.parts], alone))
         return [self._whole(line, [next(found) for _ in line.parts]) for line in lines]
 
     def _read(self, job: Job) -> "_Line":
         """A line as the network is to read it, whole or sentence by sentence."""
         loud = self.capitals and shouted(job.text)
-        parts = [self.source.encode(job.text, spoken=loud)]
-        size = len(parts[0].words)
-        if 0 < self.split_over < size and (size <= WIDEST or not self.align):
+        parts = self.source.encode_parts(job.text, spoken=loud)
+        size = sum(len(part.words) for part in parts)
+        if size > WIDEST and self.align:  # one table would be too large
+            if len(parts) > 1 or parts[0].is_literal:
+                line = self.source.encode(job.text, spoken=loud)
+                parts = [replace(line, is_literal=False)]
+        elif len(parts) > 1 or (0 < self.split_over < size and not parts[0].is_literal):
             parts = [
-                self.source.encode(job.text[start:end], spoken=loud)
-                for start, end in sentences.split(job.text)
+                part
+                for start, end in self._sentences(job.text)
+                for part in self.source.encode_parts(
+                    job.text[start:end], spoken=loud, is_whole=False
+                )
             ]
         return _Line(job, loud, [shortened(part, job.line, self.on_problem) for part in parts])
 
-    def _translated(self, parts: Sequence[Encoded]) -> list[Translation]:
-        """The translation of each part, in order; their lines are for `_whole` to say."""
+    def _sentences(self, text: str) -> list[tuple[int, int]]:
+        """Where the sentences of a line are; no literal is in two of them."""
+        spans = list(sentences.split(text))
+        if self.source.literals is None:
+            return spans
+        for literal in self.source.find_literals(text):
+            inside = [
+                n for n, (start, _) in enumerate(spans) if literal.start < start < literal.end
+            ]
+            if inside:  # the sentences that begin in it belong to the one before
+                first, last = inside[0] - 1, inside[-1]
+                spans[first : last + 1] = [(spans[first][0], spans[last][1])]
+        return spans
+
+    def _translated(self, parts: Sequence[Encoded], alone: Sequence[bool]) -> list[Translation]:
+        """The translation of each part, in order; their lines are for `_whole` to say.
+
+        `alone` tells which parts are their line.
+        """
         found = [Translation(0, part.raw, "") for part in parts]
-        for places in by_length(
-            {place: len(part.ids) for place, part in enumerate(parts) if part.words}, self.how
-        ):
+        to_translate = {}
+        for place, part in enumerate(parts):
+            if part.is_literal:
+                found[place] = self._copy(part, rewritten=not alone[place])
+            elif part.words:
+                to_translate[place] = len(part.ids)
+        for places in by_length(to_translate, self.how):
             sources = [parts[place] for place in places]
             ids, lengths = padded([part.ids for part in sources])
             rows = search(
@@ -122,8 +153,12 @@ class Translator:
                 lengths,
                 self.how,
                 keep_weights=self.align and self.matcher is None,
+                copying=self._copying(sources),
             )
-            said = [self._said(hypotheses[0]) for hypotheses in rows]
+            said = [
+                self._said(hypotheses[0], source)
+                for hypotheses, source in zip(rows, sources, strict=True)
+            ]
             tables = self._tables(sources, said, [hypotheses[0] for hypotheses in rows])
             for row, place in enumerate(places):
                 found[place] = self._translation(sources[row], said[row], rows[row], tables[row])
@@ -144,7 +179,7 @@ class Translator:
             source_words=labelled(source, self.level).labels,
             target_words=rows.labels,
             hypotheses=tuple(hypotheses),
-            texts=(said.raw, *(self.target.decode(h.ids).text for h in hypotheses[1:])),
+            texts=(said.raw, *(self.target.decode(h.ids, source).text for h in hypotheses[1:])),
             alignment=table,
             word_logp=summed_logp(hypotheses[0], rows),
         )
@@ -155,9 +190,55 @@ class Translator:
         whole = replace(whole, line=line.job.line, source=line.job.text)
         return shouting(whole, level=self.level) if line.loud else whole
 
-    def _said(self, best: Hypothesis) -> Encoded:
+    def _copying(self, sources: Sequence[Encoded]) -> Copying | None:
+        """What the search has to copy, None for a model that copies nothing."""
+        pieces = self.target.placeholders
+        if self.source.literals is None or not pieces:
+            return None
+        required = np.zeros(len(sources), np.int64)
+        for row, source in enumerate(sources):
+            there = set(source.ids.tolist()) if source.copied else set()
+            for copied in source.copied:
+                if copied.id in there:  # not cut off
+                    required[row] |= 1 << (copied.id - pieces[0])
+        return Copying(pieces[0], len(pieces), required, self.target.never_written)
+
+    def _copy(self, source: Encoded, *, rewritten: bool) -> Translation:
+        """The translation of what has nothing to translate: itself, word for word, with literals
+        `rewritten` in the target's way where it is a part of a line."""
+        size = len(source.ids)
+        hypothesis = Hypothesis(source.ids, 0.0, np.zeros(size, np.float32))
+        rows = labelled(source, self.level)
+        table = None
+        if self.align:
+            kind: Kind = "alignment" if self.matcher else "attention"
+            same = np.eye(size, dtype=np.float32)
+            table = soft_alignment(
+                same, source, source, kind=kind, origin="decoded", level=self.level
+            )
+            if self.matcher:
+                table = replace(table, links=table.weights)
+        text, target = source.raw.strip(), rows.labels
+        if rewritten:
+            text, words = _rewritten(source)
+            if self.level == "word":
+                target = words
+                table = table and replace(table, target=words)
+        return Translation(
+            line=0,
+            source=source.raw,
+            text=text,
+            source_words=rows.labels,
+            target_words=target,
+            hypotheses=(hypothesis,),
+            texts=(text,),
+            alignment=table,
+            word_logp=(0.0,) * len(rows.labels),
+        )
+
+    def _said(self, best: Hypothesis, source: Encoded) -> Encoded:
         """A hypothesis as a line that was read."""
-        decoded = self.target.decode(best.ids)
+        decoded = self.target.decode(best.ids, source)
         pieces = tuple(self.target.piece(int(i)) for i in best.ids)
         return Encoded(decoded.text, best.ids, pieces, decoded.word_of, decoded.words)
 
@@ -175,6 +256,17 @@ class Translator:
             )
             for *lines, hypothesis in zip(sources, said, best, strict=True)
         ]
+
+
+def _rewritten(source: Encoded) -> tuple[str, tuple[str, ...]]:
+    """A line with its literals as the target writes them, and its words."""
+    said = {copied.word: copied.text for copied in source.copied}
+    words = tuple(said.get(place, word.text) for place, word in enumerate(source.words))
+    text, end = "", 0
+    for word, own in zip(source.words, words, strict=True):
+        text += source.raw[end : word.start] + own
+        end = word.end
+    return text.strip(), words
 
 
 def looked(hypothesis: Hypothesis | None) -> FloatArray:

@@ -49,7 +49,8 @@ class Encoded:
 
     `ids` (n,) int32 ends with EOS; `pieces` (n,) are their printable forms; `word_of` (n,) int32
     gives each piece's index in `words`, -1 for EOS. Every word owns at least one piece, and the
-    pieces of a word are neighbours. `copied` are the words that a placeholder stands for.
+    pieces of a word are neighbours. `copied` are the words that a placeholder stands for, and
+    `is_literal` says that nothing else but marks is there, so that there is nothing to translate.
     """
 
     raw: str
@@ -58,6 +59,7 @@ class Encoded:
     word_of: IntArray
     words: tuple[Word, ...]
     copied: tuple[Copied, ...] = ()
+    is_literal: bool = False
 
     def __post_init__(self) -> None:
         assert len(self.ids) == len(self.pieces) == len(self.word_of)

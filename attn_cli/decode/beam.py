@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli.config import Decode
+from attn_cli.decode.copying import SPARE, Bits, Copying, count_bits
 from attn_cli.decode.penalties import coverage, length_norm
-from attn_cli.engine.base import State, Stepper
+from attn_cli.engine.base import State, StepOut, Stepper
 from attn_cli.values import BOS, EOS, FloatArray, Hypothesis, IntArray
 
 Floats = NDArray[np.float64]
@@ -74,13 +75,15 @@ def search(
     settings: Search,
     *,
     keep_weights: bool = False,
+    copying: Copying | None = None,
 ) -> list[list[Hypothesis]]:
     """(B, S) sources → for each, its hypotheses, best first (at least one, at most n_best).
 
     Ties are broken by the order in which hypotheses were found, so results do not depend on the
-    batch. Weights are over the row's own `length` source pieces.
+    batch. Weights are over the row's own `length` source pieces. With `copying` each hypothesis has
+    the placeholders of its sentence, each of them once.
     """
-    return _Beam(stepper, ids, lengths, settings, keep_weights).run()
+    return _Beam(stepper, ids, lengths, settings, keep_weights, copying).run()
 
 
 class _Beam:
@@ -91,11 +94,19 @@ class _Beam:
         lengths: IntArray,
         settings: Search,
         keep_weights: bool,
+        copying: Copying | None,
     ) -> None:
         batch, size = ids.shape
         self.stepper, self.lengths, self.settings = stepper, lengths, settings
         self.keep_weights = keep_weights
         self.longest = settings.longest(lengths)  # (B,)
+        self.copying = copying
+        self.unwritten: Bits = np.zeros(batch, np.int64)  # (N,)
+        candidates = settings.beam
+        if copying is not None:
+            self.unwritten = copying.required
+            self.longest = np.maximum(self.longest, count_bits(self.unwritten) + 1)
+            candidates += SPARE
         self.real = np.arange(size)[None, :] < lengths[:, None]  # (B, S)
         self.places = np.full(batch, settings.beam)  # (B,) left to fill
         self.finished: list[list[_Finished]] = [[] for _ in range(batch)]
@@ -104,7 +115,7 @@ class _Beam:
         self.sentence: Index = np.arange(batch)  # (N,)
         self.logp: Floats = np.zeros(batch)  # (N,)
         self.attended: FloatArray = np.zeros((batch, size), np.float32)  # (N, S)
-        self.state: State = stepper.start(stepper.encode(ids, lengths), settings.beam)
+        self.state: State = stepper.start(stepper.encode(ids, lengths), candidates)
 
     def run(self) -> list[list[Hypothesis]]:
         previous = np.full(len(self.sentence), BOS, np.int32)
@@ -120,14 +131,7 @@ class _Beam:
 
     def _advance(self, step: int, previous: IntArray) -> IntArray:
         """One more piece for every row; returns the pieces of the rows still alive after it."""
-        must_end = self.longest[self.sentence] <= step  # (N,)
-        gold = np.full(len(previous), EOS, np.int32) if must_end.any() else None
-        out = self.stepper.step(self.state, previous, gold)
-        ids, gained = out.ids, out.logp.astype(np.float64)  # (N, C)
-        if out.gold_logp is not None:  # at its longest, a sentence can only end
-            ids, gained = ids.copy(), gained.copy()
-            ids[must_end, 0], gained[must_end, 0] = EOS, out.gold_logp[must_end]
-            gained[must_end, 1:] = -np.inf
+        out, ids, gained = self._step(step, previous)
         if self.settings.coverage_penalty:
             self.attended = self.attended + out.weights
         parent, piece, logp = self._choose(ids, self.logp[:, None] + gained)
@@ -137,11 +141,33 @@ class _Beam:
         parent, piece, logp = parent[alive], piece[alive], logp[alive]
         self.past.append(_Step(parent, piece, logp, out.weights if self.keep_weights else None))
         self.sentence, self.logp = self.sentence[parent], logp
+        if self.copying is not None:
+            self.unwritten = self.copying.after(self.unwritten[parent], piece)
         if len(parent):
             self.state = self.stepper.reorder(out.state, parent.astype(np.int32))
             if self.settings.coverage_penalty:
                 self.attended = self.attended[parent]
         return piece
+
+    def _step(self, step: int, previous: IntArray) -> tuple[StepOut, IntArray, Floats]:
+        """What the network finds, and the continuations of each row that may be: (N, C) pieces and
+        their log-probabilities, -inf for those that may not."""
+        steps_left = self.longest[self.sentence] - step  # (N,)
+        if self.copying is not None:
+            due = self.copying.next_of(self.unwritten)
+            out = self.stepper.step(self.state, previous, due)
+            return out, *self.copying.restrict(
+                out, self.unwritten, due, steps_left, beam=self.settings.beam
+            )
+        must_end = steps_left <= 0
+        gold = np.full(len(previous), EOS, np.int32) if must_end.any() else None
+        out = self.stepper.step(self.state, previous, gold)
+        ids, gained = out.ids, out.logp.astype(np.float64)  # (N, C)
+        if out.gold_logp is not None:  # at its longest, a sentence can only end
+            ids, gained = ids.copy(), gained.copy()
+            ids[must_end, 0], gained[must_end, 0] = EOS, out.gold_logp[must_end]
+            gained[must_end, 1:] = -np.inf
+        return out, ids, gained
 
     def _choose(self, ids: IntArray, logp: Floats) -> tuple[Index, IntArray, Floats]:
         """(N, C) continuations → the likeliest of each sentence, as many as it has places.

@@ -395,7 +395,7 @@ def _interned(
     literals: Literals | None,
 ) -> tuple[Corpus, Report]:
     chunks = _Tokens if tokenized else _Chunks
-    match = _match_none if literals is None or tokenized else literals.match
+    match = _match_none if literals is None or tokenized else literals.match_to_learn
     source = _Interner(chunks(), storage, "source")
     target = _Interner(chunks(), storage, "target")
     lines, numbers = array("i"), storage.column("lines", np.int32)

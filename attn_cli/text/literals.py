@@ -16,6 +16,7 @@ French) is copied as it is. Expressions are compiled when the first line needs o
 """
 
 import functools
+import math
 import re
 import zlib
 from collections import Counter
@@ -88,19 +89,27 @@ class Literals:
         """The literals of a target line."""
         return find(raw, self._styles[1])
 
-    def write(self, raw: str, literal: Literal) -> str:
-        """A literal of the source line `raw` as the target language writes it."""
-        text = raw[literal.start : literal.end]
+    def write(self, text: str, *, is_figure: bool) -> str:
+        """A literal of a source line as the target language writes it."""
         source, target = self._styles
-        if not literal.is_figure or source is None or target is None or source == target:
+        if not is_figure or source is None or target is None or source == target:
             return text
         return _rewritten(text, source, target)
 
     def match(self, source: str, target: str) -> tuple[list["Placed"], list["Placed"]]:
-        """The literals that both lines have, each with the number of its placeholder.
+        """The literals that both lines have, each with the number of its placeholder, in order.
 
-        One that occurs on one side more often than on the other is no match. The numbers are drawn
-        by the text itself, from all that there are.
+        One that occurs on one side more often than on the other is no match.
+        """
+        ours = self.find(source)
+        theirs = self.find_in_target(target) if ours else []
+        return _matched(ours, theirs, chance=None)
+
+    def match_to_learn(self, source: str, target: str) -> tuple[list["Placed"], list["Placed"]]:
+        """The same for a pair to learn from.
+
+        The numbers are drawn by the text itself, from all that there are, and in some pairs a name
+        of both sides is a literal.
         """
         ours = self.find(source)
         chance = zlib.crc32(source.encode("utf-8", "surrogatepass"))
@@ -108,14 +117,9 @@ class Literals:
         if not (ours or takes_name):
             return [], []
         theirs = self.find_in_target(target)
-        shared = _shared(ours, theirs)
         if takes_name and (names := _shared_name(source, target, ours, theirs)):
             ours, theirs = sorted([*ours, names[0]]), sorted([*theirs, names[1]])
-            shared = _shared(ours, theirs)
-        if not shared:
-            return [], []
-        numbers = _drawn(ours, shared, chance // NAME_EVERY)
-        return _placed(source, ours, numbers), _placed(target, theirs, numbers)
+        return _matched(ours, theirs, chance=chance // NAME_EVERY)
 
     @functools.cached_property
     def _styles(self) -> tuple[Style | None, Style | None]:
@@ -155,14 +159,32 @@ def number_of(form: str) -> int | None:
 
 
 def numbered(literals: Sequence[Literal]) -> list[Placed]:
-    """The first literals of a line with their placeholders in order: as many as there are."""
+    """The literals of a line with their placeholders in order, up to the first that finds none."""
     figure, other = iter(range(FIGURES)), iter(range(FIGURES, PLACEHOLDERS))
     placed = []
     for literal in literals:
         number = next(figure if literal.is_figure else other, None)
-        if number is not None:
-            placed.append(Placed(literal.start, literal.end, number))
+        if number is None:
+            break
+        placed.append(Placed(literal.start, literal.end, number))
     return placed
+
+
+def cuts(raw: str, literals: Sequence[Literal]) -> list[int]:
+    """Where to cut a line, so that each part has placeholders for its literals: at the last mark
+    or space before one that finds none."""
+    places: list[int] = []
+    used = [0, 0]
+    end = 0
+    for literal in literals:
+        if used[literal.is_figure] == (FIGURES if literal.is_figure else OTHERS):
+            between = raw[end : literal.start]
+            gaps = [*re.finditer(r"[,;:.!?…]\s+", between)] or [*re.finditer(r"\s+", between)]
+            places.append(end + gaps[-1].end() if gaps else literal.start)
+            used = [0, 0]
+        used[literal.is_figure] += 1
+        end = literal.end
+    return places
 
 
 def _shared(ours: Sequence[Literal], theirs: Sequence[Literal]) -> Counter[str]:
@@ -171,10 +193,21 @@ def _shared(ours: Sequence[Literal], theirs: Sequence[Literal]) -> Counter[str]:
     return Counter({key: count for key, count in mine.items() if other[key] == count})
 
 
-def _drawn(ours: Sequence[Literal], shared: Counter[str], chance: int) -> dict[str, list[int]]:
-    """For each key its placeholders, one an occurrence: in steps from where chance begins.
+def _matched(
+    ours: Sequence[Literal], theirs: Sequence[Literal], *, chance: int | None
+) -> tuple[list[Placed], list[Placed]]:
+    shared = _shared(ours, theirs)
+    if not shared:
+        return [], []
+    numbers = _numbers(ours, shared, chance)
+    return _placed(ours, numbers), _placed(theirs, numbers)
 
-    A key without enough of them left has none.
+
+def _numbers(
+    ours: Sequence[Literal], shared: Counter[str], chance: int | None
+) -> dict[str, list[int]]:
+    """For each key its placeholders, one an occurrence: in order, or drawn by chance, in steps
+    from where it says. A key without enough of them left has none.
     """
     numbers: dict[str, list[int]] = {}
     used = [0, 0]
@@ -184,14 +217,16 @@ def _drawn(ours: Sequence[Literal], shared: Counter[str], chance: int) -> dict[s
         place = 0 if literal.is_figure else 1
         if key in numbers or not count or used[place] + count > size:
             continue
-        steps = [step for step in range(1, size) if step % 2 and step % 5 and step % 3] or [1]
-        step = steps[chance // size % len(steps)]
-        numbers[key] = [first + (chance + step * (used[place] + n)) % size for n in range(count)]
+        start, step = 0, 1
+        if chance is not None:
+            steps = [step for step in range(1, size) if math.gcd(step, size) == 1]
+            start, step = chance, steps[chance // size % len(steps)]
+        numbers[key] = [first + (start + step * (used[place] + n)) % size for n in range(count)]
         used[place] += count
     return numbers
 
 
-def _placed(raw: str, literals: Sequence[Literal], numbers: dict[str, list[int]]) -> list[Placed]:
+def _placed(literals: Sequence[Literal], numbers: dict[str, list[int]]) -> list[Placed]:
     left = {key: iter(each) for key, each in numbers.items()}
     return [
         Placed(literal.start, literal.end, next(left[literal.key]))
@@ -234,7 +269,7 @@ def find(raw: str, style: Style | None) -> list[Literal]:
             for match in _compiled(_OTHER, re.VERBOSE | re.IGNORECASE).finditer(raw)
             if (span := _trimmed(raw, match))
         ]
-    if not _DIGIT.search(raw):
+    if not DIGIT.search(raw):
         return found
     start = 0
     for literal in [*found, Literal(len(raw), len(raw), "", False)]:
@@ -332,9 +367,10 @@ def _rewritten(text: str, source: Style, target: Style) -> str:
 
 _ODD_DIGIT = "\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u2089\u2150-\u218b\u2460-\u249b"  # ² ½ ①
 _ODD = "\u2194-\u2bff\ufdd0-\ufdef\ufe0f\u20e3\U00010000-\U0010ffff"  # where emoji are
-_DIGIT = re.compile(rf"[\d{_ODD_DIGIT}]")
+#: A digit in any script, and the like of ² and ½.
+DIGIT = re.compile(rf"[\d{_ODD_DIGIT}]")
 _MAY_HOLD = re.compile(
-    rf"[0-9@#`{{%<\\_/&~{_ODD_DIGIT}\u0660-\u0dff{_ODD}\uff10-\uff19]|\.[a-z]|[:;][-()DP]",
+    rf"[0-9@#`{{%<\\_/&~{_ODD_DIGIT}\u0660-\u1fff\ua620-\uabff{_ODD}\uff10-\uff19]|\.[a-z]|[:;][-()DP]",
     re.IGNORECASE,
 )
 

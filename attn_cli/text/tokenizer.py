@@ -17,22 +17,24 @@ import io
 import itertools
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from typing import Literal as OneOf
 
 import numpy as np
 import sentencepiece
+from numpy.typing import NDArray
 
 from attn_cli import config
 from attn_cli.errors import DataError, ModelError, UsageError
 from attn_cli.text import capitals, words
 from attn_cli.text import literals as literal_text
-from attn_cli.text.literals import FIGURES, PLACEHOLDERS, Literals
-from attn_cli.values import BOS, EOS, PAD, UNK, Encoded, IntArray, Word
+from attn_cli.text.literals import FIGURES, PLACEHOLDERS, Literal, Literals, Placed
+from attn_cli.values import BOS, EOS, PAD, UNK, Copied, Encoded, IntArray, Word
 
 #: SentencePiece's mark of a space.
 _SPACE = "\u2581"
@@ -50,6 +52,10 @@ _TWO_SPACES = "  "
 #: segmentation: text that long between two spaces is no word.
 _LONG = 256
 _CACHED_FORMS = 1 << 16
+
+#: A name is unknown that has as many letters and more pieces than this, short ones on average.
+_SHORTEST_NAME, _FEW_PIECES, _LETTERS_PER_PIECE = 5, 2, 2.0
+_LAST_LATIN = "\u02ff"
 
 _LOWEST_COVERAGE = 0.98
 _DROPOUT = 0.1
@@ -264,15 +270,120 @@ class Tokenizer:
             return [(best, 0.0)]
         return self._n_best(form, n) if self._has_n_best else self._drawn(form, n)
 
-    def encode(self, raw: str, *, spoken: bool = False) -> Encoded:
+    def encode(
+        self, raw: str, *, spoken: bool = False, literals: Sequence[Placed] | None = None
+    ) -> Encoded:
         """A line as the network reads it: the pieces of its words, then EOS.
 
         Words and spans are those of `raw`; pieces spell its normalised form, and with `spoken`, for
-        a line in capitals, that of `capitals.spoken`.
+        a line in capitals, that of `capitals.spoken`. The `literals` have placeholders: by default
+        those of the line that `find_literals` finds, as many as there are placeholders for.
         """
-        found = words.split(raw)
+        if literals is None:
+            found = self.find_literals(raw, spoken=spoken) if self.literals else []
+            return self._line(raw, literal_text.numbered(found), spoken, found)
+        return self._line(raw, literals, spoken, ())
+
+    def encode_parts(
+        self, raw: str, *, spoken: bool = False, is_whole: bool = True
+    ) -> list[Encoded]:
+        """The same in as many parts as are needed for every literal to have a placeholder.
+
+        A whole line without anything to translate needs none: it is one part.
+        """
+        if self.literals is None:
+            return [self.encode(raw, spoken=spoken)]
+        literals = self.find_literals(raw, spoken=spoken)
+        placed = literal_text.numbered(literals)
+        line = self._line(raw, placed, spoken, literals)
+        if len(placed) == len(literals) or (is_whole and line.is_literal):
+            return [line]
+        parts: list[Encoded] = []
+        start = 0
+        for cut in [*literal_text.cuts(raw, literals), len(raw)]:
+            parts += self.encode_parts(raw[start:cut].strip(), spoken=spoken, is_whole=False)
+            start = cut
+        return [part for part in parts if part.words]
+
+    def find_literals(self, raw: str, *, spoken: bool = False) -> list[Literal]:
+        """What of a line is copied: its literals, and what this vocabulary has no word for.
+
+        That is a run of words in a script that it does not know, or a name that it would spell in
+        bits of one letter or two.
+        """
+        assert self.literals is not None
+        literals = self.literals.find(raw)
+        found = words.split(raw, [(literal.start, literal.end) for literal in literals])
+        starts = {literal.start for literal in literals}
+        runs: list[list[int]] = []  # [start, end]
+        goes_on = False
+        for word, form in zip(found, words.forms(found), strict=True):
+            if word.start in starts:
+                goes_on = False
+            elif self._is_unknown(word.text, self.segment(form), is_name=not spoken):
+                if goes_on:
+                    runs[-1][1] = word.end
+                else:
+                    runs.append([word.start, word.end])
+                goes_on = True
+            elif any(map(str.isalnum, word.text)):
+                goes_on = False
+        return sorted([*literals, *(Literal(a, b, raw[a:b], is_figure=False) for a, b in runs)])
+
+    def _is_unknown(self, word: str, pieces: tuple[int, ...], *, is_name: bool) -> bool:
+        if min(pieces) <= self._bytes[-1]:
+            return any(map(str.isprintable, word))
+        if is_name and len(pieces) > _FEW_PIECES and len(word) >= _SHORTEST_NAME:
+            letters = len(word) / (len(pieces) - (pieces[0] == self._space_id))
+            if letters < _LETTERS_PER_PIECE and word[0].isupper() and word.isalpha():
+                return True
+        return max(word) > _LAST_LATIN and any(
+            sign > _LAST_LATIN and sign.isalpha() and sign not in self._known_letters
+            for sign in unicodedata.normalize("NFKC", word)
+        )
+
+    @functools.cached_property
+    def _known_letters(self) -> frozenset[str]:
+        """The letters beyond Latin that stand beside others in a piece, as those of words do."""
+        spelt = (piece for piece in self._pieces if len(piece.strip(_SPACE)) > 1)
+        return frozenset(itertools.chain.from_iterable(spelt))
+
+    @functools.cached_property
+    def never_written(self) -> NDArray[np.bool_]:
+        """(V,) what a translation whose literals are copied may not hold: digits and bytes."""
+        never = np.zeros(self.vocab_size, bool)
+        never[list(self._bytes)] = True
+        never[[PAD, BOS, UNK]] = True
+        ends = np.cumsum([len(piece) + 1 for piece in self._pieces])
+        digits = literal_text.DIGIT.finditer("\n".join(self._pieces))
+        never[np.searchsorted(ends, [digit.start() for digit in digits], "right")] = True
+        never[list(self.placeholders)] = False
+        return never
+
+    def _line(
+        self, raw: str, placed: Sequence[Placed], spoken: bool, literals: Sequence[Literal]
+    ) -> Encoded:
+        """The line with placeholders for those that are `placed` of its `literals`."""
+        found = words.split(raw, [(literal.start, literal.end) for literal in placed])
         forms = capitals.spoken(raw, found) if spoken else words.forms(found)
-        return self._encoded(raw, found, [self.segment(form) for form in forms])
+        if not placed:
+            line = self._encoded(raw, found, [self.segment(form) for form in forms])
+        else:
+            assert self.literals is not None
+            number = {literal.start: literal.number for literal in placed}
+            pieces: list[tuple[int, ...]] = []
+            copied: list[Copied] = []
+            for place, (word, form) in enumerate(zip(found, forms, strict=True)):
+                if (own := number.get(word.start)) is None:
+                    pieces.append(self.segment(form))
+                    continue
+                pieces.append(self._placeholder(own, apart=form.startswith(" ")))
+                text = self.literals.write(word.text, is_figure=own < FIGURES)
+                copied.append(Copied(self.placeholders[own], place, text))
+            line = replace(self._encoded(raw, found, pieces), copied=tuple(copied))
+        if self.literals and _is_covered(raw, literals):
+            return replace(line, is_literal=True)
+        return line
 
     def encode_tokens(self, tokens: Sequence[str]) -> Encoded:
         """Tokens that another program has split, as they are: each is one word.
@@ -305,8 +416,10 @@ class Tokenizer:
             words=found,
         )
 
-    def decode(self, ids: Sequence[int] | IntArray) -> Decoded:
+    def decode(self, ids: Sequence[int] | IntArray, source: Encoded | None = None) -> Decoded:
         """The text that any ids of the vocabulary say, and the word each of them belongs to.
+
+        Placeholders say what is copied from the `source`, and nothing where it has none of them.
 
         A piece belongs to the word that holds its first visible character; one without (a space,
         the first bytes of a character) to the word it leads up to, or at the end to the last one.
@@ -314,35 +427,39 @@ class Tokenizer:
         SentencePiece, and the text is one line without space at either end.
         """
         said = np.asarray(ids, np.int64).tolist()
-        text, starts = self._spell(said)
+        text, starts, literals = self._spell(said, source)
         lead = len(text) - len(text.lstrip())
         text = text.strip()
-        found = words.split(text)
+        found = words.split(text, [(start - lead, end - lead) for start, end in literals])
         # The first word to end behind a piece's start: white space belongs to no word.
         word_of = np.searchsorted([word.end for word in found], np.array(starts) - lead, "right")
         word_of = np.minimum(word_of, len(found) - 1)
         word_of[[id <= UNK for id in said]] = -1
         return Decoded(text, found, word_of.astype(np.int32))
 
-    def _spell(self, ids: list[int]) -> tuple[str, list[int]]:
-        """The text of ids, and where in it each one's first character is."""
-        fragments: list[str] = []
+    def _spell(
+        self, ids: list[int], source: Encoded | None
+    ) -> tuple[str, list[int], list[tuple[int, int]]]:
+        """The text of ids, where in it each one's first character is, and where literals are."""
+        copied = {each.id: each for each in source.copied} if source else {}
+        text = _Text(source.raw if source else "", source.words if source else ())
         starts: list[int] = []
-        length = 0
         for in_bytes, run in itertools.groupby(ids, self._bytes.__contains__):
             if in_bytes:
                 characters, sizes = _utf8_characters(bytes(id - self._bytes[0] for id in run))
-                fragments.append(characters)
+                place = text.add(characters)
                 for size in sizes:
-                    starts += [length] * size
-                    length += 1
+                    starts += [place] * size
+                    place += 1
                 continue
             for id in run:
-                starts.append(length)
-                if id > UNK:
-                    fragments.append(self._pieces[id].replace(_SPACE, " "))
-                    length += len(fragments[-1])
-        return "".join(fragments), starts
+                if id in copied:
+                    starts.append(text.add_literal(copied[id]))
+                elif id > UNK and id not in self.placeholders:
+                    starts.append(text.add(self._pieces[id].replace(_SPACE, " ")))
+                else:
+                    starts.append(text.length)
+        return "".join(text.fragments), starts, text.literals
 
     def _read(self, form: str) -> str:
         """A form as SentencePiece is given it."""
@@ -395,6 +512,74 @@ class Tokenizer:
         kept = _likeliest(counts, n)
         total = sum(count for _, count in kept)
         return [(ids, math.log(count / total)) for ids, count in kept]
+
+
+class _Text:
+    """A text while it is spelt. A literal stays apart from words and literals that it would not
+    touch in the source line `raw`, whatever the pieces say."""
+
+    def __init__(self, raw: str, words: Sequence[Word]) -> None:
+        self._raw, self._words = raw, words
+        self._last: Word | None = None  # the literal before, in the source
+        self._is_figure = False
+        self._since = ""  # the text behind it
+        self.fragments: list[str] = []
+        self.literals: list[tuple[int, int]] = []
+        self.length = 0
+
+    def add(self, fragment: str) -> int:
+        """Add what a piece says; where it begins."""
+        if self._last is not None:
+            if not self._since and fragment[:1].isalnum() and not self._may_touch(fragment[0]):
+                self._append(" ")
+            self._since += fragment
+        return self._append(fragment)
+
+    def add_literal(self, copied: Copied) -> int:
+        """Add a literal; where it begins."""
+        word = self._words[copied.word]
+        if self.length and not self.fragments[-1][-1].isspace() and self._needs_space(word):
+            self._append(" ")
+        self._last, self._since = word, ""
+        self._is_figure = copied.id - _FIRST_PLACEHOLDER < FIGURES
+        place = self._append(copied.text)
+        self.literals.append((place, self.length))
+        return place
+
+    def _append(self, fragment: str) -> int:
+        place = self.length
+        if fragment:
+            self.fragments.append(fragment)
+            self.length += len(fragment)
+        return place
+
+    def _may_touch(self, sign: str) -> bool:
+        """Whether a letter or digit may touch the literal before it."""
+        assert self._last is not None
+        if self._is_figure and sign.isalpha():
+            return True
+        return self._raw[self._last.end : self._last.end + 1].isalnum()
+
+    def _needs_space(self, word: Word) -> bool:
+        """Whether a literal has to stand apart from the text before it."""
+        if self._last is not None and not any(s.isalnum() or s.isspace() for s in self._since):
+            return self._raw[self._last.end : word.start] != self._since
+        if not self.fragments[-1][-1].isalnum():
+            return False
+        return self._is_number(word) or not self._raw[: word.start][-1:].isalnum()
+
+    def _is_number(self, word: Word) -> bool:
+        return word.text[:1].isdigit()
+
+
+def _is_covered(raw: str, literals: Sequence[Literal]) -> bool:
+    """Whether all letters and digits of a line are in its literals, if it has any sign at all."""
+    end = 0
+    for literal in [*literals, Literal(len(raw), len(raw), "", is_figure=False)]:
+        if any(map(str.isalnum, raw[end : literal.start])):
+            return False
+        end = literal.end
+    return bool(raw.strip())
 
 
 def _rows(counts: Mapping[str, int], kind: OneOf["unigram", "bpe"]) -> Iterator[str]:
