@@ -1,0 +1,256 @@
+"""Workers as people start them: by --workers, by torchrun, and on two hosts; and what a loss of one
+leaves. The hosts are network namespaces, which need root: skipped where they cannot be made."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from program import TINY
+
+#: Longer than any step here takes, shorter than a person waits.
+PATIENCE = 240
+
+LONG = ("--max-steps", "100000", "--set", "train.validate_every=100", "--set", "train.patience=0")
+
+
+def command(folder: Path, *more: str) -> list[str]:
+    pairs = folder / "pairs.tsv"
+    if not pairs.exists():
+        pairs.write_text("".join(f"I see {n} cats .\tje vois {n} chats .\n" for n in range(200)))
+    text = ("--pairs", str(pairs), "--valid-pairs", str(pairs))
+    return ["train", *text, "--out", str(folder / "out"), *TINY, *more]
+
+
+def start(*words: str, **more: object) -> "subprocess.Popen[bytes]":
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(words, stderr=subprocess.PIPE, env=environment, **more)  # type: ignore[call-overload, no-any-return]
+
+
+def attn(*words: str) -> "subprocess.Popen[bytes]":
+    return start(sys.executable, "-m", "attn_cli", *words)
+
+
+def torchrun(*words: str, netns: str = "") -> "subprocess.Popen[bytes]":
+    inside = ("ip", "netns", "exec", netns) if netns else ()
+    return start(*inside, sys.executable, "-m", "torch.distributed.run", *words)
+
+
+def ended(process: "subprocess.Popen[bytes]") -> tuple[int, str]:
+    _, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, err.decode()
+
+
+def events(folder: Path, name: str) -> list[dict[str, object]]:
+    try:
+        rows = (folder / "out" / "log.jsonl").read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    return [row for row in map(json.loads, rows) if row["event"] == name]
+
+
+def wait_for(folder: Path, name: str, count: int = 1) -> None:
+    """Wait until the training has told so many events of that name."""
+    for _ in range(10 * PATIENCE):
+        if len(events(folder, name)) >= count:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"no {name} in {PATIENCE} s")
+
+
+def children(process: "subprocess.Popen[bytes]") -> list[int]:
+    listed = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True)
+    return [int(pid) for pid in listed.stdout.split()]
+
+
+def test_a_lost_worker_ends_the_training_with_a_sentence_and_status_5_and_it_resumes(tmp_path):
+    process = attn(*command(tmp_path, *LONG, "--workers", "2"))
+    wait_for(tmp_path, "validated")
+    os.kill(children(process)[0], signal.SIGKILL)
+    status, err = ended(process)
+    assert status == 5
+    assert "worker 1 ended by signal 9" in err
+    assert "--resume" in err
+    before = events(tmp_path, "validated")[-1]["step"]
+    assert isinstance(before, int)
+    resumed = attn(
+        "train",
+        "--resume",
+        str(tmp_path / "out"),
+        "--workers",
+        "2",
+        "--max-steps",
+        str(before + 60),
+    )
+    assert ended(resumed)[0] == 0
+    assert events(tmp_path, "started")[-1]["step"] == before
+
+
+def test_when_the_main_worker_is_killed_the_others_leave(tmp_path):
+    process = attn(*command(tmp_path, *LONG, "--workers", "2"))
+    wait_for(tmp_path, "validated")
+    [other] = children(process)
+    process.kill()
+    process.communicate()
+    for _ in range(10 * PATIENCE):
+        if not Path(f"/proc/{other}").exists():
+            return
+        time.sleep(0.1)
+    raise AssertionError("a worker goes on without the main one")
+
+
+def test_resuming_on_another_number_of_workers_says_so(tmp_path):
+    assert ended(attn(*command(tmp_path, "--max-steps", "40", "--workers", "2")))[0] == 0
+    resumed = attn(
+        "train", "--resume", str(tmp_path / "out"), "--workers", "1", "--max-steps", "60"
+    )
+    status, err = ended(resumed)
+    assert status == 0, err
+    assert "saved by 2 workers and goes on with 1 worker" in err
+
+
+def test_the_same_number_of_workers_resumes_to_the_same_parameters(tmp_path):
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    for folder in (whole, halves):
+        folder.mkdir()
+    steps = ("--workers", "2", "--max-steps")
+    assert ended(attn(*command(whole, *steps, "80")))[0] == 0
+    process = attn(*command(halves, *steps, "80", "--set", "train.log_every=1"))
+    wait_for(halves, "progress", 40)
+    process.terminate()
+    assert ended(process)[0] == 143
+    assert ended(attn("train", "--resume", str(halves / "out"), "--workers", "2"))[0] == 0
+    one, other = (
+        (folder / "out" / "checkpoints" / "last.safetensors") for folder in (whole, halves)
+    )
+    assert parameters(one) == parameters(other)
+
+
+def parameters(path: Path) -> dict[str, bytes]:
+    from attn_cli.train import checkpoint
+
+    tensors, _ = checkpoint.load(path)
+    return {name: t.numpy().tobytes() for name, t in tensors.items() if name.startswith("model.")}
+
+
+def test_torchrun_restarts_the_workers_and_they_go_on_from_the_last_checkpoint(tmp_path):
+    words = ("--nproc-per-node", "2", "--max-restarts", "1", "-m", "attn_cli")
+    process = torchrun(*words, *command(tmp_path, "--set", "train.validate_every=50"))
+    wait_for(tmp_path, "validated")
+    before = events(tmp_path, "validated")[-1]["step"]
+    os.kill(children(process)[-1], signal.SIGKILL)
+    status, err = ended(process)
+    assert status == 0, err
+    first, second = events(tmp_path, "started")
+    assert (first["step"], second["step"]) == (0, before) or second["step"] > before
+
+
+# Two hosts
+
+
+def ip(*words: str) -> None:
+    subprocess.run(["ip", *words], check=True, capture_output=True)
+
+
+@contextmanager
+def two_hosts() -> Iterator[tuple[str, str]]:
+    """Two network namespaces with a cable between them: 10.77.0.1 and 10.77.0.2."""
+    names = tuple(f"attn{os.getpid()}{side}" for side in "ab")
+    try:
+        for name in names:
+            ip("netns", "add", name)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("network namespaces cannot be made here")
+    try:
+        ip(
+            "link",
+            "add",
+            "cable",
+            "netns",
+            names[0],
+            "type",
+            "veth",
+            "peer",
+            "cable",
+            "netns",
+            names[1],
+        )
+        for number, name in enumerate(names, 1):
+            for words in (
+                ("addr", "add", f"10.77.0.{number}/24", "dev", "cable"),
+                ("link", "set", "cable", "up"),
+                ("link", "set", "lo", "up"),
+            ):
+                ip("-n", name, *words)
+        yield names
+    finally:
+        for name in names:
+            ip("netns", "del", name)
+
+
+def on_two_hosts(hosts: tuple[str, str], commands: list[list[str]], restarts: str = "0") -> list:
+    return [
+        torchrun(
+            *("--nnodes", "2", "--nproc-per-node", "1", "--node-rank", str(number)),
+            *("--master-addr", "10.77.0.1", "--master-port", "29400", "--max-restarts", restarts),
+            *("-m", "attn_cli"),
+            *words,
+            netns=host,
+        )
+        for number, (host, words) in enumerate(zip(hosts, commands, strict=True))
+    ]
+
+
+def test_two_hosts_train_one_model(tmp_path):
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+    with two_hosts() as hosts:
+        processes = on_two_hosts(hosts, [command(f, "--max-steps", "40") for f in folders])
+        for process in processes:
+            status, err = ended(process)
+            assert status == 0, err
+    assert events(folders[0], "started")[0]["workers"] == 2
+    assert (folders[0] / "out" / "bundle.json").exists()
+    assert not (folders[1] / "out" / "bundle.json").exists()  # the main worker alone writes
+
+
+def test_a_worker_with_another_text_is_refused_in_time(tmp_path):
+    folders = [tmp_path / "a", tmp_path / "b"]
+    commands = []
+    for folder in folders:
+        folder.mkdir()
+        commands.append(command(folder, "--max-steps", "40"))
+    with open(folders[1] / "pairs.tsv", "a", encoding="utf-8") as file:
+        file.write("one more\tune de plus\n")
+    began = time.monotonic()
+    with two_hosts() as hosts:
+        ends = [ended(process) for process in on_two_hosts(hosts, commands)]
+    assert all(status for status, _ in ends)
+    assert "worker 1 was given another text than worker 0" in "".join(err for _, err in ends)
+    assert time.monotonic() - began < 60
+
+
+def test_a_worker_that_never_comes_is_an_error_within_a_minute(tmp_path):
+    environment = {
+        "RANK": "0",
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": "29417",
+    }
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "attn_cli", *command(tmp_path)],
+        stderr=subprocess.PIPE,
+        env=os.environ | environment,
+    )
+    status, err = ended(process)
+    assert status == 5
+    assert "did not meet all 2 workers" in err
+    assert time.monotonic() - began < 75
