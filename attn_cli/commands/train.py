@@ -125,13 +125,14 @@ def train(
     changes = list(settings or [])
     changes += [f"train.max_steps={max_steps}"] if max_steps is not None else []
     changes += [f"seed={seed}"] if seed is not None else []
+    place = _place(console, workers)
     if resume is not None:
         if recipe or recipe_name or given or start_from or (out and out != resume):
             raise UsageError(
                 "--resume goes on with a training as it was begun",
                 "Leave out the recipe, the text, --from and --out.",
             )
-        plan = _resumed(resume, changes)
+        plan = _resumed(resume, changes) if place.rank == 0 else _followed(resume)
     else:
         if accept_new_data:
             raise UsageError(
@@ -149,7 +150,6 @@ def train(
     need("torch", "safetensors")
     if plan.recipe.train.tensorboard:
         _need_tensorboard()
-    place = _place(console, workers)
     named = None if device is Device.AUTO else device.value
     options: dict[str, Any] = {
         "max_minutes": max_minutes,
@@ -161,6 +161,8 @@ def train(
     if place.rank:
         _work_along(console, plan, options, place)
         return
+    if place.restarts and resume is None and _holds_training(plan.out):
+        resume = plan.out
     with _writing_into(plan.out, new=resume is None):
         if resume is None:
             from attn_cli.commands.replacing import refuse_to_replace
@@ -194,6 +196,24 @@ def _resumed(folder: Path, changes: list[str]) -> _Plan:
 
     found = resumed(folder)
     return _Plan(config.with_settings(found.plan.recipe, changes), folder, folder, found)
+
+
+def _followed(folder: Path) -> _Plan:
+    """The plan of a worker that takes the main worker's recipe when it meets it."""
+    from attn_cli.config import Recipe
+
+    return _Plan(Recipe(), folder, folder)
+
+
+def _holds_training(folder: Path) -> bool:
+    """Whether there is a training to resume, such as one whose workers torchrun starts again."""
+    from attn_cli.train.resuming import resumed
+
+    try:
+        resumed(folder)
+    except UsageError:
+        return False
+    return True
 
 
 def _check_named(name: str | None, recipe: Path | None, start_from: str | None) -> None:
@@ -488,6 +508,7 @@ def _run(
     return Run(
         plan.out,
         resume=plan.resumed is not None and not plan.resumed.again,
+        is_continued=plan.resumed is not None,
         plan=saved,
         accept_new_data=accept_new_data,
         start_from=saved.start_model(plan.out) if saved.start else plan.start_from,

@@ -14,6 +14,7 @@ class Place:
     size: int = 1
     local_rank: int = 0
     local_size: int = 1
+    restarts: int = 0  # how often torchrun has started these workers again
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str]) -> "Place | None":
@@ -30,6 +31,7 @@ class Place:
                 size,
                 int(environment.get("LOCAL_RANK", rank)),
                 int(environment.get("LOCAL_WORLD_SIZE", size)),
+                int(environment.get("TORCHELASTIC_RESTART_COUNT", 0)),
             )
         except ValueError as error:
             raise UsageError(

@@ -90,6 +90,7 @@ class Run:
 
     out: Path
     resume: bool = False
+    is_continued: bool = False  # a training that was begun before, resumed or begun again
     plan: Plan | None = None
     accept_new_data: bool = False
     start_from: Bundle | None = None
@@ -135,13 +136,13 @@ def _train(
     abandonable: Callable[[], AbstractContextManager[None]],
     group: Group,
 ) -> events.Finished:
+    recipe, run = _follow_main(group, recipe, run)
     if run.threads:
         torch.set_num_threads(max(1, run.threads // group.place.local_size))
     phases = _Phases(recipe, emit)
     phases.enter("text")
     hardware = choose(run.device, recipe.train.precision, local_rank=group.place.local_rank)
     torch.manual_seed(recipe.seed)
-    _require_same(group, "recipe", recipe_digest(recipe))
     with abandonable():
         text = _prepare(recipe, run, emit, interrupted, group, phases)
     _require_same(group, "text", text.digest)
@@ -215,6 +216,21 @@ def recipe_digest(recipe: Recipe) -> str:
     """sha256 of the recipe but for the places of its files, which may differ between machines."""
     recipe = config.with_files(recipe, dict.fromkeys(config.DATA_FILES, ""))
     return hashlib.sha256(config.to_toml(recipe).encode()).hexdigest()
+
+
+def _follow_main(group: Group, recipe: Recipe, run: Run) -> tuple[Recipe, Run]:
+    """The recipe of the main worker, where it continues a training that it alone may know.
+
+    Of a new training every worker has the recipe: raises TrainingError where these differ.
+    """
+    continued = {"recipe": config.to_toml(recipe), "resume": run.resume} if run.is_continued else {}
+    continued = group.broadcast(continued)
+    if not continued:
+        _require_same(group, "recipe", recipe_digest(recipe))
+    elif not group.is_main:
+        recipe = config.parse(str(continued["recipe"]), where="the main worker's recipe")
+        run = replace(run, resume=bool(continued["resume"]))
+    return recipe, run
 
 
 def _require_same(group: Group, name: str, digest: str) -> None:
