@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -64,7 +64,8 @@ def main() -> None:
     markdown = f"{_table(rows)}\n{conditions(made_of)}\n"
     report(markdown, {"conditions": conditions(made_of), "rows": rows}, options.output)
     if options.output:
-        Path(f"{options.output}.svg").write_text(_chart(rows), encoding="utf-8")
+        for name, picture in _charts(rows).items():
+            Path(f"{options.output}-{name}.svg").write_text(picture, encoding="utf-8")
 
 
 def _options() -> argparse.Namespace:
@@ -74,7 +75,7 @@ def _options() -> argparse.Namespace:
     add("--sampling", type=float, default=0.0, help="as tokenizer.sampling")
     add("--variants", action="store_true", help="with all of data.variants")
     add("--folder", type=Path, help="where text and arrays go; the temporary folder by default")
-    add("--output", type=Path, help="also write OUTPUT.md, OUTPUT.json and OUTPUT.svg")
+    add("--output", type=Path, help="also write OUTPUT.md, OUTPUT.json and two pictures")
     add("--stage", help=argparse.SUPPRESS)
     add("--count", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -115,19 +116,36 @@ def _table(rows: list[dict[str, Any]]) -> str:
     return table(titles, cells)
 
 
-def _chart(rows: list[dict[str, Any]]) -> str:
-    """Both curves by powers of ten: MiB, and the processor's milliseconds per thousand pairs."""
+def _charts(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Memory, and processor time for a million pairs, by powers of ten of pairs."""
     rows = [row for row in rows if row["pairs"]]
     at = [math.log10(row["pairs"]) for row in rows]
-    made = [row["prepare"] for row in rows]
-    series = {
-        "peak MiB": [*zip(at, (m["peak"] for m in made), strict=True)],
-        "private MiB": [*zip(at, (m["private"] for m in made), strict=True)],
-        "a reader's MiB": [*zip(at, (row["draw"]["private"] for row in rows), strict=True)],
-        "CPU s": [*zip(at, (m["cpu_seconds"] for m in made), strict=True)],
-    }
     ticks = {place: f"{row['pairs']:,}" for place, row in zip(at, rows, strict=True)}
-    return curves("Preparing a corpus", series, x="pairs", y="MiB, seconds", ticks=ticks)
+
+    def series(values: Iterable[float]) -> list[tuple[float, float]]:
+        return list(zip(at, values, strict=True))
+
+    made = [row["prepare"] for row in rows]
+    memory = {
+        "peak": series(each["peak"] for each in made),
+        "its own": series(each["private"] for each in made),
+        "a reader's own": series(row["draw"]["private"] for row in rows),
+        "on disk": series(each["disk"] for each in made),
+    }
+    time_of = {
+        stage: series(1e6 * row["prepare"]["stages"][stage] / row["pairs"] for row in rows)
+        for stage in STAGES
+    }
+    return {
+        "memory": curves("Preparing a corpus: memory", memory, x="pairs", y="MiB", ticks=ticks),
+        "time": curves(
+            "Preparing a corpus: processor time of a million pairs",
+            time_of,
+            x="pairs",
+            y="seconds",
+            ticks=ticks,
+        ),
+    }
 
 
 # The text
@@ -184,57 +202,60 @@ def _prepare(options: argparse.Namespace) -> None:
     from attn_cli.train.session import tokenizers_for
 
     stages: dict[str, float] = {}
-    watch = _Watch()
+    memory: dict[str, float] = {}
     text = options.folder / "text"
     forms = 0
     if options.count:
         every = config.Variants(**dict.fromkeys(asdict(config.Variants()), 0.2))
         data = config.Data(variants=every if options.variants else config.Variants())
         recipe = replace(config.Recipe(), data=data)
-        with _stage("read", stages):
+        with _stage("read", stages, memory):
             loaded, _ = corpus.read_parallel(
                 options.folder / "source", options.folder / "target", storage=Storage.create(text)
             )
-        with _stage("split", stages):
+        with _stage("split", stages, memory):
             train, valid = loaded.split(data.valid_size, seed=1)
         del loaded
-        with _stage("vocabulary", stages):
+        with _stage("vocabulary", stages, memory):
             taught, variants = varied(train, data.variants, seed=1)
             tokenizers = tokenizers_for(recipe, taught, variants)
         forms = len(taught.source.forms) + len(taught.target.forms)
-        with _stage("pieces", stages):
+        with _stage("pieces", stages, memory):
             training, _ = segmented(
                 taught, *tokenizers, sampling=options.sampling, variants=variants
             ).limited(max_length=data.max_length, max_ratio=data.max_ratio)
             validating = segmented(valid, *tokenizers)
-        with _stage("store", stages):
+        with _stage("store", stages, memory):
             store.save(text, training, validating)
     disk = sum(path.stat().st_size for path in text.glob("*")) / MEBI if options.count else 0
     seconds = time.perf_counter() - began
     told = {"seconds": seconds, "stages": stages, "forms": forms, "disk": disk}
-    print(json.dumps({**told, "private": watch.end()}))
+    private = max(memory.values(), default=0.0)
+    print(json.dumps({**told, "private_of_stages": memory, "private": private}))
 
 
 def _draw(options: argparse.Namespace) -> None:
     from attn_cli.text import store
     from attn_cli.text.batching import Batches
 
-    watch = _Watch()
     stages: dict[str, float] = {}
-    with _stage("open", stages):
+    memory: dict[str, float] = {}
+    with _stage("open", stages, memory):
         text = store.load(options.folder / "text")
-    with _stage("batches", stages):
+    with _stage("batches", stages, memory):
         batches = Batches(text.train, tokens=2000, seed=1)
         pieces = sum(int(next(batches).target_length.sum()) for _ in range(BATCHES))
-    print(json.dumps({**stages, "pieces": pieces, "private": watch.end()}))
+    print(json.dumps({**stages, "pieces": pieces, "private": max(memory.values())}))
 
 
 @contextmanager
-def _stage(name: str, stages: dict[str, float]) -> Iterator[None]:
-    """What runs inside is a stage: seconds of the processor."""
+def _stage(name: str, stages: dict[str, float], memory: dict[str, float]) -> Iterator[None]:
+    """What runs inside is a stage: seconds of the processor, and MiB of its own at most."""
+    watch = _Watch()
     began = time.process_time()
     yield
     stages[name] = time.process_time() - began
+    memory[name] = watch.end()
 
 
 class _Watch:

@@ -25,7 +25,8 @@ LongArray = NDArray[np.int64]
 A = TypeVar("A", bound=NDArray[Any])
 
 _BLOCK = 1 << 14  # rows looked at together: bounds the memory of whole-corpus arithmetic
-_BLOCKS_MAPPED = 64  # blocks after which mapped pages are released
+_FAR = 1 << 7  # rows between two that make them far apart
+_BLOCKS_MAPPED = 16  # blocks after which mapped pages are released
 _STRINGS = 1 << 16  # strings decoded together
 _DECODED = 1 << 16  # strings of an array that are remembered
 
@@ -165,9 +166,9 @@ def release(*arrays: NDArray[Any]) -> None:
             base.madvise(mmap.MADV_DONTNEED)
 
 
-def blocks(rows: IntArray) -> Iterator[IntArray]:
-    """The rows in runs that bound the memory of whole-corpus arithmetic."""
-    return (rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK))
+def blocks(rows: IntArray, size: int = _BLOCK) -> Iterator[IntArray]:
+    """The rows in runs of `size`, which bounds the memory of whole-corpus arithmetic."""
+    return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
 def slices(values: A, size: int = _BLOCK * _BLOCKS_MAPPED) -> Iterator[A]:
@@ -220,11 +221,19 @@ class Ragged:
         return Ragged(self.values[positions], starts)
 
     def blocks(self, rows: IntArray) -> Iterator[tuple[IntArray, "Ragged"]]:
-        """Each block of the rows with what is in them, without keeping mapped pages."""
-        for number, block in enumerate(blocks(rows), start=1):
+        """Each block of the rows with what is in them, without keeping mapped pages.
+
+        The rows rise. Where they are far apart blocks are smaller: each row maps pages of its own.
+        """
+        span = int(rows[-1]) - int(rows[0]) + 1 if len(rows) else 0
+        size = _BLOCK if len(rows) * _FAR >= span else _BLOCK // _FAR
+        mapped = 0
+        for block in blocks(rows, size):
             yield block, self.gather(block)
-            if not number % _BLOCKS_MAPPED:
+            mapped += 1
+            if mapped == _BLOCKS_MAPPED or size < _BLOCK:
                 self.release()
+                mapped = 0
         self.release()
 
     def release(self) -> None:

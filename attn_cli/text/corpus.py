@@ -142,7 +142,10 @@ class Corpus:
     def n_words(self) -> int:
         """The words of both sides of these pairs."""
         sides = self.source.sentences, self.target.sentences
-        return sum(int(s.lengths_of(block).sum()) for s in sides for block in blocks(self.pairs))
+        words = sum(int(s.lengths_of(block).sum()) for s in sides for block in blocks(self.pairs))
+        for sentences in sides:
+            sentences.release()
+        return words
 
     def source_counts(self, *, share: float = 1.0) -> dict[str, int]:
         """Each source word form of these pairs and how often it occurs.

@@ -13,12 +13,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from attn_cli.text.arrays import Ragged, Storage, slices
+from attn_cli.text.arrays import Ragged, Storage, blocks, slices
 from attn_cli.text.corpus import NUMBERED, Corpus, Finding, Report, Side
 from attn_cli.text.variants import Variants
 from attn_cli.values import IntArray
 
 CANDIDATES = 16  # segmentations of a form that subword sampling chooses from
+_PAIRS = 1 << 18  # pairs whose lengths are compared together
 _FORMS = 1 << 14  # forms segmented before they are stored
 
 
@@ -111,20 +112,26 @@ class Segmented:
         """The pairs with at most `max_length` pieces a side, one side at most `max_ratio` times
         as long as the other. Raises DataError if there is none.
         """
-        source, target = self.source_lengths[self.pairs], self.target_lengths[self.pairs]
-        longer, shorter = np.maximum(source, target), np.minimum(source, target)
-        long = longer > max_length
-        uneven = (longer > max_ratio * shorter) & ~long
-        lines = self.corpus.lines[self.pairs]
+        long, uneven = np.zeros(len(self), bool), np.zeros(len(self), bool)
+        for first, pairs in zip(itertools.count(step=_PAIRS), blocks(self.pairs, _PAIRS)):
+            source, target = self.source_lengths[pairs], self.target_lengths[pairs]
+            longer, shorter = np.maximum(source, target), np.minimum(source, target)
+            some = slice(first, first + _PAIRS)
+            long[some] = longer > max_length
+            uneven[some] = (longer > max_ratio * shorter) & ~long[some]
         reasons = {
-            f"more than {max_length} pieces on a side": lines[long],
-            f"one side more than {max_ratio:g} times as long as the other": lines[uneven],
+            f"more than {max_length} pieces on a side": long,
+            f"one side more than {max_ratio:g} times as long as the other": uneven,
         }
         kept = self.corpus.part(self.pairs[~(long | uneven)])
         findings = tuple(
-            Finding(reason, len(found), tuple(found[:NUMBERED].tolist()))
+            Finding(
+                reason,
+                int(np.count_nonzero(found)),
+                tuple(self.corpus.lines[self.pairs[np.flatnonzero(found)[:NUMBERED]]].tolist()),
+            )
             for reason, found in reasons.items()
-            if len(found)
+            if found.any()
         )
         report = Report(self.corpus.name, len(self), len(kept), findings)
         report.insist()
