@@ -32,36 +32,44 @@ _PLAIN = str.maketrans(
 #: Of French pairs with guillemets, one in so many keeps them: the other direction has to read them.
 KEPT_GUILLEMETS = 8
 
-_MARKUP = re.compile(r"<!--.*?(?:-- ?>|$)|</?(?:b|i|em|strong|br|p|span|a|code|kbd|div)\b[^<>]*>")
+_COMMENT = re.compile(r"<!--.*?(?:-- ?>|$)")
+_TAG = re.compile(r"</?(?:b|i|em|strong|br|p|span|a|code|kbd|div)\b[^<>]*>")
 _SPEAKER = re.compile(r"[A-ZÀ-ÖØ-ÞŒ][A-ZÀ-ÖØ-ÞŒ' -]+\.(?: [—–-])? +(?=\S)")
-_DASH = re.compile(r"[—–-]+ +")
+_DASH = re.compile(r"\A(?:[—–]+ *|-+ +)")
+_LONG_DASH = re.compile("[—–]")
+_TURN = re.compile(r"(?<=[.!?:]) *[—–] *|(?<=[.!?]\") *[—–] *")  # another one speaks
+_QUOTE = re.compile('["«»]')
 _FRENCH_MARK = re.compile(r"(?<=[\w)\]\"'»%])(?<!\bhttp)(?<!\bhttps)([?!;:]+)(?=\s|\"|$)")
 
 
 def clean(english: str, french: str) -> tuple[str, str]:
     """Both sides as they are trained on."""
-    english, french = (_MARKUP.sub(" ", side.translate(_PLAIN)) for side in (english, french))
+    english, french = (_COMMENT.sub(" ", side.translate(_PLAIN)) for side in (english, french))
+    if sorted(_TAG.findall(english)) != sorted(_TAG.findall(french)):
+        english, french = (_TAG.sub(" ", side) for side in (english, french))
     english = re.sub(r"«\s*|\s*»", '"', english)
-    if zlib.crc32(french.encode()) % KEPT_GUILLEMETS:
+    whole = french.count("«") == french.count("»")
+    if not whole or zlib.crc32(french.encode()) % KEPT_GUILLEMETS:
         french = re.sub(r"«\s*|\s*»", '"', french)
-    english, french = (" ".join(side.split()) for side in (english, french))
+    english, french = (_balanced(" ".join(side.split())) for side in (english, french))
     english, french = _without_stage(english, french)
-    return _balanced(english), _FRENCH_MARK.sub(r" \1", _balanced(french))
+    return english, _FRENCH_MARK.sub(r" \1", french)
 
 
 def _without_stage(english: str, french: str) -> tuple[str, str]:
-    """Without the speaker of a play that both sides have, and the dash of a speech that one has."""
+    """Without the speaker of a play that both sides have, and the marks of speech that one has."""
     speakers = _SPEAKER.match(english), _SPEAKER.match(french)
     if speakers[0] and speakers[1]:
         english, french = english[speakers[0].end() :], french[speakers[1].end() :]
-    dashes = _DASH.match(english), _DASH.match(french)
-    if dashes[0] and not dashes[1]:
-        english = english[dashes[0].end() :]
-    if dashes[1] and not dashes[0]:
-        french = french[dashes[1].end() :]
-        if english[:1] == '"' and '"' not in french:
-            english = re.sub(r'\s*"\s*', " ", english).strip()
-    return english, french
+    sides = [english, french]
+    for side, other in ((0, 1), (1, 0)):
+        if not _DASH.match(sides[other]):
+            sides[side] = _DASH.sub("", sides[side], count=1)
+        if not _LONG_DASH.search(sides[other]):
+            sides[side] = _TURN.sub(" ", sides[side])
+        if not _QUOTE.search(sides[other]):
+            sides[side] = " ".join(_QUOTE.sub("", sides[side]).split())
+    return sides[0], sides[1]
 
 
 def _balanced(side: str) -> str:
@@ -90,10 +98,11 @@ def problem(english: str, french: str) -> str:
         return "too long"
     if not (_is_text(english) and _is_text(french)):
         return "not a text"
-    if _is_french(english) or _is_english(french):
-        return "not translated" if key(english) == key(french) else "wrong language"
-    if key(english) == key(french) and len(key(english).split()) > _LONGEST_NAME:
+    same = key(english) == key(french)
+    if same and len(key(english).split()) > _LONGEST_NAME:
         return "not translated"
+    if not (_is_in(english, 0) and _is_in(french, 1)):
+        return "not translated" if same else "wrong language"
     short, long = sorted((len(english), len(french)))
     if long > TIMES_LONGER * short + SLACK:
         return "length ratio"
@@ -115,6 +124,7 @@ def _is_text(side: str) -> bool:
     return latin > 0 and latin >= 0.8 * letters and latin >= 0.25 * len(side.replace(" ", ""))
 
 
+#: Words of English, of French, and of other languages of such corpora, each no word of the others.
 _FUNCTION_WORDS = """
 the of and to is are was were be been it he she they we you with from by that this these those which
 who what when where how not have has had will would can could should do does did if an at as his her
@@ -123,28 +133,21 @@ their our your my there than then its into must may shall such only any all i'm 
 le la les des du de un une et est sont était être il elle ils nous vous je tu que qui dans pour par
 avec sur pas ne ce cette ces au aux se sa son ses leur leurs mais ou où comme plus très sans fait
 cela votre notre mon ma mes été avait ont peut doit
+
+não você são uma um em pelo pela foi está como para isso seu sua ao da mais pode ser o
+las una con por está más pero das und nicht ist ein eine mit für von auf gli della che sono per
 """
-#: Words that the other language does not have, but in names.
-_ENGLISH, _FRENCH = (frozenset(words.split()) for words in _FUNCTION_WORDS.split("\n\n"))
+_LANGUAGES = tuple(frozenset(words.split()) for words in _FUNCTION_WORDS.split("\n\n"))
 _ELISIONS = tuple(f"{letter}'" for letter in "cdjlmnqs")
 
 
-def _counts(side: str) -> tuple[int, int]:
-    """English and French function words."""
-    words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", side.lower())
-    english = sum(word in _ENGLISH for word in words)
-    french = sum(word in _FRENCH or word.startswith(_ELISIONS) for word in words)
-    return english, french
-
-
-def _is_french(side: str) -> bool:
-    english, french = _counts(side)
-    return french >= 2 and french > 2 * english
-
-
-def _is_english(side: str) -> bool:
-    english, french = _counts(side)
-    return english >= 2 and english > 2 * french
+def _is_in(side: str, language: int) -> bool:
+    """Whether it may be English (0) or French (1): no other language has over twice its words."""
+    words = set(re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", side.lower()))
+    counts = [sum(word in known for word in words) for known in _LANGUAGES]
+    counts[1] += sum(word.startswith(_ELISIONS) for word in words)
+    own = counts.pop(language)
+    return max(counts) < 2 or max(counts) <= 2 * own
 
 
 _NUMBER = re.compile(r"(?:\d{1,3}(?:[ .,]\d{3})+(?!\d)|\d+)(?:[.,]\d+)?")

@@ -45,8 +45,8 @@ def linked(lines: Iterator[tuple[str, str, str]]) -> Counter[Pair]:
     return found
 
 
-def dictionary(found: Counter[Pair], *, of: int) -> list[Pair]:
-    """Each word of that side and what it is linked to most."""
+def dictionary(found: Counter[Pair], *, of: int, often: int = OFTEN) -> list[Pair]:
+    """Each word of that side and what it is linked to most, and so often at least."""
     totals: Counter[str] = Counter()
     best: dict[str, Pair] = {}
     for pair, count in found.most_common():
@@ -55,7 +55,7 @@ def dictionary(found: Counter[Pair], *, of: int) -> list[Pair]:
     return [
         pair
         for word, pair in sorted(best.items())
-        if found[pair] >= OFTEN and found[pair] >= ENOUGH * totals[word]
+        if found[pair] >= often and found[pair] >= ENOUGH * totals[word]
     ]
 
 
@@ -88,4 +88,5 @@ def main() -> None:
         print(f"{name}: {len(words)} words beside {len(links)} sentences")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -31,9 +31,12 @@ def cleaning(modules):
         (("ALEXAS. Be quick.", "ALEXAS. — Soyez vif."), ("Be quick.", "Soyez vif.")),
         (('"Leave me," he said.', "— Sortez, dit-il."), ("Leave me, he said.", "Sortez, dit-il.")),
         (('"Then we left.', "— Puis nous partîmes."), ("Then we left.", "Puis nous partîmes.")),
+        (("He fell. \"Go!\"", "Il tomba. —Pars !"), ("He fell. Go!", "Il tomba. Pars !")),
+        (('"No" — he said.', '"Non" — dit-il.'), None),
         (("— Good,", "— Bien ;"), None),
         (("12.5% of {name}: `x = 1`", "12,5 % de {name} : `x = 1`"), None),
         (("See <b>this</b><!-- ignore -- >", "Voir ceci"), ("See this", "Voir ceci")),
+        (("See <b>this</b>", "Voir <b>ceci</b>"), None),
     ],
 )  # fmt: skip
 def test_only_the_way_of_writing_changes(cleaning, raw, clean):
@@ -61,6 +64,8 @@ def test_one_french_side_in_eight_keeps_its_guillemets(cleaning):
         ("== 1 + 2 == 3 ==", "== 1 + 2 == 3 ==", "not a text"),
         ("Le chat est dans la maison.", "Le chat est dans la maison.", "not translated"),
         ("The cat is in the house.", "The dog is not in the house.", "wrong language"),
+        ("Isso foi renomeado para que não mude.", "Cela a été renommé.", "wrong language"),
+        ("No problem, no worries.", "Pas de souci.", ""),
         ("one two three four five six", "one two three four five six", "not translated"),
         ("Yes.", "Oui, mais je ne le dirais jamais à des gens que j'ignore.", "length ratio"),
         ("In 1985 it began.", "Cela commença en 1958.", "other numbers"),

@@ -397,7 +397,8 @@ def measures(rng: random.Random) -> Iterator[Sides]:
             ours = numbers.english_figures(number, places)
             theirs = numbers.french_figures(number, places)
             yield f"{ours} {unit}", f"{theirs} {unite}"
-            yield f"{ours}{unit}", f"{theirs} {unite}"
+            if unit == unite:
+                yield f"{ours}{unit}", f"{theirs} {unite}"
     for _ in range(60):
         number, decimal = rng.randint(2, 150), rng.uniform(1.2, 2.1)
         tall, grand = numbers.english_figures(decimal, 2), numbers.french_figures(decimal, 2)

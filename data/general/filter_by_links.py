@@ -1,0 +1,104 @@
+# python data/general/filter_by_links.py DIR
+"""Leave out pairs whose words find no partners, and add words alone, by the votes of aligners.
+
+Reads what `prepare.py` wrote into DIR and the links of its training text:
+
+    attn align --fit --input DIR/train.tsv --format pharaoh --scores --output DIR/train.links
+
+and writes, for each direction, the text in the order of its languages,
+
+    DIR/en-fr.tsv DIR/en-fr.valid.tsv    source TAB target
+    DIR/fr-en.tsv DIR/fr-en.valid.tsv
+
+A pair stays where on each side at least `SHARE` of its words have a link of `SURE` votes. Behind
+the pairs stand the words of the source language that are linked often, each beside the word that it
+is linked to most: alone and as a sentence, as in data/tatoeba/lexicon.py.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "tatoeba")]
+
+from lexicon import dictionary, linked, said  # noqa: E402
+
+from attn_cli.align.links import links_in  # noqa: E402
+from attn_cli.text.words import split  # noqa: E402
+from attn_cli.values import Links  # noqa: E402
+
+SURE = 0.5  # share of the votes of a link that counts
+SHARE = 0.25  # of the words of each side
+FEWEST = 4  # words of a side that are evidence of anything
+OFTEN = 20  # times that two words of the dictionary are linked at least
+
+Row = tuple[str, str, str]
+
+
+def share_linked(english: str, french: str, links: Links) -> float:
+    """The share of the words with a sure link, on the side where it is smaller.
+
+    Marks count for nothing. It is 1 where neither side has enough words.
+    """
+    sure = [link for link in links.pairs if links.weights.get(link, 1.0) >= SURE]
+    shares = []
+    for side, text in enumerate((english, french)):
+        words = {
+            place for place, word in enumerate(split(text)) if any(map(str.isalnum, word.text))
+        }
+        if len(words) >= FEWEST:
+            shares.append(len(words & {link[side] for link in sure}) / len(words))
+    return min(shares, default=1.0)
+
+
+def rows(path: Path) -> list[Row]:
+    """English, French and source of each line."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [(english, french, source) for english, french, source in (x.split("\t") for x in lines)]
+
+
+def with_partners(
+    pairs: Sequence[Row], links: Sequence[str], *, share: float = SHARE
+) -> Iterator[tuple[Row, str]]:
+    """The pairs whose words have partners, with their links."""
+    for number, (row, text) in enumerate(zip(pairs, links, strict=True), start=1):
+        found = links_in(text, where=f"line {number}")
+        if share_linked(row[0], row[1], found) >= share:
+            yield row, text
+
+
+def write(path: Path, pairs: Sequence[tuple[str, str]], *, turned: bool) -> None:
+    lines = (f"{b}\t{a}\n" if turned else f"{a}\t{b}\n" for a, b in pairs)
+    path.write_text("".join(lines), encoding="utf-8", newline="\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="what prepare.py wrote, and train.links")
+    parser.add_argument("--share", type=float, default=SHARE, help="words of a side with a link")
+    options = parser.parse_args(arguments)
+    folder = options.folder
+
+    train = rows(folder / "train.tsv")
+    links = (folder / "train.links").read_text(encoding="utf-8").splitlines()
+    kept = list(with_partners(train, links, share=options.share))
+    lost = Counter(row[2] for row in train) - Counter(row[2] for row, _ in kept)
+    for source, number in lost.most_common():
+        print(f"{source}\t{number}")
+    print(f"{len(kept)} of {len(train)} pairs have partners")
+
+    found = linked(iter([(english, french, text) for (english, french, _), text in kept]))
+    pairs = [(english, french) for (english, french, _), _ in kept]
+    valid = [(english, french) for english, french, _ in rows(folder / "valid.tsv")]
+    for of, name in enumerate(("en-fr", "fr-en")):
+        words = dictionary(found, of=of, often=OFTEN)
+        alone = [pair for en, fr in words for pair in zip(said(en, 0), said(fr, 1), strict=True)]
+        write(folder / f"{name}.tsv", pairs + alone, turned=of == 1)
+        write(folder / f"{name}.valid.tsv", valid, turned=of == 1)
+        print(f"{name}: {len(words)} words beside {len(pairs)} pairs")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Makes a general model: sh data/general/train.sh en-fr FOLDER [--device cuda]
+# NAME is en-fr or fr-en. FOLDER holds the corpora (see the README) and, in FOLDER/test, text that
+# is to be tested on. To runs/general-NAME-2, where `attn models verify` and `add` take it.
+set -eu
+name=$1
+corpora=$2
+shift 2
+data=data/general
+text=$data/text
+
+# The text, once for both directions.
+if [ ! -f $text/$name.tsv ]; then
+    python data/tatoeba/split.py
+    python $data/prepare.py "$corpora" --out $text --test data/tatoeba/test.* "$corpora"/test/*
+    attn align --fit --input $text/train.tsv --threads 2 --format pharaoh --scores \
+        --output $text/train.links
+    python $data/filter_by_links.py $text
+fi
+set -- "$@" --set name=$name --set source=${name%-*} --set target=${name#*-} \
+    --set data.pairs=text/$name.tsv --set data.valid_pairs=text/$name.valid.tsv
+
+# The head learns from the aligners' votes; what it is kept beside is trained from the beginning.
+recipe=$data/recipe.toml
+attn train $recipe --out runs/general-$name-head --max-steps 1 "$@"
+attn train $recipe --from runs/general-$name-head --out runs/general-$name "$@" \
+    --set train.keep_head=true
+
+# On from there, at a lower rate.
+attn train $recipe --from runs/general-$name --out runs/general-$name-2 --max-steps 6000 "$@" \
+    --set train.keep_head=true --set train.guided_decay=0.5 --set train.guided_weight=0.3 \
+    --set train.learning_rate=1e-3 --set train.warmup_steps=100
+attn export runs/general-$name-2 --half
