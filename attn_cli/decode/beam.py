@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli.config import Decode
-from attn_cli.decode.copying import SPARE, Bits, Copying, count_bits
+from attn_cli.decode.copying import SPARE, SPARE_WITHOUT, Bits, Copying, count_bits
 from attn_cli.decode.penalties import coverage, length_norm
 from attn_cli.engine.base import State, StepOut, Stepper
 from attn_cli.values import BOS, EOS, FloatArray, Hypothesis, IntArray
@@ -106,7 +106,7 @@ class _Beam:
         if copying is not None:
             self.unwritten = copying.required
             self.longest = np.maximum(self.longest, count_bits(self.unwritten) + 1)
-            candidates += SPARE
+            candidates += SPARE if self.unwritten.any() else SPARE_WITHOUT
         self.real = np.arange(size)[None, :] < lengths[:, None]  # (B, S)
         self.places = np.full(batch, settings.beam)  # (B,) left to fill
         self.finished: list[list[_Finished]] = [[] for _ in range(batch)]
@@ -142,7 +142,9 @@ class _Beam:
         self.past.append(_Step(parent, piece, logp, out.weights if self.keep_weights else None))
         self.sentence, self.logp = self.sentence[parent], logp
         if self.copying is not None:
-            self.unwritten = self.copying.after(self.unwritten[parent], piece)
+            self.unwritten = self.unwritten[parent]
+            if self.unwritten.any():
+                self.unwritten = self.copying.after(self.unwritten, piece)
         if len(parent):
             self.state = self.stepper.reorder(out.state, parent.astype(np.int32))
             if self.settings.coverage_penalty:
@@ -153,16 +155,19 @@ class _Beam:
         """What the network finds, and the continuations of each row that may be: (N, C) pieces and
         their log-probabilities, -inf for those that may not."""
         steps_left = self.longest[self.sentence] - step  # (N,)
-        if self.copying is not None:
+        if self.copying is not None and self.unwritten.any():
             due = self.copying.next_of(self.unwritten)
             out = self.stepper.step(self.state, previous, due)
-            return out, *self.copying.restrict(
-                out, self.unwritten, due, steps_left, beam=self.settings.beam
-            )
+            return out, *self.copying.restrict(out, self.unwritten, due, steps_left)
         must_end = steps_left <= 0
         gold = np.full(len(previous), EOS, np.int32) if must_end.any() else None
         out = self.stepper.step(self.state, previous, gold)
         ids, gained = out.ids, out.logp.astype(np.float64)  # (N, C)
+        if self.copying is not None and (never := self.copying.never[ids]).any():
+            gained = np.where(never, -np.inf, gained)
+            if (nothing := ~np.isfinite(gained).any(1)).any():  # but for the end, as at the longest
+                must_end = must_end | nothing
+                out = self.stepper.step(self.state, previous, np.full_like(previous, EOS))
         if out.gold_logp is not None:  # at its longest, a sentence can only end
             ids, gained = ids.copy(), gained.copy()
             ids[must_end, 0], gained[must_end, 0] = EOS, out.gold_logp[must_end]

@@ -17,8 +17,9 @@ from attn_cli.values import EOS, IntArray
 Bits = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-#: Candidates of a step beyond the beam, in the place of those that may not be written.
-SPARE = 8
+#: Candidates of a step beyond the beam, in the place of those that may not be written: of a search
+#: with placeholders, and of one without, which seldom meets any.
+SPARE, SPARE_WITHOUT = 8, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,15 +45,12 @@ class Copying:
         return unwritten & ~self._bits(pieces)
 
     def restrict(
-        self, out: StepOut, unwritten: Bits, due: IntArray, steps_left: Bits, *, beam: int
+        self, out: StepOut, unwritten: Bits, due: IntArray, steps_left: Bits
     ) -> "Restricted":
         """The candidates of N rows that may be written, `due` (N,) among them where it must be.
 
-        `steps_left` (N,) counts the pieces that a row may still write behind this one. Of those
-        beyond `beam` some may be left out that would not be taken.
+        `steps_left` (N,) counts the pieces that a row may still write behind this one.
         """
-        if not unwritten.any():
-            return self._without_placeholders(out, due, steps_left, beam)
         assert out.gold_logp is not None
         ids, logp = out.ids, out.logp.astype(np.float64)  # (N, C)
         bits = self._bits(ids)
@@ -62,33 +60,13 @@ class Copying:
         forced = (steps_left <= left) | ((ids[:, 0] == EOS) & (left > 0))  # (N,)
         allowed &= ~forced[:, None] | (bits > 0)
         wanted = ~(allowed & (ids == due[:, None])).any(1) & (forced | ~allowed.any(1))
-        return Restricted(
-            np.column_stack([ids, due]),
-            np.column_stack(
-                [
-                    np.where(allowed, logp, -np.inf),
-                    np.where(wanted, out.gold_logp.astype(np.float64), -np.inf),
-                ]
-            ),
-        )
-
-    def _without_placeholders(
-        self, out: StepOut, due: IntArray, steps_left: Bits, beam: int
-    ) -> "Restricted":
-        """The same where nothing is left to write, as in most texts: quicker."""
-        assert out.gold_logp is not None
-        never = self._never[out.ids]  # (N, C)
-        logp = out.logp.astype(np.float64)
-        must_end = steps_left <= 0  # (N,)
-        if not (must_end.any() or never.any()):
-            return Restricted(out.ids[:, :beam], logp[:, :beam])
-        logp[never | must_end[:, None]] = -np.inf
-        last = np.where(np.isfinite(logp).any(1), -np.inf, out.gold_logp.astype(np.float64))
-        return Restricted(np.column_stack([out.ids, due]), np.column_stack([logp, last]))
+        last = np.where(wanted, out.gold_logp.astype(np.float64), -np.inf)
+        logp = np.where(allowed, logp, -np.inf)
+        return Restricted(np.column_stack([ids, due]), np.column_stack([logp, last]))
 
     @cached_property
-    def _never(self) -> NDArray[np.bool_]:
-        """(V,) the banned pieces, and all placeholders."""
+    def never(self) -> NDArray[np.bool_]:
+        """(V,) what a row with nothing left to write may not: the banned, and all placeholders."""
         never = self.banned.copy()
         never[self.first : self.first + self.count] = True
         return never

@@ -138,7 +138,6 @@ class Placed(NamedTuple):
 
 
 _MARK = "\t"  # in no form of a word, for white space separates words
-_MARKED = re.compile(r" ?\t(\d\d)(?=.)", re.ASCII)
 
 
 def mark(form: str, number: int) -> str:
@@ -154,8 +153,12 @@ def unmark(text: str) -> str:
 
 def number_of(form: str) -> int | None:
     """The placeholder of a form that `mark` gave, None for any other form."""
-    found = _MARKED.match(form) if _MARK in form else None
-    return int(found[1]) if found and int(found[1]) < PLACEHOLDERS else None
+    if _MARK not in form:
+        return None
+    mark, digits = form.removeprefix(" ")[:1], form.removeprefix(" ")[1:3]
+    if mark != _MARK or not (digits.isascii() and digits.isdecimal() and len(digits) == 2):
+        return None
+    return int(digits) if int(digits) < PLACEHOLDERS else None
 
 
 def numbered(literals: Sequence[Literal]) -> list[Placed]:
@@ -260,7 +263,7 @@ def _shared_name(
 
 def find(raw: str, style: Style | None) -> list[Literal]:
     """The literals of a line whose language writes numbers in that style, in order."""
-    if not _MAY_HOLD.search(raw):
+    if not _compiled(_MAY_HOLD).search(raw):
         return []
     found: list[Literal] = []
     if _compiled(_HINTS).search(raw):
@@ -269,7 +272,7 @@ def find(raw: str, style: Style | None) -> list[Literal]:
             for match in _compiled(_OTHER, re.VERBOSE | re.IGNORECASE).finditer(raw)
             if (span := _trimmed(raw, match))
         ]
-    if not DIGIT.search(raw):
+    if not _compiled(DIGIT).search(raw):
         return found
     start = 0
     for literal in [*found, Literal(len(raw), len(raw), "", False)]:
@@ -368,10 +371,12 @@ def _rewritten(text: str, source: Style, target: Style) -> str:
 _ODD_DIGIT = "\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u2089\u2150-\u218b\u2460-\u249b"  # ² ½ ①
 _ODD = "\u2194-\u2bff\ufdd0-\ufdef\ufe0f\u20e3\U00010000-\U0010ffff"  # where emoji are
 #: A digit in any script, and the like of ² and ½.
-DIGIT = re.compile(rf"[\d{_ODD_DIGIT}]")
-_MAY_HOLD = re.compile(
-    rf"[0-9@#`{{%<\\_/&~{_ODD_DIGIT}\u0660-\u1fff\ua620-\uabff{_ODD}\uff10-\uff19]|\.[a-z]|[:;][-()DP]",
-    re.IGNORECASE,
+DIGIT = rf"[\d{_ODD_DIGIT}]"
+
+#: What a line without literals has nothing of.
+_MAY_HOLD = (
+    rf"[0-9@#`{{%<\\_/&~{_ODD_DIGIT}\u0660-\u1fff\ua620-\uabff{_ODD}\uff10-\uff19]"
+    r"|\.[a-zA-Z]|[:;][-()DP]"
 )
 
 #: What no figure has: only a line with one of them is searched for other literals.

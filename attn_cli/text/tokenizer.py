@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from typing import Literal as OneOf
 
 import numpy as np
@@ -280,9 +280,9 @@ class Tokenizer:
         those of the line that `find_literals` finds, as many as there are placeholders for.
         """
         if literals is None:
-            found = self.find_literals(raw, spoken=spoken) if self.literals else []
-            return self._line(raw, literal_text.numbered(found), spoken, found)
-        return self._line(raw, literals, spoken, ())
+            survey = self._survey(raw, spoken)
+            return self._line(raw, literal_text.numbered(survey.literals), spoken, survey)
+        return self._line(raw, literals, spoken)
 
     def encode_parts(
         self, raw: str, *, spoken: bool = False, is_whole: bool = True
@@ -293,9 +293,10 @@ class Tokenizer:
         """
         if self.literals is None:
             return [self.encode(raw, spoken=spoken)]
-        literals = self.find_literals(raw, spoken=spoken)
+        survey = self._survey(raw, spoken)
+        literals = survey.literals
         placed = literal_text.numbered(literals)
-        line = self._line(raw, placed, spoken, literals)
+        line = self._line(raw, placed, spoken, survey)
         if len(placed) == len(literals) or (is_whole and line.is_literal):
             return [line]
         parts: list[Encoded] = []
@@ -311,7 +312,12 @@ class Tokenizer:
         That is a run of words in a script that it does not know, or a name that it would spell in
         bits of one letter or two.
         """
-        assert self.literals is not None
+        return self._survey(raw, spoken).literals
+
+    def _survey(self, raw: str, spoken: bool) -> "_Survey":
+        """The literals of a line, none without placeholders, and its words where it has none."""
+        if self.literals is None:
+            return _Survey([], None)
         literals = self.literals.find(raw)
         found = words.split(raw, [(literal.start, literal.end) for literal in literals])
         starts = {literal.start for literal in literals}
@@ -328,7 +334,10 @@ class Tokenizer:
                 goes_on = True
             elif any(map(str.isalnum, word.text)):
                 goes_on = False
-        return sorted([*literals, *(Literal(a, b, raw[a:b], is_figure=False) for a, b in runs)])
+        if not (literals or runs):
+            return _Survey([], found)
+        unknown = [Literal(start, end, raw[start:end], is_figure=False) for start, end in runs]
+        return _Survey(sorted([*literals, *unknown]), None)
 
     def _is_unknown(self, word: str, pieces: tuple[int, ...], *, is_name: bool) -> bool:
         if min(pieces) <= self._bytes[-1]:
@@ -355,16 +364,22 @@ class Tokenizer:
         never[list(self._bytes)] = True
         never[[PAD, BOS, UNK]] = True
         ends = np.cumsum([len(piece) + 1 for piece in self._pieces])
-        digits = literal_text.DIGIT.finditer("\n".join(self._pieces))
+        digits = re.finditer(literal_text.DIGIT, "\n".join(self._pieces))
         never[np.searchsorted(ends, [digit.start() for digit in digits], "right")] = True
         never[list(self.placeholders)] = False
         return never
 
     def _line(
-        self, raw: str, placed: Sequence[Placed], spoken: bool, literals: Sequence[Literal]
+        self,
+        raw: str,
+        placed: Sequence[Placed],
+        spoken: bool,
+        survey: "_Survey | None" = None,
     ) -> Encoded:
-        """The line with placeholders for those that are `placed` of its `literals`."""
-        found = words.split(raw, [(literal.start, literal.end) for literal in placed])
+        """The line with placeholders for those that are `placed` of its literals."""
+        found = survey.found if survey else None
+        if found is None:
+            found = words.split(raw, [(literal.start, literal.end) for literal in placed])
         forms = capitals.spoken(raw, found) if spoken else words.forms(found)
         if not placed:
             line = self._encoded(raw, found, [self.segment(form) for form in forms])
@@ -381,7 +396,7 @@ class Tokenizer:
                 text = self.literals.write(word.text, is_figure=own < FIGURES)
                 copied.append(Copied(self.placeholders[own], place, text))
             line = replace(self._encoded(raw, found, pieces), copied=tuple(copied))
-        if self.literals and _is_covered(raw, literals):
+        if self.literals and survey and _is_covered(raw, survey.literals):
             return replace(line, is_literal=True)
         return line
 
@@ -512,6 +527,13 @@ class Tokenizer:
         kept = _likeliest(counts, n)
         total = sum(count for _, count in kept)
         return [(ids, math.log(count / total)) for ids, count in kept]
+
+
+class _Survey(NamedTuple):
+    """The literals of a line, and its words where it has none."""
+
+    literals: list[Literal]
+    found: tuple[Word, ...] | None
 
 
 class _Text:
