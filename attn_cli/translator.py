@@ -121,7 +121,7 @@ class Translator:
     def _sentences(self, text: str) -> list[tuple[int, int]]:
         """Where the sentences of a line are; no literal is in two of them."""
         spans = list(sentences.split(text))
-        if self.source.literals is None:
+        if self.source.literals is None or len(spans) == 1:
             return spans
         for literal in self.source.find_literals(text):
             inside = [
