@@ -1,18 +1,17 @@
 # python data/general/filter_by_links.py DIR
 """Leave out pairs whose words find no partners, and add words alone, by the votes of aligners.
 
-Reads what `prepare.py` wrote into DIR and the links of its training text:
-
-    attn align --fit --input DIR/train.tsv --format pharaoh --scores --output DIR/train.links
-
-and writes, for each direction, the text in the order of its languages,
+Reads what `prepare.py` wrote into DIR, and DIR/train.links: the links of its training text as attn
+writes them, with the share of the votes of each. Where there is no such file, the aligners of
+`attn align --fit` vote on the text first, which takes longest, and their links are left there.
+Writes for each direction, in the order of its languages,
 
     DIR/en-fr.tsv DIR/en-fr.valid.tsv    source TAB target
     DIR/fr-en.tsv DIR/fr-en.valid.tsv
 
-A pair stays where on each side at least `SHARE` of its words have a link of `SURE` votes. Behind
-the pairs stand the words of the source language that are linked often, each beside the word that it
-is linked to most: alone and as a sentence, as in data/tatoeba/lexicon.py.
+A pair stays where at least `SHARE` of its words have a link of `SURE` votes. Behind the pairs stand
+the words of the source language that are linked often, each beside the word that it is linked to
+most: alone and as a sentence, as in data/tatoeba/lexicon.py.
 """
 
 import argparse
@@ -25,22 +24,24 @@ sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "tatoeba")]
 
 from lexicon import dictionary, linked, said  # noqa: E402
 
+from attn_cli import atomic  # noqa: E402
+from attn_cli.align import statistical  # noqa: E402
 from attn_cli.align.links import links_in  # noqa: E402
 from attn_cli.text.words import split  # noqa: E402
 from attn_cli.values import Links  # noqa: E402
 
-SURE = 0.5  # share of the votes of a link that counts
-SHARE = 0.25  # of the words of each side
-FEWEST = 4  # words of a side that are evidence of anything
+SURE = 0.7  # share of the votes of a link that counts
+SHARE = 0.26  # of the words of a pair
+FEWEST = 5  # words of a side that are evidence of anything
 OFTEN = 20  # times that two words of the dictionary are linked at least
 
 Row = tuple[str, str, str]
 
 
 def share_linked(english: str, french: str, links: Links) -> float:
-    """The share of the words with a sure link, on the side where it is smaller.
+    """The share of the words with a sure link, the mean of both sides.
 
-    Marks count for nothing. It is 1 where neither side has enough words.
+    Marks count for nothing, nor does a side of few words; it is 1 where neither has enough.
     """
     sure = [link for link in links.pairs if links.weights.get(link, 1.0) >= SURE]
     shares = []
@@ -50,13 +51,23 @@ def share_linked(english: str, french: str, links: Links) -> float:
         }
         if len(words) >= FEWEST:
             shares.append(len(words & {link[side] for link in sure}) / len(words))
-    return min(shares, default=1.0)
+    return sum(shares) / len(shares) if shares else 1.0
 
 
 def rows(path: Path) -> list[Row]:
     """English, French and source of each line."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [(english, french, source) for english, french, source in (x.split("\t") for x in lines)]
+
+
+def votes(pairs: Sequence[Row], *, workers: int) -> list[str]:
+    """The links that the committee of aligners votes for, a line a pair."""
+    sides = ([[word.text for word in split(row[side])] for row in pairs] for side in (0, 1))
+    table = statistical.votes(*sides, seed=1, workers=workers)
+    return [
+        " ".join(f"{s}-{t}:{weight:.4g}" for (s, t), weight in sorted(table.links(pair).items()))
+        for pair in range(len(table))
+    ]
 
 
 def with_partners(
@@ -76,13 +87,20 @@ def write(path: Path, pairs: Sequence[tuple[str, str]], *, turned: bool) -> None
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="what prepare.py wrote, and train.links")
-    parser.add_argument("--share", type=float, default=SHARE, help="words of a side with a link")
+    parser.add_argument("folder", type=Path, help="what prepare.py wrote")
+    parser.add_argument("--share", type=float, default=SHARE, help="words of a pair with a link")
+    parser.add_argument("--workers", type=int, default=2, help="aligners that run at a time")
     options = parser.parse_args(arguments)
     folder = options.folder
 
     train = rows(folder / "train.tsv")
-    links = (folder / "train.links").read_text(encoding="utf-8").splitlines()
+    voted = folder / "train.links"
+    if not voted.exists():
+        lines = votes(train, workers=options.workers)
+        atomic.write_text(voted, "".join(f"{line}\n" for line in lines))
+    links = voted.read_text(encoding="utf-8").splitlines()
+    if len(links) != len(train):
+        raise SystemExit(f"{voted} has other pairs than {folder / 'train.tsv'}: remove it")
     kept = list(with_partners(train, links, share=options.share))
     lost = Counter(row[2] for row in train) - Counter(row[2] for row, _ in kept)
     for source, number in lost.most_common():

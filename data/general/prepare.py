@@ -30,6 +30,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "demo")]
 
 from cleaning import LEFT_OUT, clean, key, problem, sentence_keys  # noqa: E402
+from everyday.corpus import Pair as Phrase  # noqa: E402
 from everyday.corpus import everyday  # noqa: E402
 from sources import Pair, columns, read_folder  # noqa: E402
 
@@ -104,6 +105,19 @@ def select(pairs: Iterable[tuple[str, Pair]], tests: set[str], tally: Tally) -> 
     return rows
 
 
+def select_everyday(tests: set[str], tally: Tally) -> list[Phrase]:
+    """Our own phrases, without those of a test: they are in order otherwise."""
+    kept = []
+    for pair in everyday():
+        tally.read[EVERYDAY] += 1
+        if tests.isdisjoint(_sentences((pair.english, pair.french, EVERYDAY))):
+            tally.kept[EVERYDAY] += 1
+            kept.append(pair)
+        else:
+            tally.leave_out(EVERYDAY, "in a test")
+    return kept
+
+
 def split(rows: Sequence[Row], rng: random.Random, *, n_valid: int) -> tuple[list[Row], list[Row]]:
     """Training and validation pairs: no pair of the first shares a sentence with the second.
 
@@ -167,9 +181,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     rng = random.Random(SEED)
     train, valid = split(rows, rng, n_valid=options.valid)
-    ours = everyday()
+    ours = select_everyday(tests, tally)
     train += [(pair.english, pair.french, EVERYDAY) for pair in ours for _ in range(pair.times)]
-    tally.read[EVERYDAY] = tally.kept[EVERYDAY] = len(ours)
     rng.shuffle(train)
 
     options.out.mkdir(parents=True, exist_ok=True)

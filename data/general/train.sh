@@ -13,8 +13,6 @@ text=$data/text
 if [ ! -f $text/$name.tsv ]; then
     python data/tatoeba/split.py
     python $data/prepare.py "$corpora" --out $text --test data/tatoeba/test.* "$corpora"/test/*
-    attn align --fit --input $text/train.tsv --threads 2 --format pharaoh --scores \
-        --output $text/train.links
     python $data/filter_by_links.py $text
 fi
 set -- "$@" --set name=$name --set source=${name%-*} --set target=${name#*-} \

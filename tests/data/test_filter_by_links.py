@@ -16,32 +16,66 @@ def script():
 @pytest.mark.parametrize(
     ("english", "french", "links", "share"),
     [
-        ("the cat sleeps here", "le chat dort ici", "0-0:1 1-1:0.9 2-2:0.5 3-3:0.6", 1.0),
-        ("the cat sleeps here", "le chat dort ici", "0-0:1 1-1:0.4 2-2:0.3", 0.25),
-        ("the cat sleeps here.", "le chat dort ici.", "4-4:1", 0.0),  # marks are no words
-        ("the cat sleeps here", "un deux trois quatre cinq six sept huit", "0-0 1-1 2-2 3-3", 0.5),
+        (
+            "the cat sleeps here today",
+            "le chat y dort ce jour",
+            "0-0:1 1-1:0.9 2-3:0.7",
+            (3 / 5 + 3 / 6) / 2,
+        ),
+        (
+            "the cat sleeps here today",
+            "le chat y dort ce jour",
+            "0-0:1 1-1:0.6 2-3:0.3",
+            (1 / 5 + 1 / 6) / 2,
+        ),
+        (
+            "the cat sleeps here today.",
+            "le chat y dort ce jour.",
+            "5-6:1",
+            0.0,
+        ),  # marks are no words
+        ("the cat sleeps here today", "le chat dort", "0-0 1-1 2-2", 3 / 5),  # one side is short
         ("Get up!", "Lève-toi !", "", 1.0),  # too short to say
     ],
 )
-def test_a_pair_is_as_good_as_its_worse_side(script, english, french, links, share):
-    assert script.share_linked(english, french, links_in(links, where="here")) == share
+def test_the_share_of_words_with_a_sure_link(script, english, french, links, share):
+    assert script.share_linked(english, french, links_in(links, where="here")) == pytest.approx(
+        share
+    )
 
 
 def test_the_texts_of_both_directions_have_the_pairs_that_stay_and_words(script, tmp_path, capsys):
-    good = "the cat sleeps here\tle chat dort ici\tbook\n"
+    good = "the cat sleeps here today\tle chat dort ici aujourd'hui\tbook\n"
     bad = "the dog eats it all\tnous irons demain\tbook\n"
     (tmp_path / "train.tsv").write_text(good * 20 + bad, encoding="utf-8")
-    (tmp_path / "train.links").write_text("0-0 1-1 2-2 3-3\n" * 20 + "\n", encoding="utf-8")
+    (tmp_path / "train.links").write_text("0-0 1-1 2-2 3-3 4-4\n" * 20 + "\n", encoding="utf-8")
     (tmp_path / "valid.tsv").write_text("one\tun\tbook\n", encoding="utf-8")
     script.main([str(tmp_path)])
     assert "20 of 21 pairs have partners" in capsys.readouterr().out
     lines = (tmp_path / "en-fr.tsv").read_text(encoding="utf-8").splitlines()
-    assert lines[:20] == ["the cat sleeps here\tle chat dort ici"] * 20
+    assert lines[:20] == ["the cat sleeps here today\tle chat dort ici aujourd'hui"] * 20
     assert lines[20:23] == ["cat\tchat", "Cat.\tChat.", "Cat!\tChat !"]
     turned = (tmp_path / "fr-en.tsv").read_text(encoding="utf-8").splitlines()
-    assert turned[0] == "le chat dort ici\tthe cat sleeps here"
+    assert turned[0] == "le chat dort ici aujourd'hui\tthe cat sleeps here today"
     assert "chat\tcat" in turned[20:]
     assert (tmp_path / "fr-en.valid.tsv").read_text(encoding="utf-8") == "un\tone\n"
+
+
+def test_the_aligners_are_asked_where_there_are_no_links(script, tmp_path):
+    words = [("cat", "chat"), ("dog", "chien"), ("bird", "oiseau"), ("horse", "cheval")]
+    text = "".join(
+        f"the {a} sees the {b} today\tle {c} voit le {d} ici\tbook\n"
+        for a, c in words for b, d in words
+    )  # fmt: skip
+    (tmp_path / "train.tsv").write_text(text, encoding="utf-8")
+    (tmp_path / "valid.tsv").write_text("", encoding="utf-8")
+    script.main([str(tmp_path)])
+    links = (tmp_path / "train.links").read_text(encoding="utf-8").splitlines()
+    assert len(links) == 16
+    assert all({"1-1", "2-2", "4-4"} <= {x.split(":")[0] for x in line.split()} for line in links)
+    (tmp_path / "train.links").write_text("0-0\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match="has other pairs than"):
+        script.main([str(tmp_path)])
 
 
 def test_the_recipe_names_the_text_that_is_written():

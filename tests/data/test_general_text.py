@@ -154,6 +154,16 @@ def test_the_text_is_clean_split_and_joined_with_the_phrases(modules, folder, ca
     assert counts["kept"] == "401"
 
 
+def test_phrases_of_our_own_that_a_test_has_are_left_out_too(modules, folder, capsys):
+    asked = "Where is the train station?"
+    train, _ = prepared(modules, folder, "before")
+    assert asked in {row[0] for row in train}
+    with (folder / "test.tsv").open("a", encoding="utf-8") as file:
+        file.write(f"{asked}\n")
+    train, _ = prepared(modules, folder, "after")
+    assert asked not in {row[0] for row in train}
+
+
 def test_a_second_run_writes_the_same_bytes(modules, folder):
     prepared(modules, folder, "one")
     prepared(modules, folder, "two")
