@@ -53,8 +53,8 @@ _TWO_SPACES = "  "
 _LONG = 256
 _CACHED_FORMS = 1 << 16
 
-#: A name is unknown that has as many letters and more pieces than this, short ones on average.
-_SHORTEST_NAME, _FEW_PIECES, _LETTERS_PER_PIECE = 5, 2, 2.0
+#: A name is unknown that has as many letters and pieces, of fewer letters than this on average.
+_SHORTEST_NAME, _FEWEST_PIECES, _LETTERS_PER_PIECE = 5, 3, 2.0
 _LAST_LATIN = "\u02ff"
 
 _LOWEST_COVERAGE = 0.98
@@ -342,13 +342,22 @@ class Tokenizer:
     def _is_unknown(self, word: str, pieces: tuple[int, ...], *, is_name: bool) -> bool:
         if min(pieces) <= self._bytes[-1]:
             return any(map(str.isprintable, word))
-        if is_name and len(pieces) > _FEW_PIECES and len(word) >= _SHORTEST_NAME:
-            letters = len(word) / (len(pieces) - (pieces[0] == self._space_id))
-            if letters < _LETTERS_PER_PIECE and word[0].isupper() and word.isalpha():
+        if is_name and self._is_spelt(word, pieces) and word[0].isupper() and word.isalpha():
+            small = word.lower()
+            if self._is_spelt(small, self.segment(f" {small}")):  # no word at all, in any case
                 return True
         return max(word) > _LAST_LATIN and any(
             sign > _LAST_LATIN and sign.isalpha() and sign not in self._known_letters
             for sign in unicodedata.normalize("NFKC", word)
+        )
+
+    def _is_spelt(self, word: str, pieces: tuple[int, ...]) -> bool:
+        """Whether a word is long and made of bits of one letter or two."""
+        count = len(pieces) - (pieces[0] == self._space_id)
+        return (
+            count >= _FEWEST_PIECES
+            and len(word) >= _SHORTEST_NAME
+            and len(word) < _LETTERS_PER_PIECE * count
         )
 
     @functools.cached_property
@@ -586,8 +595,9 @@ class _Text:
         """Whether a literal has to stand apart from the text before it."""
         if self._last is not None and not any(s.isalnum() or s.isspace() for s in self._since):
             return self._raw[self._last.end : word.start] != self._since
-        if not self.fragments[-1][-1].isalnum():
-            return False
+        sign = self.fragments[-1][-1]
+        if not sign.isalnum():
+            return sign in ".,;:!?…)]}" and self._raw[: word.start][-1:] != sign
         return self._is_number(word) or not self._raw[: word.start][-1:].isalnum()
 
     def _is_number(self, word: Word) -> bool:

@@ -1,6 +1,8 @@
 """Tokenizer: every piece has its word, on the way in and on the way out, whatever is said."""
 
 import math
+import re
+import string
 from collections import Counter
 from pathlib import Path
 
@@ -444,7 +446,9 @@ def test_a_line_in_capitals_is_read_as_if_it_were_not_and_keeps_its_words() -> N
 
 
 COPYING = Tokenizer.train(
-    LINES, config.Tokenizer(vocab_size=420, literals=True), literals=Literals("en", "fr")
+    [*LINES, *string.ascii_letters, *"()"],
+    config.Tokenizer(vocab_size=480, literals=True),
+    literals=Literals("en", "fr"),
 )
 
 
@@ -473,3 +477,38 @@ def test_marked_forms_teach_the_vocabulary_nothing() -> None:
     settings = config.Tokenizer(vocab_size=420, literals=True)
     one, other = (Tokenizer.train_on_counts(each, settings) for each in (counts, marked))
     assert one.to_bytes() == other.to_bytes()
+
+
+def literals_of(raw: str) -> list[str]:
+    return [raw[each.start : each.end] for each in COPYING.find_literals(raw)]
+
+
+def test_a_name_that_would_be_spelt_in_bits_is_a_literal() -> None:
+    assert literals_of("I love Xkwzqgh.") == ["Xkwzqgh"]
+    assert literals_of("I love Children, PLAYING and xkwzqgh.") == []
+
+
+def test_words_in_a_script_that_the_vocabulary_lacks_are_one_literal() -> None:
+    assert literals_of("I love привет, мир and 我爱你。") == ["привет, мир", "我爱你。"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "said", "text"),
+    [
+        ("5 and 7", "{0}{1}", "5 7"),
+        ("5 and 7", "love{0}", "love 5"),
+        ("5 and 7", " love.{0}", "love. 5"),
+        ("(5)", " love ({0})", "love (5)"),
+        ("the 5th", " le {0}e", "le 5e"),
+        ("a@b.fr 5", "{10}e{0}", "a@b.fr e 5"),
+        ("5, 7", "{0},{1}", "5, 7"),
+        ("❤️5 a@b.fr", "{10}{0}{11}", "❤️5 a@b.fr"),
+    ],
+)
+def test_literals_put_back_touch_only_what_they_may(raw: str, said: str, text: str) -> None:
+    ids: list[int] = []
+    for part in re.findall(r"\{\d+\}|[^{]+", said):
+        number = part.strip("{}")
+        own = COPYING.placeholders[int(number)] if number.isdecimal() else None
+        ids += [own] if own else COPYING.segment(part)
+    assert COPYING.decode(ids, COPYING.encode(raw)).text == text
