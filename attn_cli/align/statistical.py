@@ -91,6 +91,9 @@ MANY_WORDS, CHAINS_OF_MANY = 1_000_000, 1
 #: Seconds of a job without word order, where one with it takes 1.
 QUICKER = 0.5
 
+#: The share of a job from which on its time foretells that of the whole.
+ENOUGH_DONE = 0.1
+
 #: Rounds of IBM model 1 where it is the whole model.
 IBM_1_ROUNDS = 24
 
@@ -111,6 +114,7 @@ def votes(
     members: Sequence[Member] | None = None,
     kept: Path | None = None,
     max_seconds: float | None = None,
+    on_left_out: Callable[[int], None] | None = None,
     on_progress: Tell | None = None,
 ) -> LinkTable:
     """The links of each pair of sentences; a link's weight is its share of the votes, in (0, 1].
@@ -123,8 +127,8 @@ def votes(
     Each finished job leaves its links in the folder `kept`, and a job whose links are there is not
     done again: the caller sees to it that they are of the same text, seed, program and members.
 
-    With `max_seconds` the last members are left out that would end later. The first always votes.
-    Raises TimeoutError as soon as it is known to end later than that.
+    With `max_seconds` the last members are left out that would end later, and `on_left_out` is told
+    how many. The first always votes: raises TimeoutError as soon as it is known to end later.
 
     `on_progress` is told the share that is done, several times a second where processes run, and
     between two rounds where the text is too small for that. What it raises ends the work and each
@@ -134,6 +138,8 @@ def votes(
     temporary files or a process is ended from outside.
     """
     _insist_on(program)
+    if max_seconds is not None and max_seconds <= 0:
+        raise TimeoutError("there is no time for statistical aligners")
     tell = on_progress or (lambda done: None)
     chosen = COMMITTEE if members is None else tuple(members)
     with _room() as folder:
@@ -158,6 +164,8 @@ def votes(
             plan = _Plan(jobs, finished, max_seconds)
             _run_in_processes(plan, folder, _at_once(workers, words), tell)
             finished = plan.finished
+            if on_left_out and plan.left_out:
+                on_left_out(plan.left_out)
         return _counted(finished, ours.sentences)
 
 
@@ -175,7 +183,7 @@ def _room() -> Iterator[Path]:
     try:
         with tempfile.TemporaryDirectory(prefix="attn-links-") as folder:
             yield Path(folder)
-    except ConnectionError:
+    except (ConnectionError, TimeoutError):
         raise
     except OSError as error:
         raise TrainingError(
@@ -388,6 +396,7 @@ class _Plan:
     ) -> None:
         self.waiting = [job for job in jobs if job not in finished]
         self.finished = list(finished)
+        self.left_out = 0  # members
         self._begun = {job.member for job in finished}
         self._clock, self._began = clock, clock()
         self._end = math.inf if max_seconds is None else self._began + max_seconds
@@ -408,12 +417,14 @@ class _Plan:
     def next(self) -> _Job | None:
         """The job to begin now, if there is one.
 
-        A member of whose two jobs neither has begun is left out where it would end too late.
+        Once a job has ended, a member of whose two jobs neither has begun is left out where it
+        would end too late.
         """
-        if self.waiting and self._second and not self._is_begun(self.waiting[0]):
+        if self.waiting and self.finished and not self._is_begun(self.waiting[0]):
             seconds = self._second * _cost_of(self.waiting[0])
             if self._clock() + seconds > self._end:
                 left_out = [job for job in self.waiting if not self._is_begun(job)]
+                self.left_out += len({job.member for job in left_out})
                 self._cost -= sum(map(_cost_of, left_out))
                 self.waiting = [job for job in self.waiting if job not in left_out]
         if not self.waiting:
@@ -426,9 +437,10 @@ class _Plan:
         return job.member in self._begun
 
     def check(self, job: _Job, share: float, seconds: float) -> None:
-        """Raises TimeoutError if a job that has done `share` in so many seconds ends too late, and
-        no member has voted."""
-        if self.finished or self._clock() + seconds * (1 - share) / max(share, 0.1) <= self._end:
+        """Raises TimeoutError if a job that has done `share` in so many seconds ends too late, as
+        far as can be told, and no member has voted."""
+        left = seconds * (1 - share) / share if share >= ENOUGH_DONE else 0.0
+        if self.finished or self._clock() + left <= self._end:
             return
         raise TimeoutError("statistical aligners take longer than there is time")
 

@@ -160,13 +160,16 @@ def _generator(seed: int, epoch: int, stream: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch, stream])
 
 
-def batches_of(data: Segmented, indices: IntArray, *, tokens: int) -> Iterator[Batch]:
+def batches_of(
+    data: Segmented, indices: IntArray, *, tokens: int, rank: int = 0, size: int = 1
+) -> Iterator[Batch]:
     """The pairs at `indices` once, deterministic pieces, shortest first: for validation.
 
-    Batches hold at most `tokens` padded target places, as in `Batches`.
+    Batches hold at most `tokens` padded target places, as in `Batches`. Worker `rank` of `size`
+    gets each `size`-th of them.
     """
     drawn = _Drawn(data, indices, None)
-    return (drawn.batch(rows) for rows in drawn.cut(tokens))
+    return (drawn.batch(rows) for rows in drawn.cut(tokens)[rank::size])
 
 
 class _Drawn:

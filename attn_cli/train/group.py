@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -157,6 +158,34 @@ class Group:
                     each[name] = part
         return gathered
 
+    def concatenate(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors of all workers, one worker's behind the other's, along their first dimension.
+
+        A worker's tensors, on the processor, are all of one length, which differs between workers.
+        """
+        if self.size == 1:
+            return tensors
+        lengths = self.gather(len(next(iter(tensors.values()))))
+        longest = max(1, *lengths)
+        padded = {}
+        for name, tensor in tensors.items():
+            padded[name] = tensor.new_zeros(longest, *tensor.shape[1:])
+            padded[name][: len(tensor)] = tensor
+        parts = self.gather_tensors(padded)
+        return {
+            name: torch.cat(
+                [part[name][:length] for part, length in zip(parts, lengths, strict=True)]
+            )
+            for name in tensors
+        }
+
+    def seed(self, step: int = 0) -> None:
+        """Give each worker random numbers of its own from update `step` on; the main worker of a
+        training that begins keeps those of a single one."""
+        if step or self.rank:
+            state = np.random.SeedSequence([torch.initial_seed(), step, self.rank])
+            torch.manual_seed(int(state.generate_state(1)[0]))
+
     def barrier(self) -> None:
         """Wait until every worker has come here."""
         self.sum([0.0])
@@ -244,6 +273,11 @@ def _is_of_the_network(error: BaseException) -> bool:
         return True
     text = str(error).lower()
     return any(word in text for word in ("gloo", "nccl", "connection", "socket", "broken pipe"))
+
+
+def count_workers(count: int) -> str:
+    """So many workers, in words."""
+    return "1 worker" if count == 1 else f"{count} workers"
 
 
 def without_sync(network: nn.Module) -> AbstractContextManager[Any]:

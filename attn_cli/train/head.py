@@ -1,6 +1,7 @@
 """The alignment head learns: from a committee's votes at first, then from what it made of them.
 
-Knows pairs in pieces and the links of their words; knows no decoder, no text and no terminal.
+Knows pairs in pieces and the links of their words; knows no decoder, no text and no terminal. All
+workers of a group train it, each on its share of every batch.
 
 1. *From votes.* Each target word is to choose among the source words as the votes do, NULL having
    `DOUBT` votes of its own, and each source word among the target words. What a committee holds in
@@ -13,7 +14,7 @@ Knows pairs in pieces and the links of their words; knows no decoder, no text an
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,7 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from attn_cli.align.table import LinkTable
 from attn_cli.config import Train
@@ -31,10 +33,12 @@ from attn_cli.errors import TrainingError
 from attn_cli.nn.alignment_head import AlignmentHead, Correspondence, Words
 from attn_cli.nn.hardware import choose
 from attn_cli.nn.state import restore, tensors_of
-from attn_cli.text.batching import Batch, Batches, batches_of
+from attn_cli.text.batching import Batch, Batches, Share, batches_of
 from attn_cli.text.pieces import Segmented
 from attn_cli.train import checkpoint, events
 from attn_cli.train.checkpoint import as_tensors, from_tensors
+from attn_cli.train.group import Group, count_workers
+from attn_cli.train.interruption import Interrupted
 from attn_cli.train.optim import adamw, clip, learning_rate, set_rate
 from attn_cli.values import FloatArray, IntArray
 
@@ -59,6 +63,9 @@ HELD_OUT = 500
 #: Updates whose speed is looked at before it is known how many fit into a time.
 LOOK = 10
 
+#: Updates for which a time must suffice, where the text deserves as many.
+FEWEST = 50
+
 #: The time of a batch without gradients, where an update takes 1.
 FORWARD_SHARE = 0.35
 
@@ -66,6 +73,9 @@ FORWARD_SHARE = 0.35
 SAVE_SECONDS = 60.0
 
 LAST = "head.safetensors"
+
+#: A link of a pair, as workers exchange it.
+_LINK = {"pairs": np.int32, "source": np.int32, "target": np.int32, "weight": np.float32}
 
 
 class _Pace:
@@ -140,8 +150,14 @@ class Place:
         return cls(**{**facts, "agreement": agreement})
 
 
-class _Interrupted(Exception):  # noqa: N818 - nothing went wrong
-    """Someone wants it to stop while every pair is judged."""
+class _Decision(NamedTuple):
+    """What comes before the next update, as the main worker decides it: `interrupted` where any
+    worker is, `too_slow` where too few updates fit into the time."""
+
+    interrupted: bool
+    too_slow: bool
+    save: bool
+    max_steps: int
 
 
 class HeadTrainer:
@@ -149,6 +165,9 @@ class HeadTrainer:
 
     With `max_seconds`, counted from `run`, it makes as many updates as fit into them, the last
     look at every pair included, and its learning rate has fallen when they are over.
+
+    Every worker of `group` makes one, with the same head, text and votes; the main one alone
+    writes, emits events and reads the clock.
     """
 
     def __init__(
@@ -163,8 +182,11 @@ class HeadTrainer:
         emit: events.Listener,
         interrupted: Callable[[], bool] = lambda: False,
         max_seconds: float | None = None,
+        group: Group | None = None,
     ) -> None:
         self.head, self.text, self.votes = head, text, votes
+        self.group = group or Group()
+        self._parallel: nn.Module = head  # wrapped when it runs
         self.device = next(head.parameters()).device
         self.hardware = choose(self.device.type, settings.precision)
         self.max_seconds = math.inf if max_seconds is None else max_seconds
@@ -187,32 +209,56 @@ class HeadTrainer:
         steps = self.at.max_steps
         return replace(self._rates, max_steps=steps, warmup_steps=min(WARMUP, steps // 4))
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has learnt to the end."""
+        return self.at.agreement is not None
+
     def resume(self) -> bool:
-        """Go back to the last save, if there is one; whether there was."""
-        if not self.last.is_file():
+        """Go back to the last save, if there is one; whether there was.
+
+        On another number of workers random numbers begin anew; an event says so.
+        """
+        if not self.group.broadcast(self.last.is_file()):
             return False
-        tensors, facts = checkpoint.load(self.last)
+        tensors, facts = checkpoint.load(self.last) if self.group.is_main else ({}, {})
+        tensors, facts = self.group.broadcast_dict(tensors), self.group.broadcast(facts)
         with torch.no_grad():
             restore(self.head, checkpoint.within(tensors, "head."), where=str(self.last))
         checkpoint.restore_optimiser(self.optimiser, tensors)
-        checkpoint.restore_random(tensors)
         self.batches.restore(facts["batches"])
         self.at = Place.of(facts["place"])
         if verdicts := checkpoint.within(tensors, "verdicts."):
             self.verdicts = from_tensors(verdicts)
+        if (workers := facts.get("workers", 1)) == self.group.size:
+            checkpoint.restore_random(tensors, rank=self.group.rank)
+        elif not self.is_finished:
+            self.group.seed(self.at.step)
+            self._tell(
+                events.Noticed(
+                    f"the word aligner was saved by {count_workers(workers)} and goes on with "
+                    f"{count_workers(self.group.size)}: the same batches, other random numbers"
+                )
+            )
         return True
+
+    def _tell(self, event: events.Event) -> None:
+        if self.group.is_main:
+            self.emit(event)
 
     def run(self) -> LinkTable | None:
         """Learn to the end; None when interrupted.
 
         Returns what head and committee together say of every pair: the links of at least half a
         verdict, with the mean of the head's probability and the committee's votes.
+
+        Raises TimeoutError as soon as it is known that too few updates fit into `max_seconds`.
         """
-        if self.at.agreement is not None:
+        if self.is_finished:
             return self.verdicts
         try:
             return self._run()
-        except _Interrupted:
+        except Interrupted:
             self._save()
             return None
 
@@ -220,57 +266,92 @@ class HeadTrainer:
         started = saved = time.monotonic()
         began = started - self.at.seconds
         self.head.train()
-        while self.at.step < self.at.max_steps:
-            if self.interrupted():
-                raise _Interrupted
+        self._parallel = self.group.wrap(self.head, self.device)
+        while True:
+            now = time.monotonic()
+            decision = self._agree(self._decide(started, save=now - saved > SAVE_SECONDS))
+            if decision.interrupted:
+                raise Interrupted
+            if decision.too_slow:
+                raise TimeoutError("too few updates fit into the time")
+            self.at.max_steps = decision.max_steps
+            if decision.save:
+                self._save()
+                saved = now
+            if self.at.step >= self.at.max_steps:
+                break
             if self.verdicts is None and self.at.step >= self.at.max_steps // 2:
                 self.verdicts = self._judged(at_least=VERDICT, soft=False)
             self.at.step += 1
-            with self._pace.of_update():
-                self._update(next(self.batches))
+            with self._pace.of_update(), self.group.watch():
+                self._update(self.batches.next_share(rank=self.group.rank, size=self.group.size))
             self.at.seconds = time.monotonic() - began
-            if self._pace.is_known and math.isfinite(self.max_seconds):
-                self._fit_into(self.max_seconds - (time.monotonic() - started))
             if self.at.step == 1 or self.at.step % self._rates.log_every == 0:
                 self._report()
-            if time.monotonic() - saved > SAVE_SECONDS:
-                self._save()
-                saved = time.monotonic()
         agreement = self._agreement()
         self.verdicts = self._judged(at_least=VERDICT / 2)
         self.at.agreement, self.at.seconds = agreement, time.monotonic() - began
         self._save()
-        self.emit(events.HeadLearned(**asdict(agreement), seconds=self.at.seconds))
+        self._tell(events.HeadLearned(**asdict(agreement), seconds=self.at.seconds))
         self.head.eval()
         return self.verdicts
 
-    def _fit_into(self, seconds: float) -> None:
-        """Plan as many updates as fit into so many seconds."""
+    def _decide(self, started: float, *, save: bool) -> _Decision:
+        """What this worker would do before the next update, having begun at `started`."""
+        interrupted, max_steps = self.interrupted(), self.at.max_steps
+        left = self.max_seconds - (time.monotonic() - started)
+        if not math.isfinite(left):
+            return _Decision(interrupted, False, save, max_steps)
+        if self._pace.is_known:
+            max_steps = self._fit_into(left)
+        elif left <= 0:
+            max_steps = min(self.at.step, max_steps)
+        return _Decision(interrupted, max_steps < min(FEWEST, self.most_steps), save, max_steps)
+
+    def _agree(self, decision: _Decision) -> _Decision:
+        """What all workers do: what the main one decides, or stop where one is interrupted."""
+        if self.group.size == 1:
+            return decision
+        sent = [float(each) for each in decision[1:]] if self.group.is_main else [0.0] * 3
+        interrupted, too_slow, save, max_steps = self.group.sum([decision.interrupted, *sent])
+        return _Decision(bool(interrupted), bool(too_slow), bool(save), int(max_steps))
+
+    def _fit_into(self, seconds: float) -> int:
+        """The last update where as many as fit into so many seconds are made."""
         updates = max(0.0, seconds - self._judging_left()) / self._pace.update
-        self.at.max_steps = min(self.most_steps, self.at.step + int(updates))
+        return min(self.most_steps, self.at.step + int(updates))
 
     def _judging_left(self) -> float:
         """Seconds of the judgements to come."""
         return (1 + (self.verdicts is None)) * self._pace.judgement
 
-    def _update(self, batch: Batch) -> None:
+    def _update(self, share: Share) -> None:
+        """One update from a batch, of which each worker computes its share.
+
+        The losses are means over the words of the whole batch, however it is shared out.
+        """
+        (batch,) = share.batches
         set_rate(self.optimiser, learning_rate(self.at.step, self.settings))
         self.optimiser.zero_grad(set_to_none=True)
         source, target = self._sides(batch)
         teacher = self.votes if self.verdicts is None else self.verdicts
         wanted = self._of_batch(teacher, source, target, batch)
         with self.hardware.autocast():
-            found = self.head(source, target)
+            found = self._parallel(source, target)
         lost = loss_sums(
             found,
             wanted,
             (target.mask, source.mask),
             doubt=DOUBT if self.verdicts is None else 0.0,
         )
-        loss = lost.mean(lost.counts)
-        loss.backward()  # type: ignore[no-untyped-call]
+        if share.is_empty:
+            lost = LossSums(lost.sums * 0, lost.counts * 0)
+        counts = lost.counts.new_tensor(self.group.sum(lost.counts.tolist()))
+        loss = lost.mean(counts)
+        # Gradients are averaged over the workers, losses are added up: hence the size.
+        (loss * self.group.size).backward()  # type: ignore[no-untyped-call]
         length = clip(self.head.parameters(), self.settings.clip_norm)
-        value = float(loss.detach())
+        (value,) = self.group.sum([float(loss.detach())])
         if not (math.isfinite(value) and math.isfinite(length)):
             raise TrainingError(
                 f"the alignment head's loss was not a number at its update {self.at.step}",
@@ -281,7 +362,7 @@ class HeadTrainer:
 
     def _report(self) -> None:
         at = self.at
-        self.emit(
+        self._tell(
             events.HeadProgress(
                 step=at.step,
                 max_steps=at.max_steps,
@@ -293,21 +374,32 @@ class HeadTrainer:
         self._losses.clear()
 
     def _save(self) -> None:
+        random = self.group.gather_tensors(checkpoint.random_tensors(self.device))
+        if not self.group.is_main:
+            return
         tensors = {f"head.{name}": tensor for name, tensor in tensors_of(self.head).items()}
         tensors |= checkpoint.optimiser_tensors(self.optimiser)
-        tensors |= checkpoint.random_tensors(self.device)
+        tensors |= checkpoint.of_ranks(random)
         if self.verdicts is not None:
             tensors |= {f"verdicts.{k}": v for k, v in as_tensors(self.verdicts).items()}
-        facts = {"place": asdict(self.at), "batches": self.batches.state()}
+        facts = {
+            "place": asdict(self.at),
+            "batches": self.batches.state(),
+            "workers": self.group.size,
+        }
         checkpoint.save(self.last, tensors, facts)
 
     def _agreement(self) -> Agreement:
-        """What of the committee's links, those of half its votes, the head finds by itself."""
+        """What of the committee's links, those of half its votes, the head finds by itself.
+
+        Raises Interrupted.
+        """
         found = wanted = both = 0
         for _, links, votes in self._answers(self.held_out):
             ours, theirs = links >= 0.5, votes >= 0.5
             found, wanted = found + int(ours.sum()), wanted + int(theirs.sum())
             both += int((ours & theirs).sum())
+        found, wanted, both = map(int, self.group.sum([found, wanted, both]))
         return Agreement(
             len(self.held_out), 100 * both / max(1, found), 100 * both / max(1, wanted)
         )
@@ -315,32 +407,33 @@ class HeadTrainer:
     def _judged(self, *, at_least: float, soft: bool = True) -> LinkTable:
         """Head and committee together on every pair: links with their mean, or as verdicts.
 
-        Raises _Interrupted.
+        Each worker judges its share of the batches; all get the whole table. Raises Interrupted.
         """
-        pairs, places, weights = [], [], []
+        links: dict[str, list[NDArray[Any]]]
+        links = {name: [np.zeros(0, dtype)] for name, dtype in _LINK.items()}
         with self._pace.of_judgement():
-            for batch, links, votes in self._answers(self.text.pairs):
-                if self.interrupted():
-                    raise _Interrupted
-                together = (links + votes) / 2
+            for batch, found, votes in self._answers(self.text.pairs):
+                together = (found + votes) / 2
                 row, target, source = np.nonzero(together >= at_least)
-                pairs.append(batch.indices[row])
-                places.append(np.stack([source, target]))
-                weights.append(together[row, target, source] if soft else np.ones(len(row)))
-        source, target = np.concatenate(places, axis=1)
-        return LinkTable.gathered(
-            np.concatenate(pairs),
-            source,
-            target,
-            np.concatenate(weights),
-            n_pairs=len(self.votes),
-        )
+                weight = together[row, target, source] if soft else np.ones(len(row))
+                columns: Sequence[NDArray[Any]] = (batch.indices[row], source, target, weight)
+                for name, column in zip(_LINK, columns, strict=True):
+                    links[name].append(column.astype(_LINK[name]))
+            mine = {name: torch.from_numpy(np.concatenate(parts)) for name, parts in links.items()}
+            table = {name: column.numpy() for name, column in self.group.concatenate(mine).items()}
+        return LinkTable.gathered(**table, n_pairs=len(self.votes))
 
     @torch.inference_mode()
     def _answers(self, pairs: IntArray) -> Iterator[tuple[Batch, FloatArray, FloatArray]]:
-        """Batch by batch: the head's probability of each link, and the committee's votes."""
+        """This worker's batches: the head's probability of each link, and the committee's votes.
+
+        Raises Interrupted on every worker where one of them is to stop.
+        """
         self.head.eval()
-        for batch in batches_of(self.text, pairs, tokens=BATCH):
+        rank, size = self.group.rank, self.group.size
+        for batch in self._in_step(
+            batches_of(self.text, pairs, tokens=BATCH, rank=rank, size=size)
+        ):
             source, target = self._sides(batch)
             real = target.mask[:, :, None] & source.mask[:, None, :]
             with self.hardware.autocast():
@@ -349,6 +442,18 @@ class HeadTrainer:
             votes = self._of_batch(self.votes, source, target, batch)
             yield batch, links.cpu().numpy(), votes.cpu().numpy()
         self.head.train()
+
+    def _in_step(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The batches, while other workers come as far; raises Interrupted as `_answers` does."""
+        while True:
+            batch = next(batches, None)
+            interrupted, working = self.group.sum([self.interrupted(), batch is not None])
+            if interrupted:
+                raise Interrupted
+            if not working:
+                return
+            if batch is not None:
+                yield batch
 
     def _sides(self, batch: Batch) -> tuple[Words, Words]:
         return (

@@ -22,6 +22,7 @@ from attn_cli.errors import DataError, ModelError, TrainingError
 from attn_cli.text.corpus import Corpus
 from attn_cli.text.reading import Lines, open_lines
 from attn_cli.train import checkpoint, events
+from attn_cli.train.interruption import Interrupted
 
 #: The name of the file, beside the checkpoints, in which votes are kept.
 LINKS = "links.safetensors"
@@ -29,14 +30,14 @@ LINKS = "links.safetensors"
 #: The folder beside it in which each aligner leaves its links until all have voted.
 VOTES = "votes"
 
+#: What facts of kept votes call the number of aligners that were left out, if any.
+LEFT_OUT = "left_out"
+
 #: The furthest word that a `LinkTable` knows.
 FURTHEST = 0xFFFF
 
 #: Seconds between two words on how far the aligners are.
 SAY_SECONDS = 5.0
-
-#: The share of the aligners' work from which on its time foretells that of the whole.
-ENOUGH_DONE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +89,7 @@ def prepared(
     members: Sequence[statistical.Member] | None = None,
     max_seconds: float = math.inf,
     then: float = 0.0,
+    resume: bool = False,
     stdin: BinaryIO | None = None,
 ) -> WordLinks | None:
     """The links that `recipe` wants for the pairs of `corpus`, and none for other pairs.
@@ -96,10 +98,12 @@ def prepared(
     links of the file that `train.guided_alignment` names, relative to where we are, belong to the
     `n_lines` lines that the corpus was read from. Else aligners vote, `workers` at a time, unless
     `cache` holds what they said of the very text. The links of each that has ended are kept beside
-    `cache`, so that one who was interrupted or killed does not wait for them twice. None if no
-    links are wanted, if it was `interrupted` before there were any, or if the votes would take more
-    than `max_seconds`; a notice says so. `members` are as in `statistical.votes`. What comes after
-    the votes takes `then` times as long as they do: part of the time that is left.
+    `cache`, so that one who was interrupted or killed does not wait for them twice. Aligners that
+    would end after `max_seconds` are left out; what the others said counts as the whole for a
+    training that `resume`s alone. None if no links are wanted, if it was `interrupted` before there
+    were any, or if there is no time for one aligner. Notices tell what is left out. `members` are
+    as in `statistical.votes`. What comes after the votes takes `then` times as long as they do:
+    part of the time that is left.
 
     Raises DataError for a file that cannot be read, is longer than the text, has a link outside its
     sentence or none at all; and what `statistical.votes` raises.
@@ -112,13 +116,26 @@ def prepared(
             found = WordLinks(_read(lines, corpus, n_lines), {})
     else:
         try:
-            progress = _Progress(emit, interrupted, max_seconds, then)
-            found = _voted(recipe, corpus, cache, workers, progress, members)
-        except _Interrupted:
+            progress = _Progress(emit, interrupted, then)
+            found = _voted(recipe, corpus, cache, workers, progress, members, max_seconds, resume)
+        except Interrupted:
             return None
-        except _TooLong as error:
-            emit(events.Noticed(str(error)))
+        except TimeoutError:
+            seconds = f"{max(0.0, max_seconds):.0f} s"
+            emit(
+                events.Noticed(
+                    f"no word links: one statistical aligner takes longer than the {seconds} that "
+                    "--max-minutes leaves for them"
+                )
+            )
             return None
+        if not found.cached and (left_out := found.made_of.get(LEFT_OUT, 0)):
+            emit(
+                events.Noticed(
+                    f"{left_out} of the statistical aligners left out, since --max-minutes leaves "
+                    "no time for them"
+                )
+            )
     emit(
         events.Linked(
             pairs=int(np.count_nonzero(np.diff(found.table.starts))),
@@ -133,30 +150,14 @@ def prepared(
 # Votes
 
 
-class _Interrupted(Exception):  # noqa: N818 - nothing went wrong
-    """Someone wants the training to stop while aligners are at work."""
-
-
-class _TooLong(Exception):  # noqa: N818 - nothing went wrong
-    """The aligners would take longer than they may."""
-
-
 class _Progress:
     """Tells at first and now and then how far the aligners are.
 
-    Raises _Interrupted when they are to stop, and _TooLong as soon as they have taken, or at their
-    pace would take, more than `max_seconds`.
+    Raises Interrupted when they are to stop.
     """
 
-    def __init__(
-        self,
-        emit: events.Listener,
-        interrupted: Callable[[], bool],
-        max_seconds: float,
-        then: float,
-    ) -> None:
-        self._emit, self._interrupted, self._max_seconds = emit, interrupted, max_seconds
-        self._then = then
+    def __init__(self, emit: events.Listener, interrupted: Callable[[], bool], then: float) -> None:
+        self._emit, self._interrupted, self._then = emit, interrupted, then
         self._began = self._told = time.monotonic()
         self._before: float | None = None  # the share that had been done earlier
 
@@ -168,18 +169,12 @@ class _Progress:
 
     def __call__(self, done: float) -> None:
         if self._interrupted():
-            raise _Interrupted
+            raise Interrupted
         now = time.monotonic()
         taken = now - self._began
         if self._before is None and done:
             self._before = done
         whole = self._projected(taken, done)
-        needed = max(taken, whole)
-        if needed > self._max_seconds:
-            raise _TooLong(
-                f"word links would take {needed:.0f} s, for which --max-minutes leaves "
-                f"{max(0.0, self._max_seconds):.0f} s: trained without them"
-            )
         if now - self._told > SAY_SECONDS:
             self._told = now
             left = max(0.0, whole - taken) + self._then * whole if whole else None
@@ -191,7 +186,7 @@ class _Progress:
         Jobs of an earlier run had done their share before.
         """
         before = self._before or 0.0
-        if before < ENOUGH_DONE:
+        if before < statistical.ENOUGH_DONE:
             return projected(taken, done)
         return projected(taken, (done - before) / max(1e-9, 1.0 - before))
 
@@ -199,7 +194,7 @@ class _Progress:
 def projected(taken: float, done: float) -> float:
     """Seconds that all of it takes, of which a share `done` has taken `taken`; 0 while that says
     too little."""
-    return taken / done if done >= ENOUGH_DONE else 0.0
+    return taken / done if done >= statistical.ENOUGH_DONE else 0.0
 
 
 def _voted(
@@ -209,6 +204,8 @@ def _voted(
     workers: int,
     progress: _Progress,
     members: Sequence[statistical.Member] | None,
+    max_seconds: float,
+    resume: bool,
 ) -> WordLinks:
     members = statistical.COMMITTEE if members is None else members
     made_of = {
@@ -217,9 +214,10 @@ def _voted(
         "program": recipe.train.aligner,
         "seed": recipe.seed,
     }
-    if (table := _kept(cache, made_of)) is not None:
-        return WordLinks(table, made_of, cached=True)
+    if (kept := _kept(cache, made_of, shortened=resume)) is not None:
+        return kept
     progress.begin()
+    left_out = list[int]()
     table = statistical.votes(
         map(corpus.source.words, corpus.pairs),
         map(corpus.target.words, corpus.pairs),
@@ -228,9 +226,12 @@ def _voted(
         program=recipe.train.aligner,
         members=members,
         kept=_folder_of_votes(cache.with_name(VOTES), made_of),
+        max_seconds=max_seconds if math.isfinite(max_seconds) else None,
+        on_left_out=left_out.append,
         on_progress=progress,
     )
-    return WordLinks(_spread(table, corpus), made_of)
+    facts = made_of | {LEFT_OUT: sum(left_out)} if left_out else made_of
+    return WordLinks(_spread(table, corpus), facts)
 
 
 def _folder_of_votes(folder: Path, made_of: dict[str, Any]) -> Path:
@@ -251,13 +252,18 @@ def _folder_of_votes(folder: Path, made_of: dict[str, Any]) -> Path:
     return folder
 
 
-def _kept(path: Path, made_of: dict[str, Any]) -> LinkTable | None:
-    """The votes in that file, if it can be read and they were made of the same."""
+def _kept(path: Path, made_of: dict[str, Any], *, shortened: bool) -> WordLinks | None:
+    """The votes in that file, if it can be read and they were made of the same.
+
+    Where aligners had been left out for want of time, only with `shortened`.
+    """
     try:
         tensors, facts = checkpoint.load(path)
     except ModelError:
         return None
-    return checkpoint.from_tensors(tensors) if facts == made_of else None
+    if facts == made_of or (shortened and facts == made_of | {LEFT_OUT: facts.get(LEFT_OUT)}):
+        return WordLinks(checkpoint.from_tensors(tensors), facts, cached=True)
+    return None
 
 
 def _spread(table: LinkTable, corpus: Corpus) -> LinkTable:

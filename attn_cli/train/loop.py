@@ -10,7 +10,6 @@ from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +21,7 @@ from attn_cli.nn.state import restore, tensors_of
 from attn_cli.text.batching import Batch, Batches, Share
 from attn_cli.train import checkpoint, events
 from attn_cli.train.budget import Planner, Schedule, TimeBudget
-from attn_cli.train.group import Group, without_sync
+from attn_cli.train.group import Group, count_workers, without_sync
 from attn_cli.train.guidance import Guidance
 from attn_cli.train.interruption import Interrupted
 from attn_cli.train.objective import negative_log_likelihood
@@ -189,11 +188,11 @@ class Trainer:
         if (workers := facts.get("workers", 1)) == self.group.size:
             checkpoint.restore_random(tensors, rank=self.group.rank)
             return True
-        self.seed(self.at.step)
+        self.group.seed(self.at.step)
         self._tell(
             events.Noticed(
-                f"the training was saved by {_workers(workers)} and goes on with "
-                f"{_workers(self.group.size)}: the same batches, other random numbers"
+                f"the training was saved by {count_workers(workers)} and goes on with "
+                f"{count_workers(self.group.size)}: the same batches, other random numbers"
             )
         )
         return True
@@ -226,13 +225,6 @@ class Trainer:
     def schedule(self) -> Schedule:
         """The one that a time limit has decided, or the recipe's."""
         return self.at.schedule or Schedule.of(self.settings)
-
-    def seed(self, step: int = 0) -> None:
-        """Give each worker random numbers of its own from update `step` on; the first worker of a
-        training that begins keeps those of a single one."""
-        if step or self.group.rank:
-            state = np.random.SeedSequence([torch.initial_seed(), step, self.group.rank])
-            torch.manual_seed(int(state.generate_state(1)[0]))
 
     def _tell(self, event: events.Event) -> None:
         if self.group.is_main:
@@ -636,7 +628,3 @@ class _Rate:
 
 def _value(loss: Tensor | None) -> float:
     return 0.0 if loss is None else float(loss.detach())
-
-
-def _workers(count: int) -> str:
-    return "1 worker" if count == 1 else f"{count} workers"

@@ -9,8 +9,8 @@ import hashlib
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar
@@ -159,7 +159,7 @@ def _train(
     trainer = _trainer(
         recipe, run, text, network.to(hardware.device), hardware, emit, interrupted, group
     )
-    trainer.seed()
+    group.seed()
     has_state = run.resume and trainer.resume()
     if run.resume and not has_state:
         emit(events.Noticed("no update of the network was saved: it begins again"))
@@ -167,11 +167,8 @@ def _train(
     if links is not None and teaches_head(recipe):
         if not has_state:
             trainer.save()  # the folder is a model from here on
-        taught = None
-        if group.is_main:
-            with _threads_of_all(group):
-                taught = _teach_head(recipe, run, text, links, hardware, emit, interrupted)
-        links = _shared_links(taught, group) or links
+        taught = _teach_head(recipe, run, text, links, hardware, emit, interrupted, group)
+        links = taught or links
     if links is not None and guides(recipe):
         trainer.guidance = Guidance(
             links,
@@ -201,15 +198,6 @@ def _train(
             export_graphs(run.out, recipe, emit)
         replace(text.plan, recipe=recipe, finished=finished.reason).save(run.out)
     return finished
-
-
-@contextmanager
-def _threads_of_all(group: Group) -> Iterator[None]:
-    """The main worker works alone: inside it has the threads of all workers of its machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(threads * group.place.local_size)
-    yield
-    torch.set_num_threads(threads)
 
 
 def recipe_digest(recipe: Recipe) -> str:
@@ -328,16 +316,15 @@ def _teach_head(
     hardware: Hardware,
     emit: events.Listener,
     interrupted: Callable[[], bool],
+    group: Group,
 ) -> LinkTable | None:
     """An alignment head taught by `votes` joins the bundle; what it then says of the pairs.
 
-    It has random numbers of its own, so that the network's are the same before and after. None
-    where it was interrupted, or left out for want of time; a notice says so then.
+    Every worker trains it. It has random numbers of its own, so that the network's are the same
+    before and after. None where it was interrupted, or left out for want of time; a notice says so
+    then.
     """
-    max_seconds = run.budget.left() - text.left_after_links
-    if max_seconds < LEAST_ALIGNER_SECONDS:
-        emit(events.Noticed("no word aligner: --max-minutes leaves no time for it"))
-        return None
+    max_seconds = run.budget.left() - text.left_after_links  # the main worker's decides
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         head = build_head(
@@ -357,52 +344,27 @@ def _teach_head(
             seed=recipe.seed,
             folder=run.out / CHECKPOINTS,
             emit=emit,
-            interrupted=lambda: interrupted() or pace.is_too_slow(),
+            interrupted=interrupted,
+            max_seconds=max_seconds,
+            group=group,
         )
-        pace = _AlignerPace(trainer, max_seconds)
-        if run.resume:
-            trainer.resume()
-        links = trainer.run()
-        if links is None and not interrupted():
-            emit(events.Noticed(pace.sentence()))
-    if links is not None:
+        if not (run.resume and trainer.resume()):
+            group.seed()
+        try:
+            if group.broadcast(max_seconds < LEAST_ALIGNER_SECONDS and not trainer.is_finished):
+                raise TimeoutError
+            links = trainer.run()
+        except TimeoutError:
+            emit(
+                events.Noticed(
+                    "no word aligner: it would learn too little in the "
+                    f"{max(0.0, max_seconds):.0f} s that --max-minutes leaves for it"
+                )
+            )
+            return None
+    if links is not None and group.is_main:
         bundle.include(run.out, bundle.HEAD, checkpoint.serialize(tensors_of(head)))
     return links
-
-
-class _AlignerPace:
-    """Whether the word aligner will be ready in time, from how fast it learns."""
-
-    #: Updates that say enough, and what judging all pairs adds to those there are.
-    ENOUGH, JUDGING = 10, 1.2
-
-    def __init__(self, trainer: HeadTrainer, max_seconds: float) -> None:
-        self._trainer, self._max_seconds = trainer, max_seconds
-        self._began, self._first = time.monotonic(), -1
-
-    def needed(self) -> float:
-        """Seconds that it takes in all, as far as that can be told."""
-        taken, step = time.monotonic() - self._began, self._trainer.at.step
-        self._first = step if self._first < 0 else self._first
-        made = step - self._first
-        if made < self.ENOUGH:
-            return taken
-        return max(taken, self.JUDGING * taken / made * (self._last - self._first))
-
-    @property
-    def _last(self) -> int:
-        return self._trainer.settings.max_steps
-
-    def is_too_slow(self) -> bool:
-        """Whether that is more than it may take."""
-        return self.needed() > self._max_seconds
-
-    def sentence(self) -> str:
-        """Why it was left out."""
-        return (
-            f"no word aligner: it would take {self.needed():.0f} s, for which --max-minutes "
-            f"leaves {self._max_seconds:.0f} s"
-        )
 
 
 @dataclass(frozen=True)
@@ -483,6 +445,7 @@ def _prepare(
             emit=emit,
             interrupted=interrupted,
             max_seconds=share * ALIGNER_SHARE * left,
+            resume=run.resume,
             stdin=run.stdin,
         )
 

@@ -181,6 +181,22 @@ def test_a_job_whose_links_are_kept_is_not_done_again(processes, monkeypatch, tm
     assert again == {f"{job}.{kind}.npy" for job in (1, 2) for kind in ("links", "counts")}
 
 
+def test_members_without_time_are_left_out_of_the_count_and_said(processes, tmp_path):
+    links_of(SOURCE, TARGET, kept=tmp_path)
+    for job in (2, 3):
+        (tmp_path / f"{job}.counts.npy").unlink()
+    left_out = []
+    few = links_of(SOURCE, TARGET, kept=tmp_path, max_seconds=1e-9, on_left_out=left_out.append)
+    assert left_out == [1]
+    assert {share for pair in few for share in pair.values()} <= {0.5, 1.0}
+
+
+@pytest.mark.parametrize("seconds", [-1.0, 1e-9])
+def test_without_time_for_any_member_there_is_no_count(processes, seconds):
+    with pytest.raises(TimeoutError):
+        links_of(SOURCE, TARGET, max_seconds=seconds)
+
+
 def plan(finished=0, **how):
     members = [Member(letters=n, order=True, null=0.1) for n in range(3)]
     jobs = statistical._jobs(members, 1, "thot", None)
@@ -211,6 +227,7 @@ def test_members_that_would_end_too_late_are_left_out_with_both_directions():
     assert [(job.member.letters, job.reverse) for job in todo.finished] == [
         (letters, reverse) for letters in (0, 1) for reverse in (False, True)
     ]
+    assert todo.left_out == 1
     assert todo.share([]) == 1
 
 
@@ -218,6 +235,7 @@ def test_where_there_is_no_time_for_one_member_that_is_said_as_soon_as_it_is_kno
     todo, clock = plan(max_seconds=30)
     job = todo.next()
     clock.now += 10
+    todo.check(job, 0.05, 10)  # it has only begun
     todo.check(job, 0.4, 10)
     with pytest.raises(TimeoutError):
         todo.check(job, 0.3, 10)

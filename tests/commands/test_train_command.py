@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from program import PAIRS, TINY, attn
+from program import HEAD, PAIRS, TINY, attn
 
 from attn_cli import config
 from attn_cli.nn.hardware import choose
@@ -315,4 +315,22 @@ def test_max_minutes_ends_a_training_with_a_model(pairs_file, tmp_path):
     ended = attn("train", "--pairs", pairs_file, "--out", out, *TINY, "--max-minutes", "0")
     assert ended.status == 0
     assert log_of(out)[-1]["reason"] == "minutes"
+    assert attn("translate", "-m", out, "I see.").status == 0
+
+
+def test_a_word_aligner_that_does_not_fit_into_the_minutes_is_left_out_with_a_notice(
+    pairs_file, links_file, tmp_path, monkeypatch
+):
+    def run(trainer):
+        assert 0 < trainer.max_seconds < 0.3 * 60 * 60
+        raise TimeoutError
+
+    monkeypatch.setattr("attn_cli.train.head.HeadTrainer.run", run)
+    out = tmp_path / "x"
+    links = ("--set", f"train.guided_alignment={links_file}", "--max-minutes", "60")
+    how = ("--out", out, *TINY, *HEAD, *links, "--max-steps", "5")
+    ended = attn("train", "--pairs", pairs_file, *how)
+    assert ended.status == 0
+    assert "no word aligner: it would learn too little in the 1" in ended.err
+    assert log_of(out)[-1]["step"] == 5
     assert attn("translate", "-m", out, "I see.").status == 0

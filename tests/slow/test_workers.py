@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from program import TINY
+from program import HEAD, TINY
 
 #: Longer than any step here takes, shorter than a person waits.
 PATIENCE = 240
@@ -130,6 +130,26 @@ def test_the_same_number_of_workers_resumes_to_the_same_parameters(tmp_path):
         (folder / "out" / "checkpoints" / "last.safetensors") for folder in (whole, halves)
     )
     assert parameters(one) == parameters(other)
+
+
+def test_two_workers_resume_their_word_aligner_to_the_same_parameters(tmp_path):
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    links = tmp_path / "links"
+    links.write_text("0-0 1-1 2-2 3-3 4-4\n" * 200)
+    aligner = (*HEAD, "--set", f"train.guided_alignment={links}", "--set", "train.head_steps=200")
+    how = ("--workers", "2", "--max-steps", "5", "--set", "train.log_every=1", *aligner)
+    for folder in (whole, halves):
+        folder.mkdir()
+    assert ended(attn(*command(whole, *how)))[0] == 0
+    process = attn(*command(halves, *how))
+    wait_for(halves, "headprogress", 60)
+    process.terminate()
+    status, err = ended(process)
+    assert status == 143, err
+    assert not events(halves, "headlearned")
+    assert ended(attn("train", "--resume", str(halves / "out"), "--workers", "2"))[0] == 0
+    one, other = ((folder / "out" / "head.safetensors").read_bytes() for folder in (whole, halves))
+    assert one == other
 
 
 def parameters(path: Path) -> dict[str, bytes]:

@@ -4,12 +4,14 @@ import json
 
 import numpy as np
 import pytest
-from program import TINY, attn
+from program import HEAD, TINY, attn
 
 from attn_cli.errors import TrainingError, UsageError
+from attn_cli.train import checkpoint, head
 from attn_cli.train.group import Group, join
 from attn_cli.train.launch import default_workers
 from attn_cli.train.place import Place
+from attn_cli.train.resuming import CHECKPOINTS
 
 DROPOUT = ("embedding", "states", "readout")
 
@@ -60,28 +62,56 @@ def test_by_default_there_is_a_worker_for_each_core_that_large_batches_keep_busy
     assert default_workers(cores, batch_pieces=pieces, updates=updates) == workers
 
 
-def losses_of(folder):
+def losses_of(folder, *names):
     rows = map(json.loads, (folder / "log.jsonl").read_text("utf-8").splitlines())
-    return [row["loss"] for row in rows if row["event"] in ("progress", "validated")]
+    return np.array([row["loss"] for row in rows if row["event"] in names])
 
 
-def test_the_losses_of_one_worker_of_two_and_of_parts_are_the_same(tmp_path, pairs_file):
-    """In fp32 and without dropout, to 1e-4: the batches are the same, and so are their means."""
-    text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, *TINY)
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, pairs_file, links_file):
+    """The folders of the same training, word aligner and network, by one worker, two, and in parts:
+    in fp32 and without dropout."""
+    links = ("--set", f"train.guided_alignment={links_file}")
+    aligner = (*HEAD, *links, "--set", "model.alignment_head.dropout=0")
+    text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, *TINY, *aligner)
+    text = (*text, "--set", "train.head_steps=12")
     exact = ("--set", "train.precision=fp32", "--set", "train.log_every=1")
     still = [a for part in DROPOUT for a in ("--set", f"model.dropout.{part}=0")]
-    curves = []
+    folders = {}
     for name, more in {
         "one": ("--workers", "1"),
         "two": ("--workers", "2"),
         "parts": ("--workers", "1", "--set", "train.accumulate=3"),
     }.items():
-        out = tmp_path / name
+        out = folders[name] = tmp_path_factory.mktemp("workers") / name
         ended = attn("train", *text, "--out", out, "--max-steps", "12", *exact, *still, *more)
         assert ended.status == 0, ended.err
-        curves.append(losses_of(out))
-    one, two, parts = map(np.array, curves)
+    return folders
+
+
+def test_the_losses_of_one_worker_of_two_and_of_parts_are_the_same(trained):
+    """To 1e-4: the batches are the same, and so are their means."""
+    one, two, parts = (losses_of(out, "progress", "validated") for out in trained.values())
     assert len(one) == 13
     np.testing.assert_allclose(two, one, atol=1e-4)
     np.testing.assert_allclose(parts, one, atol=1e-4)
     assert np.ptp(one) > 0.1  # they learn
+
+
+def test_the_word_aligner_of_two_workers_learns_as_that_of_one(trained):
+    one, two = (losses_of(trained[name], "headprogress") for name in ("one", "two"))
+    assert len(one) == 12
+    np.testing.assert_allclose(two, one, atol=1e-4)
+    assert np.ptp(one) > 0.1
+
+
+def test_what_two_workers_say_of_the_links_of_all_pairs_is_what_one_says(trained):
+    tables = []
+    for name in ("one", "two"):
+        tensors, _ = checkpoint.load(trained[name] / CHECKPOINTS / head.LAST)
+        tables.append(checkpoint.from_tensors(checkpoint.within(tensors, "verdicts.")))
+    one, two = tables
+    assert len(one.weight) > 200
+    for part in ("starts", "source", "target"):
+        np.testing.assert_array_equal(getattr(two, part), getattr(one, part))
+    np.testing.assert_allclose(two.weight, one.weight, atol=1e-4)

@@ -18,6 +18,7 @@ from attn_cli.errors import DataError, TrainingError
 from attn_cli.nn.alignment_head import Correspondence
 from attn_cli.nn.build import build_head
 from attn_cli.nn.state import tensors_of
+from attn_cli.text.batching import batches_of
 from attn_cli.text.corpus import read_pairs
 from attn_cli.text.pieces import segmented
 from attn_cli.text.tokenizer import Tokenizer
@@ -211,6 +212,7 @@ def test_what_few_hold_and_nobody_contradicts_is_a_link_before_there_are_verdict
     trainer = taught(steps=120, votes=votes, interrupted=lambda: trainer.at.step >= 60)
     assert trainer.run() is None
     assert trainer.verdicts is None
+    trainer.interrupted = lambda: False
     sure = [found[said > 0].mean() for _, found, said in trainer._answers(text.pairs)]
     assert np.mean(sure) > 0.7  # 0.3 of 0.3 and the doubt, 0.05
 
@@ -323,11 +325,11 @@ class Dying:
     def __init__(self, batches, *, after):
         self.batches, self.left, self.state = batches, after, batches.state
 
-    def __next__(self):
+    def next_share(self, **worker):
         self.left -= 1
         if self.left < 0:
             raise KeyboardInterrupt
-        return next(self.batches)
+        return self.batches.next_share(**worker)
 
 
 def test_a_head_that_has_learned_says_the_same_again_without_learning(whole, taught, tmp_path):
@@ -365,13 +367,13 @@ class Clock:
 
 
 def test_updates_that_fit_into_the_time_are_made_and_the_rate_falls_to_its_end(taught, monkeypatch):
-    """An update takes a second, a judgement of all pairs 3: of 30 seconds 24 are for updates."""
+    """An update takes a second, a judgement of all pairs 3: of 80 seconds 74 are for updates."""
     clock, rates = Clock(), []
     monkeypatch.setattr(head, "time", clock)
-    trainer = taught(steps=200, max_seconds=30.0)
+    trainer = taught(steps=200, max_seconds=80.0)
     monkeypatch.setattr(trainer, "_pace", SteadyPace())
 
-    def update(batch):
+    def update(share):
         clock.now += 1
         rates.append(head.learning_rate(trainer.at.step, trainer.settings))
 
@@ -382,8 +384,8 @@ def test_updates_that_fit_into_the_time_are_made_and_the_rate_falls_to_its_end(t
     monkeypatch.setattr(trainer, "_update", update)
     monkeypatch.setattr(trainer, "_judged", judged)
     trainer.run()
-    assert clock.now <= 30
-    assert trainer.at.step == 24
+    assert clock.now <= 80
+    assert trainer.at.step == 74
     assert rates[-1] == pytest.approx(0.01 * head.RATE, rel=1e-3)
 
 
@@ -392,6 +394,82 @@ class SteadyPace:
 
     is_known, update, judgement = True, 1.0, 3.0
     of_update = staticmethod(contextlib.nullcontext)
+
+
+@pytest.mark.parametrize(("deserved", "seconds"), [(200, 55.0), (20, 25.0)])
+def test_too_little_time_for_a_head_is_an_error_before_an_update_is_made(
+    deserved, seconds, taught, monkeypatch, tmp_path
+):
+    """A second an update, and two judgements of 3: 49 updates fit, or 19 where 20 are enough."""
+    monkeypatch.setattr(head, "time", Clock())
+    trainer = taught(steps=deserved, max_seconds=seconds, folder=tmp_path)
+    monkeypatch.setattr(trainer, "_pace", SteadyPace())
+    with pytest.raises(TimeoutError):
+        trainer.run()
+    assert trainer.at.step == 0
+
+
+def test_a_head_that_is_too_slow_to_be_measured_is_given_up_when_its_time_is_over(
+    taught, monkeypatch
+):
+    clock = Clock()
+    monkeypatch.setattr(head, "time", clock)
+    trainer = taught(steps=200, max_seconds=30.0)
+
+    def update(share):
+        clock.now += 8
+
+    monkeypatch.setattr(trainer, "_update", update)
+    with pytest.raises(TimeoutError):
+        trainer.run()
+    assert clock.now == 32
+
+
+def test_a_head_that_has_learned_needs_no_time(whole, taught, tmp_path):
+    taught(folder=tmp_path).run()
+    again = taught(folder=tmp_path, max_seconds=0.0)
+    again.resume()
+    assert again.run() is again.verdicts
+
+
+# On workers
+
+
+@pytest.fixture(scope="module")
+def left(taught, tmp_path_factory):
+    """The folder of a head that a single worker has left after 6 updates."""
+    folder = tmp_path_factory.mktemp("left")
+    trainer = taught(folder=folder, interrupted=lambda: trainer.at.step >= 6)
+    assert trainer.run() is None
+    return folder
+
+
+def test_saved_by_another_number_of_workers_it_goes_on_with_other_random_numbers_and_says_so(
+    whole, left, taught, tmp_path
+):
+    tensors, facts = checkpoint.load(left / head.LAST)
+    checkpoint.save(tmp_path / head.LAST, tensors, facts | {"workers": 2})
+    said = []
+    trainer = taught(folder=tmp_path, emit=said.append)
+    assert trainer.resume()
+    (notice,) = said
+    assert "word aligner was saved by 2 workers and goes on with 1 worker" in notice.message
+    trainer.run()
+    assert trainer.at.step == 12
+    assert not same(state(trainer), whole)
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_the_shares_of_all_workers_are_the_pairs_each_once(size, toy):
+    text, *_ = toy
+    shares = [
+        [batch.indices for batch in batches_of(text, text.pairs, tokens=90, rank=rank, size=size)]
+        for rank in range(size)
+    ]
+    whole = [batch.indices for batch in batches_of(text, text.pairs, tokens=90)]
+    assert len(whole) > 2 * size
+    for rank, share in enumerate(shares):
+        assert all(map(np.array_equal, share, whole[rank::size]))
 
 
 def test_without_a_limit_the_number_of_updates_stays(taught):

@@ -1,5 +1,6 @@
 """Links find their pairs: read line by line beside the text, or voted for once and kept."""
 
+import math
 import shutil
 
 import pytest
@@ -61,7 +62,11 @@ def aligners(monkeypatch):
     """Aligners that link first words with as many votes as they were asked times; the times."""
     asked = []
 
-    def votes(source, target, *, seed, workers, program, on_progress, **_):
+    def votes(source, target, *, seed, workers, program, on_progress, **how):
+        if (how["max_seconds"] or math.inf) < 10:
+            raise TimeoutError
+        if (how["max_seconds"] or math.inf) < 20:
+            how["on_left_out"](2)
         asked.append((list(source), list(target), seed, program))
         on_progress(0.5)
         return LinkTable.of([{(0, 0): 0.25 * len(asked)}] * len(asked[-1][0]))
@@ -173,6 +178,33 @@ def test_who_interrupts_the_aligners_gets_no_links_and_leaves_none_behind(
     assert links(GUIDED, said=said, interrupted=lambda: True) is None
     assert [type(event) for event in said] == [events.Linking]
     assert not (tmp_path / "links.safetensors").exists()
+
+
+def notices(said):
+    return [event.message for event in said if isinstance(event, events.Noticed)]
+
+
+def test_where_there_is_no_time_for_one_aligner_there_are_no_links_and_that_is_said(
+    links, aligners, tmp_path
+):
+    said = []
+    assert links(GUIDED, said=said, max_seconds=9.0) is None
+    (notice,) = notices(said)
+    assert notice.startswith("no word links: one statistical aligner takes longer than the 9 s")
+    assert not (tmp_path / "links.safetensors").exists()
+
+
+def test_votes_without_aligners_that_had_no_time_are_of_that_training_alone(links, aligners):
+    said = []
+    few = links(GUIDED, said=said, max_seconds=19.0)
+    (notice,) = notices(said)
+    assert notice.startswith("2 of the statistical aligners left out")
+    said.clear()
+    assert links(GUIDED, said=said, resume=True) == few
+    assert said[-1].cached
+    assert notices(said) == []
+    assert links(GUIDED) != few  # counted anew by all
+    assert len(aligners) == 2
 
 
 # A whole training
