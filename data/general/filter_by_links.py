@@ -33,6 +33,7 @@ from attn_cli.values import Links  # noqa: E402
 SURE = 0.7  # share of the votes of a link that counts
 SHARE = 0.26  # of the words of a pair
 FEWEST = 5  # words of a side that are evidence of anything
+OURS = "everyday"  # the source that needs no check
 OFTEN = 20  # times that two words of the dictionary are linked at least
 
 Row = tuple[str, str, str]
@@ -73,10 +74,10 @@ def votes(pairs: Sequence[Row], *, workers: int) -> list[str]:
 def with_partners(
     pairs: Sequence[Row], links: Sequence[str], *, share: float = SHARE
 ) -> Iterator[tuple[Row, str]]:
-    """The pairs whose words have partners, with their links."""
+    """The pairs whose words have partners, and our own, with their links."""
     for number, (row, text) in enumerate(zip(pairs, links, strict=True), start=1):
         found = links_in(text, where=f"line {number}")
-        if share_linked(row[0], row[1], found) >= share:
+        if row[2] == OURS or share_linked(row[0], row[1], found) >= share:
             yield row, text
 
 

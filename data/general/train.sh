@@ -15,11 +15,16 @@ if [ ! -f $text/$name.tsv ]; then
     python $data/prepare.py "$corpora" --out $text --test data/tatoeba/test.* "$corpora"/test/*
     python $data/filter_by_links.py $text
 fi
-set -- "$@" --set name=$name --set source=${name%-*} --set target=${name#*-} \
-    --set data.pairs=text/$name.tsv --set data.valid_pairs=text/$name.valid.tsv
+
+# recipe.toml is that of en-fr; the other direction's is the same with the languages exchanged.
+recipe=$data/recipe.toml
+if [ $name = fr-en ]; then
+    recipe=$data/fr-en.toml
+    sed 's/en-fr/fr-en/; s/^source = "en"/source = "fr"/; s/^target = "fr"/target = "en"/' \
+        $data/recipe.toml > $recipe
+fi
 
 # The head learns from the aligners' votes; what it is kept beside is trained from the beginning.
-recipe=$data/recipe.toml
 attn train $recipe --out runs/general-$name-head --max-steps 1 "$@"
 attn train $recipe --from runs/general-$name-head --out runs/general-$name "$@" \
     --set train.keep_head=true

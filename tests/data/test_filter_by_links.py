@@ -47,17 +47,18 @@ def test_the_share_of_words_with_a_sure_link(script, english, french, links, sha
 def test_the_texts_of_both_directions_have_the_pairs_that_stay_and_words(script, tmp_path, capsys):
     good = "the cat sleeps here today\tle chat dort ici aujourd'hui\tbook\n"
     bad = "the dog eats it all\tnous irons demain\tbook\n"
-    (tmp_path / "train.tsv").write_text(good * 20 + bad, encoding="utf-8")
-    (tmp_path / "train.links").write_text("0-0 1-1 2-2 3-3 4-4\n" * 20 + "\n", encoding="utf-8")
+    ours = "Don't mention it at all.\tIl n'y a vraiment pas de quoi.\teveryday\n"
+    (tmp_path / "train.tsv").write_text(good * 20 + bad + ours, encoding="utf-8")
+    (tmp_path / "train.links").write_text("0-0 1-1 2-2 3-3 4-4\n" * 20 + "\n\n", encoding="utf-8")
     (tmp_path / "valid.tsv").write_text("one\tun\tbook\n", encoding="utf-8")
     script.main([str(tmp_path)])
-    assert "20 of 21 pairs have partners" in capsys.readouterr().out
+    assert "21 of 22 pairs have partners" in capsys.readouterr().out
     lines = (tmp_path / "en-fr.tsv").read_text(encoding="utf-8").splitlines()
     assert lines[:20] == ["the cat sleeps here today\tle chat dort ici aujourd'hui"] * 20
-    assert lines[20:23] == ["cat\tchat", "Cat.\tChat.", "Cat!\tChat !"]
+    assert lines[21:24] == ["cat\tchat", "Cat.\tChat.", "Cat!\tChat !"]
     turned = (tmp_path / "fr-en.tsv").read_text(encoding="utf-8").splitlines()
     assert turned[0] == "le chat dort ici aujourd'hui\tthe cat sleeps here today"
-    assert "chat\tcat" in turned[20:]
+    assert "chat\tcat" in turned[21:]
     assert (tmp_path / "fr-en.valid.tsv").read_text(encoding="utf-8") == "un\tone\n"
 
 
