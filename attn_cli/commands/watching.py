@@ -109,12 +109,18 @@ def line(event: events.Event) -> str:
     return _preparing(event) if isinstance(event, events.Preparing) else _training(event)
 
 
+def _workers(event: events.Started) -> str:
+    """Who computes: `2 workers of 1 thread`."""
+    threads = f"{event.threads} thread" + "s" * (event.threads != 1)
+    return threads if event.workers == 1 else f"{event.workers} workers of {threads}"
+
+
 def _training(event: events.Training) -> str:
     match event:
         case events.Started():
             return (
                 f"network: {event.parameters / 1e6:.1f}M parameters on {event.device}, "
-                f"{event.precision}, threads {event.threads}, "
+                f"{event.precision}, {_workers(event)}, "
                 f"updates {event.step} to {event.max_steps}"
             )
         case events.Progress():

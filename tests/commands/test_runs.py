@@ -60,7 +60,11 @@ def test_a_log_that_is_fresh_is_that_of_a_running_training(tmp_path):
     assert states(BEGUN, tmp_path, now=NOW + 60) == "running"
 
 
-@pytest.mark.parametrize(("process", "state"), [(os.getpid(), "running"), (2**22 + 1, "crashed")])
+@pytest.mark.parametrize(
+    ("process", "state"),
+    [(os.getpid(), "running"), (2**22 + 1, "crashed")],
+    ids=["alive", "dead"],  # the same in every process that collects tests
+)
 def test_a_lock_says_whether_its_process_lives(process, state, tmp_path):
     folder = run_in(tmp_path / "x", BEGUN)
     (folder / ".lock").write_text(f"{process} {socket.gethostname()}\n")

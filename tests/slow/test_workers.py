@@ -161,7 +161,8 @@ def parameters(path: Path) -> dict[str, bytes]:
 
 def test_torchrun_restarts_the_workers_and_they_go_on_from_the_last_checkpoint(tmp_path):
     words = ("--nproc-per-node", "2", "--max-restarts", "1", "-m", "attn_cli")
-    process = torchrun(*words, *command(tmp_path, "--set", "train.validate_every=50"))
+    steps = ("--max-steps", "400", "--set", "train.validate_every=50", "--set", "train.patience=0")
+    process = torchrun(*words, *command(tmp_path, *steps))
     wait_for(tmp_path, "validated")
     before = events(tmp_path, "validated")[-1]["step"]
     os.kill(children(process)[-1], signal.SIGKILL)
