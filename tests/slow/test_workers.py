@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from program import HEAD, TINY
 
+from attn_cli import bundle
+
 #: Longer than any step here takes, shorter than a person waits.
 PATIENCE = 240
 
@@ -148,7 +150,7 @@ def test_two_workers_resume_their_word_aligner_to_the_same_parameters(tmp_path):
     assert status == 143, err
     assert not events(halves, "headlearned")
     assert ended(attn("train", "--resume", str(halves / "out"), "--workers", "2"))[0] == 0
-    one, other = ((folder / "out" / "head.safetensors").read_bytes() for folder in (whole, halves))
+    one, other = ((folder / "out" / bundle.HEAD).read_bytes() for folder in (whole, halves))
     assert one == other
 
 
