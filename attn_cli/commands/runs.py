@@ -47,7 +47,7 @@ def runs(
     if not found:
         console.say(f"attn: no runs in {', '.join(map(str, named))}; attn train makes one")
         return
-    from attn_cli.render.runs import HEADINGS, RunRow, RunsTable, cells
+    from attn_cli.render.run_rows import HEADINGS, RunRow, cells
 
     rows = [
         RunRow(
@@ -64,6 +64,8 @@ def runs(
         for run, each in zip(found, differ, strict=True)
     ]
     if console.stdout_is_terminal:
+        from attn_cli.render.runs import RunsTable
+
         console.show(RunsTable(rows))
         return
     for line in (HEADINGS, *map(cells, rows)):

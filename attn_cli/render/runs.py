@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from attn_cli.render.curves import Point, curve
+from attn_cli.render.run_rows import HEADINGS, RunRow, cells
 from attn_cli.render.terminal import printable
 
 #: One for each run, again from the first when there are more.
@@ -16,37 +17,6 @@ _STATES = {"running": "bold cyan", "finished": "green", "interrupted": "yellow",
 _HEIGHT = 8
 _LEAST_WIDTH = 50
 _BLANK = "\u2800"
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """One training as it is listed; `differs` is what its recipe says that others do not."""
-
-    name: str
-    state: str
-    updates: int
-    minutes: float
-    loss: float | None
-    bleu: float | None
-    differs: str
-    losses: Sequence[Point] = ()
-    bleus: Sequence[Point] = ()
-
-
-HEADINGS = ("run", "state", "updates", "minutes", "loss", "BLEU", "differs in")
-
-
-def cells(row: RunRow) -> tuple[str, ...]:
-    """What the table says of a run, in plain text."""
-    return (
-        row.name,
-        row.state,
-        f"{row.updates}",
-        f"{row.minutes:.1f}",
-        "-" if row.loss is None else f"{row.loss:.3f}",
-        "-" if row.bleu is None else f"{row.bleu:.1f}",
-        row.differs or "-",
-    )
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@ def best_head(
     """The head, or the mean of a layer's heads, that points most often where `links` do.
 
     A target word points at the source word that it gives most weight, or at the end of the sentence
-    where that has more; the first of equals is taken. None where no word has links, or no head
+    where that has more. Of equals the first is taken, a head before the mean, which is less sharp.
+    None where no word has links, or no head
     ever points at them. Leaves the network in evaluation mode.
     """
     network.eval()
@@ -76,8 +77,9 @@ def best_head(
         words += int(linked.sum())
     if not hits.any():
         return None
-    layer, head = divmod(int(hits.argmax()), heads + 1)
-    return Shown(layer + 1, head, float(hits.max() / words))
+    last = -1 if heads > 1 else 0  # the mean behind the heads, unless it is that of one
+    layer, place = divmod(int(np.roll(hits, last, axis=1).argmax()), heads + 1)
+    return Shown(layer + 1, (place - last) % (heads + 1), float(hits.max() / words))
 
 
 def _layers(

@@ -42,7 +42,7 @@ def _buggy(monkeypatch):
     def bug(*_, **__):
         raise ZeroDivisionError("of the universe")
 
-    monkeypatch.setattr(opening, "open_bundle", bug)
+    monkeypatch.setattr(opening, "load_stable", bug)
 
 
 @pytest.mark.usefixtures("_buggy")
