@@ -26,8 +26,8 @@ demo: setup ## translate two sentences with the model on the shelf, and show wha
 	$(BIN)/attn translate "I love you" "Look it up." --align
 	$(BIN)/attn align "I love you" "Je t'aime"
 
-test: setup ## the tests, in a few minutes
-	$(BIN)/python -m pytest $(ARGS)
+test: setup ## the tests, in a few minutes; a process a core, of one thread
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(ARGS)
 
 slow: setup ## the tests that train real models (about ten minutes)
 	$(BIN)/python -m pytest -o addopts="-q --strict-markers" $(or $(ARGS),tests/slow)

@@ -110,7 +110,7 @@ def test_in_a_pipe_each_event_is_a_plain_line_and_stdout_stays_empty(pairs_file,
     lines = ended.err.splitlines()
     assert len(lines) == len(log_of(tmp_path / "x")) + 1
     (network,) = (line for line in lines if line.startswith("network: "))
-    assert network.split(", ")[1:3] == ["fp32", "threads 1"]
+    assert network.split(", ")[1:3] == ["fp32", "1 thread"]
     assert "\x1b" not in ended.err
     assert str(tmp_path / "x") in lines[-1]
 
