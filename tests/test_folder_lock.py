@@ -16,10 +16,14 @@ import os, sys, time
 from pathlib import Path
 from attn_cli.folder_lock import lock_folder
 with lock_folder(Path(sys.argv[1])):
-    if hasattr(os, "fork") and os.fork() == 0:
-        os.close(1)
-        os.read(0, 1)
-        os._exit(0)
+    if hasattr(os, "fork"):
+        hears, tells = os.pipe()
+        if os.fork() == 0:
+            os.close(1)
+            os.write(tells, b".")
+            os.read(0, 1)
+            os._exit(0)
+        os.read(hears, 1)  # the child has closed by now what it must not keep
     print("held", flush=True)
     time.sleep(60)
 """
