@@ -41,6 +41,8 @@ def attn(*words: str) -> "subprocess.Popen[bytes]":
 
 def torchrun(*words: str, netns: str = "") -> "subprocess.Popen[bytes]":
     inside = ("ip", "netns", "exec", netns) if netns else ()
+    if netns:  # a namespace's name resolves to its loopback address, where nobody else is
+        inside = (*inside, "env", "GLOO_SOCKET_IFNAME=cable")
     return start(*inside, sys.executable, "-m", "torch.distributed.run", *words)
 
 
