@@ -194,8 +194,8 @@ def _resumed(folder: Path, changes: list[str]) -> _Plan:
     from attn_cli import config
     from attn_cli.train.resuming import resumed
 
-    found = resumed(folder)
-    return _Plan(config.with_settings(found.plan.recipe, changes), folder, folder, found)
+    training = resumed(folder)
+    return _Plan(config.with_settings(training.plan.recipe, changes), folder, folder, training)
 
 
 def _followed(folder: Path) -> _Plan:

@@ -23,8 +23,8 @@ _END_SECONDS = 5.0
 
 
 def default_workers(cores: int, *, batch_pieces: int, updates: int) -> int:
-    """How many workers a training takes that does not say: one a core, as far as batches are large
-    enough, and one alone for a training that is over soon. `updates` 0 is a number yet to be found.
+    """How many workers train where --workers is not given: one a core, as far as batches are large
+    enough; one for a short training. `updates` is 0 where the text is to decide their number.
     """
     if updates and updates * batch_pieces < PIECES_WORTH_IT:
         return 1

@@ -371,19 +371,19 @@ class Trainer:
             part, guided_part = pieces / share.pieces, guided[number] / all_guided
             is_last = number == len(share.batches) - 1
             with nullcontext() if is_last else without_sync(self._parallel):
-                found = self._losses(batch, wanted[number])
-                total = found.total * part
-                if found.guided is not None:
-                    total = total + found.guided * (weight * guided_part)
+                batch_losses = self._losses(batch, wanted[number])
+                total = batch_losses.total * part
+                if batch_losses.guided is not None:
+                    total = total + batch_losses.guided * (weight * guided_part)
                 # Gradients are averaged over the workers, losses are added up: hence the size.
                 (total * self.group.size).backward()  # type: ignore[no-untyped-call]
             losses = _Losses(
                 losses.total + _value(total),
-                losses.translation + _value(found.translation) * part,
-                losses.guided + _value(found.guided) * guided[number],
+                losses.translation + _value(batch_losses.translation) * part,
+                losses.guided + _value(batch_losses.guided) * guided[number],
                 losses.guided_pieces,
-                losses.baseline + (found.baseline or 0.0) * part,
-                losses.drawn + (part if found.baseline is not None else 0.0),
+                losses.baseline + (batch_losses.baseline or 0.0) * part,
+                losses.drawn + (part if batch_losses.baseline is not None else 0.0),
             )
         return losses
 
@@ -394,19 +394,21 @@ class Trainer:
         )
         baseline = None
         with self.hardware.autocast():
-            found = self._parallel(src, src_len, tgt_in, weights=wanted is not None)
+            output = self._parallel(src, src_len, tgt_in, weights=wanted is not None)
             loss = negative_log_likelihood(
-                self.network, found.features, tgt_out, smoothing=self.settings.label_smoothing
+                self.network, output.features, tgt_out, smoothing=self.settings.label_smoothing
             )
             total = loss
-            if found.chosen is not None:
+            if output.chosen is not None:
                 rewarded, baseline = reinforce(
-                    self.network, found, tgt_out, baseline=self.at.reward, settings=self.settings
+                    self.network, output, tgt_out, baseline=self.at.reward, settings=self.settings
                 )
                 total = total + rewarded
         if self.guidance is None or wanted is None:
             return _BatchLosses(total, loss, None, baseline)
-        return _BatchLosses(total, loss, self.guidance.loss(found.weights, wanted, batch), baseline)
+        return _BatchLosses(
+            total, loss, self.guidance.loss(output.weights, wanted, batch), baseline
+        )
 
     def _skip(self) -> None:
         at = self.at

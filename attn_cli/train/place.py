@@ -35,7 +35,7 @@ class Place:
             )
         except ValueError as error:
             raise UsageError(
-                f"RANK, WORLD_SIZE or their LOCAL_ kin are no numbers: {error}",
+                f"RANK, WORLD_SIZE, LOCAL_RANK or LOCAL_WORLD_SIZE is not a number: {error}",
                 "Start the workers with torchrun, or with --workers.",
             ) from error
         if not (0 <= rank < size and 0 <= place.local_rank < place.local_size <= size):

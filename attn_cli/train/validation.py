@@ -111,7 +111,7 @@ class Validation:
         rank, size = self.group.rank, self.group.size
         translator = Translator(stepper, *self.tokenizers, self.how)
         try:
-            mine = [found.text for found in translator.translate(self.jobs[rank::size])]
+            mine = [each.text for each in translator.translate(self.jobs[rank::size])]
         except Interrupted:
             mine = None
         texts = [""] * len(self.jobs)
