@@ -24,7 +24,7 @@ from attn_cli.text.variants import Shared, Variants
 #: What names the arrays, written last: a folder without it holds no text.
 INDEX = "text.json"
 
-FORMAT = 1
+FORMAT = 2
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -45,8 +45,7 @@ def save(folder: Path, train: Segmented, valid: Segmented) -> StoredText:
     TrainingError if the disk will not take it.
     """
     storage = Storage.open(folder)
-    digest = digest_of(train.corpus, valid.corpus)
-    index: dict[str, Any] = {"format": FORMAT, "digest": digest}
+    index: dict[str, Any] = {"format": FORMAT}
     stored: dict[int, str] = {}  # parts may share an array
     for part, text in (("train", train), ("valid", valid)):
         arrays = dict(_arrays_of(text))
@@ -57,6 +56,7 @@ def save(folder: Path, train: Segmented, valid: Segmented) -> StoredText:
                 stored[id(values)] = path.name
         index[part] = {
             "name": text.corpus.name,
+            "digest": text.corpus.digest,
             "variants": text.variants and asdict(text.variants.settings),
             "arrays": {name: stored[id(values)] for name, values in arrays.items()},
         }
@@ -82,7 +82,7 @@ def load(folder: Path) -> StoredText:
             raise ValueError(f"format {index['format']} is not known")
         opened: Arrays = {}
         train, valid = (_part(folder, index[part], opened) for part in ("train", "valid"))
-        return StoredText(train, valid, index["digest"])
+        return StoredText(train, valid, digest_of(train.corpus, valid.corpus))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"cannot read the prepared text in {folder}: {error}", "Prepare the text again."
@@ -150,6 +150,7 @@ def _part(folder: Path, entry: dict[str, Any], opened: Arrays) -> Segmented:
         arrays["pairs"],
         Storage(folder),
     )
+    vars(corpus)["digest"] = entry["digest"]  # the cached property, which would read all of it
     return Segmented(
         corpus,
         segmentation("source"),

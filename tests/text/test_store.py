@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,18 @@ def test_the_digest_is_of_the_words_and_of_the_split(tokenizer, tmp_path):
     assert text.digest != store.digest_of(train.corpus, train.corpus)
 
 
+def test_an_opened_text_has_the_digests_of_when_it_was_saved_and_they_are_its_words(
+    tokenizer, tmp_path
+):
+    """Once, since reading ten million pairs for it takes seconds."""
+    store.save(tmp_path, *prepare(tokenizer, Storage()))
+    index = json.loads((tmp_path / store.INDEX).read_text())
+    opened = store.load(tmp_path)
+    for part, text in (("train", opened.train), ("valid", opened.valid)):
+        assert vars(text.corpus)["digest"] == index[part]["digest"]  # nothing was read for it
+        assert replace(text.corpus).digest == index[part]["digest"]  # computed from the words
+
+
 def damage(folder: Path, how: str) -> None:
     index = json.loads((folder / store.INDEX).read_text())
     lines = folder / index["train"]["arrays"]["lines"]
@@ -114,7 +127,7 @@ def damage(folder: Path, how: str) -> None:
     elif how == "objects":
         np.save(lines, np.array([{}], object))
     elif how == "another format":
-        (folder / store.INDEX).write_text(json.dumps({**index, "format": 2}))
+        (folder / store.INDEX).write_text(json.dumps({**index, "format": store.FORMAT + 1}))
     elif how == "elsewhere":
         index["train"]["arrays"]["lines"] = f"../{folder.name}/{lines.name}"
         (folder / store.INDEX).write_text(json.dumps(index))
