@@ -33,7 +33,7 @@ from typing import Any, TypeVar
 
 from attn_cli import atomic, config
 from attn_cli.config import Recipe
-from attn_cli.errors import AttnError, ModelError, TrainingError
+from attn_cli.errors import AttnError, ModelError, TrainingError, UsageError
 from attn_cli.text.literals import Literals
 from attn_cli.text.tokenizer import Tokenizer
 
@@ -520,7 +520,9 @@ def _real(path: Path) -> Path:
 def started_from(recipe: Recipe, start: Bundle) -> Recipe:
     """`recipe` with the vocabulary and the network of `start`, which training is to begin from.
 
-    Raises ModelError if that is of other languages, or aligns alone.
+    With `train.new_vocabulary` the vocabulary is that of `recipe`, but joint or not as before.
+    Raises ModelError if `start` is of other languages, or aligns alone; UsageError if its word
+    aligner were to be kept with another vocabulary.
     """
     if not start.holds(WEIGHTS):
         lacks = "graphs but no weights" if start.translates else "no decoder"
@@ -537,11 +539,20 @@ def started_from(recipe: Recipe, start: Bundle) -> Recipe:
             f"not {recipe.source}-{recipe.target}",
             "Start from a model of the same languages.",
         )
+    tokenizer = start.recipe.tokenizer
+    if recipe.train.new_vocabulary:
+        if recipe.train.keep_head and start.holds(HEAD):
+            raise UsageError(
+                "train.keep_head and train.new_vocabulary exclude each other: the alignment head "
+                "knows the pieces of the former vocabulary",
+                "Add --set train.keep_head=false.",
+            )
+        tokenizer = replace(recipe.tokenizer, joint=tokenizer.joint)
     return replace(
         recipe,
         source=start.recipe.source,
         target=start.recipe.target,
-        tokenizer=start.recipe.tokenizer,
+        tokenizer=tokenizer,
         model=start.recipe.model,
         decode=start.recipe.decode if recipe.decode == config.Decode() else recipe.decode,
     )

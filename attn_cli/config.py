@@ -267,7 +267,18 @@ class Train:
     keep_head: bool = option(
         False, "the alignment head stays that of the model which training goes on from"
     )
+    new_vocabulary: bool = option(
+        False,
+        "with --from: whether the vocabulary is learned from the new text; a piece that the model "
+        "lacks starts as the mean of the pieces that it splits into",
+    )
     label_smoothing: float = option(0.1, "mass spread over the other pieces", low=0, high=0.9)
+    sampled_softmax: int = option(
+        0,
+        "pieces drawn at random that an update scores beside those of its batch, for speed with a "
+        "large vocabulary (Jean et al. 2015); 0 scores all",
+        low=0,
+    )
     validate_every: int = option(500, "updates between two validations", low=1)
     log_every: int = option(50, "updates between two progress events", low=1)
     tensorboard: bool = option(

@@ -266,7 +266,8 @@ def _begun(
         make_sure(found)
         start = open_bundle(found)
     if start is not None:
-        recipe = started_from(recipe if path else config.going_on(recipe), start)
+        recipe = recipe if path else config.going_on(recipe)
+        recipe = started_from(config.with_settings(recipe, changes), start)
     recipe = config.with_settings(recipe, changes)
     return _Plan(recipe, base, out or Path("runs") / recipe.name, start_from=start)
 

@@ -396,7 +396,11 @@ class Trainer:
         with self.hardware.autocast():
             output = self._parallel(src, src_len, tgt_in, weights=wanted is not None)
             loss = negative_log_likelihood(
-                self.network, output.features, tgt_out, smoothing=self.settings.label_smoothing
+                self.network,
+                output.features,
+                tgt_out,
+                smoothing=self.settings.label_smoothing,
+                sampled=self.settings.sampled_softmax,
             )
             total = loss
             if output.chosen is not None:

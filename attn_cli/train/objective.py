@@ -1,5 +1,6 @@
 """What the network is asked to do: give each next piece its probability. Knows no optimiser."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,12 +22,13 @@ ROWS = 128
 
 
 def negative_log_likelihood(
-    network: Seq2Seq, features: Tensor, wanted: Tensor, *, smoothing: float
+    network: Seq2Seq, features: Tensor, wanted: Tensor, *, smoothing: float, sampled: int = 0
 ) -> Tensor:
     """features (B, T, E), wanted (B, T) with PAD behind → mean loss of the real pieces, in nats.
 
     `smoothing` spreads that share of the mass over the vocabulary (Szegedy et al. 2016, §7).
     Padding is left out before it is scored, and the loss is taken in fp32 whatever the precision.
+    With `sampled` pieces it is an estimate: see `sample_vocabulary`.
     """
     real = wanted.flatten() != PAD  # (B·T,)
     rows = features.flatten(0, 1)[real]  # (R, E), R real pieces
@@ -34,11 +36,41 @@ def negative_log_likelihood(
     if torch.is_autocast_enabled(kind):
         # What a norm or a sum returns is fp32 still: cast once, and not in each block.
         rows = rows.to(torch.get_autocast_dtype(kind))
-    scores = network.scores
-    loss: Tensor = _SmoothedLoss.apply(
-        rows, scores.weight, scores.bias, wanted.flatten()[real], smoothing
-    )  # type: ignore[no-untyped-call]
+    weight: Tensor = network.scores.weight
+    bias: Tensor = network.scores.bias
+    targets = wanted.flatten()[real]  # (R,)
+    if sampled and sampled + len(targets) < len(weight):
+        pieces, targets, log_weight = sample_vocabulary(targets, len(weight), sampled)
+        weight, bias = weight[pieces], bias[pieces] + log_weight
+    loss: Tensor = _SmoothedLoss.apply(  # type: ignore[no-untyped-call]
+        rows, weight, bias, targets, smoothing
+    )
     return loss
+
+
+def sample_vocabulary(targets: Tensor, vocab: int, sampled: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Choose the pieces that an update scores (Jean et al. 2015, §3.1).
+
+    These are the targets (R,) themselves and `sampled` or a few more of the other pieces of a
+    vocabulary of `vocab`, drawn without replacement: as many as make a multiple of `ROWS`. The
+    logarithm of others to drawn others is to be added to the logit of each drawn one, so that the
+    expected denominator of the softmax is that over the whole vocabulary.
+
+    Returns the ids of the C pieces (C,), the targets as indices into them (R,) and what is to be
+    added to each logit (C,).
+    """
+    is_target = torch.zeros(vocab, dtype=torch.bool, device=targets.device)
+    is_target[targets] = True
+    others = (~is_target).nonzero().flatten()
+    sampled += -(vocab - len(others) + sampled) % ROWS
+    drawn = others[torch.randperm(len(others), device=targets.device)[:sampled]]
+    pieces = torch.cat([is_target.nonzero().flatten(), drawn])
+    index = torch.empty(vocab, dtype=torch.long, device=targets.device)
+    index[pieces] = torch.arange(len(pieces), device=targets.device)
+    log_weight = torch.zeros(len(pieces), device=targets.device)
+    if len(drawn):
+        log_weight[-len(drawn) :] = math.log(len(others) / len(drawn))
+    return pieces, index[targets], log_weight
 
 
 @torch.no_grad()

@@ -61,6 +61,7 @@ from attn_cli.train.resuming import CHECKPOINTS, TEXT, Plan, check_text, clear, 
 from attn_cli.train.shown import best_head, some_pairs
 from attn_cli.train.stopping import Scored
 from attn_cli.train.validation import Sentence, Validation, telling
+from attn_cli.train.vocabulary_transfer import transfer_vocabulary
 
 T = TypeVar("T")
 
@@ -155,6 +156,7 @@ def _train(
     if run.start_from is not None:
         with torch.no_grad():
             weights, _ = checkpoint.load(run.start_from.weights)
+            weights = transfer_vocabulary(weights, run.start_from, text.tokenizers)
             restore(network, weights, where=str(run.start_from.weights))
     trainer = _trainer(
         recipe, run, text, network.to(hardware.device), hardware, emit, interrupted, group
@@ -335,6 +337,7 @@ def _teach_head(
         if run.start_from is not None and run.start_from.holds(bundle.HEAD):
             with torch.no_grad():
                 weights, _ = checkpoint.load(run.start_from.head)
+                weights = transfer_vocabulary(weights, run.start_from, text.tokenizers)
                 restore(head, weights, where=str(run.start_from.head))
         trainer = HeadTrainer(
             head.to(hardware.device),
@@ -400,7 +403,7 @@ def _prepare(
     folder = _text_folder(run.out, group)
     emit(events.Activity("reading the text"))
     read = _on_each_machine(group, lambda: _read(here, folder, run.stdin))
-    if not (run.resume or run.start_from):
+    if not run.resume and (recipe.train.new_vocabulary or run.start_from is None):
         emit(events.Activity("learning the vocabulary"))
     tokenizers = _shared_tokenizers(recipe, group, lambda: _tokenizers(recipe, run, read))
     emit(events.Activity("splitting words into pieces"))
@@ -632,7 +635,7 @@ def _with_steps(recipe: Recipe, text: Segmented, *, going_on: bool, timed: bool)
 def _tokenizers(recipe: Recipe, run: Run, read: _Read | None) -> tuple[Tokenizer, Tokenizer]:
     if run.resume:
         return bundle.load_tokenizers(run.out, recipe)
-    if run.start_from is not None:
+    if run.start_from is not None and not recipe.train.new_vocabulary:
         return run.start_from.source, run.start_from.target
     assert read is not None
     return tokenizers_for(recipe, read.taught, read.variants)

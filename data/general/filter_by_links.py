@@ -8,6 +8,7 @@ Writes for each direction, in the order of its languages,
 
     DIR/en-fr.tsv DIR/en-fr.valid.tsv    source TAB target
     DIR/fr-en.tsv DIR/fr-en.valid.tsv
+    DIR/en-fr.links DIR/fr-en.links      the links of the training text, for guided alignment
 
 A pair stays where at least `SHARE` of its words have a link of `SURE` votes. Behind the pairs stand
 the words of the source language that are linked often, each beside the word that it is linked to
@@ -22,7 +23,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "tatoeba")]
 
-from lexicon import dictionary, linked, said  # noqa: E402
+from lexicon import LINKS_OF_SAID, dictionary, linked, said, turned  # noqa: E402
 
 from attn_cli import atomic  # noqa: E402
 from attn_cli.align import statistical  # noqa: E402
@@ -81,8 +82,8 @@ def with_partners(
             yield row, text
 
 
-def write(path: Path, pairs: Sequence[tuple[str, str]], *, turned: bool) -> None:
-    lines = (f"{b}\t{a}\n" if turned else f"{a}\t{b}\n" for a, b in pairs)
+def write(path: Path, pairs: Sequence[tuple[str, str]], *, reverse: bool) -> None:
+    lines = (f"{b}\t{a}\n" if reverse else f"{a}\t{b}\n" for a, b in pairs)
     path.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
@@ -114,8 +115,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for of, name in enumerate(("en-fr", "fr-en")):
         words = dictionary(found, of=of, often=OFTEN)
         alone = [pair for en, fr in words for pair in zip(said(en, 0), said(fr, 1), strict=True)]
-        write(folder / f"{name}.tsv", pairs + alone, turned=of == 1)
-        write(folder / f"{name}.valid.tsv", valid, turned=of == 1)
+        write(folder / f"{name}.tsv", pairs + alone, reverse=of == 1)
+        write(folder / f"{name}.valid.tsv", valid, reverse=of == 1)
+        of_pairs = [turned(text) if of else text for _, text in kept]
+        lines = [*of_pairs, *(LINKS_OF_SAID * len(words))]
+        atomic.write_text(folder / f"{name}.links", "".join(f"{line}\n" for line in lines))
         print(f"{name}: {len(words)} words beside {len(pairs)} pairs")
 
 

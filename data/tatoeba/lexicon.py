@@ -26,6 +26,9 @@ OFTEN = 3  # times that two words are linked at least
 SURE = 0.3  # score of a link that counts
 ENOUGH = 0.2  # share of a word's links
 
+#: The links of the pairs that `said` makes of a word and its translation.
+LINKS_OF_SAID = ("0-0", "0-0 1-1", "0-0 1-1")
+
 Pair = tuple[str, str]
 
 
@@ -82,7 +85,7 @@ def main() -> None:
             out = HERE / f"{name}.{language}"
             out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         known = links if of == 0 else [turned(line) for line in links]
-        alone = [line for _ in words for line in ("0-0", "0-0 1-1", "0-0 1-1")]
+        alone = LINKS_OF_SAID * len(words)
         text_of_links = "".join(f"{line}\n" for line in [*known, *alone])
         (HERE / f"{name}.links").write_text(text_of_links, encoding="utf-8")
         print(f"{name}: {len(words)} words beside {len(links)} sentences")

@@ -7,7 +7,7 @@ from torch.nn import functional
 from attn_cli.config import Attention, Decoder, Encoder, Model
 from attn_cli.nn.build import build
 from attn_cli.train import objective
-from attn_cli.train.objective import negative_log_likelihood
+from attn_cli.train.objective import negative_log_likelihood, sample_vocabulary
 from attn_cli.values import PAD
 
 
@@ -51,3 +51,36 @@ def test_in_bf16_the_loss_is_that_of_features_rounded_to_bf16_and_summed_in_fp32
     theirs = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), label_smoothing=0.1)
     assert ours.dtype == torch.float32
     torch.testing.assert_close(ours, theirs)
+
+
+def test_with_every_other_piece_drawn_the_sampled_loss_is_the_whole_one() -> None:
+    targets = torch.tensor([5, 9, 5])
+    pieces, index, log_weight = sample_vocabulary(targets, 12, 10)
+    assert sorted(pieces.tolist()) == list(range(12))
+    assert pieces[index].tolist() == targets.tolist()
+    assert log_weight.tolist() == [0.0] * 12
+
+
+def test_the_expected_denominator_of_the_sampled_softmax_is_that_over_the_vocabulary() -> None:
+    generator = torch.Generator().manual_seed(3)
+    vocab, targets = 600, torch.tensor([7, 3, 500])
+    exponentials = torch.rand(vocab, generator=generator, dtype=torch.float64)
+    torch.manual_seed(5)
+    sums = []
+    for _ in range(2000):
+        pieces, _, log_weight = sample_vocabulary(targets, vocab, 100)
+        assert len(pieces) == len(set(pieces.tolist())) == objective.ROWS
+        sums.append((exponentials[pieces] * log_weight.double().exp()).sum().item())
+    error = torch.tensor(sums).std().item() / len(sums) ** 0.5  # of the mean
+    assert sum(sums) / len(sums) == pytest.approx(exponentials.sum().item(), abs=4 * error)
+
+
+def test_a_sampled_loss_teaches_only_the_pieces_that_it_scores() -> None:
+    torch.manual_seed(4)
+    tiny = Model(embedding=5, encoder=Encoder(width=3), decoder=Decoder(width=4))
+    network = build(tiny, source_vocab=400, target_vocab=400)
+    features, wanted = torch.randn(1, 3, 5), torch.tensor([[8, 20, 399]])
+    loss = negative_log_likelihood(network, features, wanted, smoothing=0.0, sampled=50)
+    (bias,) = torch.autograd.grad(loss, [network.scores.bias])
+    assert (bias != 0).sum() == objective.ROWS
+    assert (bias[wanted[0]] < 0).all()
