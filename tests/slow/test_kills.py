@@ -4,7 +4,7 @@ The kills are real (SIGKILL), and half of them come in the first seconds of a pr
 text has been read, while word aligners vote, while the word aligner learns, between two files of a
 model. Each time the folder is no model yet or one that is whole. As a program:
 
-    PYTHONPATH=tests python tests/slow/test_kills.py --kills 50
+    PYTHONPATH=tests python tests/slow/test_kills.py --kills 50 [--workers 2]
 """
 
 import argparse
@@ -93,23 +93,33 @@ def contents(out: Path) -> dict[str, bytes]:
     return {name: (out / name).read_bytes() for name in names}
 
 
-def kill_again_and_again(folder: Path, *, kills: int, seed: int, pairs: int) -> dict[str, int]:
+def kill_again_and_again(
+    folder: Path, *, kills: int, seed: int, pairs: int, workers: int = 1
+) -> dict[str, int]:
     """Train once uncut, and again and again with kills; how often each state was left.
+
+    Of several workers the main one is killed, after which the others end by themselves.
 
     Raises AssertionError where a folder cannot be resumed, or ends with other files.
     """
     rng = random.Random(seed)
     text = some_text(folder, pairs)
     uncut, out = folder / "uncut", folder / "cut"
+    sizes = ("--threads", workers, "--workers", workers)
+
+    def command(begun: bool) -> tuple[object, ...]:
+        if begun:
+            return ("--resume", out, *sizes)
+        return (*text, "--out", out, *RECIPE, *sizes)
+
     began = time.monotonic()
-    attn(*text, "--out", uncut, *RECIPE)
+    attn(*text, "--out", uncut, *RECIPE, *sizes)
     whole = time.monotonic() - began
     say(f"uncut: {whole:.0f} s")
     left, trainings, begun = dict.fromkeys(("nothing", "plan", "text", "checkpoint"), 0), 0, False
     while sum(left.values()) < kills:
         seconds = rng.uniform(0.0, EARLY if rng.random() < 0.5 else ANYWHERE * whole)
-        command = ("--resume", out) if begun else (*text, "--out", out, *RECIPE)
-        ended, _ = attn(*command, "--threads", "1", kill_after=seconds)
+        ended, _ = attn(*command(begun), kill_after=seconds)
         if ended:
             trainings += 1
             check(out, uncut)
@@ -120,8 +130,7 @@ def kill_again_and_again(folder: Path, *, kills: int, seed: int, pairs: int) -> 
         left[state] += 1
         begun = state != "nothing"
         say(f"kill {sum(left.values())} after {seconds:.1f} s: {state}")
-    command = ("--resume", out) if begun else (*text, "--out", out, *RECIPE)
-    attn(*command, "--threads", "1")
+    attn(*command(begun))
     check(out, uncut)
     say(f"{left}, trainings completed: {trainings + 1}")
     return left
@@ -137,8 +146,9 @@ def check(out: Path, uncut: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
-def test_a_training_killed_ten_times_ends_with_the_very_same_files(tmp_path):
-    left = kill_again_and_again(tmp_path, kills=10, seed=1, pairs=300)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_training_killed_ten_times_ends_with_the_very_same_files(tmp_path, workers):
+    left = kill_again_and_again(tmp_path, kills=10, seed=1, pairs=300, workers=workers)
     assert sum(left.values()) == 10
 
 
@@ -147,6 +157,7 @@ if __name__ == "__main__":
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pairs", type=int, default=300)
+    parser.add_argument("--workers", type=int, default=1)
     arguments = parser.parse_args()
     os.environ["COLUMNS"] = "80"
     with tempfile.TemporaryDirectory() as scratch:
