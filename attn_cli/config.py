@@ -294,6 +294,11 @@ class Train:
     precision: Literal["auto", "fp32", "bf16"] = option(
         "auto", "auto takes bf16 where the processor computes it natively"
     )
+    compile: bool = option(
+        False,
+        "whether torch.compile compiles a Transformer, which takes minutes at the start; on a "
+        "processor it needs a C++ compiler",
+    )
     guided_alignment: str = option(
         "none",
         "links that teach the attention and the alignment head: none, statistical, or a file of "
@@ -370,6 +375,12 @@ class Recipe:
                 'model.tied = "all" shares one matrix between two languages, '
                 "but tokenizer.joint = false gives each its own vocabulary",
                 'Set model.tied = "output" or tokenizer.joint = true.',
+            )
+        if self.train.compile and self.model.decoder.kind != TRANSFORMER:
+            raise UsageError(
+                "train.compile is for a Transformer's decoder: a recurrent one is a loop over the "
+                "target, which would be compiled anew for each length",
+                'Set train.compile = false or model.decoder.kind = "transformer".',
             )
 
 

@@ -30,7 +30,9 @@ class SequenceDropout(nn.Module):
 
 class Dropout(nn.Module):
     """Every unit of every position for itself (Srivastava et al. 2014), at less than half the cost
-    of torch's own on a processor: four units share 64 random bits, p is a multiple of 2⁻¹⁶."""
+    of torch's own on a processor: four units share 64 random bits, p is a multiple of 2⁻¹⁶.
+
+    Compiled, it is torch's own, which becomes a part of the kernels around it."""
 
     def __init__(self, share: float) -> None:
         super().__init__()
@@ -40,7 +42,7 @@ class Dropout(nn.Module):
         """(…) → (…), each silenced with probability `share`, the others scaled up for it."""
         if not self.training or not self.share:
             return states
-        if states.device.type != "cpu":
+        if states.device.type != "cpu" or torch.compiler.is_compiling():
             return functional.dropout(states, self.share)
         silent = round(self.share * 2**16)
         size = states.numel()

@@ -26,8 +26,14 @@ class Hardware:
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     def tensor(self, array: NDArray[Any]) -> Tensor:
-        """An array of ids or lengths, as int64 on the device."""
-        return torch.from_numpy(array.astype(np.int64)).to(self.device, non_blocking=True)
+        """An array of ids or lengths, as int64 on the device.
+
+        A GPU copies it from pinned memory while the host goes on.
+        """
+        tensor = torch.from_numpy(array.astype(np.int64))
+        if self.device.type == "cuda":
+            tensor = tensor.pin_memory()
+        return tensor.to(self.device, non_blocking=True)
 
 
 def choose(

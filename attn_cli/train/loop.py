@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from attn_cli.config import Train
 from attn_cli.errors import TrainingError
 from attn_cli.nn.hardware import Hardware
-from attn_cli.nn.seq2seq import Seq2Seq
+from attn_cli.nn.seq2seq import Forward, Seq2Seq
 from attn_cli.nn.state import restore, tensors_of
 from attn_cli.text.batching import Batch, Batches, Share
 from attn_cli.train import checkpoint, events
 from attn_cli.train.budget import Planner, Schedule, TimeBudget
+from attn_cli.train.compiling import compile_network
 from attn_cli.train.group import Group, count_workers, without_sync
 from attn_cli.train.guidance import Guidance
 from attn_cli.train.interruption import Interrupted
@@ -157,6 +158,7 @@ class Trainer:
         self.optimiser = adamw(network, settings)
         self.at = Position()
         self._parallel: nn.Module = network  # wrapped when it runs
+        self._forward: Callable[..., Forward] = network  # compiled then, if it is to be
         self._watch_seconds = 0.0  # that the sentence took, when it was watched last
 
     @property
@@ -242,6 +244,7 @@ class Trainer:
         saved = now()
         self.network.train()
         self._parallel = self.group.wrap(self.network, self.hardware.device)
+        self._forward = compile_network(self._parallel) if settings.compile else self._parallel
         self._guide_until(self.schedule.last)
         due = False
         while True:
@@ -394,7 +397,7 @@ class Trainer:
         )
         baseline = None
         with self.hardware.autocast():
-            output = self._parallel(src, src_len, tgt_in, weights=wanted is not None)
+            output = self._forward(src, src_len, tgt_in, weights=wanted is not None)
             loss = negative_log_likelihood(
                 self.network,
                 output.features,
@@ -410,6 +413,7 @@ class Trainer:
                 total = total + rewarded
         if self.guidance is None or wanted is None:
             return _BatchLosses(total, loss, None, baseline)
+        assert output.weights is not None
         return _BatchLosses(
             total, loss, self.guidance.loss(output.weights, wanted, batch), baseline
         )
