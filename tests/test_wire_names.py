@@ -1,0 +1,121 @@
+"""Every name that leaves the program: what others read must not change by a rename in the code.
+
+The names stand in fixtures/wire_names.json. After a change that is meant,
+
+    PYTHONPATH=tests python tests/test_wire_names.py
+
+writes them anew; the difference belongs into the changelog.
+"""
+
+import dataclasses
+import json
+import tempfile
+from pathlib import Path
+
+import onnx
+import pytest
+from program import attn
+from systems import COVERING, fresh
+
+from attn_cli import config, export
+from attn_cli.nn.build import build_head
+from attn_cli.nn.state import tensors_of
+from attn_cli.train import events
+
+FILE = Path(__file__).parent / "fixtures" / "wire_names.json"
+MODEL = FILE.parent / "bundle_v1"
+
+#: Two networks whose graphs have every kind of input and output.
+EXPORTED = (("gru", "coverage", "gru"), ("transformer", "multihead", "transformer"))
+
+
+def recipe_keys() -> list[str]:
+    return sorted(config.keys())
+
+
+def event_fields() -> dict[str, list[str]]:
+    return {
+        name: [field.name for field in dataclasses.fields(event)]
+        for event, name in sorted(events.NAMES.items(), key=lambda item: item[1])
+    }
+
+
+def parameters() -> list[str]:
+    """Keys of model.safetensors, over systems that together have every part."""
+    return sorted({name for system in COVERING for name in tensors_of(fresh(system))})
+
+
+def aligner_parameters() -> list[str]:
+    """Keys of alignment_head.safetensors."""
+    return sorted(tensors_of(build_head(config.Model(), source_vocab=8, target_vocab=8)))
+
+
+def graphs() -> dict[str, dict[str, list[str]]]:
+    """Inputs and outputs of each graph."""
+    names: dict[str, dict[str, set[str]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for system in EXPORTED:
+            export.write(Path(folder), export.translator_graphs(fresh(system).eval()))
+            for file in sorted(Path(folder).glob("*.onnx")):
+                graph = onnx.load(file, load_external_data=False).graph
+                of_file = names.setdefault(file.name, {"inputs": set(), "outputs": set()})
+                of_file["inputs"] |= {value.name for value in graph.input}
+                of_file["outputs"] |= {value.name for value in graph.output}
+    return {
+        file: {end: sorted(of_end) for end, of_end in ends.items()} for file, ends in names.items()
+    }
+
+
+def fields(value: object, prefix: str = "") -> set[str]:
+    """The keys of a JSON value: a.b of an object in an object, a[].b of objects in a list."""
+    if isinstance(value, dict):
+        return {
+            name
+            for key, inner in value.items()
+            for name in ({f"{prefix}{key}"} | fields(inner, f"{prefix}{key}."))
+        }
+    if isinstance(value, list):
+        return {name for each in value for name in fields(each, f"{prefix[:-1]}[].")}
+    return set()
+
+
+def record_fields() -> dict[str, list[str]]:
+    """The fields of each command's JSON, but for the lists of a table's numbers."""
+    how = ("-m", MODEL, "-f", "jsonl")
+    commands = {
+        "translate": ("translate", *how, "--n-best", "2", "we love the cat."),
+        "align": ("align", *how, "we love the cat.", "nous aime le chat."),
+    }
+    found = {}
+    for name, command in commands.items():
+        ended = attn(*command)
+        assert ended.status == 0, ended.err
+        found[name] = sorted(set().union(*map(fields, ended.records())))
+    return found
+
+
+def bundle_fields() -> list[str]:
+    facts = json.loads((MODEL / "bundle.json").read_text(encoding="utf-8"))
+    return sorted(name for name in fields(facts) if not name.startswith(("files.", "scores.")))
+
+
+NAMES = {
+    "recipe": recipe_keys,
+    "events": event_fields,
+    "model.safetensors": parameters,
+    "alignment_head.safetensors": aligner_parameters,
+    "graphs": graphs,
+    "records": record_fields,
+    "bundle.json": bundle_fields,
+}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_names_that_others_read_are_as_written_down(kind) -> None:
+    expected = json.loads(FILE.read_text(encoding="utf-8"))
+    assert NAMES[kind]() == expected[kind]
+
+
+if __name__ == "__main__":
+    text = json.dumps({kind: names() for kind, names in NAMES.items()}, indent=1)
+    FILE.write_text(f"{text}\n", encoding="utf-8")
