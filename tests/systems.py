@@ -5,7 +5,7 @@ A system is the names of its three parts; its network prefers something, as a fr
 
 from collections.abc import Iterator
 from functools import cache
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import torch
@@ -103,6 +103,18 @@ def _covering() -> Iterator[System]:
 
 
 COVERING = list(_covering())
+
+
+def _pairwise() -> Iterator[System]:
+    """Few systems that have every two parts that go together; greedily, most new pairs first."""
+    missing = {pair for system in SYSTEMS for pair in combinations(enumerate(system), 2)}
+    while missing:
+        system = max(SYSTEMS, key=lambda each: len(missing & {*combinations(enumerate(each), 2)}))
+        missing -= {*combinations(enumerate(system), 2)}
+        yield system
+
+
+PAIRWISE = list(_pairwise())
 
 
 def fresh(system: System) -> Seq2Seq:

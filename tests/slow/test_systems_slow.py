@@ -1,10 +1,19 @@
-"""The graphs of every encoder with every attention and every decoder say what torch says."""
+"""Every encoder with every attention and every decoder; the fast tests have some of them."""
 
 import pytest
+from system_properties import PROPERTIES
 from systems import SYSTEMS, assert_engines_agree, name_of
 
+systems = pytest.mark.parametrize("system", SYSTEMS, ids=name_of)
 
-@pytest.mark.parametrize("system", SYSTEMS, ids=name_of)
+
+@systems
+@pytest.mark.parametrize("claim", PROPERTIES)
+def test_properties(claim, system):
+    PROPERTIES[claim](system)
+
+
+@systems
 def test_both_engines_find_the_same_and_give_a_translation_the_weights_it_was_found_with(
     system, tmp_path
 ):

@@ -1,0 +1,105 @@
+"""What holds of every encoder with every attention and every decoder, whatever its weights.
+
+Shared by fast tests of some systems and slow ones of all.
+"""
+
+import torch
+from systems import VOCAB, System, fresh, lines, network_of
+
+from attn_cli.config import Train
+from attn_cli.nn.shapes import mask_of
+from attn_cli.train.objective import negative_log_likelihood
+from attn_cli.train.reinforce import reinforce
+from attn_cli.values import BOS
+
+
+def a_batch():
+    src, src_len = (torch.from_numpy(part).long() for part in lines(4, 6))
+    torch.manual_seed(3)
+    tgt = torch.randint(4, VOCAB, (4, 5))
+    tgt[:, 0] = BOS
+    return src, src_len, tgt
+
+
+def close(one, other):
+    torch.testing.assert_close(one, other, atol=2e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def assert_unroll_equals_single_steps(system: System) -> None:
+    network = network_of(system)
+    src, src_len, tgt = a_batch()
+    whole = network(src, src_len, tgt)
+    close(network(src, src_len, tgt, weights=False).features, whole.features)
+    logits = network.scores(whole.features)
+    memory = network.encode(src, src_len)
+    state = network.start(memory)
+    assert state.keys() == network.decoder.axes().keys()
+    for t in range(tgt.shape[1]):
+        found, weights, state = network.step(tgt[:, t], state, memory)
+        close(found, logits[:, t])
+        close(weights, whole.weights[:, t])
+    assert state.keys() == network.decoder.axes().keys()
+
+
+@torch.no_grad()
+def assert_padding_and_company_change_nothing(system: System) -> None:
+    network = network_of(system)
+    src, src_len, tgt = a_batch()
+    together = network(src, src_len, tgt)
+    for b, n in enumerate(src_len.tolist()):
+        alone = network(src[b : b + 1, :n], src_len[b : b + 1], tgt[b : b + 1])
+        close(alone.features[0], together.features[b])
+        close(alone.weights[0], together.weights[b, ..., :n])
+    wider = network(torch.nn.functional.pad(src, (0, 4)), src_len, tgt)
+    close(wider.features, together.features)
+    close(wider.weights[..., :-4], together.weights)
+
+
+@torch.no_grad()
+def assert_weights_are_a_distribution(system: System) -> None:
+    src, src_len, tgt = a_batch()
+    weights = network_of(system)(src, src_len, tgt).weights  # (B, T, S) or (B, T, heads, S)
+    assert (weights >= 0).all()
+    total = torch.zeros if "none" in system else torch.ones
+    close(weights.sum(-1), total(weights.shape[:-1]))
+    padding = ~mask_of(src_len, src.shape[1])  # (B, S)
+    assert (weights.transpose(-1, 1)[padding] == 0).all()
+
+
+@torch.no_grad()
+def assert_causal(system: System) -> None:
+    network = network_of(system)
+    src, src_len, tgt = a_batch()
+    changed = tgt.clone()
+    changed[:, 3] = (changed[:, 3] + 1 - 4) % (VOCAB - 4) + 4
+    before, after = (network(src, src_len, given).features for given in (tgt, changed))
+    close(before[:, :3], after[:, :3])
+    assert not torch.allclose(before[:, 3], after[:, 3])
+
+
+def assert_every_parameter_learns(system: System) -> None:
+    """In training's own loss: where hard attention looks is learned from what came of it."""
+    network = fresh(system).train()
+    src, src_len, tgt = a_batch()
+    wanted = tgt.roll(-1, dims=1)
+    found = network(src, src_len, tgt)
+    loss = negative_log_likelihood(network, found.features, wanted, smoothing=0.1)
+    assert (found.chosen is not None) == ("hard" in system)
+    if found.chosen is not None:
+        loss = loss + reinforce(network, found, wanted, baseline=-3.0, settings=Train())[0]
+    loss.backward()
+    for name, weight in network.named_parameters():
+        assert weight.grad is not None, name
+        assert weight.grad.isfinite().all(), name
+        assert weight.grad.abs().sum() > 1e-7, name
+
+
+#: Each check by what it claims.
+PROPERTIES = {
+    "unroll-equals-single-steps": assert_unroll_equals_single_steps,
+    "padding-and-company-change-nothing": assert_padding_and_company_change_nothing,
+    "weights-are-a-distribution-over-real-positions": assert_weights_are_a_distribution,
+    "a-later-target-piece-changes-nothing-before-it": assert_causal,
+    "every-parameter-learns": assert_every_parameter_learns,
+}
