@@ -199,7 +199,7 @@ def _prepare(options: argparse.Namespace) -> None:
     from attn_cli.text.arrays import Storage
     from attn_cli.text.pieces import segmented
     from attn_cli.text.variants import varied
-    from attn_cli.train.session import tokenizers_for
+    from attn_cli.train.vocabulary import tokenizers_for
 
     stages: dict[str, float] = {}
     memory: dict[str, float] = {}

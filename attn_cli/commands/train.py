@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from attn_cli.train.group import Group
     from attn_cli.train.place import Place
     from attn_cli.train.resuming import Plan, Resumed
-    from attn_cli.train.session import Run
+    from attn_cli.train.train_run import TrainRun
 
     Watched = tuple[str, str | None] | None
 
@@ -337,7 +337,9 @@ def _place(console: Console, workers: int | None) -> "Place":
 
 
 @contextmanager
-def _group(console: Console, recipe: "Recipe", run: "Run", place: "Place") -> Iterator["Group"]:
+def _group(
+    console: Console, recipe: "Recipe", run: "TrainRun", place: "Place"
+) -> Iterator["Group"]:
     """All workers of the training; the other ones of this machine are started here if need be."""
     from attn_cli.nn.hardware import torch_device
     from attn_cli.train.group import Group, host, join
@@ -501,12 +503,12 @@ def _run(
     watched: "Watched",
     *,
     accept_new_data: bool = False,
-) -> "Run":
+) -> "TrainRun":
     """What is trained and where, by the plan that is on the disk."""
     from attn_cli.commands.watching import is_live
-    from attn_cli.train.session import Run
+    from attn_cli.train.train_run import TrainRun
 
-    return Run(
+    return TrainRun(
         plan.out,
         resume=plan.resumed is not None and not plan.resumed.again,
         is_continued=plan.resumed is not None,

@@ -27,10 +27,11 @@ from attn_cli.text.corpus import Corpus
 from attn_cli.text.pieces import Segmented, segmented
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.train import checkpoint, events
+from attn_cli.train.finishing import export_graphs
 from attn_cli.train.head import HeadTrainer
 from attn_cli.train.links import LINKS, prepared
 from attn_cli.train.resuming import CHECKPOINTS
-from attn_cli.train.session import export_graphs, tokenizers_for
+from attn_cli.train.vocabulary import tokenizers_for
 
 #: Pairs from which a head is tried at all: with fewer it learns for longer than it is worth.
 FEWEST = 2_000

@@ -28,8 +28,13 @@ from attn_cli.nn.hardware import choose
 from attn_cli.text import corpus
 from attn_cli.text.batching import Batches
 from attn_cli.text.pieces import segmented
-from attn_cli.train import loop, session
+from attn_cli.train import loop
 from attn_cli.train.loop import Trainer
+
+try:
+    from attn_cli.train.vocabulary import tokenizers_for
+except ModuleNotFoundError:  # before that module was made
+    from attn_cli.train.session import tokenizers_for
 
 EMBEDDING, ENCODER, DECODER = "embedding", "encoder", "attention and cell loop"
 READOUT, LOSS = "readout", "loss"
@@ -62,7 +67,7 @@ def prepared(path: Path, scratch: Path) -> Trainer:
     recipe = config.load(path)
     hardware = choose("cpu", recipe.train.precision)
     text = corpus.load(recipe.data, path.parent, seed=recipe.seed, stdin=None).train
-    tokenizers = session.tokenizers_for(recipe, text)
+    tokenizers = tokenizers_for(recipe, text)
     pairs, _ = segmented(text, *tokenizers, sampling=recipe.tokenizer.sampling).limited(
         max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio
     )

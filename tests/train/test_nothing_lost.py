@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 
 from attn_cli import bundle
 from attn_cli.folder_lock import lock_folder
+from attn_cli.text import corpus
 from attn_cli.train import session
 from attn_cli.train.head import HeadTrainer
 from attn_cli.train.validation import Validation
@@ -101,7 +102,7 @@ def test_killed_before_its_text_was_read_a_training_begins_again_and_says_so(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(session.corpus, "load", load)
+        patch.setattr(corpus, "load", load)
         with pytest.raises(Killed):
             attn("train", "--pairs", pairs_file, "--out", out, *RECIPE)
     assert "it begins again" in resume(out).err
@@ -119,7 +120,7 @@ def test_a_forced_training_that_was_killed_early_has_harmed_nothing(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(session.corpus, "load", load)
+        patch.setattr(corpus, "load", load)
         with pytest.raises(Killed):
             attn("train", "--pairs", pairs_file, "--out", damaged, *RECIPE, "--force")
     assert bundle.check_sums(damaged) == before
@@ -146,7 +147,7 @@ def test_what_a_training_starts_from_is_kept_until_it_needs_it_no_more(
     how = (*small, "--threads", "1")
     assert attn("train", "--from", start, *text, "--out", uncut, *how).status == 0
     with monkeypatch.context() as patch:
-        patch.setattr(session, "_trainer", lambda *_: (_ for _ in ()).throw(Killed))
+        patch.setattr(session, "build_trainer", lambda *_: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             attn("train", "--from", start, *text, "--out", cut, *how)
     shutil.rmtree(start)
@@ -251,7 +252,7 @@ def test_a_resumed_training_keeps_the_minutes_it_was_given(run, pairs_file, tmp_
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        (session.corpus, "load"),
+        (corpus, "load"),
         (HeadTrainer, "_judged"),
         (Validation, "_translations"),
         (session, "export_graphs"),

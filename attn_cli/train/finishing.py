@@ -1,0 +1,69 @@
+"""What is done once a network is trained: the head to show is chosen, the graphs are made."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from attn_cli import bundle
+from attn_cli.align.table import LinkTable
+from attn_cli.config import Recipe
+from attn_cli.errors import AttnError
+from attn_cli.nn.seq2seq import Seq2Seq
+from attn_cli.nn.state import restore
+from attn_cli.text.batching import batches_of
+from attn_cli.train import checkpoint, events
+from attn_cli.train.data import PreparedData
+from attn_cli.train.shown import best_head, some_pairs
+from attn_cli.train.train_run import Context
+
+
+def choose_shown_head(
+    network: Seq2Seq, data: PreparedData, links: LinkTable, out: Path, context: Context
+) -> Recipe:
+    """The recipe, and the bundle's, with the head that is shown: of several the one that points
+    where `links` do, unless somebody has chosen. The network is then what the bundle holds."""
+    recipe = data.recipe
+    layers, heads = recipe.model.heads
+    if layers * heads <= 1 or recipe.decode.layer or recipe.decode.head:
+        return recipe
+    with torch.no_grad():
+        weights, _ = checkpoint.load(out / bundle.WEIGHTS)
+        restore(network, weights, where=str(out / bundle.WEIGHTS))
+    pairs = some_pairs(data.train, links)
+    shown = best_head(
+        network,
+        batches_of(data.train, pairs, tokens=recipe.train.batch_tokens) if len(pairs) else (),
+        links,
+        model=recipe.model,
+        hardware=context.hardware,
+    )
+    if shown is None:
+        return recipe
+    decode = replace(recipe.decode, layer=shown.layer, head=shown.head)
+    recipe = replace(recipe, decode=decode)
+    bundle.write_recipe(out, recipe)
+    context.emit(events.Noticed(shown.sentence()))
+    return recipe
+
+
+def export_graphs(out: Path, recipe: Recipe, emit: events.Listener) -> None:
+    """Make the bundle's graphs as the recipe wants them. Without them torch runs it, so what goes
+    wrong here is told and no more."""
+    if recipe.train.export == "none":
+        return
+    try:
+        from attn_cli.export import export
+    except ModuleNotFoundError as error:
+        emit(events.Noticed(f"no graphs: {error.name} is not installed"))
+        return
+    began = time.monotonic()
+    emit(events.Activity("making graphs"))
+    try:
+        made = export(bundle.open_bundle(out), precision=recipe.train.export)
+    except AttnError as error:
+        emit(events.Noticed(f"no graphs: {error.problem}"))
+        return
+    seconds = time.monotonic() - began
+    emit(events.Exported(recipe.train.export, made.bytes, made.difference, seconds))
