@@ -3,12 +3,12 @@
 import json
 import sys
 
+import document_blocks
 import pytest
-import readme_blocks
 
 
 def attn(command, demo):
-    status, printed = readme_blocks.run(f"ATTN_MODEL=runs/demo attn {command}", demo)
+    status, printed = document_blocks.run(f"ATTN_MODEL=runs/demo attn {command}", demo)
     assert status == 0, printed
     return printed
 

@@ -2,8 +2,8 @@
 
 import json
 
+import document_blocks
 import pytest
-import readme_blocks
 
 #: Recipe → the BLEU on the demo's test set that it must reach. A plain RNN forgets, and one vector
 #: holds no long sentence: 81.5 and 76.2 are what they reached.
@@ -23,14 +23,14 @@ LEAST = {
 
 @pytest.mark.parametrize("name", LEAST)
 def test_it_learns_the_demo(name, tmp_path):
-    folder = readme_blocks.workspace(tmp_path)
+    folder = document_blocks.workspace(tmp_path)
     for command in (
         f"attn train --recipe-name {name} --out runs/{name} --set model.alignment_head=false",
         f"attn translate -m runs/{name} -i data/demo/test.en -o hyp.fr",
     ):
-        status, printed = readme_blocks.run(command, folder, seconds=1800)
+        status, printed = document_blocks.run(command, folder, seconds=1800)
         assert status == 0, printed
-    status, printed = readme_blocks.run(
+    status, printed = document_blocks.run(
         "attn score -r data/demo/test.fr hyp.fr --format json", folder
     )
     assert status == 0, printed

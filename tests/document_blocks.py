@@ -1,4 +1,5 @@
-"""Reads the console and python blocks of README.md and runs them. CONTRIBUTING.md has the rules.
+"""Read the console and python blocks of README.md and docs/*.md, and run them. CONTRIBUTING.md has
+the rules.
 
 A block is preceded by nothing, or by one comment that says how it is tested:
 
@@ -23,6 +24,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
+
+#: The documents whose blocks are run, each in a folder of its own.
+DOCUMENTS = (README, *sorted((ROOT / "docs").glob("*.md")))
 
 #: `attn train` for a network that is there in a second and knows nothing.
 QUICK = (
@@ -63,6 +67,11 @@ class Block:
 
     def __str__(self) -> str:
         return f"line {self.line}"
+
+
+def name_of(document: Path) -> str:
+    """README.md or docs/x.md: the path of a document in the repository."""
+    return document.relative_to(ROOT).as_posix()
 
 
 def blocks_of(text: str) -> list[Block]:
@@ -108,7 +117,7 @@ def matches(shown: tuple[str, ...], printed: str) -> bool:
 
 
 def workspace(folder: Path) -> Path:
-    """The folder in which the README's reader stands: a checkout's data, and files of their own."""
+    """Fill `folder` with what a reader has: the demo corpus, and files of their own."""
     shutil.copytree(ROOT / "data" / "demo", folder / "data" / "demo")
     mine: list[list[str]] = []
     for language in ("en", "fr"):
@@ -165,5 +174,5 @@ def check(block: Block, folder: Path, *, quick: bool) -> None:
         if compare and command.shown:
             wanted = "\n".join(command.shown)
             assert matches(command.shown, printed), (
-                f"$ {command.text}\n{printed}\nbut README.md shows\n{wanted}"
+                f"$ {command.text}\n{printed}\nbut the document shows\n{wanted}"
             )
