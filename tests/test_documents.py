@@ -11,7 +11,7 @@ from document_blocks import DOCUMENTS, README, ROOT, Command, blocks_of, matches
 
 #: Documents whose links are checked, beside those whose blocks are run.
 LINKED = (*DOCUMENTS, *(ROOT / name for name in (
-    "CONTRIBUTING.md", "CHANGELOG.md", "models/README.md", "data/README.md",
+    "CONTRIBUTING.md", "CHANGELOG.md", "GLOSSARY.md", "models/README.md", "data/README.md",
     "benchmarks/README.md",
 )))  # fmt: skip
 

@@ -221,7 +221,7 @@ def _panel(console: Console, panel: TrainingPanel, said: str) -> Iterator[Watchi
         ) as live:
 
             def show(event: events.Event) -> None:
-                if _tell(panel, event):
+                if update_panel(panel, event):
                     lines.append(line(event))
                 live.refresh()
 
@@ -239,8 +239,8 @@ def _panel(console: Console, panel: TrainingPanel, said: str) -> Iterator[Watchi
         rich.print(panel)
 
 
-def _tell(panel: TrainingPanel, event: events.Event) -> bool:
-    """Put the event on the panel; True when it is worth a line of its own at the end too."""
+def update_panel(panel: TrainingPanel, event: events.Event) -> bool:
+    """Show an event on the panel; True if a line of its own reports it at the end as well."""
     if isinstance(event, events.Preparing):
         return _tell_preparing(panel, event)
     match event:

@@ -172,6 +172,7 @@ class TrainingPanel:
             pulse=done is None and not self.ended,
             complete_style=ACCENT,
             finished_style="green" if self.ended else ACCENT,
+            animation_time=self.elapsed(),
         )
         row.add_row(now.name, bar, "" if done is None else f"{100 * done:.0f} %{left}")
         return row

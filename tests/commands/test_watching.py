@@ -4,7 +4,7 @@ import typing
 
 import pytest
 
-from attn_cli.commands.watching import _tell, line
+from attn_cli.commands.watching import line, update_panel
 from attn_cli.render.training import TrainingPanel
 from attn_cli.train import events
 
@@ -73,7 +73,7 @@ def test_each_event_has_a_name_of_its_own_in_the_log():
 def panel_after(*told):
     """The panel when these events have happened, and those of them that got a line above it."""
     panel = TrainingPanel("en-fr")
-    return panel, [event for event in told if _tell(panel, event)]
+    return panel, [event for event in told if update_panel(panel, event)]
 
 
 def test_a_panel_follows_the_stages_before_the_first_update():
