@@ -16,6 +16,7 @@ most: alone and as a sentence, as in data/tatoeba/lexicon.py.
 """
 
 import argparse
+import bisect
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ from lexicon import LINKS_OF_SAID, dictionary, linked, said, turned  # noqa: E40
 from attn_cli import atomic  # noqa: E402
 from attn_cli.align import statistical  # noqa: E402
 from attn_cli.align.links import links_in  # noqa: E402
+from attn_cli.text.literals import Literals  # noqa: E402
 from attn_cli.text.words import split  # noqa: E402
 from attn_cli.values import Links  # noqa: E402
 
@@ -82,6 +84,34 @@ def with_partners(
             yield row, text
 
 
+def over_literals(source: str, target: str, links: str, literals: Literals) -> str:
+    """Links over plain words as links over words of which each literal is one.
+
+    So `train.guided_alignment` wants them where `tokenizer.literals` is on. A word of several plain
+    ones has the surest of their links.
+    """
+    sides = literals.match_to_learn(source, target)
+    if not any(sides):
+        return links
+    places = [
+        _places(text, [(literal.start, literal.end) for literal in side])
+        for text, side in zip((source, target), sides, strict=True)
+    ]
+    votes: dict[tuple[int, int], float] = {}
+    for link in links.split():
+        ends, vote = link.split(":")
+        s, t = map(int, ends.split("-"))
+        pair = places[0][s], places[1][t]
+        votes[pair] = max(votes.get(pair, 0.0), float(vote))
+    return " ".join(f"{s}-{t}:{vote:.4g}" for (s, t), vote in sorted(votes.items()))
+
+
+def _places(text: str, literals: list[tuple[int, int]]) -> list[int]:
+    """For each plain word the index of the word that holds it where literals are words."""
+    ends = [word.end for word in split(text, literals)]
+    return [bisect.bisect_right(ends, word.start) for word in split(text)]
+
+
 def write(path: Path, pairs: Sequence[tuple[str, str]], *, reverse: bool) -> None:
     lines = (f"{b}\t{a}\n" if reverse else f"{a}\t{b}\n" for a, b in pairs)
     path.write_text("".join(lines), encoding="utf-8", newline="\n")
@@ -117,7 +147,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         alone = [pair for en, fr in words for pair in zip(said(en, 0), said(fr, 1), strict=True)]
         write(folder / f"{name}.tsv", pairs + alone, reverse=of == 1)
         write(folder / f"{name}.valid.tsv", valid, reverse=of == 1)
-        of_pairs = [turned(text) if of else text for _, text in kept]
+        literals = Literals(*name.split("-"))
+        of_pairs = [
+            over_literals(
+                *((row[1], row[0], turned(text)) if of else (row[0], row[1], text)), literals
+            )
+            for row, text in kept
+        ]
         lines = [*of_pairs, *(LINKS_OF_SAID * len(words))]
         atomic.write_text(folder / f"{name}.links", "".join(f"{line}\n" for line in lines))
         print(f"{name}: {len(words)} words beside {len(pairs)} pairs")

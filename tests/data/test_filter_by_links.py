@@ -5,6 +5,7 @@ from scripts import DATA, imported
 
 from attn_cli import config
 from attn_cli.align.links import links_in
+from attn_cli.text.literals import Literals
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +88,12 @@ def test_the_recipe_names_the_text_that_is_written():
     )
     assert recipe.tokenizer.plain_quotes
     assert recipe.data.variants.small_letters > 0
+
+
+def test_links_of_the_parts_of_a_literal_become_links_of_the_literal(script) -> None:
+    source, target = "It costs $12.50 now", "Cela coûte 12,50 $ maintenant"
+    plain = "0-0:1 1-1:1 2-3:0.5 3-2:0.8 4-4:0.9"  # $-$ and 12.50-12,50 are two words a side
+    literals = Literals("en", "fr")
+    found = script.over_literals(source, target, plain, literals)
+    assert found == "0-0:1 1-1:1 2-2:0.8 3-3:0.9"
+    assert script.over_literals("a cat", "un chat", "0-0:1 1-1:1", literals) == ("0-0:1 1-1:1")
