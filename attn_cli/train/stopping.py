@@ -2,6 +2,18 @@
 
 from dataclasses import dataclass
 
+from attn_cli.values import SoftAlignment
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a network did on the validation pairs."""
+
+    loss: float
+    bleu: float
+    chrf: float
+    sample: SoftAlignment | None = None
+
 
 @dataclass(frozen=True)
 class Scored:

@@ -21,8 +21,8 @@ from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.train import events
 from attn_cli.train.group import Group
 from attn_cli.train.interruption import Interrupted
-from attn_cli.train.loop import Score
 from attn_cli.train.objective import negative_log_likelihood
+from attn_cli.train.stopping import Score
 from attn_cli.translator import Job, Translator
 from attn_cli.values import IntArray
 

@@ -32,8 +32,10 @@ from attn_cli.train import loop
 from attn_cli.train.loop import Trainer
 
 try:
+    from attn_cli.train import gradients
     from attn_cli.train.vocabulary import tokenizers_for
-except ModuleNotFoundError:  # before that module was made
+except ModuleNotFoundError:  # before these modules were made
+    from attn_cli.train import loop as gradients
     from attn_cli.train.session import tokenizers_for
 
 EMBEDDING, ENCODER, DECODER = "embedding", "encoder", "attention and cell loop"
@@ -168,7 +170,7 @@ def timed(trainer: Trainer, update: Callable[[], int], updates: int) -> dict[str
     watch(network.decoder, "remember", DECODER)
     watch(network.decoder, "unroll", DECODER)
     watch(network.readout, "forward", READOUT)
-    watch(loop, "negative_log_likelihood", LOSS)
+    watch(gradients, "negative_log_likelihood", LOSS)
     for name in ("clip", "set_rate"):
         watch(loop, name, OPTIMIZER)
     watch(trainer.optimiser, "step", OPTIMIZER)

@@ -19,7 +19,8 @@ from attn_cli.text.corpus import read_pairs
 from attn_cli.text.pieces import segmented
 from attn_cli.text.tokenizer import Tokenizer
 from attn_cli.train.guidance import Guidance, distribution, guided_loss
-from attn_cli.train.loop import Score, Trainer
+from attn_cli.train.loop import Trainer
+from attn_cli.train.stopping import Score
 
 LOG2 = math.log(2)
 

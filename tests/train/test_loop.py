@@ -21,12 +21,13 @@ from attn_cli.text.batching import Batches
 from attn_cli.text.corpus import read_pairs
 from attn_cli.text.pieces import segmented
 from attn_cli.text.tokenizer import Tokenizer
-from attn_cli.train import checkpoint, events, loop
+from attn_cli.train import checkpoint, events, gradients, loop
 from attn_cli.train.budget import EXIT_SECONDS, Schedule, TimeBudget
+from attn_cli.train.decisions import Decision, agree
 from attn_cli.train.group import Group
 from attn_cli.train.guidance import Guidance
-from attn_cli.train.loop import Decision, Score, Trainer
-from attn_cli.train.stopping import Scored, out_of_patience, ranked
+from attn_cli.train.loop import Trainer
+from attn_cli.train.stopping import Score, Scored, out_of_patience, ranked
 
 MODEL = config.from_dict(
     {
@@ -100,13 +101,13 @@ def same(a, b):
 
 def break_losses(monkeypatch, broken):
     """Make the loss of the updates `broken` not a number."""
-    real, calls = loop.negative_log_likelihood, iter(range(1, 10**6))
+    real, calls = gradients.negative_log_likelihood, iter(range(1, 10**6))
 
     def loss(*arguments, **how):
         value = real(*arguments, **how)
         return value * math.nan if next(calls) in broken else value
 
-    monkeypatch.setattr(loop, "negative_log_likelihood", loss)
+    monkeypatch.setattr(gradients, "negative_log_likelihood", loss)
 
 
 # Not a number
@@ -186,7 +187,7 @@ def test_the_average_is_kept_only_if_it_is_better(trainer, bleu, kept):
 def test_the_average_is_the_mean_of_the_best_and_of_no_others(trainer):
     made = trainer(30.0, 20.0, 10.0, 40.0, settings=replace(SETTINGS, average=2))
     made.run()
-    paths = sorted(made.folder.glob("step-*"))
+    paths = sorted(made.best_weights.folder.glob("step-*"))
     assert [path.stem for path in paths] == ["step-0000002", "step-0000004"]
     (one, _), (two, _) = map(checkpoint.load, paths)
     _, published = made.published[-1]
@@ -375,7 +376,7 @@ def test_a_resume_with_another_number_of_updates_takes_that(timed, trainer):
     assert (finished.reason, finished.step) == ("steps", 43)
 
 
-def test_a_decision_reaches_other_workers_as_it_was_made(trainer):
+def test_a_decision_reaches_other_workers_as_it_was_made():
     """What one worker sends as numbers is summed with the zeros of the other."""
     plan = Schedule(1234, 10, 5, 10**6, start=7, risen=0.1, fallen=1 / 3)
 
@@ -391,18 +392,17 @@ def test_a_decision_reaches_other_workers_as_it_was_made(trainer):
     class Other(Main):
         rank, is_main = 1, False
 
-    made = trainer()
     for decision in (
         Decision("", True, plan),
         Decision("minutes", False, None),
         Decision("", False, None),
     ):
-        made.group = main = Main()
-        assert made._agree(decision) == decision
-        made.group = other = Other()
+        main = Main()
+        assert agree(decision, main) == decision
+        other = Other()
         other.other = main.sent
-        assert made._agree(Decision("")) == decision
-        assert made._agree(Decision("interrupted")) == decision._replace(stop="interrupted")
+        assert agree(Decision(""), other) == decision
+        assert agree(Decision("interrupted"), other) == decision._replace(stop="interrupted")
 
 
 def test_a_sentence_is_watched_at_each_report_and_validation_and_changes_nothing(trainer):
@@ -450,7 +450,7 @@ def test_a_guided_training_cut_off_and_resumed_does_what_it_would_have_done(trai
     whole = trainer(guidance=GUIDANCE)
     whole.run()
     expected = weights(whole)
-    shutil.rmtree(whole.folder)
+    shutil.rmtree(whole.best_weights.folder)
 
     cut = trainer(guidance=GUIDANCE, interrupted=lambda: cut.at.step >= 5)
     cut.run()
