@@ -26,8 +26,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -38,17 +37,18 @@ from measuring import (
     ROOT,
     Cost,
     Skipped,
-    attn,
     conditions,
-    cost_of,
     ending_on_signals,
+    excusing,
+    notes,
     on_one_core,
     report,
     said,
     say,
     table,
 )
-from measuring.translators import OURS, RIVALS, TEST, TRUSTING, Lines, Rivals, System, ours
+from measuring.options import some_of, whole_numbers
+from measuring.translators import OURS, RIVALS, TEST, Lines, Rivals, System, bleu, ours
 
 MODEL = ROOT / "runs" / "multi30k-en-fr"
 BEAMS = (1, 5)
@@ -64,8 +64,8 @@ def main() -> int:
     text = ""
     with tempfile.TemporaryDirectory(prefix="attn-throughput-") as scratch:
         os.environ["ATTN_HOME"] = str(Path(scratch) / "home")
-        try:
-            lines = Lines.read(options.model, options.limit, Path(scratch))
+        with excusing("", skipped):
+            lines = Lines.of_model(options.model, options.limit, Path(scratch))
             systems = prepared(options, lines, Path(scratch), skipped)
             on_one_core()
             rows = measured(systems, lines, options, Path(scratch), skipped)
@@ -78,12 +78,8 @@ def main() -> int:
                 }
                 text += bare(where)
                 text += "".join(f"\n### {title}\n\n{shown(w)}" for title, w in where.items())
-        except Skipped as reason:
-            say(f"skipped: {reason}")
-            skipped.append(str(reason))
     about = conditions(f"model {options.model}", f"{options.rounds} rounds")
-    notes = (about, *(f"skipped {what}" for what in skipped))
-    text += "".join(["\n", *(f"* {note}\n" for note in notes)])
+    text += notes(about, skipped)
     record = {"conditions": about, "rows": [row.record() for row in rows], "where": where}
     report(text, {**record, "skipped": skipped}, options.output)
     return 0
@@ -95,8 +91,13 @@ def _options() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--model", "-m", type=Path, default=MODEL, help="a bundle [runs/multi30k-en-fr]")
-    add("--systems", type=_systems, default=OURS + RIVALS, help="some of int8,…,opennmt [all]")
-    add("--beams", type=_beams, default=BEAMS, help="[1,5]")
+    add(
+        "--systems",
+        type=some_of(OURS + RIVALS),
+        default=OURS + RIVALS,
+        help="some of int8,…,opennmt [all]",
+    )
+    add("--beams", type=whole_numbers, default=BEAMS, help="[1,5]")
     add("--rounds", type=int, default=3, help="[3]")
     add("--limit", type=int, help="only so many lines, to try this out")
     add("--where", action="store_true", help="where the time of the graphs goes, too")
@@ -106,17 +107,6 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     options.model, options.rivals = options.model.absolute(), options.rivals.absolute()
     return options
-
-
-def _systems(given: str) -> tuple[str, ...]:
-    chosen = tuple(given.split(","))
-    if unknown := set(chosen) - {*OURS, *RIVALS}:
-        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not a system")
-    return chosen
-
-
-def _beams(given: str) -> tuple[int, ...]:
-    return tuple(map(int, given.split(",")))
 
 
 # The systems
@@ -129,25 +119,16 @@ def prepared(
     systems = []
     for name in options.systems:
         if name in OURS:
-            with _excusing(name, skipped):
+            with excusing(name, skipped):
                 systems.append(ours(name, options.model, scratch))
     wanted = [name for name in RIVALS if name in options.systems]
     if wanted:
-        with _excusing(", ".join(wanted), skipped):
+        with excusing(", ".join(wanted), skipped):
             rivals = Rivals(options.rivals, lines)
             rivals.install()
-            rivals.train(wanted, options.rival_minutes)
-            systems += [rivals.system(name) for name in wanted]
+            rivals.train(wanted, (options.rival_minutes,))
+            systems += [rivals.system(name, options.rival_minutes) for name in wanted]
     return systems
-
-
-@contextmanager
-def _excusing(what: str, skipped: list[str]) -> Iterator[None]:
-    try:
-        yield
-    except Skipped as reason:
-        say(f"skipped {what}: {reason}")
-        skipped.append(f"{what}: {reason}")
 
 
 # Measuring
@@ -201,8 +182,8 @@ def measured(
     costs: dict[tuple[str, int], list[tuple[Cost, Cost]]] = {}
     failed = set()
     for system in systems:  # what has not been read from the disk so far
-        with _excusing(system.name, []):
-            _run(system, lines.first, scratch / "first.out", options.beams[0])
+        with excusing(system.name, []):
+            system.translate(lines.first, scratch / "first.out", options.beams[0], threads=1)
     for number in range(options.rounds):
         for beam, system in itertools.product(options.beams, systems):
             if (system.name, beam) in failed:
@@ -210,8 +191,8 @@ def measured(
             say(f"round {number + 1}: {system.name}, beam {beam}")
             out = scratch / f"{system.name}.{beam}.{lines.target}"
             try:
-                first = _run(system, lines.first, scratch / "first.out", beam)
-                whole = _run(system, lines.all, out, beam)
+                first = system.translate(lines.first, scratch / "first.out", beam, threads=1)
+                whole = system.translate(lines.all, out, beam, threads=1)
             except Skipped as reason:
                 failed.add((system.name, beam))
                 skipped.append(f"{system.name}, beam {beam}: {reason}")
@@ -220,26 +201,16 @@ def measured(
     by_name = {system.name: system for system in systems}
     rows = []
     for (name, beam), runs in sorted(costs.items(), key=lambda item: item[0][1]):
-        with _excusing(f"{name}, beam {beam}", skipped):
+        with excusing(f"{name}, beam {beam}", skipped):
             out = scratch / f"{name}.{beam}.{lines.target}"
             rows.append(_row(by_name[name], beam, runs, out, lines))
     return rows
 
 
-def _run(system: System, source: Path, output: Path, beam: int) -> Cost:
-    return cost_of(
-        system.command(source, output, beam),
-        stdin=source if system.reads_stdin else None,
-        stdout=output if system.reads_stdin else None,
-        folder=system.folder,
-        environment={**ONE_THREAD, **(TRUSTING if system.name in RIVALS else {})},
-    )
-
-
 def _row(
     system: System, beam: int, runs: Sequence[tuple[Cost, Cost]], output: Path, lines: Lines
 ) -> Row:
-    scored = json.loads(attn("score", "--reference", lines.reference, "--format", "json", output))
+    scored = bleu(lines.reference, output)
     return Row(
         system=system.name,
         version=system.version,
@@ -252,8 +223,8 @@ def _row(
         core_seconds=median(whole.cpu_seconds for _, whole in runs),
         mebibytes=max(whole.mebibytes for _, whole in runs),
         pieces=system.pieces(output),
-        bleu=scored["bleu"]["score"],
-        signature=scored["bleu"]["signature"],
+        bleu=scored["score"],
+        signature=scored["signature"],
         all_seconds=[round(whole.seconds, 3) for _, whole in runs],
     )
 

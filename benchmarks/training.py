@@ -2,7 +2,7 @@
 
     python benchmarks/training.py --output runs/training              # pieces a second, memory
     python benchmarks/training.py profile [--before CHECKOUT]         # where an update's time goes
-    python benchmarks/training.py minutes --minutes 5,15,45           # BLEU after so many minutes
+    python benchmarks/training.py minutes --limits 5,15,45            # BLEU after so many minutes
     python benchmarks/training.py --systems "1 thread,2 workers" --updates 100 --rounds 1
 
 All learn Multi30k, English to French, with networks of one kind and size: 8,000 pieces, embeddings
@@ -11,13 +11,16 @@ pieces a batch. attn trains its default recipe without a word aligner. The rival
 themselves into --rivals (benchmarks/measuring/translators.py); their rates are those they log. One
 system runs at a time, in turns, and medians are shown.
 
+`minutes` trains ours for each limit, since its schedule fits the time, and each rival once, whose
+network is kept at each limit. Every row is written to OUTPUT.json at once: the same command again
+goes on with those that are missing.
+
 Memory is the most that all processes of a system held together, what they share counted once.
 `profile` uses processor time, so that it can be had on a machine with other work. --before also
 profiles another checkout of this project, in the same way.
 """
 
 import argparse
-import gzip
 import json
 import os
 import subprocess
@@ -40,14 +43,18 @@ from measuring import (
     conditions,
     cost_of,
     ending_on_signals,
+    excusing,
     memory,
+    notes,
     present,
     report,
     said,
     say,
     table,
 )
-from measuring.translators import RIVALS, TEST, TRUSTING, Lines, Rivals
+from measuring.options import numbers, some_of
+from measuring.rows import SavedRows
+from measuring.translators import RIVALS, Lines, Rivals, bleu
 
 OURS = {"1 thread": (1, 1), "2 threads": (2, 1), "2 workers": (2, 2)}  # threads, workers
 SOURCE, TARGET = "en", "fr"
@@ -63,15 +70,11 @@ def main() -> int:
     skipped: list[str] = []
     with tempfile.TemporaryDirectory(prefix="attn-training-") as scratch:
         measure = {"speed": speed, "profile": profile, "minutes": minutes}[options.mode]
-        try:
+        text, record = "", dict[str, Any]()
+        with excusing("", skipped):
             text, record = measure(options, Path(scratch), skipped)
-        except Skipped as reason:
-            text, record = "", {}
-            say(f"skipped: {reason}")
-            skipped.append(str(reason))
     about = conditions(f"batches of {options.tokens}, {options.vocabulary} pieces")
-    notes = (about, *(f"skipped {what}" for what in skipped))
-    text += "".join(["\n", *(f"* {note}\n" for note in notes)])
+    text += notes(about, skipped)
     report(text, {"conditions": about, **record, "skipped": skipped}, options.output)
     return 0
 
@@ -82,12 +85,17 @@ def _options() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("mode", nargs="?", choices=("speed", "profile", "minutes"), default="speed")
-    add("--systems", type=_systems, default=(*OURS, *RIVALS), help="some of them [all]")
+    add(
+        "--systems",
+        type=some_of((*OURS, *RIVALS)),
+        default=(*OURS, *RIVALS),
+        help="some of them [all]",
+    )
     add("--corpus", type=Path, default=DATA / "multi30k", help="[../shared/data/multi30k]")
     add("--updates", type=int, default=400, help="of each of our runs, or profiled [400]")
     add("--rounds", type=int, default=3, help="[3]")
     add("--rival-minutes", type=float, default=3.0, help="of each rival's run in `speed` [3]")
-    add("--minutes", type=_numbers, default=(5.0, 15.0, 45.0), help="of `minutes` [5,15,45]")
+    add("--limits", type=numbers, default=(5.0, 15.0, 45.0), help="minutes in `minutes` [5,15,45]")
     add("--tokens", type=int, default=2000, help="target pieces in a batch [2000]")
     add("--vocabulary", type=int, default=8000, help="pieces [8000]")
     add("--set", action="append", default=[], metavar="KEY=VALUE", help="changes our recipe")
@@ -97,17 +105,6 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     options.rivals = options.rivals.absolute()
     return options
-
-
-def _systems(given: str) -> tuple[str, ...]:
-    chosen = tuple(given.split(","))
-    if unknown := set(chosen) - {*OURS, *RIVALS}:
-        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not a system")
-    return chosen
-
-
-def _numbers(given: str) -> tuple[float, ...]:
-    return tuple(map(float, given.split(",")))
 
 
 def recipe(options: argparse.Namespace, folder: Path, **train: object) -> Path:
@@ -152,14 +149,12 @@ def speed(
                 continue
             say(f"round {number + 1}: {name}")
             run = our_rate if name in OURS else rival_rate
-            try:
+            failed.add(name)  # unless the next lines are reached
+            with excusing(name, skipped):
                 rate, mebibytes = run(name, options, path, scratch)
-            except Skipped as reason:
-                failed.add(name)
-                skipped.append(f"{name}: {reason}")
-                continue
-            rates[name].append(rate)
-            held[name].append(mebibytes)
+                rates[name].append(rate)
+                held[name].append(mebibytes)
+                failed.remove(name)
     rows = [(name, median(rates[name]), max(held[name])) for name in options.systems if rates[name]]
     titles = ["system", "target pieces/s", "MiB"]
     bases = [row for row in rows if row[0] in ("1 thread", *RIVALS)]
@@ -214,65 +209,33 @@ def watched(command: Sequence[str]) -> float:
     return most
 
 
-def rivals(options: argparse.Namespace, work: str) -> Rivals:
-    """The rivals, installed, with the threads and batches of ours."""
-    lines = test_lines(options)
-    made = Rivals(
+def rivals(options: argparse.Namespace, lines: Lines, work: str) -> Rivals:
+    """The rivals, installed, with the text, threads and batches of ours."""
+    installed = Rivals(
         options.rivals,
         lines,
-        work=work,
+        corpus=options.corpus.absolute(),
+        work=f"{work}-{options.corpus.resolve().name}-{options.tokens}-{options.vocabulary}",
         threads=os.cpu_count() or 1,
         tokens=options.tokens,
         vocabulary=options.vocabulary,
     )
-    made.install()
-    return made
-
-
-def test_lines(options: argparse.Namespace) -> Lines:
-    """What is translated in the end, as files beside the rivals."""
-    folder = options.rivals / "test"
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    for language in (SOURCE, TARGET):
-        path = folder / f"all.{language}"
-        with gzip.open(present(options.corpus / f"{TEST}.{language}.gz"), "rb") as lines:
-            path.write_bytes(lines.read())
-        paths.append(path)
-    count = paths[0].read_bytes().count(b"\n")
-    return Lines(SOURCE, TARGET, paths[0], paths[0], paths[1], count)
+    installed.install()
+    return installed
 
 
 def rival_rate(
     name: str, options: argparse.Namespace, path: Path, scratch: Path
 ) -> tuple[float, float]:
     """The median of the rates that a rival logs, and what it held in the end."""
-    made = rivals(options, f"speed-{options.tokens}-{options.vocabulary}")
-    (made.work / f"{name}.minutes").unlink(missing_ok=True)  # learn anew
-    made.train([name], options.rival_minutes)
-    rates = [rate for line in _lines(made.work / f"{name}.log") for rate in RATES[name](line)]
+    lines = Lines.read(options.corpus, (SOURCE, TARGET), None, scratch)
+    trained = rivals(options, lines, "speed")
+    trained.forget(name)
+    trained.train([name], (options.rival_minutes,))
+    rates = trained.rates(name)
     if len(rates) < 2:
         raise Skipped("it logged too little; give it more --rival-minutes")
-    return median(rates[1:]), made.mebibytes(name)
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8", errors="replace").splitlines()
-
-
-def _joeynmt(line: str) -> list[float]:
-    """`… Tokens per Sec:     1340, Lr: …`."""
-    _, found, rest = line.partition("Tokens per Sec:")
-    return [float(rest.split(",")[0])] if found else []
-
-
-def _opennmt(line: str) -> list[float]:
-    """`…; 1021/ 930 tok/s; …`: of the source and of the target."""
-    before, found, _ = line.partition(" tok/s")
-    return [float(before.rpartition("/")[2])] if found else []
-
-
-RATES: dict[str, Callable[[str], list[float]]] = {"joeynmt": _joeynmt, "opennmt": _opennmt}
+    return median(rates[1:]), trained.mebibytes(name)
 
 
 # Where the time goes
@@ -328,39 +291,44 @@ def minutes(
     options: argparse.Namespace, scratch: Path, skipped: list[str]
 ) -> tuple[str, dict[str, Any]]:
     """BLEU on the test text of what each has learnt in so many minutes, on all cores."""
-    record: list[dict[str, Any]] = []
+    lines = Lines.read(options.corpus, (SOURCE, TARGET), None, scratch)
+    settings = {name: getattr(options, name) for name in ("tokens", "vocabulary", "set")}
+    saved = SavedRows(options.output, settings | {"corpus": str(options.corpus)})
     systems = [name for name in options.systems if name in RIVALS]
     if set(options.systems) & set(OURS):
         systems.insert(0, "attn")
-    lines = test_lines(options)
-    for limit in options.minutes:
-        for name in systems:
-            say(f"{name}: {limit:g} minutes")
-            learn = our_translations if name == "attn" else rival_translations
-            try:
-                seconds, outputs = learn(name, limit, options, lines, scratch)
-            except Skipped as reason:
-                skipped.append(f"{name}, {limit:g} minutes: {reason}")
-                continue
-            bleu = [_bleu(lines.reference, output) for output in outputs]
-            record.append({"system": name, "minutes": limit, "seconds": seconds, "bleu": bleu})
-    rows = [
+    for name in systems:
+        limits = [m for m in options.limits if not saved.has(system=name, minutes=m)]
+        translate = our_translations if name == "attn" else rival_translations
+        for limit in limits:
+            with excusing(f"{name}, {limit:g} minutes", skipped):
+                say(f"{name}: {limit:g} minutes")
+                seconds, outputs = translate(name, limit, limits, options, lines, scratch)
+                scores = [bleu(lines.reference, output)["score"] for output in outputs]
+                row = {"system": name, "minutes": limit, "seconds": seconds, "bleu": scores}
+                saved.add(row)
+    order = ("attn", *RIVALS)
+    rows = sorted(saved.rows, key=lambda row: (row["minutes"], order.index(row["system"])))
+    cells = [
         [f"{r['minutes']:g}", r["system"], f"{r['seconds']:.0f}", *(f"{b:.1f}" for b in r["bleu"])]
-        for r in record
+        for r in rows
     ]
     titles = ["minutes", "system", "seconds from start to end", *(f"beam {b}" for b in BEAMS)]
-    return table(titles, rows), {"bleu": record}
-
-
-def _bleu(reference: Path, output: Path) -> float:
-    scored = json.loads(attn("score", "--reference", reference, "--format", "json", output))
-    return float(scored["bleu"]["score"])
+    return table(titles, cells), saved.record()
 
 
 def our_translations(
-    name: str, limit: float, options: argparse.Namespace, lines: Lines, scratch: Path
+    name: str,
+    limit: float,
+    limits: Sequence[float],
+    options: argparse.Namespace,
+    lines: Lines,
+    scratch: Path,
 ) -> tuple[float, list[Path]]:
-    """Train for `limit` minutes; seconds from start to end, and the translations by each beam."""
+    """Train for `limit` minutes, which the schedule fits; seconds from start to end, translations.
+
+    These are one for each beam.
+    """
     path = recipe(options, scratch, batch_tokens=options.tokens)
     out = scratch / f"minutes-{limit:g}"
     changes = [part for setting in options.set for part in ("--set", setting)]
@@ -373,23 +341,22 @@ def our_translations(
 
 
 def rival_translations(
-    name: str, limit: float, options: argparse.Namespace, lines: Lines, scratch: Path
+    name: str,
+    limit: float,
+    limits: Sequence[float],
+    options: argparse.Namespace,
+    lines: Lines,
+    scratch: Path,
 ) -> tuple[float, list[Path]]:
-    """The same of a rival, which has no schedule for the time and is stopped."""
-    made = rivals(options, f"minutes-{limit:g}-{options.tokens}-{options.vocabulary}")
-    made.train([name], limit)
-    system = made.system(name)
+    """The same of a rival, which has no schedule: one training for all `limits`, in the first."""
+    trained = rivals(options, lines, "minutes")
+    if limit == limits[0]:
+        trained.train([name], limits)
+    system = trained.system(name, limit)
     outputs = []
     for beam in BEAMS:
-        output = scratch / f"{name}-{limit:g}-{beam}"
-        cost_of(
-            system.command(lines.all, output, beam),
-            stdin=lines.all if system.reads_stdin else None,
-            stdout=output if system.reads_stdin else None,
-            folder=system.folder,
-            environment=TRUSTING,
-        )
-        outputs.append(output)
+        outputs.append(scratch / f"{name}-{limit:g}-{beam}")
+        system.translate(lines.all, outputs[-1], beam, threads=trained.threads)
     return 60 * limit, outputs
 
 

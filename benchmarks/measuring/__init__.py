@@ -13,8 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -184,6 +184,17 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+@contextmanager
+def excusing(what: str, skipped: list[str]) -> Iterator[None]:
+    """Where the block raises Skipped, say so, add the reason to `skipped` and go on behind it."""
+    try:
+        yield
+    except Skipped as reason:
+        line = f"{what}: {reason}" if what else str(reason)
+        say(f"skipped {line}")
+        skipped.append(line)
+
+
 def conditions(*more: str) -> str:
     """The day, the machine and the Python of a measurement, and what else there is to say."""
     parts = (
@@ -193,6 +204,12 @@ def conditions(*more: str) -> str:
         *more,
     )
     return ", ".join(parts)
+
+
+def notes(about: str, skipped: Iterable[str]) -> str:
+    """The conditions of a measurement and what was skipped, as a list below its tables."""
+    lines = (about, *(f"skipped {what}" for what in skipped))
+    return "".join(["\n", *(f"* {line}\n" for line in lines)])
 
 
 def report(markdown: str, record: Mapping[str, Any], output: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""What `throughput` compares: attn by its engines, Joey NMT and OpenNMT-py.
+"""What `throughput` and `training` compare: attn by its engines, Joey NMT and OpenNMT-py.
 
 Knows how each is installed, trained and called; not what is measured of it.
 """
@@ -14,7 +14,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from measuring import (
     ATTN,
@@ -22,8 +24,10 @@ from measuring import (
     MEBI,
     ONE_THREAD,
     ROOT,
+    Cost,
     Skipped,
     attn,
+    cost_of,
     memory,
     present,
     said,
@@ -63,19 +67,36 @@ class Lines:
     count: int
 
     @classmethod
-    def read(cls, model: Path, limit: int | None, folder: Path) -> "Lines":
+    def of_model(cls, model: Path, limit: int | None, folder: Path) -> "Lines":
         """In the languages of a model. Raises Skipped where there is no such text or model."""
         facts = json.loads(present(model / "bundle.json").read_text(encoding="utf-8"))
-        source, target = facts["source"], facts["target"]
+        return cls.read(CORPUS, (facts["source"], facts["target"]), limit, folder)
+
+    @classmethod
+    def read(
+        cls, corpus: Path, languages: tuple[str, str], limit: int | None, folder: Path
+    ) -> "Lines":
+        """The test text of a corpus, at most `limit` lines, as files in a folder.
+
+        Raises Skipped where there is none.
+        """
+        source, target = languages
         read = {}
-        for language in (source, target):
-            path = present(CORPUS / f"{TEST}.{language}.gz")
+        for language in languages:
+            path = present(corpus / f"{TEST}.{language}.gz")
             with gzip.open(path, "rt", encoding="utf-8", newline="\n") as lines:
                 read[language] = list(itertools.islice(lines, limit))
         paths = [folder / f"all.{source}", folder / f"first.{source}", folder / f"all.{target}"]
         for path, part in zip(paths, (read[source], read[source][:1], read[target]), strict=True):
             path.write_text("".join(part), encoding="utf-8")
         return cls(source, target, *paths, len(read[source]))
+
+
+def bleu(reference: Path, output: Path) -> dict[str, Any]:
+    """`attn score`'s "score" and "signature" of a translation."""
+    scored = attn("score", "--reference", reference, "--format", "json", output)
+    found: dict[str, Any] = json.loads(scored)["bleu"]
+    return found
 
 
 @dataclass(frozen=True)
@@ -90,6 +111,19 @@ class System:
     reads_stdin: bool = False
     folder: Path = ROOT  # where it runs; ours are in their bundle
     trained: str = ""
+
+    def translate(self, source: Path, output: Path, beam: int, *, threads: int) -> Cost:
+        """Translate a file, and what that takes. Raises Skipped where it fails."""
+        return cost_of(
+            self.command(source, output, beam),
+            stdin=source if self.reads_stdin else None,
+            stdout=output if self.reads_stdin else None,
+            folder=self.folder,
+            environment={
+                **dict.fromkeys(ONE_THREAD, str(threads)),
+                **(TRUSTING if self.name in RIVALS else {}),
+            },
+        )
 
 
 def ours(name: str, model: Path, scratch: Path) -> System:
@@ -142,8 +176,8 @@ print(sum(len(target.encode(line).ids) for line in lines))
 class Rivals:
     """Joey NMT and OpenNMT-py in an environment of their own, and what they learn there.
 
-    They learn on `threads` threads, in batches of 64 sentences or of `tokens` target pieces; with
-    several threads one after the other.
+    They learn from `corpus` on `threads` threads, in batches of 64 sentences or of `tokens` target
+    pieces; with several threads one after the other.
     """
 
     def __init__(
@@ -151,12 +185,13 @@ class Rivals:
         folder: Path,
         lines: Lines,
         *,
+        corpus: Path = CORPUS,
         work: str = "",
         threads: int = 1,
         tokens: int | None = None,
         vocabulary: int = VOCABULARY,
     ) -> None:
-        self.folder, self.lines = folder, lines
+        self.folder, self.lines, self.corpus = folder, lines, corpus
         self.threads, self.tokens, self.vocabulary = threads, tokens, vocabulary
         self.python = folder / "env" / "bin" / "python"
         self.work = folder / f"{lines.source}-{lines.target}" / work
@@ -177,10 +212,16 @@ class Rivals:
             said(*pip, f"torch=={said(sys.executable, '-c', _TORCH).strip()}", *PACKAGES)
             said(*pip, "--no-deps", *RIVAL_PACKAGES)
 
-    def train(self, names: Sequence[str], minutes: float) -> None:
-        """Train those that have learnt for less than that, side by side where there are cores."""
+    def train(self, names: Sequence[str], limits: Sequence[float]) -> None:
+        """Train each once for the longest of `limits`, in minutes, and keep its network at each.
+
+        Those that have a network of each limit are left as they are; side by side where there are
+        cores.
+        """
         self.work.mkdir(parents=True, exist_ok=True)
-        missing = [name for name in names if self._minutes(name) < minutes]
+        missing = [
+            name for name in names if not all(self.checkpoint(name, m).is_file() for m in limits)
+        ]
         if not missing:
             return
         self._prepare()
@@ -189,42 +230,51 @@ class Rivals:
             cores = cores[:1]  # of which only their number counts
         for first in range(0, len(missing), len(cores)):
             together = missing[first : first + len(cores)]
-            say(f"training {' and '.join(together)} for {minutes:g} minutes")
-            self._train(together, cores, minutes)
+            say(f"training {' and '.join(together)} for {max(limits):g} minutes")
+            self._train(together, cores, sorted(limits))
 
-    def system(self, name: str) -> System:
-        """A rival that has been trained."""
+    def forget(self, name: str) -> None:
+        """Remove what a rival has learnt, so that it learns anew."""
+        for path in self.work.glob(f"{name}-*.checkpoint"):
+            path.unlink()
+
+    def system(self, name: str, minutes: float) -> System:
+        """A rival as it was after so many minutes of training. Raises Skipped if it is not kept."""
         version = said(self.python, "-c", _RIVAL_VERSION, RIVAL_PACKAGES[RIVALS.index(name)])
-        command = self._joeynmt if name == "joeynmt" else self._opennmt
+        command = self._translate_joeynmt if name == "joeynmt" else self._translate_opennmt
+        checkpoint = present(self.checkpoint(name, minutes))
         counted = "number of parameters: " if name == "opennmt" else "Total params: "
         log = (self.work / f"{name}.log").read_text(encoding="utf-8", errors="replace")
         parameters = int(log.partition(counted)[2].split()[0])
-        trained = f"trained for {self._minutes(name):g} minutes"
 
         def pieces(text: Path) -> int:
             return int(said(self.python, "-c", _THEIR_PIECES, self.spm, text))
 
         return System(
-            *(name, version.strip(), parameters, command, pieces),
+            *(name, version.strip(), parameters, partial(command, checkpoint), pieces),
             reads_stdin=name == "joeynmt",
             folder=self.work,
-            trained=trained,
+            trained=f"trained for {minutes:g} minutes",
         )
+
+    def checkpoint(self, name: str, minutes: float) -> Path:
+        """Where a rival's network after so many minutes is kept."""
+        return self.work / f"{name}-{minutes:g}.checkpoint"
+
+    def rates(self, name: str) -> list[float]:
+        """Target pieces a second, as a rival has logged them while it learnt."""
+        log = (self.work / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+        return [rate for line in log.splitlines() for rate in _RATES[name](line)]
 
     def mebibytes(self, name: str) -> float:
         """What a rival held when it was stopped."""
         return float((self.work / f"{name}.mebibytes").read_text())
 
-    def _minutes(self, name: str) -> float:
-        """How long a rival has learnt."""
-        path = self.work / f"{name}.minutes"
-        return float(path.read_text()) if path.is_file() else 0.0
-
     def _prepare(self) -> None:
         """The text, the vocabulary and the recipes."""
         for language in (self.lines.source, self.lines.target):
             for part in ("train", "val"):
-                with gzip.open(present(CORPUS / f"{part}.{language}.gz"), "rb") as lines:
+                with gzip.open(present(self.corpus / f"{part}.{language}.gz"), "rb") as lines:
                     (self.work / f"{part}.{language}").write_bytes(lines.read())
         if not self.spm.is_file():
             say("training the rivals' vocabulary")
@@ -233,10 +283,13 @@ class Rivals:
         self._recipe("opennmt.yaml", "opennmt.yaml")
         self._recipe("joeynmt.yaml", "joeynmt.1.yaml", beam=1)
 
-    def _recipe(self, name: str, out: str, *, beam: int = 1) -> None:
+    def _recipe(
+        self, name: str, out: str, *, beam: int = 1, checkpoint: Path | None = None
+    ) -> None:
         """One of the recipes beside the benchmarks, with what stands in its braces filled in."""
         text = (ROOT / "benchmarks" / name).read_text(encoding="utf-8")
         given = {"source": self.lines.source, "target": self.lines.target, "beam": str(beam)}
+        given["checkpoint"] = "null" if checkpoint is None else json.dumps(str(checkpoint))
         given["batch_size"] = str(self.tokens or BATCH)
         kinds = ("token", "tokens") if self.tokens else ("sentence", "sents")
         given |= dict(zip(("joeynmt_batches", "opennmt_batches"), kinds, strict=True))
@@ -244,9 +297,9 @@ class Rivals:
             text = text.replace(f"{{{key}}}", value)
         (self.work / out).write_text(text, encoding="utf-8")
 
-    def _train(self, names: Sequence[str], cores: Sequence[int], minutes: float) -> None:
+    def _train(self, names: Sequence[str], cores: Sequence[int], limits: Sequence[float]) -> None:
         commands = {
-            "joeynmt": ("-m", "joeynmt", "train", "joeynmt.1.yaml", "--skip-test"),
+            "joeynmt": ("-c", _JOEYNMT, "train", "joeynmt.1.yaml", "--skip-test"),
             "opennmt": ("-m", "onmt.bin.train", "-config", "opennmt.yaml"),
         }
         running = []
@@ -265,44 +318,62 @@ class Rivals:
             if self.threads == 1 and hasattr(os, "sched_setaffinity"):
                 os.sched_setaffinity(process.pid, {core})
             running.append((name, process))
+        began = time.monotonic()
         try:
-            _wait(60 * minutes, [process for _, process in running])
-            for name, process in running:
-                self._stop(name, process, minutes)
+            for minutes in limits:
+                _wait(began + 60 * minutes, [process for _, process in running])
+                for name, process in running:
+                    self._keep(name, process, minutes)
         finally:
             for _, process in running:
                 process.kill()
                 process.wait()
 
-    def _stop(self, name: str, process: "subprocess.Popen[bytes]", minutes: float) -> None:
-        """Interrupt a rival, which keeps what it has learnt. Raises Skipped where it has not."""
-        held = memory([process.pid]) / MEBI
-        (self.work / f"{name}.mebibytes").write_text(f"{held:.0f}")
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        if not (name == "joeynmt" or self._saved()) or not any((self.work / name).glob("*.*pt")):
-            raise Skipped(f"{name} has kept nothing: see {self.work / name}.log")
-        (self.work / f"{name}.minutes").write_text(f"{minutes:g}")
+    def _keep(self, name: str, process: "subprocess.Popen[bytes]", minutes: float) -> None:
+        """Keep a rival's network as it is now, if it has one yet."""
+        (self.work / f"{name}.mebibytes").write_text(f"{memory([process.pid]) / MEBI:.0f}")
+        found = self._save_joeynmt(process) if name == "joeynmt" else self._saved_opennmt()
+        if found is None:
+            say(f"{name} has learnt nothing after {minutes:g} minutes: see {self.work / name}.log")
+            return
+        part = self.work / f"{name}.part"
+        shutil.copyfile(found, part)
+        part.replace(self.checkpoint(name, minutes))
 
-    def _saved(self) -> Path | None:
-        """OpenNMT-py's last network that was written to its end."""
+    def _save_joeynmt(self, process: "subprocess.Popen[bytes]") -> Path | None:
+        """Make it save its network, which it does between two updates or within one."""
+        log = (self.work / "joeynmt.log").read_text(encoding="utf-8", errors="replace")
+        if process.poll() is not None or "EPOCH" not in log:  # before that a signal would end it
+            return None
+        latest = self.work / "joeynmt" / "latest.ckpt"  # a link, made when the file is whole
+        before = _written(latest)
+        process.send_signal(signal.SIGUSR1)
+        end = time.monotonic() + PATIENCE
+        while _written(latest) == before and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.1)
+        return None if _written(latest) == before else latest
+
+    def _saved_opennmt(self) -> Path | None:
+        """The last network that it has written to its end."""
         found = sorted((self.work / "opennmt").glob("model_step_*.pt"), key=_written)
         whole = [path for path in found if path.stat().st_size >= found[0].stat().st_size]
         return whole[-1] if whole else None
 
-    def _joeynmt(self, source: Path, output: Path, beam: int) -> Sequence[object]:
+    def _translate_joeynmt(
+        self, checkpoint: Path, source: Path, output: Path, beam: int
+    ) -> Sequence[object]:
         """Reads stdin and writes stdout, since its own -o fails on text that is piped in."""
-        self._recipe("joeynmt.yaml", f"joeynmt.{beam}.yaml", beam=beam)
-        return (self.python, "-m", "joeynmt", "translate", f"joeynmt.{beam}.yaml")
+        recipe = f"joeynmt.{beam}.yaml"
+        self._recipe("joeynmt.yaml", recipe, beam=beam, checkpoint=checkpoint)
+        return (self.python, "-m", "joeynmt", "translate", recipe)
 
-    def _opennmt(self, source: Path, output: Path, beam: int) -> Sequence[object]:
+    def _translate_opennmt(
+        self, checkpoint: Path, source: Path, output: Path, beam: int
+    ) -> Sequence[object]:
         pieces = ("-transforms", "sentencepiece", "-src_subword_model", self.spm)
         pieces += ("-tgt_subword_model", self.spm)
         batches = ("-batch_type", "sents", "-batch_size", BATCH, "-gpu", -1)
-        texts = ("-model", self._saved(), "-src", source, "-output", output)
+        texts = ("-model", checkpoint, "-src", source, "-output", output)
         return (
             *(self.python, "-m", "onmt.bin.translate", *texts),
             *("-beam_size", beam, *batches, *pieces),
@@ -310,16 +381,50 @@ class Rivals:
 
 
 def _written(path: Path) -> int:
-    return path.stat().st_mtime_ns
+    """When a file, or a link, was written; 0 where it is not there."""
+    return path.lstat().st_mtime_ns if path.is_symlink() or path.exists() else 0
 
 
-def _wait(seconds: float, processes: "Sequence[subprocess.Popen[bytes]]") -> None:
-    """Until the time is over, or all have ended by themselves."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and any(process.poll() is None for process in processes):
-        time.sleep(1)
+def _wait(end: float, processes: "Sequence[subprocess.Popen[bytes]]") -> None:
+    """Until that time, or until all have ended by themselves."""
+    while (left := end - time.monotonic()) > 0 and any(p.poll() is None for p in processes):
+        time.sleep(min(1.0, left))
 
 
+def _rates_joeynmt(line: str) -> list[float]:
+    """`… Tokens per Sec:     1340, Lr: …`."""
+    _, found, rest = line.partition("Tokens per Sec:")
+    return [float(rest.split(",")[0])] if found else []
+
+
+def _rates_opennmt(line: str) -> list[float]:
+    """`…; 1021/ 930 tok/s; …`: of the source and of the target."""
+    before, found, _ = line.partition(" tok/s")
+    return [float(before.rpartition("/")[2])] if found else []
+
+
+_RATES: dict[str, Callable[[str], list[float]]] = {
+    "joeynmt": _rates_joeynmt,
+    "opennmt": _rates_opennmt,
+}
+
+#: Joey NMT's command, which also saves its network when it gets a SIGUSR1: by itself it saves
+#: only what has been validated, or on an interrupt, which ends it.
+_JOEYNMT = """
+import signal
+from joeynmt.__main__ import main
+from joeynmt.training import TrainManager
+trainers, begin = [], TrainManager.__init__
+def remember(self, *given, **named):
+    begin(self, *given, **named)
+    trainers.append(self)
+def save(*_):
+    for trainer in trainers:
+        trainer._save_checkpoint(False, float("nan"))
+TrainManager.__init__ = remember
+signal.signal(signal.SIGUSR1, save)
+main()
+"""
 _TORCH = "import torch; print(torch.__version__.split('+')[0])"
 _RIVAL_VERSION = """
 import sys, importlib.metadata as m
