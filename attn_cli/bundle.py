@@ -8,6 +8,7 @@ Knows recipes and tokenizers; no torch: weights are a path here.
     alignment_head.safetensors    those of the alignment head, where there is one
     encoder.onnx step.onnx forced.onnx alignment_head.onnx    the same as graphs, for ONNX Runtime
     graphs.bin           the weights that the first three graphs share
+    confidence.json      how its translations' confidence is computed, where it was calibrated
     bundle.json          format, languages, licence, size and sha256 of each file, scores
     MODEL_CARD.md        for readers, where somebody has written one
     .staging/            new files, `staged` in bundle.json until they have their own names
@@ -45,6 +46,7 @@ WEIGHTS, HEAD = "model.safetensors", "alignment_head.safetensors"
 ENCODER, STEP, FORCED = "encoder.onnx", "step.onnx", "forced.onnx"
 HEAD_GRAPH = "alignment_head.onnx"
 GRAPH_WEIGHTS = "graphs.bin"
+CONFIDENCE = "confidence.json"
 GRAPHS = (ENCODER, STEP, FORCED, GRAPH_WEIGHTS, HEAD_GRAPH)
 JOINT, SOURCE, TARGET = "joint.spm", "source.spm", "target.spm"
 
@@ -52,7 +54,7 @@ JOINT, SOURCE, TARGET = "joint.spm", "source.spm", "target.spm"
 STAGING = ".staging"
 
 #: Files of ours, which are removed when bundle.json no longer names them.
-_OWN = (WEIGHTS, HEAD, *GRAPHS, JOINT, SOURCE, TARGET)
+_OWN = (WEIGHTS, HEAD, *GRAPHS, CONFIDENCE, JOINT, SOURCE, TARGET)
 
 #: How often a model is loaded anew that is replaced each time.
 _ATTEMPTS = 10
@@ -383,8 +385,8 @@ def seal(
 ) -> None:
     """Make the folder a model: of its recipe, vocabulary and weights, and of these new `files`.
 
-    Graphs do not belong to it: they are those of other weights. Raises TrainingError if the disk
-    will not take it.
+    Graphs and a calibration do not belong to it: they are those of other weights. Raises
+    TrainingError if the disk will not take it.
     """
     new = dict(files or {})
     with _writing(path):

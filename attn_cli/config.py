@@ -352,6 +352,9 @@ class Decode:
         True,
         "a line all in capitals is read in small letters, and its translation put in capitals",
     )
+    unsure_below: float = option(
+        0.1, "a translated word of a lower probability is marked as unsure", low=0, high=1
+    )
 
 
 @dataclass(frozen=True)

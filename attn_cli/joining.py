@@ -1,6 +1,7 @@
 """Translations of the sentences of a line become one of the line. Knows values and no network."""
 
 import heapq
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ def joined(parts: Sequence[Translation], *, n_best: int) -> Translation:
     combinations of the sentences' own: each has the ends of its sentences, and none keeps weights.
     """
     ways = best_combinations(parts, n_best)
+    starts = itertools.accumulate([0, *(len(part.target_words) for part in parts[:-1])])
     texts = tuple(
         " ".join(filter(None, (part.texts[place] for part, place in zip(parts, way, strict=True))))
         for _, way in ways
@@ -31,6 +33,9 @@ def joined(parts: Sequence[Translation], *, n_best: int) -> Translation:
         texts=texts,
         alignment=_table([part.alignment for part in parts if part.alignment is not None]),
         word_logp=tuple(logp for part in parts for logp in part.word_logp),
+        unsure=tuple(
+            start + word for start, part in zip(starts, parts, strict=True) for word in part.unsure
+        ),
     )
 
 

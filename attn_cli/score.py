@@ -68,6 +68,17 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
     return float(CHRF().corpus_score(hypotheses, [references]).score)
 
 
+def sentence_chrf(hypotheses: Sequence[str], references: Sequence[str]) -> list[float]:
+    """The chrF2 of each sentence against its one reference, in percent."""
+    from sacrebleu.metrics.chrf import CHRF
+
+    metric = CHRF()
+    return [
+        float(metric.sentence_score(hypothesis, [reference]).score)
+        for hypothesis, reference in zip(hypotheses, references, strict=True)
+    ]
+
+
 def _check(hypotheses: Sequence[str], references: Sequence[Sequence[str | None]]) -> None:
     for number, reference in enumerate(references, start=1):
         if len(reference) != len(hypotheses):

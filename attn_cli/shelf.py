@@ -148,13 +148,18 @@ def _exchange(new: Path, place: Path) -> None:
     _remove(old)
 
 
+def default_name() -> str:
+    """The name or path of the model that $ATTN_MODEL says to take, or nothing."""
+    return os.environ.get("ATTN_MODEL") or ""
+
+
 def find(name: str | None) -> Path:
     """The directory of the model called `name`: a path, or a name on a shelf.
 
     Without a name: $ATTN_MODEL, then en-fr, then the demo's run in this folder.
     Raises ModelError when there is none.
     """
-    wanted = name or os.environ.get("ATTN_MODEL") or ""
+    wanted = name or default_name()
     if not wanted:
         shelved = dict(names())
         if DEFAULT in shelved:

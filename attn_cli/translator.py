@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import log
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attn_cli.align.merge import Labelled, labelled, soft_alignment
+from attn_cli.confidence import Calibration, Evidence
 from attn_cli.decode.beam import Search, search
 from attn_cli.decode.copying import Copying
 from attn_cli.engine.base import Matcher, Stepper
@@ -13,7 +17,7 @@ from attn_cli.joining import joined
 from attn_cli.matching import matched
 from attn_cli.text import sentences
 from attn_cli.text.capitals import shouted, shouting
-from attn_cli.text.tokenizer import Tokenizer
+from attn_cli.text.tokenizer import SPACE, Tokenizer
 from attn_cli.values import (
     EOS,
     PAD,
@@ -57,6 +61,14 @@ class _Line:
     parts: Sequence[Encoded]
 
 
+class _Found(NamedTuple):
+    """What was found for a line or a part of it; `evidence` where it is wanted and something was
+    translated."""
+
+    translation: Translation
+    evidence: Evidence | None = None
+
+
 class Translator:
     """A network, its two vocabularies and a way to search.
 
@@ -64,7 +76,9 @@ class Translator:
     alignment head's weights, which ask what corresponds to the words that were found.
     A line of more than `split_over` words, unless that is 0, is translated sentence by sentence.
     With `capitals` a line that is all in capitals is read as if it were not, and its translation
-    is put in capitals. `on_problem(line, problem)` hears of each line that was not read to its end.
+    is put in capitals. A target word of a probability below `unsure_below` is unsure, unless it was
+    copied or is a mark. With a `calibration` each translation has its confidence.
+    `on_problem(line, problem)` hears of each line that was not read to its end.
     """
 
     def __init__(
@@ -79,12 +93,15 @@ class Translator:
         level: Level = "word",
         split_over: int = 0,
         capitals: bool = False,
+        unsure_below: float = 0.0,
+        calibration: Calibration | None = None,
         on_problem: OnProblem | None = None,
     ) -> None:
         self.stepper, self.source, self.target = stepper, source, target
         self.matcher = matcher
         self.how, self.align, self.level = how, align, level
         self.split_over, self.capitals = split_over, capitals
+        self.unsure_below, self.calibration = unsure_below, calibration
         self.on_problem = on_problem
 
     def stream(self, chunks: Iterable[Sequence[Job]]) -> Iterator[Translation]:
@@ -94,9 +111,26 @@ class Translator:
 
     def translate(self, jobs: Sequence[Job]) -> list[Translation]:
         """The translations of `jobs`, in order. Lines of like length share a batch inside."""
+        found = self._found(jobs, with_evidence=self.calibration is not None)
+        if self.calibration is None:
+            return [translation for translation, _ in found]
+        return [
+            replace(each, confidence=1.0 if evidence is None else self.calibration(evidence))
+            for each, evidence in found
+        ]
+
+    def translate_with_evidence(
+        self, jobs: Sequence[Job]
+    ) -> list[tuple[Translation, Evidence | None]]:
+        """The same without confidence, and what is known of each translation; None where nothing
+        had to be translated."""
+        return [(each, evidence) for each, evidence in self._found(jobs, with_evidence=True)]
+
+    def _found(self, jobs: Sequence[Job], *, with_evidence: bool) -> "list[_Found]":
         lines = [self._read(job) for job in jobs]
         alone = [len(line.parts) == 1 for line in lines for _ in line.parts]
-        found = iter(self._translated([part for line in lines for part in line.parts], alone))
+        parts = [part for line in lines for part in line.parts]
+        found = iter(self._translated(parts, alone, with_evidence=with_evidence))
         return [self._whole(line, [next(found) for _ in line.parts]) for line in lines]
 
     def _read(self, job: Job) -> "_Line":
@@ -132,16 +166,18 @@ class Translator:
                 spans[first : last + 1] = [(spans[first][0], spans[last][1])]
         return spans
 
-    def _translated(self, parts: Sequence[Encoded], alone: Sequence[bool]) -> list[Translation]:
+    def _translated(
+        self, parts: Sequence[Encoded], alone: Sequence[bool], *, with_evidence: bool
+    ) -> list[_Found]:
         """The translation of each part, in order; their lines are for `_whole` to say.
 
         `alone` tells which parts are their line.
         """
-        found = [Translation(0, part.raw, "") for part in parts]
+        found = [_Found(Translation(0, part.raw, "")) for part in parts]
         to_translate = {}
         for place, part in enumerate(parts):
             if part.is_literal:
-                found[place] = self._copy(part, rewritten=not alone[place])
+                found[place] = _Found(self._copy(part, rewritten=not alone[place]))
             elif part.words:
                 to_translate[place] = len(part.ids)
         for places in by_length(to_translate, self.how):
@@ -161,7 +197,12 @@ class Translator:
             ]
             tables = self._tables(sources, said, [hypotheses[0] for hypotheses in rows])
             for row, place in enumerate(places):
-                found[place] = self._translation(sources[row], said[row], rows[row], tables[row])
+                found[place] = _Found(
+                    self._translation(sources[row], said[row], rows[row], tables[row]),
+                    self._evidence(sources[row], said[row], rows[row][0])
+                    if with_evidence
+                    else None,
+                )
         return found
 
     def _translation(
@@ -172,6 +213,7 @@ class Translator:
         table: SoftAlignment | None,
     ) -> Translation:
         rows = labelled(said, self.level)
+        word_logp = summed_logp(hypotheses[0], rows)
         return Translation(
             line=0,
             source=source.raw,
@@ -181,14 +223,57 @@ class Translator:
             hypotheses=tuple(hypotheses),
             texts=(said.raw, *(self.target.decode(h.ids, source).text for h in hypotheses[1:])),
             alignment=table,
-            word_logp=summed_logp(hypotheses[0], rows),
+            word_logp=word_logp,
+            unsure=self._unsure(said, rows, word_logp),
         )
 
-    def _whole(self, line: "_Line", parts: Sequence[Translation]) -> Translation:
+    def _is_copied(self, ids: IntArray) -> NDArray[np.bool_]:
+        """(T,) which pieces are placeholders."""
+        pieces = self.target.placeholders
+        return (ids >= pieces.start) & (ids < pieces.stop)
+
+    def _unsure(self, said: Encoded, rows: Labelled, word_logp: Sequence[float]) -> tuple[int, ...]:
+        """The rows of low probability, but for what was copied and for marks."""
+        if not self.unsure_below:
+            return ()
+        copied = set(rows.group_of[self._is_copied(said.ids)].tolist())
+        bound = log(self.unsure_below)
+        return tuple(
+            row
+            for row, (label, logp) in enumerate(zip(rows.labels, word_logp, strict=True))
+            if logp < bound and row not in copied and any(map(str.isalnum, label))
+        )
+
+    def _evidence(self, source: Encoded, said: Encoded, best: Hypothesis) -> Evidence:
+        words = labelled(said, "word")
+        copied = self._is_copied(best.ids)
+        is_translated = np.ones(len(words.labels), bool)
+        is_translated[words.group_of[copied & (words.group_of >= 0)]] = False
+        word_logp = np.array(summed_logp(best, words), np.float32)
+        literals = {copied.word for copied in source.copied}
+        own = [word not in literals for word in source.word_of[:-1].tolist()]  # without the end
+        return Evidence(
+            best.token_logp[~copied],
+            word_logp[is_translated],
+            source_pieces=sum(own),
+            source_letters=sum(
+                len(piece.strip(SPACE))
+                for piece, is_own in zip(source.pieces, own, strict=False)
+                if is_own
+            ),
+        )
+
+    def _whole(self, line: "_Line", parts: Sequence[_Found]) -> _Found:
         """The translation of a line from those of its parts."""
-        whole = joined(parts, n_best=self.how.n_best) if len(parts) > 1 else parts[0]
+        whole, *others = (part.translation for part in parts)
+        if others:
+            whole = joined([whole, *others], n_best=self.how.n_best)
         whole = replace(whole, line=line.job.line, source=line.job.text)
-        return shouting(whole, level=self.level) if line.loud else whole
+        evidence = [part.evidence for part in parts if part.evidence is not None]
+        return _Found(
+            shouting(whole, level=self.level) if line.loud else whole,
+            Evidence.join(evidence) if evidence else None,
+        )
 
     def _copying(self, sources: Sequence[Encoded]) -> Copying | None:
         """What the search has to copy, None for a model that copies nothing."""

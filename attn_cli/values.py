@@ -170,6 +170,8 @@ class Translation:
     `alignment` belongs to the best. A blank line has no hypotheses and the text "".
     `source_words` are the words of `source` in order; `target_words` those of the best text.
     `word_logp` (T_words,) is the log-probability of each target word: the sum over its pieces.
+    `unsure` are the indices of the target words of low probability, in order. `confidence`, from 0
+    to 1, estimates the sentence chrF of `text`; None where the model is not calibrated.
     `heads` are the tables of the decoder's heads, layer by layer, where they are wanted.
     """
 
@@ -182,4 +184,6 @@ class Translation:
     texts: tuple[str, ...] = ()
     alignment: SoftAlignment | None = None
     word_logp: tuple[float, ...] = ()
+    unsure: tuple[int, ...] = ()
+    confidence: float | None = None
     heads: tuple[HeadTable, ...] = ()

@@ -14,6 +14,7 @@ from program import PAIRS, TINY, attn
 
 from attn_cli import config
 from attn_cli.aligner import Aligner, Pair
+from attn_cli.confidence import FEATURES, Calibration
 from attn_cli.decode.beam import Search
 from attn_cli.engine.base import StepOut
 from attn_cli.matching import Nothing
@@ -285,3 +286,56 @@ def test_a_model_learns_where_placeholders_stand(trained, engine: str) -> None:
     ]
     assert ended.records()[0]["source_words"] == ["I", "see", "4,321", "books", "."]
     assert ended.records()[0]["target_words"] == ["je", "vois", "4\u00a0321", "livres", "."]
+
+
+# Confidence
+
+
+def calibration() -> Calibration:
+    ones = (1.0,) * len(FEATURES)
+    return Calibration(mean=ones, scale=ones, weights=ones, bias=0.0)
+
+
+def test_no_literal_is_unsure_however_improbable_it_was():
+    (found,) = translate("In 2010 it cost 12, alas.", unsure_below=1.0)
+    unsure = {found.target_words[word] for word in found.unsure}
+    assert unsure
+    assert not unsure & {"2010", "12"}
+    assert all(any(map(str.isalnum, word)) for word in unsure)
+
+
+def test_unsure_words_are_those_below_the_probability_and_without_one_there_are_none():
+    (found,) = translate(LINES[3], unsure_below=0.5)
+    for word, logp in enumerate(found.word_logp):
+        is_word = any(map(str.isalnum, found.target_words[word]))
+        assert (word in found.unsure) == (is_word and logp < np.log(0.5))
+    assert translate(LINES[3])[0].unsure == ()
+
+
+def test_unsure_words_of_a_line_in_parts_are_those_of_its_sentences():
+    one, other = "Je t'aime et tu m'aimes. " * 6, "Les enfants jouent dans la cour. " * 6
+    (whole,) = translate(one + other, unsure_below=0.5)
+    parts = translate(*(["Je t'aime et tu m'aimes."] * 6), unsure_below=0.5)
+    parts += translate(*(["Les enfants jouent dans la cour."] * 6), unsure_below=0.5)
+    words = [part.target_words[word] for part in parts for word in part.unsure]
+    assert [whole.target_words[word] for word in whole.unsure] == words
+
+
+def test_literals_are_no_evidence():
+    (_, found), (_, plain) = translator().translate_with_evidence(
+        [Job(1, "It cost 12 and 5"), Job(2, "It cost x and y")]
+    )
+    assert found is not None
+    assert plain is not None
+    assert found.source_pieces < plain.source_pieces
+    (translation,) = translate("It cost 12 and 5")
+    literals = sum(word in ("12", "5") for word in translation.target_words)
+    assert literals == 2
+    assert len(found.word_logp) == len(translation.target_words) - literals
+
+
+def test_what_has_nothing_to_translate_is_certain():
+    found = translate("1,250", "", "I love you", calibration=calibration())
+    assert [each.confidence for each in found[:2]] == [1.0, 1.0]
+    assert 0 < found[2].confidence < 1
+    assert translate("I love you")[0].confidence is None

@@ -18,6 +18,7 @@ from attn_cli.commands.shared import (
     Model,
     Scores,
     Threshold,
+    To,
     WeightsOption,
     console_of,
 )
@@ -45,6 +46,7 @@ def batch(
         bool, typer.Option("--align", help="Records are pairs: align them, as attn align does.")
     ] = False,
     model: Model = None,
+    to: To = None,
     address: Annotated[
         str | None,
         typer.Option("--address", help="A Ray cluster: auto or HOST:PORT. [none: this machine]"),
@@ -113,8 +115,10 @@ def batch(
     from attn_cli.commands import aligning, translating
     from attn_cli.commands.batching import files
     from attn_cli.commands.batching.work import Task
+    from attn_cli.commands.choosing import choose_model
     from attn_cli.commands.output import Writer
 
+    model = choose_model(model, to)
     if align:
         pairs = aligning.Options(
             pair=(),

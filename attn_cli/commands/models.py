@@ -2,12 +2,21 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attn_cli.commands.shared import command, console_of, help_if_alone
-from attn_cli.errors import ModelError
+from attn_cli.commands.shared import (
+    EngineName,
+    EngineOption,
+    Threads,
+    command,
+    console_of,
+    help_if_alone,
+)
+from attn_cli.console import Console
+from attn_cli.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from attn_cli.bundle import Bundle
@@ -94,6 +103,7 @@ def verify(context: typer.Context, name: Name) -> None:
     """
     from attn_cli import shelf
     from attn_cli.bundle import open_bundle
+    from attn_cli.commands.opening import load_calibration
     from attn_cli.verified import take_sums
 
     console = console_of(context)
@@ -101,6 +111,7 @@ def verify(context: typer.Context, name: Name) -> None:
     take_sums(found)
     bundle = open_bundle(found)
     _check_vocabulary(bundle)
+    load_calibration(bundle)
     _check_computing(bundle, threads=console.cores)
     files = bundle.facts["files"].values()
     size = sum(entry["bytes"] for entry in files)
@@ -199,6 +210,85 @@ def _nonsense(bundle: "Bundle", part: str) -> ModelError:
     return ModelError(
         f"the model {bundle.path} is unfit: what its {part} computes means nothing", _AGAIN
     )
+
+
+@app.command("calibrate")
+@command
+def calibrate(
+    context: typer.Context,
+    name: Name,
+    pairs: Annotated[
+        str | None,
+        typer.Option("--pairs", metavar="FILE", help="source<TAB>target lines; *.gz, - is stdin."),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="FILE", help="Or two files: the sources …")
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="FILE", help="… and, line by line, their translations."),
+    ] = None,
+    engine: EngineOption = EngineName.AUTO,
+    threads: Threads = None,
+) -> None:
+    """Fit the confidence of a model to pairs that it has not learned from, and keep it there.
+
+    The sources are translated, and compared with the targets by the chrF of each sentence. Of more
+    than 1,000 pairs an even share is taken. Training does this by itself when it ends.
+
+    Example: attn models calibrate en-fr --pairs valid.tsv
+    """
+    from attn_cli import calibration, shelf
+    from attn_cli.bundle import CONFIDENCE, include, open_bundle
+    from attn_cli.engine.open import open_stepper
+    from attn_cli.errors import DataError, TrainingError
+    from attn_cli.verified import make_sure
+
+    console = console_of(context)
+    read = _read_pairs(console, pairs, source, target)
+    path = shelf.find(name)
+    make_sure(path)
+    bundle = open_bundle(path)
+    if not bundle.translates:
+        raise ModelError(
+            f"the model {bundle.name} does not translate, so it has no confidence",
+            "Name a model that does.",
+        )
+    stepper = open_stepper(
+        bundle, engine=engine.value, device="cpu", threads=threads or console.cores
+    )
+    most = min(len(read), calibration.MOST_PAIRS)
+    console.say(f"attn: translating {most:,} of {len(read):,} pairs with {bundle.name}")
+    fitted = calibration.calibrate(bundle, stepper, read)
+    try:
+        include(path, CONFIDENCE, fitted.calibration.to_bytes())
+    except TrainingError as error:
+        raise DataError(
+            error.problem, "Copy the model to your shelf first: attn models add."
+        ) from error
+    console.say(f"attn: {fitted.sentence()}")
+
+
+def _read_pairs(
+    console: Console, pairs: str | None, source: str | None, target: str | None
+) -> list[tuple[str, str]]:
+    """The pairs of one file or of two. Raises UsageError and DataError."""
+    from attn_cli.commands.shared import InputFormat
+    from attn_cli.commands.sources import requests, requests_of_two
+
+    if (pairs is None) == (source is None and target is None) or (source is None) != (
+        target is None
+    ):
+        raise UsageError(
+            "calibrate needs sources and their translations",
+            "Give --pairs FILE, or --source FILE and --target FILE.",
+        )
+    if source is not None and target is not None:
+        reading = requests_of_two(console, Path(source), Path(target))
+    else:
+        reading = requests(console, [], Path(pairs or "-"), InputFormat.TEXT, pairs=True)
+    with reading as chunks:
+        return [(each.source, each.target) for chunk in chunks for each in chunk]
 
 
 @app.command("add")

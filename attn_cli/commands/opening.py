@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from attn_cli import shelf
-from attn_cli.bundle import Bundle, load_stable
+from attn_cli.bundle import CONFIDENCE, Bundle, load_stable
 from attn_cli.commands.shared import Weights
+from attn_cli.confidence import Calibration
 from attn_cli.config import Recipe
 from attn_cli.console import Console
 from attn_cli.engine.base import Matcher, Stepper, View, single_heads, view_of
@@ -47,12 +48,14 @@ class Opened:
     """A bundle with its engines running, those that were wanted.
 
     `heads` are the layer and the number of each head that is wanted alone, and who looks by it.
+    `calibration` is None where it is not wanted, and of a model that has none.
     """
 
     bundle: Bundle
     stepper: Stepper | None
     matcher: Matcher | None
     heads: Sequence[tuple[int, int, Stepper]] = ()
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,13 @@ class Opener:
     threads: int | None
     engine: Engine = "auto"
 
-    def to_translate(self, name: str | None, weights: Weights | None, *, shown: bool) -> Opened:
+    def to_translate(
+        self, name: str | None, weights: Weights | None, *, shown: bool, confident: bool = False
+    ) -> Opened:
         """A model that translates, with its head where its weights are wanted.
 
-        With `shown` a model that has no weights to show is refused.
+        With `shown` a model that has no weights to show is refused; `confident`, its calibration
+        is loaded where it has one.
         """
 
         def load(bundle: Bundle) -> Opened:
@@ -75,7 +81,8 @@ class Opener:
                 _demand_attention(bundle)
             stepper = self._stepper(bundle)
             matcher = self._matcher(bundle) if weights is Weights.ALIGNMENT else None
-            return Opened(bundle, stepper, matcher)
+            calibration = load_calibration(bundle) if confident else None
+            return Opened(bundle, stepper, matcher, calibration=calibration)
 
         return self._load(name, load)
 
@@ -172,3 +179,17 @@ def _demand_attention(bundle: Bundle) -> None:
             "vector",
             aligns if bundle.aligns else translates,
         )
+
+
+def load_calibration(bundle: Bundle) -> Calibration | None:
+    """The calibration of a model, None where it has none. Raises ModelError for a damaged one."""
+    if not bundle.holds(CONFIDENCE):
+        return None
+    file = bundle.file(CONFIDENCE)
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"cannot read {file}: {error.strerror}", "Copy or train the model again."
+        ) from error
+    return Calibration.from_bytes(data, where=str(file))

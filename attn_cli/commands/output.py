@@ -37,6 +37,8 @@ class Writer:
     extraction: How = "threshold"
     threshold: float | None = None
     scores: bool = False
+    marks_unsure: bool = False
+    unsure_below: float = 0.0
 
     def of(self, model: "Bundle", *, by_head: bool) -> "Writer":
         """The writer for what this model finds, which says how sure a link of its alignment head
@@ -69,6 +71,8 @@ class Writer:
 
     def record(self, request: Request, translation: Translation, links: Links) -> str:
         """The record of one request in a text format, without its final newline."""
+        if self.marks_unsure:
+            translation = lines.mark_unsure(translation)
         match self.format:
             case Format.PHARAOH if self.given:
                 return lines.pharaoh(links, scores=self.scores)
@@ -86,6 +90,8 @@ class Writer:
                 return lines.tsv(translation)
             case _ if self.n_best > 1:
                 return lines.nbest(translation, self.n_best)
+            case _ if self.scores and translation.confidence is not None:
+                return lines.scored_text(translation)
             case _:
                 return lines.text(translation)
 
@@ -103,7 +109,13 @@ class Writer:
             write("\n")
             return
         source, target = translation.source, translation.text
-        table: RenderableType = alignment_table(translation.alignment, source=source, target=target)
+        table: RenderableType = alignment_table(
+            translation.alignment,
+            source=source,
+            target=target,
+            unsure=translation.unsure,
+            unsure_below=self.unsure_below,
+        )
         if translation.heads:
             table = Multiples(translation.heads, source, target)
         if console is not None:

@@ -156,6 +156,12 @@ Model = Annotated[
     str | None,
     typer.Option("--model", "-m", help="A name on the shelf or a folder. [$ATTN_MODEL]"),
 ]
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to", metavar="LANG", help="The model of the shelf that translates into it, as in fr."
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option("--threads", min=1, help="Processor threads. [all this process may use]"),
@@ -180,7 +186,11 @@ Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write this file; *.gz, or - for stdout.")
 ]
 Scores = Annotated[
-    bool, typer.Option("--scores", help="Pharaoh links with their weight, 0-0:0.93.")
+    bool,
+    typer.Option(
+        "--scores",
+        help="Pharaoh links with their weight, 0-0:0.93; translated text with its confidence.",
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Nothing here is random; taken anyway.")]
 ExtractOption = Annotated[

@@ -23,6 +23,7 @@ from attn_cli.commands.shared import (
     ShardOption,
     Threads,
     Threshold,
+    To,
     WeightsOption,
     console_of,
 )
@@ -34,6 +35,7 @@ def translate(
         list[str] | None, typer.Argument(help="Each is a line; none: stdin.", show_default=False)
     ] = None,
     model: Model = None,
+    to: To = None,
     input: Input = None,
     output: Output = None,
     format: Annotated[
@@ -47,6 +49,13 @@ def translate(
     extract: ExtractOption = Extract.THRESHOLD,
     threshold: Threshold = None,
     scores: Scores = False,
+    mark_unsure: Annotated[
+        bool,
+        typer.Option(
+            "--mark-unsure",
+            help="Put words of low probability between \u27e6 and \u27e7 in the text.",
+        ),
+    ] = False,
     beam: Annotated[
         int | None, typer.Option("--beam", "-b", min=1, max=1000, help="1 is greedy. [recipe's]")
     ] = None,
@@ -72,18 +81,20 @@ def translate(
     """
     from contextlib import ExitStack
 
+    from attn_cli.commands.choosing import choose_model
     from attn_cli.commands.sources import Shard, requests
     from attn_cli.commands.translating import Options, of_model
 
     console = console_of(context)
     options = Options(
         format or (Format.TABLE if align else Format.TEXT),
-        model=model,
+        model=choose_model(model, to),
         weights=weights,
         level=level.value,
         extract=extract.value,
         threshold=threshold,
         scores=scores,
+        mark_unsure=mark_unsure,
         beam=beam,
         n_best=n_best,
         length_penalty=length_penalty,
@@ -97,7 +108,7 @@ def translate(
         chunks = stack.enter_context(
             requests(console, text or [], input, input_format, pairs=False, shard=part)
         )
-        find, writer = of_model(console, options)
+        find, writer = of_model(console, options, notes=stack, is_single=len(text or []) == 1)
         write = stack.enter_context(writer.open(console, output))
         for chunk in chunks:
             write(find(chunk))

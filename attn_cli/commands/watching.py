@@ -156,6 +156,11 @@ def _training(event: events.Training) -> str:
                 f"graphs: {event.precision}, {event.bytes / 1e6:.1f} MB, "
                 f"{event.difference:.0e} from torch at most ({event.seconds:.0f} s)"
             )
+        case events.Calibrated():
+            return (
+                f"confidence: calibrated on {event.pairs:,} validation pairs, rank correlation "
+                f"with sentence chrF {event.correlation:.2f} ({event.seconds:.0f} s)"
+            )
 
 
 def _preparing(event: events.Preparing) -> str:

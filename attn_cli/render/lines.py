@@ -7,7 +7,8 @@ blank input line gives a blank line, in JSONL a record with empty fields.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from attn_cli.values import Links, SoftAlignment, Translation
@@ -18,10 +19,55 @@ _CELL_BREAKS = str.maketrans("\r\n\t", "   ")
 #: Not line ends to us, but to some readers of JSONL; as escapes they are nobody's.
 _ODD_BREAKS = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "\x85\u2028\u2029"})
 
+#: Stand around words of low probability.
+_OPEN, _CLOSE = "\u27e6", "\u27e7"
+
 
 def text(translation: Translation) -> str:
     """The translation alone."""
     return translation.text.translate(_LINE_BREAKS)
+
+
+def scored_text(translation: Translation) -> str:
+    """`translation ||| 0.8312`: its confidence follows. A blank line stays blank."""
+    if not translation.text:
+        return ""
+    return f"{text(translation)} ||| {translation.confidence:.4f}"
+
+
+def mark_unsure(translation: Translation) -> Translation:
+    """The translation with its unsure words between ⟦ and ⟧ in its text, neighbors together.
+
+    Where the text has one of these signs itself, it is doubled.
+    """
+    spans: list[list[int]] = []  # [first, last + 1] of words, then of characters
+    for word in translation.unsure:
+        if spans and spans[-1][1] == word:
+            spans[-1][1] = word + 1
+        else:
+            spans.append([word, word + 1])
+    places = _places(translation.text, translation.target_words)
+    marked, end = "", 0
+    for first, behind in spans:
+        start, stop = places[first][0], places[behind - 1][1]
+        marked += _doubled(translation.text[end:start]) + _OPEN
+        marked += _doubled(translation.text[start:stop]) + _CLOSE
+        end = stop
+    return replace(translation, text=marked + _doubled(translation.text[end:]))
+
+
+def _places(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
+    """Where in a text its words are: in order, with nothing but white space between them."""
+    places, end = [], 0
+    for word in words:
+        start = text.index(word, end)
+        end = start + len(word)
+        places.append((start, end))
+    return places
+
+
+def _doubled(text: str) -> str:
+    return text.replace(_OPEN, 2 * _OPEN).replace(_CLOSE, 2 * _CLOSE)
 
 
 def nbest(translation: Translation, count: int) -> str:
@@ -77,7 +123,8 @@ def jsonl(
     """The record of `translate` and `align`, always with the same fields in the same order.
 
     Numbers are rounded to four decimals; one that is not finite, which JSON cannot write, is null.
-    So is the score of two sides that nobody scored; a blank one has the score 0.
+    So is the score of two sides that nobody scored; a blank one has the score 0. The confidence is
+    null where a model is not calibrated, or the target was given.
     `extra` holds the fields of the input record: they follow ours, and where a name is the same
     (`source` always is) ours stands. Where heads are wanted one by one, they are a field more.
     """
@@ -90,12 +137,14 @@ def jsonl(
         "source": translation.source if translation.source.strip() else "",
         "target": translation.text,
         "score": _number(best[0].mean_logp if best else math.nan if both else 0.0),
+        "confidence": None if translation.confidence is None else _number(translation.confidence),
         "source_words": translation.source_words,
         "target_words": translation.target_words,
         "weights": _rows(alignment) if alignment else [],
         "leftover": [_number(mass) for mass in alignment.leftover] if alignment else [],
         "links": [_weighted(links, pair) for pair in links.ordered()],
         "logprobs": [_number(logp) for logp in translation.word_logp],
+        "unsure": translation.unsure,
         "model": model,
         "nbest": [
             {"target": candidate, "score": _number(hypothesis.mean_logp)}

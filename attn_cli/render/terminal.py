@@ -13,7 +13,7 @@ Three ideas carry the design:
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from itertools import pairwise
@@ -69,6 +69,9 @@ MEANING = {
     ("alignment", "decoded"): "which words correspond",
     ("alignment", "forced"): "which words correspond",
 }
+#: Stands behind a target word of low probability.
+UNSURE, UNSURE_STYLE = "?", "bold yellow"
+
 LEFTOVER_TITLE = {"attention": "(end)", "alignment": "(none)"}
 
 
@@ -79,10 +82,14 @@ def alignment_table(
     source: str | None = None,
     target: str | None = None,
     heading: bool = True,
+    unsure: Collection[int] = (),
+    unsure_below: float = 0.0,
 ) -> "AlignmentTable":
     """A renderable of `alignment`, at most `width` cells wide (the console's width if None).
 
     `source` and `target` are the raw lines of the heading; their words joined by spaces if None.
+    The target words of the indices `unsure` are marked; the heading says that their probability is
+    below `unsure_below`.
     """
     return AlignmentTable(
         alignment,
@@ -90,6 +97,8 @@ def alignment_table(
         " ".join(alignment.source) if source is None else source,
         " ".join(alignment.target) if target is None else target,
         heading,
+        frozenset(unsure),
+        unsure_below,
     )
 
 
@@ -110,13 +119,21 @@ class AlignmentTable:
     source: str
     target: str
     heading: bool
+    unsure: frozenset[int] = frozenset()
+    unsure_below: float = 0.0
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = self._width(options)
         ink = Ink.of(console, options)
         if self.heading:
             yield from title_of(self.alignment, self.source, self.target, width, ink)
-        for number, panel in enumerate(_panels(self.alignment, width, ink)):
+            if self.unsure:
+                yield Text.assemble(
+                    (UNSURE, UNSURE_STYLE),
+                    (f" a word of a probability below {self.unsure_below:g}", "dim"),
+                    overflow="fold",
+                )
+        for number, panel in enumerate(_panels(self.alignment, width, ink, self.unsure)):
             if number or self.heading:
                 yield Text()
             yield panel
@@ -194,17 +211,29 @@ def title_of(
     return [kind, sentences]
 
 
-def _panels(alignment: SoftAlignment, width: int, ink: Ink) -> list[Table]:
+def _panels(alignment: SoftAlignment, width: int, ink: Ink, unsure: frozenset[int]) -> list[Table]:
     if not alignment.target:
         return []
     words = [printable(word) for word in alignment.target]
     narrowest = _DIGITS + 2 * _PAD
     longest = max(map(cell_len, words))
-    label = min(longest, max(width // 3, 4), max(width - narrowest - _GAP, 1))
-    room = max(width - label - _GAP, narrowest)
-    labels = [shortened(word, label, ink) for word in words]
+    gap = _GAP + 2 * bool(unsure)
+    label = min(longest, max(width // 3, 4), max(width - narrowest - gap, 1))
+    room = max(width - label - gap, narrowest)
+    labels = [
+        _label(shortened(word, label, ink), label, gap, is_unsure=row in unsure)
+        for row, word in enumerate(words)
+    ]
     columns = _columns(alignment, room, ink)
-    return [_panel(labels, label, panel, ink) for panel in _folded(columns, room)]
+    return [_panel(labels, label + gap, panel, ink) for panel in _folded(columns, room)]
+
+
+def _label(word: str, width: int, gap: int, *, is_unsure: bool) -> Text:
+    """A target word at the right of `width` cells, and a gap in which an unsure one is marked."""
+    text = Text(" " * (width - cell_len(word)) + word, "bold")
+    if is_unsure:
+        return text.append(" ").append(UNSURE, UNSURE_STYLE).append(" " * (gap - 2))
+    return text.append(" " * gap)
 
 
 def _columns(alignment: SoftAlignment, room: int, ink: Ink) -> list[_Column]:
@@ -246,15 +275,15 @@ def _filled(columns: Sequence[_Column], limit: int) -> list[list[_Column]]:
     return panels
 
 
-def _panel(labels: Sequence[str], label: int, columns: Sequence[_Column], ink: Ink) -> Table:
+def _panel(labels: Sequence[Text], width: int, columns: Sequence[_Column], ink: Ink) -> Table:
     table = Table(box=None, padding=0, pad_edge=False, show_edge=False)
-    table.add_column("", width=label + _GAP, no_wrap=True)
+    table.add_column("", width=width, no_wrap=True)
     for column in columns:
         title = Text(centred(column.title, column.width), "" if column.is_word else "italic dim")
         table.add_column(title, width=column.width, no_wrap=True)
-    for row, name in enumerate(labels):
+    for row, label in enumerate(labels):
         cells = [_cell(column, column.weights[row], ink) for column in columns]
-        table.add_row(Text(" " * (label - cell_len(name)) + name + " " * _GAP, "bold"), *cells)
+        table.add_row(label, *cells)
     return table
 
 

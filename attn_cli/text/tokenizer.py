@@ -37,7 +37,7 @@ from attn_cli.text.literals import FIGURES, PLACEHOLDERS, Literal, Literals, Pla
 from attn_cli.values import BOS, EOS, PAD, UNK, Copied, Encoded, IntArray, Word
 
 #: SentencePiece's mark of a space.
-_SPACE = "\u2581"
+SPACE = "\u2581"
 _FIRST_PLACEHOLDER = UNK + 1
 _PLACEHOLDER_PIECES = [
     f"<num{number}>" if number < FIGURES else f"<lit{number - FIGURES}>"
@@ -104,7 +104,7 @@ class Tokenizer:
         every_id = list(range(processor.vocab_size()))
         self._pieces: list[str] = processor.id_to_piece(every_id)
         self._scores: list[float] = processor.get_score(every_id)
-        self._space_id: int = processor.piece_to_id(_SPACE)
+        self._space_id: int = processor.piece_to_id(SPACE)
         first_byte = processor.piece_to_id(_byte_piece(0))
         self._bytes = range(first_byte, first_byte + 256)
         #: The ids of the placeholders, by number; none in a vocabulary without.
@@ -163,13 +163,13 @@ class Tokenizer:
             sentencepiece.SentencePieceTrainer.train(
                 sentence_iterator=_rows(counts, settings.kind),
                 input_format="tsv",
-                pretokenization_delimiter=2 * _SPACE,  # what is left of _TWO_SPACES
+                pretokenization_delimiter=2 * SPACE,  # what is left of _TWO_SPACES
                 model_writer=model,
                 model_type=settings.kind,
                 vocab_size=settings.vocab_size,
                 hard_vocab_limit=False,
                 character_coverage=settings.character_coverage,
-                required_chars=_SPACE,
+                required_chars=SPACE,
                 control_symbols=_PLACEHOLDER_PIECES if settings.literals else [],
                 normalization_rule_name=settings.normalization,
                 add_dummy_prefix=False,
@@ -314,6 +314,30 @@ class Tokenizer:
         """
         return self._survey(raw, spoken).literals
 
+    def unknown_share(self, raw: str, *, spoken: bool = False) -> float:
+        """The share of a line's letters in words that the vocabulary does not know, from 0 to 1.
+
+        It spells them in bytes, in a script of which it knows no word, or in bits of fewer than two
+        letters on average. Literals are left out; 0 for a line without a word.
+        """
+        literals = self.literals.find(raw) if self.literals is not None else []
+        found = words.split(raw, [(literal.start, literal.end) for literal in literals])
+        starts = {literal.start for literal in literals}
+        letters = unknown = 0
+        forms = capitals.spoken(raw, found) if spoken else words.forms(found)
+        for word, form in zip(found, forms, strict=True):
+            count = sum(map(str.isalpha, word.text))
+            if not count or word.start in starts:
+                continue
+            pieces = self.segment(form)
+            spelt = len(pieces) - (pieces[0] == self._space_id)
+            letters += count
+            if (count < _LETTERS_PER_PIECE * spelt and spelt > 1) or self._is_unknown(
+                word.text, pieces, is_name=False
+            ):
+                unknown += count
+        return unknown / letters if letters else 0.0
+
     def _survey(self, raw: str, spoken: bool) -> "_Survey":
         """The literals of a line, none without placeholders, and its words where it has none."""
         if self.literals is None:
@@ -363,7 +387,7 @@ class Tokenizer:
     @functools.cached_property
     def _known_letters(self) -> frozenset[str]:
         """The letters beyond Latin that stand beside others in a piece, as those of words do."""
-        spelt = (piece for piece in self._pieces if len(piece.strip(_SPACE)) > 1)
+        spelt = (piece for piece in self._pieces if len(piece.strip(SPACE)) > 1)
         return frozenset(itertools.chain.from_iterable(spelt))
 
     @functools.cached_property
@@ -480,7 +504,7 @@ class Tokenizer:
                 if id in copied:
                     starts.append(text.add_literal(copied[id]))
                 elif id > UNK and id not in self.placeholders:
-                    starts.append(text.add(self._pieces[id].replace(_SPACE, " ")))
+                    starts.append(text.add(self._pieces[id].replace(SPACE, " ")))
                 else:
                     starts.append(text.length)
         return "".join(text.fragments), starts, text.literals
@@ -494,7 +518,7 @@ class Tokenizer:
         if self.placeholders and (number := literal_text.number_of(form)) is not None:
             return self._placeholder(number, apart=form.startswith(" "))
         form = self._read(form)
-        if _SPACE not in form:  # which SentencePiece could not tell from a space
+        if SPACE not in form:  # which SentencePiece could not tell from a space
             ids: list[int] = self._processor.encode_as_ids(form)
             if any(id != self._space_id for id in ids):
                 return tuple(ids)
@@ -665,7 +689,7 @@ def _ours(processor: sentencepiece.SentencePieceProcessor) -> bool:
         and processor.id_to_piece(placeholders) in ([], _PLACEHOLDER_PIECES)
         and processor.vocab_size() > first + 255
         and all(processor.is_byte(list(range(first, first + 256))))
-        and processor.piece_to_id(_SPACE) != UNK
+        and processor.piece_to_id(SPACE) != UNK
     )
 
 

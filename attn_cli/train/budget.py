@@ -25,6 +25,9 @@ EXIT_SECONDS = 1.0
 #: Seconds that an export takes: for the exporter itself, and for each million parameters.
 EXPORT_SECONDS, EXPORT_SECONDS_PER_MILLION = 3.0, 0.3
 
+#: What calibrating the confidence may take at least, in validations.
+CALIBRATION_VALIDATIONS = 1.0
+
 #: A validation takes as long as so many updates, until one has been measured.
 VALIDATION_UPDATES = 12.0
 
@@ -153,8 +156,8 @@ class Pace:
 
 
 def seconds_to_finish(pace: Pace, parameters: int, *, average: bool, export: bool) -> float:
-    """Seconds from the last validation to the exit: averaging, graphs, the way out."""
-    seconds = EXIT_SECONDS
+    """Seconds from the last validation to the exit: averaging, graphs, calibration, the way out."""
+    seconds = EXIT_SECONDS + CALIBRATION_VALIDATIONS * pace.validation
     if average:
         seconds += pace.validation
     if export:

@@ -185,8 +185,23 @@ class Exported:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Calibrated:
+    """The model's confidence was fitted to so many validation pairs.
+
+    On them `correlation` is its rank correlation with the chrF of each sentence, and
+    `plain_correlation` that of the mean log-probability a piece.
+    """
+
+    pairs: int
+    correlation: float
+    plain_correlation: float
+    seconds: float
+
+
 Preparing = Phase | Activity | Prepared | Noticed | Linking | Linked | HeadProgress | HeadLearned
-Training = Started | Progress | Skipped | Validated | Watched | Averaged | Finished | Exported
+Ending = Averaged | Finished | Exported | Calibrated
+Training = Started | Progress | Skipped | Validated | Watched | Ending
 Event = Preparing | Training
 Listener = Callable[[Event], None]
 
@@ -208,6 +223,7 @@ NAMES: dict[type[Event], str] = {
     Averaged: "averaged",
     Finished: "finished",
     Exported: "exported",
+    Calibrated: "calibrated",
 }
 
 

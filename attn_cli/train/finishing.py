@@ -1,4 +1,5 @@
-"""What is done once a network is trained: the head to show is chosen, the graphs are made."""
+"""What is done once a network is trained: the head to show is chosen, the graphs are made, the
+confidence is calibrated."""
 
 import time
 from dataclasses import replace
@@ -8,15 +9,19 @@ import torch
 
 from attn_cli import bundle
 from attn_cli.align.table import LinkTable
+from attn_cli.calibration import calibrate
+from attn_cli.confidence import LEAST_PAIRS
 from attn_cli.config import Recipe
+from attn_cli.engine.open import open_stepper
 from attn_cli.errors import AttnError
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state import restore
 from attn_cli.text.batching import batches_of
 from attn_cli.train import checkpoint, events
+from attn_cli.train.budget import EXIT_SECONDS
 from attn_cli.train.data import PreparedData
 from attn_cli.train.shown import best_head, some_pairs
-from attn_cli.train.train_run import Context
+from attn_cli.train.train_run import Context, TrainRun
 
 
 def choose_shown_head(
@@ -67,3 +72,31 @@ def export_graphs(out: Path, recipe: Recipe, emit: events.Listener) -> None:
         return
     seconds = time.monotonic() - began
     emit(events.Exported(recipe.train.export, made.bytes, made.difference, seconds))
+
+
+def calibrate_confidence(run: TrainRun, data: PreparedData, emit: events.Listener) -> None:
+    """Fit the model's confidence to the validation pairs, as many as the time allows. It translates
+    without it too, so what goes wrong here is told and no more."""
+    corpus = data.valid.corpus
+    pairs = list(zip(corpus.source_texts(), corpus.target_texts(), strict=True))
+    if len(pairs) < LEAST_PAIRS:
+        return
+    began = time.monotonic()
+    emit(events.Activity("calibrating confidence"))
+    try:
+        opened = bundle.open_bundle(run.out)
+        stepper = open_stepper(opened, device=run.device, threads=run.threads)
+        seconds = run.budget.left() - EXIT_SECONDS
+        fitted = calibrate(opened, stepper, pairs, max_seconds=seconds)
+        bundle.include(run.out, bundle.CONFIDENCE, fitted.calibration.to_bytes())
+    except AttnError as error:
+        emit(events.Noticed(f"no confidence: {error.problem}"))
+        return
+    emit(
+        events.Calibrated(
+            pairs=fitted.calibration.pairs,
+            correlation=fitted.correlation,
+            plain_correlation=fitted.plain_correlation,
+            seconds=time.monotonic() - began,
+        )
+    )

@@ -18,7 +18,7 @@ from attn_cli.train import events
 from attn_cli.train.alignments import prepare_alignments
 from attn_cli.train.building import build_network, build_trainer
 from attn_cli.train.data import prepare_data, remove_text, text_folder
-from attn_cli.train.finishing import choose_shown_head, export_graphs
+from attn_cli.train.finishing import calibrate_confidence, choose_shown_head, export_graphs
 from attn_cli.train.group import Group
 from attn_cli.train.guidance import Guidance, guided_head
 from attn_cli.train.links import guides, teaches_head
@@ -110,6 +110,7 @@ def _train(
             if alignments.links is not None:
                 recipe = choose_shown_head(network, data, alignments.links, run.out, context)
             export_graphs(run.out, recipe, emit)
+            calibrate_confidence(run, data, emit)
         replace(alignments.plan, recipe=recipe, finished=finished.reason).save(run.out)
     return finished
 

@@ -34,3 +34,6 @@ attn train $recipe --from runs/general-$name --out runs/general-$name-2 --max-st
     --set train.keep_head=true --set train.guided_decay=0.5 --set train.guided_weight=0.3 \
     --set train.learning_rate=1e-3 --set train.warmup_steps=100
 attn export runs/general-$name-2 --half
+
+# Confidence, with the graphs in int8 that were made just now.
+attn models calibrate runs/general-$name-2 --pairs $text/$name.valid.tsv

@@ -1,6 +1,7 @@
 """The line formats that scripts depend on, to the character."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,14 +95,16 @@ def test_words_with_tabs_and_line_ends_do_not_break_tsv():
 
 
 def test_the_jsonl_record_is_that_of_the_contract():
-    made = lines.jsonl(translation(), LINKS, model="en-fr", n_best=2)
+    sure = translation(confidence=0.81234, unsure=(1,))
+    made = lines.jsonl(sure, LINKS, model="en-fr", n_best=2)
     assert made == (
         '{"line": 1, "source": "I love you", "target": "Je t\'aime", "score": -0.41, '
+        '"confidence": 0.8123, '
         '"source_words": ["I", "love", "you"], "target_words": ["Je", "t\'", "aime"], '
         '"weights": [[0.94, 0.04, 0.02], [0.11, 0.01, 0.88], [0.05, 0.91, 0.04]], '
         '"leftover": [0.0, 0.0, 0.0], '
         '"links": [[0, 0, 0.94], [2, 1, 0.88], [1, 2, 0.91]], '
-        '"logprobs": [-0.1, -0.2, -0.1], "model": "en-fr", '
+        '"logprobs": [-0.1, -0.2, -0.1], "unsure": [1], "model": "en-fr", '
         '"nbest": [{"target": "Je t\'aime", "score": -0.41}, '
         '{"target": "Je vous aime", "score": -1.5}]}'
     )
@@ -170,3 +173,41 @@ def test_a_blank_line_gives_a_record_with_empty_fields_in_jsonl():
         "model": "en-fr",
     }
     assert not any(made.values())
+
+
+# Confidence and unsure words
+
+
+def test_the_text_with_its_confidence_has_it_behind_four_digits():
+    assert lines.scored_text(translation(confidence=0.8)) == "Je t'aime ||| 0.8000"
+    assert lines.scored_text(replace(BLANK, confidence=1.0)) == ""
+
+
+@pytest.mark.parametrize(
+    ("unsure", "marked"),
+    [
+        ((), "Je t'aime"),
+        ((0,), "⟦Je⟧ t'aime"),
+        ((2,), "Je t'⟦aime⟧"),
+        ((1, 2), "Je ⟦t'aime⟧"),
+        ((0, 1, 2), "⟦Je t'aime⟧"),
+        ((0, 2), "⟦Je⟧ t'⟦aime⟧"),
+    ],
+)
+def test_unsure_words_are_marked_in_the_text_neighbors_together(unsure, marked):
+    assert lines.mark_unsure(translation(unsure=unsure)).text == marked
+
+
+def test_the_same_word_twice_is_marked_where_it_is_unsure():
+    twice = translation(text="va, va, va", target_words=("va", ",", "va", ",", "va"), unsure=(2,))
+    assert lines.mark_unsure(twice).text == "va, ⟦va⟧, va"
+
+
+def test_a_sign_that_is_no_mark_is_doubled():
+    odd = translation(text="⟦a⟧ b", target_words=("⟦", "a", "⟧", "b"), unsure=(3,))
+    assert lines.mark_unsure(odd).text == "⟦⟦a⟧⟧ ⟦b⟧"
+    assert lines.mark_unsure(replace(odd, unsure=())).text == "⟦⟦a⟧⟧ b"
+
+
+def test_a_model_without_calibration_and_a_given_target_have_no_confidence():
+    assert record(translation(), LINKS)["confidence"] is None

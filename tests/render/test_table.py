@@ -234,3 +234,30 @@ def test_no_line_is_wider_than_asked_and_rows_of_a_panel_are_equally_wide(source
 def test_no_cell_is_broken(source, width):
     alignment = table(source, ["x"], np.full((1, len(source)), 0.5))
     assert drawn(alignment, width=width, heading=False).count("0.50") == len(source)
+
+
+# Unsure words
+
+
+def test_unsure_words_have_a_mark_behind_them_and_the_heading_says_what_it_means():
+    text = drawn(CROSSED, unsure=[1], unsure_below=0.1)
+    assert "? a word of a probability below 0.1" in text
+    marked = [line.split()[:2] for line in text.splitlines() if "?" in line]
+    assert marked[1:] == [["t'", "?"]]
+
+
+def test_a_table_without_unsure_words_is_as_ever():
+    assert drawn(CROSSED, unsure=[]) == drawn(CROSSED)
+    assert "?" not in drawn(CROSSED)
+
+
+@pytest.mark.parametrize("width", [16, 20, 40, 80])
+def test_the_mark_takes_no_more_room_than_there_is(width):
+    words = ["incomprehensible", "b", "c"]
+    for line in rows(table(words, words), unsure=[0, 2], width=width):
+        assert cell_len(line) <= width
+
+
+def test_the_mark_is_ascii_and_colored_where_there_are_colors():
+    assert drawn(CROSSED, unsure=[0], encoding="ascii").count("?") == 2
+    assert "\x1b[1;33m?" in drawn(CROSSED, unsure=[0], colours="truecolor")

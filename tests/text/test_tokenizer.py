@@ -512,3 +512,23 @@ def test_literals_put_back_touch_only_what_they_may(raw: str, said: str, text: s
         own = COPYING.placeholders[int(number)] if number.isdecimal() else None
         ids += [own] if own else COPYING.segment(part)
     assert COPYING.decode(ids, COPYING.encode(raw)).text == text
+
+
+# What is unknown
+
+
+def test_the_share_of_unknown_letters_is_that_of_words_in_bits_or_bytes():
+    text = ["the house is near the river and the children love the old garden"] * 20
+    tokenizer = Tokenizer.train(text, config.Tokenizer(vocab_size=340))
+    assert tokenizer.unknown_share("the children love the house") == 0
+    assert tokenizer.unknown_share("Привет мир") == 1
+    assert tokenizer.unknown_share("zxqvjk wpfbzx") == 1
+    assert tokenizer.unknown_share("house Привет") == 6 / 11
+    assert tokenizer.unknown_share("") == tokenizer.unknown_share("12, 5!") == 0
+
+
+def test_a_line_in_capitals_is_known_as_its_words_are():
+    text = ["the house is near the river and the children love the old garden"] * 20
+    tokenizer = Tokenizer.train(text, config.Tokenizer(vocab_size=340))
+    assert tokenizer.unknown_share("THE CHILDREN LOVE", spoken=True) < 0.5
+    assert tokenizer.unknown_share("THE CHILDREN LOVE") == 1
