@@ -32,14 +32,14 @@ class Calibrated:
 
     calibration: Calibration
     correlation: float
-    plain_correlation: float
+    logp_correlation: float
 
     def sentence(self) -> str:
         """What came of it, for people."""
         return (
             f"confidence is calibrated on {self.calibration.pairs:,} pairs: rank correlation with "
             f"sentence chrF {self.correlation:.2f}, of the mean log-probability "
-            f"{self.plain_correlation:.2f}"
+            f"{self.logp_correlation:.2f}"
         )
 
 

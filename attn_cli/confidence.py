@@ -25,8 +25,8 @@ Floats = NDArray[np.float64]
 FEATURES = (
     "mean_logp",
     "word_probability",
-    "lowest_word_logp",
-    "log_length_ratio",
+    "log_piece_ratio",
+    "log_word_ratio",
     "letters_per_piece",
     "log_source_pieces",
 )
@@ -37,7 +37,6 @@ LEAST_PAIRS = 50
 #: A log-probability below this counts as this.
 _LOWEST_LOGP = -30.0
 
-_LOWEST_SHARE = 0.25
 _RIDGE = 1e-3
 _ITERATIONS = 50
 _VERSION = 1
@@ -47,12 +46,13 @@ class Evidence(NamedTuple):
     """What is known of one translation, or of the parts of one line together.
 
     `piece_logp` (T,) and `word_logp` (W,) are the log-probabilities of its target pieces, end
-    included, and words; `source_pieces` counts those of the source without its end, and
-    `source_letters` the letters and signs that they spell. All are without literals.
+    included, and words; `source_words` and `source_pieces` count those of the source without its
+    end, and `source_letters` the letters and signs that they spell. All are without literals.
     """
 
     piece_logp: FloatArray
     word_logp: FloatArray
+    source_words: int
     source_pieces: int
     source_letters: int
 
@@ -62,6 +62,7 @@ class Evidence(NamedTuple):
         return cls(
             np.concatenate([part.piece_logp for part in parts]),
             np.concatenate([part.word_logp for part in parts]),
+            sum(part.source_words for part in parts),
             sum(part.source_pieces for part in parts),
             sum(part.source_letters for part in parts),
         )
@@ -72,14 +73,13 @@ class Evidence(NamedTuple):
             np.maximum(logp.astype(np.float64), _LOWEST_LOGP) if len(logp) else np.zeros(1)
             for logp in (self.piece_logp, self.word_logp)
         )
-        lowest = np.sort(words)[: max(1, int(_LOWEST_SHARE * len(words)))]
         size = self.source_pieces
         return np.array(
             [
                 pieces.mean(),
                 np.exp(words).mean(),
-                lowest.mean(),
                 np.log((len(pieces) + 1) / (size + 1)),
+                np.log((len(words) + 1) / (self.source_words + 1)),
                 self.source_letters / max(1, size),
                 np.log1p(size),
             ]

@@ -255,6 +255,7 @@ class Translator:
         return Evidence(
             best.token_logp[~copied],
             word_logp[is_translated],
+            source_words=len(source.words) - len(literals),
             source_pieces=sum(own),
             source_letters=sum(
                 len(piece.strip(SPACE))

@@ -16,10 +16,10 @@ from attn_cli.confidence import (
 from attn_cli.errors import DataError, ModelError
 
 
-def evidence(pieces, words, source_pieces=3, source_letters=12):
-    return Evidence(
-        np.array(pieces, np.float32), np.array(words, np.float32), source_pieces, source_letters
-    )
+def evidence(pieces, words, *counts):
+    """With the counts of the source's words, pieces and letters."""
+    arrays = (np.array(logp, np.float32) for logp in (pieces, words))
+    return Evidence(*arrays, *(counts or (2, 3, 12)))
 
 
 def samples(count=400, seed=0):
@@ -55,15 +55,15 @@ def test_the_rank_correlation_with_a_constant_is_nothing():
 
 
 def test_the_features_of_a_translation_are_those_that_their_names_say():
-    given = evidence([-0.5, -1.5, -1.0], [-2.0, -1.0, 0.0, -3.0], 2, 7)
+    given = evidence([-0.5, -1.5, -1.0], [-2.0, -1.0, 0.0, -3.0], 1, 2, 7)
     found = dict(zip(FEATURES, given.features(), strict=True))
     probabilities = [np.exp(-2), np.exp(-1), 1, np.exp(-3)]
     assert found == pytest.approx(
         {
             "mean_logp": -1.0,
             "word_probability": sum(probabilities) / 4,
-            "lowest_word_logp": -3.0,  # a quarter of four words
-            "log_length_ratio": np.log(4 / 3),
+            "log_piece_ratio": np.log(4 / 3),
+            "log_word_ratio": np.log(5 / 2),
             "letters_per_piece": 3.5,
             "log_source_pieces": np.log(3),
         }
@@ -71,14 +71,14 @@ def test_the_features_of_a_translation_are_those_that_their_names_say():
 
 
 def test_evidence_of_parts_is_that_of_all_their_pieces_and_words():
-    one, other = evidence([-1.0], [-2.0], 1, 5), evidence([-3.0, -4.0], [-1.0], 2, 4)
+    one, other = evidence([-1.0], [-2.0], 1, 1, 5), evidence([-3.0, -4.0], [-1.0], 2, 2, 4)
     both = Evidence.join([one, other])
     assert both.piece_logp.tolist() == [-1, -3, -4]
     assert both.word_logp.tolist() == [-2, -1]
-    assert (both.source_pieces, both.source_letters) == (3, 9)
+    assert (both.source_words, both.source_pieces, both.source_letters) == (3, 3, 9)
 
 
-@pytest.mark.parametrize("given", [evidence([], [], 0, 0), evidence([-np.inf], [-np.inf])])
+@pytest.mark.parametrize("given", [evidence([], [], 0, 0, 0), evidence([-np.inf], [-np.inf])])
 def test_features_are_finite_whatever_is_there(given):
     assert np.isfinite(given.features()).all()
 
@@ -111,7 +111,10 @@ def test_translations_that_are_all_alike_are_no_trouble(score):
 
 def test_a_confidence_is_between_nothing_and_one_however_odd_the_line():
     fitted = fit(samples(), np.random.default_rng(3).uniform(size=400))
-    for given in (evidence([-np.inf], [-np.inf], 100_000, 1), evidence([0.0], [0.0], 1, 5000)):
+    for given in (
+        evidence([-np.inf], [-np.inf], 1, 100_000, 1),
+        evidence([0.0], [0.0], 1, 1, 5000),
+    ):
         assert 0 <= fitted(given) <= 1
 
 

@@ -190,12 +190,12 @@ class Calibrated:
     """The model's confidence was fitted to so many validation pairs.
 
     On them `correlation` is its rank correlation with the chrF of each sentence, and
-    `plain_correlation` that of the mean log-probability a piece.
+    `logp_correlation` that of the mean log-probability a piece.
     """
 
     pairs: int
     correlation: float
-    plain_correlation: float
+    logp_correlation: float
     seconds: float
 
 

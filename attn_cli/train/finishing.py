@@ -96,7 +96,7 @@ def calibrate_confidence(run: TrainRun, data: PreparedData, emit: events.Listene
         events.Calibrated(
             pairs=fitted.calibration.pairs,
             correlation=fitted.correlation,
-            plain_correlation=fitted.plain_correlation,
+            logp_correlation=fitted.logp_correlation,
             seconds=time.monotonic() - began,
         )
     )
