@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import log
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli.align.merge import Labelled, labelled, soft_alignment
-from attn_cli.confidence import Calibration, Evidence
 from attn_cli.decode.beam import Search, search
 from attn_cli.decode.copying import Copying
 from attn_cli.engine.base import Matcher, Stepper
@@ -30,6 +29,9 @@ from attn_cli.values import (
     SoftAlignment,
     Translation,
 )
+
+if TYPE_CHECKING:
+    from attn_cli.confidence import Calibration, Evidence
 
 OnProblem = Callable[[int, str], None]
 
@@ -66,7 +68,7 @@ class _Found(NamedTuple):
     translated."""
 
     translation: Translation
-    evidence: Evidence | None = None
+    evidence: "Evidence | None" = None
 
 
 class Translator:
@@ -94,7 +96,7 @@ class Translator:
         split_over: int = 0,
         capitals: bool = False,
         unsure_below: float = 0.0,
-        calibration: Calibration | None = None,
+        calibration: "Calibration | None" = None,
         on_problem: OnProblem | None = None,
     ) -> None:
         self.stepper, self.source, self.target = stepper, source, target
@@ -121,7 +123,7 @@ class Translator:
 
     def translate_with_evidence(
         self, jobs: Sequence[Job]
-    ) -> list[tuple[Translation, Evidence | None]]:
+    ) -> "list[tuple[Translation, Evidence | None]]":
         """The same without confidence, and what is known of each translation; None where nothing
         had to be translated."""
         return [(each, evidence) for each, evidence in self._found(jobs, with_evidence=True)]
@@ -244,7 +246,9 @@ class Translator:
             if logp < bound and row not in copied and any(map(str.isalnum, label))
         )
 
-    def _evidence(self, source: Encoded, said: Encoded, best: Hypothesis) -> Evidence:
+    def _evidence(self, source: Encoded, said: Encoded, best: Hypothesis) -> "Evidence":
+        from attn_cli.confidence import Evidence
+
         words = labelled(said, "word")
         copied = self._is_copied(best.ids)
         is_translated = np.ones(len(words.labels), bool)
@@ -273,7 +277,7 @@ class Translator:
         evidence = [part.evidence for part in parts if part.evidence is not None]
         return _Found(
             shouting(whole, level=self.level) if line.loud else whole,
-            Evidence.join(evidence) if evidence else None,
+            evidence[0].join(evidence) if evidence else None,
         )
 
     def _copying(self, sources: Sequence[Encoded]) -> Copying | None:

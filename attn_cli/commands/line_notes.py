@@ -5,7 +5,6 @@ Knows a vocabulary and two languages; no network.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from attn_cli.bundle import Bundle
 from attn_cli.commands.choosing import translating_models
@@ -21,17 +20,16 @@ MOST_NOTES = 3
 UNKNOWN_SHARE = 2 / 3
 
 
-@dataclass
 class LineNotes:
     """Says once what is wrong with a line: it looks like the target language, or is mostly unknown.
 
-    Of each kind `MOST_NOTES` lines are named; `close` tells how many more there were.
+    Of each kind `MOST_NOTES` lines are named; `close` tells how many more there were. `is_single`
+    tells that there is but one line.
     """
 
-    console: Console
-    bundle: Bundle
-    is_single: bool = False  # nothing but one line is given
-    _counts: Counter[str] = field(default_factory=Counter)
+    def __init__(self, console: Console, bundle: Bundle, *, is_single: bool = False) -> None:
+        self.console, self.bundle, self.is_single = console, bundle, is_single
+        self._counts: Counter[str] = Counter()
 
     def check(self, requests: Sequence[Request]) -> None:
         """Note what is wrong with these lines."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from attn_cli import shelf
 from attn_cli.bundle import CONFIDENCE, Bundle, load_stable
 from attn_cli.commands.shared import Weights
-from attn_cli.confidence import Calibration
 from attn_cli.config import Recipe
 from attn_cli.console import Console
 from attn_cli.engine.base import Matcher, Stepper, View, single_heads, view_of
@@ -20,6 +20,9 @@ from attn_cli.engine.open import (
 )
 from attn_cli.errors import ModelError
 from attn_cli.verified import make_sure
+
+if TYPE_CHECKING:
+    from attn_cli.confidence import Calibration
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Opened:
     stepper: Stepper | None
     matcher: Matcher | None
     heads: Sequence[tuple[int, int, Stepper]] = ()
-    calibration: Calibration | None = None
+    calibration: "Calibration | None" = None
 
 
 @dataclass(frozen=True)
@@ -181,8 +184,10 @@ def _demand_attention(bundle: Bundle) -> None:
         )
 
 
-def load_calibration(bundle: Bundle) -> Calibration | None:
+def load_calibration(bundle: Bundle) -> "Calibration | None":
     """The calibration of a model, None where it has none. Raises ModelError for a damaged one."""
+    from attn_cli.confidence import Calibration
+
     if not bundle.holds(CONFIDENCE):
         return None
     file = bundle.file(CONFIDENCE)

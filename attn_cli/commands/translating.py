@@ -144,7 +144,7 @@ def of_model(
     if notes is not None and not console.quiet:
         from attn_cli.commands.line_notes import LineNotes
 
-        line_notes = LineNotes(console, opened.bundle, is_single)
+        line_notes = LineNotes(console, opened.bundle, is_single=is_single)
         notes.callback(line_notes.close)
 
     def translate(requests: Sequence[Request]) -> list[Found]:

@@ -4,7 +4,6 @@ Knows words; no vocabulary and no network. Languages are named as in recipes: "e
 """
 
 import functools
-import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -51,7 +50,6 @@ _WORDS = {
 #: the expected language they have to outweigh.
 _LEAST_SHARE, _OUTWEIGHS = 0.15, 2
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’ʼ](?![^\W\d_]))?|['’ʼ][^\W\d_]+")
 _APOSTROPHES = str.maketrans("’ʼ", "''")
 
 
@@ -69,7 +67,7 @@ def name_of(language: str) -> str | None:
 
 def primary(language: str) -> str:
     """The language without its region: "fr" of "fr-CA"."""
-    return re.split("[-_]", language.lower())[0]
+    return language.lower().replace("_", "-").partition("-")[0]
 
 
 def looks_like(words: Iterable[str], language: str, *, expected: str) -> bool:
