@@ -7,7 +7,9 @@ Knows recipes and tokenizers; no torch: weights are a path here.
     model.safetensors    the weights of the network that translates
     alignment_head.safetensors    those of the alignment head, where there is one
     encoder.onnx step.onnx forced.onnx alignment_head.onnx    the same as graphs, for ONNX Runtime
-    graphs.bin           the weights that the first three graphs share
+    graphs.bin           the weights that these share, but for the last one's
+    shortlist.bin        the target pieces that a sentence may use, where links have told
+    select.onnx shortlist_step.onnx    graphs for these pieces alone
     confidence.json      how its translations' confidence is computed, where it was calibrated
     bundle.json          format, languages, licence, size and sha256 of each file, scores
     MODEL_CARD.md        for readers, where somebody has written one
@@ -36,6 +38,7 @@ from attn_cli import atomic, config
 from attn_cli.config import Recipe
 from attn_cli.errors import AttnError, ModelError, TrainingError, UsageError
 from attn_cli.text.literals import Literals
+from attn_cli.text.shortlist import Shortlist
 from attn_cli.text.tokenizer import Tokenizer
 
 #: The format this program writes, and the newest it reads.
@@ -45,16 +48,21 @@ RECIPE, FACTS, CARD = "recipe.toml", "bundle.json", "MODEL_CARD.md"
 WEIGHTS, HEAD = "model.safetensors", "alignment_head.safetensors"
 ENCODER, STEP, FORCED = "encoder.onnx", "step.onnx", "forced.onnx"
 HEAD_GRAPH = "alignment_head.onnx"
+SHORTLIST, SELECT, SHORTLIST_STEP = "shortlist.bin", "select.onnx", "shortlist_step.onnx"
 GRAPH_WEIGHTS = "graphs.bin"
 CONFIDENCE = "confidence.json"
 GRAPHS = (ENCODER, STEP, FORCED, GRAPH_WEIGHTS, HEAD_GRAPH)
+SHORTLIST_GRAPHS = (SELECT, SHORTLIST_STEP)
 JOINT, SOURCE, TARGET = "joint.spm", "source.spm", "target.spm"
 
 #: The folder of files that do not have their own names yet.
 STAGING = ".staging"
 
 #: Files of ours, which are removed when bundle.json no longer names them.
-_OWN = (WEIGHTS, HEAD, *GRAPHS, CONFIDENCE, JOINT, SOURCE, TARGET)
+_OWN = (
+    *(WEIGHTS, HEAD, SHORTLIST, *GRAPHS, *SHORTLIST_GRAPHS),
+    *(CONFIDENCE, JOINT, SOURCE, TARGET),
+)
 
 #: How often a model is loaded anew that is replaced each time.
 _ATTEMPTS = 10
@@ -110,6 +118,17 @@ class Bundle:
         """That of its graphs, int8 or fp32, if it has any."""
         precision: str | None = self.facts.get("precision")
         return precision
+
+    @property
+    def shortlist(self) -> Shortlist | None:
+        """The pieces that its translations may be made of, if it has such a file.
+
+        Raises ModelError where that is damaged, or of another vocabulary.
+        """
+        if not self.holds(SHORTLIST):
+            return None
+        source, target = self.source.vocab_size, self.target.vocab_size
+        return Shortlist.load(self.file(SHORTLIST), source_vocab=source, target_vocab=target)
 
     def holds(self, *names: str) -> bool:
         """Whether all these files belong to the bundle."""
@@ -343,7 +362,8 @@ def copy(bundle: Bundle, folder: Path, *, graphs: bool = True) -> None:
 
 def _without_graphs(facts: dict[str, Any]) -> dict[str, Any]:
     """The facts of the same model without graphs."""
-    files = {name: entry for name, entry in facts["files"].items() if name not in GRAPHS}
+    graphs = {*GRAPHS, *SHORTLIST_GRAPHS}
+    files = {name: entry for name, entry in facts["files"].items() if name not in graphs}
     return {key: value for key, value in facts.items() if key != "precision"} | {"files": files}
 
 

@@ -355,6 +355,11 @@ class Decode:
     unsure_below: float = option(
         0.1, "a translated word of a lower probability is marked as unsure", low=0, high=1
     )
+    shortlist: bool = option(
+        True,
+        "a translation is made of the pieces that its source was linked to in training and of the "
+        "commonest, where training has word links to tell them",
+    )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ probability of a wanted piece and the reordering of rows are inside. The exporte
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,14 +26,16 @@ from torch import Tensor, nn
 from attn_cli import bundle, quantize
 from attn_cli.bundle import Bundle
 from attn_cli.engine.base import Matcher, Side, Stepper, view_of
-from attn_cli.engine.onnx_engine import AFTER, MEMORY, STATE, OnnxMatcher, OnnxStepper
+from attn_cli.engine.onnx_engine import AFTER, MEMORY, OUTPUT, STATE, OnnxMatcher, OnnxStepper
 from attn_cli.engine.torch_engine import TorchStepper, load, load_head
 from attn_cli.errors import ModelError, TrainingError
 from attn_cli.nn.alignment_head import AlignmentHead, Words
 from attn_cli.nn.attention import Memory, Places
+from attn_cli.nn.embeddings import SelectedRows
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state import tensors_of
-from attn_cli.values import BOS, EOS, PAD, IntArray
+from attn_cli.text.shortlist import NONE, Shortlist
+from attn_cli.values import BOS, EOS, PAD, UNK, IntArray
 
 Precision = Literal["int8", "fp32"]
 
@@ -61,18 +63,25 @@ class Exported:
     difference: float
 
 
-def export(opened: Bundle, *, precision: Precision, half: bool = False) -> Exported:
+def export(
+    opened: Bundle,
+    *,
+    precision: Precision,
+    half: bool = False,
+    shortlist: Shortlist | None = None,
+) -> Exported:
     """Write the graphs of a bundle that has weights into it, and seal it with them.
 
     With `half` the weights themselves, which training goes on from, are kept in half precision
-    from then on.
+    from then on. The `shortlist`, or that which the bundle has, gets graphs of its own.
 
     Raises ModelError if it has no weights, or if the graphs do not say what the network says;
     TrainingError if the disk will not take them. A bundle that has graphs keeps them until then.
     """
-    stepper = None
+    stepper, listed = None, shortlist or opened.shortlist
     if opened.holds(bundle.WEIGHTS):
-        stepper = load(opened, view_of(opened.recipe.model), device="cpu", threads=None)
+        view = view_of(opened.recipe.model)
+        stepper = load(opened, view, device="cpu", threads=None, shortlist=listed)
     matcher = load_head(opened, device="cpu", threads=None) if opened.holds(bundle.HEAD) else None
     lacking = (opened.translates and not stepper) or (opened.aligns and not matcher)
     if lacking or not (stepper or matcher):
@@ -82,7 +91,7 @@ def export(opened: Bundle, *, precision: Precision, half: bool = False) -> Expor
         )
     vocab = opened.source.vocab_size, opened.target.vocab_size
     with torch.no_grad():
-        graphs = translator_graphs(stepper.network) if stepper else {}
+        graphs = translator_graphs(stepper.network, listed=bool(listed)) if stepper else {}
         graphs |= head_graph(matcher.head) if matcher else {}
     difference = _difference(graphs, stepper, matcher, vocab)
     _check(opened, difference, TOLERANCE)
@@ -91,6 +100,8 @@ def export(opened: Bundle, *, precision: Precision, half: bool = False) -> Expor
         _check(opened, _difference(graphs, stepper, matcher, vocab), _ANY_NUMBER)
     data = _contents(graphs)
     size = sum(map(len, data.values()))
+    if shortlist and stepper:
+        data[bundle.SHORTLIST] = shortlist.to_bytes()
     if half and stepper:
         data[bundle.WEIGHTS] = _halved(stepper.network)
     if half and matcher:
@@ -129,11 +140,23 @@ class _Encode(nn.Module):
 
 
 class _Step(nn.Module):
-    """One step of a search whose rows are reordered on the way in."""
+    """One step of a search whose rows are reordered on the way in.
 
-    def __init__(self, network: Seq2Seq, states: Sequence[str], *, candidates: bool) -> None:
+    `parts` are those of the memory, of the rows `selected` from the output layer if it is to score
+    these alone, and the states.
+    """
+
+    def __init__(
+        self,
+        network: Seq2Seq,
+        states: Sequence[str],
+        *,
+        candidates: bool = True,
+        selected: bool = False,
+    ) -> None:
         super().__init__()
-        self.network, self.states, self.candidates = network, states, candidates
+        self.network, self.states = network, states
+        self.candidates, self.selected = candidates, selected
 
     def forward(
         self,
@@ -145,16 +168,36 @@ class _Step(nn.Module):
         place: Tensor,
         *parts: Tensor,
     ) -> tuple[Tensor, ...]:
-        memory = Memory(*parts[: len(Memory._fields)])
-        states = zip(self.states, parts[len(Memory._fields) :], strict=True)
-        state = {name: part.index_select(0, rows) for name, part in states}
-        logits, weights, after = self.network.step(previous, state, memory, Places(row, place))
-        logp = logits.log_softmax(-1)  # (N, V)
+        rest = list(parts)
+        memory = Memory(*(rest.pop(0) for _ in Memory._fields))
+        selected = None
+        if self.selected:
+            selected = SelectedRows(*(rest.pop(0) for _ in SelectedRows._fields))
+        state = {
+            name: part.index_select(0, rows) for name, part in zip(self.states, rest, strict=True)
+        }
+        places = Places(row, place)
+        logits, weights, after = self.network.step(previous, state, memory, places, selected)
+        logp = logits.log_softmax(-1)  # (N, V), or (N, L)
         gold_logp = logp.gather(1, gold[:, None])[:, 0]
         found = (gold_logp, weights, *(after[name] for name in self.states))
         if not self.candidates:
             return found
+        if self.selected:  # too few for `_best` to be quicker
+            best = logp.topk(ranks.shape[0], dim=-1)  # (N, C)
+            return (best.indices, best.values, *found)
         return (*_best(logp, ranks), *found)
+
+
+class _Select(nn.Module):
+    """The rows of the output layer that score the pieces of each sentence."""
+
+    def __init__(self, network: Seq2Seq) -> None:
+        super().__init__()
+        self.scores = network.scores
+
+    def forward(self, listed: Tensor) -> tuple[Tensor, ...]:
+        return self.scores.select(listed)
 
 
 def _best(logp: Tensor, ranks: Tensor) -> tuple[Tensor, Tensor]:
@@ -191,8 +234,11 @@ class _Match(nn.Module):
         return shares[..., :-1], shares[..., -1], found.links
 
 
-def translator_graphs(network: Seq2Seq) -> dict[str, onnx.ModelProto]:
-    """The encoder, the step with candidates and the step without, by their files' names."""
+def translator_graphs(network: Seq2Seq, *, listed: bool = False) -> dict[str, onnx.ModelProto]:
+    """The encoder, the step with candidates and the step without, by their files' names.
+
+    With `listed` also the selection of a shortlist's rows, and the step that scores them.
+    """
     ids, lengths = torch.tensor([[4, 5, EOS], [4, EOS, PAD]]), torch.tensor([3, 2])
     memory = network.encode(ids, lengths)
     state = network.start(memory)
@@ -226,11 +272,33 @@ def translator_graphs(network: Seq2Seq) -> dict[str, onnx.ModelProto]:
     after = [AFTER + name for name in state]
     found = ["gold_logp", "weights", *after]
     graphs = {bundle.ENCODER: encoder}
+    if listed:
+        graphs |= _shortlist_graphs(network, given, open_sizes, found)
     for name, candidates in ((bundle.STEP, True), (bundle.FORCED, False)):
         step = _Step(network, list(state), candidates=candidates)
         outputs = ["ids", "logp", *found] if candidates else found
         graphs[name] = _traced(step, given, outputs, open_sizes)
     return graphs
+
+
+def _shortlist_graphs(
+    network: Seq2Seq, given: dict[str, Tensor], open_sizes: dict[str, str], found: list[str]
+) -> dict[str, onnx.ModelProto]:
+    """The selection of rows and the step that scores them, from the inputs of another step."""
+    pieces = torch.tensor([[EOS, UNK, 4], [EOS, UNK, NONE]])
+    names = [OUTPUT + name for name in SelectedRows._fields]
+    selected = dict(zip(names, network.scores.select(pieces), strict=True))
+    before = {name: part for name, part in given.items() if not name.startswith(STATE)}
+    states = {name: part for name, part in given.items() if name.startswith(STATE)}
+    before["gold"] = torch.tensor([0, 1, 0])
+    step = _Step(network, [name.removeprefix(STATE) for name in states], selected=True)
+    axes: dict[str, str | dict[int, str]] = {name: {0: "B", 2: "L"} for name in names}
+    return {
+        bundle.SELECT: _traced(_Select(network), {"listed": pieces}, names, {"listed": "BL"}),
+        bundle.SHORTLIST_STEP: _traced(
+            step, before | selected | states, ["ids", "logp", *found], axes | open_sizes
+        ),
+    }
 
 
 def head_graph(head: AlignmentHead) -> dict[str, onnx.ModelProto]:
@@ -247,7 +315,10 @@ def head_graph(head: AlignmentHead) -> dict[str, onnx.ModelProto]:
 
 
 def _traced(
-    module: nn.Module, given: dict[str, Tensor], outputs: Sequence[str], open_sizes: dict[str, str]
+    module: nn.Module,
+    given: dict[str, Tensor],
+    outputs: Sequence[str],
+    open_sizes: Mapping[str, str | dict[int, str]],
 ) -> onnx.ModelProto:
     """The module as a graph; of each input the axes that `open_sizes` has letters for are open."""
     stream: Any = io.BytesIO()
@@ -260,7 +331,10 @@ def _traced(
             dynamo=False,
             input_names=list(given),
             output_names=list(outputs),
-            dynamic_axes={name: dict(enumerate(letters)) for name, letters in open_sizes.items()},
+            dynamic_axes={
+                name: axes if isinstance(axes, dict) else dict(enumerate(axes))
+                for name, axes in open_sizes.items()
+            },
             opset_version=OPSET,
         )
     return onnx.load_from_string(stream.getvalue())
@@ -308,7 +382,11 @@ def _difference(
         write(folder, graphs)
         apart = 0.0
         if stepper:
-            apart = of_steppers(stepper, OnnxStepper(folder, stepper.view), vocab)
+            other = OnnxStepper(folder, stepper.view, shortlist=stepper.shortlist)
+            apart = of_steppers(stepper, other, vocab)
+            if stepper.shortlist:  # the whole vocabulary too
+                plain = TorchStepper(stepper.network, stepper.view)
+                apart = max(apart, of_steppers(plain, OnnxStepper(folder, stepper.view), vocab))
         return max(apart, of_matchers(matcher, OnnxMatcher(folder), vocab) if matcher else 0.0)
 
 
@@ -364,7 +442,8 @@ def of_matchers(ours: Matcher, theirs: Matcher, vocab: tuple[int, int]) -> float
 
 def _apart(pairs: list[tuple[Any, Any]]) -> float:
     """The largest difference in any of the pairs; infinite where one holds what is no number."""
-    worst = [np.abs(a - b).max() for a, b in pairs if a.size]
+    worst = [np.subtract(a, b, where=a != b, out=np.zeros_like(a)) for a, b in pairs]
+    worst = [np.abs(each).max() for each in worst if each.size]
     return float(np.max(worst, initial=0)) if np.isfinite(worst).all() else float("inf")
 
 

@@ -13,7 +13,9 @@ that, and a model says the same wherever it runs.
 * A product with a constant matrix of at least `WORTH` rows and columns becomes such a product,
   where the other side is a matrix too. The encoder's recurrences stay floating point: ONNX Runtime
   has no integer GRU, and they take a few hundredths of a translation.
-* A table of embeddings becomes int8 with a scale for each row.
+* A table of embeddings becomes int8 with a scale for each row. It keeps to the same range, so that
+  a table which scores pieces too is in the file once.
+* A shortlist's rows of the output layer are selected as integers, and multiplied as such.
 * What is left and large is kept as float16 and widened again when it is loaded.
 """
 
@@ -32,12 +34,14 @@ WORTH = 64
 #: Numbers of a constant from which its precision is halved.
 LARGE = 4096
 
-_HIGHEST = 127
 _WITHIN = 90  # for both sides of a product: 2 · (90 + 90) · 90 < 2¹⁵
 _MIDDLE = 90  # of uint8: what stands for 0
 _CONTRIB = "com.microsoft"
 _SMALLEST_SCALE = 1e-12
 _ALIGNMENT = 64
+
+#: The rows of the output layer that a shortlist has selected, from one graph to the other.
+SELECTED, SELECTED_SCALE = "output.weight", "output.scale"
 
 
 def quantized(model: ModelProto) -> ModelProto:
@@ -54,12 +58,15 @@ class _Quantizer:
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, NDArray[np.generic]] = {}
         self.rows: dict[str, tuple[str, str]] = {}  # a matrix → its integers, its scales
+        self.makers = {name: node for node in self.graph.node for name in node.output}
 
     def run(self) -> None:
         """Rewrites the graph in place."""
+        rewrite = self._selection, self._product, self._selected_product, self._embedding
         for node in self.graph.node:
-            if not (self._product(node) or self._embedding(node)):
+            if not any(rewritten(node) for rewritten in rewrite):
                 self.nodes.append(node)
+        self._drop_unused()
         used = {name for node in self.nodes for name in node.input}
         kept = {name: self.weights[name] for name in self.weights if name in used}
         head: list[NodeProto] = []
@@ -142,27 +149,89 @@ class _Quantizer:
             self.rows[name] = f"{own}.rows", f"{own}.scales"
         return self.rows[name]
 
+    def _selection(self, node: NodeProto) -> bool:
+        """Selects integers and their scales for a later graph's product; whether it was that."""
+        if node.op_type != "Transpose" or node.output[0] != SELECTED:
+            return False
+        gather = self.makers[node.input[0]]
+        if self.weights[gather.input[0]].shape[1] < WORTH:
+            return False
+        self._look_up(gather, node.input[0])
+        self._node("Transpose", [f"{node.input[0]}.rows"], SELECTED, perm=[0, 2, 1])
+        self._node("Transpose", [f"{node.input[0]}.scales"], SELECTED_SCALE, perm=[0, 2, 1])
+        _declare_integers(self.graph.output)
+        return True
+
+    def _selected_product(self, node: NodeProto) -> bool:
+        """Puts an integer product in place of that with selected rows; whether it was one.
+
+        Each sentence's rows, gathered from a matrix, are multiplied by its own selection.
+        """
+        if node.op_type != "MatMul" or node.input[1] != SELECTED:
+            return False
+        gather, name = self.makers[node.input[0]], node.output[0]
+        features, places = gather.input
+        if _declared(self.graph.input)[SELECTED].type.tensor_type.shape.dim[1].dim_value < WORTH:
+            return False
+        for each, part in zip(self._quantized_rows(features), ("rows", "scales"), strict=True):
+            self._node("Gather", [each, places], f"{name}.{part}")
+        parts = [f"{name}.rows", SELECTED, "one", "one", "middle"]
+        self._node("MatMulIntegerToFloat", parts, f"{name}.whole", domain=_CONTRIB)
+        self._node("Mul", [f"{name}.whole", SELECTED_SCALE], f"{name}.scaled")
+        self._node("Mul", [f"{name}.scaled", f"{name}.scales"], name)
+        _declare_integers(self.graph.input)
+        return True
+
     def _embedding(self, node: NodeProto) -> bool:
         """Puts a look-up of integers in place of a look-up of vectors; whether it was one."""
         if node.op_type != "Gather" or node.input[0] not in self.weights:
             return False
-        table, (_, places), name = self.weights[node.input[0]], node.input, node.output[0]
+        table, name = self.weights[node.input[0]], node.output[0]
         if table.ndim != 2 or table.dtype != np.float32 or table.size < LARGE:
             return False
-        integers, scale = _by_column(table.T, _HIGHEST)
-        self._constant(f"{node.input[0]}.rows", np.ascontiguousarray(integers.T))
-        self._constant(f"{node.input[0]}.scales", scale[:, None])
-        self._node("Gather", [f"{node.input[0]}.rows", places], f"{name}.rows")
-        self._node("Gather", [f"{node.input[0]}.scales", places], f"{name}.scales")
+        if any(each.name == SELECTED for each in self.graph.output):  # see `_selection`
+            return False
+        self._look_up(node, name)
         self._node("Cast", [f"{name}.rows"], f"{name}.whole", to=TensorProto.FLOAT)
         self._node("Mul", [f"{name}.whole", f"{name}.scales"], name)
         return True
+
+    def _look_up(self, node: NodeProto, name: str) -> None:
+        """Looks up integers, as NAME.rows, and the scale of each row, as NAME.scales."""
+        table, places = node.input
+        integers, scale = _by_column(self.weights[table].T, _WITHIN)
+        self._constant(f"{table}.rows", np.ascontiguousarray(integers.T))
+        self._constant(f"{table}.scales", scale[:, None])
+        self._node("Gather", [f"{table}.rows", places], f"{name}.rows")
+        self._node("Gather", [f"{table}.scales", places], f"{name}.scales")
+
+    def _drop_unused(self) -> None:
+        """Leaves out what fed only nodes that were replaced."""
+        wanted = {each.name for each in self.graph.output}
+        kept = []
+        for node in reversed(self.nodes):
+            if wanted & set(node.output):
+                wanted |= set(node.input)
+                kept.append(node)
+        self.nodes = kept[::-1]
 
     def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
         self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
 
     def _constant(self, name: str, value: NDArray[np.generic] | np.generic) -> None:
         self.constants[name] = np.asarray(value)
+
+
+def _declared(values: Any) -> dict[str, Any]:
+    """The inputs or outputs of a graph, by name."""
+    return {each.name: each for each in values}
+
+
+def _declare_integers(values: Any) -> None:
+    """Make the selected rows integers there, with scales beside them."""
+    _declared(values)[SELECTED].type.tensor_type.elem_type = TensorProto.INT8
+    axes: list[str | int | None] = ["sentences", 1, "listed"]
+    values.append(helper.make_tensor_value_info(SELECTED_SCALE, TensorProto.FLOAT, axes))
 
 
 def _by_column(

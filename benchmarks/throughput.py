@@ -3,6 +3,7 @@
     python benchmarks/throughput.py --model runs/multi30k-en-fr --output runs/throughput
     python benchmarks/throughput.py --systems int8,fp32,torch          # no rivals
     python benchmarks/throughput.py --systems int8,fp32 --where        # and where the time goes
+    python benchmarks/throughput.py --no-shortlist                     # among the whole vocabulary
     python benchmarks/throughput.py --limit 50 --rounds 1 --rival-minutes 1     # tries it out
 
 All translate Multi30k's test_2016_flickr, raw text in and out, greedily and with a beam of 5, each
@@ -100,6 +101,7 @@ def _options() -> argparse.Namespace:
     add("--beams", type=whole_numbers, default=BEAMS, help="[1,5]")
     add("--rounds", type=int, default=3, help="[3]")
     add("--limit", type=int, help="only so many lines, to try this out")
+    add("--no-shortlist", action="store_true", help="attn scores its whole vocabulary")
     add("--where", action="store_true", help="where the time of the graphs goes, too")
     add("--rival-minutes", type=float, default=10.0, help="how long a rival is trained [10]")
     add("--rivals", type=Path, default=ROOT / ".bench" / "translators", help="[.bench/translators]")
@@ -120,7 +122,8 @@ def prepared(
     for name in options.systems:
         if name in OURS:
             with excusing(name, skipped):
-                systems.append(ours(name, options.model, scratch))
+                system = ours(name, options.model, scratch, shortlist=not options.no_shortlist)
+                systems.append(system)
     wanted = [name for name in RIVALS if name in options.systems]
     if wanted:
         with excusing(", ".join(wanted), skipped):

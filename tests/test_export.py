@@ -13,7 +13,7 @@ from attn_cli import bundle, export, quantize
 from attn_cli.align import statistical
 from attn_cli.align.table import LinkTable
 from attn_cli.errors import ModelError
-from attn_cli.train import fit, head
+from attn_cli.train import fit, head, shortlisting
 
 MODEL = Path(__file__).parent / "fixtures" / "bundle_v1"
 TEXT = "I see a dog.\nwe love the red car.\n\nAnna sell two books.\n"
@@ -115,8 +115,9 @@ def test_int8_graphs_are_smaller_and_another_export_takes_their_place(model):
 def test_nothing_is_written_where_graphs_differ_from_the_network(model, monkeypatch, amount):
     graphs_of = export.translator_graphs
 
-    def other(network):
-        return {name: spoiled(graph, amount) for name, graph in graphs_of(network).items()}
+    def other(network, *, listed):
+        graphs = graphs_of(network, listed=listed)
+        return {name: spoiled(graph, amount) for name, graph in graphs.items()}
 
     monkeypatch.setattr(export, "translator_graphs", other)
     before = files_of(model)
@@ -237,3 +238,99 @@ def test_a_head_that_was_fitted_and_kept_has_a_graph(tmp_path, monkeypatch):
     assert not opened.translates
     aligned = attn("align", "-m", opened.path, "--engine", "onnx", "red car", "auto rouge")
     assert aligned.status == 0
+
+
+# Shortlists
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """Pairs of words the frozen model knows."""
+    path = tmp_path / "pairs.tsv"
+    path.write_text(PAIRS * 3, encoding="utf-8")
+    return path
+
+
+def scores_of(model, *options):
+    how = ("translate", "-m", model, "-f", "jsonl", *options)
+    return [record["score"] for record in attn(*how, stdin=TEXT).records() if record["target"]]
+
+
+def test_pairs_give_a_model_a_shortlist_that_both_engines_use_and_a_flag_turns_off(model, pairs):
+    ended = attn("export", model, "--pairs", pairs, "--precision", "fp32")
+    assert ended.status == 0, ended.err
+    assert "its shortlist has" in ended.err
+    opened = bundle.open_bundle(model)
+    assert opened.holds(bundle.SHORTLIST, bundle.SELECT, bundle.SHORTLIST_STEP)
+    assert set(bundle.check_sums(model)["files"]) == set(files_of(model)) - {bundle.FACTS}
+    assert opened.shortlist is not None
+    listed, whole = scores_of(model), scores_of(model, "--no-shortlist")
+    assert np.allclose(listed, scores_of(model, "--engine", "torch"), atol=1e-3)
+    assert not np.allclose(listed, whole, atol=1e-3)
+    without(model, bundle.SHORTLIST)
+    assert scores_of(model) == whole
+
+
+def test_links_in_a_file_are_counted_in_place_of_the_aligners(model, pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr(shortlisting, "COMMONEST", 0)
+    links = tmp_path / "links"
+    links.write_text("0-0\n0-0\n" * 3, encoding="utf-8")
+    sizes = []
+    for given in ([], ["--links", links]):
+        assert attn("export", model, "--pairs", pairs, *given).status == 0
+        sizes.append(len(bundle.open_bundle(model).shortlist.linked))
+    assert sizes[1] < sizes[0]
+
+
+def test_a_shortlist_stays_through_another_export_and_half_its_weights(model, pairs):
+    assert attn("export", model, "--pairs", pairs).status == 0
+    before = (model / bundle.SHORTLIST).read_bytes()
+    assert attn("export", model, "--precision", "fp32", "--half").status == 0
+    assert (model / bundle.SHORTLIST).read_bytes() == before
+    assert bundle.open_bundle(model).holds(bundle.SHORTLIST, bundle.SHORTLIST_STEP)
+
+
+def test_a_recipe_that_wants_no_shortlist_uses_none(model, pairs):
+    assert attn("export", model, "--pairs", pairs).status == 0
+    whole = scores_of(model, "--no-shortlist")
+    recipe = (model / bundle.RECIPE).read_text(encoding="utf-8")
+    assert "[decode]" in recipe
+    off = recipe.replace("[decode]", "[decode]\nshortlist = false")
+    changed(model, bundle.RECIPE, off.encode())
+    assert scores_of(model) == whole
+
+
+@pytest.mark.parametrize("content", [b"", b"attnSL1\n" + bytes(64)])
+def test_a_damaged_shortlist_is_a_damaged_model_unless_it_is_not_used(model, pairs, content):
+    assert attn("export", model, "--pairs", pairs).status == 0
+    changed(model, bundle.SHORTLIST, content)
+    fails(attn("translate", "-m", model, "I see"), 4, "shortlist.bin", "is not the shortlist")
+    assert attn("translate", "-m", model, "--no-shortlist", "I see").status == 0
+
+
+def test_links_alone_or_one_side_alone_are_a_usage_error(model, pairs):
+    fails(attn("export", model, "--links", pairs), 2, "--links belongs to pairs")
+    fails(attn("export", model, "--source", pairs), 2, "--target")
+    fails(attn("export", model, "--pairs", pairs, "--source", pairs), 2, "--pairs")
+
+
+def test_without_a_word_aligner_links_are_asked_for(model, pairs):
+    without(model, bundle.HEAD, bundle.HEAD_GRAPH)
+    fails(attn("export", model, "--pairs", pairs), 4, "--links")
+
+
+def test_training_with_links_ends_with_a_shortlist_unless_the_recipe_says_otherwise(
+    pairs_file, links_file, tmp_path
+):
+    text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, *TINY)
+    links = ("--set", f"train.guided_alignment={links_file}", "--set", "train.export=fp32")
+    short = ("--max-steps", "2", "--set", "name=tiny")
+    for name, given, there in (
+        ("with", (), True),
+        ("off", ("--set", "decode.shortlist=false"), False),
+        ("unlinked", ("--set", "train.guided_alignment=none"), False),
+    ):
+        ended = attn("train", *text, *links, *short, *given, "--out", tmp_path / name)
+        assert ended.status == 0, ended.err
+        opened = bundle.open_bundle(tmp_path / name)
+        assert opened.holds(bundle.SHORTLIST) == opened.holds(bundle.SHORTLIST_STEP) == there

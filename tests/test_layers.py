@@ -17,8 +17,9 @@ LAYERS = {
     "aligner": 4, "matching": 4, "linker": 4, "score": 4,
     "bundle": 3, "shelf": 3, "verified": 3,
     "engine.torch_engine": 3, "engine.onnx_engine": 3, "engine.open": 3,
-    "nn": 2, "decode": 2, "confidence": 2,
-    "text": 1, "align": 1, "engine.base": 1, "engine.rows": 1, "render": 1, "console": 1,
+    "nn": 2, "decode": 2, "confidence": 2, "engine.listing": 2,
+    "text": 1, "align": 1, "engine.base": 1, "engine.rows": 1,
+    "render": 1, "console": 1,
     "values": 0, "errors": 0, "config": 0, "atomic": 0, "folder_lock": 0,
     "__init__": 0,
 }  # fmt: skip

@@ -55,7 +55,7 @@ def graphs() -> dict[str, dict[str, list[str]]]:
     names: dict[str, dict[str, set[str]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for system in EXPORTED:
-            export.write(Path(folder), export.translator_graphs(fresh(system).eval()))
+            export.write(Path(folder), export.translator_graphs(fresh(system).eval(), listed=True))
             for file in sorted(Path(folder).glob("*.onnx")):
                 graph = onnx.load(file, load_external_data=False).graph
                 of_file = names.setdefault(file.name, {"inputs": set(), "outputs": set()})

@@ -17,6 +17,7 @@ from attn_cli.commands.shared import (
     Method,
     Model,
     Scores,
+    ShortlistOption,
     Threshold,
     To,
     WeightsOption,
@@ -26,7 +27,7 @@ from attn_cli.errors import UsageError
 
 #: The options that belong to one of the two tasks.
 _OF_ALIGN = ("tokenized", "reverse", "symmetrize", "scores", "target_column")
-_OF_TRANSLATE = ("beam", "n_best", "length_penalty", "coverage_penalty")
+_OF_TRANSLATE = ("beam", "n_best", "length_penalty", "coverage_penalty", "no_shortlist")
 
 
 def batch(
@@ -83,6 +84,7 @@ def batch(
     coverage_penalty: Annotated[
         float | None, typer.Option("--coverage-penalty", min=0.0, help="GNMT's β. [recipe's]")
     ] = None,
+    no_shortlist: ShortlistOption = False,
     weights: WeightsOption = None,
     level: LevelOption = Level.WORD,
     extract: ExtractOption = Extract.THRESHOLD,
@@ -168,6 +170,7 @@ def batch(
                 n_best=n_best or 1,
                 length_penalty=length_penalty,
                 coverage_penalty=coverage_penalty,
+                no_shortlist=no_shortlist,
                 engine=engine.value,
                 threads=1,
             ),

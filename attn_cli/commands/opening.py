@@ -71,18 +71,24 @@ class Opener:
     engine: Engine = "auto"
 
     def to_translate(
-        self, name: str | None, weights: Weights | None, *, shown: bool, confident: bool = False
+        self,
+        name: str | None,
+        weights: Weights | None,
+        *,
+        shown: bool,
+        confident: bool = False,
+        shortlist: bool | None = None,
     ) -> Opened:
         """A model that translates, with its head where its weights are wanted.
 
         With `shown` a model that has no weights to show is refused; `confident`, its calibration
-        is loaded where it has one.
+        is loaded where it has one. `shortlist` is as in `open_stepper`.
         """
 
         def load(bundle: Bundle) -> Opened:
             if shown and weights is not Weights.ALIGNMENT:
                 _demand_attention(bundle)
-            stepper = self._stepper(bundle)
+            stepper = self._stepper(bundle, shortlist=shortlist)
             matcher = self._matcher(bundle) if weights is Weights.ALIGNMENT else None
             calibration = load_calibration(bundle) if confident else None
             return Opened(bundle, stepper, matcher, calibration=calibration)
@@ -141,11 +147,18 @@ class Opener:
         name = f"ONNX Runtime, {bundle.precision}" if running == "onnx" else "PyTorch"
         self.console.detail(f"{what}: {name}")
 
-    def _stepper(self, bundle: Bundle, view: View | None = None) -> Stepper:
+    def _stepper(
+        self, bundle: Bundle, view: View | None = None, *, shortlist: bool | None = False
+    ) -> Stepper:
         _demand_decoder(bundle)
         self._say(bundle, "translator", "translator")
         return open_stepper(
-            bundle, engine=self.engine, device=self.device, threads=self._threads, view=view
+            bundle,
+            engine=self.engine,
+            device=self.device,
+            threads=self._threads,
+            view=view,
+            shortlist=shortlist,
         )
 
     def _matcher(self, bundle: Bundle) -> Matcher:

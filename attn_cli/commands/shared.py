@@ -212,6 +212,13 @@ Threshold = Annotated[
     ),
 ]
 LevelOption = Annotated[Level, typer.Option("--level", help="Words, or the network's pieces.")]
+ShortlistOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-shortlist",
+        help="Choose each piece among the whole vocabulary, not the model's shortlist.",
+    ),
+]
 WeightsOption = Annotated[
     Weights | None,
     typer.Option("--weights", help="The decoder's attention, or an alignment head's weights."),

@@ -21,6 +21,7 @@ from attn_cli.commands.shared import (
     Scores,
     Seed,
     ShardOption,
+    ShortlistOption,
     Threads,
     Threshold,
     To,
@@ -66,6 +67,7 @@ def translate(
     coverage_penalty: Annotated[
         float | None, typer.Option("--coverage-penalty", min=0.0, help="GNMT's β. [recipe's]")
     ] = None,
+    no_shortlist: ShortlistOption = False,
     input_format: Annotated[
         InputFormat, typer.Option("--input-format", help='jsonl reads {"source": …}.')
     ] = InputFormat.TEXT,
@@ -99,6 +101,7 @@ def translate(
         n_best=n_best,
         length_penalty=length_penalty,
         coverage_penalty=coverage_penalty,
+        no_shortlist=no_shortlist,
         device=device.value,
         engine=engine.value,
         threads=threads,

@@ -44,6 +44,7 @@ class Options:
     n_best: int = 1
     length_penalty: float | None = None
     coverage_penalty: float | None = None
+    no_shortlist: bool = False
     device: str = "auto"
     engine: Engine = "auto"
     threads: int | None = None
@@ -106,6 +107,7 @@ def of_model(
         weights,
         shown=format not in _WITHOUT_WEIGHTS or (format is Format.JSONL and weights is not None),
         confident=options.writes_confidence,
+        shortlist=False if options.no_shortlist else None,
     )
     if format is Format.TEXT and options.writes_confidence and opened.calibration is None:
         name = opened.bundle.name

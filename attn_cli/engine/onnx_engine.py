@@ -6,12 +6,16 @@ What goes in and out of the graphs is told by its names, which `export` gives:
     step      previous (N,), rows (N,), gold (N,), ranks (C,), row (B, Q), place (N,),
               memory.*, state.*                            → ids, logp, gold_logp, weights, after.*
     forced    the same without ranks                       → gold_logp, weights, after.*
+    select    listed (B, L)                                → output.*
+    shortlist_step    as step, and output.*                → as step
     head      source (B, P), source_mean (B, W, P),
               target (B, O), target_mean (B, V, O)         → weights, leftover, links
 
 Weights are (N, S), or (N, heads, S) of a network with several heads. `rows` are the rows of the
 state before that go on, so that reordering costs no call of its own; `row` and `place` are
-`Rows.places`; of `ranks` only the size counts, up to that of the vocabulary.
+`Rows.places`; of `ranks` only the size counts, up to that of the vocabulary. `listed` are pieces,
+below 0 behind a sentence's last; `gold` and `ids` are then columns of the lists, and C is at most
+L.
 A graph that does not need an input does not have it.
 """
 
@@ -28,13 +32,15 @@ from attn_cli import bundle
 from attn_cli.align.merge import mean_over_words
 from attn_cli.bundle import Bundle
 from attn_cli.engine.base import ALONE, Matched, Side, StepOut, View
+from attn_cli.engine.listing import Listing
 from attn_cli.engine.rows import Rows
 from attn_cli.errors import ModelError
+from attn_cli.text.shortlist import Shortlist
 from attn_cli.values import EOS, IntArray
 
 Tensors = dict[str, NDArray[Any]]
 
-MEMORY, STATE, AFTER = "memory.", "state.", "after."
+MEMORY, STATE, AFTER, OUTPUT = "memory.", "state.", "after.", "output."
 
 _ONLY_FATAL = 4
 _AGAIN = "Make its graphs again with attn export, or copy the model again."
@@ -82,22 +88,45 @@ class Graph:
         return dict(zip(self.outputs, found, strict=True))
 
 
+class _Source(NamedTuple):
+    """B sources: their pieces (B, S), and what the encoder found."""
+
+    ids: IntArray
+    found: Tensors
+
+
 class _Search(NamedTuple):
-    """N rows of a search: which of the last state's rows they are, and where they look."""
+    """N rows of a search: which of the last state's rows they are, and where they look.
+
+    With a shortlist, the pieces that each sentence may use and the rows that score them.
+    """
 
     memory: Tensors  # (B, …)
     state: Tensors  # (N of the last step, …)
     order: IntArray  # (N,) rows of `state`
     rows: Rows
     candidates: int
+    listing: Listing | None = None
+    output: Tensors | None = None  # (B, …)
 
 
 class OnnxStepper:
-    """Runs the graphs of a translator one step at a time."""
+    """Runs the graphs of a translator one step at a time.
 
-    def __init__(self, folder: Path, view: View = ALONE, *, threads: int | None = None) -> None:
+    Where a search has candidates they are those of the `shortlist`, if there is one.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        view: View = ALONE,
+        *,
+        threads: int | None = None,
+        shortlist: Shortlist | None = None,
+    ) -> None:
         """The graphs in that folder. Raises ModelError where they cannot be loaded."""
         self._folder, self._view, self._threads = folder, view, threads
+        self._shortlist = shortlist
         self._encoder = Graph(folder / bundle.ENCODER, threads=threads)
         self._graphs: dict[str, Graph] = {}
 
@@ -107,48 +136,63 @@ class OnnxStepper:
         other._view = view
         return other
 
-    def encode(self, ids: IntArray, lengths: IntArray) -> Tensors:
+    def encode(self, ids: IntArray, lengths: IntArray) -> _Source:
         """See `Stepper.encode`."""
-        return self._encoder({"ids": _long(ids), "lengths": _long(lengths)})
+        return _Source(ids, self._encoder({"ids": _long(ids), "lengths": _long(lengths)}))
 
-    def start(self, source: Tensors, beam: int) -> _Search:
+    def start(self, source: _Source, beam: int) -> _Search:
         """See `Stepper.start`."""
-        memory, state = _part(source, MEMORY), _part(source, STATE)
-        sentences = len(next(iter(state.values())))
+        sentences = len(source.ids)
         order = np.arange(sentences, dtype=np.int32)
-        return _Search(memory, state, order, Rows.one_each(sentences), beam)
+        memory, state = _part(source.found, MEMORY), _part(source.found, STATE)
+        begun = _Search(memory, state, order, Rows.one_each(sentences), beam)
+        if self._shortlist is None or not beam:
+            return begun
+        listed = self._shortlist.select(source.ids)
+        output = self._graph(bundle.SELECT)({"listed": _long(listed)})
+        candidates = min(beam, listed.shape[1])
+        return begun._replace(candidates=candidates, listing=Listing(listed), output=output)
 
     def step(self, state: _Search, previous: IntArray, gold: IntArray | None = None) -> StepOut:
         """See `Stepper.step`."""
         row, place = state.rows.places()
+        listing = state.listing
+        column = np.full_like(previous, EOS if listing is None else 0) if gold is None else gold
+        if listing is not None and gold is not None:
+            column = listing.columns(state.rows, gold)
         given: Tensors = {
             "previous": _long(previous),
             "rows": _long(state.order),
-            "gold": np.full(len(previous), EOS) if gold is None else _long(gold),
+            "gold": _long(column),
             "ranks": np.zeros(state.candidates, np.int64),
             "row": _long(row),
             "place": _long(place),
         }
         given |= {MEMORY + name: part for name, part in state.memory.items()}
         given |= {STATE + name: part for name, part in state.state.items()}
-        found = self._graph(bundle.STEP if state.candidates else bundle.FORCED)(given)
+        given |= state.output or {}
+        found = self._graph(_step_graph(state))(given)
         rows = np.arange(len(previous), dtype=np.int32)
         none = np.zeros((len(previous), 0))
-        return StepOut(
+        out = StepOut(
             found.get("ids", none).astype(np.int32),
             found.get("logp", none).astype(np.float32),
             None if gold is None else found["gold_logp"],
             self._view.of(found["weights"]),
             state._replace(state=_part(found, AFTER), order=rows),
         )
+        return out if listing is None else listing.with_pieces(out, state.rows, gold)
 
     def reorder(self, state: _Search, rows: IntArray) -> _Search:
         """See `Stepper.reorder`. Sentences without a row leave once they are many."""
-        memory, now = state.memory, state.rows.reordered(rows)
+        now = state.rows.reordered(rows)
         if (kept := now.worth_keeping()) is not None:
-            memory = {name: part[kept] for name, part in memory.items()}
             now = now.within(kept)
-        return state._replace(memory=memory, order=state.order[rows], rows=now)
+            state = state._replace(memory=_rows_of(state.memory, kept))
+            if state.listing is not None and state.output is not None:
+                output = _rows_of(state.output, kept)
+                state = state._replace(listing=state.listing.of(kept), output=output)
+        return state._replace(order=state.order[rows], rows=now)
 
     def _graph(self, name: str) -> Graph:
         """A graph of the decoder, loaded when it is first wanted."""
@@ -174,14 +218,29 @@ class OnnxMatcher:
         return Matched(found["weights"], found["leftover"], found["links"])
 
 
-def load(opened: Bundle, view: View, *, threads: int | None) -> OnnxStepper:
+def load(
+    opened: Bundle, view: View, *, threads: int | None, shortlist: Shortlist | None = None
+) -> OnnxStepper:
     """The graphs of a bundle that has them. See `engine.open.open_stepper`."""
-    return OnnxStepper(opened.file(bundle.ENCODER).parent, view, threads=threads)
+    folder = opened.file(bundle.ENCODER).parent
+    return OnnxStepper(folder, view, threads=threads, shortlist=shortlist)
 
 
 def load_head(opened: Bundle, *, threads: int | None) -> OnnxMatcher:
     """The graph of a bundle's alignment head. See `engine.open.open_matcher`."""
     return OnnxMatcher(opened.file(bundle.HEAD_GRAPH).parent, threads=threads)
+
+
+def _step_graph(state: _Search) -> str:
+    """The graph that such a search steps with."""
+    if not state.candidates:
+        return bundle.FORCED
+    return bundle.STEP if state.listing is None else bundle.SHORTLIST_STEP
+
+
+def _rows_of(tensors: Tensors, sentences: IntArray) -> Tensors:
+    """The rows of these sentences of each tensor."""
+    return {name: part[sentences] for name, part in tensors.items()}
 
 
 def _long(array: IntArray) -> NDArray[np.int64]:

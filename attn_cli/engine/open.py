@@ -29,10 +29,12 @@ def open_stepper(
     device: str = "auto",
     threads: int | None = None,
     view: View | None = None,
+    shortlist: bool | None = None,
 ) -> Stepper:
     """The network of a bundle that translates, on the engine that `engine_of` names.
 
-    `view` is the head that is looked at, by default what the recipe's [decode] says.
+    `view` is the head that is looked at, by default what the recipe's [decode] says. Without
+    `shortlist` candidates are of the whole vocabulary; by default the recipe's [decode] decides.
 
     Raises ModelError when files are damaged or do not fit, or the engine has none to run;
     UsageError when engine and device exclude each other, or the device is not there.
@@ -40,7 +42,8 @@ def open_stepper(
     recipe = opened.recipe
     if view is None:
         view = view_of(recipe.model, layer=recipe.decode.layer, head=recipe.decode.head)
-    return _loaded(opened, view, engine, device, threads)
+    listed = recipe.decode.shortlist if shortlist is None else shortlist
+    return _loaded(opened, view, engine, device, threads, shortlist=listed)
 
 
 def open_steppers(
@@ -60,15 +63,24 @@ def open_steppers(
 
 
 def _loaded(
-    opened: Bundle, view: View, engine: Engine, device: str, threads: int | None
+    opened: Bundle,
+    view: View,
+    engine: Engine,
+    device: str,
+    threads: int | None,
+    *,
+    shortlist: bool = False,
 ) -> "OnnxStepper | TorchStepper":
     if engine_of(opened, "translator", engine=engine, device=device) == "onnx":
         from attn_cli.engine import onnx_engine
 
-        return onnx_engine.load(opened, view, threads=threads)
+        has_graphs = opened.holds(*bundle.SHORTLIST_GRAPHS)
+        listed = opened.shortlist if shortlist and has_graphs else None
+        return onnx_engine.load(opened, view, threads=threads, shortlist=listed)
     from attn_cli.engine import torch_engine
 
-    return torch_engine.load(opened, view, device=device, threads=threads)
+    listed = opened.shortlist if shortlist else None
+    return torch_engine.load(opened, view, device=device, threads=threads, shortlist=listed)
 
 
 def open_matcher(

@@ -12,80 +12,123 @@ from torch import Tensor
 from attn_cli.align.merge import mean_over_words
 from attn_cli.bundle import Bundle
 from attn_cli.engine.base import ALONE, Matched, Side, StepOut, View
+from attn_cli.engine.listing import Listing
 from attn_cli.engine.rows import Rows
 from attn_cli.errors import ModelError
 from attn_cli.nn.alignment_head import AlignmentHead, Words
 from attn_cli.nn.attention import Memory, Places
 from attn_cli.nn.build import build, build_head
+from attn_cli.nn.embeddings import SelectedRows
 from attn_cli.nn.hardware import torch_device
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state import restore
+from attn_cli.text.shortlist import Shortlist
 from attn_cli.values import IntArray
 
 
+class EncodedSource(NamedTuple):
+    """B sources: their pieces (B, S), and what the decoder may look at."""
+
+    ids: IntArray
+    memory: Memory
+
+
 class SearchState(NamedTuple):
-    """N rows of a search: the sentences they look at, where they stand, the decoder's state."""
+    """N rows of a search: the sentences they look at, where they stand, the decoder's state.
+
+    With a shortlist, the pieces that each sentence may use and the rows that score them.
+    """
 
     source: Memory  # (B, …)
     rows: Rows
     places: Places | None  # None: one row for each sentence, in order
     hidden: dict[str, Tensor]  # (N, …)
     candidates: int
+    listing: Listing | None = None
+    selected: SelectedRows | None = None
 
 
 class TorchStepper:
-    """Runs a `Seq2Seq` one step at a time, without gradients and without dropout."""
+    """Runs a `Seq2Seq` one step at a time, without gradients and without dropout.
 
-    def __init__(self, network: Seq2Seq, view: View = ALONE) -> None:
-        self.network, self.view = network.eval(), view
+    Where a search has candidates they are those of the `shortlist`, if there is one.
+    """
+
+    def __init__(
+        self, network: Seq2Seq, view: View = ALONE, *, shortlist: Shortlist | None = None
+    ) -> None:
+        self.network, self.view, self.shortlist = network.eval(), view, shortlist
         self.device = next(network.parameters()).device
 
     def viewed(self, view: View) -> "TorchStepper":
         """The same network, looked at through another view."""
-        return TorchStepper(self.network, view)
+        return TorchStepper(self.network, view, shortlist=self.shortlist)
 
     @torch.inference_mode()
-    def encode(self, ids: IntArray, lengths: IntArray) -> Memory:
+    def encode(self, ids: IntArray, lengths: IntArray) -> EncodedSource:
         """See `Stepper.encode`."""
-        return self.network.encode(self._tensor(ids), self._tensor(lengths))
+        memory = self.network.encode(self._tensor(ids), self._tensor(lengths))
+        return EncodedSource(ids, memory)
 
     @torch.inference_mode()
-    def start(self, source: Memory, beam: int) -> SearchState:
+    def start(self, source: EncodedSource, beam: int) -> SearchState:
         """See `Stepper.start`."""
-        rows = Rows.one_each(len(source.mask))
-        return SearchState(source, rows, None, self.network.start(source), beam)
+        ids, memory = source
+        state = SearchState(memory, Rows.one_each(len(ids)), None, self.network.start(memory), beam)
+        if self.shortlist is None or not beam:
+            return state
+        listing = Listing(self.shortlist.select(ids))
+        selected = self.network.scores.select(self._tensor(listing.pieces))
+        return state._replace(listing=listing, selected=selected)
 
     @torch.inference_mode()
     def step(self, state: SearchState, previous: IntArray, gold: IntArray | None = None) -> StepOut:
         """See `Stepper.step`."""
         logits, weights, hidden = self.network.step(
-            self._tensor(previous), state.hidden, state.source, state.places
+            self._tensor(previous), state.hidden, state.source, state.places, state.selected
         )
-        logp = logits.float().log_softmax(-1)  # (N, V)
+        logp = logits.float().log_softmax(-1)  # (N, V), or (N, L) of a shortlist
         best = logp.topk(min(state.candidates, logp.shape[-1]), dim=-1)  # (N, C)
-        gold_logp = None
-        if gold is not None:
-            gold_logp = logp.gather(1, self._tensor(gold)[:, None])[:, 0].cpu().numpy()
-        return StepOut(
-            best.indices.to(torch.int32).cpu().numpy(),
+        ids = best.indices.to(torch.int32).cpu().numpy()
+        gold_logp, column = None, gold
+        if gold is not None and state.listing is not None:
+            column = state.listing.columns(state.rows, gold)
+        if column is not None:
+            gold_logp = logp.gather(1, self._tensor(column)[:, None])[:, 0].cpu().numpy()
+        found = StepOut(
+            ids,
             best.values.cpu().numpy(),
             gold_logp,
             self.view.of(weights).float().cpu().numpy(),
             state._replace(hidden=hidden),
+        )
+        return (
+            found if state.listing is None else state.listing.with_pieces(found, state.rows, gold)
         )
 
     @torch.inference_mode()
     def reorder(self, state: SearchState, rows: IntArray) -> SearchState:
         """See `Stepper.reorder`. Sentences without a row leave once they are many."""
         source, now = state.source, state.rows.reordered(rows)
+        listing, selected = state.listing, state.selected
         if (kept := now.worth_keeping()) is not None:
-            source, now = source.of(self._tensor(kept)), now.within(kept)
+            index = self._tensor(kept)
+            source, now = source.of(index), now.within(kept)
+            if listing is not None and selected is not None:
+                listing, selected = listing.of(kept), selected.of(index)
         places = None
         if not now.one_for_each():
             places = Places(*map(self._tensor, now.places()))
         index = self._tensor(rows)
         hidden = {name: part.index_select(0, index) for name, part in state.hidden.items()}
-        return state._replace(source=source, rows=now, places=places, hidden=hidden)
+        return state._replace(
+            source=source,
+            rows=now,
+            places=places,
+            hidden=hidden,
+            listing=listing,
+            selected=selected,
+        )
 
     def _tensor(self, array: IntArray) -> Tensor:
         return torch.from_numpy(np.asarray(array, dtype=np.int64)).to(self.device)
@@ -117,14 +160,22 @@ def words_of(side: Side, device: torch.device) -> Words:
     return Words(ids.to(device), torch.from_numpy(mean).to(device))
 
 
-def load(bundle: Bundle, view: View, *, device: str, threads: int | None) -> TorchStepper:
+def load(
+    bundle: Bundle,
+    view: View,
+    *,
+    device: str,
+    threads: int | None,
+    shortlist: Shortlist | None = None,
+) -> TorchStepper:
     """The network of a bundle, ready to step. See `engine.open.open_stepper`."""
     network = build(
         bundle.recipe.model,
         source_vocab=bundle.source.vocab_size,
         target_vocab=bundle.target.vocab_size,
     )
-    return TorchStepper(_filled(network, bundle.weights, device, threads), view)
+    network = _filled(network, bundle.weights, device, threads)
+    return TorchStepper(network, view, shortlist=shortlist)
 
 
 def load_head(bundle: Bundle, *, device: str, threads: int | None) -> TorchMatcher:

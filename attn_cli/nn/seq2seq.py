@@ -5,10 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from attn_cli.nn.attention import Memory, Places
+from attn_cli.nn.attention import Memory, Places, back, placed
 from attn_cli.nn.decoders import Decoded, Decoder, State
 from attn_cli.nn.dropout import Dropout, SequenceDropout
-from attn_cli.nn.embeddings import PieceEmbedding, PieceScores
+from attn_cli.nn.embeddings import PieceEmbedding, PieceScores, SelectedRows
 from attn_cli.nn.shapes import mask_of
 
 
@@ -90,17 +90,26 @@ class Seq2Seq(nn.Module):
         return self.decoder.start(memory)
 
     def step(
-        self, previous: Tensor, state: State, memory: Memory, places: Places | None = None
+        self,
+        previous: Tensor,
+        state: State,
+        memory: Memory,
+        places: Places | None = None,
+        selected: SelectedRows | None = None,
     ) -> tuple[Tensor, Tensor, State]:
         """(N,) last pieces → logits (N, V) of the next, weights (N, S), the state after.
 
         Of several heads weights are (N, heads, S). Row n looks at sentence n, or at that in which
-        `places` puts it.
+        `places` puts it. With `selected` the logits (N, L) are those of its sentence's pieces.
         """
         embedded = self.target_embedding(previous)  # (N, E)
         decoded, after = self.decoder.step(embedded, state, memory, places)
         assert decoded.weights is not None
-        return self.scores(self.readout(decoded, embedded)), decoded.weights, after
+        features = self.readout(decoded, embedded)  # (N, E)
+        if selected is None:
+            return self.scores(features), decoded.weights, after
+        logits = self.scores.score_selected(placed(features, places), selected)  # (B, Q, L)
+        return back(logits, places), decoded.weights, after
 
     def forward(
         self, src: Tensor, src_len: Tensor, tgt_in: Tensor, *, weights: bool = True

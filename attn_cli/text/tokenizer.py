@@ -402,6 +402,13 @@ class Tokenizer:
         never[list(self.placeholders)] = False
         return never
 
+    @property
+    def fallback_pieces(self) -> IntArray:
+        """What any translation may need: EOS, the placeholders, and the bytes where it may be spelt
+        in them, which is where no literals are copied."""
+        bytes = () if self.literals else self._bytes
+        return np.array([EOS, *self.placeholders, *bytes], np.int32)
+
     def _line(
         self,
         raw: str,

@@ -20,6 +20,7 @@ from attn_cli.text.batching import batches_of
 from attn_cli.train import checkpoint, events
 from attn_cli.train.budget import EXIT_SECONDS
 from attn_cli.train.data import PreparedData
+from attn_cli.train.shortlisting import build_shortlist
 from attn_cli.train.shown import best_head, some_pairs
 from attn_cli.train.train_run import Context, TrainRun
 
@@ -51,6 +52,12 @@ def choose_shown_head(
     bundle.write_recipe(out, recipe)
     context.emit(events.Noticed(shown.sentence()))
     return recipe
+
+
+def write_shortlist(out: Path, data: PreparedData, links: LinkTable) -> None:
+    """Add the pieces that a translation may be made of to the bundle, from these word links."""
+    shortlist = build_shortlist(data.train, links, data.tokenizers)
+    bundle.include(out, bundle.SHORTLIST, shortlist.to_bytes())
 
 
 def export_graphs(out: Path, recipe: Recipe, emit: events.Listener) -> None:

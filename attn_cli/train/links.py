@@ -112,8 +112,7 @@ def prepared(
         return None
     began = time.monotonic()
     if file := file_of_links(recipe):
-        with open_lines(file, stdin=stdin) as lines:
-            found = WordLinks(_read(lines, corpus, n_lines), {})
+        found = WordLinks(read_links(file, corpus, n_lines=n_lines, stdin=stdin), {})
     else:
         try:
             progress = _Progress(emit, interrupted, then)
@@ -281,14 +280,20 @@ def _spread(table: LinkTable, corpus: Corpus) -> LinkTable:
 _LINK = np.dtype([("pair", "i4"), ("source", "u2"), ("target", "u2"), ("weight", "f4")])
 
 
-def _read(lines: Lines, corpus: Corpus, n_lines: int) -> LinkTable:
-    """The links in a file whose line n belongs to line n of the text; others may be missing."""
-    found = np.fromiter(_of_lines(lines, corpus, n_lines), _LINK)
-    if not len(found):
-        raise DataError(
-            f"{lines.name} has no link for any pair that is trained on",
-            "Give one line of links, such as 0-0 2-1, for each line of the training text.",
-        )
+def read_links(
+    file: str | Path, corpus: Corpus, *, n_lines: int, stdin: BinaryIO | None = None
+) -> LinkTable:
+    """The links in a file whose line n belongs to line n of the text; others may be missing.
+
+    The corpus was read from `n_lines` lines. Raises DataError as `prepared` does.
+    """
+    with open_lines(file, stdin=stdin) as lines:
+        found = np.fromiter(_of_lines(lines, corpus, n_lines), _LINK)
+        if not len(found):
+            raise DataError(
+                f"{lines.name} has no link for any pair that is trained on",
+                "Give one line of links, such as 0-0 2-1, for each line of the training text.",
+            )
     return LinkTable.gathered(
         found["pair"],
         found["source"],

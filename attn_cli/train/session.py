@@ -18,7 +18,12 @@ from attn_cli.train import events
 from attn_cli.train.alignments import prepare_alignments
 from attn_cli.train.building import build_network, build_trainer
 from attn_cli.train.data import prepare_data, remove_text, text_folder
-from attn_cli.train.finishing import calibrate_confidence, choose_shown_head, export_graphs
+from attn_cli.train.finishing import (
+    calibrate_confidence,
+    choose_shown_head,
+    export_graphs,
+    write_shortlist,
+)
 from attn_cli.train.group import Group
 from attn_cli.train.guidance import Guidance, guided_head
 from attn_cli.train.links import guides, teaches_head
@@ -109,6 +114,8 @@ def _train(
         with abandonable():
             if alignments.links is not None:
                 recipe = choose_shown_head(network, data, alignments.links, run.out, context)
+            if links is not None and recipe.decode.shortlist:
+                write_shortlist(run.out, data, links)
             export_graphs(run.out, recipe, emit)
             calibrate_confidence(run, data, emit)
         replace(alignments.plan, recipe=recipe, finished=finished.reason).save(run.out)

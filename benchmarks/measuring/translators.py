@@ -126,15 +126,17 @@ class System:
         )
 
 
-def ours(name: str, model: Path, scratch: Path) -> System:
-    """attn with graphs of that precision, or with torch."""
+def ours(name: str, model: Path, scratch: Path, *, shortlist: bool = True) -> System:
+    """attn with graphs of that precision, or with torch; without `shortlist`, among all pieces."""
     folder, engine = model, "torch"
     if name != "torch":
         say(f"exporting {name}")
         folder, engine = scratch / name, "onnx"
-        copied(model, folder)
+        copied(model, folder, shortlist=shortlist)
         attn("export", folder, "--precision", name)
     options = ("--model", folder, "--engine", engine, "--device", "cpu", "--threads", 1)
+    if not shortlist:
+        options += ("--no-shortlist",)
 
     def command(source: Path, output: Path, beam: int) -> Sequence[object]:
         return (*ATTN, "translate", *options, "--beam", beam, "-i", source, "-o", output)
@@ -148,11 +150,12 @@ def ours(name: str, model: Path, scratch: Path) -> System:
     return System(name, version, parameters, command, pieces, folder=folder)
 
 
-def copied(model: Path, folder: Path) -> None:
+def copied(model: Path, folder: Path, *, shortlist: bool = True) -> None:
     """What belongs to a bundle, without its graphs and a training's log and checkpoints."""
     folder.mkdir()
+    dropped = {"graphs.bin", "log.jsonl", *([] if shortlist else ["shortlist.bin"])}
     for path in model.iterdir():
-        kept = path.suffix not in (".onnx", ".bin", ".part") and path.name != "log.jsonl"
+        kept = path.suffix not in (".onnx", ".part") and path.name not in dropped
         if path.is_file() and kept:
             shutil.copyfile(path, folder / path.name)
     facts = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
