@@ -13,8 +13,7 @@ that, and a model says the same wherever it runs.
 * A product with a constant matrix of at least `WORTH` rows and columns becomes such a product,
   where the other side is a matrix too. The encoder's recurrences stay floating point: ONNX Runtime
   has no integer GRU, and they take a few hundredths of a translation.
-* A table of embeddings becomes int8 with a scale for each row. It keeps to the same range, so that
-  a table which scores pieces too is in the file once.
+* A table of embeddings becomes int8 with a scale for each row.
 * A shortlist's rows of the output layer are selected as integers, and multiplied as such.
 * What is left and large is kept as float16 and widened again when it is loaded.
 """
@@ -34,6 +33,7 @@ WORTH = 64
 #: Numbers of a constant from which its precision is halved.
 LARGE = 4096
 
+_HIGHEST = 127
 _WITHIN = 90  # for both sides of a product: 2 · (90 + 90) · 90 < 2¹⁵
 _MIDDLE = 90  # of uint8: what stands for 0
 _CONTRIB = "com.microsoft"
@@ -156,7 +156,7 @@ class _Quantizer:
         gather = self.makers[node.input[0]]
         if self.weights[gather.input[0]].shape[1] < WORTH:
             return False
-        self._look_up(gather, node.input[0])
+        self._look_up(gather, node.input[0], _WITHIN)
         self._node("Transpose", [f"{node.input[0]}.rows"], SELECTED, perm=[0, 2, 1])
         self._node("Transpose", [f"{node.input[0]}.scales"], SELECTED_SCALE, perm=[0, 2, 1])
         _declare_integers(self.graph.output)
@@ -191,15 +191,15 @@ class _Quantizer:
             return False
         if any(each.name == SELECTED for each in self.graph.output):  # see `_selection`
             return False
-        self._look_up(node, name)
+        self._look_up(node, name, _HIGHEST)
         self._node("Cast", [f"{name}.rows"], f"{name}.whole", to=TensorProto.FLOAT)
         self._node("Mul", [f"{name}.whole", f"{name}.scales"], name)
         return True
 
-    def _look_up(self, node: NodeProto, name: str) -> None:
-        """Looks up integers, as NAME.rows, and the scale of each row, as NAME.scales."""
+    def _look_up(self, node: NodeProto, name: str, highest: int) -> None:
+        """Looks up integers up to `highest`, as NAME.rows, and the scale of each row, as NAME.scales."""
         table, places = node.input
-        integers, scale = _by_column(self.weights[table].T, _WITHIN)
+        integers, scale = _by_column(self.weights[table].T, highest)
         self._constant(f"{table}.rows", np.ascontiguousarray(integers.T))
         self._constant(f"{table}.scales", scale[:, None])
         self._node("Gather", [f"{table}.rows", places], f"{name}.rows")

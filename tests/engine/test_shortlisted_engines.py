@@ -107,14 +107,6 @@ def test_in_int8_too_a_list_of_the_whole_vocabulary_changes_nothing(small, tmp_p
     )
 
 
-def test_a_shortlist_does_not_grow_the_weights_of_tied_int8_graphs(small, tmp_path):
-    with torch.no_grad():
-        graphs = export.translator_graphs(small[0].network)
-    export.write(tmp_path, {name: quantize.quantized(graph) for name, graph in graphs.items()})
-    sizes = [(folder / "graphs.bin").stat().st_size for folder in (tmp_path, small[2]._folder)]
-    assert sizes[0] == sizes[1]
-
-
 def test_what_is_written_is_in_the_sentences_list(small):
     ids, lengths = lines(30, 8, VOCAB)
     listed = shortlist_of().select(ids)
