@@ -197,7 +197,7 @@ class _Quantizer:
         return True
 
     def _look_up(self, node: NodeProto, name: str, highest: int) -> None:
-        """Looks up integers up to `highest`, as NAME.rows, and the scale of each row, as NAME.scales."""
+        """Looks up integers up to `highest` as NAME.rows, and each row's scale as NAME.scales."""
         table, places = node.input
         integers, scale = _by_column(self.weights[table].T, highest)
         self._constant(f"{table}.rows", np.ascontiguousarray(integers.T))

@@ -117,7 +117,7 @@ def test_what_is_written_is_in_the_sentences_list(small):
             assert set(hypotheses[0].ids.tolist()) <= set(row.tolist())
 
 
-@pytest.mark.parametrize("engine", [0, 1, 2], ids=["torch", "onnx", "int8"])
+@pytest.mark.parametrize("engine", [0, 1], ids=["torch", "onnx"])
 def test_a_sentence_gives_the_same_alone_as_in_company(small, engine):
     stepper = small[engine]
     ids, lengths = lines(30, 8, VOCAB)
@@ -127,11 +127,6 @@ def test_a_sentence_gives_the_same_alone_as_in_company(small, engine):
         size = int(lengths[row])
         (alone,) = search(stepper, ids[row : row + 1, :size], lengths[row : row + 1], how)
         assert [h.ids.tolist() for h in alone] == [h.ids.tolist() for h in together[row]]
-        if engine == 2:
-            assert all(
-                (one.token_logp == other.token_logp).all()
-                for one, other in zip(alone, together[row], strict=True)
-            )
 
 
 @pytest.mark.parametrize("engine", [0, 1], ids=["torch", "onnx"])
