@@ -1,5 +1,5 @@
 # The few verbs of this project; `make help` lists them. .ci/run calls these and nothing else.
-# More arguments for a tool: make test ARGS="tests/text -x"
+# More arguments for a tool: make test ARGS="tests/data -x"
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)

@@ -6,35 +6,35 @@ The public names below are loaded when they are first used, so importing the pac
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from attn_cli.aligner import Aligner, Pair
-    from attn_cli.bundle import Bundle, open_bundle
+    from attn_cli.bundles.bundle import Bundle, open_bundle
     from attn_cli.config import Recipe
-    from attn_cli.decode.beam import Search
-    from attn_cli.engine.base import Stepper
-    from attn_cli.engine.open import open_stepper
+    from attn_cli.data.tokenizer import Tokenizer
     from attn_cli.errors import AttnError, ExitStatus
-    from attn_cli.text.tokenizer import Tokenizer
-    from attn_cli.translator import Job, Translator
-    from attn_cli.values import Hypothesis, Links, SoftAlignment, Translation
+    from attn_cli.inference.beam_search import Search
+    from attn_cli.inference.engines.interface import Stepper
+    from attn_cli.inference.engines.registry import open_stepper
+    from attn_cli.inference.pair_aligner import Aligner, Pair
+    from attn_cli.inference.translator import Job, Translator
+    from attn_cli.types import Hypothesis, Links, SoftAlignment, Translation
 
 _HOMES = {
-    "Aligner": "aligner",
+    "Aligner": "inference.pair_aligner",
     "AttnError": "errors",
-    "Bundle": "bundle",
+    "Bundle": "bundles.bundle",
     "ExitStatus": "errors",
-    "Hypothesis": "values",
-    "Job": "translator",
-    "Links": "values",
-    "Pair": "aligner",
+    "Hypothesis": "types",
+    "Job": "inference.translator",
+    "Links": "types",
+    "Pair": "inference.pair_aligner",
     "Recipe": "config",
-    "Search": "decode.beam",
-    "SoftAlignment": "values",
-    "Stepper": "engine.base",
-    "Tokenizer": "text.tokenizer",
-    "Translation": "values",
-    "Translator": "translator",
-    "open_bundle": "bundle",
-    "open_stepper": "engine.open",
+    "Search": "inference.beam_search",
+    "SoftAlignment": "types",
+    "Stepper": "inference.engines.interface",
+    "Tokenizer": "data.tokenizer",
+    "Translation": "types",
+    "Translator": "inference.translator",
+    "open_bundle": "bundles.bundle",
+    "open_stepper": "inference.engines.registry",
 }
 
 __all__ = [

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from thot.alignment import AlignmentModel
     from thot.common import WordAlignmentMatrix
 
-    from attn_cli.align.aer import AlignmentScore
+    from attn_cli.alignment.aer import AlignmentScore
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -170,8 +170,8 @@ class Gold:
 
     def score(self, links: Path) -> "AlignmentScore":
         """Of the first lines of a file of links: those of these pairs. Raises Skipped without."""
-        from attn_cli.align.aer import alignment_score
-        from attn_cli.align.links import read_gold, read_links
+        from attn_cli.alignment.aer import alignment_score
+        from attn_cli.alignment.pharaoh import read_gold, read_links
 
         lengths = [(len(source), len(target)) for source, target in self.pairs]
         lines = islice(_lines(_present(links)), len(lengths))
@@ -226,7 +226,7 @@ def _lower(pair: Pair) -> Pair:
 
 def _split(corpus: str, data: Path) -> Iterator[Pair]:
     """The words of each pair of a corpus, but for pairs that have none on a side."""
-    from attn_cli.text.words import split
+    from attn_cli.data.words import split
 
     for raw in _raw(corpus, data):
         ours, theirs = ([word.text for word in split(side)] for side in raw)

@@ -24,11 +24,12 @@ from typing import Any
 import numpy as np
 from measuring import DATA, Skipped, attn, conditions, present, report, say, table
 
-from attn_cli import score, shelf
-from attn_cli.bundle import read_facts
-from attn_cli.confidence import rank_correlation
-from attn_cli.text import languages, words
-from attn_cli.text.reading import open_lines, parse_pair
+from attn_cli import evaluation
+from attn_cli.bundles import registry
+from attn_cli.bundles.bundle import read_facts
+from attn_cli.data import languages, words
+from attn_cli.data.text_io import open_lines, parse_pair
+from attn_cli.inference.confidence import rank_correlation
 
 _TESTS = [DATA / "general" / "test" / f"{name}.tsv.gz" for name in ("newstest2013", "tico19-dev")]
 
@@ -75,7 +76,7 @@ def _options() -> argparse.Namespace:
 
 def _measure(model: str, file: Path, columns: str, limit: int) -> dict[str, Any]:
     """The figures of one model on one file. Raises Skipped."""
-    facts = read_facts(shelf.find(model))
+    facts = read_facts(registry.find(model))
     order = columns.split(",")
     if sorted(order) != sorted((facts["source"], facts["target"])):
         raise Skipped(f"it translates {facts['source']}-{facts['target']}, the text is {columns}")
@@ -84,7 +85,7 @@ def _measure(model: str, file: Path, columns: str, limit: int) -> dict[str, Any]
     found = _translate(model, sources)
     if found[0]["confidence"] is None:
         raise Skipped(f"it is not calibrated: attn models calibrate {model} --pairs FILE")
-    chrf = score.sentence_chrf([each["target"] for each in found], references)
+    chrf = evaluation.sentence_chrf([each["target"] for each in found], references)
     confidence = [each["confidence"] for each in found]
     wrong = np.abs(np.array(confidence) - np.array(chrf) / 100)
     return {

@@ -195,11 +195,11 @@ class _Words(dict[int, str]):
 def _prepare(options: argparse.Namespace) -> None:
     began = time.perf_counter()
     from attn_cli import config
-    from attn_cli.text import corpus, store
-    from attn_cli.text.arrays import Storage
-    from attn_cli.text.pieces import segmented
-    from attn_cli.text.variants import varied
-    from attn_cli.train.vocabulary import tokenizers_for
+    from attn_cli.data import corpus, store
+    from attn_cli.data.arrays import Storage
+    from attn_cli.data.augmentation import varied
+    from attn_cli.data.segmentation import segmented
+    from attn_cli.training.vocabulary import tokenizers_for
 
     stages: dict[str, float] = {}
     memory: dict[str, float] = {}
@@ -235,8 +235,8 @@ def _prepare(options: argparse.Namespace) -> None:
 
 
 def _draw(options: argparse.Namespace) -> None:
-    from attn_cli.text import store
-    from attn_cli.text.batching import Batches
+    from attn_cli.data import store
+    from attn_cli.data.batching import Batches
 
     stages: dict[str, float] = {}
     memory: dict[str, float] = {}

@@ -546,7 +546,7 @@ def _sizes(found: Found) -> str:
 
 def write(found: Found) -> None:
     """Put the scores of what runs a bundle by default into its bundle.json, by renaming."""
-    from attn_cli.bundle import FACTS, read_facts
+    from attn_cli.bundles.bundle import FACTS, read_facts
 
     model = found.model
     facts = read_facts(model.path)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-LIST = Path(__file__).resolve().parent / "data" / "common_phrases.tsv"
+LIST = Path(__file__).resolve().parent / "corpora" / "common_phrases.tsv"
 
 
 class CommonPhrase(NamedTuple):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from attn_cli import app
+from attn_cli.cli import app
 from attn_cli.console import Console
 
 #: A language pair small enough to be learned whole in a second: word for word but for "red car".

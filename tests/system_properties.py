@@ -7,10 +7,10 @@ import torch
 from systems import VOCAB, System, fresh, lines, network_of
 
 from attn_cli.config import Train
-from attn_cli.nn.shapes import mask_of
-from attn_cli.train.objective import negative_log_likelihood
-from attn_cli.train.reinforce import reinforce
-from attn_cli.values import BOS
+from attn_cli.nn.masking import mask_of
+from attn_cli.training.losses import negative_log_likelihood
+from attn_cli.training.reinforce import reinforce
+from attn_cli.types import BOS
 
 
 def a_batch():

@@ -10,17 +10,18 @@ from itertools import combinations, product
 import numpy as np
 import torch
 
-from attn_cli import config, export
+from attn_cli import config
 from attn_cli.config import Model
-from attn_cli.decode.beam import Search, search
-from attn_cli.decode.forced import force
-from attn_cli.engine.base import view_of
-from attn_cli.engine.onnx_engine import OnnxStepper
-from attn_cli.engine.torch_engine import TorchStepper
 from attn_cli.errors import UsageError
-from attn_cli.nn.build import build
+from attn_cli.export import tracing
+from attn_cli.inference.beam_search import Search, search
+from attn_cli.inference.engines.interface import view_of
+from attn_cli.inference.engines.onnx import OnnxStepper
+from attn_cli.inference.engines.torch import TorchStepper
+from attn_cli.inference.forced_decoding import force
+from attn_cli.nn.builder import build
 from attn_cli.nn.seq2seq import Seq2Seq
-from attn_cli.values import EOS, PAD, Hypothesis, IntArray
+from attn_cli.types import EOS, PAD, Hypothesis, IntArray
 
 System = tuple[str, str, str]
 
@@ -151,8 +152,8 @@ def engines_of(system: System, folder, change=lambda graph: graph):
     """The system on torch, and as graphs, each changed so, on ONNX Runtime."""
     network = network_of(system)
     with torch.no_grad():
-        graphs = export.translator_graphs(network)
-    export.write(folder, {name: change(graph) for name, graph in graphs.items()})
+        graphs = tracing.translator_graphs(network)
+    tracing.write(folder, {name: change(graph) for name, graph in graphs.items()})
     view = view_of(model_of(system))
     return TorchStepper(network, view), OnnxStepper(folder, view)
 
@@ -182,7 +183,7 @@ def assert_forced_as_decoded(stepper, rows: list[list[Hypothesis]]) -> None:
 def assert_engines_agree(system: System, folder) -> None:
     """Everything that must hold of a system's graphs."""
     ours, theirs = engines_of(system, folder)
-    assert export.of_steppers(ours, theirs, (VOCAB, VOCAB)) < export.TOLERANCE
+    assert tracing.of_steppers(ours, theirs, (VOCAB, VOCAB)) < tracing.TOLERANCE
     for beam in (1, 5):
         found = [found_with(stepper, beam) for stepper in (ours, theirs)]
         assert_alike(*found)

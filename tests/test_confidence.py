@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from attn_cli.confidence import (
+from attn_cli.errors import DataError, ModelError
+from attn_cli.inference.confidence import (
     FEATURES,
     LEAST_PAIRS,
     Calibration,
@@ -13,7 +14,6 @@ from attn_cli.confidence import (
     fit,
     rank_correlation,
 )
-from attn_cli.errors import DataError, ModelError
 
 
 def evidence(pieces, words, *counts):

@@ -8,13 +8,13 @@ import sys
 import pytest
 
 from attn_cli.errors import UsageError
-from attn_cli.folder_lock import LOCK, lock_folder
+from attn_cli.files.folder_lock import LOCK, lock_folder
 
 #: Holds the lock of a folder, with a forked child beside it that lives on, until it is killed.
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from attn_cli.folder_lock import lock_folder
+from attn_cli.files.folder_lock import lock_folder
 with lock_folder(Path(sys.argv[1])):
     if hasattr(os, "fork"):
         hears, tells = os.pipe()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from program import attn
 
-from attn_cli import bundle
+from attn_cli.bundles import bundle
 
 FIXTURES = Path(__file__).parent / "fixtures"
 MODEL = FIXTURES / "bundle_v1"

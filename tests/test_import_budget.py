@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from attn_cli import bundle
+from attn_cli.bundles import bundle
 
 #: What takes longer to import than everything that --help needs.
 HEAVY = {
@@ -24,7 +24,7 @@ ABSENT = ("torch", "onnx", "safetensors", "thot", "ray", "pyarrow")
 WITHOUT = f"""
 import sys
 sys.modules.update(dict.fromkeys({ABSENT}))
-from attn_cli.app import main
+from attn_cli.cli.app import main
 main()
 """
 

@@ -9,60 +9,35 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1] / "attn_cli"
 
-#: Unit → layer. An import goes to a lower layer, or stays within its unit, or stands in SIDEWAYS.
-LAYERS = {
-    "__main__": 6, "app": 6, "commands": 6,
-    "train": 5, "export": 5, "quantize": 5,
-    "translator": 4, "calibration": 4, "joining": 4,
-    "aligner": 4, "matching": 4, "linker": 4, "score": 4,
-    "bundle": 3, "shelf": 3, "verified": 3,
-    "engine.torch_engine": 3, "engine.onnx_engine": 3, "engine.open": 3,
-    "nn": 2, "decode": 2, "confidence": 2, "engine.listing": 2,
-    "text": 1, "align": 1, "engine.base": 1, "engine.rows": 1,
-    "render": 1, "console": 1,
-    "values": 0, "errors": 0, "config": 0, "atomic": 0, "folder_lock": 0,
-    "__init__": 0,
-}  # fmt: skip
+#: The rooms of the house from the lowest up: an import goes down, or stays within its room.
+LAYERS = (
+    ("types", "errors"),
+    ("config", "files"),
+    ("data", "alignment", "render", "console", "evaluation"),
+    ("nn", "bundles"),
+    ("inference",),
+    ("export",),
+    ("training",),
+    ("cli",),
+    ("__main__",),
+)
+LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 
-#: The imports between two units of one layer, all of them.
-SIDEWAYS = {
-    ("__main__", "app"),
-    ("app", "commands"),
-    ("aligner", "translator"),
-    ("aligner", "matching"),
-    ("translator", "matching"),
-    ("translator", "joining"),
-    ("calibration", "translator"),
-    ("calibration", "score"),
-    ("linker", "aligner"),
-    ("verified", "bundle"),
-    ("verified", "shelf"),
-    ("engine.open", "bundle"),
-    ("engine.open", "engine.torch_engine"),
-    ("engine.open", "engine.onnx_engine"),
-    ("engine.torch_engine", "bundle"),
-    ("engine.onnx_engine", "bundle"),
-    ("config", "errors"),
-    ("folder_lock", "errors"),
-    ("train", "export"),
-    ("export", "quantize"),
-}
-
-#: Package → the units, or modules, that may import it.
+#: Package → the rooms, or modules, that may import it.
 HOMES = {
-    "torch": {"nn", "train", "export", "engine.torch_engine"},
-    "safetensors": {"train", "export", "engine.torch_engine"},
-    "onnxruntime": {"engine.onnx_engine"},
-    "onnx": {"export", "quantize"},
-    "sentencepiece": {"text.tokenizer"},
+    "torch": {"nn", "training", "export", "inference.engines.torch"},
+    "safetensors": {"training", "export", "inference.engines.torch"},
+    "onnxruntime": {"inference.engines.onnx"},
+    "onnx": {"export"},
+    "sentencepiece": {"data.tokenizer"},
     "tensorboard": set(),  # torch.utils.tensorboard is what imports it
-    "thot": {"align.statistical"},
-    "eflomal": {"align.statistical"},
-    "sacrebleu": {"score"},
-    "ray": {"commands.batching.cluster"},
-    "pyarrow": {"commands.batching.cluster", "commands.batching.files"},
-    "rich": {"render", "console", "commands.watching"},  # watching keeps the panel alive
-    "typer": {"app", "commands"},
+    "thot": {"alignment.statistical"},
+    "eflomal": {"alignment.statistical"},
+    "sacrebleu": {"evaluation"},
+    "ray": {"cli.batching.cluster"},
+    "pyarrow": {"cli.batching.cluster", "cli.batching.files"},
+    "rich": {"render", "console", "cli.progress"},  # which keeps the panel alive
+    "typer": {"cli"},
     "click": set(),
 }
 
@@ -85,13 +60,13 @@ class Module(NamedTuple):
     imports: list[Import]
 
     @property
-    def unit(self) -> str:
-        return unit_of(self.name)
+    def room(self) -> str:
+        return room_of(self.name)
 
 
-def unit_of(name: str) -> str:
-    parts = name.split(".")
-    return next((u for n in (2, 1) if (u := ".".join(parts[:n])) in LAYERS), name)
+def room_of(name: str) -> str:
+    """The folder at the top that holds the module, or the module itself."""
+    return name.split(".")[0]
 
 
 def imports_of(tree: ast.Module) -> Iterator[Import]:
@@ -126,7 +101,7 @@ each_module = pytest.mark.parametrize("module", MODULES.values(), ids=MODULES.ke
 
 
 def ours(imported: str) -> str | None:
-    """`attn_cli.text.words.split` → text.words; None for what is not ours."""
+    """`attn_cli.data.words.split` → data.words; None for what is not ours."""
     if imported.split(".")[0] != "attn_cli":
         return None
     name = imported.removeprefix("attn_cli").removeprefix(".")
@@ -137,8 +112,7 @@ def ours(imported: str) -> str | None:
 
 @each_module
 def test_the_module_has_a_layer(module):
-    package = module.path.name == "__init__.py" and module.name != "__init__"
-    assert package or module.unit in LAYERS, "give it a layer in LAYERS"
+    assert module.room in (*LAYER, "__init__"), "give its folder a place in LAYERS"
 
 
 @each_module
@@ -147,9 +121,8 @@ def test_imports_run_downward_only(module):
     for imported in module.imports:
         if (target := ours(imported.module)) is None:
             continue
-        here, there = module.unit, unit_of(target)
-        downward = LAYERS[here] > LAYERS[there] or here == there or (here, there) in SIDEWAYS
-        if not downward and there != "__init__":
+        here, there = module.room, room_of(target)
+        if here != there and there != "__init__" and not LAYER.get(here, 0) > LAYER[there]:
             wrong.append(f"{module.path.name}:{imported.line} {here} imports {there}")
     assert not wrong
 
@@ -160,42 +133,42 @@ def test_each_library_has_its_home(module):
         f"{module.path.name}:{imported.line} imports {imported.module}"
         for imported in module.imports
         if (package := imported.module.split(".")[0]) in HOMES
-        and not HOMES[package] & {module.unit, module.name}
+        and not HOMES[package] & {module.room, module.name}
     ]
     assert not wrong
 
 
-def test_render_knows_values_alone():
+def test_render_knows_types_alone():
     known = {
-        unit_of(target)
+        room_of(target)
         for module in MODULES.values()
-        if module.unit == "render"
+        if module.room == "render"
         for imported in module.imports
         if (target := ours(imported.module))
     }
-    assert known <= {"render", "values"}
+    assert known <= {"render", "types"}
 
 
 def test_nn_knows_no_file_tokenizer_or_console():
     known = {
-        unit_of(target)
+        room_of(target)
         for module in MODULES.values()
-        if module.unit == "nn"
+        if module.room == "nn"
         for imported in module.imports
         if (target := ours(imported.module))
     }
-    assert known <= {"nn", "values", "config", "errors"}
+    assert known <= {"nn", "types", "config", "errors"}
 
 
-def test_decode_sees_of_a_network_the_stepper_alone():
+def test_search_sees_of_a_network_the_engines_interface_alone():
     known = {
-        unit_of(target)
+        target
         for module in MODULES.values()
-        if module.unit == "decode"
+        if module.name in ("inference.beam_search", "inference.forced_decoding")
         for imported in module.imports
-        if (target := ours(imported.module))
+        if (target := ours(imported.module)) and target.startswith("inference.engines")
     }
-    assert known <= {"decode", "values", "config", "engine.base"}
+    assert known == {"inference.engines.interface"}
 
 
 def test_what_the_program_loads_before_a_command_runs_is_light():
@@ -213,9 +186,7 @@ def test_what_the_program_loads_before_a_command_runs_is_light():
                 outside.add(imported.module.split(".")[0])
             else:
                 queue.append(target)
-    assert {unit_of(name) for name in seen} <= {
-        "__init__", "__main__", "app", "commands", "console", "errors",
-    }  # fmt: skip
+    assert {room_of(name) for name in seen} <= {"__init__", "__main__", "cli", "console", "errors"}
     assert {package for package in outside if package in HOMES or package == "numpy"} <= (
         AT_THE_START
     )
@@ -227,11 +198,11 @@ PROCESS = {
     "os.environ", "os.getenv", "os.getcwd", "os.chdir", "os.putenv",
     "Path.cwd", "Path.home", "os.path.expanduser",
 }  # fmt: skip
-MAY_TOUCH_THE_PROCESS = {"app", "console", "shelf"}
+MAY_TOUCH_THE_PROCESS = {"cli.app", "console", "bundles.registry"}
 
 
 @each_module
-def test_only_app_console_and_shelf_touch_the_process(module):
+def test_only_app_console_and_registry_touch_the_process(module):
     touched = [
         f"{module.path.name}:{node.lineno} {name}"
         for node in ast.walk(module.tree)
@@ -242,7 +213,7 @@ def test_only_app_console_and_shelf_touch_the_process(module):
         for imported in module.imports
         if imported.module in PROCESS
     ]
-    assert module.unit in MAY_TOUCH_THE_PROCESS or not touched + named
+    assert module.name in MAY_TOUCH_THE_PROCESS or not touched + named
 
 
 @each_module
@@ -267,9 +238,9 @@ def test_this_file_sees_a_violation():
     tree = ast.parse(
         "from typing import TYPE_CHECKING\n"
         "if TYPE_CHECKING:\n    import rich\n"
-        "def f():\n    from attn_cli.nn.build import build\n"
+        "def f():\n    from attn_cli.nn.builder import build\n"
     )
     found = list(imports_of(tree))
-    assert [(i.module, i.lazy) for i in found[1:]] == [("attn_cli.nn.build.build", True)]
-    assert ours(found[1].module) == "nn.build"
+    assert [(i.module, i.lazy) for i in found[1:]] == [("attn_cli.nn.builder.build", True)]
+    assert ours(found[1].module) == "nn.builder"
     assert len(MODULES) > 40

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from program import PAIRS, TINY, attn
 
 from attn_cli import config
-from attn_cli.aligner import Aligner, Pair
-from attn_cli.confidence import FEATURES, Calibration
-from attn_cli.decode.beam import Search
-from attn_cli.engine.base import StepOut
-from attn_cli.matching import Nothing
-from attn_cli.text.literals import Literals
-from attn_cli.text.tokenizer import Tokenizer
-from attn_cli.translator import Job, Translator
-from attn_cli.values import Translation
+from attn_cli.data.literals import Literals
+from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.inference.beam_search import Search
+from attn_cli.inference.confidence import FEATURES, Calibration
+from attn_cli.inference.engines.interface import StepOut
+from attn_cli.inference.neural_alignment import Nothing
+from attn_cli.inference.pair_aligner import Aligner, Pair
+from attn_cli.inference.translator import Job, Translator
+from attn_cli.types import Translation
 
 LINES = [
     "I love you, and you love me, but the children are not playing with him.",

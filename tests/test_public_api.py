@@ -33,7 +33,7 @@ def test_a_name_that_is_not_there_says_so():
 
 
 def test_a_lazy_name_is_the_very_object_of_its_module():
-    from attn_cli.values import Translation
+    from attn_cli.types import Translation
 
     assert attn_cli.Translation is Translation
 

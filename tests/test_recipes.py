@@ -3,7 +3,8 @@
 import pytest
 from program import attn
 
-from attn_cli import config, shelf
+from attn_cli import config
+from attn_cli.bundles import registry
 
 NAMES = [
     "bahdanau", "gru", "hard", "local", "lstm", "luong", "no-attention", "rnn", "transformer",
@@ -38,12 +39,12 @@ def value(recipe, key):
 
 
 def test_these_are_all():
-    assert shelf.recipe_names() == NAMES
+    assert registry.recipe_names() == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_a_recipe_whose_first_line_is_the_command(name):
-    text = shelf.named_recipe(name).read_text(encoding="utf-8")
+    text = registry.named_recipe(name).read_text(encoding="utf-8")
     config.parse(text, where=name)
     wanted = f"# attn train --recipe-name {name} --source a.en --target a.fr --out runs/{name}"
     assert text.splitlines()[0] == wanted
@@ -112,7 +113,7 @@ def test_help_names_them_all(capsys):
 
 def test_a_models_own_recipe_makes_that_model_again(tmp_path):
     """Though it leaves out keys whose defaults have changed since."""
-    recipe = shelf.find("en-fr") / "recipe.toml"
+    recipe = registry.find("en-fr") / "recipe.toml"
     again = printed(recipe).model
     assert (again.attention.kind, again.decoder.attends) == ("additive", "before")
     (tmp_path / "recipe.toml").write_bytes(recipe.read_bytes())  # no model's any more

@@ -5,7 +5,7 @@ import sacrebleu
 from sacrebleu.metrics import BLEU, CHRF, TER
 
 from attn_cli.errors import DataError
-from attn_cli.score import TextScore, bleu, chrf, text_scores
+from attn_cli.evaluation import TextScore, bleu, chrf, text_scores
 
 REFERENCE = ["Le chat est assis sur le tapis.", "Bonjour à tous, mes amis.", "Il pleut."]
 HYPOTHESES = ["Le chat est assis sur un tapis.", "Bonjour à vous, mes amis.", ""]

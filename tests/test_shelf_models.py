@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from program import attn
 
-from attn_cli import bundle, config
-from attn_cli.shelf import shelves
+from attn_cli import config
+from attn_cli.bundles import bundle
+from attn_cli.bundles.registry import shelves
 
 SHELF = Path(__file__).resolve().parents[1] / "models"
 MODELS = sorted(path.parent for path in SHELF.glob("*/bundle.json"))

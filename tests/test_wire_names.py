@@ -17,10 +17,11 @@ import pytest
 from program import attn
 from systems import COVERING, fresh
 
-from attn_cli import config, export
-from attn_cli.nn.build import build_head
-from attn_cli.nn.state import tensors_of
-from attn_cli.train import events
+from attn_cli import config
+from attn_cli.export import tracing
+from attn_cli.nn.builder import build_head
+from attn_cli.nn.state_dict import tensors_of
+from attn_cli.training import events
 
 FILE = Path(__file__).parent / "fixtures" / "wire_names.json"
 MODEL = FILE.parent / "bundle_v1"
@@ -55,7 +56,9 @@ def graphs() -> dict[str, dict[str, list[str]]]:
     names: dict[str, dict[str, set[str]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for system in EXPORTED:
-            export.write(Path(folder), export.translator_graphs(fresh(system).eval(), listed=True))
+            tracing.write(
+                Path(folder), tracing.translator_graphs(fresh(system).eval(), listed=True)
+            )
             for file in sorted(Path(folder).glob("*.onnx")):
                 graph = onnx.load(file, load_external_data=False).graph
                 of_file = names.setdefault(file.name, {"inputs": set(), "outputs": set()})

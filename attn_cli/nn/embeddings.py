@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from attn_cli.nn.dropout import SequenceDropout
-from attn_cli.values import PAD
+from attn_cli.types import PAD
 
 
 class PieceEmbedding(nn.Module):

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from attn_cli.config import Cell as CellName
 from attn_cli.nn.cells import LAYERS
 from attn_cli.nn.dropout import SequenceDropout
-from attn_cli.nn.shapes import mask_of
+from attn_cli.nn.masking import mask_of
 
 
 class RecurrentEncoder(nn.Module):

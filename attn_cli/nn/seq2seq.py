@@ -9,7 +9,7 @@ from attn_cli.nn.attention import Memory, Places, back, placed
 from attn_cli.nn.decoders import Decoded, Decoder, State
 from attn_cli.nn.dropout import Dropout, SequenceDropout
 from attn_cli.nn.embeddings import PieceEmbedding, PieceScores, SelectedRows
-from attn_cli.nn.shapes import mask_of
+from attn_cli.nn.masking import mask_of
 
 
 class DeepOutput(nn.Module):

@@ -16,7 +16,7 @@ from torch.nn import functional
 from attn_cli.nn.attention import Memory, Places, back, placed
 from attn_cli.nn.decoders import Decoded, Decoder, State
 from attn_cli.nn.dropout import Dropout
-from attn_cli.nn.shapes import mask_of
+from attn_cli.nn.masking import mask_of
 
 Positions = Literal["sinusoidal", "learned"]
 

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attn_cli.align.aer import alignment_score
-from attn_cli.align.extract import extract
-from attn_cli.align.merge import soft_alignment
+from attn_cli.alignment.aer import alignment_score
+from attn_cli.alignment.extraction import extract
+from attn_cli.alignment.merge import soft_alignment
+from attn_cli.inference.translator import padded
 from attn_cli.nn.attention import SoftAttention
 from attn_cli.nn.seq2seq import Seq2Seq
-from attn_cli.translator import padded
-from attn_cli.values import BOS, Encoded, GoldLinks, SoftAlignment
+from attn_cli.types import BOS, Encoded, GoldLinks, SoftAlignment
 
 Pair = tuple[Encoded, Encoded]
 Heads = NDArray[np.float32]  # (heads, T, S) of one pair, ends included

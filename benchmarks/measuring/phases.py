@@ -21,20 +21,22 @@ def main() -> None:
     from clock import Clock
 
     clock = Clock()
-    opening = sys.modules["attn_cli.commands.opening"]
+    opening = sys.modules["attn_cli.cli.model_loading"]
     clock.watch(opening, "make_sure", "checking the sums")
     clock.watch(opening, "open_bundle", "opening the bundle")
     for name in ("open_stepper", "open_matcher"):
         clock.watch(opening, name, "opening the engine")
-    if onnx := sys.modules.get("attn_cli.engine.onnx_engine"):
+    if onnx := sys.modules.get("attn_cli.inference.engines.onnx"):
         clock.watch(onnx.Graph, "__init__", "sessions of the graphs")
-    clock.watch(sys.modules["attn_cli.translator"], "search", "search")
-    sys.modules["attn_cli.app"]._leave = lambda console, status: sys.exit(status)  # comes back here
+    clock.watch(sys.modules["attn_cli.inference.translator"], "search", "search")
+    sys.modules["attn_cli.cli.app"]._leave = lambda console, status: sys.exit(
+        status
+    )  # comes back here
     sys.argv[:] = ["attn", *sys.argv[2:]]
     status: object = 0
     try:
         with clock.section("the rest of the command"):
-            sys.modules["attn_cli.app"].main()
+            sys.modules["attn_cli.cli.app"].main()
     except SystemExit as ended:
         status = ended.code
     import json

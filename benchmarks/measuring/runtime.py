@@ -26,12 +26,12 @@ from clock import Clock
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from attn_cli import translator
-from attn_cli.bundle import open_bundle
-from attn_cli.commands.sources import TOGETHER
-from attn_cli.decode.beam import Search
-from attn_cli.engine.onnx_engine import Graph, OnnxStepper
-from attn_cli.translator import Job, Translator
+from attn_cli.bundles.bundle import open_bundle
+from attn_cli.cli.input import TOGETHER
+from attn_cli.inference import translator
+from attn_cli.inference.beam_search import Search
+from attn_cli.inference.engines.onnx import Graph, OnnxStepper
+from attn_cli.inference.translator import Job, Translator
 
 #: Operators that are a matrix product, in floating point and in integers; gates of a layer.
 FLOATS = ("MatMul", "Gemm", "FusedMatMul", "FusedGemm")

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from attn_cli import config
-from attn_cli.align.links import links_in, read_gold
-from attn_cli.bundle import open_bundle
-from attn_cli.decode.beam import Search
-from attn_cli.engine.base import view_of
-from attn_cli.engine.open import open_stepper
-from attn_cli.engine.torch_engine import TorchStepper
+from attn_cli.alignment.pharaoh import links_in, read_gold
+from attn_cli.bundles.bundle import open_bundle
+from attn_cli.data import words
+from attn_cli.inference.beam_search import Search
+from attn_cli.inference.engines.interface import view_of
+from attn_cli.inference.engines.registry import open_stepper
+from attn_cli.inference.engines.torch import TorchStepper
+from attn_cli.inference.translator import Job, Translator
 from attn_cli.nn.attention import HardAttention, SoftAttention
-from attn_cli.text import words
-from attn_cli.translator import Job, Translator
-from attn_cli.values import GoldLinks
+from attn_cli.types import GoldLinks
 from measuring import present
 from measuring.attention import errors, forced, moved, shape, table_of
 

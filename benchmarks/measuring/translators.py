@@ -169,7 +169,7 @@ _VERSION = "import attn_cli; print(attn_cli.__version__)"
 _OUR_PIECES = """
 import sys
 from pathlib import Path
-from attn_cli.bundle import open_bundle
+from attn_cli.bundles.bundle import open_bundle
 target = open_bundle(Path(sys.argv[1])).target
 lines = Path(sys.argv[2]).read_text(encoding="utf-8").split("\\n")[:-1]
 print(sum(len(target.encode(line).ids) for line in lines))

@@ -23,20 +23,19 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from attn_cli import config
-from attn_cli.nn.build import build
-from attn_cli.nn.hardware import choose
-from attn_cli.text import corpus
-from attn_cli.text.batching import Batches
-from attn_cli.text.pieces import segmented
-from attn_cli.train import loop
-from attn_cli.train.loop import Trainer
+from attn_cli.data import corpus
+from attn_cli.data.batching import Batches
+from attn_cli.data.segmentation import segmented
+from attn_cli.nn.builder import build
+from attn_cli.nn.device import choose
+from attn_cli.training.trainer import Trainer
 
 try:
-    from attn_cli.train import gradients
-    from attn_cli.train.vocabulary import tokenizers_for
+    from attn_cli.training import gradients
+    from attn_cli.training.vocabulary import tokenizers_for
 except ModuleNotFoundError:  # before these modules were made
-    from attn_cli.train import loop as gradients
-    from attn_cli.train.session import tokenizers_for
+    from attn_cli.training import trainer as gradients
+    from attn_cli.training.pipeline import tokenizers_for
 
 EMBEDDING, ENCODER, DECODER = "embedding", "encoder", "attention and cell loop"
 READOUT, LOSS = "readout", "loss"
@@ -172,7 +171,7 @@ def timed(trainer: Trainer, update: Callable[[], int], updates: int) -> dict[str
     watch(network.readout, "forward", READOUT)
     watch(gradients, "negative_log_likelihood", LOSS)
     for name in ("clip", "set_rate"):
-        watch(loop, name, OPTIMIZER)
+        watch(trainer, name, OPTIMIZER)
     watch(trainer.optimiser, "step", OPTIMIZER)
     watch(trainer.optimiser, "zero_grad", OPTIMIZER)
     for name in ("__next__", "next_share"):

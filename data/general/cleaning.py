@@ -10,7 +10,7 @@ import re
 import zlib
 from collections import Counter
 
-from attn_cli.text.sentences import split as split_sentences
+from attn_cli.data.sentences import split as split_sentences
 
 #: The reasons for leaving a pair out, in the order in which they are looked for.
 LEFT_OUT = (

@@ -26,12 +26,12 @@ sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "tatoeba")]
 
 from lexicon import LINKS_OF_SAID, dictionary, linked, said, turned  # noqa: E402
 
-from attn_cli import atomic  # noqa: E402
-from attn_cli.align import statistical  # noqa: E402
-from attn_cli.align.links import links_in  # noqa: E402
-from attn_cli.text.literals import Literals  # noqa: E402
-from attn_cli.text.words import split  # noqa: E402
-from attn_cli.values import Links  # noqa: E402
+from attn_cli.alignment import statistical  # noqa: E402
+from attn_cli.alignment.pharaoh import links_in  # noqa: E402
+from attn_cli.data.literals import Literals  # noqa: E402
+from attn_cli.data.words import split  # noqa: E402
+from attn_cli.files import atomic  # noqa: E402
+from attn_cli.types import Links  # noqa: E402
 
 SURE = 0.7  # share of the votes of a link that counts
 SHARE = 0.26  # of the words of a pair

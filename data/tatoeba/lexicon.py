@@ -18,8 +18,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from attn_cli.align.links import links_in
-from attn_cli.text.words import forms, split
+from attn_cli.alignment.pharaoh import links_in
+from attn_cli.data.words import forms, split
 
 HERE = Path(__file__).resolve().parent
 OFTEN = 3  # times that two words are linked at least

@@ -26,10 +26,10 @@ from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 
-from attn_cli.commands.watching import update_panel
+from attn_cli.cli.progress import update_panel
 from attn_cli.render.training import TrainingPanel
-from attn_cli.train import events
-from attn_cli.values import SoftAlignment
+from attn_cli.training import events
+from attn_cli.types import SoftAlignment
 
 SENTENCE = "I love you"
 SETTINGS = [
@@ -56,17 +56,18 @@ FONTS = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace
 
 def record(recording: Path) -> None:
     """Train the demo corpus in a temporary folder and write its events to `recording`."""
-    from attn_cli import bundle, config, shelf
-    from attn_cli.train import resuming
-    from attn_cli.train.session import train
-    from attn_cli.train.train_run import TrainRun
+    from attn_cli import config
+    from attn_cli.bundles import bundle, registry
+    from attn_cli.training import resume
+    from attn_cli.training.pipeline import train
+    from attn_cli.training.train_run import TrainRun
 
-    base = shelf.demo_corpus()
+    base = registry.demo_corpus()
     recipe = config.with_settings(config.load(base / "recipe.toml"), SETTINGS)
     with tempfile.TemporaryDirectory() as folder, recording.open("w", encoding="utf-8") as file:
         out = Path(folder)
         began = time.monotonic()
-        plan = resuming.begin(out, bundle.relocated(recipe, base, out), None, {})
+        plan = resume.begin(out, bundle.relocated(recipe, base, out), None, {})
 
         def write(event: events.Event) -> None:
             row = {"time": round(time.monotonic() - began, 2), **events.record(event)}

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from attn_cli.config import AlignmentHead, Model
-from attn_cli.engine.base import Side
-from attn_cli.engine.torch_engine import TorchMatcher, words_of
-from attn_cli.nn.alignment_head import from_diagonal
-from attn_cli.nn.build import build_head
-from attn_cli.nn.state import tensors_of
-from attn_cli.values import EOS, PAD
+from attn_cli.inference.engines.interface import Side
+from attn_cli.inference.engines.torch import TorchMatcher, words_of
+from attn_cli.nn.builder import build_head
+from attn_cli.nn.state_dict import tensors_of
+from attn_cli.nn.word_aligner import from_diagonal
+from attn_cli.types import EOS, PAD
 
 VOCAB = 17
 SETTINGS = AlignmentHead(enabled=True, embedding=6, width=4, channels=3, dropout=0.4)

@@ -17,14 +17,14 @@ from attn_cli.nn.attention import (
     Places,
     SoftAttention,
 )
-from attn_cli.nn.build import build
+from attn_cli.nn.builder import build
 from attn_cli.nn.encoders import RecurrentEncoder
+from attn_cli.nn.masking import mask_of
 from attn_cli.nn.normalizers import softmax, sparsemax
 from attn_cli.nn.scorers import AdditiveScorer, GeneralScorer, ScaledDotScorer
-from attn_cli.nn.shapes import mask_of
-from attn_cli.train.objective import negative_log_likelihood
-from attn_cli.train.reinforce import advantage, reinforce
-from attn_cli.values import BOS, EOS
+from attn_cli.training.losses import negative_log_likelihood
+from attn_cli.training.reinforce import advantage, reinforce
+from attn_cli.types import BOS, EOS
 
 H, D, A = 4, 6, 5  # units of a query, of a value, of a key
 LENGTHS = torch.tensor([9, 1, 4])

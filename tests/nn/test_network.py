@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from attn_cli.config import Attention, Decoder, Dropout, Encoder, Model
-from attn_cli.nn.build import build
+from attn_cli.nn.builder import build
 from attn_cli.nn.cells import CELLS
 from attn_cli.nn.encoders import RecurrentEncoder, reversal
-from attn_cli.nn.shapes import mask_of
-from attn_cli.nn.state import restore, tensors_of
-from attn_cli.values import BOS, PAD
+from attn_cli.nn.masking import mask_of
+from attn_cli.nn.state_dict import restore, tensors_of
+from attn_cli.types import BOS, PAD
 
 VOCAB = 23
 TINY = Model(

@@ -7,7 +7,7 @@ import systems
 import torch
 
 from attn_cli.nn import decoders, products
-from attn_cli.nn.build import build
+from attn_cli.nn.builder import build
 from attn_cli.nn.products import StepLinear, batched, one_gradient
 
 SYSTEMS = [

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from attn_cli.nn.shapes import mask_of
+from attn_cli.nn.masking import mask_of
 from attn_cli.nn.transformer import (
     FURTHEST,
     DecoderLayer,

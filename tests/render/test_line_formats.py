@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from attn_cli.render import lines
-from attn_cli.values import Hypothesis, Links, SoftAlignment, Translation
+from attn_cli.render import text_formats
+from attn_cli.types import Hypothesis, Links, SoftAlignment, Translation
 
 WEIGHTS = np.array([[0.94, 0.04, 0.02], [0.11, 0.01, 0.88], [0.05, 0.91, 0.04]], np.float32)
 LINKS = Links(frozenset({(0, 0), (1, 2), (2, 1)}), 3, 3, {(0, 0): 0.94, (2, 1): 0.88, (1, 2): 0.91})
@@ -36,54 +36,54 @@ def translation(**changes):
 
 
 def record(*args, model="en-fr", **options):
-    return json.loads(lines.jsonl(*args, model=model, **options))
+    return json.loads(text_formats.jsonl(*args, model=model, **options))
 
 
 def test_text_is_the_translation():
-    assert lines.text(translation()) == "Je t'aime"
+    assert text_formats.text(translation()) == "Je t'aime"
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
 def test_a_translation_with_line_ends_in_it_is_still_one_line(end):
     broken = translation(text=f"Je{end}t'aime", texts=(f"Je{end}t'aime", "x"))
     for made in (
-        lines.text(broken),
-        lines.nbest(broken, 1),
-        lines.translated_pharaoh(broken, LINKS),
-        lines.jsonl(broken, LINKS, model="en-fr"),
+        text_formats.text(broken),
+        text_formats.nbest(broken, 1),
+        text_formats.translated_pharaoh(broken, LINKS),
+        text_formats.jsonl(broken, LINKS, model="en-fr"),
     ):
         assert not set(made) & set("\r\n")
 
 
 def test_nbest_is_in_the_form_of_moses_best_first():
-    assert lines.nbest(translation(), 2) == (
+    assert text_formats.nbest(translation(), 2) == (
         "1 ||| Je t'aime ||| -0.5000\n1 ||| Je vous aime ||| -0.9000"
     )
 
 
 def test_nbest_stops_at_the_count():
-    assert lines.nbest(translation(), 1) == "1 ||| Je t'aime ||| -0.5000"
+    assert text_formats.nbest(translation(), 1) == "1 ||| Je t'aime ||| -0.5000"
 
 
 def test_pharaoh_is_the_links_by_target_word():
-    assert lines.pharaoh(LINKS) == "0-0 2-1 1-2"
+    assert text_formats.pharaoh(LINKS) == "0-0 2-1 1-2"
 
 
 def test_pharaoh_with_scores_has_two_decimals():
-    assert lines.pharaoh(LINKS, scores=True) == "0-0:0.94 2-1:0.88 1-2:0.91"
+    assert text_formats.pharaoh(LINKS, scores=True) == "0-0:0.94 2-1:0.88 1-2:0.91"
 
 
 def test_a_link_of_unknown_weight_has_no_score():
-    assert lines.pharaoh(Links(frozenset({(0, 0)}), 1, 1), scores=True) == "0-0"
+    assert text_formats.pharaoh(Links(frozenset({(0, 0)}), 1, 1), scores=True) == "0-0"
 
 
 def test_the_pharaoh_of_a_translation_follows_its_text():
-    made = lines.translated_pharaoh(translation(), LINKS, scores=True)
+    made = text_formats.translated_pharaoh(translation(), LINKS, scores=True)
     assert made == "Je t'aime ||| 0-0:0.94 2-1:0.88 1-2:0.91"
 
 
 def test_tsv_has_a_line_for_each_cell():
-    made = lines.tsv(translation()).split("\n")
+    made = text_formats.tsv(translation()).split("\n")
     assert len(made) == 9
     assert made[5] == "1\t1\tt'\t2\tyou\t0.8800"
 
@@ -91,12 +91,12 @@ def test_tsv_has_a_line_for_each_cell():
 def test_words_with_tabs_and_line_ends_do_not_break_tsv():
     word = ("a\tb\nc",)
     alignment = SoftAlignment(word, word, np.ones((1, 1), np.float32), np.zeros(1, np.float32))
-    assert lines.tsv(translation(alignment=alignment)) == "1\t0\ta b c\t0\ta b c\t1.0000"
+    assert text_formats.tsv(translation(alignment=alignment)) == "1\t0\ta b c\t0\ta b c\t1.0000"
 
 
 def test_the_jsonl_record_is_that_of_the_contract():
     sure = translation(confidence=0.81234, unsure=(1,))
-    made = lines.jsonl(sure, LINKS, model="en-fr", n_best=2)
+    made = text_formats.jsonl(sure, LINKS, model="en-fr", n_best=2)
     assert made == (
         '{"line": 1, "source": "I love you", "target": "Je t\'aime", "score": -0.41, '
         '"confidence": 0.8123, '
@@ -111,17 +111,17 @@ def test_the_jsonl_record_is_that_of_the_contract():
 
 
 def test_jsonl_keeps_letters_readable():
-    assert "été 日本" in lines.jsonl(translation(text="été 日本"), LINKS, model="m")
+    assert "été 日本" in text_formats.jsonl(translation(text="été 日本"), LINKS, model="m")
 
 
 def test_jsonl_escapes_what_some_readers_take_for_a_line_end():
-    made = lines.jsonl(translation(text="a\u2028b\x85c"), LINKS, model="m")
+    made = text_formats.jsonl(translation(text="a\u2028b\x85c"), LINKS, model="m")
     assert len(made.splitlines()) == 1
     assert json.loads(made)["target"] == "a\u2028b\x85c"
 
 
 def test_a_lone_surrogate_survives_as_an_escape():
-    made = lines.jsonl(translation(), LINKS, model="m", extra={"id": "\ud800"})
+    made = text_formats.jsonl(translation(), LINKS, model="m", extra={"id": "\ud800"})
     assert json.loads(made.encode())["id"] == "\ud800"
 
 
@@ -156,12 +156,12 @@ def test_a_pair_with_a_blank_side_has_the_score_of_a_blank_line(side):
 
 
 def test_a_blank_line_gives_a_blank_line():
-    assert lines.text(BLANK) == lines.tsv(BLANK) == ""
-    assert lines.pharaoh(NO_LINKS) == lines.translated_pharaoh(BLANK, NO_LINKS) == ""
+    assert text_formats.text(BLANK) == text_formats.tsv(BLANK) == ""
+    assert text_formats.pharaoh(NO_LINKS) == text_formats.translated_pharaoh(BLANK, NO_LINKS) == ""
 
 
 def test_a_blank_line_gives_one_empty_candidate_of_nbest():
-    assert lines.nbest(BLANK, 5) == "4 |||  ||| 0.0000"
+    assert text_formats.nbest(BLANK, 5) == "4 |||  ||| 0.0000"
 
 
 def test_a_blank_line_gives_a_record_with_empty_fields_in_jsonl():
@@ -179,8 +179,8 @@ def test_a_blank_line_gives_a_record_with_empty_fields_in_jsonl():
 
 
 def test_the_text_with_its_confidence_has_it_behind_four_digits():
-    assert lines.scored_text(translation(confidence=0.8)) == "Je t'aime ||| 0.8000"
-    assert lines.scored_text(replace(BLANK, confidence=1.0)) == ""
+    assert text_formats.scored_text(translation(confidence=0.8)) == "Je t'aime ||| 0.8000"
+    assert text_formats.scored_text(replace(BLANK, confidence=1.0)) == ""
 
 
 @pytest.mark.parametrize(
@@ -195,18 +195,18 @@ def test_the_text_with_its_confidence_has_it_behind_four_digits():
     ],
 )
 def test_unsure_words_are_marked_in_the_text_neighbors_together(unsure, marked):
-    assert lines.mark_unsure(translation(unsure=unsure)).text == marked
+    assert text_formats.mark_unsure(translation(unsure=unsure)).text == marked
 
 
 def test_the_same_word_twice_is_marked_where_it_is_unsure():
     twice = translation(text="va, va, va", target_words=("va", ",", "va", ",", "va"), unsure=(2,))
-    assert lines.mark_unsure(twice).text == "va, ⟦va⟧, va"
+    assert text_formats.mark_unsure(twice).text == "va, ⟦va⟧, va"
 
 
 def test_a_sign_that_is_no_mark_is_doubled():
     odd = translation(text="⟦a⟧ b", target_words=("⟦", "a", "⟧", "b"), unsure=(3,))
-    assert lines.mark_unsure(odd).text == "⟦⟦a⟧⟧ ⟦b⟧"
-    assert lines.mark_unsure(replace(odd, unsure=())).text == "⟦⟦a⟧⟧ b"
+    assert text_formats.mark_unsure(odd).text == "⟦⟦a⟧⟧ ⟦b⟧"
+    assert text_formats.mark_unsure(replace(odd, unsure=())).text == "⟦⟦a⟧⟧ b"
 
 
 def test_a_model_without_calibration_and_a_given_target_have_no_confidence():

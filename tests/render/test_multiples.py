@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from attn_cli.render.multiples import Multiples
-from attn_cli.values import HeadTable, SoftAlignment
+from attn_cli.render.small_multiples import Multiples
+from attn_cli.types import HeadTable, SoftAlignment
 
 SOURCE, TARGET = ("I", "love", "strawberries"), ("J'", "aime", "les", "fraises")
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attn_cli.render.picture import svg
-from attn_cli.values import SoftAlignment
+from attn_cli.render.svg import svg
+from attn_cli.types import SoftAlignment
 
 NS = "{http://www.w3.org/2000/svg}"
 

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.style import Style
 
-from attn_cli.render.terminal import RAMP, WARM, alignment_table, contrasting, heat, printable
-from attn_cli.values import SoftAlignment
+from attn_cli.render.table import RAMP, WARM, alignment_table, contrasting, heat, printable
+from attn_cli.types import SoftAlignment
 
 LOVE = [[0.94, 0.04, 0.02], [0.11, 0.001, 0.889], [0.05, 0.91, 0.04]]
 

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from attn_cli.render.training import Stage, TrainingPanel, Validation
-from attn_cli.values import SoftAlignment
+from attn_cli.types import SoftAlignment
 
 TABLE = SoftAlignment(
     ("I", "see"), ("je", "vois"), np.eye(2, dtype=np.float32), np.zeros(2, np.float32)

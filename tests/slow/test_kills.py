@@ -21,8 +21,8 @@ import pytest
 from program import HEAD, TINY
 from safetensors.torch import load_file
 
-from attn_cli import bundle
-from attn_cli.train.resuming import CHECKPOINTS, LAST, NEXT_PLAN, PLAN
+from attn_cli.bundles import bundle
+from attn_cli.training.resume import CHECKPOINTS, LAST, NEXT_PLAN, PLAN
 
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
 

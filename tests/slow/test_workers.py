@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from program import HEAD, TINY
 
-from attn_cli import bundle
+from attn_cli.bundles import bundle
 
 #: Longer than any step here takes, shorter than a person waits.
 PATIENCE = 240
@@ -157,7 +157,7 @@ def test_two_workers_resume_their_word_aligner_to_the_same_parameters(tmp_path):
 
 
 def parameters(path: Path) -> dict[str, bytes]:
-    from attn_cli.train import checkpoint
+    from attn_cli.training import checkpoint
 
     tensors, _ = checkpoint.load(path)
     return {name: t.numpy().tobytes() for name, t in tensors.items() if name.startswith("model.")}

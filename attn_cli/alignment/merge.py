@@ -1,0 +1,110 @@
+"""Turns weights between pieces into weights between words.
+
+Knows no tokenizer and no network: which word a piece belongs to is given.
+
+A source word receives the sum of what its pieces receive; a target word looks where its pieces
+look on average. Pieces of no word (`word_of` -1: the end of the sentence) are not words: what the
+target gives to the source's end is `leftover`, and the target's own end has no row. Nothing is
+renormalised, so each row and its leftover sum to 1 because the piece weights did.
+"""
+
+from itertools import compress
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attn_cli.types import Encoded, FloatArray, IntArray, Kind, Level, Origin, SoftAlignment
+
+#: How far from 1 a row of weights may sum: softmax in float32, or in an int8 graph.
+TOLERANCE = 1e-4
+
+
+def soft_alignment(
+    weights: FloatArray,
+    source: Encoded,
+    target: Encoded,
+    *,
+    kind: Kind,
+    origin: Origin,
+    level: Level = "word",
+) -> SoftAlignment:
+    """The table of `weights` (T_pieces, S_pieces) between two encoded lines, ends included.
+
+    Rows and columns are words, or with `level="piece"` the printable pieces; either way the ends of
+    the sentences are taken out of the table.
+    """
+    columns, rows = labelled(source, level), labelled(target, level)
+    merged, leftover = merge(
+        weights,
+        columns.group_of,
+        rows.group_of,
+        n_source=len(columns.labels),
+        n_target=len(rows.labels),
+    )
+    return SoftAlignment(columns.labels, rows.labels, merged, leftover, kind, level, origin)
+
+
+class Labelled(NamedTuple):
+    """What the rows or columns of a table are: their names, and that of each piece or -1."""
+
+    labels: tuple[str, ...]
+    group_of: IntArray
+
+
+def labelled(line: Encoded, level: Level) -> Labelled:
+    """The words of a line, or the pieces that are of some word."""
+    if level == "word":
+        return Labelled(tuple(word.text for word in line.words), line.word_of)
+    of_word = line.word_of >= 0  # (pieces,) bool
+    group_of = np.where(of_word, of_word.cumsum() - 1, -1).astype(np.int32)
+    return Labelled(tuple(compress(line.pieces, of_word)), group_of)
+
+
+def merge(
+    weights: FloatArray,
+    source_word_of: IntArray,
+    target_word_of: IntArray,
+    *,
+    n_source: int,
+    n_target: int,
+) -> tuple[FloatArray, FloatArray]:
+    """Word weights (n_target, n_source) and leftover (n_target,) from piece weights (T, S).
+
+    A target word that owns no piece looks at nothing: its row is 0 and its leftover 1. A source
+    word that owns no piece has a column of 0. A piece that looked nowhere, whose row is 0 since
+    there is no attention, leaves all over.
+    """
+    shape = (len(target_word_of), len(source_word_of))
+    assert weights.shape == shape, (weights.shape, shape)
+    nowhere = ~weights.any(axis=1)  # (T,) bool
+    sums = weights.sum(axis=1) + nowhere
+    assert np.allclose(sums, 1, atol=TOLERANCE), "a row of weights must sum to 1"
+
+    # Column n_source gathers the pieces of no word, since index -1 is the last one.
+    source_words = _membership(source_word_of, n_source + 1)  # (S, n_source + 1)
+    target_words = _membership(target_word_of, n_target + 1)[:, :n_target]  # (T, n_target)
+
+    owned = target_words.sum(axis=0)  # (n_target,) pieces of each target word
+    mean = target_words.T / np.maximum(owned, 1)[:, None]  # (n_target, T)
+    table = mean @ weights @ source_words  # (n_target, n_source + 1)
+    table[:, -1] += mean @ nowhere
+    table[owned == 0, -1] = 1
+
+    assert np.allclose(table.sum(axis=1), 1, atol=TOLERANCE)
+    return table[:, :-1].astype(np.float32), table[:, -1].astype(np.float32)
+
+
+def mean_over_words(word_of: IntArray, n_words: int) -> FloatArray:
+    """(B, P) word of each piece, -1 for none → (B, n_words, P): 1 / n at a word's n pieces."""
+    same = word_of[:, None, :] == np.arange(n_words)[None, :, None]  # (B, W, P)
+    owned = same.sum(axis=2, keepdims=True)
+    mean: FloatArray = (same / np.maximum(owned, 1)).astype(np.float32)
+    return mean
+
+
+def _membership(word_of: IntArray, n_words: int) -> NDArray[np.float64]:
+    """(pieces, words), 1 where the piece is of the word."""
+    matrix = np.zeros((len(word_of), n_words))
+    matrix[np.arange(len(word_of)), word_of] = 1
+    return matrix

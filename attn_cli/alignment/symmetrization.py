@@ -1,0 +1,152 @@
+"""Two alignments of one pair, one from each direction, become one: links, or tables of weights.
+
+Knows no files and no networks. Links are (source, target) in both directions: those of a file that
+holds target-source are turned first, with `links.flipped`.
+
+Koehn, Och & Marcu (2003), section 3.1, and Koehn et al. (2005) for the last:
+
+    intersection          links of both directions
+    union                 links of either
+    grow-diag             the intersection, then from the union every neighbour of a link taken
+                          (beside it or diagonal), as long as there are any
+    grow-diag-final       then what is left of forward, then of reverse
+    grow-diag-final-and   the same, but only between two words that have no link yet
+
+Under these names go two rules for when a link may be added, and they give different links:
+
+* `both` of its words must have no link yet. That is how lilt/alignment-scripts reads the heuristic
+  (Zenkel, Wuebker & DeNero 2019), and it gives the links it published for GIZA++ on
+  Romanian-English, link for link. Each addition is then one-to-one, so that grow-diag-final and
+  grow-diag-final-and are the same.
+* `either` of its words: the rule of the paper, of Moses' `symal` and of fast_align's `atools`. It
+  finds more of the links and errs more often.
+
+Where two neighbours compete for a word, the first one looked at wins; so the order matters, in a
+sentence here and there, and every tool has its own. Links are visited in passes, by source word,
+then by target word; one taken ahead of the pass belongs to it, one taken behind it to the next. The
+neighbours of a link are visited in the order of `NEIGHBOURS`.
+"""
+
+from collections.abc import Iterable
+from heapq import heappop, heappush
+from typing import Literal
+
+import numpy as np
+
+from attn_cli.types import Links, SoftAlignment
+
+Method = Literal["intersection", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and"]
+Unaligned = Literal["both", "either"]
+Link = tuple[int, int]
+
+#: (source, target) steps to the neighbours of a link, in the order that the published links show:
+#: that of a set of these in Python before 3.8, which their program went through.
+NEIGHBOURS = ((0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, 0), (1, -1), (1, 1))
+
+
+def symmetrize(
+    forward: Links, reverse: Links, method: Method, *, unaligned: Unaligned = "both"
+) -> Links:
+    """The links of both directions combined; both are (source, target).
+
+    A link weighs the mean of what the two directions give it, nothing from one that does not have
+    it. Where a link of either direction has no weight, none has one here.
+    """
+    pairs = _combined(forward.pairs, reverse.pairs, method, unaligned)
+    weighted = forward.weights.keys() >= forward.pairs and reverse.weights.keys() >= reverse.pairs
+    return Links(
+        pairs,
+        max(forward.n_source, reverse.n_source),
+        max(forward.n_target, reverse.n_target),
+        {pair: _mean_weight(forward, reverse, pair) for pair in pairs} if weighted else {},
+    )
+
+
+def soft(forward: SoftAlignment, reverse: SoftAlignment) -> SoftAlignment:
+    """One table (T, S) from that of each direction, `reverse` being (S, T), in forward's shape.
+
+    With p = P(source word | target word) of forward and q = P(target word | source word) of
+    reverse, a cell is their harmonic mean
+
+        2 p q / (p + q)
+
+    which is at most twice the smaller of the two: high only where both directions agree. For counts
+    it is the Dice coefficient of Och & Ney's (2003) heuristic models, C(s, t) / C(t) being p and
+    C(s, t) / C(s) being q. A row that sums to more than 1, as it may where several source words
+    look at one target word, is scaled down to 1; what a row lacks of 1 is its leftover.
+    """
+    assert reverse.weights.shape == forward.weights.shape[::-1], "tables of different pairs"
+    given_target = forward.weights.astype(np.float64)  # (T, S)
+    given_source = reverse.weights.T.astype(np.float64)  # (T, S)
+    total = given_target + given_source
+    mean = np.divide(
+        2 * given_target * given_source, total, out=np.zeros_like(total), where=total > 0
+    )
+    mass = mean.sum(axis=1)  # (T,)
+    weights = (mean / np.maximum(mass, 1)[:, None]).astype(np.float32)
+    return SoftAlignment(
+        forward.source,
+        forward.target,
+        weights,
+        np.maximum(1 - mass, 0).astype(np.float32),
+        forward.kind,
+        forward.level,
+        forward.origin,
+    )
+
+
+def _combined(
+    forward: frozenset[Link], reverse: frozenset[Link], method: Method, unaligned: Unaligned
+) -> frozenset[Link]:
+    if method == "intersection":
+        return forward & reverse
+    if method == "union":
+        return forward | reverse
+    taken = _Taken(forward & reverse)
+    taken.grow(forward | reverse, unaligned)
+    if method != "grow-diag":
+        least: Unaligned = "both" if method == "grow-diag-final-and" else unaligned
+        for direction in (forward, reverse):
+            for pair in sorted(direction):
+                taken.take(pair, least)
+    return frozenset(taken.pairs)
+
+
+class _Taken:
+    """The links taken so far, and the words that have one."""
+
+    def __init__(self, pairs: Iterable[Link]) -> None:
+        self.pairs = set(pairs)
+        self.sources = {s for s, _ in self.pairs}
+        self.targets = {t for _, t in self.pairs}
+
+    def take(self, pair: Link, unaligned: Unaligned) -> bool:
+        """Takes the link if as many of its words as `unaligned` says have none yet."""
+        s, t = pair
+        free = s not in self.sources, t not in self.targets
+        if not (all(free) if unaligned == "both" else any(free)):
+            return False
+        self.pairs.add(pair)
+        self.sources.add(s)
+        self.targets.add(t)
+        return True
+
+    def grow(self, union: frozenset[Link], unaligned: Unaligned) -> None:
+        """Takes neighbours from the union, pass by pass, until there are none.
+
+        Each link is visited once: words never lose a link, so a neighbour that could not be taken
+        then cannot be later.
+        """
+        this_pass = sorted(self.pairs)  # sorted, it is a heap
+        while this_pass:
+            next_pass: list[Link] = []
+            while this_pass:
+                s, t = heappop(this_pass)
+                for near in ((s + ds, t + dt) for ds, dt in NEIGHBOURS):
+                    if near in union and self.take(near, unaligned):
+                        heappush(this_pass if near > (s, t) else next_pass, near)
+            this_pass = next_pass
+
+
+def _mean_weight(forward: Links, reverse: Links, pair: Link) -> float:
+    return (forward.weights.get(pair, 0.0) + reverse.weights.get(pair, 0.0)) / 2

@@ -1,0 +1,611 @@
+"""A model on disk: the one place that knows the files of a bundle and their names.
+
+Knows recipes and tokenizers; no torch: weights are a path here.
+
+    recipe.toml          the model's whole definition
+    joint.spm            the vocabulary (or source.spm and target.spm)
+    model.safetensors    the weights of the network that translates
+    alignment_head.safetensors    those of the alignment head, where there is one
+    encoder.onnx step.onnx forced.onnx alignment_head.onnx    the same as graphs, for ONNX Runtime
+    graphs.bin           the weights that these share, but for the last one's
+    shortlist.bin        the target pieces that a sentence may use, where links have told
+    select.onnx shortlist_step.onnx    graphs for these pieces alone
+    confidence.json      how its translations' confidence is computed, where it was calibrated
+    bundle.json          format, languages, licence, size and sha256 of each file, scores
+    MODEL_CARD.md        for readers, where somebody has written one
+    .staging/            new files, `staged` in bundle.json until they have their own names
+
+A folder changes from one model to the next when its bundle.json is replaced, and at no other
+moment: new files are written into `.staging/`, then bundle.json names them `staged`, then they take
+their own names, then bundle.json is written without `staged`. A process killed in between leaves
+the old model or the new one; the next write completes or discards the rest. Files are opened by
+`Bundle.file`, and `load_stable` loads again what was replaced meanwhile.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from attn_cli import config
+from attn_cli.config import Recipe
+from attn_cli.data.literals import Literals
+from attn_cli.data.shortlist import Shortlist
+from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.errors import AttnError, ModelError, TrainingError, UsageError
+from attn_cli.files import atomic
+
+#: The format this program writes, and the newest it reads.
+FORMAT = 1
+
+RECIPE, FACTS, CARD = "recipe.toml", "bundle.json", "MODEL_CARD.md"
+WEIGHTS, HEAD = "model.safetensors", "alignment_head.safetensors"
+ENCODER, STEP, FORCED = "encoder.onnx", "step.onnx", "forced.onnx"
+HEAD_GRAPH = "alignment_head.onnx"
+SHORTLIST, SELECT, SHORTLIST_STEP = "shortlist.bin", "select.onnx", "shortlist_step.onnx"
+GRAPH_WEIGHTS = "graphs.bin"
+CONFIDENCE = "confidence.json"
+GRAPHS = (ENCODER, STEP, FORCED, GRAPH_WEIGHTS, HEAD_GRAPH)
+SHORTLIST_GRAPHS = (SELECT, SHORTLIST_STEP)
+JOINT, SOURCE, TARGET = "joint.spm", "source.spm", "target.spm"
+
+#: The folder of files that do not have their own names yet.
+STAGING = ".staging"
+
+#: Files of ours, which are removed when bundle.json no longer names them.
+_OWN = (
+    *(WEIGHTS, HEAD, SHORTLIST, *GRAPHS, *SHORTLIST_GRAPHS),
+    *(CONFIDENCE, JOINT, SOURCE, TARGET),
+)
+
+#: How often a model is loaded anew that is replaced each time.
+_ATTEMPTS = 10
+
+#: What is not below this, infinity and what is no number among it, measures nothing.
+_NO_SCORE = 1e6
+
+#: Seconds until the sums of a damaged model are taken once more.
+_A_MOMENT = 0.3
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened bundle. `facts` is the content of its bundle.json."""
+
+    path: Path
+    recipe: Recipe
+    source: Tokenizer
+    target: Tokenizer
+    facts: dict[str, Any]
+
+    def file(self, name: str) -> Path:
+        """Where one of its files lies."""
+        return locate(self.path, self.facts, name)
+
+    @property
+    def weights(self) -> Path:
+        """The file of weights."""
+        return self.file(WEIGHTS)
+
+    @property
+    def head(self) -> Path:
+        """The file of the alignment head's weights."""
+        return self.file(HEAD)
+
+    @property
+    def aligns(self) -> bool:
+        """Whether there is an alignment head."""
+        return self.holds(HEAD) or self.holds(HEAD_GRAPH)
+
+    @property
+    def translates(self) -> bool:
+        """Whether there is a network that translates; else it aligns alone."""
+        return self.holds(WEIGHTS) or self.holds(STEP)
+
+    @property
+    def attends(self) -> bool:
+        """Whether its network looks at the source: one without attention has no weights to show."""
+        return self.translates and self.recipe.model.attends
+
+    @property
+    def precision(self) -> str | None:
+        """That of its graphs, int8 or fp32, if it has any."""
+        precision: str | None = self.facts.get("precision")
+        return precision
+
+    @property
+    def shortlist(self) -> Shortlist | None:
+        """The pieces that its translations may be made of, if it has such a file.
+
+        Raises ModelError where that is damaged, or of another vocabulary.
+        """
+        if not self.holds(SHORTLIST):
+            return None
+        source, target = self.source.vocab_size, self.target.vocab_size
+        return Shortlist.load(self.file(SHORTLIST), source_vocab=source, target_vocab=target)
+
+    def holds(self, *names: str) -> bool:
+        """Whether all these files belong to the bundle."""
+        return all(name in self.facts["files"] for name in names)
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+        return self.recipe.name
+
+
+T = TypeVar("T")
+
+
+def open_bundle(path: Path) -> Bundle:
+    """The bundle in that folder. Its sums are not taken: `check_sums` does that.
+
+    Raises ModelError when it is missing, lacks a file, holds one of another size than its
+    bundle.json says, or is of a newer format.
+    """
+    return load_stable(path, lambda bundle: bundle)
+
+
+def load_stable(path: Path, load: Callable[[Bundle], T]) -> T:
+    """Open the model in that folder and load of it what `load` does, all from one model.
+
+    Where its bundle.json was replaced meanwhile, as by a training that goes on, begins again.
+    Raises as `open_bundle` and `load`.
+    """
+    for attempt in range(_ATTEMPTS):
+        facts = read_facts(path)
+        try:
+            loaded = load(_open(path, facts))
+        except ModelError:
+            if attempt + 1 < _ATTEMPTS and _is_replaced(path, facts):
+                continue
+            raise
+        if not _is_replaced(path, facts):
+            break
+    return loaded
+
+
+def _is_replaced(path: Path, facts: dict[str, Any]) -> bool:
+    try:
+        return read_facts(path) != facts
+    except ModelError:
+        return True
+
+
+def _open(path: Path, facts: dict[str, Any]) -> Bundle:
+    _check_sizes(path, facts)
+    _demand(path, facts, RECIPE)
+    try:
+        recipe = config.load(locate(path, facts, RECIPE), of_a_model=True)
+    except ModelError:
+        raise
+    except AttnError as error:
+        raise ModelError(f"the model {path} is unfit: {error.problem}", error.hint) from error
+    _demand(path, facts, *_vocabulary(recipe))
+    files = [locate(path, facts, name) for name in _vocabulary(recipe)]
+    return Bundle(path, recipe, *_tokenizers(files, recipe), facts)
+
+
+def locate(path: Path, facts: dict[str, Any], name: str) -> Path:
+    """Where a file of the model in the folder `path` lies, whose bundle.json is `facts`."""
+    return (path / STAGING if name in facts.get("staged", ()) else path) / name
+
+
+def check_sums(path: Path) -> dict[str, Any]:
+    """Read every file of the model and compare its sha256; returns the bundle.json.
+
+    What differs is read a second time, since a training that goes on may have replaced it. Raises
+    ModelError as `open_bundle` does, and for a file that was altered.
+    """
+    try:
+        return _checked_sums(path)
+    except ModelError:
+        time.sleep(_A_MOMENT)
+        return _checked_sums(path)
+
+
+def _checked_sums(path: Path) -> dict[str, Any]:
+    facts = sealed_facts(path)
+    for name, entry in facts["files"].items():
+        if _sum(locate(path, facts, name)) != entry["sha256"]:
+            raise _altered(path, name)
+    return facts
+
+
+def sealed_facts(path: Path) -> dict[str, Any]:
+    """The bundle.json of the folder `path`, each of its files there and of the size it says."""
+    facts = read_facts(path)
+    _check_sizes(path, facts)
+    return facts
+
+
+def _check_sizes(path: Path, facts: dict[str, Any]) -> None:
+    for name, entry in facts["files"].items():
+        size = _size(locate(path, facts, name))
+        if size is None:
+            raise ModelError(f"the model {path} lacks its file {name}", _DAMAGED)
+        if size != entry["bytes"]:
+            sizes = f"{size} bytes where {entry['bytes']} were written"
+            raise ModelError(f"the model {path} is damaged: {name} has {sizes}", _DAMAGED)
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """The bundle.json of the folder `path`, its format and its form checked."""
+    unreadable = ModelError(f"the model {path} is damaged: {FACTS} cannot be read", _DAMAGED)
+    try:
+        facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
+    except OSError as error:
+        hint = "Train one with attn train, or name one that attn models list shows."
+        raise ModelError(f"{path} holds no model: there is no {FACTS} in it", hint) from error
+    except (ValueError, RecursionError) as error:
+        raise unreadable from error
+    format = facts.get("format") if isinstance(facts, dict) else None
+    if not isinstance(format, int):
+        raise unreadable
+    if format > FORMAT:
+        newer = f"the model {path} is of format {format}, this program reads {FORMAT}"
+        raise ModelError(newer, "Upgrade attn.")
+    if not _is_well_formed(facts):
+        raise unreadable
+    for name in facts["files"]:
+        if not _is_inside(name):
+            outside = f"{FACTS} names {name!r}, which is no file of its folder"
+            raise ModelError(f"the model {path} is damaged: {outside}", _DAMAGED)
+    return dict(facts)
+
+
+def score_of(facts: dict[str, Any], metric: str) -> float | None:
+    """The score of that name in a bundle.json, if there is one."""
+    entry = facts["scores"].get(metric)
+    score = entry.get("score") if isinstance(entry, dict) else None
+    return float(score) if isinstance(score, int | float) and abs(score) < _NO_SCORE else None
+
+
+def _is_well_formed(facts: dict[str, Any]) -> bool:
+    """Whether bundle.json says of format 1 what the program asks of it."""
+    files, scores, staged = facts.get("files"), facts.get("scores"), facts.get("staged", [])
+    texts = (*map(facts.get, ("name", "source", "target")), facts.get("licence", ""))
+    return (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(scores, dict)
+        and all(isinstance(score, dict) for name, score in scores.items() if name == "bleu")
+        and isinstance(files, dict)
+        and all(map(_is_entry, files.values()))
+        and isinstance(staged, list)
+        and all(isinstance(name, str) and name in files for name in staged)
+    )
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether that tells the size and the sum of a file."""
+    size, digest = map(entry.get, ("bytes", "sha256")) if isinstance(entry, dict) else (None, None)
+    return isinstance(size, int) and 0 <= size < 1 << 63 and isinstance(digest, str)
+
+
+def _is_inside(name: str) -> bool:
+    """Whether that is the plain name of a file: no path that could lead out of the folder."""
+    return name not in ("", os.curdir, os.pardir) and not set(name) & set("/\\:\0")
+
+
+def _demand(path: Path, facts: dict[str, Any], *names: str) -> None:
+    """Make sure that bundle.json speaks for these files."""
+    for name in names:
+        if name not in facts["files"]:
+            raise ModelError(f"the model {path} is damaged: {FACTS} lacks {name}", _DAMAGED)
+
+
+def _size(file: Path) -> int | None:
+    """Its bytes; None where there is no such regular file."""
+    try:
+        status = file.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _sum(file: Path) -> str:
+    """The sha256 of a model's file."""
+    try:
+        return str(_entry(file)["sha256"])
+    except OSError as error:
+        raise ModelError(
+            f"the model {file.parent} is damaged: {file.name} cannot be read: {error.strerror}",
+            _DAMAGED,
+        ) from error
+
+
+def _altered(path: Path, name: str) -> ModelError:
+    what = f"{name} is not what was written (its sha256 differs)"
+    return ModelError(f"the model {path} is damaged: {what}", _DAMAGED)
+
+
+def load_tokenizers(path: Path, recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
+    """The source's and the target's tokenizer; one and the same where the vocabulary is joint.
+
+    `path` may be a training's folder, which is no model yet.
+    """
+    return _tokenizers([path / name for name in _vocabulary(recipe)], recipe)
+
+
+def _tokenizers(files: list[Path], recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
+    """Those of the one file, or of the two, of a recipe's vocabulary."""
+    plain, literals = recipe.tokenizer.plain_quotes, Literals.of(recipe)
+    loaded = [Tokenizer.load(file, plain_quotes=plain, literals=literals) for file in files]
+    return loaded[0], loaded[-1]
+
+
+def copy(bundle: Bundle, folder: Path, *, graphs: bool = True) -> None:
+    """Copy a bundle into an empty folder: its own files and its card, bundle.json last.
+
+    What else lies beside them, a training's log and checkpoints, is left out. Without `graphs` it
+    becomes a model that has none. Raises ModelError when a file of the copy is not what was
+    written, OSError when the disk will not take it.
+    """
+    facts = {key: value for key, value in bundle.facts.items() if key != "staged"}
+    if not graphs:
+        facts = _without_graphs(facts)
+    for name, entry in facts["files"].items():
+        with suppress(FileNotFoundError):  # then `_sum` says which
+            shutil.copyfile(bundle.file(name), folder / name)
+        if _sum(folder / name) != entry["sha256"]:
+            raise _altered(bundle.path, name)
+    if (bundle.path / CARD).is_file() and not bundle.holds(CARD):
+        shutil.copyfile(bundle.path / CARD, folder / CARD)
+    _write_json(folder / FACTS, facts)
+
+
+def _without_graphs(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts of the same model without graphs."""
+    graphs = {*GRAPHS, *SHORTLIST_GRAPHS}
+    files = {name: entry for name, entry in facts["files"].items() if name not in graphs}
+    return {key: value for key, value in facts.items() if key != "precision"} | {"files": files}
+
+
+def write_definition(path: Path, recipe: Recipe, source: Tokenizer, target: Tokenizer) -> None:
+    """Begin a bundle: the recipe and the vocabulary, before there are weights.
+
+    Removes the model that was there. Raises TrainingError if the disk will not take it.
+    """
+    with _writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+        (path / FACTS).unlink(missing_ok=True)  # first: without it nothing else counts
+        _settle(path)
+        for name in _OWN:
+            (path / name).unlink(missing_ok=True)
+        write_recipe(path, recipe)
+        if recipe.tokenizer.joint:
+            source.save(path / JOINT)
+        else:
+            source.save(path / SOURCE)
+            target.save(path / TARGET)
+
+
+def write_recipe(path: Path, recipe: Recipe) -> None:
+    """Write the recipe, as the file a person edits to get another model.
+
+    A model that is there already is sealed with it.
+    """
+    heading = f"attn train {RECIPE} --out ../another"
+    include(path, RECIPE, config.to_toml(recipe, helps=True, heading=heading).encode("utf-8"))
+
+
+def seal(
+    path: Path,
+    recipe: Recipe,
+    *,
+    version: str,
+    scores: dict[str, Any],
+    files: Mapping[str, bytes] | None = None,
+) -> None:
+    """Make the folder a model: of its recipe, vocabulary and weights, and of these new `files`.
+
+    Graphs and a calibration do not belong to it: they are those of other weights. Raises
+    TrainingError if the disk will not take it.
+    """
+    new = dict(files or {})
+    with _writing(path):
+        _settle(path)
+        weights = (name for name in (WEIGHTS, HEAD) if name in new or (path / name).is_file())
+        kept = (name for name in (RECIPE, *_vocabulary(recipe), *weights) if name not in new)
+        facts = {
+            "format": FORMAT,
+            "name": recipe.name,
+            "source": recipe.source,
+            "target": recipe.target,
+            "licence": recipe.licence,
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "written_by": f"attn {version}",
+            "scores": scores,
+            "files": {name: _entry(path / name) for name in kept},
+        }
+        _replace(path, facts, new)
+
+
+def include(path: Path, name: str, data: bytes | None = None) -> None:
+    """Seal the model anew with its file `name`: with new `data`, or as somebody has left it.
+
+    Where there is no model yet the file waits for `seal`. Raises TrainingError if the disk will not
+    take it.
+    """
+    with _writing(path):
+        if data is not None and not (path / FACTS).is_file():
+            atomic.write(path / name, data)
+            return
+        _settle(path)
+        facts = read_facts(path)
+        if data is None:
+            facts["files"][name] = _entry(path / name)
+        _replace(path, facts, {} if data is None else {name: data})
+
+
+def include_graphs(path: Path, files: Mapping[str, bytes], *, precision: str) -> None:
+    """Replace the graphs of a model, and weights that change with them, at one instant.
+
+    Raises TrainingError if the disk will not take them.
+    """
+    with _writing(path):
+        _settle(path)
+        facts = _without_graphs(read_facts(path)) | {"precision": precision}
+        _replace(path, facts, files)
+
+
+def _replace(path: Path, facts: dict[str, Any], files: Mapping[str, bytes]) -> None:
+    """Make `facts`, with these new files, the model in the folder.
+
+    Raises OSError before that has happened, and the model is what it was.
+    """
+    staging = path / STAGING
+    entries = {}
+    try:
+        for name, data in files.items():
+            atomic.write(staging / name, data)
+            entries[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        staged = {"staged": list(entries)} if entries else {}
+        _write_json(path / FACTS, facts | {"files": facts["files"] | entries} | staged)
+    except OSError:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    with suppress(OSError):  # files with other names make no other model
+        _settle(path)
+        for name in _OWN:
+            if name not in facts["files"] and name not in entries:
+                (path / name).unlink(missing_ok=True)
+
+
+def recover(path: Path) -> None:
+    """Complete a replacement of files that a killed process began, or discard what it left.
+
+    Raises TrainingError if the disk will not take it; the model is the same then.
+    """
+    with _writing(path):
+        atomic.remove_parts(path)
+        _settle(path)
+
+
+def _settle(path: Path) -> None:
+    try:
+        facts = read_facts(path)
+    except ModelError:
+        facts = {}
+    if staged := facts.pop("staged", []):
+        for name in staged:
+            _place(path / STAGING / name, path / name)
+        _write_json(path / FACTS, facts)
+    if (path / STAGING).exists():
+        shutil.rmtree(path / STAGING, ignore_errors=True)
+
+
+def _place(file: Path, name: Path) -> None:
+    """Give a file a second name, in place of the file that had it; a copy where links cannot be."""
+    part = name.with_name(name.name + atomic.PART)
+    part.unlink(missing_ok=True)
+    try:
+        os.link(file, part)
+    except OSError:
+        shutil.copyfile(file, part)
+    os.replace(part, name)
+
+
+def relocated(recipe: Recipe, base: Path, folder: Path) -> Recipe:
+    """The recipe with its files, relative to `base` so far, made relative to `folder`.
+
+    "-", standard input, is nowhere. Links to folders are followed, since a path that goes up
+    from behind one would leave it elsewhere.
+    """
+
+    def moved(file: str) -> str:
+        return (
+            file if file == "-" else os.path.relpath(_real(base / file), os.path.realpath(folder))
+        )
+
+    texts = {name: file for name in config.DATA_FILES if (file := getattr(recipe.data, name))}
+    recipe = config.with_files(recipe, {name: moved(file) for name, file in texts.items()})
+    if not (links := config.file_of_links(recipe)):
+        return recipe
+    links = moved(links)
+    if links in (config.UNGUIDED, config.STATISTICAL):
+        links = os.path.join(os.curdir, links)  # a file, whatever it is called
+    return replace(recipe, train=replace(recipe.train, guided_alignment=links))
+
+
+def _real(path: Path) -> Path:
+    """The path without links to folders; the file keeps its own name, which may say `.gz`."""
+    return Path(os.path.realpath(path.parent)) / path.name
+
+
+def started_from(recipe: Recipe, start: Bundle) -> Recipe:
+    """`recipe` with the vocabulary and the network of `start`, which training is to begin from.
+
+    With `train.new_vocabulary` the vocabulary is that of `recipe`, but joint or not as before.
+    Raises ModelError if `start` is of other languages, or aligns alone; UsageError if its word
+    aligner were to be kept with another vocabulary.
+    """
+    if not start.holds(WEIGHTS):
+        lacks = "graphs but no weights" if start.translates else "no decoder"
+        raise ModelError(
+            f"the model {start.name} has {lacks} to begin with",
+            "Start from a model that attn train made.",
+        )
+    if (recipe.source, recipe.target) != ("", "") and (recipe.source, recipe.target) != (
+        start.recipe.source,
+        start.recipe.target,
+    ):
+        raise ModelError(
+            f"the model {start.name} translates {start.recipe.source}-{start.recipe.target}, "
+            f"not {recipe.source}-{recipe.target}",
+            "Start from a model of the same languages.",
+        )
+    tokenizer = start.recipe.tokenizer
+    if recipe.train.new_vocabulary:
+        if recipe.train.keep_head and start.holds(HEAD):
+            raise UsageError(
+                "train.keep_head and train.new_vocabulary exclude each other: the alignment head "
+                "knows the pieces of the former vocabulary",
+                "Add --set train.keep_head=false.",
+            )
+        tokenizer = replace(recipe.tokenizer, joint=tokenizer.joint)
+    return replace(
+        recipe,
+        source=start.recipe.source,
+        target=start.recipe.target,
+        tokenizer=tokenizer,
+        model=start.recipe.model,
+        decode=start.recipe.decode if recipe.decode == config.Decode() else recipe.decode,
+    )
+
+
+def _vocabulary(recipe: Recipe) -> tuple[str, ...]:
+    """The files of a recipe's vocabulary."""
+    return (JOINT,) if recipe.tokenizer.joint else (SOURCE, TARGET)
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    """What bundle.json says of a file, which is read in pieces."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return {"bytes": file.tell(), "sha256": digest.hexdigest()}
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise TrainingError(
+            f"cannot write into {path}: {error.strerror}",
+            "Make room there, or choose another --out.",
+        ) from error
+
+
+def _write_json(path: Path, facts: dict[str, Any]) -> None:
+    atomic.write_text(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+
+
+_DAMAGED = "Copy or train the model again; attn models list shows the others."

@@ -1,0 +1,216 @@
+"""A model's name becomes its directory, a recipe's its file. Knows where they may lie, not what is
+in them."""
+
+import difflib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from attn_cli.errors import DataError, ModelError, UsageError
+from attn_cli.files.folder_lock import lock_folder
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_SHIPPED = _PACKAGE / "_shipped"  # in a wheel
+_CHECKOUT = _PACKAGE.parent  # in an editable install
+
+#: The model that answers when none is named, and what stands in until the shelf holds it.
+DEFAULT = "en-fr"
+DEMO_RUN = Path("runs/demo")
+
+_RECIPES = _PACKAGE / "recipes"
+
+
+def home() -> Path:
+    """The user's own folder: $ATTN_HOME, else ~/.attn.
+
+    Whoever has no home has a folder that is never there.
+    """
+    if wished := os.environ.get("ATTN_HOME"):
+        return Path(wished)
+    try:
+        return Path.home() / ".attn"
+    except RuntimeError:  # a user without a name, in a container
+        return Path(os.devnull) / ".attn"
+
+
+def shelves() -> list[Path]:
+    """The folders in which a name is looked up, in order: the user's, then ours."""
+    return [home() / "models", *_ours()]
+
+
+def _ours() -> list[Path]:
+    return [_SHIPPED / "models", _CHECKOUT / "models"]
+
+
+def came_with_us(path: Path) -> bool:
+    """Whether the model in that folder lies on the shelf that was installed with the program."""
+    return os.path.dirname(os.path.realpath(path)) in map(os.path.realpath, _ours())
+
+
+def names() -> Iterator[tuple[str, Path]]:
+    """Every model on a shelf, by name; a name found first hides the later ones."""
+    seen: set[str] = set()
+    for shelf in shelves():
+        for path in sorted(shelf.iterdir()) if shelf.is_dir() else []:
+            name = _displaced_name(path) or path.name
+            if _is_model(path) and not name.startswith(".") and name not in seen:
+                seen.add(name)
+                yield name, path
+
+
+def _displaced_name(path: Path) -> str:
+    """The name of a model that a killed `placing` was about to replace, and did not; else none.
+
+    It lies in `.NAME.PROCESS.old`, with nothing at its own name.
+    """
+    hidden, _, ending = path.name.rpartition(".")
+    name = hidden.rpartition(".")[0][1:]
+    displaced = path.name[0] == "." and ending == "old" and not os.path.lexists(path.parent / name)
+    return name if displaced else ""
+
+
+@contextmanager
+def placing(name: str, *, force: bool = False) -> Iterator[Path]:
+    """An empty folder to put a model into: behind the block it is `name` on the user's shelf.
+
+    Where the block fails nothing is left of it, and what was there before still is. Raises
+    UsageError for what is no name, or one that is taken unless with `force`, and DataError when the
+    disk will not take it.
+    """
+    place = home() / "models" / _checked(name)
+    beside = place.with_name(f".{name}.{os.getpid()}.new")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with lock_folder(place.parent):
+            _recover(place)
+            if os.path.lexists(place) and not force:
+                raise UsageError(
+                    f"there is a model {name} already, in {place}",
+                    "Replace it with --force, or choose another --name.",
+                )
+            try:
+                beside.mkdir()
+                yield beside
+                _exchange(beside, place)
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
+    except OSError as error:
+        raise DataError(
+            f"cannot put the model into {place}: {error.strerror}",
+            "Make room there, or set ATTN_HOME to a folder that can be written.",
+        ) from error
+
+
+def _recover(place: Path) -> None:
+    """Put back a model that a killed `placing` displaced, and remove what else it left."""
+    left = [path for path in place.parent.glob(".*") if path.name.startswith(f".{place.name}.")]
+    for path in left:
+        ending = path.name.removeprefix(f".{place.name}.").split(".")
+        if len(ending) != 2 or ending[1] not in ("new", "old"):
+            continue
+        if ending[1] == "old" and not os.path.lexists(place):
+            os.rename(path, place)
+        else:
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _checked(name: str) -> str:
+    """The name, if it can be that of a folder and is no path, hidden file or option."""
+    if not name or name.strip() != name or name[0] in ".-" or not name.isprintable():
+        problem = f"{name!r} cannot be a model's name"
+    elif set(name) & set("/\\:"):
+        problem = f"{name!r} cannot be a model's name: it is a path"
+    else:
+        return name
+    raise UsageError(problem, "Choose another --name, such as my-en-fr.")
+
+
+def _exchange(new: Path, place: Path) -> None:
+    """Rename `new` to `place`; what stood there goes once that is done."""
+    old = new.with_suffix(".old")
+    if os.path.lexists(place):
+        os.rename(place, old)
+    try:
+        os.rename(new, place)
+    except OSError:
+        if os.path.lexists(old):
+            os.rename(old, place)
+        raise
+    _remove(old)
+
+
+def default_name() -> str:
+    """The name or path of the model that $ATTN_MODEL says to take, or nothing."""
+    return os.environ.get("ATTN_MODEL") or ""
+
+
+def find(name: str | None) -> Path:
+    """The directory of the model called `name`: a path, or a name on a shelf.
+
+    Without a name: $ATTN_MODEL, then en-fr, then the demo's run in this folder.
+    Raises ModelError when there is none.
+    """
+    wanted = name or default_name()
+    if not wanted:
+        shelved = dict(names())
+        if DEFAULT in shelved:
+            return shelved[DEFAULT]
+        if _is_model(DEMO_RUN):
+            return DEMO_RUN
+        raise ModelError(
+            "there is no model here yet",
+            "Train the demo with: attn train (a minute or two), or name a model with --model.",
+        )
+    path = Path(wanted)
+    if _is_model(path):
+        return path
+    shelved = dict(names())
+    if wanted in shelved:  # though a folder without a model may have that name here too
+        return shelved[wanted]
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise ModelError(f"{wanted} is a file; a model is a folder", "Name the folder it is in.")
+    known = ", ".join(sorted(shelved)) or "none yet"
+    raise ModelError(
+        f"there is no model {wanted}, neither a folder nor a name on the shelf",
+        f"On the shelf: {known}.",
+    )
+
+
+def _is_model(path: Path) -> bool:
+    return (path / "bundle.json").is_file()
+
+
+def demo_corpus() -> Path:
+    """The folder of the demo corpus and its recipe."""
+    for root in (_SHIPPED, _CHECKOUT):
+        if (root / "data" / "demo" / "recipe.toml").is_file():
+            return root / "data" / "demo"
+    raise ModelError("the demo corpus is not where it should be", "Install attn again.")
+
+
+def recipe_names() -> list[str]:
+    """The names of the recipes that came with the program."""
+    return sorted(path.stem for path in _RECIPES.glob("*.toml"))
+
+
+def named_recipe(name: str) -> Path:
+    """The file of the recipe called `name`. Raises UsageError where there is none."""
+    known = recipe_names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        raise UsageError(
+            f"there is no recipe named {name}",
+            f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}.",
+        )
+    return _RECIPES / f"{name}.toml"

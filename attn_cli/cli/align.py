@@ -1,0 +1,176 @@
+"""attn align: pairs in, tables of weights or links out, in order."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from attn_cli.cli.options import (
+    Device,
+    DeviceOption,
+    EngineName,
+    EngineOption,
+    Extract,
+    ExtractOption,
+    Format,
+    Input,
+    InputFormat,
+    Level,
+    LevelOption,
+    Method,
+    Model,
+    Output,
+    Scores,
+    ShardOption,
+    Threads,
+    Threshold,
+    WeightsOption,
+    console_of,
+)
+
+
+def align(
+    context: typer.Context,
+    pair: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SOURCE TARGET]", help="One pair; none: stdin.", show_default=False
+        ),
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--source", help="A file of source lines, beside --target.")
+    ] = None,
+    target: Annotated[
+        Path | None, typer.Option("--target", help="A file of target lines, beside --source.")
+    ] = None,
+    model: Model = None,
+    input: Input = None,
+    output: Output = None,
+    format: Annotated[
+        Format | None,
+        typer.Option("--format", "-f", help="How to write. [a table on a terminal, else pharaoh]"),
+    ] = None,
+    tokenized: Annotated[
+        bool, typer.Option("--tokenized", help="Words are what spaces separate; links count those.")
+    ] = False,
+    weights: WeightsOption = None,
+    level: LevelOption = Level.WORD,
+    extract: ExtractOption = Extract.THRESHOLD,
+    threshold: Threshold = None,
+    scores: Scores = False,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            "--head",
+            metavar="N|all|mean",
+            help="Attention of head N of a layer, of their mean, or of all side by side.",
+        ),
+    ] = None,
+    layer: Annotated[
+        int | None,
+        typer.Option(
+            "--layer",
+            metavar="N",
+            min=1,
+            help="The layer whose heads these are. [the one the model shows; all with --head all]",
+        ),
+    ] = None,
+    reverse: Annotated[
+        str | None,
+        typer.Option("--reverse", help="A model for the other direction; uses both."),
+    ] = None,
+    symmetrize: Annotated[
+        Method | None,
+        typer.Option(
+            "--symmetrize",
+            help="How both become one: soft the tables, others the links. [grow-diag-final-and]",
+        ),
+    ] = None,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="No model: learn from these very pairs, then align them.")
+    ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="With --fit: fewer aligners, in a third of the time.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="With --fit: keep what was learnt as a model here.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --out: replace a model that is there.")
+    ] = False,
+    gold: Annotated[
+        Path | None, typer.Option("--gold", help="Score the links against these: AER, on stderr.")
+    ] = None,
+    index_base: Annotated[
+        str, typer.Option("--index-base", help="Gold words count from: auto, 0 or 1.")
+    ] = "auto",
+    input_format: Annotated[
+        InputFormat, typer.Option("--input-format", help='jsonl reads {"source", "target"}.')
+    ] = InputFormat.TEXT,
+    shard: ShardOption = None,
+    threads: Threads = None,
+    device: DeviceOption = Device.AUTO,
+    engine: EngineOption = EngineName.AUTO,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", min=0, max=2**63 - 1, help="Of --fit; nothing else is random."),
+    ] = 1,
+) -> None:
+    """Show what the network looks at when the target is given, or which words it links.
+
+    Example: attn align "I love you" "Je t'aime"
+    """
+    from contextlib import ExitStack
+
+    from attn_cli.cli.align_with_models import Options, chunks_of, of_corpus, of_models
+    from attn_cli.cli.evaluation import GoldScore
+    from attn_cli.cli.input import Shard
+    from attn_cli.cli.output import Writer
+    from attn_cli.inference.pair_aligner import Pair
+
+    console = console_of(context)
+    options = Options(
+        pair=tuple(pair or ()),
+        source=source,
+        target=target,
+        input=input,
+        input_format=input_format,
+        tokenized=tokenized,
+        level=level.value,
+        model=model,
+        weights=weights,
+        head=head,
+        layer=layer,
+        reverse=reverse,
+        symmetrize=symmetrize,
+        fit=fit,
+        quick=quick,
+        out=out,
+        force=force,
+        device=device.value,
+        engine=engine.value,
+        threads=threads or console.cores,
+        seed=seed,
+        shard=None if shard is None else Shard.parse(shard),
+    )
+    on_screen = console.stdout_is_terminal and str(output or "-") == "-"
+    chosen = format or (Format.TABLE if pair or (on_screen and not fit) else Format.PHARAOH)
+    options.check(chosen, gold=gold is not None)
+    writer = Writer(
+        chosen, given=True, extraction=extract.value, threshold=threshold, scores=scores
+    )
+    with ExitStack() as stack:
+        scored = GoldScore(console, gold, index_base) if gold else None
+        if fit:
+            chunks, linker, writer = stack.enter_context(of_corpus(console, options, writer))
+        else:
+            chunks = stack.enter_context(chunks_of(console, options))
+            linker, writer = of_models(console, options, writer)
+        write = stack.enter_context(writer.open(console, output))
+        for chunk in chunks:
+            linked = linker.link([Pair(r.line, r.source, r.target) for r in chunk])
+            write([(request, *each) for request, each in zip(chunk, linked, strict=True)])
+            if scored:
+                scored.add([(links, pair) for pair, links in linked])
+    if scored:
+        scored.report()

@@ -1,0 +1,183 @@
+"""`attn align --fit`: learn from the very pairs that are to be aligned, then align them."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from attn_cli.cli.input import Request, language_of, reporter, requests, requests_of_two
+from attn_cli.cli.options import InputFormat
+from attn_cli.console import Console
+from attn_cli.errors import DataError, UsageError
+from attn_cli.inference.linkers import Voted
+from attn_cli.inference.neural_alignment import Nothing
+from attn_cli.inference.pair_aligner import Aligner
+
+if TYPE_CHECKING:
+    from attn_cli.cli.align_with_models import Options
+    from attn_cli.data.corpus import Corpus
+    from attn_cli.training.unsupervised_alignment import Fitted
+
+#: The least weight of a link, unless one is given: of the mean of head and votes, or of the votes
+#: where they are alone. More than half of the votes make a link; half of them, with fewer than
+#: `MANY_PAIRS`, unless only --quick's members vote.
+THRESHOLD, THRESHOLD_OF_FEW, MANY_PAIRS = 0.51, 0.5, 7_000
+
+
+@dataclass(frozen=True)
+class Bitext:
+    """Pairs that can be read twice: from two files side by side, or from one."""
+
+    console: Console
+    source: Path
+    target: Path | None
+    tokenized: bool
+
+    def corpus(self) -> "Corpus":
+        """The pairs to learn from. Raises DataError if there is none, or a line is no pair."""
+        from attn_cli.data.corpus import NO_TWO_SIDES, read_pairs, read_parallel
+
+        stdin = self.console.stdin
+        if self.target is not None:
+            return read_parallel(self.source, self.target, stdin=stdin, tokenized=self.tokenized)[0]
+        corpus, report = read_pairs(self.source, stdin=stdin, tokenized=self.tokenized)
+        for finding in report.findings:
+            if finding.reason == NO_TWO_SIDES:
+                raise DataError(
+                    f"{report.name} line {finding.lines[0]} has {NO_TWO_SIDES}",
+                    "Write source<TAB>target on each line.",
+                )
+        return corpus
+
+    def requests(self) -> AbstractContextManager[Iterator[list[Request]]]:
+        """Chunks of all lines, in order, to be aligned."""
+        if self.target is not None:
+            return requests_of_two(self.console, self.source, self.target)
+        if str(self.source) == "-":
+            self.console.stdin.seek(0)
+        return requests(self.console, [], self.source, InputFormat.TEXT, pairs=True)
+
+
+@contextmanager
+def bitext(console: Console, options: "Options") -> Iterator[Bitext]:
+    """The pairs that the command line names; those of standard input are kept in a file meanwhile.
+
+    Raises UsageError where other pairs cannot be read twice, DataError where there is no room.
+    """
+    for file in filter(None, (options.source, options.target, options.input)):
+        if _is_gone_when_read(file) or (str(file) == "-" and options.source is not None):
+            raise UsageError(
+                f"--fit reads its text twice, which {file} cannot be",
+                "Name files, or pipe both sides in as one.",
+            )
+    path = options.source or options.input or Path("-")
+    with ExitStack() as stack:
+        if str(path) == "-":
+            console = stack.enter_context(_with_stdin_kept(console))
+        yield Bitext(console, path, options.target, options.tokenized)
+
+
+def _is_gone_when_read(path: Path) -> bool:
+    """Whether that is a pipe, such as a shell's <(command)."""
+    return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
+
+
+@contextmanager
+def _with_stdin_kept(console: Console) -> Iterator[Console]:
+    """The console with all that its standard input holds in a file."""
+    if console.stdin_is_terminal:
+        console.say("attn: reading lines from the terminal; ^D ends them")
+    with ExitStack() as stack:
+        try:
+            kept = stack.enter_context(tempfile.TemporaryFile(prefix="attn-"))
+            shutil.copyfileobj(console.stdin, kept)
+            kept.seek(0)
+        except OSError as error:
+            raise DataError(
+                f"cannot keep standard input in a temporary file: {error.strerror}",
+                "Name files instead: --source and --target.",
+            ) from error
+        yield replace(console, stdin=kept, stdin_is_live=False, stdin_is_terminal=False)
+
+
+@dataclass(frozen=True)
+class FittedAligner:
+    """An aligner that has learned a text, what it is called, and the least weight of its links."""
+
+    aligner: Voted
+    name: str
+    threshold: float
+
+
+@contextmanager
+def fitted(text: Bitext, options: "Options", *, tables: bool) -> Iterator[FittedAligner]:
+    """An aligner that has learned `text`. Its bundle stays in --out.
+
+    Without `tables` it need only link: what it found while it learnt is enough for that. Leaves by
+    typer.Exit when interrupted.
+    """
+    from attn_cli.alignment.statistical import QUICK
+    from attn_cli.cli.interruption import Interruption
+    from attn_cli.cli.output_folder import make_folder
+    from attn_cli.cli.progress import LEAVING, SAVING, watch
+    from attn_cli.files.folder_lock import lock_folder
+    from attn_cli.training.unsupervised_alignment import UNFINISHED, fit, recipe_for
+
+    sides = (text.source, text.target) if text.target else ()
+    languages = [language_of(side) for side in sides] or ["", ""]
+    named = options.out.name if options.out else ""
+    name = named or "-".join(filter(None, languages)) or "aligner"
+    with ExitStack() as stack:
+        folder = options.out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        make_folder(folder)
+        stopping = SAVING if options.out else LEAVING
+        anew = not (folder / UNFINISHED).exists()
+        stack.enter_context(lock_folder(folder))
+        with (
+            watch(text.console, folder, name, anew=anew, stopping=stopping) as watching,
+            Interruption(watching.stopping) as interruption,
+        ):
+            found = fit(
+                recipe_for(name, *languages, seed=options.seed),
+                text.corpus(),
+                folder,
+                device=options.device,
+                threads=options.threads,
+                emit=watching.listen,
+                interrupted=interruption.asked,
+                members=QUICK if options.quick else None,
+                teach=options.out is not None,
+                force=options.force,
+            )
+        if found is None:
+            if options.out is not None:
+                text.console.say("attn: the same command goes on from here")
+            raise typer.Exit(interruption.status)
+        if options.out is not None:
+            kept = f"the model is in {options.out}; try: attn align -m {options.out}"
+            lost = f"there is nothing to keep in {options.out}: votes are of these pairs alone"
+            text.console.say(f"attn: {kept if found.matcher else lost}")
+        few = len(found.corpus) < MANY_PAIRS and not options.quick
+        threshold = THRESHOLD_OF_FEW if few else THRESHOLD
+        yield FittedAligner(voted(found, text, tables=tables), name, threshold)
+
+
+def voted(found: "Fitted", text: Bitext, *, tables: bool) -> Voted:
+    """The aligner of what was learnt."""
+    matcher = found.matcher if tables and found.joined else None
+    aligner = Aligner(
+        found.source,
+        found.target,
+        matcher=matcher or Nothing(),
+        tokenized=text.tokenized,
+        on_problem=reporter(text.console),
+    )
+    pair_of_line = {line: pair for pair, line in enumerate(found.corpus.lines.tolist())}
+    votes = found.votes if matcher else found.links
+    return Voted(aligner, votes, pair_of_line, alone=matcher is None)

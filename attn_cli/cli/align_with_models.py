@@ -1,0 +1,220 @@
+"""What `attn align` works with: the options it was given, and the models that they name."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from attn_cli.cli.input import Request, Shard, reporter, requests, requests_of_two
+from attn_cli.cli.model_loading import Look, Opened, Opener
+from attn_cli.cli.options import Format, InputFormat, Method, Weights
+from attn_cli.cli.output import Writer
+from attn_cli.console import Console
+from attn_cli.errors import UsageError
+from attn_cli.inference.engines.interface import Stepper
+from attn_cli.inference.engines.registry import Engine
+from attn_cli.inference.linkers import BothWays, EachHead, OneWay, check_opposite
+from attn_cli.inference.pair_aligner import Aligner
+from attn_cli.types import Level
+
+Chunks = Iterator[list[Request]]
+Linker = OneWay | BothWays
+
+#: The formats that hold the tables of several heads.
+_SIDE_BY_SIDE = (Format.TABLE, Format.JSONL, Format.SVG)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for: which pairs, and who aligns them."""
+
+    pair: tuple[str, ...]
+    source: Path | None
+    target: Path | None
+    input: Path | None
+    input_format: InputFormat
+    tokenized: bool
+    level: Level
+    model: str | None
+    weights: Weights | None
+    head: str | None
+    layer: int | None
+    reverse: str | None
+    symmetrize: Method | None
+    fit: bool
+    out: Path | None
+    force: bool
+    device: str
+    engine: Engine
+    threads: int
+    seed: int
+    shard: Shard | None = None
+    quick: bool = False
+
+    @property
+    def look(self) -> Look | None:
+        """Which heads are looked at, if that was said. Raises UsageError for what is no head."""
+        if self.head is None and self.layer is None:
+            return None
+        name = self.head or "mean"
+        if name == "all":
+            return Look(self.layer, each=True)
+        if name != "mean" and not (name.isascii() and name.isdecimal() and int(name) > 0):
+            raise UsageError(
+                f"--head cannot be {name}", "Give a number from 1, or all, or mean for their mean."
+            )
+        return Look(self.layer, 0 if name == "mean" else int(name))
+
+    @property
+    def which(self) -> Weights | None:
+        """Whose weights are wanted: heads and layers are the attention's."""
+        return Weights.ATTENTION if self.look else self.weights
+
+    def check(self, format: Format, *, gold: bool) -> None:
+        """Raises UsageError where two options contradict each other, or the format."""
+        if (self.source is None) != (self.target is None):
+            raise UsageError("--source and --target go together", "Give both, or pipe pairs in.")
+        if self.source is not None and (self.pair or self.input is not None):
+            raise UsageError("pairs were given twice", "Give --source and --target alone.")
+        if self.level == "piece":
+            self._check_pieces(gold=gold)
+        if self.symmetrize is not None and self.reverse is None:
+            raise UsageError(
+                "--symmetrize combines two directions",
+                "Name the other direction's model: --reverse.",
+            )
+        if self.look is not None:
+            self._check_look(self.look, format)
+        if self.shard is not None and gold:
+            raise UsageError("--gold holds the links of the whole file", "Leave --shard out.")
+        if self.fit:
+            self._check_fit()
+        elif self.quick:
+            raise UsageError("--quick is for --fit", "Give both, or leave it out.")
+        elif self.out is not None or self.force:
+            raise UsageError(
+                "--out and --force are for --fit, which makes a model",
+                "Write links to a file with --output.",
+            )
+
+    def _check_pieces(self, *, gold: bool) -> None:
+        if gold:
+            raise UsageError("gold links are between words", "Leave --level piece out.")
+        if self.reverse is not None:
+            raise UsageError("two models share words, not pieces", "Leave --level piece out.")
+        if self.fit:
+            raise UsageError("--fit links words", "Leave --level piece out.")
+
+    def _check_look(self, look: Look, format: Format) -> None:
+        if self.weights is Weights.ALIGNMENT:
+            raise UsageError(
+                "--head and --layer choose among the decoder's attention, not --weights alignment",
+                "Leave one of the two out.",
+            )
+        if self.reverse is not None:
+            raise UsageError(
+                "--head and --layer choose among the heads of one model, and --reverse names two",
+                "Leave one of the two out.",
+            )
+        if look.each and format not in _SIDE_BY_SIDE:
+            raise UsageError(
+                f"--head all shows tables side by side, which {format.value} cannot hold",
+                "Choose one head, or --format table, jsonl or svg.",
+            )
+
+    def _check_fit(self) -> None:
+        if self.shard is not None:
+            raise UsageError("--fit learns from the whole file", "Leave --shard out.")
+        for name in ("model", "weights", "reverse", "head", "layer"):
+            if getattr(self, name) is not None:
+                raise UsageError(
+                    f"--fit learns from the pairs alone, so --{name} has no place",
+                    "Leave one of the two out.",
+                )
+        if self.quick and self.out is not None:
+            raise UsageError("--quick makes no model to keep in --out", "Leave one of the two out.")
+        if self.pair:
+            raise UsageError(
+                "--fit cannot learn from one pair", "Name files, or pipe many pairs in."
+            )
+        if self.input_format is InputFormat.JSONL:
+            raise UsageError("--fit does not read JSONL", "Give source<TAB>target lines.")
+
+
+def chunks_of(console: Console, options: Options) -> AbstractContextManager[Chunks]:
+    """The pairs, as they are read."""
+    if options.source is not None and options.target is not None:
+        return requests_of_two(console, options.source, options.target, shard=options.shard)
+    return requests(
+        console,
+        list(options.pair),
+        options.input,
+        options.input_format,
+        pairs=True,
+        shard=options.shard,
+    )
+
+
+def of_models(console: Console, options: Options, writer: Writer) -> tuple[Linker, Writer]:
+    """Whoever links by the models that were named, and the writer of what they find."""
+    opener = Opener(console, options.device, options.threads, options.engine)
+    scored = writer.format is Format.JSONL
+    opened = opener.to_align(options.model, options.which, scored=scored, look=options.look)
+    writer = writer.of(opened.bundle, by_head=opened.matcher is not None)
+    forward = _aligner(console, options, opened)
+    if options.reverse is None:
+        return OneWay(_with_heads(forward, options, opened), writer.links), writer
+    other = opener.to_align(options.reverse, options.weights, scored=False)
+    check_opposite(opened.bundle.recipe, other.bundle.recipe)
+    method = options.symmetrize or Method.GROW_DIAG_FINAL_AND
+    reverse = _aligner(console, options, other, name=other.bundle.name)
+    return BothWays(forward, reverse, writer.links, method.value), writer
+
+
+def _aligner(console: Console, options: Options, opened: Opened, name: str = "") -> Aligner:
+    return Aligner(
+        opened.bundle.source,
+        opened.bundle.target,
+        stepper=opened.stepper,
+        matcher=opened.matcher,
+        tokenized=options.tokenized,
+        level=options.level,
+        on_problem=reporter(console, name),
+    )
+
+
+def _with_heads(aligner: Aligner, options: Options, opened: Opened) -> Aligner | EachHead:
+    """The aligner, with those of the heads that are wanted alone beside it."""
+
+    def alone(stepper: Stepper) -> Aligner:
+        return Aligner(
+            opened.bundle.source,
+            opened.bundle.target,
+            stepper=stepper,
+            tokenized=options.tokenized,
+            level=options.level,
+        )
+
+    if not opened.heads:
+        return aligner
+    return EachHead(aligner, [(layer, head, alone(found)) for layer, head, found in opened.heads])
+
+
+@contextmanager
+def of_corpus(
+    console: Console, options: Options, writer: Writer
+) -> Iterator[tuple[Chunks, Linker, Writer]]:
+    """The pairs, whoever links them after learning from them, and the writer of what it finds."""
+    from attn_cli.cli.align_with_corpus import bitext, fitted
+    from attn_cli.cli.output_folder import refuse_to_replace
+
+    if options.out is not None:
+        refuse_to_replace(options.out, force=options.force, resumable=False)
+    by_threshold = writer.extraction == "threshold"
+    tables = writer.format is not Format.PHARAOH or not by_threshold
+    with bitext(console, options) as text, fitted(text, options, tables=tables) as found:
+        if writer.threshold is None and by_threshold:
+            writer = replace(writer, threshold=found.threshold)
+        writer = replace(writer, model=found.name)
+        with text.requests() as chunks:
+            yield chunks, OneWay(found.aligner, writer.links), writer

@@ -1,0 +1,67 @@
+"""Which model --model and --to mean. Knows the shelf and the facts of its models, no engine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from attn_cli.bundles import registry
+from attn_cli.bundles.bundle import STEP, WEIGHTS, read_facts
+from attn_cli.data.languages import primary
+from attn_cli.errors import ModelError, UsageError
+
+
+def choose_model(model: str | None, to: str | None) -> str | None:
+    """The name of the model that --model, --to and $ATTN_MODEL mean; None for the default.
+
+    With `to` alone, the one model that translates into that language: $ATTN_MODEL if it does, else
+    that of the shelf. Raises UsageError where the model named translates into another language, or
+    where several fit; ModelError where none does.
+    """
+    if to is None:
+        return model
+    if model is not None:
+        target = _target_of(registry.find(model))
+        if not _is_language(target, to):
+            raise UsageError(
+                f"--to {to} contradicts --model {model}, which translates into "
+                f"{target or 'a language that it does not name'}",
+                "Leave one of them out.",
+            )
+        return model
+    named = registry.default_name()
+    if named and _is_language(_target_of(registry.find(named)), to):
+        return named
+    targets = dict(translating_models())
+    fitting = [name for name, (_, target) in targets.items() if _is_language(target, to)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise UsageError(
+            f"{len(fitting)} models translate into {to}: {', '.join(fitting)}",
+            "Name one of them with --model.",
+        )
+    known = ", ".join(f"{name} (into {target})" for name, (_, target) in targets.items() if target)
+    raise ModelError(
+        f"no model on the shelf translates into {to}", f"On the shelf: {known or 'none yet'}."
+    )
+
+
+def translating_models() -> Iterator[tuple[str, tuple[str, str]]]:
+    """The models of the shelf that translate and can be read: name, source and target language."""
+    for name, path in registry.names():
+        try:
+            facts = read_facts(path)
+        except ModelError:
+            continue
+        if facts["files"].keys() & {WEIGHTS, STEP}:
+            yield name, (facts["source"], facts["target"])
+
+
+def _target_of(path: Path) -> str:
+    target: str = read_facts(path)["target"]
+    return target
+
+
+def _is_language(language: str, wanted: str) -> bool:
+    """Whether a language is the one that is wanted: fr-CA is fr, but fr is not fr-CA."""
+    language, wanted = (each.lower().replace("_", "-") for each in (language, wanted))
+    return wanted in (language, primary(language))

@@ -1,0 +1,82 @@
+"""Files to score: references, links and gold, for `score` and for `align --gold`."""
+
+from pathlib import Path
+from typing import Literal
+
+from attn_cli.alignment.aer import AlignmentScore, alignment_score
+from attn_cli.alignment.pharaoh import check_same_length, read_gold, read_links
+from attn_cli.cli.input import reporter
+from attn_cli.console import Console
+from attn_cli.data.text_io import open_lines
+from attn_cli.errors import UsageError
+from attn_cli.types import GoldLinks, Links, Translation
+
+Base = Literal["auto", 0, 1]
+
+
+def gold_of(console: Console, path: Path, base: Base) -> tuple[list[GoldLinks], int]:
+    """The gold links in a file, and the base they were in."""
+    return read_gold(texts_of(console, path), name=str(path), base=base)
+
+
+def links_of(console: Console, path: Path, base: Base) -> tuple[list[Links], int]:
+    """The Pharaoh links in a file, and the base they were in."""
+    return read_links(texts_of(console, path), name=str(path), base=base)
+
+
+def texts_of(console: Console, path: Path) -> list[str]:
+    """The lines of a file, or of stdin for "-"."""
+    with open_lines(path, stdin=console.stdin, on_problem=reporter(console, str(path))) as lines:
+        return [line.text for line in lines]
+
+
+def references_of(console: Console, paths: list[Path]) -> list[list[str | None]]:
+    """The lines of each reference file, None where one behind the first has a blank line."""
+    first, *others = (texts_of(console, path) for path in paths)
+    return [[*first], *([line if line.strip() else None for line in other] for other in others)]
+
+
+def bases(texts: list[str]) -> tuple[Base, Base]:
+    """--index-base, once for both sides or once for each: gold first, then links."""
+    if len(texts) > 2:
+        raise UsageError("--index-base was given more than twice", "Once for gold, once for links.")
+    chosen: list[Base] = []
+    for text in texts or ["auto"]:
+        if text not in ("auto", "0", "1"):
+            raise UsageError(f"--index-base cannot be {text}", "Choose auto, 0 or 1.")
+        chosen.append("auto" if text == "auto" else 1 if text == "1" else 0)
+    return chosen[0], chosen[-1]
+
+
+def score_files(console: Console, gold: Path, links: Path, texts: list[str]) -> AlignmentScore:
+    """AER of a file of links against a file of gold; says on stderr which bases it decided on."""
+    gold_base, links_base = bases(texts)
+    truth, gold_found = gold_of(console, gold, gold_base)
+    found, links_found = links_of(console, links, links_base)
+    check_same_length(truth, found, (str(gold), str(links)))
+    if "auto" in (gold_base, links_base):
+        console.say(f"attn: counting words from {gold_found} in gold, from {links_found} in links")
+    return alignment_score(truth, found, gold_base=gold_found, links_base=links_found)
+
+
+class GoldScore:
+    """Collects the links of a run and scores them at its end, when the sentences are known."""
+
+    def __init__(self, console: Console, path: Path, index_base: str) -> None:
+        self.console, self.path = console, path
+        self.base, _ = bases([index_base])
+        self.gold = texts_of(console, path)
+        self.found: list[Links] = []
+        self.lengths: list[tuple[int, int]] = []
+
+    def add(self, found: list[tuple[Links, Translation]]) -> None:
+        """The links of the next lines, and the pairs they are in."""
+        for links, pair in found:
+            self.found.append(links)
+            self.lengths.append((len(pair.source_words), len(pair.target_words)))
+
+    def report(self) -> None:
+        """One line on stderr: AER, precision, recall and the signature."""
+        check_same_length(self.gold, self.found, (str(self.path), "the input"))
+        gold, base = read_gold(self.gold, name=str(self.path), base=self.base, lengths=self.lengths)
+        self.console.warn_plain(alignment_score(gold, self.found, gold_base=base).line())

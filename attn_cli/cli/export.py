@@ -1,0 +1,89 @@
+"""attn export: a model's weights become graphs that run without torch."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from attn_cli.cli.options import console_of
+from attn_cli.errors import UsageError
+
+
+class Precision(StrEnum):
+    """What the graphs compute with."""
+
+    INT8 = "int8"
+    FP32 = "fp32"
+
+
+def export(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="A name on the shelf or a folder.")],
+    precision: Annotated[
+        Precision,
+        typer.Option("--precision", help="int8: a third of the size and quicker; fp32: exact."),
+    ] = Precision.INT8,
+    half: Annotated[
+        bool,
+        typer.Option("--half", help="Keep the weights, to train on from, in half precision too."),
+    ] = False,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            "--pairs", help="Add a shortlist made of these source<TAB>target lines; - for stdin."
+        ),
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--source", help="Or of this text of the source language,")
+    ] = None,
+    target: Annotated[
+        Path | None, typer.Option("--target", help="and this of the target language.")
+    ] = None,
+    links: Annotated[
+        Path | None,
+        typer.Option("--links", help="Their word links, line by line. [the word aligner's]"),
+    ] = None,
+) -> None:
+    """Write a model's graphs for ONNX Runtime into it, once they agree with torch.
+
+    Given pairs that are like its training text, it gets a shortlist, which makes it quicker.
+
+    Example: attn export runs/mine --precision int8
+    """
+    if pairs and (source or target):
+        raise UsageError("--pairs and --source or --target both name text", "Drop one.")
+    if bool(source) != bool(target):
+        raise UsageError("--source and --target go together", "Give both.")
+    if links and not (pairs or source):
+        raise UsageError("--links belongs to pairs", "Give --pairs, or --source and --target.")
+    from attn_cli import config
+    from attn_cli.bundles import registry
+    from attn_cli.bundles.bundle import open_bundle
+    from attn_cli.files.folder_lock import lock_folder
+
+    console = console_of(context)
+    path = registry.find(model)
+    with lock_folder(path):
+        from attn_cli.bundles.integrity import make_sure
+        from attn_cli.export.tracing import export as write_graphs
+
+        make_sure(path)
+        opened, shortlist = open_bundle(path), None
+        if pairs or source:
+            from attn_cli.training.shortlisting import shortlist_of_text
+
+            data = config.Data(
+                source=str(source or ""), target=str(target or ""), pairs=str(pairs or "")
+            )
+            shortlist = shortlist_of_text(opened, data, links=links, stdin=console.stdin)
+        written = write_graphs(opened, precision=precision.value, half=half, shortlist=shortlist)
+    console.say(
+        f"attn: {path} has graphs in {precision.value}, {written.bytes / 1e6:.1f} MB; "
+        f"in fp32 they differ from torch by {written.difference:.0e} at most"
+    )
+    if shortlist:
+        console.say(
+            f"attn: its shortlist has {len(shortlist.linked) / shortlist.source_vocab:.1f} "
+            f"target pieces a source piece and {len(shortlist.always)} for every sentence"
+        )

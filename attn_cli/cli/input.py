@@ -1,0 +1,240 @@
+"""Where translate and align get their lines: arguments, files, a pipe, JSONL. One record a line."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from attn_cli.cli.options import InputFormat
+from attn_cli.console import Console
+from attn_cli.data.text_io import (
+    Line,
+    count_lines,
+    grouped,
+    in_step,
+    open_lines,
+    parse_pair,
+    refuse_lengths,
+)
+from attn_cli.errors import DataError, UsageError
+
+#: Lines looked at together, so that like lengths can share a batch.
+TOGETHER = 1024
+
+#: Fewer where somebody waits for the first of them.
+WATCHED = 32
+
+
+@dataclass(frozen=True)
+class Request:
+    """One input line: what it asks for, and the fields a JSONL record brought along."""
+
+    line: int
+    source: str
+    target: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part `number`, from 1, of `count` consecutive parts of a file.
+
+    Parts begin at multiples of TOGETHER lines, so that the same lines share a batch as without
+    parts, and the outputs of all parts, one after another, are the output of the whole file.
+    """
+
+    number: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """The part that `K/N` names. Raises UsageError for what names none."""
+        number, slash, count = text.partition("/")
+        if slash and all(each.isascii() and each.isdecimal() for each in (number, count)):
+            shard = cls(int(number), int(count))
+            if 1 <= shard.number <= shard.count:
+                return shard
+        raise UsageError(f"--shard cannot be {text}", "Give K/N, such as 1/8 to 8/8.")
+
+    def lines(self, total: int) -> range:
+        """The lines of this part, from 0, of a file of `total` lines."""
+        blocks = -(-total // TOGETHER)
+        start, end = (
+            blocks * part // self.count * TOGETHER for part in (self.number - 1, self.number)
+        )
+        return range(min(start, total), min(end, total))
+
+    def of(self, console: Console, *paths: Path | None) -> range:
+        """The lines of this part of a file, or of two in step.
+
+        Raises UsageError for what is not a file, DataError for files of different lengths.
+        """
+        counts = []
+        for path in paths:
+            if path is None or str(path) == "-" or (path.exists() and not path.is_file()):
+                raise UsageError(
+                    "--shard is a part of a file, whose lines it counts first",
+                    "Name a file with --input.",
+                )
+            counts.append(count_lines(path))
+        if len(set(counts)) > 1:
+            refuse_lengths(str(paths[0]), counts[0], str(paths[1]), counts[1])
+        lines = self.lines(counts[0])
+        if counts[0] and not lines:
+            console.say(
+                f"shard {self.number}/{self.count} of {paths[0]} is empty: its {counts[0]:,} lines "
+                f"are cut at every {TOGETHER:,}"
+            )
+        return lines
+
+
+@contextmanager
+def requests(
+    console: Console,
+    texts: list[str],
+    path: Path | None,
+    input_format: InputFormat,
+    *,
+    pairs: bool,
+    shard: Shard | None = None,
+) -> Iterator[Iterator[list[Request]]]:
+    """Chunks of requests from `texts`, else from `path` or stdin; with `pairs`, of two sides.
+
+    With a `shard`, only those of its lines.
+    """
+    if texts and path is not None:
+        raise UsageError("text was given both as arguments and with --input", "Give one of them.")
+    if texts and shard is not None:
+        raise UsageError("--shard is a part of a file, not of arguments", "Leave one of them out.")
+    if texts:
+        yield iter([_of_arguments(console, texts, pairs=pairs)])
+        return
+    part = shard.of(console, path) if shard else None
+    name = "-" if path is None else path
+    with open_lines(name, stdin=console.stdin, on_problem=reporter(console)) as lines:
+        live = str(name) == "-" and console.stdin_is_live
+        if str(name) == "-" and console.stdin_is_terminal:
+            console.say("attn: reading lines from the terminal; ^D ends them")
+        size = WATCHED if console.stdout_is_terminal else TOGETHER
+        read = Reader(lines.name, input_format, pairs)
+        if part is None:
+            chunks: Iterator[list[Line]] = lines.chunks(size, live=live)
+        else:
+            lines.skip(part.start)
+            chunks = grouped(islice(lines, len(part)), size)
+        yield ([read(line) for line in chunk] for chunk in chunks)
+
+
+@contextmanager
+def requests_of_two(
+    console: Console, source: Path, target: Path, *, shard: Shard | None = None
+) -> Iterator[Iterator[list[Request]]]:
+    """Chunks of requests from two files in step: line n of one with line n of the other.
+
+    With a `shard`, only those of its lines.
+    """
+    part = shard.of(console, source, target) if shard else None
+    with ExitStack() as stack:
+        ours, theirs = (
+            stack.enter_context(
+                open_lines(path, stdin=console.stdin, on_problem=reporter(console, str(path)))
+            )
+            for path in (source, target)
+        )
+        size = WATCHED if console.stdout_is_terminal else TOGETHER
+        pairs: Iterator[tuple[Line, Line]] = in_step(ours, theirs)
+        if part is not None:
+            ours.skip(part.start)
+            theirs.skip(part.start)
+            pairs = islice(pairs, len(part))
+        yield (
+            [Request(a.number, a.text, b.text) for a, b in group] for group in grouped(pairs, size)
+        )
+
+
+def _of_arguments(console: Console, texts: list[str], *, pairs: bool) -> list[Request]:
+    said = [_clean(console, number, text) for number, text in enumerate(texts, start=1)]
+    if not pairs:
+        return [Request(number, text) for number, text in enumerate(said, start=1)]
+    if len(said) != 2:
+        raise UsageError(
+            f"align takes a SOURCE and a TARGET, but got {len(said)} texts",
+            'Write attn align "I love you" "Je t\'aime", or pipe pairs in.',
+        )
+    return [Request(1, said[0], said[1])]
+
+
+def _clean(console: Console, number: int, text: str) -> str:
+    """An argument as one line of proper text."""
+    repaired = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if repaired != text:
+        console.warn(f"text {number} is not valid UTF-8; read with U+FFFD")
+    return one_line(repaired)
+
+
+def reporter(console: Console, name: str = "") -> Callable[[int, str], None]:
+    """Says on stderr what was wrong with a line, by its number and the file's `name`."""
+    where = f"{name}: " if name else ""
+
+    def report(number: int, problem: str) -> None:
+        console.warn(f"{where}line {number}: {problem}")
+
+    return report
+
+
+class Reader:
+    """A line becomes a request. Raises DataError naming the file and line that cannot be one."""
+
+    def __init__(self, name: str, input_format: InputFormat, pairs: bool) -> None:
+        self.name, self.input_format, self.pairs = name, input_format, pairs
+
+    def __call__(self, line: Line) -> Request:
+        if self.input_format is InputFormat.JSONL:
+            return self._record(line)
+        if not self.pairs:
+            return Request(line.number, line.text)
+        if not line.text.strip():
+            return Request(line.number, "", "")
+        pair = parse_pair(line.text)
+        if pair is None:
+            raise DataError(
+                f"{self.name} line {line.number} has no TAB and no ' ||| ' between two sides",
+                "Write source<TAB>target on each line.",
+            )
+        return Request(line.number, *pair)
+
+    def _record(self, line: Line) -> Request:
+        if not line.text.strip():
+            return Request(line.number, "", "")
+        try:
+            record = json.loads(line.text, parse_constant=_refuse_constant)
+            source = record["source"]
+            target = record["target"] if self.pairs else ""
+            fit = isinstance(source, str) and isinstance(target, str)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            fit = False
+        if not fit:
+            wanted = '{"source": "…", "target": "…"}' if self.pairs else '{"source": "…"}'
+            raise DataError(
+                f"{self.name} line {line.number} is not a JSON object with the texts asked for",
+                f"Write one record a line, such as {wanted}.",
+            )
+        return Request(line.number, one_line(source), one_line(target), record)
+
+
+def one_line(text: str) -> str:
+    """`text` with its line ends as spaces."""
+    return text.replace("\r\n", " ").replace("\n", " ")
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def language_of(path: Path | None) -> str:
+    """What a file's name says of its language: 'en' for a.en and a.en.gz, else nothing."""
+    suffix = Path(str(path or "").removesuffix(".gz")).suffix[1:]
+    return suffix if 2 <= len(suffix) <= 3 and suffix.isalpha() and suffix != "txt" else ""

@@ -1,0 +1,78 @@
+"""Notes on stderr about lines that a model should not be given: one a line, then a count.
+
+Knows a vocabulary and two languages; no network.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from attn_cli.bundles.bundle import Bundle
+from attn_cli.cli.choosing import translating_models
+from attn_cli.cli.input import Request
+from attn_cli.console import Console
+from attn_cli.data import languages, words
+from attn_cli.data.casing import shouted
+
+#: Lines of one kind that have a note of their own; the others are counted.
+MOST_NOTES = 3
+
+#: A line is mostly unknown where more of its letters than this are in unknown words.
+UNKNOWN_SHARE = 2 / 3
+
+
+class LineNotes:
+    """Says once what is wrong with a line: it looks like the target language, or is mostly unknown.
+
+    Of each kind `MOST_NOTES` lines are named; `close` tells how many more there were. `is_single`
+    tells that there is but one line.
+    """
+
+    def __init__(self, console: Console, bundle: Bundle, *, is_single: bool = False) -> None:
+        self.console, self.bundle, self.is_single = console, bundle, is_single
+        self._counts: Counter[str] = Counter()
+
+    def check(self, requests: Sequence[Request]) -> None:
+        """Note what is wrong with these lines."""
+        for request in requests:
+            if not request.source.strip():
+                continue
+            if (kind := self._kind(request.source)) is None:
+                continue
+            self._counts[kind] += 1
+            if self._counts[kind] <= MOST_NOTES:
+                subject = "this" if self.is_single else f"line {request.line}"
+                self.console.say(f"attn: {self._sentences[kind](subject, 1)}")
+
+    def close(self) -> None:
+        """Tell of the lines that have no note of their own."""
+        for kind, count in self._counts.items():
+            if (more := count - MOST_NOTES) > 0:
+                subject = f"{more:,} more line{'s' * (more > 1)}"
+                self.console.say(f"attn: {self._sentences[kind](subject, more)}")
+
+    def _kind(self, text: str) -> str | None:
+        recipe = self.bundle.recipe
+        said = (word.text for word in words.split(text))
+        if languages.looks_like(said, recipe.target, expected=recipe.source):
+            return "target"
+        spoken = recipe.decode.capitals and shouted(text)
+        if self.bundle.source.unknown_share(text, spoken=spoken) > UNKNOWN_SHARE:
+            return "unknown"
+        return None
+
+    @property
+    def _sentences(self) -> dict[str, Callable[[str, int], str]]:
+        return {"target": self._target_sentence, "unknown": self._unknown_sentence}
+
+    def _target_sentence(self, subject: str, count: int) -> str:
+        recipe = self.bundle.recipe
+        sentence = f"{subject} look{'s' * (count == 1)} {languages.name_of(recipe.target)}"
+        back = (recipe.target, recipe.source)
+        model = next((name for name, pair in translating_models() if pair == back), None)
+        if model is not None:
+            return f"{sentence}; -m {model}?"
+        return f"{sentence}, the language that {self.bundle.name} translates into"
+
+    def _unknown_sentence(self, subject: str, count: int) -> str:
+        verb = "is" if count == 1 else "are"
+        return f"{subject} {verb} mostly unknown to the model {self.bundle.name}"

@@ -1,0 +1,76 @@
+"""Two files of links read in step, for `symmetrize`: a pair of Links for each pair of lines."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from attn_cli.alignment.pharaoh import flipped, links_in
+from attn_cli.cli.input import TOGETHER, reporter
+from attn_cli.console import Console
+from attn_cli.data.text_io import Line, Lines, grouped, in_step, open_lines, open_output
+from attn_cli.types import Links
+
+Both = tuple[Links, Links]
+
+
+class LinkFiles:
+    """The links of a forward and a reverse file, line by line, both source-target.
+
+    With `turned` the reverse file holds target-source. Lines come in groups of `together`.
+    """
+
+    def __init__(self, forward: Lines, reverse: Lines, *, turned: bool, together: int) -> None:
+        self.forward, self.reverse = forward, reverse
+        self.turned, self.together = turned, together
+        self.agreed = 0  # links of both, as the reverse file is read
+        self.agreed_otherwise = 0  # links of both, were it read the other way
+
+    def groups(self) -> Iterator[list[Both]]:
+        """Raises DataError where a line holds no links, or one file is longer."""
+        lines = in_step(self.forward, self.reverse)
+        return grouped((self._both(*each) for each in lines), self.together)
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether the reverse file seems to be in the other order.
+
+        Two alignments of a pair agree in most of their links, and seldom by chance.
+        """
+        return self.agreed < self.agreed_otherwise
+
+    def _both(self, ours: Line, theirs: Line) -> Both:
+        forward, read = _links(self.forward, ours), _links(self.reverse, theirs)
+        reverse, otherwise = (flipped(read), read) if self.turned else (read, flipped(read))
+        self.agreed += len(forward.pairs & reverse.pairs)
+        self.agreed_otherwise += len(forward.pairs & otherwise.pairs)
+        return forward, reverse
+
+
+@contextmanager
+def open_links(
+    console: Console, forward: Path, reverse: Path, *, turned: bool
+) -> Iterator[LinkFiles]:
+    """The two files, of which one may be "-"; one line at a time where a pipe waits for each."""
+    live = console.stdin_is_live and "-" in (str(forward), str(reverse))
+    with ExitStack() as stack:
+        ours, theirs = (
+            stack.enter_context(
+                open_lines(path, stdin=console.stdin, on_problem=reporter(console, str(path)))
+            )
+            for path in (forward, reverse)
+        )
+        yield LinkFiles(ours, theirs, turned=turned, together=1 if live else TOGETHER)
+
+
+@contextmanager
+def text_output(console: Console, output: Path | None) -> Iterator[Callable[[str], object]]:
+    """A function that writes to a file, or to stdout where none is named."""
+    if output is None or str(output) == "-":
+        yield console.write
+    else:
+        with open_output(output) as file:
+            yield file.write
+
+
+def _links(lines: Lines, line: Line) -> Links:
+    return links_in(line.text, where=f"{lines.name} line {line.number}")

@@ -1,0 +1,213 @@
+"""A model's name on the command line becomes a bundle and the engines that are wanted of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from attn_cli.bundles import registry
+from attn_cli.bundles.bundle import CONFIDENCE, Bundle, load_stable
+from attn_cli.bundles.integrity import make_sure
+from attn_cli.cli.options import Weights
+from attn_cli.config import Recipe
+from attn_cli.console import Console
+from attn_cli.errors import ModelError
+from attn_cli.inference.engines.interface import Matcher, Stepper, View, single_heads, view_of
+from attn_cli.inference.engines.registry import (
+    Engine,
+    Part,
+    engine_of,
+    open_matcher,
+    open_stepper,
+    open_steppers,
+)
+
+if TYPE_CHECKING:
+    from attn_cli.inference.confidence import Calibration
+
+
+@dataclass(frozen=True)
+class Look:
+    """Which of a decoder's heads are looked at; layers and heads count from 1.
+
+    Without a `layer` it is the one that the model shows. `head` 0 is the mean of the layer's heads.
+    With `each`, all heads, of the layer if there is one, are wanted one by one, beside what the
+    model shows.
+    """
+
+    layer: int | None = None
+    head: int = 0
+    each: bool = False
+
+    def view(self, recipe: Recipe) -> View:
+        """What is seen of that model. Raises UsageError for what it does not have."""
+        decode = recipe.decode
+        if self.each:
+            return view_of(recipe.model, layer=decode.layer, head=decode.head)
+        return view_of(recipe.model, layer=self.layer or decode.layer, head=self.head)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A bundle with its engines running, those that were wanted.
+
+    `heads` are the layer and the number of each head that is wanted alone, and who looks by it.
+    `calibration` is None where it is not wanted, and of a model that has none.
+    """
+
+    bundle: Bundle
+    stepper: Stepper | None
+    matcher: Matcher | None
+    heads: Sequence[tuple[int, int, Stepper]] = ()
+    calibration: "Calibration | None" = None
+
+
+@dataclass(frozen=True)
+class Opener:
+    """Opens models: where they compute, and which weights they are to give."""
+
+    console: Console
+    device: str
+    threads: int | None
+    engine: Engine = "auto"
+
+    def to_translate(
+        self,
+        name: str | None,
+        weights: Weights | None,
+        *,
+        shown: bool,
+        confident: bool = False,
+        shortlist: bool | None = None,
+    ) -> Opened:
+        """A model that translates, with its head where its weights are wanted.
+
+        With `shown` a model that has no weights to show is refused; `confident`, its calibration
+        is loaded where it has one. `shortlist` is as in `open_stepper`.
+        """
+
+        def load(bundle: Bundle) -> Opened:
+            if shown and weights is not Weights.ALIGNMENT:
+                _demand_attention(bundle)
+            stepper = self._stepper(bundle, shortlist=shortlist)
+            matcher = self._matcher(bundle) if weights is Weights.ALIGNMENT else None
+            calibration = load_calibration(bundle) if confident else None
+            return Opened(bundle, stepper, matcher, calibration=calibration)
+
+        return self._load(name, load)
+
+    def to_align(
+        self, name: str | None, weights: Weights | None, *, scored: bool, look: Look | None = None
+    ) -> Opened:
+        """A model that aligns: by its alignment head if it has one, unless attention is asked for.
+
+        With `scored` its targets are to be scored too, where it can. `look` says which of the
+        decoder's heads are looked at, if not those that the model shows.
+        """
+
+        def load(bundle: Bundle) -> Opened:
+            kind = weights or (Weights.ALIGNMENT if bundle.aligns else Weights.ATTENTION)
+            if kind is Weights.ATTENTION:
+                _demand_attention(bundle)
+                return self._looking(bundle, look)
+            matcher = self._matcher(bundle)
+            wanted = scored and bundle.translates
+            return Opened(bundle, self._stepper(bundle) if wanted else None, matcher)
+
+        return self._load(name, load)
+
+    def _looking(self, bundle: Bundle, look: Look | None) -> Opened:
+        view = look.view(bundle.recipe) if look else None
+        if look is None or not look.each:
+            return Opened(bundle, self._stepper(bundle, view), None)
+        alone = single_heads(bundle.recipe.model, layer=look.layer or 0)
+        self._say(bundle, "translator", "translator")
+        stepper, *others = open_steppers(
+            bundle,
+            [look.view(bundle.recipe), *(each.view for each in alone)],
+            engine=self.engine,
+            device=self.device,
+            threads=self._threads,
+        )
+        heads = [(each.layer, each.head, other) for each, other in zip(alone, others, strict=True)]
+        return Opened(bundle, stepper, None, heads)
+
+    def _load(self, name: str | None, load: Callable[[Bundle], Opened]) -> Opened:
+        """What `load` makes of the model of that name."""
+        path = registry.find(name)
+        make_sure(path)
+
+        def load_and_say(bundle: Bundle) -> Opened:
+            self.console.detail(f"model {bundle.name} from {path}")
+            return load(bundle)
+
+        return load_stable(path, load_and_say)
+
+    def _say(self, bundle: Bundle, part: Part, what: str) -> None:
+        running = engine_of(bundle, part, engine=self.engine, device=self.device)
+        name = f"ONNX Runtime, {bundle.precision}" if running == "onnx" else "PyTorch"
+        self.console.detail(f"{what}: {name}")
+
+    def _stepper(
+        self, bundle: Bundle, view: View | None = None, *, shortlist: bool | None = False
+    ) -> Stepper:
+        _demand_decoder(bundle)
+        self._say(bundle, "translator", "translator")
+        return open_stepper(
+            bundle,
+            engine=self.engine,
+            device=self.device,
+            threads=self._threads,
+            view=view,
+            shortlist=shortlist,
+        )
+
+    def _matcher(self, bundle: Bundle) -> Matcher:
+        if not bundle.aligns:
+            raise ModelError(
+                f"the model {bundle.name} has no alignment head, so it has no alignment weights",
+                "Leave --weights out to see the decoder's attention.",
+            )
+        self._say(bundle, "head", "alignment head")
+        return open_matcher(bundle, engine=self.engine, device=self.device, threads=self._threads)
+
+    @property
+    def _threads(self) -> int:
+        return self.threads or self.console.cores
+
+
+def _demand_decoder(bundle: Bundle) -> None:
+    if not bundle.translates:
+        raise ModelError(
+            f"the model {bundle.name} has no decoder: it neither translates nor has attention",
+            "Leave --weights out and use it with attn align, or name another model.",
+        )
+
+
+def _demand_attention(bundle: Bundle) -> None:
+    _demand_decoder(bundle)
+    if not bundle.attends:
+        aligns = "Use --weights alignment, which its alignment head gives, or name another model."
+        translates = (
+            "It can translate, with --format text or jsonl; for a table name another model."
+        )
+        raise ModelError(
+            f"the model {bundle.name} has no attention to show: it reads the sentence into one "
+            "vector",
+            aligns if bundle.aligns else translates,
+        )
+
+
+def load_calibration(bundle: Bundle) -> "Calibration | None":
+    """The calibration of a model, None where it has none. Raises ModelError for a damaged one."""
+    from attn_cli.inference.confidence import Calibration
+
+    if not bundle.holds(CONFIDENCE):
+        return None
+    file = bundle.file(CONFIDENCE)
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"cannot read {file}: {error.strerror}", "Copy or train the model again."
+        ) from error
+    return Calibration.from_bytes(data, where=str(file))

@@ -1,0 +1,360 @@
+"""attn models: what is on the shelf, whether it is sound, and what joins it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attn_cli.cli.options import (
+    EngineName,
+    EngineOption,
+    Threads,
+    command,
+    console_of,
+    help_if_alone,
+)
+from attn_cli.console import Console
+from attn_cli.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from attn_cli.bundles.bundle import Bundle
+    from attn_cli.inference.engines.registry import Engine
+
+app = typer.Typer(
+    help="The models on the shelf.",
+    rich_markup_mode=None,
+    invoke_without_command=True,
+    callback=help_if_alone,
+)
+
+Name = Annotated[str, typer.Argument(help="A name on the shelf or a folder.")]
+
+_AGAIN = "Train it again, or copy it again from where it is sound."
+
+#: What a model under test is given to read: any line will do.
+_LINE = "I love you."
+
+
+@app.command("list")
+@command
+def list_(context: typer.Context) -> None:
+    """The models on the shelf: name, languages, size, BLEU, AER, licence, and where each lies.
+
+    What is not known is a dash.
+
+    Example: attn models list
+    """
+    from attn_cli.bundles import registry
+    from attn_cli.bundles.bundle import read_facts
+
+    console = console_of(context)
+    rows = []
+    for name, path in registry.names():
+        try:
+            facts = read_facts(path)
+        except ModelError as error:
+            console.warn(error.problem)
+            continue
+        rows.append((name, *_columns(facts), str(path)))
+    if not rows:
+        console.say("attn: the shelf is empty; attn train makes a model")
+        return
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        padded = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        console.write(padded.rstrip() + "\n")
+
+
+def _columns(facts: dict[str, Any]) -> tuple[str, ...]:
+    """What the list says of the model of that bundle.json."""
+    from attn_cli.bundles.bundle import STEP, WEIGHTS
+
+    size = sum(entry["bytes"] for entry in facts["files"].values())
+    translates = WEIGHTS in facts["files"] or STEP in facts["files"]
+    return (
+        _plain(f"{facts['source']}-{facts['target']}"),
+        f"{size / 1e6:.1f} MB",
+        _score(facts, "bleu") if translates else "aligns only",
+        _score(facts, "aer"),
+        _plain(facts.get("licence", "")) or "-",
+    )
+
+
+def _score(facts: dict[str, Any], metric: str) -> str:
+    from attn_cli.bundles.bundle import score_of
+
+    score = score_of(facts, metric)
+    return "-" if score is None else f"{metric.upper()} {score:.1f}"
+
+
+def _plain(text: str) -> str:
+    """A text of somebody's bundle.json as one cell: single spaces, no control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+@app.command("verify")
+@command
+def verify(context: typer.Context, name: Name) -> None:
+    """Whether a model is sound: the sum of each file, its format, and that it computes.
+
+    Example: attn models verify en-fr
+    """
+    from attn_cli.bundles import registry
+    from attn_cli.bundles.bundle import open_bundle
+    from attn_cli.bundles.integrity import take_sums
+    from attn_cli.cli.model_loading import load_calibration
+
+    console = console_of(context)
+    found = registry.find(name)
+    take_sums(found)
+    bundle = open_bundle(found)
+    _check_vocabulary(bundle)
+    load_calibration(bundle)
+    _check_computing(bundle, threads=console.cores)
+    files = bundle.facts["files"].values()
+    size = sum(entry["bytes"] for entry in files)
+    console.write(
+        f"{name} is sound: {len(files)} files, {size} bytes, format {bundle.facts['format']}\n"
+    )
+
+
+def _check_vocabulary(bundle: "Bundle") -> None:
+    """Make sure that the vocabularies are no larger than the recipe allows."""
+    most = bundle.recipe.tokenizer.vocab_size
+    for tokenizer in (bundle.source, bundle.target):
+        if tokenizer.vocab_size > most:
+            raise ModelError(
+                f"the model {bundle.path} is unfit: a vocabulary of {tokenizer.vocab_size} pieces, "
+                f"where its recipe allows {most}",
+                "Take its recipe and its vocabulary from one model.",
+            )
+
+
+def _check_computing(bundle: "Bundle", *, threads: int) -> None:
+    """One short line through all that the model has, on each engine that it has files for."""
+    from attn_cli.bundles.bundle import ENCODER, HEAD, HEAD_GRAPH, STEP, WEIGHTS
+
+    if not bundle.translates and not bundle.aligns:
+        raise ModelError(
+            f"the model {bundle.path} has neither a network that translates nor one that aligns",
+            _AGAIN,
+        )
+    if bundle.translates:
+        for engine in _engines(bundle, weights=WEIGHTS, graphs=(ENCODER, STEP)):
+            _check_translating(bundle, engine=engine, threads=threads)
+    if bundle.aligns:
+        for engine in _engines(bundle, weights=HEAD, graphs=(HEAD_GRAPH,)):
+            _check_aligning(bundle, engine=engine, threads=threads)
+
+
+def _engines(bundle: "Bundle", *, weights: str, graphs: tuple[str, ...]) -> "list[Engine]":
+    """The engines that have something to run and are installed; else the one that will say so."""
+    from importlib.util import find_spec
+
+    found: list[Engine] = []
+    if bundle.holds(*graphs) and find_spec("onnxruntime"):
+        found.append("onnx")
+    if bundle.holds(weights) and find_spec("torch"):
+        found.append("torch")
+    return found or ["auto"]
+
+
+def _check_translating(bundle: "Bundle", *, engine: "Engine", threads: int) -> None:
+    import numpy as np
+
+    from attn_cli.inference.beam_search import Search, search
+    from attn_cli.inference.engines.registry import open_stepper
+
+    stepper = open_stepper(bundle, engine=engine, device="cpu", threads=threads)
+    ids = bundle.source.encode(_LINE).ids[None, :]  # (1, S)
+    lengths = np.array([ids.shape[1]], np.int32)
+    with _computing(bundle):
+        (found,) = search(stepper, ids, lengths, Search.of(bundle.recipe.decode))
+    pieces = bundle.target.vocab_size
+    if not found or not all(h.ids.max() < pieces and np.isfinite(h.score) for h in found):
+        raise _nonsense(bundle, "network")
+
+
+def _check_aligning(bundle: "Bundle", *, engine: "Engine", threads: int) -> None:
+    import numpy as np
+
+    from attn_cli.inference.engines.registry import open_matcher
+    from attn_cli.inference.neural_alignment import matched
+
+    matcher = open_matcher(bundle, engine=engine, device="cpu", threads=threads)
+    source, target = (side.encode(_LINE) for side in (bundle.source, bundle.target))
+    with _computing(bundle):
+        (table,) = matched(matcher, [source], [target], origin="forced")
+    rows = table.weights.sum(-1) + table.leftover  # (T,)
+    if not np.allclose(rows, 1, atol=1e-3) or not np.isfinite(table.link_weights).all():
+        raise _nonsense(bundle, "alignment head")
+
+
+@contextmanager
+def _computing(bundle: "Bundle") -> Iterator[None]:
+    """Whatever goes wrong inside is the model's fault."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as error:  # those of ONNX Runtime have no common base but this
+        what, *_ = str(error).splitlines() or [type(error).__name__]
+        raise ModelError(
+            f"the model {bundle.path} is unfit: it cannot compute: {what}", _AGAIN
+        ) from error
+
+
+def _nonsense(bundle: "Bundle", part: str) -> ModelError:
+    return ModelError(
+        f"the model {bundle.path} is unfit: what its {part} computes means nothing", _AGAIN
+    )
+
+
+@app.command("calibrate")
+@command
+def calibrate(
+    context: typer.Context,
+    name: Name,
+    pairs: Annotated[
+        str | None,
+        typer.Option("--pairs", metavar="FILE", help="source<TAB>target lines; *.gz, - is stdin."),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="FILE", help="Or two files: the sources …")
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="FILE", help="… and, line by line, their translations."),
+    ] = None,
+    engine: EngineOption = EngineName.AUTO,
+    threads: Threads = None,
+) -> None:
+    """Fit the confidence of a model to pairs that it has not learned from, and keep it there.
+
+    The sources are translated, and compared with the targets by the chrF of each sentence. Of more
+    than 1,000 pairs an even share is taken. Training does this by itself when it ends.
+
+    Example: attn models calibrate en-fr --pairs valid.tsv
+    """
+    from attn_cli.bundles import registry
+    from attn_cli.bundles.bundle import CONFIDENCE, include, open_bundle
+    from attn_cli.bundles.integrity import make_sure
+    from attn_cli.errors import DataError, TrainingError
+    from attn_cli.inference import calibration
+    from attn_cli.inference.engines.registry import open_stepper
+
+    console = console_of(context)
+    read = _read_pairs(console, pairs, source, target)
+    path = registry.find(name)
+    make_sure(path)
+    bundle = open_bundle(path)
+    if not bundle.translates:
+        raise ModelError(
+            f"the model {bundle.name} does not translate, so it has no confidence",
+            "Name a model that does.",
+        )
+    stepper = open_stepper(
+        bundle, engine=engine.value, device="cpu", threads=threads or console.cores
+    )
+    most = min(len(read), calibration.MOST_PAIRS)
+    console.say(f"attn: translating {most:,} of {len(read):,} pairs with {bundle.name}")
+    fitted = calibration.calibrate(bundle, stepper, read)
+    try:
+        include(path, CONFIDENCE, fitted.calibration.to_bytes())
+    except TrainingError as error:
+        raise DataError(
+            error.problem, "Copy the model to your shelf first: attn models add."
+        ) from error
+    console.say(f"attn: {fitted.sentence()}")
+
+
+def _read_pairs(
+    console: Console, pairs: str | None, source: str | None, target: str | None
+) -> list[tuple[str, str]]:
+    """The pairs of one file or of two. Raises UsageError and DataError."""
+    from attn_cli.cli.input import requests, requests_of_two
+    from attn_cli.cli.options import InputFormat
+
+    if (pairs is None) == (source is None and target is None) or (source is None) != (
+        target is None
+    ):
+        raise UsageError(
+            "calibrate needs sources and their translations",
+            "Give --pairs FILE, or --source FILE and --target FILE.",
+        )
+    if source is not None and target is not None:
+        reading = requests_of_two(console, Path(source), Path(target))
+    else:
+        reading = requests(console, [], Path(pairs or "-"), InputFormat.TEXT, pairs=True)
+    with reading as chunks:
+        return [(each.source, each.target) for chunk in chunks for each in chunk]
+
+
+@app.command("add")
+@command
+def add(
+    context: typer.Context,
+    path: Annotated[str, typer.Argument(help="The folder of a model.")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="What it is called there. [its recipe's name]")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the model of that name there.")
+    ] = False,
+) -> None:
+    """Copy a model to your shelf, $ATTN_HOME/models or ~/.attn/models, once its sums are right.
+
+    A training's log and checkpoints stay behind.
+
+    Example: attn models add runs/mine --name mine
+    """
+    from attn_cli.bundles import bundle, registry
+
+    found = registry.find(path)
+    bundle.check_sums(found)
+    called = bundle.open_bundle(found).name if name is None else name
+    with registry.placing(called, force=force) as folder:
+        bundle.load_stable(found, lambda opened: bundle.copy(opened, folder))
+    console_of(context).say(f"attn: {called} is now in {registry.home() / 'models' / called}")
+
+
+@app.command("show")
+@command
+def show(context: typer.Context, name: Name) -> None:
+    """The card of a model; its recipe and scores where it has no card.
+
+    Example: attn models show en-fr
+    """
+    import json
+
+    from attn_cli.bundles import registry
+    from attn_cli.bundles.bundle import CARD, RECIPE, read_facts
+
+    console = console_of(context)
+    path = registry.find(name)
+    facts = read_facts(path)
+    shown = path / (CARD if (path / CARD).is_file() else RECIPE)
+    try:
+        console.write(shown.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        lacks = f"the model {path} lacks its file {shown.name}"
+        raise ModelError(lacks, "Copy or train it again.") from error
+    if shown.name == RECIPE:
+        console.write(f"\n# scores: {json.dumps(facts['scores'], ensure_ascii=False)}\n")
+
+
+@app.command("path")
+@command
+def path(context: typer.Context, name: Name) -> None:
+    """The folder of a model.
+
+    Example: attn models path en-fr
+    """
+    from attn_cli.bundles import registry
+    from attn_cli.bundles.bundle import read_facts
+
+    found = registry.find(name)
+    read_facts(found)
+    console_of(context).write(f"{found}\n")

@@ -1,0 +1,319 @@
+"""Who listens to a training: the log always; a live panel on a terminal, plain lines in a pipe."""
+
+import contextlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from attn_cli.console import Console
+from attn_cli.errors import TrainingError
+from attn_cli.render.training import Stage, TrainingPanel, Validation, clock
+from attn_cli.training import events
+
+LOG = "log.jsonl"
+
+#: What is said when somebody wants it to end: where that is kept for later, and where it is not.
+SAVING = "saving, then leaving; once more leaves at once"
+LEAVING = "leaving soon; once more leaves at once"
+
+
+class Watching(NamedTuple):
+    """Whoever watches: told each event, and that someone wants it to stop."""
+
+    listen: events.Listener
+    stopping: Callable[[], None]
+
+
+def is_live(console: Console) -> bool:
+    """Whether somebody sees a panel: on a terminal that can draw one."""
+    plain = console.environment.get("TERM", "") in ("dumb", "unknown")
+    return console.stderr_is_terminal and not console.quiet and not plain
+
+
+@contextmanager
+def watch(
+    console: Console,
+    out: Path,
+    title: str,
+    *,
+    anew: bool,
+    stopping: str = SAVING,
+    max_seconds: float = math.inf,
+) -> Iterator[Watching]:
+    """Writes each event to the log, begun `anew` or gone on with, and shows it as it can be.
+
+    `stopping` is said when somebody wants it to end. The panel counts the seconds from the start of
+    the command, and to `max_seconds` where that is finite.
+    """
+    panel = TrainingPanel(
+        title,
+        elapsed=lambda: time.monotonic() - console.started,
+        max_seconds=max_seconds if math.isfinite(max_seconds) else None,
+    )
+    live = is_live(console)
+    with (
+        _log(out / LOG, anew=anew) as write,
+        _panel(console, panel, stopping) if live else _lines(console, stopping) as shown,
+    ):
+
+        def listen(event: events.Event) -> None:
+            write(event)
+            shown.listen(event)
+
+        yield Watching(listen, shown.stopping)
+
+
+def ignore(event: events.Event) -> None:
+    """What a worker does with events that the main worker tells."""
+
+
+@contextmanager
+def _log(path: Path, *, anew: bool) -> Iterator[events.Listener]:
+    def refused(error: OSError) -> TrainingError:
+        hint = "Make room there, or choose another --out."
+        return TrainingError(f"cannot write {path}: {error.strerror}", hint)
+
+    def write(event: events.Event) -> None:
+        row = {"time": round(time.time(), 3), **events.record(event)}
+        try:
+            os.write(log, (json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", "replace"))
+        except OSError as error:
+            raise refused(error) from error
+
+    try:
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if anew else os.O_APPEND), 0o666)
+    except OSError as error:
+        raise refused(error) from error
+    try:
+        yield write
+    finally:
+        os.close(log)
+
+
+@contextmanager
+def _lines(console: Console, said: str) -> Iterator[Watching]:
+    def stopping() -> None:
+        with contextlib.suppress(RuntimeError, OSError):  # it came in the middle of a line
+            console.say(f"attn: {said}")
+
+    yield Watching(lambda event: console.say(line(event)), stopping)
+
+
+def line(event: events.Event) -> str:
+    """The event as one plain line."""
+    return _preparing(event) if isinstance(event, events.Preparing) else _training(event)
+
+
+def _workers(event: events.Started) -> str:
+    """Who computes: `2 workers of 1 thread`."""
+    threads = f"{event.threads} thread" + "s" * (event.threads != 1)
+    return threads if event.workers == 1 else f"{event.workers} workers of {threads}"
+
+
+def _training(event: events.Training) -> str:
+    match event:
+        case events.Started():
+            return (
+                f"network: {event.parameters / 1e6:.1f}M parameters on {event.device}, "
+                f"{event.precision}, {_workers(event)}, "
+                f"updates {event.step} to {event.max_steps}"
+            )
+        case events.Progress():
+            guided = "" if event.guided is None else f" attention {event.guided:.2f},"
+            return (
+                f"update {event.step}: loss {event.loss:.3f},{guided} "
+                f"{event.tokens_per_second:.0f} pieces/s, epoch {event.epoch + 1}, "
+                f"{clock(event.seconds)}, {clock(event.seconds_left)} left"
+            )
+        case events.Skipped():
+            return f"update {event.step}: not a number, left out ({event.in_a_row} in a row)"
+        case events.Validated():
+            best = ", best so far" if event.best else ""
+            return (
+                f"validation at {event.step}: loss {event.loss:.3f}, BLEU {event.bleu:.1f}, "
+                f"chrF {event.chrf:.1f}{best} ({event.seconds:.0f} s)"
+            )
+        case events.Watched():
+            return f"at {event.step}: {event.source} → {event.text}"
+        case events.Averaged():
+            kept = "kept" if event.kept else "not kept"
+            return (
+                f"average of the {event.checkpoints} best: BLEU {event.bleu:.1f} against "
+                f"{event.best_bleu:.1f}, {kept}"
+            )
+        case events.Finished():
+            return (
+                f"done after update {event.step}: {_REASONS[event.reason]}, "
+                f"BLEU {event.bleu:.1f}, {clock(event.seconds)}"
+            )
+        case events.Exported():
+            return (
+                f"graphs: {event.precision}, {event.bytes / 1e6:.1f} MB, "
+                f"{event.difference:.0e} from torch at most ({event.seconds:.0f} s)"
+            )
+        case events.Calibrated():
+            return (
+                f"confidence: calibrated on {event.pairs:,} validation pairs, rank correlation "
+                f"with sentence chrF {event.correlation:.2f} ({event.seconds:.0f} s)"
+            )
+
+
+def _preparing(event: events.Preparing) -> str:
+    match event:
+        case events.Phase():
+            return f"{event.number}/{len(event.phases)} {event.name}"
+        case events.Activity():
+            return f"{event.name} …"
+        case events.Prepared():
+            vocabulary = str(event.source_vocab)
+            if event.target_vocab != event.source_vocab:
+                vocabulary += f" and {event.target_vocab}"
+            kept = f"{event.valid_pairs:,} for validation, " if event.valid_pairs else ""
+            return f"text: {event.pairs:,} pairs, {kept}{vocabulary} pieces ({event.seconds:.0f} s)"
+        case events.Noticed():
+            return event.message
+        case events.Linking():
+            left = "" if event.seconds_left is None else f", {clock(event.seconds_left)} left"
+            return f"word links: aligners at {event.done:.0%}{left}"
+        case events.Linked():
+            found = "read again" if event.cached else f"{event.seconds:.0f} s"
+            return f"word links: {event.links:,} in {event.pairs:,} pairs ({found})"
+        case events.HeadProgress():
+            return (
+                f"alignment head: update {event.step} of {event.max_steps}, "
+                f"loss {event.loss:.3f}, {clock(event.seconds_left)} left"
+            )
+        case events.HeadLearned():
+            agrees = (
+                f"agrees with its teachers on {event.pairs:,} pairs kept apart, "
+                f"precision {event.precision:.0f}, recall {event.recall:.0f}"
+            )
+            learned = agrees if event.pairs else "has learned"
+            return f"alignment head: {learned} ({event.seconds:.0f} s)"
+
+
+_REASONS = {
+    "steps": "all updates made",
+    "patience": "no better BLEU for a while",
+    "minutes": "time is up",
+    "interrupted": "interrupted",
+}
+
+
+@contextmanager
+def _panel(console: Console, panel: TrainingPanel, said: str) -> Iterator[Watching]:
+    """A panel that fills the terminal while it lasts, and stays among its lines once it has ended.
+
+    It has a screen of its own, as an editor has, which no change of the window's size can tear.
+    """
+    from rich.live import Live
+
+    rich = console.rich(stderr=True)
+    lines: list[str] = []
+    try:
+        with Live(
+            panel,
+            console=rich,
+            screen=True,
+            refresh_per_second=8,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        ) as live:
+
+            def show(event: events.Event) -> None:
+                if update_panel(panel, event):
+                    lines.append(line(event))
+                live.refresh()
+
+            def stopping() -> None:
+                panel.stopping = said  # drawn with the next refresh
+
+            yield Watching(show, stopping)
+        panel.end(*(panel.result or (("interrupted", False) if panel.stopping else ("done", True))))
+    except BaseException:
+        panel.end("stopped", False)
+        raise
+    finally:
+        for each in lines:
+            rich.print(each)
+        rich.print(panel)
+
+
+def update_panel(panel: TrainingPanel, event: events.Event) -> bool:
+    """Show an event on the panel; True if a line of its own reports it at the end as well."""
+    if isinstance(event, events.Preparing):
+        return _tell_preparing(panel, event)
+    match event:
+        case events.Started():
+            panel.step, panel.max_steps, panel.stage = event.step, event.max_steps, None
+        case events.Progress():
+            panel.step, panel.max_steps, panel.epoch = event.step, event.max_steps, event.epoch
+            panel.loss, panel.guided = event.loss, event.guided
+            panel.learning_rate = event.learning_rate
+            panel.tokens_per_second = event.tokens_per_second
+            panel.losses.append((float(event.step), event.loss))
+            panel.tell_left(event.seconds_left)
+            panel.stage = None
+            return False
+        case events.Validated():
+            tried = Validation(event.step, event.loss, event.bleu, event.best)
+            panel.history.append(tried)
+            panel.step = event.step
+            panel.sample = panel.sample if panel.sentence else event.sample
+            return False
+        case events.Watched():
+            panel.sample, panel.sentence = event.sample, (event.source, event.text)
+            return False
+        case events.Finished():
+            panel.step, panel.stopping = event.step, ""
+            succeeded = event.reason != "interrupted"
+            how = f"finished: {_REASONS[event.reason]}" if succeeded else "interrupted: saved"
+            panel.result = f"{how}, BLEU {event.bleu:.1f} after {event.step:,} updates", succeeded
+    return True
+
+
+def _tell_preparing(panel: TrainingPanel, event: events.Preparing) -> bool:
+    """The same for what comes before the updates, and beside them."""
+    panel.stage = _stage(event) or panel.stage
+    match event:
+        case events.Phase():
+            if (
+                panel.phase
+                and panel.stage
+                and panel.stage.name == "word links"
+                and (panel.stage.done != 1.0)
+            ):
+                panel.left_out.add(panel.phase)  # its time was not enough
+            panel.phases, panel.phase = event.phases, event.number
+            return False
+        case events.Noticed():
+            panel.notes.append(event.message)
+        case events.Linking() | events.HeadProgress() | events.Activity():
+            return False
+    return True
+
+
+def _stage(event: events.Event) -> Stage | None:
+    """How far that is which comes before the network's updates, if the event is of it."""
+    votes = "statistical aligners vote on which words correspond"
+    learns = "a network learns from their votes which words correspond"
+    match event:
+        case events.Activity():
+            return Stage(event.name, None, event.name)
+        case events.Linking():
+            return Stage("word links", event.done, votes, event.seconds_left)
+        case events.Linked():
+            return Stage("word links", 1.0, votes)
+        case events.HeadProgress():
+            done = event.step / event.max_steps
+            sentence = f"{learns}, loss {event.loss:.3f}"
+            return Stage("word aligner", done, sentence, event.seconds_left)
+        case events.HeadLearned():
+            return Stage("word aligner", 1.0, learns)
+        case _:
+            return None

@@ -1,0 +1,158 @@
+"""What `attn translate` works with: the options it was given, and the model that they name."""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any
+
+from attn_cli.alignment.extraction import How
+from attn_cli.cli.input import Request, reporter
+from attn_cli.cli.model_loading import Opener
+from attn_cli.cli.options import Format, Weights
+from attn_cli.cli.output import Found, Writer
+from attn_cli.console import Console
+from attn_cli.errors import ModelError, UsageError
+from attn_cli.inference.beam_search import Search
+from attn_cli.inference.engines.registry import Engine
+from attn_cli.inference.translator import Job, OnProblem, Translator
+from attn_cli.types import Level
+
+#: The formats that a model writes too which has no weights to show.
+_WITHOUT_WEIGHTS = (Format.TEXT, Format.JSONL)
+
+#: The formats whose text --mark-unsure marks, and those that tell unsure words by themselves.
+_MARKED = (Format.TEXT, Format.PHARAOH)
+_TELLING = (Format.TABLE, Format.JSONL)
+
+Translate = Callable[[Sequence[Request]], list[Found]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for: which model, how it searches, and what is written."""
+
+    format: Format
+    model: str | None = None
+    weights: Weights | None = None
+    level: Level = "word"
+    extract: How = "threshold"
+    threshold: float | None = None
+    scores: bool = False
+    mark_unsure: bool = False
+    beam: int | None = None
+    n_best: int = 1
+    length_penalty: float | None = None
+    coverage_penalty: float | None = None
+    no_shortlist: bool = False
+    device: str = "auto"
+    engine: Engine = "auto"
+    threads: int | None = None
+
+    @property
+    def writes_confidence(self) -> bool:
+        """Whether the records have the confidence of their translations."""
+        text = self.format is Format.TEXT and self.scores and self.n_best == 1
+        return text or self.format is Format.JSONL
+
+    def check(self) -> None:
+        """Raises UsageError for options that exclude each other."""
+        if not self.mark_unsure:
+            return
+        if self.format not in _MARKED or self.n_best > 1:
+            raise UsageError(
+                "--mark-unsure marks words in the translation itself, with --format text or "
+                "pharaoh and one translation a line",
+                "Leave it out: tables mark unsure words by themselves, and jsonl names them.",
+            )
+        if self.level == "piece":
+            raise UsageError("--mark-unsure marks words, not pieces", "Leave --level piece out.")
+
+    def search(self, recipe: Search) -> Search:
+        """The recipe's search with the options that were given in the place of its own.
+
+        Raises UsageError for a number that is none, which Typer lets pass its bounds.
+        """
+        given: dict[str, Any] = {
+            "beam": self.beam,
+            "length_penalty": self.length_penalty,
+            "coverage_penalty": self.coverage_penalty,
+        }
+        for name, value in given.items():
+            if isinstance(value, float) and not isfinite(value):
+                option = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{option} cannot be {value}", "Give a number.")
+        how = replace(recipe, **{name: each for name, each in given.items() if each is not None})
+        return replace(how, n_best=self.n_best, beam=max(how.beam, self.n_best))
+
+
+def of_model(
+    console: Console,
+    options: Options,
+    *,
+    on_problem: OnProblem | None = None,
+    notes: ExitStack | None = None,
+    is_single: bool = False,
+) -> tuple[Translate, Writer]:
+    """A function that translates by the model that was named, and the writer of what it finds.
+
+    `on_problem` hears of each line that was not read to its end, by default the console. With
+    `notes`, lines that the model should not be given are noted on the console, and counted where
+    there are many, when that closes; `is_single` tells that there is but one line.
+    """
+    options.check()
+    format, weights = options.format, options.weights
+    opened = Opener(console, options.device, options.threads, options.engine).to_translate(
+        options.model,
+        weights,
+        shown=format not in _WITHOUT_WEIGHTS or (format is Format.JSONL and weights is not None),
+        confident=options.writes_confidence,
+        shortlist=False if options.no_shortlist else None,
+    )
+    if format is Format.TEXT and options.writes_confidence and opened.calibration is None:
+        name = opened.bundle.name
+        raise ModelError(
+            f"the model {name} is not calibrated, so its translations have no confidence",
+            f"Calibrate it: attn models calibrate {options.model or name} --pairs FILE, or leave "
+            "--scores out.",
+        )
+    assert opened.stepper is not None
+    decode = opened.bundle.recipe.decode
+    translator = Translator(
+        opened.stepper,
+        opened.bundle.source,
+        opened.bundle.target,
+        options.search(Search.of(decode)),
+        align=format is not Format.TEXT and bool(opened.matcher or opened.bundle.attends),
+        matcher=opened.matcher,
+        level=options.level,
+        split_over=decode.split_over,
+        capitals=decode.capitals,
+        unsure_below=decode.unsure_below if options.mark_unsure or format in _TELLING else 0.0,
+        calibration=opened.calibration,
+        on_problem=on_problem or reporter(console),
+    )
+    writer = Writer(
+        format,
+        n_best=options.n_best,
+        extraction=options.extract,
+        threshold=options.threshold,
+        scores=options.scores,
+        marks_unsure=options.mark_unsure,
+        unsure_below=decode.unsure_below,
+    ).of(opened.bundle, by_head=opened.matcher is not None)
+
+    line_notes = None
+    if notes is not None and not console.quiet:
+        from attn_cli.cli.line_notes import LineNotes
+
+        line_notes = LineNotes(console, opened.bundle, is_single=is_single)
+        notes.callback(line_notes.close)
+
+    def translate(requests: Sequence[Request]) -> list[Found]:
+        if line_notes is not None:
+            line_notes.check(requests)
+        found = translator.translate([Job(r.line, r.source) for r in requests])
+        return [(r, each, writer.links(each)) for r, each in zip(requests, found, strict=True)]
+
+    return translate, writer

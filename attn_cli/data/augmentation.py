@@ -1,0 +1,241 @@
+"""Training sentences as people type them: in small letters, without a full stop, with other names.
+
+Knows corpora and numpy, no tokenizer and no network: sentences in, sentences out, as numbers of
+word forms. What is drawn is drawn anew in each epoch, so a corpus grows by forms and by no pair.
+
+A network that has read edited text alone is at a loss with "i love you"; one that has met two names
+a thousand times each writes one of them for a third, and some word that it knows for one that it
+does not. Small letters are on the source side alone: what is said is still written as it should be.
+Replacing what both sides write by something that nobody ever wrote teaches to copy, as placeholders
+do (Currey et al. 2017, "Copied Monolingual Data", teach it by copied text).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attn_cli import config
+from attn_cli.data.arrays import LongArray, Ragged, Storage, StringArray
+from attn_cli.data.corpus import Corpus, Side
+from attn_cli.types import IntArray
+
+#: What ends a sentence and is left out when one types in haste.
+FINAL_MARKS = frozenset(".!?…。！？")
+
+#: Words that are made up for each kind of shared word.
+INVENTED = 20_000
+
+#: Letters of a made-up word at most.
+_LONGEST = 10
+
+#: Letters of a shared word at least: a short one of small letters is more often a coincidence.
+_SHORTEST_NAME, _SHORTEST_WORD = 3, 5
+
+
+@dataclass(frozen=True, eq=False)
+class Shared:
+    """Words that both sides of a pair write, and what may stand in their place.
+
+    In a `share` of the pairs that have one. `at` (all pairs, 2) says which source word and which
+    target word it is, -1 where there is none; `source` and `target` (n,) are the same made-up words
+    on both sides.
+    """
+
+    share: float
+    at: IntArray
+    source: IntArray
+    target: IntArray
+
+    def replace(
+        self, ours: Ragged, theirs: Ragged, pairs: IntArray, rng: np.random.Generator
+    ) -> None:
+        """Put made-up words into these sentences, in place, at random."""
+        chosen = self.at[pairs, 0] >= 0
+        chosen &= rng.random(len(pairs)) < self.share
+        invented = rng.integers(0, max(1, len(self.source)), len(pairs))[chosen]
+        at = self.at[pairs[chosen]]
+        ours.values[ours.starts[:-1][chosen] + at[:, 0]] = self.source[invented]
+        theirs.values[theirs.starts[:-1][chosen] + at[:, 1]] = self.target[invented]
+
+
+@dataclass(frozen=True, eq=False)
+class Variants:
+    """How the sentences of a corpus may vary.
+
+    `small` (source forms,) is each form in small letters; `source_final` and `target_final`
+    (forms,) tell final marks; `names` and `words` are what may be replaced.
+    """
+
+    settings: config.Variants
+    small: IntArray
+    source_final: NDArray[np.bool_]
+    target_final: NDArray[np.bool_]
+    names: Shared
+    words: Shared
+
+    def drawn(
+        self, source: Ragged, target: Ragged, pairs: IntArray, rng: np.random.Generator
+    ) -> tuple[Ragged, Ragged]:
+        """Sentences of `pairs`, varied at random. Every one keeps at least one word."""
+        ours = Ragged(source.values.copy(), source.starts)
+        theirs = Ragged(target.values.copy(), target.starts)
+        for shared in (self.names, self.words):
+            shared.replace(ours, theirs, pairs, rng)
+
+        small = rng.random(len(pairs)) < self.settings.small_letters
+        lowered = np.where(np.repeat(small, source.lengths), self.small[ours.values], ours.values)
+
+        bare = rng.random(len(pairs)) < self.settings.no_final_mark
+        for side, final in ((source, self.source_final), (target, self.target_final)):
+            bare &= (side.lengths > 1) & final[side.values[side.starts[1:] - 1]]
+        return _without_last(Ragged(lowered, source.starts), bare), _without_last(theirs, bare)
+
+    def in_small_letters(self, counts: dict[str, int]) -> dict[str, int]:
+        """Source forms and their counts as a vocabulary should see them: the share in small
+        letters counted too."""
+        seen = dict(counts)
+        for form, count in counts.items():
+            if (small := form.lower()) != form:
+                seen[small] = seen.get(small, 0) + round(count * self.settings.small_letters)
+        return {form: count for form, count in seen.items() if count}
+
+
+def varied(
+    corpus: Corpus, settings: config.Variants, *, seed: int
+) -> tuple[Corpus, Variants | None]:
+    """The corpus, its sides widened by the forms that variants need, and how it may vary.
+
+    As it is, and None, where nothing may.
+    """
+    if settings == config.Variants():
+        return corpus, None
+    rng = np.random.default_rng([seed, INVENTED])
+    names, corpus = _shared(corpus, settings.new_names, _is_name, str.capitalize, rng)
+    words, corpus = _shared(corpus, settings.new_words, _is_word, str, rng)
+    lower = str.lower if settings.small_letters else str  # no form that is never drawn
+    source, small = _with_forms(
+        corpus.source, map(lower, corpus.source.forms), corpus.storage, "source"
+    )
+    return replace(corpus, source=source), Variants(
+        settings,
+        small=small,
+        source_final=_final(source),
+        target_final=_final(corpus.target),
+        names=names,
+        words=words,
+    )
+
+
+def _shared(
+    corpus: Corpus,
+    share: float,
+    fits: Callable[[str], bool],
+    spelled: Callable[[str], str],
+    rng: np.random.Generator,
+) -> tuple[Shared, Corpus]:
+    """The words with a space before them that `fits` and both languages write, and the corpus with
+    the forms in its lists that are made up for them. No words for no share."""
+    both = set(corpus.source.forms) & set(corpus.target.forms) if share else set()
+    shared = {form for form in both if form[:1] == " " and fits(form[1:])}
+    invented = [f" {spelled(word)}" for word in _invented(corpus, rng)] if shared else []
+    at = _places(corpus, shared if invented else set())
+    source, of_source = _with_forms(corpus.source, invented, corpus.storage, "source")
+    target, of_target = _with_forms(corpus.target, invented, corpus.storage, "target")
+    return Shared(share, at, of_source, of_target), replace(corpus, source=source, target=target)
+
+
+def _is_name(word: str) -> bool:
+    return len(word) >= _SHORTEST_NAME and word.isalpha() and word.istitle()
+
+
+def _is_word(word: str) -> bool:
+    return len(word) >= _SHORTEST_WORD and word.isalpha() and word.islower()
+
+
+def _with_forms(
+    side: Side, forms: Iterable[str], storage: Storage, name: str
+) -> tuple[Side, IntArray]:
+    """The side with these forms in its list, and their numbers there."""
+    number = {form: place for place, form in enumerate(side.forms)}
+    places = np.fromiter((number.setdefault(form, len(number)) for form in forms), np.int32)
+    if len(number) > len(side.forms):
+        widened = StringArray.of(number, storage, name=f"{name}.forms")
+        side = replace(side, forms=widened)
+    return side, places
+
+
+def _without_last(sentences: Ragged, chosen: NDArray[np.bool_]) -> Ragged:
+    """The sentences, the chosen ones without their last word."""
+    kept = np.ones(len(sentences.values), bool)
+    kept[sentences.starts[1:][chosen] - 1] = False
+    starts = np.zeros(len(sentences) + 1, np.int64)
+    np.cumsum(sentences.lengths - chosen, out=starts[1:])
+    return Ragged(sentences.values[kept], starts)
+
+
+def _final(side: Side) -> NDArray[np.bool_]:
+    return np.fromiter((FINAL_MARKS.issuperset(form.strip()) for form in side.forms), bool)
+
+
+def _places(corpus: Corpus, shared: set[str]) -> IntArray:
+    """(all pairs, 2): the places of the word that stands on both sides of a pair, -1 without."""
+    places = np.full((len(corpus.lines), 2), -1, np.int32)
+    if not shared:
+        return places
+    of_source = _numbered(corpus.source, shared)
+    of_target = _numbered(corpus.target, shared)
+    target = corpus.target.sentences.blocks(corpus.pairs)
+    for (block, ours), (_, theirs) in zip(
+        corpus.source.sentences.blocks(corpus.pairs), target, strict=True
+    ):
+        mine, where_mine = _once(of_source, ours)
+        other, where_other = _once(of_target, theirs)
+        _, in_mine, in_other = np.intersect1d(mine, other, assume_unique=True, return_indices=True)
+        # Of a pair's words the first of the source sentence: written last.
+        order = np.argsort(where_mine[in_mine], kind="stable")[::-1]
+        at_mine, at_other = where_mine[in_mine][order], where_other[in_other][order]
+        row = np.searchsorted(ours.starts, at_mine, side="right") - 1
+        places[block[row], 0] = at_mine - ours.starts[row]
+        places[block[row], 1] = at_other - theirs.starts[row]
+    return places
+
+
+def _once(numbers: IntArray, sentences: Ragged) -> tuple[LongArray, LongArray]:
+    """The words with a number that occur once in their sentence, as sentence and number in one,
+    and where each is in `sentences.values`."""
+    found = numbers[sentences.values]
+    where = np.flatnonzero(found)
+    row = np.searchsorted(sentences.starts, where, side="right") - 1
+    keys, first, count = np.unique(
+        row.astype(np.int64) << 32 | found[where], return_index=True, return_counts=True
+    )
+    return keys[count == 1], where[first[count == 1]]
+
+
+def _numbered(side: Side, words: set[str]) -> IntArray:
+    """(forms,): a number from 1 for each of the words, the same on both sides, 0 for others."""
+    number = {word: place for place, word in enumerate(sorted(words), start=1)}
+    return np.fromiter((number.get(form, 0) for form in side.forms), np.int32)
+
+
+def _invented(corpus: Corpus, rng: np.random.Generator) -> list[str]:
+    """Words in small letters that nobody ever wrote, made of two or three bits of words."""
+    forms = {form.strip().lower() for side in (corpus.source, corpus.target) for form in side.forms}
+    words = sorted(filter(str.isalpha, forms))
+    if not words:
+        return []
+    bits = rng.integers(0, len(words), (INVENTED, 3)).tolist()
+    cuts = rng.random((INVENTED, 3, 2)).tolist()
+    made = {
+        "".join(_bit(words[word], *cut) for word, cut in zip(row, where, strict=True))[:_LONGEST]
+        for row, where in zip(bits, cuts, strict=True)
+    }
+    return sorted(word for word in made - forms if len(word) >= _SHORTEST_NAME)
+
+
+def _bit(word: str, start: float, size: float) -> str:
+    """None to four letters of a word: the first of them and their number as shares."""
+    first = int(start * len(word))
+    return word[first : first + int(size * 5)]

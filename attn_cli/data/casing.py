@@ -1,0 +1,62 @@
+"""Lines all in capitals: which they are, how they are read, how their translations are written.
+
+Knows words and values, no tokenizer and no network: a network that has read edited text alone knows
+`LOVE` as letters at best, but `love` as a word.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from attn_cli.data import sentences, words
+from attn_cli.types import Level, Translation, Word
+
+#: A line of fewer words or capitals than these may be a name or an acronym: NASA, I, OK.
+_WORDS, _LETTERS = 2, 4
+
+
+def shouted(raw: str) -> bool:
+    """Whether a line is in capitals: of its letters that have a case none is small, and there are
+    at least four of them, in two words or more."""
+    return (
+        raw.isupper()
+        and sum(map(str.isupper, raw)) >= _LETTERS
+        and sum(any(map(str.isupper, word.text)) for word in words.split(raw)) >= _WORDS
+    )
+
+
+def spoken(raw: str, found: Sequence[Word]) -> list[str]:
+    """The forms of `found`, the words of a shouted line, as if it had not been shouted.
+
+    In small letters but for the first of each sentence. A form may have another length than
+    its word (İ), so spans remain those of the words in `raw`.
+    """
+    begins = iter([*(start for start, _ in sentences.split(raw)), len(raw)])
+    begin = next(begins)
+    forms: list[str] = []
+    for word, form in zip(found, words.forms(found), strict=True):
+        small = form.lower()
+        if word.start >= begin and any(map(str.isalnum, word.text)):  # the first, but for quotes
+            head = form[: len(form) - len(word.text) + 1]
+            small = head + small[len(head.lower()) :]
+            while begin <= word.start:
+                begin = next(begins)
+        forms.append(small)
+    return forms
+
+
+def shouting(translation: Translation, *, level: Level) -> Translation:
+    """The translation in capitals. Pieces are the network's own and stay what they are."""
+    loud = replace(
+        translation,
+        text=translation.text.upper(),
+        texts=tuple(text.upper() for text in translation.texts),
+    )
+    if level == "piece":
+        return loud
+    target = tuple(word.upper() for word in translation.target_words)
+    table = translation.alignment
+    return replace(
+        loud,
+        target_words=target,
+        alignment=None if table is None else replace(table, target=target),
+    )

@@ -1,0 +1,241 @@
+"""The corpus in pieces: each distinct word form segmented once, and looked up when a batch is made.
+
+Knows corpora of word forms and asks a tokenizer for segmentations; knows no batch. That forms, not
+sentences, are segmented gives the word of each piece for nothing, and makes subword sampling (Kudo
+2018) a matter of one random number a word.
+"""
+
+import itertools
+from array import array
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attn_cli.data.arrays import Ragged, Storage, blocks, slices
+from attn_cli.data.augmentation import Variants
+from attn_cli.data.corpus import NUMBERED, Corpus, Finding, Report, Side
+from attn_cli.types import IntArray
+
+CANDIDATES = 16  # segmentations of a form that subword sampling chooses from
+_PAIRS = 1 << 18  # pairs whose lengths are compared together
+_FORMS = 1 << 14  # forms segmented before they are stored
+
+
+class Segmenter(Protocol):
+    """What is asked of a tokenizer here."""
+
+    def segment(self, form: str) -> tuple[int, ...]:
+        """The piece ids of one word form; at least one."""
+        ...
+
+    def candidates(self, form: str, n: int) -> list[tuple[tuple[int, ...], float]]:
+        """Up to `n` segmentations of one word form with their log-probabilities."""
+        ...
+
+
+def segmented(
+    corpus: Corpus,
+    source: Segmenter,
+    target: Segmenter,
+    *,
+    sampling: float = 0.0,
+    variants: Variants | None = None,
+) -> "Segmented":
+    """The pairs of `corpus` as pieces; with `sampling` > 0 each form has up to 16 segmentations.
+
+    With `variants`, which `corpus` must be widened for, they vary when they are drawn.
+    """
+    every = variants is not None
+    ours, theirs = (
+        _segmentation(side, corpus.pairs, tokenizer, sampling, every, _Table(corpus.storage, name))
+        for side, tokenizer, name in (
+            (corpus.source, source, "source"),
+            (corpus.target, target, "target"),
+        )
+    )
+    return Segmented(
+        corpus,
+        ours,
+        theirs,
+        _piece_counts(corpus.source, ours, corpus.pairs),
+        _piece_counts(corpus.target, theirs, corpus.pairs),
+        variants,
+    )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Segmentation:
+    """The forms of one side as pieces.
+
+    The candidates of form f are the rows `first[f]` to `first[f + 1]` of `pieces`, the
+    deterministic one first. Where forms are sampled, `reach` (rows,) is f plus the probability of
+    f's candidates up to and including that row: one binary search then draws for many forms.
+    """
+
+    pieces: Ragged
+    first: IntArray
+    reach: NDArray[np.float64] | None = None
+
+    def rows(self, forms: IntArray, rng: np.random.Generator | None = None) -> IntArray:
+        """The row of each form: its deterministic one, or with `rng` and `reach` a drawn one."""
+        if rng is None or self.reach is None:
+            return self.first[forms]
+        rows = np.searchsorted(self.reach, forms + rng.random(len(forms)), side="right")
+        return np.minimum(rows, self.first[forms + 1] - 1).astype(np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Segmented:
+    """The pairs of a corpus in pieces.
+
+    `source_lengths` and `target_lengths` (all pairs,) count the deterministic pieces without EOS;
+    they are 0 for pairs of the corpus that are not in this part.
+    """
+
+    corpus: Corpus
+    source: Segmentation
+    target: Segmentation
+    source_lengths: IntArray
+    target_lengths: IntArray
+    variants: Variants | None = None
+
+    @property
+    def pairs(self) -> IntArray:
+        return self.corpus.pairs
+
+    def __len__(self) -> int:
+        return len(self.corpus)
+
+    def limited(self, *, max_length: int, max_ratio: float) -> tuple["Segmented", Report]:
+        """The pairs with at most `max_length` pieces a side, one side at most `max_ratio` times
+        as long as the other. Raises DataError if there is none.
+        """
+        long, uneven = np.zeros(len(self), bool), np.zeros(len(self), bool)
+        for first, pairs in zip(itertools.count(step=_PAIRS), blocks(self.pairs, _PAIRS)):
+            source, target = self.source_lengths[pairs], self.target_lengths[pairs]
+            longer, shorter = np.maximum(source, target), np.minimum(source, target)
+            some = slice(first, first + _PAIRS)
+            long[some] = longer > max_length
+            uneven[some] = (longer > max_ratio * shorter) & ~long[some]
+        reasons = {
+            f"more than {max_length} pieces on a side": long,
+            f"one side more than {max_ratio:g} times as long as the other": uneven,
+        }
+        kept = self.corpus.part(self.pairs[~(long | uneven)])
+        findings = tuple(
+            Finding(
+                reason,
+                int(np.count_nonzero(found)),
+                tuple(self.corpus.lines[self.pairs[np.flatnonzero(found)[:NUMBERED]]].tolist()),
+            )
+            for reason, found in reasons.items()
+            if found.any()
+        )
+        report = Report(self.corpus.name, len(self), len(kept), findings)
+        report.insist()
+        return replace(self, corpus=kept), report
+
+
+def _segmentation(
+    side: Side,
+    pairs: IntArray,
+    tokenizer: Segmenter,
+    sampling: float,
+    every: bool,
+    table: "_Table",
+) -> Segmentation:
+    """The candidates of `every` form, or of those in `pairs`; others have one without pieces."""
+    counts = side.counts(pairs)
+    forms = iter(side.forms)
+    for some in slices(counts, _FORMS):
+        for form, count in zip(itertools.islice(forms, len(some)), some.tolist(), strict=True):
+            table.add(_options(form, tokenizer, sampling) if count or every else _NO_PIECES)
+        table.flush(sampling)
+    return table.finish(sampled=bool(sampling))
+
+
+class _Table:
+    """The candidates of forms one after the other: those added since `flush` are in memory."""
+
+    def __init__(self, storage: Storage, name: str) -> None:
+        self._values = storage.column(f"{name}.pieces.values", np.int32)
+        self._starts = storage.column(f"{name}.pieces.starts", np.int64)
+        self._first = storage.column(f"{name}.first", np.int32)
+        self._reach = storage.column(f"{name}.reach", np.float64)
+        self._starts.append(np.zeros(1, np.int64))
+        self._first.append(np.zeros(1, np.int32))
+        self._n_forms = self._n_rows = self._n_values = 0
+        self._mass = 0.0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pieces, self._ends = array("i"), array("q")
+        self._bounds, self._logp = array("i", [0]), array("d")
+
+    def add(self, candidates: list[tuple[tuple[int, ...], float]]) -> None:
+        """One more form."""
+        for ids, logp in candidates:
+            self._pieces.extend(ids)
+            self._ends.append(len(self._pieces))
+            self._logp.append(logp)
+        self._bounds.append(len(self._logp))
+
+    def flush(self, sampling: float) -> None:
+        """Store the forms that were added."""
+        bounds = np.frombuffer(self._bounds, np.int32)
+        if sampling:
+            scores = sampling * np.frombuffer(self._logp, np.float64)
+            reach, self._mass = _reach(scores, bounds, self._n_forms, self._mass)
+            self._reach.append(reach)
+        self._values.append(self._pieces)
+        self._starts.append(np.frombuffer(self._ends, np.int64) + self._n_values)
+        self._first.append(bounds[1:] + np.int32(self._n_rows))
+        self._n_forms += len(bounds) - 1
+        self._n_rows += len(self._logp)
+        self._n_values += len(self._pieces)
+        self._begin()
+
+    def finish(self, *, sampled: bool) -> Segmentation:
+        """All forms; no more can be added."""
+        pieces = Ragged(self._values.finish(), self._starts.finish())
+        first, reach = self._first.finish(), self._reach.finish()
+        return Segmentation(pieces, first, reach if sampled else None)
+
+
+_NO_PIECES: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
+
+
+def _options(
+    form: str, tokenizer: Segmenter, sampling: float
+) -> list[tuple[tuple[int, ...], float]]:
+    """A form's segmentations and their log-probabilities, the deterministic one first."""
+    best = tokenizer.segment(form)
+    if not sampling:
+        return [(best, 0.0)]
+    logp = dict(tokenizer.candidates(form, CANDIDATES))
+    return [(best, logp.pop(best, max(logp.values(), default=0.0))), *logp.items()]
+
+
+def _reach(
+    scores: NDArray[np.float64], first: IntArray, n_forms: int, before: float
+) -> tuple[NDArray[np.float64], float]:
+    """Each row's form plus the softmax of the form's scores, summed up to and with the row.
+
+    The forms count from `n_forms`, and the sum of all rows from `before`: it is returned too.
+    """
+    begin, sizes = first[:-1], np.diff(first)
+    form = np.repeat(np.arange(len(sizes)), sizes)
+    mass = np.exp(scores - np.maximum.reduceat(scores, begin)[form])
+    total = np.cumsum(np.concatenate(([before], mass / np.add.reduceat(mass, begin)[form])))
+    return n_forms + form + (total[1:] - total[begin][form]), float(total[-1])
+
+
+def _piece_counts(side: Side, segmentation: Segmentation, pairs: IntArray) -> IntArray:
+    """(all pairs,) the pieces of each sentence in `pairs`, 0 for the others."""
+    of_form = segmentation.pieces.lengths_of(segmentation.first[:-1]).astype(np.int32)
+    counts = np.zeros(len(side.sentences), np.int32)
+    for block, sentences in side.sentences.blocks(pairs):
+        counts[block] = np.add.reduceat(of_form[sentences.values], sentences.starts[:-1])
+    return counts

@@ -1,0 +1,152 @@
+"""Which target pieces a sentence's translation may be made of: a shortlist of the vocabulary.
+
+Knows pieces by their ids and numpy; no link, no network and no tokenizer.
+
+For each source piece there are the target pieces that it was linked to in training, and for every
+sentence the commonest target pieces (Jean et al. 2015, "On Using Very Large Target Vocabulary for
+NMT", §3.2; L'Hostis et al. 2016, "Vocabulary Selection Strategies for NMT"). The output layer then
+scores a few hundred pieces in place of thousands. Each sentence has a list of its own, so that it
+is translated the same alone as in a batch.
+
+In a file, all numbers little-endian:
+
+    magic    8 bytes, MAGIC
+    sizes    4 uint32: source pieces, target pieces, entries of `always`, of all rows of `linked`
+    always   uint16 each, rising
+    counts   uint8 for each source piece: entries of its row
+    linked   uint16 each, row by row
+
+Pieces are uint32 where the target vocabulary has more than 65,536.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attn_cli.errors import ModelError
+from attn_cli.types import EOS, PAD, IntArray
+
+MAGIC = b"attnSL1\n"
+
+#: A list's length is a multiple of this. A processor adds up a row in lanes; where the padding of a
+#: row is a multiple of them, its sum does not depend on how much padding there is.
+MULTIPLE = 64
+
+#: What stands behind a sentence's pieces where its row is longer.
+NONE = -1
+
+#: Entries of a row at most: their number is a uint8.
+LONGEST_ROW = 255
+
+_HEADER = np.dtype([("magic", "S8"), ("sizes", "<u4", 4)])
+_DAMAGED = "Make it again with attn export --pairs, or copy the model again."
+
+
+@dataclass(frozen=True, eq=False)
+class Shortlist:
+    """The target pieces of every sentence, and those of each source piece.
+
+    `always` (A,) int32 rises and begins with EOS, the least piece that is ever written. Row p of
+    source piece p is `linked[starts[p]:starts[p + 1]]`, int32. `target_vocab` is V.
+    """
+
+    always: IntArray
+    linked: IntArray
+    starts: NDArray[np.int64]
+    target_vocab: int
+
+    def __post_init__(self) -> None:
+        assert len(self.always), "EOS is always there"
+        assert self.always[0] == EOS
+
+    @property
+    def source_vocab(self) -> int:
+        """How many source pieces have a row."""
+        return len(self.starts) - 1
+
+    def select(self, ids: IntArray) -> IntArray:
+        """(B, S) source pieces, PAD behind them → (B, L) the target pieces of each sentence.
+
+        They rise, and behind them stands `NONE`. L is a multiple of `MULTIPLE`.
+        """
+        chosen = np.zeros((len(ids), self.target_vocab), np.bool_)
+        chosen[:, self.always] = True
+        sentence, place = np.nonzero(ids != PAD)
+        pieces = ids[sentence, place]
+        first = self.starts[pieces]
+        lengths = self.starts[pieces + 1] - first
+        begin = np.cumsum(lengths) - lengths
+        entries = np.arange(lengths.sum()) + np.repeat(first - begin, lengths)
+        chosen[np.repeat(sentence, lengths), self.linked[entries]] = True
+        row, piece = np.nonzero(chosen)
+        counts = np.bincount(row, minlength=len(ids))
+        size = -(-int(counts.max(initial=1)) // MULTIPLE) * MULTIPLE
+        listed = np.full((len(ids), size), NONE, np.int32)
+        listed[row, np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)] = piece
+        return listed
+
+    def to_bytes(self) -> bytes:
+        """What `parse` reads."""
+        kind = _piece_type(self.target_vocab)
+        sizes = (self.source_vocab, self.target_vocab, len(self.always), len(self.linked))
+        header = np.array((MAGIC, sizes), _HEADER)
+        counts = np.diff(self.starts)
+        assert counts.max(initial=0) <= LONGEST_ROW
+        parts = (header, self.always.astype(kind), counts.astype("u1"), self.linked.astype(kind))
+        return b"".join(part.tobytes() for part in parts)
+
+    @classmethod
+    def load(cls, path: Path, *, source_vocab: int, target_vocab: int) -> "Shortlist":
+        """The shortlist in a file. Raises ModelError where it cannot be read, or as `parse`."""
+        longest = _HEADER.itemsize + source_vocab * (1 + 4 * LONGEST_ROW) + 4 * target_vocab
+        try:
+            with path.open("rb") as file:
+                data = file.read(longest + 1)
+        except OSError as error:
+            raise ModelError(f"cannot read {path}: {error.strerror}", _DAMAGED) from error
+        return cls.parse(data, source_vocab=source_vocab, target_vocab=target_vocab, where=path)
+
+    @classmethod
+    def parse(
+        cls, data: bytes, *, source_vocab: int, target_vocab: int, where: Path | str
+    ) -> "Shortlist":
+        """The shortlist in these bytes, for vocabularies of these sizes.
+
+        Raises ModelError, naming `where`, for any other content.
+        """
+        kind = _piece_type(target_vocab)
+        if len(data) < _HEADER.itemsize or not data.startswith(MAGIC):
+            raise _damaged(where, "it does not begin as one")
+        sizes = np.frombuffer(data, _HEADER, 1)["sizes"][0].astype(np.int64)
+        if tuple(sizes[:2]) != (source_vocab, target_vocab):
+            raise _damaged(
+                where,
+                f"it is for vocabularies of {sizes[0]} and {sizes[1]} pieces, "
+                f"not {source_vocab} and {target_vocab}",
+            )
+        n_always, n_linked = map(int, sizes[2:])
+        begin = _HEADER.itemsize
+        rows = begin + n_always * kind.itemsize
+        if len(data) != rows + source_vocab + n_linked * kind.itemsize:
+            raise _damaged(where, f"it has {len(data)} bytes, not as many as its sizes say")
+        always = np.frombuffer(data, kind, n_always, begin).astype(np.int64)
+        counts = np.frombuffer(data, "u1", source_vocab, rows).astype(np.int64)
+        linked = np.frombuffer(data, kind, n_linked, rows + source_vocab).astype(np.int64)
+        if counts.sum() != n_linked:
+            raise _damaged(where, "its rows have another number of pieces than it says")
+        if not n_always or always[0] != EOS or (np.diff(always) <= 0).any():
+            raise _damaged(where, "its first pieces do not rise from the end of the sentence")
+        if always[-1] >= target_vocab or ((linked < EOS) | (linked >= target_vocab)).any():
+            raise _damaged(where, "it names pieces that cannot be written")
+        starts = np.concatenate(([0], np.cumsum(counts)))
+        return cls(always.astype(np.int32), linked.astype(np.int32), starts, target_vocab)
+
+
+def _piece_type(vocab: int) -> np.dtype[np.unsignedinteger]:
+    return np.dtype("<u2" if vocab <= 1 << 16 else "<u4")
+
+
+def _damaged(where: Path | str, problem: str) -> ModelError:
+    return ModelError(f"{where} is not the shortlist of this model: {problem}", _DAMAGED)

@@ -1,0 +1,177 @@
+"""A prepared text on disk: pairs in pieces, ready to be drawn from by any number of processes.
+
+Knows corpora in pieces and a folder: arrays as `.npy`, which are mapped, and one JSON that names
+them. Nothing in it can run code.
+"""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from attn_cli import config
+from attn_cli.data.arrays import Ragged, Storage, StringArray, file_of, open_array, unwritable
+from attn_cli.data.augmentation import Shared, Variants
+from attn_cli.data.corpus import Corpus, Side
+from attn_cli.data.segmentation import Segmentation, Segmented
+from attn_cli.errors import ModelError
+from attn_cli.files import atomic
+
+#: What names the arrays, written last: a folder without it holds no text.
+INDEX = "text.json"
+
+FORMAT = 2
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class StoredText:
+    """The training and the validation pairs of a folder, and the `digest` of their text."""
+
+    train: Segmented
+    valid: Segmented
+    digest: str
+
+
+def save(folder: Path, train: Segmented, valid: Segmented) -> StoredText:
+    """Write a text into a folder, and open it there.
+
+    Arrays whose `Storage` is that folder are not written again; others' files are removed. Raises
+    TrainingError if the disk will not take it.
+    """
+    storage = Storage.open(folder)
+    index: dict[str, Any] = {"format": FORMAT}
+    stored: dict[int, str] = {}  # parts may share an array
+    for part, text in (("train", train), ("valid", valid)):
+        arrays = dict(_arrays_of(text))
+        for name, values in arrays.items():
+            if id(values) not in stored:
+                path = file_of(storage.store(f"{part}.{name}", values))
+                assert path is not None
+                stored[id(values)] = path.name
+        index[part] = {
+            "name": text.corpus.name,
+            "digest": text.corpus.digest,
+            "variants": text.variants and asdict(text.variants.settings),
+            "arrays": {name: stored[id(values)] for name, values in arrays.items()},
+        }
+    path = folder / INDEX
+    try:
+        atomic.write_text(path, json.dumps(index, indent=1))
+    except OSError as error:
+        raise unwritable(path, error) from error
+    for path in set(folder.glob("*.npy")) - {folder / name for name in stored.values()}:
+        with contextlib.suppress(OSError):  # a system that keeps files that are open
+            path.unlink()
+    return load(folder)
+
+
+def load(folder: Path) -> StoredText:
+    """The text that `save` wrote, mapped into memory: processes that open it share one copy.
+
+    Raises ModelError if the folder holds none or is damaged.
+    """
+    try:
+        index = json.loads((folder / INDEX).read_text("utf-8"))
+        if index["format"] != FORMAT:
+            raise ValueError(f"format {index['format']} is not known")
+        opened: Arrays = {}
+        train, valid = (_part(folder, index[part], opened) for part in ("train", "valid"))
+        return StoredText(train, valid, digest_of(train.corpus, valid.corpus))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"cannot read the prepared text in {folder}: {error}", "Prepare the text again."
+        ) from error
+
+
+def digest_of(train: Corpus, valid: Corpus) -> str:
+    """sha256 of what is trained on and what is validated on, for a checkpoint to cite."""
+    return hashlib.sha256(f"{train.digest} {valid.digest}".encode()).hexdigest()
+
+
+def _arrays_of(text: Segmented) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Every array of a text and its name."""
+    corpus = text.corpus
+    yield "lines", corpus.lines
+    yield "pairs", corpus.pairs
+    for name, side, pieces, lengths in (
+        ("source", corpus.source, text.source, text.source_lengths),
+        ("target", corpus.target, text.target, text.target_lengths),
+    ):
+        yield f"{name}.forms.text", side.forms.text
+        yield f"{name}.forms.starts", side.forms.starts
+        yield f"{name}.words.values", side.sentences.values
+        yield f"{name}.words.starts", side.sentences.starts
+        yield f"{name}.pieces.values", pieces.pieces.values
+        yield f"{name}.pieces.starts", pieces.pieces.starts
+        yield f"{name}.first", pieces.first
+        if pieces.reach is not None:
+            yield f"{name}.reach", pieces.reach
+        yield f"{name}.lengths", lengths
+    if (variants := text.variants) is not None:
+        yield "small", variants.small
+        yield "source.final", variants.source_final
+        yield "target.final", variants.target_final
+        for name, shared in (("names", variants.names), ("words", variants.words)):
+            yield f"{name}.at", shared.at
+            yield f"{name}.source", shared.source
+            yield f"{name}.target", shared.target
+
+
+def _part(folder: Path, entry: dict[str, Any], opened: Arrays) -> Segmented:
+    """One part of a text; arrays that two parts share are opened once."""
+    arrays: Arrays = {}
+    for name, file in entry["arrays"].items():
+        if Path(file).name != file:
+            raise ValueError(f"{file} is not in the folder")
+        if file not in opened:
+            opened[file] = open_array(folder / file)
+        arrays[name] = opened[file]
+
+    def side(name: str) -> Side:
+        forms = StringArray(arrays[f"{name}.forms.text"], arrays[f"{name}.forms.starts"])
+        words = Ragged(arrays[f"{name}.words.values"], arrays[f"{name}.words.starts"])
+        return Side(forms, words)
+
+    def segmentation(name: str) -> Segmentation:
+        pieces = Ragged(arrays[f"{name}.pieces.values"], arrays[f"{name}.pieces.starts"])
+        return Segmentation(pieces, arrays[f"{name}.first"], arrays.get(f"{name}.reach"))
+
+    corpus = Corpus(
+        entry["name"],
+        side("source"),
+        side("target"),
+        arrays["lines"],
+        arrays["pairs"],
+        Storage(folder),
+    )
+    vars(corpus)["digest"] = entry["digest"]  # the cached property, which would read all of it
+    return Segmented(
+        corpus,
+        segmentation("source"),
+        segmentation("target"),
+        arrays["source.lengths"],
+        arrays["target.lengths"],
+        _variants(config.Variants(**entry["variants"]), arrays) if entry["variants"] else None,
+    )
+
+
+def _variants(settings: config.Variants, arrays: Arrays) -> Variants:
+    names, words = (
+        Shared(share, arrays[f"{key}.at"], arrays[f"{key}.source"], arrays[f"{key}.target"])
+        for key, share in (("names", settings.new_names), ("words", settings.new_words))
+    )
+    return Variants(
+        settings,
+        small=arrays["small"],
+        source_final=arrays["source.final"],
+        target_final=arrays["target.final"],
+        names=names,
+        words=words,
+    )

@@ -1,0 +1,722 @@
+"""Words ↔ pieces: SentencePiece, trained and applied one word at a time.
+
+Knows `words` and nothing of networks, batches or bundles; no other file imports sentencepiece.
+
+A word is given to SentencePiece as its *form*: its text, with a space in front unless it is glued
+to the word before (`words.forms`). So no piece ever crosses a word boundary, and which word a piece
+belongs to is known by construction rather than guessed from the pieces. Every vocabulary starts
+with PAD BOS EOS UNK (`values`), the placeholders of literals if it has any, and the 256 bytes: a
+character without a piece is spelt in bytes, so nothing is ever UNK.
+
+Unigram: Kudo 2018, "Subword Regularization". BPE: Sennrich et al. 2016, "Neural Machine Translation
+of Rare Words with Subword Units"; its sampling: Provilkov et al. 2020, "BPE-Dropout".
+"""
+
+import functools
+import io
+import itertools
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+from typing import Literal as OneOf
+
+import numpy as np
+import sentencepiece
+from numpy.typing import NDArray
+
+from attn_cli import config
+from attn_cli.data import casing, words
+from attn_cli.data import literals as literal_text
+from attn_cli.data.literals import FIGURES, PLACEHOLDERS, Literal, Literals, Placed
+from attn_cli.errors import DataError, ModelError, UsageError
+from attn_cli.types import BOS, EOS, PAD, UNK, Copied, Encoded, IntArray, Word
+
+#: SentencePiece's mark of a space.
+SPACE = "\u2581"
+_FIRST_PLACEHOLDER = UNK + 1
+_PLACEHOLDER_PIECES = [
+    f"<num{number}>" if number < FIGURES else f"<lit{number - FIGURES}>"
+    for number in range(PLACEHOLDERS)
+]
+
+#: Stand between two forms in a row of training, where no piece may cross them. A delimiter must
+#: survive normalisation, be in no form, and cost no piece of its own.
+_TWO_SPACES = "  "
+
+#: A form longer than this (in characters) teaches by its beginning, is not cached, and has one
+#: segmentation: text that long between two spaces is no word.
+_LONG = 256
+_CACHED_FORMS = 1 << 16
+
+#: A name is unknown that has as many letters and pieces, of fewer letters than this on average.
+_SHORTEST_NAME, _FEWEST_PIECES, _LETTERS_PER_PIECE = 5, 3, 2.0
+_LAST_LATIN = "\u02ff"
+
+_LOWEST_COVERAGE = 0.98
+_DROPOUT = 0.1
+_DRAWS_PER_CANDIDATE = 4
+_ONLY_ERRORS_THAT_KILL = 3
+
+#: Typographic quotes and apostrophes as the straight ones of a keyboard; guillemets stay.
+PLAIN = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u2032\u00b4`", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"')
+)
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a sequence of ids says.
+
+    `word_of` (n,) int32 gives each id's index in `words`, -1 for PAD, BOS, EOS and UNK (and for all
+    ids of a text without a word); it never decreases from one piece to the next.
+    """
+
+    text: str
+    words: tuple[Word, ...]
+    word_of: IntArray
+
+
+class Tokenizer:
+    """One vocabulary, and the way from words to its pieces and back."""
+
+    def __init__(
+        self,
+        processor: sentencepiece.SentencePieceProcessor,
+        *,
+        plain_quotes: bool = False,
+        literals: Literals | None = None,
+    ) -> None:
+        """From a processor with our vocabulary; `train`, `load` and `from_bytes` see to that.
+
+        With `plain_quotes` typographic quotes and apostrophes are spelt as straight ones. With
+        `literals`, and a vocabulary that has placeholders, what they find is copied.
+        """
+        self._processor = processor
+        self._plain_quotes = plain_quotes
+        every_id = list(range(processor.vocab_size()))
+        self._pieces: list[str] = processor.id_to_piece(every_id)
+        self._scores: list[float] = processor.get_score(every_id)
+        self._space_id: int = processor.piece_to_id(SPACE)
+        first_byte = processor.piece_to_id(_byte_piece(0))
+        self._bytes = range(first_byte, first_byte + 256)
+        #: The ids of the placeholders, by number; none in a vocabulary without.
+        self.placeholders = range(_FIRST_PLACEHOLDER, first_byte)
+        self.literals = literals if self.placeholders else None
+        self._cached = functools.lru_cache(maxsize=_CACHED_FORMS)(self._segment)
+
+    @classmethod
+    def train(
+        cls,
+        lines: Iterable[str],
+        settings: config.Tokenizer,
+        *,
+        literals: Literals | None = None,
+    ) -> "Tokenizer":
+        """A tokenizer learned from raw lines: from how often each of their forms occurs."""
+        counts: Counter[str] = Counter()
+        for line in lines:
+            counts.update(words.forms(words.split(line)))
+        return cls.train_on_counts(counts, settings, literals=literals)
+
+    @classmethod
+    def train_on_counts(
+        cls,
+        counts: Mapping[str, int],
+        settings: config.Tokenizer,
+        *,
+        literals: Literals | None = None,
+    ) -> "Tokenizer":
+        """A tokenizer learned from word forms and how often each occurs, and from nothing else.
+
+        It has placeholders where `settings.literals` says so; forms of `literals.mark` are none of
+        its text.
+
+        No random number is drawn, and SentencePiece is given one thread, since its sums of floats,
+        hence its bytes, differ with their number. The vocabulary is smaller than
+        `settings.vocab_size` where the forms do not hold that many pieces.
+
+        Raises DataError if there is no form with something to see, UsageError if the settings
+        leave no room for the characters of the forms.
+        """
+        if settings.character_coverage < _LOWEST_COVERAGE:
+            raise UsageError(
+                f"tokenizer.character_coverage = {settings.character_coverage} is too low "
+                "for SentencePiece",
+                f"Set it between {_LOWEST_COVERAGE} and 1.",
+            )
+        counts = {f: n for f, n in counts.items() if literal_text.number_of(f) is None}
+        if settings.plain_quotes:
+            plain: Counter[str] = Counter()
+            for form, count in counts.items():
+                plain[form.translate(PLAIN)] += count
+            counts = plain
+        model = io.BytesIO()
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=_rows(counts, settings.kind),
+                input_format="tsv",
+                pretokenization_delimiter=2 * SPACE,  # what is left of _TWO_SPACES
+                model_writer=model,
+                model_type=settings.kind,
+                vocab_size=settings.vocab_size,
+                hard_vocab_limit=False,
+                character_coverage=settings.character_coverage,
+                required_chars=SPACE,
+                control_symbols=_PLACEHOLDER_PIECES if settings.literals else [],
+                normalization_rule_name=settings.normalization,
+                add_dummy_prefix=False,
+                remove_extra_whitespaces=False,
+                split_by_unicode_script=False,  # or no piece could hold an apostrophe: l' n't -t-il
+                byte_fallback=True,
+                pad_id=PAD,
+                bos_id=BOS,
+                eos_id=EOS,
+                unk_id=UNK,
+                num_threads=1,
+                minloglevel=_ONLY_ERRORS_THAT_KILL,
+            )
+        except RuntimeError as error:
+            raise _training_problem(str(error), settings) from error
+        return cls.from_bytes(
+            model.getvalue(), plain_quotes=settings.plain_quotes, literals=literals
+        )
+
+    @classmethod
+    def load(
+        cls, path: Path, *, plain_quotes: bool = False, literals: Literals | None = None
+    ) -> "Tokenizer":
+        """The tokenizer in a file. Raises ModelError if it is missing or not one of ours."""
+        try:
+            model = path.read_bytes()
+        except OSError as error:
+            raise ModelError(
+                f"cannot read the tokenizer {path}: {error.strerror}",
+                "Check the name, or copy the model again.",
+            ) from error
+        return cls.from_bytes(model, where=str(path), plain_quotes=plain_quotes, literals=literals)
+
+    def save(self, path: Path) -> None:
+        """Write what `load` reads: a SentencePiece model, usable by SentencePiece itself."""
+        path.write_bytes(self.to_bytes())
+
+    @classmethod
+    def from_bytes(
+        cls,
+        model: bytes,
+        *,
+        where: str = "the tokenizer",
+        plain_quotes: bool = False,
+        literals: Literals | None = None,
+    ) -> "Tokenizer":
+        """The tokenizer in a serialised SentencePiece model; `where` names it in a ModelError."""
+        sentencepiece.set_min_log_level(_ONLY_ERRORS_THAT_KILL)
+        processor = sentencepiece.SentencePieceProcessor()
+        try:
+            processor.LoadFromSerializedProto(model)
+        except RuntimeError as error:
+            raise ModelError(
+                f"{where} is not a SentencePiece model", "Copy the model again, or train another."
+            ) from error
+        if not _ours(processor):
+            raise ModelError(
+                f"{where} is a SentencePiece model of another make: "
+                "it lacks our special ids, the 256 bytes or the space",
+                "Train a tokenizer with attn train.",
+            )
+        return cls(processor, plain_quotes=plain_quotes, literals=literals)
+
+    def to_bytes(self) -> bytes:
+        """The serialised SentencePiece model."""
+        model: bytes = self._processor.serialized_model_proto()
+        return model
+
+    @property
+    def vocab_size(self) -> int:
+        """How many ids there are: at most what the settings asked for."""
+        return len(self._pieces)
+
+    def piece(self, id: int) -> str:
+        """An id's printable form: `▁aime`, `<0xE2>`, `</s>`."""
+        return self._pieces[id]
+
+    def segment(self, form: str) -> tuple[int, ...]:
+        """The ids of one word form (`" aime"`, or `"aime"` where glued); never empty, never UNK."""
+        return self._cached(form) if len(form) <= _LONG else self._segment(form)
+
+    def candidates(self, form: str, n: int) -> list[tuple[tuple[int, ...], float]]:
+        """At most `n` segmentations of a form, likeliest first, to sample from while training.
+
+        Each has its natural log-probability, normalised over those returned. Unigram: the n best
+        under the model (Kudo 2018, section 3.2). BPE has no probabilities: the distinct outcomes of
+        4·n draws of BPE-dropout (p = 0.1) with their relative frequencies, from the same random
+        numbers for each form. Deterministic; a list of one where there is nothing to choose.
+        """
+        best = self.segment(form)
+        if literal_text.number_of(form) is not None:
+            return [(best, 0.0)]
+        if (
+            n <= 1
+            or len(form) > _LONG
+            or all(id in self._bytes or id == self._space_id for id in best)
+        ):
+            return [(best, 0.0)]
+        return self._n_best(form, n) if self._has_n_best else self._drawn(form, n)
+
+    def encode(
+        self, raw: str, *, spoken: bool = False, literals: Sequence[Placed] | None = None
+    ) -> Encoded:
+        """A line as the network reads it: the pieces of its words, then EOS.
+
+        Words and spans are those of `raw`; pieces spell its normalised form, and with `spoken`, for
+        a line in capitals, that of `capitals.spoken`. The `literals` have placeholders: by default
+        those of the line that `find_literals` finds, as many as there are placeholders for.
+        """
+        if literals is None:
+            survey = self._survey(raw, spoken)
+            return self._line(raw, literal_text.numbered(survey.literals), spoken, survey)
+        return self._line(raw, literals, spoken)
+
+    def encode_parts(
+        self, raw: str, *, spoken: bool = False, is_whole: bool = True
+    ) -> list[Encoded]:
+        """The same in as many parts as are needed for every literal to have a placeholder.
+
+        A whole line without anything to translate needs none: it is one part.
+        """
+        if self.literals is None:
+            return [self.encode(raw, spoken=spoken)]
+        survey = self._survey(raw, spoken)
+        literals = survey.literals
+        placed = literal_text.numbered(literals)
+        line = self._line(raw, placed, spoken, survey)
+        if len(placed) == len(literals) or (is_whole and line.is_literal):
+            return [line]
+        parts: list[Encoded] = []
+        start = 0
+        for cut in [*literal_text.cuts(raw, literals), len(raw)]:
+            parts += self.encode_parts(raw[start:cut].strip(), spoken=spoken, is_whole=False)
+            start = cut
+        return [part for part in parts if part.words]
+
+    def find_literals(self, raw: str, *, spoken: bool = False) -> list[Literal]:
+        """What of a line is copied: its literals, and what this vocabulary has no word for.
+
+        That is a run of words in a script that it does not know, or a name that it would spell in
+        bits of one letter or two.
+        """
+        return self._survey(raw, spoken).literals
+
+    def unknown_share(self, raw: str, *, spoken: bool = False) -> float:
+        """The share of a line's letters in words that the vocabulary does not know, from 0 to 1.
+
+        It spells them in bytes, in a script of which it knows no word, or in bits of fewer than two
+        letters on average. Literals are left out; 0 for a line without a word.
+        """
+        literals = self.literals.find(raw) if self.literals is not None else []
+        found = words.split(raw, [(literal.start, literal.end) for literal in literals])
+        starts = {literal.start for literal in literals}
+        letters = unknown = 0
+        forms = casing.spoken(raw, found) if spoken else words.forms(found)
+        for word, form in zip(found, forms, strict=True):
+            count = sum(map(str.isalpha, word.text))
+            if not count or word.start in starts:
+                continue
+            pieces = self.segment(form)
+            spelt = len(pieces) - (pieces[0] == self._space_id)
+            letters += count
+            if (count < _LETTERS_PER_PIECE * spelt and spelt > 1) or self._is_unknown(
+                word.text, pieces, is_name=False
+            ):
+                unknown += count
+        return unknown / letters if letters else 0.0
+
+    def _survey(self, raw: str, spoken: bool) -> "_Survey":
+        """The literals of a line, none without placeholders, and its words where it has none."""
+        if self.literals is None:
+            return _Survey([], None)
+        literals = self.literals.find(raw)
+        found = words.split(raw, [(literal.start, literal.end) for literal in literals])
+        starts = {literal.start for literal in literals}
+        runs: list[list[int]] = []  # [start, end]
+        goes_on = False
+        for word, form in zip(found, words.forms(found), strict=True):
+            if word.start in starts:
+                goes_on = False
+            elif self._is_unknown(word.text, self.segment(form), is_name=not spoken):
+                if goes_on:
+                    runs[-1][1] = word.end
+                else:
+                    runs.append([word.start, word.end])
+                goes_on = True
+            elif any(map(str.isalnum, word.text)):
+                goes_on = False
+        if not (literals or runs):
+            return _Survey([], found)
+        unknown = [Literal(start, end, raw[start:end], is_figure=False) for start, end in runs]
+        return _Survey(sorted([*literals, *unknown]), None)
+
+    def _is_unknown(self, word: str, pieces: tuple[int, ...], *, is_name: bool) -> bool:
+        if min(pieces) <= self._bytes[-1]:
+            return any(map(str.isprintable, word))
+        if is_name and self._is_spelt(word, pieces) and word[0].isupper() and word.isalpha():
+            small = word.lower()
+            if self._is_spelt(small, self.segment(f" {small}")):  # no word at all, in any case
+                return True
+        return max(word) > _LAST_LATIN and any(
+            sign > _LAST_LATIN and sign.isalpha() and sign not in self._known_letters
+            for sign in unicodedata.normalize("NFKC", word)
+        )
+
+    def _is_spelt(self, word: str, pieces: tuple[int, ...]) -> bool:
+        """Whether a word is long and made of bits of one letter or two."""
+        count = len(pieces) - (pieces[0] == self._space_id)
+        return (
+            count >= _FEWEST_PIECES
+            and len(word) >= _SHORTEST_NAME
+            and len(word) < _LETTERS_PER_PIECE * count
+        )
+
+    @functools.cached_property
+    def _known_letters(self) -> frozenset[str]:
+        """The letters beyond Latin that stand beside others in a piece, as those of words do."""
+        spelt = (piece for piece in self._pieces if len(piece.strip(SPACE)) > 1)
+        return frozenset(itertools.chain.from_iterable(spelt))
+
+    @functools.cached_property
+    def never_written(self) -> NDArray[np.bool_]:
+        """(V,) what a translation whose literals are copied may not hold: digits and bytes."""
+        never = np.zeros(self.vocab_size, bool)
+        never[list(self._bytes)] = True
+        never[[PAD, BOS, UNK]] = True
+        ends = np.cumsum([len(piece) + 1 for piece in self._pieces])
+        digits = re.finditer(literal_text.DIGIT, "\n".join(self._pieces))
+        never[np.searchsorted(ends, [digit.start() for digit in digits], "right")] = True
+        never[list(self.placeholders)] = False
+        return never
+
+    @property
+    def fallback_pieces(self) -> IntArray:
+        """What any translation may need: EOS, the placeholders, and the bytes where it may be spelt
+        in them, which is where no literals are copied."""
+        bytes = () if self.literals else self._bytes
+        return np.array([EOS, *self.placeholders, *bytes], np.int32)
+
+    def _line(
+        self,
+        raw: str,
+        placed: Sequence[Placed],
+        spoken: bool,
+        survey: "_Survey | None" = None,
+    ) -> Encoded:
+        """The line with placeholders for those that are `placed` of its literals."""
+        found = survey.found if survey else None
+        if found is None:
+            found = words.split(raw, [(literal.start, literal.end) for literal in placed])
+        forms = casing.spoken(raw, found) if spoken else words.forms(found)
+        if not placed:
+            line = self._encoded(raw, found, [self.segment(form) for form in forms])
+        else:
+            assert self.literals is not None
+            number = {literal.start: literal.number for literal in placed}
+            pieces: list[tuple[int, ...]] = []
+            copied: list[Copied] = []
+            for place, (word, form) in enumerate(zip(found, forms, strict=True)):
+                if (own := number.get(word.start)) is None:
+                    pieces.append(self.segment(form))
+                    continue
+                pieces.append(self._placeholder(own, apart=form.startswith(" ")))
+                text = self.literals.write(word.text, is_figure=own < FIGURES)
+                copied.append(Copied(self.placeholders[own], place, text))
+            line = replace(self._encoded(raw, found, pieces), copied=tuple(copied))
+        if self.literals and survey and _is_covered(raw, survey.literals):
+            return replace(line, is_literal=True)
+        return line
+
+    def encode_tokens(self, tokens: Sequence[str]) -> Encoded:
+        """Tokens that another program has split, as they are: each is one word.
+
+        Whether a token was glued to the one before is not told; where it needs fewer pieces that
+        way, it was (`.` after a word, `n't`). The first never is.
+        """
+        found: list[Word] = []
+        pieces: list[tuple[int, ...]] = []
+        end = 0
+        for token in tokens:
+            found.append(Word(token, end, end + len(token)))
+            end += len(token) + 1
+            apart, glued = self.segment(" " + token), self.segment(token)
+            pieces.append(glued if pieces and len(glued) < len(apart) else apart)
+        return self._encoded(" ".join(tokens), tuple(found), pieces)
+
+    def _encoded(
+        self, raw: str, found: tuple[Word, ...], pieces: Sequence[tuple[int, ...]]
+    ) -> Encoded:
+        """The line whose words are `found`, with the pieces of each."""
+        ids = [*itertools.chain.from_iterable(pieces), EOS]
+        lengths = [len(own) for own in pieces]
+        word_of = np.append(np.repeat(np.arange(len(found)), lengths), -1)
+        return Encoded(
+            raw=raw,
+            ids=np.array(ids, np.int32),
+            pieces=tuple([self._pieces[id] for id in ids]),
+            word_of=word_of.astype(np.int32),
+            words=found,
+        )
+
+    def decode(self, ids: Sequence[int] | IntArray, source: Encoded | None = None) -> Decoded:
+        """The text that any ids of the vocabulary say, and the word each of them belongs to.
+
+        Placeholders say what is copied from the `source`, and nothing where it has none of them.
+
+        A piece belongs to the word that holds its first visible character; one without (a space,
+        the first bytes of a character) to the word it leads up to, or at the end to the last one.
+        Total: specials say nothing wherever they stand, a byte that is not UTF-8 says U+FFFD as in
+        SentencePiece, and the text is one line without space at either end.
+        """
+        said = np.asarray(ids, np.int64).tolist()
+        text, starts, literals = self._spell(said, source)
+        lead = len(text) - len(text.lstrip())
+        text = text.strip()
+        found = words.split(text, [(start - lead, end - lead) for start, end in literals])
+        # The first word to end behind a piece's start: white space belongs to no word.
+        word_of = np.searchsorted([word.end for word in found], np.array(starts) - lead, "right")
+        word_of = np.minimum(word_of, len(found) - 1)
+        word_of[[id <= UNK for id in said]] = -1
+        return Decoded(text, found, word_of.astype(np.int32))
+
+    def _spell(
+        self, ids: list[int], source: Encoded | None
+    ) -> tuple[str, list[int], list[tuple[int, int]]]:
+        """The text of ids, where in it each one's first character is, and where literals are."""
+        copied = {each.id: each for each in source.copied} if source else {}
+        text = _Text(source.raw if source else "", source.words if source else ())
+        starts: list[int] = []
+        for in_bytes, run in itertools.groupby(ids, self._bytes.__contains__):
+            if in_bytes:
+                characters, sizes = _utf8_characters(bytes(id - self._bytes[0] for id in run))
+                place = text.add(characters)
+                for size in sizes:
+                    starts += [place] * size
+                    place += 1
+                continue
+            for id in run:
+                if id in copied:
+                    starts.append(text.add_literal(copied[id]))
+                elif id > UNK and id not in self.placeholders:
+                    starts.append(text.add(self._pieces[id].replace(SPACE, " ")))
+                else:
+                    starts.append(text.length)
+        return "".join(text.fragments), starts, text.literals
+
+    def _read(self, form: str) -> str:
+        """A form as SentencePiece is given it."""
+        form = _valid(form)
+        return form.translate(PLAIN) if self._plain_quotes else form
+
+    def _segment(self, form: str) -> tuple[int, ...]:
+        if self.placeholders and (number := literal_text.number_of(form)) is not None:
+            return self._placeholder(number, apart=form.startswith(" "))
+        form = self._read(form)
+        if SPACE not in form:  # which SentencePiece could not tell from a space
+            ids: list[int] = self._processor.encode_as_ids(form)
+            if any(id != self._space_id for id in ids):
+                return tuple(ids)
+        # Normalisation leaves nothing to see (U+200B, a control character): as it stands, then.
+        space = (self._space_id,) if form.startswith(" ") else ()
+        text = form.removeprefix(" ") or form
+        return (*space, *(self._bytes[byte] for byte in text.encode()))
+
+    def _placeholder(self, number: int, *, apart: bool) -> tuple[int, ...]:
+        """The pieces of a literal, with a space in front where it stands apart."""
+        id = self.placeholders[number]
+        return (self._space_id, id) if apart else (id,)
+
+    @functools.cached_property
+    def _has_n_best(self) -> bool:
+        """Whether the model is unigram, which SentencePiece does not tell without protobuf."""
+        try:
+            self._processor.nbest_encode_as_ids(" ", nbest_size=1)
+        except RuntimeError:
+            return False
+        return True
+
+    def _n_best(self, form: str, n: int) -> list[tuple[tuple[int, ...], float]]:
+        found = self._processor.nbest_encode_as_ids(self._read(form), nbest_size=n)
+        distinct = dict.fromkeys(tuple(ids) for ids in found)
+        logp = {ids: math.fsum(self._scores[id] for id in ids) for ids in distinct}
+        highest = max(logp.values())
+        total = highest + math.log(math.fsum(math.exp(each - highest) for each in logp.values()))
+        return [(ids, each - total) for ids, each in _likeliest(logp, n)]
+
+    def _drawn(self, form: str, n: int) -> list[tuple[tuple[int, ...], float]]:
+        sentencepiece.set_random_generator_seed(1)
+        counts: Counter[tuple[int, ...]] = Counter()
+        for _ in range(_DRAWS_PER_CANDIDATE * n):
+            drawn = self._processor.encode(
+                self._read(form), out_type=int, enable_sampling=True, alpha=_DROPOUT, nbest_size=-1
+            )
+            counts[tuple(drawn)] += 1
+        kept = _likeliest(counts, n)
+        total = sum(count for _, count in kept)
+        return [(ids, math.log(count / total)) for ids, count in kept]
+
+
+class _Survey(NamedTuple):
+    """The literals of a line, and its words where it has none."""
+
+    literals: list[Literal]
+    found: tuple[Word, ...] | None
+
+
+class _Text:
+    """A text while it is spelt. A literal stays apart from words and literals that it would not
+    touch in the source line `raw`, whatever the pieces say."""
+
+    def __init__(self, raw: str, words: Sequence[Word]) -> None:
+        self._raw, self._words = raw, words
+        self._last: Word | None = None  # the literal before, in the source
+        self._is_figure = False
+        self._since = ""  # the text behind it
+        self.fragments: list[str] = []
+        self.literals: list[tuple[int, int]] = []
+        self.length = 0
+
+    def add(self, fragment: str) -> int:
+        """Add what a piece says; where it begins."""
+        if self._last is not None:
+            if not self._since and fragment[:1].isalnum() and not self._may_touch(fragment[0]):
+                self._append(" ")
+            self._since += fragment
+        return self._append(fragment)
+
+    def add_literal(self, copied: Copied) -> int:
+        """Add a literal; where it begins."""
+        word = self._words[copied.word]
+        if self.length and not self.fragments[-1][-1].isspace() and self._needs_space(word):
+            self._append(" ")
+        self._last, self._since = word, ""
+        self._is_figure = copied.id - _FIRST_PLACEHOLDER < FIGURES
+        place = self._append(copied.text)
+        self.literals.append((place, self.length))
+        return place
+
+    def _append(self, fragment: str) -> int:
+        place = self.length
+        if fragment:
+            self.fragments.append(fragment)
+            self.length += len(fragment)
+        return place
+
+    def _may_touch(self, sign: str) -> bool:
+        """Whether a letter or digit may touch the literal before it."""
+        assert self._last is not None
+        if self._is_figure and sign.isalpha():
+            return True
+        return self._raw[self._last.end : self._last.end + 1].isalnum()
+
+    def _needs_space(self, word: Word) -> bool:
+        """Whether a literal has to stand apart from the text before it."""
+        if self._last is not None and not any(s.isalnum() or s.isspace() for s in self._since):
+            return self._raw[self._last.end : word.start] != self._since
+        sign = self.fragments[-1][-1]
+        if not sign.isalnum():
+            return sign in ".,;:!?…)]}" and self._raw[: word.start][-1:] != sign
+        return self._is_number(word) or not self._raw[: word.start][-1:].isalnum()
+
+    def _is_number(self, word: Word) -> bool:
+        return word.text[:1].isdigit()
+
+
+def _is_covered(raw: str, literals: Sequence[Literal]) -> bool:
+    """Whether all letters and digits of a line are in its literals, if it has any sign at all."""
+    end = 0
+    for literal in [*literals, Literal(len(raw), len(raw), "", is_figure=False)]:
+        if any(map(str.isalnum, raw[end : literal.start])):
+            return False
+        end = literal.end
+    return bool(raw.strip())
+
+
+def _rows(counts: Mapping[str, int], kind: OneOf["unigram", "bpe"]) -> Iterator[str]:
+    """The forms and their counts as SentencePiece's training rows: text, tab, count.
+
+    Unigram takes its first candidates from what stands at least twice in the rows, whatever their
+    counts: given once, a form as frequent as " l'" or " wearing" would never be a piece. So one of
+    a form's occurrences is traded for a row that holds it twice. On Multi30k en+fr, 8,000 pieces,
+    a validation line takes 14.7 pieces and 94.7 nats; with forms given once, 17.7 and 107.2; with
+    whole lines as rows and the delimiter between their words, 17.1 and 112.3.
+    """
+    for form, count in sorted(counts.items()):
+        text = _valid(form[:_LONG])
+        if kind == "unigram" and count > 1:
+            yield f"{text}{_TWO_SPACES}{text}\t1"
+            count -= 2
+        if count:
+            yield f"{text}\t{count}"
+
+
+def _likeliest(scores: dict[tuple[int, ...], Any], n: int) -> list[tuple[tuple[int, ...], Any]]:
+    return sorted(scores.items(), key=lambda scored: (-scored[1], scored[0]))[:n]
+
+
+def _valid(form: str) -> str:
+    """The form with lone surrogates, which UTF-8 cannot spell, replaced by U+FFFD."""
+    return _SURROGATE.sub("\ufffd", form)
+
+
+def _utf8_characters(run: bytes) -> tuple[str, list[int]]:
+    """The characters of a run of bytes, and each one's size in bytes.
+
+    A byte that is not UTF-8 is a U+FFFD of its own, as in SentencePiece; white space is a space,
+    for no form holds any other, and a line end said in bytes would break the reader's lines.
+    """
+    escaped = run.decode("utf-8", "surrogateescape")
+    sizes = [len(character.encode("utf-8", "surrogateescape")) for character in escaped]
+    spaced = "".join(" " if character.isspace() else character for character in escaped)
+    return _valid(spaced), sizes
+
+
+def _ours(processor: sentencepiece.SentencePieceProcessor) -> bool:
+    """Whether a model has our four special ids, behind them all placeholders or none, then all
+    bytes, and the space."""
+    specials = (processor.pad_id(), processor.bos_id(), processor.eos_id(), processor.unk_id())
+    first = processor.piece_to_id(_byte_piece(0))
+    placeholders = list(range(_FIRST_PLACEHOLDER, first))
+    return (
+        specials == (PAD, BOS, EOS, UNK)
+        and first >= _FIRST_PLACEHOLDER
+        and processor.id_to_piece(placeholders) in ([], _PLACEHOLDER_PIECES)
+        and processor.vocab_size() > first + 255
+        and all(processor.is_byte(list(range(first, first + 256))))
+        and processor.piece_to_id(SPACE) != UNK
+    )
+
+
+def _byte_piece(byte: int) -> str:
+    return f"<0x{byte:02X}>"
+
+
+def _training_problem(reason: str, settings: config.Tokenizer) -> DataError | UsageError:
+    """SentencePiece's refusal as a sentence to act on."""
+    if found := re.search(r"required_chars\. \d+ vs (\d+)", reason):
+        needed = found.group(1)
+        return UsageError(
+            f"tokenizer.vocab_size = {settings.vocab_size} has no room for the bytes "
+            f"and the characters of the text, which take {needed}",
+            f"Set it to {needed} or more, or lower tokenizer.character_coverage.",
+        )
+    if "sentences_.empty" in reason or "seed_sentencepieces.empty" in reason:
+        return DataError(
+            "no tokenizer can be learned from a text without words", "Check the training files."
+        )
+    return DataError(
+        f"SentencePiece cannot learn from this text: {reason}", "Check the training files."
+    )

@@ -1,0 +1,1 @@
+"""Graphs that run without torch: tracing, parity and quantization."""

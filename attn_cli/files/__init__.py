@@ -1,0 +1,1 @@
+"""Writing files that are never half there, and locking folders."""

@@ -1,0 +1,1 @@
+"""Running networks: engines, beam search, translation and forced alignment."""

@@ -1,0 +1,252 @@
+"""The Stepper and the Matcher over exported graphs, run by ONNX Runtime. Knows no torch.
+
+What goes in and out of the graphs is told by its names, which `export` gives:
+
+    encoder   ids (B, S), lengths (B,)                     → memory.*, state.*
+    step      previous (N,), rows (N,), gold (N,), ranks (C,), row (B, Q), place (N,),
+              memory.*, state.*                            → ids, logp, gold_logp, weights, after.*
+    forced    the same without ranks                       → gold_logp, weights, after.*
+    select    listed (B, L)                                → output.*
+    shortlist_step    as step, and output.*                → as step
+    head      source (B, P), source_mean (B, W, P),
+              target (B, O), target_mean (B, V, O)         → weights, leftover, links
+
+Weights are (N, S), or (N, heads, S) of a network with several heads. `rows` are the rows of the
+state before that go on, so that reordering costs no call of its own; `row` and `place` are
+`Rows.places`; of `ranks` only the size counts, up to that of the vocabulary. `listed` are pieces,
+below 0 behind a sentence's last; `gold` and `ids` are then columns of the lists, and C is at most
+L.
+A graph that does not need an input does not have it.
+"""
+
+from collections.abc import Mapping
+from copy import copy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from attn_cli.alignment.merge import mean_over_words
+from attn_cli.bundles import bundle
+from attn_cli.bundles.bundle import Bundle
+from attn_cli.data.shortlist import Shortlist
+from attn_cli.errors import ModelError
+from attn_cli.inference.beam_layout import Rows
+from attn_cli.inference.engines.interface import ALONE, Matched, Side, StepOut, View
+from attn_cli.inference.engines.listing import Listing
+from attn_cli.types import EOS, IntArray
+
+Tensors = dict[str, NDArray[Any]]
+
+MEMORY, STATE, AFTER, OUTPUT = "memory.", "state.", "after.", "output."
+
+_ONLY_FATAL = 4
+_AGAIN = "Make its graphs again with attn export, or copy the model again."
+
+
+class Graph:
+    """A graph ready to run: a function from named arrays to named arrays."""
+
+    def __init__(self, path: Path, *, threads: int | None) -> None:
+        """Raises ModelError when the file is missing or no graph."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _ONLY_FATAL
+        # Waiting threads would spin: they would burn a core while we read and write.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # its exceptions have no common base but this
+            raise ModelError(
+                f"the model {path.parent} is damaged: ONNX Runtime cannot load {path.name}", _AGAIN
+            ) from error
+        self._path = path
+        self.inputs = tuple(each.name for each in self._session.get_inputs())
+        self.outputs = tuple(each.name for each in self._session.get_outputs())
+
+    def __call__(self, given: Mapping[str, NDArray[Any]]) -> Tensors:
+        """Every output for `given`, of which what the graph does not need is left out.
+
+        Raises ModelError when it cannot compute with that, MemoryError when that is too large.
+        """
+        wanted = {name: part for name, part in given.items() if name in self.inputs}
+        try:
+            found = self._session.run(self.outputs, wanted)
+        except Exception as error:  # as above
+            if "alloc" in str(error):
+                raise MemoryError from error
+            raise ModelError(
+                f"the model {self._path.parent} is unfit: ONNX Runtime cannot run "
+                f"{self._path.name} on what its vocabulary gives",
+                _AGAIN,
+            ) from error
+        return dict(zip(self.outputs, found, strict=True))
+
+
+class _Source(NamedTuple):
+    """B sources: their pieces (B, S), and what the encoder found."""
+
+    ids: IntArray
+    found: Tensors
+
+
+class _Search(NamedTuple):
+    """N rows of a search: which of the last state's rows they are, and where they look.
+
+    With a shortlist, the pieces that each sentence may use and the rows that score them.
+    """
+
+    memory: Tensors  # (B, …)
+    state: Tensors  # (N of the last step, …)
+    order: IntArray  # (N,) rows of `state`
+    rows: Rows
+    candidates: int
+    listing: Listing | None = None
+    output: Tensors | None = None  # (B, …)
+
+
+class OnnxStepper:
+    """Runs the graphs of a translator one step at a time.
+
+    Where a search has candidates they are those of the `shortlist`, if there is one.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        view: View = ALONE,
+        *,
+        threads: int | None = None,
+        shortlist: Shortlist | None = None,
+    ) -> None:
+        """The graphs in that folder. Raises ModelError where they cannot be loaded."""
+        self._folder, self._view, self._threads = folder, view, threads
+        self._shortlist = shortlist
+        self._encoder = Graph(folder / bundle.ENCODER, threads=threads)
+        self._graphs: dict[str, Graph] = {}
+
+    def viewed(self, view: View) -> "OnnxStepper":
+        """The same graphs, loaded once, looked at through another view."""
+        other = copy(self)
+        other._view = view
+        return other
+
+    def encode(self, ids: IntArray, lengths: IntArray) -> _Source:
+        """See `Stepper.encode`."""
+        return _Source(ids, self._encoder({"ids": _long(ids), "lengths": _long(lengths)}))
+
+    def start(self, source: _Source, beam: int) -> _Search:
+        """See `Stepper.start`."""
+        sentences = len(source.ids)
+        order = np.arange(sentences, dtype=np.int32)
+        memory, state = _part(source.found, MEMORY), _part(source.found, STATE)
+        begun = _Search(memory, state, order, Rows.one_each(sentences), beam)
+        if self._shortlist is None or not beam:
+            return begun
+        listed = self._shortlist.select(source.ids)
+        output = self._graph(bundle.SELECT)({"listed": _long(listed)})
+        candidates = min(beam, listed.shape[1])
+        return begun._replace(candidates=candidates, listing=Listing(listed), output=output)
+
+    def step(self, state: _Search, previous: IntArray, gold: IntArray | None = None) -> StepOut:
+        """See `Stepper.step`."""
+        row, place = state.rows.places()
+        listing = state.listing
+        column = np.full_like(previous, EOS if listing is None else 0) if gold is None else gold
+        if listing is not None and gold is not None:
+            column = listing.columns(state.rows, gold)
+        given: Tensors = {
+            "previous": _long(previous),
+            "rows": _long(state.order),
+            "gold": _long(column),
+            "ranks": np.zeros(state.candidates, np.int64),
+            "row": _long(row),
+            "place": _long(place),
+        }
+        given |= {MEMORY + name: part for name, part in state.memory.items()}
+        given |= {STATE + name: part for name, part in state.state.items()}
+        given |= state.output or {}
+        found = self._graph(_step_graph(state))(given)
+        rows = np.arange(len(previous), dtype=np.int32)
+        none = np.zeros((len(previous), 0))
+        out = StepOut(
+            found.get("ids", none).astype(np.int32),
+            found.get("logp", none).astype(np.float32),
+            None if gold is None else found["gold_logp"],
+            self._view.of(found["weights"]),
+            state._replace(state=_part(found, AFTER), order=rows),
+        )
+        return out if listing is None else listing.with_pieces(out, state.rows, gold)
+
+    def reorder(self, state: _Search, rows: IntArray) -> _Search:
+        """See `Stepper.reorder`. Sentences without a row leave once they are many."""
+        now = state.rows.reordered(rows)
+        if (kept := now.worth_keeping()) is not None:
+            now = now.within(kept)
+            state = state._replace(memory=_rows_of(state.memory, kept))
+            if state.listing is not None and state.output is not None:
+                output = _rows_of(state.output, kept)
+                state = state._replace(listing=state.listing.of(kept), output=output)
+        return state._replace(order=state.order[rows], rows=now)
+
+    def _graph(self, name: str) -> Graph:
+        """A graph of the decoder, loaded when it is first wanted."""
+        if name not in self._graphs:
+            self._graphs[name] = Graph(self._folder / name, threads=self._threads)
+        return self._graphs[name]
+
+
+class OnnxMatcher:
+    """Runs the graph of an alignment head."""
+
+    def __init__(self, folder: Path, *, threads: int | None = None) -> None:
+        """The graph in that folder. Raises ModelError where it cannot be loaded."""
+        self._graph = Graph(folder / bundle.HEAD_GRAPH, threads=threads)
+
+    def match(self, source: Side, target: Side) -> Matched:
+        """See `Matcher.match`."""
+        given: Tensors = {}
+        for name, side in (("source", source), ("target", target)):
+            given[name] = _long(side.ids)
+            given[f"{name}_mean"] = mean_over_words(side.word_of, int(side.word_of.max()) + 1)
+        found = self._graph(given)
+        return Matched(found["weights"], found["leftover"], found["links"])
+
+
+def load(
+    opened: Bundle, view: View, *, threads: int | None, shortlist: Shortlist | None = None
+) -> OnnxStepper:
+    """The graphs of a bundle that has them. See `engine.open.open_stepper`."""
+    folder = opened.file(bundle.ENCODER).parent
+    return OnnxStepper(folder, view, threads=threads, shortlist=shortlist)
+
+
+def load_head(opened: Bundle, *, threads: int | None) -> OnnxMatcher:
+    """The graph of a bundle's alignment head. See `engine.open.open_matcher`."""
+    return OnnxMatcher(opened.file(bundle.HEAD_GRAPH).parent, threads=threads)
+
+
+def _step_graph(state: _Search) -> str:
+    """The graph that such a search steps with."""
+    if not state.candidates:
+        return bundle.FORCED
+    return bundle.STEP if state.listing is None else bundle.SHORTLIST_STEP
+
+
+def _rows_of(tensors: Tensors, sentences: IntArray) -> Tensors:
+    """The rows of these sentences of each tensor."""
+    return {name: part[sentences] for name, part in tensors.items()}
+
+
+def _long(array: IntArray) -> NDArray[np.int64]:
+    return np.ascontiguousarray(array, np.int64)
+
+
+def _part(tensors: Tensors, prefix: str) -> Tensors:
+    """The tensors whose names begin so, without that beginning."""
+    return {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,141 @@
+"""A bundle becomes a Stepper or a Matcher: which engine runs it is decided here alone."""
+
+import importlib.util
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from attn_cli.bundles import bundle
+from attn_cli.bundles.bundle import Bundle
+from attn_cli.errors import ModelError, UsageError
+from attn_cli.inference.engines.interface import Matcher, Stepper, View, view_of
+
+if TYPE_CHECKING:
+    from attn_cli.inference.engines.onnx import OnnxStepper
+    from attn_cli.inference.engines.torch import TorchStepper
+
+Engine = Literal["auto", "onnx", "torch"]
+Running = Literal["onnx", "torch"]
+Part = Literal["translator", "head"]
+
+#: The files that each engine runs of each part of a bundle.
+_GRAPHS = {"translator": (bundle.ENCODER, bundle.STEP), "head": (bundle.HEAD_GRAPH,)}
+_WEIGHTS = {"translator": bundle.WEIGHTS, "head": bundle.HEAD}
+
+
+def open_stepper(
+    opened: Bundle,
+    *,
+    engine: Engine = "auto",
+    device: str = "auto",
+    threads: int | None = None,
+    view: View | None = None,
+    shortlist: bool | None = None,
+) -> Stepper:
+    """The network of a bundle that translates, on the engine that `engine_of` names.
+
+    `view` is the head that is looked at, by default what the recipe's [decode] says. Without
+    `shortlist` candidates are of the whole vocabulary; by default the recipe's [decode] decides.
+
+    Raises ModelError when files are damaged or do not fit, or the engine has none to run;
+    UsageError when engine and device exclude each other, or the device is not there.
+    """
+    recipe = opened.recipe
+    if view is None:
+        view = view_of(recipe.model, layer=recipe.decode.layer, head=recipe.decode.head)
+    listed = recipe.decode.shortlist if shortlist is None else shortlist
+    return _loaded(opened, view, engine, device, threads, shortlist=listed)
+
+
+def open_steppers(
+    opened: Bundle,
+    views: Sequence[View],
+    *,
+    engine: Engine = "auto",
+    device: str = "auto",
+    threads: int | None = None,
+) -> list[Stepper]:
+    """The network of a bundle, loaded once and looked at through each of these views.
+
+    Raises as `open_stepper`.
+    """
+    first = _loaded(opened, views[0], engine, device, threads)
+    return [first, *(first.viewed(view) for view in views[1:])]
+
+
+def _loaded(
+    opened: Bundle,
+    view: View,
+    engine: Engine,
+    device: str,
+    threads: int | None,
+    *,
+    shortlist: bool = False,
+) -> "OnnxStepper | TorchStepper":
+    if engine_of(opened, "translator", engine=engine, device=device) == "onnx":
+        from attn_cli.inference.engines import onnx
+
+        has_graphs = opened.holds(*bundle.SHORTLIST_GRAPHS)
+        listed = opened.shortlist if shortlist and has_graphs else None
+        return onnx.load(opened, view, threads=threads, shortlist=listed)
+    from attn_cli.inference.engines import torch
+
+    listed = opened.shortlist if shortlist else None
+    return torch.load(opened, view, device=device, threads=threads, shortlist=listed)
+
+
+def open_matcher(
+    opened: Bundle, *, engine: Engine = "auto", device: str = "auto", threads: int | None = None
+) -> Matcher:
+    """The alignment head of a bundle that has one. Raises as `open_stepper`."""
+    if engine_of(opened, "head", engine=engine, device=device) == "onnx":
+        from attn_cli.inference.engines import onnx
+
+        return onnx.load_head(opened, threads=threads)
+    from attn_cli.inference.engines import torch
+
+    return torch.load_head(opened, device=device, threads=threads)
+
+
+def engine_of(
+    opened: Bundle, part: Part, *, engine: Engine = "auto", device: str = "auto"
+) -> Running:
+    """Which engine runs a part of a bundle.
+
+    ONNX Runtime where there are graphs and nobody asks for torch or for a device that only torch
+    drives; torch otherwise.
+    """
+    if engine == "onnx" and device not in ("auto", "cpu"):
+        raise UsageError(
+            f"ONNX Runtime computes on the processor here, not on {device}",
+            "Leave --device out, or use --engine torch.",
+        )
+    weights, has_graphs = _WEIGHTS[part], opened.holds(*_GRAPHS[part])
+    if engine == "onnx" and not has_graphs:
+        raise ModelError(
+            f"the model {opened.name} has no graphs for ONNX Runtime",
+            f"Make them: attn export {opened.path}",
+        )
+    if engine == "onnx" or (engine == "auto" and has_graphs and device in ("auto", "cpu")):
+        if _installed("onnxruntime"):
+            return "onnx"
+        if engine == "onnx" or not opened.holds(weights):
+            raise _missing("onnxruntime", opened)
+    if not opened.holds(weights):
+        raise ModelError(
+            f"the model {opened.name} has graphs for ONNX Runtime only, no weights for torch",
+            "Leave --engine and --device out.",
+        )
+    if not _installed("torch"):
+        raise _missing("torch", opened)
+    return "torch"
+
+
+def _missing(package: str, opened: Bundle) -> ModelError:
+    return ModelError(
+        f"the model {opened.name} needs {package}, which is not installed",
+        f"Install it: pip install {package}",
+    )
+
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None

@@ -1,0 +1,40 @@
+"""Scores and weights of targets that are given. Knows the Stepper alone."""
+
+import numpy as np
+
+from attn_cli.inference.engines.interface import Stepper
+from attn_cli.types import BOS, Hypothesis, IntArray
+
+
+def force(
+    stepper: Stepper, ids: IntArray, lengths: IntArray, targets: list[IntArray]
+) -> list[Hypothesis]:
+    """(B, S) sources and for each its target's pieces, EOS last → what the network makes of them.
+
+    `score` is the log-probability per piece, end included; `weights` (T, S) are over the row's own
+    `length` source pieces. Rows whose target has ended leave the batch.
+    """
+    state = stepper.start(stepper.encode(ids, lengths), 0)
+    token_logp = [np.zeros(len(target), np.float32) for target in targets]
+    weights = [
+        np.zeros((len(target), int(length)), np.float32)
+        for target, length in zip(targets, lengths, strict=True)
+    ]
+    rows = np.arange(len(targets))
+    previous = np.full(len(targets), BOS, np.int32)
+    for t in range(max(len(target) for target in targets)):
+        staying = np.flatnonzero([len(targets[b]) > t for b in rows])
+        if len(staying) < len(rows):
+            rows, previous = rows[staying], previous[staying]
+            state = stepper.reorder(state, staying.astype(np.int32))
+        gold = np.array([targets[b][t] for b in rows], np.int32)
+        out = stepper.step(state, previous, gold)
+        assert out.gold_logp is not None
+        for row, b in enumerate(rows):
+            token_logp[b][t] = out.gold_logp[row]
+            weights[b][t] = out.weights[row, : lengths[b]]
+        state, previous = out.state, gold
+    return [
+        Hypothesis(target, float(logp.mean()), logp, looked)
+        for target, logp, looked in zip(targets, token_logp, weights, strict=True)
+    ]

@@ -1,0 +1,145 @@
+"""Pairs become tables of weights and links: from one aligner, or from one for each direction.
+
+Knows no file and no terminal, and of an aligner only that it aligns.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import numpy as np
+
+from attn_cli.alignment.link_table import LinkTable
+from attn_cli.alignment.pharaoh import flipped
+from attn_cli.alignment.symmetrization import Method, soft, symmetrize
+from attn_cli.config import Recipe
+from attn_cli.errors import ModelError
+from attn_cli.inference.pair_aligner import Pair
+from attn_cli.types import HeadTable, Links, Translation
+
+#: How the links of a pair are read off its table.
+Extract = Callable[[Translation], Links]
+
+
+class Aligns(Protocol):
+    """Whatever gives each pair a table of weights."""
+
+    def align(self, pairs: Sequence[Pair]) -> list[Translation]:
+        """Each pair with its `alignment`, in order."""
+
+
+@dataclass(frozen=True)
+class OneWay:
+    """The tables of one aligner, and their links."""
+
+    aligner: Aligns
+    extract: Extract
+
+    def link(self, pairs: Sequence[Pair]) -> list[tuple[Translation, Links]]:
+        """Each pair with its links, in order."""
+        return [(found, self.extract(found)) for found in self.aligner.align(pairs)]
+
+
+@dataclass(frozen=True)
+class BothWays:
+    """Two aligners, the second of which reads targets and is forced along sources.
+
+    With `soft` their tables become one, and links are read off that. With any other method the
+    table stays the first aligner's, and the links of both tables are symmetrised.
+    """
+
+    forward: Aligns
+    reverse: Aligns
+    extract: Extract
+    method: Method | Literal["soft"]
+
+    def link(self, pairs: Sequence[Pair]) -> list[tuple[Translation, Links]]:
+        """Each pair with the links of both directions, in order."""
+        there = self.forward.align(pairs)
+        back = self.reverse.align([Pair(pair.line, pair.target, pair.source) for pair in pairs])
+        return [self._linked(*both) for both in zip(there, back, strict=True)]
+
+    def _linked(self, there: Translation, back: Translation) -> tuple[Translation, Links]:
+        if self.method == "soft":
+            assert there.alignment is not None
+            assert back.alignment is not None
+            combined = replace(there, alignment=soft(there.alignment, back.alignment))
+            return combined, self.extract(combined)
+        links = self.extract(there), flipped(self.extract(back))
+        return there, symmetrize(*links, self.method)
+
+
+@dataclass(frozen=True)
+class EachHead:
+    """An aligner, with the tables of a decoder's heads beside its own.
+
+    `heads` are the layer and the number of each, and who aligns by it alone.
+    """
+
+    aligner: Aligns
+    heads: Sequence[tuple[int, int, Aligns]]
+
+    def align(self, pairs: Sequence[Pair]) -> list[Translation]:
+        """Each pair with its `alignment` and its `heads`, in order."""
+        alone = [(layer, head, aligner.align(pairs)) for layer, head, aligner in self.heads]
+        return [
+            replace(
+                found,
+                heads=tuple(
+                    HeadTable(layer, head, table)
+                    for layer, head, tables in alone
+                    if (table := tables[place].alignment) is not None
+                ),
+            )
+            for place, found in enumerate(self.aligner.align(pairs))
+        ]
+
+
+@dataclass(frozen=True)
+class Voted:
+    """The tables of an aligner, joined by the votes of a committee on pairs that it has seen.
+
+    `votes` are of pairs by number, and `pair_of_line` says which pair a line is. A link weighs the
+    mean of what both say of it. With `alone` the votes are all there is: they are the links, and
+    the weights of a row are its votes, divided by their sum where that is more than 1.
+    """
+
+    aligner: Aligns
+    votes: LinkTable
+    pair_of_line: dict[int, int]
+    alone: bool = False
+
+    def align(self, pairs: Sequence[Pair]) -> list[Translation]:
+        """Each pair with its `alignment`, in order."""
+        return [self._joined(found) for found in self.aligner.align(pairs)]
+
+    def _joined(self, found: Translation) -> Translation:
+        table, number = found.alignment, self.pair_of_line.get(found.line)
+        if table is None or number is None:
+            return found
+        shape = {"n_target": len(table.target), "n_source": len(table.source)}
+        votes = self.votes.matrices(np.array([number]), **shape)[0]
+        if not votes.any():  # nobody voted on it, as on what is too long
+            return found
+        if not self.alone:
+            links = (table.link_weights + votes) / 2
+            return replace(found, alignment=replace(table, links=links))
+        weights = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
+        leftover = 1 - weights.sum(axis=1)
+        voted = replace(table, weights=weights, leftover=leftover, links=votes)
+        return replace(found, alignment=voted)
+
+
+def check_opposite(forward: Recipe, reverse: Recipe) -> None:
+    """Raises ModelError where the two models are known not to go opposite ways."""
+    wanted, given = (forward.target, forward.source), (reverse.source, reverse.target)
+    if any(a and b and a != b for a, b in zip(wanted, given, strict=True)):
+        raise ModelError(
+            f"the reverse model {reverse.name} goes from {_named(given)}, "
+            f"but the way back of {forward.name} is from {_named(wanted)}",
+            "Name a model for the other direction.",
+        )
+
+
+def _named(languages: tuple[str, str]) -> str:
+    return " to ".join(language or "?" for language in languages)

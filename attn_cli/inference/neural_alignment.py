@@ -1,0 +1,104 @@
+"""Pairs of lines become tables of what corresponds, from an alignment head.
+
+Knows the Matcher and lines that are encoded; no file, no terminal and no torch.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from attn_cli.alignment.merge import Labelled, labelled
+from attn_cli.inference.engines.interface import Matched, Matcher, Side
+from attn_cli.types import PAD, Encoded, Level, Origin, SoftAlignment
+
+#: Pairs of words in a batch: bounds the memory of the pictures that the head makes of them.
+CELLS = 400_000
+
+
+def matched(
+    matcher: Matcher,
+    sources: Sequence[Encoded],
+    targets: Sequence[Encoded],
+    *,
+    origin: Origin,
+    level: Level = "word",
+) -> list[SoftAlignment]:
+    """The table of each pair, in order; pairs of like length are best given together.
+
+    A word that owns no piece, of a sentence that was cut or of a blank one, corresponds to nothing.
+    """
+    pairs = [
+        (labelled(source, level), labelled(target, level))
+        for source, target in zip(sources, targets, strict=True)
+    ]
+    tables = [_nothing(*pair, level=level, origin=origin) for pair in pairs]
+    owning = [place for place, pair in enumerate(pairs) if all(_size(side) for side in pair)]
+    for places in _batches(owning, pairs):
+        found = matcher.match(
+            _side([sources[place].ids for place in places], [pairs[p][0] for p in places]),
+            _side([targets[place].ids for place in places], [pairs[p][1] for p in places]),
+        )
+        for row, place in enumerate(places):
+            _fill(tables[place], found, row, *map(_size, pairs[place]))
+    return tables
+
+
+class Nothing:
+    """A Matcher that knows nothing: no word corresponds to any."""
+
+    def match(self, source: Side, target: Side) -> Matched:
+        """See `Matcher.match`."""
+        rows, height, width = len(source.ids), *(int(s.word_of.max()) + 1 for s in (target, source))
+        nothing = np.zeros((rows, height, width), np.float32)
+        return Matched(nothing, np.ones((rows, height), np.float32), nothing)
+
+
+def _size(side: Labelled) -> int:
+    """Words up to the last that owns a piece."""
+    return int(side.group_of.max(initial=-1)) + 1
+
+
+def _batches(places: list[int], pairs: list[tuple[Labelled, Labelled]]) -> Iterator[list[int]]:
+    """The places in order, as many together as `CELLS` holds, at least one."""
+    batch: list[int] = []
+    widest = tallest = 0
+    for place in places:
+        width, height = map(_size, pairs[place])
+        if batch and (len(batch) + 1) * max(widest, width) * max(tallest, height) > CELLS:
+            yield batch
+            batch, widest, tallest = [], 0, 0
+        batch.append(place)
+        widest, tallest = max(widest, width), max(tallest, height)
+    if batch:
+        yield batch
+
+
+def _side(ids: Sequence[np.ndarray], labels: Sequence[Labelled]) -> Side:
+    shape = (len(ids), max(map(len, ids)))
+    side = Side(np.full(shape, PAD, np.int32), np.full(shape, -1, np.int32))
+    for row, (line, each) in enumerate(zip(ids, labels, strict=True)):
+        side.ids[row, : len(line)] = line
+        side.word_of[row, : len(line)] = each.group_of
+    return side
+
+
+def _nothing(source: Labelled, target: Labelled, *, level: Level, origin: Origin) -> SoftAlignment:
+    shape = (len(target.labels), len(source.labels))
+    return SoftAlignment(
+        source.labels,
+        target.labels,
+        np.zeros(shape, np.float32),
+        np.ones(len(target.labels), np.float32),
+        "alignment",
+        level,
+        origin,
+        np.zeros(shape, np.float32),
+    )
+
+
+def _fill(table: SoftAlignment, found: Matched, row: int, width: int, height: int) -> None:
+    """Write what was found for one pair of `width` source and `height` target words."""
+    assert table.links is not None
+    table.weights[:height, :width] = found.weights[row, :height, :width]
+    table.leftover[:height] = found.leftover[row, :height]
+    table.links[:height, :width] = found.links[row, :height, :width]

@@ -1,0 +1,163 @@
+"""Pairs become tables of weights: what the network looks at when the target is given, or what
+corresponds.
+
+Knows no file, no terminal and no torch.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from attn_cli.alignment.merge import labelled, soft_alignment
+from attn_cli.data.literals import Placed
+from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.inference.beam_search import Search
+from attn_cli.inference.engines.interface import Matcher, Stepper
+from attn_cli.inference.forced_decoding import force
+from attn_cli.inference.neural_alignment import matched
+from attn_cli.inference.translator import (
+    OnProblem,
+    by_length,
+    looked,
+    padded,
+    shortened,
+    summed_logp,
+)
+from attn_cli.types import Encoded, Hypothesis, Kind, Level, SoftAlignment, Translation
+
+_SPACED = re.compile(r"[^ \t]+")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One pair to align: the line it came from, from 1, and its two sides."""
+
+    line: int
+    source: str
+    target: str
+
+
+Sides = tuple[Encoded, Encoded]
+
+
+class Aligner:
+    """A model and its two vocabularies, for targets that are given.
+
+    With a `matcher` the tables are its alignment head's, and a `stepper` beside it scores the
+    targets; without one they are the attention of the `stepper`, forced along each target.
+    With `tokenized`, words are what spaces and TABs separate, and nothing is split further.
+    `on_problem(line, problem)` hears of each line that was not read to its end.
+    """
+
+    def __init__(
+        self,
+        source: Tokenizer,
+        target: Tokenizer,
+        *,
+        stepper: Stepper | None = None,
+        matcher: Matcher | None = None,
+        tokenized: bool = False,
+        level: Level = "word",
+        on_problem: OnProblem | None = None,
+    ) -> None:
+        assert stepper or matcher
+        self.source, self.target = source, target
+        self.stepper, self.matcher = stepper, matcher
+        self.tokenized, self.level, self.on_problem = tokenized, level, on_problem
+
+    def stream(self, chunks: Iterable[Sequence[Pair]]) -> Iterator[Translation]:
+        """The alignment of every pair, in order, chunk by chunk."""
+        for chunk in chunks:
+            yield from self.align(chunk)
+
+    def align(self, pairs: Sequence[Pair]) -> list[Translation]:
+        """Each pair as a translation whose text was given and whose alignment is `forced`.
+
+        A pair with a blank side has empty words on that side, and no weights. Without a stepper
+        there are no hypotheses and no log-probabilities: nobody can say how good the target is.
+        """
+        sides = [self._sides(pair) for pair in pairs]
+        found: dict[int, Translation] = {}
+        lengths = {
+            place: max(len(source.ids), len(target.ids))
+            for place, (source, target) in enumerate(sides)
+            if source.words and target.words
+        }
+        for places in by_length(lengths, Search(beam=1)):
+            batch = [sides[place] for place in places]
+            forced = self._forced(batch)
+            tables = self._tables(batch, forced)
+            for row, place in enumerate(places):
+                target = sides[place][1]
+                found[place] = self._aligned(pairs[place], target, forced[row], tables[row])
+        return [
+            found.get(place) or self._blank(pair, *sides[place]) for place, pair in enumerate(pairs)
+        ]
+
+    def _sides(self, pair: Pair) -> Sides:
+        """Both sides as the network reads them; the literals that both have are placeholders."""
+        ours: Sequence[Placed] = ()
+        theirs: Sequence[Placed] = ()
+        if self.source.literals and not self.tokenized:
+            ours, theirs = self.source.literals.match(pair.source, pair.target)
+        return (
+            self._encode(self.source, pair.source, pair.line, ours),
+            self._encode(self.target, pair.target, pair.line, theirs),
+        )
+
+    def _encode(
+        self, tokenizer: Tokenizer, text: str, number: int, literals: Sequence[Placed]
+    ) -> Encoded:
+        if self.tokenized:  # str.split would part at U+00A0 too, which fast_align leaves in a word
+            line = tokenizer.encode_tokens(_SPACED.findall(text))
+        else:
+            line = tokenizer.encode(text, literals=literals)
+        return shortened(line, number, self.on_problem)
+
+    def _forced(self, batch: Sequence[Sides]) -> Sequence[Hypothesis | None]:
+        """What the network that translates makes of each target, where there is one."""
+        if self.stepper is None:
+            return [None] * len(batch)
+        ids, lengths = padded([source.ids for source, _ in batch])
+        return force(self.stepper, ids, lengths, [target.ids for _, target in batch])
+
+    def _tables(
+        self, batch: Sequence[Sides], forced: Sequence[Hypothesis | None]
+    ) -> Sequence[SoftAlignment]:
+        if self.matcher is not None:
+            sources, targets = zip(*batch, strict=True)
+            return matched(self.matcher, sources, targets, origin="forced", level=self.level)
+        return [
+            soft_alignment(
+                looked(each), source, target, kind="attention", origin="forced", level=self.level
+            )
+            for (source, target), each in zip(batch, forced, strict=True)
+        ]
+
+    def _aligned(
+        self, pair: Pair, target: Encoded, forced: Hypothesis | None, table: SoftAlignment
+    ) -> Translation:
+        return Translation(
+            line=pair.line,
+            source=pair.source,
+            text=pair.target,
+            source_words=table.source,
+            target_words=table.target,
+            hypotheses=(forced,) if forced else (),
+            texts=(pair.target,) if forced else (),
+            alignment=table,
+            word_logp=summed_logp(forced, labelled(target, self.level)) if forced else (),
+        )
+
+    def _blank(self, pair: Pair, source: Encoded, target: Encoded) -> Translation:
+        names = labelled(source, self.level).labels, labelled(target, self.level).labels
+        nothing = np.zeros((len(names[1]), len(names[0])), np.float32)
+        leftover = np.ones(len(names[1]), np.float32)
+        kind: Kind = "alignment" if self.matcher else "attention"
+        alignment = SoftAlignment(*names, nothing, leftover, kind, self.level, "forced")
+        return Translation(
+            pair.line, pair.source, pair.target, *names, alignment=alignment,
+            word_logp=(0.0,) * len(names[1]),
+        )  # fmt: skip

@@ -1,0 +1,407 @@
+"""Lines become translations, lazily and in order. Knows no file, no terminal and no torch."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import log
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attn_cli.alignment.merge import Labelled, labelled, soft_alignment
+from attn_cli.data import sentences
+from attn_cli.data.casing import shouted, shouting
+from attn_cli.data.tokenizer import SPACE, Tokenizer
+from attn_cli.inference.beam_search import Search, search
+from attn_cli.inference.copying import Copying
+from attn_cli.inference.engines.interface import Matcher, Stepper
+from attn_cli.inference.neural_alignment import matched
+from attn_cli.inference.sentence_merging import joined
+from attn_cli.types import (
+    EOS,
+    PAD,
+    Encoded,
+    FloatArray,
+    Hypothesis,
+    IntArray,
+    Kind,
+    Level,
+    SoftAlignment,
+    Translation,
+)
+
+if TYPE_CHECKING:
+    from attn_cli.inference.confidence import Calibration, Evidence
+
+OnProblem = Callable[[int, str], None]
+
+#: Source pieces of one line that are read; what is beyond is left out, and said.
+LONGEST = 1024
+
+#: Words of the longest line whose sentences share a table, which has a weight for every two words.
+WIDEST = 2048
+
+#: Source positions times beam in a batch: keeps a step's scores within a processor's cache.
+BUDGET = 3000
+
+
+@dataclass(frozen=True)
+class Job:
+    """One line to translate: its number, from 1, and its text."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One line as it is read: whether it is `loud`, all in capitals, and the parts it is cut into,
+    of which there is at least one."""
+
+    job: Job
+    loud: bool
+    parts: Sequence[Encoded]
+
+
+class _Found(NamedTuple):
+    """What was found for a line or a part of it; `evidence` where it is wanted and something was
+    translated."""
+
+    translation: Translation
+    evidence: "Evidence | None" = None
+
+
+class Translator:
+    """A network, its two vocabularies and a way to search.
+
+    With `align` each translation has its table: the decoder's attention, or with a `matcher` the
+    alignment head's weights, which ask what corresponds to the words that were found.
+    A line of more than `split_over` words, unless that is 0, is translated sentence by sentence.
+    With `capitals` a line that is all in capitals is read as if it were not, and its translation
+    is put in capitals. A target word of a probability below `unsure_below` is unsure, unless it was
+    copied or is a mark. With a `calibration` each translation has its confidence.
+    `on_problem(line, problem)` hears of each line that was not read to its end.
+    """
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        source: Tokenizer,
+        target: Tokenizer,
+        how: Search,
+        *,
+        align: bool = False,
+        matcher: Matcher | None = None,
+        level: Level = "word",
+        split_over: int = 0,
+        capitals: bool = False,
+        unsure_below: float = 0.0,
+        calibration: "Calibration | None" = None,
+        on_problem: OnProblem | None = None,
+    ) -> None:
+        self.stepper, self.source, self.target = stepper, source, target
+        self.matcher = matcher
+        self.how, self.align, self.level = how, align, level
+        self.split_over, self.capitals = split_over, capitals
+        self.unsure_below, self.calibration = unsure_below, calibration
+        self.on_problem = on_problem
+
+    def stream(self, chunks: Iterable[Sequence[Job]]) -> Iterator[Translation]:
+        """The translation of every job, in order, chunk by chunk: no chunk waits for the next."""
+        for chunk in chunks:
+            yield from self.translate(chunk)
+
+    def translate(self, jobs: Sequence[Job]) -> list[Translation]:
+        """The translations of `jobs`, in order. Lines of like length share a batch inside."""
+        found = self._found(jobs, with_evidence=self.calibration is not None)
+        if self.calibration is None:
+            return [translation for translation, _ in found]
+        return [
+            replace(each, confidence=1.0 if evidence is None else self.calibration(evidence))
+            for each, evidence in found
+        ]
+
+    def translate_with_evidence(
+        self, jobs: Sequence[Job]
+    ) -> "list[tuple[Translation, Evidence | None]]":
+        """The same without confidence, and what is known of each translation; None where nothing
+        had to be translated."""
+        return [(each, evidence) for each, evidence in self._found(jobs, with_evidence=True)]
+
+    def _found(self, jobs: Sequence[Job], *, with_evidence: bool) -> "list[_Found]":
+        lines = [self._read(job) for job in jobs]
+        alone = [len(line.parts) == 1 for line in lines for _ in line.parts]
+        parts = [part for line in lines for part in line.parts]
+        found = iter(self._translated(parts, alone, with_evidence=with_evidence))
+        return [self._whole(line, [next(found) for _ in line.parts]) for line in lines]
+
+    def _read(self, job: Job) -> "_Line":
+        """A line as the network is to read it, whole or sentence by sentence."""
+        loud = self.capitals and shouted(job.text)
+        parts = self.source.encode_parts(job.text, spoken=loud)
+        size = sum(len(part.words) for part in parts)
+        if size > WIDEST and self.align:  # one table would be too large
+            if len(parts) > 1 or parts[0].is_literal:
+                line = self.source.encode(job.text, spoken=loud)
+                parts = [replace(line, is_literal=False)]
+        elif len(parts) > 1 or (0 < self.split_over < size and not parts[0].is_literal):
+            parts = [
+                part
+                for start, end in self._sentences(job.text)
+                for part in self.source.encode_parts(
+                    job.text[start:end], spoken=loud, is_whole=False
+                )
+            ]
+        return _Line(job, loud, [shortened(part, job.line, self.on_problem) for part in parts])
+
+    def _sentences(self, text: str) -> list[tuple[int, int]]:
+        """Where the sentences of a line are; no literal is in two of them."""
+        spans = list(sentences.split(text))
+        if self.source.literals is None or len(spans) == 1:
+            return spans
+        for literal in self.source.find_literals(text):
+            inside = [
+                n for n, (start, _) in enumerate(spans) if literal.start < start < literal.end
+            ]
+            if inside:  # the sentences that begin in it belong to the one before
+                first, last = inside[0] - 1, inside[-1]
+                spans[first : last + 1] = [(spans[first][0], spans[last][1])]
+        return spans
+
+    def _translated(
+        self, parts: Sequence[Encoded], alone: Sequence[bool], *, with_evidence: bool
+    ) -> list[_Found]:
+        """The translation of each part, in order; their lines are for `_whole` to say.
+
+        `alone` tells which parts are their line.
+        """
+        found = [_Found(Translation(0, part.raw, "")) for part in parts]
+        to_translate = {}
+        for place, part in enumerate(parts):
+            if part.is_literal:
+                found[place] = _Found(self._copy(part, rewritten=not alone[place]))
+            elif part.words:
+                to_translate[place] = len(part.ids)
+        for places in by_length(to_translate, self.how):
+            sources = [parts[place] for place in places]
+            ids, lengths = padded([part.ids for part in sources])
+            rows = search(
+                self.stepper,
+                ids,
+                lengths,
+                self.how,
+                keep_weights=self.align and self.matcher is None,
+                copying=self._copying(sources),
+            )
+            said = [
+                self._said(hypotheses[0], source)
+                for hypotheses, source in zip(rows, sources, strict=True)
+            ]
+            tables = self._tables(sources, said, [hypotheses[0] for hypotheses in rows])
+            for row, place in enumerate(places):
+                found[place] = _Found(
+                    self._translation(sources[row], said[row], rows[row], tables[row]),
+                    self._evidence(sources[row], said[row], rows[row][0])
+                    if with_evidence
+                    else None,
+                )
+        return found
+
+    def _translation(
+        self,
+        source: Encoded,
+        said: Encoded,
+        hypotheses: Sequence[Hypothesis],
+        table: SoftAlignment | None,
+    ) -> Translation:
+        rows = labelled(said, self.level)
+        word_logp = summed_logp(hypotheses[0], rows)
+        return Translation(
+            line=0,
+            source=source.raw,
+            text=said.raw,
+            source_words=labelled(source, self.level).labels,
+            target_words=rows.labels,
+            hypotheses=tuple(hypotheses),
+            texts=(said.raw, *(self.target.decode(h.ids, source).text for h in hypotheses[1:])),
+            alignment=table,
+            word_logp=word_logp,
+            unsure=self._unsure(said, rows, word_logp),
+        )
+
+    def _is_copied(self, ids: IntArray) -> NDArray[np.bool_]:
+        """(T,) which pieces are placeholders."""
+        pieces = self.target.placeholders
+        return (ids >= pieces.start) & (ids < pieces.stop)
+
+    def _unsure(self, said: Encoded, rows: Labelled, word_logp: Sequence[float]) -> tuple[int, ...]:
+        """The rows of low probability, but for what was copied and for marks."""
+        if not self.unsure_below:
+            return ()
+        copied = set(rows.group_of[self._is_copied(said.ids)].tolist())
+        bound = log(self.unsure_below)
+        return tuple(
+            row
+            for row, (label, logp) in enumerate(zip(rows.labels, word_logp, strict=True))
+            if logp < bound and row not in copied and any(map(str.isalnum, label))
+        )
+
+    def _evidence(self, source: Encoded, said: Encoded, best: Hypothesis) -> "Evidence":
+        from attn_cli.inference.confidence import Evidence
+
+        words = labelled(said, "word")
+        copied = self._is_copied(best.ids)
+        is_translated = np.ones(len(words.labels), bool)
+        is_translated[words.group_of[copied & (words.group_of >= 0)]] = False
+        word_logp = np.array(summed_logp(best, words), np.float32)
+        literals = {copied.word for copied in source.copied}
+        own = [word not in literals for word in source.word_of[:-1].tolist()]  # without the end
+        return Evidence(
+            best.token_logp[~copied],
+            word_logp[is_translated],
+            source_words=len(source.words) - len(literals),
+            source_pieces=sum(own),
+            source_letters=sum(
+                len(piece.strip(SPACE))
+                for piece, is_own in zip(source.pieces, own, strict=False)
+                if is_own
+            ),
+        )
+
+    def _whole(self, line: "_Line", parts: Sequence[_Found]) -> _Found:
+        """The translation of a line from those of its parts."""
+        whole, *others = (part.translation for part in parts)
+        if others:
+            whole = joined([whole, *others], n_best=self.how.n_best)
+        whole = replace(whole, line=line.job.line, source=line.job.text)
+        evidence = [part.evidence for part in parts if part.evidence is not None]
+        return _Found(
+            shouting(whole, level=self.level) if line.loud else whole,
+            evidence[0].join(evidence) if evidence else None,
+        )
+
+    def _copying(self, sources: Sequence[Encoded]) -> Copying | None:
+        """What the search has to copy, None for a model that copies nothing."""
+        pieces = self.target.placeholders
+        if self.source.literals is None or not pieces:
+            return None
+        required = np.zeros(len(sources), np.int64)
+        for row, source in enumerate(sources):
+            there = set(source.ids.tolist()) if source.copied else set()
+            for copied in source.copied:
+                if copied.id in there:  # not cut off
+                    required[row] |= 1 << (copied.id - pieces[0])
+        return Copying(pieces[0], len(pieces), required, self.target.never_written)
+
+    def _copy(self, source: Encoded, *, rewritten: bool) -> Translation:
+        """The translation of what has nothing to translate: itself, word for word, with literals
+        `rewritten` in the target's way where it is a part of a line."""
+        size = len(source.ids)
+        hypothesis = Hypothesis(source.ids, 0.0, np.zeros(size, np.float32))
+        rows = labelled(source, self.level)
+        table = None
+        if self.align:
+            kind: Kind = "alignment" if self.matcher else "attention"
+            same = np.eye(size, dtype=np.float32)
+            table = soft_alignment(
+                same, source, source, kind=kind, origin="decoded", level=self.level
+            )
+            if self.matcher:
+                table = replace(table, links=table.weights)
+        text, target = source.raw.strip(), rows.labels
+        if rewritten:
+            text, words = _rewritten(source)
+            if self.level == "word":
+                target = words
+                table = table and replace(table, target=words)
+        return Translation(
+            line=0,
+            source=source.raw,
+            text=text,
+            source_words=rows.labels,
+            target_words=target,
+            hypotheses=(hypothesis,),
+            texts=(text,),
+            alignment=table,
+            word_logp=(0.0,) * len(rows.labels),
+        )
+
+    def _said(self, best: Hypothesis, source: Encoded) -> Encoded:
+        """A hypothesis as a line that was read."""
+        decoded = self.target.decode(best.ids, source)
+        pieces = tuple(self.target.piece(int(i)) for i in best.ids)
+        return Encoded(decoded.text, best.ids, pieces, decoded.word_of, decoded.words)
+
+    def _tables(
+        self, sources: Sequence[Encoded], said: Sequence[Encoded], best: Sequence[Hypothesis]
+    ) -> Sequence[SoftAlignment | None]:
+        """The table of each line and its best translation, where tables are wanted."""
+        if not self.align:
+            return [None] * len(sources)
+        if self.matcher is not None:
+            return matched(self.matcher, sources, said, origin="decoded", level=self.level)
+        return [
+            soft_alignment(
+                looked(hypothesis), *lines, kind="attention", origin="decoded", level=self.level
+            )
+            for *lines, hypothesis in zip(sources, said, best, strict=True)
+        ]
+
+
+def _rewritten(source: Encoded) -> tuple[str, tuple[str, ...]]:
+    """A line with its literals as the target writes them, and its words."""
+    said = {copied.word: copied.text for copied in source.copied}
+    words = tuple(said.get(place, word.text) for place, word in enumerate(source.words))
+    text, end = "", 0
+    for word, own in zip(source.words, words, strict=True):
+        text += source.raw[end : word.start] + own
+        end = word.end
+    return text.strip(), words
+
+
+def looked(hypothesis: Hypothesis | None) -> FloatArray:
+    """The weights that a search kept, or that were asked for."""
+    assert hypothesis is not None
+    assert hypothesis.weights is not None
+    return hypothesis.weights
+
+
+def shortened(line: Encoded, number: int, on_problem: OnProblem | None = None) -> Encoded:
+    """The line, cut to `LONGEST` pieces where it is longer. Its words stay; some own no piece."""
+    if len(line.ids) <= LONGEST:
+        return line
+    if on_problem:
+        on_problem(number, f"longer than {LONGEST} pieces, read up to there")
+    ids = np.append(line.ids[: LONGEST - 1], np.int32(EOS))
+    word_of = np.append(line.word_of[: LONGEST - 1], np.int32(-1))
+    return replace(
+        line, ids=ids, pieces=(*line.pieces[: LONGEST - 1], line.pieces[-1]), word_of=word_of
+    )
+
+
+def by_length(lengths: dict[int, int], how: Search) -> Iterator[list[int]]:
+    """Places grouped so that a batch holds like lengths and fits the budget, longest first."""
+    order = sorted(lengths, key=lambda place: -lengths[place])
+    sizes = [lengths[place] * how.beam for place in order]
+    start = 0
+    while start < len(order):
+        rows = max(1, BUDGET // sizes[start])
+        yield order[start : start + rows]
+        start += rows
+
+
+def padded(rows: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
+    """Rows of ids → (B, S) with PAD behind, and their lengths (B,)."""
+    lengths = np.array([len(row) for row in rows], np.int32)
+    ids = np.full((len(rows), int(lengths.max())), PAD, np.int32)
+    for row, given in zip(ids, rows, strict=True):
+        row[: len(given)] = given
+    return ids, lengths
+
+
+def summed_logp(hypothesis: Hypothesis, rows: Labelled) -> tuple[float, ...]:
+    """The log-probability of each row: the sum over its pieces."""
+    total = np.zeros(len(rows.labels))
+    inside = rows.group_of >= 0
+    np.add.at(total, rows.group_of[inside], hypothesis.token_logp[inside])
+    return tuple(total.tolist())

@@ -1,0 +1,254 @@
+"""Draws a table of weights as a picture: a standalone SVG, in the colours of the terminal's table.
+
+Knows values and the heat of `render.terminal`; no file, no browser.
+
+The picture is text and rectangles: words can be selected and searched, each cell says in a tooltip
+what it is, and a reader of screens hears the title and the description. It brings its own
+background and follows the viewer's light or dark preference. Widths of words are estimated, since
+an SVG is laid out before its font is known, and a little generously.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from xml.sax.saxutils import escape
+
+from attn_cli.render.table import (
+    FAINT,
+    LEFTOVER_MATTERS,
+    LEFTOVER_TITLE,
+    MEANING,
+    NOTHING,
+    WARM,
+    WHITE,
+    Colour,
+    contrasting,
+    heat,
+)
+from attn_cli.types import HeadTable, SoftAlignment
+
+FONTS = (
+    "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'Noto Sans', "
+    "'Hiragino Sans', 'Noto Sans CJK JP', 'Apple Color Emoji', 'Noto Color Emoji', sans-serif"
+)
+
+_MARGIN = 28
+_WORD, _SMALL = 16, 13  # font sizes of words, and of numbers and the caption
+_ROW = 38  # height of a cell
+_CELL = 58  # least width of a cell
+_WIDEST = 112  # source words wider than this, or a table wider than …
+_WIDE = 900  # … this, have them written aslant above cells of the least width
+_GUTTER = 14  # between words and cells
+_SLANT = 0.7072  # cos 45° = sin 45°
+
+# Every rule starts with .attn: a page may hold this picture inline.
+_STYLE = f"""
+.attn text {{ font-family: {FONTS}; font-size: {_WORD}px; fill: #1f2328; }}
+.attn .card {{ fill: #ffffff; stroke: #d8dee4; }}
+.attn .cold {{ fill: #eff2f5; }}
+.attn .small {{ font-size: {_SMALL}px; }}
+.attn .number {{ text-anchor: middle; font-variant-numeric: tabular-nums; }}
+.attn .column {{ text-anchor: middle; font-weight: 600; }}
+.attn .aslant {{ text-anchor: start; font-weight: 600; }}
+.attn .row {{ text-anchor: end; font-weight: 600; }}
+.attn .faint {{ fill: #6e7781; }}
+@media (prefers-color-scheme: dark) {{
+.attn text {{ fill: #e6edf3; }}
+.attn .card {{ fill: #0d1117; stroke: #30363d; }}
+.attn .cold {{ fill: #161b22; }}
+.attn .faint {{ fill: #8b949e; }}
+}}
+.attn .on-dark {{ fill: #ffffff; }}
+.attn .on-light {{ fill: #000000; }}
+"""
+
+
+def svg(alignment: SoftAlignment, *, source: str | None = None, target: str | None = None) -> str:
+    """The table as an SVG document, target words down and source words across.
+
+    `source` and `target` are the raw lines named in its title; the words joined if None.
+    """
+    layout = _Layout(alignment, _caption(alignment))
+    said_source = " ".join(alignment.source) if source is None else source
+    said_target = " ".join(alignment.target) if target is None else target
+    title = f"{said_source} → {said_target}"
+    parts = _document(title, _description(alignment), layout.width, layout.height)
+    return "\n".join([*parts, *_card(layout), "</svg>"]) + "\n"
+
+
+def svg_of_heads(heads: Sequence[HeadTable], *, source: str, target: str) -> str:
+    """The tables of several heads as one SVG document: layers down, the heads of each across.
+
+    `source` and `target` are the raw lines named in its title.
+    """
+    layouts = [_Layout(each.table, f"layer {each.layer}, head {each.head}") for each in heads]
+    width = max(layout.width for layout in layouts)
+    height = max(layout.height for layout in layouts)
+    layers = sorted({each.layer for each in heads})
+    numbers = sorted({each.head for each in heads})
+    across, down = (width + _GUTTER) * len(numbers), (height + _GUTTER) * len(layers)
+    caption = f"{_caption(heads[0].table)}; {len(heads)} heads"
+    parts = _document(f"{source} → {target}", caption, across - _GUTTER, down - _GUTTER)
+    for each, layout in zip(heads, layouts, strict=True):
+        x = (width + _GUTTER) * numbers.index(each.head)
+        y = (height + _GUTTER) * layers.index(each.layer)
+        parts += [f'<g transform="translate({x} {y})">', *_card(layout), "</g>"]
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _document(title: str, description: str, width: int, height: int) -> list[str]:
+    """The beginning of a picture: what it says, to those who hear it, and how it looks."""
+    return [
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" class="attn" '
+        f'width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
+        f"<title>{_xml(title)}</title>",
+        f"<desc>{_xml(description)}</desc>",
+        f"<style>{_STYLE}</style>",
+    ]
+
+
+def _card(layout: "_Layout") -> Iterator[str]:
+    """A table on its own ground, its caption below it."""
+    yield (
+        f'<rect class="card" x="0.5" y="0.5" width="{layout.width - 1}" '
+        f'height="{layout.height - 1}" rx="10"/>'
+    )
+    yield from _column_words(layout)
+    yield from _rows(layout)
+    yield (
+        f'<text class="small faint" x="{_MARGIN}" y="{layout.height - _MARGIN + 6}">'
+        f"{_xml(layout.caption)}</text>"
+    )
+
+
+class _Layout:
+    """Where things stand, in pixels."""
+
+    def __init__(self, alignment: SoftAlignment, caption: str) -> None:
+        self.alignment, self.caption = alignment, caption
+        self.has_leftover = bool((alignment.leftover >= LEFTOVER_MATTERS).any())
+        columns = len(alignment.source)
+        label = max(map(_text_width, alignment.target), default=0) + _GUTTER
+        longest = max(map(_text_width, alignment.source), default=0)
+        self.slanted = longest > _WIDEST or longest * columns > _WIDE
+        self.cell = _CELL if self.slanted else max(_CELL, round(longest + 18))
+
+        table = label + self.cell * columns + (_GUTTER + _CELL if self.has_leftover else 0)
+        if self.slanted:  # the last words may lean out over the right edge
+            table += max(0, longest * _SLANT - self.cell / 2)
+        inner = max(table, _text_width(caption) * _SMALL / _WORD)
+        above = longest * _SLANT + _WORD if self.slanted else _WORD
+
+        self.left = round(_MARGIN + (inner - table) / 2 + label)  # of the first cell
+        self.top = round(_MARGIN + above + _GUTTER)
+        self.width = round(inner + 2 * _MARGIN)
+        self.height = self.top + _ROW * len(alignment.target) + _GUTTER + 22 + _MARGIN
+
+    def column_x(self, column: int) -> int:
+        """The left edge of a source word's cells."""
+        return self.left + column * self.cell
+
+    @property
+    def leftover_x(self) -> int:
+        return self.column_x(len(self.alignment.source)) + _GUTTER
+
+
+def _column_words(layout: _Layout) -> Iterator[str]:
+    y = layout.top - _GUTTER + 4
+    for column, word in enumerate(layout.alignment.source):
+        x = layout.column_x(column) + layout.cell / 2
+        if layout.slanted:
+            place = f'class="aslant" transform="translate({x:g} {y}) rotate(-45)"'
+        else:
+            place = f'class="column" x="{x:g}" y="{y}"'
+        yield f"<text {place}>{_xml(word)}</text>"
+    if layout.has_leftover:
+        x = layout.leftover_x + _CELL / 2
+        title = LEFTOVER_TITLE[layout.alignment.kind]
+        yield f'<text class="small number faint" x="{x:g}" y="{y}">{title}</text>'
+
+
+def _rows(layout: _Layout) -> Iterator[str]:
+    alignment = layout.alignment
+    for row, word in enumerate(alignment.target):
+        y = layout.top + row * _ROW
+        base = y + _ROW / 2 + 5.5
+        x = layout.left - _GUTTER
+        yield f'<text class="row" x="{x}" y="{base:g}">{_xml(word)}</text>'
+        for column, other in enumerate(alignment.source):
+            weight = float(alignment.weights[row, column])
+            x = layout.column_x(column)
+            yield _cell(x, y, layout.cell, weight, f"{other} → {word}: {weight:.2f}")
+        if layout.has_leftover:
+            mass = float(alignment.leftover[row])
+            x = layout.leftover_x + _CELL // 2
+            yield f'<text class="small number faint" x="{x}" y="{base:g}">{_number(mass)}</text>'
+
+
+def _cell(x: int, y: int, width: int, weight: float, says: str) -> str:
+    """A rectangle and its number; below WARM the heat fades into the cold cell under it."""
+    box = f'x="{x + 1}" y="{y + 1}" width="{width - 2}" height="{_ROW - 2}" rx="4"'
+    cell = f'<rect class="cold" {box}/>'
+    colour = heat(max(weight, WARM))
+    if weight >= NOTHING:
+        opacity = min(weight / WARM, 1.0)
+        faded = "" if opacity == 1 else f' fill-opacity="{opacity * 0.5:.2f}"'
+        cell += f'<rect fill="{_hex(colour)}"{faded} {box}/>'
+    ink = " faint" if weight < FAINT else ""
+    if weight >= WARM:
+        ink = " on-dark" if contrasting(colour) == WHITE else " on-light"
+    centre, base = x + width / 2, y + _ROW / 2 + 4.5
+    number = f'<text class="small number{ink}" x="{centre:g}" y="{base:g}">{_number(weight)}</text>'
+    return f"<g><title>{_xml(says)}</title>{cell}{number}</g>"
+
+
+def _number(weight: float) -> str:
+    return "·" if weight < NOTHING else f"{weight:.2f}"
+
+
+def _caption(alignment: SoftAlignment) -> str:
+    meaning = MEANING[alignment.kind, alignment.origin]
+    return f"{alignment.kind}, {alignment.origin} — {meaning}"
+
+
+def _description(alignment: SoftAlignment) -> str:
+    """The table in a sentence: each target word and the source word it gives most weight."""
+    if not alignment.source:
+        return _caption(alignment)
+    best = alignment.weights.argmax(axis=1)
+    pairs = ", ".join(
+        f"{word} ← {alignment.source[column]} {alignment.weights[row, column]:.2f}"
+        for row, (word, column) in enumerate(zip(alignment.target, best, strict=True))
+    )
+    return f"{_caption(alignment)}. Heaviest for each word: {pairs}."
+
+
+def _hex(colour: Colour) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+_UNFIT = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def _xml(text: str) -> str:
+    """`text` escaped for XML; what XML cannot hold, and marks that turn the text around, U+FFFD."""
+    return escape(_UNFIT.sub("\ufffd", text), {'"': "&quot;"})
+
+
+#: Joined emoji, skin tones and the like take no room of their own.
+_NO_WIDTH = re.compile("\u200d.|[\ufe0f\U0001f3fb-\U0001f3ff]")
+
+
+def _text_width(text: str) -> float:
+    """About how many pixels `text` takes at the size of words."""
+    return _WORD * sum(_em(character) for character in _NO_WIDTH.sub("", text))
+
+
+def _em(character: str) -> float:
+    if unicodedata.combining(character):
+        return 0.0
+    if unicodedata.east_asian_width(character) in "WF":
+        return 1.05
+    return 0.9 if character in "mwMW@%—" else 0.74 if character.isupper() else 0.6

@@ -1,0 +1,364 @@
+"""Draws a table of weights in the terminal: target words down, source words across, heat behind.
+
+Knows values and Rich only. One renderable serves the screen, a live panel, HTML and Rich's SVG: it
+asks the console it is drawn on for its width, its colours and its character set.
+
+Three ideas carry the design:
+* Rows of cells touch, so weight is a shape before it is a number. Cells of almost nothing have no
+  background at all, which is why the table suits light and dark terminals without asking which.
+* Heat is hue and saturation more than lightness, slate to violet to coral: a strong cell stands out
+  on black and on white. The text on it is black or white, whichever contrasts more.
+* A sentence too long for the width folds between columns into panels of about equal width, each
+  repeating the target words. No cell is ever broken.
+"""
+
+import unicodedata
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from itertools import pairwise
+from typing import Literal
+
+from rich.cells import cell_len
+from rich.color import Color
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from attn_cli.types import SoftAlignment
+
+#: Below this a weight would print as 0.00: it is shown as a dot.
+NOTHING = 0.005
+#: Below this a number is faint.
+FAINT = 0.1
+#: From here on a cell has a background.
+WARM = 0.2
+#: A column for the leftover is shown when some target word leaves at least this much.
+LEFTOVER_MATTERS = 0.05
+
+Colour = tuple[int, int, int]
+
+#: (weight, colour) stops of the heat, linear between.
+RAMP: tuple[tuple[float, Colour], ...] = (
+    (WARM, (100, 112, 156)),
+    (0.45, (132, 92, 184)),
+    (0.70, (214, 80, 132)),
+    (1.00, (255, 132, 76)),
+)
+#: The same for terminals of 16 colours, whose exact shades are the user's: (from weight, style).
+RAMP_16 = ((0.7, "bold bright_white on red"), (0.35, "bright_white on magenta"))
+RAMP_16_LOWEST = "bright_white on blue"
+#: Without any colour the weight is shaded after its number: (from weight, shade).
+SHADES = ((0.8, "█"), (0.6, "▓"), (0.4, "▒"), (WARM, "░"))
+
+_DIGITS = 4  # cells of "0.94"
+_PAD = 1  # empty cells on each side of what a cell says
+_GAP = 1  # between the target words and the first column
+#: What is written on heat.
+BLACK, WHITE = (0, 0, 0), (255, 255, 255)
+
+#: Unicode classes of the marks that turn the direction of writing.
+_DIRECTIONS = frozenset({"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
+#: What the weights of a table say, by its kind and origin.
+MEANING = {
+    ("attention", "decoded"): "what the decoder looked at while it wrote each word",
+    ("attention", "forced"): "what the decoder looked at for each word it was given",
+    ("alignment", "decoded"): "which words correspond",
+    ("alignment", "forced"): "which words correspond",
+}
+#: Stands behind a target word of low probability.
+UNSURE, UNSURE_STYLE = "?", "bold yellow"
+
+LEFTOVER_TITLE = {"attention": "(end)", "alignment": "(none)"}
+
+
+def alignment_table(
+    alignment: SoftAlignment,
+    *,
+    width: int | None = None,
+    source: str | None = None,
+    target: str | None = None,
+    heading: bool = True,
+    unsure: Collection[int] = (),
+    unsure_below: float = 0.0,
+) -> "AlignmentTable":
+    """A renderable of `alignment`, at most `width` cells wide (the console's width if None).
+
+    `source` and `target` are the raw lines of the heading; their words joined by spaces if None.
+    The target words of the indices `unsure` are marked; the heading says that their probability is
+    below `unsure_below`.
+    """
+    return AlignmentTable(
+        alignment,
+        width,
+        " ".join(alignment.source) if source is None else source,
+        " ".join(alignment.target) if target is None else target,
+        heading,
+        frozenset(unsure),
+        unsure_below,
+    )
+
+
+def plain(table: RenderableType, *, width: int = 100) -> str:
+    """The table as text without colours, for a file."""
+    paper = Console(file=StringIO(), width=width, color_system=None, force_terminal=False)
+    with paper.capture() as captured:
+        paper.print(table)
+    return captured.get()
+
+
+@dataclass(frozen=True, slots=True)
+class AlignmentTable:
+    """What `alignment_table` makes; Rich calls it when it is printed."""
+
+    alignment: SoftAlignment
+    width: int | None
+    source: str
+    target: str
+    heading: bool
+    unsure: frozenset[int] = frozenset()
+    unsure_below: float = 0.0
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = self._width(options)
+        ink = Ink.of(console, options)
+        if self.heading:
+            yield from title_of(self.alignment, self.source, self.target, width, ink)
+            if self.unsure:
+                yield Text.assemble(
+                    (UNSURE, UNSURE_STYLE),
+                    (f" a word of a probability below {self.unsure_below:g}", "dim"),
+                    overflow="fold",
+                )
+        for number, panel in enumerate(_panels(self.alignment, width, ink, self.unsure)):
+            if number or self.heading:
+                yield Text()
+            yield panel
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(self._width(options), self._width(options))
+
+    def _width(self, options: ConsoleOptions) -> int:
+        return min(self.width or options.max_width, options.max_width)
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """What the console at hand can show: how many colours, and which signs."""
+
+    colours: Literal["none", "16", "many"]
+    ascii_only: bool
+
+    @classmethod
+    def of(cls, console: Console, options: ConsoleOptions) -> "Ink":
+        system = None if console.no_color else console.color_system
+        colours: dict[str | None, Literal["none", "16", "many"]] = {
+            None: "none",
+            "standard": "16",
+            "windows": "16",
+        }
+        return cls(colours.get(system, "many"), options.ascii_only)
+
+    def sign(self, sign: str) -> str:
+        return {"·": ".", "…": "~", "→": "->", "—": "-"}[sign] if self.ascii_only else sign
+
+    def cell(self, weight: float, width: int) -> str:
+        """The weight in the middle of `width` cells, or a dot for nothing.
+
+        Where there are no colours its shade follows, in the empty cell after it.
+        """
+        if weight < NOTHING:
+            return centred(f" {self.sign('·')}  ", width)
+        number = f"{weight:.2f}"
+        shade = "" if self.colours != "none" or self.ascii_only else step(weight, SHADES, "")
+        return centred(number, width).replace(f"{number} ", f"{number}{shade or ' '}", 1)
+
+    def style(self, weight: float) -> Style:
+        """How a cell of this weight looks: faint, then plain, then with heat behind it."""
+        if weight < WARM or self.colours == "none":
+            return Style(dim=True) if weight < FAINT else Style()
+        if self.colours == "16":
+            return Style.parse(step(weight, RAMP_16, RAMP_16_LOWEST))
+        behind = heat(weight)
+        return Style(color=_rgb(contrasting(behind)), bgcolor=_rgb(behind), bold=weight >= 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    title: str
+    weights: tuple[float, ...]  # (T,)
+    width: int
+    is_word: bool = True
+
+
+def title_of(
+    alignment: SoftAlignment, source: str, target: str, width: int, ink: Ink
+) -> list[Text]:
+    """What kind of table it is; the source; the target, on the same line where both fit."""
+    meaning = MEANING[alignment.kind, alignment.origin]
+    kind = Text.assemble(
+        (f"{alignment.kind}, {alignment.origin}", "bold"),
+        (f" {ink.sign('—')} {meaning}", "dim"),
+        overflow="fold",
+    )
+    source, target = printable(source), printable(target)
+    arrow = f"{ink.sign('→')} "
+    separator = " " if cell_len(f"{source} {arrow}{target}") <= width else "\n"
+    sentences = Text.assemble(source, separator, (arrow, "dim"), (target, "bold"), overflow="fold")
+    return [kind, sentences]
+
+
+def _panels(alignment: SoftAlignment, width: int, ink: Ink, unsure: frozenset[int]) -> list[Table]:
+    if not alignment.target:
+        return []
+    words = [printable(word) for word in alignment.target]
+    narrowest = _DIGITS + 2 * _PAD
+    longest = max(map(cell_len, words))
+    gap = _GAP + 2 * bool(unsure)
+    label = min(longest, max(width // 3, 4), max(width - narrowest - gap, 1))
+    room = max(width - label - gap, narrowest)
+    labels = [
+        _label(shortened(word, label, ink), label, gap, is_unsure=row in unsure)
+        for row, word in enumerate(words)
+    ]
+    columns = _columns(alignment, room, ink)
+    return [_panel(labels, label + gap, panel, ink) for panel in _folded(columns, room)]
+
+
+def _label(word: str, width: int, gap: int, *, is_unsure: bool) -> Text:
+    """A target word at the right of `width` cells, and a gap in which an unsure one is marked."""
+    text = Text(" " * (width - cell_len(word)) + word, "bold")
+    if is_unsure:
+        return text.append(" ").append(UNSURE, UNSURE_STYLE).append(" " * (gap - 2))
+    return text.append(" " * gap)
+
+
+def _columns(alignment: SoftAlignment, room: int, ink: Ink) -> list[_Column]:
+    """A column for each source word, and one for the leftover where it matters."""
+    columns = []
+    for index, word in enumerate(alignment.source):
+        title = shortened(printable(word), room - 2 * _PAD, ink)
+        weights = tuple(float(weight) for weight in alignment.weights[:, index])
+        columns.append(_Column(title, weights, max(_DIGITS, cell_len(title)) + 2 * _PAD))
+    leftover = tuple(float(weight) for weight in alignment.leftover)
+    if not columns or max(leftover, default=0) >= LEFTOVER_MATTERS:
+        title = LEFTOVER_TITLE[alignment.kind]
+        title = shortened(title, room - 2 * _PAD, ink)
+        columns.append(_Column(title, leftover, len(title) + 2 * _PAD, is_word=False))
+    return columns
+
+
+def _folded(columns: Sequence[_Column], room: int) -> list[list[_Column]]:
+    """The columns in as few panels as `room` allows, the widest panel as narrow as it can be."""
+    fewest = len(_filled(columns, room))
+    widest = max((column.width for column in columns), default=0)
+    return next(
+        panels
+        for limit in range(min(widest, room), room + 1)
+        if len(panels := _filled(columns, limit)) == fewest
+    )
+
+
+def _filled(columns: Sequence[_Column], limit: int) -> list[list[_Column]]:
+    """The columns in panels of at most `limit` cells, each filled before the next is begun."""
+    panels: list[list[_Column]] = []
+    free = 0
+    for column in columns:
+        if not panels or column.width > free:
+            panels.append([])
+            free = limit
+        panels[-1].append(column)
+        free -= column.width
+    return panels
+
+
+def _panel(labels: Sequence[Text], width: int, columns: Sequence[_Column], ink: Ink) -> Table:
+    table = Table(box=None, padding=0, pad_edge=False, show_edge=False)
+    table.add_column("", width=width, no_wrap=True)
+    for column in columns:
+        title = Text(centred(column.title, column.width), "" if column.is_word else "italic dim")
+        table.add_column(title, width=column.width, no_wrap=True)
+    for row, label in enumerate(labels):
+        cells = [_cell(column, column.weights[row], ink) for column in columns]
+        table.add_row(label, *cells)
+    return table
+
+
+def _cell(column: _Column, weight: float, ink: Ink) -> Text:
+    style = ink.style(weight) if column.is_word else Style(italic=True, dim=True)
+    return Text(ink.cell(weight, column.width), style)
+
+
+def centred(text: str, width: int) -> str:
+    """`text` in the middle of `width` cells."""
+    free = width - cell_len(text)
+    return " " * (free // 2) + text + " " * (free - free // 2)
+
+
+def printable(text: str) -> str:
+    """`text` with a width the terminal agrees on, and nothing that could steer it.
+
+    Control characters, line separators, lone surrogates and marks of writing direction become
+    U+FFFD; a combining mark with nothing before it gets a dotted circle to sit on.
+    """
+    shown = "".join("\ufffd" if _steers(character) else character for character in text)
+    shown = shown.rstrip("\u200d")  # a joiner with nothing to join would swallow the next cell
+    return f"◌{shown}" if shown and cell_len(shown[0]) == 0 else shown
+
+
+def _steers(character: str) -> bool:
+    return (
+        unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
+        or unicodedata.bidirectional(character) in _DIRECTIONS
+    )
+
+
+def shortened(text: str, width: int, ink: Ink) -> str:
+    """`text` if it fits `width` cells, else as much of its beginning as fits before an ellipsis."""
+    if cell_len(text) <= width:
+        return text
+    kept = ""
+    for character in text:
+        if cell_len(kept + character) > width - 1:
+            break
+        kept += character
+    return kept.rstrip("\u200d") + ink.sign("…")
+
+
+def step(weight: float, steps: Sequence[tuple[float, str]], lowest: str) -> str:
+    """The name of the first step that the weight reaches."""
+    return next((name for least, name in steps if weight >= least), lowest)
+
+
+def heat(weight: float) -> Colour:
+    """The colour of a weight from WARM on, between the stops of RAMP."""
+    for (low, cool), (high, hot) in pairwise(RAMP):
+        if weight <= high:
+            share = (weight - low) / (high - low)
+            red, green, blue = (round(a + (b - a) * share) for a, b in zip(cool, hot, strict=True))
+            return red, green, blue
+    return RAMP[-1][1]
+
+
+def contrasting(colour: Colour) -> Colour:
+    """Black or white, whichever has the higher WCAG contrast on `colour`."""
+    light = _luminance(colour)
+    on_black = (light + 0.05) / (_luminance(BLACK) + 0.05)
+    on_white = (_luminance(WHITE) + 0.05) / (light + 0.05)
+    return BLACK if on_black > on_white else WHITE
+
+
+def _luminance(colour: Colour) -> float:
+    """Relative luminance, 0 to 1 (WCAG 2.2)."""
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in (channel / 255 for channel in colour)
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _rgb(colour: Colour) -> Color:
+    return Color.from_rgb(*colour)

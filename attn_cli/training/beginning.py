@@ -1,0 +1,49 @@
+"""A training takes its folder: it begins there, or goes on with what is there."""
+
+from dataclasses import replace
+
+from attn_cli.bundles import bundle
+from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.training import events
+from attn_cli.training.aligner_trainer import LAST as HEAD_STATE
+from attn_cli.training.resume import CHECKPOINTS, Plan, check_text, clear, commit
+from attn_cli.training.train_run import TrainRun
+from attn_cli.training.word_links import LINKS, VOTES
+
+
+def begin(plan: Plan, run: TrainRun, tokenizers: tuple[Tokenizer, Tokenizer]) -> Plan:
+    """Replace what is in the folder by the recipe and the vocabulary of a training that begins."""
+    clear(run.out, plan, keep=(LINKS, VOTES))
+    bundle.write_definition(run.out, plan.recipe, *tokenizers)
+    if plan.recipe.train.keep_head and run.start_from and run.start_from.holds(bundle.HEAD):
+        bundle.include(run.out, bundle.HEAD, run.start_from.head.read_bytes())
+    commit(run.out, plan)
+    return plan
+
+
+def go_on(
+    plan: Plan, run: TrainRun, digests: dict[str, str], names: dict[str, str], emit: events.Listener
+) -> Plan:
+    """The plan of a training that is resumed, with its recipe as it is now.
+
+    Raises DataError for other text than it had, unless that is accepted.
+    """
+    if not run.accept_new_data:
+        check_text(plan.text, digests, names)
+    changed = [key for key in digests if plan.text.get(key, digests[key]) != digests[key]]
+    for key in changed:
+        emit(events.Noticed(f"{names[key]} has changed: {_CONSEQUENCES[key]}"))
+    if set(changed) & {"training", "links"}:
+        (run.out / CHECKPOINTS / HEAD_STATE).unlink(missing_ok=True)
+    plan = replace(plan, text=digests)
+    bundle.write_recipe(run.out, plan.recipe)
+    plan.save(run.out)
+    return plan
+
+
+#: What becomes of a training whose text is another one than before.
+_CONSEQUENCES = {
+    "training": "training goes on with a new epoch, and with word links of its own",
+    "validation": "how good the network was on the old text no longer counts",
+    "links": "training goes on with the new ones",
+}

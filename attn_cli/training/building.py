@@ -1,0 +1,104 @@
+"""A recipe and prepared data become a network and its trainer."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from attn_cli import __version__
+from attn_cli.bundles import bundle
+from attn_cli.config import Recipe
+from attn_cli.data.batching import Batches, batches_of
+from attn_cli.inference.beam_search import Search
+from attn_cli.inference.engines.interface import View, view_of
+from attn_cli.nn.builder import build
+from attn_cli.nn.seq2seq import Seq2Seq
+from attn_cli.nn.state_dict import restore
+from attn_cli.training import checkpoint
+from attn_cli.training.data import PreparedData
+from attn_cli.training.early_stopping import Scored
+from attn_cli.training.resume import CHECKPOINTS, Plan
+from attn_cli.training.train_run import Context, TrainRun
+from attn_cli.training.trainer import Trainer
+from attn_cli.training.validation import Sentence, Validation, telling
+from attn_cli.training.vocabulary_transfer import transfer_vocabulary
+
+
+def build_network(data: PreparedData, run: TrainRun) -> Seq2Seq:
+    """The network of the recipe, with the parameters of the model it starts from, if there is one.
+
+    Raises ModelError where they do not fit.
+    """
+    source, target = data.tokenizers
+    network = build(
+        data.recipe.model, source_vocab=source.vocab_size, target_vocab=target.vocab_size
+    )
+    if run.start_from is not None:
+        with torch.no_grad():
+            weights, _ = checkpoint.load(run.start_from.weights)
+            weights = transfer_vocabulary(weights, run.start_from, data.tokenizers)
+            restore(network, weights, where=str(run.start_from.weights))
+    return network
+
+
+def _view(recipe: Recipe) -> View | None:
+    """What of the attention is shown while it learns, None of a network that has none."""
+    if not recipe.model.attends:
+        return None
+    return view_of(recipe.model, layer=recipe.decode.layer, head=recipe.decode.head)
+
+
+def build_trainer(
+    network: Seq2Seq, data: PreparedData, plan: Plan, run: TrainRun, context: Context
+) -> Trainer:
+    """The trainer of a network on that data, which makes the bundle in the folder of `run`."""
+    recipe, group = data.recipe, context.group
+    validation = Validation(
+        list(batches_of(data.valid, data.valid.pairs, tokens=recipe.train.batch_tokens)),
+        list(data.valid.corpus.source_texts()),
+        list(data.valid.corpus.target_texts()),
+        tokenizers=data.tokenizers,
+        how=replace(Search.of(recipe.decode), beam=1),
+        hardware=context.hardware,
+        view=_view(recipe),
+        interrupted=context.interrupted,
+        group=group,
+    )
+
+    watch = None
+    if group.is_main and (run.watch or run.live):
+        samples = list(data.valid.corpus.source_texts())
+        source, target = run.watch or (samples[telling(samples)], None)
+        watch = Sentence(
+            source,
+            target,
+            tokenizers=data.tokenizers,
+            how=validation.how,
+            view=validation.view,
+        )
+
+    def publish(tensors: dict[str, Tensor], scored: Scored | None) -> None:
+        scores = {}
+        if scored is not None:
+            scores = {
+                "step": scored.step,
+                "bleu": {"score": round(scored.bleu, 2), "on": "validation, greedy"},
+            }
+        weights = {bundle.WEIGHTS: checkpoint.serialize(tensors)}
+        bundle.seal(run.out, recipe, version=__version__, scores=scores, files=weights)
+
+    return Trainer(
+        network,
+        Batches(data.train, tokens=recipe.train.batch_tokens, seed=recipe.seed),
+        validation,
+        settings=recipe.train,
+        hardware=context.hardware,
+        folder=run.out / CHECKPOINTS,
+        text=plan.text,
+        publish=publish,
+        emit=context.emit,
+        interrupted=context.interrupted,
+        budget=run.budget,
+        watch=watch,
+        group=group,
+    )

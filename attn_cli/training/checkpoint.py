@@ -1,0 +1,130 @@
+"""Training states and weights on disk, each one file, written beside and renamed.
+
+Knows safetensors and JSON: nothing it reads can run code.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as safetensors_bytes
+from torch import Tensor
+
+from attn_cli.alignment.link_table import LinkTable
+from attn_cli.errors import ModelError, TrainingError
+from attn_cli.files import atomic
+
+Tensors = dict[str, Tensor]
+
+
+def save(path: Path, tensors: Tensors, facts: dict[str, Any]) -> None:
+    """Tensors and JSON-able facts in one file, all or nothing.
+
+    Raises TrainingError when the disk will not take it; what stood there before still stands.
+    """
+    try:
+        atomic.write(path, serialize(tensors, facts))
+    except OSError as error:
+        raise TrainingError(
+            f"cannot write {path}: {error.strerror}",
+            "Make room on the disk, then go on with attn train --resume.",
+        ) from error
+
+
+def serialize(tensors: Tensors, facts: dict[str, Any] | None = None) -> bytes:
+    """Tensors and JSON-able facts as the bytes of a file that `load` reads."""
+    on_cpu = {name: tensor.cpu() for name, tensor in tensors.items()}
+    return safetensors_bytes(on_cpu, {"facts": json.dumps(facts or {})})
+
+
+def load(path: Path) -> tuple[Tensors, dict[str, Any]]:
+    """What `save` wrote. Raises ModelError when it is missing or damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            facts = json.loads((file.metadata() or {}).get("facts", "{}"))
+    except (OSError, SafetensorError, ValueError) as error:
+        raise ModelError(
+            f"cannot read the weights in {path}: {error}", "Copy or train them again."
+        ) from error
+    return tensors, facts
+
+
+def within(tensors: Tensors, prefix: str) -> Tensors:
+    """Those whose names begin so, without that."""
+    return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
+
+
+def random_tensors(device: torch.device) -> Tensors:
+    """The states of torch's generators, for `restore_random`."""
+    states = {"rng.cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["rng.cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def of_ranks(states: list[Tensors]) -> Tensors:
+    """What `random_tensors` gave on each worker, as one dictionary."""
+    return {
+        f"{name}.{rank}" if rank else name: state
+        for rank, tensors in enumerate(states)
+        for name, state in tensors.items()
+    }
+
+
+def restore_random(tensors: Tensors, *, rank: int = 0) -> None:
+    """Put torch's generators back to where `random_tensors` found those of worker `rank`."""
+    suffix = f".{rank}" if rank else ""
+    torch.set_rng_state(tensors[f"rng.cpu{suffix}"])
+    if f"rng.cuda{suffix}" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors[f"rng.cuda{suffix}"])
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> Tensors:
+    """AdamW's moments and counts, flat: `optimiser.<parameter>.<name>`."""
+    state: dict[int, dict[str, Tensor]] = optimiser.state_dict()["state"]
+    return {
+        f"optimiser.{index}.{name}": tensor
+        for index, moments in state.items()
+        for name, tensor in moments.items()
+    }
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Tensors) -> None:
+    """Put back what `optimiser_tensors` took; rates and decay stay those of `optimiser`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        if key.startswith("optimiser."):
+            _, index, name = key.split(".")
+            state.setdefault(int(index), {})[name] = tensor
+    whole = optimiser.state_dict()
+    optimiser.load_state_dict({**whole, "state": state})
+
+
+def average(paths: list[Path]) -> Tensors:
+    """The mean of the weights in several checkpoints (Junczys-Dowmunt et al. 2016)."""
+    total: Tensors = {}
+    for path in paths:
+        tensors, _ = load(path)
+        for name, tensor in tensors.items():
+            total[name] = total[name] + tensor.double() if name in total else tensor.double()
+    return {name: (tensor / len(paths)).float() for name, tensor in total.items()}
+
+
+def as_tensors(links: LinkTable) -> Tensors:
+    """A table of links as tensors of types that every reader of safetensors knows."""
+    return {
+        "source": torch.from_numpy(links.source.astype(np.int32)),
+        "target": torch.from_numpy(links.target.astype(np.int32)),
+        "weight": torch.from_numpy(links.weight),
+        "starts": torch.from_numpy(links.starts),
+    }
+
+
+def from_tensors(tensors: Tensors) -> LinkTable:
+    """What `as_tensors` made."""
+    source, target = (tensors[side].numpy().astype(np.uint16) for side in ("source", "target"))
+    return LinkTable(source, target, tensors["weight"].numpy(), tensors["starts"].numpy())

@@ -1,0 +1,42 @@
+"""When to stop, and which checkpoints were best. Knows scores, no weights."""
+
+from dataclasses import dataclass
+
+from attn_cli.types import SoftAlignment
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a network did on the validation pairs."""
+
+    loss: float
+    bleu: float
+    chrf: float
+    sample: SoftAlignment | None = None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A validation: at which update, how good."""
+
+    step: int
+    bleu: float
+    loss: float
+
+    @property
+    def merit(self) -> tuple[float, float]:
+        """Higher is better: BLEU first, the lower loss between equals."""
+        return (self.bleu, -self.loss)
+
+
+def ranked(history: list[Scored], keep: int) -> list[Scored]:
+    """The `keep` best validations, best first; the earlier of equals."""
+    return sorted(history, key=lambda s: s.merit, reverse=True)[:keep]
+
+
+def out_of_patience(history: list[Scored], patience: int) -> bool:
+    """True when the last `patience` validations brought no better BLEU (0: never)."""
+    if not patience or len(history) <= patience:
+        return False
+    before = max(s.bleu for s in history[:-patience])
+    return all(s.bleu <= before for s in history[-patience:])

@@ -1,0 +1,109 @@
+"""What is done once a network is trained: the head to show is chosen, the graphs are made, the
+confidence is calibrated."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from attn_cli.alignment.link_table import LinkTable
+from attn_cli.bundles import bundle
+from attn_cli.config import Recipe
+from attn_cli.data.batching import batches_of
+from attn_cli.errors import AttnError
+from attn_cli.inference.calibration import calibrate
+from attn_cli.inference.confidence import LEAST_PAIRS
+from attn_cli.inference.engines.registry import open_stepper
+from attn_cli.nn.seq2seq import Seq2Seq
+from attn_cli.nn.state_dict import restore
+from attn_cli.training import checkpoint, events
+from attn_cli.training.budget import EXIT_SECONDS
+from attn_cli.training.data import PreparedData
+from attn_cli.training.head_selection import best_head, some_pairs
+from attn_cli.training.shortlisting import build_shortlist
+from attn_cli.training.train_run import Context, TrainRun
+
+
+def choose_shown_head(
+    network: Seq2Seq, data: PreparedData, links: LinkTable, out: Path, context: Context
+) -> Recipe:
+    """The recipe, and the bundle's, with the head that is shown: of several the one that points
+    where `links` do, unless somebody has chosen. The network is then what the bundle holds."""
+    recipe = data.recipe
+    layers, heads = recipe.model.heads
+    if layers * heads <= 1 or recipe.decode.layer or recipe.decode.head:
+        return recipe
+    with torch.no_grad():
+        weights, _ = checkpoint.load(out / bundle.WEIGHTS)
+        restore(network, weights, where=str(out / bundle.WEIGHTS))
+    pairs = some_pairs(data.train, links)
+    shown = best_head(
+        network,
+        batches_of(data.train, pairs, tokens=recipe.train.batch_tokens) if len(pairs) else (),
+        links,
+        model=recipe.model,
+        hardware=context.hardware,
+    )
+    if shown is None:
+        return recipe
+    decode = replace(recipe.decode, layer=shown.layer, head=shown.head)
+    recipe = replace(recipe, decode=decode)
+    bundle.write_recipe(out, recipe)
+    context.emit(events.Noticed(shown.sentence()))
+    return recipe
+
+
+def write_shortlist(out: Path, data: PreparedData, links: LinkTable) -> None:
+    """Add the pieces that a translation may be made of to the bundle, from these word links."""
+    shortlist = build_shortlist(data.train, links, data.tokenizers)
+    bundle.include(out, bundle.SHORTLIST, shortlist.to_bytes())
+
+
+def export_graphs(out: Path, recipe: Recipe, emit: events.Listener) -> None:
+    """Make the bundle's graphs as the recipe wants them. Without them torch runs it, so what goes
+    wrong here is told and no more."""
+    if recipe.train.export == "none":
+        return
+    try:
+        from attn_cli.export.tracing import export
+    except ModuleNotFoundError as error:
+        emit(events.Noticed(f"no graphs: {error.name} is not installed"))
+        return
+    began = time.monotonic()
+    emit(events.Activity("making graphs"))
+    try:
+        made = export(bundle.open_bundle(out), precision=recipe.train.export)
+    except AttnError as error:
+        emit(events.Noticed(f"no graphs: {error.problem}"))
+        return
+    seconds = time.monotonic() - began
+    emit(events.Exported(recipe.train.export, made.bytes, made.difference, seconds))
+
+
+def calibrate_confidence(run: TrainRun, data: PreparedData, emit: events.Listener) -> None:
+    """Fit the model's confidence to the validation pairs, as many as the time allows. It translates
+    without it too, so what goes wrong here is told and no more."""
+    corpus = data.valid.corpus
+    pairs = list(zip(corpus.source_texts(), corpus.target_texts(), strict=True))
+    if len(pairs) < LEAST_PAIRS:
+        return
+    began = time.monotonic()
+    emit(events.Activity("calibrating confidence"))
+    try:
+        opened = bundle.open_bundle(run.out)
+        stepper = open_stepper(opened, device=run.device, threads=run.threads)
+        seconds = run.budget.left() - EXIT_SECONDS
+        fitted = calibrate(opened, stepper, pairs, max_seconds=seconds)
+        bundle.include(run.out, bundle.CONFIDENCE, fitted.calibration.to_bytes())
+    except AttnError as error:
+        emit(events.Noticed(f"no confidence: {error.problem}"))
+        return
+    emit(
+        events.Calibrated(
+            pairs=fitted.calibration.pairs,
+            correlation=fitted.correlation,
+            logp_correlation=fitted.logp_correlation,
+            seconds=time.monotonic() - began,
+        )
+    )

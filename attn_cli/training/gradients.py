@@ -1,0 +1,133 @@
+"""The losses of a batch and their gradients, on one worker or several, compiled or not.
+
+Knows no optimizer and no schedule.
+"""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from attn_cli.config import Train
+from attn_cli.data.batching import Batch, Share
+from attn_cli.nn.device import Hardware
+from attn_cli.nn.seq2seq import Forward, Seq2Seq
+from attn_cli.training.compiling import compile_network
+from attn_cli.training.group import Group, without_sync
+from attn_cli.training.guided_alignment import Guidance
+from attn_cli.training.losses import negative_log_likelihood
+from attn_cli.training.reinforce import reinforce
+from attn_cli.types import FloatArray
+
+
+class Losses(NamedTuple):
+    """The losses of an update, or what a share adds to them.
+
+    `guided` is a sum over its pieces, `baseline` one over the share `drawn` of the batch, in which
+    hard attention drew positions.
+    """
+
+    total: float = 0.0
+    translation: float = 0.0
+    guided: float = 0.0
+    guided_pieces: float = 0
+    baseline: float = 0.0
+    drawn: float = 0.0
+
+
+class _BatchLosses(NamedTuple):
+    """The losses of a batch, means over its pieces: `total` is that of the translation and of what
+    hard attention chose. `baseline` is hard attention's next, None where nothing was drawn."""
+
+    total: Tensor
+    translation: Tensor
+    guided: Tensor | None
+    baseline: float | None
+
+
+class Gradients:
+    """Computes the gradients of a network; those of several workers are averaged."""
+
+    def __init__(
+        self, network: Seq2Seq, *, settings: Train, hardware: Hardware, group: Group
+    ) -> None:
+        self.network, self.settings = network, settings
+        self.hardware, self.group = hardware, group
+        self._parallel: nn.Module = network
+        self._forward: Callable[..., Forward] = network
+
+    def prepare(self) -> None:
+        """Wrap the network for its workers, and compile it if it is to be."""
+        self._parallel = self.group.wrap(self.network, self.hardware.device)
+        compiles = self.settings.compile
+        self._forward = compile_network(self._parallel) if compiles else self._parallel
+
+    def compute(
+        self, share: Share, *, step: int, guidance: Guidance | None, reward: float | None
+    ) -> Losses:
+        """Add the gradients of a share; returns what it adds to the losses of the batch.
+
+        `guidance` counts update `step`; `reward` is hard attention's baseline.
+        """
+        wanted = [guidance.wanted(b) if guidance else None for b in share.batches]
+        guided = [0 if w is None or share.is_empty else int(w.any(-1).sum()) for w in wanted]
+        all_guided = max(1.0, self.group.sum([sum(guided)])[0]) if guidance else 1.0
+        weight = guidance.weight_at(step) if guidance else 0.0
+        losses = Losses(guided_pieces=sum(guided))
+        for number, batch in enumerate(share.batches):
+            pieces = 0 if share.is_empty else int(batch.target_length.sum())
+            part, guided_part = pieces / share.pieces, guided[number] / all_guided
+            is_last = number == len(share.batches) - 1
+            with nullcontext() if is_last else without_sync(self._parallel):
+                batch_losses = self._losses(batch, wanted[number], guidance, reward)
+                total = batch_losses.total * part
+                if batch_losses.guided is not None:
+                    total = total + batch_losses.guided * (weight * guided_part)
+                # Gradients are averaged over the workers, losses are added up: hence the size.
+                (total * self.group.size).backward()  # type: ignore[no-untyped-call]
+            losses = Losses(
+                losses.total + _value(total),
+                losses.translation + _value(batch_losses.translation) * part,
+                losses.guided + _value(batch_losses.guided) * guided[number],
+                losses.guided_pieces,
+                losses.baseline + (batch_losses.baseline or 0.0) * part,
+                losses.drawn + (part if batch_losses.baseline is not None else 0.0),
+            )
+        return losses
+
+    def _losses(
+        self,
+        batch: Batch,
+        wanted: FloatArray | None,
+        guidance: Guidance | None,
+        reward: float | None,
+    ) -> _BatchLosses:
+        src, src_len, tgt_in, tgt_out = (
+            self.hardware.tensor(part)
+            for part in (batch.source, batch.source_length, batch.target_in, batch.target_out)
+        )
+        baseline = None
+        with self.hardware.autocast():
+            output = self._forward(src, src_len, tgt_in, weights=wanted is not None)
+            loss = negative_log_likelihood(
+                self.network,
+                output.features,
+                tgt_out,
+                smoothing=self.settings.label_smoothing,
+                sampled=self.settings.sampled_softmax,
+            )
+            total = loss
+            if output.chosen is not None:
+                rewarded, baseline = reinforce(
+                    self.network, output, tgt_out, baseline=reward, settings=self.settings
+                )
+                total = total + rewarded
+        if guidance is None or wanted is None:
+            return _BatchLosses(total, loss, None, baseline)
+        assert output.weights is not None
+        return _BatchLosses(total, loss, guidance.loss(output.weights, wanted, batch), baseline)
+
+
+def _value(loss: Tensor | None) -> float:
+    return 0.0 if loss is None else float(loss.detach())

@@ -1,0 +1,288 @@
+"""The worker processes of one training, and what they exchange.
+
+torch.distributed carries it all: gloo between processors, nccl between GPUs. Messages are JSON and
+plain numbers, never pickles, so that no peer can run code here.
+
+A training of one process has a `Group` too, of size 1, whose methods return what they are given: so
+there is one code path. Ranks count from 0; rank 0, the *main* worker, alone writes files, emits
+events and reads the clock, and the others follow its decisions.
+"""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
+from torch.distributed.rendezvous import rendezvous
+
+from attn_cli.errors import TrainingError
+from attn_cli.training.place import Place
+
+T = TypeVar("T")
+
+#: Seconds in which every worker has to appear.
+JOIN_SECONDS = 50.0
+
+#: Seconds after which a worker that takes no part in a collective operation counts as lost. One
+#: whose process has ended is noticed at once.
+LOST_SECONDS = 600.0
+
+#: Seconds between two looks at whether the main worker has come to the next message.
+_POLL_SECONDS = 5.0
+
+_RESUME = "Go on from the last checkpoint with attn train --resume."
+
+
+class Group:
+    """All workers of a training, seen from one of them. `Group()` is a training of one process."""
+
+    def __init__(self, place: Place | None = None, store: PrefixStore | None = None) -> None:
+        self.place = place or Place()
+        self._store = store
+        self._messages = 0
+
+    @property
+    def rank(self) -> int:
+        """This worker's number, from 0."""
+        return self.place.rank
+
+    @property
+    def size(self) -> int:
+        """How many workers there are."""
+        return self.place.size
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this worker writes, reports and decides."""
+        return self.rank == 0
+
+    @property
+    def is_local_main(self) -> bool:
+        """Whether this worker is the first of its machine, which reads the text there."""
+        return self.place.local_rank == 0
+
+    def sum(self, values: Sequence[float]) -> list[float]:
+        """The sums of each worker's values, which are as many on all of them."""
+        if self.size == 1:
+            return list(values)
+        total = torch.tensor(values, dtype=torch.float64)
+        with self.watch():
+            dist.all_reduce(total, group=dist.group.WORLD)
+        sums: list[float] = total.tolist()
+        return sums
+
+    def broadcast(self, value: T) -> T:
+        """The main worker's JSON-able value. The others wait for it however long it takes: it may
+        come after an hour of work that the main worker does alone."""
+        if self.size == 1:
+            return value
+        assert self._store is not None
+        self._messages += 1
+        key = f"message/{self._messages}"
+        with self.watch():
+            if self.is_main:
+                self._store.set(key, json.dumps(value))
+                return value
+            while not self._arrived(key):
+                pass
+            received: T = json.loads(self._store.get(key))
+        return received
+
+    def _arrived(self, key: str) -> bool:
+        assert self._store is not None
+        try:
+            self._store.wait([key], timedelta(seconds=_POLL_SECONDS))
+        except dist.DistStoreError:  # not yet
+            return False
+        return True
+
+    def gather(self, value: T) -> list[T]:
+        """Each worker's JSON-able value, in the order of their ranks."""
+        if self.size == 1:
+            return [value]
+        data = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
+        with self.watch():
+            sizes = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
+            dist.all_gather(sizes, torch.tensor([len(data)]))
+            longest = max(int(size) for size in sizes)
+            padded = torch.zeros(longest, dtype=torch.uint8)
+            padded[: len(data)] = data
+            parts = [torch.zeros(longest, dtype=torch.uint8) for _ in range(self.size)]
+            dist.all_gather(parts, padded)
+        return [
+            json.loads(bytes(part[: int(size)].numpy()))
+            for part, size in zip(parts, sizes, strict=True)
+        ]
+
+    def broadcast_tensors(self, tensors: Sequence[Tensor]) -> None:
+        """Overwrite each tensor by the main worker's. Shapes and types are the same on all."""
+        if self.size == 1:
+            return
+        with self.watch():
+            for tensor in tensors:
+                dist.broadcast(tensor, src=0)
+
+    def broadcast_dict(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The main worker's tensors by their names, on the processor."""
+        if self.size == 1:
+            return tensors
+        shapes = {
+            k: (str(t.dtype).removeprefix("torch."), list(t.shape)) for k, t in tensors.items()
+        }
+        received = {
+            name: torch.empty(shape, dtype=getattr(torch, dtype))
+            for name, (dtype, shape) in self.broadcast(shapes).items()
+        }
+        if self.is_main:
+            received = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+        self.broadcast_tensors(list(received.values()))
+        return received
+
+    def gather_tensors(self, tensors: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+        """Each worker's tensors, of the same names and shapes, in the order of their ranks."""
+        if self.size == 1:
+            return [tensors]
+        gathered: list[dict[str, Tensor]] = [{} for _ in range(self.size)]
+        with self.watch():
+            for name, tensor in tensors.items():
+                parts = [torch.empty_like(tensor) for _ in range(self.size)]
+                dist.all_gather(parts, tensor)
+                for each, part in zip(gathered, parts, strict=True):
+                    each[name] = part
+        return gathered
+
+    def concatenate(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors of all workers, one worker's behind the other's, along their first dimension.
+
+        A worker's tensors, on the processor, are all of one length, which differs between workers.
+        """
+        if self.size == 1:
+            return tensors
+        lengths = self.gather(len(next(iter(tensors.values()))))
+        longest = max(1, *lengths)
+        padded = {}
+        for name, tensor in tensors.items():
+            padded[name] = tensor.new_zeros(longest, *tensor.shape[1:])
+            padded[name][: len(tensor)] = tensor
+        parts = self.gather_tensors(padded)
+        return {
+            name: torch.cat(
+                [part[name][:length] for part, length in zip(parts, lengths, strict=True)]
+            )
+            for name in tensors
+        }
+
+    def seed(self, step: int = 0) -> None:
+        """Give each worker random numbers of its own from update `step` on; the main worker of a
+        training that begins keeps those of a single one."""
+        if step or self.rank:
+            state = np.random.SeedSequence([torch.initial_seed(), step, self.rank])
+            torch.manual_seed(int(state.generate_state(1)[0]))
+
+    def barrier(self) -> None:
+        """Wait until every worker has come here."""
+        self.sum([0.0])
+
+    def wrap(self, network: nn.Module, device: torch.device) -> nn.Module:
+        """The network such that its gradients are averaged over the workers while `backward` runs
+        (Li et al. 2020, "PyTorch Distributed"); the main worker's parameters become everyone's."""
+        if self.size == 1:
+            return network
+        with self.watch():
+            return nn.parallel.DistributedDataParallel(
+                network,
+                device_ids=[device] if device.type == "cuda" else None,
+                gradient_as_bucket_view=True,
+            )
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Raises TrainingError in place of what torch.distributed raises when a worker is lost."""
+        if self.size == 1:
+            yield
+            return
+        try:
+            yield
+        except (dist.DistError, dist.DistNetworkError, RuntimeError) as error:
+            if not _is_of_the_network(error):
+                raise
+            raise TrainingError("another worker of this training was lost", _RESUME) from error
+
+    def close(self) -> None:
+        """Leave the group; the others notice."""
+        if self.size > 1 and dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def host() -> TCPStore:
+    """The store by which workers of this machine meet, at a free port of the loopback address."""
+    timeout = timedelta(seconds=JOIN_SECONDS)
+    return TCPStore(
+        "127.0.0.1", 0, is_master=True, timeout=timeout, wait_for_workers=False, multi_tenant=True
+    )
+
+
+def join(place: Place, *, cuda: bool, store: TCPStore | None = None) -> Group:
+    """Meet the other workers within `JOIN_SECONDS`: at `store`, or as torchrun's variables say.
+
+    Raises TrainingError when one of them does not appear.
+    """
+    if place.size == 1:
+        return Group(place)
+    timeout = timedelta(seconds=JOIN_SECONDS)
+    began = time.monotonic()
+    try:
+        meeting = store or next(iter(rendezvous("env://", timeout=timeout)))[0]
+        dist.init_process_group(
+            "cpu:gloo,cuda:nccl" if cuda else "gloo",
+            store=meeting,
+            rank=place.rank,
+            world_size=place.size,
+            timeout=timeout,
+        )
+        group = Group(place, PrefixStore("attn", meeting))
+        group.barrier()
+    except (dist.DistError, RuntimeError, ValueError, TrainingError) as error:
+        seconds = time.monotonic() - began
+        raise TrainingError(
+            f"worker {place.rank} did not meet all {place.size} workers of this training "
+            f"within {seconds:.0f} s",
+            "Start them all at once, with the same address, port and number of workers.",
+        ) from error
+    _allow(LOST_SECONDS)
+    return group
+
+
+def _allow(seconds: float) -> None:
+    """Let collective operations take so long from now on."""
+    set_timeout = getattr(dist.distributed_c10d, "_set_pg_timeout", None)
+    if set_timeout is not None:
+        set_timeout(timedelta(seconds=seconds), dist.group.WORLD)
+
+
+def _is_of_the_network(error: BaseException) -> bool:
+    """Whether torch.distributed raised it, by its type or by what its backends write."""
+    if isinstance(error, dist.DistError):
+        return True
+    text = str(error).lower()
+    return any(word in text for word in ("gloo", "nccl", "connection", "socket", "broken pipe"))
+
+
+def count_workers(count: int) -> str:
+    """So many workers, in words."""
+    return "1 worker" if count == 1 else f"{count} workers"
+
+
+def without_sync(network: nn.Module) -> AbstractContextManager[Any]:
+    """Inside, `backward` of a wrapped network adds up gradients here alone."""
+    if isinstance(network, nn.parallel.DistributedDataParallel):
+        context: AbstractContextManager[Any] = network.no_sync()
+        return context
+    return nullcontext()

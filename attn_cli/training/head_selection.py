@@ -1,0 +1,128 @@
+"""Which head of a network is shown by default: the one that agrees best with word links.
+
+Knows weights, links and which piece is of which word; not who made the links, and no bundle.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attn_cli.alignment.link_table import LinkTable
+from attn_cli.alignment.merge import mean_over_words
+from attn_cli.config import Model
+from attn_cli.data.batching import Batch
+from attn_cli.data.segmentation import Segmented
+from attn_cli.nn.device import Hardware
+from attn_cli.nn.seq2seq import Seq2Seq
+from attn_cli.training.guided_alignment import wanted_of_words
+from attn_cli.types import FloatArray, IntArray
+
+#: The pairs on which heads are compared.
+PAIRS = 500
+
+
+class Shown(NamedTuple):
+    """A layer, from 1, and a head of it, from 1, or 0 for their mean; and for which share of the
+    words that have links it points at one of them."""
+
+    layer: int
+    head: int
+    share: float
+
+    def sentence(self) -> str:
+        """What was chosen, for a person."""
+        head = f"head {self.head}" if self.head else "the mean of its heads"
+        return (
+            f"attention shown: layer {self.layer}, {head}, "
+            f"which points where word links do for {self.share:.0%} of the words"
+        )
+
+
+def some_pairs(text: Segmented, links: LinkTable) -> IntArray:
+    """At most `PAIRS` of the text's pairs that have links, evenly spread over it."""
+    linked = text.pairs[np.diff(links.starts)[text.pairs] > 0]
+    places = np.linspace(0, len(linked) - 1, min(PAIRS, len(linked))).astype(np.intp)
+    chosen: IntArray = linked[places]
+    return chosen
+
+
+def best_head(
+    network: Seq2Seq,
+    batches: Iterable[Batch],
+    links: LinkTable,
+    *,
+    model: Model,
+    hardware: Hardware,
+) -> Shown | None:
+    """The head, or the mean of a layer's heads, that points most often where `links` do.
+
+    A target word points at the source word that it gives most weight, or at the end of the sentence
+    where that has more. Of equals the first is taken, a head before the mean, which is less sharp.
+    None where no word has links, or no head
+    ever points at them. Leaves the network in evaluation mode.
+    """
+    network.eval()
+    layers, heads = model.heads
+    hits = np.zeros((layers, heads + 1), np.int64)
+    words = 0
+    for batch in batches:
+        wanted = wanted_of_words(links, batch)[:, :-1]  # (B, U, W)
+        linked = wanted.any(-1)  # (B, U)
+        for layer, looked in enumerate(_layers(network, batch, hardware, layers)):
+            hits[layer] += _hits(words_of(looked, batch), wanted)[linked].sum(0)
+        words += int(linked.sum())
+    if not hits.any():
+        return None
+    last = -1 if heads > 1 else 0  # the mean behind the heads, unless it is that of one
+    layer, place = divmod(int(np.roll(hits, last, axis=1).argmax()), heads + 1)
+    return Shown(layer + 1, (place - last) % (heads + 1), float(hits.max() / words))
+
+
+def _layers(
+    network: Seq2Seq, batch: Batch, hardware: Hardware, layers: int
+) -> Iterator[FloatArray]:
+    """The weights of each layer, (B, T, heads + 1, S): the mean of its heads, then each head."""
+    weights = _weights(network, batch, hardware).float()  # (B, T, layers·heads, S)
+    for looked in weights.chunk(layers, 2):
+        found: FloatArray = torch.cat([looked.mean(2, keepdim=True), looked], 2).cpu().numpy()
+        yield found
+
+
+@torch.inference_mode()
+def _weights(network: Seq2Seq, batch: Batch, hardware: Hardware) -> Tensor:
+    src, src_len, tgt_in = (
+        hardware.tensor(part) for part in (batch.source, batch.source_length, batch.target_in)
+    )
+    with hardware.autocast():
+        weights: Tensor | None = network(src, src_len, tgt_in).weights
+    assert weights is not None
+    return weights if weights.dim() == 4 else weights[:, :, None]
+
+
+def words_of(looked: FloatArray, batch: Batch) -> FloatArray:
+    """Weights between pieces (B, T, H, S) → between words (B, U, H, W + 1), as `align/merge` does.
+
+    The last column is what the end of the sentence was given.
+    """
+    n_target, n_source = (
+        int(word_of.max(initial=-1)) + 1 for word_of in (batch.target_word, batch.source_word)
+    )
+    word_of = np.where(batch.source_word < 0, n_source, batch.source_word)  # (B, S)
+    sums = (word_of[:, :, None] == np.arange(n_source + 1)).astype(np.float32)  # (B, S, W + 1)
+    means = mean_over_words(batch.target_word, n_target)  # (B, U, T)
+    batch_size, length, heads, size = looked.shape
+    rows = means @ looked.reshape(batch_size, length, heads * size)  # (B, U, H·S)
+    found: FloatArray = rows.reshape(batch_size, n_target * heads, size) @ sums
+    return found.reshape(batch_size, n_target, heads, n_source + 1)
+
+
+def _hits(looked: FloatArray, wanted: FloatArray) -> NDArray[np.bool_]:
+    """(B, U, H, W + 1), (B, U, W) → (B, U, H): whether the likeliest place is wanted."""
+    end = np.zeros((*wanted.shape[:2], 1), np.bool_)
+    places = np.concatenate([wanted > 0, end], axis=2)  # (B, U, W + 1)
+    hits: NDArray[np.bool_] = np.take_along_axis(places, looked.argmax(-1), axis=2)
+    return hits

@@ -1,0 +1,59 @@
+"""The optimiser and its learning rate. Knows no data and no loss."""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from attn_cli.config import Train
+from attn_cli.training.budget import Schedule
+
+
+def adamw(network: nn.Module, settings: Train) -> torch.optim.AdamW:
+    """AdamW (Loshchilov & Hutter 2019); vectors and embeddings are not decayed."""
+    embeddings = {
+        id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)
+    }
+    decayed: list[nn.Parameter] = []
+    kept: list[nn.Parameter] = []
+    for parameter in network.parameters():
+        matrix = parameter.dim() > 1 and id(parameter) not in embeddings
+        (decayed if matrix else kept).append(parameter)
+    groups = [
+        {"params": decayed, "weight_decay": settings.weight_decay},
+        {"params": kept, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
+
+
+def learning_rate(step: int, settings: Train, schedule: Schedule | None = None) -> float:
+    """The rate of update `step` (from 1): a linear warm-up, then the recipe's decline.
+
+    `schedule` is the one that a time limit has decided, if there is any.
+    """
+    plan = schedule or Schedule.of(settings)
+    top, warm = settings.learning_rate, plan.warmup
+    if step < warm:
+        return top * plan.rise(step)
+    done = plan.decline(step)
+    match settings.schedule:
+        case "constant":
+            return top
+        case "linear":
+            return top * (1.0 - 0.99 * done)
+        case "cosine":
+            return top * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done)))
+        case "inverse_sqrt":
+            return top * math.sqrt(max(1, warm) / step)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Give every group of parameters this rate."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+
+
+def clip(parameters: Iterable[nn.Parameter], longest: float) -> float:
+    """Scale the gradients down to the length `longest` (0: leave them); returns their length."""
+    return float(nn.utils.clip_grad_norm_(parameters, longest or math.inf))

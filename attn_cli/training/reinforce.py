@@ -1,0 +1,57 @@
+"""How hard attention learns where to look: REINFORCE, with a baseline and a bonus for doubt.
+
+Knows that positions were drawn and what came of it; not who drew them.
+
+The gradient of the expected log-likelihood is E[Σ_t ∂log p(a_t) (R_t - b_t)], R_t being the
+log-likelihood of what comes from word t on and b_t what was to be expected of as many words: the
+mean a word, averaged over the updates before, which no choice of this update changes, so that the
+estimate stays unbiased; the first update alone has to do with its own mean. (Williams 1992; Xu et
+al. 2015, §4.1, equation 11, for choices whose reward is the whole sentence's.)
+"""
+
+from torch import Tensor
+
+from attn_cli.config import Train
+from attn_cli.nn.seq2seq import Forward, Seq2Seq
+from attn_cli.training.losses import log_likelihoods
+from attn_cli.types import PAD
+
+#: What the baseline keeps of itself in an update (Xu et al. 2015, §4.1).
+KEPT = 0.9
+
+_SMALLEST = 1e-30
+
+
+def reinforce(
+    network: Seq2Seq,
+    found: Forward,
+    wanted: Tensor,
+    *,
+    baseline: float | None,
+    settings: Train,
+) -> tuple[Tensor, float]:
+    """The loss whose gradient teaches the choices of a pass, a target piece, and the next baseline.
+
+    wanted (B, T) are the pieces that `found` was to say, PAD behind. `baseline` is the mean
+    log-likelihood a piece so far, None at first.
+    """
+    assert found.chosen is not None
+    assert found.weights is not None
+    logp = log_likelihoods(network, found.features, wanted)  # (B, T)
+    real = wanted != PAD
+    pieces = real.sum().clamp(min=1)
+    mean = float(logp.sum() / pieces)
+    baseline = mean if baseline is None else baseline
+    gain = advantage(logp, real, baseline)  # (B, T)
+    chosen = -(gain * found.chosen * real).sum() / pieces
+    weights = found.weights.float()
+    doubt = -(weights * (weights + _SMALLEST).log()).sum(-1)  # (B, T), in nats
+    bonus = (doubt * real).sum() / pieces
+    loss = settings.reinforce_weight * chosen - settings.entropy_bonus * bonus
+    return loss, KEPT * baseline + (1 - KEPT) * mean
+
+
+def advantage(logp: Tensor, real: Tensor, baseline: float) -> Tensor:
+    """(B, T) log-likelihoods, of which `real` count → R_t - b_t: what the choice at t was worth."""
+    come = (logp - baseline) * real
+    return come.flip(1).cumsum(1).flip(1)

@@ -1,0 +1,192 @@
+"""A training's plan on disk, from which `--resume` goes on or begins again. Loads no torch.
+
+    checkpoints/plan.next.json    a training whose text has not been read yet: resolved recipe,
+                                  options, the model it starts from
+    checkpoints/plan.json         a training whose recipe and vocabulary are in the folder, with the
+                                  digests of its text
+    checkpoints/start-*/          a copy of the model it starts from
+
+`plan.next.json` is written before anything slow. While it is there, all else in the folder belongs
+to an earlier training, or is half written: resuming begins again. Then the text has been read, the
+recipe and the vocabulary are written, `plan.json` is, and `plan.next.json` goes.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from attn_cli import config
+from attn_cli.bundles import bundle
+from attn_cli.bundles.bundle import Bundle
+from attn_cli.config import Recipe
+from attn_cli.errors import DataError, ModelError, TrainingError, UsageError
+from attn_cli.files import atomic
+
+CHECKPOINTS, LAST = "checkpoints", "last.safetensors"
+PLAN, NEXT_PLAN, START = "plan.json", "plan.next.json", "start-"
+
+#: The folder in it of the prepared text, which is there while a training runs.
+TEXT = "text"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training needs to begin again: its recipe, whose files are relative to its folder.
+
+    `start` is the folder in `checkpoints` of the model that it starts from, `text` the digest of
+    each text that has been read, `finished` why training ended, when it has.
+    """
+
+    recipe: Recipe
+    start: str = ""
+    text: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    finished: str = ""
+
+    def save(self, out: Path, name: str = PLAN) -> None:
+        """Write it into the checkpoints of a folder. Raises TrainingError if that cannot be."""
+        path = out / CHECKPOINTS / name
+        facts = {
+            "recipe": config.to_toml(self.recipe),
+            "start": self.start,
+            "text": dict(self.text),
+            "options": dict(self.options),
+            "finished": self.finished,
+        }
+        try:
+            atomic.write_text(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise _unwritable(path, error) from error
+
+    def start_model(self, out: Path) -> Bundle | None:
+        """The copy of the model that it starts from, if it does."""
+        return bundle.open_bundle(out / CHECKPOINTS / self.start) if self.start else None
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The plan of a training that stopped; with `again`, nothing of it can be gone on with."""
+
+    plan: Plan
+    again: bool
+
+
+def begin(
+    out: Path, recipe: Recipe, start: Bundle | None = None, options: Mapping[str, Any] | None = None
+) -> Plan:
+    """Write the plan of a training that begins in `out`, with a copy of the model to start from.
+
+    What is there stays until `commit`. Raises TrainingError if the disk will not take it.
+    """
+    name = _copy_start(out / CHECKPOINTS, start) if start else ""
+    plan = Plan(recipe, name, options=options or {})
+    plan.save(out, NEXT_PLAN)
+    return plan
+
+
+def withdraw(out: Path) -> None:
+    """Remove the plan that `begin` wrote: the folder is then what it was."""
+    checkpoints = out / CHECKPOINTS
+    (checkpoints / NEXT_PLAN).unlink(missing_ok=True)
+    if not (checkpoints / PLAN).exists():
+        for folder in checkpoints.glob(f"{START}*"):
+            shutil.rmtree(folder, ignore_errors=True)
+    if checkpoints.is_dir() and not any(checkpoints.iterdir()):
+        checkpoints.rmdir()
+
+
+def clear(out: Path, plan: Plan, *, keep: tuple[str, ...] = ()) -> None:
+    """Remove an earlier training's checkpoints; those named `keep` stay."""
+    for path in (out / CHECKPOINTS).glob("*"):
+        if path.name in (NEXT_PLAN, plan.start, *keep) or path.name.startswith(TEXT):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def commit(out: Path, plan: Plan) -> None:
+    """Make the plan that of the folder, whose recipe and vocabulary have been written."""
+    plan.save(out)
+    (out / CHECKPOINTS / NEXT_PLAN).unlink(missing_ok=True)
+
+
+def resumed(out: Path) -> Resumed:
+    """The training that lies in `out`.
+
+    Raises UsageError when there is none, ModelError when its plan cannot be read.
+    """
+    checkpoints = out / CHECKPOINTS
+    if (checkpoints / NEXT_PLAN).is_file():
+        return Resumed(_read(checkpoints / NEXT_PLAN), again=True)
+    if not any((checkpoints / name).is_file() for name in (PLAN, LAST)):
+        raise UsageError(
+            f"{out} holds no training to go on with",
+            "Name the --out folder of an earlier attn train.",
+        )
+    recipe = config.load(out / bundle.RECIPE, of_a_model=True)
+    if not (checkpoints / PLAN).is_file():  # made before there were plans
+        return Resumed(Plan(recipe), again=False)
+    return Resumed(replace(_read(checkpoints / PLAN), recipe=recipe), again=False)
+
+
+def recover(out: Path) -> None:
+    """Complete or remove what a killed training left half done.
+
+    Raises TrainingError if the disk will not take it.
+    """
+    bundle.recover(out)
+    atomic.remove_parts(out / CHECKPOINTS)
+
+
+def check_text(before: Mapping[str, str], now: Mapping[str, str], names: Mapping[str, str]) -> None:
+    """Raises DataError, naming it by `names`, for a text that is not what training began with."""
+    changed = [key for key, digest in before.items() if now.get(key, digest) != digest]
+    if changed:
+        raise DataError(
+            f"{names[changed[0]]} has changed since this training began",
+            "Put back what it was, or go on with it as it is: --accept-new-data.",
+        )
+
+
+def _read(path: Path) -> Plan:
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        recipe = config.parse(facts["recipe"], where=str(path))
+        return Plan(recipe, facts["start"], facts["text"], facts["options"], facts["finished"])
+    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"the training's {path} cannot be read", "Train again with --force."
+        ) from error
+
+
+def _copy_start(checkpoints: Path, start: Bundle) -> str:
+    """Copy a model into the checkpoints; the name of its folder there."""
+    files = json.dumps(start.facts["files"], sort_keys=True)
+    name = START + hashlib.sha256(files.encode()).hexdigest()[:12]
+    if (checkpoints / name).is_dir():
+        return name
+    part = checkpoints / (name + atomic.PART)
+
+    def copy(opened: Bundle) -> None:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        bundle.copy(opened, part, graphs=False)
+
+    try:
+        bundle.load_stable(start.path, copy)
+        os.rename(part, checkpoints / name)
+    except OSError as error:
+        raise _unwritable(checkpoints / name, error) from error
+    return name
+
+
+def _unwritable(path: Path, error: OSError) -> TrainingError:
+    hint = "Make room there, or choose another --out."
+    return TrainingError(f"cannot write {path}: {error.strerror}", hint)

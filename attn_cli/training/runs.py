@@ -1,0 +1,211 @@
+"""Trainings as their folders tell of them: logs, recipes, checkpoints. Loads no torch.
+
+A log may end in the middle of a line, as that of a running or killed training does.
+"""
+
+import json
+import math
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from attn_cli import config
+from attn_cli.bundles.bundle import RECIPE
+from attn_cli.errors import AttnError
+from attn_cli.files.folder_lock import LOCK
+from attn_cli.training.resume import CHECKPOINTS, LAST
+
+LOG = "log.jsonl"
+
+#: A log that is no older tells of a training that runs, where no lock says so.
+FRESH_SECONDS = 120.0
+
+#: Folders between the one that is named and that of a run, at most.
+DEPTH = 3
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training. `state` is running, finished, interrupted or crashed.
+
+    `loss`, in nats a piece, and `bleu` are of the best validation, or of the average that was
+    better; `losses` and `bleus` those of all validations, by update. `recipe` has its keys as they
+    are written, `data.source`, and the paths of its text as seen from here.
+    """
+
+    folder: Path
+    state: str
+    updates: int
+    minutes: float
+    loss: float | None
+    bleu: float | None
+    losses: list[Point]
+    bleus: list[Point]
+    recipe: dict[str, Any]
+    resumable: bool
+
+
+def find_runs(folder: Path) -> Iterator[Path]:
+    """`folder` if it is that of a run, else those of the runs below it, by their names."""
+    if (folder / LOG).is_file():
+        yield folder
+        return
+    for where, folders, files in os.walk(folder):
+        folders.sort()
+        depth = len(Path(where).relative_to(folder).parts)
+        if LOG in files or depth >= DEPTH:
+            folders.clear()
+        if LOG in files:
+            yield Path(where)
+
+
+def read_run(folder: Path, *, now: float | None = None) -> Run:
+    """The run in that folder, as of `now`, in seconds since 1970."""
+    log = _Log()
+    for row in _rows(folder / LOG):
+        log.add(row)
+    state = log.state
+    if _is_running(folder, log.time, time.time() if now is None else now, ended=bool(state)):
+        state = "running"
+    best = max(log.validated, key=lambda each: (each.bleu, -each.loss), default=None)
+    bleu = best.bleu if best else None
+    return Run(
+        folder,
+        state or "crashed",
+        log.step,
+        log.seconds / 60,
+        best.loss if best else None,
+        max(bleu, log.average) if bleu is not None else None,
+        [(each.step, each.loss) for each in log.validated],
+        [(each.step, each.bleu) for each in log.validated],
+        _recipe(folder),
+        (folder / CHECKPOINTS / LAST).is_file(),
+    )
+
+
+@dataclass(frozen=True)
+class _Validated:
+    step: float
+    loss: float
+    bleu: float
+
+
+@dataclass
+class _Log:
+    """What the rows of a log add up to. A row whose fields are not what they should be is none."""
+
+    state: str = ""
+    step: int = 0
+    time: float = 0.0
+    seconds: float = 0.0
+    average: float = -math.inf
+    validated: list[_Validated] = field(default_factory=list)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Take in the next row."""
+        name = row["event"]
+        now = _number(row, "time") or self.time
+        if not self.time or (name == "phase" and row.get("number") == 1):
+            self.state = ""  # another command goes on with it
+        else:
+            self.seconds += max(0.0, now - self.time)
+        if name == "prepared":
+            self.state = ""
+        self.time = now
+        step, bleu = _number(row, "step"), _number(row, "bleu")
+        if name == "finished":
+            self.state = "interrupted" if row.get("reason") == "interrupted" else "finished"
+            self.average = bleu if bleu is not None else self.average
+        if step is None or name == "headprogress":
+            return
+        if name == "started":  # what was beyond that was lost with the last process
+            self.validated = [each for each in self.validated if each.step <= step]
+        self.step = int(step)
+        loss = _number(row, "loss")
+        if name == "validated" and loss is not None and bleu is not None:
+            self.validated.append(_Validated(step, loss, bleu))
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a log that can be read."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and isinstance(row.get("event"), str):
+            yield row
+
+
+def _number(row: dict[str, Any], key: str) -> float | None:
+    value = row.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def _is_running(folder: Path, told: float, now: float, *, ended: bool) -> bool:
+    """Whether a process trains there: by its lock, or by how fresh the log is."""
+    try:
+        process, host = (folder / LOCK).read_text("utf-8", "replace").split()
+    except (OSError, ValueError):
+        return not ended and abs(now - told) <= FRESH_SECONDS
+    if host != socket.gethostname() or sys.platform == "win32" or not process.isdecimal():
+        return not ended and abs(now - told) <= FRESH_SECONDS
+    try:
+        os.kill(int(process), 0)  # sends nothing
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _recipe(folder: Path) -> dict[str, Any]:
+    """The recipe's keys and values, flat; none where it cannot be read."""
+    try:
+        recipe = config.load(folder / RECIPE, of_a_model=True)
+    except AttnError:
+        return {}
+    flat = dict(_flat(config.to_dict(recipe), ""))
+    for key in config.DATA_FILES:
+        path = flat.get(f"data.{key}")
+        if path and path != "-":
+            flat[f"data.{key}"] = os.path.relpath(folder / path)
+    return flat
+
+
+def _flat(tree: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def differences(runs: list[Run]) -> list[dict[str, Any]]:
+    """For each run what its recipe says where those of the others say something else.
+
+    A key has its last part alone where that is enough to tell it. A run without a recipe differs in
+    nothing.
+    """
+    recipes = [run.recipe for run in runs if run.recipe]
+    keys = {key: None for recipe in recipes for key in recipe if key != "name"}
+    differing = [key for key in keys if len({str(recipe.get(key)) for recipe in recipes}) > 1]
+    names = [key.rpartition(".")[2] for key in differing]
+    short = {
+        key: name if names.count(name) == 1 else key
+        for key, name in zip(differing, names, strict=True)
+    }
+    return [{short[key]: run.recipe[key] for key in differing if key in run.recipe} for run in runs]

@@ -1,0 +1,84 @@
+"""The whole state of a training in one file, from which it goes on as if it had not stopped."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from attn_cli.data.batching import Batches
+from attn_cli.nn.seq2seq import Seq2Seq
+from attn_cli.nn.state_dict import restore, tensors_of
+from attn_cli.training import checkpoint
+from attn_cli.training.group import Group
+from attn_cli.training.trainer_state import TrainerState
+
+
+class SavedState:
+    """A file with the parameters and moments, random numbers, places and digests of a training.
+
+    The main worker writes and reads it. `text` has the digests of the "training" and the
+    "validation" text.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        network: Seq2Seq,
+        optimiser: torch.optim.Optimizer,
+        batches: Batches,
+        *,
+        text: Mapping[str, str],
+        group: Group,
+    ) -> None:
+        self.path, self.network, self.optimiser = path, network, optimiser
+        self.batches, self.text, self.group = batches, dict(text), group
+
+    def write(self, state: TrainerState, random: list[checkpoint.Tensors]) -> None:
+        """Save all of it; `random` has the random numbers of each worker."""
+        tensors = {f"model.{name}": t for name, t in tensors_of(self.network).items()}
+        tensors |= checkpoint.optimiser_tensors(self.optimiser)
+        tensors |= checkpoint.of_ranks(random)
+        facts = {
+            "position": asdict(state),
+            "batches": self.batches.state(),
+            "workers": self.group.size,
+            "text": self.text,
+        }
+        checkpoint.save(self.path, tensors, facts)
+
+    def restore(self) -> tuple[TrainerState, int] | None:
+        """Put all of it back; the state, and how many workers there were. None without a file.
+
+        On another number of workers random numbers are left as they are, on other training text a
+        new epoch begins, and results on other validation text are forgotten.
+        """
+        if not self.group.broadcast(self.path.is_file()):
+            return None
+        tensors, facts = checkpoint.load(self.path) if self.group.is_main else ({}, {})
+        tensors = self.group.broadcast_dict(tensors)
+        facts = self.group.broadcast(facts)
+        with torch.no_grad():
+            weights = checkpoint.within(tensors, "model.")
+            restore(self.network, weights, where=str(self.path))
+        checkpoint.restore_optimiser(self.optimiser, tensors)
+        state = TrainerState.of(facts["position"])
+        state.finished = ""
+        self._restore_place(facts, state)
+        workers = facts.get("workers", 1)
+        if workers == self.group.size:
+            checkpoint.restore_random(tensors, rank=self.group.rank)
+        return state, workers
+
+    def _restore_place(self, facts: dict[str, Any], state: TrainerState) -> None:
+        """Go back to the place in the text, if it is the text that the checkpoint belongs to."""
+        before = facts.get("text", {})
+        changed = [key for key, digest in self.text.items() if before.get(key, digest) != digest]
+        if "validation" in changed:
+            state.history, state.best = [], None
+        if "training" in changed:
+            start = {"epoch": facts["batches"]["epoch"] + 1, "pool": 0, "batch": 0}
+            self.batches.restore(self.batches.state() | start)
+        else:
+            self.batches.restore(facts["batches"])

@@ -1,0 +1,209 @@
+"""A model's shortlist, counted from the word links of its training text.
+
+Knows corpora in pieces and links; no network. Links are between words: each piece of a word counts
+as linked to each piece of the words that it is linked to. See `text/shortlist.py`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attn_cli import config
+from attn_cli.alignment.link_table import LinkTable
+from attn_cli.bundles.bundle import Bundle
+from attn_cli.data import corpus
+from attn_cli.data.batching import batches_of
+from attn_cli.data.literals import Literals
+from attn_cli.data.segmentation import Segmentation, Segmented, segmented
+from attn_cli.data.shortlist import Shortlist
+from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.errors import ModelError
+from attn_cli.inference.engines.interface import Matcher, Side
+from attn_cli.inference.engines.registry import open_matcher
+from attn_cli.training.word_links import read_links
+from attn_cli.types import EOS, UNK, IntArray
+
+#: The commonest target pieces, which every sentence may use.
+COMMONEST = 200
+
+#: Target pieces of a source piece: those with the most links, and on average no more than so many.
+PER_PIECE, AVERAGE = 60, 11
+
+#: Links of a source piece to a target piece that weigh less than this together are noise: an
+#: aligner's guess in one pair.
+LEAST_WEIGHT = 0.3
+
+#: Links of an alignment head that are counted have at least this probability.
+LEAST_PROBABILITY = 0.1
+
+#: Target places of a batch that an alignment head reads.
+_BATCH = 8_000
+_PAIRS, _FORMS = 1 << 14, 1 << 17  # pairs, and pairs of forms, counted together
+
+Longs = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def build_shortlist(
+    text: Segmented, links: LinkTable, tokenizers: tuple[Tokenizer, Tokenizer]
+) -> Shortlist:
+    """The shortlist of a vocabulary, from the pairs of `text` and their `links`.
+
+    Always listed are the end, what literals are copied by, the bytes where a translation may be
+    spelt in them, and the commonest pieces of the target text. To the pieces that a source piece is
+    linked to comes the target piece that is spelt as it is.
+    """
+    source, target = tokenizers
+    always = np.union1d(target.fallback_pieces, _commonest(text, target.vocab_size))
+    pieces, weights = count_links(text, links, target.vocab_size)
+    ours, theirs = np.divmod(pieces, target.vocab_size)
+    worth = (weights >= LEAST_WEIGHT) & ~np.isin(theirs, always)
+    ours, theirs, weights = ours[worth], theirs[worth], weights[worth]
+    return _listed(ours, theirs, weights, always, _same(source, target), target.vocab_size)
+
+
+def shortlist_of_text(
+    opened: Bundle, data: config.Data, *, links: Path | None = None, stdin: BinaryIO | None = None
+) -> Shortlist:
+    """A shortlist for a model, from the pairs that `data` names relative to where we are.
+
+    Their `links` are in a file, line by line, or what the model's alignment head finds. Raises
+    DataError for text or links that cannot be used, ModelError where there is no head to ask.
+    """
+    if links is None and not opened.aligns:
+        raise ModelError(
+            f"the model {opened.name} has no alignment head to link the words of these pairs",
+            "Give their links with --links, as attn align --fit makes them.",
+        )
+    literals = Literals.of(opened.recipe)
+    if data.pairs:
+        read, report = corpus.read_pairs(data.pairs, stdin=stdin, literals=literals)
+    else:
+        read, report = corpus.read_parallel(
+            data.source, data.target, stdin=stdin, literals=literals
+        )
+    text, _ = segmented(read, opened.source, opened.target).limited(
+        max_length=data.max_length, max_ratio=data.max_ratio
+    )
+    if links is None:
+        table = links_by(open_matcher(opened), text)
+    else:
+        table = read_links(links, text.corpus, n_lines=report.seen, stdin=stdin)
+    return build_shortlist(text, table, (opened.source, opened.target))
+
+
+def links_by(matcher: Matcher, text: Segmented) -> LinkTable:
+    """The links of all pairs of `text` as an alignment head finds them, with probabilities."""
+    columns: list[tuple[NDArray[np.generic], ...]] = []
+    for batch in batches_of(text, text.pairs, tokens=_BATCH):
+        found = matcher.match(
+            Side(batch.source, batch.source_word), Side(batch.target_out, batch.target_word)
+        ).links  # (B, T, S)
+        row, theirs, ours = np.nonzero(found >= LEAST_PROBABILITY)
+        columns.append((batch.indices[row], ours, theirs, found[row, theirs, ours]))
+    pairs, ours, theirs, weights = map(np.concatenate, zip(*columns, strict=True))
+    return LinkTable.gathered(pairs, ours, theirs, weights, n_pairs=len(text.corpus.lines))
+
+
+def count_links(text: Segmented, links: LinkTable, target_vocab: int) -> tuple[Longs, Floats]:
+    """Pairs of pieces that are linked, rising, as source piece · V + target piece; and how much
+    the links of each weigh together."""
+    n_forms = len(text.target.first) - 1
+    forms, weights = _summed(_linked_forms(text, links, n_forms))
+    return _summed(_linked_pieces(text, *np.divmod(forms, n_forms), weights, target_vocab))
+
+
+def _linked_forms(
+    text: Segmented, links: LinkTable, n_forms: int
+) -> Iterator[tuple[Longs, Floats]]:
+    """Of each block of pairs the forms that are linked, as source form · forms + target form."""
+    sides = text.corpus.source.sentences, text.corpus.target.sentences
+    for start in range(0, len(text), _PAIRS):
+        pairs = text.pairs[start : start + _PAIRS]
+        ours, theirs = (side.gather(pairs) for side in sides)
+        first, ends = links.starts[pairs], links.starts[pairs + 1]
+        count = ends - first
+        link = np.arange(count.sum()) + np.repeat(first - np.cumsum(count) + count, count)
+        row = np.repeat(np.arange(len(pairs)), count)
+        form = ours.values[ours.starts[row] + links.source[link]].astype(np.int64)
+        other = theirs.values[theirs.starts[row] + links.target[link]]
+        yield form * n_forms + other, links.weight[link].astype(np.float64)
+    for side in sides:
+        side.release()
+
+
+def _linked_pieces(
+    text: Segmented, ours: Longs, theirs: Longs, weights: Floats, target_vocab: int
+) -> Iterator[tuple[Longs, Floats]]:
+    """Each piece of a source form with each piece of the target form that it is linked to."""
+    for start in range(0, len(ours), _FORMS):
+        block = slice(start, start + _FORMS)
+        (source, n_source), (target, n_target) = (
+            _pieces_of(side, forms[block])
+            for side, forms in ((text.source, ours), (text.target, theirs))
+        )
+        count = n_source * n_target  # of the combinations of each pair of forms
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        width = np.repeat(n_target, count)
+        first, other = (
+            np.repeat(np.cumsum(lengths) - lengths, count) for lengths in (n_source, n_target)
+        )
+        piece = source[first + within // width] * target_vocab + target[other + within % width]
+        yield piece, np.repeat(weights[block], count)
+
+
+def _pieces_of(side: Segmentation, forms: Longs) -> tuple[Longs, Longs]:
+    """The pieces of these forms, one behind the other, and how many each has."""
+    rows = side.pieces.gather(side.first[forms])
+    return rows.values.astype(np.int64), rows.lengths
+
+
+def _summed(blocks: Iterator[tuple[Longs, Floats]]) -> tuple[Longs, Floats]:
+    """The distinct keys of all blocks, rising, and the sum of each one's weights."""
+    keys: Longs = np.zeros(0, np.int64)
+    sums: Floats = np.zeros(0, np.float64)
+    for some, weights in blocks:
+        distinct, place = np.unique(np.concatenate([keys, some]), return_inverse=True)
+        keys = distinct
+        sums = np.bincount(place, np.concatenate([sums, weights])).astype(np.float64)
+    return keys, sums
+
+
+def _commonest(text: Segmented, vocab: int) -> Longs:
+    """The pieces that occur most often in the target text, EOS and specials not among them."""
+    of_form = text.corpus.target.counts(text.pairs)
+    pieces = text.target.pieces.gather(text.target.first[:-1])
+    counts = np.bincount(pieces.values, np.repeat(of_form, pieces.lengths), minlength=vocab)
+    ranked = np.argsort(-counts, kind="stable")[:COMMONEST]
+    return ranked[(counts[ranked] > 0) & (ranked > EOS)]
+
+
+def _same(source: Tokenizer, target: Tokenizer) -> IntArray:
+    """(source pieces,) the target piece of the same spelling, -1 where there is none."""
+    if source is target:
+        return np.arange(source.vocab_size, dtype=np.int32)
+    number = {target.piece(id): id for id in range(target.vocab_size)}
+    spelt = (number.get(source.piece(id), -1) for id in range(source.vocab_size))
+    return np.fromiter(spelt, np.int32, source.vocab_size)
+
+
+def _listed(
+    ours: Longs, theirs: Longs, weights: Floats, always: Longs, same: IntArray, target_vocab: int
+) -> Shortlist:
+    """The shortlist of weighed pairs of pieces: in each row those of the most weight, and of these
+    the most frequent if they are too many together."""
+    order = np.lexsort((theirs, -weights, ours))
+    ours, theirs, weights = ours[order], theirs[order], weights[order]
+    rank = np.arange(len(ours)) - np.searchsorted(ours, ours)
+    kept = np.flatnonzero(rank < PER_PIECE)
+    if len(kept) > (most := AVERAGE * len(same)):
+        kept = np.sort(kept[np.argsort(-weights[kept], kind="stable")[:most]])
+    keys = ours[kept] * target_vocab + theirs[kept]
+    spelt = np.flatnonzero((same > UNK) & ~np.isin(same, always))
+    keys = np.union1d(keys, spelt * target_vocab + same[spelt])
+    pieces, linked = np.divmod(keys, target_vocab)
+    starts = np.searchsorted(pieces, np.arange(len(same) + 1)).astype(np.int64)
+    return Shortlist(always.astype(np.int32), linked.astype(np.int32), starts, target_vocab)

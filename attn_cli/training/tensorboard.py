@@ -1,0 +1,54 @@
+"""A training's events as event files for TensorBoard, by torch's own writer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from attn_cli.training import events
+
+#: The folder of the event files, in that of the model.
+FOLDER = "tensorboard"
+
+
+@contextmanager
+def board(out: Path) -> Iterator[events.Listener]:
+    """A listener that writes curves into a folder of `out`, or goes on with them."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer: SummaryWriter | None = None
+
+    def listen(event: events.Event) -> None:
+        nonlocal writer
+        if isinstance(event, events.Started):
+            # TensorBoard drops what a killed process had written beyond its checkpoint.
+            writer = SummaryWriter(str(out / FOLDER), purge_step=event.step + 1)
+        if writer is not None and isinstance(event, events.Progress | events.Validated):
+            for name, value in scalars(event).items():
+                writer.add_scalar(name, value, event.step)
+
+    try:
+        yield listen
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def scalars(event: events.Event) -> dict[str, float]:
+    """The curves that an event adds a point to, by their names."""
+    match event:
+        case events.Progress():
+            values = {
+                "train/loss": event.loss,
+                "train/learning_rate": event.learning_rate,
+                "train/pieces_per_second": event.tokens_per_second,
+            }
+            guided = {} if event.guided is None else {"train/guided_loss": event.guided}
+            return values | guided
+        case events.Validated():
+            return {
+                "validation/loss": event.loss,
+                "validation/BLEU": event.bleu,
+                "validation/chrF": event.chrf,
+            }
+        case _:
+            return {}

@@ -1,0 +1,72 @@
+"""Where a training stands, apart from tensors and from its place in the text."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from attn_cli.config import Train
+from attn_cli.training.budget import Schedule
+from attn_cli.training.early_stopping import Scored
+from attn_cli.training.gradients import Losses
+
+
+@dataclass
+class TrainerState:
+    """Where training stands, apart from tensors: all of it goes into a checkpoint as JSON."""
+
+    step: int = 0
+    seconds: float = 0.0
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    history: list[Scored] = field(default_factory=list)
+    best: Scored | None = None  # what the bundle holds: a validation or an average
+    published: bool = False
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    guided_sum: float = 0.0  # over the pieces that were guided
+    guided_pieces: int = 0
+    reward: float | None = None  # what hard attention's choices bring on the average
+    schedule: Schedule | None = None  # where a time limit decided it
+    finished: str = ""
+
+    @classmethod
+    def of(cls, facts: dict[str, Any]) -> "TrainerState":
+        """From the JSON of a checkpoint."""
+        history = [Scored(**row) for row in facts["history"]]
+        best = Scored(**facts["best"]) if facts.get("best") else None
+        schedule = Schedule(**facts["schedule"]) if facts.get("schedule") else None
+        return cls(**{**facts, "history": history, "best": best, "schedule": schedule})
+
+    def count(self, losses: Losses) -> None:
+        """Add an update's losses to those of the interval that `forget` began."""
+        self.loss_sum += losses.translation
+        self.loss_count += 1
+        self.guided_sum += losses.guided
+        self.guided_pieces += int(losses.guided_pieces)
+
+    def forget(self) -> None:
+        """Begin another interval."""
+        self.loss_sum, self.loss_count = 0.0, 0
+        self.guided_sum, self.guided_pieces = 0.0, 0
+
+    def restore_schedule(self, settings: Train, *, limited: bool) -> None:
+        """Go on with what a time limit had decided, unless there is a new one or --max-steps."""
+        planned, limit = self.schedule, settings.max_steps
+        if planned is None:
+            return
+        is_new = planned.limit != limit
+        if self.step >= planned.last and (is_new or limited):
+            self.schedule = None  # used up
+        elif is_new:
+            every = settings.validate_every
+            self.schedule = planned.replan(self.step, limit, every=every, limit=limit)
+
+    @property
+    def is_validated(self) -> bool:
+        """Whether the network as it stands has been validated."""
+        return bool(self.history) and self.history[-1].step == self.step
+
+    def is_due(self, schedule: Schedule) -> bool:
+        """Whether the network as it stands is to be validated."""
+        validated = self.history[-1].step if self.history else 0
+        is_last = self.step == schedule.last
+        return self.step > 0 and (self.step - validated >= schedule.every or is_last)

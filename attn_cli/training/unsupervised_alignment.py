@@ -1,0 +1,257 @@
+"""Alignments of a bitext from the bitext alone: a committee's votes, and a head taught by them.
+
+Knows corpora and a folder to keep the head in; no network that translates, and no terminal.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from attn_cli import __version__, config
+from attn_cli.alignment.likelihood import Words, held_out_likelihood, strongest
+from attn_cli.alignment.link_table import LinkTable
+from attn_cli.alignment.statistical import COMMITTEE, Member
+from attn_cli.bundles import bundle
+from attn_cli.config import Recipe
+from attn_cli.data.corpus import Corpus
+from attn_cli.data.segmentation import Segmented, segmented
+from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.errors import UsageError
+from attn_cli.files import atomic
+from attn_cli.inference.engines.torch import TorchMatcher
+from attn_cli.nn.builder import build_head
+from attn_cli.nn.device import torch_device
+from attn_cli.nn.state_dict import tensors_of
+from attn_cli.training import checkpoint, events
+from attn_cli.training.aligner_trainer import HeadTrainer
+from attn_cli.training.finishing import export_graphs
+from attn_cli.training.resume import CHECKPOINTS
+from attn_cli.training.vocabulary import tokenizers_for
+from attn_cli.training.word_links import LINKS, prepared
+
+#: Pairs from which a head is tried at all: with fewer it learns for longer than it is worth.
+FEWEST = 2_000
+
+#: A head is trusted whose links are the committee's, where it has not seen them, with an F1 in % of
+#: at least this.
+TRUSTED = 75.0
+
+#: Nats a word by which the links of a head must foretell other pairs better than votes do.
+MARGIN = 0.03
+
+#: How many times as long as the votes a head takes, about: from 1.7 with 169,000 pairs to 3.4 with
+#: 29,000.
+HEAD_TO_VOTES = 2.5
+
+#: The folder of what is done, until all is.
+UNFINISHED = ".fit"
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What was learnt of a corpus: the votes on its pairs, and a head where one could be taught.
+
+    `votes` are of the pairs by their numbers in `corpus`, and so are `links`: what head and votes
+    together say where they are `joined`, else the votes again.
+    """
+
+    corpus: Corpus
+    votes: LinkTable
+    links: LinkTable
+    source: Tokenizer
+    target: Tokenizer
+    matcher: TorchMatcher | None
+    joined: bool = False
+
+
+def recipe_for(name: str, source: str, target: str, *, seed: int) -> Recipe:
+    """The recipe of a model that aligns alone. Its vocabulary folds the case, as the votes do."""
+    return Recipe(
+        name=name,
+        source=source,
+        target=target,
+        seed=seed,
+        tokenizer=config.Tokenizer(normalization="nmt_nfkc_cf"),
+        model=config.Model(alignment_head=config.AlignmentHead(enabled=True)),
+    )
+
+
+def fit(
+    recipe: Recipe,
+    corpus: Corpus,
+    out: Path,
+    *,
+    device: str,
+    threads: int,
+    emit: events.Listener,
+    interrupted: Callable[[], bool] = lambda: False,
+    members: Sequence[Member] | None = None,
+    teach: bool = True,
+    force: bool = False,
+) -> Fitted | None:
+    """Link the words of `corpus`; to `teach` a head makes the folder `out` its bundle.
+
+    `members` vote, as in `statistical.votes`. The head learns from pairs that are not too long
+    (`data.max_length`). It is left out where these are too few, or where it does not agree with the
+    committee on pairs that were kept from it; a notice says so, and there is no bundle then. Its
+    links are joined to the votes where that makes a clearly better lexicon (`held_out_likelihood`).
+
+    What is done lies in `out` until all is: None when `interrupted`, and the next `fit` of the same
+    goes on from there, as after a kill. Raises UsageError where something else was begun there,
+    unless `force` discards it, and what the parts raise.
+    """
+    torch.set_num_threads(threads)
+    torch.manual_seed(recipe.seed)
+    unfinished = _unfinished(recipe, corpus, out, members, teach=teach, force=force)
+    began = time.monotonic()
+    tokenizers = tokenizers_for(recipe, corpus)
+    emit(
+        events.Prepared(
+            pairs=len(corpus),
+            valid_pairs=0,
+            source_vocab=tokenizers[0].vocab_size,
+            target_vocab=tokenizers[1].vocab_size,
+            seconds=time.monotonic() - began,
+        )
+    )
+    links = prepared(
+        recipe,
+        corpus,
+        n_lines=len(corpus.lines),
+        cache=unfinished / LINKS,
+        workers=threads,
+        emit=emit,
+        interrupted=interrupted,
+        members=members,
+        then=HEAD_TO_VOTES if teach else 0.0,
+    )
+    if links is None:
+        return None
+    links.keep(unfinished / LINKS)
+    if interrupted():
+        return None
+    found = Fitted(corpus, links.table, links.table, *tokenizers, matcher=None)
+    if teach:
+        taught = _taught(recipe, found, out, device, emit, interrupted)
+        if taught is None:
+            return None
+        found = taught
+    shutil.rmtree(unfinished, ignore_errors=True)
+    return found
+
+
+def _unfinished(
+    recipe: Recipe,
+    corpus: Corpus,
+    out: Path,
+    members: Sequence[Member] | None,
+    *,
+    teach: bool,
+    force: bool,
+) -> Path:
+    """The folder for what is done, empty unless it holds a part of the same.
+
+    Raises UsageError where it holds a part of something else.
+    """
+    folder = out / UNFINISHED
+    facts = {
+        "version": __version__,
+        "digest": corpus.digest,
+        "seed": recipe.seed,
+        "committee": [asdict(member) for member in members or COMMITTEE],
+        "teach": teach,
+    }
+    text, path = json.dumps(facts, sort_keys=True), folder / "facts.json"
+    if path.is_file():
+        if path.read_text(encoding="utf-8", errors="replace") == text:
+            return folder
+        if not force:
+            raise UsageError(
+                f"{out} holds an unfinished --fit of another text, or with other options",
+                "Choose another --out, or discard it with --force.",
+            )
+    shutil.rmtree(folder, ignore_errors=True)
+    atomic.write_text(path, text)
+    return folder
+
+
+def _taught(
+    recipe: Recipe,
+    alone: Fitted,
+    out: Path,
+    device: str,
+    emit: events.Listener,
+    interrupted: Callable[[], bool],
+) -> Fitted | None:
+    """The same with a head that makes a bundle of `out`, or unchanged where it is no good.
+
+    None when `interrupted`.
+    """
+    tokenizers = alone.source, alone.target
+    text = _short(segmented(alone.corpus, *tokenizers), recipe.data.max_length)
+    if len(text) < FEWEST:
+        emit(events.Noticed(f"{len(text):,} pairs are too few for an alignment head: votes alone"))
+        return alone
+    head = build_head(
+        recipe.model,
+        source_vocab=tokenizers[0].vocab_size,
+        target_vocab=tokenizers[1].vocab_size,
+    )
+    trainer = HeadTrainer(
+        head.to(torch_device(device)),
+        text,
+        alone.votes,
+        settings=recipe.train,
+        seed=recipe.seed,
+        folder=out / UNFINISHED,
+        emit=emit,
+        interrupted=interrupted,
+    )
+    trainer.resume()
+    together = trainer.run()
+    if together is None:
+        return None
+    assert trainer.at.agreement is not None
+    if trainer.at.agreement.f1 < TRUSTED:
+        emit(events.Noticed("the alignment head learnt too little of these pairs: votes alone"))
+        return alone
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+    bundle.write_definition(out, recipe, *tokenizers)
+    weights = {bundle.HEAD: checkpoint.serialize(tensors_of(trainer.head))}
+    bundle.seal(out, recipe, version=__version__, scores={}, files=weights)
+    export_graphs(out, recipe, emit)
+    matcher = TorchMatcher(trainer.head)
+    if improves(alone.corpus, alone.votes, together, seed=recipe.seed):
+        return replace(alone, links=together, matcher=matcher, joined=True)
+    emit(events.Noticed("the votes link these pairs as well without the alignment head"))
+    return replace(alone, matcher=matcher)
+
+
+def improves(corpus: Corpus, votes: LinkTable, together: LinkTable, *, seed: int) -> bool:
+    """Whether the links of head and votes together are better than those of the votes.
+
+    Both are represented by as many links. Those of the head agree with one another more than they
+    are right, so the lexicon has to be better by `MARGIN`.
+    """
+    source, target = (
+        Words(side.sentences.values, side.sentences.starts)
+        for side in (corpus.source, corpus.target)
+    )
+    majority = strongest(votes, int((votes.weight > 0.5).sum()))
+    rival = strongest(together, len(majority.weight))
+    before, after = (
+        held_out_likelihood(source, target, links, seed=seed) for links in (majority, rival)
+    )
+    return after - before > MARGIN
+
+
+def _short(text: Segmented, longest: int) -> Segmented:
+    """The pairs of at most so many pieces a side: what a head makes of a pair grows with both."""
+    lengths = np.maximum(text.source_lengths, text.target_lengths)[text.pairs]
+    return replace(text, corpus=text.corpus.part(text.pairs[lengths <= longest]))

@@ -1,0 +1,166 @@
+"""How well a network does on pairs it does not learn from: loss, greedy BLEU and chrF, one table.
+
+Knows sentences and scores; knows no optimiser.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from attn_cli import evaluation
+from attn_cli.data.batching import Batch
+from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.inference.beam_search import Search
+from attn_cli.inference.engines.interface import ALONE, StepOut, View
+from attn_cli.inference.engines.torch import SearchState, TorchStepper
+from attn_cli.inference.pair_aligner import Aligner, Pair
+from attn_cli.inference.translator import Job, Translator
+from attn_cli.nn.device import Hardware
+from attn_cli.nn.seq2seq import Seq2Seq
+from attn_cli.training import events
+from attn_cli.training.early_stopping import Score
+from attn_cli.training.group import Group
+from attn_cli.training.interruption import Interrupted
+from attn_cli.training.losses import negative_log_likelihood
+from attn_cli.types import IntArray
+
+
+class Sentence:
+    """One sentence to be watched: translated anew each time, or forced along a `target`."""
+
+    def __init__(
+        self,
+        source: str,
+        target: str | None,
+        *,
+        tokenizers: tuple[Tokenizer, Tokenizer],
+        how: Search,
+        view: View | None = ALONE,
+    ) -> None:
+        self.source, self.target = source, target
+        self.tokenizers, self.how, self.view = tokenizers, how, view
+
+    def __call__(self, network: Seq2Seq, step: int) -> events.Watched:
+        """What the network, in evaluation mode, makes of it now."""
+        stepper = TorchStepper(network, self.view or ALONE)
+        align = self.view is not None
+        if self.target is None:
+            translator = Translator(stepper, *self.tokenizers, self.how, align=align)
+            (found,) = translator.translate([Job(1, self.source)])
+        else:
+            aligner = Aligner(*self.tokenizers, stepper=stepper)
+            (found,) = aligner.align([Pair(1, self.source, self.target)])
+        return events.Watched(step, self.source, found.text, found.alignment if align else None)
+
+
+class Validation:
+    """The validation pairs, ready to be tried again and again.
+
+    `batches` hold their pieces for the loss, `sources` and `references` their raw text. The table
+    of one of them is seen through `view`; with None, for a network that looks nowhere, there is no
+    table.
+    """
+
+    def __init__(
+        self,
+        batches: Sequence[Batch],
+        sources: Sequence[str],
+        references: Sequence[str],
+        *,
+        tokenizers: tuple[Tokenizer, Tokenizer],
+        how: Search,
+        hardware: Hardware,
+        view: View | None = ALONE,
+        interrupted: Callable[[], bool] = lambda: False,
+        group: Group | None = None,
+    ) -> None:
+        self.group, self.interrupted = group or Group(), interrupted
+        self.batches, self.references, self.hardware = batches, list(references), hardware
+        self.jobs = [Job(line, text) for line, text in enumerate(sources, start=1)]
+        self.tokenizers, self.how, self.view = tokenizers, how, view
+        self.sample = telling(sources)
+
+    def __call__(self, network: Seq2Seq) -> Score:
+        """Try the network, which must be in evaluation mode.
+
+        A loss that is not a number is all there is to say of it: nothing is translated then.
+        Raises Interrupted on every worker where training is to stop.
+        """
+        loss = self._loss(network)
+        if not math.isfinite(loss):
+            return Score(loss, 0.0, 0.0)
+        stepper = _InterruptibleStepper(network, self.view or ALONE, self.interrupted)
+        texts = self._translations(stepper)
+        telling = self.jobs[self.sample : self.sample + 1] if self.view is not None else []
+        if not self.group.is_main:
+            telling = []
+        plain = TorchStepper(
+            network, stepper.view
+        )  # what one worker does alone, it does to its end
+        shown = Translator(plain, *self.tokenizers, self.how, align=True).translate(telling)
+        bleu, chrf = 0.0, 0.0
+        if self.group.is_main:
+            bleu, chrf = (
+                evaluation.bleu(texts, self.references),
+                evaluation.chrf(texts, self.references),
+            )
+        bleu, chrf = self.group.broadcast([bleu, chrf])
+        return Score(loss, bleu, chrf, shown[0].alignment if shown else None)
+
+    def _translations(self, stepper: TorchStepper) -> list[str]:
+        """The translation of each validation sentence, of which every worker makes its share."""
+        rank, size = self.group.rank, self.group.size
+        translator = Translator(stepper, *self.tokenizers, self.how)
+        try:
+            mine = [each.text for each in translator.translate(self.jobs[rank::size])]
+        except Interrupted:
+            mine = None
+        texts = [""] * len(self.jobs)
+        for each, part in enumerate(self.group.gather(mine)):
+            if part is None:
+                raise Interrupted
+            texts[each::size] = part
+        return texts
+
+    @torch.inference_mode()
+    def _loss(self, network: Seq2Seq) -> float:
+        """Nats a target piece, without smoothing."""
+        total, pieces, interrupted = 0.0, 0.0, 0.0
+        for batch in self.batches[self.group.rank :: self.group.size]:
+            if self.interrupted():
+                interrupted = 1.0
+                break
+            src, src_len, tgt_in, tgt_out = (
+                self.hardware.tensor(part)
+                for part in (batch.source, batch.source_length, batch.target_in, batch.target_out)
+            )
+            with self.hardware.autocast():
+                features = network(src, src_len, tgt_in, weights=False).features
+                loss = negative_log_likelihood(network, features, tgt_out, smoothing=0.0)
+            count = int(np.sum(batch.target_length))
+            total, pieces = total + float(loss) * count, pieces + count
+        total, pieces, interrupted = self.group.sum([total, pieces, interrupted])
+        if interrupted:
+            raise Interrupted
+        return total / max(1.0, pieces)
+
+
+class _InterruptibleStepper(TorchStepper):
+    """Raises Interrupted in place of a step where training is to stop."""
+
+    def __init__(self, network: Seq2Seq, view: View, interrupted: Callable[[], bool]) -> None:
+        super().__init__(network, view)
+        self.interrupted = interrupted
+
+    def step(self, state: SearchState, previous: IntArray, gold: IntArray | None = None) -> StepOut:
+        if self.interrupted():
+            raise Interrupted
+        return super().step(state, previous, gold)
+
+
+def telling(sources: Sequence[str]) -> int:
+    """The sentence whose table is shown: of about seven words, so that it fits a panel."""
+    lengths = [len(text.split()) for text in sources]
+    return min(range(len(lengths)), key=lambda i: (abs(lengths[i] - 7), i))

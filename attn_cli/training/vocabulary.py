@@ -1,0 +1,62 @@
+"""The vocabulary of a training: learned from its text, or that of a model, on every worker."""
+
+import base64
+from collections.abc import Callable
+
+from attn_cli.config import Recipe
+from attn_cli.data import corpus
+from attn_cli.data.augmentation import Variants
+from attn_cli.data.literals import Literals
+from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.training.group import Group
+
+#: Words from which a vocabulary is learnt: of a longer text an even share, since SentencePiece
+#: takes some 80 bytes for each.
+ENOUGH_WORDS = 5_000_000
+
+
+def share_tokenizers(
+    recipe: Recipe, group: Group, make: Callable[[], tuple[Tokenizer, Tokenizer]]
+) -> tuple[Tokenizer, Tokenizer]:
+    """The tokenizers that the main worker makes, on every worker."""
+    own = make() if group.is_main else None
+    if group.size == 1:
+        assert own is not None
+        return own
+    models = [base64.b64encode(each.to_bytes()).decode("ascii") for each in own or ()]
+    if own is not None and own[0] is own[1]:
+        del models[1]
+    models = group.broadcast(models)
+    if own is not None:
+        return own
+    received = [
+        Tokenizer.from_bytes(
+            base64.b64decode(model),
+            where="the main worker",
+            plain_quotes=recipe.tokenizer.plain_quotes,
+            literals=Literals.of(recipe),
+        )
+        for model in models
+    ]
+    return received[0], received[-1]
+
+
+def tokenizers_for(
+    recipe: Recipe, text: corpus.Corpus, variants: Variants | None = None
+) -> tuple[Tokenizer, Tokenizer]:
+    """The vocabulary of each side, learnt from the text; one and the same where it is joint."""
+    literals = Literals.of(recipe)
+    share = min(1.0, ENOUGH_WORDS / text.n_words)
+    source, target = text.source_counts(share=share), text.target_counts(share=share)
+    if variants is not None:
+        source = variants.in_small_letters(source)
+    if recipe.tokenizer.joint:
+        both = dict(source)
+        for form, count in target.items():
+            both[form] = both.get(form, 0) + count
+        joint = Tokenizer.train_on_counts(both, recipe.tokenizer, literals=literals)
+        return joint, joint
+    return (
+        Tokenizer.train_on_counts(source, recipe.tokenizer, literals=literals),
+        Tokenizer.train_on_counts(target, recipe.tokenizer, literals=literals),
+    )

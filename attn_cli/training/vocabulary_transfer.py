@@ -1,0 +1,59 @@
+"""The parameters of one vocabulary as a first guess for those of another."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from attn_cli.bundles.bundle import Bundle
+from attn_cli.data.tokenizer import Tokenizer
+
+_SPACE = "\u2581"  # SentencePiece's sign for a space
+
+#: Parameters with a row for each piece: of the source, and of the target.
+_SOURCE, _TARGET = ("source_embedding.",), ("target_embedding.", "scores.")
+
+
+def transfer_vocabulary(
+    tensors: Mapping[str, Tensor], start: Bundle, tokenizers: tuple[Tokenizer, Tokenizer]
+) -> dict[str, Tensor]:
+    """The tensors of `start` with their rows for pieces made those of other tokenizers.
+
+    A piece that both vocabularies have keeps its row. Any other starts as the mean of the rows of
+    the pieces that the former tokenizer splits it into; placeholders, which stand for no text, as
+    the mean of all (Aji et al. 2020 compare such ways). Nothing changes where the tokenizers are
+    those of `start`.
+    """
+    parts = {
+        _SOURCE: _parts(start.source, tokenizers[0]),
+        _TARGET: _parts(start.target, tokenizers[1]),
+    }
+    transferred = dict(tensors)
+    for prefixes, rows in parts.items():
+        for name, tensor in tensors.items():
+            if rows is not None and name.startswith(prefixes):
+                transferred[name] = _means(tensor, rows)
+    return transferred
+
+
+def _parts(old: Tokenizer, new: Tokenizer) -> list[list[int]] | None:
+    """For each piece of `new` the ids of `old` that it starts from; None if both are the same."""
+    if old.to_bytes() == new.to_bytes():
+        return None
+    ids = {old.piece(id): id for id in range(old.vocab_size)}
+    every_id = list(range(old.vocab_size))
+    parts = []
+    for id in range(new.vocab_size):
+        piece = new.piece(id)
+        if piece in ids:
+            parts.append([ids[piece]])
+        elif id in new.placeholders:
+            parts.append(every_id)
+        else:
+            parts.append(list(old.segment(piece.replace(_SPACE, " "))))
+    return parts
+
+
+def _means(tensor: Tensor, parts: list[list[int]]) -> Tensor:
+    """tensor (V, …) → (len(parts), …): the mean of the rows that each part names."""
+    return torch.stack([tensor[part].float().mean(0) for part in parts])

@@ -1,0 +1,108 @@
+"""AER, precision, recall and F1: the published figures, the formula, and nothing to count."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from attn_cli.alignment.aer import AlignmentScore, alignment_score
+from attn_cli.alignment.pharaoh import flipped, read_gold, read_links
+from attn_cli.types import GoldLinks, Links
+
+_BESIDE = Path(__file__).parents[2].parent / "shared" / "data"
+DATA = Path(os.environ.get("ATTN_TEST_DATA", _BESIDE)) / "alignment"
+needs_data = pytest.mark.skipif(
+    not DATA.is_dir(), reason=f"the alignment sets are not at {DATA} (set ATTN_TEST_DATA)"
+)
+
+
+def links(*pairs):
+    return Links(frozenset(pairs), 9, 9)
+
+
+def lines(name):
+    return (DATA / name).read_text(encoding="utf-8").splitlines()
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("name", "aer", "precision", "recall"),
+    [
+        ("forward", 28.7, 82.7, 62.6),
+        ("reverse", 32.2, 79.5, 59.1),  # stored target-source
+        ("intersection", 30.7, 95.7, 54.3),
+        ("union", 30.3, 72.3, 67.4),
+        ("grow-diagonal", 27.9, 94.0, 58.5),
+        ("grow-diagonal-final", 26.4, 90.9, 61.8),
+    ],
+)
+def test_the_published_figures_of_romanian_english_to_the_printed_digit(
+    name, aer, precision, recall
+):
+    gold, gold_base = read_gold(lines("ro-en.gold"), name="gold")
+    file = f"ro-en.giza.{name}.links"
+    found, links_base = read_links(lines(file), name=file, base="auto")
+    if name == "reverse":
+        found = [flipped(one) for one in found]
+    score = alignment_score(gold, found, gold_base=gold_base, links_base=links_base)
+    assert (gold_base, links_base) == (1, 0)
+    assert (round(score.aer, 1), round(score.precision, 1), round(score.recall, 1)) == (
+        aer,
+        precision,
+        recall,
+    )
+
+
+@needs_data
+def test_the_hansards_gold_is_in_base_one_with_possible_links_beside_the_sure():
+    gold, base = read_gold(lines("en-fr.dev.gold"), name="gold")
+    assert base == 1
+    score = alignment_score(gold, [links()] * len(gold), gold_base=base)
+    assert score.signature == "224 pairs, 1963 sure, 7201 possible, base gold 1 links 0"
+
+
+def test_the_counts_of_all_pairs_are_summed_before_dividing():
+    gold = [GoldLinks.of([(0, 0)], [(1, 1)]), GoldLinks.of([(0, 0), (1, 1)], [])]
+    found = [links((0, 0), (1, 1), (2, 2)), links((0, 0))]
+    score = alignment_score(gold, found)
+    assert score == AlignmentScore(
+        pairs=2, proposed=4, in_sure=2, in_possible=3, sure=3, possible=4
+    )
+    assert score.precision == pytest.approx(100 * 3 / 4)
+    assert score.recall == pytest.approx(100 * 2 / 3)
+    assert score.aer == pytest.approx(100 * (1 - (2 + 3) / (4 + 3)))
+    assert score.f1 == pytest.approx(2 / (4 / 3 + 3 / 2) * 100)
+
+
+def test_finding_exactly_the_sure_links_is_no_error():
+    score = alignment_score([GoldLinks.of([(0, 0)], [(1, 1)])], [links((0, 0))])
+    assert (score.aer, score.precision, score.recall, score.f1) == (0, 100, 100, 100)
+
+
+@pytest.mark.parametrize(
+    ("sure", "possible", "found", "aer", "precision", "recall"),
+    [
+        ([], [], [], 0, 100, 100),
+        ([(0, 0)], [], [], 100, 0, 0),
+        ([], [(0, 0)], [(0, 0)], 0, 100, 100),
+        ([], [], [(0, 0)], 100, 0, 100),
+    ],
+)
+def test_where_there_is_nothing_to_count_the_figures_are_defined(
+    sure, possible, found, aer, precision, recall
+):
+    score = alignment_score([GoldLinks.of(sure, possible)], [links(*found)])
+    assert (score.aer, score.precision, score.recall) == (aer, precision, recall)
+
+
+def test_the_line_for_people_carries_the_signature():
+    score = AlignmentScore(447, 5000, 3600, 4800, 4038, 17438, gold_base=1, links_base=0)
+    assert score.line() == (
+        "AER 7.1 (P 96.0 R 89.2, 447 pairs, 4038 sure, 13400 possible, base gold 1 links 0)"
+    )
+
+
+def test_the_record_for_machines_has_the_fields_of_the_contract():
+    record = AlignmentScore(447, 5000, 3600, 4800, 4038, 17438).record()
+    assert list(record) == ["score", "precision", "recall", "f1", "pairs", "signature"]
+    assert (record["score"], record["precision"], record["pairs"]) == (7.06, 96.0, 447)

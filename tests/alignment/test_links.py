@@ -1,0 +1,139 @@
+"""Pharaoh and gold files are read in either base, and refused with a place where they are wrong."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attn_cli.alignment.pharaoh import check_same_length, flipped, links_in, read_gold, read_links
+from attn_cli.errors import DataError
+from attn_cli.render.text_formats import pharaoh
+from attn_cli.types import Links
+
+
+def pairs(lines, **options):
+    links, _ = read_links(lines, name="a.links", **options)
+    return [sorted(one.pairs) for one in links]
+
+
+def test_a_line_of_pharaoh_is_its_links():
+    assert pairs(["0-0 2-1 1-2\n"]) == [[(0, 0), (1, 2), (2, 1)]]
+
+
+def test_a_link_may_carry_a_score():
+    (links,), _ = read_links(["0-0:0.93 1-1"], name="a.links")
+    assert links.weights == {(0, 0): 0.93}
+
+
+def test_an_empty_line_is_a_sentence_without_links():
+    assert pairs(["", "0-0", " \r\n"]) == [[], [(0, 0)], []]
+
+
+def test_one_line_keeps_its_own_numbers_and_ends_at_its_last_linked_word():
+    links = links_in("1-1 3-2:0.5", where="a.links line 1")
+    assert links == Links(frozenset({(1, 1), (3, 2)}), 4, 3, {(3, 2): 0.5})
+
+
+@pytest.mark.parametrize("text", ["0-0 x", "0p0", "-1-0"])
+def test_one_line_that_is_wrong_is_refused_where_it_stands(text):
+    with pytest.raises(DataError, match=r"^a\.links line 7 "):
+        links_in(text, where="a.links line 7")
+
+
+def test_gold_marks_sure_links_with_a_dash_and_possible_ones_with_p_or_a_question_mark():
+    (gold,), _ = read_gold(["0-0 1p1 2?1"], name="gold", base=0)
+    assert gold.sure == {(0, 0)}
+    assert gold.possible == {(0, 0), (1, 1), (2, 1)}
+
+
+def test_links_may_not_be_merely_possible():
+    with pytest.raises(DataError, match=r"a\.links line 2 marks a link as possible"):
+        pairs(["0-0", "0p0"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0", "0-", "-", "a-b", "0_0", "0-0-0", "1.0-2", "0-0:", "٠-٠", "9" * 5000 + "-1", "0--"],
+)
+def test_what_is_not_a_link_is_named_with_its_file_and_line(text):
+    with pytest.raises(DataError, match=r"a\.links line 2 has .* not a link"):
+        pairs(["0-0", text])
+
+
+@pytest.mark.parametrize("text", ["-1-0", "0--1"])
+def test_a_negative_index_is_refused(text):
+    with pytest.raises(DataError, match=r"a\.links line 1 has the negative index -1"):
+        pairs([text])
+
+
+@pytest.mark.parametrize("score", ["x", "nan", "inf"])
+def test_a_score_must_be_a_finite_number(score):
+    with pytest.raises(DataError, match="not a number"):
+        pairs([f"0-0:{score}"])
+
+
+def test_base_one_counts_from_one():
+    assert pairs(["1-1 3-2"], base=1) == [[(0, 0), (2, 1)]]
+
+
+def test_a_zero_contradicts_base_one():
+    with pytest.raises(DataError, match=r"line 2 has the index 0"):
+        pairs(["1-1", "0-1"], base=1)
+
+
+def test_one_zero_anywhere_makes_the_file_base_zero():
+    assert read_links(["1-1"] * 50 + ["5-0"], name="a.links", base="auto")[1] == 0
+
+
+def test_many_sentences_without_a_zero_that_start_at_one_are_base_one():
+    assert read_links(["1-1 2-2", "", "2-1"] * 10, name="a.links", base="auto")[1] == 1
+
+
+@pytest.mark.parametrize("lines", [["1-1 2-2"], ["1-1"] * 9 + [""] * 90])
+def test_a_few_sentences_without_a_zero_are_refused(lines):
+    with pytest.raises(DataError, match=r"cannot tell whether a\.links") as error:
+        pairs(lines, base="auto")
+    assert "--index-base" in error.value.hint
+
+
+def test_sentences_that_seldom_link_a_first_word_are_refused():
+    with pytest.raises(DataError, match="only 5 of 25 lines have an index 1"):
+        pairs(["3-4"] * 20 + ["1-1"] * 5, base="auto")
+
+
+def test_a_file_without_links_needs_no_base():
+    assert read_links(["", ""], name="a.links", base="auto")[1] == 0
+
+
+def test_an_index_as_large_as_the_sentence_is_long_shows_base_one():
+    assert read_gold(["1-1 2-2"], name="gold", lengths=[(3, 2)])[1] == 1
+
+
+def test_a_zero_and_an_index_at_the_end_together_are_in_no_base():
+    with pytest.raises(DataError, match=r"line 1 has the index 0 and line 2 an index"):
+        read_gold(["0-0", "2-2"], name="gold", lengths=[(2, 2), (2, 2)])
+
+
+def test_a_link_beyond_the_sentence_is_refused():
+    with pytest.raises(DataError, match=r"a\.links line 1 links words 0-2 \(base 0\)"):
+        pairs(["0-2"], lengths=[(2, 2)])
+
+
+def test_as_many_lines_as_sentence_pairs_are_wanted():
+    with pytest.raises(DataError, match="1 lines for 2 sentence pairs"):
+        pairs(["0-0"], lengths=[(1, 1), (1, 1)])
+
+
+def test_unequal_files_are_refused_with_both_counts():
+    with pytest.raises(DataError, match=r"gold has 3 lines but a\.links has 2"):
+        check_same_length([1, 2, 3], [1, 2], ("gold", "a.links"))
+
+
+def test_flipping_exchanges_the_sides():
+    links = Links(frozenset({(0, 2)}), 1, 3, {(0, 2): 0.5})
+    assert flipped(links) == Links(frozenset({(2, 0)}), 3, 1, {(2, 0): 0.5})
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.frozensets(st.tuples(st.integers(0, 30), st.integers(0, 30))))
+def test_written_links_read_back_the_same(written):
+    assert pairs([pharaoh(Links(written, 31, 31))]) == [sorted(written)]

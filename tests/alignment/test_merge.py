@@ -1,0 +1,142 @@
+"""Piece weights become word weights: sums over the source, means over the target, nothing lost."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attn_cli.alignment.merge import labelled, mean_over_words, merge, soft_alignment
+from attn_cli.types import EOS, Encoded, Word
+
+# "I love" as _I _lo ve </s>; "Je t'aime" as _Je t' ai me </s>
+SOURCE = Encoded(
+    "I love",
+    np.array([4, 5, 6, EOS], np.int32),
+    ("▁I", "▁lo", "ve", "</s>"),
+    np.array([0, 1, 1, -1], np.int32),
+    (Word("I", 0, 1), Word("love", 2, 6)),
+)
+TARGET = Encoded(
+    "Je t'aime",
+    np.array([7, 8, 9, 10, EOS], np.int32),
+    ("▁Je", "▁t'", "ai", "me", "</s>"),
+    np.array([0, 1, 2, 2, -1], np.int32),
+    (Word("Je", 0, 2), Word("t'", 3, 5), Word("aime", 5, 9)),
+)
+WEIGHTS = np.array(
+    [
+        [0.90, 0.05, 0.03, 0.02],  # Je
+        [0.10, 0.20, 0.30, 0.40],  # t'
+        [0.00, 0.60, 0.40, 0.00],  # ai
+        [0.20, 0.10, 0.10, 0.60],  # me
+        [0.00, 0.00, 0.00, 1.00],  # the end
+    ],
+    np.float32,
+)
+
+
+def table(**options):
+    return soft_alignment(WEIGHTS, SOURCE, TARGET, kind="attention", origin="forced", **options)
+
+
+def test_a_source_word_receives_the_sum_and_a_target_word_the_mean_of_its_pieces():
+    expected = [[0.90, 0.08], [0.10, 0.50], [0.10, (1.0 + 0.2) / 2]]
+    np.testing.assert_allclose(table().weights, expected, atol=1e-6)
+
+
+def test_the_mass_on_the_source_end_is_the_leftover():
+    np.testing.assert_allclose(table().leftover, [0.02, 0.40, 0.30], atol=1e-6)
+
+
+def test_the_target_end_has_no_row_and_the_source_end_no_column():
+    assert (table().target, table().source) == (("Je", "t'", "aime"), ("I", "love"))
+
+
+def test_at_piece_level_rows_and_columns_are_the_pieces_without_the_ends():
+    pieces = table(level="piece")
+    assert pieces.source == ("▁I", "▁lo", "ve")
+    assert pieces.target == ("▁Je", "▁t'", "ai", "me")
+    np.testing.assert_array_equal(pieces.weights, WEIGHTS[:4, :3])
+    np.testing.assert_array_equal(pieces.leftover, WEIGHTS[:4, 3])
+
+
+def test_the_table_says_its_kind_origin_and_level():
+    made = table(level="piece")
+    assert (made.kind, made.origin, made.level) == ("attention", "forced", "piece")
+
+
+def test_a_target_word_without_a_piece_looks_at_nothing():
+    weights, leftover = merge(
+        np.array([[0.7, 0.3]], np.float32),
+        np.array([0, -1], np.int32),
+        np.array([1], np.int32),
+        n_source=1,
+        n_target=2,
+    )
+    np.testing.assert_allclose(weights, [[0.0], [0.7]], atol=1e-6)
+    np.testing.assert_allclose(leftover, [1.0, 0.3], atol=1e-6)
+
+
+def test_rows_that_do_not_sum_to_one_are_a_bug_of_ours():
+    with pytest.raises(AssertionError, match="sum to 1"):
+        soft_alignment(WEIGHTS * 0.5, SOURCE, TARGET, kind="attention", origin="decoded")
+
+
+@settings(derandomize=True, deadline=None)
+@given(data=st.data())
+def test_every_row_and_its_leftover_sum_to_one(data):
+    n_source, n_target = (data.draw(st.integers(0, 4), label=side) for side in ("S", "T"))
+    source_of = data.draw(st.lists(st.integers(-1, n_source - 1), min_size=1, max_size=9))
+    target_of = data.draw(st.lists(st.integers(-1, n_target - 1), max_size=9))
+    raw = np.random.default_rng(0).random((len(target_of), len(source_of))) + 1e-3
+    weights, leftover = merge(
+        (raw / raw.sum(axis=1, keepdims=True)).astype(np.float32),
+        np.array(source_of, np.int32),
+        np.array(target_of, np.int32),
+        n_source=n_source,
+        n_target=n_target,
+    )
+    np.testing.assert_allclose(weights.sum(axis=1) + leftover, np.ones(n_target), atol=1e-5)
+    assert weights.dtype == leftover.dtype == np.float32
+
+
+# What rows and columns are
+
+
+def test_the_words_of_a_line_are_named_and_the_end_is_none_of_them():
+    names, of = labelled(SOURCE, "word")
+    assert (names, of.tolist()) == (("I", "love"), [0, 1, 1, -1])
+
+
+def test_the_pieces_of_a_line_are_named_and_the_end_is_none_of_them():
+    names, of = labelled(SOURCE, "piece")
+    assert (names, of.tolist()) == (("▁I", "▁lo", "ve"), [0, 1, 2, -1])
+
+
+def test_a_word_whose_pieces_were_not_read_keeps_its_name():
+    cut = replace(SOURCE, ids=SOURCE.ids[:1], pieces=("▁I",), word_of=np.array([0], np.int32))
+    assert labelled(cut, "word").labels == ("I", "love")
+    assert labelled(cut, "piece").labels == ("▁I",)
+
+
+def test_the_mean_over_a_words_pieces_gives_each_its_share():
+    word_of = np.array([[0, 0, 1, -1], [0, -1, -1, -1]], np.int32)
+    assert mean_over_words(word_of, 3).tolist() == [
+        [[0.5, 0.5, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]],
+        [[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]],
+    ]
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.lists(st.lists(st.integers(-1, 3), min_size=6, max_size=6), min_size=1, max_size=3))
+def test_the_mean_over_words_is_numpys_mean_of_each_words_pieces(rows):
+    word_of = np.array(rows, np.int32)
+    values = np.random.default_rng(0).random((*word_of.shape, 2)).astype(np.float32)
+    found = mean_over_words(word_of, 4) @ values
+    for row, owners, theirs in zip(found, word_of, values, strict=True):
+        for word in range(4):
+            own = theirs[owners == word]
+            expected = own.mean(axis=0) if len(own) else np.zeros(2)
+            np.testing.assert_allclose(row[word], expected, rtol=1e-5)

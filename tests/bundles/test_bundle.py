@@ -1,0 +1,290 @@
+"""A model on disk: what is written is opened again, and what is not right is said by its name."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from attn_cli import config
+from attn_cli.bundles import bundle
+from attn_cli.bundles.bundle import open_bundle, read_facts
+from attn_cli.errors import ModelError
+
+
+def test_a_bundle_opens_with_its_recipe_and_its_vocabulary(tiny):
+    opened = open_bundle(tiny)
+    assert opened.name == "tiny"
+    assert opened.source is opened.target  # joint
+    assert opened.weights.is_file()
+    assert opened.recipe == config.load(tiny / "recipe.toml")
+
+
+def test_the_facts_are_the_size_and_sum_of_each_file(tiny):
+    files = read_facts(tiny)["files"]
+    assert set(files) == {"recipe.toml", "model.safetensors", "joint.spm"}
+    for name, entry in files.items():
+        data = (tiny / name).read_bytes()
+        assert entry == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def test_a_recipe_written_over_a_model_is_sealed_with_it(damaged):
+    recipe = replace(config.load(damaged / "recipe.toml"), name="other")
+    bundle.write_recipe(damaged, recipe)
+    assert open_bundle(damaged).name == "other"
+    data = (damaged / "recipe.toml").read_bytes()
+    assert read_facts(damaged)["files"]["recipe.toml"]["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+def test_a_folder_with_a_new_definition_is_no_model_until_it_has_weights(damaged):
+    opened = open_bundle(damaged)
+    bundle.write_definition(damaged, opened.recipe, opened.source, opened.target)
+    with pytest.raises(ModelError, match="holds no model"):
+        open_bundle(damaged)
+    bundle.seal(damaged, opened.recipe, version="0", scores={})
+    assert open_bundle(damaged).recipe == opened.recipe
+
+
+def test_two_vocabularies_are_two_files(tiny, tmp_path):
+    opened = open_bundle(tiny)
+    tree = config.to_dict(opened.recipe)
+    tree["tokenizer"]["joint"], tree["model"]["tied"] = False, "none"
+    recipe = config.from_dict(tree)
+    bundle.write_definition(tmp_path, recipe, opened.source, opened.target)
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    bundle.seal(tmp_path, recipe, version="0", scores={})
+    assert set(read_facts(tmp_path)["files"]) >= {"source.spm", "target.spm"}
+    assert open_bundle(tmp_path).source.vocab_size == opened.source.vocab_size
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        '{"format": "1"}',
+        '{"format": 1}',
+        '{"format": 1, "files": []}',
+        '{"format": 1, "files": {"recipe.toml": 5}}',
+        '{"format": 1, "files": {"recipe.toml": {}}}',
+        '{"format": 1, "files": {}, "scores": {"bleu": 3}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_bundle_json_that_is_none_is_a_damaged_model(tmp_path, facts):
+    (tmp_path / "bundle.json").write_text(facts)
+    with pytest.raises(ModelError, match=r"damaged: bundle\.json"):
+        read_facts(tmp_path)
+
+
+def test_a_newer_format_is_told_from_damage_whatever_it_holds(tmp_path):
+    (tmp_path / "bundle.json").write_text(json.dumps({"format": bundle.FORMAT + 1, "files": 3}))
+    with pytest.raises(ModelError, match="format 2, this program reads 1") as caught:
+        read_facts(tmp_path)
+    assert caught.value.hint == "Upgrade attn."
+
+
+def test_one_lost_byte_is_found_and_named(damaged):
+    weights = damaged / "model.safetensors"
+    size = weights.stat().st_size
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(ModelError, match=f"model.safetensors has {size - 1} bytes where {size}"):
+        open_bundle(damaged)
+
+
+def alter(file):
+    """Change its last byte."""
+    *rest, last = file.read_bytes()
+    file.write_bytes(bytes([*rest, last ^ 1]))
+
+
+def test_an_altered_file_of_the_same_size_is_found_by_its_sum_and_named(damaged):
+    assert bundle.check_sums(damaged) == read_facts(damaged)
+    alter(damaged / "model.safetensors")
+    open_bundle(damaged)  # which looks at sizes alone
+    with pytest.raises(ModelError, match=r"damaged: model\.safetensors is not what was written"):
+        bundle.check_sums(damaged)
+
+
+def test_a_file_that_differs_is_looked_at_again_since_a_training_may_be_sealing_it(
+    damaged, monkeypatch
+):
+    alter(damaged / "model.safetensors")
+    monkeypatch.setattr(
+        bundle.time, "sleep", lambda _: bundle.include(damaged, "model.safetensors")
+    )
+    assert bundle.check_sums(damaged) == read_facts(damaged)
+
+
+def test_a_missing_file_is_named(damaged):
+    (damaged / "joint.spm").unlink()
+    (damaged / "joint.spm").mkdir()
+    with pytest.raises(ModelError, match=r"lacks its file joint\.spm"):
+        bundle.check_sums(damaged)
+
+
+def retold(folder, change):
+    """The folder, with its bundle.json as `change` leaves it."""
+    facts = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    change(facts)
+    (folder / "bundle.json").write_text(json.dumps(facts), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret", "/etc/hosts", "sub/file", "sub\\file", "..", ".", "", "c:file", "a\0b"]
+)
+def test_a_bundle_json_that_names_a_file_elsewhere_is_damaged_and_nothing_there_is_read(
+    damaged, name
+):
+    secret = damaged.parent / "secret"
+    secret.write_bytes(b"abc")
+    entry = {"bytes": 3, "sha256": hashlib.sha256(b"abc").hexdigest()}
+    retold(damaged, lambda facts: facts["files"].update({name: entry}))
+    with pytest.raises(ModelError, match=r"damaged: bundle\.json names .* no file of its folder"):
+        bundle.check_sums(damaged)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        5,
+        {},
+        {"bytes": 1},
+        {"sha256": ""},
+        {"bytes": "1", "sha256": ""},
+        {"bytes": -1, "sha256": ""},
+        {"bytes": 10**400, "sha256": ""},
+        {"bytes": 1, "sha256": 1},
+    ],
+)
+def test_an_entry_without_a_size_or_a_sum_is_damage(damaged, entry):
+    retold(damaged, lambda facts: facts["files"].update({"file": entry}))
+    with pytest.raises(ModelError, match=r"damaged: bundle\.json cannot be read"):
+        read_facts(damaged)
+
+
+@pytest.mark.parametrize("name", ["recipe.toml", "joint.spm"])
+def test_what_defines_a_model_has_to_be_among_its_files(damaged, name):
+    retold(damaged, lambda facts: facts["files"].pop(name))
+    with pytest.raises(ModelError, match=rf"damaged: bundle\.json lacks {name}"):
+        open_bundle(damaged)
+
+
+def test_the_facts_tell_the_licence_of_the_recipe_and_when_it_was_sealed(damaged, monkeypatch):
+    recipe = replace(open_bundle(damaged).recipe, licence="CC BY 2.0 FR")
+    noon = (2025, 11, 23, 12, 0, 0, 6, 327, 0)
+    monkeypatch.setattr(bundle.time, "gmtime", lambda: noon)
+    bundle.seal(damaged, recipe, version="0", scores={})
+    facts = read_facts(damaged)
+    assert (facts["licence"], facts["created"]) == ("CC BY 2.0 FR", "2025-11-23T12:00:00Z")
+    assert config.parse(config.to_toml(recipe)).licence == "CC BY 2.0 FR"
+
+
+def test_a_bundle_from_before_licences_and_dates_opens(damaged):
+    retold(damaged, lambda facts: (facts.pop("licence"), facts.pop("created")))
+    assert open_bundle(damaged).recipe.licence == ""
+
+
+@pytest.mark.parametrize(
+    ("entry", "score"),
+    [
+        ({"score": 57.1, "signature": "…"}, 57.1),
+        ({"score": 6}, 6.0),
+        ({"score": "57"}, None),
+        ({"score": float("nan")}, None),
+        ({"score": 10**400}, None),
+        ({}, None),
+        (1500, None),
+    ],
+)
+def test_a_score_is_a_number_or_unknown(entry, score):
+    assert bundle.score_of({"scores": {"aer": entry}}, "aer") == score
+    assert bundle.score_of({"scores": {}}, "aer") is None
+
+
+def test_a_copy_has_the_bundles_own_files_and_its_card_and_no_others(damaged, tmp_path):
+    (damaged / "MODEL_CARD.md").write_text("# A card\n")
+    (damaged / "notes").write_text("mine")
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    bundle.copy(open_bundle(damaged), copy)
+    own = {"recipe.toml", "joint.spm", "model.safetensors", "bundle.json", "MODEL_CARD.md"}
+    assert {path.name for path in copy.iterdir()} == own
+    assert bundle.check_sums(copy) == read_facts(damaged)
+
+
+def test_a_copy_that_is_not_what_was_written_is_refused(damaged, tmp_path):
+    alter(damaged / "model.safetensors")
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(ModelError, match=r"damaged: model\.safetensors is not what was written"):
+        bundle.copy(open_bundle(damaged), tmp_path / "copy")
+    assert not (tmp_path / "copy" / "bundle.json").exists()
+
+
+# Paths of the text
+
+
+def with_pairs(path):
+    return config.with_files(config.Recipe(), {"pairs": str(path)})
+
+
+def test_paths_follow_a_recipe_into_another_folder(tmp_path):
+    for base, folder in (("a/b", "c"), ("a", "a/b/c"), (".", "."), ("a", "a")):
+        moved = bundle.relocated(with_pairs("t.tsv"), tmp_path / base, tmp_path / folder).data.pairs
+        assert (tmp_path / folder / moved).resolve() == (tmp_path / base / "t.tsv").resolve()
+        assert not Path(moved).is_absolute()
+
+
+def test_moving_there_and_back_changes_nothing(tmp_path):
+    there = bundle.relocated(with_pairs("t.tsv"), tmp_path / "a", tmp_path / "b")
+    assert bundle.relocated(there, tmp_path / "b", tmp_path / "a").data.pairs == "t.tsv"
+
+
+def test_an_absolute_path_and_a_linked_file_keep_their_file(tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "sum").write_text("")
+    (tmp_path / "t.tsv.gz").symlink_to(tmp_path / "cache" / "sum")
+    moved = bundle.relocated(with_pairs(tmp_path / "t.tsv.gz"), Path(), tmp_path / "x").data.pairs
+    assert moved == "../t.tsv.gz"  # its name says that it is compressed
+
+
+def test_standard_input_is_nowhere(tmp_path):
+    assert bundle.relocated(with_pairs("-"), tmp_path, tmp_path / "x").data.pairs == "-"
+
+
+def guided_by(links):
+    return config.with_settings(config.Recipe(), [f"train.guided_alignment={links}"])
+
+
+@pytest.mark.parametrize(
+    ("named", "moved"),
+    [
+        ("none", "none"),
+        ("statistical", "statistical"),
+        ("-", "-"),
+        ("", ""),
+        ("a.links", "../a.links"),
+        ("./none", "../none"),
+        ("x/none", "./none"),
+    ],
+)
+def test_a_file_of_links_moves_with_the_text_and_words_stay_words(tmp_path, named, moved):
+    there = bundle.relocated(guided_by(named), tmp_path, tmp_path / "x")
+    assert there.train.guided_alignment == moved
+
+
+# Starting from a model
+
+
+def test_a_recipe_of_other_languages_cannot_start_from_a_model(tiny):
+    start = open_bundle(tiny)
+    with pytest.raises(ModelError, match="not de-fr"):
+        bundle.started_from(config.Recipe(source="de", target="fr"), start)
+    begun = bundle.started_from(config.Recipe(seed=9), start)
+    assert (begun.source, begun.seed) == (start.recipe.source, 9)
+    assert (begun.model, begun.tokenizer) == (start.recipe.model, start.recipe.tokenizer)

@@ -1,0 +1,189 @@
+"""A folder whose process is killed before any of its changes is the old model or the new one."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from faults import Killed, killed_after
+from program import attn
+
+from attn_cli import config
+from attn_cli.bundles import bundle, registry
+from attn_cli.errors import ModelError
+
+MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
+NONE = "no model"
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch):
+    """What a kill leaves is in the system's memory, which a power cut would not leave."""
+    monkeypatch.setattr("os.fsync", lambda _: None)
+
+
+def other(name):
+    """Another content for a file of the model."""
+    return (MODEL / name).read_bytes() + b"\0"
+
+
+def publish(folder):
+    recipe = bundle.open_bundle(folder).recipe
+    files = {bundle.WEIGHTS: other(bundle.WEIGHTS)}
+    bundle.seal(folder, recipe, version="0", scores={"step": 7}, files=files)
+
+
+def include_head(folder):
+    bundle.include(folder, bundle.HEAD, other(bundle.HEAD))
+
+
+def write_recipe(folder):
+    recipe = config.load(folder / bundle.RECIPE, of_a_model=True)
+    bundle.write_recipe(folder, replace(recipe, name="other"))
+
+
+def include_graphs(folder):
+    names = (*bundle.GRAPHS, bundle.WEIGHTS, bundle.HEAD)
+    bundle.include_graphs(folder, {name: other(name) for name in names}, precision="fp32")
+
+
+def write_definition(folder):
+    opened = bundle.open_bundle(MODEL)
+    bundle.write_definition(folder, opened.recipe, opened.source, opened.target)
+
+
+def model_of(folder):
+    """What makes the model in that folder this one and no other; its sums are right."""
+    if not (folder / bundle.FACTS).exists():
+        return NONE
+    facts = bundle.read_facts(folder)
+    bundle.check_sums(folder)
+    bundle.open_bundle(folder)
+    return facts["files"], facts["scores"], facts.get("precision")
+
+
+def names_of(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("torn", [False, True], ids=["whole", "torn"])
+@pytest.mark.parametrize(
+    "change", [publish, include_head, write_recipe, include_graphs, write_definition]
+)
+def test_a_change_killed_at_any_moment_leaves_the_old_model_or_the_new(change, torn, tmp_path):
+    done = Path(shutil.copytree(MODEL, tmp_path / "done"))
+    old = model_of(done)
+    with killed_after(float("inf"), done) as disk:
+        change(done)
+    new = model_of(done)
+    assert old != new
+    assert disk.changes > 3
+    left = []
+    for allowed in range(disk.changes):
+        folder = Path(shutil.copytree(MODEL, tmp_path / str(allowed)))
+        with pytest.raises(Killed), killed_after(allowed, folder, torn=torn):
+            change(folder)
+        left.append(model_of(folder))
+        assert left[-1] in (old, new)
+        if left[-1] != NONE:
+            bundle.recover(folder)
+            assert model_of(folder) == left[-1]
+            change(folder)
+        else:
+            write_definition(folder)
+        assert model_of(folder) == new
+        assert names_of(folder) == names_of(done)
+    assert left == sorted(left, key=lambda each: each == new)  # once it is new it stays new
+    assert len({str(each) for each in left}) == 2
+
+
+def test_a_model_whose_files_have_no_names_of_their_own_yet_says_the_same(tmp_path, monkeypatch):
+    """Killed right after its bundle.json was replaced: the graphs' weights lie beside them."""
+    folder = Path(shutil.copytree(MODEL, tmp_path / "model"))
+    align = ("align", "I see.", "je vois.", "-f", "jsonl", "--weights")
+    asked = [
+        (*command, "-m", folder, "--engine", engine)
+        for command in (("translate", "I see."), (*align, "attention"), (*align, "alignment"))
+        for engine in ("onnx", "torch")
+    ]
+    said = [attn(*each) for each in asked]
+    assert [each.status for each in said] == [0] * 6
+    names = (*bundle.GRAPHS, bundle.WEIGHTS, bundle.HEAD)
+    with monkeypatch.context() as patch:
+        patch.setattr(bundle, "_place", lambda file, name: (_ for _ in ()).throw(Killed))
+        files = {name: (MODEL / name).read_bytes() for name in names}
+        with pytest.raises(Killed):
+            bundle.include_graphs(folder, files, precision="fp32")
+    for name in names:
+        (folder / name).write_bytes(b"")  # those of the old model are not read
+    assert [attn(*each) for each in asked] == said
+    bundle.recover(folder)
+    assert [attn(*each) for each in asked] == said
+    assert bundle.check_sums(folder)["precision"] == "fp32"
+    assert bundle.STAGING not in names_of(folder)
+
+
+def test_where_files_cannot_have_two_names_they_are_copied(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    folder = Path(shutil.copytree(MODEL, tmp_path / "model"))
+    monkeypatch.setattr(bundle.os, "link", refuse)
+    publish(folder)
+    assert (folder / bundle.WEIGHTS).read_bytes() == other(bundle.WEIGHTS)
+    assert "staged" not in bundle.read_facts(folder)
+    assert bundle.check_sums(folder)
+
+
+def test_graphs_of_other_weights_are_not_kept(tmp_path):
+    folder = Path(shutil.copytree(MODEL, tmp_path / "model"))
+    publish(folder)
+    assert not names_of(folder) & set(bundle.GRAPHS)
+
+
+def test_a_model_that_is_replaced_while_it_is_loaded_is_loaded_again(tmp_path):
+    folder = Path(shutil.copytree(MODEL, tmp_path / "model"))
+    changes = iter([publish, include_head])
+    seen = []
+
+    def load(opened):
+        for change in changes:
+            change(folder)
+            break
+        seen.append(opened.facts)
+        if len(seen) == 2:
+            raise ModelError("a file is gone")
+        return opened
+
+    opened = bundle.load_stable(folder, load)
+    assert len(seen) == 3
+    assert opened.facts == bundle.read_facts(folder)
+
+
+@pytest.mark.parametrize("torn", [False, True], ids=["whole", "torn"])
+@pytest.mark.usefixtures("_no_shelf")
+def test_a_model_on_the_shelf_that_is_replaced_is_the_old_one_or_the_new(torn, tmp_path):
+    opened = bundle.open_bundle(MODEL)
+    newer = Path(shutil.copytree(MODEL, tmp_path / "newer"))
+    publish(newer)
+
+    def put(folder):
+        with registry.placing("mine", force=True) as place:
+            bundle.copy(bundle.open_bundle(folder), place)
+
+    put(MODEL)
+    models = tmp_path / "home" / "models"
+    with killed_after(float("inf"), models) as disk:
+        put(newer)
+    left = set()
+    for allowed in range(disk.changes):
+        put(MODEL)
+        with pytest.raises(Killed), killed_after(allowed, models, torn=torn):
+            put(newer)
+        found = registry.find("mine")
+        assert [name for name, path in registry.names() if path.parent == models] == ["mine"]
+        assert bundle.check_sums(found)["files"] in (opened.facts["files"], model_of(newer)[0])
+        left.add(bundle.read_facts(found)["scores"] == {"step": 7})
+    assert left == {False, True}
+    put(newer)
+    assert names_of(models) == {"mine"}

@@ -1,0 +1,444 @@
+"""attn batch, with its chunks one after another in this process: what Ray does is tested beside."""
+
+import contextlib
+import gzip
+import json
+import os
+import random
+from pathlib import Path
+
+import pytest
+from faults import Killed, killed_after
+from program import LINKS, PAIRS, attn
+
+pytest.importorskip("ray", reason="pip install 'attn-cli[cluster]'")
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+
+from attn_cli.cli.batching import cluster, files, folder  # noqa: E402
+
+FROZEN = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
+SOURCES = list(PAIRS)
+
+
+def serial(task, inputs, known, *, digests, workers):
+    """The chunks of all files, one after another."""
+    worker = cluster._ChunkWorker(task, inputs, digests)
+    for number, file in enumerate(inputs):
+        for row in cluster._Read(task, number, file, known.get(file.name, frozenset()))():
+            yield from cluster._unpack(worker(row))
+
+
+@pytest.fixture(autouse=True)
+def _serial(monkeypatch):
+    monkeypatch.setattr(cluster, "run", serial)
+    monkeypatch.setattr(cluster, "cluster", lambda *_: contextlib.nullcontext(1))
+    monkeypatch.setattr(files, "RECORDS", 16)
+
+
+def sentences(count, seed):
+    chance = random.Random(seed)
+    return [chance.choice([*SOURCES, "", " ", "a\u2028b\r", "I see 🙂."]) for _ in range(count)]
+
+
+def written(path, lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = "".join(f"{line}\n" for line in lines).encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+    return path
+
+
+def read(path):
+    data = path.read_bytes()
+    return gzip.decompress(data) if path.suffix == ".gz" else data
+
+
+def batch(*arguments, model=FROZEN, **how):
+    return attn("batch", "-m", model, *arguments, **how)
+
+
+def outputs(out):
+    """Every file of an output folder but those of the batch itself."""
+    return {
+        str(path.relative_to(out)): path.read_bytes()
+        for path in out.rglob("*")
+        if path.is_file() and folder.HIDDEN not in path.parts
+    }
+
+
+@pytest.fixture
+def texts(tmp_path):
+    """Three text files of several chunks, the last one short, one of them compressed."""
+    inputs = tmp_path / "in"
+    for seed, name in enumerate(["a.en", "deep/b.en.gz", "c.txt"], start=40):
+        written(inputs / name, sentences(seed, seed))
+    return inputs
+
+
+# The same as translate and align
+
+
+def test_each_line_is_translated_as_translate_does_it(texts, tmp_path):
+    assert batch(texts, "-o", tmp_path / "out", "--beam", "2").status == 0
+    assert sorted(outputs(tmp_path / "out")) == ["a.en", "c.txt", "deep/b.en.gz"]
+    for name in ("a.en", "c.txt", "deep/b.en.gz"):
+        one = attn("translate", "-m", FROZEN, "-i", texts / name, "--beam", "2")
+        assert read(tmp_path / "out" / name) == one.stdout
+
+
+@pytest.mark.parametrize("options", [[], ["--n-best", "2", "--weights", "alignment"]], ids=str)
+def test_jsonl_records_are_those_of_translate_with_their_own_fields(tmp_path, options):
+    records = [{"id": n, "source": text} for n, text in enumerate(sentences(40, 5))]
+    lines = [*map(json.dumps, records), "", '{"source": "\\ud800 I see.", "line": 7}']
+    path = written(tmp_path / "a.jsonl.gz", lines)
+    assert batch(path, "-o", tmp_path / "out", *options).status == 0
+    how = ("--input-format", "jsonl", "-f", "jsonl", *options)
+    one = attn("translate", "-m", FROZEN, "-i", path, *how)
+    assert read(tmp_path / "out" / "a.jsonl.gz") == one.stdout
+    assert json.loads(one.lines()[16])["line"] == 17
+    assert json.loads(one.lines()[16])["id"] == 16
+
+
+def test_a_parquet_file_gains_a_column(tmp_path):
+    texts = [*sentences(40, 6), None, "two\nlines"]
+    table = pa.table({"id": range(42), "text": texts, "part": pa.array(texts).dictionary_encode()})
+    table = table.replace_schema_metadata({"made": "by hand"})
+    pq.write_table(table, tmp_path / "a.parquet", compression="zstd", row_group_size=10)
+    out = tmp_path / "out"
+    options = ("--source-column", "text", "--result-column", "french")
+    assert batch(tmp_path / "a.parquet", "-o", out, *options).status == 0
+    result = pq.read_table(out / "a.parquet")
+    assert result.drop_columns("french").equals(table)
+    assert result.schema.metadata[b"made"] == b"by hand"
+    given = "".join((text or "").replace("\n", " ") + "\n" for text in texts)
+    expected = attn("translate", "-m", FROZEN, stdin=given).lines()
+    assert result["french"].to_pylist() == [*expected[:40], None, expected[41]]
+
+
+@pytest.mark.parametrize("options", [[], ["--scores", "--extract", "mutual"]], ids=str)
+def test_pairs_are_aligned_as_align_does_it(tmp_path, options):
+    lines = [f"{s}\t{t}" for s, t in PAIRS.items()]
+    path = written(tmp_path / "pairs.tsv", [*lines, "", "I see. ||| je vois."])
+    out = tmp_path / "out"
+    assert batch("--align", path, "-o", out, *options).status == 0
+    one = attn("align", "-m", FROZEN, "-i", path, *options)
+    assert read(out / "pairs.tsv") == one.stdout
+    assert options or one.lines()[: len(LINKS)] == LINKS
+
+
+def test_pairs_of_jsonl_and_parquet_are_aligned(tmp_path):
+    pairs = {"source": list(PAIRS), "target": list(PAIRS.values())}
+    pq.write_table(pa.table(pairs), tmp_path / "a.parquet")
+    records = [dict(zip(pairs, pair, strict=True)) for pair in PAIRS.items()]
+    path = written(tmp_path / "a.jsonl", map(json.dumps, records))
+    out = tmp_path / "out"
+    assert batch("--align", path, tmp_path / "a.parquet", "-o", out).status == 0
+    assert pq.read_table(out / "a.parquet")["links"].to_pylist() == LINKS
+    how = ("--input-format", "jsonl", "-f", "jsonl")
+    assert read(out / "a.jsonl") == attn("align", "-m", FROZEN, "-i", path, *how).stdout
+
+
+def test_empty_files_give_empty_files(tmp_path):
+    inputs = tmp_path / "in"
+    for name in ("a.en", "b.gz", "c.jsonl"):
+        written(inputs / name, [])
+    pq.write_table(pa.table({"source": pa.array([], pa.string())}), inputs / "d.parquet")
+    out = tmp_path / "out"
+    assert batch(inputs, "-o", out).status == 0
+    assert [read(out / name) for name in ("a.en", "b.gz", "c.jsonl")] == [b""] * 3
+    assert pq.read_table(out / "d.parquet").column_names == ["source", "target"]
+
+
+def test_what_was_wrong_with_a_line_is_said_with_its_file_and_number(tmp_path):
+    path = tmp_path / "a.en"
+    path.write_bytes(b"I see.\n" * 20 + b"I \xff see.\n" + b"ab cd " * 1500 + b"\n")
+    ended = batch(path, "-o", tmp_path / "out")
+    assert ended.status == 0
+    assert f"attn: {path}: line 21: not valid UTF-8, read with U+FFFD\n" in ended.err
+    assert f"attn: {path}: line 22: longer than 1024 pieces, read up to there\n" in ended.err
+
+
+# Beginning again
+
+
+@pytest.mark.parametrize("changes", [0, 2, 3, 5, 8, 11, 14, 17, 20, 23, 26, 29, 35])
+def test_wherever_the_driver_dies_the_same_command_goes_on(texts, whole, tmp_path, changes):
+    out = tmp_path / "out"
+    with killed_after(changes, tmp_path, torn=changes % 2 == 1) as disk, pytest.raises(Killed):
+        batch(texts, "-o", out)
+    assert disk.dead
+    assert outputs(out).items() <= whole.items()
+    assert batch(texts, "-o", out).status == 0
+    assert outputs(out) == whole
+    assert not list(out.rglob("*.part"))
+    assert not [path for path in (out / folder.HIDDEN / "parts").rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def whole(texts, tmp_path):
+    """The outputs of a batch that nothing interrupted."""
+    assert batch(texts, "-o", tmp_path / "whole").status == 0
+    return outputs(tmp_path / "whole")
+
+
+def dying_batch(monkeypatch, path, out, *, parts):
+    """Run a batch that dies when it has kept the results of so many chunks."""
+    add, kept = folder.OutputFolder.add, []
+
+    def adding(*given):
+        if len(kept) == parts:
+            raise Killed
+        kept.append(given)
+        add(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folder.OutputFolder, "add", adding)
+        with pytest.raises(Killed):
+            batch(path, "-o", out)
+
+
+def chunks_made(monkeypatch):
+    """The chunks that workers are given from now on, as (file, first record)."""
+    made = []
+    results = cluster.Worker.results
+    monkeypatch.setattr(
+        cluster.Worker,
+        "results",
+        lambda self, file, first, payload: (
+            made.append((file.name, first)) or results(self, file, first, payload)
+        ),
+    )
+    return made
+
+
+def test_what_was_finished_is_not_done_again(texts, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    dying_batch(monkeypatch, texts, out, parts=4)  # all three of a.en, one of the next
+    made = chunks_made(monkeypatch)
+    ended = batch(texts, "-o", out)
+    assert ended.status == 0
+    assert "1 of 3 files are finished already" in ended.err
+    assert made == [("c.txt", 17), ("c.txt", 33), *(("deep/b.en.gz", n) for n in (1, 17, 33))]
+    made.clear()
+    assert batch(texts, "-o", out).status == 0
+    assert made == []
+
+
+def test_of_a_file_that_changed_only_the_chunks_that_changed_are_done_again(
+    texts, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    dying_batch(monkeypatch, texts / "a.en", out, parts=2)
+    lines = read(texts / "a.en").decode().split("\n")
+    written(texts / "a.en", [*lines[:20], "we love two books.", *lines[21:-1]])
+    made = chunks_made(monkeypatch)
+    assert batch(texts / "a.en", "-o", out).status == 0
+    assert made == [("a.en", 17), ("a.en", 33)]
+    expected = attn("translate", "-m", FROZEN, "-i", texts / "a.en")
+    assert read(out / "a.en") == expected.stdout
+
+
+def test_a_finished_file_that_changed_is_noticed_and_made_again(texts, tmp_path):
+    out = tmp_path / "out"
+    batch(texts, "-o", out)
+    written(texts / "a.en", ["I see a dog."])
+    ended = batch(texts, "-o", out)
+    assert (ended.status, read(out / "a.en")) == (0, b"je vois un chien.\n")
+    assert "a.en has changed since its output was made" in ended.err
+
+
+def test_a_finished_file_that_was_only_touched_is_left(texts, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    batch(texts, "-o", out)
+    os.utime(texts / "a.en", ns=(1, 1))
+    made = chunks_made(monkeypatch)
+    for _ in range(2):
+        ended = batch(texts, "-o", out)
+        assert (ended.status, ended.err) == (0, "3 of 3 files are finished already\n")
+    assert made == []
+
+
+def test_an_output_that_went_away_or_was_cut_is_made_again(texts, tmp_path):
+    out = tmp_path / "out"
+    batch(texts, "-o", out)
+    whole = outputs(out)
+    (out / "a.en").unlink()
+    (out / "c.txt").write_bytes(whole["c.txt"][:-5])
+    assert batch(texts, "-o", out).status == 0
+    assert outputs(out) == whole
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [(["--beam", "1"], "beam"), (["--align"], "command"), (["-m", "en-fr"], "model")],
+    ids=str,
+)
+def test_another_model_or_option_is_refused_until_force(texts, tmp_path, options, word):
+    out, path = tmp_path / "out", written(tmp_path / "a.en", ["I see.\tje vois."])
+    batch(path, "-o", out)
+    ended = batch(path, "-o", out, *options)
+    assert (ended.status, ended.err.count("\n")) == (2, 1)
+    assert word in ended.err
+    assert "--force" in ended.err
+    assert batch(path, "-o", out, "--force", *options).status == 0
+    assert batch(path, "-o", out).status == 2
+
+
+def test_where_nothing_was_done_yet_options_may_change(texts, tmp_path, monkeypatch):
+    dying_batch(monkeypatch, texts, tmp_path / "out", parts=0)
+    assert batch(texts, "-o", tmp_path / "out", "--beam", "1").status == 0
+
+
+# What cannot be done
+
+
+def test_a_file_that_cannot_be_read_is_said_and_the_others_are_done(texts, tmp_path):
+    (texts / "bad.gz").write_bytes(b"plain")
+    (texts / "cut.gz").write_bytes(gzip.compress(b"I see.\n" * 1000, mtime=0)[:-9])
+    written(texts / "d.jsonl", ['{"source": "I see."}'] * 20 + ["{}"])
+    (texts / "e.parquet").write_bytes(b"PAR1")
+    pq.write_table(pa.table({"text": ["a"]}), texts / "f.parquet")
+    pq.write_table(pa.table({"source": [1]}), texts / "g.parquet")
+    out = tmp_path / "out"
+    ended = batch(texts, "-o", out)
+    assert ended.status == 3
+    assert sorted(outputs(out)) == ["a.en", "c.txt", "deep/b.en.gz"]
+    for words in (
+        "bad.gz: it is not a gzip file",
+        "cut.gz: its compressed data ends too early",
+        "d.jsonl line 21 is not a JSON object",
+        "e.parquet: it is not a Parquet file",
+        "f.parquet has no column source. Name one with --source-column",
+        "g.parquet holds int64, not text",
+        "6 of 9 files could not be done",
+    ):
+        assert words in ended.err
+    for path in texts.glob("[bd-g]*"):
+        path.unlink() if path.is_file() and path.suffix != ".gz" else None
+    written(texts / "bad.gz", ["I see."])
+    written(texts / "cut.gz", ["I see."])
+    assert batch(texts, "-o", out).status == 0
+
+
+def test_a_single_file_that_cannot_be_read_is_one_sentence(tmp_path):
+    path = tmp_path / "a.gz"
+    path.write_bytes(b"plain")
+    ended = batch(path, "-o", tmp_path / "out", "--quiet")
+    assert (ended.status, ended.stdout, ended.err.count("\n")) == (3, b"", 1)
+    assert outputs(tmp_path / "out") == {}
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_finished(texts, tmp_path, monkeypatch):
+    results = cluster.Worker.results
+
+    def changing(self, file, first, payload):
+        with open(file.path, "ab") as text:
+            text.write(b"more\n")
+        return results(self, file, first, payload)
+
+    monkeypatch.setattr(cluster.Worker, "results", changing)
+    ended = batch(texts / "a.en", "-o", tmp_path / "out")
+    assert (ended.status, outputs(tmp_path / "out")) == (3, {})
+    assert "changed while it was read" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "word"),
+    [
+        (["no.en"], 3, "no such file"),
+        (["*.en"], 3, "no file matches"),
+        (["empty"], 3, "there is no file"),
+        (["a", "b"], 2, "would both become"),
+        (["/dev/null"], 2, "not a file"),
+        (["a/x.en", "--output", "a"], 2, "would replace it"),
+        (["a", "-m", "xx-yy"], 4, "no model xx-yy"),
+        (["a", "--tokenized"], 2, "--tokenized is for --align"),
+        (["a", "--align", "--beam", "3"], 2, "--beam is for translating"),
+        (["a", "--align", "--symmetrize", "union"], 2, "--symmetrize"),
+        (["a", "--length-penalty", "nan"], 2, "--length-penalty"),
+        ([], 2, "INPUT"),
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_written(
+    tmp_path, monkeypatch, arguments, status, word
+):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "a" / "x.en", ["I see."])
+    written(tmp_path / "b" / "x.en", ["I see."])
+    (tmp_path / "empty").mkdir()
+    ended = batch("--output", "out", *arguments)
+    assert (ended.status, ended.stdout, ended.err.count("\n")) == (status, b"", 1)
+    assert word in ended.err
+    assert not (tmp_path / "out").exists()
+    assert read(tmp_path / "a" / "x.en") == b"I see.\n"
+
+
+def test_a_file_that_no_batch_made_is_not_replaced_without_force(texts, tmp_path):
+    out = tmp_path / "out"
+    written(out / "a.en", ["my own"])
+    ended = batch(texts, "-o", out)
+    assert (ended.status, outputs(out)) == (2, {"a.en": b"my own\n"})
+    assert batch(texts, "-o", out, "--force").status == 0
+    assert read(out / "a.en") != b"my own\n"
+
+
+def test_a_folder_in_use_is_refused(texts, tmp_path, monkeypatch):
+    seen = []
+
+    def meanwhile(*given, **how):
+        seen.append(batch(texts, "-o", tmp_path / "out"))
+        return serial(*given, **how)
+
+    monkeypatch.setattr(cluster, "run", meanwhile)
+    assert batch(texts, "-o", tmp_path / "out").status == 0
+    assert seen[0].status == 2
+    assert "is writing into it" in seen[0].err
+
+
+def test_a_disk_that_is_full_is_said_in_a_sentence(texts, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(folder.os, "replace", full)
+    ended = batch(texts, "-o", tmp_path / "out", "--quiet")
+    assert (ended.status, ended.err.count("\n")) == (3, 1)
+    assert "no space is left" in ended.err
+
+
+# Names
+
+
+def test_folders_keep_their_names_and_patterns_theirs_below_their_fixed_part(tmp_path):
+    for name in ("x/a.en", "x/y/b.en", "x/.hidden", "x/.git/c.en", "x/y/c.fr"):
+        written(tmp_path / name, ["a"])
+
+    def names(*given):
+        return [file.name for file in files.find_files([str(each) for each in given], Path("out"))]
+
+    assert names(tmp_path / "x") == ["a.en", "y/b.en", "y/c.fr"]
+    assert names(tmp_path / "x" / "y" / "b.en") == ["b.en"]
+    assert names(f"{tmp_path}/x/**/*.en") == ["a.en", "y/b.en"]
+    assert names(f"{tmp_path}/*/y/*") == ["x/y/b.en", "x/y/c.fr"]
+    assert names(tmp_path / "x", tmp_path / "x" / "a.en") == ["a.en", "y/b.en", "y/c.fr"]
+
+
+def test_outputs_inside_the_input_folder_are_not_inputs(tmp_path):
+    written(tmp_path / "a.en", ["I see a dog."])
+    for _ in range(2):
+        assert batch(tmp_path, "-o", tmp_path / "out").status == 0
+    assert list(outputs(tmp_path / "out")) == ["a.en"]
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["version", "model"])
+def test_a_version_or_model_that_differs_on_a_worker_is_refused(
+    texts, tmp_path, monkeypatch, place
+):
+    def elsewhere(task, inputs, known, *, digests, workers):
+        other = [f"{each} x" if n == place else each for n, each in enumerate(digests)]
+        return serial(task, inputs, known, digests=other, workers=workers)
+
+    monkeypatch.setattr(cluster, "run", elsewhere)
+    ended = batch(texts, "-o", tmp_path / "out")
+    assert ended.status == 4
+    assert "the same model" in ended.err

@@ -1,0 +1,365 @@
+"""Confidence, unsure words, notes on lines, and --to: what the commands say of what they know."""
+
+import json
+import math
+import re
+import shutil
+from itertools import product
+from pathlib import Path
+
+import pytest
+from program import OBJECTS, PAIRS, SUBJECTS, TINY, VERBS, attn
+
+from attn_cli import config
+from attn_cli.bundles import bundle
+
+EN_FR = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
+
+#: The pairs that the model knows, and others of which it knows nothing and is less sure.
+MIXED = [
+    *PAIRS.items(),
+    *((" ".join(source.split()[-2:]), "zut alors") for source in PAIRS),
+]
+
+
+def text_of(pairs):
+    return "".join(f"{source}\t{target}\n" for source, target in pairs)
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pairs") / "mixed.tsv"
+    path.write_text(text_of(MIXED), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def calibrated(tiny, mixed, tmp_path_factory):
+    """The tiny model with a calibration. Do not change it."""
+    copy = tmp_path_factory.mktemp("calibrated") / "tiny"
+    shutil.copytree(tiny, copy, ignore=shutil.ignore_patterns("checkpoints"))
+    ended = attn("models", "calibrate", copy, "--pairs", mixed)
+    assert ended.status == 0, ended.err
+    return copy
+
+
+# attn models calibrate
+
+
+def test_calibrate_says_on_how_many_pairs_and_leaves_a_sound_model(calibrated):
+    assert bundle.open_bundle(calibrated).holds("confidence.json")
+    assert json.loads((calibrated / "confidence.json").read_text())["pairs"] == len(MIXED)
+    assert attn("models", "verify", calibrated).status == 0
+
+
+def test_calibrating_again_or_from_two_files_gives_the_same(calibrated, damaged, tmp_path):
+    for name, side in (("a.en", 0), ("a.fr", 1)):
+        text = "".join(f"{pair[side]}\n" for pair in MIXED)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    files = ("--source", tmp_path / "a.en", "--target", tmp_path / "a.fr")
+    ended = attn("models", "calibrate", damaged, *files)
+    assert (ended.status, ended.stdout) == (0, b"")
+    assert "confidence is calibrated on 96 pairs: rank correlation" in ended.err
+    ours, theirs = ((f / "confidence.json").read_bytes() for f in (damaged, calibrated))
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("options", [[], ["--source", "a"], ["--pairs", "a", "--source", "b"]])
+def test_calibrate_needs_pairs_in_one_file_or_in_two(tiny, options):
+    ended = attn("models", "calibrate", tiny, *options)
+    assert ended.status == 2
+    assert "Give --pairs FILE" in ended.err
+
+
+def test_too_few_pairs_and_blank_ones_are_bad_data(damaged):
+    ended = attn(
+        "models", "calibrate", damaged, "--pairs", "-", stdin=text_of(MIXED[:20]) + "\t\n" * 90
+    )
+    assert (ended.status, ended.stdout) == (3, b"")
+    assert "20 translated pairs are too few" in ended.err
+    assert not (damaged / "confidence.json").exists()
+
+
+def test_a_model_that_aligns_only_cannot_be_calibrated(headed, mixed, tmp_path):
+    alone = shutil.copytree(headed, tmp_path / "alone", ignore=shutil.ignore_patterns("model.*"))
+    facts = bundle.read_facts(headed)
+    facts["files"].pop("model.safetensors")
+    (alone / "bundle.json").write_text(json.dumps(facts))
+    ended = attn("models", "calibrate", alone, "--pairs", mixed)
+    assert ended.status == 4
+    assert "does not translate" in ended.err
+
+
+def test_a_calibration_goes_with_a_model_and_not_with_other_weights(
+    calibrated, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("ATTN_HOME", str(tmp_path))
+    assert attn("models", "add", calibrated, "--name", "mine").status == 0
+    added = tmp_path / "models" / "mine"
+    assert bundle.open_bundle(added).holds("confidence.json")
+    recipe = bundle.open_bundle(added).recipe
+    bundle.seal(added, recipe, version="0", scores={})
+    assert not bundle.open_bundle(added).holds("confidence.json")
+    assert not (added / "confidence.json").exists()
+
+
+def test_a_damaged_calibration_is_found_when_it_is_needed(calibrated, tmp_path):
+    copy = shutil.copytree(calibrated, tmp_path / "copy")
+    bundle.include(copy, "confidence.json", b"{}")
+    for command in (("models", "verify", copy), ("translate", "-m", copy, "-f", "jsonl", "I see")):
+        ended = attn(*command)
+        assert ended.status == 4
+        assert "confidence.json is no calibration" in ended.err
+    assert attn("translate", "-m", copy, "I see a dog.").status == 0
+
+
+# Confidence
+
+
+def test_records_have_a_confidence_that_is_higher_for_what_is_known(calibrated):
+    known, unknown, blank = attn(
+        "translate", "-m", calibrated, "-f", "jsonl", "I see a dog.", "a dog.", ""
+    ).records()
+    assert 0 <= unknown["confidence"] < known["confidence"] <= 1
+    assert blank["confidence"] == 1
+
+
+def test_a_given_target_and_a_model_without_calibration_have_none(calibrated, tiny):
+    (given,) = attn("align", "-m", calibrated, "-f", "jsonl", "I see", "je vois").records()
+    (found,) = attn("translate", "-m", tiny, "-f", "jsonl", "I see").records()
+    assert given["confidence"] is found["confidence"] is None
+
+
+def test_scores_add_the_confidence_of_the_record_to_the_text(calibrated):
+    lines = ("I see a dog.", "", "we love two books.")
+    records = attn("translate", "-m", calibrated, "-f", "jsonl", *lines).records()
+    ended = attn("translate", "-m", calibrated, "--scores", *lines)
+    assert ended.lines() == [
+        f"{each['target']} ||| {each['confidence']:.4f}" if each["source"] else ""
+        for each in records
+    ]
+
+
+def test_scores_of_a_text_without_calibration_say_how_to_get_one(tiny):
+    ended = attn("translate", "-m", tiny, "--scores", "I see a dog.")
+    assert (ended.status, ended.stdout) == (4, b"")
+    assert f"attn models calibrate {tiny} --pairs FILE" in ended.err
+
+
+def test_a_confidence_does_not_depend_on_the_other_lines(calibrated):
+    lines = list(PAIRS)[:12]
+    together = attn("translate", "-m", calibrated, "--scores", stdin="\n".join(lines)).lines()
+    alone = [attn("translate", "-m", calibrated, "--scores", line).lines()[0] for line in lines]
+    assert [line.split(" ||| ")[0] for line in together] == [
+        line.split(" ||| ")[0] for line in alone
+    ]
+    for one, other in zip(together, alone, strict=True):
+        assert float(one.split()[-1]) == pytest.approx(float(other.split()[-1]), abs=2e-4)
+
+
+def test_a_training_with_enough_validation_pairs_calibrates_its_model(tmp_path):
+    pairs = tmp_path / "pairs.tsv"
+    more = [
+        (f"{s} {v} {o} , {s} {v}.", f"{SUBJECTS[s]} {VERBS[v]} {OBJECTS[o]} .")
+        for s, v, o in product(SUBJECTS, VERBS, OBJECTS)
+    ]
+    pairs.write_text(text_of([*PAIRS.items(), *more]), encoding="utf-8")
+    text = ("--pairs", pairs, "--valid-pairs", pairs)
+    out = tmp_path / "run"
+    ended = attn("train", *text, "--out", out, *TINY, "--max-steps", "4")
+    assert ended.status == 0, ended.err
+    rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    (row,) = [row for row in rows if row["event"] == "calibrated"]
+    assert row["pairs"] == len(PAIRS) + len(more)
+    (record,) = attn("translate", "-m", out, "-f", "jsonl", "I see a dog.").records()
+    assert 0 <= record["confidence"] <= 1
+
+
+# Unsure words
+
+
+ODD = "dog sell red Anna the we"
+
+
+@pytest.fixture(scope="module")
+def doubtful(tiny, tmp_path_factory):
+    """The tiny model, which is sure of a word from a probability of 0.9 only."""
+    copy = tmp_path_factory.mktemp("doubtful") / "tiny"
+    shutil.copytree(tiny, copy, ignore=shutil.ignore_patterns("checkpoints"))
+    recipe = bundle.open_bundle(copy).recipe
+    bundle.write_recipe(copy, config.with_settings(recipe, ["decode.unsure_below=0.9"]))
+    return copy
+
+
+def test_records_name_unsure_words_and_the_text_and_the_table_mark_them(doubtful):
+    translate = ("translate", "-q", "-m", doubtful)
+    (record,) = attn(*translate, "-f", "jsonl", ODD).records()
+    words = [record["target_words"][word] for word in record["unsure"]]
+    assert words
+    for word, logp in enumerate(record["logprobs"]):
+        is_word = record["target_words"][word].isalnum()
+        assert (word in record["unsure"]) == (is_word and logp < math.log(0.9))
+    (text,) = attn(*translate, "--mark-unsure", ODD).lines()
+    assert re.sub("[⟦⟧]", "", text) == record["target"]
+    assert "".join(re.findall("⟦(.*?)⟧", text)).replace(" ", "") == "".join(words)
+    table = attn(*translate, "--align", ODD).out
+    assert "? a word of a probability below 0.9" in table
+    assert re.findall(r"^ *(\S+) \?", table, re.MULTILINE)[: len(words)] == words
+
+
+def test_the_probability_below_which_a_word_is_unsure_is_the_recipes(tiny, tmp_path):
+    copy = shutil.copytree(tiny, tmp_path / "copy", ignore=shutil.ignore_patterns("checkpoints"))
+    recipe = bundle.open_bundle(copy).recipe
+    for bound, unsure in (("0", []), ("1", [0, 1, 2, 3])):
+        bundle.write_recipe(copy, config.with_settings(recipe, [f"decode.unsure_below={bound}"]))
+        (record,) = attn("translate", "-m", copy, "-f", "jsonl", "I see a dog.").records()
+        assert record["unsure"] == unsure
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("-f", "jsonl"), ("-f", "table"), ("-f", "tsv"), ("--n-best", "2"), ("--level", "piece")],
+)
+def test_mark_unsure_is_for_the_words_of_one_translation(tiny, options):
+    ended = attn("translate", "-m", tiny, "--mark-unsure", *options, ODD)
+    assert (ended.status, ended.stdout) == (2, b"")
+    assert "--mark-unsure" in ended.err
+
+
+def test_mark_unsure_marks_the_translation_before_its_links_too(doubtful):
+    marked = attn("translate", "-q", "-m", doubtful, "--mark-unsure", ODD).out.strip()
+    mark = ("--mark-unsure", "-f", "pharaoh")
+    (line,) = attn("translate", "-q", "-m", doubtful, *mark, ODD).lines()
+    assert line.startswith(f"{marked} ||| ")
+
+
+# Notes on lines
+
+
+def notes(*arguments, **how):
+    return attn("translate", *arguments, **how).err.splitlines()
+
+
+@pytest.fixture
+def shelf(monkeypatch, tmp_path):
+    """A shelf with two models: one into French and one into English."""
+    monkeypatch.setenv("ATTN_HOME", str(tmp_path))
+    monkeypatch.delenv("ATTN_MODEL", raising=False)
+    monkeypatch.setattr("attn_cli.bundles.registry._ours", list)
+    models = tmp_path / "models"
+    shutil.copytree(EN_FR, models / "into-fr")
+    back = shutil.copytree(EN_FR, models / "into-en")
+    retell(back, source="fr", target="en", name="into-en")
+    return models
+
+
+def retell(folder, **facts):
+    """Change what bundle.json and the recipe say of a model's languages."""
+    settings = [f"{key}={value}" for key, value in facts.items()]
+    recipe = bundle.open_bundle(folder).recipe
+    bundle.write_recipe(folder, config.with_settings(recipe, settings))
+    told = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    (folder / "bundle.json").write_text(json.dumps(told | facts), encoding="utf-8")
+
+
+@pytest.mark.usefixtures("shelf")
+def test_a_line_in_the_target_language_is_noted_with_the_model_of_the_way_back():
+    assert notes("-m", "into-fr", "Je t'aime") == ["attn: this looks French; -m into-en?"]
+    assert notes("-m", "into-en", "I love the dog") == ["attn: this looks English; -m into-fr?"]
+    assert not [note for note in notes("-m", "into-en", "Je t'aime") if "looks" in note]
+
+
+def test_without_a_model_of_the_way_back_the_note_says_what_the_model_does(shelf):
+    shutil.rmtree(shelf / "into-en")
+    (note,) = notes("-m", "into-fr", "Je t'aime")
+    assert note == "attn: this looks French, the language that bundle-v1 translates into"
+
+
+@pytest.mark.usefixtures("shelf")
+def test_a_line_that_is_mostly_unknown_is_noted():
+    assert notes("-m", "into-fr", "Привет мир") == [
+        "attn: this is mostly unknown to the model bundle-v1"
+    ]
+    assert notes("-m", "into-fr", "I see two books.", "", "12") == []
+
+
+@pytest.mark.usefixtures("shelf")
+@pytest.mark.parametrize(
+    ("count", "summary"),
+    [
+        (3, []),
+        (4, ["attn: 1 more line looks French; -m into-en?"]),
+        (2000, ["attn: 1,997 more lines look French; -m into-en?"]),
+    ],
+)
+def test_a_flood_of_lines_has_three_notes_and_a_count(count, summary):
+    text = "I see two books.\n" + "Je ne suis pas là.\n" * count
+    found = notes("-m", "into-fr", "--beam", "1", stdin=text)
+    assert found == [
+        *(f"attn: line {number} looks French; -m into-en?" for number in (2, 3, 4)),
+        *summary,
+    ]
+
+
+@pytest.mark.usefixtures("shelf")
+def test_notes_are_talk_and_change_nothing_on_stdout():
+    loud, quiet = (attn("translate", "-m", "into-fr", *how, "Je t'aime") for how in ([], ["-q"]))
+    assert loud.stdout == quiet.stdout
+    assert quiet.err == ""
+
+
+# --to
+
+
+@pytest.mark.usefixtures("shelf")
+@pytest.mark.parametrize(
+    ("to", "model"), [("fr", "bundle-v1"), ("en", "into-en"), ("EN", "into-en")]
+)
+def test_to_picks_the_model_of_the_shelf_that_translates_into_it(to, model):
+    (record,) = attn("translate", "-q", "--to", to, "-f", "jsonl", "I see a dog.").records()
+    assert record["model"] == model
+
+
+def test_to_with_no_model_or_several_is_refused_with_their_names(shelf):
+    ended = attn("translate", "--to", "de", "I see")
+    assert (ended.status, ended.stdout) == (4, b"")
+    assert "no model on the shelf translates into de" in ended.err
+    assert "into-en (into en), into-fr (into fr)" in ended.err
+    shutil.copytree(shelf / "into-fr", shelf / "mine")
+    ended = attn("translate", "--to", "fr", "I see")
+    assert (ended.status, ended.stdout) == (2, b"")
+    assert "2 models translate into fr: into-fr, mine. Name one of them with --model." in ended.err
+
+
+def test_to_beside_a_model_must_not_contradict_it(shelf):
+    assert attn("translate", "-q", "--to", "fr", "-m", "into-fr", "I see").status == 0
+    assert attn("translate", "-q", "--to", "fr", "-m", shelf / "into-fr", "I see").status == 0
+    ended = attn("translate", "--to", "en", "-m", "into-fr", "I see")
+    assert (ended.status, ended.stdout) == (2, b"")
+    assert "--to en contradicts --model into-fr, which translates into fr" in ended.err
+
+
+def test_to_takes_the_model_of_the_environment_where_it_fits(shelf, monkeypatch):
+    shutil.copytree(shelf / "into-fr", shelf / "mine")
+    retell(shelf / "mine", name="mine")
+    monkeypatch.setenv("ATTN_MODEL", "mine")
+    for to, model in (("fr", "mine"), ("en", "into-en")):
+        (record,) = attn("translate", "-q", "--to", to, "-f", "jsonl", "I see a dog.").records()
+        assert record["model"] == model
+
+
+def test_a_region_is_the_language_but_not_the_other_way_round(shelf):
+    retell(shelf / "into-fr", target="fr-CA")
+    assert attn("translate", "-q", "--to", "fr", "I see").status == 0
+    assert attn("translate", "-q", "--to", "fr_ca", "I see").status == 0
+    assert attn("translate", "-q", "--to", "fr-FR", "I see").status == 4
+
+
+def test_a_damaged_model_or_one_that_aligns_only_is_not_picked(shelf):
+    (shelf / "broken").mkdir()
+    (shelf / "broken" / "bundle.json").write_text("{}")
+    aligner = shutil.copytree(shelf / "into-fr", shelf / "aligner")
+    told = json.loads((aligner / "bundle.json").read_text(encoding="utf-8"))
+    told["files"] = {"alignment_head.onnx": told["files"]["alignment_head.onnx"]}
+    (aligner / "bundle.json").write_text(json.dumps(told), encoding="utf-8")
+    assert attn("translate", "-q", "--to", "fr", "I see").status == 0

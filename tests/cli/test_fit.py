@@ -1,0 +1,442 @@
+"""attn align --fit: links learned from the very pairs, and the model that may be kept of them."""
+
+import json
+import os
+import signal
+import sys
+from itertools import product
+
+import pytest
+from program import attn
+
+from attn_cli.alignment import statistical
+from attn_cli.alignment.link_table import LinkTable
+from attn_cli.training import aligner_trainer, unsupervised_alignment
+
+#: Sentences of two words, whose translations come the other way round: for statistics to find out.
+LEFT = {"red": "rouge", "old": "vieux", "big": "grand", "new": "neuf", "hot": "chaud"}
+RIGHT = {"car": "auto", "dog": "chien", "sea": "lac", "tea": "riz", "bed": "lit"}
+PAIRS = [(f"{a} {b}", f"{RIGHT[b]} {LEFT[a]}") for a, b in product(LEFT, RIGHT)]
+TABBED = "".join(f"{s}\t{t}\n" for s, t in PAIRS)
+CROSSED = "1-0 0-1"
+
+FIT = ("align", "--fit", "--quiet")
+
+
+@pytest.fixture
+def sides(tmp_path):
+    """The same as two files."""
+    source, target = tmp_path / "a.en", tmp_path / "a.fr"
+    source.write_text("".join(f"{s}\n" for s, _ in PAIRS))
+    target.write_text("".join(f"{t}\n" for _, t in PAIRS))
+    return "--source", source, "--target", target
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Aligners that take no time: they hold of every pair what they are told, and this is asked."""
+    asked = []
+
+    def votes(source, target, *, on_progress, **_):
+        asked.append((list(source), list(target)))
+        on_progress(0.5)
+        return LinkTable.of([{(1, 0): 0.9, (0, 1): 0.6, (0, 0): 0.1}] * len(asked[0][0]))
+
+    monkeypatch.setattr(statistical, "votes", votes)
+    return asked
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """The folder of a model that was fitted to these pairs, ten times over."""
+    out = tmp_path_factory.mktemp("fit") / "kept"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(unsupervised_alignment, "FEWEST", 20)
+        patched.setattr(aligner_trainer, "EPOCHS", 30)
+        patched.setattr(aligner_trainer, "RATE", 0.01)
+        ended = attn("align", "--fit", "--out", out, stdin=TABBED * 10)
+    assert ended.status == 0, ended.err
+    return out, ended
+
+
+# Links
+
+
+def test_statistics_find_which_words_correspond(sides):
+    ended = attn(*FIT, *sides)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.lines() == [CROSSED] * len(PAIRS)
+
+
+def test_two_files_and_a_pipe_of_either_form_give_the_same(sides, tmp_path):
+    expected = attn(*FIT, *sides, "--scores").stdout
+    (tmp_path / "a.tsv").write_text(TABBED)
+    assert attn(*FIT, "--scores", stdin=TABBED).stdout == expected
+    assert attn(*FIT, "--scores", stdin=TABBED.replace("\t", " ||| ")).stdout == expected
+    assert attn(*FIT, "--scores", "-i", tmp_path / "a.tsv").stdout == expected
+
+
+def test_the_same_seed_gives_the_same_links():
+    once = attn(*FIT, "--scores", "--seed", "7", stdin=TABBED)
+    assert once.stdout == attn(*FIT, "--scores", "--seed", "7", stdin=TABBED).stdout
+
+
+def test_blank_lines_and_lines_that_are_not_utf8_keep_their_place(told):
+    given = b"red car\tauto rouge\n\n\xff car\tauto\n \t \nold\t\nold dog\tchien vieux"
+    ended = attn("align", "--fit", "--threshold", "0.3", stdin=given)
+    assert (ended.status, ended.lines()) == (0, [CROSSED, "", "", "", "", CROSSED])
+    assert told == [([("red", "car"), ("old", "dog")], [("auto", "rouge"), ("chien", "vieux")])]
+    assert [line for line in ended.err.splitlines() if "UTF-8" in line] == [
+        "attn: line 3: not valid UTF-8, read with U+FFFD"
+    ]
+
+
+@pytest.mark.usefixtures("told")
+def test_a_link_needs_half_of_the_votes_unless_a_threshold_is_given():
+    one = "red car\tauto rouge\n"
+    assert attn(*FIT, "--scores", stdin=one).lines() == ["1-0:0.90 0-1:0.60"]
+    assert attn(*FIT, "--threshold", "0.7", stdin=one).lines() == ["1-0"]
+    assert attn(*FIT, "--threshold", "0.1", stdin=one).lines() == ["0-0 1-0 0-1"]
+    assert attn(*FIT, "--extract", "argmax", stdin="red car\tauto\n").lines() == ["1-0"]
+
+
+def test_tokenized_words_are_what_spaces_separate(told):
+    ended = attn(*FIT, "--tokenized", "-f", "jsonl", stdin="don't u.s.\tl'u.s. a\u00a0b\n")
+    (record,) = ended.records()
+    assert record["source_words"] == ["don't", "u.s."]
+    assert record["target_words"] == ["l'u.s.", "a\u00a0b"]
+    assert told == [([("don't", "u.s.")], [("l'u.s.", "a\u00a0b")])]
+
+
+@pytest.mark.usefixtures("told")
+def test_votes_alone_score_nothing_and_a_row_of_them_sums_to_one_with_its_leftover():
+    given = "red car\tauto rouge\n\n"
+    first, blank = attn(*FIT, "-f", "jsonl", stdin=given).records()
+    assert (first["score"], first["logprobs"], first["nbest"]) == (None, [], [])
+    assert first["weights"] == [[0.1, 0.9], [0.6, 0]]
+    assert first["leftover"] == [0, 0.4]
+    assert (blank["score"], blank["weights"], blank["line"]) == (0, [], 2)
+
+
+@pytest.mark.usefixtures("told")
+def test_a_line_that_is_far_too_long_breaks_nothing():
+    ended = attn(*FIT, stdin=f"red car\tauto rouge\n{'a ' * 5000}\t{'b ' * 5000}\n")
+    assert ended.status == 0
+    assert ended.lines()[0] == CROSSED
+    assert len(ended.lines()) == 2
+
+
+def test_gold_scores_the_links(sides, tmp_path):
+    (tmp_path / "gold").write_text(f"{CROSSED}\n" * len(PAIRS))
+    ended = attn(*FIT, *sides, "--gold", tmp_path / "gold", "--index-base", "0")
+    assert ended.err.startswith("AER 0.0 (P 100.0 R 100.0, 25 pairs, 50 sure")
+
+
+# What is said
+
+
+@pytest.mark.usefixtures("told")
+def test_what_it_does_is_told_on_stderr_and_nothing_of_validation():
+    err = attn("align", "--fit", stdin=TABBED).err.splitlines()
+    assert err[0].startswith("text: 25 pairs, ")
+    assert err[-1].startswith("word links: 75 in 25 pairs")
+    assert not any(word in "".join(err) for word in ("validation", "BLEU", "update"))
+
+
+@pytest.mark.usefixtures("told")
+def test_on_a_terminal_its_panel_promises_no_translation(tmp_path):
+    (tmp_path / "a.tsv").write_text(TABBED)
+    ended = attn("align", "--fit", "-i", tmp_path / "a.tsv", terminal=True)
+    assert ended.status == 0
+    assert "word links" in ended.err
+    assert not any(word in ended.err for word in ("valid", "BLEU", "update"))
+    assert ended.lines() == [CROSSED] * len(PAIRS)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_who_interrupts_it_gets_the_status_of_that_and_no_links(
+    monkeypatch, tmp_path, number, status
+):
+    def votes(*_, on_progress, **__):
+        signal.raise_signal(number)
+        on_progress(0.5)
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr(statistical, "votes", votes)
+    ended = attn("align", "--fit", "--out", tmp_path / "x", stdin=TABBED)
+    assert (ended.status, ended.stdout) == (status, b"")
+    assert ended.err.splitlines()[-2:] == [
+        "attn: saving, then leaving; once more leaves at once",
+        "attn: the same command goes on from here",
+    ]
+    monkeypatch.undo()
+    assert attn(*FIT, "--out", tmp_path / "x", stdin=TABBED).status == 0
+    assert [path.name for path in (tmp_path / "x").iterdir()] == ["log.jsonl"]
+
+
+def test_quick_asks_fewer_aligners_and_teaches_nothing(monkeypatch):
+    asked = []
+
+    def votes(source, target, *, members, **_):
+        asked.append(members)
+        return LinkTable.of([{(1, 0): 1.0, (0, 1): 1.0}] * len(list(source)))
+
+    monkeypatch.setattr(statistical, "votes", votes)
+    monkeypatch.setattr(unsupervised_alignment, "FEWEST", 0)
+    assert attn(*FIT, "--quick", stdin=TABBED).lines() == [CROSSED] * len(PAIRS)
+    assert attn(*FIT, stdin=TABBED).lines() == [CROSSED] * len(PAIRS)
+    assert asked == [statistical.QUICK, statistical.COMMITTEE]
+
+
+# Going on
+
+
+def test_what_was_interrupted_goes_on_with_the_jobs_and_updates_that_are_done(
+    monkeypatch, tmp_path, sides
+):
+    """Stopped among the jobs, then among the head's updates; the end is that of one run."""
+    monkeypatch.setattr(unsupervised_alignment, "FEWEST", 20)
+    monkeypatch.setattr(unsupervised_alignment, "TRUSTED", 0.0)
+    monkeypatch.setattr(aligner_trainer, "EPOCHS", 20)
+    monkeypatch.setattr(statistical, "SMALL", 0)
+    once = attn(*FIT, *sides, "--scores", "--out", tmp_path / "once", "--threads", "1")
+    assert once.status == 0
+    done, updates = [], []
+
+    def finish(plan, job, seconds, finish=statistical._Plan.finish):
+        done.append(job.number)
+        finish(plan, job, seconds)
+        if len(done) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    def update(trainer, batch, update=aligner_trainer.HeadTrainer._update):
+        updates.append(trainer.at.step)
+        update(trainer, batch)
+        if len(updates) == 12:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(statistical._Plan, "finish", finish)
+    monkeypatch.setattr(aligner_trainer.HeadTrainer, "_update", update)
+    command = (*FIT, *sides, "--scores", "--out", tmp_path / "x", "--threads", "1")
+    assert [attn(*command).status for _ in range(2)] == [130, 143]
+    ended = attn(*command)
+    assert (ended.status, ended.stdout) == (0, once.stdout)
+    assert sorted(done) == list(range(2 * len(statistical.COMMITTEE)))
+    assert updates == list(range(1, len(updates) + 1))
+    weights = [tmp_path / name / "alignment_head.safetensors" for name in ("once", "x")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+@pytest.mark.usefixtures("told")
+def test_an_unfinished_fit_of_another_text_is_discarded_only_by_force(monkeypatch, tmp_path):
+    def stop(*_, **__):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(unsupervised_alignment, "_taught", stop)
+    out = ("--out", tmp_path / "x")
+    assert attn(*FIT, *out, stdin=TABBED).status == 130
+    other = attn(*FIT, *out, stdin=TABBED[: TABBED.index("\n") + 1])
+    assert (other.status, other.stdout) == (2, b"")
+    assert "unfinished" in other.err
+    monkeypatch.undo()
+    assert attn(*FIT, *out, "--force", stdin=TABBED).status == 0
+
+
+# The model that is kept
+
+
+def test_the_pairs_themselves_get_what_head_and_votes_agree_on(kept):
+    out, ended = kept
+    assert ended.lines() == [CROSSED] * len(PAIRS) * 10
+    assert f"attn align -m {out}" in ended.err.splitlines()[-1]
+
+
+def test_it_aligns_pairs_that_it_has_not_seen(kept):
+    given = "hot car red\tauto rouge chaud\n\nred sea\tlac rouge\n"
+    ended = attn("align", "-m", kept[0], stdin=given)
+    assert (ended.status, ended.lines()[1:]) == (0, ["", CROSSED])
+    table = attn("align", "-m", kept[0], "red sea", "lac rouge").lines()
+    assert table[0].startswith("alignment, forced")
+
+
+def test_it_scores_no_target(kept):
+    given = "red sea\tlac rouge\n\t\n"
+    first, blank = attn("align", "-m", kept[0], "-f", "jsonl", stdin=given).records()
+    assert (first["score"], first["logprobs"], first["nbest"]) == (None, [], [])
+    assert first["model"] == "kept"
+    assert [(s, t) for s, t, _ in first["links"]] == [(1, 0), (0, 1)]
+    assert (blank["score"], blank["logprobs"]) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["translate", "red car"], ["align", "red car", "auto rouge", "--weights", "attention"]],
+)
+def test_it_cannot_translate_and_has_no_attention(kept, arguments):
+    ended = attn(*arguments, "-m", kept[0])
+    assert (ended.status, ended.stdout) == (4, b"")
+    assert "the model kept has no decoder" in ended.err
+    assert "attn align" in ended.err
+
+
+def test_no_training_begins_with_it(kept, tmp_path):
+    (tmp_path / "a.tsv").write_text(TABBED)
+    text = ("--pairs", tmp_path / "a.tsv", "--out", tmp_path / "x")
+    ended = attn("train", "--from", kept[0], *text)
+    assert ended.status == 4
+    assert "no decoder" in ended.err
+    assert attn("train", "--resume", kept[0]).status == 2
+
+
+def test_it_is_a_bundle_of_a_recipe_a_vocabulary_and_a_head(kept):
+    out, _ = kept
+    files = json.loads((out / "bundle.json").read_text())["files"]
+    head = {"alignment_head.safetensors", "alignment_head.onnx"}
+    assert files.keys() == {"recipe.toml", "joint.spm"} | head
+    assert not (out / "model.safetensors").exists()
+
+
+def test_the_shelf_shows_it(kept, tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "words").symlink_to(kept[0])
+    monkeypatch.setenv("ATTN_HOME", str(tmp_path))
+    (row,) = [line for line in attn("models", "list").lines() if str(tmp_path) in line]
+    assert row.startswith("words")
+    assert "aligns only" in row
+    assert "BLEU" not in row
+    assert 'name = "kept"' in attn("models", "show", "words").out
+    assert attn("align", "-m", "words", stdin="red sea\tlac rouge\n").lines() == [CROSSED]
+
+
+@pytest.mark.usefixtures("told")
+def test_too_few_pairs_leave_no_model_and_that_is_said(tmp_path):
+    ended = attn("align", "--fit", "--out", tmp_path / "x", stdin=TABBED)
+    assert ended.status == 0
+    assert len(ended.lines()) == len(PAIRS)
+    assert f"nothing to keep in {tmp_path / 'x'}" in ended.err.splitlines()[-1]
+    assert attn("align", "-m", tmp_path / "x", "a", "b").status == 4
+
+
+@pytest.mark.usefixtures("told")
+def test_a_head_that_does_not_agree_with_the_votes_is_not_trusted(monkeypatch, tmp_path):
+    monkeypatch.setattr(unsupervised_alignment, "FEWEST", 20)
+    monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
+    ended = attn("align", "--fit", "--out", tmp_path / "x", stdin=TABBED)
+    assert (ended.status, ended.lines()) == (0, [CROSSED] * len(PAIRS))
+    assert "learnt too little" in ended.err
+    assert not (tmp_path / "x" / "bundle.json").exists()
+
+
+@pytest.mark.usefixtures("told")
+def test_a_pair_too_long_for_the_head_is_aligned_and_not_learned(monkeypatch, tmp_path):
+    monkeypatch.setattr(unsupervised_alignment, "FEWEST", 20)
+    monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
+    seen = []
+    monkeypatch.setattr(
+        aligner_trainer.HeadTrainer, "_sides", _spied(aligner_trainer.HeadTrainer._sides, seen)
+    )
+    given = f"{TABBED}{'red ' * 400}\tauto rouge\n"
+    assert len(attn(*FIT, "--out", tmp_path / "x", stdin=given).lines()) == len(PAIRS) + 1
+    assert max(seen) < 20
+
+
+def _spied(sides, seen):
+    """The method, and how long the sources are that it is asked for."""
+
+    def spied(trainer, batch):
+        seen.append(batch.source.shape[1])
+        return sides(trainer, batch)
+
+    return spied
+
+
+# Replacing
+
+
+def test_a_model_is_not_written_over(kept):
+    before = {path: path.stat().st_mtime_ns for path in kept[0].iterdir()}
+    ended = attn(*FIT, "--out", kept[0], stdin=TABBED)
+    assert (ended.status, ended.stdout) == (2, b"")
+    assert "--force" in ended.err
+    assert "--resume" not in ended.err  # which align has not
+    assert before == {path: path.stat().st_mtime_ns for path in kept[0].iterdir()}
+
+
+@pytest.mark.usefixtures("told")
+def test_force_replaces_a_model_and_the_training_it_came_from(damaged, monkeypatch):
+    monkeypatch.setattr(unsupervised_alignment, "FEWEST", 20)
+    monkeypatch.setattr(unsupervised_alignment, "TRUSTED", 0.0)
+    monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
+    assert attn(*FIT, "--out", damaged, "--force", stdin=TABBED).status == 0
+    assert not (damaged / "model.safetensors").exists()
+    assert "holds no training" in attn("train", "--resume", damaged).err
+    assert attn("align", "-m", damaged, "a", "b").lines()[0].startswith("alignment")
+
+
+@pytest.mark.usefixtures("told")
+def test_force_loses_no_model_where_there_is_none_to_put_in_its_place(damaged):
+    assert attn(*FIT, "--out", damaged, "--force", stdin=TABBED).status == 0
+    assert attn("translate", "-m", damaged, "I see a dog.").out == "je vois un chien.\n"
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["red car", "auto rouge"], "one pair"),
+        (["-m", "x"], "--model"),
+        (["--weights", "alignment"], "--weights"),
+        (["--reverse", "x"], "--reverse"),
+        (["--symmetrize", "union"], "--reverse"),
+        (["--level", "piece"], "--level"),
+        (["--input-format", "jsonl"], "JSONL"),
+        (["--source", "a.en"], "--target"),
+        (["--source", "-", "--target", "a.fr"], "twice"),
+        (["--seed", "-1"], "--seed"),
+        (["--quick", "--out", "x"], "--quick"),
+        (["--out", __file__], "is a file"),
+    ],
+)
+def test_what_makes_no_sense_is_wrong_usage(arguments, word):
+    ended = attn("align", "--fit", *arguments, stdin=TABBED)
+    assert (ended.status, ended.stdout) == (2, b"")
+    assert word in ended.err
+
+
+@pytest.mark.parametrize("option", [["--out", "x"], ["--force"], ["--quick"]])
+def test_only_what_is_fitted_can_be_kept(option):
+    ended = attn("align", *option, "a", "b")
+    assert (ended.status, ended.stdout) == (2, b"")
+    assert "--fit" in ended.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no named pipes there")
+def test_what_can_be_read_once_only_is_refused_before_it_is_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    ended = attn(*FIT, "--source", tmp_path / "pipe", "--target", tmp_path / "pipe")
+    assert (ended.status, ended.stdout) == (2, b"")
+    assert "twice" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ("red car\tauto\n\nred car auto\n", "line 3"),
+        (b"red car\tauto\n\xff auto\n", "line 2"),
+        ("", "no line"),
+        ("\n \n", "no pair"),
+    ],
+)
+def test_what_holds_no_pairs_is_bad_data_before_anything_is_learned(told, given, word):
+    ended = attn(*FIT, stdin=given)
+    assert (ended.status, ended.stdout, told) == (3, b"", [])
+    assert word in ended.err
+
+
+def test_files_of_unequal_length_are_refused_with_both_counts(sides):
+    sides[3].write_text("auto rouge\n")
+    ended = attn(*FIT, *sides)
+    assert (ended.status, ended.stdout) == (3, b"")
+    assert "25 lines" in ended.err

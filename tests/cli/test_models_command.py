@@ -1,0 +1,362 @@
+"""attn models: what is on the shelf, whether it is sound, and how a model gets there."""
+
+import json
+import shutil
+
+import pytest
+from program import attn
+from safetensors.torch import load_file, save_file
+
+from attn_cli import config
+from attn_cli.bundles import bundle
+
+pytestmark = pytest.mark.usefixtures("_no_shelf")
+
+
+@pytest.fixture
+def shelf(monkeypatch, tmp_path, tiny):
+    """A shelf that holds the tiny model under the name en-xx."""
+    home = tmp_path / "home"
+    shutil.copytree(tiny, home / "models" / "en-xx", ignore=shutil.ignore_patterns("checkpoints"))
+    return home / "models"
+
+
+def ours(ended, shelf):
+    """The rows of the list that stand on this shelf (a checkout may ship others)."""
+    return [line for line in ended.lines() if str(shelf) in line]
+
+
+def test_list_names_each_model_with_its_languages_size_score_and_folder(shelf):
+    ended = attn("models", "list")
+    assert (ended.status, ended.err) == (0, "")
+    (row,) = ours(ended, shelf)
+    assert row.split()[:2] == ["en-xx", "en-"]
+    assert "MB" in row
+    assert "BLEU 100.0" in row
+
+
+def retold(folder, **facts):
+    """The folder, with these entries of its bundle.json changed."""
+    told = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    (folder / "bundle.json").write_text(json.dumps(told | facts), encoding="utf-8")
+    return folder
+
+
+def columns(shelf):
+    (row,) = ours(attn("models", "list"), shelf)
+    return [cell.strip() for cell in row.split("  ") if cell]
+
+
+def test_list_has_a_column_for_each_fact_and_a_dash_for_what_is_unknown(shelf):
+    size = sum(entry["bytes"] for entry in bundle.read_facts(shelf / "en-xx")["files"].values())
+    known = ["en-xx", "en-", f"{size / 1e6:.1f} MB"]
+    place = str(shelf / "en-xx")
+    assert columns(shelf) == [*known, "BLEU 100.0", "-", "-", place]
+    scores = {"bleu": {"score": 57.06}, "aer": {"score": 5.9, "signature": "…"}}
+    retold(shelf / "en-xx", scores=scores, licence="CC  BY\n2.0 \x1b[31mFR")
+    assert columns(shelf) == [*known, "BLEU 57.1", "AER 5.9", "CC BY 2.0 [31mFR", place]
+    retold(shelf / "en-xx", scores={"step": 3, "aer": "low"})
+    assert columns(shelf)[3:5] == ["-", "-"]
+
+
+def test_list_tells_who_translates_by_weights_or_graphs_from_who_aligns_only(shelf):
+    files = {name: {"bytes": 1, "sha256": ""} for name in ("encoder.onnx", "step.onnx")}
+    retold(shelf / "en-xx", files=files)
+    assert columns(shelf)[3] == "BLEU 100.0"
+    retold(shelf / "en-xx", files={"alignment_head.onnx": files["step.onnx"]})
+    assert columns(shelf)[3] == "aligns only"
+
+
+def test_list_tells_of_a_damaged_model_and_shows_the_others(shelf, tiny):
+    broken = shelf / "broken"
+    broken.mkdir()
+    for content in ("", "[]", "{}", '{"format": 1}', '{"format": 1, "files": {"a": 1}}', "\udcff"):
+        (broken / "bundle.json").write_text(content, encoding="utf-8", errors="surrogateescape")
+        ended = attn("models", "list")
+        assert ended.status == 0
+        assert "damaged" in ended.err
+        assert [row.split()[0] for row in ours(ended, shelf)] == ["en-xx"]
+
+
+def test_path_is_the_folder_of_a_name_or_a_path(shelf, tiny):
+    assert attn("models", "path", "en-xx").lines() == [str(shelf / "en-xx")]
+    assert attn("models", "path", tiny).lines() == [str(tiny)]
+
+
+def test_show_prints_the_card_where_there_is_one(shelf):
+    (shelf / "en-xx" / "MODEL_CARD.md").write_text("# A card\nétude\n", encoding="utf-8")
+    assert attn("models", "show", "en-xx").out == "# A card\nétude\n"
+
+
+def test_show_prints_recipe_and_scores_where_there_is_no_card(shelf):
+    from attn_cli.config import parse
+
+    shown = attn("models", "show", "en-xx").out
+    assert parse(shown).name == "tiny"
+    scores = json.loads(shown.splitlines()[-1].removeprefix("# scores: "))
+    assert scores["bleu"]["score"] == 100
+
+
+@pytest.mark.parametrize("verb", ["path", "show", "verify", "add"])
+def test_an_unknown_model_is_a_sentence_that_names_those_there_are(shelf, verb):
+    ended = attn("models", verb, "eo-fr")
+    assert (ended.status, ended.stdout) == (4, b"")
+    assert ended.err.startswith("attn: there is no model eo-fr")
+    assert "en-xx" in ended.err
+
+
+def test_a_model_without_its_recipe_cannot_be_shown(shelf):
+    (shelf / "en-xx" / "recipe.toml").unlink()
+    assert attn("models", "show", "en-xx").status == 4
+
+
+def test_models_alone_says_how_it_is_called():
+    ended = attn("models")
+    assert (ended.status, ended.stdout) == (2, b"")
+    assert "Usage: attn models" in ended.err
+
+
+# verify
+
+
+def test_a_sound_model_is_told_in_a_line(shelf, tiny):
+    size = sum((tiny / name).stat().st_size for name in bundle.read_facts(tiny)["files"])
+    for name in ("en-xx", tiny):
+        ended = attn("models", "verify", name)
+        assert (ended.status, ended.err) == (0, "")
+        assert ended.lines() == [f"{name} is sound: 3 files, {size} bytes, format 1"]
+
+
+def test_a_model_with_a_head_and_one_with_nothing_else_are_sound(headed, tmp_path):
+    assert "4 files" in attn("models", "verify", headed).out
+    alone = shutil.copytree(headed, tmp_path / "alone", ignore=shutil.ignore_patterns("model.*"))
+    files = bundle.read_facts(headed)["files"]
+    files.pop("model.safetensors")
+    retold(alone, files=files)
+    assert "3 files" in attn("models", "verify", alone).out
+
+
+def cut(folder):
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    return "model.safetensors has"
+
+
+def altered(folder):
+    *rest, last = (folder / "joint.spm").read_bytes()
+    (folder / "joint.spm").write_bytes(bytes([*rest, last ^ 1]))
+    return "joint.spm is not what was written"
+
+
+def missing(folder):
+    (folder / "recipe.toml").unlink()
+    return "lacks its file recipe.toml"
+
+
+def foreign(folder):
+    files = bundle.read_facts(folder)["files"]
+    retold(folder, files=files | {"../../secret": files["joint.spm"]})
+    return "bundle.json names '../../secret'"
+
+
+def newer(folder):
+    retold(folder, format=2)
+    return "format 2, this program reads 1. Upgrade"
+
+
+def resealed(folder, *settings):
+    recipe = config.with_settings(
+        config.load(folder / "recipe.toml", of_a_model=True), list(settings)
+    )
+    bundle.write_recipe(folder, recipe)
+
+
+def misshapen(folder):
+    resealed(folder, "model.encoder.width=33")
+    return "has the shape"
+
+
+def too_many_pieces(folder):
+    resealed(folder, "tokenizer.vocab_size=301")
+    return "its recipe allows 301"
+
+
+def not_numbers(folder):
+    weights = load_file(folder / "model.safetensors")
+    save_file({name: each * float("nan") for name, each in weights.items()}, folder / "nan")
+    (folder / "nan").replace(folder / "model.safetensors")
+    bundle.include(folder, "model.safetensors")
+    return "what its network computes means nothing"
+
+
+def empty(folder):
+    files = bundle.read_facts(folder)["files"]
+    files.pop("model.safetensors")
+    retold(folder, files=files)
+    return "neither a network that translates nor one that aligns"
+
+
+DAMAGES = (cut, altered, missing, foreign, newer, misshapen, too_many_pieces, not_numbers, empty)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_wrong_with_a_model_is_one_sentence_and_status_four(damaged, damage):
+    said = damage(damaged)
+    ended = attn("models", "verify", damaged)
+    assert (ended.status, ended.stdout) == (4, b"")
+    (line,) = ended.err.splitlines()
+    assert said in line
+
+
+def test_a_head_that_computes_no_numbers_is_unfit(headed, tmp_path):
+    copy = shutil.copytree(headed, tmp_path / "copy")
+    weights = load_file(copy / "alignment_head.safetensors")
+    for each in weights.values():
+        each.fill_(float("nan"))
+    save_file(weights, copy / "alignment_head.safetensors")
+    bundle.include(copy, "alignment_head.safetensors")
+    ended = attn("models", "verify", copy)
+    assert ended.status == 4
+    assert "what its alignment head computes means nothing" in ended.err
+
+
+@pytest.fixture(scope="module")
+def graphs(tiny, tmp_path_factory):
+    """The tiny model with its graphs beside its weights. Do not change it."""
+    from attn_cli.export.tracing import export
+
+    copy = shutil.copytree(tiny, tmp_path_factory.mktemp("graphs") / "tiny")
+    export(bundle.open_bundle(copy), precision="fp32")
+    return copy
+
+
+@pytest.fixture
+def both(graphs, tmp_path):
+    """A copy of it, for a test to damage."""
+    return shutil.copytree(graphs, tmp_path / "both")
+
+
+def test_a_model_with_graphs_is_sound_with_weights_and_without(both):
+    assert attn("models", "verify", both).status == 0
+    files = bundle.read_facts(both)["files"]
+    files.pop("model.safetensors")
+    retold(both, files=files)
+    (both / "model.safetensors").unlink()
+    assert attn("models", "verify", both).status == 0
+
+
+def test_weights_are_tried_though_there_are_graphs(both):
+    said = not_numbers(both)
+    ended = attn("models", "verify", both)
+    assert ended.status == 4
+    assert said in ended.err
+
+
+@pytest.mark.parametrize("name", ["encoder.onnx", "step.onnx"])
+def test_graphs_are_tried_though_there_are_weights(both, name):
+    (both / name).write_bytes((both / "forced.onnx").read_bytes())
+    bundle.include(both, name)
+    ended = attn("models", "verify", both)
+    assert ended.status == 4
+    (line,) = ended.err.splitlines()
+    assert "is unfit" in line
+
+
+# A model is verified when it is first used
+
+
+@pytest.mark.parametrize("damage", [cut, altered, missing, foreign, newer, misshapen])
+def test_a_damaged_model_does_not_translate(damaged, damage):
+    said = damage(damaged)
+    ended = attn("translate", "-m", damaged, "I see a dog.")
+    assert (ended.status, ended.stdout) == (4, b"")
+    (line,) = ended.err.splitlines()
+    assert said in line
+
+
+def test_an_altered_model_of_the_users_shelf_does_not_translate(shelf):
+    assert attn("translate", "-m", "en-xx", "I see a dog.").out == "je vois un chien.\n"
+    said = altered(shelf / "en-xx")
+    ended = attn("translate", "-m", "en-xx", "I see a dog.")
+    assert ended.status == 4
+    assert said in ended.err
+
+
+# add
+
+
+@pytest.fixture
+def mine(damaged):
+    """A model of the user's own, with all that training leaves beside it."""
+    assert (damaged / "checkpoints").is_dir()
+    assert (damaged / "log.jsonl").is_file()
+    return damaged
+
+
+def test_a_model_is_added_under_its_recipes_name_without_what_training_left(mine, tmp_path):
+    (mine / "MODEL_CARD.md").write_text("# A card\n")
+    ended = attn("models", "add", mine)
+    place = tmp_path / "home" / "models" / "tiny"
+    assert (ended.status, ended.stdout) == (0, b"")
+    assert ended.err == f"attn: tiny is now in {place}\n"
+    own = {"recipe.toml", "joint.spm", "model.safetensors", "bundle.json", "MODEL_CARD.md"}
+    assert {path.name for path in place.iterdir()} == own
+    assert attn("translate", "-m", "tiny", "I see a dog.").out == "je vois un chien.\n"
+    assert attn("models", "verify", "tiny").status == 0
+
+
+def test_another_name_is_that_of_the_folder_and_the_recipe_keeps_its_own(mine, tmp_path):
+    assert attn("models", "add", mine, "--name", "mine").status == 0
+    added = tmp_path / "home" / "models" / "mine"
+    assert config.load(added / "recipe.toml").name == "tiny"
+    assert bundle.read_facts(added)["name"] == "tiny"
+
+
+def test_a_model_on_the_shelf_is_replaced_with_force_only(shelf, mine):
+    ended = attn("models", "add", mine, "--name", "en-xx")
+    assert ended.status == 2
+    assert "en-xx already" in ended.err
+    assert "--force" in ended.err
+    resealed(mine, "seed=9")
+    assert attn("models", "add", mine, "--name", "en-xx", "--force").status == 0
+    assert config.load(shelf / "en-xx" / "recipe.toml").seed == 9
+    assert [path.name for path in shelf.iterdir()] == ["en-xx"]
+
+
+def test_a_model_may_replace_itself(shelf):
+    before = bundle.read_facts(shelf / "en-xx")
+    assert attn("models", "add", "en-xx", "--name", "en-xx", "--force").status == 0
+    assert bundle.check_sums(shelf / "en-xx") == before
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../a", "-a", ".a"])
+def test_a_name_that_is_none_is_wrong_usage(mine, tmp_path, name):
+    ended = attn("models", "add", mine, f"--name={name}")
+    assert ended.status == 2
+    assert "cannot be a model's name" in ended.err
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_recipes_name_that_is_a_path_is_not_followed(mine, tmp_path):
+    resealed(mine, "name=../../evil")
+    assert attn("models", "add", mine).status == 2
+    assert not (tmp_path / "home").exists()
+    assert attn("models", "add", mine, "--name", "good").status == 0
+
+
+@pytest.mark.parametrize("damage", [cut, altered, missing, foreign, newer])
+def test_a_damaged_model_does_not_join_the_shelf(shelf, mine, damage):
+    said = damage(mine)
+    ended = attn("models", "add", mine, "--name", "en-xx", "--force")
+    assert ended.status == 4
+    assert said in ended.err
+    assert [path.name for path in shelf.iterdir()] == ["en-xx"]
+    assert attn("models", "verify", "en-xx").status == 0
+
+
+def test_a_shelf_that_cannot_be_written_is_a_sentence(mine, tmp_path):
+    (tmp_path / "home").write_text("")
+    ended = attn("models", "add", mine)
+    assert (ended.status, ended.stdout) == (3, b"")
+    (line,) = ended.err.splitlines()
+    assert "cannot put the model into" in line

@@ -1,0 +1,116 @@
+"""What a training's events look like as plain lines, and what they make of the panel."""
+
+import typing
+
+import pytest
+
+from attn_cli.cli.progress import line, update_panel
+from attn_cli.render.training import TrainingPanel
+from attn_cli.training import events
+
+LEARNING = events.HeadProgress(step=50, max_steps=200, loss=1.25, seconds=30, seconds_left=90)
+
+
+@pytest.mark.parametrize(("guided", "shown"), [(0.4234, ", attention 0.42, "), (None, ", ")])
+def test_a_progress_line_says_how_far_attention_is_from_its_links_where_it_has_some(guided, shown):
+    event = events.Progress(
+        step=50,
+        max_steps=100,
+        epoch=0,
+        loss=3.21,
+        guided=guided,
+        learning_rate=1e-3,
+        tokens_per_second=2000,
+        seconds=5,
+        seconds_left=5,
+    )
+    assert line(event).startswith(f"update 50: loss 3.210{shown}2000 pieces/s")
+    assert events.record(event)["guided"] == guided
+
+
+@pytest.mark.parametrize(
+    ("event", "shown"),
+    [
+        (events.Linking(0.256), "word links: aligners at 26%"),
+        (events.Linked(1200, 34567, 8.6, False), "word links: 34,567 in 1,200 pairs (9 s)"),
+        (events.Linked(1200, 34567, 0.1, True), "word links: 34,567 in 1,200 pairs (read again)"),
+        (LEARNING, "alignment head: update 50 of 200, loss 1.250, 1:30 left"),
+        (
+            events.HeadLearned(500, 91.4, 88.6, 61.2),
+            "alignment head: agrees with its teachers on 500 pairs kept apart, "
+            "precision 91, recall 89 (61 s)",
+        ),
+        (events.HeadLearned(0, 0.0, 0.0, 61.2), "alignment head: has learned (61 s)"),
+    ],
+)
+def test_word_links_and_their_head_are_a_line_while_they_are_made_and_when_there_are_some(
+    event, shown
+):
+    assert line(event) == shown
+
+
+@pytest.mark.parametrize(("kept", "shown"), [(300, " 300 for validation,"), (0, "")])
+def test_pairs_for_validation_are_told_of_where_there_are_some(kept, shown):
+    event = events.Prepared(8000, kept, 3000, 3000, 1.2)
+    assert line(event) == f"text: 8,000 pairs,{shown} 3000 pieces (1 s)"
+
+
+def test_phases_activities_and_the_watched_sentence_are_lines_too():
+    assert line(events.Phase("network", 3, ("text", "words", "network", "graphs"))) == "3/4 network"
+    assert line(events.Activity("reading the text")) == "reading the text …"
+    assert line(events.Watched(50, "I see.", "Je vois.")) == "at 50: I see. → Je vois."
+
+
+def test_each_event_has_a_name_of_its_own_in_the_log():
+    kinds = {*typing.get_args(events.Preparing), *typing.get_args(events.Training)}
+    assert events.NAMES.keys() == kinds
+    assert len(set(events.NAMES.values())) == len(kinds)
+
+
+# The panel
+
+
+def panel_after(*told):
+    """The panel when these events have happened, and those of them that got a line above it."""
+    panel = TrainingPanel("en-fr")
+    return panel, [event for event in told if update_panel(panel, event)]
+
+
+def test_a_panel_follows_the_stages_before_the_first_update():
+    voting, voted = events.Linking(0.5), events.Linked(40, 99, 2.0, False)
+    assert panel_after(voting)[0].stage.done == 0.5
+    assert panel_after(voting, voted)[0].stage.done == 1
+    panel, above = panel_after(voting, voted, LEARNING)
+    assert (panel.stage.name, panel.stage.done) == ("word aligner", 50 / 200)
+    assert "loss 1.250" in panel.stage.sentence
+    assert panel.stage.seconds_left == 90
+    assert above == [voted]
+
+
+def test_a_panel_leaves_the_stages_when_the_network_begins_though_they_were_interrupted():
+    begun = events.Started(7, 100, 5_000_000, "cpu", "fp32", 1)
+    panel, _ = panel_after(events.Linking(0.5), begun)
+    assert panel.stage is None
+    assert (panel.step, panel.max_steps) == (7, 100)
+
+
+def test_what_comes_after_the_stages_does_not_bring_them_back():
+    begun = events.Started(7, 100, 5_000_000, "cpu", "fp32", 1)
+    panel, _ = panel_after(LEARNING, begun, events.Noticed("a word"), events.Skipped(8, 1))
+    assert panel.stage is None
+
+
+def test_a_phase_whose_links_took_too_long_is_not_called_done():
+    names = ("text", "word aligner", "network")
+    begun, entered = events.Phase("word aligner", 2, names), events.Phase("network", 3, names)
+    panel, _ = panel_after(begun, events.Linking(0.5), entered)
+    assert (panel.phase, panel.left_out) == (3, {2})
+    panel, _ = panel_after(begun, events.Linking(0.5), events.Linked(1, 1, 1.0, False), entered)
+    assert (panel.phase, panel.left_out) == (3, set())
+
+
+def test_a_panel_says_at_the_end_how_it_was():
+    panel, _ = panel_after(events.Finished("minutes", 7, 12.3, 0, 5.0))
+    assert panel.result == ("finished: time is up, BLEU 12.3 after 7 updates", True)
+    panel, _ = panel_after(events.Finished("interrupted", 7, 12.3, 0, 5.0))
+    assert panel.result == ("interrupted: saved, BLEU 12.3 after 7 updates", False)

@@ -1,0 +1,230 @@
+"""Literals: what is found, what says the same in two languages, how the other one writes it."""
+
+import itertools
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attn_cli.data import literals, words
+from attn_cli.data.literals import FIGURES, PLACEHOLDERS, Literals, Placed
+
+ENGLISH, FRENCH = Literals("en", "fr"), Literals("fr", "en")
+
+FRAGMENTS = st.sampled_from(
+    [
+        *"aA1٣½²ém'’-–.,:/ \u00a0\u202f$€%()[]{}<>@#_&`~\\+=\"«»",
+        *"😀❤\ufe0f\u20e3\u200d\u0301我\t\ufdd0",
+        *(
+            "12",
+            "1,250",
+            "1 250",
+            "3:30",
+            "10h30",
+            "http://a.b",
+            "c@d.fr",
+            "{x}",
+            "%s",
+            "th",
+            " de ",
+        ),
+    ]
+)
+ANY_TEXT = st.one_of(st.text(max_size=30), st.lists(FRAGMENTS, max_size=20).map("".join))
+
+
+def rewritten(raw: str, languages: Literals) -> list[str]:
+    return [
+        languages.write(raw[each.start : each.end], is_figure=each.is_figure)
+        for each in languages.find(raw)
+    ]
+
+
+def found(raw: str, languages: Literals = ENGLISH) -> list[str]:
+    return [raw[each.start : each.end] for each in languages.find(raw)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("I paid $12.50 for 1,250 apples, 12.5% off.", ["$12.50", "1,250", "12.5%"]),
+        ("It's -5 at 10:30 on 2024-01-15.", ["-5", "10:30", "2024-01-15"]),
+        ("the 19th century, 25kg, 1990s, a 25-year-old", ["19", "25", "1990", "25"]),
+        ("COVID-19, MP3, H2O, F-16, mid-2010", ["COVID-19", "MP3", "H2O", "F-16", "2010"]),
+        ("$5 million, $5k, US$5", ["5", "5", "$5"]),
+        ("2010-2015, 3-1, 1/2, v3.14.2, 16:9", ["2010-2015", "3-1", "1/2", "v3.14.2", "16:9"]),
+        ("See https://a.b/c?d=1&e=(2), or (http://x.org).", ["https://a.b/c?d=1&e=(2)", "http://x.org"]),
+        ("Mail a.b@c.fr; example.com! www.x.org/y", ["a.b@c.fr", "example.com", "www.x.org/y"]),
+        ("@name and #tag", ["@name", "#tag"]),
+        ("`x + 1` in /etc/hosts, ~/x or src/a.py", ["`x + 1`", "/etc/hosts", "~/x", "src/a.py"]),
+        (r"open C:\Users\me now", [r"C:\Users\me"]),
+        ("{name} {{n}} of %d, %s, %(x)s", ["{name}", "{{n}}", "%d", "%s", "%(x)s"]),
+        ("<b>Hi</b> &amp; a < b", ["<b>", "</b>", "&amp;"]),
+        ("I love you ❤️ 👨‍👩‍👧🇫🇷!", ["❤️ 👨‍👩‍👧🇫🇷"]),
+        ("10 m² of my_name :)", ["10", "m²", "my_name", ":)"]),
+        ("call 06 12 34 56 78 or 555-1234", ["06 12 34 56 78", "555-1234"]),
+        ("he/she and/or km/h, e.g. the U.S. Look it up. Hello.World", []),
+        ("Oh: (no) and then... a & b — 'quoted'", []),
+    ],
+)  # fmt: skip
+def test_literals_of_an_english_line(raw: str, expected: list[str]) -> None:
+    assert found(raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("12,50 € pour 1 250 pommes, 12,5 % de moins", ["12,50 €", "1 250", "12,5 %"]),
+        ("à 10h30, 10 h 30 ou 15 h, d'1,5 million", ["10h30", "10 h 30", "15", "1,5"]),
+        ("le 1er mai, 19e siècle, l'11 septembre", ["1", "19", "11"]),
+        ("06 12 34 56 78, 1 250 000 000 habitants", ["06 12 34 56 78", "1 250 000 000"]),
+    ],
+)
+def test_literals_of_a_french_line(raw: str, expected: list[str]) -> None:
+    assert found(raw, FRENCH) == expected
+
+
+@pytest.mark.parametrize(
+    ("english", "french"),
+    [
+        ("1,250", "1\u00a0250"),
+        ("1250", "1250"),
+        ("1,000,000.50", "1\u00a0000\u00a0000,50"),
+        ("12.5%", "12,5\u00a0%"),
+        ("$12.50", "12,50\u00a0$"),
+        ("-$5", "-5\u00a0$"),
+        ("€1,000", "1\u00a0000\u00a0€"),
+        ("0.5", "0,5"),
+        ("10:30", "10:30"),
+        ("2024-01-15", "2024-01-15"),
+    ],
+)
+def test_each_language_writes_numbers_in_its_way(english: str, french: str) -> None:
+    assert rewritten(english, ENGLISH) == [french]
+    assert rewritten(french, FRENCH) == [english]
+    assert ENGLISH.find(english)[0].key == FRENCH.find(french)[0].key
+
+
+@pytest.mark.parametrize(
+    ("raw", "english"), [("1 250", "1,250"), ("1\u202f250", "1,250"), ("10h30", "10:30")]
+)
+def test_french_has_other_ways(raw: str, english: str) -> None:
+    assert rewritten(raw, FRENCH) == [english]
+
+
+@pytest.mark.parametrize("raw", ["1.250", "12.5", "12/05/2010", "3.14.2", "007 08 09 10"])
+def test_what_is_not_certain_is_copied(raw: str) -> None:
+    assert rewritten(raw, FRENCH) == [raw]
+
+
+def test_numbers_of_an_unknown_language_are_copied() -> None:
+    raw = "1,250 of 12.5%"
+    for languages in (Literals(), Literals("en", "xx"), Literals("en", "en-GB")):
+        assert rewritten(raw, languages) == ["1,250", "12.5%"]
+
+
+@given(ANY_TEXT)
+@settings(derandomize=True, deadline=None, max_examples=300)
+def test_every_digit_is_in_a_literal_and_literals_do_not_overlap(raw: str) -> None:
+    for languages in (ENGLISH, FRENCH):
+        end = 0
+        covered = set()
+        for literal in languages.find(raw):
+            assert end <= literal.start < literal.end <= len(raw)
+            end = literal.end
+            covered |= set(range(literal.start, literal.end))
+            said = raw[literal.start : literal.end]
+            written = languages.write(said, is_figure=literal.is_figure)
+            assert Counter(filter(str.isdigit, written)) == Counter(filter(str.isdigit, said))
+        assert all(place in covered for place, sign in enumerate(raw) if sign.isdecimal())
+
+
+@given(ANY_TEXT)
+@settings(derandomize=True, deadline=None, max_examples=300)
+def test_a_literal_is_one_word_and_words_cover_the_text(raw: str) -> None:
+    spans = [(each.start, each.end) for each in ENGLISH.find(raw)]
+    cut = words.split(raw, spans)
+    assert set(spans) <= {(word.start, word.end) for word in cut}
+    assert all(raw[word.start : word.end] == word.text for word in cut)
+    assert all(before.end <= after.start for before, after in itertools.pairwise(cut))
+    assert "".join("".join(w.text.split()) for w in cut) == "".join(raw.split())
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("l'11 et d'1,5", "l' 11 et d' 1,5"),
+        ("2019's 25-year-old 19th", "2019 's 25 -year-old 19 th"),
+        ("you❤️too (5)(6)", "you ❤️ too ( 5 ) ( 6 )"),
+        ("a@b.fr,c@d.fr.", "a@b.fr , c@d.fr ."),
+    ],
+)
+def test_words_around_literals_are_those_around_numbers(raw: str, expected: str) -> None:
+    spans = [(each.start, each.end) for each in ENGLISH.find(raw)]
+    assert " ".join(word.text for word in words.split(raw, spans)) == expected
+
+
+# Pairs
+
+
+def said(raw: str, placed: list[Placed]) -> dict[int, str]:
+    return {each.number: raw[each.start : each.end] for each in placed}
+
+
+def test_literals_match_whatever_the_language_writes_and_where_they_stand() -> None:
+    english, french = "In 2010 it was $1,250.50, see a@b.fr.", "Voir a@b.fr : 1 250,50 $ en 2010."
+    ours, theirs = ENGLISH.match(english, french)
+    mine, other = said(english, ours), said(french, theirs)
+    assert len(mine) == 3
+    assert {mine[n]: other[n] for n in mine} == {
+        "2010": "2010",
+        "$1,250.50": "1 250,50 $",
+        "a@b.fr": "a@b.fr",
+    }
+    assert all((number < FIGURES) == ("@" not in text) for number, text in mine.items())
+
+
+def test_a_literal_of_one_side_or_of_another_count_does_not_match() -> None:
+    ours, theirs = ENGLISH.match("5 of 7 and 7 in 2010", "cinq de 7 en 2010")
+    assert [each.start for each in ours] == [16]
+    assert [each.start for each in theirs] == [13]
+    assert ENGLISH.match("five of 7", "cinq") == ([], [])
+
+
+def test_every_placeholder_is_drawn_and_none_twice_in_a_line() -> None:
+    drawn: Counter[int] = Counter()
+    for number in range(400):
+        line = f"{number} a@b{number}.fr {number + 1000} #x"
+        ours, theirs = ENGLISH.match_to_learn(line, line)
+        assert len({each.number for each in ours}) == len(ours) == 4
+        assert ours == theirs
+        drawn.update(each.number for each in ours)
+    assert set(drawn) == set(range(PLACEHOLDERS))
+
+
+def test_literals_beyond_the_placeholders_stay_as_they_are() -> None:
+    line = " ".join(f"{number}." for number in range(100, 115))
+    for match in (ENGLISH.match, ENGLISH.match_to_learn):
+        ours, _ = match(line, line)
+        assert len({each.number for each in ours}) == len(ours) == FIGURES
+
+
+def test_a_name_of_both_sides_is_a_literal_in_some_pairs() -> None:
+    replaced = 0
+    for number in range(200):
+        tail = "a" * number
+        english, french = f"Is Tatiana here {tail}", f"Tatiana est-elle là {tail}"
+        ours, theirs = ENGLISH.match_to_learn(english, french)
+        assert list(said(english, ours).values()) == ["Tatiana"] * len(ours)
+        assert list(said(french, theirs).values()) == ["Tatiana"] * len(ours)
+        replaced += bool(ours)
+    assert 0.5 < replaced * literals.NAME_EVERY / 200 < 2
+
+
+def test_a_marked_form_tells_its_placeholder_and_itself() -> None:
+    for form in (" 1,250", "1,250", " a b"):
+        marked = literals.mark(form, 7)
+        assert literals.number_of(marked) == 7
+        assert literals.unmark(marked) == form
+        assert literals.number_of(form) is None

@@ -1,0 +1,354 @@
+"""Lines, pairs and outputs, against what a shell user would expect of them."""
+
+import gzip
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attn_cli.data.text_io import Line, Lines, grouped, in_step, open_lines, open_output, parse_pair
+from attn_cli.errors import DataError
+
+
+def lines_of(data: bytes, **options) -> Lines:
+    return Lines(io.BytesIO(data), name="text", **options)
+
+
+def texts(data: bytes) -> list[str]:
+    return [line.text for line in lines_of(data)]
+
+
+class Trickle(io.BytesIO):
+    """A stream that gives one byte at a time, as a slow pipe does."""
+
+    def read1(self, size: int | None = -1) -> bytes:
+        return self.read(1)
+
+
+# Lines
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", []),
+        (b"\n", [""]),
+        (b"a", ["a"]),
+        (b"a\n", ["a"]),
+        (b"a\n\nb", ["a", "", "b"]),
+        (b"a\r\nb\r\r\nc\rd\n", ["a", "b\r", "c\rd"]),
+        (b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n", ["a", "\ufeffb"]),
+        (b"\xef\xbb\xbf", []),
+        (b"\xef\xbb\xbf\n", [""]),
+        ("a\u2028b\x85c\fd\ve\n".encode(), ["a\u2028b\x85c\fd\ve"]),
+        (b"a\0b\n", ["a\0b"]),
+    ],
+)
+def test_only_line_feeds_end_a_line(data, expected):
+    assert texts(data) == expected
+    assert [line.text for line in Lines(Trickle(data), name="slow")] == expected
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(st.binary(max_size=60))
+def test_any_bytes_give_as_many_lines_as_they_have_line_ends(data):
+    found = list(Lines(Trickle(data), name="slow"))
+    body = data.removeprefix(b"\xef\xbb\xbf")
+    ends = body.count(b"\n") + (body != b"" and not body.endswith(b"\n"))
+    assert [line.number for line in found] == list(range(1, ends + 1))
+    assert found == list(lines_of(data))
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.lists(st.text(st.characters(exclude_characters="\n\r\ufeff", codec="utf-8"))))
+def test_lines_come_back_as_they_were_written(written):
+    assert texts("".join(f"{text}\n" for text in written).encode()) == written
+
+
+def test_a_line_that_is_not_utf8_is_reported_and_read_with_replacement_characters():
+    told: list[tuple[int, str]] = []
+    lines = lines_of(
+        b"good\nb\xe9ad\r\n\xc3\xa9\n", on_problem=lambda number, what: told.append((number, what))
+    )
+    problem = "not valid UTF-8, read with U+FFFD"
+    assert list(lines) == [Line(1, "good"), Line(2, "b\ufffdad", problem), Line(3, "é")]
+    assert told == [(2, problem)]
+
+
+def test_a_file_its_gzip_and_standard_input_give_the_same_lines(tmp_path):
+    data = b"one\ntwo\n" * 5000
+    (tmp_path / "a.txt").write_bytes(data)
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(data))
+    readings = []
+    for path in (tmp_path / "a.txt", str(tmp_path / "a.txt.gz"), "-"):
+        with open_lines(path, stdin=io.BytesIO(data)) as lines:
+            readings.append(list(lines))
+    assert readings[0] == readings[1] == readings[2] == list(lines_of(data))
+
+
+def test_what_cannot_be_read_is_named_with_its_reason_and_a_hint(tmp_path):
+    squeezed = gzip.compress(os.urandom(500_000))
+    (tmp_path / "short.gz").write_bytes(squeezed[:-9])
+    (tmp_path / "bent.gz").write_bytes(squeezed[:30] + bytes(20) + squeezed[50:])
+    (tmp_path / "plain.gz").write_bytes(b"not compressed\n")
+    (tmp_path / "folder").mkdir()
+    reasons = {
+        "absent": "there is no such file",
+        "folder": "it is a folder",
+        "short.gz": "its compressed data ends too early",
+        "bent.gz": "it is not a gzip file, or a damaged one",
+        "plain.gz": "it is not a gzip file, or a damaged one",
+    }
+    for name, reason in reasons.items():
+        with pytest.raises(DataError) as caught, open_lines(tmp_path / name) as lines:
+            list(lines)
+        assert caught.value.problem == f"cannot read {tmp_path / name}: {reason}"
+        assert caught.value.hint
+
+
+def test_standard_input_that_is_closed_is_bad_data():
+    with pytest.raises(DataError, match="standard input is closed"), open_lines("-"):
+        pass
+
+
+# Chunks
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_chunks_are_full_when_the_lines_are_there(live):
+    data = b"".join(b"%d\n" % number for number in range(1, 26))
+    chunks = list(lines_of(data).chunks(10, live=live))
+    assert [len(chunk) for chunk in chunks] == [10, 10, 5]
+    assert [line for chunk in chunks for line in chunk] == list(lines_of(data))
+
+
+def test_a_co_process_gets_its_answer_before_it_sends_its_next_line():
+    reading, writing = os.pipe()
+    with (
+        open(reading, "rb") as pipe,
+        open(writing, "wb", buffering=0) as writer,
+        open_lines("-", stdin=pipe) as lines,
+    ):
+        chunks = lines.chunks(10, live=True)
+        for number in range(1, 4):
+            writer.write(b"line %d\nand half " % number)
+            chunk = next(chunks)  # would wait for ever if it wanted more than one line
+            assert [line.text[-6:] for line in chunk] == [f"line {number}"]
+        writer.close()
+        assert [line.text for chunk in chunks for line in chunk] == ["and half "]
+
+
+def test_lines_waiting_in_a_pipe_fill_a_chunk():
+    reading, writing = os.pipe()
+    os.write(writing, b"a\n" * 100)
+    with open(reading, "rb") as pipe, open_lines("-", stdin=pipe) as lines:
+        chunks = lines.chunks(60, live=True)
+        assert [len(next(chunks)), len(next(chunks))] == [60, 40]
+        os.close(writing)
+        assert next(chunks, None) is None
+
+
+def test_an_error_while_reading_ahead_reaches_the_consumer(tmp_path):
+    (tmp_path / "short.gz").write_bytes(gzip.compress(b"a\n" * 100)[:-9])
+    with (
+        open_lines(tmp_path / "short.gz") as lines,
+        pytest.raises(DataError, match="ends too early"),
+    ):
+        list(lines.chunks(10, live=True))
+
+
+def test_a_consumer_that_stops_early_leaves_no_thread_behind():
+    chunks = lines_of(b"a\n" * 3_000_000).chunks(1, live=True)  # more than is read ahead
+    next(chunks)
+    readers = [thread for thread in threading.enumerate() if thread.name == "attn-read-ahead"]
+    assert len(readers) == 1
+    chunks.close()
+    readers[0].join(timeout=10)
+    assert not readers[0].is_alive()
+
+
+WAITING = """
+import sys
+from attn_cli.data.text_io import open_lines
+with open_lines("-", stdin=sys.stdin.buffer) as lines:
+    for chunk in lines.chunks(10, live=True):
+        print(chunk[0].text, flush=True)
+        if chunk[0].text == "quit":
+            break
+"""
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "quit",
+        pytest.param(
+            "interrupt", marks=pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
+        ),
+    ],
+)
+def test_a_process_ends_quietly_while_its_input_is_still_open(ending):
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdin.write(b"quit\n" if ending == "quit" else b"hello\n")
+        process.stdin.flush()
+        assert process.stdout.readline().strip() in (b"quit", b"hello")
+        if ending == "interrupt":
+            process.send_signal(signal.SIGINT)
+        status = process.wait(timeout=30)  # standard input is open all the while
+        errors = process.stderr.read()
+    assert b"Fatal" not in errors
+    assert status == (0 if ending == "quit" else -signal.SIGINT)
+
+
+def test_grouped_keeps_order_and_leaves_the_rest_to_the_last_list():
+    assert list(grouped(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+# Pairs
+
+
+@pytest.mark.parametrize(
+    ("text", "pair"),
+    [
+        ("a b\tc d", ("a b", "c d")),
+        ("a\tb\tc\td", ("a", "b")),
+        ("\tb", ("", "b")),
+        ("a ||| b\tc", ("a ||| b", "c")),
+        ("a b ||| c d", ("a b", "c d")),
+        ("a ||| b ||| c", ("a", "b")),
+        ("||| b", ("", "b")),
+        (" ||| b", ("", "b")),
+        ("a |||", ("a", "")),
+        ("a ||| ", ("a", "")),
+        ("|||", ("", "")),
+        ("a ||| ||| b", ("a", "")),
+        ("a  |||  b", ("a", "b")),
+        ("a|||b", None),
+        ("a |||| b", None),
+        ("a || b", None),
+        ("", None),
+    ],
+)
+def test_a_pair_is_what_a_tab_or_three_bars_separate(text, pair):
+    assert parse_pair(text) == pair
+
+
+def test_two_files_go_in_step():
+    pairs = in_step(lines_of(b"a\nb\n"), lines_of(b"c\nd\n"))
+    assert [(one.number, one.text, other.text) for one, other in pairs] == [
+        (1, "a", "c"),
+        (2, "b", "d"),
+    ]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(5, 2), (2, 5), (0, 1), (1, 0)])
+def test_files_of_unequal_length_are_refused_with_both_names_and_counts(ours, theirs):
+    source = Lines(io.BytesIO(b"a\n" * ours), name="a.en")
+    target = Lines(io.BytesIO(b"b\n" * theirs), name="a.fr")
+    seen = []
+    with pytest.raises(DataError) as caught:
+        seen.extend(in_step(source, target))
+    assert caught.value.problem == f"a.en has {ours} lines but a.fr has {theirs}"
+
+
+# Outputs
+
+
+def test_an_output_appears_under_its_name_when_it_is_complete(tmp_path):
+    path = tmp_path / "out.txt"
+    with open_output(path) as out:
+        out.write("é\nb\n")
+        assert not path.exists()
+    assert path.read_bytes() == "é\nb\n".encode()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failure_leaves_the_old_output_and_no_half_file(tmp_path):
+    path = tmp_path / "out.txt"
+    path.write_text("old")
+
+    def write_half() -> None:
+        with open_output(path) as out:
+            out.write("new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_gzip_output_is_compressed_and_the_same_each_time(tmp_path):
+    for name in ("a.gz", "b.gz"):
+        with open_output(tmp_path / name) as out:
+            out.write("text\n" * 100)
+    assert gzip.decompress((tmp_path / "a.gz").read_bytes()) == b"text\n" * 100
+    assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
+
+
+def test_an_output_takes_bytes_through_its_buffer(tmp_path):
+    with open_output(tmp_path / "a.png") as out:
+        out.buffer.write(b"\x89PNG")
+    assert (tmp_path / "a.png").read_bytes() == b"\x89PNG"
+
+
+def test_a_dash_writes_to_standard_output_and_leaves_it_open():
+    stdout = io.BytesIO()
+    with open_output("-", stdout=stdout) as out:
+        out.write("é\n")
+    assert stdout.getvalue() == "é\n".encode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions and links differ")
+def test_an_output_keeps_its_mode_and_follows_its_link(tmp_path):
+    real, link = tmp_path / "real.txt", tmp_path / "link.txt"
+    real.write_text("old")
+    real.chmod(0o640)
+    link.symlink_to(real)
+    with open_output(link) as out:
+        out.write("new")
+    assert link.is_symlink()
+    assert real.read_text() == "new"
+    assert real.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_named_pipe_is_written_in_place(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    heard: list[bytes] = []
+    reader = threading.Thread(target=lambda: heard.append((tmp_path / "pipe").read_bytes()))
+    reader.start()
+    with open_output(tmp_path / "pipe") as out:
+        out.write("through\n")
+    reader.join(timeout=10)
+    assert heard == [b"through\n"]
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_said_in_one_sentence():
+    with pytest.raises(DataError, match="no space is left"), open_output("/dev/full") as out:
+        out.write("text")
+
+
+def test_an_output_that_cannot_be_made_is_named_with_its_reason(tmp_path):
+    (tmp_path / "folder").mkdir()
+    for path, reason in [
+        (tmp_path / "absent" / "out.txt", "its folder does not exist"),
+        (tmp_path / "folder", "it is a folder"),
+    ]:
+        with pytest.raises(DataError) as caught, open_output(path):
+            pass
+        assert caught.value.problem == f"cannot write {path}: {reason}"

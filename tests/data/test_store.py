@@ -1,0 +1,173 @@
+"""A prepared text on disk: the same batches as from memory, shared, and damage is refused."""
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from attn_cli import config
+from attn_cli.data import arrays, store
+from attn_cli.data import corpus as corpus_module
+from attn_cli.data.arrays import Column, Storage, StringArray, file_of, open_array
+from attn_cli.data.augmentation import varied
+from attn_cli.data.batching import Batch, Batches, batches_of
+from attn_cli.data.corpus import read_pairs
+from attn_cli.data.segmentation import Segmented, segmented
+from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.errors import ModelError
+
+VARIED = config.Variants(small_letters=0.3, no_final_mark=0.3, new_names=0.5, new_words=0.5)
+LINES = [f"Anna {n % 7} saw the piano of Boston. x{n}\tAnna {n % 5} a vu le piano de Boston. x{n}"
+         for n in range(60)]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return Tokenizer.train(LINES, config.Tokenizer(vocab_size=330))
+
+
+@pytest.fixture(autouse=True)
+def fewer_made_up_words(monkeypatch):
+    monkeypatch.setattr("attn_cli.data.augmentation.INVENTED", 200)
+
+
+def prepare(
+    tokenizer: Tokenizer, storage: Storage, how: config.Variants = VARIED, sampling: float = 0.5
+) -> tuple[Segmented, Segmented]:
+    """A training and a validation part, as `attn train` makes them."""
+    text = "\n".join([*LINES, "", "too short\t" + "too long " * 20])
+    corpus, _ = read_pairs("-", stdin=io.BytesIO(text.encode()), storage=storage)
+    train, valid = corpus.split(5, seed=1)
+    taught, variants = varied(train, how, seed=1)
+    whole = segmented(taught, tokenizer, tokenizer, sampling=sampling, variants=variants)
+    return (
+        whole.limited(max_length=60, max_ratio=6)[0],
+        segmented(valid, tokenizer, tokenizer),
+    )
+
+
+def drawn(train: Segmented, valid: Segmented) -> list[Batch]:
+    batches = Batches(train, tokens=120, seed=3, pool=20)
+    return [*(next(batches) for _ in range(40)), *batches_of(valid, valid.pairs, tokens=100)]
+
+
+def same(one: Batch, other: Batch) -> bool:
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in Batch.__slots__)
+
+
+@pytest.mark.parametrize("built_there", [False, True])
+@pytest.mark.parametrize(("how", "sampling"), [(VARIED, 0.5), (config.Variants(), 0.0)])
+def test_batches_from_disk_are_those_from_memory(
+    tokenizer, tmp_path, monkeypatch, built_there, how, sampling
+):
+    in_memory = prepare(tokenizer, Storage(), how, sampling)
+    # Small runs, so that sentences, forms and strings are stored in several.
+    monkeypatch.setattr(corpus_module, "_TOGETHER", 7)
+    monkeypatch.setattr("attn_cli.data.segmentation._FORMS", 5)
+    monkeypatch.setattr(arrays, "_STRINGS", 3)
+    storage = Storage.create(tmp_path / "text") if built_there else Storage()
+    saved = store.save(tmp_path / "text", *prepare(tokenizer, storage, how, sampling))
+    opened = store.load(tmp_path / "text")
+    for text in (saved, opened):
+        assert all(map(same, drawn(*in_memory), drawn(text.train, text.valid)))
+        assert text.train.corpus.digest == in_memory[0].corpus.digest
+        assert list(text.valid.corpus.target_texts()) == list(in_memory[1].corpus.target_texts())
+        assert text.train.corpus.source_counts() == in_memory[0].corpus.source_counts()
+
+
+def test_a_text_that_is_opened_is_mapped_and_its_parts_share_their_words(tokenizer, tmp_path):
+    text = store.save(tmp_path, *prepare(tokenizer, Storage()))
+    values = [part.corpus.target.sentences.values for part in (text.train, text.valid)]
+    assert values[0] is values[1]
+    assert file_of(values[0]) is not None
+    assert not values[0].flags.writeable
+    assert file_of(text.train.source.pieces.values).parent == tmp_path
+
+
+def test_a_folder_holds_the_arrays_of_the_text_and_their_index_alone(tokenizer, tmp_path):
+    for _ in range(2):  # the second time in place of the first
+        storage = Storage.create(tmp_path / "text")
+        store.save(tmp_path / "text", *prepare(tokenizer, storage))
+    index = json.loads((tmp_path / "text" / store.INDEX).read_text())
+    named = {file for part in ("train", "valid") for file in index[part]["arrays"].values()}
+    assert {path.name for path in (tmp_path / "text").iterdir()} == named | {store.INDEX}
+
+
+def test_the_digest_is_of_the_words_and_of_the_split(tokenizer, tmp_path):
+    train, valid = prepare(tokenizer, Storage())
+    text = store.save(tmp_path, train, valid)
+    assert text.digest == store.load(tmp_path).digest == store.digest_of(train.corpus, valid.corpus)
+    assert text.digest != store.digest_of(train.corpus, train.corpus)
+
+
+def test_an_opened_text_has_the_digests_of_when_it_was_saved_and_they_are_its_words(
+    tokenizer, tmp_path
+):
+    """Once, since reading ten million pairs for it takes seconds."""
+    store.save(tmp_path, *prepare(tokenizer, Storage()))
+    index = json.loads((tmp_path / store.INDEX).read_text())
+    opened = store.load(tmp_path)
+    for part, text in (("train", opened.train), ("valid", opened.valid)):
+        assert vars(text.corpus)["digest"] == index[part]["digest"]  # nothing was read for it
+        assert replace(text.corpus).digest == index[part]["digest"]  # computed from the words
+
+
+def damage(folder: Path, how: str) -> None:
+    index = json.loads((folder / store.INDEX).read_text())
+    lines = folder / index["train"]["arrays"]["lines"]
+    if how == "nothing there":
+        (folder / store.INDEX).unlink()
+    elif how == "cut short":
+        lines.write_bytes(lines.read_bytes()[:-4])
+    elif how == "missing":
+        lines.unlink()
+    elif how == "objects":
+        np.save(lines, np.array([{}], object))
+    elif how == "another format":
+        (folder / store.INDEX).write_text(json.dumps({**index, "format": store.FORMAT + 1}))
+    elif how == "elsewhere":
+        index["train"]["arrays"]["lines"] = f"../{folder.name}/{lines.name}"
+        (folder / store.INDEX).write_text(json.dumps(index))
+
+
+@pytest.mark.parametrize(
+    "how", ["nothing there", "cut short", "missing", "objects", "another format", "elsewhere"]
+)
+def test_a_folder_that_is_not_whole_is_refused(tokenizer, tmp_path, how):
+    folder = tmp_path / "text"
+    store.save(folder, *prepare(tokenizer, Storage()))
+    damage(folder, how)
+    with pytest.raises(ModelError, match="cannot read the prepared text in"):
+        store.load(folder)
+
+
+# Arrays
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_column_is_what_was_appended(tmp_path, on_disk):
+    column = Column(np.int32, tmp_path / "a.npy" if on_disk else None)
+    for part in (np.arange(3, dtype=np.int32), b"", np.arange(5, dtype=np.int32).tobytes()):
+        column.append(part)
+    assert column.finish().tolist() == [0, 1, 2, 0, 1, 2, 3, 4]
+    if on_disk:
+        assert np.load(tmp_path / "a.npy").tolist() == open_array(tmp_path / "a.npy").tolist()
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize("strings", [[], [" a", "", "l'", "日本", "\u2028", "é"] * 3])
+def test_strings_come_back_one_by_one_and_all_together(tmp_path, monkeypatch, on_disk, strings):
+    monkeypatch.setattr(arrays, "_STRINGS", 4)
+    storage = Storage.create(tmp_path / "there") if on_disk else Storage()
+    array = StringArray.of(strings, storage, name="forms")
+    assert list(array) == [array[n] for n in range(len(array))] == strings
+
+
+def test_released_pages_are_read_again(tmp_path):
+    values = Storage(tmp_path).store("a", np.arange(100_000))
+    before = values.sum()
+    arrays.release(values)
+    assert values.sum() == before

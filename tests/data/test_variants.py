@@ -1,0 +1,318 @@
+"""Variants: what may become of a sentence, that the seed decides it, and that links stay true."""
+
+import io
+import itertools
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attn_cli import config
+from attn_cli.alignment.link_table import LinkTable
+from attn_cli.data.augmentation import FINAL_MARKS, varied
+from attn_cli.data.batching import Batch, Batches, batches_of
+from attn_cli.data.corpus import Corpus, read_pairs
+from attn_cli.data.segmentation import Segmented, segmented
+from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.training.guided_alignment import Guidance
+
+PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
+ALL = config.Variants(small_letters=1, no_final_mark=1, new_names=1, new_words=1)
+HALF = config.Variants(small_letters=0.5, no_final_mark=0.5, new_names=0.5)
+NEVER = config.Variants()
+
+PAIRS = [
+    ("I saw Boston.", "J'ai vu Boston."),
+    ("Martin loves Boston.", "Martin aime Boston."),
+    ("Do you know Martin?", "Connais-tu Martin ?"),
+    ("Stop!", "Arrête !"),
+    ("Yes", "Oui."),
+    ("...", "..."),
+    ("She LEFT", "Elle est PARTIE"),
+]
+
+
+def corpus_of(pairs: list[tuple[str, str]]) -> Corpus:
+    text = "".join(f"{source}\t{target}\n" for source, target in pairs)
+    return read_pairs("-", stdin=io.BytesIO(text.encode()))[0]
+
+
+def draw(
+    pairs: list[tuple[str, str]], how: config.Variants, *, seed: int = 1
+) -> list[tuple[str, str]]:
+    """Each pair as it was drawn, words and spaces as they would be read."""
+    corpus, variants = varied(corpus_of(pairs), how, seed=seed)
+    assert variants is not None
+    sentences = corpus.source.sentences, corpus.target.sentences
+    gathered = [side.gather(corpus.pairs) for side in sentences]
+    drawn = variants.drawn(*gathered, corpus.pairs, np.random.default_rng(seed))
+    return [
+        tuple(  # type: ignore[misc]
+            "".join(side.forms[form] for form in rows[pair]).removeprefix(" ")
+            for side, rows in zip((corpus.source, corpus.target), drawn, strict=True)
+        )
+        for pair in range(len(corpus))
+    ]
+
+
+# What may become of a sentence
+
+
+def test_small_letters_are_on_the_source_side_alone() -> None:
+    drawn = draw(PAIRS, config.Variants(small_letters=1))
+    assert drawn == [(source.lower(), target) for source, target in PAIRS]
+
+
+def test_a_final_mark_is_left_out_on_both_sides_or_on_none() -> None:
+    drawn = draw(PAIRS, config.Variants(no_final_mark=1))
+    assert drawn == [
+        ("I saw Boston", "J'ai vu Boston"),
+        ("Martin loves Boston", "Martin aime Boston"),
+        ("Do you know Martin", "Connais-tu Martin"),
+        ("Stop", "Arrête"),
+        *PAIRS[4:],  # no mark on one side; nothing but a mark; no mark at all
+    ]
+
+
+def test_a_name_of_both_sides_becomes_another_on_both_and_nothing_else_changes() -> None:
+    drawn = draw(PAIRS, config.Variants(new_names=1))
+    assert drawn[3:] == PAIRS[3:]
+    names = [source.split()[-1].strip(".?") for source, _ in drawn[:1]]
+    assert drawn[0] == (f"I saw {names[0]}.", f"J'ai vu {names[0]}.")
+    assert names[0].istitle()
+    (first, *_), (other, *_) = drawn[1][0].split(), drawn[1][1].split()
+    assert first == other
+    assert drawn[1] == (f"{first} loves Boston.", f"{first} aime Boston.")
+
+
+def test_a_word_that_both_sides_write_becomes_another_on_both() -> None:
+    pairs = [("The piano is black.", "Le piano est noir."), *PAIRS]
+    (source, target), *others = draw(pairs, config.Variants(new_words=1))
+    made_up = source.split()[1]
+    assert (source, target) == (f"The {made_up} is black.", f"Le {made_up} est noir.")
+    assert made_up.islower()
+    assert made_up != "piano"
+    assert others == PAIRS
+
+
+def test_a_short_word_that_both_sides_write_may_be_two_words_and_stays() -> None:
+    pairs = [("The main chat.", "Le main chat.")] * 3
+    assert draw(pairs, config.Variants(new_words=1)) == pairs
+
+
+def test_made_up_words_are_the_same_on_both_sides_and_of_neither() -> None:
+    corpus, variants = varied(corpus_of([*PAIRS, ("A piano", "Un piano")]), ALL, seed=1)
+    assert variants is not None
+    known = {form.strip().lower() for form in corpus_of(PAIRS).source.forms}
+    for shared, spelled in ((variants.names, str.istitle), (variants.words, str.islower)):
+        made_up = {corpus.source.forms[form] for form in shared.source}
+        assert made_up == {corpus.target.forms[form] for form in shared.target}
+        assert len(made_up) > 1000
+        assert all(spelled(form[1:]) and form[0] == " " for form in made_up)
+        assert not {form.strip().lower() for form in made_up} & known
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("Boston is Boston.", "Boston !"),  # which of the two?
+        ("It is Boston.", "Boston, c'est Boston."),
+        ("The boston.", "Le boston."),
+        ("Not BOSTON.", "Pas BOSTON."),
+        ("It is d'Artagnan.", "C'est d'Artagnan."),  # glued to what is before it
+    ],
+)
+def test_a_name_is_left_alone_where_it_is_not_one_word_for_one(pair) -> None:
+    how = config.Variants(new_names=1)
+    assert {draw([pair, *PAIRS], how, seed=seed)[0] for seed in range(10)} == {pair}
+
+
+def test_without_variants_a_corpus_stays_the_very_same() -> None:
+    corpus = corpus_of(PAIRS)
+    assert varied(corpus, NEVER, seed=1) == (corpus, None)
+
+
+@pytest.mark.parametrize("share", ["no_final_mark", "new_words"])
+def test_no_form_is_added_that_is_never_drawn(share: str) -> None:
+    corpus, _ = varied(corpus_of(PAIRS), config.Variants(**{share: 1}), seed=1)
+    assert list(corpus.source.forms) == list(corpus_of(PAIRS).source.forms)
+
+
+def test_a_corpus_without_a_shared_name_has_its_other_variants() -> None:
+    pairs = [("I left.", "Je suis parti.")]
+    assert draw(pairs, ALL) == [("i left", "Je suis parti")]
+
+
+WORDS = st.sampled_from(
+    [
+        *"aI.!?…,",
+        "Tom",
+        "Anna",
+        "piano",
+        "Boston",
+        "Je",
+        "don't",
+        "l'eau",
+        "(",
+        ").",
+        "日",
+        "...",
+        "İl",
+    ]
+)
+SENTENCES = st.lists(WORDS, min_size=1, max_size=6).map(" ".join)
+SHARES = st.sampled_from([0.0, 0.3, 1.0])
+VARIANTS = st.builds(
+    config.Variants,
+    small_letters=SHARES,
+    no_final_mark=SHARES,
+    new_names=SHARES,
+    new_words=SHARES,
+).filter(lambda variants: variants != NEVER)
+
+
+@PROPERTY
+@given(st.lists(st.tuples(SENTENCES, SENTENCES), min_size=1, max_size=8), VARIANTS, st.data())
+def test_a_drawn_pair_differs_by_a_name_a_word_a_mark_and_case_at_most(pairs, how, data) -> None:
+    seed = data.draw(st.integers(0, 99))
+    corpus, variants = varied(corpus_of(pairs), how, seed=seed)
+    assert variants is not None
+    whole = [side.sentences.gather(corpus.pairs) for side in (corpus.source, corpus.target)]
+    drawn = variants.drawn(*whole, corpus.pairs, np.random.default_rng(seed))
+    for pair in range(len(corpus)):
+        (mine, new_mine), (theirs, new_theirs) = (
+            ([side.forms[f] for f in old[pair]], [side.forms[f] for f in new[pair]])
+            for side, old, new in zip((corpus.source, corpus.target), whole, drawn, strict=True)
+        )
+        assert new_mine
+        assert new_theirs
+        dropped = len(mine) - len(new_mine)
+        assert dropped == len(theirs) - len(new_theirs)
+        assert dropped in (0, 1)
+        if dropped:
+            assert {*mine[-1].strip(), *theirs[-1].strip()} <= FINAL_MARKS
+        if new_mine not in (mine[: len(new_mine)], [f.lower() for f in mine[: len(new_mine)]]):
+            assert how.new_names or how.new_words
+        renamed = [i for i, (a, b) in enumerate(zip(theirs, new_theirs, strict=False)) if a != b]
+        assert len(renamed) <= (how.new_names > 0) + (how.new_words > 0)
+        for place in renamed:
+            assert theirs[place] in mine
+            assert {new_theirs[place], new_theirs[place].lower()} & set(new_mine)
+
+
+# A share, a seed, a position
+
+
+def test_a_share_is_how_often_it_happens() -> None:
+    pairs = [(f"Number {number}.", f"Nombre {number}.") for number in range(2000)]
+    drawn = draw(pairs, config.Variants(small_letters=0.2, no_final_mark=0.7))
+    small = sum(source.islower() for source, _ in drawn)
+    bare = sum(not source.endswith(".") for source, _ in drawn)
+    assert small == pytest.approx(400, abs=5 * 18)  # five deviations of the binomial
+    assert bare == pytest.approx(1400, abs=5 * 21)
+    assert all(source.endswith(".") == target.endswith(".") for source, target in drawn)
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    lines = [side for pair in PAIRS for side in pair] * 20
+    return Tokenizer.train(lines, config.Tokenizer(vocab_size=330))
+
+
+@pytest.fixture(scope="module")
+def data(tokenizer) -> Segmented:
+    """Two hundred and ten pairs that vary half of the time, with subword sampling."""
+    corpus, variants = varied(corpus_of(PAIRS * 30), HALF, seed=1)
+    return segmented(corpus, tokenizer, tokenizer, sampling=0.5, variants=variants)
+
+
+def same(one: Batch, other: Batch) -> bool:
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in Batch.__slots__)
+
+
+def test_the_seed_decides_what_is_drawn(data) -> None:
+    one, other, third = (Batches(data, tokens=200, seed=seed) for seed in (3, 3, 4))
+    assert all(same(next(one), next(other)) for _ in range(40))
+    assert not all(same(next(one), next(third)) for _ in range(5))
+
+
+def test_an_epoch_varies_other_sentences_than_the_last(data, tokenizer) -> None:
+    batches = Batches(data, tokens=10**6, seed=1)
+    epochs = []
+    for batch in itertools.islice(batches, 3):
+        order = np.argsort(batch.indices)
+        epochs.append([tokenizer.decode(batch.source[row]).text for row in order])
+    assert epochs[0] != epochs[1] != epochs[2]
+    drawn = set(itertools.chain(*epochs))
+    assert {"Do you know Martin?", "do you know martin?", "Do you know Martin"} <= drawn
+
+
+@pytest.mark.parametrize("given_before", [0, 1, 7, 40])
+def test_training_that_is_resumed_draws_the_very_same(data, tokenizer, given_before) -> None:
+    """From a position in JSON and the text read again, as a new process has it."""
+    batches = Batches(data, tokens=150, seed=1, pool=50)
+    for _ in range(given_before):
+        next(batches)
+    corpus, variants = varied(corpus_of(PAIRS * 30), HALF, seed=1)
+    again = segmented(corpus, tokenizer, tokenizer, sampling=0.5, variants=variants)
+    restored = Batches(again, tokens=150, seed=1, pool=50)
+    restored.restore(json.loads(json.dumps(batches.state())))
+    assert all(same(next(batches), next(restored)) for _ in range(60))
+
+
+def test_what_is_validated_on_never_varies(tokenizer) -> None:
+    corpus, variants = varied(corpus_of(PAIRS), ALL, seed=1)
+    data = segmented(corpus, tokenizer, tokenizer, sampling=0.5, variants=variants)
+    (batch,) = batches_of(data, data.pairs, tokens=10**6)
+    texts = [tokenizer.decode(row).text for row in batch.source]
+    assert texts == [PAIRS[pair][0] for pair in batch.indices]
+
+
+# Vocabulary and links
+
+
+def test_a_vocabulary_sees_the_share_in_small_letters() -> None:
+    _, variants = varied(corpus_of(PAIRS), config.Variants(small_letters=0.25), seed=1)
+    assert variants is not None
+    counts = variants.in_small_letters({" The": 8, " the": 4, " IBM": 4, " Rare": 1, ".": 9})
+    assert counts == {" The": 8, " the": 6, " IBM": 4, " ibm": 1, " Rare": 1, ".": 9}
+
+
+def test_links_to_a_mark_that_was_left_out_guide_nothing(tokenizer) -> None:
+    """Each target word is linked to the source's last word, and the last one to each."""
+    corpus, variants = varied(
+        corpus_of([("One two.", "Un deux."), ("One two", "Un deux")]),
+        config.Variants(no_final_mark=1),
+        seed=1,
+    )
+    data = segmented(corpus, tokenizer, tokenizer, variants=variants)
+    links = {(2, 0): 0.9, (0, 0): 0.5, (1, 1): 1.0, (2, 1): 1.0, (2, 2): 1.0, (0, 2): 1.0}
+    table = LinkTable.of([links, {}])
+    for rows in ([0], [0, 1]):
+        part = Segmented(
+            corpus.part(np.array(rows)), data.source, data.target, *([data.source_lengths] * 2),
+            variants,
+        )  # fmt: skip
+        batch = next(Batches(part, tokens=10**6, seed=1))
+        row = batch.indices.tolist().index(0)
+        assert (batch.source_word[row].max(), batch.target_word[row].max()) == (1, 1)
+        wanted = Guidance(table, weight=1, decay=1, max_steps=1).wanted(batch)[row]
+        for word, place in zip(batch.target_word[row], wanted, strict=True):
+            expected = {0: [1, 0], 1: [0, 1], -1: [0, 0]}[int(word)]
+            assert place[:2].tolist() == expected
+            assert not place[2:].any()
+
+
+def test_a_new_name_stands_in_the_place_of_the_old_one_so_links_need_no_change(tokenizer) -> None:
+    corpus, variants = varied(corpus_of(PAIRS), config.Variants(new_names=1), seed=1)
+    data = segmented(corpus, tokenizer, tokenizer, variants=variants)
+    (plain,) = batches_of(data, data.pairs, tokens=10**6)
+    varying = next(Batches(data, tokens=10**6, seed=1))
+    for side in ("source_word", "target_word"):
+        words = [
+            dict(zip(batch.indices.tolist(), getattr(batch, side).max(axis=1), strict=True))
+            for batch in (plain, varying)
+        ]
+        assert words[0] == words[1]

@@ -1,0 +1,337 @@
+"""attn export, and the graphs that trainings end with: written only where they say the same."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import numpy_helper
+from program import TINY, attn
+
+from attn_cli.alignment import statistical
+from attn_cli.alignment.link_table import LinkTable
+from attn_cli.bundles import bundle
+from attn_cli.errors import ModelError
+from attn_cli.export import quantize, tracing
+from attn_cli.training import aligner_trainer, shortlisting, unsupervised_alignment
+
+MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
+TEXT = "I see a dog.\nwe love the red car.\n\nAnna sell two books.\n"
+PAIRS = "I see a dog.\tje vois un chien.\nwe love Anna.\tnous aime Anna.\n"
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A copy of the frozen model, for a test to export or to damage."""
+    return Path(shutil.copytree(MODEL, tmp_path / "model"))
+
+
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def without(folder, *names):
+    """The model with these files gone, and no longer spoken of."""
+    facts = bundle.read_facts(folder)
+    for name in names:
+        facts["files"].pop(name, None)
+        (folder / name).unlink(missing_ok=True)
+    (folder / bundle.FACTS).write_text(json.dumps(facts))
+    return folder
+
+
+def changed(folder, name, content):
+    """The model with another content of a file, and the sum of that."""
+    (folder / name).write_bytes(content)
+    bundle.include(folder, name)
+
+
+def fails(ended, status, *words):
+    """It ended so, said so in one line that names `words`, and wrote no result."""
+    assert (ended.status, ended.stdout) == (status, b"")
+    (line,) = ended.err.splitlines()
+    assert line.startswith("attn: ")
+    assert line.endswith(".")
+    assert all(word in line for word in words), line
+
+
+def spoiled(graph, amount):
+    """The graph with its scores of pieces moved by so much."""
+    for tensor in graph.graph.initializer:
+        if tensor.name.endswith("scores.bias"):
+            moved = numpy_helper.to_array(tensor) + np.float32(amount)
+            moved[5:] = 0  # else it would be the same distribution
+            tensor.CopyFrom(numpy_helper.from_array(moved, tensor.name))
+    return graph
+
+
+# What is written
+
+
+@pytest.mark.parametrize(
+    ("options", "precision"), [([], "int8"), (["--precision", "fp32"], "fp32")], ids=str
+)
+def test_graphs_join_the_bundle_with_their_sums_and_precision(model, options, precision):
+    without(model, *bundle.GRAPHS)
+    ended = attn("export", model, *options)
+    assert (ended.status, ended.stdout) == (0, b"")
+    assert f"has graphs in {precision}, 0." in ended.err
+    assert set(bundle.check_sums(model)["files"]) == set(files_of(model)) - {bundle.FACTS}
+    opened = bundle.open_bundle(model)
+    assert opened.holds(*bundle.GRAPHS)
+    assert opened.precision == precision
+
+
+def test_both_engines_say_the_same_with_fp32_graphs(model):
+    assert attn("export", model, "--precision", "fp32").status == 0
+    for command, given in (("translate", TEXT), ("align", PAIRS)):
+        how = (command, "-m", model, "-f", "jsonl", "--scores")
+        ours, theirs, default = (
+            attn(*how, *engine, stdin=given).records()
+            for engine in (["--engine", "torch"], ["--engine", "onnx"], [])
+        )
+        assert default == theirs
+        for one, other in zip(ours, theirs, strict=True):
+            assert one["target"] == other["target"]
+            assert np.allclose(one["logprobs"], other["logprobs"], atol=1e-3)
+            for weights in zip(one["weights"], other["weights"], strict=True):
+                assert np.allclose(*weights, atol=1e-3)
+
+
+def test_int8_graphs_are_smaller_and_another_export_takes_their_place(model):
+    sizes = []
+    for precision in ("fp32", "int8"):
+        assert attn("export", model, "--precision", precision).status == 0
+        facts = bundle.check_sums(model)
+        sizes.append(sum(facts["files"][name]["bytes"] for name in bundle.GRAPHS))
+    assert sizes[1] < sizes[0]
+    assert bundle.open_bundle(model).precision == "int8"
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("amount", [0.01, np.nan])
+def test_nothing_is_written_where_graphs_differ_from_the_network(model, monkeypatch, amount):
+    graphs_of = tracing.translator_graphs
+
+    def other(network, *, listed):
+        graphs = graphs_of(network, listed=listed)
+        return {name: spoiled(graph, amount) for name, graph in graphs.items()}
+
+    monkeypatch.setattr(tracing, "translator_graphs", other)
+    before = files_of(model)
+    fails(attn("export", model), 4, "differ from its network", "nothing was written")
+    assert files_of(model) == before
+
+
+def test_nothing_is_written_where_int8_finds_no_numbers(model, monkeypatch):
+    monkeypatch.setattr(quantize, "quantized", lambda graph: spoiled(graph, np.nan))
+    before = files_of(model)
+    fails(attn("export", model), 4, "differ from its network", "nothing was written")
+    assert files_of(model) == before
+
+
+@pytest.mark.parametrize(
+    "lost", [[bundle.WEIGHTS, bundle.HEAD], [bundle.WEIGHTS], [bundle.HEAD]], ids=str
+)
+def test_a_model_without_the_weights_of_its_graphs_keeps_these(model, lost):
+    before = files_of(without(model, *lost))
+    fails(attn("export", model), 4, "bundle-v1 holds no weights")
+    assert files_of(model) == before
+
+
+def test_an_altered_model_is_not_made_graphs_of(model):
+    content = (model / bundle.WEIGHTS).read_bytes()
+    (model / bundle.WEIGHTS).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    fails(attn("export", model), 4, "model.safetensors", "sha256")
+
+
+@pytest.mark.usefixtures("_no_shelf")
+def test_an_unknown_model_or_precision_is_named():
+    fails(attn("export", "xx-yy"), 4, "xx-yy")
+    assert attn("export", MODEL, "--precision", "int4").status == 2
+
+
+# What is damaged
+
+RUN_BY = {
+    bundle.ENCODER: ("translate", "I see."),
+    bundle.STEP: ("translate", "I see."),
+    bundle.FORCED: ("align", "I see.", "je vois.", "--weights", "attention"),
+    bundle.HEAD_GRAPH: ("align", "I see.", "je vois."),
+}
+
+
+@pytest.mark.parametrize(("name", "command"), RUN_BY.items(), ids=RUN_BY)
+def test_a_graph_that_is_cut_short_is_a_damaged_model(model, name, command):
+    content = (model / name).read_bytes()
+    changed(model, name, content[: len(content) // 2])
+    fails(attn(*command, "-m", model), 4, "damaged", name, "attn export")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"short"], ids=str)
+def test_graphs_without_their_weights_are_a_damaged_model(model, content):
+    if content is None:
+        without(model, bundle.GRAPH_WEIGHTS)
+    else:
+        changed(model, bundle.GRAPH_WEIGHTS, content)
+    fails(attn("translate", "-m", model, "I see."), 4, "damaged", "encoder.onnx")
+
+
+def test_the_engine_that_is_asked_for_has_to_have_something_to_run(model):
+    translate = ("translate", "-m", without(model, *bundle.GRAPHS), "I see.", "--engine")
+    fails(attn(*translate, "onnx"), 4, "no graphs", "attn export")
+    assert attn(*translate, "torch").status == 0
+    shutil.copytree(MODEL, model, dirs_exist_ok=True)
+    without(model, bundle.WEIGHTS)
+    assert attn(*translate, "onnx").status == 0
+    fails(attn(*translate, "torch"), 4, "graphs for ONNX Runtime only")
+    fails(attn(*translate, "onnx", "--device", "cuda"), 2, "cuda", "--engine torch")
+
+
+# What trainings end with
+
+
+def test_a_training_ends_with_graphs_and_one_that_goes_on_drops_them(tmp_path, pairs_file):
+    out = tmp_path / "run"
+    every = ("--set", "train.validate_every=2", "--set", "train.export=int8")
+    text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, "--max-steps", "2")
+    ended = attn("train", *text, "--out", out, *TINY, *every)
+    assert ended.status == 0
+    assert "graphs: int8" in ended.err
+    assert bundle.open_bundle(out).precision == "int8"
+    more = ("--resume", out, "--max-steps", "4", "--set", "train.export=none")
+    ended = attn("train", *more)
+    assert ended.status == 0, ended.err
+    opened = bundle.open_bundle(out)
+    assert not any(map(opened.holds, bundle.GRAPHS))
+    assert opened.precision is None
+    assert "graphs" not in ended.err
+
+
+def test_graphs_that_cannot_be_made_leave_the_model_as_it_was_trained(
+    tmp_path, pairs_file, monkeypatch
+):
+    def refused(*_, **__):
+        raise ModelError("the graphs differ", "")
+
+    monkeypatch.setattr(tracing, "export", refused)
+    text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, "--max-steps", "1")
+    how = ("--set", "train.export=fp32")
+    ended = attn("train", *text, "--out", tmp_path / "run", *TINY, *how)
+    assert ended.status == 0
+    assert "no graphs: the graphs differ" in ended.err
+    assert bundle.open_bundle(tmp_path / "run").translates
+
+
+def test_a_head_that_was_fitted_and_kept_has_a_graph(tmp_path, monkeypatch):
+    monkeypatch.setattr(unsupervised_alignment, "FEWEST", 2)
+    monkeypatch.setattr(unsupervised_alignment, "TRUSTED", 0)
+    monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
+    votes = LinkTable.of([{(0, 0): 0.9, (1, 1): 0.9}] * 20)
+    monkeypatch.setattr(statistical, "votes", lambda *_, **__: votes)
+    ended = attn("align", "--fit", "--out", tmp_path / "kept", stdin="red car\tauto rouge\n" * 20)
+    assert ended.status == 0, ended.err
+    opened = bundle.open_bundle(tmp_path / "kept")
+    assert (opened.holds(bundle.HEAD_GRAPH), opened.precision) == (True, "fp32")
+    assert not opened.translates
+    aligned = attn("align", "-m", opened.path, "--engine", "onnx", "red car", "auto rouge")
+    assert aligned.status == 0
+
+
+# Shortlists
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """Pairs of words the frozen model knows."""
+    path = tmp_path / "pairs.tsv"
+    path.write_text(PAIRS * 3, encoding="utf-8")
+    return path
+
+
+def scores_of(model, *options):
+    how = ("translate", "-m", model, "-f", "jsonl", *options)
+    return [record["score"] for record in attn(*how, stdin=TEXT).records() if record["target"]]
+
+
+def test_pairs_give_a_model_a_shortlist_that_both_engines_use_and_a_flag_turns_off(model, pairs):
+    ended = attn("export", model, "--pairs", pairs, "--precision", "fp32")
+    assert ended.status == 0, ended.err
+    assert "its shortlist has" in ended.err
+    opened = bundle.open_bundle(model)
+    assert opened.holds(bundle.SHORTLIST, bundle.SELECT, bundle.SHORTLIST_STEP)
+    assert set(bundle.check_sums(model)["files"]) == set(files_of(model)) - {bundle.FACTS}
+    assert opened.shortlist is not None
+    listed, whole = scores_of(model), scores_of(model, "--no-shortlist")
+    assert np.allclose(listed, scores_of(model, "--engine", "torch"), atol=1e-3)
+    assert not np.allclose(listed, whole, atol=1e-3)
+    without(model, bundle.SHORTLIST)
+    assert scores_of(model) == whole
+
+
+def test_links_in_a_file_are_counted_in_place_of_the_aligners(model, pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr(shortlisting, "COMMONEST", 0)
+    links = tmp_path / "links"
+    links.write_text("0-0\n0-0\n" * 3, encoding="utf-8")
+    sizes = []
+    for given in ([], ["--links", links]):
+        assert attn("export", model, "--pairs", pairs, *given).status == 0
+        sizes.append(len(bundle.open_bundle(model).shortlist.linked))
+    assert sizes[1] < sizes[0]
+
+
+def test_a_shortlist_stays_through_another_export_and_half_its_weights(model, pairs):
+    assert attn("export", model, "--pairs", pairs).status == 0
+    before = (model / bundle.SHORTLIST).read_bytes()
+    assert attn("export", model, "--precision", "fp32", "--half").status == 0
+    assert (model / bundle.SHORTLIST).read_bytes() == before
+    assert bundle.open_bundle(model).holds(bundle.SHORTLIST, bundle.SHORTLIST_STEP)
+
+
+def test_a_recipe_that_wants_no_shortlist_uses_none(model, pairs):
+    assert attn("export", model, "--pairs", pairs).status == 0
+    whole = scores_of(model, "--no-shortlist")
+    recipe = (model / bundle.RECIPE).read_text(encoding="utf-8")
+    assert "[decode]" in recipe
+    off = recipe.replace("[decode]", "[decode]\nshortlist = false")
+    changed(model, bundle.RECIPE, off.encode())
+    assert scores_of(model) == whole
+
+
+@pytest.mark.parametrize("content", [b"", b"attnSL1\n" + bytes(64)])
+def test_a_damaged_shortlist_is_a_damaged_model_unless_it_is_not_used(model, pairs, content):
+    assert attn("export", model, "--pairs", pairs).status == 0
+    changed(model, bundle.SHORTLIST, content)
+    fails(attn("translate", "-m", model, "I see"), 4, "shortlist.bin", "is not the shortlist")
+    assert attn("translate", "-m", model, "--no-shortlist", "I see").status == 0
+
+
+def test_links_alone_or_one_side_alone_are_a_usage_error(model, pairs):
+    fails(attn("export", model, "--links", pairs), 2, "--links belongs to pairs")
+    fails(attn("export", model, "--source", pairs), 2, "--target")
+    fails(attn("export", model, "--pairs", pairs, "--source", pairs), 2, "--pairs")
+
+
+def test_without_a_word_aligner_links_are_asked_for(model, pairs):
+    without(model, bundle.HEAD, bundle.HEAD_GRAPH)
+    fails(attn("export", model, "--pairs", pairs), 4, "--links")
+
+
+def test_training_with_links_ends_with_a_shortlist_unless_the_recipe_says_otherwise(
+    pairs_file, links_file, tmp_path
+):
+    text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, *TINY)
+    links = ("--set", f"train.guided_alignment={links_file}", "--set", "train.export=fp32")
+    short = ("--max-steps", "2", "--set", "name=tiny")
+    for name, given, there in (
+        ("with", (), True),
+        ("off", ("--set", "decode.shortlist=false"), False),
+        ("unlinked", ("--set", "train.guided_alignment=none"), False),
+    ):
+        ended = attn("train", *text, *links, *short, *given, "--out", tmp_path / name)
+        assert ended.status == 0, ended.err
+        opened = bundle.open_bundle(tmp_path / name)
+        assert opened.holds(bundle.SHORTLIST) == opened.holds(bundle.SHORTLIST_STEP) == there

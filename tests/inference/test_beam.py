@@ -1,0 +1,201 @@
+"""Beam search against greedy search, exhaustive search and itself in other company."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attn_cli.inference.beam_search import Search, search
+from attn_cli.inference.engines.interface import StepOut
+from attn_cli.inference.forced_decoding import force
+from attn_cli.inference.penalties import coverage, length_norm
+from attn_cli.types import BOS, EOS
+
+VOCAB = 6  # PAD BOS EOS UNK and two words
+
+
+class MarkovStepper:
+    """A small honest network: the next piece depends on the source's sum and last two pieces."""
+
+    def __init__(self, seed: int, vocab: int = VOCAB) -> None:
+        generator = np.random.default_rng(seed)
+        self.table = generator.normal(scale=1.5, size=(5, vocab, vocab, vocab))
+        self.table[..., [0, 1]] = -1e9  # never PAD, never BOS
+        self.looks = generator.random((vocab, 64))
+        self.rows_seen: list[int] = []
+
+    def encode(self, ids, lengths):
+        kept = np.where(np.arange(ids.shape[1]) < lengths[:, None], ids, 0)
+        return kept.sum(1) % 5, lengths, ids.shape[1]
+
+    def start(self, source, beam):
+        kind, lengths, size = source
+        return {"kind": kind, "len": lengths, "size": size, "beam": beam, "before": kind * 0}
+
+    def step(self, state, previous, gold=None):
+        self.rows_seen.append(len(previous))
+        logits = self.table[state["kind"], state["before"], previous]
+        logp = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+        best = np.argsort(-logp, axis=-1, kind="stable")[:, : state["beam"]]
+        weights = self.looks[previous][:, : state["size"]]
+        weights = weights * (np.arange(state["size"]) < state["len"][:, None])
+        weights = weights / weights.sum(-1, keepdims=True)
+        after = {**state, "before": previous}
+        rows = np.arange(len(previous))
+        return StepOut(
+            best.astype(np.int32),
+            np.take_along_axis(logp, best, -1).astype(np.float32),
+            None if gold is None else logp[rows, gold].astype(np.float32),
+            weights.astype(np.float32),
+            after,
+        )
+
+    def reorder(self, state, rows):
+        moved = {k: state[k][rows] for k in ("kind", "len", "before")}
+        return {**state, **moved}
+
+
+def sources(*lengths: int):
+    ids = np.zeros((len(lengths), max(lengths)), np.int32)
+    for b, n in enumerate(lengths):
+        ids[b, :n] = np.arange(4, 4 + n)
+    return ids, np.array(lengths, np.int32)
+
+
+def greedy(stepper, ids, lengths, longest: int):
+    state = stepper.start(stepper.encode(ids, lengths), 1)
+    previous, said = np.array([BOS]), []
+    while True:
+        out = stepper.step(state, previous)
+        piece = int(out.ids[0, 0]) if len(said) + 1 < longest else EOS
+        said.append(piece)
+        if piece == EOS:
+            return said
+        state, previous = out.state, np.array([piece])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_beam_one_equals_greedy(seed) -> None:
+    stepper = MarkovStepper(seed)
+    ids, lengths = sources(3)
+    settings_ = Search(beam=1, max_length_ratio=2, max_length_extra=3)
+    [[found]] = search(stepper, ids, lengths, settings_)
+    assert found.ids.tolist() == greedy(stepper, ids, lengths, 9)
+
+
+def every_sentence(stepper, ids, lengths, longest: int, alpha: float, beta: float):
+    words = range(3, VOCAB)
+    bodies = itertools.chain.from_iterable(
+        itertools.product(words, repeat=n) for n in range(longest)
+    )
+    scored = []
+    for body in bodies:
+        target = np.array([*body, EOS], np.int32)
+        [forced] = force(stepper, ids, lengths, [target])
+        logp = float(forced.token_logp.astype(np.float64).sum())
+        score = logp / ((5 + len(target)) / 6) ** alpha
+        if beta:
+            attended = forced.weights.sum(0)
+            score += beta * np.log(np.minimum(attended, 1)).sum()
+        scored.append((score, target.tolist()))
+    return sorted(scored, key=lambda pair: -pair[0])
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(0.0, 0.0), (1.0, 0.0), (0.6, 0.4)])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_wide_beam_finds_the_optimum_of_an_exhaustive_search(seed, alpha, beta) -> None:
+    stepper = MarkovStepper(seed)
+    ids, lengths = sources(2)
+    longest = 5
+    best = every_sentence(stepper, ids, lengths, longest, alpha, beta)
+    wide = Search(
+        beam=4**longest,
+        n_best=5,
+        length_penalty=alpha,
+        coverage_penalty=beta,
+        max_length_ratio=0,
+        max_length_extra=longest,
+    )
+    [found] = search(stepper, ids, lengths, wide)
+    assert [h.ids.tolist() for h in found] == [target for _, target in best[:5]]
+    np.testing.assert_allclose([h.score for h in found], [s for s, _ in best[:5]], atol=1e-5)
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(
+    st.integers(0, 1000),
+    st.integers(1, 6),
+    st.integers(1, 6),
+    st.sampled_from([0.0, 0.6, 1.0, 2.0]),
+    st.sampled_from([0.0, 0.3]),
+)
+def test_stopping_early_never_changes_the_result(seed, beam, n_best, alpha, beta) -> None:
+    ids, lengths = sources(2, 4, 3)
+
+    def found(stop_early: bool):
+        how = Search(
+            beam=beam,
+            n_best=n_best,
+            length_penalty=alpha,
+            coverage_penalty=beta,
+            stop_early=stop_early,
+        )
+        rows = search(MarkovStepper(seed), ids, lengths, how)
+        return [[(h.ids.tolist(), h.score) for h in row] for row in rows]
+
+    assert found(True) == found(False)
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(st.integers(0, 1000), st.integers(1, 5), st.lists(st.integers(1, 6), min_size=1, max_size=6))
+def test_company_in_the_batch_changes_nothing(seed, beam, lengths) -> None:
+    stepper = MarkovStepper(seed)
+    how = Search(beam=beam, n_best=beam)
+    ids, batch = sources(*lengths)
+    together = search(stepper, ids, batch, how, keep_weights=True)
+    for b, n in enumerate(lengths):
+        [alone] = search(stepper, ids[b : b + 1, :n], batch[b : b + 1], how, keep_weights=True)
+        assert [h.ids.tolist() for h in alone] == [h.ids.tolist() for h in together[b]]
+        for one, other in zip(alone, together[b], strict=True):
+            np.testing.assert_allclose(one.weights, other.weights, atol=1e-6)
+
+
+def test_rows_of_finished_sentences_are_no_longer_computed() -> None:
+    stepper = MarkovStepper(1)
+    ids, lengths = sources(2, 5, 3, 4)
+    search(stepper, ids, lengths, Search(beam=4, n_best=4))
+    assert stepper.rows_seen[0] == 4
+    assert stepper.rows_seen[-1] < max(stepper.rows_seen)
+    assert all(rows <= 16 for rows in stepper.rows_seen)
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_forced_weights_and_scores_of_the_best_equal_the_decoded_ones(beam) -> None:
+    stepper = MarkovStepper(11)
+    ids, lengths = sources(4, 2, 5)
+    rows = search(stepper, ids, lengths, Search(beam=beam), keep_weights=True)
+    forced = force(stepper, ids, lengths, [row[0].ids for row in rows])
+    for [decoded], again in zip(rows, forced, strict=True):
+        np.testing.assert_allclose(again.weights, decoded.weights, atol=1e-6)
+        np.testing.assert_allclose(again.token_logp, decoded.token_logp, atol=1e-5)
+
+
+def test_hypotheses_never_outgrow_the_longest_allowed() -> None:
+    ids, lengths = sources(1, 4)
+    how = Search(beam=3, n_best=3, max_length_ratio=1.5, max_length_extra=2)
+    for row, longest in zip(search(MarkovStepper(5), ids, lengths, how), (3, 8), strict=True):
+        assert all(len(h.ids) <= longest and h.ids[-1] == EOS for h in row)
+
+
+def test_length_norm_is_gnmts() -> None:
+    assert length_norm(1, 0.7) == 1.0
+    assert length_norm(7, 1.0) == 2.0
+    assert length_norm(9, 0.0) == 1.0
+
+
+def test_coverage_counts_only_real_positions_that_were_not_covered() -> None:
+    attended = np.array([[2.0, 0.5, 0.0]], np.float32)
+    real = np.array([[True, True, False]])
+    np.testing.assert_allclose(coverage(attended, real, 0.2), [0.2 * np.log(0.5)], rtol=1e-6)

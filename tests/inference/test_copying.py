@@ -1,0 +1,85 @@
+"""Copying: each placeholder once in whatever a network prefers, and nothing that is banned."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_beam import MarkovStepper, sources
+
+from attn_cli.inference.beam_search import Search, search
+from attn_cli.inference.copying import Copying, count_bits
+from attn_cli.types import EOS
+
+FIRST, COUNT, VOCAB = 4, 5, 14  # placeholders 4 to 8; 9 and 10 are never to be written
+BANNED = np.isin(np.arange(VOCAB), [0, 1, 3, 9, 10])
+
+
+def copying(*required: int) -> Copying:
+    return Copying(FIRST, COUNT, np.array(required, np.int64), BANNED)
+
+
+@given(st.integers(0, 10_000), st.lists(st.integers(0, 31), min_size=1, max_size=4), st.data())
+@settings(derandomize=True, deadline=None, max_examples=150)
+def test_every_hypothesis_has_each_placeholder_of_its_sentence_once(seed, required, data) -> None:
+    beam = data.draw(st.sampled_from([1, 2, 5]))
+    how = Search(
+        beam=beam,
+        n_best=beam,
+        max_length_ratio=data.draw(st.sampled_from([0.0, 1.0, 2.0])),
+        max_length_extra=data.draw(st.sampled_from([1, 6])),
+    )
+    lengths = [data.draw(st.integers(1, 5)) for _ in required]
+    found = search(MarkovStepper(seed, VOCAB), *sources(*lengths), how, copying=copying(*required))
+    for bits, hypotheses in zip(required, found, strict=True):
+        assert 1 <= len(hypotheses) <= beam
+        for hypothesis in hypotheses:
+            ids = hypothesis.ids.tolist()
+            assert sorted(i for i in ids if FIRST <= i < FIRST + COUNT) == [
+                FIRST + n for n in range(COUNT) if bits >> n & 1
+            ]
+            assert ids[-1] == EOS
+            assert EOS not in ids[:-1]
+            assert not BANNED[ids].any()
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("beam", [1, 4])
+def test_where_nothing_is_to_copy_or_banned_the_search_is_what_it_was(seed, beam) -> None:
+    """A network that never prefers a placeholder finds the same with and without."""
+    stepper = MarkovStepper(seed, VOCAB)
+    stepper.table[..., [*range(FIRST, FIRST + COUNT), 0, 1, 3, 9, 10]] = -1e9
+    how = Search(beam=beam, n_best=beam)
+    free = search(stepper, *sources(3, 5), how)
+    bound = search(stepper, *sources(3, 5), how, copying=copying(0, 0))
+    for one, other in zip(free, bound, strict=True):
+        assert [each.ids.tolist() for each in one] == [each.ids.tolist() for each in other]
+        assert [each.score for each in one] == [each.score for each in other]
+
+
+def test_a_company_with_placeholders_changes_nothing_for_those_without() -> None:
+    stepper, how = MarkovStepper(3, VOCAB), Search(beam=3, n_best=3)
+    alone = search(stepper, *sources(4), how, copying=copying(0))[0]
+    among = search(stepper, *sources(4, 4), how, copying=copying(0, 7))[0]
+    assert [each.ids.tolist() for each in alone] == [each.ids.tolist() for each in among]
+
+
+def test_a_network_that_wants_to_end_writes_what_is_left_first() -> None:
+    stepper = MarkovStepper(1, VOCAB)
+    stepper.table[:] = -5.0
+    stepper.table[..., EOS] = 0.0
+    ((found,),) = search(stepper, *sources(3), Search(beam=1), copying=copying(0b10110))
+    assert found.ids.tolist() == [FIRST + 1, FIRST + 2, FIRST + 4, EOS]
+
+
+def test_the_log_probabilities_are_those_of_the_network() -> None:
+    from attn_cli.inference.forced_decoding import force
+
+    stepper = MarkovStepper(5, VOCAB)
+    ((found,),) = search(stepper, *sources(4), Search(beam=1), copying=copying(0b11))
+    (forced,) = force(stepper, *sources(4), [found.ids])
+    np.testing.assert_allclose(found.token_logp, forced.token_logp, atol=1e-5)
+
+
+def test_bits_are_counted() -> None:
+    bits = np.array([0, 1, 6, 31, 1 << 15], np.int64)
+    assert count_bits(bits).tolist() == [0, 1, 2, 5, 1]

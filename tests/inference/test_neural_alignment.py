@@ -1,0 +1,153 @@
+"""Pairs become tables by whatever says what corresponds: a fake that marks what it was asked."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attn_cli.inference import neural_alignment
+from attn_cli.inference.engines.interface import Matched
+from attn_cli.inference.neural_alignment import Nothing, matched
+from attn_cli.types import EOS, PAD, Encoded, Word
+
+GARBAGE = 9.0
+
+
+class Marking:
+    """A Matcher whose weights tell which pair, which words: 9 wherever it was asked nothing.
+
+    The cell of target word t and source word s of the pair whose sides begin with the pieces x and
+    y weighs x + y / 100 + t / 1000 + s / 10000, its link twice that, and its row leaves t.
+    """
+
+    def __init__(self):
+        self.asked = []
+
+    def match(self, source, target):
+        self.asked.append((source, target))
+        height, width = (int(side.word_of.max()) + 1 for side in (target, source))
+        rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
+        first = source.ids[:, 0, None, None] + target.ids[:, 0, None, None] / 100
+        weights = first + rows / 1000 + columns / 10000
+        leftover = np.broadcast_to(np.arange(height), (len(first), height)).astype(np.float32)
+        for row, (ours, theirs) in enumerate(zip(target.word_of, source.word_of, strict=True)):
+            weights[row, ours.max() + 1 :] = weights[row, :, theirs.max() + 1 :] = GARBAGE
+        return Matched(weights.astype(np.float32), leftover, (2 * weights).astype(np.float32))
+
+
+def line(first, *sizes, cut=None):
+    """Words of so many pieces each, numbered from `first` on; with `cut`, so many pieces read."""
+    word_of = np.repeat(np.arange(len(sizes)), sizes)[:cut]
+    ids = np.arange(first, first + len(word_of) + 1)
+    ids[-1] = EOS
+    return Encoded(
+        "raw",
+        ids.astype(np.int32),
+        tuple(f"p{i}" for i in ids),
+        np.append(word_of, -1).astype(np.int32),
+        tuple(Word(f"w{n}", n, n + 1) for n in range(len(sizes))),
+    )
+
+
+def tables_of(*pairs, matcher=None, **how):
+    sources, targets = zip(*pairs, strict=True)
+    return matched(matcher or Marking(), sources, targets, origin="forced", **how)
+
+
+def test_each_pair_gets_its_own_words_weights_and_links_in_order():
+    tables = tables_of((line(10, 1, 1, 1), line(20, 1)), (line(30, 1), line(40, 1, 1)))
+    assert [(table.target, table.source) for table in tables] == [
+        (("w0",), ("w0", "w1", "w2")),
+        (("w0", "w1"), ("w0",)),
+    ]
+    np.testing.assert_allclose(tables[0].weights, [[10.2, 10.2001, 10.2002]], rtol=1e-6)
+    np.testing.assert_allclose(tables[1].weights, [[30.4], [30.401]], rtol=1e-6)
+    np.testing.assert_allclose(tables[1].links, 2 * tables[1].weights, rtol=1e-6)
+    assert tables[1].leftover.tolist() == [0, 1]
+
+
+def test_a_table_says_what_it_is():
+    (table,) = tables_of((line(10, 1), line(20, 1)))
+    assert (table.kind, table.level, table.origin) == ("alignment", "word", "forced")
+
+
+def test_the_pieces_of_a_side_come_with_their_words_and_padding_with_none():
+    matcher = Marking()
+    tables_of((line(10, 2, 1), line(20, 1)), (line(30, 1), line(40, 1)), matcher=matcher)
+    ((source, _),) = matcher.asked
+    assert source.ids.tolist() == [[10, 11, 12, EOS], [30, EOS, PAD, PAD]]
+    assert source.word_of.tolist() == [[0, 0, 1, -1], [0, -1, -1, -1]]
+
+
+def test_at_piece_level_each_piece_is_asked_about_by_itself():
+    matcher = Marking()
+    (table,) = tables_of((line(10, 2, 1), line(20, 2)), matcher=matcher, level="piece")
+    assert (table.source, table.target) == (("p10", "p11", "p12"), ("p20", "p21"))
+    assert matcher.asked[0][0].word_of.tolist() == [[0, 1, 2, -1]]
+    assert table.level == "piece"
+
+
+def test_words_whose_pieces_were_not_read_correspond_to_nothing():
+    (table,) = tables_of((line(10, 1, 1, 1, cut=2), line(20, 1, 2, 2, cut=2)))
+    assert table.weights.shape == (3, 3)
+    assert table.weights[:2, :2].all()
+    for each in (table.weights, table.links):
+        assert not each[2].any()
+        assert not each[:, 2].any()
+    assert table.leftover[2] == 1
+
+
+@pytest.mark.parametrize("blank", [line(9), line(9, 1, cut=0)], ids=["blank", "unread"])
+def test_nobody_is_asked_about_a_side_without_pieces(blank):
+    matcher = Marking()
+    tables = tables_of((line(10, 1), blank), (blank, line(20, 1)), (blank, blank), matcher=matcher)
+    assert not matcher.asked
+    for table in tables:
+        assert not table.weights.any()
+        assert table.leftover.tolist() == [1] * len(table.target)
+
+
+def test_blank_sides_do_not_shift_the_others():
+    tables = tables_of((line(10, 1), line(20, 1)), (line(9), line(9)), (line(30, 1), line(40, 1)))
+    assert [table.weights.tolist() for table in (tables[0], tables[2])] == [
+        [[pytest.approx(10.2)]],
+        [[pytest.approx(30.4)]],
+    ]
+
+
+def cells_of(sizes):
+    """What a batch of these pairs takes, padding included."""
+    return len(sizes) * max(width for width, _ in sizes) * max(height for _, height in sizes)
+
+
+sizes = st.lists(st.tuples(st.integers(1, 7), st.integers(1, 7)), max_size=12)
+
+
+@settings(derandomize=True, deadline=None)
+@given(sizes, st.integers(1, 60))
+def test_all_are_asked_about_once_in_order_and_as_many_at_a_time_as_the_cells_allow(sizes, cells):
+    pairs = [
+        (line(10 * n, *[1] * width), line(10 * n + 5, *[1] * height))
+        for n, (width, height) in enumerate(sizes, start=1)
+    ]
+    matcher = Marking()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(neural_alignment, "CELLS", cells)
+        tables = matched(matcher, *([p[side] for p in pairs] for side in (0, 1)), origin="decoded")
+    firsts = [int(first) for source, _ in matcher.asked for first in source.ids[:, 0]]
+    assert firsts == [10 * n for n in range(1, len(sizes) + 1)]
+    begin = 0
+    for source, _ in matcher.asked:
+        end = begin + len(source.ids)
+        assert cells_of(sizes[begin:end]) <= cells or end == begin + 1
+        assert end == len(sizes) or cells_of(sizes[begin : end + 1]) > cells
+        begin = end
+    for table, (source, target) in zip(tables, pairs, strict=True):
+        assert table.weights[0, 0] == pytest.approx(source.ids[0] + target.ids[0] / 100)
+
+
+def test_who_knows_nothing_links_nothing():
+    (table,) = tables_of((line(10, 1, 2), line(20, 1, 1)), matcher=Nothing())
+    assert not table.weights.any()
+    assert not table.links.any()
+    assert table.leftover.tolist() == [1, 1]

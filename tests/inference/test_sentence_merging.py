@@ -1,0 +1,121 @@
+"""Joining: the parts stand one behind the other, and no combination beats the best ones."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attn_cli.inference.sentence_merging import best_sums, joined
+from attn_cli.types import EOS, Hypothesis, SoftAlignment, Translation
+
+PROPERTY = settings(derandomize=True, deadline=None, max_examples=150)
+
+
+def hypothesis_of(pieces: int, score: float) -> Hypothesis:
+    logp = np.full(pieces, score, np.float32)
+    return Hypothesis(np.append(np.arange(4, 3 + pieces), EOS).astype(np.int32), score, logp)
+
+
+def part(text: str, *scores: float, links: bool = False, pieces: int = 3) -> Translation:
+    """The translation of "a b" by `text`, two words, with a hypothesis of each score."""
+    words = tuple(text.split())
+    table = np.array([[0.75, 0.125], [0.25, 0.5]], np.float32)
+    return Translation(
+        line=1,
+        source="a b",
+        text=text,
+        source_words=("a", "b"),
+        target_words=words,
+        hypotheses=tuple(hypothesis_of(pieces, score) for score in scores),
+        texts=(text, *(f"{text}{n}" for n in range(1, len(scores)))),
+        alignment=SoftAlignment(
+            ("a", "b"), words, table, 1 - table.sum(1), links=table / 2 if links else None
+        ),
+        word_logp=(-1.0, -2.0),
+    )
+
+
+def test_words_texts_and_log_probabilities_stand_one_behind_the_other() -> None:
+    found = joined([part("x y", -1.0), part("v w", -1.0)], n_best=1)
+    assert (found.text, found.texts) == ("x y v w", ("x y v w",))
+    assert found.source_words == ("a", "b", "a", "b")
+    assert found.target_words == ("x", "y", "v", "w")
+    assert found.word_logp == (-1, -2, -1, -2)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_the_table_has_a_block_for_each_part_and_nothing_elsewhere(links: bool) -> None:
+    first, second = part("x y", -1.0, links=links), part("v w", -1.0, links=links)
+    table = joined([first, second], n_best=1).alignment
+    assert table is not None
+    assert first.alignment is not None
+    zero = np.zeros((2, 2))
+    block = first.alignment.weights
+    assert np.array_equal(table.weights, np.block([[block, zero], [zero, block]]))
+    assert np.allclose(table.weights.sum(1) + table.leftover, 1)
+    assert (table.source, table.target) == (("a", "b") * 2, ("x", "y", "v", "w"))
+    if links:
+        assert np.array_equal(table.links, np.block([[block, zero], [zero, block]]) / 2)
+    else:
+        assert table.links is None
+
+
+def test_without_tables_there_is_none() -> None:
+    parts = [Translation(1, "a", "x", ("a",), ("x",), (hypothesis_of(2, -1.0),), ("x",))] * 2
+    assert joined(parts, n_best=1).alignment is None
+
+
+def test_the_log_probability_a_piece_is_that_of_all_pieces_and_ends() -> None:
+    """Two pieces and an end at -1 each, four and an end at -3: -(3·1 + 5·3) / 8."""
+    parts = [part("x y", -1.0, pieces=3), part("v w", -3.0, pieces=5)]
+    (found,) = joined(parts, n_best=1).hypotheses
+    assert found.mean_logp == pytest.approx(-18 / 8)
+    assert found.score == pytest.approx(-18 / 8)
+    assert found.ids.tolist() == [4, 5, EOS, 4, 5, 6, 7, EOS]
+
+
+def test_the_best_combinations_come_first_and_their_scores_fall() -> None:
+    """Shares 3/4 and 1/4: losing 1 in the first costs 0.75, losing 2 in the second 0.5."""
+    parts = [part("x y", -1.0, -2.0, pieces=6), part("v w", -1.0, -3.0, -9.0, pieces=2)]
+    found = joined(parts, n_best=4)
+    assert found.texts == ("x y v w", "x y v w1", "x y1 v w", "x y1 v w1")
+    scores = [each.score for each in found.hypotheses]
+    assert scores == pytest.approx([-1, -1.5, -1.75, -2.25])
+
+
+def test_there_are_no_more_combinations_than_there_are() -> None:
+    found = joined([part("x y", -1.0, -2.0), part("v w", -1.0)], n_best=9)
+    assert found.texts == ("x y v w", "x y1 v w")
+
+
+def test_a_part_that_says_nothing_leaves_no_space() -> None:
+    nothing = Translation(1, "a", "", ("a",), (), (hypothesis_of(1, -1.0),), ("",))
+    assert joined([nothing, part("x y", -1.0), nothing], n_best=1).text == "x y"
+
+
+LISTS = st.lists(
+    st.lists(st.integers(-40, 0), min_size=1, max_size=4).map(lambda n: sorted(n, reverse=True)),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(LISTS, st.integers(1, 30))
+@PROPERTY
+def test_the_best_sums_are_the_first_of_all_sums(lists: list[list[int]], count: int) -> None:
+    ways = itertools.product(*(range(len(each)) for each in lists))
+    every = sorted(sum(n[i] for n, i in zip(lists, way, strict=True)) for way in ways)[::-1]
+    found = best_sums(lists, count)
+    assert [total for total, _ in found] == every[:count]
+    assert len({way for _, way in found}) == len(found)
+    assert found[0][1] == (0,) * len(lists)
+    for total, way in found:
+        assert total == sum(n[i] for n, i in zip(lists, way, strict=True))
+
+
+def test_many_parts_take_no_more_than_their_number() -> None:
+    """The sums of all 5^2000 ways would take forever."""
+    lists = [[0.0, -1.0, -2.0, -3.0, -4.0]] * 2000
+    assert [total for total, _ in best_sums(lists, 5)] == [0, -1, -1, -1, -1]

@@ -1,0 +1,40 @@
+"""Graphs of systems that stand for all of them say what torch says; `make slow` takes all."""
+
+import numpy as np
+import pytest
+from systems import (
+    ATTENTIONS,
+    COVERING,
+    DECODERS,
+    ENCODERS,
+    SYSTEMS,
+    assert_engines_agree,
+    engines_of,
+    found_with,
+    name_of,
+)
+
+from attn_cli.export import quantize
+
+
+def test_every_part_is_in_a_system_that_makes_sense():
+    assert set(COVERING) <= set(SYSTEMS)
+    encoders, attentions, decoders = map(set, zip(*COVERING, strict=True))
+    assert (encoders, attentions, decoders) == (set(ENCODERS), set(ATTENTIONS), set(DECODERS))
+
+
+@pytest.mark.parametrize("system", COVERING, ids=name_of)
+def test_both_engines_find_the_same_and_give_a_translation_the_weights_it_was_found_with(
+    system, tmp_path
+):
+    assert_engines_agree(system, tmp_path)
+
+
+@pytest.mark.parametrize("system", COVERING[::2] + COVERING[-1:], ids=name_of)
+def test_in_int8_a_system_runs_and_finds_numbers(system, tmp_path, monkeypatch):
+    monkeypatch.setattr(quantize, "WORTH", 1)
+    _, stepper = engines_of(system, tmp_path, quantize.quantized)
+    for row in found_with(stepper, 2):
+        for each in row:
+            assert np.isfinite(each.token_logp).all()
+            assert np.isfinite(each.weights).all()

@@ -1,0 +1,182 @@
+"""A long line sentence by sentence, a shouted one in capitals: what each becomes, and what not."""
+
+import numpy as np
+import pytest
+from program import PAIRS, attn
+
+from attn_cli.bundles.bundle import open_bundle
+from attn_cli.inference.beam_search import Search
+from attn_cli.inference.engines.registry import open_matcher, open_stepper
+from attn_cli.inference.translator import Job, Translator, by_length
+
+SOURCES = [source for source in PAIRS if source[0].isupper()]  # small ones begin no sentence
+A, B, C = SOURCES[0], SOURCES[7], SOURCES[3]
+LONG = f"{A} {B} {C}"
+
+
+@pytest.fixture(scope="module")
+def bundle(headed):
+    return open_bundle(headed)
+
+
+@pytest.fixture(scope="module")
+def make(bundle):
+    """Translators of the tiny model with its head; they split lines of more than ten words."""
+    stepper = open_stepper(bundle, device="cpu", threads=1)
+    matcher = open_matcher(bundle, device="cpu", threads=1)
+
+    def made(*, beam: int = 3, n_best: int = 1, head: bool = False, **how) -> Translator:
+        return Translator(
+            stepper,
+            bundle.source,
+            bundle.target,
+            Search(beam=beam, n_best=n_best),
+            matcher=matcher if head else None,
+            **{"split_over": 10, "capitals": True, **how},
+        )
+
+    return made
+
+
+def translate(translator: Translator, *lines: str):
+    return translator.translate([Job(number, text) for number, text in enumerate(lines, 1)])
+
+
+# Sentence by sentence
+
+
+def test_a_long_line_says_what_its_sentences_say(make):
+    whole, *parts = translate(make(), LONG, A, B, C)
+    assert (
+        whole.text == " ".join(part.text for part in parts) == " ".join(PAIRS[s] for s in (A, B, C))
+    )
+    assert (whole.line, whole.source) == (1, LONG)
+
+
+@pytest.mark.parametrize("level", ["word", "piece"])
+@pytest.mark.parametrize("head", [True, False])
+def test_its_table_has_the_tables_of_its_sentences_along_the_diagonal(make, head, level):
+    whole, *parts = translate(make(align=True, head=head, level=level), LONG, A, B, C)
+    table = whole.alignment
+    assert (table.source, table.target) == (whole.source_words, whole.target_words)
+    assert table.weights.shape == (len(table.target), len(table.source))
+    np.testing.assert_allclose(table.weights.sum(1) + table.leftover, 1, atol=1e-4)
+    row = column = 0
+    outside = table.weights.copy()
+    for part in parts:
+        height, width = part.alignment.weights.shape
+        block = np.s_[row : row + height, column : column + width]
+        np.testing.assert_allclose(table.weights[block], part.alignment.weights, atol=1e-5)
+        if head:
+            np.testing.assert_allclose(table.links[block], part.alignment.links, atol=1e-5)
+        outside[block] = 0
+        row, column = row + height, column + width
+    assert not outside.any()
+    assert (row, column) == table.weights.shape
+    assert len(whole.word_logp) == len(whole.target_words)
+
+
+def test_its_source_words_are_those_of_the_line(make, bundle):
+    raw = f"  {A}\t “{B}” {C} ... "
+    (whole,) = translate(make(align=True), raw)
+    assert whole.source_words == tuple(word.text for word in bundle.source.encode(raw).words)
+
+
+def test_its_score_is_the_log_probability_of_all_its_pieces(make):
+    whole, *parts = translate(make(), LONG, A, B, C)
+    logp = np.concatenate([part.hypotheses[0].token_logp for part in parts])
+    assert whole.hypotheses[0].mean_logp == pytest.approx(float(logp.mean()), abs=1e-5)
+
+
+def test_its_n_best_are_combinations_best_first(make):
+    whole, *parts = translate(make(beam=4, n_best=4), LONG, A, B, C)
+    assert len(whole.texts) == len(set(whole.texts)) == len(whole.hypotheses) == 4
+    assert whole.texts[0] == whole.text
+    scores = [each.score for each in whole.hypotheses]
+    assert scores == sorted(scores, reverse=True)
+    ends = {f"{x} {y} {z}" for x in parts[0].texts for y in parts[1].texts for z in parts[2].texts}
+    assert set(whole.texts) <= ends
+    # The second best changes one sentence alone.
+    bests = [part.text for part in parts]
+    assert whole.texts[1] in {
+        " ".join([*bests[:n], other, *bests[n + 1 :]])
+        for n, part in enumerate(parts)
+        for other in part.texts[1:]
+    }
+
+
+def test_a_line_of_no_more_words_or_of_one_sentence_stays_whole(make):
+    short, one = f"{A} {B}", f"{A[:-1]}, {B[:-1]}, {C}"
+    split, whole = (translate(make(split_over=over), short, one) for over in (13, 0))
+    assert [each.text for each in split] == [each.text for each in whole]
+    assert all(np.array_equal(a.hypotheses[0].ids, b.hypotheses[0].ids)
+               for a, b in zip(split, whole, strict=True))  # fmt: skip
+
+
+def test_only_a_sentence_that_is_too_long_is_cut_and_said_to_be(make):
+    problems = []
+    long = "we see two books, " * 300
+    translator = make(on_problem=lambda line, problem: problems.append((line, problem)))
+    _, whole = translate(translator, A, f"{A} {B} Well {long} {C}")
+    assert [line for line, _ in problems] == [2]
+    assert whole.text.startswith(f"{PAIRS[A]} {PAIRS[B]} ")
+
+
+def test_a_line_too_wide_for_a_table_is_read_whole_where_one_is_wanted(make, monkeypatch):
+    monkeypatch.setattr("attn_cli.inference.translator.WIDEST", 12)
+    assert translate(make(), LONG)[0].text == " ".join(PAIRS[s] for s in (A, B, C))
+    table = translate(make(align=True), LONG)[0]
+    plain = translate(make(align=True, split_over=0), LONG)[0]
+    assert table.text == plain.text
+
+
+def test_the_sentences_of_all_lines_share_batches(make, monkeypatch):
+    sizes = []
+
+    def counted(lengths, how):
+        for places in by_length(lengths, how):
+            sizes.append(len(places))
+            yield places
+
+    monkeypatch.setattr("attn_cli.inference.translator.by_length", counted)
+    translate(make(), *[LONG] * 5, A)
+    assert sizes == [16]
+
+
+# Capitals
+
+
+def test_a_shouted_line_is_translated_as_if_it_were_not_and_put_in_capitals(make):
+    loud, plain = translate(make(align=True, n_best=2), A.upper(), A)
+    assert loud.text == plain.text.upper() == PAIRS[A].upper()
+    assert loud.texts == tuple(text.upper() for text in plain.texts)
+    assert loud.source_words == tuple(word.upper() for word in plain.source_words)
+    assert loud.target_words == tuple(word.upper() for word in plain.target_words)
+    assert (loud.alignment.source, loud.alignment.target) == (loud.source_words, loud.target_words)
+    np.testing.assert_array_equal(loud.alignment.weights, plain.alignment.weights)
+    assert loud.source == A.upper()
+
+
+def test_a_long_shouted_line_is_read_sentence_by_sentence_too(make):
+    whole = translate(make(), LONG.upper())[0]
+    assert whole.text == " ".join(PAIRS[s] for s in (A, B, C)).upper()
+
+
+def test_other_lines_and_other_recipes_are_left_alone(make):
+    assert not translate(make(), "Anna LOVE a dog.")[0].text.isupper()
+    quiet = translate(make(capitals=False), A.upper())[0]
+    assert quiet.text != PAIRS[A].upper()
+
+
+# As the recipe says
+
+
+def test_the_recipe_of_a_model_says_how_lines_are_read(tiny):
+    text = (tiny / "recipe.toml").read_text()
+    assert "split_over = 50 " in text
+    assert "capitals = true " in text
+    long = " ".join([A, B] * 6)  # sixty words
+    assert attn("translate", "-m", tiny, long, A.upper()).lines() == [
+        " ".join([PAIRS[A], PAIRS[B]] * 6),
+        PAIRS[A].upper(),
+    ]

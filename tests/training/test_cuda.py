@@ -1,0 +1,86 @@
+"""Training on NVIDIA GPUs, by CUDA: skipped where there is none."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from program import TINY, attn
+
+from attn_cli import config
+from attn_cli.nn.builder import build
+from attn_cli.nn.device import choose
+from attn_cli.training.losses import negative_log_likelihood
+
+GPUS = torch.cuda.device_count()
+
+pytestmark = pytest.mark.skipif(not GPUS, reason="there is no CUDA device here")
+
+SYSTEMS = {
+    "recurrent": {"embedding": 64, "encoder": {"width": 48}, "decoder": {"width": 64}},
+    "transformer": {
+        "embedding": 64,
+        "encoder": {"kind": "transformer", "width": 64, "heads": 4, "layers": 2},
+        "attention": {"kind": "multihead", "heads": 4},
+        "decoder": {"kind": "transformer", "width": 64, "layers": 2},
+    },
+}
+
+
+def losses_of(folder):
+    """The loss of each update that the training in a folder has logged."""
+    rows = map(json.loads, (folder / "log.jsonl").read_text("utf-8").splitlines())
+    return np.array([row["loss"] for row in rows if row["event"] == "progress"])
+
+
+def test_ids_come_to_the_device_as_they_are():
+    ids = np.arange(70_000, dtype=np.int32).reshape(100, 700)
+    there = choose("cuda", "fp32").tensor(ids)
+    assert there.device.type == "cuda"
+    np.testing.assert_array_equal(there.cpu().numpy(), ids)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_the_loss_in_bf16_is_close_to_that_in_fp32_and_that_to_a_processors(name):
+    torch.manual_seed(1)
+    model = config.from_dict({"model": SYSTEMS[name]}).model
+    network = build(model, source_vocab=90, target_vocab=90).eval()
+    source, target = (torch.randint(4, 90, (12, size)) for size in (9, 11))
+    lengths = torch.randint(3, 10, (12,))
+
+    def loss(device, precision):
+        hardware = choose(device, precision)
+        src, src_len, tgt = (hardware.tensor(t.numpy()) for t in (source, lengths, target))
+        network.to(hardware.device)
+        with hardware.autocast():
+            features = network(src, src_len, tgt, weights=False).features
+            return float(negative_log_likelihood(network, features, tgt, smoothing=0.1))
+
+    exact = loss("cpu", "fp32")
+    assert loss("cuda", "fp32") == pytest.approx(exact, abs=1e-3)
+    assert loss("cuda", "bf16") == pytest.approx(exact, rel=0.02)
+
+
+def test_a_training_resumes_on_a_gpu_with_the_losses_that_it_would_have_had(pairs_file, tmp_path):
+    """Random numbers and moments are restored; sums on a GPU are in no fixed order."""
+    often = ("--set", "train.log_every=1", "--set", "train.schedule=constant", "--device", "cuda")
+    for name, limits in {"uncut": ("40",), "cut": ("20", "40")}.items():
+        out = tmp_path / name
+        text = ("--pairs", pairs_file, "--out", out, *TINY, *often)
+        for command, limit in zip((text, ("--resume", out)), limits, strict=False):
+            ended = attn("train", *command, "--max-steps", limit)
+            assert ended.status == 0, ended.err
+    uncut, cut = losses_of(tmp_path / "uncut"), losses_of(tmp_path / "cut")
+    assert len(uncut) == len(cut) == 40
+    np.testing.assert_allclose(cut, uncut, rtol=0.02)
+
+
+@pytest.mark.skipif(GPUS < 2, reason="there are no two CUDA devices here")
+def test_two_workers_on_two_gpus_have_the_losses_of_one(pairs_file, tmp_path):
+    exact = ("--set", "train.log_every=1", "--set", "model.dropout.embedding=0", "--device", "cuda")
+    exact += ("--set", "model.dropout.states=0", "--set", "model.dropout.readout=0")
+    for workers in (1, 2):
+        text = ("--pairs", pairs_file, "--out", tmp_path / str(workers), *TINY, *exact)
+        ended = attn("train", *text, "--max-steps", "12", "--workers", workers)
+        assert ended.status == 0, ended.err
+    np.testing.assert_allclose(losses_of(tmp_path / "2"), losses_of(tmp_path / "1"), atol=1e-3)

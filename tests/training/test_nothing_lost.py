@@ -1,0 +1,326 @@
+"""A training that was killed at any moment is gone on with, or begun again, to the same end.
+
+Kills are made in this process, before its n-th change of the folder; tests/slow/test_kills.py has
+real ones.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+from faults import Killed, killed_after
+from program import HEAD, TINY, attn
+from safetensors.torch import load_file
+
+from attn_cli.bundles import bundle
+from attn_cli.data import corpus
+from attn_cli.files.folder_lock import lock_folder
+from attn_cli.training import pipeline
+from attn_cli.training.aligner_trainer import HeadTrainer
+from attn_cli.training.validation import Validation
+
+RECIPE = (
+    *TINY,
+    *("--set", "tokenizer.sampling=0.5", "--set", "train.validate_every=8"),
+    *("--set", "train.log_every=4", "--max-steps", "16"),
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def command(pairs_file, links_file):
+    """A training with all that is written: a word aligner, guided attention, an average, graphs."""
+    links = ("--set", f"train.guided_alignment={links_file}", "--set", "train.head_steps=8")
+    more = ("--set", "train.guided_weight=1", "--set", "train.export=fp32")
+    return ("train", "--pairs", pairs_file, *RECIPE, *HEAD, *links, *more)
+
+
+@pytest.fixture(scope="module")
+def uncut(command, tmp_path_factory):
+    """The folder of that training, uncut, and how often it changed something there."""
+    out = tmp_path_factory.mktemp("runs") / "uncut"
+    with killed_after(float("inf"), out) as disk:
+        ended = attn(*command, "--out", out)
+    assert ended.status == 0, ended.err
+    return out, disk.changes
+
+
+def events_of(out):
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def notices_of(out):
+    return [row["message"] for row in events_of(out) if row["event"] == "noticed"]
+
+
+def resume(out, *options):
+    ended = attn("train", "--resume", out, "--threads", "1", *options)
+    assert ended.status == 0, ended.err
+    return ended
+
+
+def is_the_same(out, other):
+    names = (bundle.WEIGHTS, bundle.HEAD, *bundle.GRAPHS, bundle.JOINT)
+    ours, theirs = (load_file(each / "checkpoints" / "last.safetensors") for each in (out, other))
+    return (
+        all((out / name).read_bytes() == (other / name).read_bytes() for name in names)
+        and ours.keys() == theirs.keys()
+        and all(ours[name].equal(theirs[name]) for name in ours)
+    )
+
+
+@pytest.mark.parametrize("share", [0.02, 0.4, 0.65, 0.9])
+def test_killed_at_any_moment_a_training_is_resumed_to_the_same_files(
+    share, command, uncut, tmp_path
+):
+    whole, changes = uncut
+    out = tmp_path / "cut"
+    with pytest.raises(Killed), killed_after(int(share * changes), out, torn=True):
+        attn(*command, "--out", out)
+    if (out / bundle.FACTS).exists():
+        bundle.check_sums(out)
+    resume(out)
+    assert is_the_same(out, whole)
+    left = {path.name for path in out.rglob("*")}
+    assert left == {path.name for path in whole.rglob("*")}
+
+
+def test_killed_before_its_text_was_read_a_training_begins_again_and_says_so(
+    pairs_file, tmp_path, monkeypatch
+):
+    out = tmp_path / "x"
+
+    def load(*_, **__):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(corpus, "load", load)
+        with pytest.raises(Killed):
+            attn("train", "--pairs", pairs_file, "--out", out, *RECIPE)
+    assert "it begins again" in resume(out).err
+    assert [row["event"] for row in events_of(out)][-1] == "finished"
+    assert not any("begin" in message for message in notices_of(out)[1:])
+
+
+def test_a_forced_training_that_was_killed_early_has_harmed_nothing(
+    pairs_file, damaged, tmp_path, monkeypatch
+):
+    """Its plan stands beside what was there, and resuming begins it."""
+    before = bundle.check_sums(damaged)
+
+    def load(*_, **__):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(corpus, "load", load)
+        with pytest.raises(Killed):
+            attn("train", "--pairs", pairs_file, "--out", damaged, *RECIPE, "--force")
+    assert bundle.check_sums(damaged) == before
+    resume(damaged)
+    assert bundle.read_facts(damaged)["name"] != before["name"]
+    steps = {path.name for path in (damaged / "checkpoints").glob("step-*")}
+    assert steps == {"step-0000008.safetensors", "step-0000016.safetensors"}
+
+
+def test_a_forced_training_that_is_refused_leaves_the_old_one_to_go_on_with(damaged, tmp_path):
+    ended = attn("train", "--pairs", tmp_path / "no.tsv", "--out", damaged, "--force")
+    assert ended.status == 3
+    plans = {path.name for path in (damaged / "checkpoints").glob("*") if "plan" in path.name}
+    assert plans == {"plan.json"}
+
+
+def test_what_a_training_starts_from_is_kept_until_it_needs_it_no_more(
+    tiny, pairs_file, tmp_path, monkeypatch
+):
+    text = ("--pairs", pairs_file, "--valid-pairs", pairs_file)
+    small = ("--set", "train.precision=fp32", "--max-steps", "4", "--set", "train.export=none")
+    start, uncut, cut = (tmp_path / name for name in ("start", "uncut", "cut"))
+    shutil.copytree(tiny, start)
+    how = (*small, "--threads", "1")
+    assert attn("train", "--from", start, *text, "--out", uncut, *how).status == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "build_trainer", lambda *_: (_ for _ in ()).throw(Killed))
+        with pytest.raises(Killed):
+            attn("train", "--from", start, *text, "--out", cut, *how)
+    shutil.rmtree(start)
+    resume(cut)
+    assert (cut / bundle.WEIGHTS).read_bytes() == (uncut / bundle.WEIGHTS).read_bytes()
+
+
+# The text
+
+
+@pytest.fixture
+def run(tmp_path, pairs_file):
+    """A training of text and validation text that may change, stopped half-way."""
+    for name in ("a.tsv", "v.tsv"):
+        shutil.copy(pairs_file, tmp_path / name)
+    out = tmp_path / "run"
+    text = ("--pairs", tmp_path / "a.tsv", "--valid-pairs", tmp_path / "v.tsv", "--out", out)
+    assert attn("train", *text, *RECIPE, "--max-steps", "8").status == 0
+    return out
+
+
+def change(path):
+    """Another word in as many lines."""
+    path.write_text(path.read_text().replace("a dog", "a fox", 1))
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "v.tsv"])
+def test_changed_words_are_refused_until_they_are_accepted(name, run):
+    change(run.parent / name)
+    before = bundle.check_sums(run)
+    ended = attn("train", "--resume", run, "--max-steps", "16")
+    assert ended.status == 3
+    assert f"{name} has changed since this training began" in ended.err
+    assert "--accept-new-data" in ended.err
+    assert bundle.check_sums(run) == before
+    resume(run, "--max-steps", "16", "--accept-new-data")
+    assert any(f"{name} has changed: " in message for message in notices_of(run))
+    resume(run, "--max-steps", "17")  # it is the text of the training now
+
+
+def test_on_accepted_text_a_new_epoch_begins(run):
+    change(run.parent / "a.tsv")
+    resume(run, "--max-steps", "9", "--set", "train.log_every=1", "--accept-new-data")
+    progress = [row for row in events_of(run) if row["event"] == "progress"]
+    assert progress[-1]["epoch"] > progress[-2]["epoch"]
+
+
+def test_results_on_other_validation_text_do_not_count(run):
+    change(run.parent / "v.tsv")
+    resume(run, "--max-steps", "16", "--accept-new-data")
+    (validated,) = [row for row in events_of(run) if row.get("step") == 16 and "best" in row]
+    assert validated["best"]
+
+
+def test_new_data_can_only_be_accepted_by_a_training_that_is_resumed(pairs_file, tmp_path):
+    ended = attn("train", "--pairs", pairs_file, "--out", tmp_path / "x", "--accept-new-data")
+    assert ended.status == 2
+
+
+# One training a folder
+
+
+@pytest.mark.parametrize("again", [("--force", *RECIPE), ()], ids=["force", "resume"])
+def test_a_second_training_in_a_folder_is_refused(again, run, pairs_file):
+    where = ("--pairs", pairs_file, "--out", run) if again else ("--resume", run)
+    with lock_folder(run):
+        ended = attn("train", *where, *again)
+    assert ended.status == 2
+    assert f"in use: process {os.getpid()} is writing" in ended.err
+
+
+def test_a_model_that_is_trained_gets_no_graphs_meanwhile(run):
+    with lock_folder(run):
+        assert attn("export", run).status == 2
+
+
+def test_a_folder_that_a_model_is_trained_in_gets_no_word_aligner_meanwhile(pairs_file, tmp_path):
+    with lock_folder(tmp_path):
+        ended = attn("align", "--fit", "--input", pairs_file, "--out", tmp_path)
+    assert ended.status == 2
+    assert "in use" in ended.err
+
+
+# Options
+
+
+def test_a_resumed_training_keeps_the_minutes_it_was_given(run, pairs_file, tmp_path):
+    out = tmp_path / "x"
+    text = ("--pairs", pairs_file, "--out", out, *RECIPE, "--max-minutes", "0")
+    with pytest.raises(Killed), killed_after(30, out):
+        attn("train", *text)
+    resume(out)
+    assert events_of(out)[-1]["reason"] == "minutes"
+    resume(out)  # which it has used up
+    assert events_of(out)[-1]["reason"] == "steps"
+
+
+# ^C
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (corpus, "load"),
+        (HeadTrainer, "_judged"),
+        (Validation, "_translations"),
+        (pipeline, "export_graphs"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_an_interrupted_training_ends_at_once_and_goes_on_to_the_same_files(
+    owner, name, command, uncut, tmp_path, monkeypatch
+):
+    out = tmp_path / "cut"
+    work = getattr(owner, name)
+
+    def interrupt(*arguments, **named):
+        os.kill(os.getpid(), signal.SIGINT)
+        return work(*arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, interrupt)
+        ended = attn(*command, "--out", out)
+    assert ended.status == 130
+    assert ended.err.endswith(f"go on with: attn train --resume {out}\n")
+    finished = [row for row in events_of(out) if row["event"] == "finished"]
+    assert all(row["reason"] == "interrupted" for row in finished) or name == "export_graphs"
+    resume(out)
+    assert is_the_same(out, uncut[0])
+
+
+#: Waits for something that never comes, so that no loop looks whether it is to end.
+STUCK = """
+import sys, threading
+from attn_cli.cli import interruption
+interruption.GRACE_SECONDS = 0.2
+with interruption.Interruption():
+    print("ready", flush=True)
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_process_that_is_stuck_is_ended_some_seconds_after_the_signal(number, status):
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == status
+    assert b"as it was last saved" in said
+
+
+def test_the_plan_is_on_the_disk_before_torch_is_loaded(pairs_file, tmp_path):
+    program = (
+        "import sys, attn_cli.training.resume as resuming\n"
+        "save = resuming.Plan.save\n"
+        "def saving(*arguments):\n"
+        "    save(*arguments)\n"
+        "    print('torch' in sys.modules, flush=True)\n"
+        "    raise KeyboardInterrupt\n"
+        "resuming.Plan.save = saving\n"
+        "from attn_cli import app\n"
+        "app.main()\n"
+    )
+    arguments = ("train", "--pairs", pairs_file, "--out", tmp_path / "x")
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True
+    )
+    assert ended.stdout == "False\n"
+    assert (tmp_path / "x" / "checkpoints" / "plan.next.json").is_file()

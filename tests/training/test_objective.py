@@ -1,0 +1,86 @@
+"""The loss against torch's own, and its gradient with it."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from attn_cli.config import Attention, Decoder, Encoder, Model
+from attn_cli.nn.builder import build
+from attn_cli.training import losses
+from attn_cli.training.losses import negative_log_likelihood, sample_vocabulary
+from attn_cli.types import PAD
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("block", [1, 50, 1 << 19])
+def test_loss_and_gradients_equal_torchs_cross_entropy(smoothing, block, monkeypatch) -> None:
+    monkeypatch.setattr(losses, "LOGITS", block)
+    torch.manual_seed(4)
+    tiny = Model(
+        embedding=5,
+        encoder=Encoder(width=3),
+        attention=Attention(width=3),
+        decoder=Decoder(width=4),
+    )
+    network = build(tiny, source_vocab=17, target_vocab=17).double()
+    features = torch.randn(3, 4, 5, dtype=torch.float64, requires_grad=True)
+    wanted = torch.randint(4, 17, (3, 4))
+    wanted[0, 2:] = PAD
+    scores = network.scores
+
+    ours = negative_log_likelihood(network, features, wanted, smoothing=smoothing)
+    found = torch.autograd.grad(3 * ours, [features, scores.weight, scores.bias])
+    theirs = functional.cross_entropy(
+        scores(features)[wanted != PAD], wanted[wanted != PAD], label_smoothing=smoothing
+    )
+    expected = torch.autograd.grad(3 * theirs, [features, scores.weight, scores.bias])
+    torch.testing.assert_close(ours, theirs)
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_in_bf16_the_loss_is_that_of_features_rounded_to_bf16_and_summed_in_fp32() -> None:
+    torch.manual_seed(4)
+    tiny = Model(embedding=16, encoder=Encoder(width=3), decoder=Decoder(width=4))
+    network = build(tiny, source_vocab=40, target_vocab=40)
+    features, wanted = torch.randn(3, 4, 16), torch.randint(4, 40, (3, 4))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        ours = negative_log_likelihood(network, features, wanted, smoothing=0.1)
+    matrix = network.scores.weight.bfloat16()
+    logits = (features.bfloat16() @ matrix.mT).float() + network.scores.bias
+    theirs = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), label_smoothing=0.1)
+    assert ours.dtype == torch.float32
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_with_every_other_piece_drawn_the_sampled_loss_is_the_whole_one() -> None:
+    targets = torch.tensor([5, 9, 5])
+    pieces, index, log_weight = sample_vocabulary(targets, 12, 10)
+    assert sorted(pieces.tolist()) == list(range(12))
+    assert pieces[index].tolist() == targets.tolist()
+    assert log_weight.tolist() == [0.0] * 12
+
+
+def test_the_expected_denominator_of_the_sampled_softmax_is_that_over_the_vocabulary() -> None:
+    generator = torch.Generator().manual_seed(3)
+    vocab, targets = 600, torch.tensor([7, 3, 500])
+    exponentials = torch.rand(vocab, generator=generator, dtype=torch.float64)
+    torch.manual_seed(5)
+    sums = []
+    for _ in range(2000):
+        pieces, _, log_weight = sample_vocabulary(targets, vocab, 100)
+        assert len(pieces) == len(set(pieces.tolist())) == losses.ROWS
+        sums.append((exponentials[pieces] * log_weight.double().exp()).sum().item())
+    error = torch.tensor(sums).std().item() / len(sums) ** 0.5  # of the mean
+    assert sum(sums) / len(sums) == pytest.approx(exponentials.sum().item(), abs=4 * error)
+
+
+def test_a_sampled_loss_teaches_only_the_pieces_that_it_scores() -> None:
+    torch.manual_seed(4)
+    tiny = Model(embedding=5, encoder=Encoder(width=3), decoder=Decoder(width=4))
+    network = build(tiny, source_vocab=400, target_vocab=400)
+    features, wanted = torch.randn(1, 3, 5), torch.tensor([[8, 20, 399]])
+    loss = negative_log_likelihood(network, features, wanted, smoothing=0.0, sampled=50)
+    (bias,) = torch.autograd.grad(loss, [network.scores.bias])
+    assert (bias != 0).sum() == losses.ROWS
+    assert (bias[wanted[0]] < 0).all()

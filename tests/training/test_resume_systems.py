@@ -1,0 +1,90 @@
+"""A training of any kind of network, cut off and gone on with, does what it would have done.
+
+With real signals and files that is in test_resume.py; here it is the loop alone.
+"""
+
+import math
+
+import pytest
+import torch
+from program import PAIRS
+from systems import model_of
+
+from attn_cli import config
+from attn_cli.data.batching import Batches
+from attn_cli.data.corpus import read_pairs
+from attn_cli.data.segmentation import segmented
+from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.nn.builder import build
+from attn_cli.nn.device import choose
+from attn_cli.nn.state_dict import tensors_of
+from attn_cli.training import checkpoint, reinforce
+from attn_cli.training.early_stopping import Score
+from attn_cli.training.trainer import Trainer
+
+KINDS = {
+    "hard": ("gru", "hard", "gru"),
+    "input-feeding": ("lstm-2", "general", "lstm-2-after"),
+    "transformer": ("transformer", "multihead", "transformer"),
+}
+SETTINGS = config.Train(
+    max_steps=6, batch_tokens=60, warmup_steps=0, validate_every=3, average=0, precision="fp32"
+)
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory):
+    path = tmp_path_factory.mktemp("text") / "pairs.tsv"
+    path.write_text("".join(f"{s}\t{t}\n" for s, t in PAIRS.items()), encoding="utf-8")
+    corpus, _ = read_pairs(path)
+    counts = corpus.source_counts() | corpus.target_counts()
+    tokenizer = Tokenizer.train_on_counts(counts, config.Tokenizer(vocab_size=400))
+    return segmented(corpus, tokenizer, tokenizer), tokenizer.vocab_size
+
+
+def trainer_of(kind, text, folder, **given):
+    data, vocab = text
+    torch.manual_seed(1)
+    return Trainer(
+        build(model_of(KINDS[kind]), source_vocab=vocab, target_vocab=vocab),
+        Batches(data, tokens=SETTINGS.batch_tokens, seed=1),
+        lambda network: Score(loss=1.0, bleu=1.0, chrf=1.0),
+        settings=SETTINGS,
+        hardware=choose("cpu", "fp32"),
+        folder=folder,
+        publish=lambda tensors, scored: None,
+        emit=lambda event: None,
+        **given,
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_training_cut_off_and_resumed_reaches_the_very_same_weights(kind, text, tmp_path):
+    whole = trainer_of(kind, text, tmp_path / "whole")
+    whole.run()
+    cut = trainer_of(kind, text, tmp_path / "cut", interrupted=lambda: cut.at.step >= 4)
+    assert cut.run().step == 4
+    torch.manual_seed(99)  # another process is somewhere else in its random numbers
+    resumed = trainer_of(kind, text, tmp_path / "cut")
+    resumed.resume()
+    resumed.run()
+    ours, theirs = (tensors_of(each.network) for each in (resumed, whole))
+    assert ours.keys() == theirs.keys()
+    assert all(ours[name].equal(theirs[name]) for name in ours)
+    last = [checkpoint.load(tmp_path / name / "last.safetensors") for name in ("cut", "whole")]
+    assert last[0][0].keys() == last[1][0].keys()
+    assert all(last[0][0][name].equal(last[1][0][name]) for name in last[0][0])
+    assert resumed.at.reward == whole.at.reward
+    assert (whole.at.reward is not None) == (kind == "hard")
+
+
+def test_an_update_that_is_not_a_number_leaves_the_baseline_as_it_was(text, tmp_path, monkeypatch):
+    real, calls = reinforce.log_likelihoods, iter(range(100))
+
+    def broken(*arguments):
+        return real(*arguments) * (math.nan if next(calls) == 1 else 1)
+
+    monkeypatch.setattr(reinforce, "log_likelihoods", broken)
+    trainer = trainer_of("hard", text, tmp_path)
+    assert trainer.run().skipped == 1
+    assert math.isfinite(trainer.at.reward)

@@ -1,0 +1,134 @@
+"""Shortlists counted by hand from the links of a few words, and from a model's word aligner."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from attn_cli import config
+from attn_cli.alignment.link_table import LinkTable
+from attn_cli.data.corpus import read_pairs
+from attn_cli.data.segmentation import segmented
+from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.training import shortlisting
+from attn_cli.training.shortlisting import build_shortlist, count_links
+from attn_cli.types import EOS
+
+PAIRS = "the cat\tle chat\nthe cats\tles chats\nsee the cat\tvois le chat\n"
+LINKS = [{(0, 0): 1.0, (1, 1): 1.0}, {(0, 0): 0.5, (1, 1): 1.0}, {(1, 1): 1.0, (2, 2): 0.25}]
+
+
+class Halves:
+    """A vocabulary whose pieces are the halves of words, numbered as they come."""
+
+    def __init__(self, fallback=(EOS,)):
+        self.numbers = {}
+        self.fallback_pieces = np.array(fallback, np.int32)
+
+    def segment(self, form):
+        word = form.strip()
+        middle = (len(word) + 1) // 2
+        return tuple(
+            self.numbers.setdefault(part, len(self.numbers) + 4)
+            for part in (word[:middle], word[middle:])
+        )
+
+    @property
+    def vocab_size(self):
+        return len(self.numbers) + 4
+
+    def piece(self, id):
+        return {number: part for part, number in self.numbers.items()}.get(id, f"<{id}>")
+
+
+@pytest.fixture
+def text(tmp_path):
+    (tmp_path / "pairs").write_text(PAIRS, encoding="utf-8")
+    tokenizer = Halves()
+    corpus, _ = read_pairs(tmp_path / "pairs")
+    return segmented(corpus, tokenizer, tokenizer), tokenizer
+
+
+def named(tokenizer, pieces):
+    return {tokenizer.piece(int(piece)) for piece in pieces}
+
+
+def test_each_piece_of_a_word_is_linked_to_each_of_the_words_it_is_linked_to(text):
+    segments, tokenizer = text
+    keys, weights = count_links(segments, LinkTable.of(LINKS), tokenizer.vocab_size)
+    ours, theirs = np.divmod(keys, tokenizer.vocab_size)
+    found = {
+        (tokenizer.piece(s), tokenizer.piece(t)): w
+        for s, t, w in zip(ours, theirs, weights, strict=True)
+    }
+    # th|e – l|e in two pairs and le|s in one, ca|t – ch|at in two, and so on.
+    wanted = Counter()
+    for (source, target), weight in {
+        (("th", "e"), ("l", "e")): 2.0,
+        (("th", "e"), ("le", "s")): 0.5,
+        (("ca", "t"), ("ch", "at")): 1.25,
+        (("ca", "ts"), ("cha", "ts")): 1.0,
+    }.items():
+        for s in source:
+            for t in target:
+                wanted[s, t] += weight
+    assert found == dict(wanted)
+
+
+def test_a_row_has_the_heaviest_links_and_the_piece_spelt_alike(text, monkeypatch):
+    segments, tokenizer = text
+    monkeypatch.setattr(shortlisting, "COMMONEST", 0)
+    found = build_shortlist(segments, LinkTable.of(LINKS), (tokenizer, tokenizer))
+    assert found.always.tolist() == [EOS]
+    row = {
+        piece: named(tokenizer, found.linked[found.starts[id] : found.starts[id + 1]])
+        for piece, id in tokenizer.numbers.items()
+    }
+    assert row["th"] == {"th", "l", "e", "le", "s"}
+    assert row["ts"] == {"cha", "ts"}
+    assert row["se"] == {"se"}  # "see" has no links
+
+    monkeypatch.setattr(shortlisting, "PER_PIECE", 2)
+    fewer = build_shortlist(segments, LinkTable.of(LINKS), (tokenizer, tokenizer))
+    th = tokenizer.numbers["th"]
+    assert named(tokenizer, fewer.linked[fewer.starts[th] : fewer.starts[th + 1]]) == {
+        "th", "l", "e",
+    }  # fmt: skip
+
+
+def test_links_of_little_weight_are_noise(text, monkeypatch):
+    segments, tokenizer = text
+    monkeypatch.setattr(shortlisting, "COMMONEST", 0)
+    links = LinkTable.of([{(0, 0): 0.2}, {}, {}])
+    found = build_shortlist(segments, links, (tokenizer, tokenizer))
+    assert len(found.linked) == len(tokenizer.numbers)  # each is spelt as itself
+
+
+def test_the_commonest_pieces_are_for_every_sentence_and_in_no_row(text, monkeypatch):
+    segments, tokenizer = text
+    monkeypatch.setattr(shortlisting, "COMMONEST", 2)
+    found = build_shortlist(segments, LinkTable.of(LINKS), (tokenizer, tokenizer))
+    counts = Counter({"l": 2, "e": 2, "ch": 2, "at": 2, "le": 1, "s": 1, "cha": 1, "ts": 1})
+    common = named(tokenizer, found.always[1:])
+    assert len(common) == 2
+    assert all(counts[piece] == 2 for piece in common)
+    assert not np.isin(found.linked, found.always).any()
+
+
+def test_there_are_no_more_links_than_so_many_a_piece_on_average(text, monkeypatch):
+    segments, tokenizer = text
+    monkeypatch.setattr(shortlisting, "COMMONEST", 0)
+    monkeypatch.setattr(shortlisting, "AVERAGE", 0)
+    found = build_shortlist(segments, LinkTable.of(LINKS), (tokenizer, tokenizer))
+    assert len(found.linked) == len(tokenizer.numbers)
+
+
+@pytest.mark.parametrize("literals", [False, True])
+def test_the_end_and_what_a_text_can_always_be_made_of_are_listed(literals):
+    settings = config.Tokenizer(vocab_size=400, literals=literals)
+    kinds = shortlisting.Literals("en", "fr") if literals else None
+    tokenizer = Tokenizer.train(["a few words to learn from, no more"], settings, literals=kinds)
+    pieces = [tokenizer.piece(int(id)) for id in tokenizer.fallback_pieces]
+    assert pieces[0] == "</s>"
+    assert ("<num0>" in pieces) == ("<lit5>" in pieces) == literals
+    assert ("<0x00>" in pieces) == ("<0xFF>" in pieces) == (not literals)
