@@ -32,21 +32,23 @@ def option(default: Any, help: str, *, low: float | None = None, high: float | N
 
 
 @dataclass(frozen=True)
-class Variants:
+class AugmentationConfig:
     """Shares of the training sentences that are read as people type them, drawn in each epoch."""
 
-    small_letters: float = option(0.0, "of the source sentences: in small letters", low=0, high=1)
-    no_final_mark: float = option(0.0, "of the pairs: no full stop on either side", low=0, high=1)
-    new_names: float = option(
+    lowercase: float = option(0.0, "of the source sentences: in small letters", low=0, high=1)
+    drop_final_punctuation: float = option(
+        0.0, "of the pairs: no full stop on either side", low=0, high=1
+    )
+    replace_names: float = option(
         0.0, "of the pairs with one name on both sides: another, made-up name", low=0, high=1
     )
-    new_words: float = option(
+    replace_words: float = option(
         0.0, "of the pairs with one other word on both sides: a made-up word", low=0, high=1
     )
 
 
 @dataclass(frozen=True)
-class Data:
+class DataConfig:
     """Where the text is. Paths are relative to the recipe's folder; `*.gz` is read compressed."""
 
     source: str = option("", "training text of the source language, one sentence a line")
@@ -62,11 +64,11 @@ class Data:
     max_ratio: float = option(
         6.0, "a pair whose sides differ more than this many times in pieces is left out", low=1
     )
-    variants: Variants = field(default_factory=Variants)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
 
 @dataclass(frozen=True)
-class Tokenizer:
+class TokenizerConfig:
     """How words become pieces (SentencePiece)."""
 
     kind: Literal["unigram", "bpe"] = option("unigram", "the subword model")
@@ -75,7 +77,7 @@ class Tokenizer:
     normalization: Literal["nmt_nfkc", "nmt_nfkc_cf", "nfkc", "identity"] = option(
         "nmt_nfkc", "Unicode normalisation before splitting; _cf folds the case too"
     )
-    plain_quotes: bool = option(
+    normalize_quotes: bool = option(
         False, "typographic quotes and apostrophes are read, and written, as straight ones"
     )
     literals: bool = option(
@@ -88,13 +90,13 @@ class Tokenizer:
         low=0.98,
         high=1,
     )
-    sampling: float = option(
+    subword_alpha: float = option(
         0.0, "sharpness of subword sampling while training, 0 for none (Kudo 2018)", low=0, high=10
     )
 
 
 @dataclass(frozen=True)
-class Encoder:
+class EncoderConfig:
     """The part that turns a sentence into states."""
 
     kind: Family = option("recurrent", "the family")
@@ -110,7 +112,7 @@ class Encoder:
 
 
 @dataclass(frozen=True)
-class Attention:
+class AttentionConfig:
     """Who looks at what, and how it is scored."""
 
     kind: Literal[
@@ -139,32 +141,32 @@ class Attention:
 
 
 @dataclass(frozen=True)
-class Decoder:
+class DecoderConfig:
     """The part that says the next piece."""
 
     kind: Family = option("recurrent", "the family")
     cell: Cell = option("gru", "the recurrent cell")
     layers: int = option(1, "layers", low=1, high=32)
     width: int = option(512, "units of the decoder's state", low=1)
-    attends: Literal["before", "after"] = option(
-        "after",
-        "recurrent: after the cell, with input feeding (Luong et al. 2015), or before it (Bahdanau "
-        "et al. 2015)",
+    input_feeding: bool = option(
+        True,
+        "recurrent: attend after the cell and feed the result to the next step (Luong et al. "
+        "2015); false attends before the cell (Bahdanau et al. 2015)",
     )
     feed_forward: int = option(1024, "hidden units of a Transformer's feed-forward layers", low=1)
 
 
 @dataclass(frozen=True)
-class Dropout:
+class DropoutConfig:
     """Shares of units silenced while training."""
 
     embedding: float = option(0.2, "of each embedded piece", low=0, high=0.95)
     states: float = option(0.3, "of the encoder's states, and between layers", low=0, high=0.95)
-    readout: float = option(0.3, "of the deep output layer", low=0, high=0.95)
+    output: float = option(0.3, "of the deep output layer", low=0, high=0.95)
 
 
 @dataclass(frozen=True)
-class AlignmentHead:
+class WordAlignerConfig:
     """The part that says which words correspond, once both sentences are known.
 
     Written as true or false it is that with its other settings as they are.
@@ -181,11 +183,11 @@ class AlignmentHead:
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelConfig:
     """The network."""
 
     embedding: int = option(256, "width of the piece embeddings", low=1)
-    tied: Literal["all", "output", "none"] = option(
+    tie_embeddings: Literal["all", "output", "none"] = option(
         "all",
         "which embeddings are one matrix: source, target and output (joint vocabulary only), "
         "target and output, or none",
@@ -195,17 +197,17 @@ class Model:
         "layer normalisation of decoder gates, and of encoder states unless a plain dot product "
         "scores them",
     )
-    positions: Literal["sinusoidal", "learned"] = option(
+    positional_encoding: Literal["sinusoidal", "learned"] = option(
         "sinusoidal", "how a Transformer tells places apart"
     )
-    encoder: Encoder = field(default_factory=Encoder)
-    attention: Attention = field(default_factory=Attention)
-    decoder: Decoder = field(default_factory=Decoder)
-    alignment_head: AlignmentHead = field(default_factory=AlignmentHead)
-    dropout: Dropout = field(default_factory=Dropout)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    attention: AttentionConfig = field(default_factory=AttentionConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    word_aligner: WordAlignerConfig = field(default_factory=WordAlignerConfig)
+    dropout: DropoutConfig = field(default_factory=DropoutConfig)
 
     def __post_init__(self) -> None:
-        for unfit, problem, hint in _senseless(self):
+        for unfit, problem, hint in incompatibilities(self):
             if unfit:
                 raise UsageError(problem, hint)
 
@@ -218,21 +220,21 @@ class Model:
         return self.attention.scorer if kind in ("local", "hard", "multihead") else kind
 
     @property
-    def attends(self) -> bool:
+    def has_attention(self) -> bool:
         """Whether there is any attention, and so weights to show, to guide and to align by."""
         return self.attention.kind != "none"
 
     @property
     def heads(self) -> tuple[int, int]:
         """Layers that attend and heads of each: (0, 0) for a network that has no attention."""
-        if not self.attends:
+        if not self.has_attention:
             return 0, 0
         heads = self.attention.heads if self.attention.kind == "multihead" else 1
         return (self.decoder.layers if self.decoder.kind == TRANSFORMER else 1), heads
 
 
 @dataclass(frozen=True)
-class Train:
+class TrainConfig:
     """How the network learns."""
 
     max_steps: int = option(
@@ -258,14 +260,14 @@ class Train:
     clip_norm: float = option(
         1.0, "longest gradient; longer ones are scaled down, 0 for any", low=0
     )
-    head_steps: int = option(
+    aligner_steps: int = option(
         0,
-        "updates of the alignment head; 0 for 10 times through the text (at most 900, or one and a "
+        "updates of the word aligner; 0 for 10 times through the text (at most 900, or one and a "
         "half times where that is more)",
         low=0,
     )
-    keep_head: bool = option(
-        False, "the alignment head stays that of the model which training goes on from"
+    freeze_aligner: bool = option(
+        False, "the word aligner stays that of the model which training goes on from"
     )
     new_vocabulary: bool = option(
         False,
@@ -287,7 +289,7 @@ class Train:
     patience: int = option(
         10, "validations without a better BLEU before stopping, 0 for never", low=0
     )
-    average: int = option(
+    average_checkpoints: int = option(
         5, "best checkpoints averaged at the end, 0 or 1 for none", low=0, high=100
     )
     nan_patience: int = option(5, "updates in a row that may be not a number", low=1)
@@ -301,13 +303,13 @@ class Train:
     )
     guided_alignment: str = option(
         "none",
-        "links that teach the attention and the alignment head: none, statistical, or a file of "
+        "links that teach the attention and the word aligner: none, statistical, or a file of "
         "Pharaoh links over our words, one line a training pair",
     )
-    guided_weight: float = option(
+    guided_alignment_weight: float = option(
         1.0, "weight of guided attention's loss, beside a nat a target piece", low=0
     )
-    guided_decay: float = option(
+    guided_alignment_decay: float = option(
         1.0,
         "share of that weight left at the last update, to which it falls; 1 keeps it",
         low=0,
@@ -326,29 +328,29 @@ class Train:
 
 
 @dataclass(frozen=True)
-class Decode:
+class DecodeConfig:
     """How a translation is searched for, unless the command line says otherwise."""
 
-    beam: int = option(5, "hypotheses kept; 1 is greedy", low=1, high=1000)
+    beam_size: int = option(5, "hypotheses kept; 1 is greedy", low=1, high=1000)
     length_penalty: float = option(
         1.0, "exponent of GNMT's length normalisation, 0 for none", low=0
     )
     coverage_penalty: float = option(0.0, "weight of GNMT's coverage penalty", low=0)
     max_length_ratio: float = option(2.0, "target pieces at most: this times the source's …", low=0)
     max_length_extra: int = option(10, "… plus this", low=1)
-    layer: int = option(
+    attention_layer: int = option(
         0,
         "the layer whose attention is shown, from 1; 0 for the one that training found to agree "
         "best with statistical links",
         low=0,
     )
-    head: int = option(0, "the head of it, from 1; 0 for the mean of its heads", low=0)
-    split_over: int = option(
+    attention_head: int = option(0, "the head of it, from 1; 0 for the mean of its heads", low=0)
+    split_longer_than: int = option(
         50,
         "words of a line above which it is translated sentence by sentence; 0 for never",
         low=0,
     )
-    capitals: bool = option(
+    handle_all_caps: bool = option(
         True,
         "a line all in capitals is read in small letters, and its translation put in capitals",
     )
@@ -369,20 +371,20 @@ class Recipe:
     name: str = option("model", "what the model is called on a shelf")
     source: str = option("", "source language, as in 'en'")
     target: str = option("", "target language, as in 'fr'")
-    licence: str = option("", "licence of the model, as in CC BY 2.0 FR")
+    license: str = option("", "license of the model, as in CC BY 2.0 FR")
     seed: int = option(1, "the one seed everything random comes from", low=0, high=2**63 - 1)
-    data: Data = field(default_factory=Data)
-    tokenizer: Tokenizer = field(default_factory=Tokenizer)
-    model: Model = field(default_factory=Model)
-    train: Train = field(default_factory=Train)
-    decode: Decode = field(default_factory=Decode)
+    data: DataConfig = field(default_factory=DataConfig)
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    decode: DecodeConfig = field(default_factory=DecodeConfig)
 
     def __post_init__(self) -> None:
-        if self.model.tied == "all" and not self.tokenizer.joint:
+        if self.model.tie_embeddings == "all" and not self.tokenizer.joint:
             raise UsageError(
-                'model.tied = "all" shares one matrix between two languages, '
+                'model.tie_embeddings = "all" shares one matrix between two languages, '
                 "but tokenizer.joint = false gives each its own vocabulary",
-                'Set model.tied = "output" or tokenizer.joint = true.',
+                'Set model.tie_embeddings = "output" or tokenizer.joint = true.',
             )
         if self.train.compile and self.model.decoder.kind != TRANSFORMER:
             raise UsageError(
@@ -397,10 +399,10 @@ T = TypeVar("T")
 TRANSFORMER = "transformer"
 
 #: Layers of a Transformer whose recipe does not say how many.
-LAYERS = 4
+DEFAULT_TRANSFORMER_LAYERS = 4
 
 
-def _senseless(model: Model) -> Iterator[tuple[bool, str, str]]:
+def incompatibilities(model: ModelConfig) -> Iterator[tuple[bool, str, str]]:
     """What a network cannot be: whether this one is that, the reason, what to do."""
     encoder, attention, decoder = model.encoder, model.attention, model.decoder
     scorer = model.scorer
@@ -491,13 +493,13 @@ DATA_FILES = ("source", "target", "pairs", "valid_source", "valid_target", "vali
 UNGUIDED, STATISTICAL = "none", "statistical"
 
 
-def going_on(recipe: Recipe) -> Recipe:
+def finetuning_defaults(recipe: Recipe) -> Recipe:
     """`recipe` with the settings that suit a few pairs and a model which is good already.
 
     Small steps, and not many: each one learns the new text and forgets some of the old.
     """
     train = dataclasses.replace(
-        recipe.train, learning_rate=3e-4, warmup_steps=10, batch_tokens=1_000, keep_head=True
+        recipe.train, learning_rate=3e-4, warmup_steps=10, batch_tokens=1_000, freeze_aligner=True
     )
     return dataclasses.replace(recipe, train=train)
 
@@ -517,17 +519,72 @@ def file_of_links(recipe: Recipe) -> str:
 
 #: What a model's recipe means by leaving a key out, where the key is younger than the model and its
 #: default is another.
-ONCE: dict[str, Any] = {
+LEGACY_DEFAULTS: dict[str, Any] = {
     "model": {
-        "alignment_head": False,
+        "word_aligner": False,
         "attention": {"kind": "additive"},
-        "decoder": {"attends": "before"},
+        "decoder": {"input_feeding": False},
     }
 }
 
 
+#: Keys of the recipes in bundles of format 1, and what they are called now.
+FORMER_KEYS = {
+    "licence": "license",
+    "data.variants.small_letters": "data.augmentation.lowercase",
+    "data.variants.no_final_mark": "data.augmentation.drop_final_punctuation",
+    "data.variants.new_names": "data.augmentation.replace_names",
+    "data.variants.new_words": "data.augmentation.replace_words",
+    "tokenizer.plain_quotes": "tokenizer.normalize_quotes",
+    "tokenizer.sampling": "tokenizer.subword_alpha",
+    "model.tied": "model.tie_embeddings",
+    "model.positions": "model.positional_encoding",
+    "model.alignment_head": "model.word_aligner",
+    "model.dropout.readout": "model.dropout.output",
+    "model.decoder.attends": "model.decoder.input_feeding",
+    "train.head_steps": "train.aligner_steps",
+    "train.keep_head": "train.freeze_aligner",
+    "train.average": "train.average_checkpoints",
+    "train.guided_weight": "train.guided_alignment_weight",
+    "train.guided_decay": "train.guided_alignment_decay",
+    "decode.beam": "decode.beam_size",
+    "decode.layer": "decode.attention_layer",
+    "decode.head": "decode.attention_head",
+    "decode.split_over": "decode.split_longer_than",
+    "decode.capitals": "decode.handle_all_caps",
+}
+
+#: Values that changed with their key.
+FORMER_VALUES = {"before": False, "after": True}
+
+
+def _rename_former_keys(tree: dict[str, Any]) -> None:
+    """Move the values of `FORMER_KEYS` in a recipe's tree to where they are read now."""
+    for former, key in FORMER_KEYS.items():
+        *sections, name = former.split(".")
+        section: Any = tree
+        for part in sections:
+            section = section.get(part) if isinstance(section, dict) else None
+        if not isinstance(section, dict) or name not in section:
+            continue
+        value = section.pop(name)
+        if former == "model.decoder.attends" and isinstance(value, str):
+            value = FORMER_VALUES.get(value, value)
+        *sections, name = key.split(".")
+        section = tree
+        for part in sections:
+            section = section.setdefault(part, {}) if isinstance(section, dict) else None
+        if isinstance(section, dict):
+            section[name] = value
+    data = tree.get("data")
+    if isinstance(data, dict) and data.get("variants") == {}:
+        del data["variants"]
+
+
 def load(path: Path, *, of_a_model: bool = False) -> Recipe:
-    """The recipe in a TOML file; `of_a_model`, keys that it leaves out mean what they meant `ONCE`.
+    """Read the recipe in a TOML file.
+
+    With `of_a_model`, former keys are read too, and keys left out have their `LEGACY_DEFAULTS`.
 
     Raises UsageError naming the file when it is missing, is not TOML, or holds a key or value that
     a recipe has no place for.
@@ -540,8 +597,10 @@ def load(path: Path, *, of_a_model: bool = False) -> Recipe:
             f"cannot read the recipe {path}: {reason}", "Check the name, or see attn train --help."
         ) from error
     tree = _tree(text, str(path))
-    if of_a_model:  # what its families want goes before what was once the default
-        tree = _over(ONCE, _with_family_defaults(tree))
+    if of_a_model:
+        _rename_former_keys(tree)
+        # What its families want goes before what was once the default
+        tree = _over(LEGACY_DEFAULTS, _with_family_defaults(tree))
     return from_dict(tree, where=str(path))
 
 
@@ -566,7 +625,7 @@ def _over(tree: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def overlaid(recipe: Recipe, text: str, *, where: str) -> Recipe:
+def merge_toml(recipe: Recipe, text: str, *, where: str) -> Recipe:
     """`recipe` with what a TOML `text` says put in its place; `where` names that in errors."""
     given = _given(to_dict(recipe), _defaults_beside(recipe.model))
     return from_dict(_over(given, _tree(text, where)), where=where)
@@ -582,9 +641,9 @@ def _with_family_defaults(tree: dict[str, Any]) -> dict[str, Any]:
     layers, many heads."""
     model = _section(tree, "model")
     parts = {name: _section(model, name) for name in ("encoder", "decoder")}
-    width = model.get("embedding", Model.embedding)
+    width = model.get("embedding", ModelConfig.embedding)
     filled: dict[str, Any] = {
-        name: {"width": width, "layers": LAYERS} | part
+        name: {"width": width, "layers": DEFAULT_TRANSFORMER_LAYERS} | part
         for name, part in parts.items()
         if part.get("kind") == TRANSFORMER
     }
@@ -593,7 +652,7 @@ def _with_family_defaults(tree: dict[str, Any]) -> dict[str, Any]:
     return tree | {"model": model | filled} if filled else tree
 
 
-def _defaults_beside(model: Model) -> dict[str, Any]:
+def _defaults_beside(model: ModelConfig) -> dict[str, Any]:
     """What every key is where a recipe leaves it out, beside the families that `model` is of."""
     kinds = {
         "embedding": model.embedding,
@@ -675,7 +734,7 @@ def _scalar(text: str) -> Any:
 
 
 def _leaf(cls: type[T], tree: Any, *, where: str, prefix: str) -> T:
-    if isinstance(tree, bool) and cls is AlignmentHead:
+    if isinstance(tree, bool) and cls is WordAlignerConfig:
         tree = {"enabled": tree}
     if not isinstance(tree, dict):
         raise UsageError(

@@ -68,7 +68,7 @@ RIVALS = {
     "thot-eflomal": ("thot", "sil-thot==3.5.3"),
 }
 FIT = {"fit": ("--fit",), "quick": ("--fit", "--quick")}
-#: What a --model is asked for, and how: its decoder's attention, its alignment head.
+#: What a --model is asked for, and how: its decoder's attention, its word aligner.
 WEIGHTS = {"attention": "attention", "head": "alignment"}
 SYSTEMS = (*RIVALS, *FIT, *WEIGHTS)
 SYMMETRISATIONS = ("intersection", "grow-diag-final-and")

@@ -23,7 +23,7 @@ from measuring import ROOT, Skipped, aer_of_attention, attn, conditions, say, ta
 
 DEMO = ROOT / "data" / "demo"
 AS_HERE = (
-    *("model.alignment_head=false", "train.guided_alignment=none", "train.export=fp32"),
+    *("model.word_aligner=false", "train.guided_alignment=none", "train.export=fp32"),
     *BAHDANAU,
 )
 

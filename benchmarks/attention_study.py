@@ -36,7 +36,7 @@ from typing import Any
 from measuring import DATA, ONE_THREAD, ROOT, Skipped, conditions, last_line, present, say
 
 #: How all of SYSTEMS attend that do not say otherwise.
-BAHDANAU = ("model.attention.kind=additive", "model.decoder.attends=before")
+BAHDANAU = ("model.attention.kind=additive", "model.decoder.input_feeding=false")
 
 #: What all of SYSTEMS have; a system's own settings come behind.
 BASE = (
@@ -45,10 +45,10 @@ BASE = (
     "model.embedding=128",
     "model.layer_norm=true",
     "model.attention.width=128",
-    "model.alignment_head=false",
+    "model.word_aligner=false",
     "model.dropout.embedding=0.1",
     "model.dropout.states=0.2",
-    "model.dropout.readout=0.2",
+    "model.dropout.output=0.2",
     "train.learning_rate=3e-3",
     "train.patience=0",
     "train.export=none",
@@ -80,7 +80,7 @@ def _cells(cell: str) -> tuple[str, ...]:
     return (f"model.encoder.cell={cell}", f"model.decoder.cell={cell}")
 
 
-LUONG = (*_attention("general"), "model.decoder.attends=after")
+LUONG = (*_attention("general"), "model.decoder.input_feeding=true")
 MULTIHEAD = _attention("multihead", "scorer=scaled_dot", "heads=4")
 TRANSFORMER = (
     *_attention("multihead", "heads=4"),
@@ -90,7 +90,7 @@ TRANSFORMER = (
         for setting in ("kind=transformer", "layers=4", "width=128", "feed_forward=512")
     ),
     "model.encoder.heads=4",
-    "model.dropout.readout=0",
+    "model.dropout.output=0",
     "train.learning_rate=2e-3",
 )
 THRICE = (1, 2, 3)
@@ -110,7 +110,7 @@ SYSTEMS = {
     "luong": System(LUONG, 184, THRICE),
     "sparsemax": System((*LUONG, "model.attention.normalizer=sparsemax"), 184),
     "entmax": System((*LUONG, "model.attention.normalizer=entmax"), 184),
-    "after": System((*_attention("additive"), "model.decoder.attends=after"), 184),
+    "after": System((*_attention("additive"), "model.decoder.input_feeding=true"), 184),
     "intra": System(("model.encoder.self_attention=true",), 160),
     "lstm": System(_cells("lstm"), 160),
     "rnn": System((*_cells("rnn"), "train.learning_rate=1e-3"), 296),
@@ -134,7 +134,7 @@ FULL = {
     ),
 }
 
-AS_HERE = ("model.alignment_head=false", "train.export=none", "train.patience=0")
+AS_HERE = ("model.word_aligner=false", "train.export=none", "train.patience=0")
 
 TEST = "test_2016_flickr"
 

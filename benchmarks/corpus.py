@@ -72,8 +72,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add = parser.add_argument
     add("--pairs", default=",".join(map(str, PAIRS)), help="the sizes, between commas")
-    add("--sampling", type=float, default=0.0, help="as tokenizer.sampling")
-    add("--variants", action="store_true", help="with all of data.variants")
+    add("--sampling", type=float, default=0.0, help="as tokenizer.subword_alpha")
+    add("--variants", action="store_true", help="with all of data.augmentation")
     add("--folder", type=Path, help="where text and arrays go; the temporary folder by default")
     add("--output", type=Path, help="also write OUTPUT.md, OUTPUT.json and two pictures")
     add("--stage", help=argparse.SUPPRESS)
@@ -206,8 +206,10 @@ def _prepare(options: argparse.Namespace) -> None:
     text = options.folder / "text"
     forms = 0
     if options.count:
-        every = config.Variants(**dict.fromkeys(asdict(config.Variants()), 0.2))
-        data = config.Data(variants=every if options.variants else config.Variants())
+        every = config.AugmentationConfig(**dict.fromkeys(asdict(config.AugmentationConfig()), 0.2))
+        data = config.DataConfig(
+            augmentation=every if options.variants else config.AugmentationConfig()
+        )
         recipe = replace(config.Recipe(), data=data)
         with _stage("read", stages, memory):
             loaded, _ = corpus.read_parallel(
@@ -217,7 +219,7 @@ def _prepare(options: argparse.Namespace) -> None:
             train, valid = loaded.split(data.valid_size, seed=1)
         del loaded
         with _stage("vocabulary", stages, memory):
-            taught, variants = varied(train, data.variants, seed=1)
+            taught, variants = varied(train, data.augmentation, seed=1)
             tokenizers = tokenizers_for(recipe, taught, variants)
         forms = len(taught.source.forms) + len(taught.target.forms)
         with _stage("pieces", stages, memory):

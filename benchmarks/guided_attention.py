@@ -47,7 +47,7 @@ def trained(model: Path, text: str, guide: str) -> float:
             f"train.max_steps={UPDATES[text]}",
             f"train.guided_alignment={guide}",
             "train.validate_every=200",
-            "model.alignment_head=false",
+            "model.word_aligner=false",
             f"name={model.name}",
         )
         recipe = ROOT / "benchmarks" / "multi30k-en-fr.toml"

@@ -41,13 +41,13 @@ LEARNT, MORE = 4, 1000
 DEEPEST = 12
 
 AS_HERE = (
-    *("model.alignment_head=false", "train.guided_alignment=none", "train.export=none"),
+    *("model.word_aligner=false", "train.guided_alignment=none", "train.export=none"),
     *("train.batch_tokens=1500", "train.patience=0"),
 )
 SYSTEMS = {
-    "none": ("model.attention.kind=none", "model.decoder.attends=before"),
-    "additive": ("model.attention.kind=additive", "model.decoder.attends=before"),
-    "general, after": ("model.attention.kind=general", "model.decoder.attends=after"),
+    "none": ("model.attention.kind=none", "model.decoder.input_feeding=false"),
+    "additive": ("model.attention.kind=additive", "model.decoder.input_feeding=false"),
+    "general, after": ("model.attention.kind=general", "model.decoder.input_feeding=true"),
 }
 
 #: What is shown of a row.

@@ -6,7 +6,7 @@
 
 For each model, by its int8 graphs, its fp32 graphs and torch: BLEU and chrF on its Tatoeba test
 (as data/tatoeba/split.py leaves it, with all its references) and on Multi30k's test_2016_flickr,
-and the alignment error rate of its attention and of its alignment head on the 224 Hansards pairs
+and the alignment error rate of its attention and of its word aligner on the 224 Hansards pairs
 en-fr.dev, turned round for a model of the other direction. Then int8 beside torch: how many
 translations and links stay the same. Then text as people type it, the bundle's files, and a few
 sentences to look at.

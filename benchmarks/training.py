@@ -117,7 +117,7 @@ def recipe(options: argparse.Namespace, folder: Path, **train: object) -> Path:
     lines = ['name = "training"', f'source = "{SOURCE}"', f'target = "{TARGET}"', "[data]"]
     lines += [f"{key} = {json.dumps(str(path.absolute()))}" for key, path in files.items()]
     lines += ["[tokenizer]", f"vocab_size = {options.vocabulary}"]
-    lines += ["[model.alignment_head]", "enabled = false", "[train]"]
+    lines += ["[model.word_aligner]", "enabled = false", "[train]"]
     lines += [f"{key} = {json.dumps(value)}" for key, value in train.items()]
     path = folder / "recipe.toml"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

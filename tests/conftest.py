@@ -47,7 +47,7 @@ def links_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def headed(
     tmp_path_factory: pytest.TempPathFactory, tiny: Path, pairs_file: Path, links_file: Path
 ) -> Path:
-    """The tiny model with an alignment head, which has learned LINKS. Do not change it either."""
+    """The tiny model with a word aligner, which has learned LINKS. Do not change it either."""
     out = tmp_path_factory.mktemp("runs") / "headed"
     text = ("--from", tiny, "--pairs", pairs_file, "--valid-pairs", pairs_file, "--out", out)
     links = ("--set", f"train.guided_alignment={links_file}")

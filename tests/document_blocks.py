@@ -33,7 +33,7 @@ QUICK = (
     "attn train --threads 1 --max-steps 4 --set tokenizer.vocab_size=500 --set model.embedding=16 "
     "--set model.encoder.width=16 --set model.attention.width=16 --set model.decoder.width=16 "
     "--set decode.max_length_extra=1 --set decode.max_length_ratio=1 "
-    "--set model.alignment_head=false --set train.guided_alignment=none --set train.export=none"
+    "--set model.word_aligner=false --set train.guided_alignment=none --set train.export=none"
 )
 
 #: The same where a network is there already.

@@ -39,16 +39,16 @@ TINY = (
     *("--set", "train.batch_tokens=100", "--set", "train.warmup_steps=10"),
     *("--set", "train.learning_rate=0.01", "--set", "train.label_smoothing=0"),
     *("--set", "train.log_every=20", "--threads", "1", "--seed", "3"),
-    *("--set", "model.alignment_head=false", "--set", "train.guided_alignment=none"),
+    *("--set", "model.word_aligner=false", "--set", "train.guided_alignment=none"),
     *("--set", "train.export=none"),
 )
 
-#: Options that make it learn an alignment head for PAIRS, from LINKS in a file, in another.
+#: Options that make it learn a word aligner for PAIRS, from LINKS in a file, in another.
 HEAD = (
-    *("--set", "model.alignment_head=true", "--set", "model.alignment_head.embedding=32"),
-    *("--set", "model.alignment_head.width=24", "--set", "model.alignment_head.channels=2"),
-    *("--set", "train.head_steps=60", "--set", "train.guided_weight=0"),
-    *("--set", "train.keep_head=false"),
+    *("--set", "model.word_aligner=true", "--set", "model.word_aligner.embedding=32"),
+    *("--set", "model.word_aligner.width=24", "--set", "model.word_aligner.channels=2"),
+    *("--set", "train.aligner_steps=60", "--set", "train.guided_alignment_weight=0"),
+    *("--set", "train.freeze_aligner=false"),
 )
 
 

@@ -6,7 +6,7 @@ Shared by fast tests of some systems and slow ones of all.
 import torch
 from systems import VOCAB, System, fresh, lines, network_of
 
-from attn_cli.config import Train
+from attn_cli.config import TrainConfig
 from attn_cli.nn.masking import mask_of
 from attn_cli.training.losses import negative_log_likelihood
 from attn_cli.training.reinforce import reinforce
@@ -87,7 +87,7 @@ def assert_every_parameter_learns(system: System) -> None:
     loss = negative_log_likelihood(network, found.features, wanted, smoothing=0.1)
     assert (found.chosen is not None) == ("hard" in system)
     if found.chosen is not None:
-        loss = loss + reinforce(network, found, wanted, baseline=-3.0, settings=Train())[0]
+        loss = loss + reinforce(network, found, wanted, baseline=-3.0, settings=TrainConfig())[0]
     loss.backward()
     for name, weight in network.named_parameters():
         assert weight.grad is not None, name

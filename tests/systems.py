@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from attn_cli import config
-from attn_cli.config import Model
+from attn_cli.config import ModelConfig
 from attn_cli.errors import UsageError
 from attn_cli.export import tracing
 from attn_cli.inference.beam_search import Search, search
@@ -41,7 +41,7 @@ ENCODERS = {
     "gru-looks": ["model.encoder.self_attention=true"],
     "transformer": [
         *("model.encoder.kind=transformer", "model.encoder.width=8", "model.encoder.layers=2"),
-        "model.positions=learned",
+        "model.positional_encoding=learned",
     ],
 }
 ATTENTIONS = {
@@ -58,12 +58,12 @@ ATTENTIONS = {
     "entmax": ["model.attention.kind=additive", "model.attention.normalizer=entmax"],
 }
 DECODERS = {
-    "gru": ["model.decoder.attends=before"],
+    "gru": ["model.decoder.input_feeding=false"],
     "lstm-2-after": [
-        *("model.decoder.cell=lstm", "model.decoder.layers=2", "model.decoder.attends=after"),
+        *("model.decoder.cell=lstm", "model.decoder.layers=2", "model.decoder.input_feeding=true"),
         "model.layer_norm=true",
     ],
-    "rnn": ["model.decoder.cell=rnn", "model.decoder.attends=before"],
+    "rnn": ["model.decoder.cell=rnn", "model.decoder.input_feeding=false"],
     "transformer": ["model.decoder.kind=transformer", "model.decoder.layers=2"],
 }
 
@@ -73,7 +73,7 @@ def name_of(system: System) -> str:
     return "+".join(system)
 
 
-def model_of(system: System) -> Model:
+def model_of(system: System) -> ModelConfig:
     """Raises UsageError where these parts make no network together."""
     encoder, attention, decoder = system
     settings = [*WIDTHS, *ENCODERS[encoder], *ATTENTIONS[attention], *DECODERS[decoder]]

@@ -44,7 +44,7 @@ def trees(cls=Recipe):
 def recipe_of(tree):
     try:
         return config.from_dict(tree)
-    except UsageError:  # tied = "all" with two vocabularies: tested below
+    except UsageError:  # tie_embeddings = "all" with two vocabularies: tested below
         assume(False)
 
 
@@ -84,7 +84,7 @@ def test_a_mistyped_key_is_refused_and_the_one_that_was_meant_is_named(key, plac
         ("train.max_step", "Did you mean train.max_steps?"),
         ("model.encoder.celll", "Did you mean model.encoder.cell?"),
         ("learning_rate", "Did you mean train.learning_rate?"),
-        ("train.beam", "Did you mean decode.beam?"),
+        ("train.beam_size", "Did you mean decode.beam_size?"),
         ("sed", "Did you mean seed?"),
         ("train.zzzzzzzzz", "Known there: max_steps,"),
     ],
@@ -148,7 +148,7 @@ def test_the_later_of_two_settings_wins():
         ("model.encoder.cell=xyz", ["model.encoder.cell", "xyz"]),
         ("model=3", ["model", "section"]),
         ("model.encoder=true", ["model.encoder", "section"]),
-        ("model.alignment_head=yes", ["model.alignment_head", "section"]),
+        ("model.word_aligner=yes", ["model.word_aligner", "section"]),
         ("seed.a=3", ["seed is a value"]),
         ("train.precision=true", ["train.precision"]),
     ],
@@ -161,24 +161,24 @@ def test_a_value_that_does_not_fit_is_refused_by_its_key(setting, words):
 
 
 def test_an_alignment_head_is_wanted_by_true_and_keeps_its_other_settings():
-    sized = ["model.alignment_head.width=64", "model.alignment_head=true"]
-    head = config.AlignmentHead(enabled=True, width=64)
-    assert config.with_settings(Recipe(), sized).model.alignment_head == head
-    assert config.with_settings(Recipe(), sized[::-1]).model.alignment_head == head
-    unwanted = config.with_settings(Recipe(), [*sized, "model.alignment_head=false"])
-    assert unwanted.model.alignment_head == replace(head, enabled=False)
+    sized = ["model.word_aligner.width=64", "model.word_aligner=true"]
+    head = config.WordAlignerConfig(enabled=True, width=64)
+    assert config.with_settings(Recipe(), sized).model.word_aligner == head
+    assert config.with_settings(Recipe(), sized[::-1]).model.word_aligner == head
+    unwanted = config.with_settings(Recipe(), [*sized, "model.word_aligner=false"])
+    assert unwanted.model.word_aligner == replace(head, enabled=False)
 
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_a_file_may_say_the_same_in_a_word(wanted):
-    recipe = config.parse(f"[model]\nalignment_head = {str(wanted).lower()}\n")
-    assert recipe.model.alignment_head == config.AlignmentHead(enabled=wanted)
+    recipe = config.parse(f"[model]\nword_aligner = {str(wanted).lower()}\n")
+    assert recipe.model.word_aligner == config.WordAlignerConfig(enabled=wanted)
 
 
 def test_one_matrix_for_two_vocabularies_is_refused():
-    with pytest.raises(UsageError, match="tied"):
+    with pytest.raises(UsageError, match="tie_embeddings"):
         config.parse("[tokenizer]\njoint = false\n")
-    assert config.parse('[tokenizer]\njoint = false\n[model]\ntied = "output"\n')
+    assert config.parse('[tokenizer]\njoint = false\n[model]\ntie_embeddings = "output"\n')
 
 
 ENCODER, DECODER = "model.encoder.kind=transformer", "model.decoder.kind=transformer"
@@ -304,7 +304,7 @@ def test_another_setting_leaves_the_layers_that_were_chosen():
     recipe = config.with_settings(Recipe(), [ENCODER, DECODER, "model.encoder.layers=1"])
     assert recipe.model.encoder.layers == 1
     assert config.with_settings(recipe, ["seed=5"]) == replace(recipe, seed=5)
-    assert config.overlaid(recipe, "seed = 5\n", where="r.toml") == replace(recipe, seed=5)
+    assert config.merge_toml(recipe, "seed = 5\n", where="r.toml") == replace(recipe, seed=5)
 
 
 @steady
@@ -377,11 +377,34 @@ def test_a_models_recipe_means_what_it_meant_when_it_was_written(tmp_path):
     path = tmp_path / "recipe.toml"
     path.write_text("[model]\nembedding = 48\n")
     old, new = config.load(path, of_a_model=True).model, config.load(path).model
-    assert (old.attention.kind, old.decoder.attends) == ("additive", "before")
-    assert not old.alignment_head.enabled
-    assert (new.attention.kind, new.decoder.attends) == ("general", "after")
-    assert new.alignment_head.enabled
+    assert (old.attention.kind, old.decoder.input_feeding) == ("additive", False)
+    assert not old.word_aligner.enabled
+    assert (new.attention.kind, new.decoder.input_feeding) == ("general", True)
+    assert new.word_aligner.enabled
     path.write_text(config.to_toml(config.load(path)))
     assert config.load(path, of_a_model=True) == config.load(path)
     path.write_text('[model]\nembedding = 64\n[model.decoder]\nkind = "transformer"\n')
     assert config.load(path, of_a_model=True).model.attention.kind == "multihead"
+
+
+@pytest.mark.parametrize("former", config.FORMER_KEYS)
+def test_each_former_key_of_a_models_recipe_is_read_as_the_key_of_today(former) -> None:
+    key = config.FORMER_KEYS[former]
+    section: object = config.Recipe()
+    for part in key.split("."):
+        section = getattr(section, part)  # the key exists
+    assert former not in set(config.keys())
+
+
+def test_former_keys_move_with_their_values(tmp_path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(
+        'licence = "CC0"\n[data.variants]\nnew_names = 0.5\n[model.decoder]\nattends = "after"\n'
+        "[model.alignment_head]\nenabled = true\nwidth = 8\n[decode]\nbeam = 3\n"
+    )
+    recipe = config.load(path, of_a_model=True)
+    assert recipe.license == "CC0"
+    assert recipe.data.augmentation.replace_names == 0.5
+    assert recipe.model.decoder.input_feeding
+    assert (recipe.model.word_aligner.enabled, recipe.model.word_aligner.width) == (True, 8)
+    assert recipe.decode.beam_size == 3

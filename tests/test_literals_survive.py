@@ -34,7 +34,7 @@ LINES = [
 
 
 def vocabulary(*, literals: bool = True) -> Tokenizer:
-    how = config.Tokenizer(vocab_size=500, literals=literals)
+    how = config.TokenizerConfig(vocab_size=500, literals=literals)
     return Tokenizer.train(LINES, how, literals=Literals("en", "fr") if literals else None)
 
 

@@ -13,11 +13,11 @@ NAMES = [
 
 #: What a recipe is called after.
 SAYS = {
-    "bahdanau": ("model.decoder.attends", "before"),
+    "bahdanau": ("model.decoder.input_feeding", False),
     "gru": ("model.encoder.cell", "gru"),
     "lstm": ("model.decoder.cell", "lstm"),
     "rnn": ("model.decoder.cell", "rnn"),
-    "luong": ("model.decoder.attends", "after"),
+    "luong": ("model.decoder.input_feeding", True),
     "local": ("model.attention.kind", "local"),
     "hard": ("model.attention.kind", "hard"),
     "no-attention": ("model.attention.kind", "none"),
@@ -112,9 +112,14 @@ def test_help_names_them_all(capsys):
 
 
 def test_a_models_own_recipe_makes_that_model_again(tmp_path):
-    """Though it leaves out keys whose defaults have changed since."""
-    recipe = registry.find("en-fr") / "recipe.toml"
-    again = printed(recipe).model
-    assert (again.attention.kind, again.decoder.attends) == ("additive", "before")
-    (tmp_path / "recipe.toml").write_bytes(recipe.read_bytes())  # no model's any more
-    assert printed(tmp_path / "recipe.toml").model.decoder.attends == "after"
+    """Though it leaves out keys whose defaults have changed since, and has keys of former names."""
+    text = "[model]\nembedding = 8\n[train]\nhead_steps = 7\nkeep_head = true\n"
+    (tmp_path / "recipe.toml").write_text(text)
+    (tmp_path / "bundle.json").write_text("{}")
+    again = printed(tmp_path / "recipe.toml")
+    assert (again.model.attention.kind, again.model.decoder.input_feeding) == ("additive", False)
+    assert (again.train.aligner_steps, again.train.freeze_aligner) == (7, True)
+    (tmp_path / "bundle.json").unlink()  # no model's any more
+    refused = attn("train", tmp_path / "recipe.toml", "--print-recipe")
+    assert refused.status == 2
+    assert "unknown key train.head_steps" in refused.err

@@ -48,7 +48,7 @@ def parameters() -> list[str]:
 
 def aligner_parameters() -> list[str]:
     """Keys of alignment_head.safetensors."""
-    return sorted(tensors_of(build_head(config.Model(), source_vocab=8, target_vocab=8)))
+    return sorted(tensors_of(build_head(config.ModelConfig(), source_vocab=8, target_vocab=8)))
 
 
 def graphs() -> dict[str, dict[str, list[str]]]:

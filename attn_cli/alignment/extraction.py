@@ -14,7 +14,7 @@ from attn_cli.types import FloatArray, Links, SoftAlignment
 
 How = Literal["argmax", "threshold", "mutual", "itermax"]
 
-#: The least weight of a link for `threshold`, unless one is given. An alignment head is as good
+#: The least weight of a link for `threshold`, unless one is given. A word aligner is as good
 #: from 0.3 to 0.5 on Hansards en-fr.dev and best at 0.3 on the demo corpus; so is attention there.
 MINIMUM = 0.3
 

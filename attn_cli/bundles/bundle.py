@@ -5,7 +5,7 @@ Knows recipes and tokenizers; no torch: weights are a path here.
     recipe.toml          the model's whole definition
     joint.spm            the vocabulary (or source.spm and target.spm)
     model.safetensors    the weights of the network that translates
-    alignment_head.safetensors    those of the alignment head, where there is one
+    alignment_head.safetensors    those of the word aligner, where there is one
     encoder.onnx step.onnx forced.onnx alignment_head.onnx    the same as graphs, for ONNX Runtime
     graphs.bin           the weights that these share, but for the last one's
     shortlist.bin        the target pieces that a sentence may use, where links have told
@@ -96,12 +96,12 @@ class Bundle:
 
     @property
     def head(self) -> Path:
-        """The file of the alignment head's weights."""
+        """The file of the word aligner's weights."""
         return self.file(HEAD)
 
     @property
     def aligns(self) -> bool:
-        """Whether there is an alignment head."""
+        """Whether there is a word aligner."""
         return self.holds(HEAD) or self.holds(HEAD_GRAPH)
 
     @property
@@ -112,7 +112,7 @@ class Bundle:
     @property
     def attends(self) -> bool:
         """Whether its network looks at the source: one without attention has no weights to show."""
-        return self.translates and self.recipe.model.attends
+        return self.translates and self.recipe.model.has_attention
 
     @property
     def precision(self) -> str | None:
@@ -336,7 +336,7 @@ def load_tokenizers(path: Path, recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
 
 def _tokenizers(files: list[Path], recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
     """Those of the one file, or of the two, of a recipe's vocabulary."""
-    plain, literals = recipe.tokenizer.plain_quotes, Literals.of(recipe)
+    plain, literals = recipe.tokenizer.normalize_quotes, Literals.of(recipe)
     loaded = [Tokenizer.load(file, plain_quotes=plain, literals=literals) for file in files]
     return loaded[0], loaded[-1]
 
@@ -419,7 +419,7 @@ def seal(
             "name": recipe.name,
             "source": recipe.source,
             "target": recipe.target,
-            "licence": recipe.licence,
+            "licence": recipe.license,
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "written_by": f"attn {version}",
             "scores": scores,
@@ -564,11 +564,11 @@ def started_from(recipe: Recipe, start: Bundle) -> Recipe:
         )
     tokenizer = start.recipe.tokenizer
     if recipe.train.new_vocabulary:
-        if recipe.train.keep_head and start.holds(HEAD):
+        if recipe.train.freeze_aligner and start.holds(HEAD):
             raise UsageError(
-                "train.keep_head and train.new_vocabulary exclude each other: the alignment head "
-                "knows the pieces of the former vocabulary",
-                "Add --set train.keep_head=false.",
+                "train.freeze_aligner and train.new_vocabulary exclude each other: the word "
+                "aligner has embeddings for the pieces of the former vocabulary only",
+                "Add --set train.freeze_aligner=false.",
             )
         tokenizer = replace(recipe.tokenizer, joint=tokenizer.joint)
     return replace(
@@ -577,7 +577,7 @@ def started_from(recipe: Recipe, start: Bundle) -> Recipe:
         target=start.recipe.target,
         tokenizer=tokenizer,
         model=start.recipe.model,
-        decode=start.recipe.decode if recipe.decode == config.Decode() else recipe.decode,
+        decode=start.recipe.decode if recipe.decode == config.DecodeConfig() else recipe.decode,
     )
 
 

@@ -73,7 +73,7 @@ def export(
         if pairs or source:
             from attn_cli.training.shortlisting import shortlist_of_text
 
-            data = config.Data(
+            data = config.DataConfig(
                 source=str(source or ""), target=str(target or ""), pairs=str(pairs or "")
             )
             shortlist = shortlist_of_text(opened, data, links=links, stdin=console.stdin)

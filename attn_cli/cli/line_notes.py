@@ -55,7 +55,7 @@ class LineNotes:
         said = (word.text for word in words.split(text))
         if languages.looks_like(said, recipe.target, expected=recipe.source):
             return "target"
-        spoken = recipe.decode.capitals and shouted(text)
+        spoken = recipe.decode.handle_all_caps and shouted(text)
         if self.bundle.source.unknown_share(text, spoken=spoken) > UNKNOWN_SHARE:
             return "unknown"
         return None

@@ -42,8 +42,8 @@ class Look:
         """What is seen of that model. Raises UsageError for what it does not have."""
         decode = recipe.decode
         if self.each:
-            return view_of(recipe.model, layer=decode.layer, head=decode.head)
-        return view_of(recipe.model, layer=self.layer or decode.layer, head=self.head)
+            return view_of(recipe.model, layer=decode.attention_layer, head=decode.attention_head)
+        return view_of(recipe.model, layer=self.layer or decode.attention_layer, head=self.head)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Opener:
     def to_align(
         self, name: str | None, weights: Weights | None, *, scored: bool, look: Look | None = None
     ) -> Opened:
-        """A model that aligns: by its alignment head if it has one, unless attention is asked for.
+        """A model that aligns: by its word aligner if it has one, unless attention is asked for.
 
         With `scored` its targets are to be scored too, where it can. `look` says which of the
         decoder's heads are looked at, if not those that the model shows.
@@ -164,10 +164,10 @@ class Opener:
     def _matcher(self, bundle: Bundle) -> Matcher:
         if not bundle.aligns:
             raise ModelError(
-                f"the model {bundle.name} has no alignment head, so it has no alignment weights",
+                f"the model {bundle.name} has no word aligner, so it has no alignment weights",
                 "Leave --weights out to see the decoder's attention.",
             )
-        self._say(bundle, "head", "alignment head")
+        self._say(bundle, "head", "word aligner")
         return open_matcher(bundle, engine=self.engine, device=self.device, threads=self._threads)
 
     @property
@@ -186,7 +186,7 @@ def _demand_decoder(bundle: Bundle) -> None:
 def _demand_attention(bundle: Bundle) -> None:
     _demand_decoder(bundle)
     if not bundle.attends:
-        aligns = "Use --weights alignment, which its alignment head gives, or name another model."
+        aligns = "Use --weights alignment, which its word aligner gives, or name another model."
         translates = (
             "It can translate, with --format text or jsonl; for a table name another model."
         )

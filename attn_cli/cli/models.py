@@ -189,7 +189,7 @@ def _check_aligning(bundle: "Bundle", *, engine: "Engine", threads: int) -> None
         (table,) = matched(matcher, [source], [target], origin="forced")
     rows = table.weights.sum(-1) + table.leftover  # (T,)
     if not np.allclose(rows, 1, atol=1e-3) or not np.isfinite(table.link_weights).all():
-        raise _nonsense(bundle, "alignment head")
+        raise _nonsense(bundle, "word aligner")
 
 
 @contextmanager

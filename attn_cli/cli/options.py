@@ -207,7 +207,7 @@ Threshold = Annotated[
         min=0.0,
         max=1.0,
         help="Keep links of at least this weight. "
-        "[with --extract threshold 0.3, or what the alignment head's recipe says; align --fit 0.5; "
+        "[with --extract threshold 0.3, or what the word aligner's recipe says; align --fit 0.5; "
         "else 0]",
     ),
 ]
@@ -221,5 +221,5 @@ ShortlistOption = Annotated[
 ]
 WeightsOption = Annotated[
     Weights | None,
-    typer.Option("--weights", help="The decoder's attention, or an alignment head's weights."),
+    typer.Option("--weights", help="The decoder's attention, or a word aligner's weights."),
 ]

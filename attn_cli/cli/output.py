@@ -41,11 +41,11 @@ class Writer:
     unsure_below: float = 0.0
 
     def of(self, model: "Bundle", *, by_head: bool) -> "Writer":
-        """The writer for what this model finds, which says how sure a link of its alignment head
+        """The writer for what this model finds, which says how sure a link of its word aligner
         must be unless the user does."""
         threshold = self.threshold
         if by_head and threshold is None and self.extraction == "threshold":
-            threshold = model.recipe.model.alignment_head.threshold
+            threshold = model.recipe.model.word_aligner.threshold
         return replace(self, model=model.name, threshold=threshold)
 
     @contextmanager

@@ -185,7 +185,7 @@ def _preparing(event: events.Preparing) -> str:
             return f"word links: {event.links:,} in {event.pairs:,} pairs ({found})"
         case events.HeadProgress():
             return (
-                f"alignment head: update {event.step} of {event.max_steps}, "
+                f"word aligner: update {event.step} of {event.max_steps}, "
                 f"loss {event.loss:.3f}, {clock(event.seconds_left)} left"
             )
         case events.HeadLearned():
@@ -194,7 +194,7 @@ def _preparing(event: events.Preparing) -> str:
                 f"precision {event.precision:.0f}, recall {event.recall:.0f}"
             )
             learned = agrees if event.pairs else "has learned"
-            return f"alignment head: {learned} ({event.seconds:.0f} s)"
+            return f"word aligner: {learned} ({event.seconds:.0f} s)"
 
 
 _REASONS = {

@@ -267,7 +267,7 @@ def _begun(
         make_sure(found)
         start = open_bundle(found)
     if start is not None:
-        recipe = recipe if path else config.going_on(recipe)
+        recipe = recipe if path else config.finetuning_defaults(recipe)
         recipe = started_from(config.with_settings(recipe, changes), start)
     recipe = config.with_settings(recipe, changes)
     return _Plan(recipe, base, out or Path("runs") / recipe.name, start_from=start)
@@ -285,7 +285,7 @@ def _named(name: str, recipe: "Recipe") -> "Recipe":
 
     path = registry.named_recipe(name)
     text = path.read_text(encoding="utf-8")
-    return replace(config.overlaid(recipe, text, where=str(path)), name=name)
+    return replace(config.merge_toml(recipe, text, where=str(path)), name=name)
 
 
 def _of_text(given: dict[str, Path], *, of_a_model: bool) -> "Recipe":
@@ -474,7 +474,7 @@ def _train(
     if finished.reason == "interrupted":
         console.say(f"attn: saved; go on with: attn train --resume {plan.out}")
         return interruption.status
-    table = " --align" if plan.recipe.model.attends else ""
+    table = " --align" if plan.recipe.model.has_attention else ""
     console.say(f'attn: the model is in {plan.out}; try: attn translate -m {plan.out} "…"{table}')
     return ExitStatus.OK
 

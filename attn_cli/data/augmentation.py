@@ -68,7 +68,7 @@ class Variants:
     (forms,) tell final marks; `names` and `words` are what may be replaced.
     """
 
-    settings: config.Variants
+    settings: config.AugmentationConfig
     small: IntArray
     source_final: NDArray[np.bool_]
     target_final: NDArray[np.bool_]
@@ -84,10 +84,10 @@ class Variants:
         for shared in (self.names, self.words):
             shared.replace(ours, theirs, pairs, rng)
 
-        small = rng.random(len(pairs)) < self.settings.small_letters
+        small = rng.random(len(pairs)) < self.settings.lowercase
         lowered = np.where(np.repeat(small, source.lengths), self.small[ours.values], ours.values)
 
-        bare = rng.random(len(pairs)) < self.settings.no_final_mark
+        bare = rng.random(len(pairs)) < self.settings.drop_final_punctuation
         for side, final in ((source, self.source_final), (target, self.target_final)):
             bare &= (side.lengths > 1) & final[side.values[side.starts[1:] - 1]]
         return _without_last(Ragged(lowered, source.starts), bare), _without_last(theirs, bare)
@@ -98,23 +98,23 @@ class Variants:
         seen = dict(counts)
         for form, count in counts.items():
             if (small := form.lower()) != form:
-                seen[small] = seen.get(small, 0) + round(count * self.settings.small_letters)
+                seen[small] = seen.get(small, 0) + round(count * self.settings.lowercase)
         return {form: count for form, count in seen.items() if count}
 
 
 def varied(
-    corpus: Corpus, settings: config.Variants, *, seed: int
+    corpus: Corpus, settings: config.AugmentationConfig, *, seed: int
 ) -> tuple[Corpus, Variants | None]:
     """The corpus, its sides widened by the forms that variants need, and how it may vary.
 
     As it is, and None, where nothing may.
     """
-    if settings == config.Variants():
+    if settings == config.AugmentationConfig():
         return corpus, None
     rng = np.random.default_rng([seed, INVENTED])
-    names, corpus = _shared(corpus, settings.new_names, _is_name, str.capitalize, rng)
-    words, corpus = _shared(corpus, settings.new_words, _is_word, str, rng)
-    lower = str.lower if settings.small_letters else str  # no form that is never drawn
+    names, corpus = _shared(corpus, settings.replace_names, _is_name, str.capitalize, rng)
+    words, corpus = _shared(corpus, settings.replace_words, _is_word, str, rng)
+    lower = str.lower if settings.lowercase else str  # no form that is never drawn
     source, small = _with_forms(
         corpus.source, map(lower, corpus.source.forms), corpus.storage, "source"
     )

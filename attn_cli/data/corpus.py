@@ -247,7 +247,7 @@ class Loaded(NamedTuple):
 
 
 def load(
-    data: config.Data,
+    data: config.DataConfig,
     folder: Path,
     *,
     seed: int,

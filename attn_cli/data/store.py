@@ -158,14 +158,16 @@ def _part(folder: Path, entry: dict[str, Any], opened: Arrays) -> Segmented:
         segmentation("target"),
         arrays["source.lengths"],
         arrays["target.lengths"],
-        _variants(config.Variants(**entry["variants"]), arrays) if entry["variants"] else None,
+        _variants(config.AugmentationConfig(**entry["variants"]), arrays)
+        if entry["variants"]
+        else None,
     )
 
 
-def _variants(settings: config.Variants, arrays: Arrays) -> Variants:
+def _variants(settings: config.AugmentationConfig, arrays: Arrays) -> Variants:
     names, words = (
         Shared(share, arrays[f"{key}.at"], arrays[f"{key}.source"], arrays[f"{key}.target"])
-        for key, share in (("names", settings.new_names), ("words", settings.new_words))
+        for key, share in (("names", settings.replace_names), ("words", settings.replace_words))
     )
     return Variants(
         settings,

@@ -96,7 +96,7 @@ class Tokenizer:
     ) -> None:
         """From a processor with our vocabulary; `train`, `load` and `from_bytes` see to that.
 
-        With `plain_quotes` typographic quotes and apostrophes are spelt as straight ones. With
+        With `normalize_quotes` typographic quotes and apostrophes are spelt as straight ones. With
         `literals`, and a vocabulary that has placeholders, what they find is copied.
         """
         self._processor = processor
@@ -116,7 +116,7 @@ class Tokenizer:
     def train(
         cls,
         lines: Iterable[str],
-        settings: config.Tokenizer,
+        settings: config.TokenizerConfig,
         *,
         literals: Literals | None = None,
     ) -> "Tokenizer":
@@ -130,7 +130,7 @@ class Tokenizer:
     def train_on_counts(
         cls,
         counts: Mapping[str, int],
-        settings: config.Tokenizer,
+        settings: config.TokenizerConfig,
         *,
         literals: Literals | None = None,
     ) -> "Tokenizer":
@@ -153,7 +153,7 @@ class Tokenizer:
                 f"Set it between {_LOWEST_COVERAGE} and 1.",
             )
         counts = {f: n for f, n in counts.items() if literal_text.number_of(f) is None}
-        if settings.plain_quotes:
+        if settings.normalize_quotes:
             plain: Counter[str] = Counter()
             for form, count in counts.items():
                 plain[form.translate(PLAIN)] += count
@@ -186,7 +186,7 @@ class Tokenizer:
         except RuntimeError as error:
             raise _training_problem(str(error), settings) from error
         return cls.from_bytes(
-            model.getvalue(), plain_quotes=settings.plain_quotes, literals=literals
+            model.getvalue(), plain_quotes=settings.normalize_quotes, literals=literals
         )
 
     @classmethod
@@ -704,7 +704,7 @@ def _byte_piece(byte: int) -> str:
     return f"<0x{byte:02X}>"
 
 
-def _training_problem(reason: str, settings: config.Tokenizer) -> DataError | UsageError:
+def _training_problem(reason: str, settings: config.TokenizerConfig) -> DataError | UsageError:
     """SentencePiece's refusal as a sentence to act on."""
     if found := re.search(r"required_chars\. \d+ vs (\d+)", reason):
         needed = found.group(1)

@@ -221,7 +221,7 @@ def _best(logp: Tensor, ranks: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Match(nn.Module):
-    """An alignment head with its logarithms undone."""
+    """A word aligner with its logarithms undone."""
 
     def __init__(self, head: AlignmentHead) -> None:
         super().__init__()
@@ -303,7 +303,7 @@ def _shortlist_graphs(
 
 
 def head_graph(head: AlignmentHead) -> dict[str, onnx.ModelProto]:
-    """The graph of an alignment head, by its file's name."""
+    """The graph of a word aligner, by its file's name."""
     ids = torch.tensor([[4, 5, EOS], [4, EOS, PAD]])
     mean = torch.tensor([[[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]], [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]])
     graph = _traced(

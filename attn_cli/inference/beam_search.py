@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from attn_cli.config import Decode
+from attn_cli.config import DecodeConfig
 from attn_cli.inference.copying import SPARE, SPARE_WITHOUT, Bits, Copying, count_bits
 from attn_cli.inference.engines.interface import State, StepOut, Stepper
 from attn_cli.inference.penalties import coverage, length_norm
@@ -40,7 +40,7 @@ class Search:
     stop_early: bool = True
 
     @classmethod
-    def of(cls, decode: Decode) -> "Search":
+    def of(cls, decode: DecodeConfig) -> "Search":
         """A recipe's way of searching, without what it says of how lines are read and written."""
         return cls(**{name: value for name, value in asdict(decode).items() if hasattr(cls, name)})
 

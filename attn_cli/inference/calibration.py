@@ -63,8 +63,8 @@ def calibrate(
         bundle.source,
         bundle.target,
         Search.of(decode),
-        split_over=decode.split_over,
-        capitals=decode.capitals,
+        split_over=decode.split_longer_than,
+        capitals=decode.handle_all_caps,
     )
     pairs = [pair for pair in pairs if all(map(str.strip, pair))]
     chunks = _chunks(pairs)

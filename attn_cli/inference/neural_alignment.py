@@ -1,4 +1,4 @@
-"""Pairs of lines become tables of what corresponds, from an alignment head.
+"""Pairs of lines become tables of what corresponds, from a word aligner.
 
 Knows the Matcher and lines that are encoded; no file, no terminal and no torch.
 """

@@ -45,7 +45,7 @@ Sides = tuple[Encoded, Encoded]
 class Aligner:
     """A model and its two vocabularies, for targets that are given.
 
-    With a `matcher` the tables are its alignment head's, and a `stepper` beside it scores the
+    With a `matcher` the tables are its word aligner's, and a `stepper` beside it scores the
     targets; without one they are the attention of the `stepper`, forced along each target.
     With `tokenized`, words are what spaces and TABs separate, and nothing is split further.
     `on_problem(line, problem)` hears of each line that was not read to its end.

@@ -75,7 +75,7 @@ class Translator:
     """A network, its two vocabularies and a way to search.
 
     With `align` each translation has its table: the decoder's attention, or with a `matcher` the
-    alignment head's weights, which ask what corresponds to the words that were found.
+    word aligner's weights, which ask what corresponds to the words that were found.
     A line of more than `split_over` words, unless that is 0, is translated sentence by sentence.
     With `capitals` a line that is all in capitals is read as if it were not, and its translation
     is put in capitals. A target word of a probability below `unsure_below` is unsure, unless it was

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from attn_cli.config import TRANSFORMER, Model
+from attn_cli.config import TRANSFORMER, ModelConfig
 from attn_cli.nn.attention import (
     Attention,
     HardAttention,
@@ -28,7 +28,7 @@ from attn_cli.nn.transformer import SelfAttention, TransformerDecoder, Transform
 from attn_cli.nn.word_aligner import AlignmentHead
 
 
-def build(model: Model, *, source_vocab: int, target_vocab: int) -> Seq2Seq:
+def build(model: ModelConfig, *, source_vocab: int, target_vocab: int) -> Seq2Seq:
     """A network with fresh weights, drawn from torch's global generator.
 
     Tied matrices are one parameter; `state.tensors_of` saves it once.
@@ -48,14 +48,14 @@ def build(model: Model, *, source_vocab: int, target_vocab: int) -> Seq2Seq:
         scores=PieceScores(target_vocab, model.embedding),
     )
     _initialise(network)
-    if model.tied == "all":
+    if model.tie_embeddings == "all":
         network.source_embedding.table = network.target_embedding.table
-    if model.tied in ("all", "output"):
+    if model.tie_embeddings in ("all", "output"):
         network.scores.tie(network.target_embedding)
     return network
 
 
-def _encoder(model: Model) -> RecurrentEncoder | TransformerEncoder:
+def _encoder(model: ModelConfig) -> RecurrentEncoder | TransformerEncoder:
     settings, dropout = model.encoder, model.dropout.states
     if settings.kind == TRANSFORMER:
         return TransformerEncoder(
@@ -64,7 +64,7 @@ def _encoder(model: Model) -> RecurrentEncoder | TransformerEncoder:
             heads=settings.heads,
             feed_forward=settings.feed_forward,
             dropout=dropout,
-            positions=model.positions,
+            positions=model.positional_encoding,
         )
     width = settings.width * (1 + settings.bidirectional)
     looks = SelfAttention(width, heads=settings.heads, dropout=dropout)
@@ -81,7 +81,7 @@ def _encoder(model: Model) -> RecurrentEncoder | TransformerEncoder:
     )
 
 
-def _decoder(model: Model, value: int) -> Decoder:
+def _decoder(model: ModelConfig, value: int) -> Decoder:
     """A decoder that looks at states of `value` units."""
     settings = model.decoder
     if settings.kind == TRANSFORMER:
@@ -92,9 +92,9 @@ def _decoder(model: Model, value: int) -> Decoder:
             heads=model.attention.heads,
             feed_forward=settings.feed_forward,
             dropout=model.dropout.states,
-            positions=model.positions,
+            positions=model.positional_encoding,
         )
-    kind = {"before": RecurrentDecoder, "after": InputFeedingDecoder}[settings.attends]
+    kind = InputFeedingDecoder if settings.input_feeding else RecurrentDecoder
     return kind(
         model.embedding,
         settings.width,
@@ -106,15 +106,13 @@ def _decoder(model: Model, value: int) -> Decoder:
     )
 
 
-def _readout(model: Model, decoder: Decoder) -> DeepOutput | StateOutput:
-    if model.decoder.kind == TRANSFORMER or model.decoder.attends == "after":
-        return StateOutput(decoder.width, model.embedding, dropout=model.dropout.readout)
-    return DeepOutput(
-        decoder.width, decoder.context, model.embedding, dropout=model.dropout.readout
-    )
+def _readout(model: ModelConfig, decoder: Decoder) -> DeepOutput | StateOutput:
+    if model.decoder.kind == TRANSFORMER or model.decoder.input_feeding:
+        return StateOutput(decoder.width, model.embedding, dropout=model.dropout.output)
+    return DeepOutput(decoder.width, decoder.context, model.embedding, dropout=model.dropout.output)
 
 
-def _attention(model: Model, value: int) -> Attention:
+def _attention(model: ModelConfig, value: int) -> Attention:
     """What a recurrent decoder looks at states of `value` units with."""
     settings, query = model.attention, model.decoder.width
     normalizer = NORMALIZERS[settings.normalizer]
@@ -142,7 +140,7 @@ def _attention(model: Model, value: int) -> Attention:
     return SoftAttention(scorer, value=value, normalizer=normalizer, value_map=mapped)
 
 
-def _scorer(model: Model, kind: str, value: int, *, share: int = 1) -> Scorer:
+def _scorer(model: ModelConfig, kind: str, value: int, *, share: int = 1) -> Scorer:
     """A scorer by name, with its share of the units where several divide them."""
     query, width = model.decoder.width, model.attention.width // share
     if kind == "dot":
@@ -160,16 +158,16 @@ def _scorer(model: Model, kind: str, value: int, *, share: int = 1) -> Scorer:
     )
 
 
-def build_head(model: Model, *, source_vocab: int, target_vocab: int) -> AlignmentHead:
-    """An alignment head with fresh weights, drawn from torch's global generator.
+def build_head(model: ModelConfig, *, source_vocab: int, target_vocab: int) -> AlignmentHead:
+    """A word aligner with fresh weights, drawn from torch's global generator.
 
     It shares one table of pieces between both languages where the network does.
     """
-    settings = model.alignment_head
+    settings = model.word_aligner
     return AlignmentHead(
         source_vocab=source_vocab,
         target_vocab=target_vocab,
-        shared=model.tied == "all",
+        shared=model.tie_embeddings == "all",
         embedding=settings.embedding,
         width=settings.width,
         channels=settings.channels,

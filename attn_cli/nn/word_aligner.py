@@ -1,4 +1,4 @@
-"""The alignment head: which word corresponds to which, once both sentences are known.
+"""The word aligner: which word corresponds to which, once both sentences are known.
 
 Knows words as groups of pieces, no tokenizer and no decoder: it sees the whole target, which the
 decoder's attention, a guess of what to say next, cannot.

@@ -1,4 +1,4 @@
-"""The alignment head learns: from a committee's votes at first, then from what it made of them.
+"""The word aligner learns: from a committee's votes at first, then from what it made of them.
 
 Knows pairs in pieces and the links of their words; knows no decoder, no text and no terminal. All
 workers of a group train it, each on its share of every batch.
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.config import Train
+from attn_cli.config import TrainConfig
 from attn_cli.data.batching import Batch, Batches, Share, batches_of
 from attn_cli.data.segmentation import Segmented
 from attn_cli.errors import TrainingError
@@ -176,7 +176,7 @@ class HeadTrainer:
         text: Segmented,
         votes: LinkTable,
         *,
-        settings: Train,
+        settings: TrainConfig,
         seed: int,
         folder: Path,
         emit: events.Listener,
@@ -196,7 +196,7 @@ class HeadTrainer:
         learning = replace(text, corpus=text.corpus.part(taught))
         self.batches = Batches(learning, tokens=BATCH, seed=seed)
         self._rates = replace(settings, learning_rate=RATE, schedule="cosine")
-        self.most_steps = settings.head_steps or updates_for(text)
+        self.most_steps = settings.aligner_steps or updates_for(text)
         self.at = Place(max_steps=self.most_steps)
         self._pace = _Pace(batches_in(text))
         self.optimiser = adamw(head, self.settings)
@@ -204,7 +204,7 @@ class HeadTrainer:
         self._losses: list[float] = []
 
     @property
-    def settings(self) -> Train:
+    def settings(self) -> TrainConfig:
         """What decides the learning rate: it is 0 after `at.max_steps` updates."""
         steps = self.at.max_steps
         return replace(self._rates, max_steps=steps, warmup_steps=min(WARMUP, steps // 4))
@@ -354,8 +354,8 @@ class HeadTrainer:
         (value,) = self.group.sum([float(loss.detach())])
         if not (math.isfinite(value) and math.isfinite(length)):
             raise TrainingError(
-                f"the alignment head's loss was not a number at its update {self.at.step}",
-                "Please report it; attn train does without one: --set model.alignment_head=false.",
+                f"the word aligner's loss was not a number at its update {self.at.step}",
+                "Please report it; attn train does without one: --set model.word_aligner=false.",
             )
         self.optimiser.step()
         self._losses.append(value)

@@ -15,7 +15,7 @@ def begin(plan: Plan, run: TrainRun, tokenizers: tuple[Tokenizer, Tokenizer]) ->
     """Replace what is in the folder by the recipe and the vocabulary of a training that begins."""
     clear(run.out, plan, keep=(LINKS, VOTES))
     bundle.write_definition(run.out, plan.recipe, *tokenizers)
-    if plan.recipe.train.keep_head and run.start_from and run.start_from.holds(bundle.HEAD):
+    if plan.recipe.train.freeze_aligner and run.start_from and run.start_from.holds(bundle.HEAD):
         bundle.include(run.out, bundle.HEAD, run.start_from.head.read_bytes())
     commit(run.out, plan)
     return plan

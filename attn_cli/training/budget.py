@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from attn_cli.config import Train
+from attn_cli.config import TrainConfig
 
 #: The share of the time, once the text is read, that word links and word aligner may take together.
 ALIGNER_SHARE = 0.3
@@ -122,7 +122,7 @@ class Schedule:
         return self.fallen + (1.0 - self.fallen) * done
 
     @classmethod
-    def of(cls, settings: Train) -> "Schedule":
+    def of(cls, settings: TrainConfig) -> "Schedule":
         """What the recipe says, where no time limit decides."""
         last = settings.max_steps
         return cls(last, settings.warmup_steps, settings.validate_every, limit=last)
@@ -234,7 +234,7 @@ class Planner:
             wait = 0.0  # the first validation has been measured
         return self._updates >= LEAST_LOOK_UPDATES and self._seconds() >= wait
 
-    def replan(self, step: int, schedule: Schedule, settings: Train) -> Schedule | None:
+    def replan(self, step: int, schedule: Schedule, settings: TrainConfig) -> Schedule | None:
         """A schedule that ends in time, where `schedule` would not or would waste some.
 
         None while that is good enough, between two looks at the speed, and without a limit.

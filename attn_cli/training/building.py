@@ -43,9 +43,11 @@ def build_network(data: PreparedData, run: TrainRun) -> Seq2Seq:
 
 def _view(recipe: Recipe) -> View | None:
     """What of the attention is shown while it learns, None of a network that has none."""
-    if not recipe.model.attends:
+    if not recipe.model.has_attention:
         return None
-    return view_of(recipe.model, layer=recipe.decode.layer, head=recipe.decode.head)
+    return view_of(
+        recipe.model, layer=recipe.decode.attention_layer, head=recipe.decode.attention_head
+    )
 
 
 def build_trainer(

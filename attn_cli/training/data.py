@@ -112,7 +112,7 @@ def _read(recipe: Recipe, folder: Path, stdin: BinaryIO | None) -> _Read:
         storage=storage,
         literals=Literals.of(recipe),
     )
-    taught, variants = varied(loaded.train, recipe.data.variants, seed=recipe.seed)
+    taught, variants = varied(loaded.train, recipe.data.augmentation, seed=recipe.seed)
     return _Read(taught, variants, loaded.valid, list(loaded.reports))
 
 
@@ -122,7 +122,7 @@ def _store(
     """Split the text into pieces and store it. Adds to the reports of what was left out."""
     assert read is not None
     training, report = segmented(
-        read.taught, *tokenizers, sampling=recipe.tokenizer.sampling, variants=read.variants
+        read.taught, *tokenizers, sampling=recipe.tokenizer.subword_alpha, variants=read.variants
     ).limited(max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio)
     read.reports.append(report)
     store.save(folder, training, segmented(read.valid, *tokenizers))

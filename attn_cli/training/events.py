@@ -103,7 +103,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class HeadProgress:
-    """The alignment head has made some updates. loss in nats a word, both ways added."""
+    """The word aligner has made some updates. loss in nats a word, both ways added."""
 
     step: int
     max_steps: int
@@ -114,7 +114,7 @@ class HeadProgress:
 
 @dataclass(frozen=True)
 class HeadLearned:
-    """The alignment head is ready: precision and recall, in %, of its links against the
+    """The word aligner is ready: precision and recall, in %, of its links against the
     committee's on `pairs` that were kept apart."""
 
     pairs: int

@@ -32,7 +32,7 @@ def choose_shown_head(
     where `links` do, unless somebody has chosen. The network is then what the bundle holds."""
     recipe = data.recipe
     layers, heads = recipe.model.heads
-    if layers * heads <= 1 or recipe.decode.layer or recipe.decode.head:
+    if layers * heads <= 1 or recipe.decode.attention_layer or recipe.decode.attention_head:
         return recipe
     with torch.no_grad():
         weights, _ = checkpoint.load(out / bundle.WEIGHTS)
@@ -47,7 +47,7 @@ def choose_shown_head(
     )
     if shown is None:
         return recipe
-    decode = replace(recipe.decode, layer=shown.layer, head=shown.head)
+    decode = replace(recipe.decode, attention_layer=shown.layer, attention_head=shown.head)
     recipe = replace(recipe, decode=decode)
     bundle.write_recipe(out, recipe)
     context.emit(events.Noticed(shown.sentence()))

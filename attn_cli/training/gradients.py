@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from attn_cli.config import Train
+from attn_cli.config import TrainConfig
 from attn_cli.data.batching import Batch, Share
 from attn_cli.nn.device import Hardware
 from attn_cli.nn.seq2seq import Forward, Seq2Seq
@@ -50,7 +50,7 @@ class Gradients:
     """Computes the gradients of a network; those of several workers are averaged."""
 
     def __init__(
-        self, network: Seq2Seq, *, settings: Train, hardware: Hardware, group: Group
+        self, network: Seq2Seq, *, settings: TrainConfig, hardware: Hardware, group: Group
     ) -> None:
         self.network, self.settings = network, settings
         self.hardware, self.group = hardware, group

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.config import Model
+from attn_cli.config import ModelConfig
 from attn_cli.data.batching import Batch
 from attn_cli.types import FloatArray
 
@@ -88,7 +88,7 @@ def wanted_of_words(links: LinkTable, batch: Batch) -> FloatArray:
     return distribution(votes * there[:, None, :])
 
 
-def guided_head(model: Model) -> int:
+def guided_head(model: ModelConfig) -> int:
     """The head that is guided, counted from 0 through all layers.
 
     In a Transformer the first of the last layer but one (Garg et al. 2019, §4.2).

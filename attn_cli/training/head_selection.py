@@ -13,7 +13,7 @@ from torch import Tensor
 
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.alignment.merge import mean_over_words
-from attn_cli.config import Model
+from attn_cli.config import ModelConfig
 from attn_cli.data.batching import Batch
 from attn_cli.data.segmentation import Segmented
 from attn_cli.nn.device import Hardware
@@ -55,7 +55,7 @@ def best_head(
     batches: Iterable[Batch],
     links: LinkTable,
     *,
-    model: Model,
+    model: ModelConfig,
     hardware: Hardware,
 ) -> Shown | None:
     """The head, or the mean of a layer's heads, that points most often where `links` do.

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from attn_cli.config import Train
+from attn_cli.config import TrainConfig
 from attn_cli.training.budget import Schedule
 
 
-def adamw(network: nn.Module, settings: Train) -> torch.optim.AdamW:
+def adamw(network: nn.Module, settings: TrainConfig) -> torch.optim.AdamW:
     """AdamW (Loshchilov & Hutter 2019); vectors and embeddings are not decayed."""
     embeddings = {
         id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)
@@ -27,7 +27,7 @@ def adamw(network: nn.Module, settings: Train) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
 
 
-def learning_rate(step: int, settings: Train, schedule: Schedule | None = None) -> float:
+def learning_rate(step: int, settings: TrainConfig, schedule: Schedule | None = None) -> float:
     """The rate of update `step` (from 1): a linear warm-up, then the recipe's decline.
 
     `schedule` is the one that a time limit has decided, if there is any.

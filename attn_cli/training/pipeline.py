@@ -91,8 +91,8 @@ def _train(
     if links is not None and guides(recipe):
         trainer.guidance = Guidance(
             links,
-            weight=recipe.train.guided_weight,
-            decay=recipe.train.guided_decay,
+            weight=recipe.train.guided_alignment_weight,
+            decay=recipe.train.guided_alignment_decay,
             max_steps=recipe.train.max_steps,
             head=guided_head(recipe.model),
         )

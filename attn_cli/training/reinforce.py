@@ -11,7 +11,7 @@ al. 2015, §4.1, equation 11, for choices whose reward is the whole sentence's.)
 
 from torch import Tensor
 
-from attn_cli.config import Train
+from attn_cli.config import TrainConfig
 from attn_cli.nn.seq2seq import Forward, Seq2Seq
 from attn_cli.training.losses import log_likelihoods
 from attn_cli.types import PAD
@@ -28,7 +28,7 @@ def reinforce(
     wanted: Tensor,
     *,
     baseline: float | None,
-    settings: Train,
+    settings: TrainConfig,
 ) -> tuple[Tensor, float]:
     """The loss whose gradient teaches the choices of a pass, a target piece, and the next baseline.
 

@@ -36,10 +36,10 @@ PER_PIECE, AVERAGE = 60, 11
 #: aligner's guess in one pair.
 LEAST_WEIGHT = 0.3
 
-#: Links of an alignment head that are counted have at least this probability.
+#: Links of a word aligner that are counted have at least this probability.
 LEAST_PROBABILITY = 0.1
 
-#: Target places of a batch that an alignment head reads.
+#: Target places of a batch that a word aligner reads.
 _BATCH = 8_000
 _PAIRS, _FORMS = 1 << 14, 1 << 17  # pairs, and pairs of forms, counted together
 
@@ -66,16 +66,20 @@ def build_shortlist(
 
 
 def shortlist_of_text(
-    opened: Bundle, data: config.Data, *, links: Path | None = None, stdin: BinaryIO | None = None
+    opened: Bundle,
+    data: config.DataConfig,
+    *,
+    links: Path | None = None,
+    stdin: BinaryIO | None = None,
 ) -> Shortlist:
     """A shortlist for a model, from the pairs that `data` names relative to where we are.
 
-    Their `links` are in a file, line by line, or what the model's alignment head finds. Raises
+    Their `links` are in a file, line by line, or what the model's word aligner finds. Raises
     DataError for text or links that cannot be used, ModelError where there is no head to ask.
     """
     if links is None and not opened.aligns:
         raise ModelError(
-            f"the model {opened.name} has no alignment head to link the words of these pairs",
+            f"the model {opened.name} has no word aligner to link the words of these pairs",
             "Give their links with --links, as attn align --fit makes them.",
         )
     literals = Literals.of(opened.recipe)
@@ -96,7 +100,7 @@ def shortlist_of_text(
 
 
 def links_by(matcher: Matcher, text: Segmented) -> LinkTable:
-    """The links of all pairs of `text` as an alignment head finds them, with probabilities."""
+    """The links of all pairs of `text` as a word aligner finds them, with probabilities."""
     columns: list[tuple[NDArray[np.generic], ...]] = []
     for batch in batches_of(text, text.pairs, tokens=_BATCH):
         found = matcher.match(

@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from attn_cli.config import Train
+from attn_cli.config import TrainConfig
 from attn_cli.data.batching import Batches
 from attn_cli.errors import TrainingError
 from attn_cli.nn.device import Hardware
@@ -68,7 +68,7 @@ class Trainer:
         batches: Batches,
         validate: Validate,
         *,
-        settings: Train,
+        settings: TrainConfig,
         hardware: Hardware,
         folder: Path,
         text: Mapping[str, str] | None = None,
@@ -90,7 +90,7 @@ class Trainer:
         self.planner = Planner(
             self.budget,
             parameters=sum(parameter.numel() for parameter in network.parameters()),
-            average=settings.average > 1,
+            average=settings.average_checkpoints > 1,
             export=settings.export != "none",
         )
         self.optimiser = adamw(network, settings)
@@ -99,7 +99,7 @@ class Trainer:
             folder / LAST, network, self.optimiser, batches, text=text or {}, group=self.group
         )
         self.gradients = Gradients(network, settings=settings, hardware=hardware, group=self.group)
-        self.best_weights = BestWeights(folder, max(1, settings.average))
+        self.best_weights = BestWeights(folder, max(1, settings.average_checkpoints))
         self._watch_seconds = 0.0  # that the sentence took, when it was watched last
 
     @property

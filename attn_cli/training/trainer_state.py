@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from attn_cli.config import Train
+from attn_cli.config import TrainConfig
 from attn_cli.training.budget import Schedule
 from attn_cli.training.early_stopping import Scored
 from attn_cli.training.gradients import Losses
@@ -48,7 +48,7 @@ class TrainerState:
         self.loss_sum, self.loss_count = 0.0, 0
         self.guided_sum, self.guided_pieces = 0.0, 0
 
-    def restore_schedule(self, settings: Train, *, limited: bool) -> None:
+    def restore_schedule(self, settings: TrainConfig, *, limited: bool) -> None:
         """Go on with what a time limit had decided, unless there is a new one or --max-steps."""
         planned, limit = self.schedule, settings.max_steps
         if planned is None:

@@ -77,8 +77,8 @@ def recipe_for(name: str, source: str, target: str, *, seed: int) -> Recipe:
         source=source,
         target=target,
         seed=seed,
-        tokenizer=config.Tokenizer(normalization="nmt_nfkc_cf"),
-        model=config.Model(alignment_head=config.AlignmentHead(enabled=True)),
+        tokenizer=config.TokenizerConfig(normalization="nmt_nfkc_cf"),
+        model=config.ModelConfig(word_aligner=config.WordAlignerConfig(enabled=True)),
     )
 
 
@@ -196,7 +196,7 @@ def _taught(
     tokenizers = alone.source, alone.target
     text = _short(segmented(alone.corpus, *tokenizers), recipe.data.max_length)
     if len(text) < FEWEST:
-        emit(events.Noticed(f"{len(text):,} pairs are too few for an alignment head: votes alone"))
+        emit(events.Noticed(f"{len(text):,} pairs are too few for a word aligner: votes alone"))
         return alone
     head = build_head(
         recipe.model,
@@ -219,7 +219,7 @@ def _taught(
         return None
     assert trainer.at.agreement is not None
     if trainer.at.agreement.f1 < TRUSTED:
-        emit(events.Noticed("the alignment head learnt too little of these pairs: votes alone"))
+        emit(events.Noticed("the word aligner learnt too little of these pairs: votes alone"))
         return alone
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     bundle.write_definition(out, recipe, *tokenizers)
@@ -229,7 +229,7 @@ def _taught(
     matcher = TorchMatcher(trainer.head)
     if improves(alone.corpus, alone.votes, together, seed=recipe.seed):
         return replace(alone, links=together, matcher=matcher, joined=True)
-    emit(events.Noticed("the votes link these pairs as well without the alignment head"))
+    emit(events.Noticed("the votes link these pairs as well without the word aligner"))
     return replace(alone, matcher=matcher)
 
 

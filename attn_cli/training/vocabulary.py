@@ -33,7 +33,7 @@ def share_tokenizers(
         Tokenizer.from_bytes(
             base64.b64decode(model),
             where="the main worker",
-            plain_quotes=recipe.tokenizer.plain_quotes,
+            plain_quotes=recipe.tokenizer.normalize_quotes,
             literals=Literals.of(recipe),
         )
         for model in models

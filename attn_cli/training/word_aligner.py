@@ -19,7 +19,7 @@ from attn_cli.training.vocabulary_transfer import transfer_vocabulary
 def train_word_aligner(
     data: PreparedData, alignments: Alignments, run: TrainRun, context: Context
 ) -> LinkTable | None:
-    """An alignment head taught by the links joins the bundle; what it then says of the pairs.
+    """A word aligner taught by the links joins the bundle; what it then says of the pairs.
 
     Every worker trains it. It has random numbers of its own, so that the network's are the same
     before and after. None where it was interrupted, or left out for want of time; a notice says so

@@ -63,8 +63,8 @@ class WordLinks:
 
 def guides(recipe: Recipe) -> bool:
     """Whether links are to guide the attention, where there is any."""
-    named, weight = recipe.train.guided_alignment, recipe.train.guided_weight
-    return named not in ("", UNGUIDED) and weight > 0 and recipe.model.attends
+    named, weight = recipe.train.guided_alignment, recipe.train.guided_alignment_weight
+    return named not in ("", UNGUIDED) and weight > 0 and recipe.model.has_attention
 
 
 def wants_links(recipe: Recipe) -> bool:
@@ -73,8 +73,8 @@ def wants_links(recipe: Recipe) -> bool:
 
 
 def teaches_head(recipe: Recipe) -> bool:
-    """Whether an alignment head is to learn."""
-    return recipe.model.alignment_head.enabled and not recipe.train.keep_head
+    """Whether a word aligner is to learn."""
+    return recipe.model.word_aligner.enabled and not recipe.train.freeze_aligner
 
 
 def prepared(

@@ -51,7 +51,7 @@ class Measurer:
         layers, heads = model.heads
         self.heads = layers * heads
         self.per_layer = heads
-        shown = view_of(model, layer=decode.layer, head=decode.head).heads
+        shown = view_of(model, layer=decode.attention_layer, head=decode.attention_head).heads
         self.shown = shown or tuple(range(max(1, self.heads)))
 
     def all(

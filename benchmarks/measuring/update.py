@@ -69,7 +69,7 @@ def prepared(path: Path, scratch: Path) -> Trainer:
     hardware = choose("cpu", recipe.train.precision)
     text = corpus.load(recipe.data, path.parent, seed=recipe.seed, stdin=None).train
     tokenizers = tokenizers_for(recipe, text)
-    pairs, _ = segmented(text, *tokenizers, sampling=recipe.tokenizer.sampling).limited(
+    pairs, _ = segmented(text, *tokenizers, sampling=recipe.tokenizer.subword_alpha).limited(
         max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio
     )
     network = build(

@@ -27,11 +27,11 @@ fi
 # The head learns from the aligners' votes; what it is kept beside is trained from the beginning.
 attn train $recipe --out runs/general-$name-head --max-steps 1 "$@"
 attn train $recipe --from runs/general-$name-head --out runs/general-$name "$@" \
-    --set train.keep_head=true
+    --set train.freeze_aligner=true
 
 # On from there, at a lower rate.
 attn train $recipe --from runs/general-$name --out runs/general-$name-2 --max-steps 6000 "$@" \
-    --set train.keep_head=true --set train.guided_decay=0.5 --set train.guided_weight=0.3 \
+    --set train.freeze_aligner=true --set train.guided_alignment_decay=0.5 --set train.guided_alignment_weight=0.3 \
     --set train.learning_rate=1e-3 --set train.warmup_steps=100
 attn export runs/general-$name-2 --half
 

@@ -15,14 +15,14 @@ python $data/lexicon.py $data/train.links
 # The head learns from the aligners' votes; what it is kept beside is trained from the beginning.
 attn train $recipe --out runs/$name-head --max-steps 1 "$@" \
     --set train.guided_alignment=statistical
-attn train $recipe --from runs/$name-head --out runs/$name "$@" --set train.keep_head=true
+attn train $recipe --from runs/$name-head --out runs/$name "$@" --set train.freeze_aligner=true
 
 # Twice on from there, at lower rates and with less dropout.
-again="--set train.keep_head=true --set train.guided_decay=0.5 --set model.dropout.embedding=0.15
-    --set model.dropout.states=0.25 --set model.dropout.readout=0.2"
+again="--set train.freeze_aligner=true --set train.guided_alignment_decay=0.5 --set model.dropout.embedding=0.15
+    --set model.dropout.states=0.25 --set model.dropout.output=0.2"
 attn train $recipe --from runs/$name --out runs/$name-2 --max-steps 6000 "$@" $again \
-    --set train.learning_rate=2e-3 --set train.warmup_steps=100 --set train.guided_weight=0.3
+    --set train.learning_rate=2e-3 --set train.warmup_steps=100 --set train.guided_alignment_weight=0.3
 attn train $recipe --from runs/$name-2 --out runs/$name-3 --max-steps 800 "$@" $again \
-    --set train.learning_rate=6e-4 --set train.warmup_steps=20 --set train.guided_weight=0.2 \
+    --set train.learning_rate=6e-4 --set train.warmup_steps=20 --set train.guided_alignment_weight=0.2 \
     --set train.batch_tokens=4000 --set train.validate_every=200
 attn export runs/$name-3 --half

@@ -34,7 +34,7 @@ from attn_cli.types import SoftAlignment
 SENTENCE = "I love you"
 SETTINGS = [
     "train.max_steps=300",
-    "train.head_steps=100",
+    "train.aligner_steps=100",
     "train.validate_every=50",
     "train.log_every=20",
 ]

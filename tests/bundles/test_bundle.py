@@ -49,7 +49,7 @@ def test_a_folder_with_a_new_definition_is_no_model_until_it_has_weights(damaged
 def test_two_vocabularies_are_two_files(tiny, tmp_path):
     opened = open_bundle(tiny)
     tree = config.to_dict(opened.recipe)
-    tree["tokenizer"]["joint"], tree["model"]["tied"] = False, "none"
+    tree["tokenizer"]["joint"], tree["model"]["tie_embeddings"] = False, "none"
     recipe = config.from_dict(tree)
     bundle.write_definition(tmp_path, recipe, opened.source, opened.target)
     (tmp_path / "model.safetensors").write_bytes(b"")
@@ -176,18 +176,18 @@ def test_what_defines_a_model_has_to_be_among_its_files(damaged, name):
 
 
 def test_the_facts_tell_the_licence_of_the_recipe_and_when_it_was_sealed(damaged, monkeypatch):
-    recipe = replace(open_bundle(damaged).recipe, licence="CC BY 2.0 FR")
+    recipe = replace(open_bundle(damaged).recipe, license="CC BY 2.0 FR")
     noon = (2025, 11, 23, 12, 0, 0, 6, 327, 0)
     monkeypatch.setattr(bundle.time, "gmtime", lambda: noon)
     bundle.seal(damaged, recipe, version="0", scores={})
     facts = read_facts(damaged)
     assert (facts["licence"], facts["created"]) == ("CC BY 2.0 FR", "2025-11-23T12:00:00Z")
-    assert config.parse(config.to_toml(recipe)).licence == "CC BY 2.0 FR"
+    assert config.parse(config.to_toml(recipe)).license == "CC BY 2.0 FR"
 
 
 def test_a_bundle_from_before_licences_and_dates_opens(damaged):
     retold(damaged, lambda facts: (facts.pop("licence"), facts.pop("created")))
-    assert open_bundle(damaged).recipe.licence == ""
+    assert open_bundle(damaged).recipe.license == ""
 
 
 @pytest.mark.parametrize(

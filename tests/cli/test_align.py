@@ -144,7 +144,7 @@ def test_the_other_fields_of_a_record_pass_through(align):
 def test_a_model_without_a_head_has_no_alignment_weights(align):
     ended = align("--weights", "alignment", "a", "b")
     assert ended.status == 4
-    assert "no alignment head" in ended.err
+    assert "no word aligner" in ended.err
 
 
 # Against gold

@@ -153,7 +153,7 @@ def rewritten(folder, old, new):
         ("width = 24", "width = 25", ["shape"]),
         ("embedding = 32", "embedding = 16", ["tensor"]),
         ("layers = 1", "layers = 2", ["tensor"]),
-        ('tied = "all"', 'tied = "none"', ["tensor"]),
+        ('tie_embeddings = "all"', 'tie_embeddings = "none"', ["tensor"]),
         ("embedding = 32", "embeding = 32", ["embeding", "embedding"]),
         ('cell = "gru"', 'cell = "gruu"', ["gruu"]),
         ("[model]", "[model", ["TOML"]),

@@ -42,10 +42,10 @@ def several(tmp_path_factory, pairs_file, links_file):
 
 @pytest.fixture(scope="module")
 def blind(tmp_path_factory, pairs_file, links_file):
-    """A model that reads the sentence into one vector, with an alignment head beside it."""
+    """A model that reads the sentence into one vector, with a word aligner beside it."""
     out = tmp_path_factory.mktemp("runs") / "blind"
     links = ("--set", f"train.guided_alignment={links_file}")
-    head = (*HEAD, "--set", "train.head_steps=2", "--set", "train.guided_weight=1")
+    head = (*HEAD, "--set", "train.aligner_steps=2", "--set", "train.guided_alignment_weight=1")
     none = ("--set", "model.attention.kind=none", "--set", "name=blind")
     trained(out, pairs_file, *links, *head, *none, steps=20)
     return out
@@ -53,7 +53,7 @@ def blind(tmp_path_factory, pairs_file, links_file):
 
 @pytest.fixture(scope="module")
 def headless(tmp_path_factory, blind):
-    """The same without its alignment head."""
+    """The same without its word aligner."""
     out = shutil.copytree(blind, tmp_path_factory.mktemp("runs") / "headless")
     facts = json.loads((out / "bundle.json").read_text())
     del facts["files"]["alignment_head.safetensors"]
@@ -228,7 +228,7 @@ def test_the_bundle_is_whole_with_the_head_in_it(several):
 
 
 def test_a_head_that_the_recipe_names_is_kept(pairs_file, links_file, tmp_path):
-    named = ("--set", "decode.layer=2", "--set", f"train.guided_alignment={links_file}")
+    named = ("--set", "decode.attention_layer=2", "--set", f"train.guided_alignment={links_file}")
     ended = trained(tmp_path / "x", pairs_file, *TRANSFORMER, *named, steps=1)
     decode = decode_of(tmp_path / "x")
     assert (decode["layer"], decode["head"]) == (2, 0)

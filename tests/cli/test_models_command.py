@@ -217,7 +217,7 @@ def test_a_head_that_computes_no_numbers_is_unfit(headed, tmp_path):
     bundle.include(copy, "alignment_head.safetensors")
     ended = attn("models", "verify", copy)
     assert ended.status == 4
-    assert "what its alignment head computes means nothing" in ended.err
+    assert "what its word aligner computes means nothing" in ended.err
 
 
 @pytest.fixture(scope="module")

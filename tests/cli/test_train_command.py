@@ -268,7 +268,7 @@ def test_unequal_files_are_refused_with_both_counts(tmp_path):
         ["--max-steps", "0"],
         ["--set", "seed=99999999999999999999"],
         ["--set", "train.learning_rate=inf"],
-        ["--set", "model.tied=all", "--set", "tokenizer.joint=false"],
+        ["--set", "model.tie_embeddings=all", "--set", "tokenizer.joint=false"],
         [Path(__file__).parent],
     ],
 )

@@ -34,13 +34,13 @@ def test_a_progress_line_says_how_far_attention_is_from_its_links_where_it_has_s
         (events.Linking(0.256), "word links: aligners at 26%"),
         (events.Linked(1200, 34567, 8.6, False), "word links: 34,567 in 1,200 pairs (9 s)"),
         (events.Linked(1200, 34567, 0.1, True), "word links: 34,567 in 1,200 pairs (read again)"),
-        (LEARNING, "alignment head: update 50 of 200, loss 1.250, 1:30 left"),
+        (LEARNING, "word aligner: update 50 of 200, loss 1.250, 1:30 left"),
         (
             events.HeadLearned(500, 91.4, 88.6, 61.2),
-            "alignment head: agrees with its teachers on 500 pairs kept apart, "
+            "word aligner: agrees with its teachers on 500 pairs kept apart, "
             "precision 91, recall 89 (61 s)",
         ),
-        (events.HeadLearned(0, 0.0, 0.0, 61.2), "alignment head: has learned (61 s)"),
+        (events.HeadLearned(0, 0.0, 0.0, 61.2), "word aligner: has learned (61 s)"),
     ],
 )
 def test_word_links_and_their_head_are_a_line_while_they_are_made_and_when_there_are_some(

@@ -1,4 +1,4 @@
-"""--weights: the decoder's attention or its alignment head's, and how a model gets a head."""
+"""--weights: the decoder's attention or its word aligner's, and how a model gets a head."""
 
 import json
 import shutil
@@ -56,7 +56,7 @@ def test_align_shows_attention_where_there_is_no_head(tiny):
 def test_a_model_without_a_head_has_no_alignment_weights(tiny, arguments):
     ended = attn(*arguments, "-m", tiny, "--weights", "alignment")
     assert (ended.status, ended.stdout) == (4, b"")
-    assert "the model tiny has no alignment head" in ended.err
+    assert "the model tiny has no word aligner" in ended.err
     assert "--weights" in ended.err
 
 
@@ -148,9 +148,14 @@ def test_teaching_a_head_draws_nothing_from_the_random_numbers_of_the_network(
     pairs_file, links_file, tmp_path
 ):
     text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, *TINY, "--max-steps", "2")
-    links = ("--set", f"train.guided_alignment={links_file}", "--set", "train.guided_weight=0")
+    links = (
+        "--set",
+        f"train.guided_alignment={links_file}",
+        "--set",
+        "train.guided_alignment_weight=0",
+    )
     assert attn("train", *text, *links, "--out", tmp_path / "without").status == 0
-    head = (*HEAD, "--set", "train.head_steps=2")
+    head = (*HEAD, "--set", "train.aligner_steps=2")
     assert attn("train", *text, *links, *head, "--out", tmp_path / "with").status == 0
     ours, theirs = (load_file(tmp_path / out / "model.safetensors") for out in ("with", "without"))
     assert ours.keys() == theirs.keys()
@@ -162,9 +167,16 @@ def test_from_a_model_with_a_head_its_weights_are_gone_on_with(
 ):
     """One small lesson later it still knows every pair."""
     text = ("--from", headed, "--pairs", pairs_file, "--valid-pairs", pairs_file)
-    short = ("--max-steps", "1", "--set", "train.head_steps=1", "--set", "train.guided_weight=0")
+    short = (
+        "--max-steps",
+        "1",
+        "--set",
+        "train.aligner_steps=1",
+        "--set",
+        "train.guided_alignment_weight=0",
+    )
     links = ("--set", f"train.guided_alignment={links_file}", "--threads", "1")
-    learns = ("--set", "train.keep_head=false", "--set", "train.export=none")
+    learns = ("--set", "train.freeze_aligner=false", "--set", "train.export=none")
     ended = attn("train", *text, *short, *links, *learns, "--out", tmp_path / "x")
     assert ended.status == 0, ended.err
     assert attn("align", "-m", tmp_path / "x", stdin=PAIRED).lines() == LINKS

@@ -86,8 +86,8 @@ def test_the_recipe_names_the_text_that_is_written():
         "text/en-fr.tsv",
         "text/en-fr.valid.tsv",
     )
-    assert recipe.tokenizer.plain_quotes
-    assert recipe.data.variants.small_letters > 0
+    assert recipe.tokenizer.normalize_quotes
+    assert recipe.data.augmentation.lowercase > 0
 
 
 def test_links_of_the_parts_of_a_literal_become_links_of_the_literal(script) -> None:

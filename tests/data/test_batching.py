@@ -21,7 +21,7 @@ STEMS = ["dog", "house", "sing", "under", "water", "don't", "l'eau", "walk", "fr
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return Tokenizer.train([" ".join(STEMS)] * 20, config.Tokenizer(vocab_size=300))
+    return Tokenizer.train([" ".join(STEMS)] * 20, config.TokenizerConfig(vocab_size=300))
 
 
 @pytest.fixture(scope="module")

@@ -197,7 +197,7 @@ def test_no_source_sentence_is_on_both_sides_of_any_split(sources, size):
 
 def test_a_recipe_without_validation_text_has_some_split_off(write, tmp_path):
     write("a.tsv", "".join(f"s{n}\tt{n}\n" for n in range(50)))
-    train, valid, reports = load(config.Data(pairs="a.tsv", valid_size=3), tmp_path, seed=1)
+    train, valid, reports = load(config.DataConfig(pairs="a.tsv", valid_size=3), tmp_path, seed=1)
     assert (len(train), len(valid), len(reports)) == (47, 3, 1)
 
 
@@ -205,7 +205,7 @@ def test_a_recipe_with_validation_text_trains_on_all_of_the_other(write, tmp_pat
     write("a.tsv", "a\tb\nc\td\n")
     write("v.en", "e\n")
     write("v.fr", "f\n")
-    data = config.Data(pairs="a.tsv", valid_source="v.en", valid_target="v.fr")
+    data = config.DataConfig(pairs="a.tsv", valid_source="v.en", valid_target="v.fr")
     train, valid, reports = load(data, tmp_path, seed=1)
     assert (len(train), pairs_of(valid), len(reports)) == (2, [("e", "f")], 2)
 
@@ -213,10 +213,10 @@ def test_a_recipe_with_validation_text_trains_on_all_of_the_other(write, tmp_pat
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        (config.Data(), "no training text is named"),
-        (config.Data(source="a"), "data.source is set but data.target is not"),
-        (config.Data(pairs="a", target="b"), "data.pairs and data.target both name text"),
-        (config.Data(pairs="a.tsv", valid_target="v"), "data.valid_target is set but data."),
+        (config.DataConfig(), "no training text is named"),
+        (config.DataConfig(source="a"), "data.source is set but data.target is not"),
+        (config.DataConfig(pairs="a", target="b"), "data.pairs and data.target both name text"),
+        (config.DataConfig(pairs="a.tsv", valid_target="v"), "data.valid_target is set but data."),
     ],
 )
 def test_a_recipe_that_names_half_its_text_is_wrong_usage(write, tmp_path, data, problem):

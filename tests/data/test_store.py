@@ -19,14 +19,16 @@ from attn_cli.data.segmentation import Segmented, segmented
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import ModelError
 
-VARIED = config.Variants(small_letters=0.3, no_final_mark=0.3, new_names=0.5, new_words=0.5)
+VARIED = config.AugmentationConfig(
+    lowercase=0.3, drop_final_punctuation=0.3, replace_names=0.5, replace_words=0.5
+)
 LINES = [f"Anna {n % 7} saw the piano of Boston. x{n}\tAnna {n % 5} a vu le piano de Boston. x{n}"
          for n in range(60)]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return Tokenizer.train(LINES, config.Tokenizer(vocab_size=330))
+    return Tokenizer.train(LINES, config.TokenizerConfig(vocab_size=330))
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +37,10 @@ def fewer_made_up_words(monkeypatch):
 
 
 def prepare(
-    tokenizer: Tokenizer, storage: Storage, how: config.Variants = VARIED, sampling: float = 0.5
+    tokenizer: Tokenizer,
+    storage: Storage,
+    how: config.AugmentationConfig = VARIED,
+    sampling: float = 0.5,
 ) -> tuple[Segmented, Segmented]:
     """A training and a validation part, as `attn train` makes them."""
     text = "\n".join([*LINES, "", "too short\t" + "too long " * 20])
@@ -59,7 +64,7 @@ def same(one: Batch, other: Batch) -> bool:
 
 
 @pytest.mark.parametrize("built_there", [False, True])
-@pytest.mark.parametrize(("how", "sampling"), [(VARIED, 0.5), (config.Variants(), 0.0)])
+@pytest.mark.parametrize(("how", "sampling"), [(VARIED, 0.5), (config.AugmentationConfig(), 0.0)])
 def test_batches_from_disk_are_those_from_memory(
     tokenizer, tmp_path, monkeypatch, built_there, how, sampling
 ):

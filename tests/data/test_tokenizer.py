@@ -34,7 +34,7 @@ LINES = [
 
 
 def train(lines: list[str] = LINES, **changed: object) -> Tokenizer:
-    return Tokenizer.train(lines, config.Tokenizer(**{"vocab_size": 420, **changed}))
+    return Tokenizer.train(lines, config.TokenizerConfig(**{"vocab_size": 420, **changed}))
 
 
 UNIGRAM, BPE = train(), train(kind="bpe")
@@ -76,7 +76,7 @@ def test_the_order_of_the_lines_does_not_change_the_model(kind: str) -> None:
 
 def test_counted_forms_teach_what_their_lines_teach() -> None:
     counts = Counter(form for line in LINES for form in words.forms(words.split(line)))
-    counted = Tokenizer.train_on_counts(counts, config.Tokenizer(vocab_size=420))
+    counted = Tokenizer.train_on_counts(counts, config.TokenizerConfig(vocab_size=420))
     assert counted.to_bytes() == UNIGRAM.to_bytes()
 
 
@@ -447,7 +447,7 @@ def test_a_line_in_capitals_is_read_as_if_it_were_not_and_keeps_its_words() -> N
 
 COPYING = Tokenizer.train(
     [*LINES, *string.ascii_letters, *"()"],
-    config.Tokenizer(vocab_size=480, literals=True),
+    config.TokenizerConfig(vocab_size=480, literals=True),
     literals=Literals("en", "fr"),
 )
 
@@ -474,7 +474,7 @@ def test_a_marked_form_is_its_placeholder_and_no_text_is() -> None:
 def test_marked_forms_teach_the_vocabulary_nothing() -> None:
     counts = Counter(words.forms(words.split(" ".join(LINES))))
     marked = counts + Counter({literals.mark(" zzz", 3): 1000})
-    settings = config.Tokenizer(vocab_size=420, literals=True)
+    settings = config.TokenizerConfig(vocab_size=420, literals=True)
     one, other = (Tokenizer.train_on_counts(each, settings) for each in (counts, marked))
     assert one.to_bytes() == other.to_bytes()
 
@@ -519,7 +519,7 @@ def test_literals_put_back_touch_only_what_they_may(raw: str, said: str, text: s
 
 def test_the_share_of_unknown_letters_is_that_of_words_in_bits_or_bytes():
     text = ["the house is near the river and the children love the old garden"] * 20
-    tokenizer = Tokenizer.train(text, config.Tokenizer(vocab_size=340))
+    tokenizer = Tokenizer.train(text, config.TokenizerConfig(vocab_size=340))
     assert tokenizer.unknown_share("the children love the house") == 0
     assert tokenizer.unknown_share("Привет мир") == 1
     assert tokenizer.unknown_share("zxqvjk wpfbzx") == 1
@@ -529,6 +529,6 @@ def test_the_share_of_unknown_letters_is_that_of_words_in_bits_or_bytes():
 
 def test_a_line_in_capitals_is_known_as_its_words_are():
     text = ["the house is near the river and the children love the old garden"] * 20
-    tokenizer = Tokenizer.train(text, config.Tokenizer(vocab_size=340))
+    tokenizer = Tokenizer.train(text, config.TokenizerConfig(vocab_size=340))
     assert tokenizer.unknown_share("THE CHILDREN LOVE", spoken=True) < 0.5
     assert tokenizer.unknown_share("THE CHILDREN LOVE") == 1

@@ -19,9 +19,11 @@ from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.training.guided_alignment import Guidance
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
-ALL = config.Variants(small_letters=1, no_final_mark=1, new_names=1, new_words=1)
-HALF = config.Variants(small_letters=0.5, no_final_mark=0.5, new_names=0.5)
-NEVER = config.Variants()
+ALL = config.AugmentationConfig(
+    lowercase=1, drop_final_punctuation=1, replace_names=1, replace_words=1
+)
+HALF = config.AugmentationConfig(lowercase=0.5, drop_final_punctuation=0.5, replace_names=0.5)
+NEVER = config.AugmentationConfig()
 
 PAIRS = [
     ("I saw Boston.", "J'ai vu Boston."),
@@ -40,7 +42,7 @@ def corpus_of(pairs: list[tuple[str, str]]) -> Corpus:
 
 
 def draw(
-    pairs: list[tuple[str, str]], how: config.Variants, *, seed: int = 1
+    pairs: list[tuple[str, str]], how: config.AugmentationConfig, *, seed: int = 1
 ) -> list[tuple[str, str]]:
     """Each pair as it was drawn, words and spaces as they would be read."""
     corpus, variants = varied(corpus_of(pairs), how, seed=seed)
@@ -61,12 +63,12 @@ def draw(
 
 
 def test_small_letters_are_on_the_source_side_alone() -> None:
-    drawn = draw(PAIRS, config.Variants(small_letters=1))
+    drawn = draw(PAIRS, config.AugmentationConfig(lowercase=1))
     assert drawn == [(source.lower(), target) for source, target in PAIRS]
 
 
 def test_a_final_mark_is_left_out_on_both_sides_or_on_none() -> None:
-    drawn = draw(PAIRS, config.Variants(no_final_mark=1))
+    drawn = draw(PAIRS, config.AugmentationConfig(drop_final_punctuation=1))
     assert drawn == [
         ("I saw Boston", "J'ai vu Boston"),
         ("Martin loves Boston", "Martin aime Boston"),
@@ -77,7 +79,7 @@ def test_a_final_mark_is_left_out_on_both_sides_or_on_none() -> None:
 
 
 def test_a_name_of_both_sides_becomes_another_on_both_and_nothing_else_changes() -> None:
-    drawn = draw(PAIRS, config.Variants(new_names=1))
+    drawn = draw(PAIRS, config.AugmentationConfig(replace_names=1))
     assert drawn[3:] == PAIRS[3:]
     names = [source.split()[-1].strip(".?") for source, _ in drawn[:1]]
     assert drawn[0] == (f"I saw {names[0]}.", f"J'ai vu {names[0]}.")
@@ -89,7 +91,7 @@ def test_a_name_of_both_sides_becomes_another_on_both_and_nothing_else_changes()
 
 def test_a_word_that_both_sides_write_becomes_another_on_both() -> None:
     pairs = [("The piano is black.", "Le piano est noir."), *PAIRS]
-    (source, target), *others = draw(pairs, config.Variants(new_words=1))
+    (source, target), *others = draw(pairs, config.AugmentationConfig(replace_words=1))
     made_up = source.split()[1]
     assert (source, target) == (f"The {made_up} is black.", f"Le {made_up} est noir.")
     assert made_up.islower()
@@ -99,7 +101,7 @@ def test_a_word_that_both_sides_write_becomes_another_on_both() -> None:
 
 def test_a_short_word_that_both_sides_write_may_be_two_words_and_stays() -> None:
     pairs = [("The main chat.", "Le main chat.")] * 3
-    assert draw(pairs, config.Variants(new_words=1)) == pairs
+    assert draw(pairs, config.AugmentationConfig(replace_words=1)) == pairs
 
 
 def test_made_up_words_are_the_same_on_both_sides_and_of_neither() -> None:
@@ -125,7 +127,7 @@ def test_made_up_words_are_the_same_on_both_sides_and_of_neither() -> None:
     ],
 )
 def test_a_name_is_left_alone_where_it_is_not_one_word_for_one(pair) -> None:
-    how = config.Variants(new_names=1)
+    how = config.AugmentationConfig(replace_names=1)
     assert {draw([pair, *PAIRS], how, seed=seed)[0] for seed in range(10)} == {pair}
 
 
@@ -134,9 +136,9 @@ def test_without_variants_a_corpus_stays_the_very_same() -> None:
     assert varied(corpus, NEVER, seed=1) == (corpus, None)
 
 
-@pytest.mark.parametrize("share", ["no_final_mark", "new_words"])
+@pytest.mark.parametrize("share", ["drop_final_punctuation", "replace_words"])
 def test_no_form_is_added_that_is_never_drawn(share: str) -> None:
-    corpus, _ = varied(corpus_of(PAIRS), config.Variants(**{share: 1}), seed=1)
+    corpus, _ = varied(corpus_of(PAIRS), config.AugmentationConfig(**{share: 1}), seed=1)
     assert list(corpus.source.forms) == list(corpus_of(PAIRS).source.forms)
 
 
@@ -165,7 +167,7 @@ WORDS = st.sampled_from(
 SENTENCES = st.lists(WORDS, min_size=1, max_size=6).map(" ".join)
 SHARES = st.sampled_from([0.0, 0.3, 1.0])
 VARIANTS = st.builds(
-    config.Variants,
+    config.AugmentationConfig,
     small_letters=SHARES,
     no_final_mark=SHARES,
     new_names=SHARES,
@@ -207,7 +209,7 @@ def test_a_drawn_pair_differs_by_a_name_a_word_a_mark_and_case_at_most(pairs, ho
 
 def test_a_share_is_how_often_it_happens() -> None:
     pairs = [(f"Number {number}.", f"Nombre {number}.") for number in range(2000)]
-    drawn = draw(pairs, config.Variants(small_letters=0.2, no_final_mark=0.7))
+    drawn = draw(pairs, config.AugmentationConfig(lowercase=0.2, drop_final_punctuation=0.7))
     small = sum(source.islower() for source, _ in drawn)
     bare = sum(not source.endswith(".") for source, _ in drawn)
     assert small == pytest.approx(400, abs=5 * 18)  # five deviations of the binomial
@@ -218,7 +220,7 @@ def test_a_share_is_how_often_it_happens() -> None:
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
     lines = [side for pair in PAIRS for side in pair] * 20
-    return Tokenizer.train(lines, config.Tokenizer(vocab_size=330))
+    return Tokenizer.train(lines, config.TokenizerConfig(vocab_size=330))
 
 
 @pytest.fixture(scope="module")
@@ -274,7 +276,7 @@ def test_what_is_validated_on_never_varies(tokenizer) -> None:
 
 
 def test_a_vocabulary_sees_the_share_in_small_letters() -> None:
-    _, variants = varied(corpus_of(PAIRS), config.Variants(small_letters=0.25), seed=1)
+    _, variants = varied(corpus_of(PAIRS), config.AugmentationConfig(lowercase=0.25), seed=1)
     assert variants is not None
     counts = variants.in_small_letters({" The": 8, " the": 4, " IBM": 4, " Rare": 1, ".": 9})
     assert counts == {" The": 8, " the": 6, " IBM": 4, " ibm": 1, " Rare": 1, ".": 9}
@@ -284,7 +286,7 @@ def test_links_to_a_mark_that_was_left_out_guide_nothing(tokenizer) -> None:
     """Each target word is linked to the source's last word, and the last one to each."""
     corpus, variants = varied(
         corpus_of([("One two.", "Un deux."), ("One two", "Un deux")]),
-        config.Variants(no_final_mark=1),
+        config.AugmentationConfig(drop_final_punctuation=1),
         seed=1,
     )
     data = segmented(corpus, tokenizer, tokenizer, variants=variants)
@@ -306,7 +308,7 @@ def test_links_to_a_mark_that_was_left_out_guide_nothing(tokenizer) -> None:
 
 
 def test_a_new_name_stands_in_the_place_of_the_old_one_so_links_need_no_change(tokenizer) -> None:
-    corpus, variants = varied(corpus_of(PAIRS), config.Variants(new_names=1), seed=1)
+    corpus, variants = varied(corpus_of(PAIRS), config.AugmentationConfig(replace_names=1), seed=1)
     data = segmented(corpus, tokenizer, tokenizer, variants=variants)
     (plain,) = batches_of(data, data.pairs, tokens=10**6)
     varying = next(Batches(data, tokens=10**6, seed=1))

@@ -22,35 +22,35 @@ SOURCE_VOCAB, TARGET_VOCAB = 16, 12
 SHAPES = {
     "1-1-all-tanh": {},
     "2-1-output-relu-norm": {
-        "tied": "output",
+        "tie_embeddings": "output",
         "layer_norm": True,
         "encoder": {"layers": 2},
         "attention": {"activation": "relu"},
     },
     "1-2-none-sigmoid-norm": {
-        "tied": "none",
+        "tie_embeddings": "none",
         "layer_norm": True,
         "decoder": {"layers": 2},
         "attention": {"activation": "sigmoid"},
     },
-    "2-2-none-tanh": {"tied": "none", "encoder": {"layers": 2}, "decoder": {"layers": 2}},
+    "2-2-none-tanh": {"tie_embeddings": "none", "encoder": {"layers": 2}, "decoder": {"layers": 2}},
 }
 WIDTHS = {"encoder": {"width": 6}, "attention": {"width": 5}, "decoder": {"width": 8}}
 
 
 def model_of(embedding=8, widths=WIDTHS, **chosen):
-    tree = {"embedding": embedding, "tied": "output"} | chosen
+    tree = {"embedding": embedding, "tie_embeddings": "output"} | chosen
     tree |= {part: widths[part] | chosen.get(part, {}) for part in widths}
     head = {"embedding": 8, "width": 5, "channels": 2}
-    joint = chosen.get("tied", "all") == "all"
-    recipe = {"model": tree | {"alignment_head": head}, "tokenizer": {"joint": joint}}
+    joint = chosen.get("tie_embeddings", "all") == "all"
+    recipe = {"model": tree | {"word_aligner": head}, "tokenizer": {"joint": joint}}
     return config.from_dict(recipe).model
 
 
 def network_of(model, *, vocab=TARGET_VOCAB, seed=2):
     """A network that has opinions: fresh ones find every piece about as likely as another."""
     torch.manual_seed(seed)
-    source_vocab = vocab if model.tied == "all" else SOURCE_VOCAB
+    source_vocab = vocab if model.tie_embeddings == "all" else SOURCE_VOCAB
     network = build(model, source_vocab=source_vocab, target_vocab=vocab).eval()
     with torch.no_grad():
         for weight in network.parameters():
@@ -66,7 +66,7 @@ def written(folder, graphs):
 @pytest.fixture(scope="module", params=SHAPES)
 def engines(request, tmp_path_factory):
     """The same network on torch and on ONNX Runtime."""
-    tied = {"tied": "all"} | SHAPES[request.param]
+    tied = {"tie_embeddings": "all"} | SHAPES[request.param]
     network = network_of(model_of(**tied))
     with torch.no_grad():
         graphs = tracing.translator_graphs(network)
@@ -167,7 +167,7 @@ def test_forced_weights_and_scores_of_a_translation_are_those_it_was_decoded_wit
 def integers(tmp_path_factory):
     """A network wide enough for integers to pay, in int8; and how many products are in them."""
     widths = {part: {"width": quantize.WORTH} for part in WIDTHS}
-    model = model_of(quantize.WORTH, widths, tied="all", decoder={"layers": 2})
+    model = model_of(quantize.WORTH, widths, tie_embeddings="all", decoder={"layers": 2})
     with torch.no_grad():
         graphs = tracing.translator_graphs(network_of(model, vocab=80))
     graphs = {name: quantize.quantized(graph) for name, graph in graphs.items()}
@@ -212,7 +212,7 @@ def side(words_of_rows, vocab, seed):
 def test_both_engines_match_the_same_words(tmp_path, tied):
     torch.manual_seed(3)
     vocab = (TARGET_VOCAB, TARGET_VOCAB) if tied == "all" else (SOURCE_VOCAB, TARGET_VOCAB)
-    head = build_head(model_of(tied=tied), source_vocab=vocab[0], target_vocab=vocab[1])
+    head = build_head(model_of(tie_embeddings=tied), source_vocab=vocab[0], target_vocab=vocab[1])
     ours = TorchMatcher(head)
     with torch.no_grad():
         tracing.write(tmp_path, tracing.head_graph(head))

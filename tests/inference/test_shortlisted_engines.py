@@ -54,14 +54,14 @@ def graphs_of(network, folder, shortlist, *, int8=False):
 
 @pytest.fixture(scope="module", params=SHAPES)
 def network(request):
-    chosen = SHAPES[request.param] | {"tied": "all"}
+    chosen = SHAPES[request.param] | {"tie_embeddings": "all"}
     return never_bos(network_of(model_of(**chosen), vocab=VOCAB))
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     """A network, its graphs in fp32 and those in int8."""
-    network = never_bos(network_of(model_of(64, WIDE, tied="all"), vocab=VOCAB))
+    network = never_bos(network_of(model_of(64, WIDE, tie_embeddings="all"), vocab=VOCAB))
     folders = [tmp_path_factory.mktemp(name) for name in ("fp32", "int8")]
     listed = shortlist_of()
     return (

@@ -1,9 +1,9 @@
-"""The alignment head's identities: what must hold whatever its weights are."""
+"""The word aligner's identities: what must hold whatever its weights are."""
 
 import pytest
 import torch
 
-from attn_cli.config import AlignmentHead, Model
+from attn_cli.config import ModelConfig, WordAlignerConfig
 from attn_cli.inference.engines.interface import Side
 from attn_cli.inference.engines.torch import TorchMatcher, words_of
 from attn_cli.nn.builder import build_head
@@ -12,12 +12,12 @@ from attn_cli.nn.word_aligner import from_diagonal
 from attn_cli.types import EOS, PAD
 
 VOCAB = 17
-SETTINGS = AlignmentHead(enabled=True, embedding=6, width=4, channels=3, dropout=0.4)
+SETTINGS = WordAlignerConfig(enabled=True, embedding=6, width=4, channels=3, dropout=0.4)
 
 
 def head_of(*, tied="none"):
     torch.manual_seed(5)
-    model = Model(tied=tied, alignment_head=SETTINGS)
+    model = ModelConfig(tie_embeddings=tied, word_aligner=SETTINGS)
     return build_head(model, source_vocab=VOCAB, target_vocab=VOCAB).eval()
 
 

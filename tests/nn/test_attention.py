@@ -120,9 +120,9 @@ def test_coverage_changes_the_scores_as_the_scorer_says():
         np.testing.assert_allclose(looked.weights[n, : len(h)], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("attends", ["before", "after"])
-def test_coverage_is_the_sum_of_the_weights_so_far(attends):
-    network = opinionated(network_of(f"model.decoder.attends={attends}", *COVERS))
+@pytest.mark.parametrize("input_feeding", ["false", "true"])
+def test_coverage_is_the_sum_of_the_weights_so_far(input_feeding):
+    network = opinionated(network_of(f"model.decoder.input_feeding={input_feeding}", *COVERS))
     memory = network.encode(torch.tensor([[4, 5, 6, EOS], [7, EOS, 0, 0]]), torch.tensor([4, 2]))
     state, total = network.start(memory), torch.zeros(2, 4)
     for piece in (BOS, 4, 7, 5):
@@ -217,11 +217,11 @@ def test_hard_attention_that_expects_is_soft_attention(monkeypatch):
 TINY = (
     *("model.embedding=3", "model.encoder.width=2", "model.decoder.width=3"),
     *("model.attention.width=3", "model.dropout.embedding=0", "model.dropout.states=0"),
-    "model.dropout.readout=0",
+    "model.dropout.output=0",
 )
 HARD = "model.attention.kind=hard"
 COVERS = ("model.attention.kind=additive", "model.attention.coverage=true")
-LEARNS = config.Train(reinforce_weight=1.0, entropy_bonus=0.0)
+LEARNS = config.TrainConfig(reinforce_weight=1.0, entropy_bonus=0.0)
 SOURCE, TARGET = [4, 5, EOS], [6, EOS]  # three positions, and what is to be said of them
 
 
@@ -323,7 +323,7 @@ def test_the_bonus_is_the_mean_entropy_of_the_choices(monkeypatch):
     monkeypatch.setattr(attention, "EXPECTED", 0.0)
     network, passed = toy(2)
     found, wanted = passed(3)
-    doubting = config.Train(reinforce_weight=0.0, entropy_bonus=0.5)
+    doubting = config.TrainConfig(reinforce_weight=0.0, entropy_bonus=0.5)
     loss, _ = reinforce(network, found, wanted, baseline=0.0, settings=doubting)
     w = found.weights.detach().numpy()
     assert float(loss.detach()) == pytest.approx(0.5 * np.mean((w * np.log(w)).sum(-1)), rel=1e-5)

@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from attn_cli.config import Attention, Decoder, Dropout, Encoder, Model
+from attn_cli.config import (
+    AttentionConfig,
+    DecoderConfig,
+    DropoutConfig,
+    EncoderConfig,
+    ModelConfig,
+)
 from attn_cli.nn.builder import build
 from attn_cli.nn.cells import CELLS
 from attn_cli.nn.encoders import RecurrentEncoder, reversal
@@ -15,24 +21,26 @@ from attn_cli.nn.state_dict import restore, tensors_of
 from attn_cli.types import BOS, PAD
 
 VOCAB = 23
-TINY = Model(
+TINY = ModelConfig(
     embedding=6,
-    encoder=Encoder(width=4),
-    attention=Attention(width=5),
-    decoder=Decoder(width=7),
-    dropout=Dropout(embedding=0.3, states=0.3, readout=0.3),
+    encoder=EncoderConfig(width=4),
+    attention=AttentionConfig(width=5),
+    decoder=DecoderConfig(width=7),
+    dropout=DropoutConfig(embedding=0.3, states=0.3, output=0.3),
 )
 SHAPES = [
     TINY,
     replace(TINY, layer_norm=True),
     replace(TINY, tied="none"),
-    replace(TINY, encoder=Encoder(width=4, layers=2), decoder=Decoder(width=7, layers=3)),
-    replace(TINY, attention=Attention(width=5, activation="relu")),
-    replace(TINY, attention=Attention(width=5, activation="sigmoid")),
+    replace(
+        TINY, encoder=EncoderConfig(width=4, layers=2), decoder=DecoderConfig(width=7, layers=3)
+    ),
+    replace(TINY, attention=AttentionConfig(width=5, activation="relu")),
+    replace(TINY, attention=AttentionConfig(width=5, activation="sigmoid")),
 ]
 
 
-def network_of(model: Model, *, double: bool = False):
+def network_of(model: ModelConfig, *, double: bool = False):
     torch.manual_seed(7)
     network = build(model, source_vocab=VOCAB, target_vocab=VOCAB).eval()
     return network.double() if double else network

@@ -13,7 +13,7 @@ SMALL = (
     *("--set", "model.decoder.kind=transformer", "--set", "model.decoder.layers=1"),
     *("--set", "model.attention.kind=multihead", "--set", "model.attention.heads=2"),
     *("--set", "model.dropout.embedding=0", "--set", "model.dropout.states=0"),
-    *("--set", "model.dropout.readout=0", "--set", "train.log_every=1", "--max-steps", "8"),
+    *("--set", "model.dropout.output=0", "--set", "train.log_every=1", "--max-steps", "8"),
 )
 
 

@@ -32,9 +32,9 @@ RECIPE = (
     *TINY,
     *HEAD,
     *("--set", "tokenizer.vocab_size=600", "--set", "train.guided_alignment=statistical"),
-    *("--set", "train.guided_weight=0.5", "--set", "train.head_steps=40"),
+    *("--set", "train.guided_alignment_weight=0.5", "--set", "train.aligner_steps=40"),
     *("--set", "train.validate_every=20", "--set", "train.batch_tokens=400"),
-    *("--set", "tokenizer.sampling=0.2", "--set", "train.export=fp32", "--max-steps", "120"),
+    *("--set", "tokenizer.subword_alpha=0.2", "--set", "train.export=fp32", "--max-steps", "120"),
 )
 
 #: Half of the kills come in the first seconds, the others within `ANYWHERE` times what the training

@@ -25,7 +25,7 @@ LEAST = {
 def test_it_learns_the_demo(name, tmp_path):
     folder = document_blocks.workspace(tmp_path)
     for command in (
-        f"attn train --recipe-name {name} --out runs/{name} --set model.alignment_head=false",
+        f"attn train --recipe-name {name} --out runs/{name} --set model.word_aligner=false",
         f"attn translate -m runs/{name} -i data/demo/test.en -o hyp.fr",
     ):
         status, printed = document_blocks.run(command, folder, seconds=1800)

@@ -140,7 +140,13 @@ def test_two_workers_resume_their_word_aligner_to_the_same_parameters(tmp_path):
     whole, halves = tmp_path / "whole", tmp_path / "halves"
     links = tmp_path / "links"
     links.write_text("0-0 1-1 2-2 3-3 4-4\n" * 200)
-    aligner = (*HEAD, "--set", f"train.guided_alignment={links}", "--set", "train.head_steps=200")
+    aligner = (
+        *HEAD,
+        "--set",
+        f"train.guided_alignment={links}",
+        "--set",
+        "train.aligner_steps=200",
+    )
     how = ("--workers", "2", "--max-steps", "5", "--set", "train.log_every=1", *aligner)
     for folder in (whole, halves):
         folder.mkdir()

@@ -17,7 +17,7 @@ from attn_cli.training.budget import (
 )
 from attn_cli.training.optim import learning_rate
 
-SETTINGS = config.Train(
+SETTINGS = config.TrainConfig(
     max_steps=1000, warmup_steps=100, learning_rate=1.0, schedule="linear", validate_every=100
 )
 

@@ -78,7 +78,7 @@ def test_a_training_resumes_on_a_gpu_with_the_losses_that_it_would_have_had(pair
 @pytest.mark.skipif(GPUS < 2, reason="there are no two CUDA devices here")
 def test_two_workers_on_two_gpus_have_the_losses_of_one(pairs_file, tmp_path):
     exact = ("--set", "train.log_every=1", "--set", "model.dropout.embedding=0", "--device", "cuda")
-    exact += ("--set", "model.dropout.states=0", "--set", "model.dropout.readout=0")
+    exact += ("--set", "model.dropout.states=0", "--set", "model.dropout.output=0")
     for workers in (1, 2):
         text = ("--pairs", pairs_file, "--out", tmp_path / str(workers), *TINY, *exact)
         ended = attn("train", *text, "--max-steps", "12", "--workers", workers)

@@ -72,9 +72,9 @@ def trained(tmp_path_factory, pairs_file, links_file):
     """The folders of the same training, word aligner and network, by one worker, two, and in parts:
     in fp32 and without dropout."""
     links = ("--set", f"train.guided_alignment={links_file}")
-    aligner = (*HEAD, *links, "--set", "model.alignment_head.dropout=0")
+    aligner = (*HEAD, *links, "--set", "model.word_aligner.dropout=0")
     text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, *TINY, *aligner)
-    text = (*text, "--set", "train.head_steps=12")
+    text = (*text, "--set", "train.aligner_steps=12")
     exact = ("--set", "train.precision=fp32", "--set", "train.log_every=1")
     still = [a for part in DROPOUT for a in ("--set", f"model.dropout.{part}=0")]
     folders = {}

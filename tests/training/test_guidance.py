@@ -215,7 +215,7 @@ def toy(pairs_file):
     """PAIRS in pieces, and links that nothing in the words suggests: the first word to the last."""
     corpus, _ = read_pairs(pairs_file)
     counts = corpus.source_counts() | corpus.target_counts()
-    tokenizer = Tokenizer.train_on_counts(counts, config.Tokenizer(vocab_size=400))
+    tokenizer = Tokenizer.train_on_counts(counts, config.TokenizerConfig(vocab_size=400))
     data = segmented(corpus, tokenizer, tokenizer, sampling=0.5)
     batch = next(batches_of(data, data.pairs, tokens=10**6))
     lengths = {
@@ -234,7 +234,7 @@ def toy(pairs_file):
 def share_on_the_links(toy, folder, *, weight: float) -> float:
     """Train on the toy text; then, how often a piece looks most at the word it is linked to."""
     data, batch, links, vocab = toy
-    settings = config.Train(
+    settings = config.TrainConfig(
         max_steps=80, batch_tokens=300, warmup_steps=10, learning_rate=0.01, validate_every=1000
     )
     shape = {"encoder": {"width": 16}, "attention": {"width": 16}, "decoder": {"width": 32}}

@@ -1,4 +1,4 @@
-"""How the alignment head learns: its loss by hand, a toy language, and going on as begun."""
+"""How the word aligner learns: its loss by hand, a toy language, and going on as begun."""
 
 import contextlib
 import json
@@ -157,7 +157,7 @@ def toy(tmp_path_factory):
     path.write_text("".join(pairs))
     corpus, _ = read_pairs(path)
     counts = corpus.source_counts() | corpus.target_counts()
-    tokenizer = Tokenizer.train_on_counts(counts, config.Tokenizer(vocab_size=400))
+    tokenizer = Tokenizer.train_on_counts(counts, config.TokenizerConfig(vocab_size=400))
     return segmented(corpus, tokenizer, tokenizer), LinkTable.of(votes), links
 
 
@@ -168,13 +168,13 @@ def taught(toy, tmp_path_factory):
 
     def taught(*, steps=12, text=text, votes=votes, folder=None, emit=None, **how):
         torch.manual_seed(3)
-        settings = config.AlignmentHead(True, embedding=16, width=16, channels=2, dropout=0.1)
-        model = config.Model(alignment_head=settings)
+        settings = config.WordAlignerConfig(True, embedding=16, width=16, channels=2, dropout=0.1)
+        model = config.ModelConfig(word_aligner=settings)
         return HeadTrainer(
             build_head(model, source_vocab=400, target_vocab=400),
             text,
             votes,
-            settings=config.Train(head_steps=steps, log_every=20),
+            settings=config.TrainConfig(aligner_steps=steps, log_every=20),
             seed=2,
             folder=folder or tmp_path_factory.mktemp("head"),
             emit=emit or (lambda event: None),

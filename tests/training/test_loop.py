@@ -40,7 +40,7 @@ MODEL = config.from_dict(
         }
     }
 ).model
-SETTINGS = config.Train(
+SETTINGS = config.TrainConfig(
     max_steps=6, batch_tokens=60, warmup_steps=0, validate_every=2, log_every=3, nan_patience=3
 )
 
@@ -48,7 +48,7 @@ SETTINGS = config.Train(
 @pytest.fixture(scope="module")
 def text(pairs_file):
     corpus, _ = read_pairs(pairs_file)
-    settings = config.Tokenizer(vocab_size=400)
+    settings = config.TokenizerConfig(vocab_size=400)
     counts = corpus.source_counts() | corpus.target_counts()
     tokenizer = Tokenizer.train_on_counts(counts, settings)
     return segmented(corpus, tokenizer, tokenizer), tokenizer.vocab_size

@@ -25,7 +25,7 @@ from attn_cli.training.validation import Validation
 
 RECIPE = (
     *TINY,
-    *("--set", "tokenizer.sampling=0.5", "--set", "train.validate_every=8"),
+    *("--set", "tokenizer.subword_alpha=0.5", "--set", "train.validate_every=8"),
     *("--set", "train.log_every=4", "--max-steps", "16"),
 )
 
@@ -38,8 +38,8 @@ def _no_waiting_for_the_disk(monkeypatch):
 @pytest.fixture(scope="module")
 def command(pairs_file, links_file):
     """A training with all that is written: a word aligner, guided attention, an average, graphs."""
-    links = ("--set", f"train.guided_alignment={links_file}", "--set", "train.head_steps=8")
-    more = ("--set", "train.guided_weight=1", "--set", "train.export=fp32")
+    links = ("--set", f"train.guided_alignment={links_file}", "--set", "train.aligner_steps=8")
+    more = ("--set", "train.guided_alignment_weight=1", "--set", "train.export=fp32")
     return ("train", "--pairs", pairs_file, *RECIPE, *HEAD, *links, *more)
 
 

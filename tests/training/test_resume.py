@@ -18,7 +18,7 @@ from attn_cli.training.resume import resumed
 #: Everything random that training has: sampled pieces, dropout, shuffled batches, an average.
 RECIPE = (
     *TINY,
-    *("--set", "tokenizer.sampling=0.5", "--set", "train.validate_every=20"),
+    *("--set", "tokenizer.subword_alpha=0.5", "--set", "train.validate_every=20"),
     *("--set", "train.log_every=1", "--max-steps", "60"),
 )
 CUT = 45  # between the validations at 40 and 60, in the middle of an epoch
@@ -102,7 +102,13 @@ def test_a_training_cut_off_and_resumed_reaches_the_very_same_weights(
 def test_a_guided_training_killed_and_resumed_reaches_the_very_same_weights(pairs_file, tmp_path):
     links = tmp_path / "pairs.links"
     links.write_text("0-0 1-1:0.6 2-1:0.4\n" * len(pairs_file.read_text().splitlines()))
-    recipe = (*RECIPE, "--set", f"train.guided_alignment={links}", "--set", "train.guided_decay=0")
+    recipe = (
+        *RECIPE,
+        "--set",
+        f"train.guided_alignment={links}",
+        "--set",
+        "train.guided_alignment_decay=0",
+    )
     uncut, cut = tmp_path / "uncut", tmp_path / "cut"
     assert attn("train", "--pairs", pairs_file, "--out", uncut, *recipe).status == 0
     cut_off(signal.SIGKILL, "--pairs", pairs_file, "--out", cut, *recipe)
@@ -122,18 +128,26 @@ def test_a_guided_training_killed_and_resumed_reaches_the_very_same_weights(pair
 def test_a_training_cut_off_while_its_head_learns_reaches_the_very_same_files(
     number, status, pairs_file, links_file, tmp_path
 ):
-    links = ("--set", f"train.guided_alignment={links_file}", "--set", "train.head_steps=12")
-    recipe = (*RECIPE, *HEAD, *links, "--set", "train.guided_weight=1", "--max-steps", "20")
+    links = ("--set", f"train.guided_alignment={links_file}", "--set", "train.aligner_steps=12")
+    recipe = (
+        *RECIPE,
+        *HEAD,
+        *links,
+        "--set",
+        "train.guided_alignment_weight=1",
+        "--max-steps",
+        "20",
+    )
     uncut, cut = tmp_path / "uncut", tmp_path / "cut"
     assert attn("train", "--pairs", pairs_file, "--out", uncut, *recipe).status == 0
     text = ("--pairs", pairs_file, "--out", cut)
     returned, said = cut_off(number, *text, *recipe, step=8, trainer=ALIGNMENT_HEAD)
     assert returned == status
-    assert not (cut / "alignment_head.safetensors").exists()
+    assert not (cut / "word_aligner.safetensors").exists()
     if number != signal.SIGKILL:
         assert f"attn train --resume {cut}" in said.splitlines()[-1]
     assert attn("train", "--resume", cut, "--threads", "1").status == 0
-    for name in ("alignment_head.safetensors", "model.safetensors"):
+    for name in ("word_aligner.safetensors", "model.safetensors"):
         assert (cut / name).read_bytes() == (uncut / name).read_bytes()
 
 
@@ -170,6 +184,6 @@ def test_a_training_from_before_there_were_heads_goes_on_without_one(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.safetensors").touch()
     (tmp_path / "recipe.toml").write_text("[model]\nembedding = 32\n")
-    assert not resumed(tmp_path).plan.recipe.model.alignment_head.enabled
-    (tmp_path / "recipe.toml").write_text("[model.alignment_head]\nwidth = 32\n")
-    assert resumed(tmp_path).plan.recipe.model.alignment_head.enabled
+    assert not resumed(tmp_path).plan.recipe.model.word_aligner.enabled
+    (tmp_path / "recipe.toml").write_text("[model.word_aligner]\nwidth = 32\n")
+    assert resumed(tmp_path).plan.recipe.model.word_aligner.enabled

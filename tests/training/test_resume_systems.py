@@ -27,8 +27,13 @@ KINDS = {
     "input-feeding": ("lstm-2", "general", "lstm-2-after"),
     "transformer": ("transformer", "multihead", "transformer"),
 }
-SETTINGS = config.Train(
-    max_steps=6, batch_tokens=60, warmup_steps=0, validate_every=3, average=0, precision="fp32"
+SETTINGS = config.TrainConfig(
+    max_steps=6,
+    batch_tokens=60,
+    warmup_steps=0,
+    validate_every=3,
+    average_checkpoints=0,
+    precision="fp32",
 )
 
 
@@ -38,7 +43,7 @@ def text(tmp_path_factory):
     path.write_text("".join(f"{s}\t{t}\n" for s, t in PAIRS.items()), encoding="utf-8")
     corpus, _ = read_pairs(path)
     counts = corpus.source_counts() | corpus.target_counts()
-    tokenizer = Tokenizer.train_on_counts(counts, config.Tokenizer(vocab_size=400))
+    tokenizer = Tokenizer.train_on_counts(counts, config.TokenizerConfig(vocab_size=400))
     return segmented(corpus, tokenizer, tokenizer), tokenizer.vocab_size
 
 

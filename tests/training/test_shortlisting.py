@@ -125,7 +125,7 @@ def test_there_are_no_more_links_than_so_many_a_piece_on_average(text, monkeypat
 
 @pytest.mark.parametrize("literals", [False, True])
 def test_the_end_and_what_a_text_can_always_be_made_of_are_listed(literals):
-    settings = config.Tokenizer(vocab_size=400, literals=literals)
+    settings = config.TokenizerConfig(vocab_size=400, literals=literals)
     kinds = shortlisting.Literals("en", "fr") if literals else None
     tokenizer = Tokenizer.train(["a few words to learn from, no more"], settings, literals=kinds)
     pieces = [tokenizer.piece(int(id)) for id in tokenizer.fallback_pieces]

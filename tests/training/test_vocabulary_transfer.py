@@ -4,7 +4,7 @@ import torch
 from program import HEAD, TINY, attn
 
 from attn_cli.bundles.bundle import open_bundle
-from attn_cli.config import Tokenizer as TokenizerConfig
+from attn_cli.config import TokenizerConfig as TokenizerConfig
 from attn_cli.data.literals import Literals
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.training import checkpoint
@@ -62,10 +62,10 @@ def test_training_goes_on_from_a_model_with_a_vocabulary_of_the_new_text(headed,
     out = tmp_path / "out"
     how = ("--from", headed, "--pairs", text, "--valid-pairs", text, "--out", out, *TINY, *HEAD)
     new = ("--set", "train.new_vocabulary=true", "--set", "tokenizer.vocab_size=330")
-    refused = attn("train", *how, *new, "--set", "train.keep_head=true")
+    refused = attn("train", *how, *new, "--set", "train.freeze_aligner=true")
     assert refused.status == 2
-    assert "train.keep_head=false" in refused.err
-    new = (*new, "--set", "train.keep_head=false", "--set", f"train.guided_alignment={links}")
+    assert "train.freeze_aligner=false" in refused.err
+    new = (*new, "--set", "train.freeze_aligner=false", "--set", f"train.guided_alignment={links}")
     ended = attn("train", *how, *new, "--max-steps", "2")
     assert ended.status == 0, ended.err
     made = open_bundle(out)

@@ -132,11 +132,11 @@ def test_what_became_of_a_file_is_told(links):
 def test_nothing_is_linked_where_nobody_wants_links(links, aligners):
     said = []
     for unguided in ("train.guided_alignment=none", "train.guided_alignment="):
-        assert links("model.alignment_head=false", unguided, said=said) is None
+        assert links("model.word_aligner=false", unguided, said=said) is None
     assert (said, aligners) == ([], [])
 
 
-@pytest.mark.parametrize("setting", [GUIDED, "model.alignment_head=true"])
+@pytest.mark.parametrize("setting", [GUIDED, "model.word_aligner=true"])
 def test_aligners_are_asked_about_the_words_of_the_pairs_that_are_trained_on(
     links, aligners, setting
 ):

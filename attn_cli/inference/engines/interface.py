@@ -7,7 +7,7 @@ logits live. Whatever can say which words of two sentences correspond is a Match
 
 from typing import Any, NamedTuple, Protocol
 
-from attn_cli.config import Model
+from attn_cli.config import ModelConfig
 from attn_cli.errors import UsageError
 from attn_cli.types import FloatArray, IntArray
 
@@ -37,7 +37,7 @@ class View(NamedTuple):
 ALONE = View(())
 
 
-def view_of(model: Model, *, layer: int = 0, head: int = 0) -> View:
+def view_of(model: ModelConfig, *, layer: int = 0, head: int = 0) -> View:
     """The view of a layer and a head, both from 1.
 
     Layer 0 is the last but one, whose heads are the likeliest to look at what they translate (Garg
@@ -66,7 +66,7 @@ class SingleHead(NamedTuple):
     view: View
 
 
-def single_heads(model: Model, *, layer: int = 0) -> list[SingleHead]:
+def single_heads(model: ModelConfig, *, layer: int = 0) -> list[SingleHead]:
     """Every head of a layer, or with 0 of all layers, in order.
 
     Raises UsageError for a layer that the network does not have.
@@ -140,7 +140,7 @@ class Matched(NamedTuple):
 
 
 class Matcher(Protocol):
-    """An alignment head as those who ask see it."""
+    """A word aligner as those who ask see it."""
 
     def match(self, source: Side, target: Side) -> Matched:
         """Which words correspond. Every row holds at least one word on each side."""

@@ -202,7 +202,7 @@ class OnnxStepper:
 
 
 class OnnxMatcher:
-    """Runs the graph of an alignment head."""
+    """Runs the graph of a word aligner."""
 
     def __init__(self, folder: Path, *, threads: int | None = None) -> None:
         """The graph in that folder. Raises ModelError where it cannot be loaded."""
@@ -227,7 +227,7 @@ def load(
 
 
 def load_head(opened: Bundle, *, threads: int | None) -> OnnxMatcher:
-    """The graph of a bundle's alignment head. See `engine.open.open_matcher`."""
+    """The graph of a bundle's word aligner. See `engine.open.open_matcher`."""
     return OnnxMatcher(opened.file(bundle.HEAD_GRAPH).parent, threads=threads)
 
 

@@ -41,7 +41,9 @@ def open_stepper(
     """
     recipe = opened.recipe
     if view is None:
-        view = view_of(recipe.model, layer=recipe.decode.layer, head=recipe.decode.head)
+        view = view_of(
+            recipe.model, layer=recipe.decode.attention_layer, head=recipe.decode.attention_head
+        )
     listed = recipe.decode.shortlist if shortlist is None else shortlist
     return _loaded(opened, view, engine, device, threads, shortlist=listed)
 
@@ -86,7 +88,7 @@ def _loaded(
 def open_matcher(
     opened: Bundle, *, engine: Engine = "auto", device: str = "auto", threads: int | None = None
 ) -> Matcher:
-    """The alignment head of a bundle that has one. Raises as `open_stepper`."""
+    """The word aligner of a bundle that has one. Raises as `open_stepper`."""
     if engine_of(opened, "head", engine=engine, device=device) == "onnx":
         from attn_cli.inference.engines import onnx
 

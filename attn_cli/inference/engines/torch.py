@@ -179,7 +179,7 @@ def load(
 
 
 def load_head(bundle: Bundle, *, device: str, threads: int | None) -> TorchMatcher:
-    """The alignment head of a bundle that has one. See `engine.open.open_matcher`."""
+    """The word aligner of a bundle that has one. See `engine.open.open_matcher`."""
     head = build_head(
         bundle.recipe.model,
         source_vocab=bundle.source.vocab_size,
