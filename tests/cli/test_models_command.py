@@ -128,7 +128,7 @@ def test_a_sound_model_is_told_in_a_line(shelf, tiny):
 
 
 def test_a_model_with_a_head_and_one_with_nothing_else_are_sound(headed, tmp_path):
-    assert "4 files" in attn("models", "verify", headed).out
+    assert "5 files" in attn("models", "verify", headed).out
     alone = shutil.copytree(headed, tmp_path / "alone", ignore=shutil.ignore_patterns("model.*"))
     files = bundle.read_facts(headed)["files"]
     files.pop("model.safetensors")

@@ -130,9 +130,9 @@ def test_one_line_at_a_time_gives_what_many_give(translate):
 # A model gets a head
 
 
-def test_the_head_is_a_file_of_the_bundle(headed, tiny):
+def test_the_word_aligner_and_the_shortlist_of_its_links_are_files_of_the_bundle(headed, tiny):
     files = [json.loads((path / "bundle.json").read_text())["files"] for path in (headed, tiny)]
-    assert files[0].keys() - files[1].keys() == {"alignment_head.safetensors"}
+    assert files[0].keys() - files[1].keys() == {"alignment_head.safetensors", "shortlist.bin"}
     sizes = files[0]["alignment_head.safetensors"]["bytes"]
     assert (headed / "alignment_head.safetensors").stat().st_size == sizes
 

@@ -315,7 +315,7 @@ def test_the_plan_is_on_the_disk_before_torch_is_loaded(pairs_file, tmp_path):
         "    print('torch' in sys.modules, flush=True)\n"
         "    raise KeyboardInterrupt\n"
         "resuming.Plan.save = saving\n"
-        "from attn_cli import app\n"
+        "from attn_cli.cli import app\n"
         "app.main()\n"
     )
     arguments = ("train", "--pairs", pairs_file, "--out", tmp_path / "x")
