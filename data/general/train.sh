@@ -24,16 +24,14 @@ if [ $name = fr-en ]; then
         $data/recipe.toml > $recipe
 fi
 
-# The head learns from the aligners' votes; what it is kept beside is trained from the beginning.
-attn train $recipe --out runs/general-$name-head --max-steps 1 "$@"
-attn train $recipe --from runs/general-$name-head --out runs/general-$name "$@" \
-    --set train.freeze_aligner=true
+# From the model on the shelf, which knows everyday sentences, with a vocabulary of the new text.
+attn train $recipe --from $name --out runs/general-$name "$@" --set train.new_vocabulary=true
 
 # On from there, at a lower rate.
 attn train $recipe --from runs/general-$name --out runs/general-$name-2 --max-steps 6000 "$@" \
-    --set train.freeze_aligner=true --set train.guided_alignment_decay=0.5 --set train.guided_alignment_weight=0.3 \
-    --set train.learning_rate=1e-3 --set train.warmup_steps=100
-attn export runs/general-$name-2 --half
+    --set train.freeze_aligner=true --set train.guided_alignment_decay=0.5 \
+    --set train.guided_alignment_weight=0.3 --set train.learning_rate=1e-3 --set train.warmup_steps=100
+attn export runs/general-$name-2 --half --pairs $text/$name.tsv --links $text/$name.links
 
 # Confidence, with the graphs in int8 that were made just now.
 attn models calibrate runs/general-$name-2 --pairs $text/$name.valid.tsv
