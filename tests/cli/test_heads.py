@@ -216,7 +216,7 @@ def decode_of(folder):
 
 def test_training_guides_a_head_and_then_shows_it(several):
     decode = decode_of(several)
-    assert (decode["layer"], decode["head"]) == (1, 1)
+    assert (decode["attention_layer"], decode["attention_head"]) == (1, 1)
     rows = [json.loads(line) for line in (several / "log.jsonl").read_text().splitlines()]
     (said,) = [r["message"] for r in rows if str(r.get("message")).startswith("attention shown")]
     share = re.fullmatch(r"attention shown: layer 1, head 1, which points .* (\d+)% .*", said)
@@ -231,14 +231,14 @@ def test_a_head_that_the_recipe_names_is_kept(pairs_file, links_file, tmp_path):
     named = ("--set", "decode.attention_layer=2", "--set", f"train.guided_alignment={links_file}")
     ended = trained(tmp_path / "x", pairs_file, *TRANSFORMER, *named, steps=1)
     decode = decode_of(tmp_path / "x")
-    assert (decode["layer"], decode["head"]) == (2, 0)
+    assert (decode["attention_layer"], decode["attention_head"]) == (2, 0)
     assert "attention shown" not in ended.err
 
 
 def test_without_links_nothing_is_chosen(pairs_file, tmp_path):
     ended = trained(tmp_path / "x", pairs_file, *TRANSFORMER, steps=1)
     decode = decode_of(tmp_path / "x")
-    assert (decode["layer"], decode["head"]) == (0, 0)
+    assert (decode["attention_layer"], decode["attention_head"]) == (0, 0)
     assert "attention shown" not in ended.err
 
 

@@ -133,7 +133,7 @@ def test_a_model_with_a_head_and_one_with_nothing_else_are_sound(headed, tmp_pat
     files = bundle.read_facts(headed)["files"]
     files.pop("model.safetensors")
     retold(alone, files=files)
-    assert "3 files" in attn("models", "verify", alone).out
+    assert "4 files" in attn("models", "verify", alone).out
 
 
 def cut(folder):

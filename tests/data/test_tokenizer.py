@@ -382,11 +382,11 @@ STRAIGHT = str.maketrans("’ʼ“”„", '\'\'"""')
 QUOTED = st.text("aeijlndt ’ʼ“”„.?!", max_size=30)
 CURLY_LINES = [line.replace("'", "’") + " “Oui”" for line in LINES]
 STRAIGHT_LINES = [line.translate(STRAIGHT) for line in CURLY_LINES]
-QUOTES = train(CURLY_LINES, plain_quotes=True)
+QUOTES = train(CURLY_LINES, normalize_quotes=True)
 
 
 def test_typographic_quotes_teach_what_straight_ones_teach() -> None:
-    straight = train(STRAIGHT_LINES, plain_quotes=True)
+    straight = train(STRAIGHT_LINES, normalize_quotes=True)
     assert QUOTES.to_bytes() == straight.to_bytes()
     assert train(STRAIGHT_LINES).to_bytes() == straight.to_bytes()
     assert train(CURLY_LINES).to_bytes() != straight.to_bytes()

@@ -168,10 +168,10 @@ SENTENCES = st.lists(WORDS, min_size=1, max_size=6).map(" ".join)
 SHARES = st.sampled_from([0.0, 0.3, 1.0])
 VARIANTS = st.builds(
     config.AugmentationConfig,
-    small_letters=SHARES,
-    no_final_mark=SHARES,
-    new_names=SHARES,
-    new_words=SHARES,
+    lowercase=SHARES,
+    drop_final_punctuation=SHARES,
+    replace_names=SHARES,
+    replace_words=SHARES,
 ).filter(lambda variants: variants != NEVER)
 
 

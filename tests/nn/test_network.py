@@ -31,7 +31,7 @@ TINY = ModelConfig(
 SHAPES = [
     TINY,
     replace(TINY, layer_norm=True),
-    replace(TINY, tied="none"),
+    replace(TINY, tie_embeddings="none"),
     replace(
         TINY, encoder=EncoderConfig(width=4, layers=2), decoder=DecoderConfig(width=7, layers=3)
     ),
@@ -179,11 +179,13 @@ def test_reversal_mirrors_within_the_length_and_leaves_padding() -> None:
 
 @pytest.mark.parametrize("tied", ["all", "output", "none"])
 def test_tied_matrices_are_saved_once_and_tied_again(tied) -> None:
-    network = network_of(replace(TINY, tied=tied))
+    network = network_of(replace(TINY, tie_embeddings=tied))
     tensors = {name: t.clone() for name, t in tensors_of(network).items()}
     matrices = [t for t in tensors.values() if t.shape == (VOCAB, 6)]
     assert len(matrices) == {"all": 1, "output": 2, "none": 3}[tied]
-    another = build(replace(TINY, tied=tied), source_vocab=VOCAB, target_vocab=VOCAB).eval()
+    another = build(
+        replace(TINY, tie_embeddings=tied), source_vocab=VOCAB, target_vocab=VOCAB
+    ).eval()
     with torch.no_grad():
         restore(another, tensors, where="test")
     src, src_len, tgt = a_batch()

@@ -116,7 +116,7 @@ def test_a_training_is_validated_some_times_if_that_takes_no_more_than_a_tenth_o
 def train(seconds_an_update, *, max_seconds, seconds_a_validation=3.0, before=7.0, **settings):
     """Train within the time: what follows from the plans alone. Speed is a function of the step."""
     clock = Clock()
-    settings = replace(SETTINGS, export="none", average=2, **settings)
+    settings = replace(SETTINGS, export="none", average_checkpoints=2, **settings)
     whole = TimeBudget(max_seconds, started=clock() - before, clock=clock)
     planner = Planner(whole, parameters=10**6, average=True, export=False)
     schedule, step, validated, rates = Schedule.of(settings), 0, 0, []

@@ -15,7 +15,7 @@ TRANSFORMER = {
     "encoder": {"kind": "transformer", "width": 16, "heads": 2, "layers": 1},
     "attention": {"kind": "multihead", "heads": 2},
     "decoder": {"kind": "transformer", "width": 16, "layers": 1},
-    "dropout": {"embedding": 0.0, "states": 0.0, "readout": 0.0},
+    "dropout": {"embedding": 0.0, "states": 0.0, "output": 0.0},
 }
 VOCABULARY = 50
 

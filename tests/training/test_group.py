@@ -13,7 +13,7 @@ from attn_cli.training.launch import default_workers
 from attn_cli.training.place import Place
 from attn_cli.training.resume import CHECKPOINTS
 
-DROPOUT = ("embedding", "states", "readout")
+DROPOUT = ("embedding", "states", "output")
 
 TORCHRUN = {"RANK": "3", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2"}
 

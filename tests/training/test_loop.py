@@ -116,7 +116,7 @@ def break_losses(monkeypatch, broken):
 
 def test_an_update_that_is_not_a_number_is_left_out_and_counted(trainer, monkeypatch):
     break_losses(monkeypatch, {1, 2})
-    made = trainer(settings=replace(SETTINGS, max_steps=2, average=0))
+    made = trainer(settings=replace(SETTINGS, max_steps=2, average_checkpoints=0))
     before = weights(made)
     finished = made.run()
     assert same(weights(made), before)
@@ -164,7 +164,7 @@ def test_a_validation_that_is_not_a_number_stops_training_with_the_best_model_ke
 
 
 def test_only_a_better_validation_is_published(trainer):
-    made = trainer(20.0, 10.0, 30.0, settings=replace(SETTINGS, average=0))
+    made = trainer(20.0, 10.0, 30.0, settings=replace(SETTINGS, average_checkpoints=0))
     assert made.run().bleu == 30
     assert [scored.step for scored, _ in made.published] == [2, 6]
     assert [event.best for event in of(events.Validated, made)] == [True, False, True]
@@ -177,7 +177,7 @@ def test_between_equal_bleu_the_lower_loss_is_better():
 
 @pytest.mark.parametrize(("bleu", "kept"), [(31.0, True), (29.0, False)])
 def test_the_average_is_kept_only_if_it_is_better(trainer, bleu, kept):
-    made = trainer(30.0, 20.0, 10.0, bleu, settings=replace(SETTINGS, average=2))
+    made = trainer(30.0, 20.0, 10.0, bleu, settings=replace(SETTINGS, average_checkpoints=2))
     finished = made.run()
     (averaged,) = of(events.Averaged, made)
     assert (averaged.checkpoints, averaged.kept, averaged.best_bleu) == (2, kept, 30)
@@ -186,7 +186,7 @@ def test_the_average_is_kept_only_if_it_is_better(trainer, bleu, kept):
 
 
 def test_the_average_is_the_mean_of_the_best_and_of_no_others(trainer):
-    made = trainer(30.0, 20.0, 10.0, 40.0, settings=replace(SETTINGS, average=2))
+    made = trainer(30.0, 20.0, 10.0, 40.0, settings=replace(SETTINGS, average_checkpoints=2))
     made.run()
     paths = sorted(made.best_weights.folder.glob("step-*"))
     assert [path.stem for path in paths] == ["step-0000002", "step-0000004"]
@@ -298,7 +298,7 @@ def timed(trainer):
         long = replace(SETTINGS, max_steps=10**6, warmup_steps=10**5, validate_every=10**5)
         made = trainer(
             *scores,
-            settings=settings or replace(long, export="none", average=2),
+            settings=settings or replace(long, export="none", average_checkpoints=2),
             budget=TimeBudget(seconds, started=clock(), clock=clock),
             **given,
         )
@@ -477,7 +477,7 @@ def test_a_state_saved_before_there_was_guidance_is_gone_on_with(trainer):
 
 def test_an_update_whose_guided_loss_is_not_a_number_is_left_out(trainer):
     broken = replace(GUIDANCE, weight=math.nan)
-    made = trainer(settings=replace(SETTINGS, max_steps=2, average=0), guidance=broken)
+    made = trainer(settings=replace(SETTINGS, max_steps=2, average_checkpoints=0), guidance=broken)
     before = weights(made)
     assert made.run().skipped == 2
     assert same(weights(made), before)

@@ -143,11 +143,11 @@ def test_a_training_cut_off_while_its_head_learns_reaches_the_very_same_files(
     text = ("--pairs", pairs_file, "--out", cut)
     returned, said = cut_off(number, *text, *recipe, step=8, trainer=ALIGNMENT_HEAD)
     assert returned == status
-    assert not (cut / "word_aligner.safetensors").exists()
+    assert not (cut / "alignment_head.safetensors").exists()
     if number != signal.SIGKILL:
         assert f"attn train --resume {cut}" in said.splitlines()[-1]
     assert attn("train", "--resume", cut, "--threads", "1").status == 0
-    for name in ("word_aligner.safetensors", "model.safetensors"):
+    for name in ("alignment_head.safetensors", "model.safetensors"):
         assert (cut / name).read_bytes() == (uncut / name).read_bytes()
 
 
