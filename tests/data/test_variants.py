@@ -196,9 +196,9 @@ def test_a_drawn_pair_differs_by_a_name_a_word_a_mark_and_case_at_most(pairs, ho
         if dropped:
             assert {*mine[-1].strip(), *theirs[-1].strip()} <= FINAL_MARKS
         if new_mine not in (mine[: len(new_mine)], [f.lower() for f in mine[: len(new_mine)]]):
-            assert how.new_names or how.new_words
+            assert how.replace_names or how.replace_words
         renamed = [i for i, (a, b) in enumerate(zip(theirs, new_theirs, strict=False)) if a != b]
-        assert len(renamed) <= (how.new_names > 0) + (how.new_words > 0)
+        assert len(renamed) <= (how.replace_names > 0) + (how.replace_words > 0)
         for place in renamed:
             assert theirs[place] in mine
             assert {new_theirs[place], new_theirs[place].lower()} & set(new_mine)

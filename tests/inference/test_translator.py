@@ -174,7 +174,7 @@ def test_other_lines_and_other_recipes_are_left_alone(make):
 def test_the_recipe_of_a_model_says_how_lines_are_read(tiny):
     text = (tiny / "recipe.toml").read_text()
     assert "split_longer_than = 50 " in text
-    assert "capitals = true " in text
+    assert "handle_all_caps = true " in text
     long = " ".join([A, B] * 6)  # sixty words
     assert attn("translate", "-m", tiny, long, A.upper()).lines() == [
         " ".join([PAIRS[A], PAIRS[B]] * 6),
