@@ -183,7 +183,7 @@ def _open(path: Path, facts: dict[str, Any]) -> Bundle:
     _check_sizes(path, facts)
     _demand(path, facts, RECIPE)
     try:
-        recipe = config.load(locate(path, facts, RECIPE), of_a_model=True)
+        recipe = config.load(locate(path, facts, RECIPE), legacy_defaults=True)
     except ModelError:
         raise
     except AttnError as error:

@@ -247,7 +247,7 @@ def _begun(
     if path is not None:
         # A model's own recipe makes that model again, whatever the defaults are by now.
         of_a_model = (path.parent / FACTS).is_file()
-        recipe, base = config.load(path, of_a_model=of_a_model), path.parent
+        recipe, base = config.load(path, legacy_defaults=of_a_model), path.parent
     elif given:
         recipe, base = _of_text(given, of_a_model=start_from is not None), Path()
     elif start_from:

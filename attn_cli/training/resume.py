@@ -130,7 +130,7 @@ def resumed(out: Path) -> Resumed:
             f"{out} holds no training to go on with",
             "Name the --out folder of an earlier attn train.",
         )
-    recipe = config.load(out / bundle.RECIPE, of_a_model=True)
+    recipe = config.load(out / bundle.RECIPE, legacy_defaults=True)
     if not (checkpoints / PLAN).is_file():  # made before there were plans
         return Resumed(Plan(recipe), again=False)
     return Resumed(replace(_read(checkpoints / PLAN), recipe=recipe), again=False)

@@ -175,7 +175,7 @@ def _is_running(folder: Path, told: float, now: float, *, ended: bool) -> bool:
 def _recipe(folder: Path) -> dict[str, Any]:
     """The recipe's keys and values, flat; none where it cannot be read."""
     try:
-        recipe = config.load(folder / RECIPE, of_a_model=True)
+        recipe = config.load(folder / RECIPE, legacy_defaults=True)
     except AttnError:
         return {}
     flat = dict(_flat(config.to_dict(recipe), ""))

@@ -38,7 +38,7 @@ def include_head(folder):
 
 
 def write_recipe(folder):
-    recipe = config.load(folder / bundle.RECIPE, of_a_model=True)
+    recipe = config.load(folder / bundle.RECIPE, legacy_defaults=True)
     bundle.write_recipe(folder, replace(recipe, name="other"))
 
 

@@ -166,7 +166,7 @@ def newer(folder):
 
 def resealed(folder, *settings):
     recipe = config.with_settings(
-        config.load(folder / "recipe.toml", of_a_model=True), list(settings)
+        config.load(folder / "recipe.toml", legacy_defaults=True), list(settings)
     )
     bundle.write_recipe(folder, recipe)
 

@@ -1,0 +1,40 @@
+"""Nested dictionaries, as TOML gives them: reading, merging, difference."""
+
+import tomllib
+from typing import Any
+
+from attn_cli.errors import UsageError
+
+
+def parse_tree(text: str, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{where} is not TOML: {error}", "Fix that line.") from error
+
+
+def merge(tree: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
+    """Return `tree` overridden by `upper`, section by section."""
+    merged = dict(tree)
+    for key, value in upper.items():
+        both = isinstance(value, dict) and isinstance(tree.get(key), dict)
+        merged[key] = merge(tree[key], value) if both else value
+    return merged
+
+
+def non_default(tree: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of `tree` that differs from `defaults`."""
+    changed: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            if inner := non_default(value, defaults[key]):
+                changed[key] = inner
+        elif value != defaults[key]:
+            changed[key] = value
+    return changed
+
+
+def section(branch: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the section `name` of `branch`, or an empty one."""
+    section = branch.get(name)
+    return section if isinstance(section, dict) else {}
