@@ -4,7 +4,7 @@
     python benchmarks/fused_attention.py --device cuda
     python benchmarks/fused_attention.py --output runs/fused-attention
 
-One pass there and back through `attn_cli.nn.transformer.attend`, causal, as training has it:
+Forward and backward of `nn.transformer.scaled_dot_product_attention`, causal, as in training:
 `weights=False` is what runs while nobody asks for weights, `weights=True` when somebody does. Each
 case is a process of its own, whose peak memory is that above what it held before the first call.
 The two are timed in turn, so that a machine that slows down slows both.
@@ -68,18 +68,20 @@ def _case(*, length: int, weights: bool, batch: int, device: str) -> dict[str, f
     """The median seconds of a pass there and back, and the most bytes that it took."""
     import torch
 
-    from attn_cli.nn.transformer import attend
+    from attn_cli.nn.transformer import scaled_dot_product_attention
 
     torch.manual_seed(1)
     shape = (batch, HEADS, length, WIDTH)
     parts = [torch.randn(shape, device=device, requires_grad=True) for _ in range(3)]
 
     def there_and_back() -> None:
-        found, _ = attend(*parts, causal=True, weights=weights)
+        found, _ = scaled_dot_product_attention(*parts, causal=True, weights=weights)
         found.square().mean().backward()  # type: ignore[no-untyped-call]
 
     small = [part[:, :, :8] for part in parts]
-    attend(*small, causal=True, weights=weights)[0].sum().backward()  # libraries are loaded
+    scaled_dot_product_attention(*small, causal=True, weights=weights)[
+        0
+    ].sum().backward()  # libraries are loaded
     before = _peak(device)
     there_and_back()
     taken = _peak(device) - before

@@ -7,7 +7,7 @@ import torch
 from systems import VOCAB, System, fresh, lines, network_of
 
 from attn_cli.config import TrainConfig
-from attn_cli.nn.masking import mask_of
+from attn_cli.nn.masking import length_mask
 from attn_cli.training.losses import negative_log_likelihood
 from attn_cli.training.reinforce import reinforce
 from attn_cli.types import BOS
@@ -33,13 +33,13 @@ def assert_unroll_equals_single_steps(system: System) -> None:
     close(network(src, src_len, tgt, weights=False).features, whole.features)
     logits = network.scores(whole.features)
     memory = network.encode(src, src_len)
-    state = network.start(memory)
-    assert state.keys() == network.decoder.axes().keys()
+    state = network.init_state(memory)
+    assert state.keys() == network.decoder.dynamic_axes().keys()
     for t in range(tgt.shape[1]):
         found, weights, state = network.step(tgt[:, t], state, memory)
         close(found, logits[:, t])
         close(weights, whole.weights[:, t])
-    assert state.keys() == network.decoder.axes().keys()
+    assert state.keys() == network.decoder.dynamic_axes().keys()
 
 
 @torch.no_grad()
@@ -63,7 +63,7 @@ def assert_weights_are_a_distribution(system: System) -> None:
     assert (weights >= 0).all()
     total = torch.zeros if "none" in system else torch.ones
     close(weights.sum(-1), total(weights.shape[:-1]))
-    padding = ~mask_of(src_len, src.shape[1])  # (B, S)
+    padding = ~length_mask(src_len, src.shape[1])  # (B, S)
     assert (weights.transpose(-1, 1)[padding] == 0).all()
 
 
@@ -85,8 +85,8 @@ def assert_every_parameter_learns(system: System) -> None:
     wanted = tgt.roll(-1, dims=1)
     found = network(src, src_len, tgt)
     loss = negative_log_likelihood(network, found.features, wanted, smoothing=0.1)
-    assert (found.chosen is not None) == ("hard" in system)
-    if found.chosen is not None:
+    assert (found.sampled_logp is not None) == ("hard" in system)
+    if found.sampled_logp is not None:
         loss = loss + reinforce(network, found, wanted, baseline=-3.0, settings=TrainConfig())[0]
     loss.backward()
     for name, weight in network.named_parameters():

@@ -19,7 +19,7 @@ from attn_cli.inference.engines.interface import view_of
 from attn_cli.inference.engines.onnx import OnnxStepper
 from attn_cli.inference.engines.torch import TorchStepper
 from attn_cli.inference.forced_decoding import force
-from attn_cli.nn.builder import build
+from attn_cli.nn.builder import build_model
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.types import EOS, PAD, Hypothesis, IntArray
 
@@ -121,7 +121,7 @@ PAIRWISE = list(_pairwise())
 def fresh(system: System) -> Seq2Seq:
     """A network as training begins with it."""
     torch.manual_seed(2)
-    return build(model_of(system), source_vocab=VOCAB, target_vocab=VOCAB)
+    return build_model(model_of(system), source_vocab=VOCAB, target_vocab=VOCAB)
 
 
 @cache

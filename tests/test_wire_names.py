@@ -19,8 +19,8 @@ from systems import COVERING, fresh
 
 from attn_cli import config
 from attn_cli.export import tracing
-from attn_cli.nn.builder import build_head
-from attn_cli.nn.state_dict import tensors_of
+from attn_cli.nn.builder import build_word_aligner
+from attn_cli.nn.state_dict import unique_state_dict
 from attn_cli.training import events
 
 FILE = Path(__file__).parent / "fixtures" / "wire_names.json"
@@ -43,12 +43,14 @@ def event_fields() -> dict[str, list[str]]:
 
 def parameters() -> list[str]:
     """Keys of model.safetensors, over systems that together have every part."""
-    return sorted({name for system in COVERING for name in tensors_of(fresh(system))})
+    return sorted({name for system in COVERING for name in unique_state_dict(fresh(system))})
 
 
 def aligner_parameters() -> list[str]:
     """Keys of alignment_head.safetensors."""
-    return sorted(tensors_of(build_head(config.ModelConfig(), source_vocab=8, target_vocab=8)))
+    return sorted(
+        unique_state_dict(build_word_aligner(config.ModelConfig(), source_vocab=8, target_vocab=8))
+    )
 
 
 def graphs() -> dict[str, dict[str, list[str]]]:

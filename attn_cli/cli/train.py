@@ -343,12 +343,12 @@ def _group(
     console: Console, recipe: "Recipe", run: "TrainRun", place: "Place"
 ) -> Iterator["Group"]:
     """All workers of the training; the other ones of this machine are started here if need be."""
-    from attn_cli.nn.device import torch_device
+    from attn_cli.nn.device import find_device
     from attn_cli.training.group import Group, host, join
     from attn_cli.training.launch import default_workers, start_workers
     from attn_cli.training.place import Place
 
-    cuda = torch_device(run.device).type == "cuda"
+    cuda = find_device(run.device).type == "cuda"
     size = run.workers
     if size is None:
         size = default_workers(

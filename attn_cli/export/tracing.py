@@ -31,11 +31,11 @@ from attn_cli.export import quantize
 from attn_cli.inference.engines.interface import Matcher, Side, Stepper, view_of
 from attn_cli.inference.engines.onnx import AFTER, MEMORY, OUTPUT, STATE, OnnxMatcher, OnnxStepper
 from attn_cli.inference.engines.torch import TorchStepper, load, load_head
-from attn_cli.nn.attention import Memory, Places
+from attn_cli.nn.attention import MEMORY_TENSORS, Memory, RowLayout
 from attn_cli.nn.embeddings import SelectedRows
 from attn_cli.nn.seq2seq import Seq2Seq
-from attn_cli.nn.state_dict import tensors_of
-from attn_cli.nn.word_aligner import AlignmentHead, Words
+from attn_cli.nn.state_dict import unique_state_dict
+from attn_cli.nn.word_aligner import WordAligner, WordGroups
 from attn_cli.types import BOS, EOS, PAD, UNK, IntArray
 
 Precision = Literal["int8", "fp32"]
@@ -113,7 +113,7 @@ def export(
 
 def _halved(network: nn.Module) -> bytes:
     """Its weights in half precision, as safetensors keeps them."""
-    return save({name: tensor.half() for name, tensor in tensors_of(network).items()})
+    return save({name: tensor.half() for name, tensor in unique_state_dict(network).items()})
 
 
 def _check(opened: Bundle, difference: float, most: float) -> None:
@@ -137,7 +137,7 @@ class _Encode(nn.Module):
 
     def forward(self, ids: Tensor, lengths: Tensor) -> tuple[Tensor, ...]:
         memory = self.network.encode(ids, lengths)
-        return (*memory, *self.network.start(memory).values())
+        return (*memory.tensors, *self.network.init_state(memory).values())
 
 
 class _Step(nn.Module):
@@ -170,15 +170,15 @@ class _Step(nn.Module):
         *parts: Tensor,
     ) -> tuple[Tensor, ...]:
         rest = list(parts)
-        memory = Memory(*(rest.pop(0) for _ in Memory._fields))
+        values, keys, mask = (rest.pop(0) for _ in MEMORY_TENSORS)
+        memory = Memory(values, keys, mask, RowLayout(row, place))
         selected = None
         if self.selected:
             selected = SelectedRows(*(rest.pop(0) for _ in SelectedRows._fields))
         state = {
             name: part.index_select(0, rows) for name, part in zip(self.states, rest, strict=True)
         }
-        places = Places(row, place)
-        logits, weights, after = self.network.step(previous, state, memory, places, selected)
+        logits, weights, after = self.network.step(previous, state, memory, selected)
         logp = logits.log_softmax(-1)  # (N, V), or (N, L)
         gold_logp = logp.gather(1, gold[:, None])[:, 0]
         found = (gold_logp, weights, *(after[name] for name in self.states))
@@ -223,16 +223,16 @@ def _best(logp: Tensor, ranks: Tensor) -> tuple[Tensor, Tensor]:
 class _Match(nn.Module):
     """A word aligner with its logarithms undone."""
 
-    def __init__(self, head: AlignmentHead) -> None:
+    def __init__(self, head: WordAligner) -> None:
         super().__init__()
         self.head = head
 
     def forward(
         self, source: Tensor, source_mean: Tensor, target: Tensor, target_mean: Tensor
     ) -> tuple[Tensor, ...]:
-        found = self.head(Words(source, source_mean), Words(target, target_mean))
+        found = self.head(WordGroups(source, source_mean), WordGroups(target, target_mean))
         shares = found.to_source.exp()  # (B, T, S + 1)
-        return shares[..., :-1], shares[..., -1], found.links
+        return shares[..., :-1], shares[..., -1], found.link_probs
 
 
 def translator_graphs(network: Seq2Seq, *, listed: bool = False) -> dict[str, onnx.ModelProto]:
@@ -242,8 +242,8 @@ def translator_graphs(network: Seq2Seq, *, listed: bool = False) -> dict[str, on
     """
     ids, lengths = torch.tensor([[4, 5, EOS], [4, EOS, PAD]]), torch.tensor([3, 2])
     memory = network.encode(ids, lengths)
-    state = network.start(memory)
-    memory_names = [MEMORY + name for name in Memory._fields]
+    state = network.init_state(memory)
+    memory_names = [MEMORY + name for name in MEMORY_TENSORS]
     encoder = _traced(
         _Encode(network),
         {"ids": ids, "lengths": lengths},
@@ -260,7 +260,7 @@ def translator_graphs(network: Seq2Seq, *, listed: bool = False) -> dict[str, on
         "ranks": torch.zeros(2, dtype=torch.long),
         "row": torch.tensor([[0, 1], [2, 0]]),
         "place": torch.tensor([0, 1, 2]),
-        **dict(zip(memory_names, memory, strict=True)),
+        **dict(zip(memory_names, memory.tensors, strict=True)),
         **{STATE + name: part for name, part in state.items()},
     }
     open_sizes = {
@@ -268,7 +268,10 @@ def translator_graphs(network: Seq2Seq, *, listed: bool = False) -> dict[str, on
         "ranks": "C",
         "row": "BQ",
         **dict.fromkeys(memory_names, "BS"),
-        **{STATE + name: axes.replace("N", "R") for name, axes in network.decoder.axes().items()},
+        **{
+            STATE + name: axes.replace("N", "R")
+            for name, axes in network.decoder.dynamic_axes().items()
+        },
     }
     after = [AFTER + name for name in state]
     found = ["gold_logp", "weights", *after]
@@ -302,7 +305,7 @@ def _shortlist_graphs(
     }
 
 
-def head_graph(head: AlignmentHead) -> dict[str, onnx.ModelProto]:
+def head_graph(head: WordAligner) -> dict[str, onnx.ModelProto]:
     """The graph of a word aligner, by its file's name."""
     ids = torch.tensor([[4, 5, EOS], [4, EOS, PAD]])
     mean = torch.tensor([[[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]], [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]])

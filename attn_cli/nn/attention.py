@@ -1,6 +1,7 @@
-"""Steps 5 to 7 of attention: scores become weights, weights a context.
+"""Steps 5 to 7 of attention: from energies to attention weights and a context vector.
 
-Knows that there is a scorer, not which one. Only `HardAttention` samples.
+`energies` (B, Q, S) are what a scorer makes of queries and keys; a normalizer turns them into
+attention weights; the context is the weighted sum of the values.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -10,98 +11,102 @@ import torch
 from torch import Tensor, nn
 
 from attn_cli.nn.normalizers import softmax
-from attn_cli.nn.products import StepLinear, batched
+from attn_cli.nn.products import StepLinear, step_bmm
 from attn_cli.nn.scorers import Scorer
 
 
-class Memory(NamedTuple):
-    """What a decoder may look at: the source, read once.
+class RowLayout(NamedTuple):
+    """Where the N rows of a search stand in a rectangle of B sentences with Q slots each.
 
-    values (B, S, D) are the states h_j, or what the attention made of them; keys (B, S, A) what
-    the scorer made of them; mask (B, S) bool is True where a real piece stands.
+    row_at_slot (B, Q) is the row in each slot, any row where the slot is empty; slot_of_row (N,) is
+    the slot of each row, from 0 to B·Q - 1.
+    """
+
+    row_at_slot: Tensor
+    slot_of_row: Tensor
+
+
+class Memory(NamedTuple):
+    """The encoded source that a decoder attends to, computed once per sentence.
+
+    values (B, S, D) are the encoder's states h_j, or projections of them; keys (B, S, A) are the
+    scorer's; mask (B, S) bool is True at source positions, False at padding. `layout` groups the N
+    rows of a search by sentence, so that the memory is never copied for each row; without one,
+    row n belongs to sentence n.
     """
 
     values: Tensor
     keys: Tensor
     mask: Tensor
+    layout: RowLayout | None = None
 
-    def of(self, sentences: Tensor) -> "Memory":
-        """The memory of these sentences (B',), in that order."""
-        return Memory(*(part.index_select(0, sentences) for part in self))
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Values, keys and mask."""
+        return self.values, self.keys, self.mask
 
+    def select(self, sentences: Tensor) -> "Memory":
+        """Return the memory of these sentences (B',), in that order, without a layout."""
+        values, keys, mask = (part.index_select(0, sentences) for part in self.tensors)
+        return Memory(values, keys, mask)
 
-class Places(NamedTuple):
-    """How the N rows of a search stand in B sentences with Q places each.
+    def group(self, rows: Tensor) -> Tensor:
+        """(N, …) → (B, Q, …): the rows of each sentence."""
+        return rows[:, None] if self.layout is None else rows[self.layout.row_at_slot]
 
-    row (B, Q) is the row in each place, any row where the place is empty; place (N,) is where in
-    the B·Q places each row stands. So all rows of a sentence ask its one memory together, and it is
-    never copied for each of them.
-    """
-
-    row: Tensor
-    place: Tensor
-
-    def sentence(self) -> Tensor:
-        """(N,): the sentence of each row."""
-        return self.place // self.row.shape[1]
-
-
-def placed(rows: Tensor, places: Places | None) -> Tensor:
-    """(N, …) → (B, Q, …): what belongs to rows, where they stand; alone, where nothing says."""
-    return rows[:, None] if places is None else rows[places.row]
+    def ungroup(self, grouped: Tensor) -> Tensor:
+        """(B, Q, …) → (N, …): the inverse of `group`."""
+        slots = grouped.flatten(0, 1)
+        return slots if self.layout is None else slots[self.layout.slot_of_row]
 
 
-def back(found: Tensor, places: Places | None) -> Tensor:
-    """(B, Q, …) → (N, …): the way back of `placed`."""
-    rows = found.flatten(0, 1)
-    return rows if places is None else rows[places.place]
+#: The names of `Memory.tensors`, as they appear in the inputs of a graph.
+MEMORY_TENSORS = ("values", "keys", "mask")
 
 
-class Looked(NamedTuple):
-    """What N rows found: contexts (N, D), weights (N, S) or, of many heads, (N, heads, S).
+class AttentionOutput(NamedTuple):
+    """Contexts (N, D) and attention weights, (N, S) or with several heads (N, heads, S).
 
-    chosen (N,) is the log-probability of the position that was drawn, where attention draws.
+    sampled_logp (N,) is the log-probability of the sampled position, of hard attention in training.
     """
 
     contexts: Tensor
     weights: Tensor
-    chosen: Tensor | None = None
+    sampled_logp: Tensor | None = None
 
 
 class Attention(nn.Module):
-    """Whatever looks at a source for a decoder: (N, H) states ask, contexts and weights answer."""
+    """Base class: (N, H) decoder states and a memory → contexts and attention weights."""
 
-    #: Whether it wants to know how much each position was looked at before.
-    covers = False
+    #: Whether `forward` takes the coverage: the sum of the attention weights so far.
+    uses_coverage = False
 
-    #: Width of a context.
-    width: int
+    #: Width D of a context.
+    context_size: int
 
-    def remember(self, values: Tensor, mask: Tensor) -> Memory:
-        """(B, S, D), (B, S) → the memory that every step of the decoder asks."""
+    def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
+        """Encoder states (B, S, D) and their mask (B, S) → the memory of all decoder steps."""
         raise NotImplementedError
 
-    def summary(self, memory: Memory) -> Tensor:
-        """What a decoder starts from: the mean of the values, (B, D)."""
-        real = memory.mask[:, :, None].to(memory.values.dtype)  # (B, S, 1)
-        return (memory.values * real).sum(1) / real.sum(1)
+    def initial_context(self, memory: Memory) -> Tensor:
+        """Return the mean of the values, (B, D), from which a decoder computes its first state."""
+        mask = memory.mask[:, :, None].to(memory.values.dtype)  # (B, S, 1)
+        return (memory.values * mask).sum(1) / mask.sum(1)
 
     def forward(
-        self,
-        states: Tensor,
-        memory: Memory,
-        places: Places | None = None,
-        coverage: Tensor | None = None,
-    ) -> Looked:
-        """(N, H) states that ask → what each finds in its sentence, which is sentence n, or where
-        `places` puts row n. `coverage` (N, S) is for attention that `covers`."""
+        self, states: Tensor, memory: Memory, coverage: Tensor | None = None
+    ) -> AttentionOutput:
+        """Attend from each of the states (N, H) to the sentence of its row.
+
+        `coverage` (N, S) is for attention with `uses_coverage`.
+        """
         raise NotImplementedError
 
 
 class SoftAttention(Attention):
-    """a_ij = softmax_j e_ij over the real positions, c_i = Σ_j a_ij h_j (Bahdanau et al., §3.1).
+    """a_ij = softmax_j e_ij over the source positions, c_i = Σ_j a_ij h_j (Bahdanau et al., §3.1).
 
-    With `value_map` the context is made of V h_j instead (Vaswani et al. 2017, §3.2.1).
+    With `value_map` the values are V h_j (Vaswani et al. 2017, §3.2.1).
     """
 
     def __init__(
@@ -115,51 +120,46 @@ class SoftAttention(Attention):
         super().__init__()
         self.scorer, self.normalizer = scorer, normalizer
         self.value_map = nn.Linear(value, value, bias=False) if value_map else nn.Identity()
-        self.covers, self.width = scorer.covers, value
+        self.uses_coverage, self.context_size = scorer.uses_coverage, value
 
-    def remember(self, values: Tensor, mask: Tensor) -> Memory:
-        """See `Attention.remember`."""
+    def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
+        """See `Attention.prepare_memory`."""
         return Memory(self.value_map(values), self.scorer.keys(values), mask)
 
     def forward(
-        self,
-        states: Tensor,
-        memory: Memory,
-        places: Places | None = None,
-        coverage: Tensor | None = None,
-    ) -> Looked:
+        self, states: Tensor, memory: Memory, coverage: Tensor | None = None
+    ) -> AttentionOutput:
         """See `Attention.forward`."""
-        queries = placed(self.scorer.queries(states), places)  # (B, Q, A)
-        covered = None if coverage is None else placed(coverage, places)  # (B, Q, S)
-        scores = self.scorer(queries, memory.keys, covered)  # (B, Q, S)
-        scores = scores.masked_fill(~memory.mask[:, None, :], -torch.inf)
-        weights = self.normalizer(self._preferred(scores, states, memory, places))
-        looked, chosen = self._choose(weights)
-        contexts = batched(looked, memory.values)  # (B, Q, D)
-        return Looked(
-            back(contexts, places),
-            back(weights if self.training else looked, places),
-            None if chosen is None else back(chosen, places),
+        queries = memory.group(self.scorer.queries(states))  # (B, Q, A)
+        if coverage is not None:
+            coverage = memory.group(coverage)  # (B, Q, S)
+        energies = self.scorer(queries, memory.keys, coverage)  # (B, Q, S)
+        energies = energies.masked_fill(~memory.mask[:, None, :], -torch.inf)
+        weights = self.normalizer(self._bias_energies(energies, states, memory))
+        selected, sampled_logp = self._select(weights)
+        contexts = step_bmm(selected, memory.values)  # (B, Q, D)
+        return AttentionOutput(
+            memory.ungroup(contexts),
+            memory.ungroup(weights if self.training else selected),
+            None if sampled_logp is None else memory.ungroup(sampled_logp),
         )
 
-    def _preferred(
-        self, scores: Tensor, states: Tensor, memory: Memory, places: Places | None
-    ) -> Tensor:
-        """The scores (B, Q, S), changed by what is expected before any key is seen."""
-        return scores
+    def _bias_energies(self, energies: Tensor, states: Tensor, memory: Memory) -> Tensor:
+        """Add a bias to the energies (B, Q, S) that depends on the states (N, H) alone."""
+        return energies
 
-    def _choose(self, weights: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(B, Q, S) → where it looks, (B, Q, S), and the log-probability (B, Q) of a draw."""
+    def _select(self, weights: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Weights (B, Q, S) → those of the context, (B, Q, S), and the log-probability (B, Q) of
+        the sampled position, None without sampling."""
         return weights, None
 
 
 class LocalAttention(SoftAttention):
-    """Looks around a position that it predicts (Luong et al. 2015, §3.2, local-p).
+    """Attends to a window around a predicted position (Luong et al. 2015, §3.2, local-p).
 
-    p_i = (|S| - 1) σ(v_pᵀ tanh(W_p s_i)), counted from 0; the weights within `window` D of it are
-    multiplied by exp(-(j - p_i)² / 2σ²), σ = D / 2, and divided by their sum, as Luong's are not,
-    so that they stay a distribution. That is the same as to add the exponent to the scores, which
-    other normalizers can make use of, too.
+    p_i = (|S| - 1) σ(v_pᵀ tanh(W_p s_i)), counted from 0. Weights at most `window` D from p_i are
+    multiplied by exp(-(j - p_i)² / 2σ²), σ = D / 2, and normalized, unlike in the paper, so that
+    they sum to 1. Adding the exponent to the energies does the same for any normalizer.
     """
 
     def __init__(
@@ -176,50 +176,48 @@ class LocalAttention(SoftAttention):
         self.position = StepLinear(query, 1, bias=False)  # v_p
         self.window = window
 
-    def _preferred(
-        self, scores: Tensor, states: Tensor, memory: Memory, places: Places | None
-    ) -> Tensor:
-        share = torch.sigmoid(self.position(torch.tanh(self.hidden(states))))  # (N, 1)
+    def _bias_energies(self, energies: Tensor, states: Tensor, memory: Memory) -> Tensor:
+        fraction = torch.sigmoid(self.position(torch.tanh(self.hidden(states))))  # (N, 1)
         length = memory.mask.sum(1)[:, None, None]  # (B, 1, 1)
-        centre = placed(share, places).float() * (length - 1)  # (B, Q, 1)
-        positions = torch.arange(scores.shape[-1], device=scores.device)
-        away = positions.to(centre.dtype) - centre  # (B, Q, S)
-        near = scores - 2 * away.square() / self.window**2
-        return near.masked_fill(away.abs() > self.window, -torch.inf)
+        center = memory.group(fraction).float() * (length - 1)  # (B, Q, 1)
+        positions = torch.arange(energies.shape[-1], device=energies.device)
+        distance = positions.to(center.dtype) - center  # (B, Q, S)
+        biased = energies - 2 * distance.square() / self.window**2
+        return biased.masked_fill(distance.abs() > self.window, -torch.inf)
 
 
-#: The share of the steps whose context is the expected one while hard attention learns.
-EXPECTED = 0.5
+#: Probability that a training step of hard attention uses the soft context.
+SOFT_CONTEXT_PROBABILITY = 0.5
 
 
 class HardAttention(SoftAttention):
-    """Looks at one position: drawn from the weights while it learns, the likeliest one afterwards.
+    """Attends to one position: a sample of the weights in training, their argmax otherwise.
 
-    Xu et al. 2015, §4.1, with REINFORCE (`train/reinforce.py`). As there, half of the time a step
-    sees the expected context instead, whose gradient is exact; then nothing is drawn and `chosen`
-    is 0. While training, weights are the probabilities; afterwards the one position.
+    Xu et al. 2015, §4.1, trained with REINFORCE (`training/reinforce.py`). As there, half of the
+    training steps use the soft context, whose gradient is exact; their `sampled_logp` is 0.
+    The weights returned are the probabilities in training, one-hot otherwise.
     """
 
-    def _choose(self, weights: Tensor) -> tuple[Tensor, Tensor | None]:
+    def _select(self, weights: Tensor) -> tuple[Tensor, Tensor | None]:
         if not self.training:
             best = weights.argmax(-1, keepdim=True)  # (B, Q, 1)
             return torch.zeros_like(weights).scatter(-1, best, 1.0), None
         batch, queries, size = weights.shape
-        flat = weights.detach().float().view(-1, size)
-        drawn = torch.multinomial(flat, 1).view(batch, queries, 1)
-        one = torch.zeros_like(weights).scatter(-1, drawn, 1.0)
-        expected = torch.rand(batch, 1, 1, device=weights.device) < EXPECTED
-        logp = weights.float().clamp(min=_SMALLEST).log().gather(-1, drawn)[..., 0]  # (B, Q)
-        return torch.where(expected, weights, one), logp.masked_fill(expected[..., 0], 0.0)
+        probs = weights.detach().float().view(-1, size)
+        sample = torch.multinomial(probs, 1).view(batch, queries, 1)
+        one_hot = torch.zeros_like(weights).scatter(-1, sample, 1.0)
+        use_soft = torch.rand(batch, 1, 1, device=weights.device) < SOFT_CONTEXT_PROBABILITY
+        logp = weights.float().clamp(min=_EPSILON).log().gather(-1, sample)[..., 0]  # (B, Q)
+        return torch.where(use_soft, weights, one_hot), logp.masked_fill(use_soft[..., 0], 0.0)
 
 
-_SMALLEST = 1e-30
+_EPSILON = 1e-30
 
 
 class MultiHeadAttention(Attention):
-    """Several heads look at once, each with a scorer and a part of the values of its own.
+    """Several heads in parallel, each with its scorer and its slice of the values.
 
-    c_i = W_O [head_1 ; … ; head_H], head_h = Σ_j a_hij V_h h_j (Vaswani et al. 2017, §3.2.2), over
+    c_i = W_O [head_1 ; … ; head_H], head_h = Σ_j a_hij V_h h_j (Vaswani et al. 2017, §3.2.2), for
     any scorer.
     """
 
@@ -234,73 +232,66 @@ class MultiHeadAttention(Attention):
         self.scorers: Iterable[Scorer] = nn.ModuleList(scorers)  # type: ignore[assignment]
         self.value_map = nn.Linear(value, value, bias=False)
         self.out = StepLinear(value, value, bias=False)
-        self.normalizer, self.width, self.heads = normalizer, value, len(scorers)
+        self.normalizer, self.context_size, self.heads = normalizer, value, len(scorers)
 
-    def remember(self, values: Tensor, mask: Tensor) -> Memory:
-        """See `Attention.remember`; the keys of all heads stand side by side."""
+    def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
+        """See `Attention.prepare_memory`; the keys of all heads are concatenated."""
         keys = torch.cat([scorer.keys(values) for scorer in self.scorers], dim=-1)
         return Memory(self.value_map(values), keys, mask)
 
     def forward(
-        self,
-        states: Tensor,
-        memory: Memory,
-        places: Places | None = None,
-        coverage: Tensor | None = None,
-    ) -> Looked:
+        self, states: Tensor, memory: Memory, coverage: Tensor | None = None
+    ) -> AttentionOutput:
         """See `Attention.forward`."""
-        unreal = ~memory.mask[:, None, :]
+        padding = ~memory.mask[:, None, :]
         contexts, weights = [], []
-        parts = zip(
+        heads = zip(
             self.scorers,
             memory.keys.chunk(self.heads, -1),
             memory.values.chunk(self.heads, -1),
             strict=True,
         )
-        for scorer, keys, values in parts:
-            queries = placed(scorer.queries(states), places)  # (B, Q, A/heads)
-            scores = scorer(queries, keys).masked_fill(unreal, -torch.inf)  # (B, Q, S)
-            weights.append(self.normalizer(scores))
+        for scorer, keys, values in heads:
+            queries = memory.group(scorer.queries(states))  # (B, Q, A/heads)
+            energies = scorer(queries, keys).masked_fill(padding, -torch.inf)  # (B, Q, S)
+            weights.append(self.normalizer(energies))
             contexts.append(torch.bmm(weights[-1].to(values.dtype), values))  # (B, Q, D/heads)
-        context = back(torch.cat(contexts, dim=-1), places)  # (N, D)
-        return Looked(self.out(context), back(torch.stack(weights, dim=2), places))
+        context = memory.ungroup(torch.cat(contexts, dim=-1))  # (N, D)
+        return AttentionOutput(self.out(context), memory.ungroup(torch.stack(weights, dim=2)))
 
 
 class NoAttention(Attention):
-    """One vector for the whole sentence, the same at every step: the encoder's last states.
+    """The encoder's last states as the context of every step; all weights are 0.
 
-    Cho et al. 2014, §2.2, and Sutskever et al. 2014. The bottleneck that attention removed; it
-    looks nowhere, so its weights are 0.
+    Cho et al. 2014, §2.2, and Sutskever et al. 2014.
     """
 
     def __init__(self, *, value: int, bidirectional: bool) -> None:
         super().__init__()
-        self.width, self.bidirectional = value, bidirectional
+        self.context_size, self.bidirectional = value, bidirectional
 
-    def remember(self, values: Tensor, mask: Tensor) -> Memory:
-        """See `Attention.remember`; there are no keys to speak of."""
+    def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
+        """See `Attention.prepare_memory`; the keys are unused."""
         return Memory(values, values, mask)
 
-    def summary(self, memory: Memory) -> Tensor:
-        """[→h_S ; ←h_1], or →h_S alone: (B, D)."""
+    def initial_context(self, memory: Memory) -> Tensor:
+        """Return [→h_S ; ←h_1], or →h_S of a unidirectional encoder: (B, D)."""
         last = memory.mask.sum(1)[:, None, None] - 1  # (B, 1, 1)
         values = memory.values
         ends = values.gather(1, last.expand(-1, -1, values.shape[2]))[:, 0]  # (B, D)
         if not self.bidirectional:
             return ends
-        half = self.width // 2
+        half = self.context_size // 2
         return torch.cat([ends[:, :half], values[:, 0, half:]], dim=-1)
 
     def forward(
-        self,
-        states: Tensor,
-        memory: Memory,
-        places: Places | None = None,
-        coverage: Tensor | None = None,
-    ) -> Looked:
+        self, states: Tensor, memory: Memory, coverage: Tensor | None = None
+    ) -> AttentionOutput:
         """See `Attention.forward`."""
-        contexts, weights = self.summary(memory), torch.zeros_like(memory.mask, dtype=states.dtype)
-        if places is None:
-            return Looked(contexts, weights)
-        sentence = places.sentence()
-        return Looked(contexts[sentence], weights[sentence])
+        contexts = self.initial_context(memory)  # (B, D)
+        weights = torch.zeros_like(memory.mask, dtype=states.dtype)  # (B, S)
+        if memory.layout is not None:
+            slots = memory.layout.row_at_slot.shape[1]
+            sentence = memory.layout.slot_of_row // slots  # (N,)
+            contexts, weights = contexts[sentence], weights[sentence]
+        return AttentionOutput(contexts, weights)

@@ -1,4 +1,6 @@
-"""A recipe's [model] becomes a network. The one place that turns names into classes."""
+"""Build the networks of a recipe: the only place that turns its names into classes."""
+
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
@@ -12,8 +14,8 @@ from attn_cli.nn.attention import (
     SoftAttention,
 )
 from attn_cli.nn.cells import Cell
-from attn_cli.nn.decoders import Decoder, InputFeedingDecoder, RecurrentDecoder
-from attn_cli.nn.embeddings import PieceEmbedding, PieceScores
+from attn_cli.nn.decoders import BahdanauDecoder, Decoder, LuongDecoder
+from attn_cli.nn.embeddings import OutputProjection, PieceEmbedding
 from attn_cli.nn.encoders import RecurrentEncoder
 from attn_cli.nn.normalizers import NORMALIZERS
 from attn_cli.nn.scorers import (
@@ -23,15 +25,15 @@ from attn_cli.nn.scorers import (
     ScaledDotScorer,
     Scorer,
 )
-from attn_cli.nn.seq2seq import DeepOutput, Seq2Seq, StateOutput
+from attn_cli.nn.seq2seq import DeepOutput, LinearReadout, Seq2Seq
 from attn_cli.nn.transformer import SelfAttention, TransformerDecoder, TransformerEncoder
-from attn_cli.nn.word_aligner import AlignmentHead
+from attn_cli.nn.word_aligner import WordAligner
 
 
-def build(model: ModelConfig, *, source_vocab: int, target_vocab: int) -> Seq2Seq:
-    """A network with fresh weights, drawn from torch's global generator.
+def build_model(model: ModelConfig, *, source_vocab: int, target_vocab: int) -> Seq2Seq:
+    """Build a network with random parameters from PyTorch's global generator.
 
-    Tied matrices are one parameter; `state.tensors_of` saves it once.
+    Tied matrices are one parameter; `unique_state_dict` returns it once.
     """
     encoder = _encoder(model)
     decoder = _decoder(model, encoder.width)
@@ -45,9 +47,9 @@ def build(model: ModelConfig, *, source_vocab: int, target_vocab: int) -> Seq2Se
         encoder=encoder,
         decoder=decoder,
         readout=_readout(model, decoder),
-        scores=PieceScores(target_vocab, model.embedding),
+        scores=OutputProjection(target_vocab, model.embedding),
     )
-    _initialise(network)
+    _init_parameters(network)
     if model.tie_embeddings == "all":
         network.source_embedding.table = network.target_embedding.table
     if model.tie_embeddings in ("all", "output"):
@@ -74,7 +76,7 @@ def _encoder(model: ModelConfig) -> RecurrentEncoder | TransformerEncoder:
         cell=settings.cell,
         layers=settings.layers,
         dropout=dropout,
-        # A dot product of normalised states makes weights of 0 and 1 before anything is learnt.
+        # A dot product of normalized states saturates the softmax from the start.
         layer_norm=model.layer_norm and model.scorer != "dot",
         bidirectional=settings.bidirectional,
         looks=looks if settings.self_attention else None,
@@ -82,7 +84,7 @@ def _encoder(model: ModelConfig) -> RecurrentEncoder | TransformerEncoder:
 
 
 def _decoder(model: ModelConfig, value: int) -> Decoder:
-    """A decoder that looks at states of `value` units."""
+    """Build the decoder for encoder states of width `value`."""
     settings = model.decoder
     if settings.kind == TRANSFORMER:
         return TransformerDecoder(
@@ -94,7 +96,7 @@ def _decoder(model: ModelConfig, value: int) -> Decoder:
             dropout=model.dropout.states,
             positions=model.positional_encoding,
         )
-    kind = InputFeedingDecoder if settings.input_feeding else RecurrentDecoder
+    kind = LuongDecoder if settings.input_feeding else BahdanauDecoder
     return kind(
         model.embedding,
         settings.width,
@@ -106,14 +108,16 @@ def _decoder(model: ModelConfig, value: int) -> Decoder:
     )
 
 
-def _readout(model: ModelConfig, decoder: Decoder) -> DeepOutput | StateOutput:
+def _readout(model: ModelConfig, decoder: Decoder) -> DeepOutput | LinearReadout:
     if model.decoder.kind == TRANSFORMER or model.decoder.input_feeding:
-        return StateOutput(decoder.width, model.embedding, dropout=model.dropout.output)
-    return DeepOutput(decoder.width, decoder.context, model.embedding, dropout=model.dropout.output)
+        return LinearReadout(decoder.width, model.embedding, dropout=model.dropout.output)
+    return DeepOutput(
+        decoder.width, decoder.context_size, model.embedding, dropout=model.dropout.output
+    )
 
 
 def _attention(model: ModelConfig, value: int) -> Attention:
-    """What a recurrent decoder looks at states of `value` units with."""
+    """Build the attention of a recurrent decoder to states of width `value`."""
     settings, query = model.attention, model.decoder.width
     normalizer = NORMALIZERS[settings.normalizer]
     if settings.kind == "none":
@@ -131,40 +135,47 @@ def _attention(model: ModelConfig, value: int) -> Attention:
         return HardAttention(scorer, value=value, normalizer=normalizer)
     if settings.kind == "multihead":
         scorers = [
-            _scorer(model, settings.scorer, value, share=settings.heads)
+            _scorer(model, settings.scorer, value, heads=settings.heads)
             for _ in range(settings.heads)
         ]
         return MultiHeadAttention(scorers, value=value, normalizer=normalizer)
     scorer = _scorer(model, settings.kind, value)
-    mapped = settings.kind == "scaled_dot"
-    return SoftAttention(scorer, value=value, normalizer=normalizer, value_map=mapped)
+    value_map = settings.kind == "scaled_dot"
+    return SoftAttention(scorer, value=value, normalizer=normalizer, value_map=value_map)
 
 
-def _scorer(model: ModelConfig, kind: str, value: int, *, share: int = 1) -> Scorer:
-    """A scorer by name, with its share of the units where several divide them."""
-    query, width = model.decoder.width, model.attention.width // share
-    if kind == "dot":
-        return DotScorer()
-    if kind == "general":
-        return GeneralScorer(query, value)
-    if kind == "scaled_dot":
-        return ScaledDotScorer(query, value, width)
+def _scorer(model: ModelConfig, kind: str, value: int, *, heads: int = 1) -> Scorer:
+    """Build a scorer for values of width `value`; `heads` of them divide the attention's width."""
+    return SCORERS[kind](model, value, model.attention.width // heads)
+
+
+def _additive(model: ModelConfig, value: int, width: int) -> Scorer:
+    settings = model.attention
     return AdditiveScorer(
-        query,
+        model.decoder.width,
         value,
         width,
-        activation=model.attention.activation,
-        coverage=model.attention.coverage,
+        activation=settings.activation,
+        coverage=settings.coverage,
     )
 
 
-def build_head(model: ModelConfig, *, source_vocab: int, target_vocab: int) -> AlignmentHead:
-    """A word aligner with fresh weights, drawn from torch's global generator.
+#: Scorers by the names of the recipe: (model, width of a value, width of a key) → scorer.
+SCORERS: dict[str, Callable[[ModelConfig, int, int], Scorer]] = {
+    "additive": _additive,
+    "dot": lambda model, value, width: DotScorer(),
+    "general": lambda model, value, width: GeneralScorer(model.decoder.width, value),
+    "scaled_dot": lambda model, value, width: ScaledDotScorer(model.decoder.width, value, width),
+}
 
-    It shares one table of pieces between both languages where the network does.
+
+def build_word_aligner(model: ModelConfig, *, source_vocab: int, target_vocab: int) -> WordAligner:
+    """Build a word aligner with random parameters from PyTorch's global generator.
+
+    With `tie_embeddings = "all"` both languages share one embedding matrix.
     """
     settings = model.word_aligner
-    return AlignmentHead(
+    return WordAligner(
         source_vocab=source_vocab,
         target_vocab=target_vocab,
         shared=model.tie_embeddings == "all",
@@ -175,8 +186,8 @@ def build_head(model: ModelConfig, *, source_vocab: int, target_vocab: int) -> A
     )
 
 
-def _initialise(network: Seq2Seq) -> None:
-    """Orthogonal recurrences and Glorot maps (Bahdanau et al. 2015, appendix B.1, in spirit)."""
+def _init_parameters(network: Seq2Seq) -> None:
+    """Orthogonal recurrent matrices, Glorot others (after Bahdanau et al. 2015, appendix B.1)."""
     for module in network.modules():
         if isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)
@@ -187,13 +198,13 @@ def _initialise(network: Seq2Seq) -> None:
                 if name.startswith("bias"):
                     nn.init.zeros_(matrix)
                 else:
-                    _each_gate(matrix, module.hidden_size, orthogonal="_hh_" in name)
+                    _init_gates(matrix, module.hidden_size, orthogonal="_hh_" in name)
     for module in network.modules():
         if isinstance(module, Cell):
             weight = module.from_state.weight
-            _each_gate(weight, weight.shape[1], orthogonal=True)
+            _init_gates(weight, weight.shape[1], orthogonal=True)
 
 
-def _each_gate(weight: Tensor, width: int, *, orthogonal: bool) -> None:
+def _init_gates(weight: Tensor, width: int, *, orthogonal: bool) -> None:
     for gate in weight.data.chunk(weight.shape[0] // width, dim=0):
         nn.init.orthogonal_(gate) if orthogonal else nn.init.xavier_uniform_(gate)

@@ -1,7 +1,4 @@
-"""Step 8 of attention: the context, the decoder's own state and its last word give the next word.
-
-Know the attention they ask and nothing of searches or vocabularies.
-"""
+"""Step 8 of attention: the context, the decoder's state and the last piece give the next state."""
 
 from typing import NamedTuple
 
@@ -9,66 +6,64 @@ import torch
 from torch import Tensor, nn
 
 from attn_cli.config import Cell as CellName
-from attn_cli.nn.attention import Attention, Looked, Memory, Places
-from attn_cli.nn.cells import CELLS, LAYERS, Parts, run
+from attn_cli.nn.attention import Attention, AttentionOutput, Memory
+from attn_cli.nn.cells import CELLS, RNN_LAYERS, CellState, run_layer
 from attn_cli.nn.dropout import SequenceDropout
-from attn_cli.nn.products import StepLinear, one_gradient
+from attn_cli.nn.products import StepLinear, defer_weight_gradients
 
-#: What a decoder must remember between two words, batch first. Only the decoder reads its keys.
+#: The state of a decoder between two steps: tensors (N, …) by name. The names are those of graphs.
 State = dict[str, Tensor]
 
 
-class Decoded(NamedTuple):
-    """What one step (N, …) or a whole unrolled target (B, T, …) found.
+class DecoderOutput(NamedTuple):
+    """The output of one step (N, …) or of a whole unrolled target (B, T, …).
 
-    states (…, H), contexts (…, D), weights (…, S) or, of several heads, (…, heads, S); chosen (…)
-    where attention draws. Weights are None where nobody asked for them and that saves work.
+    states (…, H), contexts (…, D), weights (…, S) or with several heads (…, heads, S), None where
+    they were not requested; sampled_logp (…) of hard attention in training.
     """
 
     states: Tensor
     contexts: Tensor
     weights: Tensor | None
-    chosen: Tensor | None = None
+    sampled_logp: Tensor | None = None
 
 
 class Decoder(nn.Module):
-    """A decoder as the rest of a network sees it."""
+    """Base class of decoders: one step of a search, or a known target at once."""
 
-    #: Width of `Decoded.states` and of `Decoded.contexts`.
+    #: Width H of `DecoderOutput.states` and D of `DecoderOutput.contexts`.
     width: int
-    context: int
+    context_size: int
 
-    def remember(self, values: Tensor, mask: Tensor) -> Memory:
-        """The encoder's states (B, S, D), and where they are real (B, S) → what it looks at."""
+    def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
+        """Encoder states (B, S, D) and their mask (B, S) → the memory to attend to."""
         raise NotImplementedError
 
-    def start(self, memory: Memory) -> State:
-        """The state before the first word."""
+    def init_state(self, memory: Memory) -> State:
+        """Return the state before the first step, one row for each sentence."""
         raise NotImplementedError
 
-    def axes(self) -> dict[str, str]:
-        """The axes of each part of the state whose size is open: N rows, T words so far, S."""
+    def dynamic_axes(self) -> dict[str, str]:
+        """Return the dynamic axes of each tensor of the state: N rows, T pieces so far, S."""
         raise NotImplementedError
 
-    def step(
-        self, embedded: Tensor, state: State, memory: Memory, places: Places | None = None
-    ) -> tuple[Decoded, State]:
-        """One word: (N, E) of y_{i-1}, the state before it → what was found, the state after.
+    def step(self, embedded: Tensor, state: State, memory: Memory) -> tuple[DecoderOutput, State]:
+        """Embeddings (N, E) of y_{i-1} and the state before → the output and the state after.
 
-        Row n asks sentence n, or that in which `places` puts it.
+        Row n attends to sentence n, or to that of its slot in `memory.layout`.
         """
         raise NotImplementedError
 
-    def unroll(self, embedded: Tensor, memory: Memory, *, weights: bool = True) -> Decoded:
-        """A known target: (B, T, E) of y_0 … y_{T-1} → the same as T steps, and quicker.
+    def unroll(self, embedded: Tensor, memory: Memory, *, weights: bool = True) -> DecoderOutput:
+        """Embeddings (B, T, E) of y_0 … y_{T-1} of a known target → the output of all T steps.
 
-        `weights` may be left out where nobody looks at them.
+        Without `weights` the attention weights may be omitted.
         """
         raise NotImplementedError
 
 
-class _Recurrent(Decoder):
-    """Recurrent layers and the states they start from."""
+class RecurrentDecoderBase(Decoder):
+    """Recurrent layers, their initial state and their attention; subclasses define the step."""
 
     def __init__(
         self,
@@ -82,110 +77,110 @@ class _Recurrent(Decoder):
         layer_norm: bool,
     ) -> None:
         super().__init__()
-        self.attention, self.width, self.context = attention, width, attention.width
-        self.parts, self.layers = CELLS[cell].parts, layers
+        self.attention, self.width = attention, width
+        self.context_size = attention.context_size
+        self.num_layers = layers
+        self.state_kinds = ("layer", "memory")[: CELLS[cell].num_state_tensors]
         self.upper = nn.ModuleList(
-            LAYERS[cell](width, width, batch_first=True) for _ in range(layers - 1)
+            RNN_LAYERS[cell](width, width, batch_first=True) for _ in range(layers - 1)
         )
-        self.initial = nn.Linear(attention.width, width * layers * self.parts)
+        self.initial = nn.Linear(
+            attention.context_size, width * layers * CELLS[cell].num_state_tensors
+        )
         self.dropout = SequenceDropout(dropout)
-        self.cell = CELLS[cell](embedding, self._beside(), width, layer_norm=layer_norm)
+        self.cell = CELLS[cell](embedding, self._feedback_size(), width, layer_norm=layer_norm)
 
-    def _beside(self) -> int:
-        """Units that the first layer reads beside the last word: the context's."""
-        return self.context
+    def _feedback_size(self) -> int:
+        """Width of the first layer's second input: the context's."""
+        return self.context_size
 
-    def remember(self, values: Tensor, mask: Tensor) -> Memory:
-        """See `Decoder.remember`."""
-        return self.attention.remember(values, mask)
+    def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
+        """See `Decoder.prepare_memory`."""
+        return self.attention.prepare_memory(values, mask)
 
-    def start(self, memory: Memory) -> State:
-        """s_0 = tanh(W c̄) for each layer, c̄ being the attention's summary of the sentence."""
-        hidden = self.dropout(torch.tanh(self.initial(self.attention.summary(memory))))
-        parts = hidden.chunk(self.layers * self.parts, dim=-1)
-        state = dict(zip(self._names(), parts, strict=True))
-        if self.attention.covers:
+    def init_state(self, memory: Memory) -> State:
+        """s_0 = tanh(W c̄) for each layer, c̄ being the attention's initial context."""
+        hidden = self.dropout(torch.tanh(self.initial(self.attention.initial_context(memory))))
+        parts = hidden.chunk(self.num_layers * len(self.state_kinds), dim=-1)
+        state = dict(zip(self._state_names(), parts, strict=True))
+        if self.attention.uses_coverage:
             state["coverage"] = torch.zeros_like(memory.mask, dtype=hidden.dtype)  # (B, S)
         return state
 
-    def axes(self) -> dict[str, str]:
-        """See `Decoder.axes`."""
-        axes = dict.fromkeys(self._names(), "N")
-        return axes | ({"coverage": "NS"} if self.attention.covers else {})
+    def dynamic_axes(self) -> dict[str, str]:
+        """See `Decoder.dynamic_axes`."""
+        axes = dict.fromkeys(self._state_names(), "N")
+        return axes | ({"coverage": "NS"} if self.attention.uses_coverage else {})
 
-    def _names(self) -> list[str]:
-        kinds = ("layer", "memory")[: self.parts]
-        return [f"{kind}{depth}" for depth in range(self.layers) for kind in kinds]
+    def _state_names(self) -> list[str]:
+        return [f"{kind}{depth}" for depth in range(self.num_layers) for kind in self.state_kinds]
 
-    def _before(self, state: State, depth: int) -> Parts:
-        """The state of a layer."""
-        return tuple(state[f"{kind}{depth}"] for kind in ("layer", "memory")[: self.parts])
+    def _layer_state(self, state: State, depth: int) -> CellState:
+        """Read the state of a layer."""
+        return tuple(state[f"{kind}{depth}"] for kind in self.state_kinds)
 
-    def _after(self, parts: Parts, depth: int) -> State:
-        """What `_before` reads again."""
+    def _pack_layer(self, cell_state: CellState, depth: int) -> State:
+        """Name the state of a layer as `_layer_state` reads it."""
         return {
-            f"{kind}{depth}": part
-            for kind, part in zip(("layer", "memory")[: self.parts], parts, strict=True)
+            f"{kind}{depth}": part for kind, part in zip(self.state_kinds, cell_state, strict=True)
         }
 
-    def _look(
-        self, query: Tensor, state: State, memory: Memory, places: Places | None
-    ) -> tuple[Looked, State]:
-        """What a query (N, H) finds, and what is remembered of its having looked."""
-        looked = self.attention(query, memory, places, state.get("coverage"))
-        if not self.attention.covers:
-            return looked, {}
-        return looked, {"coverage": state["coverage"] + looked.weights}
+    def _attend(self, query: Tensor, state: State, memory: Memory) -> tuple[AttentionOutput, State]:
+        """Attend from a query (N, H); return the output and the new coverage, if it is used."""
+        attended = self.attention(query, memory, state.get("coverage"))
+        if not self.attention.uses_coverage:
+            return attended, {}
+        return attended, {"coverage": state["coverage"] + attended.weights}
 
 
-class RecurrentDecoder(_Recurrent):
-    """Asks before it moves: s_{i-1} is the query for c_i (Bahdanau et al. 2015, §3.1).
+class BahdanauDecoder(RecurrentDecoderBase):
+    """Attends before its recurrent step: s_{i-1} is the query of c_i (Bahdanau et al. 2015, §3.1).
 
-    The first layer attends; layers above it are plain ones that add what they find, so a known
-    target runs through each of them in one call.
+    The first layer attends; the layers above it are plain residual layers, so that each runs over a
+    known target in one call.
     """
 
-    def step(
-        self, embedded: Tensor, state: State, memory: Memory, places: Places | None = None
-    ) -> tuple[Decoded, State]:
+    def step(self, embedded: Tensor, state: State, memory: Memory) -> tuple[DecoderOutput, State]:
         """See `Decoder.step`."""
-        looked, after = self._first(self.cell.from_input(embedded), state, memory, places)
-        top = after["layer0"][:, None, :]  # (N, 1, H)
+        attended, new_state = self._step(self.cell.from_input(embedded), state, memory)
+        top = new_state["layer0"][:, None, :]  # (N, 1, H)
         for depth, layer in enumerate(self.upper, start=1):
-            found, parts = run(layer, self.dropout(top), self._before(state, depth))
-            top = top + found
-            after |= self._after(parts, depth)
-        return Decoded(top[:, 0], *looked), after
+            before = self._layer_state(state, depth)
+            output, after = run_layer(layer, self.dropout(top), before)
+            top = top + output
+            new_state |= self._pack_layer(after, depth)
+        return DecoderOutput(top[:, 0], *attended), new_state
 
-    def unroll(self, embedded: Tensor, memory: Memory, *, weights: bool = True) -> Decoded:
+    def unroll(self, embedded: Tensor, memory: Memory, *, weights: bool = True) -> DecoderOutput:
         """See `Decoder.unroll`."""
-        start = self.start(memory)
-        given = self.cell.from_input(embedded)  # (B, T, gates·H)
-        state, rows = start, []
-        with one_gradient():
-            for step in given.unbind(1):
-                looked, state = self._first(step, state, memory)
-                rows.append(Decoded(state["layer0"], *looked))
-        decoded = stacked(rows)
-        top = decoded.states
+        initial = state = self.init_state(memory)
+        steps = []
+        with defer_weight_gradients():
+            for input_gates in self.cell.from_input(embedded).unbind(1):  # T times (B, gates·H)
+                attended, state = self._step(input_gates, state, memory)
+                steps.append(DecoderOutput(state["layer0"], *attended))
+        output = stack_steps(steps)
+        top = output.states
         for depth, layer in enumerate(self.upper, start=1):
-            top = top + run(layer, self.dropout(top), self._before(start, depth))[0]
-        return decoded._replace(states=top)
+            before = self._layer_state(initial, depth)
+            top = top + run_layer(layer, self.dropout(top), before)[0]
+        return output._replace(states=top)
 
-    def _first(
-        self, given: Tensor, state: State, memory: Memory, places: Places | None = None
-    ) -> tuple[Looked, State]:
-        """The layer that attends: what it looked at, and its state after."""
-        before = self._before(state, 0)
-        looked, after = self._look(before[0], state, memory, places)
-        return looked, self._after(self.cell(given, looked.contexts, before), 0) | after
+    def _step(
+        self, input_gates: Tensor, state: State, memory: Memory
+    ) -> tuple[AttentionOutput, State]:
+        """One step of the first layer: attend with s_{i-1}, then s_i = f(s_{i-1}, y_{i-1}, c_i)."""
+        before = self._layer_state(state, 0)
+        attended, coverage = self._attend(before[0], state, memory)
+        after = self.cell(input_gates, attended.contexts, before)
+        return attended, self._pack_layer(after, 0) | coverage
 
 
-class InputFeedingDecoder(_Recurrent):
-    """Moves before it asks: s_i is the query, and what it found is fed to the next step.
+class LuongDecoder(RecurrentDecoderBase):
+    """Attends after its recurrent step: s_i is the query of c_i, and h̃_i is fed to the next step.
 
-    h̃_i = tanh(W_c [c_i ; s_i]) is what the next word is said from (Luong et al. 2015, equation 5),
-    and the first layer reads [E y_{i-1} ; h̃_{i-1}] (§3.3, input feeding).
+    The attentional state h̃_i = tanh(W_c [c_i ; s_i]) (Luong et al. 2015, equation 5) predicts the
+    next piece; the first layer reads [E y_{i-1} ; h̃_{i-1}] (§3.3, input feeding).
     """
 
     def __init__(
@@ -208,62 +203,63 @@ class InputFeedingDecoder(_Recurrent):
             dropout=dropout,
             layer_norm=layer_norm,
         )
-        self.mix = StepLinear(self.context + width, width)  # W_c
+        self.mix = StepLinear(self.context_size + width, width)  # W_c
 
-    def _beside(self) -> int:
-        """Units of what was found at the last step."""
+    def _feedback_size(self) -> int:
+        """Width of the first layer's second input: that of h̃."""
         return self.width
 
-    def start(self, memory: Memory) -> State:
-        """See `Decoder.start`; nothing was found yet."""
-        state = super().start(memory)
+    def init_state(self, memory: Memory) -> State:
+        """See `Decoder.init_state`; h̃_0 is 0."""
+        state = super().init_state(memory)
         return state | {"fed": torch.zeros_like(state["layer0"])}
 
-    def axes(self) -> dict[str, str]:
-        """See `Decoder.axes`."""
-        return super().axes() | {"fed": "N"}
+    def dynamic_axes(self) -> dict[str, str]:
+        """See `Decoder.dynamic_axes`."""
+        return super().dynamic_axes() | {"fed": "N"}
 
-    def step(
-        self, embedded: Tensor, state: State, memory: Memory, places: Places | None = None
-    ) -> tuple[Decoded, State]:
+    def step(self, embedded: Tensor, state: State, memory: Memory) -> tuple[DecoderOutput, State]:
         """See `Decoder.step`."""
-        return self._moved(self.cell.from_input(embedded), state, memory, places)
+        return self._step(self.cell.from_input(embedded), state, memory)
 
-    def unroll(self, embedded: Tensor, memory: Memory, *, weights: bool = True) -> Decoded:
+    def unroll(self, embedded: Tensor, memory: Memory, *, weights: bool = True) -> DecoderOutput:
         """See `Decoder.unroll`."""
-        state, rows = self.start(memory), []
-        with one_gradient():
-            for given in self.cell.from_input(embedded).unbind(1):
-                decoded, state = self._moved(given, state, memory)
-                rows.append(decoded)
-        return stacked(rows)
+        state, steps = self.init_state(memory), []
+        with defer_weight_gradients():
+            for input_gates in self.cell.from_input(embedded).unbind(1):  # T times (B, gates·H)
+                output, state = self._step(input_gates, state, memory)
+                steps.append(output)
+        return stack_steps(steps)
 
-    def _moved(
-        self, given: Tensor, state: State, memory: Memory, places: Places | None = None
-    ) -> tuple[Decoded, State]:
-        parts = self.cell(given, state["fed"], self._before(state, 0))
-        after = self._after(parts, 0)
-        top = parts[0][:, None, :]  # (N, 1, H)
+    def _step(
+        self, input_gates: Tensor, state: State, memory: Memory
+    ) -> tuple[DecoderOutput, State]:
+        """One step of all layers: s_i from h̃_{i-1}, then attend with s_i, then h̃_i."""
+        after = self.cell(input_gates, state["fed"], self._layer_state(state, 0))
+        new_state = self._pack_layer(after, 0)
+        top = after[0][:, None, :]  # (N, 1, H)
         for depth, layer in enumerate(self.upper, start=1):
-            found, parts = run(layer, self.dropout(top), self._before(state, depth))
-            top = top + found
-            after |= self._after(parts, depth)
-        looked, seen = self._look(top[:, 0], state, memory, places)
-        found = torch.tanh(self.mix(torch.cat([looked.contexts, top[:, 0]], dim=-1)))  # (N, H)
-        return Decoded(found, *looked), after | seen | {"fed": found}
+            before = self._layer_state(state, depth)
+            output, after = run_layer(layer, self.dropout(top), before)
+            top = top + output
+            new_state |= self._pack_layer(after, depth)
+        query = top[:, 0]  # (N, H)
+        attended, coverage = self._attend(query, state, memory)
+        attentional = torch.tanh(self.mix(torch.cat([attended.contexts, query], dim=-1)))  # (N, H)
+        return DecoderOutput(attentional, *attended), new_state | coverage | {"fed": attentional}
 
 
-def stacked(rows: list[Decoded]) -> Decoded:
-    """T steps of (N, …) each → (N, T, …)."""
-    return Decoded(
-        torch.stack([row.states for row in rows], dim=1),
-        torch.stack([row.contexts for row in rows], dim=1),
-        _all([row.weights for row in rows]),
-        _all([row.chosen for row in rows]),
+def stack_steps(steps: list[DecoderOutput]) -> DecoderOutput:
+    """T outputs of (N, …) each → one output (N, T, …)."""
+    return DecoderOutput(
+        torch.stack([step.states for step in steps], dim=1),
+        torch.stack([step.contexts for step in steps], dim=1),
+        _stack_optional([step.weights for step in steps]),
+        _stack_optional([step.sampled_logp for step in steps]),
     )
 
 
-def _all(column: list[Tensor | None]) -> Tensor | None:
-    """The steps of a column as one tensor, None where they have nothing."""
-    there = [part for part in column if part is not None]
-    return torch.stack(there, dim=1) if there else None
+def _stack_optional(parts: list[Tensor | None]) -> Tensor | None:
+    """Stack the tensors along axis 1; return None if there are none."""
+    tensors = [part for part in parts if part is not None]
+    return torch.stack(tensors, dim=1) if tensors else None

@@ -1,4 +1,4 @@
-"""Where a network computes and how exactly. Knows devices and nothing of networks."""
+"""The device and the precision that a network computes with."""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ from attn_cli.errors import UsageError
 
 @dataclass(frozen=True)
 class Hardware:
-    """A device and the precision its products are computed in."""
+    """A device and the precision of matrix products."""
 
     device: torch.device
     precision: Literal["fp32", "bf16"]
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """bf16 products inside, where bf16 was chosen; weights and sums stay fp32."""
+        """Return a context with bf16 products if that is the precision; parameters stay fp32."""
         if self.precision == "fp32":
             return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     def tensor(self, array: NDArray[Any]) -> Tensor:
-        """An array of ids or lengths, as int64 on the device.
+        """Return an array of ids or lengths as int64 on the device.
 
-        A GPU copies it from pinned memory while the host goes on.
+        The copy to a GPU is asynchronous, from pinned memory.
         """
         tensor = torch.from_numpy(array.astype(np.int64))
         if self.device.type == "cuda":
@@ -36,44 +36,49 @@ class Hardware:
         return tensor.to(self.device, non_blocking=True)
 
 
-def choose(
+def select_hardware(
     device: str, precision: Literal["auto", "fp32", "bf16"], *, local_rank: int = 0
 ) -> Hardware:
-    """The hardware asked for; `auto` takes a GPU where there is one, bf16 where it is native.
+    """Select device and precision; `auto` takes a GPU if there is one, and bf16 if it is native.
 
-    Of several GPUs worker `local_rank` of this machine takes the one of that number. Raises
-    UsageError when a named device is not there.
+    Worker `local_rank` of this machine uses the GPU of that number. Raises UsageError if the device
+    is not available.
     """
-    chosen = torch_device(device)
-    if chosen.type == "cuda" and local_rank:
+    selected = find_device(device)
+    if selected.type == "cuda" and local_rank:
         if local_rank >= torch.cuda.device_count():
             raise UsageError(
                 f"there are more workers than GPUs on this machine ({torch.cuda.device_count()})",
                 "Start one worker for each GPU.",
             )
-        chosen = torch.device("cuda", local_rank)
-        torch.cuda.set_device(chosen)
+        selected = torch.device("cuda", local_rank)
+        torch.cuda.set_device(selected)
     if precision == "auto":
-        precision = "bf16" if has_native_bf16(chosen) else "fp32"
-    return Hardware(chosen, precision)
+        precision = "bf16" if has_native_bf16(selected) else "fp32"
+    return Hardware(selected, precision)
 
 
-def torch_device(name: str) -> torch.device:
-    """The torch device of that name."""
-    there = {
+def find_device(name: str) -> torch.device:
+    """Return the device of that name; `auto` is the first of cuda, mps, cpu that is available.
+
+    Raises UsageError if it is not available.
+    """
+    available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
     if name == "auto":
-        return torch.device(next(kind for kind, present in there.items() if present))
-    if not there.get(name, False):
-        raise UsageError(f"there is no {name} device here", "Use --device auto|cpu|cuda|mps.")
+        return torch.device(next(kind for kind, present in available.items() if present))
+    if not available.get(name, False):
+        raise UsageError(
+            f"there is no {name} device on this machine", "Use --device auto|cpu|cuda|mps."
+        )
     return torch.device(name)
 
 
 def has_native_bf16(device: torch.device) -> bool:
-    """Whether products in bf16 run in hardware: Ampere and later, AVX512-BF16 and AMX."""
+    """Return whether the device has bf16 products: Ampere and later, AVX512-BF16 and AMX."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":

@@ -1,4 +1,4 @@
-"""Dropout: of a unit for a whole sentence, or of each position for itself."""
+"""Dropout: one mask per sentence, or one per position."""
 
 import torch
 from torch import Tensor, nn
@@ -8,45 +8,45 @@ from torch.nn import functional
 class SequenceDropout(nn.Module):
     """One mask for all positions of a sentence (Gal & Ghahramani 2016, "variational" dropout).
 
-    A recurrent network cannot smooth over a unit that never speaks, and a mask is drawn once a
-    sentence instead of once a position, which on a CPU is most of dropout's cost.
+    One mask per sentence costs less on a CPU than one per position.
     """
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, p: float) -> None:
         super().__init__()
-        self.share = share
+        self.p = p
 
     def forward(self, states: Tensor) -> Tensor:
-        """(B, T, D) → (B, T, D), the same units of a row silenced at every T; (N, D) as it is.
+        """(B, T, D) → (B, T, D), dropping the same units of a row at every T.
 
-        Silence is for training; so are whole sentences.
+        No-op in eval mode and on (N, D).
         """
-        if not self.training or not self.share or states.dim() < 3:
+        if not self.training or not self.p or states.dim() < 3:
             return states
         batch, _, width = states.shape
-        kept = torch.empty(batch, 1, width, dtype=states.dtype, device=states.device)
-        return states * kept.bernoulli_(1 - self.share).div_(1 - self.share)
+        mask = torch.empty(batch, 1, width, dtype=states.dtype, device=states.device)
+        return states * mask.bernoulli_(1 - self.p).div_(1 - self.p)
 
 
 class Dropout(nn.Module):
-    """Every unit of every position for itself (Srivastava et al. 2014), at less than half the cost
-    of torch's own on a processor: four units share 64 random bits, p is a multiple of 2⁻¹⁶.
+    """Dropout of each unit of each position (Srivastava et al. 2014).
 
-    Compiled, it is torch's own, which becomes a part of the kernels around it."""
+    On a CPU it is faster than PyTorch's: four units share 64 random bits, and p is rounded to a
+    multiple of 2⁻¹⁶. On other devices and when compiled it is PyTorch's own.
+    """
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, p: float) -> None:
         super().__init__()
-        self.share = share
+        self.p = p
 
     def forward(self, states: Tensor) -> Tensor:
-        """(…) → (…), each silenced with probability `share`, the others scaled up for it."""
-        if not self.training or not self.share:
+        """(…) → (…), each unit zeroed with probability `p`, the others scaled by 1 / (1 - p)."""
+        if not self.training or not self.p:
             return states
         if states.device.type != "cpu" or torch.compiler.is_compiling():
-            return functional.dropout(states, self.share)
-        silent = round(self.share * 2**16)
+            return functional.dropout(states, self.p)
+        threshold = round(self.p * 2**16)
         size = states.numel()
         bits = torch.empty((size + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
         draws = bits.view(torch.int16)[:size].view(states.shape)
-        kept = (draws >= silent - 2**15).to(states.dtype)
-        return states * kept.mul_(2**16 / (2**16 - silent))
+        mask = (draws >= threshold - 2**15).to(states.dtype)
+        return states * mask.mul_(2**16 / (2**16 - threshold))

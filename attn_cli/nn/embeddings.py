@@ -1,4 +1,4 @@
-"""Pieces as vectors, and vectors as scores of pieces. Knows nothing of what is in between."""
+"""The embedding of pieces, and the output projection onto the vocabulary."""
 
 import math
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from attn_cli.types import PAD
 
 
 class PieceEmbedding(nn.Module):
-    """Looks pieces up, scales by √E so that a tied matrix serves both ends (Vaswani et al. 2017,
-    §3.4), and silences units while training."""
+    """Embeds pieces, scales by √E as tied matrices need (Vaswani et al. 2017, §3.4), and applies
+    dropout."""
 
     def __init__(self, vocab: int, width: int, *, dropout: float) -> None:
         super().__init__()
@@ -30,23 +30,23 @@ class PieceEmbedding(nn.Module):
 
 
 class SelectedRows(NamedTuple):
-    """The rows of an output layer that each of B sentences scores, from a list of L pieces.
+    """The rows of the output projection for the shortlist, at most L pieces, of B sentences.
 
-    weight (B, E, L); bias (B, 1, L), -inf where the list of a sentence is shorter.
+    weight (B, E, L); bias (B, 1, L), -inf after the end of a shorter list.
     """
 
     weight: Tensor
     bias: Tensor
 
-    def of(self, sentences: Tensor) -> "SelectedRows":
-        """Those of these sentences (B',), in that order."""
+    def select(self, sentences: Tensor) -> "SelectedRows":
+        """Return the rows of these sentences (B',), in that order."""
         return SelectedRows(*(part.index_select(0, sentences) for part in self))
 
 
-class PieceScores(nn.Module):
-    """Scores every piece of the vocabulary: a product with an embedding matrix, plus a bias.
+class OutputProjection(nn.Module):
+    """Computes the logits of the vocabulary: a product with an embedding matrix, plus a bias.
 
-    Or those pieces alone that are selected for a sentence (Jean et al. 2015, §3.2).
+    With a shortlist, only those of the pieces selected for a sentence (Jean et al. 2015, §3.2).
     """
 
     def __init__(self, vocab: int, width: int) -> None:
@@ -56,7 +56,7 @@ class PieceScores(nn.Module):
         nn.init.normal_(self.weight, std=width**-0.5)
 
     def tie(self, embedding: PieceEmbedding) -> None:
-        """Score with the very matrix that embeds (Press & Wolf 2017)."""
+        """Use the matrix of the embedding, as one parameter (Press & Wolf 2017)."""
         table = embedding.table.weight
         assert isinstance(table, nn.Parameter)
         self.weight = table
@@ -66,12 +66,12 @@ class PieceScores(nn.Module):
         return functional.linear(features, self.weight, self.bias)
 
     def select(self, listed: Tensor) -> SelectedRows:
-        """(B, L) pieces, below 0 behind the last of a sentence → the rows that score them."""
+        """(B, L) pieces, negative after the last of a sentence → their rows of the projection."""
         ids = listed.clamp(min=0)
         weight = functional.embedding(ids, self.weight).transpose(1, 2)  # (B, E, L)
         bias = functional.embedding(ids, self.bias[:, None])[..., 0]  # (B, L)
         return SelectedRows(weight, bias.masked_fill(listed < 0, -torch.inf)[:, None])
 
-    def score_selected(self, features: Tensor, selected: SelectedRows) -> Tensor:
-        """(B, Q, E) → (B, Q, L) logits of each sentence's own pieces."""
+    def project_selected(self, features: Tensor, selected: SelectedRows) -> Tensor:
+        """(B, Q, E) → (B, Q, L) logits of each sentence's selected pieces."""
         return features @ selected.weight + selected.bias

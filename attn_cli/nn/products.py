@@ -1,12 +1,10 @@
-"""Products of an unrolled loop: what its steps share gets one gradient, after the last of them.
+"""Matrix products of an unrolled loop, with one product for the gradient of each shared matrix.
 
 A loop over T target steps multiplies each step's rows by the same matrix, Y_t = X_t M + b. Autograd
-would compute dM = Σ_t X_tᵀ dY_t as T small products, each added to a sum as large as M. Inside
-`one_gradient` the X_t and dY_t of the steps are kept, and dM is one product of all of them,
-[X_1; …; X_T]ᵀ [dY_1; …; dY_T], when the backward pass leaves the first step. M is cast to the
-precision of autocast once, too. Elsewhere these are the plain products.
-
-Knows products and no network.
+would compute dM = Σ_t X_tᵀ dY_t as T small products, each added to a tensor as large as M. Inside
+`defer_weight_gradients` the backward pass stores the X_t and dY_t and computes dM as one product,
+[X_1; …; X_T]ᵀ [dY_1; …; dY_T], after step 1. M is cast to the precision of autocast once, too.
+Outside of it these are the plain products.
 """
 
 from collections.abc import Iterator
@@ -21,10 +19,10 @@ from torch.nn import functional
 
 
 class StepLinear(nn.Linear):
-    """A linear map that each step of a loop applies: x Wᵀ + b (+ a summand of the step's own)."""
+    """A linear map applied in each step of a loop: x Wᵀ + b (+ a term of that step)."""
 
     def forward(self, rows: Tensor, plus: Tensor | None = None) -> Tensor:
-        """(N, I), and (N, O) to be added → (N, O)."""
+        """(N, I), and (N, O) to add → (N, O)."""
         loop = _LOOP.get()
         if loop is not None:
             return loop.shared(self.weight, self.bias, transposed=True)(rows, plus)
@@ -32,10 +30,10 @@ class StepLinear(nn.Linear):
         return mapped if plus is None else plus + mapped
 
 
-def batched(rows: Tensor, matrices: Tensor, *, transposed: bool = False) -> Tensor:
+def step_bmm(rows: Tensor, matrices: Tensor, *, transposed: bool = False) -> Tensor:
     """(B, Q, I) @ (B, I, O) → (B, Q, O); `transposed` takes the matrices as (B, O, I).
 
-    `matrices` belong to a sentence and are the same in each step of a loop.
+    Each sentence has one matrix, the same in each step of a loop.
     """
     loop = _LOOP.get()
     if loop is not None:
@@ -46,8 +44,8 @@ def batched(rows: Tensor, matrices: Tensor, *, transposed: bool = False) -> Tens
 
 
 @contextmanager
-def one_gradient() -> Iterator[None]:
-    """The products inside are steps of one loop, and its matrices do not change in it."""
+def defer_weight_gradients() -> Iterator[None]:
+    """Treat the products inside as steps of one loop, whose matrices must not change in it."""
     token = _LOOP.set(_Loop())
     try:
         yield
@@ -56,24 +54,24 @@ def one_gradient() -> Iterator[None]:
 
 
 class _Loop:
-    """The matrices that the steps of a loop share, each prepared once."""
+    """The matrices shared by the steps of a loop, each prepared once."""
 
     def __init__(self) -> None:
-        self._shared: dict[tuple[int, bool], _Shared] = {}
+        self._shared: dict[tuple[int, bool], _SharedMatrix] = {}
 
-    def shared(self, matrix: Tensor, bias: Tensor | None, *, transposed: bool) -> "_Shared":
-        """What multiplies by `matrix`, or by its transpose."""
-        key = id(matrix), transposed  # of a tensor that what it leads to keeps alive
+    def shared(self, matrix: Tensor, bias: Tensor | None, *, transposed: bool) -> "_SharedMatrix":
+        """Return the product with `matrix`, or with its transpose."""
+        key = id(matrix), transposed  # the graph keeps the tensor alive, so ids stay unique
         if key not in self._shared:
-            self._shared[key] = _Shared(matrix, bias, transposed=transposed)
+            self._shared[key] = _SharedMatrix(matrix, bias, transposed=transposed)
         return self._shared[key]
 
 
 _LOOP: ContextVar[_Loop | None] = ContextVar("loop", default=None)
 
 
-class _Shared:
-    """A matrix and a bias, and what the steps of a backward pass leave for their gradient."""
+class _SharedMatrix:
+    """A matrix and a bias, with the inputs and gradients of each step of a backward pass."""
 
     def __init__(self, matrix: Tensor, bias: Tensor | None, *, transposed: bool) -> None:
         self.original, self.count = matrix, 0
@@ -86,22 +84,22 @@ class _Shared:
         if transposed:
             matrix = matrix.transpose(-1, -2)
         bias = None if bias is None else bias.to(self.dtype)
-        self.matrix, self.bias = _Collected.apply(self, matrix, bias)  # type: ignore[no-untyped-call]
+        self.matrix, self.bias = _SumGradients.apply(self, matrix, bias)  # type: ignore[no-untyped-call]
 
     def __call__(self, rows: Tensor, plus: Tensor | None = None) -> Tensor:
-        """(…, I), and (…, O) to be added → (…, O)."""
+        """(…, I), and (…, O) to add → (…, O)."""
         self.count += 1
         rows = rows.to(self.dtype)
-        product: Tensor = _Step.apply(self, self.count, rows, self.matrix, self.bias, plus)  # type: ignore[no-untyped-call]
+        product: Tensor = _StepProduct.apply(self, self.count, rows, self.matrix, self.bias, plus)  # type: ignore[no-untyped-call]
         return product
 
 
-class _Collected(torch.autograd.Function):
-    """The matrix and the bias as they are; going back, the gradients of all steps as one."""
+class _SumGradients(torch.autograd.Function):
+    """Identity; its backward computes the gradients of matrix and bias from those of all steps."""
 
     @staticmethod
     def forward(
-        ctx: Any, shared: _Shared, matrix: Tensor, bias: Tensor | None
+        ctx: Any, shared: _SharedMatrix, matrix: Tensor, bias: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         ctx.shared = shared
         ctx.set_materialize_grads(False)
@@ -118,13 +116,13 @@ class _Collected(torch.autograd.Function):
         return None, rows.transpose(-1, -2) @ grads, bias
 
 
-class _Step(torch.autograd.Function):
-    """One step's product. It leaves what the gradient of the matrix is made of with `shared`."""
+class _StepProduct(torch.autograd.Function):
+    """The product of one step; its backward stores the matrix gradient's operands in `shared`."""
 
     @staticmethod
     def forward(
         ctx: Any,
-        shared: _Shared,
+        shared: _SharedMatrix,
         number: int,
         rows: Tensor,
         matrix: Tensor,

@@ -1,7 +1,4 @@
-"""Steps 2 to 4 of attention: queries, keys, and how well each key answers the query.
-
-A scorer scores; it knows no mask, no softmax and no value.
-"""
+"""Steps 2 to 4 of attention: queries, keys, and the energy of each pair of them."""
 
 import math
 from typing import Literal
@@ -9,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from attn_cli.nn.products import StepLinear, batched
+from attn_cli.nn.products import StepLinear, step_bmm
 
 Activation = Literal["tanh", "relu", "sigmoid"]
 
@@ -17,13 +14,13 @@ _ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid
 
 
 class Scorer(nn.Module):
-    """Scores (B, Q, S) of queries (B, Q, A) against keys (B, S, A).
+    """Base class: queries (B, Q, A) and keys (B, S, A) → energies (B, Q, S).
 
-    Keys are prepared once a sentence, queries once a step. `coverage` (B, Q, S), how much each
-    position was looked at before, is given to a scorer that `covers`.
+    Keys are computed once per sentence, queries once per step. A scorer with `uses_coverage` also
+    takes the coverage (B, Q, S): the sum of the attention weights so far.
     """
 
-    covers = False
+    uses_coverage = False
 
     def keys(self, values: Tensor) -> Tensor:
         """(B, S, D) source states → (B, S, A)."""
@@ -34,16 +31,16 @@ class Scorer(nn.Module):
         raise NotImplementedError
 
     def forward(self, queries: Tensor, keys: Tensor, coverage: Tensor | None = None) -> Tensor:
-        """(B, Q, A), (B, S, A) → (B, Q, S)."""
+        """(B, Q, A), (B, S, A) → energies (B, Q, S)."""
         raise NotImplementedError
 
 
 class AdditiveScorer(Scorer):
     """The feed-forward alignment function e_ij = vᵀ g(W s_{i-1} + U h_j).
 
-    Bahdanau et al. 2015, §3.1 and appendix A.1.2, where g is tanh. With `coverage` it also sees
-    how much each state was looked at before: e_ij = vᵀ g(W s_{i-1} + U h_j + w C_ij), Tu et al.
-    2016, equation 7, with the sum of the weights so far as C.
+    Bahdanau et al. 2015, §3.1 and appendix A.1.2, where g is tanh. With `coverage`
+    e_ij = vᵀ g(W s_{i-1} + U h_j + w C_ij) (Tu et al. 2016, equation 7), C being the sum of the
+    attention weights so far.
     """
 
     def __init__(
@@ -60,7 +57,7 @@ class AdditiveScorer(Scorer):
         self.key = nn.Linear(value, width, bias=False)  # U
         self.energy = nn.Linear(width, 1, bias=False)  # v
         self.activation = activation
-        self.covers = coverage
+        self.uses_coverage = coverage
         if coverage:
             self.covered = nn.Linear(1, width, bias=False)  # w
 
@@ -80,12 +77,12 @@ class AdditiveScorer(Scorer):
         if coverage is not None:
             hidden = hidden + self.covered(coverage[..., None])
         hidden = _ACTIVATIONS[self.activation](hidden)
-        scores: Tensor = self.energy(hidden).squeeze(-1)  # (B, Q, S)
-        return scores
+        energies: Tensor = self.energy(hidden).squeeze(-1)  # (B, Q, S)
+        return energies
 
 
 class DotScorer(Scorer):
-    """e_ij = s_iᵀ h_j, for states of one width (Luong et al. 2015, equation 8, dot)."""
+    """e_ij = s_iᵀ h_j, for states of equal width (Luong et al. 2015, equation 8, dot)."""
 
     def keys(self, values: Tensor) -> Tensor:
         """h_j."""
@@ -97,14 +94,13 @@ class DotScorer(Scorer):
 
     def forward(self, queries: Tensor, keys: Tensor, coverage: Tensor | None = None) -> Tensor:
         """See `Scorer.forward`."""
-        return batched(queries, keys, transposed=True)
+        return step_bmm(queries, keys, transposed=True)
 
 
 class GeneralScorer(DotScorer):
     """e_ij = s_iᵀ W h_j, bilinear (Luong et al. 2015, equation 8, general).
 
-    What is learnt is √H W: an optimiser that moves each number by as much (Adam) would else move a
-    score, a sum over all pairs of units, by a hundred in one step, and the weights to 0 and 1.
+    The parameter is √H W, which keeps the change of an energy in one update of Adam small.
     """
 
     def __init__(self, query: int, value: int) -> None:

@@ -1,19 +1,19 @@
-"""The whole network, from pieces to scores of the next piece. Knows no text and no file."""
+"""The whole network, from source pieces to the logits of the next target piece."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from attn_cli.nn.attention import Memory, Places, back, placed
-from attn_cli.nn.decoders import Decoded, Decoder, State
+from attn_cli.nn.attention import Memory
+from attn_cli.nn.decoders import Decoder, DecoderOutput, State
 from attn_cli.nn.dropout import Dropout, SequenceDropout
-from attn_cli.nn.embeddings import PieceEmbedding, PieceScores, SelectedRows
-from attn_cli.nn.masking import mask_of
+from attn_cli.nn.embeddings import OutputProjection, PieceEmbedding, SelectedRows
+from attn_cli.nn.masking import length_mask
 
 
 class DeepOutput(nn.Module):
-    """t_i = maxout(U s_i + V E y_{i-1} + C c_i), pairs of units, the larger of the two kept.
+    """t_i = maxout(U s_i + V E y_{i-1} + C c_i), the maximum of each pair of units.
 
     Bahdanau et al. 2015, appendix A.2.2 (with s_i in place of s_{i-1}); Pascanu et al. 2014.
     """
@@ -23,43 +23,43 @@ class DeepOutput(nn.Module):
         self.mix = nn.Linear(state + context + embedding, 2 * embedding)
         self.dropout = SequenceDropout(dropout)
 
-    def forward(self, decoded: Decoded, embedded: Tensor) -> Tensor:
-        """Decoded (…), embedded (…, E) of the last word → features (…, E)."""
-        seen = torch.cat([decoded.states, decoded.contexts, embedded], dim=-1)
-        pairs = self.mix(self.dropout(seen)).unflatten(-1, (-1, 2))  # (…, E, 2)
+    def forward(self, output: DecoderOutput, embedded: Tensor) -> Tensor:
+        """A decoder's output (…), the embedding (…, E) of the last piece → features (…, E)."""
+        inputs = torch.cat([output.states, output.contexts, embedded], dim=-1)
+        pairs = self.mix(self.dropout(inputs)).unflatten(-1, (-1, 2))  # (…, E, 2)
         features: Tensor = self.dropout(pairs.amax(-1))
         return features
 
 
-class StateOutput(nn.Module):
-    """The decoder's state says the next word by itself, as in Luong et al. 2015, equation 6, and
-    Vaswani et al. 2017, §3.4; through a map where it is not as wide as an embedding."""
+class LinearReadout(nn.Module):
+    """Features from the decoder's state alone (Luong et al. 2015, equation 6; Vaswani et al. 2017,
+    §3.4), projected if it is not as wide as an embedding."""
 
     def __init__(self, state: int, embedding: int, *, dropout: float) -> None:
         super().__init__()
         self.map = nn.Identity() if state == embedding else nn.Linear(state, embedding)
         self.dropout = Dropout(dropout)
 
-    def forward(self, decoded: Decoded, embedded: Tensor) -> Tensor:
-        """Decoded (…) → features (…, E)."""
-        features: Tensor = self.map(self.dropout(decoded.states))
+    def forward(self, output: DecoderOutput, embedded: Tensor) -> Tensor:
+        """A decoder's output (…) → features (…, E)."""
+        features: Tensor = self.map(self.dropout(output.states))
         return features
 
 
-class Forward(NamedTuple):
-    """A teacher-forced pass: features (B, T, E) to be scored; weights (B, T, S), or
-    (B, T, heads, S) of several heads, or None; chosen (B, T) where attention draws."""
+class ForwardOutput(NamedTuple):
+    """The output of a teacher-forced pass: features (B, T, E); weights (B, T, S), or
+    (B, T, heads, S) of several heads, or None; sampled_logp (B, T) of hard attention."""
 
     features: Tensor
     weights: Tensor | None
-    chosen: Tensor | None = None
+    sampled_logp: Tensor | None = None
 
 
 class Seq2Seq(nn.Module):
-    """Encoder → attention → decoder → scores of the next piece.
+    """Encoder → attention → decoder → logits of the next piece.
 
-    `encode` once a sentence, then `step` for each word of a search, or `forward` for a target that
-    is known. Weights are returned, never kept.
+    Call `encode` once per sentence, then `step` for each piece of a search, or `forward` for a
+    known target.
     """
 
     def __init__(
@@ -69,8 +69,8 @@ class Seq2Seq(nn.Module):
         target_embedding: PieceEmbedding,
         encoder: nn.Module,
         decoder: Decoder,
-        readout: DeepOutput | StateOutput,
-        scores: PieceScores,
+        readout: DeepOutput | LinearReadout,
+        scores: OutputProjection,
     ) -> None:
         super().__init__()
         self.source_embedding = source_embedding
@@ -81,44 +81,44 @@ class Seq2Seq(nn.Module):
         self.scores = scores
 
     def encode(self, src: Tensor, src_len: Tensor) -> Memory:
-        """(B, S) ids, (B,) lengths → what the decoder may look at."""
+        """(B, S) ids, (B,) lengths → the memory to attend to."""
         values = self.encoder(self.source_embedding(src), src_len)  # (B, S, D)
-        return self.decoder.remember(values, mask_of(src_len, src.shape[1]))
+        return self.decoder.prepare_memory(values, length_mask(src_len, src.shape[1]))
 
-    def start(self, memory: Memory) -> State:
-        """The decoder's state before the first word."""
-        return self.decoder.start(memory)
+    def init_state(self, memory: Memory) -> State:
+        """Return the decoder's state before the first step."""
+        return self.decoder.init_state(memory)
 
     def step(
         self,
         previous: Tensor,
         state: State,
         memory: Memory,
-        places: Places | None = None,
         selected: SelectedRows | None = None,
     ) -> tuple[Tensor, Tensor, State]:
         """(N,) last pieces → logits (N, V) of the next, weights (N, S), the state after.
 
-        Of several heads weights are (N, heads, S). Row n looks at sentence n, or at that in which
-        `places` puts it. With `selected` the logits (N, L) are those of its sentence's pieces.
+        Weights of several heads are (N, heads, S). Row n attends to sentence n, or to that of its
+        slot in `memory.layout`. With `selected` the logits (N, L) are those of the sentence's
+        shortlist.
         """
         embedded = self.target_embedding(previous)  # (N, E)
-        decoded, after = self.decoder.step(embedded, state, memory, places)
-        assert decoded.weights is not None
-        features = self.readout(decoded, embedded)  # (N, E)
+        output, after = self.decoder.step(embedded, state, memory)
+        assert output.weights is not None
+        features = self.readout(output, embedded)  # (N, E)
         if selected is None:
-            return self.scores(features), decoded.weights, after
-        logits = self.scores.score_selected(placed(features, places), selected)  # (B, Q, L)
-        return back(logits, places), decoded.weights, after
+            return self.scores(features), output.weights, after
+        logits = self.scores.project_selected(memory.group(features), selected)  # (B, Q, L)
+        return memory.ungroup(logits), output.weights, after
 
     def forward(
         self, src: Tensor, src_len: Tensor, tgt_in: Tensor, *, weights: bool = True
-    ) -> Forward:
-        """(B, S), (B,), (B, T) target pieces behind BOS → features and weights of every step.
+    ) -> ForwardOutput:
+        """(B, S), (B,), (B, T) target pieces after BOS → features and weights of every step.
 
-        Weights may be left out where nobody looks at them.
+        Without `weights` the attention weights may be omitted.
         """
         memory = self.encode(src, src_len)
         embedded = self.target_embedding(tgt_in)  # (B, T, E)
-        decoded = self.decoder.unroll(embedded, memory, weights=weights)
-        return Forward(self.readout(decoded, embedded), decoded.weights, decoded.chosen)
+        output = self.decoder.unroll(embedded, memory, weights=weights)
+        return ForwardOutput(self.readout(output, embedded), output.weights, output.sampled_logp)

@@ -1,12 +1,12 @@
-"""A network's weights as a flat dictionary of tensors and back. Knows no file."""
+"""A network's parameters as a flat dictionary of tensors, each tied matrix once."""
 
 from torch import Tensor, nn
 
 from attn_cli.errors import ModelError
 
 
-def tensors_of(network: nn.Module) -> dict[str, Tensor]:
-    """Every parameter once, by name, contiguous: a tied matrix keeps the first of its names."""
+def unique_state_dict(network: nn.Module) -> dict[str, Tensor]:
+    """Return every parameter once, by name, contiguous; a tied matrix keeps its first name."""
     seen: set[int] = set()
     tensors: dict[str, Tensor] = {}
     for name, tensor in network.state_dict(keep_vars=True).items():
@@ -16,16 +16,16 @@ def tensors_of(network: nn.Module) -> dict[str, Tensor]:
     return tensors
 
 
-def restore(network: nn.Module, tensors: dict[str, Tensor], *, where: str) -> None:
+def load_state(network: nn.Module, tensors: dict[str, Tensor], *, where: str) -> None:
     """Copy `tensors` into the network in place; tied matrices stay tied.
 
-    Raises ModelError, naming `where`, when a tensor is missing, unknown or of another shape.
+    Raises ModelError, naming `where`, if a tensor is missing, unknown or of another shape.
     """
-    expected = tensors_of(network)
+    expected = unique_state_dict(network)
     if missing := sorted(expected.keys() - tensors.keys()):
-        raise ModelError(f"{where} lacks the tensor {missing[0]}", _HINT)
+        raise ModelError(f"{where} has no tensor {missing[0]}", _HINT)
     if unknown := sorted(tensors.keys() - expected.keys()):
-        raise ModelError(f"{where} holds an unknown tensor {unknown[0]}", _HINT)
+        raise ModelError(f"{where} has an unknown tensor {unknown[0]}", _HINT)
     for name, tensor in tensors.items():
         if tensor.shape != expected[name].shape:
             shapes = f"{tuple(tensor.shape)}, not {tuple(expected[name].shape)}"
@@ -33,4 +33,4 @@ def restore(network: nn.Module, tensors: dict[str, Tensor], *, where: str) -> No
         expected[name].copy_(tensor)
 
 
-_HINT = "Its recipe.toml and its weights do not belong together; take both from one bundle."
+_HINT = "Its recipe.toml and its parameters do not match; take both from one bundle."

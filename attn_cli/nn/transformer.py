@@ -1,9 +1,6 @@
-"""The Transformer: sentences and targets read by self-attention (Vaswani et al. 2017).
+"""The Transformer (Vaswani et al. 2017), pre-norm (Xiong et al. 2020): x + f(norm(x)).
 
-Pre-norm (Xiong et al. 2020): x + f(norm(x)), and a norm at the end. Knows the memory and the state
-that every decoder has; no search and no vocabulary.
-
-    heads are split off the width as in the paper: (N, T, D) → (N, heads, T, D / heads)
+Heads are split off the width: (N, T, D) → (N, heads, T, D / heads).
 """
 
 import math
@@ -13,18 +10,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from attn_cli.nn.attention import Memory, Places, back, placed
-from attn_cli.nn.decoders import Decoded, Decoder, State
+from attn_cli.nn.attention import Memory
+from attn_cli.nn.decoders import Decoder, DecoderOutput, State
 from attn_cli.nn.dropout import Dropout
-from attn_cli.nn.masking import mask_of
+from attn_cli.nn.masking import length_mask
 
 Positions = Literal["sinusoidal", "learned"]
 
-#: Places that learned positions tell apart; what is further is at the last of them.
-FURTHEST = 1024
+#: Number of learned positions; later positions use the last of them.
+MAX_POSITIONS = 1024
 
 
-def attend(
+def scaled_dot_product_attention(
     queries: Tensor,
     keys: Tensor,
     values: Tensor,
@@ -33,78 +30,77 @@ def attend(
     causal: bool = False,
     weights: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
-    """softmax(Q Kᵀ / √d) V of every head, and the weights where they are asked for.
+    """softmax(Q Kᵀ / √d) V of every head, and the attention weights if `weights` is set.
 
     (N, heads, T, d), (N, heads, S, d) twice → (N, heads, T, d), (N, heads, T, S) or None. `mask`
-    (N, 1, 1 or T, S) bool is True where one may look; `causal` lets place t look at 0 … t. Without
-    weights it is torch's fused kernel, which keeps no matrix of T × S (flash attention, Dao et al.
-    2022, where the hardware has it); with them, the product written out.
+    (N, 1, 1 or T, S) bool is True at positions to attend to; `causal` masks positions after t.
+    Without weights this is PyTorch's fused kernel, which stores no T × S matrix (flash attention,
+    Dao et al. 2022, where available).
     """
     if not weights:
         return _fused(queries, keys, values, mask=mask, causal=causal), None
-    scores = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])  # (N, heads, T, S)
+    energies = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])  # (N, heads, T, S)
     if causal:
-        size = scores.shape[-2:]
-        mask = torch.ones(size, dtype=torch.bool, device=scores.device).tril()
+        size = energies.shape[-2:]
+        mask = torch.ones(size, dtype=torch.bool, device=energies.device).tril()
     if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)
-    shares = scores.softmax(-1)
-    return shares.to(values.dtype) @ values, shares
+        energies = energies.masked_fill(~mask, -torch.inf)
+    probs = energies.softmax(-1)
+    return probs.to(values.dtype) @ values, probs
 
 
 def _fused(
     queries: Tensor, keys: Tensor, values: Tensor, *, mask: Tensor | None, causal: bool
 ) -> Tensor:
-    """torch's kernel: on a processor always in fp32, which takes a seventh of bf16's time there,
-    forward and back, at 16 pieces, two fifths at 60, and as much at 2,048."""
+    """PyTorch's kernel; on a CPU in fp32, where it is faster than in bf16."""
     kernel = functional.scaled_dot_product_attention
     if queries.device.type != "cpu":
         return kernel(queries, keys, values, attn_mask=mask, is_causal=causal)
     exact = torch.promote_types(queries.dtype, torch.float32)
     with torch.autocast("cpu", enabled=False):
         queries, keys = queries.to(exact), keys.to(exact)
-        found = kernel(queries, keys, values.to(exact), attn_mask=mask, is_causal=causal)
-    return found.to(values.dtype)
+        output = kernel(queries, keys, values.to(exact), attn_mask=mask, is_causal=causal)
+    return output.to(values.dtype)
 
 
-def split(states: Tensor, heads: int) -> Tensor:
+def split_heads(states: Tensor, heads: int) -> Tensor:
     """(N, T, D) → (N, heads, T, D / heads)."""
     size = states.shape[-1] // heads
     return states.view(*states.shape[:-1], heads, size).transpose(1, 2)
 
 
-def joined(heads: Tensor) -> Tensor:
+def merge_heads(heads: Tensor) -> Tensor:
     """(N, heads, T, d) → (N, T, D)."""
     return heads.transpose(1, 2).flatten(2)
 
 
 def sinusoids(positions: Tensor, width: int) -> Tensor:
-    """(…) places → (…, width): sin(p / 10000^(2i/width)), then the cosines (§3.5, reordered)."""
+    """(…) positions → (…, width): sin(p / 10000^(2i/width)), then the cosines (§3.5, reordered)."""
     steps = torch.arange(0, width, 2, device=positions.device, dtype=torch.float32)
     angles = positions[..., None].float() * torch.exp(steps * (-math.log(10_000.0) / width))
     return torch.cat([angles.sin(), angles.cos()], dim=-1)
 
 
-class Position(nn.Module):
-    """Adds to each embedding where it stands."""
+class PositionalEncoding(nn.Module):
+    """Adds a sinusoidal or learned encoding of its position to each embedding (§3.5)."""
 
     def __init__(self, width: int, *, kind: Positions) -> None:
         super().__init__()
         self.width = width
-        self.table = nn.Embedding(FURTHEST, width) if kind == "learned" else None
+        self.table = nn.Embedding(MAX_POSITIONS, width) if kind == "learned" else None
         if self.table is not None:
             nn.init.normal_(self.table.weight, std=width**-0.5)
 
-    def forward(self, embedded: Tensor, places: Tensor) -> Tensor:
-        """(…, D) at `places` (…) → (…, D)."""
+    def forward(self, embedded: Tensor, positions: Tensor) -> Tensor:
+        """(…, D) at `positions` (…) → (…, D)."""
         if self.table is None:
-            return embedded + sinusoids(places, self.width).to(embedded.dtype)
-        learned: Tensor = self.table(places.clamp(max=FURTHEST - 1))
+            return embedded + sinusoids(positions, self.width).to(embedded.dtype)
+        learned: Tensor = self.table(positions.clamp(max=MAX_POSITIONS - 1))
         return embedded + learned
 
 
 class SelfAttention(nn.Module):
-    """Every state asks all states of its sequence: x + W_O heads(norm(x))."""
+    """Multi-head self-attention with a residual connection: x + W_O heads(norm(x))."""
 
     def __init__(self, width: int, *, heads: int, dropout: float) -> None:
         super().__init__()
@@ -118,19 +114,19 @@ class SelfAttention(nn.Module):
         self, states: Tensor, *, mask: Tensor | None = None, causal: bool = False
     ) -> Tensor:
         """(N, T, D), mask (N, 1, 1, T) → (N, T, D)."""
-        queries, keys, values = self.asked(states)
-        parts = (split(part, self.heads) for part in (queries, keys, values))
-        found, _ = attend(*parts, mask=mask, causal=causal)
-        return self.added(states, joined(found))
+        queries, keys, values = self.project_qkv(states)
+        parts = (split_heads(part, self.heads) for part in (queries, keys, values))
+        heads, _ = scaled_dot_product_attention(*parts, mask=mask, causal=causal)
+        return self.add_residual(states, merge_heads(heads))
 
-    def asked(self, states: Tensor) -> tuple[Tensor, ...]:
+    def project_qkv(self, states: Tensor) -> tuple[Tensor, ...]:
         """(…, D) → queries, keys and values (…, D)."""
-        maps: Tensor = self.maps(self.norm(states))
-        return maps.chunk(3, dim=-1)
+        qkv: Tensor = self.maps(self.norm(states))
+        return qkv.chunk(3, dim=-1)
 
-    def added(self, states: Tensor, found: Tensor) -> Tensor:
-        """What the heads found joins the states."""
-        summed: Tensor = states + self.dropout(self.out(found))
+    def add_residual(self, states: Tensor, contexts: Tensor) -> Tensor:
+        """Project the contexts of the heads and add them to the states."""
+        summed: Tensor = states + self.dropout(self.out(contexts))
         return summed
 
 
@@ -161,12 +157,12 @@ class EncoderLayer(nn.Module):
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         """(B, S, D), mask (B, 1, 1, S) → (B, S, D)."""
-        found: Tensor = self.feed_forward(self.attention(states, mask=mask))
-        return found
+        output: Tensor = self.feed_forward(self.attention(states, mask=mask))
+        return output
 
 
 class TransformerEncoder(nn.Module):
-    """Layers over embeddings and their positions; states are zero at padding."""
+    """Encoder layers over embeddings with positions; states are zero at padding."""
 
     def __init__(
         self,
@@ -179,7 +175,7 @@ class TransformerEncoder(nn.Module):
         positions: Positions,
     ) -> None:
         super().__init__()
-        self.position = Position(width, kind=positions)
+        self.position = PositionalEncoding(width, kind=positions)
         self.dropout = Dropout(dropout)
         self.layers = nn.ModuleList(
             EncoderLayer(width, heads=heads, feed_forward=feed_forward, dropout=dropout)
@@ -191,9 +187,9 @@ class TransformerEncoder(nn.Module):
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         """(B, S, D), (B,) → states (B, S, D)."""
         size = embedded.shape[1]
-        mask = mask_of(lengths, size)  # (B, S)
-        places = torch.arange(size, device=embedded.device)
-        states = self.dropout(self.position(embedded, places))
+        mask = length_mask(lengths, size)  # (B, S)
+        positions = torch.arange(size, device=embedded.device)
+        states = self.dropout(self.position(embedded, positions))
         for layer in self.layers:
             states = layer(states, mask[:, None, None, :])
         masked: Tensor = self.norm(states) * mask[:, :, None]
@@ -201,9 +197,9 @@ class TransformerEncoder(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Causal self-attention, attention to the source, feed-forward.
+    """Causal self-attention, cross-attention to the source, feed-forward.
 
-    What it has read so far is its cache: keys and values (N, T, D) of the words up to now.
+    The cache of a step holds the keys and values (N, T, D) of the T pieces so far.
     """
 
     def __init__(
@@ -225,41 +221,38 @@ class DecoderLayer(nn.Module):
         """A known target: (B, T, D), the source's keys and values (B, S, D), its mask (B, 1, 1, S)
         → (B, T, D), contexts (B, T, D), weights (B, heads, T, S) or None."""
         states = self.own(states, causal=True)
-        asked = self.query(self.norm(states))
-        parts = (split(part, self.heads) for part in (asked, keys, values))
-        heads, shares = attend(*parts, mask=mask, weights=weights)
-        contexts = self.out(joined(heads))
+        queries = self.query(self.norm(states))
+        parts = (split_heads(part, self.heads) for part in (queries, keys, values))
+        heads, probs = scaled_dot_product_attention(*parts, mask=mask, weights=weights)
+        contexts = self.out(merge_heads(heads))
         states = states + self.dropout(contexts)
-        return self.feed_forward(states), contexts, shares
+        return self.feed_forward(states), contexts, probs
 
     def step(
-        self,
-        states: Tensor,
-        cache: tuple[Tensor, Tensor],
-        source: Memory,
-        places: Places | None,
+        self, states: Tensor, cache: tuple[Tensor, Tensor], memory: Memory
     ) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor]]:
-        """One word: (N, D), the cache before it → (N, D), contexts (N, D), weights (N, heads, S),
+        """One step: (N, D), the cache before it → (N, D), contexts (N, D), weights (N, heads, S),
         the cache after it."""
-        query, key, value = (part[:, None] for part in self.own.asked(states))  # (N, 1, D)
+        query, key, value = (part[:, None] for part in self.own.project_qkv(states))  # (N, 1, D)
         keys, values = torch.cat([cache[0], key], 1), torch.cat([cache[1], value], 1)
-        parts = (split(part, self.heads) for part in (query, keys, values))
-        heads, _ = attend(*parts, weights=True)
-        states = self.own.added(states, joined(heads)[:, 0])
-        asked = placed(self.query(self.norm(states)), places)  # (B, Q, D)
-        parts = (split(part, self.heads) for part in (asked, source.keys, source.values))
-        heads, shares = attend(*parts, mask=source.mask[:, None, None, :], weights=True)
-        assert shares is not None
-        contexts = self.out(back(joined(heads), places))  # (N, D)
-        seen = back(shares.transpose(1, 2), places)  # (N, heads, S)
-        return self.feed_forward(states + contexts), contexts, seen, (keys, values)
+        parts = (split_heads(part, self.heads) for part in (query, keys, values))
+        heads, _ = scaled_dot_product_attention(*parts, weights=True)
+        states = self.own.add_residual(states, merge_heads(heads)[:, 0])
+        queries = memory.group(self.query(self.norm(states)))  # (B, Q, D)
+        parts = (split_heads(part, self.heads) for part in (queries, memory.keys, memory.values))
+        mask = memory.mask[:, None, None, :]
+        heads, probs = scaled_dot_product_attention(*parts, mask=mask, weights=True)
+        assert probs is not None
+        contexts = self.out(memory.ungroup(merge_heads(heads)))  # (N, D)
+        weights = memory.ungroup(probs.transpose(1, 2))  # (N, heads, S)
+        return self.feed_forward(states + contexts), contexts, weights, (keys, values)
 
 
 class TransformerDecoder(Decoder):
-    """Layers over the words so far, each of which looks at the source with many heads.
+    """Decoder layers over the pieces so far, each with multi-head cross-attention to the source.
 
-    Weights are those of all heads of all layers, (…, layers · heads, S), layer by layer. The memory
-    holds the keys and values of all layers side by side, (B, S, layers · D).
+    Attention weights are those of all heads of all layers, (…, layers · heads, S), layer by layer.
+    The memory concatenates the keys and values of all layers, (B, S, layers · D).
     """
 
     def __init__(
@@ -274,74 +267,70 @@ class TransformerDecoder(Decoder):
         positions: Positions,
     ) -> None:
         super().__init__()
-        self.position = Position(width, kind=positions)
+        self.position = PositionalEncoding(width, kind=positions)
         self.dropout = Dropout(dropout)
         self.layers = nn.ModuleList(
             DecoderLayer(width, value, heads=heads, feed_forward=feed_forward, dropout=dropout)
             for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)
-        self.width = self.context = width
+        self.width = self.context_size = width
 
-    def remember(self, values: Tensor, mask: Tensor) -> Memory:
-        """See `Decoder.remember`."""
+    def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
+        """See `Decoder.prepare_memory`."""
         pairs = [layer.source(values).chunk(2, -1) for layer in self._layers()]
-        keys, found = zip(*pairs, strict=True)
-        return Memory(torch.cat(found, -1), torch.cat(keys, -1), mask)
+        keys, projected = zip(*pairs, strict=True)
+        return Memory(torch.cat(projected, -1), torch.cat(keys, -1), mask)
 
-    def start(self, memory: Memory) -> State:
-        """Nothing was read yet: caches of no words."""
-        nothing = memory.values.new_zeros(memory.values.shape[0], 0, self.width)
-        state = {name: nothing for depth in range(len(self.layers)) for name in _caches(depth)}
+    def init_state(self, memory: Memory) -> State:
+        """Return position 0 and empty caches."""
+        empty = memory.values.new_zeros(memory.values.shape[0], 0, self.width)
+        state = {name: empty for depth in range(len(self.layers)) for name in _cache_names(depth)}
         first = memory.mask.new_zeros(memory.mask.shape[0], dtype=torch.long)
         return {"position": first, **state}
 
-    def axes(self) -> dict[str, str]:
-        """See `Decoder.axes`."""
-        names = (name for depth in range(len(self.layers)) for name in _caches(depth))
+    def dynamic_axes(self) -> dict[str, str]:
+        """See `Decoder.dynamic_axes`."""
+        names = (name for depth in range(len(self.layers)) for name in _cache_names(depth))
         return {"position": "N", **dict.fromkeys(names, "NT")}
 
-    def step(
-        self, embedded: Tensor, state: State, memory: Memory, places: Places | None = None
-    ) -> tuple[Decoded, State]:
+    def step(self, embedded: Tensor, state: State, memory: Memory) -> tuple[DecoderOutput, State]:
         """See `Decoder.step`."""
-        at = state["position"]
-        states = self.position(embedded, at)  # (N, D)
-        after, weights = {"position": at + 1}, []
-        for depth, (layer, source) in enumerate(
-            zip(self._layers(), self._split(memory), strict=True)
+        position = state["position"]
+        states = self.position(embedded, position)  # (N, D)
+        new_state, all_weights = {"position": position + 1}, []
+        for depth, (layer, part) in enumerate(
+            zip(self._layers(), self._split_layers(memory), strict=True)
         ):
-            names = _caches(depth)
+            names = _cache_names(depth)
             cache = (state[names[0]], state[names[1]])
-            states, contexts, seen, cache = layer.step(states, cache, source, places)
-            after |= dict(zip(names, cache, strict=True))
-            weights.append(seen)
-        return Decoded(self.norm(states), contexts, torch.cat(weights, 1)), after
+            states, contexts, weights, cache = layer.step(states, cache, part)
+            new_state |= dict(zip(names, cache, strict=True))
+            all_weights.append(weights)
+        return DecoderOutput(self.norm(states), contexts, torch.cat(all_weights, 1)), new_state
 
-    def unroll(self, embedded: Tensor, memory: Memory, *, weights: bool = True) -> Decoded:
-        """See `Decoder.unroll`; without weights through the fused kernel."""
-        places = torch.arange(embedded.shape[1], device=embedded.device)
-        states = self.dropout(self.position(embedded, places))  # (B, T, D)
-        mask, seen = memory.mask[:, None, None, :], []
-        for layer, source in zip(self._layers(), self._split(memory), strict=True):
-            states, contexts, shares = layer(
-                states, source.keys, source.values, mask, weights=weights
-            )
-            seen.append(shares)
-        shown = [shares for shares in seen if shares is not None]
-        found = torch.cat(shown, 1).transpose(1, 2) if shown else None  # (B, T, layers·heads, S)
-        return Decoded(self.norm(states), contexts, found)
+    def unroll(self, embedded: Tensor, memory: Memory, *, weights: bool = True) -> DecoderOutput:
+        """See `Decoder.unroll`; without weights it uses the fused kernel."""
+        positions = torch.arange(embedded.shape[1], device=embedded.device)
+        states = self.dropout(self.position(embedded, positions))  # (B, T, D)
+        mask, by_layer = memory.mask[:, None, None, :], []
+        for layer, part in zip(self._layers(), self._split_layers(memory), strict=True):
+            states, contexts, probs = layer(states, part.keys, part.values, mask, weights=weights)
+            if probs is not None:
+                by_layer.append(probs)  # (B, heads, T, S)
+        stacked = torch.cat(by_layer, 1).transpose(1, 2) if by_layer else None
+        return DecoderOutput(self.norm(states), contexts, stacked)  # (B, T, layers·heads, S)
 
     def _layers(self) -> list[DecoderLayer]:
         return cast("list[DecoderLayer]", list(self.layers))
 
-    def _split(self, memory: Memory) -> list[Memory]:
-        """The memory of each layer."""
+    def _split_layers(self, memory: Memory) -> list[Memory]:
+        """Return the memory of each layer."""
         layers = len(self.layers)
         pairs = zip(memory.values.chunk(layers, -1), memory.keys.chunk(layers, -1), strict=True)
-        return [Memory(values, keys, memory.mask) for values, keys in pairs]
+        return [memory._replace(values=values, keys=keys) for values, keys in pairs]
 
 
-def _caches(depth: int) -> tuple[str, str]:
-    """The names of a layer's keys and values in the state."""
+def _cache_names(depth: int) -> tuple[str, str]:
+    """Return the names of a layer's keys and values in the state."""
     return f"keys{depth}", f"values{depth}"

@@ -1,7 +1,6 @@
-"""The word aligner: which word corresponds to which, once both sentences are known.
+"""The word aligner: the probability that two words of a pair of sentences correspond.
 
-Knows words as groups of pieces, no tokenizer and no decoder: it sees the whole target, which the
-decoder's attention, a guess of what to say next, cannot.
+Unlike the attention of a decoder it reads the whole target. A word is a group of pieces.
 """
 
 import math
@@ -14,14 +13,14 @@ from attn_cli.nn.dropout import SequenceDropout
 from attn_cli.nn.embeddings import PieceEmbedding
 from attn_cli.nn.encoders import RecurrentEncoder
 
-#: The score of what must not be looked at: finite, since a padded row has nothing else.
+#: The energy of padding: finite, since all of a padded row has it.
 MASKED = -1e4
 
 
-class Words(NamedTuple):
-    """A side of a batch: ids (B, P) of pieces, and mean (B, W, P), how each word is made of them.
+class WordGroups(NamedTuple):
+    """One side of a batch: ids (B, P) of pieces, and mean (B, W, P), which averages them by word.
 
-    A row of `mean` holds 1 / n at the n pieces of a word; that of padding is 0.
+    A row of `mean` is 1 / n at the n pieces of its word; at padding it is 0.
     """
 
     ids: Tensor
@@ -29,12 +28,12 @@ class Words(NamedTuple):
 
     @property
     def mask(self) -> Tensor:
-        """(B, W) bool, True for a word."""
+        """(B, W) bool, True at words."""
         return self.mean.sum(-1) > 0  # `any` of floats exports wrong
 
 
-class Correspondence(NamedTuple):
-    """Logarithms of two distributions for each pair of W_t and W_s words, NULL last in each.
+class AlignmentLogProbs(NamedTuple):
+    """The log-probabilities of both directions, for W_t target and W_s source words; NULL is last.
 
     to_source (B, W_t, W_s + 1): over the source words, for each target word.
     to_target (B, W_t + 1, W_s): over the target words, for each source word.
@@ -44,24 +43,21 @@ class Correspondence(NamedTuple):
     to_target: Tensor
 
     @property
-    def links(self) -> Tensor:
+    def link_probs(self) -> Tensor:
         """(B, W_t, W_s) the probability of each link: the geometric mean of both directions.
 
-        Both must agree, as in Liang et al. (2006), "Alignment by Agreement", which multiplies them;
-        the root keeps it on the scale of one.
+        Liang et al. 2006, "Alignment by Agreement", multiply them; the root keeps the scale.
         """
         return ((self.to_source[..., :-1] + self.to_target[:, :-1]) / 2).exp()
 
 
-class AlignmentHead(nn.Module):
-    """Scores every pair of words and lets the words of each side compete for the other's.
+class WordAligner(nn.Module):
+    """Computes an energy for every pair of words, and a softmax over it in each direction.
 
-    A word is the mean of its pieces, in its context: a bidirectional GRU over the words of its
-    side. `channels` scaled dot products (Vaswani et al. 2017, §3.2) of words in context, one of
-    words alone, and the distance from the diagonal (Dyer et al. 2013) make a stack of W_t × W_s
-    pictures, with what each word would choose if it stopped there. Two convolutions over them see
-    that neighbours align to neighbours, and who is taken. A softmax each way, with a NULL for what
-    corresponds to nothing, makes weights of the scores.
+    A word is the mean of its pieces, encoded by a bidirectional GRU over the words of its side. The
+    channels of a W_t × W_s image are `channels` scaled dot products (Vaswani et al. 2017, §3.2) of
+    encoded words, one of unencoded words, and the distance from the diagonal (Dyer et al. 2013).
+    Convolutions over it use that neighbors align to neighbors. NULL stands for unaligned words.
     """
 
     def __init__(
@@ -80,33 +76,33 @@ class AlignmentHead(nn.Module):
         self.target_embedding = PieceEmbedding(target_vocab, embedding, dropout=dropout)
         if shared:
             self.source_embedding.table = self.target_embedding.table
-        self.source = WordsInContext(embedding, width, dropout=dropout)
-        self.target = WordsInContext(embedding, width, dropout=dropout)
-        self.score = PairScores(embedding, embedding + 2 * width, channels)
+        self.source = WordEncoder(embedding, width, dropout=dropout)
+        self.target = WordEncoder(embedding, width, dropout=dropout)
+        self.score = PairwiseScorer(embedding, embedding + 2 * width, channels)
         self.source_null = nn.Linear(embedding + 2 * width, 1)
         self.target_null = nn.Linear(embedding + 2 * width, 1)
-        self.refine = Refinement(channels + 1)
+        self.refine = ConvRefiner(channels + 1)
 
-    def forward(self, source: Words, target: Words) -> Correspondence:
-        """Two sides of a batch → what each word of one corresponds to in the other."""
-        real = target.mask[:, :, None] & source.mask[:, None, :]  # (B, W_t, W_s)
-        src_alone = source.mean @ self.source_embedding(source.ids)  # (B, W_s, E)
-        tgt_alone = target.mean @ self.target_embedding(target.ids)  # (B, W_t, E)
-        src = self.source(src_alone, source.mask)  # (B, W_s, D)
-        tgt = self.target(tgt_alone, target.mask)  # (B, W_t, D)
-        channels = self.score(tgt_alone, tgt, src_alone, src)  # (B, C + 1, W_t, W_s)
-        distance = from_diagonal(target.mask, source.mask)
-        scores = self.refine(channels, distance, real).float()  # (B, W_t, W_s)
-        of_target = self.target_null(tgt).float()
-        of_source = self.source_null(src).float().transpose(1, 2)
-        return Correspondence(
-            torch.cat([scores, of_target], dim=2).log_softmax(2),
-            torch.cat([scores, of_source], dim=1).log_softmax(1),
+    def forward(self, source: WordGroups, target: WordGroups) -> AlignmentLogProbs:
+        """Both sides of a batch → the alignment log-probabilities of every pair."""
+        mask = target.mask[:, :, None] & source.mask[:, None, :]  # (B, W_t, W_s)
+        src_embedded = source.mean @ self.source_embedding(source.ids)  # (B, W_s, E)
+        tgt_embedded = target.mean @ self.target_embedding(target.ids)  # (B, W_t, E)
+        src = self.source(src_embedded, source.mask)  # (B, W_s, D)
+        tgt = self.target(tgt_embedded, target.mask)  # (B, W_t, D)
+        channels = self.score(tgt_embedded, tgt, src_embedded, src)  # (B, C + 1, W_t, W_s)
+        distance = diagonal_distance(target.mask, source.mask)
+        energies = self.refine(channels, distance, mask).float()  # (B, W_t, W_s)
+        target_null = self.target_null(tgt).float()  # (B, W_t, 1)
+        source_null = self.source_null(src).float().transpose(1, 2)  # (B, 1, W_s)
+        return AlignmentLogProbs(
+            torch.cat([energies, target_null], dim=2).log_softmax(2),
+            torch.cat([energies, source_null], dim=1).log_softmax(1),
         )
 
 
-class WordsInContext(nn.Module):
-    """Words and, beside each, what a bidirectional GRU made of its sentence."""
+class WordEncoder(nn.Module):
+    """Concatenates each word with its state of a bidirectional GRU over the sentence."""
 
     def __init__(self, embedding: int, width: int, *, dropout: float) -> None:
         super().__init__()
@@ -118,34 +114,36 @@ class WordsInContext(nn.Module):
     def forward(self, words: Tensor, mask: Tensor) -> Tensor:
         """(B, W, E), (B, W) → (B, W, E + 2 · width)."""
         states = self.encoder(words, mask.sum(1))
-        together: Tensor = self.dropout(torch.cat([words, states], dim=-1))
-        return together
+        encoded: Tensor = self.dropout(torch.cat([words, states], dim=-1))
+        return encoded
 
 
-class PairScores(nn.Module):
-    """How alike a target word and a source word are, in several ways."""
+class PairwiseScorer(nn.Module):
+    """Scaled dot products of target and source words, in several channels."""
 
-    def __init__(self, alone: int, together: int, channels: int) -> None:
+    def __init__(self, embedding: int, encoded: int, channels: int) -> None:
         super().__init__()
         self.channels = channels
         self.width = 32  # of each channel
-        self.source = nn.Linear(together, channels * self.width)
-        self.target = nn.Linear(together, channels * self.width)
-        self.source_alone = nn.Linear(alone, 4 * self.width, bias=False)
-        self.target_alone = nn.Linear(alone, 4 * self.width, bias=False)
+        self.source = nn.Linear(encoded, channels * self.width)
+        self.target = nn.Linear(encoded, channels * self.width)
+        self.source_alone = nn.Linear(embedding, 4 * self.width, bias=False)
+        self.target_alone = nn.Linear(embedding, 4 * self.width, bias=False)
 
-    def forward(self, tgt_alone: Tensor, tgt: Tensor, src_alone: Tensor, src: Tensor) -> Tensor:
-        """Words alone (B, W, E) and in context (B, W, D) → (B, C + 1, W_t, W_s)."""
+    def forward(
+        self, tgt_embedded: Tensor, tgt: Tensor, src_embedded: Tensor, src: Tensor
+    ) -> Tensor:
+        """Words as embeddings (B, W, E) and encoded (B, W, D) → (B, C + 1, W_t, W_s)."""
         query = self.target(tgt).unflatten(-1, (self.channels, -1)).transpose(1, 2)
         key = self.source(src).unflatten(-1, (self.channels, -1)).transpose(1, 2)
-        scores = query @ key.transpose(2, 3) / math.sqrt(self.width)  # (B, C, W_t, W_s)
-        lexical = self.target_alone(tgt_alone) @ self.source_alone(src_alone).transpose(1, 2)
+        energies = query @ key.transpose(2, 3) / math.sqrt(self.width)  # (B, C, W_t, W_s)
+        lexical = self.target_alone(tgt_embedded) @ self.source_alone(src_embedded).transpose(1, 2)
         lexical = lexical[:, None] / math.sqrt(4 * self.width)  # (B, 1, W_t, W_s)
-        return torch.cat([scores, lexical], dim=1)
+        return torch.cat([energies, lexical], dim=1)
 
 
-class Refinement(nn.Module):
-    """A score of each pair from its channels, mended by those of its neighbours."""
+class ConvRefiner(nn.Module):
+    """The energy of each pair: a weighted sum of its channels, plus convolutions over them."""
 
     def __init__(self, channels: int, width: int = 16) -> None:
         super().__init__()
@@ -155,25 +153,25 @@ class Refinement(nn.Module):
         self.second = nn.Conv2d(width, width, 3, padding=1)
         self.last = nn.Conv2d(width, 1, 1)
 
-    def forward(self, channels: Tensor, distance: Tensor, real: Tensor) -> Tensor:
-        """(B, C, W_t, W_s), (B, W_t, W_s), (B, W_t, W_s) bool → scores (B, W_t, W_s)."""
-        plain = torch.einsum("bcts,c->bts", channels, self.share) - self.nearness * distance
-        plain = plain.masked_fill(~real, MASKED)
-        seen = torch.stack([distance, plain.softmax(2), plain.softmax(1)], dim=1)
-        inside = real[:, None]  # (B, 1, W_t, W_s)
-        found = self.first(torch.cat([channels, seen], dim=1) * inside).relu() * inside
-        found = (found + self.second(found).relu()) * inside
-        scores: Tensor = (plain + self.last(found)[:, 0]).masked_fill(~real, MASKED)
-        return scores
+    def forward(self, channels: Tensor, distance: Tensor, mask: Tensor) -> Tensor:
+        """(B, C, W_t, W_s), (B, W_t, W_s), (B, W_t, W_s) bool → energies (B, W_t, W_s)."""
+        linear = torch.einsum("bcts,c->bts", channels, self.share) - self.nearness * distance
+        linear = linear.masked_fill(~mask, MASKED)
+        extra = torch.stack([distance, linear.softmax(2), linear.softmax(1)], dim=1)
+        inside = mask[:, None]  # (B, 1, W_t, W_s)
+        hidden = self.first(torch.cat([channels, extra], dim=1) * inside).relu() * inside
+        hidden = (hidden + self.second(hidden).relu()) * inside
+        energies: Tensor = (linear + self.last(hidden)[:, 0]).masked_fill(~mask, MASKED)
+        return energies
 
 
-def from_diagonal(target: Tensor, source: Tensor) -> Tensor:
+def diagonal_distance(target: Tensor, source: Tensor) -> Tensor:
     """(B, W_t) and (B, W_s) masks → (B, W_t, W_s): |t / T − s / S|, both from 0 to 1."""
-    ours, theirs = _places(target), _places(source)
-    return (ours[:, :, None] - theirs[:, None, :]).abs()
+    rows, columns = _relative_positions(target), _relative_positions(source)
+    return (rows[:, :, None] - columns[:, None, :]).abs()
 
 
-def _places(mask: Tensor) -> Tensor:
-    """(B, W) → where the middle of each word stands between its sentence's start, 0, and end, 1."""
+def _relative_positions(mask: Tensor) -> Tensor:
+    """(B, W) → the middle of each word, from 0 at its sentence's start to 1 at its end."""
     count = mask.sum(1, keepdim=True).clamp(min=1)
     return (torch.arange(mask.shape[1], device=mask.device)[None, :] + 0.5) / count

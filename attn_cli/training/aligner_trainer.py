@@ -32,9 +32,9 @@ from attn_cli.data.segmentation import Segmented
 from attn_cli.errors import TrainingError
 from attn_cli.inference.engines.interface import Side
 from attn_cli.inference.engines.torch import words_of
-from attn_cli.nn.device import choose
-from attn_cli.nn.state_dict import restore, tensors_of
-from attn_cli.nn.word_aligner import AlignmentHead, Correspondence, Words
+from attn_cli.nn.device import select_hardware
+from attn_cli.nn.state_dict import load_state, unique_state_dict
+from attn_cli.nn.word_aligner import AlignmentLogProbs, WordAligner, WordGroups
 from attn_cli.training import checkpoint, events
 from attn_cli.training.checkpoint import as_tensors, from_tensors
 from attn_cli.training.group import Group, count_workers
@@ -172,7 +172,7 @@ class HeadTrainer:
 
     def __init__(
         self,
-        head: AlignmentHead,
+        head: WordAligner,
         text: Segmented,
         votes: LinkTable,
         *,
@@ -188,7 +188,7 @@ class HeadTrainer:
         self.group = group or Group()
         self._parallel: nn.Module = head  # wrapped when it runs
         self.device = next(head.parameters()).device
-        self.hardware = choose(self.device.type, settings.precision)
+        self.hardware = select_hardware(self.device.type, settings.precision)
         self.max_seconds = math.inf if max_seconds is None else max_seconds
         self.last, self.emit, self.interrupted = folder / LAST, emit, interrupted
         self.held_out = _held_out(text.pairs, seed)
@@ -224,7 +224,7 @@ class HeadTrainer:
         tensors, facts = checkpoint.load(self.last) if self.group.is_main else ({}, {})
         tensors, facts = self.group.broadcast_dict(tensors), self.group.broadcast(facts)
         with torch.no_grad():
-            restore(self.head, checkpoint.within(tensors, "head."), where=str(self.last))
+            load_state(self.head, checkpoint.within(tensors, "head."), where=str(self.last))
         checkpoint.restore_optimiser(self.optimiser, tensors)
         self.batches.restore(facts["batches"])
         self.at = Place.of(facts["place"])
@@ -377,7 +377,7 @@ class HeadTrainer:
         random = self.group.gather_tensors(checkpoint.random_tensors(self.device))
         if not self.group.is_main:
             return
-        tensors = {f"head.{name}": tensor for name, tensor in tensors_of(self.head).items()}
+        tensors = {f"head.{name}": tensor for name, tensor in unique_state_dict(self.head).items()}
         tensors |= checkpoint.optimiser_tensors(self.optimiser)
         tensors |= checkpoint.of_ranks(random)
         if self.verdicts is not None:
@@ -438,7 +438,7 @@ class HeadTrainer:
             real = target.mask[:, :, None] & source.mask[:, None, :]
             with self.hardware.autocast():
                 found = self.head(source, target)
-            links = found.links * real
+            links = found.link_probs * real
             votes = self._of_batch(self.votes, source, target, batch)
             yield batch, links.cpu().numpy(), votes.cpu().numpy()
         self.head.train()
@@ -455,13 +455,15 @@ class HeadTrainer:
             if batch is not None:
                 yield batch
 
-    def _sides(self, batch: Batch) -> tuple[Words, Words]:
+    def _sides(self, batch: Batch) -> tuple[WordGroups, WordGroups]:
         return (
             words_of(Side(batch.source, batch.source_word), self.device),
             words_of(Side(batch.target_out, batch.target_word), self.device),
         )
 
-    def _of_batch(self, table: LinkTable, source: Words, target: Words, batch: Batch) -> Tensor:
+    def _of_batch(
+        self, table: LinkTable, source: WordGroups, target: WordGroups, batch: Batch
+    ) -> Tensor:
         """The links of a batch as (B, W_t, W_s); a word that a variant left out has none."""
         sizes = {"n_target": target.mean.shape[1], "n_source": source.mean.shape[1]}
         links = torch.from_numpy(table.matrices(batch.indices, **sizes)).to(self.device)
@@ -496,7 +498,7 @@ class LossSums(NamedTuple):
 
 
 def loss_sums(
-    found: Correspondence, votes: Tensor, real: tuple[Tensor, Tensor], *, doubt: float
+    found: AlignmentLogProbs, votes: Tensor, real: tuple[Tensor, Tensor], *, doubt: float
 ) -> LossSums:
     """Votes (B, W_t, W_s) → nats by which the head's choices differ from theirs.
 
@@ -514,7 +516,7 @@ def loss_sums(
 
 
 def disagreement(
-    found: Correspondence, votes: Tensor, real: tuple[Tensor, Tensor], *, doubt: float
+    found: AlignmentLogProbs, votes: Tensor, real: tuple[Tensor, Tensor], *, doubt: float
 ) -> Tensor:
     """The loss of a whole batch, in nats a word: see `loss_sums`."""
     lost = loss_sums(found, votes, real, doubt=doubt)

@@ -11,9 +11,9 @@ from attn_cli.config import Recipe
 from attn_cli.data.batching import Batches, batches_of
 from attn_cli.inference.beam_search import Search
 from attn_cli.inference.engines.interface import View, view_of
-from attn_cli.nn.builder import build
+from attn_cli.nn.builder import build_model
 from attn_cli.nn.seq2seq import Seq2Seq
-from attn_cli.nn.state_dict import restore
+from attn_cli.nn.state_dict import load_state
 from attn_cli.training import checkpoint
 from attn_cli.training.data import PreparedData
 from attn_cli.training.early_stopping import Scored
@@ -30,14 +30,14 @@ def build_network(data: PreparedData, run: TrainRun) -> Seq2Seq:
     Raises ModelError where they do not fit.
     """
     source, target = data.tokenizers
-    network = build(
+    network = build_model(
         data.recipe.model, source_vocab=source.vocab_size, target_vocab=target.vocab_size
     )
     if run.start_from is not None:
         with torch.no_grad():
             weights, _ = checkpoint.load(run.start_from.weights)
             weights = transfer_vocabulary(weights, run.start_from, data.tokenizers)
-            restore(network, weights, where=str(run.start_from.weights))
+            load_state(network, weights, where=str(run.start_from.weights))
     return network
 
 

@@ -16,7 +16,7 @@ from attn_cli.inference.calibration import calibrate
 from attn_cli.inference.confidence import LEAST_PAIRS
 from attn_cli.inference.engines.registry import open_stepper
 from attn_cli.nn.seq2seq import Seq2Seq
-from attn_cli.nn.state_dict import restore
+from attn_cli.nn.state_dict import load_state
 from attn_cli.training import checkpoint, events
 from attn_cli.training.budget import EXIT_SECONDS
 from attn_cli.training.data import PreparedData
@@ -36,7 +36,7 @@ def choose_shown_head(
         return recipe
     with torch.no_grad():
         weights, _ = checkpoint.load(out / bundle.WEIGHTS)
-        restore(network, weights, where=str(out / bundle.WEIGHTS))
+        load_state(network, weights, where=str(out / bundle.WEIGHTS))
     pairs = some_pairs(data.train, links)
     shown = best_head(
         network,

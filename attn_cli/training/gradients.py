@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from attn_cli.config import TrainConfig
 from attn_cli.data.batching import Batch, Share
 from attn_cli.nn.device import Hardware
-from attn_cli.nn.seq2seq import Forward, Seq2Seq
+from attn_cli.nn.seq2seq import ForwardOutput, Seq2Seq
 from attn_cli.training.compiling import compile_network
 from attn_cli.training.group import Group, without_sync
 from attn_cli.training.guided_alignment import Guidance
@@ -55,7 +55,7 @@ class Gradients:
         self.network, self.settings = network, settings
         self.hardware, self.group = hardware, group
         self._parallel: nn.Module = network
-        self._forward: Callable[..., Forward] = network
+        self._forward: Callable[..., ForwardOutput] = network
 
     def prepare(self) -> None:
         """Wrap the network for its workers, and compile it if it is to be."""
@@ -118,7 +118,7 @@ class Gradients:
                 sampled=self.settings.sampled_softmax,
             )
             total = loss
-            if output.chosen is not None:
+            if output.sampled_logp is not None:
                 rewarded, baseline = reinforce(
                     self.network, output, tgt_out, baseline=reward, settings=self.settings
                 )

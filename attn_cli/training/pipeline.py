@@ -13,7 +13,7 @@ import torch
 from attn_cli import config
 from attn_cli.config import Recipe
 from attn_cli.errors import TrainingError
-from attn_cli.nn.device import choose
+from attn_cli.nn.device import select_hardware
 from attn_cli.training import events
 from attn_cli.training.alignments import prepare_alignments
 from attn_cli.training.building import build_network, build_trainer
@@ -70,7 +70,9 @@ def _train(
         torch.set_num_threads(max(1, run.threads // group.place.local_size))
     phases = Phases(recipe, emit)
     phases.enter("text")
-    hardware = choose(run.device, recipe.train.precision, local_rank=group.place.local_rank)
+    hardware = select_hardware(
+        run.device, recipe.train.precision, local_rank=group.place.local_rank
+    )
     context = Context(group, hardware, emit, interrupted)
     torch.manual_seed(recipe.seed)
     with abandonable():

@@ -12,7 +12,7 @@ al. 2015, §4.1, equation 11, for choices whose reward is the whole sentence's.)
 from torch import Tensor
 
 from attn_cli.config import TrainConfig
-from attn_cli.nn.seq2seq import Forward, Seq2Seq
+from attn_cli.nn.seq2seq import ForwardOutput, Seq2Seq
 from attn_cli.training.losses import log_likelihoods
 from attn_cli.types import PAD
 
@@ -24,7 +24,7 @@ _SMALLEST = 1e-30
 
 def reinforce(
     network: Seq2Seq,
-    found: Forward,
+    found: ForwardOutput,
     wanted: Tensor,
     *,
     baseline: float | None,
@@ -35,7 +35,7 @@ def reinforce(
     wanted (B, T) are the pieces that `found` was to say, PAD behind. `baseline` is the mean
     log-likelihood a piece so far, None at first.
     """
-    assert found.chosen is not None
+    assert found.sampled_logp is not None
     assert found.weights is not None
     logp = log_likelihoods(network, found.features, wanted)  # (B, T)
     real = wanted != PAD
@@ -43,7 +43,7 @@ def reinforce(
     mean = float(logp.sum() / pieces)
     baseline = mean if baseline is None else baseline
     gain = advantage(logp, real, baseline)  # (B, T)
-    chosen = -(gain * found.chosen * real).sum() / pieces
+    chosen = -(gain * found.sampled_logp * real).sum() / pieces
     weights = found.weights.float()
     doubt = -(weights * (weights + _SMALLEST).log()).sum(-1)  # (B, T), in nats
     bonus = (doubt * real).sum() / pieces

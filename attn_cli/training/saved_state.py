@@ -9,7 +9,7 @@ import torch
 
 from attn_cli.data.batching import Batches
 from attn_cli.nn.seq2seq import Seq2Seq
-from attn_cli.nn.state_dict import restore, tensors_of
+from attn_cli.nn.state_dict import load_state, unique_state_dict
 from attn_cli.training import checkpoint
 from attn_cli.training.group import Group
 from attn_cli.training.trainer_state import TrainerState
@@ -37,7 +37,7 @@ class SavedState:
 
     def write(self, state: TrainerState, random: list[checkpoint.Tensors]) -> None:
         """Save all of it; `random` has the random numbers of each worker."""
-        tensors = {f"model.{name}": t for name, t in tensors_of(self.network).items()}
+        tensors = {f"model.{name}": t for name, t in unique_state_dict(self.network).items()}
         tensors |= checkpoint.optimiser_tensors(self.optimiser)
         tensors |= checkpoint.of_ranks(random)
         facts = {
@@ -61,7 +61,7 @@ class SavedState:
         facts = self.group.broadcast(facts)
         with torch.no_grad():
             weights = checkpoint.within(tensors, "model.")
-            restore(self.network, weights, where=str(self.path))
+            load_state(self.network, weights, where=str(self.path))
         checkpoint.restore_optimiser(self.optimiser, tensors)
         state = TrainerState.of(facts["position"])
         state.finished = ""

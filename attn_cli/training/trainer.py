@@ -17,7 +17,7 @@ from attn_cli.data.batching import Batches
 from attn_cli.errors import TrainingError
 from attn_cli.nn.device import Hardware
 from attn_cli.nn.seq2seq import Seq2Seq
-from attn_cli.nn.state_dict import restore, tensors_of
+from attn_cli.nn.state_dict import load_state, unique_state_dict
 from attn_cli.training import checkpoint, events
 from attn_cli.training.best_weights import BestWeights
 from attn_cli.training.budget import Planner, Schedule, TimeBudget
@@ -136,7 +136,7 @@ class Trainer:
         if not self.group.is_main or (self.at.skipped_in_a_row and self._last.exists()):
             return
         if not self.at.published:
-            self.publish(tensors_of(self.network), None)
+            self.publish(unique_state_dict(self.network), None)
             self.at.published = True
         self.saved_state.write(self.at, random)
 
@@ -314,7 +314,7 @@ class Trainer:
         at.history.append(scored)
         at.seconds = clock.seconds()
         if self.group.is_main:
-            self.best_weights.keep(tensors_of(self.network), at.history)
+            self.best_weights.keep(unique_state_dict(self.network), at.history)
         best = self._publish_if_best(scored)
         self.save()
         if self.group.is_main:
@@ -346,7 +346,7 @@ class Trainer:
         best = self.at.best is None or scored.merit > self.at.best.merit
         if best:
             if self.group.is_main:
-                self.publish(tensors_of(self.network), scored)
+                self.publish(unique_state_dict(self.network), scored)
             self.at.best, self.at.published = scored, True
         return best
 
@@ -362,9 +362,9 @@ class Trainer:
             return True
         self._tell(events.Activity(f"averaging the {count} best checkpoints"))
         mean = self.group.broadcast_dict(checkpoint.average(paths) if self.group.is_main else {})
-        now = {name: tensor.clone() for name, tensor in tensors_of(self.network).items()}
+        now = {name: tensor.clone() for name, tensor in unique_state_dict(self.network).items()}
         with torch.no_grad():
-            restore(self.network, mean, where="the average")
+            load_state(self.network, mean, where="the average")
         self.network.eval()
         try:
             score = self.validate(self.network)
@@ -373,7 +373,7 @@ class Trainer:
         before = self.at.best
         kept = self._publish_if_best(Scored(self.at.step, score.bleu, score.loss))
         with torch.no_grad():
-            restore(self.network, now, where="the last weights")
+            load_state(self.network, now, where="the last weights")
         self.save()
         self._tell(events.Averaged(count, score.bleu, before.bleu, kept))
         return True

@@ -25,9 +25,9 @@ from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import UsageError
 from attn_cli.files import atomic
 from attn_cli.inference.engines.torch import TorchMatcher
-from attn_cli.nn.builder import build_head
-from attn_cli.nn.device import torch_device
-from attn_cli.nn.state_dict import tensors_of
+from attn_cli.nn.builder import build_word_aligner
+from attn_cli.nn.device import find_device
+from attn_cli.nn.state_dict import unique_state_dict
 from attn_cli.training import checkpoint, events
 from attn_cli.training.aligner_trainer import HeadTrainer
 from attn_cli.training.finishing import export_graphs
@@ -198,13 +198,13 @@ def _taught(
     if len(text) < FEWEST:
         emit(events.Noticed(f"{len(text):,} pairs are too few for a word aligner: votes alone"))
         return alone
-    head = build_head(
+    head = build_word_aligner(
         recipe.model,
         source_vocab=tokenizers[0].vocab_size,
         target_vocab=tokenizers[1].vocab_size,
     )
     trainer = HeadTrainer(
-        head.to(torch_device(device)),
+        head.to(find_device(device)),
         text,
         alone.votes,
         settings=recipe.train,
@@ -223,7 +223,7 @@ def _taught(
         return alone
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     bundle.write_definition(out, recipe, *tokenizers)
-    weights = {bundle.HEAD: checkpoint.serialize(tensors_of(trainer.head))}
+    weights = {bundle.HEAD: checkpoint.serialize(unique_state_dict(trainer.head))}
     bundle.seal(out, recipe, version=__version__, scores={}, files=weights)
     export_graphs(out, recipe, emit)
     matcher = TorchMatcher(trainer.head)

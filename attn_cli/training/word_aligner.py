@@ -4,8 +4,8 @@ import torch
 
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.bundles import bundle
-from attn_cli.nn.builder import build_head
-from attn_cli.nn.state_dict import restore, tensors_of
+from attn_cli.nn.builder import build_word_aligner
+from attn_cli.nn.state_dict import load_state, unique_state_dict
 from attn_cli.training import checkpoint, events
 from attn_cli.training.aligner_trainer import HeadTrainer
 from attn_cli.training.alignments import Alignments
@@ -30,7 +30,7 @@ def train_word_aligner(
     max_seconds = run.budget.left() - alignments.seconds_after  # the main worker's decides
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
-        head = build_head(
+        head = build_word_aligner(
             recipe.model,
             source_vocab=data.tokenizers[0].vocab_size,
             target_vocab=data.tokenizers[1].vocab_size,
@@ -39,7 +39,7 @@ def train_word_aligner(
             with torch.no_grad():
                 weights, _ = checkpoint.load(run.start_from.head)
                 weights = transfer_vocabulary(weights, run.start_from, data.tokenizers)
-                restore(head, weights, where=str(run.start_from.head))
+                load_state(head, weights, where=str(run.start_from.head))
         trainer = HeadTrainer(
             head.to(context.hardware.device),
             data.train,
@@ -67,5 +67,5 @@ def train_word_aligner(
             )
             return None
     if links is not None and group.is_main:
-        bundle.include(run.out, bundle.HEAD, checkpoint.serialize(tensors_of(head)))
+        bundle.include(run.out, bundle.HEAD, checkpoint.serialize(unique_state_dict(head)))
     return links

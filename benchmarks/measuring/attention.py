@@ -181,7 +181,7 @@ def moved(network: Seq2Seq, pairs: Sequence[Pair], *, seed: int) -> dict[str, di
     sums = {name: torch.zeros(3, dtype=torch.double, device=device) for name in CHANGES}
     for batch in _batches(pairs, device):
         memory = network.encode(batch.src, batch.src_len)
-        state, mask = network.start(memory), memory.mask[:, None, :]
+        state, mask = network.init_state(memory), memory.mask[:, None, :]
         for t, previous in enumerate(batch.tgt_in.unbind(1)):
             logits, _, after = network.step(previous, state, memory)
             before = logits.float().softmax(-1)  # (B, V)
@@ -191,11 +191,11 @@ def moved(network: Seq2Seq, pairs: Sequence[Pair], *, seed: int) -> dict[str, di
                 def chosen(weights: Tensor, change: Change = change) -> tuple[Tensor, None]:
                     return change(weights, mask, generator), None  # noqa: B023 - called at once
 
-                attention._choose = chosen  # type: ignore[method-assign]
+                attention._select = chosen  # type: ignore[method-assign]
                 try:
                     altered = network.step(previous, state, memory)[0].float().softmax(-1)
                 finally:
-                    del attention._choose
+                    del attention._select
                 distance = (before - altered).abs().sum(-1) / 2
                 other = before.argmax(-1) != altered.argmax(-1)
                 counts = (distance[there].sum(), other[there].sum(), there.sum())

@@ -26,8 +26,8 @@ from attn_cli import config
 from attn_cli.data import corpus
 from attn_cli.data.batching import Batches
 from attn_cli.data.segmentation import segmented
-from attn_cli.nn.builder import build
-from attn_cli.nn.device import choose
+from attn_cli.nn.builder import build_model
+from attn_cli.nn.device import select_hardware
 from attn_cli.training.trainer import Trainer
 
 try:
@@ -66,13 +66,13 @@ def main() -> None:
 def prepared(path: Path, scratch: Path) -> Trainer:
     """A trainer of that recipe, which writes and validates nothing."""
     recipe = config.load(path)
-    hardware = choose("cpu", recipe.train.precision)
+    hardware = select_hardware("cpu", recipe.train.precision)
     text = corpus.load(recipe.data, path.parent, seed=recipe.seed, stdin=None).train
     tokenizers = tokenizers_for(recipe, text)
     pairs, _ = segmented(text, *tokenizers, sampling=recipe.tokenizer.subword_alpha).limited(
         max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio
     )
-    network = build(
+    network = build_model(
         recipe.model, source_vocab=tokenizers[0].vocab_size, target_vocab=tokenizers[1].vocab_size
     )
     network.train()
@@ -166,7 +166,7 @@ def timed(trainer: Trainer, update: Callable[[], int], updates: int) -> dict[str
     if network.target_embedding is not network.source_embedding:
         watch(network.target_embedding, "forward", EMBEDDING)
     watch(network.encoder, "forward", ENCODER)
-    watch(network.decoder, "remember", DECODER)
+    watch(network.decoder, "prepare_memory", DECODER)
     watch(network.decoder, "unroll", DECODER)
     watch(network.readout, "forward", READOUT)
     watch(gradients, "negative_log_likelihood", LOSS)

@@ -9,7 +9,7 @@ import pytest
 from program import HEAD, PAIRS, TINY, attn
 
 from attn_cli import config
-from attn_cli.nn.device import choose
+from attn_cli.nn.device import select_hardware
 
 QUICK = (*TINY, "--max-steps", "4")
 
@@ -125,7 +125,7 @@ def test_auto_precision_is_what_the_processor_computes_natively_and_is_said(pair
     text = ("--pairs", pairs_file, "--out", out)
     ended = attn("train", *text, *QUICK, "--set", "train.precision=auto")
     (started,) = [row for row in log_of(out) if row["event"] == "started"]
-    assert started["precision"] == choose("auto", "auto").precision
+    assert started["precision"] == select_hardware("auto", "auto").precision
     assert f", {started['precision']}, " in ended.err
 
 

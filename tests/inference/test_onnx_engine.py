@@ -13,7 +13,7 @@ from attn_cli.inference.engines.interface import Side
 from attn_cli.inference.engines.onnx import OnnxMatcher, OnnxStepper
 from attn_cli.inference.engines.torch import TorchMatcher, TorchStepper
 from attn_cli.inference.forced_decoding import force
-from attn_cli.nn.builder import build, build_head
+from attn_cli.nn.builder import build_model, build_word_aligner
 from attn_cli.types import BOS, EOS, PAD
 
 SOURCE_VOCAB, TARGET_VOCAB = 16, 12
@@ -51,7 +51,7 @@ def network_of(model, *, vocab=TARGET_VOCAB, seed=2):
     """A network that has opinions: fresh ones find every piece about as likely as another."""
     torch.manual_seed(seed)
     source_vocab = vocab if model.tie_embeddings == "all" else SOURCE_VOCAB
-    network = build(model, source_vocab=source_vocab, target_vocab=vocab).eval()
+    network = build_model(model, source_vocab=source_vocab, target_vocab=vocab).eval()
     with torch.no_grad():
         for weight in network.parameters():
             weight.add_(torch.randn_like(weight) * 0.3)
@@ -212,7 +212,9 @@ def side(words_of_rows, vocab, seed):
 def test_both_engines_match_the_same_words(tmp_path, tied):
     torch.manual_seed(3)
     vocab = (TARGET_VOCAB, TARGET_VOCAB) if tied == "all" else (SOURCE_VOCAB, TARGET_VOCAB)
-    head = build_head(model_of(tie_embeddings=tied), source_vocab=vocab[0], target_vocab=vocab[1])
+    head = build_word_aligner(
+        model_of(tie_embeddings=tied), source_vocab=vocab[0], target_vocab=vocab[1]
+    )
     ours = TorchMatcher(head)
     with torch.no_grad():
         tracing.write(tmp_path, tracing.head_graph(head))

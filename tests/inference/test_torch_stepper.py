@@ -6,7 +6,7 @@ import torch
 
 from attn_cli import config
 from attn_cli.inference.engines.torch import TorchStepper
-from attn_cli.nn.builder import build
+from attn_cli.nn.builder import build_model
 from attn_cli.types import BOS, EOS
 
 VOCAB = 12
@@ -28,7 +28,7 @@ GOLD = np.array([[5, 7, 9, EOS], [6, 6, 4, EOS]], np.int32)
 @pytest.fixture
 def stepper():
     torch.manual_seed(2)
-    return TorchStepper(build(MODEL, source_vocab=VOCAB, target_vocab=VOCAB))
+    return TorchStepper(build_model(MODEL, source_vocab=VOCAB, target_vocab=VOCAB))
 
 
 def begun(stepper, beam=3):

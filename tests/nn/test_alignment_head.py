@@ -6,9 +6,9 @@ import torch
 from attn_cli.config import ModelConfig, WordAlignerConfig
 from attn_cli.inference.engines.interface import Side
 from attn_cli.inference.engines.torch import TorchMatcher, words_of
-from attn_cli.nn.builder import build_head
-from attn_cli.nn.state_dict import tensors_of
-from attn_cli.nn.word_aligner import from_diagonal
+from attn_cli.nn.builder import build_word_aligner
+from attn_cli.nn.state_dict import unique_state_dict
+from attn_cli.nn.word_aligner import diagonal_distance
 from attn_cli.types import EOS, PAD
 
 VOCAB = 17
@@ -18,7 +18,7 @@ SETTINGS = WordAlignerConfig(enabled=True, embedding=6, width=4, channels=3, dro
 def head_of(*, tied="none"):
     torch.manual_seed(5)
     model = ModelConfig(tie_embeddings=tied, word_aligner=SETTINGS)
-    return build_head(model, source_vocab=VOCAB, target_vocab=VOCAB).eval()
+    return build_word_aligner(model, source_vocab=VOCAB, target_vocab=VOCAB).eval()
 
 
 def side(*sentences):
@@ -58,7 +58,7 @@ def test_what_a_word_may_choose_and_null_share_one():
 def test_a_link_is_the_geometric_mean_of_both_choices():
     both = found(SOURCES, TARGETS)
     of_target, of_source = both.to_source[..., :-1].exp(), both.to_target[:, :-1].exp()
-    torch.testing.assert_close(both.links**2, of_target * of_source)
+    torch.testing.assert_close(both.link_probs**2, of_target * of_source)
 
 
 def test_padding_is_never_chosen():
@@ -66,8 +66,8 @@ def test_padding_is_never_chosen():
     for row, (source, target) in enumerate(PAIRS):
         assert not both.to_source[row, : len(target), len(source) : -1].exp().any()
         assert not both.to_target[row, len(target) : -1, : len(source)].exp().any()
-        inside = both.links[row, : len(target), : len(source)]
-        assert both.links[row].sum() == pytest.approx(inside.sum().item())
+        inside = both.link_probs[row, : len(target), : len(source)]
+        assert both.link_probs[row].sum() == pytest.approx(inside.sum().item())
 
 
 @pytest.mark.parametrize("row", range(3))
@@ -93,9 +93,9 @@ def test_a_pair_alone_gets_what_it_gets_in_company(row):
 def test_a_word_is_the_mean_of_its_pieces():
     """So their order makes no difference, nor does a piece that is written twice."""
     target = [[[4], [5]]]
-    once = found([[[6], [7, 8]]], target).links
-    torch.testing.assert_close(found([[[6, 6], [8, 7]]], target).links, once)
-    assert not torch.allclose(found([[[6], [7], [8]]], target).links[..., :2], once)
+    once = found([[[6], [7, 8]]], target).link_probs
+    torch.testing.assert_close(found([[[6, 6], [8, 7]]], target).link_probs, once)
+    assert not torch.allclose(found([[[6], [7], [8]]], target).link_probs[..., :2], once)
 
 
 def test_a_piece_that_is_of_no_word_changes_nothing():
@@ -103,7 +103,7 @@ def test_a_piece_that_is_of_no_word_changes_nothing():
     otherwise = Side(torch.where(torch.tensor(word_of) < 0, 9, torch.tensor(ids)).numpy(), word_of)
     head, target = head_of(), words([[7], [8]])
     of_both = [
-        head(words_of(each, torch.device("cpu")), target).links
+        head(words_of(each, torch.device("cpu")), target).link_probs
         for each in (Side(ids, word_of), otherwise)
     ]
     torch.testing.assert_close(*of_both)
@@ -111,21 +111,21 @@ def test_a_piece_that_is_of_no_word_changes_nothing():
 
 def test_who_comes_first_matters_to_a_word_in_context():
     """A bag of words would say the same of both."""
-    one, other = found([[[4], [5]]], [[[6]]]).links, found([[[5], [4]]], [[[6]]]).links
+    one, other = found([[[4], [5]]], [[[6]]]).link_probs, found([[[5], [4]]], [[[6]]]).link_probs
     assert not torch.allclose(one.flip(-1), other)
 
 
 def test_the_diagonal_leads_from_the_first_words_to_the_last_whatever_the_padding():
     target = torch.tensor([[True, True, False]])  # middles at 1/4 and 3/4
     source = torch.tensor([[True, False]])  # at 1/2
-    assert from_diagonal(target, source)[0, :2, :1].tolist() == [[0.25], [0.25]]
+    assert diagonal_distance(target, source)[0, :2, :1].tolist() == [[0.25], [0.25]]
     square = torch.tensor([[True, True]])
-    assert from_diagonal(square, square).tolist() == [[[0.0, 0.5], [0.5, 0.0]]]
+    assert diagonal_distance(square, square).tolist() == [[[0.0, 0.5], [0.5, 0.0]]]
 
 
 @pytest.mark.parametrize(("tied", "tables"), [("all", 1), ("output", 2), ("none", 2)])
 def test_both_languages_share_a_table_of_pieces_where_the_network_does(tied, tables):
-    names = tensors_of(head_of(tied=tied))
+    names = unique_state_dict(head_of(tied=tied))
     assert sum(name.endswith("table.weight") for name in names) == tables
 
 
@@ -145,4 +145,4 @@ def test_the_matcher_says_for_numpy_what_the_head_says():
     assert said.links.shape == said.weights.shape == (3, 5, 4)
     torch.testing.assert_close(torch.tensor(said.weights), both.to_source[..., :-1].exp())
     torch.testing.assert_close(torch.tensor(said.leftover), both.to_source[..., -1].exp())
-    torch.testing.assert_close(torch.tensor(said.links), both.links)
+    torch.testing.assert_close(torch.tensor(said.links), both.link_probs)

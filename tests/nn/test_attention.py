@@ -12,14 +12,15 @@ from attn_cli.nn import attention
 from attn_cli.nn.attention import (
     HardAttention,
     LocalAttention,
+    Memory,
     MultiHeadAttention,
     NoAttention,
-    Places,
+    RowLayout,
     SoftAttention,
 )
-from attn_cli.nn.builder import build
+from attn_cli.nn.builder import build_model
 from attn_cli.nn.encoders import RecurrentEncoder
-from attn_cli.nn.masking import mask_of
+from attn_cli.nn.masking import length_mask
 from attn_cli.nn.normalizers import softmax, sparsemax
 from attn_cli.nn.scorers import AdditiveScorer, GeneralScorer, ScaledDotScorer
 from attn_cli.training.losses import negative_log_likelihood
@@ -31,8 +32,8 @@ LENGTHS = torch.tensor([9, 1, 4])
 SIZE = 9
 
 
-def opinionated(module):
-    """The module with weights large enough for it to prefer something, ready to be asked."""
+def with_random_parameters(module):
+    """The module in eval mode, its parameters large enough for uneven attention weights."""
     torch.manual_seed(11)
     for weight in module.parameters():
         nn.init.normal_(weight)
@@ -42,12 +43,12 @@ def opinionated(module):
 def a_batch():
     """States (B, H) that ask, values (B, S, D) and where they are real (B, S)."""
     torch.manual_seed(4)
-    return torch.randn(3, H), torch.randn(3, SIZE, D), mask_of(LENGTHS, SIZE)
+    return torch.randn(3, H), torch.randn(3, SIZE, D), length_mask(LENGTHS, SIZE)
 
 
-def found_by(module, states, values, mask, **given):
+def attend(module, states, values, mask, **named):
     with torch.no_grad():
-        return module(states, module.remember(values, mask), **given)
+        return module(states, module.prepare_memory(values, mask), **named)
 
 
 def sentences():
@@ -79,52 +80,56 @@ def additive_scores(scorer, s, h):
 
 
 def test_soft_attention_gives_the_mean_of_the_values_by_softmax_of_the_scores():
-    module = opinionated(SoftAttention(AdditiveScorer(H, D, A), value=D))
-    looked = found_by(module, *a_batch())
+    module = with_random_parameters(SoftAttention(AdditiveScorer(H, D, A), value=D))
+    output = attend(module, *a_batch())
     for n, s, h in sentences():
         expected = weights_of(additive_scores(module.scorer, s, h))
-        np.testing.assert_allclose(looked.weights[n, : len(h)], expected, atol=1e-6)
-        assert (looked.weights[n, len(h) :] == 0).all()
-        np.testing.assert_allclose(looked.contexts[n], expected @ h, atol=1e-5)
+        np.testing.assert_allclose(output.weights[n, : len(h)], expected, atol=1e-6)
+        assert (output.weights[n, len(h) :] == 0).all()
+        np.testing.assert_allclose(output.contexts[n], expected @ h, atol=1e-5)
 
 
 def test_scaled_dot_attention_maps_queries_keys_and_values():
     scorer = ScaledDotScorer(H, D, A)
-    module = opinionated(SoftAttention(scorer, value=D, value_map=True))
-    looked = found_by(module, *a_batch())
+    module = with_random_parameters(SoftAttention(scorer, value=D, value_map=True))
+    output = attend(module, *a_batch())
     for n, s, h in sentences():
         query = array(scorer.query) @ s + scorer.query.bias.detach().numpy()
         expected = weights_of(h @ array(scorer.key).T @ query / np.sqrt(A))
-        np.testing.assert_allclose(looked.weights[n, : len(h)], expected, atol=1e-5)
+        np.testing.assert_allclose(output.weights[n, : len(h)], expected, atol=1e-5)
         mapped = h @ array(module.value_map).T
-        np.testing.assert_allclose(looked.contexts[n], expected @ mapped, atol=1e-5)
+        np.testing.assert_allclose(output.contexts[n], expected @ mapped, atol=1e-5)
 
 
 def test_a_sparse_normalizer_leaves_positions_out():
-    module = opinionated(SoftAttention(AdditiveScorer(H, D, A), value=D, normalizer=sparsemax))
-    weights = found_by(module, *a_batch()).weights
+    module = with_random_parameters(
+        SoftAttention(AdditiveScorer(H, D, A), value=D, normalizer=sparsemax)
+    )
+    weights = attend(module, *a_batch()).weights
     torch.testing.assert_close(weights.sum(-1), torch.ones(3))
     assert 0 < (weights[0] > 0).sum() < SIZE
 
 
 def test_coverage_changes_the_scores_as_the_scorer_says():
-    module = opinionated(SoftAttention(AdditiveScorer(H, D, A, coverage=True), value=D))
+    module = with_random_parameters(SoftAttention(AdditiveScorer(H, D, A, coverage=True), value=D))
     covered = torch.rand(3, SIZE)
-    looked = found_by(module, *a_batch(), coverage=covered)
+    output = attend(module, *a_batch(), coverage=covered)
     scorer = module.scorer
     for n, s, h in sentences():
         hidden = array(scorer.query) @ s + scorer.query.bias.detach().numpy()
         hidden = hidden + h @ array(scorer.key).T
         hidden = hidden + covered[n, : len(h), None].numpy() * array(scorer.covered)[:, 0]
         expected = weights_of(np.tanh(hidden) @ array(scorer.energy)[0])
-        np.testing.assert_allclose(looked.weights[n, : len(h)], expected, atol=1e-6)
+        np.testing.assert_allclose(output.weights[n, : len(h)], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("input_feeding", ["false", "true"])
 def test_coverage_is_the_sum_of_the_weights_so_far(input_feeding):
-    network = opinionated(network_of(f"model.decoder.input_feeding={input_feeding}", *COVERS))
+    network = with_random_parameters(
+        network_of(f"model.decoder.input_feeding={input_feeding}", *COVERS)
+    )
     memory = network.encode(torch.tensor([[4, 5, 6, EOS], [7, EOS, 0, 0]]), torch.tensor([4, 2]))
-    state, total = network.start(memory), torch.zeros(2, 4)
+    state, total = network.init_state(memory), torch.zeros(2, 4)
     for piece in (BOS, 4, 7, 5):
         torch.testing.assert_close(state["coverage"], total)
         _, weights, state = network.step(torch.tensor([piece, piece]), state, memory)
@@ -136,13 +141,13 @@ def test_coverage_is_the_sum_of_the_weights_so_far(input_feeding):
 
 def local(window):
     module = LocalAttention(GeneralScorer(H, D), query=H, value=D, window=window)
-    return opinionated(module)
+    return with_random_parameters(module)
 
 
 @pytest.mark.parametrize("window", [1, 2, 3, 20])
 def test_local_attention_multiplies_weights_by_a_gaussian_around_a_predicted_position(window):
     module = local(window)
-    looked = found_by(module, *a_batch())
+    output = attend(module, *a_batch())
     for n, s, h in sentences():
         hidden = np.tanh(array(module.hidden) @ s + module.hidden.bias.detach().numpy())
         centre = (len(h) - 1) * sigmoid(array(module.position)[0] @ hidden)
@@ -151,13 +156,13 @@ def test_local_attention_multiplies_weights_by_a_gaussian_around_a_predicted_pos
         seen = weights_of(scores) * np.exp(-(away**2) / (2 * (window / 2) ** 2))
         seen = seen * (np.abs(away) <= window)
         expected = seen / seen.sum()
-        np.testing.assert_allclose(looked.weights[n, : len(h)], expected, atol=1e-5)
-        np.testing.assert_allclose(looked.contexts[n], expected @ h, atol=1e-5)
+        np.testing.assert_allclose(output.weights[n, : len(h)], expected, atol=1e-5)
+        np.testing.assert_allclose(output.contexts[n], expected @ h, atol=1e-5)
 
 
 @pytest.mark.parametrize("window", [1, 3])
 def test_local_attention_sees_a_window_alone_and_always_something(window):
-    weights = found_by(local(window), *a_batch()).weights
+    weights = attend(local(window), *a_batch()).weights
     torch.testing.assert_close(weights.sum(-1), torch.ones(3))
     assert ((weights > 0).sum(-1) <= 2 * window + 1).all()
     assert weights[1].tolist() == [1.0, *[0.0] * (SIZE - 1)]  # a sentence of one piece
@@ -169,44 +174,48 @@ def test_local_attention_sees_a_window_alone_and_always_something(window):
 def hard_and_soft():
     """Hard attention, and soft attention with the same weights."""
     scorer = AdditiveScorer(H, D, A)
-    return opinionated(HardAttention(scorer, value=D)), SoftAttention(scorer, value=D).eval()
+    return with_random_parameters(HardAttention(scorer, value=D)), SoftAttention(
+        scorer, value=D
+    ).eval()
 
 
 def test_hard_attention_looks_at_the_likeliest_position_once_it_has_learned():
     hard, soft = hard_and_soft()
     states, values, mask = a_batch()
-    looked = found_by(hard, states, values, mask)
-    best = found_by(soft, states, values, mask).weights.argmax(-1)
-    assert looked.chosen is None
-    assert looked.weights.equal(nn.functional.one_hot(best, SIZE).float())
-    assert looked.contexts.equal(values[torch.arange(3), best])
+    output = attend(hard, states, values, mask)
+    best = attend(soft, states, values, mask).weights.argmax(-1)
+    assert output.sampled_logp is None
+    assert output.weights.equal(nn.functional.one_hot(best, SIZE).float())
+    assert output.contexts.equal(values[torch.arange(3), best])
 
 
 def test_hard_attention_that_learns_looks_at_one_position_and_says_how_likely_it_was(monkeypatch):
-    monkeypatch.setattr(attention, "EXPECTED", 0.0)
+    monkeypatch.setattr(attention, "SOFT_CONTEXT_PROBABILITY", 0.0)
     hard, soft = hard_and_soft()
     states, values, mask = a_batch()
-    weights = found_by(soft, states, values, mask).weights
+    weights = attend(soft, states, values, mask).weights
     for _ in range(5):
-        looked = found_by(hard.train(), states, values, mask)
-        torch.testing.assert_close(looked.weights, weights)
-        at = (looked.contexts[:, None] == values).all(-1)  # (B, S)
+        output = attend(hard.train(), states, values, mask)
+        torch.testing.assert_close(output.weights, weights)
+        at = (output.contexts[:, None] == values).all(-1)  # (B, S)
         assert (at.sum(-1) == 1).all()
         assert mask[at].all()
-        torch.testing.assert_close(looked.chosen, weights[at].log())
+        torch.testing.assert_close(output.sampled_logp, weights[at].log())
 
 
 def test_hard_attention_that_expects_is_soft_attention(monkeypatch):
-    monkeypatch.setattr(attention, "EXPECTED", 1.0)
+    monkeypatch.setattr(attention, "SOFT_CONTEXT_PROBABILITY", 1.0)
     hard, soft = hard_and_soft()
     states, values, mask = a_batch()
-    looked, expected = (each.train()(states, each.remember(values, mask)) for each in (hard, soft))
-    torch.testing.assert_close(looked.contexts, expected.contexts)
-    assert (looked.chosen == 0).all()
-    wanted = torch.randn_like(looked.contexts)
+    output, expected = (
+        each.train()(states, each.prepare_memory(values, mask)) for each in (hard, soft)
+    )
+    torch.testing.assert_close(output.contexts, expected.contexts)
+    assert (output.sampled_logp == 0).all()
+    wanted = torch.randn_like(output.contexts)
     weights = list(hard.parameters())
     found = [
-        torch.autograd.grad((each.contexts * wanted).sum(), weights) for each in (looked, expected)
+        torch.autograd.grad((each.contexts * wanted).sum(), weights) for each in (output, expected)
     ]
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other)
@@ -227,12 +236,12 @@ SOURCE, TARGET = [4, 5, EOS], [6, EOS]  # three positions, and what is to be sai
 
 def network_of(*choices):
     model = config.with_settings(config.Recipe(), [*TINY, *choices]).model
-    return build(model, source_vocab=8, target_vocab=8)
+    return build_model(model, source_vocab=8, target_vocab=8)
 
 
 def toy(steps):
     """A network that learns to say `steps` pieces of three positions; its pass over n copies."""
-    network = opinionated(network_of(HARD)).double().train()
+    network = with_random_parameters(network_of(HARD)).double().train()
     wanted = torch.tensor(TARGET[-steps:])
     given = torch.cat([torch.tensor([BOS]), wanted[:-1]])
 
@@ -257,7 +266,7 @@ def expectation(network, passed, steps, monkeypatch):
         patch.setattr(torch, "multinomial", lambda weights, n: next(draws)[:, None])
         found, wanted = passed(len(ways))
     logp = network.scores(found.features).log_softmax(-1).gather(2, wanted[..., None])[..., 0]
-    likely = found.chosen.sum(1).exp()  # (3^T,)
+    likely = found.sampled_logp.sum(1).exp()  # (3^T,)
     torch.testing.assert_close(likely.sum(), torch.ones(()))
     expected = (likely * logp.sum(1)).sum() / steps
     return gradient(-expected, network), float(expected.detach())
@@ -287,7 +296,7 @@ def assert_centred(rows, exact):
 
 @pytest.mark.parametrize("steps", [1, 2])
 def test_the_mean_of_sampled_gradients_is_that_of_the_expected_likelihood(steps, monkeypatch):
-    monkeypatch.setattr(attention, "EXPECTED", 0.0)
+    monkeypatch.setattr(attention, "SOFT_CONTEXT_PROBABILITY", 0.0)
     network, passed = toy(steps)
     names = [name for name, w in network.named_parameters() for _ in range(w.numel())]
     scored = torch.tensor(["scorer" in name for name in names])
@@ -308,7 +317,7 @@ def test_an_advantage_is_what_comes_from_a_word_on_less_what_was_to_be_expected(
 
 
 def test_the_baseline_moves_a_tenth_of_the_way_to_what_choices_brought(monkeypatch):
-    monkeypatch.setattr(attention, "EXPECTED", 0.0)
+    monkeypatch.setattr(attention, "SOFT_CONTEXT_PROBABILITY", 0.0)
     network, passed = toy(2)
     found, wanted = passed(7)
     loss = negative_log_likelihood(network, found.features, wanted, smoothing=0.0)
@@ -320,7 +329,7 @@ def test_the_baseline_moves_a_tenth_of_the_way_to_what_choices_brought(monkeypat
 
 
 def test_the_bonus_is_the_mean_entropy_of_the_choices(monkeypatch):
-    monkeypatch.setattr(attention, "EXPECTED", 0.0)
+    monkeypatch.setattr(attention, "SOFT_CONTEXT_PROBABILITY", 0.0)
     network, passed = toy(2)
     found, wanted = passed(3)
     doubting = config.TrainConfig(reinforce_weight=0.0, entropy_bonus=0.5)
@@ -334,29 +343,29 @@ def test_the_bonus_is_the_mean_entropy_of_the_choices(monkeypatch):
 
 def test_one_head_with_identity_maps_is_soft_attention():
     scorer = AdditiveScorer(H, D, A)
-    one = opinionated(MultiHeadAttention([scorer], value=D))
+    one = with_random_parameters(MultiHeadAttention([scorer], value=D))
     for each in (one.value_map, one.out):
         nn.init.eye_(each.weight)
-    expected = found_by(SoftAttention(scorer, value=D).eval(), *a_batch())
-    looked = found_by(one, *a_batch())
-    torch.testing.assert_close(looked.contexts, expected.contexts)
-    torch.testing.assert_close(looked.weights[:, 0], expected.weights)
+    expected = attend(SoftAttention(scorer, value=D).eval(), *a_batch())
+    output = attend(one, *a_batch())
+    torch.testing.assert_close(output.contexts, expected.contexts)
+    torch.testing.assert_close(output.weights[:, 0], expected.weights)
 
 
 def test_each_head_scores_by_itself_and_weighs_its_part_of_the_values():
     scorers = [ScaledDotScorer(H, D, 2), ScaledDotScorer(H, D, 2), ScaledDotScorer(H, D, 2)]
-    module = opinionated(MultiHeadAttention(scorers, value=D))
-    looked = found_by(module, *a_batch())
+    module = with_random_parameters(MultiHeadAttention(scorers, value=D))
+    output = attend(module, *a_batch())
     for n, s, h in sentences():
         mapped, heads = h @ array(module.value_map).T, []
         for head, scorer in enumerate(scorers):
             query = array(scorer.query) @ s + scorer.query.bias.detach().numpy()
             expected = weights_of(h @ array(scorer.key).T @ query / np.sqrt(2))
-            np.testing.assert_allclose(looked.weights[n, head, : len(h)], expected, atol=1e-5)
-            assert (looked.weights[n, head, len(h) :] == 0).all()
+            np.testing.assert_allclose(output.weights[n, head, : len(h)], expected, atol=1e-5)
+            assert (output.weights[n, head, len(h) :] == 0).all()
             heads.append(expected @ mapped[:, 2 * head : 2 * head + 2])
         expected = array(module.out) @ np.concatenate(heads)
-        np.testing.assert_allclose(looked.contexts[n], expected, atol=1e-4)
+        np.testing.assert_allclose(output.contexts[n], expected, atol=1e-4)
 
 
 # None
@@ -386,12 +395,12 @@ def test_without_attention_there_is_one_context_the_last_states_and_no_weights(b
     expected = theirs(packed)[1].transpose(0, 1).flatten(1)  # (B, D)
 
     module = NoAttention(value=encoder.width, bidirectional=bidirectional)
-    memory = module.remember(encoder(embedded, LENGTHS), mask_of(LENGTHS, SIZE))
-    torch.testing.assert_close(module.summary(memory), expected)
+    memory = module.prepare_memory(encoder(embedded, LENGTHS), length_mask(LENGTHS, SIZE))
+    torch.testing.assert_close(module.initial_context(memory), expected)
     for states in torch.randn(2, 3, H):
-        looked = module(states, memory)
-        torch.testing.assert_close(looked.contexts, expected)
-        assert (looked.weights == torch.zeros(3, SIZE)).all()
+        output = module(states, memory)
+        torch.testing.assert_close(output.contexts, expected)
+        assert (output.weights == torch.zeros(3, SIZE)).all()
 
 
 # Of any kind
@@ -406,13 +415,24 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_rows_of_a_search_find_in_their_places_what_each_finds_alone(kind):
-    module = opinionated(KINDS[kind])
+def test_grouped_rows_of_a_search_attend_as_each_row_does_alone(kind):
+    module = with_random_parameters(KINDS[kind])
     _, values, mask = a_batch()
     sentence = torch.tensor([0, 0, 0, 2, 2])  # of five rows; the second sentence has none
-    places = Places(torch.tensor([[0, 1, 2], [0, 0, 0], [3, 4, 0]]), torch.tensor([0, 1, 2, 6, 7]))
+    layout = RowLayout(
+        torch.tensor([[0, 1, 2], [0, 0, 0], [3, 4, 0]]), torch.tensor([0, 1, 2, 6, 7])
+    )
     states = torch.randn(5, H)
-    together = found_by(module, states, values, mask, places=places)
-    alone = found_by(module, states, values[sentence], mask[sentence])
-    torch.testing.assert_close(together.contexts, alone.contexts)
-    torch.testing.assert_close(together.weights, alone.weights)
+    with torch.no_grad():
+        grouped = module(states, module.prepare_memory(values, mask)._replace(layout=layout))
+    alone = attend(module, states, values[sentence], mask[sentence])
+    torch.testing.assert_close(grouped.contexts, alone.contexts)
+    torch.testing.assert_close(grouped.weights, alone.weights)
+
+
+def test_selected_sentences_of_a_memory_lose_its_layout():
+    memory = Memory(torch.arange(6.0).view(3, 2, 1), torch.zeros(3, 2, 1), torch.ones(3, 2).bool())
+    layout = RowLayout(torch.tensor([[0], [1], [2]]), torch.tensor([0, 1, 2]))
+    selected = memory._replace(layout=layout).select(torch.tensor([2, 0]))
+    assert selected.layout is None
+    assert selected.values[..., 0].tolist() == [[4, 5], [0, 1]]

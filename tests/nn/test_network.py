@@ -13,11 +13,11 @@ from attn_cli.config import (
     EncoderConfig,
     ModelConfig,
 )
-from attn_cli.nn.builder import build
+from attn_cli.nn.builder import build_model
 from attn_cli.nn.cells import CELLS
-from attn_cli.nn.encoders import RecurrentEncoder, reversal
-from attn_cli.nn.masking import mask_of
-from attn_cli.nn.state_dict import restore, tensors_of
+from attn_cli.nn.encoders import RecurrentEncoder, reverse_indices
+from attn_cli.nn.masking import length_mask
+from attn_cli.nn.state_dict import load_state, unique_state_dict
 from attn_cli.types import BOS, PAD
 
 VOCAB = 23
@@ -42,14 +42,14 @@ SHAPES = [
 
 def network_of(model: ModelConfig, *, double: bool = False):
     torch.manual_seed(7)
-    network = build(model, source_vocab=VOCAB, target_vocab=VOCAB).eval()
+    network = build_model(model, source_vocab=VOCAB, target_vocab=VOCAB).eval()
     return network.double() if double else network
 
 
 def a_batch():
     torch.manual_seed(3)
     src_len = torch.tensor([5, 2, 4])
-    src = torch.randint(4, VOCAB, (3, 5)).masked_fill(~mask_of(src_len, 5), PAD)
+    src = torch.randint(4, VOCAB, (3, 5)).masked_fill(~length_mask(src_len, 5), PAD)
     tgt = torch.randint(4, VOCAB, (3, 6))
     tgt[:, 0] = BOS
     return src, src_len, tgt
@@ -62,7 +62,7 @@ def test_unroll_equals_folded_single_steps(model) -> None:
     whole = network(src, src_len, tgt)
     logits = network.scores(whole.features)
     memory = network.encode(src, src_len)
-    state = network.start(memory)
+    state = network.init_state(memory)
     for t in range(tgt.shape[1]):
         step_logits, weights, state = network.step(tgt[:, t], state, memory)
         torch.testing.assert_close(step_logits, logits[:, t], atol=1e-5, rtol=1e-5)
@@ -75,7 +75,7 @@ def test_weights_are_a_distribution_over_real_positions(model) -> None:
     weights = network_of(model)(src, src_len, tgt).weights  # (B, T, S)
     assert (weights >= 0).all()
     torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:2]))
-    padding = ~mask_of(src_len, src.shape[1])
+    padding = ~length_mask(src_len, src.shape[1])
     assert (weights.masked_select(padding[:, None, :].expand_as(weights)) == 0).all()
 
 
@@ -174,20 +174,18 @@ def test_a_cell_whose_input_arrives_in_parts_is_torchs_with_it_whole(cell, their
 
 
 def test_reversal_mirrors_within_the_length_and_leaves_padding() -> None:
-    assert reversal(torch.tensor([3, 1]), 4).tolist() == [[2, 1, 0, 3], [0, 1, 2, 3]]
+    assert reverse_indices(torch.tensor([3, 1]), 4).tolist() == [[2, 1, 0, 3], [0, 1, 2, 3]]
 
 
 @pytest.mark.parametrize("tied", ["all", "output", "none"])
 def test_tied_matrices_are_saved_once_and_tied_again(tied) -> None:
     network = network_of(replace(TINY, tie_embeddings=tied))
-    tensors = {name: t.clone() for name, t in tensors_of(network).items()}
+    tensors = {name: t.clone() for name, t in unique_state_dict(network).items()}
     matrices = [t for t in tensors.values() if t.shape == (VOCAB, 6)]
     assert len(matrices) == {"all": 1, "output": 2, "none": 3}[tied]
-    another = build(
-        replace(TINY, tie_embeddings=tied), source_vocab=VOCAB, target_vocab=VOCAB
-    ).eval()
+    another = build_model(replace(TINY, tie_embeddings=tied), source_vocab=VOCAB, target_vocab=VOCAB).eval()
     with torch.no_grad():
-        restore(another, tensors, where="test")
+        load_state(another, tensors, where="test")
     src, src_len, tgt = a_batch()
     torch.testing.assert_close(
         another(src, src_len, tgt).features, network(src, src_len, tgt).features

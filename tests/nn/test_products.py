@@ -7,8 +7,8 @@ import systems
 import torch
 
 from attn_cli.nn import decoders, products
-from attn_cli.nn.builder import build
-from attn_cli.nn.products import StepLinear, batched, one_gradient
+from attn_cli.nn.builder import build_model
+from attn_cli.nn.products import StepLinear, defer_weight_gradients, step_bmm
 
 SYSTEMS = [
     ("gru", "general", "lstm-2-after"),
@@ -22,7 +22,7 @@ SYSTEMS = [
 
 def gradients(system, *, double=True):
     torch.manual_seed(1)
-    network = build(systems.model_of(system), source_vocab=16, target_vocab=16)
+    network = build_model(systems.model_of(system), source_vocab=16, target_vocab=16)
     network = network.double() if double else network
     src, tgt = torch.randint(4, 16, (3, 5)), torch.randint(4, 16, (3, 6))
     torch.manual_seed(2)
@@ -34,7 +34,7 @@ def gradients(system, *, double=True):
 @pytest.mark.parametrize("system", SYSTEMS, ids=systems.name_of)
 def test_one_gradient_is_the_sum_of_the_steps(system, monkeypatch) -> None:
     collected = gradients(system)
-    monkeypatch.setattr(decoders, "one_gradient", nullcontext)
+    monkeypatch.setattr(decoders, "defer_weight_gradients", nullcontext)
     stepwise = gradients(system)
     assert collected.keys() == stepwise.keys()
     for name, grad in stepwise.items():
@@ -43,7 +43,7 @@ def test_one_gradient_is_the_sum_of_the_steps(system, monkeypatch) -> None:
 
 def test_in_fp32_it_is_the_same_to_1e_5(monkeypatch) -> None:
     collected = gradients(SYSTEMS[0], double=False)
-    monkeypatch.setattr(decoders, "one_gradient", nullcontext)
+    monkeypatch.setattr(decoders, "defer_weight_gradients", nullcontext)
     for name, grad in gradients(SYSTEMS[0], double=False).items():
         torch.testing.assert_close(collected[name], grad, atol=1e-5, rtol=1e-5)
 
@@ -55,11 +55,11 @@ def test_a_loop_is_derived_correctly() -> None:
 
     def loop(weight, bias, memory):
         state = torch.ones(2, 3, dtype=torch.float64)
-        with one_gradient():
+        with defer_weight_gradients():
             shared = products._LOOP.get().shared(weight, bias, transposed=True)
             for _ in range(3):
                 state = torch.tanh(
-                    batched(shared(state, state.sum(1, keepdim=True))[:, None], memory)[:, 0]
+                    step_bmm(shared(state, state.sum(1, keepdim=True))[:, None], memory)[:, 0]
                 )
         return state
 
@@ -68,7 +68,7 @@ def test_a_loop_is_derived_correctly() -> None:
 
 def test_a_second_backward_pass_begins_anew() -> None:
     layer = StepLinear(3, 3)
-    with one_gradient():
+    with defer_weight_gradients():
         found = layer(layer(torch.ones(1, 3))).sum()
     found.backward(retain_graph=True)
     once = layer.weight.grad.clone()

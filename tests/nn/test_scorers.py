@@ -88,9 +88,9 @@ def test_additive_scores_are_v_of_g_of_two_maps_and_of_what_is_covered(activatio
 
 
 def test_a_scorer_says_whether_it_wants_coverage():
-    assert AdditiveScorer(2, 2, 2, coverage=True).covers
-    assert not AdditiveScorer(2, 2, 2).covers
-    assert not DotScorer().covers
+    assert AdditiveScorer(2, 2, 2, coverage=True).uses_coverage
+    assert not AdditiveScorer(2, 2, 2).uses_coverage
+    assert not DotScorer().uses_coverage
 
 
 def test_dot_scores_are_products_of_states():

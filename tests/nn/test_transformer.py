@@ -5,15 +5,15 @@ import pytest
 import torch
 from torch import nn
 
-from attn_cli.nn.masking import mask_of
+from attn_cli.nn.masking import length_mask
 from attn_cli.nn.transformer import (
-    FURTHEST,
+    MAX_POSITIONS,
     DecoderLayer,
     EncoderLayer,
-    Position,
+    PositionalEncoding,
     TransformerDecoder,
     TransformerEncoder,
-    attend,
+    scaled_dot_product_attention,
     sinusoids,
 )
 
@@ -63,7 +63,7 @@ def test_an_encoder_layer_is_torchs_with_the_norm_first():
             (ours.feed_forward.out, theirs.linear2),
         ]
     )
-    states, mask = random(3, SIZE, WIDTH), mask_of(LENGTHS, SIZE)
+    states, mask = random(3, SIZE, WIDTH), length_mask(LENGTHS, SIZE)
     found = ours(states, mask[:, None, None, :])
     expected = theirs(states, src_key_padding_mask=~mask)
     torch.testing.assert_close(found[mask], expected[mask], atol=1e-5, rtol=1e-5)
@@ -90,7 +90,7 @@ def test_a_decoder_layer_is_torchs_with_the_norm_first():
         ]
     )
     states, values = random(3, TARGET, WIDTH), random(3, SIZE, WIDTH, seed=3)
-    mask = mask_of(LENGTHS, SIZE)
+    mask = length_mask(LENGTHS, SIZE)
     keys, parts = ours.source(values).chunk(2, -1)
     found, contexts, weights = ours(states, keys, parts, mask[:, None, None, :], weights=True)
     later = nn.Transformer.generate_square_subsequent_mask(TARGET)
@@ -113,17 +113,17 @@ def test_the_fused_kernel_finds_what_the_product_written_out_finds(masked):
     queries, keys, values = (random(3, HEADS, SIZE, 4, seed=seed) for seed in (1, 2, 3))
     how = {
         "nothing": {},
-        "padding": {"mask": mask_of(LENGTHS, SIZE)[:, None, None, :]},
+        "padding": {"mask": length_mask(LENGTHS, SIZE)[:, None, None, :]},
         "causal": {"causal": True},
     }[masked]
-    fused, none = attend(queries, keys, values, **how)
-    explicit, weights = attend(queries, keys, values, weights=True, **how)
+    fused, none = scaled_dot_product_attention(queries, keys, values, **how)
+    explicit, weights = scaled_dot_product_attention(queries, keys, values, weights=True, **how)
     assert none is None
     torch.testing.assert_close(fused, explicit)
     torch.testing.assert_close(weights.sum(-1), torch.ones(3, HEADS, SIZE))
     allowed = {
         "nothing": torch.ones(SIZE, SIZE, dtype=torch.bool),
-        "padding": mask_of(LENGTHS, SIZE)[:, None, None, :],
+        "padding": length_mask(LENGTHS, SIZE)[:, None, None, :],
         "causal": torch.ones(SIZE, SIZE, dtype=torch.bool).tril(),
     }[masked]
     assert ((weights > 0) == allowed).all()
@@ -134,9 +134,9 @@ def test_under_autocast_the_fused_kernel_and_its_gradient_stay_those_of_fp32(cau
     parts = [random(3, HEADS, SIZE, 4, seed=seed).bfloat16() for seed in (1, 2, 3)]
     exact = [part.float().requires_grad_() for part in parts]
     rough = [part.clone().requires_grad_() for part in parts]
-    expected, _ = attend(*exact, causal=causal)
+    expected, _ = scaled_dot_product_attention(*exact, causal=causal)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found, _ = attend(*rough, causal=causal)
+        found, _ = scaled_dot_product_attention(*rough, causal=causal)
     assert found.dtype == torch.bfloat16
     torch.testing.assert_close(found, expected.bfloat16())
     gradients = torch.autograd.grad(found.float().sum(), rough)
@@ -148,7 +148,9 @@ def test_the_product_is_scaled_by_the_root_of_a_heads_width():
     queries, keys, values = (random(1, 1, 3, 4, seed=seed).numpy() for seed in (1, 2, 3))
     powers = np.exp(queries[0, 0] @ keys[0, 0].T / 2)
     expected = powers / powers.sum(-1, keepdims=True) @ values[0, 0]
-    found, _ = attend(*map(torch.from_numpy, (queries, keys, values)), weights=True)
+    found, _ = scaled_dot_product_attention(
+        *map(torch.from_numpy, (queries, keys, values)), weights=True
+    )
     np.testing.assert_allclose(found[0, 0], expected, atol=1e-6)
 
 
@@ -158,7 +160,7 @@ def decoder(**chosen):
 
 
 def decoded(module, embedded, **how):
-    memory = module.remember(random(3, SIZE, WIDTH, seed=5), mask_of(LENGTHS, SIZE))
+    memory = module.prepare_memory(random(3, SIZE, WIDTH, seed=5), length_mask(LENGTHS, SIZE))
     return module.unroll(embedded, memory, **how)
 
 
@@ -181,7 +183,7 @@ def test_weights_are_those_of_every_head_layer_by_layer():
     embedded = random(3, TARGET, WIDTH)
     found = decoded(module, embedded)
     assert found.weights.shape == (3, TARGET, 2 * HEADS, SIZE)
-    mask = mask_of(LENGTHS, SIZE)
+    mask = length_mask(LENGTHS, SIZE)
     states = module.position(embedded, torch.arange(TARGET))
     for depth, layer in enumerate(module.layers):
         keys, values = layer.source(random(3, SIZE, WIDTH, seed=5)).chunk(2, -1)
@@ -205,8 +207,8 @@ def test_a_future_word_changes_nothing_before_it(changed):
 def test_a_step_reads_no_more_than_the_words_so_far_and_grows_its_cache(positions):
     module, embedded = decoder(positions=positions), random(3, TARGET, WIDTH)
     whole = decoded(module, embedded)
-    memory = module.remember(random(3, SIZE, WIDTH, seed=5), mask_of(LENGTHS, SIZE))
-    state = module.start(memory)
+    memory = module.prepare_memory(random(3, SIZE, WIDTH, seed=5), length_mask(LENGTHS, SIZE))
+    state = module.init_state(memory)
     for t in range(TARGET):
         assert state["position"].tolist() == [t] * 3
         assert state["keys0"].shape == state["values1"].shape == (3, t, WIDTH)
@@ -231,8 +233,8 @@ def test_products_of_sinusoids_depend_on_the_distance_alone():
 
 
 def test_learned_positions_beyond_the_last_are_the_last():
-    position = Position(WIDTH, kind="learned")
-    places = torch.tensor([0, FURTHEST - 1, FURTHEST, 10 * FURTHEST])
+    position = PositionalEncoding(WIDTH, kind="learned")
+    places = torch.tensor([0, MAX_POSITIONS - 1, MAX_POSITIONS, 10 * MAX_POSITIONS])
     found = position(torch.zeros(4, WIDTH), places)
     assert found[1].equal(found[2])
     assert found[1].equal(found[3])
@@ -258,4 +260,4 @@ def test_states_of_padding_are_zero():
         TransformerEncoder(WIDTH, layers=1, positions="sinusoidal", **SETTINGS)
     ).eval()
     states = module(random(3, SIZE, WIDTH), LENGTHS)
-    assert (states[~mask_of(LENGTHS, SIZE)] == 0).all()
+    assert (states[~length_mask(LENGTHS, SIZE)] == 0).all()

@@ -6,7 +6,7 @@ from torch import nn
 
 from attn_cli import config
 from attn_cli.errors import TrainingError, UsageError
-from attn_cli.nn.builder import build
+from attn_cli.nn.builder import build_model
 from attn_cli.training.compiling import compile_network
 from attn_cli.training.losses import negative_log_likelihood
 
@@ -36,7 +36,7 @@ def test_the_loss_and_the_gradients_of_a_compiled_network_are_those_of_the_netwo
     """By a backend that traces as inductor does and generates no code (tests/slow has that)."""
     torch.manual_seed(1)
     model = config.from_dict({"model": TRANSFORMER}).model
-    network = build(model, source_vocab=VOCABULARY, target_vocab=VOCABULARY)
+    network = build_model(model, source_vocab=VOCABULARY, target_vocab=VOCABULARY)
     compiled = compile_network(network, backend="aot_eager")
     for shape in ((3, 6, 5), (4, 4, 7)):
         loss, gradients = loss_and_gradients(network, network, shape)

@@ -8,8 +8,8 @@ import torch
 from program import TINY, attn
 
 from attn_cli import config
-from attn_cli.nn.builder import build
-from attn_cli.nn.device import choose
+from attn_cli.nn.builder import build_model
+from attn_cli.nn.device import select_hardware
 from attn_cli.training.losses import negative_log_likelihood
 
 GPUS = torch.cuda.device_count()
@@ -35,7 +35,7 @@ def losses_of(folder):
 
 def test_ids_come_to_the_device_as_they_are():
     ids = np.arange(70_000, dtype=np.int32).reshape(100, 700)
-    there = choose("cuda", "fp32").tensor(ids)
+    there = select_hardware("cuda", "fp32").tensor(ids)
     assert there.device.type == "cuda"
     np.testing.assert_array_equal(there.cpu().numpy(), ids)
 
@@ -44,12 +44,12 @@ def test_ids_come_to_the_device_as_they_are():
 def test_the_loss_in_bf16_is_close_to_that_in_fp32_and_that_to_a_processors(name):
     torch.manual_seed(1)
     model = config.from_dict({"model": SYSTEMS[name]}).model
-    network = build(model, source_vocab=90, target_vocab=90).eval()
+    network = build_model(model, source_vocab=90, target_vocab=90).eval()
     source, target = (torch.randint(4, 90, (12, size)) for size in (9, 11))
     lengths = torch.randint(3, 10, (12,))
 
     def loss(device, precision):
-        hardware = choose(device, precision)
+        hardware = select_hardware(device, precision)
         src, src_len, tgt = (hardware.tensor(t.numpy()) for t in (source, lengths, target))
         network.to(hardware.device)
         with hardware.autocast():

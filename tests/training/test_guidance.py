@@ -16,8 +16,8 @@ from attn_cli.data.batching import Batch, Batches, batches_of
 from attn_cli.data.corpus import read_pairs
 from attn_cli.data.segmentation import segmented
 from attn_cli.data.tokenizer import Tokenizer
-from attn_cli.nn.builder import build
-from attn_cli.nn.device import choose
+from attn_cli.nn.builder import build_model
+from attn_cli.nn.device import select_hardware
 from attn_cli.training.early_stopping import Score
 from attn_cli.training.guided_alignment import Guidance, distribution, guided_loss
 from attn_cli.training.trainer import Trainer
@@ -240,9 +240,9 @@ def share_on_the_links(toy, folder, *, weight: float) -> float:
     shape = {"encoder": {"width": 16}, "attention": {"width": 16}, "decoder": {"width": 32}}
     model = config.from_dict({"model": {"embedding": 16, **shape}}).model
     torch.manual_seed(1)
-    hardware = choose("cpu", "fp32")
+    hardware = select_hardware("cpu", "fp32")
     guide = Guidance(links, weight=weight, decay=1.0, max_steps=settings.max_steps)
-    network = build(model, source_vocab=vocab, target_vocab=vocab)
+    network = build_model(model, source_vocab=vocab, target_vocab=vocab)
     Trainer(
         network,
         Batches(data, tokens=settings.batch_tokens, seed=1),

@@ -19,9 +19,9 @@ from attn_cli.data.corpus import read_pairs
 from attn_cli.data.segmentation import segmented
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import DataError, TrainingError
-from attn_cli.nn.builder import build_head
-from attn_cli.nn.state_dict import tensors_of
-from attn_cli.nn.word_aligner import Correspondence
+from attn_cli.nn.builder import build_word_aligner
+from attn_cli.nn.state_dict import unique_state_dict
+from attn_cli.nn.word_aligner import AlignmentLogProbs
 from attn_cli.training import aligner_trainer, checkpoint, events
 from attn_cli.training.aligner_trainer import (
     Agreement,
@@ -40,7 +40,7 @@ def loss_of(of_target, of_source, votes, *, doubt=0.0, real=None):
     to_target = torch.tensor([of_source]).log().transpose(1, 2)
     votes = torch.tensor([votes])
     masks = [torch.ones(1, n, dtype=torch.bool) for n in votes.shape[1:]]
-    found = Correspondence(to_source, to_target)
+    found = AlignmentLogProbs(to_source, to_target)
     return disagreement(found, votes, real or tuple(masks), doubt=doubt).item()
 
 
@@ -78,11 +78,11 @@ def chosen(shape, seed=0, *, requires_grad=False):
     scores = torch.randn(*shape, generator=torch.manual_seed(seed), requires_grad=requires_grad)
     ours = torch.cat([scores, torch.zeros(*shape[:2], 1)], 2).log_softmax(2)
     theirs = torch.cat([scores, torch.zeros(shape[0], 1, shape[2])], 1).log_softmax(1)
-    return Correspondence(ours, theirs), scores
+    return AlignmentLogProbs(ours, theirs), scores
 
 
 def of_rows(found, rows):
-    return Correspondence(*(part[rows] for part in found))
+    return AlignmentLogProbs(*(part[rows] for part in found))
 
 
 def test_pairs_without_a_vote_are_unknown_and_teach_nothing():
@@ -124,7 +124,7 @@ def test_nobody_loses_less_than_who_chooses_as_the_votes_do(given, doubt, seed):
     real = torch.ones(1, 2, dtype=torch.bool), torch.ones(1, 3, dtype=torch.bool)
     ours = torch.cat([votes, torch.full((1, 2, 1), doubt)], 2)
     theirs = torch.cat([votes, torch.full((1, 1, 3), doubt)], 1)
-    wise = Correspondence(
+    wise = AlignmentLogProbs(
         (ours / ours.sum(2, keepdim=True)).clamp(min=1e-30).log(),
         (theirs / theirs.sum(1, keepdim=True)).clamp(min=1e-30).log(),
     )
@@ -171,7 +171,7 @@ def taught(toy, tmp_path_factory):
         settings = config.WordAlignerConfig(True, embedding=16, width=16, channels=2, dropout=0.1)
         model = config.ModelConfig(word_aligner=settings)
         return HeadTrainer(
-            build_head(model, source_vocab=400, target_vocab=400),
+            build_word_aligner(model, source_vocab=400, target_vocab=400),
             text,
             votes,
             settings=config.TrainConfig(aligner_steps=steps, log_every=20),
@@ -273,7 +273,9 @@ def test_a_loss_that_is_not_a_number_ends_it_with_a_sentence(taught):
 def state(trainer):
     """All that it has learned and all that it will say."""
     verdicts = checkpoint.as_tensors(trainer.verdicts)
-    return tensors_of(trainer.head) | verdicts | checkpoint.optimiser_tensors(trainer.optimiser)
+    return (
+        unique_state_dict(trainer.head) | verdicts | checkpoint.optimiser_tensors(trainer.optimiser)
+    )
 
 
 def same(ours, theirs):

@@ -18,9 +18,9 @@ from attn_cli.data.corpus import read_pairs
 from attn_cli.data.segmentation import segmented
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import TrainingError
-from attn_cli.nn.builder import build
-from attn_cli.nn.device import choose
-from attn_cli.nn.state_dict import tensors_of
+from attn_cli.nn.builder import build_model
+from attn_cli.nn.device import select_hardware
+from attn_cli.nn.state_dict import unique_state_dict
 from attn_cli.training import checkpoint, events, gradients
 from attn_cli.training import trainer as trainer_module
 from attn_cli.training.budget import EXIT_SECONDS, Schedule, TimeBudget
@@ -61,7 +61,7 @@ def trainer(text, tmp_path):
     def make(*scores, settings=SETTINGS, **given):
         data, vocab = text
         torch.manual_seed(1)
-        network = build(MODEL, source_vocab=vocab, target_vocab=vocab)
+        network = build_model(MODEL, source_vocab=vocab, target_vocab=vocab)
         said, published, left = [], [], list(scores)
 
         def validate(network):
@@ -76,7 +76,7 @@ def trainer(text, tmp_path):
             Batches(data, tokens=settings.batch_tokens, seed=1),
             validate,
             settings=settings,
-            hardware=choose("cpu", "fp32"),
+            hardware=select_hardware("cpu", "fp32"),
             folder=tmp_path / "checkpoints",
             publish=publish,
             emit=said.append,
@@ -93,7 +93,7 @@ def of(kind, trainer):
 
 
 def weights(trainer):
-    return {name: tensor.clone() for name, tensor in tensors_of(trainer.network).items()}
+    return {name: tensor.clone() for name, tensor in unique_state_dict(trainer.network).items()}
 
 
 def same(a, b):

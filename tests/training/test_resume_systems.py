@@ -15,9 +15,9 @@ from attn_cli.data.batching import Batches
 from attn_cli.data.corpus import read_pairs
 from attn_cli.data.segmentation import segmented
 from attn_cli.data.tokenizer import Tokenizer
-from attn_cli.nn.builder import build
-from attn_cli.nn.device import choose
-from attn_cli.nn.state_dict import tensors_of
+from attn_cli.nn.builder import build_model
+from attn_cli.nn.device import select_hardware
+from attn_cli.nn.state_dict import unique_state_dict
 from attn_cli.training import checkpoint, reinforce
 from attn_cli.training.early_stopping import Score
 from attn_cli.training.trainer import Trainer
@@ -51,11 +51,11 @@ def trainer_of(kind, text, folder, **given):
     data, vocab = text
     torch.manual_seed(1)
     return Trainer(
-        build(model_of(KINDS[kind]), source_vocab=vocab, target_vocab=vocab),
+        build_model(model_of(KINDS[kind]), source_vocab=vocab, target_vocab=vocab),
         Batches(data, tokens=SETTINGS.batch_tokens, seed=1),
         lambda network: Score(loss=1.0, bleu=1.0, chrf=1.0),
         settings=SETTINGS,
-        hardware=choose("cpu", "fp32"),
+        hardware=select_hardware("cpu", "fp32"),
         folder=folder,
         publish=lambda tensors, scored: None,
         emit=lambda event: None,
@@ -73,7 +73,7 @@ def test_a_training_cut_off_and_resumed_reaches_the_very_same_weights(kind, text
     resumed = trainer_of(kind, text, tmp_path / "cut")
     resumed.resume()
     resumed.run()
-    ours, theirs = (tensors_of(each.network) for each in (resumed, whole))
+    ours, theirs = (unique_state_dict(each.network) for each in (resumed, whole))
     assert ours.keys() == theirs.keys()
     assert all(ours[name].equal(theirs[name]) for name in ours)
     last = [checkpoint.load(tmp_path / name / "last.safetensors") for name in ("cut", "whole")]

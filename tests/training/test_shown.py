@@ -11,7 +11,7 @@ from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.alignment.merge import merge
 from attn_cli.data.batching import Batch
-from attn_cli.nn.device import choose
+from attn_cli.nn.device import select_hardware
 from attn_cli.training.guided_alignment import guided_head
 from attn_cli.training.head_selection import Shown, best_head, words_of
 
@@ -47,7 +47,7 @@ def best(weights, *, layers, heads, links, batch):
         [batch],
         LinkTable.of([links]),
         model=model(layers, heads),
-        hardware=choose("cpu", "fp32"),
+        hardware=select_hardware("cpu", "fp32"),
     )
 
 

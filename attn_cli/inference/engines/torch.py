@@ -16,13 +16,13 @@ from attn_cli.errors import ModelError
 from attn_cli.inference.beam_layout import Rows
 from attn_cli.inference.engines.interface import ALONE, Matched, Side, StepOut, View
 from attn_cli.inference.engines.listing import Listing
-from attn_cli.nn.attention import Memory, Places
-from attn_cli.nn.builder import build, build_head
-from attn_cli.nn.device import torch_device
+from attn_cli.nn.attention import Memory, RowLayout
+from attn_cli.nn.builder import build_model, build_word_aligner
+from attn_cli.nn.device import find_device
 from attn_cli.nn.embeddings import SelectedRows
 from attn_cli.nn.seq2seq import Seq2Seq
-from attn_cli.nn.state_dict import restore
-from attn_cli.nn.word_aligner import AlignmentHead, Words
+from attn_cli.nn.state_dict import load_state
+from attn_cli.nn.word_aligner import WordAligner, WordGroups
 from attn_cli.types import IntArray
 
 
@@ -41,7 +41,6 @@ class SearchState(NamedTuple):
 
     source: Memory  # (B, …)
     rows: Rows
-    places: Places | None  # None: one row for each sentence, in order
     hidden: dict[str, Tensor]  # (N, …)
     candidates: int
     listing: Listing | None = None
@@ -74,7 +73,7 @@ class TorchStepper:
     def start(self, source: EncodedSource, beam: int) -> SearchState:
         """See `Stepper.start`."""
         ids, memory = source
-        state = SearchState(memory, Rows.one_each(len(ids)), None, self.network.start(memory), beam)
+        state = SearchState(memory, Rows.one_each(len(ids)), self.network.init_state(memory), beam)
         if self.shortlist is None or not beam:
             return state
         listing = Listing(self.shortlist.select(ids))
@@ -85,7 +84,7 @@ class TorchStepper:
     def step(self, state: SearchState, previous: IntArray, gold: IntArray | None = None) -> StepOut:
         """See `Stepper.step`."""
         logits, weights, hidden = self.network.step(
-            self._tensor(previous), state.hidden, state.source, state.places, state.selected
+            self._tensor(previous), state.hidden, state.source, state.selected
         )
         logp = logits.float().log_softmax(-1)  # (N, V), or (N, L) of a shortlist
         best = logp.topk(min(state.candidates, logp.shape[-1]), dim=-1)  # (N, C)
@@ -113,18 +112,17 @@ class TorchStepper:
         listing, selected = state.listing, state.selected
         if (kept := now.worth_keeping()) is not None:
             index = self._tensor(kept)
-            source, now = source.of(index), now.within(kept)
+            source, now = source.select(index), now.within(kept)
             if listing is not None and selected is not None:
-                listing, selected = listing.of(kept), selected.of(index)
-        places = None
+                listing, selected = listing.of(kept), selected.select(index)
+        layout = None
         if not now.one_for_each():
-            places = Places(*map(self._tensor, now.places()))
+            layout = RowLayout(*map(self._tensor, now.places()))
         index = self._tensor(rows)
         hidden = {name: part.index_select(0, index) for name, part in state.hidden.items()}
         return state._replace(
-            source=source,
+            source=source._replace(layout=layout),
             rows=now,
-            places=places,
             hidden=hidden,
             listing=listing,
             selected=selected,
@@ -135,9 +133,9 @@ class TorchStepper:
 
 
 class TorchMatcher:
-    """Runs an `AlignmentHead` without gradients and without dropout."""
+    """Runs an `WordAligner` without gradients and without dropout."""
 
-    def __init__(self, head: AlignmentHead) -> None:
+    def __init__(self, head: WordAligner) -> None:
         self.head = head.eval()
         self.device = next(head.parameters()).device
 
@@ -149,15 +147,15 @@ class TorchMatcher:
         return Matched(
             shares[..., :-1].cpu().numpy(),
             shares[..., -1].cpu().numpy(),
-            found.links.cpu().numpy(),
+            found.link_probs.cpu().numpy(),
         )
 
 
-def words_of(side: Side, device: torch.device) -> Words:
+def words_of(side: Side, device: torch.device) -> WordGroups:
     """A side of a batch as the head reads it; as many words as the longest row has."""
     mean = mean_over_words(side.word_of, int(side.word_of.max()) + 1)
     ids = torch.from_numpy(side.ids.astype(np.int64))
-    return Words(ids.to(device), torch.from_numpy(mean).to(device))
+    return WordGroups(ids.to(device), torch.from_numpy(mean).to(device))
 
 
 def load(
@@ -169,7 +167,7 @@ def load(
     shortlist: Shortlist | None = None,
 ) -> TorchStepper:
     """The network of a bundle, ready to step. See `engine.open.open_stepper`."""
-    network = build(
+    network = build_model(
         bundle.recipe.model,
         source_vocab=bundle.source.vocab_size,
         target_vocab=bundle.target.vocab_size,
@@ -180,7 +178,7 @@ def load(
 
 def load_head(bundle: Bundle, *, device: str, threads: int | None) -> TorchMatcher:
     """The word aligner of a bundle that has one. See `engine.open.open_matcher`."""
-    head = build_head(
+    head = build_word_aligner(
         bundle.recipe.model,
         source_vocab=bundle.source.vocab_size,
         target_vocab=bundle.target.vocab_size,
@@ -188,7 +186,7 @@ def load_head(bundle: Bundle, *, device: str, threads: int | None) -> TorchMatch
     return TorchMatcher(_filled(head, bundle.head, device, threads))
 
 
-Network = TypeVar("Network", Seq2Seq, AlignmentHead)
+Network = TypeVar("Network", Seq2Seq, WordAligner)
 
 
 def _filled(network: Network, weights: Path, device: str, threads: int | None) -> Network:
@@ -203,5 +201,5 @@ def _filled(network: Network, weights: Path, device: str, threads: int | None) -
             "Copy or train it again.",
         ) from error
     with torch.no_grad():
-        restore(network, tensors, where=str(weights))
-    return network.to(torch_device(device))
+        load_state(network, tensors, where=str(weights))
+    return network.to(find_device(device))
