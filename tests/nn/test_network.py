@@ -167,7 +167,7 @@ def test_a_cell_whose_input_arrives_in_parts_is_torchs_with_it_whole(cell, their
     if cell == "lstm":
         whole.bias_hh.data[5:10] += 1  # the forget gate is open at first
     given, context = torch.randn(2, 3), torch.randn(2, 4)
-    before = tuple(torch.randn(2, 5) for _ in range(ours.parts))
+    before = tuple(torch.randn(2, 5) for _ in range(ours.num_state_tensors))
     found = ours(ours.from_input(given), context, before)
     expected = whole(torch.cat([given, context], -1), before if cell == "lstm" else before[0])
     torch.testing.assert_close(found, expected if cell == "lstm" else (expected,))
@@ -183,7 +183,9 @@ def test_tied_matrices_are_saved_once_and_tied_again(tied) -> None:
     tensors = {name: t.clone() for name, t in unique_state_dict(network).items()}
     matrices = [t for t in tensors.values() if t.shape == (VOCAB, 6)]
     assert len(matrices) == {"all": 1, "output": 2, "none": 3}[tied]
-    another = build_model(replace(TINY, tie_embeddings=tied), source_vocab=VOCAB, target_vocab=VOCAB).eval()
+    another = build_model(
+        replace(TINY, tie_embeddings=tied), source_vocab=VOCAB, target_vocab=VOCAB
+    ).eval()
     with torch.no_grad():
         load_state(another, tensors, where="test")
     src, src_len, tgt = a_batch()

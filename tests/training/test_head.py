@@ -74,7 +74,7 @@ def test_a_word_that_nobody_links_wants_null():
 
 
 def chosen(shape, seed=0, *, requires_grad=False):
-    """Any Correspondence of so many (B, W_t, W_s), and the scores it is made of."""
+    """AlignmentLogProbs of so many (B, W_t, W_s), and the scores it is made of."""
     scores = torch.randn(*shape, generator=torch.manual_seed(seed), requires_grad=requires_grad)
     ours = torch.cat([scores, torch.zeros(*shape[:2], 1)], 2).log_softmax(2)
     theirs = torch.cat([scores, torch.zeros(shape[0], 1, shape[2])], 1).log_softmax(1)
