@@ -199,7 +199,7 @@ def _prepare(options: argparse.Namespace) -> None:
     from attn_cli.data.arrays import Storage
     from attn_cli.data.augmentation import varied
     from attn_cli.data.segmentation import segmented
-    from attn_cli.training.vocabulary import tokenizers_for
+    from attn_cli.training.vocabulary import train_tokenizers
 
     stages: dict[str, float] = {}
     memory: dict[str, float] = {}
@@ -220,7 +220,7 @@ def _prepare(options: argparse.Namespace) -> None:
         del loaded
         with _stage("vocabulary", stages, memory):
             taught, variants = varied(train, data.augmentation, seed=1)
-            tokenizers = tokenizers_for(recipe, taught, variants)
+            tokenizers = train_tokenizers(recipe, taught, variants)
         forms = len(taught.source.forms) + len(taught.target.forms)
         with _stage("pieces", stages, memory):
             training, _ = segmented(

@@ -9,7 +9,7 @@ from systems import VOCAB, System, fresh, lines, network_of
 from attn_cli.config import TrainConfig
 from attn_cli.nn.masking import length_mask
 from attn_cli.training.losses import negative_log_likelihood
-from attn_cli.training.reinforce import reinforce
+from attn_cli.training.reinforce import reinforce_loss
 from attn_cli.types import BOS
 
 
@@ -87,7 +87,9 @@ def assert_every_parameter_learns(system: System) -> None:
     loss = negative_log_likelihood(network, found.features, wanted, smoothing=0.1)
     assert (found.sampled_logp is not None) == ("hard" in system)
     if found.sampled_logp is not None:
-        loss = loss + reinforce(network, found, wanted, baseline=-3.0, settings=TrainConfig())[0]
+        loss = (
+            loss + reinforce_loss(network, found, wanted, baseline=-3.0, settings=TrainConfig())[0]
+        )
     loss.backward()
     for name, weight in network.named_parameters():
         assert weight.grad is not None, name

@@ -22,7 +22,7 @@ from attn_cli.inference.pair_aligner import Aligner
 if TYPE_CHECKING:
     from attn_cli.cli.align_with_models import Options
     from attn_cli.data.corpus import Corpus
-    from attn_cli.training.unsupervised_alignment import Fitted
+    from attn_cli.training.unsupervised_alignment import FittedAlignments
 
 #: The least weight of a link, unless one is given: of the mean of head and votes, or of the votes
 #: where they are alone. More than half of the votes make a link; half of them, with fewer than
@@ -127,7 +127,7 @@ def fitted(text: Bitext, options: "Options", *, tables: bool) -> Iterator[Fitted
     from attn_cli.cli.output_folder import make_folder
     from attn_cli.cli.progress import LEAVING, SAVING, watch
     from attn_cli.files.folder_lock import lock_folder
-    from attn_cli.training.unsupervised_alignment import UNFINISHED, fit, recipe_for
+    from attn_cli.training.unsupervised_alignment import UNFINISHED, aligner_recipe, fit
 
     sides = (text.source, text.target) if text.target else ()
     languages = [language_of(side) for side in sides] or ["", ""]
@@ -144,7 +144,7 @@ def fitted(text: Bitext, options: "Options", *, tables: bool) -> Iterator[Fitted
             Interruption(watching.stopping) as interruption,
         ):
             found = fit(
-                recipe_for(name, *languages, seed=options.seed),
+                aligner_recipe(name, *languages, seed=options.seed),
                 text.corpus(),
                 folder,
                 device=options.device,
@@ -152,7 +152,7 @@ def fitted(text: Bitext, options: "Options", *, tables: bool) -> Iterator[Fitted
                 emit=watching.listen,
                 interrupted=interruption.asked,
                 members=QUICK if options.quick else None,
-                teach=options.out is not None,
+                train_aligner=options.out is not None,
                 force=options.force,
             )
         if found is None:
@@ -168,9 +168,9 @@ def fitted(text: Bitext, options: "Options", *, tables: bool) -> Iterator[Fitted
         yield FittedAligner(voted(found, text, tables=tables), name, threshold)
 
 
-def voted(found: "Fitted", text: Bitext, *, tables: bool) -> Voted:
+def voted(found: "FittedAlignments", text: Bitext, *, tables: bool) -> Voted:
     """The aligner of what was learnt."""
-    matcher = found.matcher if tables and found.joined else None
+    matcher = found.matcher if tables and found.combined else None
     aligner = Aligner(
         found.source,
         found.target,

@@ -71,12 +71,12 @@ def export(
         make_sure(path)
         opened, shortlist = open_bundle(path), None
         if pairs or source:
-            from attn_cli.training.shortlisting import shortlist_of_text
+            from attn_cli.training.shortlisting import shortlist_from_text
 
             data = config.DataConfig(
                 source=str(source or ""), target=str(target or ""), pairs=str(pairs or "")
             )
-            shortlist = shortlist_of_text(opened, data, links=links, stdin=console.stdin)
+            shortlist = shortlist_from_text(opened, data, links=links, stdin=console.stdin)
         written = write_graphs(opened, precision=precision.value, half=half, shortlist=shortlist)
     console.say(
         f"attn: {path} has graphs in {precision.value}, {written.bytes / 1e6:.1f} MB; "

@@ -109,7 +109,7 @@ def line(event: events.Event) -> str:
     return _preparing(event) if isinstance(event, events.Preparing) else _training(event)
 
 
-def _workers(event: events.Started) -> str:
+def _workers(event: events.TrainingStarted) -> str:
     """Who computes: `2 workers of 1 thread`."""
     threads = f"{event.threads} thread" + "s" * (event.threads != 1)
     return threads if event.workers == 1 else f"{event.workers} workers of {threads}"
@@ -117,7 +117,7 @@ def _workers(event: events.Started) -> str:
 
 def _training(event: events.Training) -> str:
     match event:
-        case events.Started():
+        case events.TrainingStarted():
             return (
                 f"network: {event.parameters / 1e6:.1f}M parameters on {event.device}, "
                 f"{event.precision}, {_workers(event)}, "
@@ -130,33 +130,33 @@ def _training(event: events.Training) -> str:
                 f"{event.tokens_per_second:.0f} pieces/s, epoch {event.epoch + 1}, "
                 f"{clock(event.seconds)}, {clock(event.seconds_left)} left"
             )
-        case events.Skipped():
+        case events.NonFiniteUpdate():
             return f"update {event.step}: not a number, left out ({event.in_a_row} in a row)"
-        case events.Validated():
+        case events.ValidationFinished():
             best = ", best so far" if event.best else ""
             return (
                 f"validation at {event.step}: loss {event.loss:.3f}, BLEU {event.bleu:.1f}, "
                 f"chrF {event.chrf:.1f}{best} ({event.seconds:.0f} s)"
             )
-        case events.Watched():
+        case events.SentenceTranslated():
             return f"at {event.step}: {event.source} → {event.text}"
-        case events.Averaged():
+        case events.CheckpointsAveraged():
             kept = "kept" if event.kept else "not kept"
             return (
                 f"average of the {event.checkpoints} best: BLEU {event.bleu:.1f} against "
                 f"{event.best_bleu:.1f}, {kept}"
             )
-        case events.Finished():
+        case events.TrainingFinished():
             return (
                 f"done after update {event.step}: {_REASONS[event.reason]}, "
                 f"BLEU {event.bleu:.1f}, {clock(event.seconds)}"
             )
-        case events.Exported():
+        case events.GraphsExported():
             return (
                 f"graphs: {event.precision}, {event.bytes / 1e6:.1f} MB, "
                 f"{event.difference:.0e} from torch at most ({event.seconds:.0f} s)"
             )
-        case events.Calibrated():
+        case events.ConfidenceCalibrated():
             return (
                 f"confidence: calibrated on {event.pairs:,} validation pairs, rank correlation "
                 f"with sentence chrF {event.correlation:.2f} ({event.seconds:.0f} s)"
@@ -169,26 +169,26 @@ def _preparing(event: events.Preparing) -> str:
             return f"{event.number}/{len(event.phases)} {event.name}"
         case events.Activity():
             return f"{event.name} …"
-        case events.Prepared():
+        case events.DataPrepared():
             vocabulary = str(event.source_vocab)
             if event.target_vocab != event.source_vocab:
                 vocabulary += f" and {event.target_vocab}"
             kept = f"{event.valid_pairs:,} for validation, " if event.valid_pairs else ""
             return f"text: {event.pairs:,} pairs, {kept}{vocabulary} pieces ({event.seconds:.0f} s)"
-        case events.Noticed():
+        case events.Notice():
             return event.message
-        case events.Linking():
+        case events.AlignmentProgress():
             left = "" if event.seconds_left is None else f", {clock(event.seconds_left)} left"
             return f"word links: aligners at {event.done:.0%}{left}"
-        case events.Linked():
+        case events.AlignmentsReady():
             found = "read again" if event.cached else f"{event.seconds:.0f} s"
             return f"word links: {event.links:,} in {event.pairs:,} pairs ({found})"
-        case events.HeadProgress():
+        case events.AlignerTrainingProgress():
             return (
                 f"word aligner: update {event.step} of {event.max_steps}, "
                 f"loss {event.loss:.3f}, {clock(event.seconds_left)} left"
             )
-        case events.HeadLearned():
+        case events.AlignerTrained():
             agrees = (
                 f"agrees with its teachers on {event.pairs:,} pairs kept apart, "
                 f"precision {event.precision:.0f}, recall {event.recall:.0f}"
@@ -249,7 +249,7 @@ def update_panel(panel: TrainingPanel, event: events.Event) -> bool:
     if isinstance(event, events.Preparing):
         return _tell_preparing(panel, event)
     match event:
-        case events.Started():
+        case events.TrainingStarted():
             panel.step, panel.max_steps, panel.stage = event.step, event.max_steps, None
         case events.Progress():
             panel.step, panel.max_steps, panel.epoch = event.step, event.max_steps, event.epoch
@@ -260,16 +260,16 @@ def update_panel(panel: TrainingPanel, event: events.Event) -> bool:
             panel.tell_left(event.seconds_left)
             panel.stage = None
             return False
-        case events.Validated():
+        case events.ValidationFinished():
             tried = Validation(event.step, event.loss, event.bleu, event.best)
             panel.history.append(tried)
             panel.step = event.step
             panel.sample = panel.sample if panel.sentence else event.sample
             return False
-        case events.Watched():
+        case events.SentenceTranslated():
             panel.sample, panel.sentence = event.sample, (event.source, event.text)
             return False
-        case events.Finished():
+        case events.TrainingFinished():
             panel.step, panel.stopping = event.step, ""
             succeeded = event.reason != "interrupted"
             how = f"finished: {_REASONS[event.reason]}" if succeeded else "interrupted: saved"
@@ -291,9 +291,9 @@ def _tell_preparing(panel: TrainingPanel, event: events.Preparing) -> bool:
                 panel.left_out.add(panel.phase)  # its time was not enough
             panel.phases, panel.phase = event.phases, event.number
             return False
-        case events.Noticed():
+        case events.Notice():
             panel.notes.append(event.message)
-        case events.Linking() | events.HeadProgress() | events.Activity():
+        case events.AlignmentProgress() | events.AlignerTrainingProgress() | events.Activity():
             return False
     return True
 
@@ -305,15 +305,15 @@ def _stage(event: events.Event) -> Stage | None:
     match event:
         case events.Activity():
             return Stage(event.name, None, event.name)
-        case events.Linking():
+        case events.AlignmentProgress():
             return Stage("word links", event.done, votes, event.seconds_left)
-        case events.Linked():
+        case events.AlignmentsReady():
             return Stage("word links", 1.0, votes)
-        case events.HeadProgress():
+        case events.AlignerTrainingProgress():
             done = event.step / event.max_steps
             sentence = f"{learns}, loss {event.loss:.3f}"
             return Stage("word aligner", done, sentence, event.seconds_left)
-        case events.HeadLearned():
+        case events.AlignerTrained():
             return Stage("word aligner", 1.0, learns)
         case _:
             return None

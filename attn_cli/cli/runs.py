@@ -28,7 +28,7 @@ def runs(
 
     Example: attn runs runs/a runs/b
     """
-    from attn_cli.training.runs import differences, find_runs, read_run
+    from attn_cli.training.runs import find_runs, read_run, recipe_differences
 
     console = console_of(context)
     named = folders or [Path("runs")]
@@ -37,7 +37,7 @@ def runs(
             raise UsageError(f"{folder} is no folder", "Name the --out of attn train.")
     paths = dict.fromkeys(path for folder in named for path in find_runs(folder))
     found = [read_run(path) for path in paths]
-    differ = differences(found)
+    differ = recipe_differences(found)
     if as_json:
         import json
 

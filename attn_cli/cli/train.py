@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from attn_cli.config import Recipe
     from attn_cli.training.budget import TimeBudget
     from attn_cli.training.group import Group
-    from attn_cli.training.place import Place
-    from attn_cli.training.resume import Plan, Resumed
+    from attn_cli.training.place import WorkerRank
+    from attn_cli.training.resume import Plan, ResumePlan
     from attn_cli.training.train_run import TrainRun
 
     Watched = tuple[str, str | None] | None
@@ -179,22 +179,21 @@ def train(
 class _Plan:
     """What to train, and where. The recipe's data paths are relative to `base`.
 
-    `resumed` is the training that is gone on with, and `start_from` the model that a new one begins
-    with.
+    `resumed` is the training to continue, `start_from` the model that a new one starts from.
     """
 
     recipe: "Recipe"
     base: Path
     out: Path
-    resumed: "Resumed | None" = None
+    resumed: "ResumePlan | None" = None
     start_from: "Bundle | None" = None
 
 
 def _resumed(folder: Path, changes: list[str]) -> _Plan:
     from attn_cli import config
-    from attn_cli.training.resume import resumed
+    from attn_cli.training.resume import read_plan
 
-    training = resumed(folder)
+    training = read_plan(folder)
     return _Plan(config.with_settings(training.plan.recipe, changes), folder, folder, training)
 
 
@@ -207,10 +206,10 @@ def _followed(folder: Path) -> _Plan:
 
 def _holds_training(folder: Path) -> bool:
     """Whether there is a training to resume, such as one whose workers torchrun starts again."""
-    from attn_cli.training.resume import resumed
+    from attn_cli.training.resume import read_plan
 
     try:
-        resumed(folder)
+        read_plan(folder)
     except UsageError:
         return False
     return True
@@ -320,16 +319,16 @@ def _texts(given: dict[str, Path], base: Path) -> dict[str, str]:
     return files
 
 
-def _place(console: Console, workers: int | None) -> "Place":
+def _place(console: Console, workers: int | None) -> "WorkerRank":
     """This process's place among workers that were started already, as torchrun does.
 
     Raises UsageError where --workers asks for other ones.
     """
-    from attn_cli.training.place import Place
+    from attn_cli.training.place import WorkerRank
 
-    place = Place.of_environment(console.environment)
+    place = WorkerRank.from_environment(console.environment)
     if place is None:
-        return Place()
+        return WorkerRank()
     if workers is not None and place.size not in (1, workers):
         raise UsageError(
             f"--workers {workers} was given to one of {place.size} workers",
@@ -340,13 +339,13 @@ def _place(console: Console, workers: int | None) -> "Place":
 
 @contextmanager
 def _group(
-    console: Console, recipe: "Recipe", run: "TrainRun", place: "Place"
+    console: Console, recipe: "Recipe", run: "TrainRun", place: "WorkerRank"
 ) -> Iterator["Group"]:
     """All workers of the training; the other ones of this machine are started here if need be."""
     from attn_cli.nn.device import find_device
-    from attn_cli.training.group import Group, host, join
+    from attn_cli.training.group import Group, create_store, join_group
     from attn_cli.training.launch import default_workers, start_workers
-    from attn_cli.training.place import Place
+    from attn_cli.training.place import WorkerRank
 
     cuda = find_device(run.device).type == "cuda"
     size = run.workers
@@ -358,13 +357,13 @@ def _group(
         )
     with ExitStack() as stack:
         if place.size > 1:
-            group = join(place, cuda=cuda)
+            group = join_group(place, cuda=cuda)
         elif size > 1:
-            store = host()
+            store = create_store()
             stack.enter_context(
                 start_workers(console.arguments, console.environment, size=size, port=store.port)
             )
-            group = join(Place(size=size, local_size=size), cuda=cuda, store=store)
+            group = join_group(WorkerRank(size=size, local_size=size), cuda=cuda, store=store)
         else:
             group = Group()
         stack.callback(group.close)
@@ -417,7 +416,7 @@ def _train(
     console: Console,
     plan: _Plan,
     options: dict[str, Any],
-    place: "Place",
+    place: "WorkerRank",
     watched: "Watched",
     *,
     accept_new_data: bool,
@@ -441,14 +440,18 @@ def _train(
             ) as watching,
             Interruption(watching.stopping) as interruption,
         ):
-            if plan.resumed is not None and plan.resumed.again:
+            if plan.resumed is not None and plan.resumed.restart:
                 told = "nothing of this training was saved: it begins again"
-                watching.listen(events.Noticed(told))
+                watching.listen(events.Notice(told))
             with interruption.abandonable():
                 from attn_cli.training.pipeline import train
-                from attn_cli.training.tensorboard import board
+                from attn_cli.training.tensorboard import tensorboard_listener
             run = _run(console, plan, saved, watched, accept_new_data=accept_new_data)
-            curves = board(plan.out) if saved.recipe.train.tensorboard else nullcontext(ignore)
+            curves = (
+                tensorboard_listener(plan.out)
+                if saved.recipe.train.tensorboard
+                else nullcontext(ignore)
+            )
             with curves as draw, _group(console, saved.recipe, run, place) as group:
 
                 def listen(event: events.Event) -> None:
@@ -460,12 +463,12 @@ def _train(
                     run,
                     emit=listen,
                     interrupted=interruption.asked,
-                    abandonable=interruption.abandonable,
+                    interruptible=interruption.abandonable,
                     group=group,
                 )
     except AttnError:
         if is_new:
-            resume.withdraw(plan.out)
+            resume.remove_plan(plan.out)
         raise
     except BaseException:
         if interruption.asked():
@@ -479,7 +482,9 @@ def _train(
     return ExitStatus.OK
 
 
-def _work_along(console: Console, plan: _Plan, options: dict[str, Any], place: "Place") -> None:
+def _work_along(
+    console: Console, plan: _Plan, options: dict[str, Any], place: "WorkerRank"
+) -> None:
     """Train as another worker than the main one, which alone writes."""
     from attn_cli.cli.interruption import Interruption
     from attn_cli.cli.progress import ignore
@@ -495,7 +500,7 @@ def _budget(console: Console, saved: "Plan") -> "TimeBudget":
     """The time that this command may take."""
     from attn_cli.training.budget import TimeBudget
 
-    return TimeBudget.of_minutes(saved.options.get("max_minutes"), console.started)
+    return TimeBudget.from_minutes(saved.options.get("max_minutes"), console.started)
 
 
 def _run(
@@ -512,7 +517,7 @@ def _run(
 
     return TrainRun(
         plan.out,
-        resume=plan.resumed is not None and not plan.resumed.again,
+        resume=plan.resumed is not None and not plan.resumed.restart,
         is_continued=plan.resumed is not None,
         plan=saved,
         accept_new_data=accept_new_data,
@@ -533,8 +538,8 @@ def _saved(plan: _Plan, options: dict[str, Any]) -> "Plan":
 
     known = _known(plan, options)
     if plan.resumed is None:
-        return resume.begin(plan.out, known.recipe, plan.start_from, options)
-    if plan.resumed.again:
+        return resume.write_plan(plan.out, known.recipe, plan.start_from, options)
+    if plan.resumed.restart:
         known.save(plan.out, resume.NEXT_PLAN)
     return known
 
@@ -550,6 +555,6 @@ def _known(plan: _Plan, options: dict[str, Any]) -> "Plan":
         return Plan(relocated(plan.recipe, plan.base, plan.out), options=options)
     before = plan.resumed.plan
     kept = dict(before.options)
-    if not plan.resumed.again:  # they were of that command; what it planned is in the checkpoint
+    if not plan.resumed.restart:  # they were of that command; what it planned is in the checkpoint
         kept.pop("max_minutes", None)
     return replace(before, recipe=plan.recipe, options=kept | options)

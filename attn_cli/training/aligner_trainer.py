@@ -1,15 +1,14 @@
-"""The word aligner learns: from a committee's votes at first, then from what it made of them.
+"""Train the word aligner: on a committee's votes first, then on labels it corrected itself.
 
-Knows pairs in pieces and the links of their words; knows no decoder, no text and no terminal. All
-workers of a group train it, each on its share of every batch.
+All workers of a group train it, each on its share of every batch.
 
-1. *From votes.* Each target word is to choose among the source words as the votes do, NULL having
-   `DOUBT` votes of its own, and each source word among the target words. What a committee holds in
-   four cases of ten and nobody contradicts (the clitic of "I see it" in "je le vois") is learnt as
-   a link; what one member says at random is not, since nothing predicts it.
-2. *Its own links.* Half-way, head and committee vote together on every pair, and from there on the
-   head learns their verdicts. A student that averages over contexts is better than each teacher,
-   and learning its own verdicts makes it sure of them.
+1. *Votes.* The target distribution of each target word over the source words are its votes, with
+   `NULL_VOTES` for NULL; the same for each source word over the target words. A link with 40 % of
+   the votes and no competitor (the clitic of "I see it" in "je le vois") is learned; a random link
+   of one member is not, since no input predicts it.
+2. *Relabeling.* After half of the updates, the mean of the aligner's probabilities and the votes
+   is thresholded at `RELABEL_THRESHOLD` on every pair; the resulting links are the labels from
+   then on.
 """
 
 import math
@@ -36,92 +35,97 @@ from attn_cli.nn.device import select_hardware
 from attn_cli.nn.state_dict import load_state, unique_state_dict
 from attn_cli.nn.word_aligner import AlignmentLogProbs, WordAligner, WordGroups
 from attn_cli.training import checkpoint, events
-from attn_cli.training.checkpoint import as_tensors, from_tensors
-from attn_cli.training.group import Group, count_workers
+from attn_cli.training.checkpoint import links_from_tensors, links_to_tensors
+from attn_cli.training.group import Group, format_workers
 from attn_cli.training.interruption import Interrupted
-from attn_cli.training.optim import adamw, clip, learning_rate, set_rate
+from attn_cli.training.optim import (
+    build_optimizer,
+    clip_gradients,
+    learning_rate,
+    set_learning_rate,
+)
 from attn_cli.types import FloatArray, IntArray
 
-#: Votes that NULL has for each word: a word whose other votes are fewer is likelier unlinked.
-DOUBT = 0.05
+#: Votes for NULL at each word: with fewer votes in total, a word is more likely unlinked.
+NULL_VOTES = 0.05
 
-#: The share of the votes, the head's and the committee's counted alike, that makes a verdict.
-VERDICT = 0.35
+#: The mean of the aligner's probability and the committee's votes from which a link is a label.
+RELABEL_THRESHOLD = 0.35
 
 #: Target places in a batch, padding included.
-BATCH = 4_000
+BATCH_PIECES = 4_000
 
-#: Times through the text, and the updates that are enough for any text that is seen whole.
-EPOCHS, ENOUGH = 10, 900
+#: Epochs, and the number of updates that suffices for any text that fits into them.
+EPOCHS, SUFFICIENT_STEPS = 10, 900
 
-#: The highest learning rate, and the updates it takes to get there.
-RATE, WARMUP = 2e-3, 100
+#: The peak learning rate, and the updates of the warm-up.
+LEARNING_RATE, WARMUP_STEPS = 2e-3, 100
 
-#: Pairs kept apart to see how well the head agrees with the committee on what it did not learn.
-HELD_OUT = 500
+#: Held-out pairs, on which the aligner's links are compared with the committee's.
+HELD_OUT_PAIRS = 500
 
-#: Updates whose speed is looked at before it is known how many fit into a time.
-LOOK = 10
+#: Updates to measure before the number that fits into the time limit is computed.
+PACE_UPDATES = 10
 
-#: Updates for which a time must suffice, where the text deserves as many.
-FEWEST = 50
+#: The fewest updates worth starting, unless the text needs fewer.
+MIN_STEPS = 50
 
-#: The time of a batch without gradients, where an update takes 1.
+#: The time of a forward pass, as a share of an update's.
 FORWARD_SHARE = 0.35
 
 #: Seconds between two saves.
 SAVE_SECONDS = 60.0
 
-LAST = "head.safetensors"
+ALIGNER_CHECKPOINT = "head.safetensors"
 
 #: A link of a pair, as workers exchange it.
 _LINK = {"pairs": np.int32, "source": np.int32, "target": np.int32, "weight": np.float32}
 
 
 class _Pace:
-    """Seconds that an update takes and that a judgement of every pair takes, as far as measured."""
+    """Measures the seconds of an update and of relabeling all pairs."""
 
     def __init__(self, batches: int) -> None:
         self._batches = batches
         self._updates: list[float] = []
-        self._judgement: float | None = None
+        self._relabeling: float | None = None
 
     @contextmanager
-    def of_update(self) -> Iterator[None]:
+    def time_update(self) -> Iterator[None]:
         """Measure an update."""
-        began = time.monotonic()
+        start = time.monotonic()
         yield
-        self._updates.append(time.monotonic() - began)
-        del self._updates[:-LOOK]
+        self._updates.append(time.monotonic() - start)
+        del self._updates[:-PACE_UPDATES]
 
     @contextmanager
-    def of_judgement(self) -> Iterator[None]:
-        """Measure a judgement."""
-        began = time.monotonic()
+    def time_relabeling(self) -> Iterator[None]:
+        """Measure relabeling."""
+        start = time.monotonic()
         yield
-        self._judgement = time.monotonic() - began
+        self._relabeling = time.monotonic() - start
 
     @property
     def is_known(self) -> bool:
-        """Whether there were enough updates to tell."""
-        return len(self._updates) >= LOOK
+        """Whether enough updates have been measured."""
+        return len(self._updates) >= PACE_UPDATES
 
     @property
     def update(self) -> float:
-        """The mean of the last updates."""
+        """Mean seconds of the last updates."""
         return sum(self._updates) / max(1, len(self._updates))
 
     @property
-    def judgement(self) -> float:
-        """The last, or as many batches without gradients as the text has."""
-        if self._judgement is not None:
-            return self._judgement
+    def relabeling(self) -> float:
+        """Seconds of the last relabeling, or an estimate from the forward passes it needs."""
+        if self._relabeling is not None:
+            return self._relabeling
         return self._batches * FORWARD_SHARE * self.update
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far the head's links are those of the committee, on pairs it did not learn: F1 in %."""
+    """Precision, recall and F1 in % of the aligner's links against the committee's, held out."""
 
     pairs: int
     precision: float
@@ -129,14 +133,14 @@ class Agreement:
 
     @property
     def f1(self) -> float:
-        """The harmonic mean of both."""
+        """The harmonic mean of precision and recall."""
         total = self.precision + self.recall
         return 2 * self.precision * self.recall / total if total else 0.0
 
 
 @dataclass
-class Place:
-    """Where its training stands, apart from tensors."""
+class AlignerTrainerState:
+    """The state of the aligner's training, without tensors."""
 
     step: int = 0
     seconds: float = 0.0
@@ -144,15 +148,17 @@ class Place:
     agreement: Agreement | None = None  # when it is finished
 
     @classmethod
-    def of(cls, facts: dict[str, Any]) -> "Place":
+    def from_json(cls, facts: dict[str, Any]) -> "AlignerTrainerState":
         """From the JSON of a checkpoint."""
         agreement = Agreement(**facts["agreement"]) if facts["agreement"] else None
         return cls(**{**facts, "agreement": agreement})
 
 
 class _Decision(NamedTuple):
-    """What comes before the next update, as the main worker decides it: `interrupted` where any
-    worker is, `too_slow` where too few updates fit into the time."""
+    """The main worker's decision before an update.
+
+    `interrupted` if any worker is, `too_slow` if too few updates fit into the time limit.
+    """
 
     interrupted: bool
     too_slow: bool
@@ -160,14 +166,14 @@ class _Decision(NamedTuple):
     max_steps: int
 
 
-class HeadTrainer:
-    """Teaches one head, from a committee's `votes` on the pairs of `text`.
+class AlignerTrainer:
+    """Trains a word aligner on a committee's `votes` for the pairs of `text`.
 
-    With `max_seconds`, counted from `run`, it makes as many updates as fit into them, the last
-    look at every pair included, and its learning rate has fallen when they are over.
+    With `max_seconds`, counted from `run`, as many updates are made as fit, the final relabeling
+    included, and the learning rate decays to its end within them.
 
-    Every worker of `group` makes one, with the same head, text and votes; the main one alone
-    writes, emits events and reads the clock.
+    Every worker of `group` creates one, with the same aligner, text and votes; only the main
+    worker writes files, emits events and reads the clock.
     """
 
     def __init__(
@@ -184,78 +190,88 @@ class HeadTrainer:
         max_seconds: float | None = None,
         group: Group | None = None,
     ) -> None:
-        self.head, self.text, self.votes = head, text, votes
+        self.aligner, self.text, self.votes = head, text, votes
         self.group = group or Group()
         self._parallel: nn.Module = head  # wrapped when it runs
         self.device = next(head.parameters()).device
         self.hardware = select_hardware(self.device.type, settings.precision)
         self.max_seconds = math.inf if max_seconds is None else max_seconds
-        self.last, self.emit, self.interrupted = folder / LAST, emit, interrupted
-        self.held_out = _held_out(text.pairs, seed)
-        taught = np.setdiff1d(text.pairs, self.held_out)
-        learning = replace(text, corpus=text.corpus.part(taught))
-        self.batches = Batches(learning, tokens=BATCH, seed=seed)
-        self._rates = replace(settings, learning_rate=RATE, schedule="cosine")
-        self.most_steps = settings.aligner_steps or updates_for(text)
-        self.at = Place(max_steps=self.most_steps)
-        self._pace = _Pace(batches_in(text))
-        self.optimiser = adamw(head, self.settings)
-        self.verdicts: LinkTable | None = None  # when finished: its last word on every pair
+        self.checkpoint_path, self.emit, self.interrupted = (
+            folder / ALIGNER_CHECKPOINT,
+            emit,
+            interrupted,
+        )
+        self.held_out = _sample_held_out(text.pairs, seed)
+        train_pairs = np.setdiff1d(text.pairs, self.held_out)
+        train_text = replace(text, corpus=text.corpus.part(train_pairs))
+        self.batches = Batches(train_text, tokens=BATCH_PIECES, seed=seed)
+        self._base_settings = replace(settings, learning_rate=LEARNING_RATE, schedule="cosine")
+        self.max_steps = settings.aligner_steps or default_steps(text)
+        self.state = AlignerTrainerState(max_steps=self.max_steps)
+        self._pace = _Pace(count_batches(text))
+        self.optimizer = build_optimizer(head, self.settings)
+        self.relabeled: LinkTable | None = None  # when finished: the final links of every pair
         self._losses: list[float] = []
 
     @property
     def settings(self) -> TrainConfig:
-        """What decides the learning rate: it is 0 after `at.max_steps` updates."""
-        steps = self.at.max_steps
-        return replace(self._rates, max_steps=steps, warmup_steps=min(WARMUP, steps // 4))
+        """The settings of the learning rate, whose schedule ends at `state.max_steps`."""
+        steps = self.state.max_steps
+        return replace(
+            self._base_settings, max_steps=steps, warmup_steps=min(WARMUP_STEPS, steps // 4)
+        )
 
     @property
     def is_finished(self) -> bool:
-        """Whether it has learnt to the end."""
-        return self.at.agreement is not None
+        """Whether training is complete."""
+        return self.state.agreement is not None
 
     def resume(self) -> bool:
-        """Go back to the last save, if there is one; whether there was.
+        """Restore the last checkpoint; return whether there was one.
 
-        On another number of workers random numbers begin anew; an event says so.
+        With another number of workers the random numbers differ, and a notice is emitted.
         """
-        if not self.group.broadcast(self.last.is_file()):
+        if not self.group.broadcast(self.checkpoint_path.is_file()):
             return False
-        tensors, facts = checkpoint.load(self.last) if self.group.is_main else ({}, {})
+        tensors, facts = checkpoint.load(self.checkpoint_path) if self.group.is_main else ({}, {})
         tensors, facts = self.group.broadcast_dict(tensors), self.group.broadcast(facts)
         with torch.no_grad():
-            load_state(self.head, checkpoint.within(tensors, "head."), where=str(self.last))
-        checkpoint.restore_optimiser(self.optimiser, tensors)
+            load_state(
+                self.aligner,
+                checkpoint.with_prefix(tensors, "head."),
+                where=str(self.checkpoint_path),
+            )
+        checkpoint.restore_optimizer(self.optimizer, tensors)
         self.batches.restore(facts["batches"])
-        self.at = Place.of(facts["place"])
-        if verdicts := checkpoint.within(tensors, "verdicts."):
-            self.verdicts = from_tensors(verdicts)
+        self.state = AlignerTrainerState.from_json(facts["place"])
+        if verdicts := checkpoint.with_prefix(tensors, "verdicts."):
+            self.relabeled = links_from_tensors(verdicts)
         if (workers := facts.get("workers", 1)) == self.group.size:
-            checkpoint.restore_random(tensors, rank=self.group.rank)
+            checkpoint.restore_rng(tensors, rank=self.group.rank)
         elif not self.is_finished:
-            self.group.seed(self.at.step)
-            self._tell(
-                events.Noticed(
-                    f"the word aligner was saved by {count_workers(workers)} and goes on with "
-                    f"{count_workers(self.group.size)}: the same batches, other random numbers"
+            self.group.seed(self.state.step)
+            self._emit_on_main(
+                events.Notice(
+                    f"the word aligner was saved by {format_workers(workers)} and goes on with "
+                    f"{format_workers(self.group.size)}: the same batches, other random numbers"
                 )
             )
         return True
 
-    def _tell(self, event: events.Event) -> None:
+    def _emit_on_main(self, event: events.Event) -> None:
         if self.group.is_main:
             self.emit(event)
 
     def run(self) -> LinkTable | None:
-        """Learn to the end; None when interrupted.
+        """Train to the end; return None when interrupted.
 
-        Returns what head and committee together say of every pair: the links of at least half a
-        verdict, with the mean of the head's probability and the committee's votes.
+        Returns the links of every pair whose mean of the aligner's probability and the committee's
+        votes is at least half of `RELABEL_THRESHOLD`, weighted by that mean.
 
-        Raises TimeoutError as soon as it is known that too few updates fit into `max_seconds`.
+        Raises TimeoutError as soon as too few updates are found to fit into `max_seconds`.
         """
         if self.is_finished:
-            return self.verdicts
+            return self.relabeled
         try:
             return self._run()
         except Interrupted:
@@ -264,52 +280,52 @@ class HeadTrainer:
 
     def _run(self) -> LinkTable:
         started = saved = time.monotonic()
-        began = started - self.at.seconds
-        self.head.train()
-        self._parallel = self.group.wrap(self.head, self.device)
+        start_with_earlier = started - self.state.seconds
+        self.aligner.train()
+        self._parallel = self.group.wrap(self.aligner, self.device)
         while True:
             now = time.monotonic()
-            decision = self._agree(self._decide(started, save=now - saved > SAVE_SECONDS))
+            decision = self._synchronize(self._decide(started, save=now - saved > SAVE_SECONDS))
             if decision.interrupted:
                 raise Interrupted
             if decision.too_slow:
                 raise TimeoutError("too few updates fit into the time")
-            self.at.max_steps = decision.max_steps
+            self.state.max_steps = decision.max_steps
             if decision.save:
                 self._save()
                 saved = now
-            if self.at.step >= self.at.max_steps:
+            if self.state.step >= self.state.max_steps:
                 break
-            if self.verdicts is None and self.at.step >= self.at.max_steps // 2:
-                self.verdicts = self._judged(at_least=VERDICT, soft=False)
-            self.at.step += 1
-            with self._pace.of_update(), self.group.watch():
+            if self.relabeled is None and self.state.step >= self.state.max_steps // 2:
+                self.relabeled = self._relabel(at_least=RELABEL_THRESHOLD, soft=False)
+            self.state.step += 1
+            with self._pace.time_update(), self.group.detect_lost_workers():
                 self._update(self.batches.next_share(rank=self.group.rank, size=self.group.size))
-            self.at.seconds = time.monotonic() - began
-            if self.at.step == 1 or self.at.step % self._rates.log_every == 0:
+            self.state.seconds = time.monotonic() - start_with_earlier
+            if self.state.step == 1 or self.state.step % self._base_settings.log_every == 0:
                 self._report()
         agreement = self._agreement()
-        self.verdicts = self._judged(at_least=VERDICT / 2)
-        self.at.agreement, self.at.seconds = agreement, time.monotonic() - began
+        self.relabeled = self._relabel(at_least=RELABEL_THRESHOLD / 2)
+        self.state.agreement, self.state.seconds = agreement, time.monotonic() - start_with_earlier
         self._save()
-        self._tell(events.HeadLearned(**asdict(agreement), seconds=self.at.seconds))
-        self.head.eval()
-        return self.verdicts
+        self._emit_on_main(events.AlignerTrained(**asdict(agreement), seconds=self.state.seconds))
+        self.aligner.eval()
+        return self.relabeled
 
     def _decide(self, started: float, *, save: bool) -> _Decision:
-        """What this worker would do before the next update, having begun at `started`."""
-        interrupted, max_steps = self.interrupted(), self.at.max_steps
+        """Decide for this worker, `started` being the time when `run` was called."""
+        interrupted, max_steps = self.interrupted(), self.state.max_steps
         left = self.max_seconds - (time.monotonic() - started)
         if not math.isfinite(left):
             return _Decision(interrupted, False, save, max_steps)
         if self._pace.is_known:
             max_steps = self._fit_into(left)
         elif left <= 0:
-            max_steps = min(self.at.step, max_steps)
-        return _Decision(interrupted, max_steps < min(FEWEST, self.most_steps), save, max_steps)
+            max_steps = min(self.state.step, max_steps)
+        return _Decision(interrupted, max_steps < min(MIN_STEPS, self.max_steps), save, max_steps)
 
-    def _agree(self, decision: _Decision) -> _Decision:
-        """What all workers do: what the main one decides, or stop where one is interrupted."""
+    def _synchronize(self, decision: _Decision) -> _Decision:
+        """Return the main worker's decision, or stop if any worker is interrupted."""
         if self.group.size == 1:
             return decision
         sent = [float(each) for each in decision[1:]] if self.group.is_main else [0.0] * 3
@@ -317,134 +333,146 @@ class HeadTrainer:
         return _Decision(bool(interrupted), bool(too_slow), bool(save), int(max_steps))
 
     def _fit_into(self, seconds: float) -> int:
-        """The last update where as many as fit into so many seconds are made."""
-        updates = max(0.0, seconds - self._judging_left()) / self._pace.update
-        return min(self.most_steps, self.at.step + int(updates))
+        """Return the last update that fits into `seconds`."""
+        updates = max(0.0, seconds - self._relabeling_left()) / self._pace.update
+        return min(self.max_steps, self.state.step + int(updates))
 
-    def _judging_left(self) -> float:
-        """Seconds of the judgements to come."""
-        return (1 + (self.verdicts is None)) * self._pace.judgement
+    def _relabeling_left(self) -> float:
+        """Seconds of the relabelings still to come."""
+        return (1 + (self.relabeled is None)) * self._pace.relabeling
 
     def _update(self, share: Share) -> None:
-        """One update from a batch, of which each worker computes its share.
+        """Make one update from a batch, of which each worker computes its share.
 
-        The losses are means over the words of the whole batch, however it is shared out.
+        The losses are means over the words of the whole batch.
         """
         (batch,) = share.batches
-        set_rate(self.optimiser, learning_rate(self.at.step, self.settings))
-        self.optimiser.zero_grad(set_to_none=True)
-        source, target = self._sides(batch)
-        teacher = self.votes if self.verdicts is None else self.verdicts
-        wanted = self._of_batch(teacher, source, target, batch)
+        set_learning_rate(self.optimizer, learning_rate(self.state.step, self.settings))
+        self.optimizer.zero_grad(set_to_none=True)
+        source, target = self._word_groups(batch)
+        labels = self.votes if self.relabeled is None else self.relabeled
+        targets = self._link_matrices(labels, source, target, batch)
         with self.hardware.autocast():
-            found = self._parallel(source, target)
-        lost = loss_sums(
-            found,
-            wanted,
+            output = self._parallel(source, target)
+        losses = loss_sums(
+            output,
+            targets,
             (target.mask, source.mask),
-            doubt=DOUBT if self.verdicts is None else 0.0,
+            null_votes=NULL_VOTES if self.relabeled is None else 0.0,
         )
         if share.is_empty:
-            lost = LossSums(lost.sums * 0, lost.counts * 0)
-        counts = lost.counts.new_tensor(self.group.sum(lost.counts.tolist()))
-        loss = lost.mean(counts)
-        # Gradients are averaged over the workers, losses are added up: hence the size.
+            losses = LossSums(losses.sums * 0, losses.counts * 0)
+        counts = losses.counts.new_tensor(self.group.sum(losses.counts.tolist()))
+        loss = losses.mean(counts)
+        # DistributedDataParallel averages gradients over the workers; a sum is needed.
         (loss * self.group.size).backward()  # type: ignore[no-untyped-call]
-        length = clip(self.head.parameters(), self.settings.clip_norm)
+        norm = clip_gradients(self.aligner.parameters(), self.settings.clip_norm)
         (value,) = self.group.sum([float(loss.detach())])
-        if not (math.isfinite(value) and math.isfinite(length)):
+        if not (math.isfinite(value) and math.isfinite(norm)):
             raise TrainingError(
-                f"the word aligner's loss was not a number at its update {self.at.step}",
-                "Please report it; attn train does without one: --set model.word_aligner=false.",
+                f"the word aligner's loss was NaN or infinite at its update {self.state.step}",
+                "Please report it; to train without a word aligner: --set model.word_aligner=false.",
             )
-        self.optimiser.step()
+        self.optimizer.step()
         self._losses.append(value)
 
     def _report(self) -> None:
-        at = self.at
-        self._tell(
-            events.HeadProgress(
+        at = self.state
+        self._emit_on_main(
+            events.AlignerTrainingProgress(
                 step=at.step,
                 max_steps=at.max_steps,
                 loss=sum(self._losses) / max(1, len(self._losses)),
                 seconds=at.seconds,
-                seconds_left=self._pace.update * (at.max_steps - at.step) + self._judging_left(),
+                seconds_left=self._pace.update * (at.max_steps - at.step) + self._relabeling_left(),
             )
         )
         self._losses.clear()
 
     def _save(self) -> None:
-        random = self.group.gather_tensors(checkpoint.random_tensors(self.device))
+        random = self.group.gather_tensors(checkpoint.rng_tensors(self.device))
         if not self.group.is_main:
             return
-        tensors = {f"head.{name}": tensor for name, tensor in unique_state_dict(self.head).items()}
-        tensors |= checkpoint.optimiser_tensors(self.optimiser)
-        tensors |= checkpoint.of_ranks(random)
-        if self.verdicts is not None:
-            tensors |= {f"verdicts.{k}": v for k, v in as_tensors(self.verdicts).items()}
+        tensors = {
+            f"head.{name}": tensor for name, tensor in unique_state_dict(self.aligner).items()
+        }
+        tensors |= checkpoint.optimizer_tensors(self.optimizer)
+        tensors |= checkpoint.merge_ranks(random)
+        if self.relabeled is not None:
+            tensors |= {f"verdicts.{k}": v for k, v in links_to_tensors(self.relabeled).items()}
         facts = {
-            "place": asdict(self.at),
+            "place": asdict(self.state),
             "batches": self.batches.state(),
             "workers": self.group.size,
         }
-        checkpoint.save(self.last, tensors, facts)
+        checkpoint.save(self.checkpoint_path, tensors, facts)
 
     def _agreement(self) -> Agreement:
-        """What of the committee's links, those of half its votes, the head finds by itself.
+        """Compare the aligner's links on held-out pairs with those of half of the votes.
 
         Raises Interrupted.
         """
-        found = wanted = both = 0
-        for _, links, votes in self._answers(self.held_out):
-            ours, theirs = links >= 0.5, votes >= 0.5
-            found, wanted = found + int(ours.sum()), wanted + int(theirs.sum())
-            both += int((ours & theirs).sum())
-        found, wanted, both = map(int, self.group.sum([found, wanted, both]))
+        n_predicted = n_voted = n_common = 0
+        for _, links, votes in self._predict(self.held_out):
+            predicted_links, voted_links = links >= 0.5, votes >= 0.5
+            n_predicted, n_voted = (
+                n_predicted + int(predicted_links.sum()),
+                n_voted + int(voted_links.sum()),
+            )
+            n_common += int((predicted_links & voted_links).sum())
+        n_predicted, n_voted, n_common = map(int, self.group.sum([n_predicted, n_voted, n_common]))
         return Agreement(
-            len(self.held_out), 100 * both / max(1, found), 100 * both / max(1, wanted)
+            len(self.held_out),
+            100 * n_common / max(1, n_predicted),
+            100 * n_common / max(1, n_voted),
         )
 
-    def _judged(self, *, at_least: float, soft: bool = True) -> LinkTable:
-        """Head and committee together on every pair: links with their mean, or as verdicts.
+    def _relabel(self, *, at_least: float, soft: bool = True) -> LinkTable:
+        """Combine aligner and committee on every pair: links with their mean, or with weight 1.
 
-        Each worker judges its share of the batches; all get the whole table. Raises Interrupted.
+        Each worker computes its share of the batches; all return the whole table.
+        Raises Interrupted.
         """
         links: dict[str, list[NDArray[Any]]]
         links = {name: [np.zeros(0, dtype)] for name, dtype in _LINK.items()}
-        with self._pace.of_judgement():
-            for batch, found, votes in self._answers(self.text.pairs):
-                together = (found + votes) / 2
-                row, target, source = np.nonzero(together >= at_least)
-                weight = together[row, target, source] if soft else np.ones(len(row))
+        with self._pace.time_relabeling():
+            for batch, predicted, votes in self._predict(self.text.pairs):
+                mean = (predicted + votes) / 2
+                row, target, source = np.nonzero(mean >= at_least)
+                weight = mean[row, target, source] if soft else np.ones(len(row))
                 columns: Sequence[NDArray[Any]] = (batch.indices[row], source, target, weight)
                 for name, column in zip(_LINK, columns, strict=True):
                     links[name].append(column.astype(_LINK[name]))
-            mine = {name: torch.from_numpy(np.concatenate(parts)) for name, parts in links.items()}
-            table = {name: column.numpy() for name, column in self.group.concatenate(mine).items()}
+            own_links = {
+                name: torch.from_numpy(np.concatenate(parts)) for name, parts in links.items()
+            }
+            table = {
+                name: column.numpy() for name, column in self.group.concatenate(own_links).items()
+            }
         return LinkTable.gathered(**table, n_pairs=len(self.votes))
 
     @torch.inference_mode()
-    def _answers(self, pairs: IntArray) -> Iterator[tuple[Batch, FloatArray, FloatArray]]:
-        """This worker's batches: the head's probability of each link, and the committee's votes.
+    def _predict(self, pairs: IntArray) -> Iterator[tuple[Batch, FloatArray, FloatArray]]:
+        """Yield this worker's batches, the aligner's probability of each link and the votes.
 
-        Raises Interrupted on every worker where one of them is to stop.
+        Raises Interrupted on every worker if any of them is interrupted.
         """
-        self.head.eval()
+        self.aligner.eval()
         rank, size = self.group.rank, self.group.size
-        for batch in self._in_step(
-            batches_of(self.text, pairs, tokens=BATCH, rank=rank, size=size)
+        for batch in self._synchronize_batches(
+            batches_of(self.text, pairs, tokens=BATCH_PIECES, rank=rank, size=size)
         ):
-            source, target = self._sides(batch)
-            real = target.mask[:, :, None] & source.mask[:, None, :]
+            source, target = self._word_groups(batch)
+            mask = target.mask[:, :, None] & source.mask[:, None, :]
             with self.hardware.autocast():
-                found = self.head(source, target)
-            links = found.link_probs * real
-            votes = self._of_batch(self.votes, source, target, batch)
+                output = self.aligner(source, target)
+            links = output.link_probs * mask
+            votes = self._link_matrices(self.votes, source, target, batch)
             yield batch, links.cpu().numpy(), votes.cpu().numpy()
-        self.head.train()
+        self.aligner.train()
 
-    def _in_step(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """The batches, while other workers come as far; raises Interrupted as `_answers` does."""
+    def _synchronize_batches(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Yield the batches in step with the other workers; raises Interrupted as `_predict` does."""
         while True:
             batch = next(batches, None)
             interrupted, working = self.group.sum([self.interrupted(), batch is not None])
@@ -455,31 +483,31 @@ class HeadTrainer:
             if batch is not None:
                 yield batch
 
-    def _sides(self, batch: Batch) -> tuple[WordGroups, WordGroups]:
+    def _word_groups(self, batch: Batch) -> tuple[WordGroups, WordGroups]:
         return (
             words_of(Side(batch.source, batch.source_word), self.device),
             words_of(Side(batch.target_out, batch.target_word), self.device),
         )
 
-    def _of_batch(
+    def _link_matrices(
         self, table: LinkTable, source: WordGroups, target: WordGroups, batch: Batch
     ) -> Tensor:
-        """The links of a batch as (B, W_t, W_s); a word that a variant left out has none."""
+        """Return the links of a batch (B, W_t, W_s), 0 for words removed by augmentation."""
         sizes = {"n_target": target.mean.shape[1], "n_source": source.mean.shape[1]}
         links = torch.from_numpy(table.matrices(batch.indices, **sizes)).to(self.device)
         return links * (target.mask[:, :, None] & source.mask[:, None, :])
 
 
-def batches_in(text: Segmented) -> int:
-    """How many batches all pairs make, about."""
-    places = int(text.target_lengths[text.pairs].sum()) + len(text)  # one EOS each
-    return max(1, places // (BATCH * 9 // 10))
+def count_batches(text: Segmented) -> int:
+    """Estimate the number of batches in an epoch."""
+    n_pieces = int(text.target_lengths[text.pairs].sum()) + len(text)  # one EOS each
+    return max(1, n_pieces // (BATCH_PIECES * 9 // 10))
 
 
-def updates_for(text: Segmented) -> int:
-    """`EPOCHS` times through the text; no more than `ENOUGH`, or once and a half where longer."""
-    once = batches_in(text)
-    return min(EPOCHS * once, max(ENOUGH, once * 3 // 2))
+def default_steps(text: Segmented) -> int:
+    """Count the updates of `EPOCHS` epochs, at most `SUFFICIENT_STEPS` or 1.5 epochs."""
+    epoch = count_batches(text)
+    return min(EPOCHS * epoch, max(SUFFICIENT_STEPS, epoch * 3 // 2))
 
 
 class LossSums(NamedTuple):
@@ -493,12 +521,12 @@ class LossSums(NamedTuple):
     counts: Tensor  # (2,)
 
     def mean(self, counts: Tensor) -> Tensor:
-        """The sum of both means, over so many words."""
+        """Return the sum of both means, each over its count of `counts`."""
         return (self.sums / counts.clamp(min=1)).sum()
 
 
 def loss_sums(
-    found: AlignmentLogProbs, votes: Tensor, real: tuple[Tensor, Tensor], *, doubt: float
+    output: AlignmentLogProbs, votes: Tensor, masks: tuple[Tensor, Tensor], *, null_votes: float
 ) -> LossSums:
     """Votes (B, W_t, W_s) → nats by which the head's choices differ from theirs.
 
@@ -507,30 +535,34 @@ def loss_sums(
     of 1. `real` are the masks (B, W_t) and (B, W_s) of the words; pairs without any vote are
     unknown and do not count.
     """
-    known = votes.flatten(1).any(1)[:, None]  # (B, 1)
-    to_source = _lost(found.to_source, votes, doubt)  # (B, W_t)
-    to_target = _lost(found.to_target.transpose(1, 2), votes.transpose(1, 2), doubt)  # (B, W_s)
-    counted = [known & mask for mask in real]
-    sums = [(lost * each).sum() for lost, each in zip((to_source, to_target), counted, strict=True)]
-    return LossSums(torch.stack(sums), torch.stack([each.sum() for each in counted]))
+    has_votes = votes.flatten(1).any(1)[:, None]  # (B, 1)
+    to_source = _cross_entropy(output.to_source, votes, null_votes)  # (B, W_t)
+    to_target = _cross_entropy(
+        output.to_target.transpose(1, 2), votes.transpose(1, 2), null_votes
+    )  # (B, W_s)
+    masks_known = [has_votes & mask for mask in masks]
+    sums = [
+        (lost * each).sum() for lost, each in zip((to_source, to_target), masks_known, strict=True)
+    ]
+    return LossSums(torch.stack(sums), torch.stack([each.sum() for each in masks_known]))
 
 
-def disagreement(
-    found: AlignmentLogProbs, votes: Tensor, real: tuple[Tensor, Tensor], *, doubt: float
+def bidirectional_cross_entropy(
+    output: AlignmentLogProbs, votes: Tensor, masks: tuple[Tensor, Tensor], *, null_votes: float
 ) -> Tensor:
     """The loss of a whole batch, in nats a word: see `loss_sums`."""
-    lost = loss_sums(found, votes, real, doubt=doubt)
-    return lost.mean(lost.counts)
+    losses = loss_sums(output, votes, masks, null_votes=null_votes)
+    return losses.mean(losses.counts)
 
 
-def _lost(logp: Tensor, votes: Tensor, doubt: float) -> Tensor:
+def _cross_entropy(logp: Tensor, votes: Tensor, null_votes: float) -> Tensor:
     """(B, W, V + 1) and (B, W, V) → the cross-entropy of each word (B, W)."""
     total = votes.sum(-1, keepdim=True)  # (B, W, 1)
-    wanted = votes / (total + doubt if doubt else total.clamp(min=1))
-    return -(wanted * logp[..., :-1]).sum(-1) - (1 - wanted.sum(-1)) * logp[..., -1]
+    targets = votes / (total + null_votes if null_votes else total.clamp(min=1))
+    return -(targets * logp[..., :-1]).sum(-1) - (1 - targets.sum(-1)) * logp[..., -1]
 
 
-def _held_out(pairs: IntArray, seed: int) -> IntArray:
-    """Some pairs, a twentieth at most, in order."""
-    count = min(HELD_OUT, len(pairs) // 20)
+def _sample_held_out(pairs: IntArray, seed: int) -> IntArray:
+    """Sample `HELD_OUT_PAIRS` pairs, at most a twentieth, in order."""
+    count = min(HELD_OUT_PAIRS, len(pairs) // 20)
     return np.sort(np.random.default_rng([seed, count]).choice(pairs, count, replace=False))

@@ -11,14 +11,20 @@ from attn_cli.alignment.link_table import LinkTable
 from attn_cli.bundles import bundle
 from attn_cli.config import file_of_links
 from attn_cli.training import checkpoint
-from attn_cli.training.beginning import begin, go_on
+from attn_cli.training.beginning import continue_training, start_training
 from attn_cli.training.budget import ALIGNER_SHARE, LINKS_SHARE
 from attn_cli.training.data import PreparedData
 from attn_cli.training.group import Group
 from attn_cli.training.phases import Phases
 from attn_cli.training.resume import CHECKPOINTS, Plan
 from attn_cli.training.train_run import Context, TrainRun
-from attn_cli.training.word_links import LINKS, WordLinks, guides, prepared, teaches_head
+from attn_cli.training.word_links import (
+    LINKS,
+    WordLinks,
+    prepare_word_links,
+    trains_aligner,
+    uses_guidance,
+)
 
 
 @dataclass(frozen=True)
@@ -26,12 +32,12 @@ class Alignments:
     """The links of the training pairs, and the plan of the training, which names their digest.
 
     `links` None: none are wanted, it was interrupted before any, or they would have taken too long.
-    Once a word aligner has learnt from them, `seconds_after` of the time must be left.
+    Once a word aligner has learnt from them, `reserved_seconds` of the time must be left.
     """
 
     plan: Plan
     links: LinkTable | None
-    seconds_after: float
+    reserved_seconds: float
 
 
 def prepare_alignments(
@@ -43,47 +49,47 @@ def prepare_alignments(
     Nothing there is replaced before all that may be refused has been read: votes never are.
     """
     recipe, group = data.recipe, context.group
-    here = bundle.relocated(recipe, run.out, Path())  # as a person would name the files
+    local_recipe = bundle.relocated(recipe, run.out, Path())  # as a person would name the files
     plan = replace(run.plan or Plan(recipe), recipe=recipe, finished="")
     corpora = {"training": data.train.corpus, "validation": data.valid.corpus}
     digests = {part: each.digest for part, each in corpora.items()} if group.is_main else {}
     digests = group.broadcast(digests)
     if not group.is_main:
-        return Alignments(replace(plan, text=digests), _share_links(None, group), 0.0)
-    left = run.budget.left()
-    share = LINKS_SHARE if teaches_head(recipe) and not guides(recipe) else 1.0
+        return Alignments(replace(plan, text=digests), _broadcast_links(None, group), 0.0)
+    seconds_left = run.budget.left()
+    share = LINKS_SHARE if trains_aligner(recipe) and not uses_guidance(recipe) else 1.0
 
-    def links_of_words() -> WordLinks | None:
-        phases.enter_links()
-        return prepared(
-            here,
+    def make_links() -> WordLinks | None:
+        phases.enter_alignment()
+        return prepare_word_links(
+            local_recipe,
             data.train.corpus,
             n_lines=data.n_lines,
             cache=run.out / CHECKPOINTS / LINKS,
-            workers=torch.get_num_threads() * group.place.local_size,
+            workers=torch.get_num_threads() * group.worker_rank.local_size,
             emit=context.emit,
             interrupted=context.interrupted,
-            max_seconds=share * ALIGNER_SHARE * left,
+            max_seconds=share * ALIGNER_SHARE * seconds_left,
             resume=run.resume,
             stdin=run.stdin,
         )
 
-    file = file_of_links(here)
-    words = links_of_words() if file else None
+    file = file_of_links(local_recipe)
+    word_links = make_links() if file else None
     names = {part: each.name for part, each in corpora.items()}
-    if words is not None:
-        digests["links"], names["links"] = _digest(words.table), file
+    if word_links is not None:
+        digests["links"], names["links"] = _digest(word_links.table), file
     if run.resume:
-        plan = go_on(plan, run, digests, names, context.emit)
+        plan = continue_training(plan, run, digests, names, context.emit)
     else:
-        plan = begin(replace(plan, text=digests), run, data.tokenizers)
+        plan = start_training(replace(plan, text=digests), run, data.tokenizers)
     if not file:
-        words = links_of_words()
-    if words is not None:
-        words.keep(run.out / CHECKPOINTS / LINKS)
-    links = _share_links(words.table if words else None, group)
-    after = (1.0 - ALIGNER_SHARE) * left if run.budget.limited else -math.inf
-    return Alignments(plan, links, after)
+        word_links = make_links()
+    if word_links is not None:
+        word_links.save(run.out / CHECKPOINTS / LINKS)
+    links = _broadcast_links(word_links.table if word_links else None, group)
+    reserved_seconds = (1.0 - ALIGNER_SHARE) * seconds_left if run.budget.is_limited else -math.inf
+    return Alignments(plan, links, reserved_seconds)
 
 
 def _digest(links: LinkTable) -> str:
@@ -94,9 +100,9 @@ def _digest(links: LinkTable) -> str:
     return total.hexdigest()
 
 
-def _share_links(table: LinkTable | None, group: Group) -> LinkTable | None:
+def _broadcast_links(table: LinkTable | None, group: Group) -> LinkTable | None:
     """The main worker's links, on every worker."""
     if not group.broadcast(table is not None):
         return None
-    tensors = {} if table is None else checkpoint.as_tensors(table)
-    return checkpoint.from_tensors(group.broadcast_dict(tensors)) if group.size > 1 else table
+    tensors = {} if table is None else checkpoint.links_to_tensors(table)
+    return checkpoint.links_from_tensors(group.broadcast_dict(tensors)) if group.size > 1 else table

@@ -5,23 +5,29 @@ from dataclasses import replace
 from attn_cli.bundles import bundle
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.training import events
-from attn_cli.training.aligner_trainer import LAST as HEAD_STATE
-from attn_cli.training.resume import CHECKPOINTS, Plan, check_text, clear, commit
+from attn_cli.training.aligner_trainer import ALIGNER_CHECKPOINT as HEAD_STATE
+from attn_cli.training.resume import (
+    CHECKPOINTS,
+    Plan,
+    check_digests,
+    clear_checkpoints,
+    commit_plan,
+)
 from attn_cli.training.train_run import TrainRun
 from attn_cli.training.word_links import LINKS, VOTES
 
 
-def begin(plan: Plan, run: TrainRun, tokenizers: tuple[Tokenizer, Tokenizer]) -> Plan:
+def start_training(plan: Plan, run: TrainRun, tokenizers: tuple[Tokenizer, Tokenizer]) -> Plan:
     """Replace what is in the folder by the recipe and the vocabulary of a training that begins."""
-    clear(run.out, plan, keep=(LINKS, VOTES))
+    clear_checkpoints(run.out, plan, keep=(LINKS, VOTES))
     bundle.write_definition(run.out, plan.recipe, *tokenizers)
     if plan.recipe.train.freeze_aligner and run.start_from and run.start_from.holds(bundle.HEAD):
         bundle.include(run.out, bundle.HEAD, run.start_from.head.read_bytes())
-    commit(run.out, plan)
+    commit_plan(run.out, plan)
     return plan
 
 
-def go_on(
+def continue_training(
     plan: Plan, run: TrainRun, digests: dict[str, str], names: dict[str, str], emit: events.Listener
 ) -> Plan:
     """The plan of a training that is resumed, with its recipe as it is now.
@@ -29,10 +35,10 @@ def go_on(
     Raises DataError for other text than it had, unless that is accepted.
     """
     if not run.accept_new_data:
-        check_text(plan.text, digests, names)
+        check_digests(plan.text, digests, names)
     changed = [key for key in digests if plan.text.get(key, digests[key]) != digests[key]]
     for key in changed:
-        emit(events.Noticed(f"{names[key]} has changed: {_CONSEQUENCES[key]}"))
+        emit(events.Notice(f"{names[key]} has changed: {_CONSEQUENCES[key]}"))
     if set(changed) & {"training", "links"}:
         (run.out / CHECKPOINTS / HEAD_STATE).unlink(missing_ok=True)
     plan = replace(plan, text=digests)

@@ -17,7 +17,7 @@ ALIGNER_SHARE = 0.3
 LINKS_SHARE = 0.6
 
 #: The word aligner is left out where it would have fewer seconds than this.
-LEAST_ALIGNER_SECONDS = 5.0
+MIN_ALIGNER_SECONDS = 5.0
 
 #: Seconds from the last word of a training to the exit of its process.
 EXIT_SECONDS = 1.0
@@ -36,17 +36,17 @@ FIRST_VALIDATION_SHARE = 0.25
 
 #: The speed is first looked at after so many seconds or that share of the time left, and not in the
 #: first updates, which set things up; a look spans at least so many updates.
-FIRST_LOOK_SECONDS, FIRST_LOOK_SHARE, SETTING_UP, LEAST_LOOK_UPDATES = 10.0, 0.03, 2, 3
+FIRST_MEASURE_SECONDS, FIRST_MEASURE_SHARE, SETUP_UPDATES, MIN_MEASURED_UPDATES = 10.0, 0.03, 2, 3
 
 #: Later looks are so far apart: that share of the limit, and near the end of the time left.
-LOOK_SHARE, LATE_LOOK_SHARE = 0.05, 0.2
+REPLAN_SHARE, LATE_REPLAN_SHARE = 0.05, 0.2
 
 #: A plan is kept while the new one would move its end by less than this share of what remains, and
 #: while it runs over the limit by less than this share of it.
 TOLERANCE = 0.02
 
 #: Validations that a training bounded by time has at least, if they take no more than that share.
-FEWEST_VALIDATIONS, VALIDATION_SHARE = 8, 0.1
+MIN_VALIDATIONS, VALIDATION_SHARE = 8, 0.1
 
 #: The share of all updates over which the learning rate rises at most.
 WARMUP_SHARE = 0.1
@@ -64,12 +64,12 @@ class TimeBudget:
     clock: Callable[[], float] = time.monotonic
 
     @classmethod
-    def of_minutes(cls, minutes: float | None, started: float) -> "TimeBudget":
+    def from_minutes(cls, minutes: float | None, started: float) -> "TimeBudget":
         """So many minutes from `started`, a time of `time.monotonic`; None for no limit."""
         return cls(math.inf if minutes is None else 60.0 * minutes, started)
 
     @property
-    def limited(self) -> bool:
+    def is_limited(self) -> bool:
         """Whether there is a limit."""
         return math.isfinite(self.max_seconds)
 
@@ -101,19 +101,19 @@ class Schedule:
     fallen: float = 0.0
 
     @classmethod
-    def of_values(cls, values: Sequence[float]) -> "Schedule":
+    def from_values(cls, values: Sequence[float]) -> "Schedule":
         """From its fields in order, as numbers of one kind."""
         last, warmup, every, limit, start = map(int, values[:5])
         return cls(last, warmup, every, limit, start, *values[5:])
 
-    def rise(self, step: int) -> float:
+    def warmup_factor(self, step: int) -> float:
         """The share of the highest rate that update `step` (from 1) has in the warm-up; then 1."""
         if step >= self.warmup:
             return 1.0
         done = (step - self.start) / (self.warmup - self.start)
         return self.risen + (1.0 - self.risen) * done
 
-    def decline(self, step: int) -> float:
+    def decay_progress(self, step: int) -> float:
         """The share of the decline that update `step` has behind it, from 0 to 1 at `last`."""
         begin = max(self.start, self.warmup)
         if step <= begin:
@@ -122,7 +122,7 @@ class Schedule:
         return self.fallen + (1.0 - self.fallen) * done
 
     @classmethod
-    def of(cls, settings: TrainConfig) -> "Schedule":
+    def from_config(cls, settings: TrainConfig) -> "Schedule":
         """What the recipe says, where no time limit decides."""
         last = settings.max_steps
         return cls(last, settings.warmup_steps, settings.validate_every, limit=last)
@@ -142,8 +142,8 @@ class Schedule:
             every,
             limit,
             start=step,
-            risen=self.rise(step),
-            fallen=self.decline(step),
+            risen=self.warmup_factor(step),
+            fallen=self.decay_progress(step),
         )
 
 
@@ -174,10 +174,10 @@ def updates_within(seconds: float, pace: Pace, *, every: int) -> int:
 def validation_interval(seconds: float, pace: Pace, *, at_most: int) -> int:
     """Updates between two validations: `at_most`, or fewer so that there are several.
 
-    That is `FEWEST_VALIDATIONS`, as far as they take no more than `VALIDATION_SHARE` of `seconds`.
+    That is `MIN_VALIDATIONS`, as far as they take no more than `VALIDATION_SHARE` of `seconds`.
     """
     affordable = VALIDATION_SHARE * seconds / max(pace.validation, 1e-9)
-    count = max(1.0, min(FEWEST_VALIDATIONS, affordable))
+    count = max(1.0, min(MIN_VALIDATIONS, affordable))
     updates = (seconds - count * pace.validation) / pace.update
     return max(1, min(at_most, math.ceil(updates / count)))
 
@@ -188,14 +188,14 @@ class Planner:
     def __init__(self, budget: TimeBudget, *, parameters: int, average: bool, export: bool) -> None:
         self.budget = budget
         self._parameters, self._average, self._export = parameters, average, export
-        self._update: float | None = None  # seconds, as of the looks so far
-        self._validation: float | None = None
-        self._spaced: bool | None = None  # validations, by a measured one
-        self._to_skip = SETTING_UP
+        self._update_seconds: float | None = None  # seconds, as of the looks so far
+        self._validation_seconds: float | None = None
+        self._interval_is_measured: bool | None = None  # validations, by a measured one
+        self._to_skip = SETUP_UPDATES
         self._restart()
 
     def _restart(self) -> None:
-        self._mark, self._updates = self.budget.clock(), 0
+        self._measure_start, self._updates = self.budget.clock(), 0
 
     def count_update(self) -> None:
         """An update has been made."""
@@ -207,65 +207,69 @@ class Planner:
 
     def count_validation(self, seconds: float) -> None:
         """A validation has taken `seconds`."""
-        self._validation = seconds
-        self._mark += seconds
+        self._validation_seconds = seconds
+        self._measure_start += seconds
 
     @property
     def pace(self) -> Pace | None:
         """What an update and a validation take; None before the first look."""
-        update = self._update
+        update = self._update_seconds
         if update is None and self._updates:
-            update = self._seconds() / self._updates
+            update = self._measured_seconds() / self._updates
         if update is None:
             return None
-        validation = self._validation
+        validation = self._validation_seconds
         return Pace(update, VALIDATION_UPDATES * update if validation is None else validation)
 
-    def _seconds(self) -> float:
-        return max(1e-9, self.budget.clock() - self._mark)
+    def _measured_seconds(self) -> float:
+        return max(1e-9, self.budget.clock() - self._measure_start)
 
     def _is_due(self) -> bool:
         left = max(0.0, self.budget.left())
-        if self._update is None:
-            wait = min(FIRST_LOOK_SECONDS, FIRST_LOOK_SHARE * left)
+        if self._update_seconds is None:
+            wait = min(FIRST_MEASURE_SECONDS, FIRST_MEASURE_SHARE * left)
         else:
-            wait = min(LOOK_SHARE * self.budget.max_seconds, LATE_LOOK_SHARE * left)
-        if self._spaced is False and self._validation is not None:
+            wait = min(REPLAN_SHARE * self.budget.max_seconds, LATE_REPLAN_SHARE * left)
+        if self._interval_is_measured is False and self._validation_seconds is not None:
             wait = 0.0  # the first validation has been measured
-        return self._updates >= LEAST_LOOK_UPDATES and self._seconds() >= wait
+        return self._updates >= MIN_MEASURED_UPDATES and self._measured_seconds() >= wait
 
     def replan(self, step: int, schedule: Schedule, settings: TrainConfig) -> Schedule | None:
         """A schedule that ends in time, where `schedule` would not or would waste some.
 
         None while that is good enough, between two looks at the speed, and without a limit.
         """
-        if not (self.budget.limited and self._is_due()):
+        if not (self.budget.is_limited and self._is_due()):
             return None
-        now = self._seconds() / self._updates
-        self._update = now if self._update is None else (self._update + now) / 2
+        now = self._measured_seconds() / self._updates
+        self._update_seconds = (
+            now if self._update_seconds is None else (self._update_seconds + now) / 2
+        )
         self._restart()
         pace = self.pace
         assert pace is not None
         seconds = self.budget.left() - self.seconds_to_finish()
-        every, measured = schedule.every, self._validation is not None
-        if self._spaced != measured:  # twice: by a guess, and once a validation was measured
+        every, is_measured = schedule.every, self._validation_seconds is not None
+        if (
+            self._interval_is_measured != is_measured
+        ):  # twice: by a guess, and once a validation was measured
             every = validation_interval(seconds, pace, at_most=settings.validate_every)
-            if not measured:
+            if not is_measured:
                 soon = math.ceil(FIRST_VALIDATION_SHARE * seconds / pace.update)
                 every = min(every, soon)
-            self._spaced = measured
+            self._interval_is_measured = is_measured
         limit = settings.max_steps
         last = min(limit, step + updates_within(seconds, pace, every=every))
-        moved = abs(last - schedule.last) > TOLERANCE * (schedule.last - step)
+        has_moved = abs(last - schedule.last) > TOLERANCE * (schedule.last - step)
         return (
             schedule.replan(step, last, every=every, limit=limit)
-            if (moved or every != schedule.every)
+            if (has_moved or every != schedule.every)
             else None
         )
 
     def seconds_to_finish(self) -> float:
         """Seconds from the last validation to the exit."""
-        pace = self.pace or Pace(0.0, self._validation or 0.0)
+        pace = self.pace or Pace(0.0, self._validation_seconds or 0.0)
         return seconds_to_finish(pace, self._parameters, average=self._average, export=self._export)
 
     def seconds_left(self, step: int, schedule: Schedule) -> float:
@@ -284,7 +288,7 @@ class Planner:
 
         The schedule ends in time by itself; this is for what it did not foresee.
         """
-        if not self.budget.limited:
+        if not self.budget.is_limited:
             return False
         pace = self.pace or Pace(0.0, 0.0)
         needed = pace.update + pace.validation + self.seconds_to_finish()

@@ -16,11 +16,11 @@ from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state_dict import load_state
 from attn_cli.training import checkpoint
 from attn_cli.training.data import PreparedData
-from attn_cli.training.early_stopping import Scored
+from attn_cli.training.early_stopping import ValidationResult
 from attn_cli.training.resume import CHECKPOINTS, Plan
 from attn_cli.training.train_run import Context, TrainRun
 from attn_cli.training.trainer import Trainer
-from attn_cli.training.validation import Sentence, Validation, telling
+from attn_cli.training.validation import SentenceWatcher, Validator, pick_sample
 from attn_cli.training.vocabulary_transfer import transfer_vocabulary
 
 
@@ -41,7 +41,7 @@ def build_network(data: PreparedData, run: TrainRun) -> Seq2Seq:
     return network
 
 
-def _view(recipe: Recipe) -> View | None:
+def _select_heads(recipe: Recipe) -> View | None:
     """What of the attention is shown while it learns, None of a network that has none."""
     if not recipe.model.has_attention:
         return None
@@ -55,36 +55,36 @@ def build_trainer(
 ) -> Trainer:
     """The trainer of a network on that data, which makes the bundle in the folder of `run`."""
     recipe, group = data.recipe, context.group
-    validation = Validation(
+    validation = Validator(
         list(batches_of(data.valid, data.valid.pairs, tokens=recipe.train.batch_tokens)),
         list(data.valid.corpus.source_texts()),
         list(data.valid.corpus.target_texts()),
         tokenizers=data.tokenizers,
-        how=replace(Search.of(recipe.decode), beam=1),
+        search=replace(Search.of(recipe.decode), beam=1),
         hardware=context.hardware,
-        view=_view(recipe),
+        view=_select_heads(recipe),
         interrupted=context.interrupted,
         group=group,
     )
 
     watch = None
     if group.is_main and (run.watch or run.live):
-        samples = list(data.valid.corpus.source_texts())
-        source, target = run.watch or (samples[telling(samples)], None)
-        watch = Sentence(
+        sources = list(data.valid.corpus.source_texts())
+        source, target = run.watch or (sources[pick_sample(sources)], None)
+        watch = SentenceWatcher(
             source,
             target,
             tokenizers=data.tokenizers,
-            how=validation.how,
+            search=validation.search,
             view=validation.view,
         )
 
-    def publish(tensors: dict[str, Tensor], scored: Scored | None) -> None:
+    def save_best(tensors: dict[str, Tensor], result: ValidationResult | None) -> None:
         scores = {}
-        if scored is not None:
+        if result is not None:
             scores = {
-                "step": scored.step,
-                "bleu": {"score": round(scored.bleu, 2), "on": "validation, greedy"},
+                "step": result.step,
+                "bleu": {"score": round(result.bleu, 2), "on": "validation, greedy"},
             }
         weights = {bundle.WEIGHTS: checkpoint.serialize(tensors)}
         bundle.seal(run.out, recipe, version=__version__, scores=scores, files=weights)
@@ -97,7 +97,7 @@ def build_trainer(
         hardware=context.hardware,
         folder=run.out / CHECKPOINTS,
         text=plan.text,
-        publish=publish,
+        publish=save_best,
         emit=context.emit,
         interrupted=context.interrupted,
         budget=run.budget,

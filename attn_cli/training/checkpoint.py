@@ -53,21 +53,21 @@ def load(path: Path) -> tuple[Tensors, dict[str, Any]]:
     return tensors, facts
 
 
-def within(tensors: Tensors, prefix: str) -> Tensors:
+def with_prefix(tensors: Tensors, prefix: str) -> Tensors:
     """Those whose names begin so, without that."""
     return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
 
 
-def random_tensors(device: torch.device) -> Tensors:
-    """The states of torch's generators, for `restore_random`."""
+def rng_tensors(device: torch.device) -> Tensors:
+    """The states of torch's generators, for `restore_rng`."""
     states = {"rng.cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["rng.cuda"] = torch.cuda.get_rng_state()
     return states
 
 
-def of_ranks(states: list[Tensors]) -> Tensors:
-    """What `random_tensors` gave on each worker, as one dictionary."""
+def merge_ranks(states: list[Tensors]) -> Tensors:
+    """What `rng_tensors` gave on each worker, as one dictionary."""
     return {
         f"{name}.{rank}" if rank else name: state
         for rank, tensors in enumerate(states)
@@ -75,17 +75,17 @@ def of_ranks(states: list[Tensors]) -> Tensors:
     }
 
 
-def restore_random(tensors: Tensors, *, rank: int = 0) -> None:
-    """Put torch's generators back to where `random_tensors` found those of worker `rank`."""
+def restore_rng(tensors: Tensors, *, rank: int = 0) -> None:
+    """Put torch's generators back to where `rng_tensors` found those of worker `rank`."""
     suffix = f".{rank}" if rank else ""
     torch.set_rng_state(tensors[f"rng.cpu{suffix}"])
     if f"rng.cuda{suffix}" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors[f"rng.cuda{suffix}"])
 
 
-def optimiser_tensors(optimiser: torch.optim.Optimizer) -> Tensors:
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
     """AdamW's moments and counts, flat: `optimiser.<parameter>.<name>`."""
-    state: dict[int, dict[str, Tensor]] = optimiser.state_dict()["state"]
+    state: dict[int, dict[str, Tensor]] = optimizer.state_dict()["state"]
     return {
         f"optimiser.{index}.{name}": tensor
         for index, moments in state.items()
@@ -93,15 +93,15 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer) -> Tensors:
     }
 
 
-def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Tensors) -> None:
-    """Put back what `optimiser_tensors` took; rates and decay stay those of `optimiser`."""
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
+    """Put back what `optimizer_tensors` took; rates and decay stay those of `optimiser`."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         if key.startswith("optimiser."):
             _, index, name = key.split(".")
             state.setdefault(int(index), {})[name] = tensor
-    whole = optimiser.state_dict()
-    optimiser.load_state_dict({**whole, "state": state})
+    full_state = optimizer.state_dict()
+    optimizer.load_state_dict({**full_state, "state": state})
 
 
 def average(paths: list[Path]) -> Tensors:
@@ -114,7 +114,7 @@ def average(paths: list[Path]) -> Tensors:
     return {name: (tensor / len(paths)).float() for name, tensor in total.items()}
 
 
-def as_tensors(links: LinkTable) -> Tensors:
+def links_to_tensors(links: LinkTable) -> Tensors:
     """A table of links as tensors of types that every reader of safetensors knows."""
     return {
         "source": torch.from_numpy(links.source.astype(np.int32)),
@@ -124,7 +124,7 @@ def as_tensors(links: LinkTable) -> Tensors:
     }
 
 
-def from_tensors(tensors: Tensors) -> LinkTable:
-    """What `as_tensors` made."""
+def links_from_tensors(tensors: Tensors) -> LinkTable:
+    """What `links_to_tensors` made."""
     source, target = (tensors[side].numpy().astype(np.uint16) for side in ("source", "target"))
     return LinkTable(source, target, tensors["weight"].numpy(), tensors["starts"].numpy())

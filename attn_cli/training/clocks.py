@@ -13,7 +13,7 @@ class Clock:
         return self._now() - self._start
 
 
-class Rate:
+class Throughput:
     """Target pieces a second since the last report, validations left out."""
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -26,5 +26,5 @@ class Rate:
     def seconds(self) -> float:
         return max(1e-9, self._now() - self._start - self.paused)
 
-    def rate(self) -> float:
+    def tokens_per_second(self) -> float:
         return self.tokens / self.seconds()

@@ -22,17 +22,17 @@ from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import TrainingError
 from attn_cli.training import events
 from attn_cli.training.group import Group
-from attn_cli.training.resume import CHECKPOINTS, TEXT
+from attn_cli.training.resume import CHECKPOINTS, TEXT_FOLDER
 from attn_cli.training.train_run import Context, TrainRun
-from attn_cli.training.vocabulary import share_tokenizers, tokenizers_for
+from attn_cli.training.vocabulary import broadcast_tokenizers, train_tokenizers
 
 T = TypeVar("T")
 
 #: Updates where the recipe leaves them open: this many times through the text, within bounds.
-EPOCHS, FEWEST_STEPS, MOST_STEPS = 20, 3_000, 30_000
+EPOCHS, MIN_STEPS, MAX_STEPS = 20, 3_000, 30_000
 
 #: The same where training goes on from a model.
-MORE_EPOCHS, FEWEST_MORE = 8, 40
+FINETUNING_EPOCHS, MIN_FINETUNING_STEPS = 8, 40
 
 #: Where a time limit decides, updates may be this many times as many.
 TIMED_EPOCHS_FACTOR = 2
@@ -60,49 +60,51 @@ def prepare_data(recipe: Recipe, run: TrainRun, context: Context) -> PreparedDat
     One worker of each machine prepares the text there, and all of them open it.
     """
     group, emit = context.group, context.emit
-    began = time.monotonic()
-    here = bundle.relocated(recipe, run.out, Path())  # as a person would name the files
+    start = time.monotonic()
+    local_recipe = bundle.relocated(recipe, run.out, Path())  # as a person would name the files
     folder = text_folder(run.out, group)
     emit(events.Activity("reading the text"))
-    read = _on_each_machine(group, lambda: _read(here, folder, run.stdin))
+    loaded = _run_on_each_machine(group, lambda: _load_text(local_recipe, folder, run.stdin))
     if not run.resume and (recipe.train.new_vocabulary or run.start_from is None):
         emit(events.Activity("learning the vocabulary"))
-    tokenizers = share_tokenizers(recipe, group, lambda: _tokenizers(recipe, run, read))
+    tokenizers = broadcast_tokenizers(recipe, group, lambda: _load_tokenizers(recipe, run, loaded))
     emit(events.Activity("splitting words into pieces"))
-    _on_each_machine(group, lambda: _store(here, folder, read, tokenizers))
+    _run_on_each_machine(
+        group, lambda: _segment_and_store(local_recipe, folder, loaded, tokenizers)
+    )
     group.barrier()
     text = store.load(folder)
-    reports = read.reports if read is not None else []
+    reports = loaded.reports if loaded is not None else []
     for report in reports:
         for sentence in report.sentences():
-            emit(events.Noticed(sentence))
+            emit(events.Notice(sentence))
     emit(
-        events.Prepared(
+        events.DataPrepared(
             pairs=len(text.train),
             valid_pairs=len(text.valid),
             source_vocab=tokenizers[0].vocab_size,
             target_vocab=tokenizers[1].vocab_size,
-            seconds=time.monotonic() - began,
+            seconds=time.monotonic() - start,
         )
     )
-    recipe = _with_steps(
-        recipe, text.train, going_on=run.start_from is not None, timed=run.budget.limited
+    recipe = _set_max_steps(
+        recipe, text.train, finetuning=run.start_from is not None, timed=run.budget.is_limited
     )
     n_lines = reports[0].seen if reports else 0
     return PreparedData(recipe, text.train, text.valid, text.digest, tokenizers, n_lines)
 
 
 @dataclass(frozen=True)
-class _Read:
+class _LoadedText:
     """A text as it was read: what is taught, what is validated on, and what was left out."""
 
-    taught: corpus.Corpus
+    train: corpus.Corpus
     variants: Variants | None
     valid: corpus.Corpus
     reports: list[corpus.Report]
 
 
-def _read(recipe: Recipe, folder: Path, stdin: BinaryIO | None) -> _Read:
+def _load_text(recipe: Recipe, folder: Path, stdin: BinaryIO | None) -> _LoadedText:
     storage = Storage.create(folder)
     loaded = corpus.load(
         recipe.data,
@@ -112,29 +114,32 @@ def _read(recipe: Recipe, folder: Path, stdin: BinaryIO | None) -> _Read:
         storage=storage,
         literals=Literals.of(recipe),
     )
-    taught, variants = varied(loaded.train, recipe.data.augmentation, seed=recipe.seed)
-    return _Read(taught, variants, loaded.valid, list(loaded.reports))
+    train, variants = varied(loaded.train, recipe.data.augmentation, seed=recipe.seed)
+    return _LoadedText(train, variants, loaded.valid, list(loaded.reports))
 
 
-def _store(
-    recipe: Recipe, folder: Path, read: _Read | None, tokenizers: tuple[Tokenizer, Tokenizer]
+def _segment_and_store(
+    recipe: Recipe,
+    folder: Path,
+    loaded: _LoadedText | None,
+    tokenizers: tuple[Tokenizer, Tokenizer],
 ) -> None:
     """Split the text into pieces and store it. Adds to the reports of what was left out."""
-    assert read is not None
+    assert loaded is not None
     training, report = segmented(
-        read.taught, *tokenizers, sampling=recipe.tokenizer.subword_alpha, variants=read.variants
+        loaded.train, *tokenizers, sampling=recipe.tokenizer.subword_alpha, variants=loaded.variants
     ).limited(max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio)
-    read.reports.append(report)
-    store.save(folder, training, segmented(read.valid, *tokenizers))
+    loaded.reports.append(report)
+    store.save(folder, training, segmented(loaded.valid, *tokenizers))
 
 
-def _on_each_machine(group: Group, work: Callable[[], T]) -> T | None:
+def _run_on_each_machine(group: Group, work: Callable[[], T]) -> T | None:
     """What the first worker of each machine makes, None on the others.
 
     They wait for the main worker, however long it takes. Raises TrainingError on them if it fails.
     """
     try:
-        made = work() if group.is_local_main else None
+        result = work() if group.is_local_main else None
     except BaseException:
         if group.is_main:
             group.broadcast(False)
@@ -143,13 +148,13 @@ def _on_each_machine(group: Group, work: Callable[[], T]) -> T | None:
         raise TrainingError(
             "the main worker could not prepare the text", "Look at what it says itself."
         )
-    return made
+    return result
 
 
 def text_folder(out: Path, group: Group) -> Path:
     """Where the prepared text of this machine is while a training runs."""
-    first = group.rank - group.place.local_rank
-    return out / CHECKPOINTS / (f"{TEXT}-{first}" if first else TEXT)
+    first = group.rank - group.worker_rank.local_rank
+    return out / CHECKPOINTS / (f"{TEXT_FOLDER}-{first}" if first else TEXT_FOLDER)
 
 
 def remove_text(folder: Path) -> None:
@@ -159,24 +164,28 @@ def remove_text(folder: Path) -> None:
         folder.parent.rmdir()
 
 
-def _with_steps(recipe: Recipe, text: Segmented, *, going_on: bool, timed: bool) -> Recipe:
+def _set_max_steps(recipe: Recipe, text: Segmented, *, finetuning: bool, timed: bool) -> Recipe:
     """The recipe with `train.max_steps` decided: by the amount of text where it says 0.
 
     Where the training is `timed` that is what the text deserves at most.
     """
     if recipe.train.max_steps:
         return recipe
-    places = int(text.target_lengths[text.pairs].sum()) + len(text)  # one EOS each
-    epochs, fewest = (MORE_EPOCHS, FEWEST_MORE) if going_on else (EPOCHS, FEWEST_STEPS)
-    steps = max(epochs * places // recipe.train.batch_tokens, fewest)
-    steps = TIMED_EPOCHS_FACTOR * steps if timed else min(steps, MOST_STEPS)
+    n_pieces = int(text.target_lengths[text.pairs].sum()) + len(text)  # one EOS each
+    epochs, min_steps = (
+        (FINETUNING_EPOCHS, MIN_FINETUNING_STEPS) if finetuning else (EPOCHS, MIN_STEPS)
+    )
+    steps = max(epochs * n_pieces // recipe.train.batch_tokens, min_steps)
+    steps = TIMED_EPOCHS_FACTOR * steps if timed else min(steps, MAX_STEPS)
     return replace(recipe, train=replace(recipe.train, max_steps=steps))
 
 
-def _tokenizers(recipe: Recipe, run: TrainRun, read: _Read | None) -> tuple[Tokenizer, Tokenizer]:
+def _load_tokenizers(
+    recipe: Recipe, run: TrainRun, loaded: _LoadedText | None
+) -> tuple[Tokenizer, Tokenizer]:
     if run.resume:
         return bundle.load_tokenizers(run.out, recipe)
     if run.start_from is not None and not recipe.train.new_vocabulary:
         return run.start_from.source, run.start_from.target
-    assert read is not None
-    return tokenizers_for(recipe, read.taught, read.variants)
+    assert loaded is not None
+    return train_tokenizers(recipe, loaded.train, loaded.variants)

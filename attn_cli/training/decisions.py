@@ -21,7 +21,7 @@ class Decision(NamedTuple):
     schedule: Schedule | None = None
 
 
-def agree(decision: Decision, group: Group) -> Decision:
+def synchronize(decision: Decision, group: Group) -> Decision:
     """What all workers do next: what the main worker decides, or stop where one of them is
     interrupted."""
     if group.size == 1:
@@ -37,5 +37,5 @@ def agree(decision: Decision, group: Group) -> Decision:
     return Decision(
         "interrupted" if interrupted else REASONS[int(stop)],
         bool(saving),
-        Schedule.of_values(plan) if plan[0] else None,
+        Schedule.from_values(plan) if plan[0] else None,
     )

@@ -6,7 +6,7 @@ from attn_cli.types import SoftAlignment
 
 
 @dataclass(frozen=True)
-class Score:
+class ValidationScores:
     """How a network did on the validation pairs."""
 
     loss: float
@@ -16,7 +16,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ValidationResult:
     """A validation: at which update, how good."""
 
     step: int
@@ -24,17 +24,17 @@ class Scored:
     loss: float
 
     @property
-    def merit(self) -> tuple[float, float]:
+    def sort_key(self) -> tuple[float, float]:
         """Higher is better: BLEU first, the lower loss between equals."""
         return (self.bleu, -self.loss)
 
 
-def ranked(history: list[Scored], keep: int) -> list[Scored]:
+def best_results(history: list[ValidationResult], keep: int) -> list[ValidationResult]:
     """The `keep` best validations, best first; the earlier of equals."""
-    return sorted(history, key=lambda s: s.merit, reverse=True)[:keep]
+    return sorted(history, key=lambda s: s.sort_key, reverse=True)[:keep]
 
 
-def out_of_patience(history: list[Scored], patience: int) -> bool:
+def is_out_of_patience(history: list[ValidationResult], patience: int) -> bool:
     """True when the last `patience` validations brought no better BLEU (0: never)."""
     if not patience or len(history) <= patience:
         return False

@@ -28,7 +28,7 @@ class Activity:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class DataPrepared:
     """The text has been read and split into pieces."""
 
     pairs: int
@@ -39,14 +39,14 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Noticed:
+class Notice:
     """Something a person should know: lines left out, a vocabulary made smaller."""
 
     message: str
 
 
 @dataclass(frozen=True)
-class Linking:
+class AlignmentProgress:
     """Statistical aligners are at work on the training text; `done` of it, from 0 to 1.
 
     `seconds_left` are those until all that was asked for is over, None while that is unknown.
@@ -57,7 +57,7 @@ class Linking:
 
 
 @dataclass(frozen=True)
-class Linked:
+class AlignmentsReady:
     """The training pairs have word links: how many pairs have any, and how many there are.
 
     `cached` when they were made before, `seconds` what it took now.
@@ -70,7 +70,7 @@ class Linked:
 
 
 @dataclass(frozen=True)
-class Started:
+class TrainingStarted:
     """The network stands and its first update is next. `step` is not 0 after a resume."""
 
     step: int
@@ -102,7 +102,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class HeadProgress:
+class AlignerTrainingProgress:
     """The word aligner has made some updates. loss in nats a word, both ways added."""
 
     step: int
@@ -113,7 +113,7 @@ class HeadProgress:
 
 
 @dataclass(frozen=True)
-class HeadLearned:
+class AlignerTrained:
     """The word aligner is ready: precision and recall, in %, of its links against the
     committee's on `pairs` that were kept apart."""
 
@@ -124,7 +124,7 @@ class HeadLearned:
 
 
 @dataclass(frozen=True)
-class Skipped:
+class NonFiniteUpdate:
     """An update was not a number and was left out; `in_a_row` so far."""
 
     step: int
@@ -132,7 +132,7 @@ class Skipped:
 
 
 @dataclass(frozen=True)
-class Validated:
+class ValidationFinished:
     """The network was tried on the validation pairs: loss in nats a piece, greedy BLEU and chrF."""
 
     step: int
@@ -145,7 +145,7 @@ class Validated:
 
 
 @dataclass(frozen=True)
-class Watched:
+class SentenceTranslated:
     """A sentence of the user's choice as the network translates it now, or its forced `text`."""
 
     step: int
@@ -155,7 +155,7 @@ class Watched:
 
 
 @dataclass(frozen=True)
-class Averaged:
+class CheckpointsAveraged:
     """The best checkpoints were averaged; `kept` when the average validated better."""
 
     checkpoints: int
@@ -165,7 +165,7 @@ class Averaged:
 
 
 @dataclass(frozen=True)
-class Finished:
+class TrainingFinished:
     """Training is over. `reason` is one of: steps, patience, minutes, interrupted."""
 
     reason: str
@@ -176,7 +176,7 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Exported:
+class GraphsExported:
     """Graphs for ONNX Runtime have joined the bundle; `difference` from torch in fp32, at most."""
 
     precision: str
@@ -186,7 +186,7 @@ class Exported:
 
 
 @dataclass(frozen=True)
-class Calibrated:
+class ConfidenceCalibrated:
     """The model's confidence was fitted to so many validation pairs.
 
     On them `correlation` is its rank correlation with the chrF of each sentence, and
@@ -199,9 +199,20 @@ class Calibrated:
     seconds: float
 
 
-Preparing = Phase | Activity | Prepared | Noticed | Linking | Linked | HeadProgress | HeadLearned
-Ending = Averaged | Finished | Exported | Calibrated
-Training = Started | Progress | Skipped | Validated | Watched | Ending
+Preparing = (
+    Phase
+    | Activity
+    | DataPrepared
+    | Notice
+    | AlignmentProgress
+    | AlignmentsReady
+    | AlignerTrainingProgress
+    | AlignerTrained
+)
+Ending = CheckpointsAveraged | TrainingFinished | GraphsExported | ConfidenceCalibrated
+Training = (
+    TrainingStarted | Progress | NonFiniteUpdate | ValidationFinished | SentenceTranslated | Ending
+)
 Event = Preparing | Training
 Listener = Callable[[Event], None]
 
@@ -209,21 +220,21 @@ Listener = Callable[[Event], None]
 NAMES: dict[type[Event], str] = {
     Phase: "phase",
     Activity: "activity",
-    Prepared: "prepared",
-    Noticed: "noticed",
-    Linking: "linking",
-    Linked: "linked",
-    HeadProgress: "headprogress",
-    HeadLearned: "headlearned",
-    Started: "started",
+    DataPrepared: "prepared",
+    Notice: "noticed",
+    AlignmentProgress: "linking",
+    AlignmentsReady: "linked",
+    AlignerTrainingProgress: "headprogress",
+    AlignerTrained: "headlearned",
+    TrainingStarted: "started",
     Progress: "progress",
-    Skipped: "skipped",
-    Validated: "validated",
-    Watched: "watched",
-    Averaged: "averaged",
-    Finished: "finished",
-    Exported: "exported",
-    Calibrated: "calibrated",
+    NonFiniteUpdate: "skipped",
+    ValidationFinished: "validated",
+    SentenceTranslated: "watched",
+    CheckpointsAveraged: "averaged",
+    TrainingFinished: "finished",
+    GraphsExported: "exported",
+    ConfidenceCalibrated: "calibrated",
 }
 
 

@@ -20,12 +20,12 @@ from attn_cli.nn.state_dict import load_state
 from attn_cli.training import checkpoint, events
 from attn_cli.training.budget import EXIT_SECONDS
 from attn_cli.training.data import PreparedData
-from attn_cli.training.head_selection import best_head, some_pairs
+from attn_cli.training.head_selection import find_best_head, sample_pairs
 from attn_cli.training.shortlisting import build_shortlist
 from attn_cli.training.train_run import Context, TrainRun
 
 
-def choose_shown_head(
+def select_attention_head(
     network: Seq2Seq, data: PreparedData, links: LinkTable, out: Path, context: Context
 ) -> Recipe:
     """The recipe, and the bundle's, with the head that is shown: of several the one that points
@@ -37,20 +37,20 @@ def choose_shown_head(
     with torch.no_grad():
         weights, _ = checkpoint.load(out / bundle.WEIGHTS)
         load_state(network, weights, where=str(out / bundle.WEIGHTS))
-    pairs = some_pairs(data.train, links)
-    shown = best_head(
+    pairs = sample_pairs(data.train, links)
+    selected = find_best_head(
         network,
         batches_of(data.train, pairs, tokens=recipe.train.batch_tokens) if len(pairs) else (),
         links,
         model=recipe.model,
         hardware=context.hardware,
     )
-    if shown is None:
+    if selected is None:
         return recipe
-    decode = replace(recipe.decode, attention_layer=shown.layer, attention_head=shown.head)
+    decode = replace(recipe.decode, attention_layer=selected.layer, attention_head=selected.head)
     recipe = replace(recipe, decode=decode)
     bundle.write_recipe(out, recipe)
-    context.emit(events.Noticed(shown.sentence()))
+    context.emit(events.Notice(selected.describe()))
     return recipe
 
 
@@ -68,17 +68,17 @@ def export_graphs(out: Path, recipe: Recipe, emit: events.Listener) -> None:
     try:
         from attn_cli.export.tracing import export
     except ModuleNotFoundError as error:
-        emit(events.Noticed(f"no graphs: {error.name} is not installed"))
+        emit(events.Notice(f"no graphs: {error.name} is not installed"))
         return
-    began = time.monotonic()
+    start = time.monotonic()
     emit(events.Activity("making graphs"))
     try:
-        made = export(bundle.open_bundle(out), precision=recipe.train.export)
+        exported = export(bundle.open_bundle(out), precision=recipe.train.export)
     except AttnError as error:
-        emit(events.Noticed(f"no graphs: {error.problem}"))
+        emit(events.Notice(f"no graphs: {error.problem}"))
         return
-    seconds = time.monotonic() - began
-    emit(events.Exported(recipe.train.export, made.bytes, made.difference, seconds))
+    seconds = time.monotonic() - start
+    emit(events.GraphsExported(recipe.train.export, exported.bytes, exported.difference, seconds))
 
 
 def calibrate_confidence(run: TrainRun, data: PreparedData, emit: events.Listener) -> None:
@@ -88,22 +88,22 @@ def calibrate_confidence(run: TrainRun, data: PreparedData, emit: events.Listene
     pairs = list(zip(corpus.source_texts(), corpus.target_texts(), strict=True))
     if len(pairs) < LEAST_PAIRS:
         return
-    began = time.monotonic()
+    start = time.monotonic()
     emit(events.Activity("calibrating confidence"))
     try:
-        opened = bundle.open_bundle(run.out)
-        stepper = open_stepper(opened, device=run.device, threads=run.threads)
+        model = bundle.open_bundle(run.out)
+        stepper = open_stepper(model, device=run.device, threads=run.threads)
         seconds = run.budget.left() - EXIT_SECONDS
-        fitted = calibrate(opened, stepper, pairs, max_seconds=seconds)
-        bundle.include(run.out, bundle.CONFIDENCE, fitted.calibration.to_bytes())
+        result = calibrate(model, stepper, pairs, max_seconds=seconds)
+        bundle.include(run.out, bundle.CONFIDENCE, result.calibration.to_bytes())
     except AttnError as error:
-        emit(events.Noticed(f"no confidence: {error.problem}"))
+        emit(events.Notice(f"no confidence: {error.problem}"))
         return
     emit(
-        events.Calibrated(
-            pairs=fitted.calibration.pairs,
-            correlation=fitted.correlation,
-            logp_correlation=fitted.logp_correlation,
-            seconds=time.monotonic() - began,
+        events.ConfidenceCalibrated(
+            pairs=result.calibration.pairs,
+            correlation=result.correlation,
+            logp_correlation=result.logp_correlation,
+            seconds=time.monotonic() - start,
         )
     )

@@ -17,15 +17,15 @@ from attn_cli.training.compiling import compile_network
 from attn_cli.training.group import Group, without_sync
 from attn_cli.training.guided_alignment import Guidance
 from attn_cli.training.losses import negative_log_likelihood
-from attn_cli.training.reinforce import reinforce
+from attn_cli.training.reinforce import reinforce_loss
 from attn_cli.types import FloatArray
 
 
 class Losses(NamedTuple):
-    """The losses of an update, or what a share adds to them.
+    """The losses of an update, or the part that a share of its batch contributes.
 
-    `guided` is a sum over its pieces, `baseline` one over the share `drawn` of the batch, in which
-    hard attention drew positions.
+    `guided` is a sum over `guided_pieces`; `baseline` is summed over the share `sampled_share` of
+    the batch in which hard attention sampled positions.
     """
 
     total: float = 0.0
@@ -33,7 +33,7 @@ class Losses(NamedTuple):
     guided: float = 0.0
     guided_pieces: float = 0
     baseline: float = 0.0
-    drawn: float = 0.0
+    sampled_share: float = 0.0
 
 
 class _BatchLosses(NamedTuple):
@@ -70,17 +70,17 @@ class Gradients:
 
         `guidance` counts update `step`; `reward` is hard attention's baseline.
         """
-        wanted = [guidance.wanted(b) if guidance else None for b in share.batches]
-        guided = [0 if w is None or share.is_empty else int(w.any(-1).sum()) for w in wanted]
-        all_guided = max(1.0, self.group.sum([sum(guided)])[0]) if guidance else 1.0
+        targets = [guidance.target_distribution(b) if guidance else None for b in share.batches]
+        n_guided = [0 if w is None or share.is_empty else int(w.any(-1).sum()) for w in targets]
+        total_guided = max(1.0, self.group.sum([sum(n_guided)])[0]) if guidance else 1.0
         weight = guidance.weight_at(step) if guidance else 0.0
-        losses = Losses(guided_pieces=sum(guided))
+        losses = Losses(guided_pieces=sum(n_guided))
         for number, batch in enumerate(share.batches):
             pieces = 0 if share.is_empty else int(batch.target_length.sum())
-            part, guided_part = pieces / share.pieces, guided[number] / all_guided
+            part, guided_part = pieces / share.pieces, n_guided[number] / total_guided
             is_last = number == len(share.batches) - 1
             with nullcontext() if is_last else without_sync(self._parallel):
-                batch_losses = self._losses(batch, wanted[number], guidance, reward)
+                batch_losses = self._losses(batch, targets[number], guidance, reward)
                 total = batch_losses.total * part
                 if batch_losses.guided is not None:
                     total = total + batch_losses.guided * (weight * guided_part)
@@ -89,17 +89,17 @@ class Gradients:
             losses = Losses(
                 losses.total + _value(total),
                 losses.translation + _value(batch_losses.translation) * part,
-                losses.guided + _value(batch_losses.guided) * guided[number],
+                losses.guided + _value(batch_losses.guided) * n_guided[number],
                 losses.guided_pieces,
                 losses.baseline + (batch_losses.baseline or 0.0) * part,
-                losses.drawn + (part if batch_losses.baseline is not None else 0.0),
+                losses.sampled_share + (part if batch_losses.baseline is not None else 0.0),
             )
         return losses
 
     def _losses(
         self,
         batch: Batch,
-        wanted: FloatArray | None,
+        targets: FloatArray | None,
         guidance: Guidance | None,
         reward: float | None,
     ) -> _BatchLosses:
@@ -109,7 +109,7 @@ class Gradients:
         )
         baseline = None
         with self.hardware.autocast():
-            output = self._forward(src, src_len, tgt_in, weights=wanted is not None)
+            output = self._forward(src, src_len, tgt_in, weights=targets is not None)
             loss = negative_log_likelihood(
                 self.network,
                 output.features,
@@ -119,14 +119,14 @@ class Gradients:
             )
             total = loss
             if output.sampled_logp is not None:
-                rewarded, baseline = reinforce(
+                hard_loss, baseline = reinforce_loss(
                     self.network, output, tgt_out, baseline=reward, settings=self.settings
                 )
-                total = total + rewarded
-        if guidance is None or wanted is None:
+                total = total + hard_loss
+        if guidance is None or targets is None:
             return _BatchLosses(total, loss, None, baseline)
         assert output.weights is not None
-        return _BatchLosses(total, loss, guidance.loss(output.weights, wanted, batch), baseline)
+        return _BatchLosses(total, loss, guidance.loss(output.weights, targets, batch), baseline)
 
 
 def _value(loss: Tensor | None) -> float:

@@ -23,7 +23,7 @@ from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined
 from torch.distributed.rendezvous import rendezvous
 
 from attn_cli.errors import TrainingError
-from attn_cli.training.place import Place
+from attn_cli.training.place import WorkerRank
 
 T = TypeVar("T")
 
@@ -43,20 +43,20 @@ _RESUME = "Go on from the last checkpoint with attn train --resume."
 class Group:
     """All workers of a training, seen from one of them. `Group()` is a training of one process."""
 
-    def __init__(self, place: Place | None = None, store: PrefixStore | None = None) -> None:
-        self.place = place or Place()
+    def __init__(self, place: WorkerRank | None = None, store: PrefixStore | None = None) -> None:
+        self.worker_rank = place or WorkerRank()
         self._store = store
-        self._messages = 0
+        self._n_messages = 0
 
     @property
     def rank(self) -> int:
         """This worker's number, from 0."""
-        return self.place.rank
+        return self.worker_rank.rank
 
     @property
     def size(self) -> int:
         """How many workers there are."""
-        return self.place.size
+        return self.worker_rank.size
 
     @property
     def is_main(self) -> bool:
@@ -66,14 +66,14 @@ class Group:
     @property
     def is_local_main(self) -> bool:
         """Whether this worker is the first of its machine, which reads the text there."""
-        return self.place.local_rank == 0
+        return self.worker_rank.local_rank == 0
 
     def sum(self, values: Sequence[float]) -> list[float]:
         """The sums of each worker's values, which are as many on all of them."""
         if self.size == 1:
             return list(values)
         total = torch.tensor(values, dtype=torch.float64)
-        with self.watch():
+        with self.detect_lost_workers():
             dist.all_reduce(total, group=dist.group.WORLD)
         sums: list[float] = total.tolist()
         return sums
@@ -84,18 +84,18 @@ class Group:
         if self.size == 1:
             return value
         assert self._store is not None
-        self._messages += 1
-        key = f"message/{self._messages}"
-        with self.watch():
+        self._n_messages += 1
+        key = f"message/{self._n_messages}"
+        with self.detect_lost_workers():
             if self.is_main:
                 self._store.set(key, json.dumps(value))
                 return value
-            while not self._arrived(key):
+            while not self._has_arrived(key):
                 pass
             received: T = json.loads(self._store.get(key))
         return received
 
-    def _arrived(self, key: str) -> bool:
+    def _has_arrived(self, key: str) -> bool:
         assert self._store is not None
         try:
             self._store.wait([key], timedelta(seconds=_POLL_SECONDS))
@@ -108,7 +108,7 @@ class Group:
         if self.size == 1:
             return [value]
         data = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
-        with self.watch():
+        with self.detect_lost_workers():
             sizes = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
             dist.all_gather(sizes, torch.tensor([len(data)]))
             longest = max(int(size) for size in sizes)
@@ -125,7 +125,7 @@ class Group:
         """Overwrite each tensor by the main worker's. Shapes and types are the same on all."""
         if self.size == 1:
             return
-        with self.watch():
+        with self.detect_lost_workers():
             for tensor in tensors:
                 dist.broadcast(tensor, src=0)
 
@@ -150,7 +150,7 @@ class Group:
         if self.size == 1:
             return [tensors]
         gathered: list[dict[str, Tensor]] = [{} for _ in range(self.size)]
-        with self.watch():
+        with self.detect_lost_workers():
             for name, tensor in tensors.items():
                 parts = [torch.empty_like(tensor) for _ in range(self.size)]
                 dist.all_gather(parts, tensor)
@@ -195,7 +195,7 @@ class Group:
         (Li et al. 2020, "PyTorch Distributed"); the main worker's parameters become everyone's."""
         if self.size == 1:
             return network
-        with self.watch():
+        with self.detect_lost_workers():
             return nn.parallel.DistributedDataParallel(
                 network,
                 device_ids=[device] if device.type == "cuda" else None,
@@ -203,7 +203,7 @@ class Group:
             )
 
     @contextmanager
-    def watch(self) -> Iterator[None]:
+    def detect_lost_workers(self) -> Iterator[None]:
         """Raises TrainingError in place of what torch.distributed raises when a worker is lost."""
         if self.size == 1:
             yield
@@ -211,7 +211,7 @@ class Group:
         try:
             yield
         except (dist.DistError, dist.DistNetworkError, RuntimeError) as error:
-            if not _is_of_the_network(error):
+            if not _is_network_error(error):
                 raise
             raise TrainingError("another worker of this training was lost", _RESUME) from error
 
@@ -221,7 +221,7 @@ class Group:
             dist.destroy_process_group()
 
 
-def host() -> TCPStore:
+def create_store() -> TCPStore:
     """The store by which workers of this machine meet, at a free port of the loopback address."""
     timeout = timedelta(seconds=JOIN_SECONDS)
     return TCPStore(
@@ -229,45 +229,45 @@ def host() -> TCPStore:
     )
 
 
-def join(place: Place, *, cuda: bool, store: TCPStore | None = None) -> Group:
+def join_group(worker_rank: WorkerRank, *, cuda: bool, store: TCPStore | None = None) -> Group:
     """Meet the other workers within `JOIN_SECONDS`: at `store`, or as torchrun's variables say.
 
     Raises TrainingError when one of them does not appear.
     """
-    if place.size == 1:
-        return Group(place)
+    if worker_rank.size == 1:
+        return Group(worker_rank)
     timeout = timedelta(seconds=JOIN_SECONDS)
-    began = time.monotonic()
+    start = time.monotonic()
     try:
-        meeting = store or next(iter(rendezvous("env://", timeout=timeout)))[0]
+        rendezvous_store = store or next(iter(rendezvous("env://", timeout=timeout)))[0]
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if cuda else "gloo",
-            store=meeting,
-            rank=place.rank,
-            world_size=place.size,
+            store=rendezvous_store,
+            rank=worker_rank.rank,
+            world_size=worker_rank.size,
             timeout=timeout,
         )
-        group = Group(place, PrefixStore("attn", meeting))
+        group = Group(worker_rank, PrefixStore("attn", rendezvous_store))
         group.barrier()
     except (dist.DistError, RuntimeError, ValueError, TrainingError) as error:
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - start
         raise TrainingError(
-            f"worker {place.rank} did not meet all {place.size} workers of this training "
-            f"within {seconds:.0f} s",
+            f"worker {worker_rank.rank} did not meet all {worker_rank.size} workers of this "
+            f"training within {seconds:.0f} s",
             "Start them all at once, with the same address, port and number of workers.",
         ) from error
-    _allow(LOST_SECONDS)
+    _set_timeout(LOST_SECONDS)
     return group
 
 
-def _allow(seconds: float) -> None:
+def _set_timeout(seconds: float) -> None:
     """Let collective operations take so long from now on."""
     set_timeout = getattr(dist.distributed_c10d, "_set_pg_timeout", None)
     if set_timeout is not None:
         set_timeout(timedelta(seconds=seconds), dist.group.WORLD)
 
 
-def _is_of_the_network(error: BaseException) -> bool:
+def _is_network_error(error: BaseException) -> bool:
     """Whether torch.distributed raised it, by its type or by what its backends write."""
     if isinstance(error, dist.DistError):
         return True
@@ -275,7 +275,7 @@ def _is_of_the_network(error: BaseException) -> bool:
     return any(word in text for word in ("gloo", "nccl", "connection", "socket", "broken pipe"))
 
 
-def count_workers(count: int) -> str:
+def format_workers(count: int) -> str:
     """So many workers, in words."""
     return "1 worker" if count == 1 else f"{count} workers"
 

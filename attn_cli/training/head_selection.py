@@ -18,14 +18,14 @@ from attn_cli.data.batching import Batch
 from attn_cli.data.segmentation import Segmented
 from attn_cli.nn.device import Hardware
 from attn_cli.nn.seq2seq import Seq2Seq
-from attn_cli.training.guided_alignment import wanted_of_words
+from attn_cli.training.guided_alignment import word_targets
 from attn_cli.types import FloatArray, IntArray
 
 #: The pairs on which heads are compared.
-PAIRS = 500
+MAX_PAIRS = 500
 
 
-class Shown(NamedTuple):
+class SelectedHead(NamedTuple):
     """A layer, from 1, and a head of it, from 1, or 0 for their mean; and for which share of the
     words that have links it points at one of them."""
 
@@ -33,7 +33,7 @@ class Shown(NamedTuple):
     head: int
     share: float
 
-    def sentence(self) -> str:
+    def describe(self) -> str:
         """What was chosen, for a person."""
         head = f"head {self.head}" if self.head else "the mean of its heads"
         return (
@@ -42,22 +42,22 @@ class Shown(NamedTuple):
         )
 
 
-def some_pairs(text: Segmented, links: LinkTable) -> IntArray:
-    """At most `PAIRS` of the text's pairs that have links, evenly spread over it."""
+def sample_pairs(text: Segmented, links: LinkTable) -> IntArray:
+    """At most `MAX_PAIRS` of the text's pairs that have links, evenly spread over it."""
     linked = text.pairs[np.diff(links.starts)[text.pairs] > 0]
-    places = np.linspace(0, len(linked) - 1, min(PAIRS, len(linked))).astype(np.intp)
-    chosen: IntArray = linked[places]
-    return chosen
+    positions = np.linspace(0, len(linked) - 1, min(MAX_PAIRS, len(linked))).astype(np.intp)
+    sample: IntArray = linked[positions]
+    return sample
 
 
-def best_head(
+def find_best_head(
     network: Seq2Seq,
     batches: Iterable[Batch],
     links: LinkTable,
     *,
     model: ModelConfig,
     hardware: Hardware,
-) -> Shown | None:
+) -> SelectedHead | None:
     """The head, or the mean of a layer's heads, that points most often where `links` do.
 
     A target word points at the source word that it gives most weight, or at the end of the sentence
@@ -70,30 +70,30 @@ def best_head(
     hits = np.zeros((layers, heads + 1), np.int64)
     words = 0
     for batch in batches:
-        wanted = wanted_of_words(links, batch)[:, :-1]  # (B, U, W)
-        linked = wanted.any(-1)  # (B, U)
-        for layer, looked in enumerate(_layers(network, batch, hardware, layers)):
-            hits[layer] += _hits(words_of(looked, batch), wanted)[linked].sum(0)
+        targets = word_targets(links, batch)[:, :-1]  # (B, U, W)
+        linked = targets.any(-1)  # (B, U)
+        for layer, attention in enumerate(_attention_by_layer(network, batch, hardware, layers)):
+            hits[layer] += _find_hits(merge_words(attention, batch), targets)[linked].sum(0)
         words += int(linked.sum())
     if not hits.any():
         return None
     last = -1 if heads > 1 else 0  # the mean behind the heads, unless it is that of one
-    layer, place = divmod(int(np.roll(hits, last, axis=1).argmax()), heads + 1)
-    return Shown(layer + 1, (place - last) % (heads + 1), float(hits.max() / words))
+    layer, column = divmod(int(np.roll(hits, last, axis=1).argmax()), heads + 1)
+    return SelectedHead(layer + 1, (column - last) % (heads + 1), float(hits.max() / words))
 
 
-def _layers(
+def _attention_by_layer(
     network: Seq2Seq, batch: Batch, hardware: Hardware, layers: int
 ) -> Iterator[FloatArray]:
     """The weights of each layer, (B, T, heads + 1, S): the mean of its heads, then each head."""
-    weights = _weights(network, batch, hardware).float()  # (B, T, layers·heads, S)
-    for looked in weights.chunk(layers, 2):
-        found: FloatArray = torch.cat([looked.mean(2, keepdim=True), looked], 2).cpu().numpy()
-        yield found
+    weights = _attention_weights(network, batch, hardware).float()  # (B, T, layers·heads, S)
+    for layer in weights.chunk(layers, 2):
+        with_mean: FloatArray = torch.cat([layer.mean(2, keepdim=True), layer], 2).cpu().numpy()
+        yield with_mean
 
 
 @torch.inference_mode()
-def _weights(network: Seq2Seq, batch: Batch, hardware: Hardware) -> Tensor:
+def _attention_weights(network: Seq2Seq, batch: Batch, hardware: Hardware) -> Tensor:
     src, src_len, tgt_in = (
         hardware.tensor(part) for part in (batch.source, batch.source_length, batch.target_in)
     )
@@ -103,7 +103,7 @@ def _weights(network: Seq2Seq, batch: Batch, hardware: Hardware) -> Tensor:
     return weights if weights.dim() == 4 else weights[:, :, None]
 
 
-def words_of(looked: FloatArray, batch: Batch) -> FloatArray:
+def merge_words(attention: FloatArray, batch: Batch) -> FloatArray:
     """Weights between pieces (B, T, H, S) → between words (B, U, H, W + 1), as `align/merge` does.
 
     The last column is what the end of the sentence was given.
@@ -114,15 +114,15 @@ def words_of(looked: FloatArray, batch: Batch) -> FloatArray:
     word_of = np.where(batch.source_word < 0, n_source, batch.source_word)  # (B, S)
     sums = (word_of[:, :, None] == np.arange(n_source + 1)).astype(np.float32)  # (B, S, W + 1)
     means = mean_over_words(batch.target_word, n_target)  # (B, U, T)
-    batch_size, length, heads, size = looked.shape
-    rows = means @ looked.reshape(batch_size, length, heads * size)  # (B, U, H·S)
-    found: FloatArray = rows.reshape(batch_size, n_target * heads, size) @ sums
-    return found.reshape(batch_size, n_target, heads, n_source + 1)
+    batch_size, length, heads, size = attention.shape
+    rows = means @ attention.reshape(batch_size, length, heads * size)  # (B, U, H·S)
+    merged: FloatArray = rows.reshape(batch_size, n_target * heads, size) @ sums
+    return merged.reshape(batch_size, n_target, heads, n_source + 1)
 
 
-def _hits(looked: FloatArray, wanted: FloatArray) -> NDArray[np.bool_]:
+def _find_hits(attention: FloatArray, targets: FloatArray) -> NDArray[np.bool_]:
     """(B, U, H, W + 1), (B, U, W) → (B, U, H): whether the likeliest place is wanted."""
-    end = np.zeros((*wanted.shape[:2], 1), np.bool_)
-    places = np.concatenate([wanted > 0, end], axis=2)  # (B, U, W + 1)
-    hits: NDArray[np.bool_] = np.take_along_axis(places, looked.argmax(-1), axis=2)
+    end = np.zeros((*targets.shape[:2], 1), np.bool_)
+    is_target = np.concatenate([targets > 0, end], axis=2)  # (B, U, W + 1)
+    hits: NDArray[np.bool_] = np.take_along_axis(is_target, attention.argmax(-1), axis=2)
     return hits

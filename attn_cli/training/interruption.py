@@ -10,7 +10,7 @@ class Interrupted(Exception):  # noqa: N818 - nothing went wrong
     """Training is to stop before the work at hand is done."""
 
 
-def until(interrupted: Callable[[], bool], items: Iterable[T]) -> Iterator[T]:
+def until_interrupted(interrupted: Callable[[], bool], items: Iterable[T]) -> Iterator[T]:
     """The items, one after another. Raises Interrupted in place of the next one."""
     for item in items:
         if interrupted():

@@ -13,10 +13,10 @@ from typing import BinaryIO
 from attn_cli.errors import TrainingError
 
 #: Batches from which another worker pays: each computes at least so many target pieces of a batch.
-PIECES_A_WORKER = 500
+MIN_PIECES_PER_WORKER = 500
 
 #: Target pieces in all from which starting workers pays, each of which takes seconds to start.
-PIECES_WORTH_IT = 500_000
+MIN_TOTAL_PIECES = 500_000
 
 #: Seconds that the others have to end by themselves once the main worker has.
 _END_SECONDS = 5.0
@@ -26,12 +26,12 @@ def default_workers(cores: int, *, batch_pieces: int, updates: int) -> int:
     """How many workers train where --workers is not given: one a core, as far as batches are large
     enough; one for a short training. `updates` is 0 where the text is to decide their number.
     """
-    if updates and updates * batch_pieces < PIECES_WORTH_IT:
+    if updates and updates * batch_pieces < MIN_TOTAL_PIECES:
         return 1
-    return max(1, min(cores, batch_pieces // PIECES_A_WORKER))
+    return max(1, min(cores, batch_pieces // MIN_PIECES_PER_WORKER))
 
 
-class Workers:
+class WorkerProcesses:
     """The other workers of this machine, ranks 1 and up."""
 
     def __init__(self, processes: Sequence["subprocess.Popen[bytes]"], logs: Sequence[BinaryIO]):
@@ -48,7 +48,7 @@ class Workers:
                 process.kill()
                 process.wait()
 
-    def explain(self) -> str:
+    def describe_failure(self) -> str:
         """Which worker failed first by itself, and what it said; "" if none is known to have."""
         for rank, (process, log) in enumerate(zip(self._processes, self._logs, strict=True), 1):
             status = process.poll()
@@ -56,16 +56,16 @@ class Workers:
                 continue
             log.seek(0)
             lines = log.read().decode("utf-8", "replace").strip().splitlines()
-            ended = f"by signal {-status}" if status < 0 else f"with status {status}"
-            said = f": {lines[-1]}" if lines else ""
-            return f"worker {rank} ended {ended}{said}"
+            exit_status = f"by signal {-status}" if status < 0 else f"with status {status}"
+            last_line = f": {lines[-1]}" if lines else ""
+            return f"worker {rank} ended {exit_status}{last_line}"
         return ""
 
 
 @contextmanager
 def start_workers(
     arguments: Sequence[str], environment: Mapping[str, str], *, size: int, port: int
-) -> Iterator[Workers]:
+) -> Iterator[WorkerProcesses]:
     """Run `attn ARGUMENTS` in `size` - 1 more processes, which meet the main worker at `port`.
 
     They are ended when the block ends. A TrainingError that leaves it tells which of them was lost,
@@ -92,12 +92,12 @@ def start_workers(
                 start_new_session=True,  # a ^C is the main worker's to tell
             )
         )
-    workers = Workers(processes, logs)
+    workers = WorkerProcesses(processes, logs)
     try:
         yield workers
     except TrainingError as error:
         workers.end()
-        if problem := workers.explain():
+        if problem := workers.describe_failure():
             raise TrainingError(problem, error.hint) from error
         raise
     finally:

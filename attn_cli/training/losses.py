@@ -1,4 +1,4 @@
-"""What the network is asked to do: give each next piece its probability. Knows no optimiser."""
+"""The training loss: smoothed cross-entropy of the next piece, computed in blocks of rows."""
 
 import math
 from collections.abc import Iterator
@@ -14,15 +14,20 @@ from attn_cli.types import PAD
 
 #: Logits computed at a time: their rows stay in a processor's cache from the product to the loss.
 #: Elsewhere a block is as large as memory likes: launching many small products is what costs.
-LOGITS, LOGITS_ELSEWHERE = 1 << 21, 1 << 26
+MAX_LOGITS_CPU, MAX_LOGITS_GPU = 1 << 21, 1 << 26
 
 #: Rows are filled up to a multiple of this, since a processor's library compiles its products anew
 #: for each number of rows, and keeps them.
-ROWS = 128
+ROW_MULTIPLE = 128
 
 
 def negative_log_likelihood(
-    network: Seq2Seq, features: Tensor, wanted: Tensor, *, smoothing: float, sampled: int = 0
+    network: Seq2Seq,
+    features: Tensor,
+    targets_padded: Tensor,
+    *,
+    smoothing: float,
+    sampled: int = 0,
 ) -> Tensor:
     """features (B, T, E), wanted (B, T) with PAD behind → mean loss of the real pieces, in nats.
 
@@ -30,15 +35,15 @@ def negative_log_likelihood(
     Padding is left out before it is scored, and the loss is taken in fp32 whatever the precision.
     With `sampled` pieces it is an estimate: see `sample_vocabulary`.
     """
-    real = wanted.flatten() != PAD  # (B·T,)
-    rows = features.flatten(0, 1)[real]  # (R, E), R real pieces
-    kind = rows.device.type
-    if torch.is_autocast_enabled(kind):
+    mask = targets_padded.flatten() != PAD  # (B·T,)
+    rows = features.flatten(0, 1)[mask]  # (R, E), R real pieces
+    device_type = rows.device.type
+    if torch.is_autocast_enabled(device_type):
         # What a norm or a sum returns is fp32 still: cast once, and not in each block.
-        rows = rows.to(torch.get_autocast_dtype(kind))
+        rows = rows.to(torch.get_autocast_dtype(device_type))
     weight: Tensor = network.scores.weight
     bias: Tensor = network.scores.bias
-    targets = wanted.flatten()[real]  # (R,)
+    targets = targets_padded.flatten()[mask]  # (R,)
     if sampled and sampled + len(targets) < len(weight):
         pieces, targets, log_weight = sample_vocabulary(targets, len(weight), sampled)
         weight, bias = weight[pieces], bias[pieces] + log_weight
@@ -51,45 +56,45 @@ def negative_log_likelihood(
 def sample_vocabulary(targets: Tensor, vocab: int, sampled: int) -> tuple[Tensor, Tensor, Tensor]:
     """Choose the pieces that an update scores (Jean et al. 2015, §3.1).
 
-    These are the targets (R,) themselves and `sampled` or a few more of the other pieces of a
-    vocabulary of `vocab`, drawn without replacement: as many as make a multiple of `ROWS`. The
-    logarithm of others to drawn others is to be added to the logit of each drawn one, so that the
-    expected denominator of the softmax is that over the whole vocabulary.
+    These are the targets (R,) and at least `sampled` other pieces of a vocabulary of `vocab`,
+    drawn without replacement, so many that C is a multiple of `ROW_MULTIPLE`. The correction
+    log(non-targets / drawn non-targets) is added to the logit of each drawn piece, so that the
+    expected softmax denominator is that of the whole vocabulary.
 
-    Returns the ids of the C pieces (C,), the targets as indices into them (R,) and what is to be
-    added to each logit (C,).
+    Returns the ids of the C pieces (C,), the targets as indices into them (R,) and the
+    correction of each logit (C,).
     """
     is_target = torch.zeros(vocab, dtype=torch.bool, device=targets.device)
     is_target[targets] = True
-    others = (~is_target).nonzero().flatten()
-    sampled += -(vocab - len(others) + sampled) % ROWS
-    drawn = others[torch.randperm(len(others), device=targets.device)[:sampled]]
-    pieces = torch.cat([is_target.nonzero().flatten(), drawn])
+    non_targets = (~is_target).nonzero().flatten()
+    sampled += -(vocab - len(non_targets) + sampled) % ROW_MULTIPLE
+    negatives = non_targets[torch.randperm(len(non_targets), device=targets.device)[:sampled]]
+    pieces = torch.cat([is_target.nonzero().flatten(), negatives])
     index = torch.empty(vocab, dtype=torch.long, device=targets.device)
     index[pieces] = torch.arange(len(pieces), device=targets.device)
     log_weight = torch.zeros(len(pieces), device=targets.device)
-    if len(drawn):
-        log_weight[-len(drawn) :] = math.log(len(others) / len(drawn))
+    if len(negatives):
+        log_weight[-len(negatives) :] = math.log(len(non_targets) / len(negatives))
     return pieces, index[targets], log_weight
 
 
 @torch.no_grad()
-def log_likelihoods(network: Seq2Seq, features: Tensor, wanted: Tensor) -> Tensor:
+def log_likelihoods(network: Seq2Seq, features: Tensor, targets: Tensor) -> Tensor:
     """features (B, T, E), wanted (B, T) → log-probability of each piece (B, T), 0 for PAD."""
-    rows, gold = features.flatten(0, 1), wanted.flatten()[:, None]  # (B·T, E), (B·T, 1)
+    rows, index = features.flatten(0, 1), targets.flatten()[:, None]  # (B·T, E), (B·T, 1)
     parts = [
-        network.scores(rows[part]).float().log_softmax(-1).gather(1, gold[part])[:, 0]
+        network.scores(rows[part]).float().log_softmax(-1).gather(1, index[part])[:, 0]
         for part in _blocks(len(rows), network.scores.weight)
     ]
-    return torch.cat(parts).view_as(wanted).masked_fill(wanted == PAD, 0.0)
+    return torch.cat(parts).view_as(targets).masked_fill(targets == PAD, 0.0)
 
 
 def _blocks(rows: int, weight: Tensor) -> Iterator[slice]:
     """Rows whose scores by `weight` (V, E) are computed together."""
-    most = LOGITS if weight.device.type == "cpu" else LOGITS_ELSEWHERE
-    size = max(1, most // weight.shape[0])
-    if size > ROWS:
-        size -= size % ROWS
+    max_logits = MAX_LOGITS_CPU if weight.device.type == "cpu" else MAX_LOGITS_GPU
+    size = max(1, max_logits // weight.shape[0])
+    if size > ROW_MULTIPLE:
+        size -= size % ROW_MULTIPLE
     return (slice(start, min(start + size, rows)) for start in range(0, rows, size))
 
 
@@ -109,7 +114,7 @@ class _SmoothedLoss(torch.autograd.Function):
         exact = torch.promote_types(rows.dtype, torch.float32)
         matrix = weight.to(rows.dtype)
         learns = any(ctx.needs_input_grad)
-        filling = -count % ROWS
+        filling = -count % ROW_MULTIPLE
         rows = functional.pad(rows, (0, 0, 0, filling))  # (R, E)
         wanted = functional.pad(wanted, (0, filling))  # (R,)
         lost = torch.empty(len(rows), dtype=exact, device=rows.device)

@@ -1,4 +1,4 @@
-"""The optimiser and its learning rate. Knows no data and no loss."""
+"""The optimizer and its learning rate."""
 
 import math
 from collections.abc import Iterable
@@ -10,19 +10,19 @@ from attn_cli.config import TrainConfig
 from attn_cli.training.budget import Schedule
 
 
-def adamw(network: nn.Module, settings: TrainConfig) -> torch.optim.AdamW:
+def build_optimizer(network: nn.Module, settings: TrainConfig) -> torch.optim.AdamW:
     """AdamW (Loshchilov & Hutter 2019); vectors and embeddings are not decayed."""
     embeddings = {
         id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)
     }
     decayed: list[nn.Parameter] = []
-    kept: list[nn.Parameter] = []
+    not_decayed: list[nn.Parameter] = []
     for parameter in network.parameters():
-        matrix = parameter.dim() > 1 and id(parameter) not in embeddings
-        (decayed if matrix else kept).append(parameter)
+        is_decayed = parameter.dim() > 1 and id(parameter) not in embeddings
+        (decayed if is_decayed else not_decayed).append(parameter)
     groups = [
         {"params": decayed, "weight_decay": settings.weight_decay},
-        {"params": kept, "weight_decay": 0.0},
+        {"params": not_decayed, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.98), fused=True)
 
@@ -32,11 +32,11 @@ def learning_rate(step: int, settings: TrainConfig, schedule: Schedule | None = 
 
     `schedule` is the one that a time limit has decided, if there is any.
     """
-    plan = schedule or Schedule.of(settings)
+    plan = schedule or Schedule.from_config(settings)
     top, warm = settings.learning_rate, plan.warmup
     if step < warm:
-        return top * plan.rise(step)
-    done = plan.decline(step)
+        return top * plan.warmup_factor(step)
+    done = plan.decay_progress(step)
     match settings.schedule:
         case "constant":
             return top
@@ -48,12 +48,12 @@ def learning_rate(step: int, settings: TrainConfig, schedule: Schedule | None = 
             return top * math.sqrt(max(1, warm) / step)
 
 
-def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Give every group of parameters this rate."""
-    for group in optimiser.param_groups:
+    for group in optimizer.param_groups:
         group["lr"] = rate
 
 
-def clip(parameters: Iterable[nn.Parameter], longest: float) -> float:
+def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> float:
     """Scale the gradients down to the length `longest` (0: leave them); returns their length."""
-    return float(nn.utils.clip_grad_norm_(parameters, longest or math.inf))
+    return float(nn.utils.clip_grad_norm_(parameters, max_norm or math.inf))

@@ -2,16 +2,16 @@
 
 from attn_cli.config import Recipe
 from attn_cli.training import events
-from attn_cli.training.word_links import teaches_head, wants_links
+from attn_cli.training.word_links import needs_links, trains_aligner
 
 
 class Phases:
     """The phases that a recipe's training has, told one after another."""
 
     def __init__(self, recipe: Recipe, emit: events.Listener) -> None:
-        links = ["word aligner" if teaches_head(recipe) else "word links"]
+        links = ["word aligner" if trains_aligner(recipe) else "word links"]
         graphs = ["graphs"] if recipe.train.export != "none" else []
-        self._names = ["text", *(links if wants_links(recipe) else []), "network", *graphs]
+        self._names = ["text", *(links if needs_links(recipe) else []), "network", *graphs]
         self._emit = emit
 
     def enter(self, name: str) -> None:
@@ -20,7 +20,7 @@ class Phases:
             number = self._names.index(name) + 1
             self._emit(events.Phase(name, number, tuple(self._names)))
 
-    def enter_links(self) -> None:
+    def enter_alignment(self) -> None:
         """Tell that word links are made, and what learns from them."""
         self.enter("word aligner")
         self.enter("word links")

@@ -20,8 +20,8 @@ from attn_cli.training.building import build_network, build_trainer
 from attn_cli.training.data import prepare_data, remove_text, text_folder
 from attn_cli.training.finishing import (
     calibrate_confidence,
-    choose_shown_head,
     export_graphs,
+    select_attention_head,
     write_shortlist,
 )
 from attn_cli.training.group import Group
@@ -29,7 +29,7 @@ from attn_cli.training.guided_alignment import Guidance, guided_head
 from attn_cli.training.phases import Phases
 from attn_cli.training.train_run import Context, TrainRun
 from attn_cli.training.word_aligner import train_word_aligner
-from attn_cli.training.word_links import guides, teaches_head
+from attn_cli.training.word_links import trains_aligner, uses_guidance
 
 
 def train(
@@ -38,9 +38,9 @@ def train(
     *,
     emit: events.Listener,
     interrupted: Callable[[], bool] = lambda: False,
-    abandonable: Callable[[], AbstractContextManager[None]] = nullcontext,
+    interruptible: Callable[[], AbstractContextManager[None]] = nullcontext,
     group: Group | None = None,
-) -> events.Finished:
+) -> events.TrainingFinished:
     """Train `recipe`, whose files are relative to `run.out`, and leave a bundle there.
 
     Every worker of `group` calls it with the same recipe; the main one alone writes into `run.out`
@@ -51,7 +51,7 @@ def train(
     """
     group = group or Group()
     try:
-        return _train(recipe, run, emit, interrupted, abandonable, group)
+        return _train(recipe, run, emit, interrupted, interruptible, group)
     finally:
         if group.is_local_main:
             remove_text(text_folder(run.out, group))
@@ -62,20 +62,20 @@ def _train(
     run: TrainRun,
     emit: events.Listener,
     interrupted: Callable[[], bool],
-    abandonable: Callable[[], AbstractContextManager[None]],
+    interruptible: Callable[[], AbstractContextManager[None]],
     group: Group,
-) -> events.Finished:
+) -> events.TrainingFinished:
     recipe, run = _follow_main(group, recipe, run)
     if run.threads:
-        torch.set_num_threads(max(1, run.threads // group.place.local_size))
+        torch.set_num_threads(max(1, run.threads // group.worker_rank.local_size))
     phases = Phases(recipe, emit)
     phases.enter("text")
     hardware = select_hardware(
-        run.device, recipe.train.precision, local_rank=group.place.local_rank
+        run.device, recipe.train.precision, local_rank=group.worker_rank.local_rank
     )
     context = Context(group, hardware, emit, interrupted)
     torch.manual_seed(recipe.seed)
-    with abandonable():
+    with interruptible():
         data = prepare_data(recipe, run, context)
         alignments = prepare_alignments(data, run, context, phases)
     _require_same(group, "text", data.digest)
@@ -85,12 +85,12 @@ def _train(
     group.seed()
     has_state = run.resume and trainer.resume()
     if run.resume and not has_state:
-        emit(events.Noticed("no update of the network was saved: it begins again"))
-    if links is not None and teaches_head(recipe):
+        emit(events.Notice("no update of the network was saved: it begins again"))
+    if links is not None and trains_aligner(recipe):
         if not has_state:
             trainer.save()  # the folder is a model from here on
         links = train_word_aligner(data, alignments, run, context) or links
-    if links is not None and guides(recipe):
+    if links is not None and uses_guidance(recipe):
         trainer.guidance = Guidance(
             links,
             weight=recipe.train.guided_alignment_weight,
@@ -100,8 +100,8 @@ def _train(
         )
     phases.enter("network")
     emit(
-        events.Started(
-            step=trainer.at.step,
+        events.TrainingStarted(
+            step=trainer.state.step,
             max_steps=trainer.schedule.last,
             parameters=sum(p.numel() for p in network.parameters()),
             device=hardware.device.type,
@@ -113,9 +113,9 @@ def _train(
     finished = trainer.run()
     if finished.reason != "interrupted" and group.is_main:
         phases.enter("graphs")
-        with abandonable():
+        with interruptible():
             if alignments.links is not None:
-                recipe = choose_shown_head(network, data, alignments.links, run.out, context)
+                recipe = select_attention_head(network, data, alignments.links, run.out, context)
             if links is not None and recipe.decode.shortlist:
                 write_shortlist(run.out, data, links)
             export_graphs(run.out, recipe, emit)
@@ -135,22 +135,22 @@ def _follow_main(group: Group, recipe: Recipe, run: TrainRun) -> tuple[Recipe, T
 
     Of a new training every worker has the recipe: raises TrainingError where these differ.
     """
-    continued = {"recipe": config.to_toml(recipe), "resume": run.resume} if run.is_continued else {}
-    continued = group.broadcast(continued)
-    if not continued:
+    received = {"recipe": config.to_toml(recipe), "resume": run.resume} if run.is_continued else {}
+    received = group.broadcast(received)
+    if not received:
         _require_same(group, "recipe", recipe_digest(recipe))
     elif not group.is_main:
-        recipe = config.parse(str(continued["recipe"]), where="the main worker's recipe")
-        run = replace(run, resume=bool(continued["resume"]))
+        recipe = config.parse(str(received["recipe"]), where="the main worker's recipe")
+        run = replace(run, resume=bool(received["resume"]))
     return recipe, run
 
 
 def _require_same(group: Group, name: str, digest: str) -> None:
     """Raise TrainingError on every worker where they were not all given the same."""
     digests = group.gather(digest)
-    others = [rank for rank, each in enumerate(digests) if each != digests[0]]
-    if others:
+    differing = [rank for rank, each in enumerate(digests) if each != digests[0]]
+    if differing:
         raise TrainingError(
-            f"worker {others[0]} was given another {name} than worker 0",
+            f"worker {differing[0]} was given another {name} than worker 0",
             "Start all workers with the same command, on the same files.",
         )

@@ -7,7 +7,7 @@ from attn_cli.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Place:
+class WorkerRank:
     """Where a worker stands: among all, and among those of its machine."""
 
     rank: int = 0
@@ -17,7 +17,7 @@ class Place:
     restarts: int = 0  # how often torchrun has started these workers again
 
     @classmethod
-    def of_environment(cls, environment: Mapping[str, str]) -> "Place | None":
+    def from_environment(cls, environment: Mapping[str, str]) -> "WorkerRank | None":
         """The place that torchrun's variables tell, or None where they do not.
 
         Raises UsageError where they contradict each other.

@@ -17,15 +17,15 @@ from attn_cli.training.losses import log_likelihoods
 from attn_cli.types import PAD
 
 #: What the baseline keeps of itself in an update (Xu et al. 2015, §4.1).
-KEPT = 0.9
+BASELINE_DECAY = 0.9
 
-_SMALLEST = 1e-30
+_EPSILON = 1e-30
 
 
-def reinforce(
+def reinforce_loss(
     network: Seq2Seq,
-    found: ForwardOutput,
-    wanted: Tensor,
+    output: ForwardOutput,
+    targets: Tensor,
     *,
     baseline: float | None,
     settings: TrainConfig,
@@ -35,23 +35,23 @@ def reinforce(
     wanted (B, T) are the pieces that `found` was to say, PAD behind. `baseline` is the mean
     log-likelihood a piece so far, None at first.
     """
-    assert found.sampled_logp is not None
-    assert found.weights is not None
-    logp = log_likelihoods(network, found.features, wanted)  # (B, T)
-    real = wanted != PAD
-    pieces = real.sum().clamp(min=1)
+    assert output.sampled_logp is not None
+    assert output.weights is not None
+    logp = log_likelihoods(network, output.features, targets)  # (B, T)
+    mask = targets != PAD
+    pieces = mask.sum().clamp(min=1)
     mean = float(logp.sum() / pieces)
     baseline = mean if baseline is None else baseline
-    gain = advantage(logp, real, baseline)  # (B, T)
-    chosen = -(gain * found.sampled_logp * real).sum() / pieces
-    weights = found.weights.float()
-    doubt = -(weights * (weights + _SMALLEST).log()).sum(-1)  # (B, T), in nats
-    bonus = (doubt * real).sum() / pieces
-    loss = settings.reinforce_weight * chosen - settings.entropy_bonus * bonus
-    return loss, KEPT * baseline + (1 - KEPT) * mean
+    advantages = compute_advantages(logp, mask, baseline)  # (B, T)
+    policy_loss = -(advantages * output.sampled_logp * mask).sum() / pieces
+    weights = output.weights.float()
+    entropy = -(weights * (weights + _EPSILON).log()).sum(-1)  # (B, T), in nats
+    bonus = (entropy * mask).sum() / pieces
+    loss = settings.reinforce_weight * policy_loss - settings.entropy_bonus * bonus
+    return loss, BASELINE_DECAY * baseline + (1 - BASELINE_DECAY) * mean
 
 
-def advantage(logp: Tensor, real: Tensor, baseline: float) -> Tensor:
+def compute_advantages(logp: Tensor, mask: Tensor, baseline: float) -> Tensor:
     """(B, T) log-likelihoods, of which `real` count → R_t - b_t: what the choice at t was worth."""
-    come = (logp - baseline) * real
-    return come.flip(1).cumsum(1).flip(1)
+    gain = (logp - baseline) * mask
+    return gain.flip(1).cumsum(1).flip(1)

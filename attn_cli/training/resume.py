@@ -27,11 +27,11 @@ from attn_cli.config import Recipe
 from attn_cli.errors import DataError, ModelError, TrainingError, UsageError
 from attn_cli.files import atomic
 
-CHECKPOINTS, LAST = "checkpoints", "last.safetensors"
-PLAN, NEXT_PLAN, START = "plan.json", "plan.next.json", "start-"
+CHECKPOINTS, LAST_CHECKPOINT = "checkpoints", "last.safetensors"
+PLAN, NEXT_PLAN, START_PREFIX = "plan.json", "plan.next.json", "start-"
 
 #: The folder in it of the prepared text, which is there while a training runs.
-TEXT = "text"
+TEXT_FOLDER = "text"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Plan:
         try:
             atomic.write_text(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise _write_error(path, error) from error
 
     def start_model(self, out: Path) -> Bundle | None:
         """The copy of the model that it starts from, if it does."""
@@ -69,19 +69,19 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Resumed:
-    """The plan of a training that stopped; with `again`, nothing of it can be gone on with."""
+class ResumePlan:
+    """The plan of a training that stopped; with `restart`, nothing of it can be gone on with."""
 
     plan: Plan
-    again: bool
+    restart: bool
 
 
-def begin(
+def write_plan(
     out: Path, recipe: Recipe, start: Bundle | None = None, options: Mapping[str, Any] | None = None
 ) -> Plan:
     """Write the plan of a training that begins in `out`, with a copy of the model to start from.
 
-    What is there stays until `commit`. Raises TrainingError if the disk will not take it.
+    What is there stays until `commit_plan`. Raises TrainingError if the disk will not take it.
     """
     name = _copy_start(out / CHECKPOINTS, start) if start else ""
     plan = Plan(recipe, name, options=options or {})
@@ -89,21 +89,21 @@ def begin(
     return plan
 
 
-def withdraw(out: Path) -> None:
-    """Remove the plan that `begin` wrote: the folder is then what it was."""
+def remove_plan(out: Path) -> None:
+    """Remove the plan that `write_plan` wrote: the folder is then what it was."""
     checkpoints = out / CHECKPOINTS
     (checkpoints / NEXT_PLAN).unlink(missing_ok=True)
     if not (checkpoints / PLAN).exists():
-        for folder in checkpoints.glob(f"{START}*"):
+        for folder in checkpoints.glob(f"{START_PREFIX}*"):
             shutil.rmtree(folder, ignore_errors=True)
     if checkpoints.is_dir() and not any(checkpoints.iterdir()):
         checkpoints.rmdir()
 
 
-def clear(out: Path, plan: Plan, *, keep: tuple[str, ...] = ()) -> None:
+def clear_checkpoints(out: Path, plan: Plan, *, keep: tuple[str, ...] = ()) -> None:
     """Remove an earlier training's checkpoints; those named `keep` stay."""
     for path in (out / CHECKPOINTS).glob("*"):
-        if path.name in (NEXT_PLAN, plan.start, *keep) or path.name.startswith(TEXT):
+        if path.name in (NEXT_PLAN, plan.start, *keep) or path.name.startswith(TEXT_FOLDER):
             continue
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -111,29 +111,29 @@ def clear(out: Path, plan: Plan, *, keep: tuple[str, ...] = ()) -> None:
             path.unlink(missing_ok=True)
 
 
-def commit(out: Path, plan: Plan) -> None:
+def commit_plan(out: Path, plan: Plan) -> None:
     """Make the plan that of the folder, whose recipe and vocabulary have been written."""
     plan.save(out)
     (out / CHECKPOINTS / NEXT_PLAN).unlink(missing_ok=True)
 
 
-def resumed(out: Path) -> Resumed:
+def read_plan(out: Path) -> ResumePlan:
     """The training that lies in `out`.
 
     Raises UsageError when there is none, ModelError when its plan cannot be read.
     """
     checkpoints = out / CHECKPOINTS
     if (checkpoints / NEXT_PLAN).is_file():
-        return Resumed(_read(checkpoints / NEXT_PLAN), again=True)
-    if not any((checkpoints / name).is_file() for name in (PLAN, LAST)):
+        return ResumePlan(_load_plan(checkpoints / NEXT_PLAN), restart=True)
+    if not any((checkpoints / name).is_file() for name in (PLAN, LAST_CHECKPOINT)):
         raise UsageError(
             f"{out} holds no training to go on with",
             "Name the --out folder of an earlier attn train.",
         )
     recipe = config.load(out / bundle.RECIPE, legacy_defaults=True)
     if not (checkpoints / PLAN).is_file():  # made before there were plans
-        return Resumed(Plan(recipe), again=False)
-    return Resumed(replace(_read(checkpoints / PLAN), recipe=recipe), again=False)
+        return ResumePlan(Plan(recipe), restart=False)
+    return ResumePlan(replace(_load_plan(checkpoints / PLAN), recipe=recipe), restart=False)
 
 
 def recover(out: Path) -> None:
@@ -145,7 +145,9 @@ def recover(out: Path) -> None:
     atomic.remove_parts(out / CHECKPOINTS)
 
 
-def check_text(before: Mapping[str, str], now: Mapping[str, str], names: Mapping[str, str]) -> None:
+def check_digests(
+    before: Mapping[str, str], now: Mapping[str, str], names: Mapping[str, str]
+) -> None:
     """Raises DataError, naming it by `names`, for a text that is not what training began with."""
     changed = [key for key, digest in before.items() if now.get(key, digest) != digest]
     if changed:
@@ -155,7 +157,7 @@ def check_text(before: Mapping[str, str], now: Mapping[str, str], names: Mapping
         )
 
 
-def _read(path: Path) -> Plan:
+def _load_plan(path: Path) -> Plan:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         recipe = config.parse(facts["recipe"], where=str(path))
@@ -169,7 +171,7 @@ def _read(path: Path) -> Plan:
 def _copy_start(checkpoints: Path, start: Bundle) -> str:
     """Copy a model into the checkpoints; the name of its folder there."""
     files = json.dumps(start.facts["files"], sort_keys=True)
-    name = START + hashlib.sha256(files.encode()).hexdigest()[:12]
+    name = START_PREFIX + hashlib.sha256(files.encode()).hexdigest()[:12]
     if (checkpoints / name).is_dir():
         return name
     part = checkpoints / (name + atomic.PART)
@@ -183,10 +185,10 @@ def _copy_start(checkpoints: Path, start: Bundle) -> str:
         bundle.load_stable(start.path, copy)
         os.rename(part, checkpoints / name)
     except OSError as error:
-        raise _unwritable(checkpoints / name, error) from error
+        raise _write_error(checkpoints / name, error) from error
     return name
 
 
-def _unwritable(path: Path, error: OSError) -> TrainingError:
+def _write_error(path: Path, error: OSError) -> TrainingError:
     hint = "Make room there, or choose another --out."
     return TrainingError(f"cannot write {path}: {error.strerror}", hint)

@@ -18,15 +18,15 @@ from attn_cli import config
 from attn_cli.bundles.bundle import RECIPE
 from attn_cli.errors import AttnError
 from attn_cli.files.folder_lock import LOCK
-from attn_cli.training.resume import CHECKPOINTS, LAST
+from attn_cli.training.resume import CHECKPOINTS, LAST_CHECKPOINT
 
 LOG = "log.jsonl"
 
 #: A log that is no older tells of a training that runs, where no lock says so.
-FRESH_SECONDS = 120.0
+RUNNING_SECONDS = 120.0
 
 #: Folders between the one that is named and that of a run, at most.
-DEPTH = 3
+MAX_DEPTH = 3
 
 Point = tuple[float, float]
 
@@ -60,7 +60,7 @@ def find_runs(folder: Path) -> Iterator[Path]:
     for where, folders, files in os.walk(folder):
         folders.sort()
         depth = len(Path(where).relative_to(folder).parts)
-        if LOG in files or depth >= DEPTH:
+        if LOG in files or depth >= MAX_DEPTH:
             folders.clear()
         if LOG in files:
             yield Path(where)
@@ -86,12 +86,12 @@ def read_run(folder: Path, *, now: float | None = None) -> Run:
         [(each.step, each.loss) for each in log.validated],
         [(each.step, each.bleu) for each in log.validated],
         _recipe(folder),
-        (folder / CHECKPOINTS / LAST).is_file(),
+        (folder / CHECKPOINTS / LAST_CHECKPOINT).is_file(),
     )
 
 
 @dataclass(frozen=True)
-class _Validated:
+class _Validation:
     step: float
     loss: float
     bleu: float
@@ -106,7 +106,7 @@ class _Log:
     time: float = 0.0
     seconds: float = 0.0
     average: float = -math.inf
-    validated: list[_Validated] = field(default_factory=list)
+    validated: list[_Validation] = field(default_factory=list)
 
     def add(self, row: dict[str, Any]) -> None:
         """Take in the next row."""
@@ -130,7 +130,7 @@ class _Log:
         self.step = int(step)
         loss = _number(row, "loss")
         if name == "validated" and loss is not None and bleu is not None:
-            self.validated.append(_Validated(step, loss, bleu))
+            self.validated.append(_Validation(step, loss, bleu))
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -155,14 +155,14 @@ def _number(row: dict[str, Any], key: str) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _is_running(folder: Path, told: float, now: float, *, ended: bool) -> bool:
+def _is_running(folder: Path, log_time: float, now: float, *, ended: bool) -> bool:
     """Whether a process trains there: by its lock, or by how fresh the log is."""
     try:
         process, host = (folder / LOCK).read_text("utf-8", "replace").split()
     except (OSError, ValueError):
-        return not ended and abs(now - told) <= FRESH_SECONDS
+        return not ended and abs(now - log_time) <= RUNNING_SECONDS
     if host != socket.gethostname() or sys.platform == "win32" or not process.isdecimal():
-        return not ended and abs(now - told) <= FRESH_SECONDS
+        return not ended and abs(now - log_time) <= RUNNING_SECONDS
     try:
         os.kill(int(process), 0)  # sends nothing
     except PermissionError:
@@ -178,7 +178,7 @@ def _recipe(folder: Path) -> dict[str, Any]:
         recipe = config.load(folder / RECIPE, legacy_defaults=True)
     except AttnError:
         return {}
-    flat = dict(_flat(config.to_dict(recipe), ""))
+    flat = dict(_flatten(config.to_dict(recipe), ""))
     for key in config.DATA_FILES:
         path = flat.get(f"data.{key}")
         if path and path != "-":
@@ -186,15 +186,15 @@ def _recipe(folder: Path) -> dict[str, Any]:
     return flat
 
 
-def _flat(tree: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+def _flatten(tree: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for key, value in tree.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from _flatten(value, f"{prefix}{key}.")
         else:
             yield prefix + key, value
 
 
-def differences(runs: list[Run]) -> list[dict[str, Any]]:
+def recipe_differences(runs: list[Run]) -> list[dict[str, Any]]:
     """For each run what its recipe says where those of the others say something else.
 
     A key has its last part alone where that is enough to tell it. A run without a recipe differs in

@@ -26,20 +26,20 @@ class SavedState:
         self,
         path: Path,
         network: Seq2Seq,
-        optimiser: torch.optim.Optimizer,
+        optimizer: torch.optim.Optimizer,
         batches: Batches,
         *,
         text: Mapping[str, str],
         group: Group,
     ) -> None:
-        self.path, self.network, self.optimiser = path, network, optimiser
+        self.path, self.network, self.optimizer = path, network, optimizer
         self.batches, self.text, self.group = batches, dict(text), group
 
     def write(self, state: TrainerState, random: list[checkpoint.Tensors]) -> None:
         """Save all of it; `random` has the random numbers of each worker."""
         tensors = {f"model.{name}": t for name, t in unique_state_dict(self.network).items()}
-        tensors |= checkpoint.optimiser_tensors(self.optimiser)
-        tensors |= checkpoint.of_ranks(random)
+        tensors |= checkpoint.optimizer_tensors(self.optimizer)
+        tensors |= checkpoint.merge_ranks(random)
         facts = {
             "position": asdict(state),
             "batches": self.batches.state(),
@@ -60,15 +60,15 @@ class SavedState:
         tensors = self.group.broadcast_dict(tensors)
         facts = self.group.broadcast(facts)
         with torch.no_grad():
-            weights = checkpoint.within(tensors, "model.")
+            weights = checkpoint.with_prefix(tensors, "model.")
             load_state(self.network, weights, where=str(self.path))
-        checkpoint.restore_optimiser(self.optimiser, tensors)
-        state = TrainerState.of(facts["position"])
+        checkpoint.restore_optimizer(self.optimizer, tensors)
+        state = TrainerState.from_json(facts["position"])
         state.finished = ""
         self._restore_place(facts, state)
         workers = facts.get("workers", 1)
         if workers == self.group.size:
-            checkpoint.restore_random(tensors, rank=self.group.rank)
+            checkpoint.restore_rng(tensors, rank=self.group.rank)
         return state, workers
 
     def _restore_place(self, facts: dict[str, Any], state: TrainerState) -> None:

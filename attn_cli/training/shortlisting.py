@@ -27,20 +27,20 @@ from attn_cli.training.word_links import read_links
 from attn_cli.types import EOS, UNK, IntArray
 
 #: The commonest target pieces, which every sentence may use.
-COMMONEST = 200
+N_FREQUENT = 200
 
 #: Target pieces of a source piece: those with the most links, and on average no more than so many.
-PER_PIECE, AVERAGE = 60, 11
+MAX_PER_PIECE, MAX_AVERAGE = 60, 11
 
 #: Links of a source piece to a target piece that weigh less than this together are noise: an
 #: aligner's guess in one pair.
-LEAST_WEIGHT = 0.3
+MIN_WEIGHT = 0.3
 
 #: Links of a word aligner that are counted have at least this probability.
-LEAST_PROBABILITY = 0.1
+MIN_PROBABILITY = 0.1
 
 #: Target places of a batch that a word aligner reads.
-_BATCH = 8_000
+_BATCH_PIECES = 8_000
 _PAIRS, _FORMS = 1 << 14, 1 << 17  # pairs, and pairs of forms, counted together
 
 Longs = NDArray[np.int64]
@@ -57,16 +57,23 @@ def build_shortlist(
     linked to comes the target piece that is spelt as it is.
     """
     source, target = tokenizers
-    always = np.union1d(target.fallback_pieces, _commonest(text, target.vocab_size))
+    always = np.union1d(target.fallback_pieces, _most_frequent(text, target.vocab_size))
     pieces, weights = count_links(text, links, target.vocab_size)
-    ours, theirs = np.divmod(pieces, target.vocab_size)
-    worth = (weights >= LEAST_WEIGHT) & ~np.isin(theirs, always)
-    ours, theirs, weights = ours[worth], theirs[worth], weights[worth]
-    return _listed(ours, theirs, weights, always, _same(source, target), target.vocab_size)
+    source_ids, target_ids = np.divmod(pieces, target.vocab_size)
+    is_kept = (weights >= MIN_WEIGHT) & ~np.isin(target_ids, always)
+    source_ids, target_ids, weights = source_ids[is_kept], target_ids[is_kept], weights[is_kept]
+    return _prune(
+        source_ids,
+        target_ids,
+        weights,
+        always,
+        _identical_pieces(source, target),
+        target.vocab_size,
+    )
 
 
-def shortlist_of_text(
-    opened: Bundle,
+def shortlist_from_text(
+    model: Bundle,
     data: config.DataConfig,
     *,
     links: Path | None = None,
@@ -77,77 +84,75 @@ def shortlist_of_text(
     Their `links` are in a file, line by line, or what the model's word aligner finds. Raises
     DataError for text or links that cannot be used, ModelError where there is no head to ask.
     """
-    if links is None and not opened.aligns:
+    if links is None and not model.aligns:
         raise ModelError(
-            f"the model {opened.name} has no word aligner to link the words of these pairs",
+            f"the model {model.name} has no word aligner to link the words of these pairs",
             "Give their links with --links, as attn align --fit makes them.",
         )
-    literals = Literals.of(opened.recipe)
+    literals = Literals.of(model.recipe)
     if data.pairs:
-        read, report = corpus.read_pairs(data.pairs, stdin=stdin, literals=literals)
+        pairs, report = corpus.read_pairs(data.pairs, stdin=stdin, literals=literals)
     else:
-        read, report = corpus.read_parallel(
+        pairs, report = corpus.read_parallel(
             data.source, data.target, stdin=stdin, literals=literals
         )
-    text, _ = segmented(read, opened.source, opened.target).limited(
+    text, _ = segmented(pairs, model.source, model.target).limited(
         max_length=data.max_length, max_ratio=data.max_ratio
     )
     if links is None:
-        table = links_by(open_matcher(opened), text)
+        table = link_words(open_matcher(model), text)
     else:
         table = read_links(links, text.corpus, n_lines=report.seen, stdin=stdin)
-    return build_shortlist(text, table, (opened.source, opened.target))
+    return build_shortlist(text, table, (model.source, model.target))
 
 
-def links_by(matcher: Matcher, text: Segmented) -> LinkTable:
+def link_words(matcher: Matcher, text: Segmented) -> LinkTable:
     """The links of all pairs of `text` as a word aligner finds them, with probabilities."""
     columns: list[tuple[NDArray[np.generic], ...]] = []
-    for batch in batches_of(text, text.pairs, tokens=_BATCH):
-        found = matcher.match(
+    for batch in batches_of(text, text.pairs, tokens=_BATCH_PIECES):
+        links = matcher.match(
             Side(batch.source, batch.source_word), Side(batch.target_out, batch.target_word)
         ).links  # (B, T, S)
-        row, theirs, ours = np.nonzero(found >= LEAST_PROBABILITY)
-        columns.append((batch.indices[row], ours, theirs, found[row, theirs, ours]))
-    pairs, ours, theirs, weights = map(np.concatenate, zip(*columns, strict=True))
-    return LinkTable.gathered(pairs, ours, theirs, weights, n_pairs=len(text.corpus.lines))
+        row, target, source = np.nonzero(links >= MIN_PROBABILITY)
+        columns.append((batch.indices[row], source, target, links[row, target, source]))
+    pairs, source, target, weights = map(np.concatenate, zip(*columns, strict=True))
+    return LinkTable.gathered(pairs, source, target, weights, n_pairs=len(text.corpus.lines))
 
 
 def count_links(text: Segmented, links: LinkTable, target_vocab: int) -> tuple[Longs, Floats]:
     """Pairs of pieces that are linked, rising, as source piece · V + target piece; and how much
     the links of each weigh together."""
     n_forms = len(text.target.first) - 1
-    forms, weights = _summed(_linked_forms(text, links, n_forms))
-    return _summed(_linked_pieces(text, *np.divmod(forms, n_forms), weights, target_vocab))
+    forms, weights = _sum_by_key(_form_pairs(text, links, n_forms))
+    return _sum_by_key(_piece_pairs(text, *np.divmod(forms, n_forms), weights, target_vocab))
 
 
-def _linked_forms(
-    text: Segmented, links: LinkTable, n_forms: int
-) -> Iterator[tuple[Longs, Floats]]:
+def _form_pairs(text: Segmented, links: LinkTable, n_forms: int) -> Iterator[tuple[Longs, Floats]]:
     """Of each block of pairs the forms that are linked, as source form · forms + target form."""
     sides = text.corpus.source.sentences, text.corpus.target.sentences
     for start in range(0, len(text), _PAIRS):
         pairs = text.pairs[start : start + _PAIRS]
-        ours, theirs = (side.gather(pairs) for side in sides)
+        sources, targets = (side.gather(pairs) for side in sides)
         first, ends = links.starts[pairs], links.starts[pairs + 1]
         count = ends - first
         link = np.arange(count.sum()) + np.repeat(first - np.cumsum(count) + count, count)
         row = np.repeat(np.arange(len(pairs)), count)
-        form = ours.values[ours.starts[row] + links.source[link]].astype(np.int64)
-        other = theirs.values[theirs.starts[row] + links.target[link]]
+        form = sources.values[sources.starts[row] + links.source[link]].astype(np.int64)
+        other = targets.values[targets.starts[row] + links.target[link]]
         yield form * n_forms + other, links.weight[link].astype(np.float64)
     for side in sides:
         side.release()
 
 
-def _linked_pieces(
-    text: Segmented, ours: Longs, theirs: Longs, weights: Floats, target_vocab: int
+def _piece_pairs(
+    text: Segmented, source_forms: Longs, target_forms: Longs, weights: Floats, target_vocab: int
 ) -> Iterator[tuple[Longs, Floats]]:
     """Each piece of a source form with each piece of the target form that it is linked to."""
-    for start in range(0, len(ours), _FORMS):
+    for start in range(0, len(source_forms), _FORMS):
         block = slice(start, start + _FORMS)
         (source, n_source), (target, n_target) = (
             _pieces_of(side, forms[block])
-            for side, forms in ((text.source, ours), (text.target, theirs))
+            for side, forms in ((text.source, source_forms), (text.target, target_forms))
         )
         count = n_source * n_target  # of the combinations of each pair of forms
         within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
@@ -165,7 +170,7 @@ def _pieces_of(side: Segmentation, forms: Longs) -> tuple[Longs, Longs]:
     return rows.values.astype(np.int64), rows.lengths
 
 
-def _summed(blocks: Iterator[tuple[Longs, Floats]]) -> tuple[Longs, Floats]:
+def _sum_by_key(blocks: Iterator[tuple[Longs, Floats]]) -> tuple[Longs, Floats]:
     """The distinct keys of all blocks, rising, and the sum of each one's weights."""
     keys: Longs = np.zeros(0, np.int64)
     sums: Floats = np.zeros(0, np.float64)
@@ -176,38 +181,43 @@ def _summed(blocks: Iterator[tuple[Longs, Floats]]) -> tuple[Longs, Floats]:
     return keys, sums
 
 
-def _commonest(text: Segmented, vocab: int) -> Longs:
+def _most_frequent(text: Segmented, vocab: int) -> Longs:
     """The pieces that occur most often in the target text, EOS and specials not among them."""
     of_form = text.corpus.target.counts(text.pairs)
     pieces = text.target.pieces.gather(text.target.first[:-1])
     counts = np.bincount(pieces.values, np.repeat(of_form, pieces.lengths), minlength=vocab)
-    ranked = np.argsort(-counts, kind="stable")[:COMMONEST]
+    ranked = np.argsort(-counts, kind="stable")[:N_FREQUENT]
     return ranked[(counts[ranked] > 0) & (ranked > EOS)]
 
 
-def _same(source: Tokenizer, target: Tokenizer) -> IntArray:
+def _identical_pieces(source: Tokenizer, target: Tokenizer) -> IntArray:
     """(source pieces,) the target piece of the same spelling, -1 where there is none."""
     if source is target:
         return np.arange(source.vocab_size, dtype=np.int32)
     number = {target.piece(id): id for id in range(target.vocab_size)}
-    spelt = (number.get(source.piece(id), -1) for id in range(source.vocab_size))
-    return np.fromiter(spelt, np.int32, source.vocab_size)
+    ids = (number.get(source.piece(id), -1) for id in range(source.vocab_size))
+    return np.fromiter(ids, np.int32, source.vocab_size)
 
 
-def _listed(
-    ours: Longs, theirs: Longs, weights: Floats, always: Longs, same: IntArray, target_vocab: int
+def _prune(
+    source_ids: Longs,
+    target_ids: Longs,
+    weights: Floats,
+    always: Longs,
+    identical: IntArray,
+    target_vocab: int,
 ) -> Shortlist:
     """The shortlist of weighed pairs of pieces: in each row those of the most weight, and of these
     the most frequent if they are too many together."""
-    order = np.lexsort((theirs, -weights, ours))
-    ours, theirs, weights = ours[order], theirs[order], weights[order]
-    rank = np.arange(len(ours)) - np.searchsorted(ours, ours)
-    kept = np.flatnonzero(rank < PER_PIECE)
-    if len(kept) > (most := AVERAGE * len(same)):
-        kept = np.sort(kept[np.argsort(-weights[kept], kind="stable")[:most]])
-    keys = ours[kept] * target_vocab + theirs[kept]
-    spelt = np.flatnonzero((same > UNK) & ~np.isin(same, always))
-    keys = np.union1d(keys, spelt * target_vocab + same[spelt])
+    order = np.lexsort((target_ids, -weights, source_ids))
+    source_ids, target_ids, weights = source_ids[order], target_ids[order], weights[order]
+    rank = np.arange(len(source_ids)) - np.searchsorted(source_ids, source_ids)
+    kept_rows = np.flatnonzero(rank < MAX_PER_PIECE)
+    if len(kept_rows) > (max_links := MAX_AVERAGE * len(identical)):
+        kept_rows = np.sort(kept_rows[np.argsort(-weights[kept_rows], kind="stable")[:max_links]])
+    keys = source_ids[kept_rows] * target_vocab + target_ids[kept_rows]
+    rows = np.flatnonzero((identical > UNK) & ~np.isin(identical, always))
+    keys = np.union1d(keys, rows * target_vocab + identical[rows])
     pieces, linked = np.divmod(keys, target_vocab)
-    starts = np.searchsorted(pieces, np.arange(len(same) + 1)).astype(np.int64)
+    starts = np.searchsorted(pieces, np.arange(len(identical) + 1)).astype(np.int64)
     return Shortlist(always.astype(np.int32), linked.astype(np.int32), starts, target_vocab)

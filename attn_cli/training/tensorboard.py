@@ -11,7 +11,7 @@ FOLDER = "tensorboard"
 
 
 @contextmanager
-def board(out: Path) -> Iterator[events.Listener]:
+def tensorboard_listener(out: Path) -> Iterator[events.Listener]:
     """A listener that writes curves into a folder of `out`, or goes on with them."""
     from torch.utils.tensorboard import SummaryWriter
 
@@ -19,10 +19,10 @@ def board(out: Path) -> Iterator[events.Listener]:
 
     def listen(event: events.Event) -> None:
         nonlocal writer
-        if isinstance(event, events.Started):
+        if isinstance(event, events.TrainingStarted):
             # TensorBoard drops what a killed process had written beyond its checkpoint.
             writer = SummaryWriter(str(out / FOLDER), purge_step=event.step + 1)
-        if writer is not None and isinstance(event, events.Progress | events.Validated):
+        if writer is not None and isinstance(event, events.Progress | events.ValidationFinished):
             for name, value in scalars(event).items():
                 writer.add_scalar(name, value, event.step)
 
@@ -44,7 +44,7 @@ def scalars(event: events.Event) -> dict[str, float]:
             }
             guided = {} if event.guided is None else {"train/guided_loss": event.guided}
             return values | guided
-        case events.Validated():
+        case events.ValidationFinished():
             return {
                 "validation/loss": event.loss,
                 "validation/BLEU": event.bleu,

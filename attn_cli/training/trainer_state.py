@@ -5,7 +5,7 @@ from typing import Any
 
 from attn_cli.config import TrainConfig
 from attn_cli.training.budget import Schedule
-from attn_cli.training.early_stopping import Scored
+from attn_cli.training.early_stopping import ValidationResult
 from attn_cli.training.gradients import Losses
 
 
@@ -17,8 +17,8 @@ class TrainerState:
     seconds: float = 0.0
     skipped: int = 0
     skipped_in_a_row: int = 0
-    history: list[Scored] = field(default_factory=list)
-    best: Scored | None = None  # what the bundle holds: a validation or an average
+    history: list[ValidationResult] = field(default_factory=list)
+    best: ValidationResult | None = None  # what the bundle holds: a validation or an average
     published: bool = False
     loss_sum: float = 0.0
     loss_count: int = 0
@@ -29,21 +29,21 @@ class TrainerState:
     finished: str = ""
 
     @classmethod
-    def of(cls, facts: dict[str, Any]) -> "TrainerState":
+    def from_json(cls, facts: dict[str, Any]) -> "TrainerState":
         """From the JSON of a checkpoint."""
-        history = [Scored(**row) for row in facts["history"]]
-        best = Scored(**facts["best"]) if facts.get("best") else None
+        history = [ValidationResult(**row) for row in facts["history"]]
+        best = ValidationResult(**facts["best"]) if facts.get("best") else None
         schedule = Schedule(**facts["schedule"]) if facts.get("schedule") else None
         return cls(**{**facts, "history": history, "best": best, "schedule": schedule})
 
     def count(self, losses: Losses) -> None:
-        """Add an update's losses to those of the interval that `forget` began."""
+        """Add an update's losses to those of the interval that `reset_interval` began."""
         self.loss_sum += losses.translation
         self.loss_count += 1
         self.guided_sum += losses.guided
         self.guided_pieces += int(losses.guided_pieces)
 
-    def forget(self) -> None:
+    def reset_interval(self) -> None:
         """Begin another interval."""
         self.loss_sum, self.loss_count = 0.0, 0
         self.guided_sum, self.guided_pieces = 0.0, 0

@@ -29,36 +29,36 @@ from attn_cli.nn.builder import build_word_aligner
 from attn_cli.nn.device import find_device
 from attn_cli.nn.state_dict import unique_state_dict
 from attn_cli.training import checkpoint, events
-from attn_cli.training.aligner_trainer import HeadTrainer
+from attn_cli.training.aligner_trainer import AlignerTrainer
 from attn_cli.training.finishing import export_graphs
 from attn_cli.training.resume import CHECKPOINTS
-from attn_cli.training.vocabulary import tokenizers_for
-from attn_cli.training.word_links import LINKS, prepared
+from attn_cli.training.vocabulary import train_tokenizers
+from attn_cli.training.word_links import LINKS, prepare_word_links
 
 #: Pairs from which a head is tried at all: with fewer it learns for longer than it is worth.
-FEWEST = 2_000
+MIN_PAIRS = 2_000
 
 #: A head is trusted whose links are the committee's, where it has not seen them, with an F1 in % of
 #: at least this.
-TRUSTED = 75.0
+MIN_F1 = 75.0
 
 #: Nats a word by which the links of a head must foretell other pairs better than votes do.
-MARGIN = 0.03
+MIN_GAIN = 0.03
 
 #: How many times as long as the votes a head takes, about: from 1.7 with 169,000 pairs to 3.4 with
 #: 29,000.
-HEAD_TO_VOTES = 2.5
+ALIGNER_TIME_FACTOR = 2.5
 
 #: The folder of what is done, until all is.
 UNFINISHED = ".fit"
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class FittedAlignments:
     """What was learnt of a corpus: the votes on its pairs, and a head where one could be taught.
 
     `votes` are of the pairs by their numbers in `corpus`, and so are `links`: what head and votes
-    together say where they are `joined`, else the votes again.
+    together say where they are `combined`, else the votes again.
     """
 
     corpus: Corpus
@@ -67,10 +67,10 @@ class Fitted:
     source: Tokenizer
     target: Tokenizer
     matcher: TorchMatcher | None
-    joined: bool = False
+    combined: bool = False
 
 
-def recipe_for(name: str, source: str, target: str, *, seed: int) -> Recipe:
+def aligner_recipe(name: str, source: str, target: str, *, seed: int) -> Recipe:
     """The recipe of a model that aligns alone. Its vocabulary folds the case, as the votes do."""
     return Recipe(
         name=name,
@@ -92,9 +92,9 @@ def fit(
     emit: events.Listener,
     interrupted: Callable[[], bool] = lambda: False,
     members: Sequence[Member] | None = None,
-    teach: bool = True,
+    train_aligner: bool = True,
     force: bool = False,
-) -> Fitted | None:
+) -> FittedAlignments | None:
     """Link the words of `corpus`; to `teach` a head makes the folder `out` its bundle.
 
     `members` vote, as in `statistical.votes`. The head learns from pairs that are not too long
@@ -108,19 +108,21 @@ def fit(
     """
     torch.set_num_threads(threads)
     torch.manual_seed(recipe.seed)
-    unfinished = _unfinished(recipe, corpus, out, members, teach=teach, force=force)
-    began = time.monotonic()
-    tokenizers = tokenizers_for(recipe, corpus)
+    unfinished = _prepare_folder(
+        recipe, corpus, out, members, train_aligner=train_aligner, force=force
+    )
+    start = time.monotonic()
+    tokenizers = train_tokenizers(recipe, corpus)
     emit(
-        events.Prepared(
+        events.DataPrepared(
             pairs=len(corpus),
             valid_pairs=0,
             source_vocab=tokenizers[0].vocab_size,
             target_vocab=tokenizers[1].vocab_size,
-            seconds=time.monotonic() - began,
+            seconds=time.monotonic() - start,
         )
     )
-    links = prepared(
+    links = prepare_word_links(
         recipe,
         corpus,
         n_lines=len(corpus.lines),
@@ -129,30 +131,30 @@ def fit(
         emit=emit,
         interrupted=interrupted,
         members=members,
-        then=HEAD_TO_VOTES if teach else 0.0,
+        later_time_factor=ALIGNER_TIME_FACTOR if train_aligner else 0.0,
     )
     if links is None:
         return None
-    links.keep(unfinished / LINKS)
+    links.save(unfinished / LINKS)
     if interrupted():
         return None
-    found = Fitted(corpus, links.table, links.table, *tokenizers, matcher=None)
-    if teach:
-        taught = _taught(recipe, found, out, device, emit, interrupted)
-        if taught is None:
+    result = FittedAlignments(corpus, links.table, links.table, *tokenizers, matcher=None)
+    if train_aligner:
+        trained = _train_aligner(recipe, result, out, device, emit, interrupted)
+        if trained is None:
             return None
-        found = taught
+        result = trained
     shutil.rmtree(unfinished, ignore_errors=True)
-    return found
+    return result
 
 
-def _unfinished(
+def _prepare_folder(
     recipe: Recipe,
     corpus: Corpus,
     out: Path,
     members: Sequence[Member] | None,
     *,
-    teach: bool,
+    train_aligner: bool,
     force: bool,
 ) -> Path:
     """The folder for what is done, empty unless it holds a part of the same.
@@ -165,7 +167,7 @@ def _unfinished(
         "digest": corpus.digest,
         "seed": recipe.seed,
         "committee": [asdict(member) for member in members or COMMITTEE],
-        "teach": teach,
+        "teach": train_aligner,
     }
     text, path = json.dumps(facts, sort_keys=True), folder / "facts.json"
     if path.is_file():
@@ -181,32 +183,32 @@ def _unfinished(
     return folder
 
 
-def _taught(
+def _train_aligner(
     recipe: Recipe,
-    alone: Fitted,
+    votes_only: FittedAlignments,
     out: Path,
     device: str,
     emit: events.Listener,
     interrupted: Callable[[], bool],
-) -> Fitted | None:
+) -> FittedAlignments | None:
     """The same with a head that makes a bundle of `out`, or unchanged where it is no good.
 
     None when `interrupted`.
     """
-    tokenizers = alone.source, alone.target
-    text = _short(segmented(alone.corpus, *tokenizers), recipe.data.max_length)
-    if len(text) < FEWEST:
-        emit(events.Noticed(f"{len(text):,} pairs are too few for a word aligner: votes alone"))
-        return alone
-    head = build_word_aligner(
+    tokenizers = votes_only.source, votes_only.target
+    text = _filter_lengths(segmented(votes_only.corpus, *tokenizers), recipe.data.max_length)
+    if len(text) < MIN_PAIRS:
+        emit(events.Notice(f"{len(text):,} pairs are too few for a word aligner: votes alone"))
+        return votes_only
+    aligner = build_word_aligner(
         recipe.model,
         source_vocab=tokenizers[0].vocab_size,
         target_vocab=tokenizers[1].vocab_size,
     )
-    trainer = HeadTrainer(
-        head.to(find_device(device)),
+    trainer = AlignerTrainer(
+        aligner.to(find_device(device)),
         text,
-        alone.votes,
+        votes_only.votes,
         settings=recipe.train,
         seed=recipe.seed,
         folder=out / UNFINISHED,
@@ -214,44 +216,44 @@ def _taught(
         interrupted=interrupted,
     )
     trainer.resume()
-    together = trainer.run()
-    if together is None:
+    combined = trainer.run()
+    if combined is None:
         return None
-    assert trainer.at.agreement is not None
-    if trainer.at.agreement.f1 < TRUSTED:
-        emit(events.Noticed("the word aligner learnt too little of these pairs: votes alone"))
-        return alone
+    assert trainer.state.agreement is not None
+    if trainer.state.agreement.f1 < MIN_F1:
+        emit(events.Notice("the word aligner learnt too little of these pairs: votes alone"))
+        return votes_only
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     bundle.write_definition(out, recipe, *tokenizers)
-    weights = {bundle.HEAD: checkpoint.serialize(unique_state_dict(trainer.head))}
+    weights = {bundle.HEAD: checkpoint.serialize(unique_state_dict(trainer.aligner))}
     bundle.seal(out, recipe, version=__version__, scores={}, files=weights)
     export_graphs(out, recipe, emit)
-    matcher = TorchMatcher(trainer.head)
-    if improves(alone.corpus, alone.votes, together, seed=recipe.seed):
-        return replace(alone, links=together, matcher=matcher, joined=True)
-    emit(events.Noticed("the votes link these pairs as well without the word aligner"))
-    return replace(alone, matcher=matcher)
+    matcher = TorchMatcher(trainer.aligner)
+    if has_better_lexicon(votes_only.corpus, votes_only.votes, combined, seed=recipe.seed):
+        return replace(votes_only, links=combined, matcher=matcher, joined=True)
+    emit(events.Notice("the votes link these pairs as well without the word aligner"))
+    return replace(votes_only, matcher=matcher)
 
 
-def improves(corpus: Corpus, votes: LinkTable, together: LinkTable, *, seed: int) -> bool:
+def has_better_lexicon(corpus: Corpus, votes: LinkTable, combined: LinkTable, *, seed: int) -> bool:
     """Whether the links of head and votes together are better than those of the votes.
 
     Both are represented by as many links. Those of the head agree with one another more than they
-    are right, so the lexicon has to be better by `MARGIN`.
+    are right, so the lexicon has to be better by `MIN_GAIN`.
     """
     source, target = (
         Words(side.sentences.values, side.sentences.starts)
         for side in (corpus.source, corpus.target)
     )
     majority = strongest(votes, int((votes.weight > 0.5).sum()))
-    rival = strongest(together, len(majority.weight))
+    candidate = strongest(combined, len(majority.weight))
     before, after = (
-        held_out_likelihood(source, target, links, seed=seed) for links in (majority, rival)
+        held_out_likelihood(source, target, links, seed=seed) for links in (majority, candidate)
     )
-    return after - before > MARGIN
+    return after - before > MIN_GAIN
 
 
-def _short(text: Segmented, longest: int) -> Segmented:
+def _filter_lengths(text: Segmented, max_length: int) -> Segmented:
     """The pairs of at most so many pieces a side: what a head makes of a pair grows with both."""
     lengths = np.maximum(text.source_lengths, text.target_lengths)[text.pairs]
-    return replace(text, corpus=text.corpus.part(text.pairs[lengths <= longest]))
+    return replace(text, corpus=text.corpus.part(text.pairs[lengths <= max_length]))

@@ -1,7 +1,4 @@
-"""How well a network does on pairs it does not learn from: loss, greedy BLEU and chrF, one table.
-
-Knows sentences and scores; knows no optimiser.
-"""
+"""Validate a network on held-out pairs: loss, greedy BLEU and chrF, and one sample alignment."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,14 +17,14 @@ from attn_cli.inference.translator import Job, Translator
 from attn_cli.nn.device import Hardware
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.training import events
-from attn_cli.training.early_stopping import Score
+from attn_cli.training.early_stopping import ValidationScores
 from attn_cli.training.group import Group
 from attn_cli.training.interruption import Interrupted
 from attn_cli.training.losses import negative_log_likelihood
 from attn_cli.types import IntArray
 
 
-class Sentence:
+class SentenceWatcher:
     """One sentence to be watched: translated anew each time, or forced along a `target`."""
 
     def __init__(
@@ -36,26 +33,28 @@ class Sentence:
         target: str | None,
         *,
         tokenizers: tuple[Tokenizer, Tokenizer],
-        how: Search,
+        search: Search,
         view: View | None = ALONE,
     ) -> None:
         self.source, self.target = source, target
-        self.tokenizers, self.how, self.view = tokenizers, how, view
+        self.tokenizers, self.search, self.view = tokenizers, search, view
 
-    def __call__(self, network: Seq2Seq, step: int) -> events.Watched:
+    def __call__(self, network: Seq2Seq, step: int) -> events.SentenceTranslated:
         """What the network, in evaluation mode, makes of it now."""
         stepper = TorchStepper(network, self.view or ALONE)
         align = self.view is not None
         if self.target is None:
-            translator = Translator(stepper, *self.tokenizers, self.how, align=align)
+            translator = Translator(stepper, *self.tokenizers, self.search, align=align)
             (found,) = translator.translate([Job(1, self.source)])
         else:
             aligner = Aligner(*self.tokenizers, stepper=stepper)
             (found,) = aligner.align([Pair(1, self.source, self.target)])
-        return events.Watched(step, self.source, found.text, found.alignment if align else None)
+        return events.SentenceTranslated(
+            step, self.source, found.text, found.alignment if align else None
+        )
 
 
-class Validation:
+class Validator:
     """The validation pairs, ready to be tried again and again.
 
     `batches` hold their pieces for the loss, `sources` and `references` their raw text. The table
@@ -70,7 +69,7 @@ class Validation:
         references: Sequence[str],
         *,
         tokenizers: tuple[Tokenizer, Tokenizer],
-        how: Search,
+        search: Search,
         hardware: Hardware,
         view: View | None = ALONE,
         interrupted: Callable[[], bool] = lambda: False,
@@ -79,27 +78,29 @@ class Validation:
         self.group, self.interrupted = group or Group(), interrupted
         self.batches, self.references, self.hardware = batches, list(references), hardware
         self.jobs = [Job(line, text) for line, text in enumerate(sources, start=1)]
-        self.tokenizers, self.how, self.view = tokenizers, how, view
-        self.sample = telling(sources)
+        self.tokenizers, self.search, self.view = tokenizers, search, view
+        self.sample = pick_sample(sources)
 
-    def __call__(self, network: Seq2Seq) -> Score:
+    def __call__(self, network: Seq2Seq) -> ValidationScores:
         """Try the network, which must be in evaluation mode.
 
-        A loss that is not a number is all there is to say of it: nothing is translated then.
+        With a NaN loss nothing is translated.
         Raises Interrupted on every worker where training is to stop.
         """
         loss = self._loss(network)
         if not math.isfinite(loss):
-            return Score(loss, 0.0, 0.0)
+            return ValidationScores(loss, 0.0, 0.0)
         stepper = _InterruptibleStepper(network, self.view or ALONE, self.interrupted)
-        texts = self._translations(stepper)
-        telling = self.jobs[self.sample : self.sample + 1] if self.view is not None else []
+        texts = self._translate(stepper)
+        samples = self.jobs[self.sample : self.sample + 1] if self.view is not None else []
         if not self.group.is_main:
-            telling = []
-        plain = TorchStepper(
+            samples = []
+        sample_stepper = TorchStepper(
             network, stepper.view
         )  # what one worker does alone, it does to its end
-        shown = Translator(plain, *self.tokenizers, self.how, align=True).translate(telling)
+        sample = Translator(sample_stepper, *self.tokenizers, self.search, align=True).translate(
+            samples
+        )
         bleu, chrf = 0.0, 0.0
         if self.group.is_main:
             bleu, chrf = (
@@ -107,18 +108,18 @@ class Validation:
                 evaluation.chrf(texts, self.references),
             )
         bleu, chrf = self.group.broadcast([bleu, chrf])
-        return Score(loss, bleu, chrf, shown[0].alignment if shown else None)
+        return ValidationScores(loss, bleu, chrf, sample[0].alignment if sample else None)
 
-    def _translations(self, stepper: TorchStepper) -> list[str]:
+    def _translate(self, stepper: TorchStepper) -> list[str]:
         """The translation of each validation sentence, of which every worker makes its share."""
         rank, size = self.group.rank, self.group.size
-        translator = Translator(stepper, *self.tokenizers, self.how)
+        translator = Translator(stepper, *self.tokenizers, self.search)
         try:
-            mine = [each.text for each in translator.translate(self.jobs[rank::size])]
+            own_texts = [each.text for each in translator.translate(self.jobs[rank::size])]
         except Interrupted:
-            mine = None
+            own_texts = None
         texts = [""] * len(self.jobs)
-        for each, part in enumerate(self.group.gather(mine)):
+        for each, part in enumerate(self.group.gather(own_texts)):
             if part is None:
                 raise Interrupted
             texts[each::size] = part
@@ -160,7 +161,7 @@ class _InterruptibleStepper(TorchStepper):
         return super().step(state, previous, gold)
 
 
-def telling(sources: Sequence[str]) -> int:
+def pick_sample(sources: Sequence[str]) -> int:
     """The sentence whose table is shown: of about seven words, so that it fits a panel."""
     lengths = [len(text.split()) for text in sources]
     return min(range(len(lengths)), key=lambda i: (abs(lengths[i] - 7), i))

@@ -12,23 +12,23 @@ from attn_cli.training.group import Group
 
 #: Words from which a vocabulary is learnt: of a longer text an even share, since SentencePiece
 #: takes some 80 bytes for each.
-ENOUGH_WORDS = 5_000_000
+MAX_WORDS = 5_000_000
 
 
-def share_tokenizers(
-    recipe: Recipe, group: Group, make: Callable[[], tuple[Tokenizer, Tokenizer]]
+def broadcast_tokenizers(
+    recipe: Recipe, group: Group, make_tokenizers: Callable[[], tuple[Tokenizer, Tokenizer]]
 ) -> tuple[Tokenizer, Tokenizer]:
     """The tokenizers that the main worker makes, on every worker."""
-    own = make() if group.is_main else None
+    local = make_tokenizers() if group.is_main else None
     if group.size == 1:
-        assert own is not None
-        return own
-    models = [base64.b64encode(each.to_bytes()).decode("ascii") for each in own or ()]
-    if own is not None and own[0] is own[1]:
+        assert local is not None
+        return local
+    models = [base64.b64encode(each.to_bytes()).decode("ascii") for each in local or ()]
+    if local is not None and local[0] is local[1]:
         del models[1]
     models = group.broadcast(models)
-    if own is not None:
-        return own
+    if local is not None:
+        return local
     received = [
         Tokenizer.from_bytes(
             base64.b64decode(model),
@@ -41,20 +41,20 @@ def share_tokenizers(
     return received[0], received[-1]
 
 
-def tokenizers_for(
+def train_tokenizers(
     recipe: Recipe, text: corpus.Corpus, variants: Variants | None = None
 ) -> tuple[Tokenizer, Tokenizer]:
     """The vocabulary of each side, learnt from the text; one and the same where it is joint."""
     literals = Literals.of(recipe)
-    share = min(1.0, ENOUGH_WORDS / text.n_words)
+    share = min(1.0, MAX_WORDS / text.n_words)
     source, target = text.source_counts(share=share), text.target_counts(share=share)
     if variants is not None:
         source = variants.in_small_letters(source)
     if recipe.tokenizer.joint:
-        both = dict(source)
+        counts = dict(source)
         for form, count in target.items():
-            both[form] = both.get(form, 0) + count
-        joint = Tokenizer.train_on_counts(both, recipe.tokenizer, literals=literals)
+            counts[form] = counts.get(form, 0) + count
+        joint = Tokenizer.train_on_counts(counts, recipe.tokenizer, literals=literals)
         return joint, joint
     return (
         Tokenizer.train_on_counts(source, recipe.tokenizer, literals=literals),

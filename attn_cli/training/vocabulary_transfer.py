@@ -25,35 +25,35 @@ def transfer_vocabulary(
     those of `start`.
     """
     parts = {
-        _SOURCE: _parts(start.source, tokenizers[0]),
-        _TARGET: _parts(start.target, tokenizers[1]),
+        _SOURCE: _old_rows(start.source, tokenizers[0]),
+        _TARGET: _old_rows(start.target, tokenizers[1]),
     }
     transferred = dict(tensors)
     for prefixes, rows in parts.items():
         for name, tensor in tensors.items():
             if rows is not None and name.startswith(prefixes):
-                transferred[name] = _means(tensor, rows)
+                transferred[name] = _average_rows(tensor, rows)
     return transferred
 
 
-def _parts(old: Tokenizer, new: Tokenizer) -> list[list[int]] | None:
+def _old_rows(old: Tokenizer, new: Tokenizer) -> list[list[int]] | None:
     """For each piece of `new` the ids of `old` that it starts from; None if both are the same."""
     if old.to_bytes() == new.to_bytes():
         return None
     ids = {old.piece(id): id for id in range(old.vocab_size)}
     every_id = list(range(old.vocab_size))
-    parts = []
+    rows = []
     for id in range(new.vocab_size):
         piece = new.piece(id)
         if piece in ids:
-            parts.append([ids[piece]])
+            rows.append([ids[piece]])
         elif id in new.placeholders:
-            parts.append(every_id)
+            rows.append(every_id)
         else:
-            parts.append(list(old.segment(piece.replace(_SPACE, " "))))
-    return parts
+            rows.append(list(old.segment(piece.replace(_SPACE, " "))))
+    return rows
 
 
-def _means(tensor: Tensor, parts: list[list[int]]) -> Tensor:
+def _average_rows(tensor: Tensor, rows: list[list[int]]) -> Tensor:
     """tensor (V, …) → (len(parts), …): the mean of the rows that each part names."""
-    return torch.stack([tensor[part].float().mean(0) for part in parts])
+    return torch.stack([tensor[part].float().mean(0) for part in rows])

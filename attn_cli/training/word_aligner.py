@@ -7,9 +7,9 @@ from attn_cli.bundles import bundle
 from attn_cli.nn.builder import build_word_aligner
 from attn_cli.nn.state_dict import load_state, unique_state_dict
 from attn_cli.training import checkpoint, events
-from attn_cli.training.aligner_trainer import HeadTrainer
+from attn_cli.training.aligner_trainer import AlignerTrainer
 from attn_cli.training.alignments import Alignments
-from attn_cli.training.budget import LEAST_ALIGNER_SECONDS
+from attn_cli.training.budget import MIN_ALIGNER_SECONDS
 from attn_cli.training.data import PreparedData
 from attn_cli.training.resume import CHECKPOINTS
 from attn_cli.training.train_run import Context, TrainRun
@@ -27,10 +27,10 @@ def train_word_aligner(
     """
     assert alignments.links is not None
     recipe, group = data.recipe, context.group
-    max_seconds = run.budget.left() - alignments.seconds_after  # the main worker's decides
+    max_seconds = run.budget.left() - alignments.reserved_seconds  # the main worker's decides
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
-        head = build_word_aligner(
+        aligner = build_word_aligner(
             recipe.model,
             source_vocab=data.tokenizers[0].vocab_size,
             target_vocab=data.tokenizers[1].vocab_size,
@@ -39,9 +39,9 @@ def train_word_aligner(
             with torch.no_grad():
                 weights, _ = checkpoint.load(run.start_from.head)
                 weights = transfer_vocabulary(weights, run.start_from, data.tokenizers)
-                load_state(head, weights, where=str(run.start_from.head))
-        trainer = HeadTrainer(
-            head.to(context.hardware.device),
+                load_state(aligner, weights, where=str(run.start_from.head))
+        trainer = AlignerTrainer(
+            aligner.to(context.hardware.device),
             data.train,
             alignments.links,
             settings=recipe.train,
@@ -55,17 +55,17 @@ def train_word_aligner(
         if not (run.resume and trainer.resume()):
             group.seed()
         try:
-            if group.broadcast(max_seconds < LEAST_ALIGNER_SECONDS and not trainer.is_finished):
+            if group.broadcast(max_seconds < MIN_ALIGNER_SECONDS and not trainer.is_finished):
                 raise TimeoutError
             links = trainer.run()
         except TimeoutError:
             context.emit(
-                events.Noticed(
+                events.Notice(
                     "no word aligner: it would learn too little in the "
                     f"{max(0.0, max_seconds):.0f} s that --max-minutes leaves for it"
                 )
             )
             return None
     if links is not None and group.is_main:
-        bundle.include(run.out, bundle.HEAD, checkpoint.serialize(unique_state_dict(head)))
+        bundle.include(run.out, bundle.HEAD, checkpoint.serialize(unique_state_dict(aligner)))
     return links

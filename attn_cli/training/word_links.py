@@ -34,50 +34,50 @@ VOTES = "votes"
 LEFT_OUT = "left_out"
 
 #: The furthest word that a `LinkTable` knows.
-FURTHEST = 0xFFFF
+MAX_POSITION = 0xFFFF
 
 #: Seconds between two words on how far the aligners are.
-SAY_SECONDS = 5.0
+PROGRESS_SECONDS = 5.0
 
 
 @dataclass(frozen=True, eq=False)
 class WordLinks:
-    """The links of each pair of a corpus, by its number, and what they were `made_of`.
+    """The links of each pair of a corpus, by its number, and what they were `provenance`.
 
-    `made_of` is empty for links that were read from a file, which can be read again.
+    `provenance` is empty for links that were read from a file, which can be read again.
     """
 
     table: LinkTable
-    made_of: dict[str, Any]
+    provenance: dict[str, Any]
     cached: bool = False
 
-    def keep(self, path: Path) -> None:
-        """Write votes down for `prepared` to find, unless that is where they came from.
+    def save(self, path: Path) -> None:
+        """Write votes down for `prepare_word_links` to find, unless that is where they came from.
 
         Raises TrainingError when the disk will not take them.
         """
-        if self.made_of and not (self.cached and path.is_file()):
-            checkpoint.save(path, checkpoint.as_tensors(self.table), self.made_of)
+        if self.provenance and not (self.cached and path.is_file()):
+            checkpoint.save(path, checkpoint.links_to_tensors(self.table), self.provenance)
         shutil.rmtree(path.with_name(VOTES), ignore_errors=True)
 
 
-def guides(recipe: Recipe) -> bool:
+def uses_guidance(recipe: Recipe) -> bool:
     """Whether links are to guide the attention, where there is any."""
-    named, weight = recipe.train.guided_alignment, recipe.train.guided_alignment_weight
-    return named not in ("", UNGUIDED) and weight > 0 and recipe.model.has_attention
+    links_file, weight = recipe.train.guided_alignment, recipe.train.guided_alignment_weight
+    return links_file not in ("", UNGUIDED) and weight > 0 and recipe.model.has_attention
 
 
-def wants_links(recipe: Recipe) -> bool:
+def needs_links(recipe: Recipe) -> bool:
     """Whether the training needs links at all."""
-    return guides(recipe) or teaches_head(recipe)
+    return uses_guidance(recipe) or trains_aligner(recipe)
 
 
-def teaches_head(recipe: Recipe) -> bool:
+def trains_aligner(recipe: Recipe) -> bool:
     """Whether a word aligner is to learn."""
     return recipe.model.word_aligner.enabled and not recipe.train.freeze_aligner
 
 
-def prepared(
+def prepare_word_links(
     recipe: Recipe,
     corpus: Corpus,
     *,
@@ -88,7 +88,7 @@ def prepared(
     interrupted: Callable[[], bool] = lambda: False,
     members: Sequence[statistical.Member] | None = None,
     max_seconds: float = math.inf,
-    then: float = 0.0,
+    later_time_factor: float = 0.0,
     resume: bool = False,
     stdin: BinaryIO | None = None,
 ) -> WordLinks | None:
@@ -108,42 +108,42 @@ def prepared(
     Raises DataError for a file that cannot be read, is longer than the text, has a link outside its
     sentence or none at all; and what `statistical.votes` raises.
     """
-    if not wants_links(recipe):
+    if not needs_links(recipe):
         return None
-    began = time.monotonic()
+    start = time.monotonic()
     if file := file_of_links(recipe):
-        found = WordLinks(read_links(file, corpus, n_lines=n_lines, stdin=stdin), {})
+        links = WordLinks(read_links(file, corpus, n_lines=n_lines, stdin=stdin), {})
     else:
         try:
-            progress = _Progress(emit, interrupted, then)
-            found = _voted(recipe, corpus, cache, workers, progress, members, max_seconds, resume)
+            progress = _Progress(emit, interrupted, later_time_factor)
+            links = _vote(recipe, corpus, cache, workers, progress, members, max_seconds, resume)
         except Interrupted:
             return None
         except TimeoutError:
             seconds = f"{max(0.0, max_seconds):.0f} s"
             emit(
-                events.Noticed(
+                events.Notice(
                     f"no word links: one statistical aligner takes longer than the {seconds} that "
                     "--max-minutes leaves for them"
                 )
             )
             return None
-        if not found.cached and (left_out := found.made_of.get(LEFT_OUT, 0)):
+        if not links.cached and (left_out := links.provenance.get(LEFT_OUT, 0)):
             emit(
-                events.Noticed(
+                events.Notice(
                     f"{left_out} of the statistical aligners left out, since --max-minutes leaves "
                     "no time for them"
                 )
             )
     emit(
-        events.Linked(
-            pairs=int(np.count_nonzero(np.diff(found.table.starts))),
-            links=len(found.table.weight),
-            seconds=time.monotonic() - began,
-            cached=found.cached,
+        events.AlignmentsReady(
+            pairs=int(np.count_nonzero(np.diff(links.table.starts))),
+            links=len(links.table.weight),
+            seconds=time.monotonic() - start,
+            cached=links.cached,
         )
     )
-    return found
+    return links
 
 
 # Votes
@@ -156,47 +156,47 @@ class _Progress:
     """
 
     def __init__(self, emit: events.Listener, interrupted: Callable[[], bool], then: float) -> None:
-        self._emit, self._interrupted, self._then = emit, interrupted, then
-        self._began = self._told = time.monotonic()
-        self._before: float | None = None  # the share that had been done earlier
+        self._emit, self._interrupted, self._later_time_factor = emit, interrupted, then
+        self._start = self._last_event = time.monotonic()
+        self._done_before: float | None = None  # the share that had been done earlier
 
     def begin(self) -> None:
         """Tell that they begin."""
-        self._began = self._told = time.monotonic()
-        self._emit(events.Linking(0.0))
+        self._start = self._last_event = time.monotonic()
+        self._emit(events.AlignmentProgress(0.0))
         self(0.0)
 
     def __call__(self, done: float) -> None:
         if self._interrupted():
             raise Interrupted
         now = time.monotonic()
-        taken = now - self._began
-        if self._before is None and done:
-            self._before = done
-        whole = self._projected(taken, done)
-        if now - self._told > SAY_SECONDS:
-            self._told = now
-            left = max(0.0, whole - taken) + self._then * whole if whole else None
-            self._emit(events.Linking(done, left))
+        taken = now - self._start
+        if self._done_before is None and done:
+            self._done_before = done
+        whole = self._project_seconds(taken, done)
+        if now - self._last_event > PROGRESS_SECONDS:
+            self._last_event = now
+            left = max(0.0, whole - taken) + self._later_time_factor * whole if whole else None
+            self._emit(events.AlignmentProgress(done, left))
 
-    def _projected(self, taken: float, done: float) -> float:
+    def _project_seconds(self, taken: float, done: float) -> float:
         """Seconds that the rest takes from its beginning; 0 while too little is known.
 
         Jobs of an earlier run had done their share before.
         """
-        before = self._before or 0.0
+        before = self._done_before or 0.0
         if before < statistical.ENOUGH_DONE:
-            return projected(taken, done)
-        return projected(taken, (done - before) / max(1e-9, 1.0 - before))
+            return project_seconds(taken, done)
+        return project_seconds(taken, (done - before) / max(1e-9, 1.0 - before))
 
 
-def projected(taken: float, done: float) -> float:
+def project_seconds(elapsed: float, done: float) -> float:
     """Seconds that all of it takes, of which a share `done` has taken `taken`; 0 while that says
     too little."""
-    return taken / done if done >= statistical.ENOUGH_DONE else 0.0
+    return elapsed / done if done >= statistical.ENOUGH_DONE else 0.0
 
 
-def _voted(
+def _vote(
     recipe: Recipe,
     corpus: Corpus,
     cache: Path,
@@ -207,14 +207,14 @@ def _voted(
     resume: bool,
 ) -> WordLinks:
     members = statistical.COMMITTEE if members is None else members
-    made_of = {
+    provenance = {
         "digest": corpus.digest,
         "committee": [asdict(member) for member in members],
         "program": recipe.train.aligner,
         "seed": recipe.seed,
     }
-    if (kept := _kept(cache, made_of, shortened=resume)) is not None:
-        return kept
+    if (cached := _load_cached(cache, provenance, accept_partial=resume)) is not None:
+        return cached
     progress.begin()
     left_out = list[int]()
     table = statistical.votes(
@@ -224,21 +224,21 @@ def _voted(
         workers=workers,
         program=recipe.train.aligner,
         members=members,
-        kept=_folder_of_votes(cache.with_name(VOTES), made_of),
+        kept=_prepare_votes_folder(cache.with_name(VOTES), provenance),
         max_seconds=max_seconds if math.isfinite(max_seconds) else None,
         on_left_out=left_out.append,
         on_progress=progress,
     )
-    facts = made_of | {LEFT_OUT: sum(left_out)} if left_out else made_of
-    return WordLinks(_spread(table, corpus), facts)
+    facts = provenance | {LEFT_OUT: sum(left_out)} if left_out else provenance
+    return WordLinks(_renumber(table, corpus), facts)
 
 
-def _folder_of_votes(folder: Path, made_of: dict[str, Any]) -> Path:
+def _prepare_votes_folder(folder: Path, provenance: dict[str, Any]) -> Path:
     """The folder for the links of each aligner, empty unless they were made of the same.
 
     Raises TrainingError where it cannot be made.
     """
-    facts, text = folder / "made_of.json", json.dumps(made_of, sort_keys=True)
+    facts, text = folder / "made_of.json", json.dumps(provenance, sort_keys=True)
     try:
         if not (facts.is_file() and facts.read_text(encoding="utf-8") == text):
             shutil.rmtree(folder, ignore_errors=True)
@@ -251,7 +251,9 @@ def _folder_of_votes(folder: Path, made_of: dict[str, Any]) -> Path:
     return folder
 
 
-def _kept(path: Path, made_of: dict[str, Any], *, shortened: bool) -> WordLinks | None:
+def _load_cached(
+    path: Path, provenance: dict[str, Any], *, accept_partial: bool
+) -> WordLinks | None:
     """The votes in that file, if it can be read and they were made of the same.
 
     Where aligners had been left out for want of time, only with `shortened`.
@@ -260,12 +262,14 @@ def _kept(path: Path, made_of: dict[str, Any], *, shortened: bool) -> WordLinks 
         tensors, facts = checkpoint.load(path)
     except ModelError:
         return None
-    if facts == made_of or (shortened and facts == made_of | {LEFT_OUT: facts.get(LEFT_OUT)}):
-        return WordLinks(checkpoint.from_tensors(tensors), facts, cached=True)
+    if facts == provenance or (
+        accept_partial and facts == provenance | {LEFT_OUT: facts.get(LEFT_OUT)}
+    ):
+        return WordLinks(checkpoint.links_from_tensors(tensors), facts, cached=True)
     return None
 
 
-def _spread(table: LinkTable, corpus: Corpus) -> LinkTable:
+def _renumber(table: LinkTable, corpus: Corpus) -> LinkTable:
     """Links of the pairs of this part, one behind the other, numbered over all pairs."""
     assert (np.diff(corpus.pairs) > 0).all(), "the parts of a corpus keep its order"
     starts = np.zeros(len(corpus.lines) + 1, np.int64)
@@ -285,25 +289,27 @@ def read_links(
 ) -> LinkTable:
     """The links in a file whose line n belongs to line n of the text; others may be missing.
 
-    The corpus was read from `n_lines` lines. Raises DataError as `prepared` does.
+    The corpus was read from `n_lines` lines. Raises DataError as `prepare_word_links` does.
     """
     with open_lines(file, stdin=stdin) as lines:
-        found = np.fromiter(_of_lines(lines, corpus, n_lines), _LINK)
-        if not len(found):
+        links = np.fromiter(_parse_lines(lines, corpus, n_lines), _LINK)
+        if not len(links):
             raise DataError(
                 f"{lines.name} has no link for any pair that is trained on",
                 "Give one line of links, such as 0-0 2-1, for each line of the training text.",
             )
     return LinkTable.gathered(
-        found["pair"],
-        found["source"],
-        found["target"],
-        found["weight"],
+        links["pair"],
+        links["source"],
+        links["target"],
+        links["weight"],
         n_pairs=len(corpus.lines),
     )
 
 
-def _of_lines(lines: Lines, corpus: Corpus, n_lines: int) -> Iterator[tuple[int, int, int, float]]:
+def _parse_lines(
+    lines: Lines, corpus: Corpus, n_lines: int
+) -> Iterator[tuple[int, int, int, float]]:
     """The links of the pairs of `corpus`: pair, source, target, weight."""
     pair_of_line = np.full(n_lines + 1, -1, np.int32)
     pair_of_line[corpus.lines[corpus.pairs]] = corpus.pairs
@@ -317,25 +323,27 @@ def _of_lines(lines: Lines, corpus: Corpus, n_lines: int) -> Iterator[tuple[int,
         if (pair := int(pair_of_line[line.number])) < 0:
             continue
         shape = int(n_source[pair]), int(n_target[pair])
-        for (s, t), share in _links(line.text, shape, f"{lines.name} line {line.number}").items():
-            if share and max(s, t) <= FURTHEST:
-                yield pair, s, t, share
+        for (s, t), weight in _parse_links(
+            line.text, shape, f"{lines.name} line {line.number}"
+        ).items():
+            if weight and max(s, t) <= MAX_POSITION:
+                yield pair, s, t, weight
 
 
-def _links(text: str, shape: tuple[int, int], where: str) -> dict[tuple[int, int], float]:
+def _parse_links(text: str, shape: tuple[int, int], where: str) -> dict[tuple[int, int], float]:
     """The links of one line and their weights, 1 where it gives none.
 
     Raises DataError, saying `where`, if one is malformed, outside the sentence or not a share.
     """
-    found = links_in(text, where=where)
-    for s, t in found.pairs:
+    parsed = links_in(text, where=where)
+    for s, t in parsed.pairs:
         if s >= shape[0] or t >= shape[1]:
             raise DataError(
                 f"{where} links words {s}-{t} of a pair with {shape[0]} source and {shape[1]} "
                 "target words",
                 "Words are attn's own, and count from 0: attn align prints such links.",
             )
-    weights = {link: found.weights.get(link, 1.0) for link in found.pairs}
+    weights = {link: parsed.weights.get(link, 1.0) for link in parsed.pairs}
     if not all(0 <= share <= 1 for share in weights.values()):
         raise DataError(
             f"{where} has a weight that is not between 0 and 1",

@@ -32,10 +32,9 @@ from attn_cli.training.trainer import Trainer
 
 try:
     from attn_cli.training import gradients
-    from attn_cli.training.vocabulary import tokenizers_for
+    from attn_cli.training.vocabulary import train_tokenizers
 except ModuleNotFoundError:  # before these modules were made
     from attn_cli.training import trainer as gradients
-    from attn_cli.training.pipeline import tokenizers_for
 
 EMBEDDING, ENCODER, DECODER = "embedding", "encoder", "attention and cell loop"
 READOUT, LOSS = "readout", "loss"
@@ -68,7 +67,7 @@ def prepared(path: Path, scratch: Path) -> Trainer:
     recipe = config.load(path)
     hardware = select_hardware("cpu", recipe.train.precision)
     text = corpus.load(recipe.data, path.parent, seed=recipe.seed, stdin=None).train
-    tokenizers = tokenizers_for(recipe, text)
+    tokenizers = train_tokenizers(recipe, text)
     pairs, _ = segmented(text, *tokenizers, sampling=recipe.tokenizer.subword_alpha).limited(
         max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio
     )
@@ -92,7 +91,7 @@ def updating(trainer: Trainer) -> Callable[[], int]:
     """What makes an update, and returns its target pieces."""
 
     def update() -> int:
-        trainer.at.step += 1
+        trainer.state.step += 1
         if trainer._update.__code__.co_argcount > 1:  # as it was before there were workers
             trainer._update(next(trainer.batches))  # type: ignore[call-arg]
         else:
@@ -172,8 +171,8 @@ def timed(trainer: Trainer, update: Callable[[], int], updates: int) -> dict[str
     watch(gradients, "negative_log_likelihood", LOSS)
     for name in ("clip", "set_rate"):
         watch(trainer, name, OPTIMIZER)
-    watch(trainer.optimiser, "step", OPTIMIZER)
-    watch(trainer.optimiser, "zero_grad", OPTIMIZER)
+    watch(trainer.optimizer, "step", OPTIMIZER)
+    watch(trainer.optimizer, "zero_grad", OPTIMIZER)
     for name in ("__next__", "next_share"):
         if hasattr(Batches, name):
             watch(Batches, name, BATCHES)

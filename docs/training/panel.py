@@ -67,7 +67,7 @@ def record(recording: Path) -> None:
     with tempfile.TemporaryDirectory() as folder, recording.open("w", encoding="utf-8") as file:
         out = Path(folder)
         began = time.monotonic()
-        plan = resume.begin(out, bundle.relocated(recipe, base, out), None, {})
+        plan = resume.write_plan(out, bundle.relocated(recipe, base, out), None, {})
 
         def write(event: events.Event) -> None:
             row = {"time": round(time.monotonic() - began, 2), **events.record(event)}
@@ -133,9 +133,9 @@ def frames_of(recording: Path) -> list[Frame]:
     for seconds, event in read_events(recording):
         now = seconds
         update_panel(panel, event)
-        if isinstance(event, events.Progress | events.Validated):
+        if isinstance(event, events.Progress | events.ValidationFinished):
             continue  # the table of the sentence follows, and is drawn with it
-        if isinstance(event, events.Linking | events.HeadProgress):
+        if isinstance(event, events.AlignmentProgress | events.AlignerTrainingProgress):
             done = panel.stage.done if panel.stage and panel.stage.done else 0.0
             if 0 < done - drawn < STEP:
                 continue

@@ -51,9 +51,9 @@ def kept(tmp_path_factory):
     """The folder of a model that was fitted to these pairs, ten times over."""
     out = tmp_path_factory.mktemp("fit") / "kept"
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(unsupervised_alignment, "FEWEST", 20)
+        patched.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
         patched.setattr(aligner_trainer, "EPOCHS", 30)
-        patched.setattr(aligner_trainer, "RATE", 0.01)
+        patched.setattr(aligner_trainer, "LEARNING_RATE", 0.01)
         ended = attn("align", "--fit", "--out", out, stdin=TABBED * 10)
     assert ended.status == 0, ended.err
     return out, ended
@@ -182,7 +182,7 @@ def test_quick_asks_fewer_aligners_and_teaches_nothing(monkeypatch):
         return LinkTable.of([{(1, 0): 1.0, (0, 1): 1.0}] * len(list(source)))
 
     monkeypatch.setattr(statistical, "votes", votes)
-    monkeypatch.setattr(unsupervised_alignment, "FEWEST", 0)
+    monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 0)
     assert attn(*FIT, "--quick", stdin=TABBED).lines() == [CROSSED] * len(PAIRS)
     assert attn(*FIT, stdin=TABBED).lines() == [CROSSED] * len(PAIRS)
     assert asked == [statistical.QUICK, statistical.COMMITTEE]
@@ -195,8 +195,8 @@ def test_what_was_interrupted_goes_on_with_the_jobs_and_updates_that_are_done(
     monkeypatch, tmp_path, sides
 ):
     """Stopped among the jobs, then among the head's updates; the end is that of one run."""
-    monkeypatch.setattr(unsupervised_alignment, "FEWEST", 20)
-    monkeypatch.setattr(unsupervised_alignment, "TRUSTED", 0.0)
+    monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
+    monkeypatch.setattr(unsupervised_alignment, "MIN_F1", 0.0)
     monkeypatch.setattr(aligner_trainer, "EPOCHS", 20)
     monkeypatch.setattr(statistical, "SMALL", 0)
     once = attn(*FIT, *sides, "--scores", "--out", tmp_path / "once", "--threads", "1")
@@ -209,14 +209,14 @@ def test_what_was_interrupted_goes_on_with_the_jobs_and_updates_that_are_done(
         if len(done) == 3:
             signal.raise_signal(signal.SIGINT)
 
-    def update(trainer, batch, update=aligner_trainer.HeadTrainer._update):
-        updates.append(trainer.at.step)
+    def update(trainer, batch, update=aligner_trainer.AlignerTrainer._update):
+        updates.append(trainer.state.step)
         update(trainer, batch)
         if len(updates) == 12:
             signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr(statistical._Plan, "finish", finish)
-    monkeypatch.setattr(aligner_trainer.HeadTrainer, "_update", update)
+    monkeypatch.setattr(aligner_trainer.AlignerTrainer, "_update", update)
     command = (*FIT, *sides, "--scores", "--out", tmp_path / "x", "--threads", "1")
     assert [attn(*command).status for _ in range(2)] == [130, 143]
     ended = attn(*command)
@@ -232,7 +232,7 @@ def test_an_unfinished_fit_of_another_text_is_discarded_only_by_force(monkeypatc
     def stop(*_, **__):
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(unsupervised_alignment, "_taught", stop)
+    monkeypatch.setattr(unsupervised_alignment, "_train_aligner", stop)
     out = ("--out", tmp_path / "x")
     assert attn(*FIT, *out, stdin=TABBED).status == 130
     other = attn(*FIT, *out, stdin=TABBED[: TABBED.index("\n") + 1])
@@ -319,7 +319,7 @@ def test_too_few_pairs_leave_no_model_and_that_is_said(tmp_path):
 
 @pytest.mark.usefixtures("told")
 def test_a_head_that_does_not_agree_with_the_votes_is_not_trusted(monkeypatch, tmp_path):
-    monkeypatch.setattr(unsupervised_alignment, "FEWEST", 20)
+    monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
     monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
     ended = attn("align", "--fit", "--out", tmp_path / "x", stdin=TABBED)
     assert (ended.status, ended.lines()) == (0, [CROSSED] * len(PAIRS))
@@ -329,11 +329,13 @@ def test_a_head_that_does_not_agree_with_the_votes_is_not_trusted(monkeypatch, t
 
 @pytest.mark.usefixtures("told")
 def test_a_pair_too_long_for_the_head_is_aligned_and_not_learned(monkeypatch, tmp_path):
-    monkeypatch.setattr(unsupervised_alignment, "FEWEST", 20)
+    monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
     monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
     seen = []
     monkeypatch.setattr(
-        aligner_trainer.HeadTrainer, "_sides", _spied(aligner_trainer.HeadTrainer._sides, seen)
+        aligner_trainer.AlignerTrainer,
+        "_sides",
+        _spied(aligner_trainer.AlignerTrainer._word_groups, seen),
     )
     given = f"{TABBED}{'red ' * 400}\tauto rouge\n"
     assert len(attn(*FIT, "--out", tmp_path / "x", stdin=given).lines()) == len(PAIRS) + 1
@@ -364,8 +366,8 @@ def test_a_model_is_not_written_over(kept):
 
 @pytest.mark.usefixtures("told")
 def test_force_replaces_a_model_and_the_training_it_came_from(damaged, monkeypatch):
-    monkeypatch.setattr(unsupervised_alignment, "FEWEST", 20)
-    monkeypatch.setattr(unsupervised_alignment, "TRUSTED", 0.0)
+    monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
+    monkeypatch.setattr(unsupervised_alignment, "MIN_F1", 0.0)
     monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
     assert attn(*FIT, "--out", damaged, "--force", stdin=TABBED).status == 0
     assert not (damaged / "model.safetensors").exists()

@@ -325,7 +325,7 @@ def test_a_word_aligner_that_does_not_fit_into_the_minutes_is_left_out_with_a_no
         assert 0 < trainer.max_seconds < 0.3 * 60 * 60
         raise TimeoutError
 
-    monkeypatch.setattr("attn_cli.training.aligner_trainer.HeadTrainer.run", run)
+    monkeypatch.setattr("attn_cli.training.aligner_trainer.AlignerTrainer.run", run)
     out = tmp_path / "x"
     links = ("--set", f"train.guided_alignment={links_file}", "--max-minutes", "60")
     how = ("--out", out, *TINY, *HEAD, *links, "--max-steps", "5")

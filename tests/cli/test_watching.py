@@ -8,7 +8,9 @@ from attn_cli.cli.progress import line, update_panel
 from attn_cli.render.training import TrainingPanel
 from attn_cli.training import events
 
-LEARNING = events.HeadProgress(step=50, max_steps=200, loss=1.25, seconds=30, seconds_left=90)
+LEARNING = events.AlignerTrainingProgress(
+    step=50, max_steps=200, loss=1.25, seconds=30, seconds_left=90
+)
 
 
 @pytest.mark.parametrize(("guided", "shown"), [(0.4234, ", attention 0.42, "), (None, ", ")])
@@ -31,16 +33,22 @@ def test_a_progress_line_says_how_far_attention_is_from_its_links_where_it_has_s
 @pytest.mark.parametrize(
     ("event", "shown"),
     [
-        (events.Linking(0.256), "word links: aligners at 26%"),
-        (events.Linked(1200, 34567, 8.6, False), "word links: 34,567 in 1,200 pairs (9 s)"),
-        (events.Linked(1200, 34567, 0.1, True), "word links: 34,567 in 1,200 pairs (read again)"),
+        (events.AlignmentProgress(0.256), "word links: aligners at 26%"),
+        (
+            events.AlignmentsReady(1200, 34567, 8.6, False),
+            "word links: 34,567 in 1,200 pairs (9 s)",
+        ),
+        (
+            events.AlignmentsReady(1200, 34567, 0.1, True),
+            "word links: 34,567 in 1,200 pairs (read again)",
+        ),
         (LEARNING, "word aligner: update 50 of 200, loss 1.250, 1:30 left"),
         (
-            events.HeadLearned(500, 91.4, 88.6, 61.2),
+            events.AlignerTrained(500, 91.4, 88.6, 61.2),
             "word aligner: agrees with its teachers on 500 pairs kept apart, "
             "precision 91, recall 89 (61 s)",
         ),
-        (events.HeadLearned(0, 0.0, 0.0, 61.2), "word aligner: has learned (61 s)"),
+        (events.AlignerTrained(0, 0.0, 0.0, 61.2), "word aligner: has learned (61 s)"),
     ],
 )
 def test_word_links_and_their_head_are_a_line_while_they_are_made_and_when_there_are_some(
@@ -51,14 +59,14 @@ def test_word_links_and_their_head_are_a_line_while_they_are_made_and_when_there
 
 @pytest.mark.parametrize(("kept", "shown"), [(300, " 300 for validation,"), (0, "")])
 def test_pairs_for_validation_are_told_of_where_there_are_some(kept, shown):
-    event = events.Prepared(8000, kept, 3000, 3000, 1.2)
+    event = events.DataPrepared(8000, kept, 3000, 3000, 1.2)
     assert line(event) == f"text: 8,000 pairs,{shown} 3000 pieces (1 s)"
 
 
 def test_phases_activities_and_the_watched_sentence_are_lines_too():
     assert line(events.Phase("network", 3, ("text", "words", "network", "graphs"))) == "3/4 network"
     assert line(events.Activity("reading the text")) == "reading the text …"
-    assert line(events.Watched(50, "I see.", "Je vois.")) == "at 50: I see. → Je vois."
+    assert line(events.SentenceTranslated(50, "I see.", "Je vois.")) == "at 50: I see. → Je vois."
 
 
 def test_each_event_has_a_name_of_its_own_in_the_log():
@@ -77,7 +85,7 @@ def panel_after(*told):
 
 
 def test_a_panel_follows_the_stages_before_the_first_update():
-    voting, voted = events.Linking(0.5), events.Linked(40, 99, 2.0, False)
+    voting, voted = events.AlignmentProgress(0.5), events.AlignmentsReady(40, 99, 2.0, False)
     assert panel_after(voting)[0].stage.done == 0.5
     assert panel_after(voting, voted)[0].stage.done == 1
     panel, above = panel_after(voting, voted, LEARNING)
@@ -88,29 +96,31 @@ def test_a_panel_follows_the_stages_before_the_first_update():
 
 
 def test_a_panel_leaves_the_stages_when_the_network_begins_though_they_were_interrupted():
-    begun = events.Started(7, 100, 5_000_000, "cpu", "fp32", 1)
-    panel, _ = panel_after(events.Linking(0.5), begun)
+    begun = events.TrainingStarted(7, 100, 5_000_000, "cpu", "fp32", 1)
+    panel, _ = panel_after(events.AlignmentProgress(0.5), begun)
     assert panel.stage is None
     assert (panel.step, panel.max_steps) == (7, 100)
 
 
 def test_what_comes_after_the_stages_does_not_bring_them_back():
-    begun = events.Started(7, 100, 5_000_000, "cpu", "fp32", 1)
-    panel, _ = panel_after(LEARNING, begun, events.Noticed("a word"), events.Skipped(8, 1))
+    begun = events.TrainingStarted(7, 100, 5_000_000, "cpu", "fp32", 1)
+    panel, _ = panel_after(LEARNING, begun, events.Notice("a word"), events.NonFiniteUpdate(8, 1))
     assert panel.stage is None
 
 
 def test_a_phase_whose_links_took_too_long_is_not_called_done():
     names = ("text", "word aligner", "network")
     begun, entered = events.Phase("word aligner", 2, names), events.Phase("network", 3, names)
-    panel, _ = panel_after(begun, events.Linking(0.5), entered)
+    panel, _ = panel_after(begun, events.AlignmentProgress(0.5), entered)
     assert (panel.phase, panel.left_out) == (3, {2})
-    panel, _ = panel_after(begun, events.Linking(0.5), events.Linked(1, 1, 1.0, False), entered)
+    panel, _ = panel_after(
+        begun, events.AlignmentProgress(0.5), events.AlignmentsReady(1, 1, 1.0, False), entered
+    )
     assert (panel.phase, panel.left_out) == (3, set())
 
 
 def test_a_panel_says_at_the_end_how_it_was():
-    panel, _ = panel_after(events.Finished("minutes", 7, 12.3, 0, 5.0))
+    panel, _ = panel_after(events.TrainingFinished("minutes", 7, 12.3, 0, 5.0))
     assert panel.result == ("finished: time is up, BLEU 12.3 after 7 updates", True)
-    panel, _ = panel_after(events.Finished("interrupted", 7, 12.3, 0, 5.0))
+    panel, _ = panel_after(events.TrainingFinished("interrupted", 7, 12.3, 0, 5.0))
     assert panel.result == ("interrupted: saved, BLEU 12.3 after 7 updates", False)

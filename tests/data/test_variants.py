@@ -300,7 +300,7 @@ def test_links_to_a_mark_that_was_left_out_guide_nothing(tokenizer) -> None:
         batch = next(Batches(part, tokens=10**6, seed=1))
         row = batch.indices.tolist().index(0)
         assert (batch.source_word[row].max(), batch.target_word[row].max()) == (1, 1)
-        wanted = Guidance(table, weight=1, decay=1, max_steps=1).wanted(batch)[row]
+        wanted = Guidance(table, weight=1, decay=1, max_steps=1).target_distribution(batch)[row]
         for word, place in zip(batch.target_word[row], wanted, strict=True):
             expected = {0: [1, 0], 1: [0, 1], -1: [0, 0]}[int(word)]
             assert place[:2].tolist() == expected

@@ -227,8 +227,8 @@ def test_graphs_that_cannot_be_made_leave_the_model_as_it_was_trained(
 
 
 def test_a_head_that_was_fitted_and_kept_has_a_graph(tmp_path, monkeypatch):
-    monkeypatch.setattr(unsupervised_alignment, "FEWEST", 2)
-    monkeypatch.setattr(unsupervised_alignment, "TRUSTED", 0)
+    monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 2)
+    monkeypatch.setattr(unsupervised_alignment, "MIN_F1", 0)
     monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
     votes = LinkTable.of([{(0, 0): 0.9, (1, 1): 0.9}] * 20)
     monkeypatch.setattr(statistical, "votes", lambda *_, **__: votes)
@@ -273,7 +273,7 @@ def test_pairs_give_a_model_a_shortlist_that_both_engines_use_and_a_flag_turns_o
 
 
 def test_links_in_a_file_are_counted_in_place_of_the_aligners(model, pairs, tmp_path, monkeypatch):
-    monkeypatch.setattr(shortlisting, "COMMONEST", 0)
+    monkeypatch.setattr(shortlisting, "N_FREQUENT", 0)
     links = tmp_path / "links"
     links.write_text("0-0\n0-0\n" * 3, encoding="utf-8")
     sizes = []

@@ -24,7 +24,7 @@ from attn_cli.nn.masking import length_mask
 from attn_cli.nn.normalizers import softmax, sparsemax
 from attn_cli.nn.scorers import AdditiveScorer, GeneralScorer, ScaledDotScorer
 from attn_cli.training.losses import negative_log_likelihood
-from attn_cli.training.reinforce import advantage, reinforce
+from attn_cli.training.reinforce import compute_advantages, reinforce_loss
 from attn_cli.types import BOS, EOS
 
 H, D, A = 4, 6, 5  # units of a query, of a value, of a key
@@ -279,7 +279,7 @@ def estimates(network, passed, *, baseline, batches=80, size=128):
     for _ in range(batches):
         found, wanted = passed(size)
         loss = negative_log_likelihood(network, found.features, wanted, smoothing=0.0)
-        taught, _ = reinforce(network, found, wanted, baseline=baseline, settings=LEARNS)
+        taught, _ = reinforce_loss(network, found, wanted, baseline=baseline, settings=LEARNS)
         rows.append(gradient(loss + taught, network))
     return torch.stack(rows)
 
@@ -312,7 +312,7 @@ def test_the_mean_of_sampled_gradients_is_that_of_the_expected_likelihood(steps,
 def test_an_advantage_is_what_comes_from_a_word_on_less_what_was_to_be_expected():
     logp = torch.tensor([[-1.0, -4.0, -2.0], [-3.0, -1.0, 0.0]])
     real = torch.tensor([[True, True, True], [True, True, False]])
-    found = advantage(logp, real, -2.0)
+    found = compute_advantages(logp, real, -2.0)
     assert found.tolist() == [[-1.0, -2.0, 0.0], [0.0, 1.0, 0.0]]
 
 
@@ -322,8 +322,8 @@ def test_the_baseline_moves_a_tenth_of_the_way_to_what_choices_brought(monkeypat
     found, wanted = passed(7)
     loss = negative_log_likelihood(network, found.features, wanted, smoothing=0.0)
     mean = -float(loss.detach())
-    _, first = reinforce(network, found, wanted, baseline=None, settings=LEARNS)
-    _, second = reinforce(network, found, wanted, baseline=-5.0, settings=LEARNS)
+    _, first = reinforce_loss(network, found, wanted, baseline=None, settings=LEARNS)
+    _, second = reinforce_loss(network, found, wanted, baseline=-5.0, settings=LEARNS)
     assert first == pytest.approx(mean, rel=1e-5)
     assert second == pytest.approx(0.9 * -5.0 + 0.1 * mean, rel=1e-5)
 
@@ -333,7 +333,7 @@ def test_the_bonus_is_the_mean_entropy_of_the_choices(monkeypatch):
     network, passed = toy(2)
     found, wanted = passed(3)
     doubting = config.TrainConfig(reinforce_weight=0.0, entropy_bonus=0.5)
-    loss, _ = reinforce(network, found, wanted, baseline=0.0, settings=doubting)
+    loss, _ = reinforce_loss(network, found, wanted, baseline=0.0, settings=doubting)
     w = found.weights.detach().numpy()
     assert float(loss.detach()) == pytest.approx(0.5 * np.mean((w * np.log(w)).sum(-1)), rel=1e-5)
 

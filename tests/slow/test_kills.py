@@ -22,7 +22,7 @@ from program import HEAD, TINY
 from safetensors.torch import load_file
 
 from attn_cli.bundles import bundle
-from attn_cli.training.resume import CHECKPOINTS, LAST, NEXT_PLAN, PLAN
+from attn_cli.training.resume import CHECKPOINTS, LAST_CHECKPOINT, NEXT_PLAN, PLAN
 
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
 
@@ -84,7 +84,7 @@ def state_of(out: Path) -> str:
         return "plan"
     if not (checkpoints / PLAN).exists():
         return "nothing"
-    return "checkpoint" if (checkpoints / LAST).exists() else "text"
+    return "checkpoint" if (checkpoints / LAST_CHECKPOINT).exists() else "text"
 
 
 def contents(out: Path) -> dict[str, bytes]:
@@ -139,7 +139,7 @@ def kill_again_and_again(
 def check(out: Path, uncut: Path) -> None:
     """Every file and every tensor of the last state is what it would have been without a kill."""
     assert contents(out) == contents(uncut)
-    ours, theirs = (load_file(each / CHECKPOINTS / LAST) for each in (out, uncut))
+    ours, theirs = (load_file(each / CHECKPOINTS / LAST_CHECKPOINT) for each in (out, uncut))
     assert ours.keys() == theirs.keys()
     assert all(ours[name].equal(theirs[name]) for name in ours)
     assert not list(out.rglob("*.part"))

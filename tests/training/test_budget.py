@@ -36,12 +36,12 @@ def test_the_time_of_a_command_is_counted_from_its_start_and_not_from_the_first_
     clock = Clock()
     whole = TimeBudget(60.0, started=clock() - 12.0, clock=clock)
     clock.now += 8.0
-    assert (whole.elapsed(), whole.left(), whole.limited) == (20.0, 40.0, True)
+    assert (whole.elapsed(), whole.left(), whole.is_limited) == (20.0, 40.0, True)
 
 
 def test_without_minutes_there_is_no_limit():
-    assert TimeBudget.of_minutes(None, 0.0).left() == math.inf
-    assert TimeBudget.of_minutes(1.5, 0.0).max_seconds == 90.0
+    assert TimeBudget.from_minutes(None, 0.0).left() == math.inf
+    assert TimeBudget.from_minutes(1.5, 0.0).max_seconds == 90.0
 
 
 # The schedule
@@ -61,7 +61,7 @@ def test_a_recipes_own_schedule_rises_by_the_step_and_falls_to_a_hundredth_or_as
 
 
 def test_a_new_end_leaves_the_rate_where_it_is_and_brings_it_down_by_then():
-    before = Schedule.of(SETTINGS)
+    before = Schedule.from_config(SETTINGS)
     for last in (500, 2000):
         after = before.replan(400, last, every=100, limit=2000)
         here, there = (learning_rate(400, SETTINGS, each) for each in (before, after))
@@ -72,7 +72,7 @@ def test_a_new_end_leaves_the_rate_where_it_is_and_brings_it_down_by_then():
 
 
 def test_a_short_training_has_a_short_warm_up_which_goes_on_from_where_the_rate_was():
-    before = Schedule.of(SETTINGS)
+    before = Schedule.from_config(SETTINGS)
     after = before.replan(10, 200, every=100, limit=1000)
     assert after.warmup == 20
     rates = [learning_rate(step, SETTINGS, after) for step in (10, 15, 20, 200)]
@@ -80,7 +80,7 @@ def test_a_short_training_has_a_short_warm_up_which_goes_on_from_where_the_rate_
 
 
 def test_a_schedule_made_again_and_again_with_the_same_end_is_the_same_schedule():
-    plan = Schedule.of(SETTINGS)
+    plan = Schedule.from_config(SETTINGS)
     for step in (3, 60, 100, 150, 700):
         plan = plan.replan(step, 1000, every=100, limit=1000)
     for step in (701, 800, 1000):
@@ -119,7 +119,7 @@ def train(seconds_an_update, *, max_seconds, seconds_a_validation=3.0, before=7.
     settings = replace(SETTINGS, export="none", average_checkpoints=2, **settings)
     whole = TimeBudget(max_seconds, started=clock() - before, clock=clock)
     planner = Planner(whole, parameters=10**6, average=True, export=False)
-    schedule, step, validated, rates = Schedule.of(settings), 0, 0, []
+    schedule, step, validated, rates = Schedule.from_config(settings), 0, 0, []
     while True:
         schedule = planner.replan(step, schedule, settings) or schedule
         if step >= schedule.last or planner.is_over():
@@ -177,7 +177,7 @@ def test_where_no_time_is_left_no_update_is_made():
 def test_without_a_limit_nothing_is_planned_but_the_time_left_is_foretold():
     clock = Clock()
     planner = Planner(TimeBudget(clock=clock), parameters=10**6, average=True, export=False)
-    schedule = Schedule.of(SETTINGS)
+    schedule = Schedule.from_config(SETTINGS)
     for step in range(1, 101):
         clock.now += 0.5
         planner.count_update()

@@ -8,9 +8,9 @@ from program import HEAD, TINY, attn
 
 from attn_cli.errors import TrainingError, UsageError
 from attn_cli.training import aligner_trainer, checkpoint
-from attn_cli.training.group import Group, join
+from attn_cli.training.group import Group, join_group
 from attn_cli.training.launch import default_workers
-from attn_cli.training.place import Place
+from attn_cli.training.place import WorkerRank
 from attn_cli.training.resume import CHECKPOINTS
 
 DROPOUT = ("embedding", "states", "output")
@@ -19,14 +19,14 @@ TORCHRUN = {"RANK": "3", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE
 
 
 def test_torchruns_variables_tell_a_worker_its_place():
-    assert Place.of_environment(TORCHRUN) == Place(3, 8, 1, 2)
-    assert Place.of_environment({}) is None
+    assert WorkerRank.from_environment(TORCHRUN) == WorkerRank(3, 8, 1, 2)
+    assert WorkerRank.from_environment({}) is None
 
 
 @pytest.mark.parametrize("wrong", [{"RANK": "8"}, {"RANK": "x"}, {"LOCAL_RANK": "2"}])
 def test_places_that_cannot_be_are_refused(wrong):
     with pytest.raises(UsageError):
-        Place.of_environment(TORCHRUN | wrong)
+        WorkerRank.from_environment(TORCHRUN | wrong)
 
 
 def test_alone_every_exchange_returns_what_it_is_given():
@@ -43,7 +43,7 @@ def test_a_worker_that_does_not_appear_is_an_error_that_says_so(monkeypatch):
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(TrainingError, match="did not meet all 2 workers"):
-        join(Place(0, 2, 0, 2), cuda=False)
+        join_group(WorkerRank(0, 2, 0, 2), cuda=False)
 
 
 @pytest.mark.parametrize(
@@ -108,8 +108,10 @@ def test_the_word_aligner_of_two_workers_learns_as_that_of_one(trained):
 def test_what_two_workers_say_of_the_links_of_all_pairs_is_what_one_says(trained):
     tables = []
     for name in ("one", "two"):
-        tensors, _ = checkpoint.load(trained[name] / CHECKPOINTS / aligner_trainer.LAST)
-        tables.append(checkpoint.from_tensors(checkpoint.within(tensors, "verdicts.")))
+        tensors, _ = checkpoint.load(
+            trained[name] / CHECKPOINTS / aligner_trainer.ALIGNER_CHECKPOINT
+        )
+        tables.append(checkpoint.links_from_tensors(checkpoint.with_prefix(tensors, "verdicts.")))
     one, two = tables
     assert len(one.weight) > 200
     for part in ("starts", "source", "target"):

@@ -18,8 +18,8 @@ from attn_cli.data.segmentation import segmented
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.nn.builder import build_model
 from attn_cli.nn.device import select_hardware
-from attn_cli.training.early_stopping import Score
-from attn_cli.training.guided_alignment import Guidance, distribution, guided_loss
+from attn_cli.training.early_stopping import ValidationScores
+from attn_cli.training.guided_alignment import Guidance, guided_loss, normalize_votes
 from attn_cli.training.trainer import Trainer
 
 LOG2 = math.log(2)
@@ -61,24 +61,24 @@ def guidance(*pairs, weight=1.0, decay=1.0, max_steps=10) -> Guidance:
     ],
 )
 def test_votes_become_a_distribution_where_the_evidence_is_enough(votes, wanted):
-    np.testing.assert_allclose(distribution(np.array(votes, np.float32)), wanted, rtol=1e-6)
+    np.testing.assert_allclose(normalize_votes(np.array(votes, np.float32)), wanted, rtol=1e-6)
 
 
 def test_each_piece_of_a_word_wants_what_the_word_wants_and_the_end_wants_nothing():
     batch = a_batch([[0, 1, -1]], [[0, 0, 1, -1, -1]])
-    wanted = guidance({(1, 0): 1.0, (0, 1): 0.5, (1, 1): 0.5}).wanted(batch)
+    wanted = guidance({(1, 0): 1.0, (0, 1): 0.5, (1, 1): 0.5}).target_distribution(batch)
     assert wanted.tolist() == [[[0, 1], [0, 1], [0.5, 0.5], [0, 0], [0, 0]]]
 
 
 def test_the_links_are_those_of_the_pairs_in_the_batch():
     batch = a_batch([[0, 1, -1], [0, -1, -1]], [[0, -1], [0, -1]], indices=[2, 0])
-    wanted = guidance({(0, 0): 1.0}, {(0, 0): 1.0}, {(1, 0): 1.0}).wanted(batch)
+    wanted = guidance({(0, 0): 1.0}, {(0, 0): 1.0}, {(1, 0): 1.0}).target_distribution(batch)
     assert wanted[:, 0].tolist() == [[0, 1], [1, 0]]
 
 
 def test_a_link_to_a_word_that_is_not_in_the_sentence_is_not_wanted():
     batch = a_batch([[0, 1, -1], [0, -1, -1]], [[0, 1, -1], [0, -1, -1]])
-    wanted = guidance({(0, 0): 1.0}, {(1, 0): 1.0, (0, 2): 1.0}).wanted(batch)
+    wanted = guidance({(0, 0): 1.0}, {(1, 0): 1.0, (0, 2): 1.0}).target_distribution(batch)
     assert wanted[1].tolist() == [[0, 0], [0, 0], [0, 0]]
 
 
@@ -116,7 +116,7 @@ def test_where_a_piece_is_not_guided_its_gradient_is_nothing():
 def test_without_any_link_the_loss_and_its_gradient_are_nothing():
     weights = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]], requires_grad=True)
     batch = a_batch([[0, -1]], [[0, -1]])
-    wanted = guidance({}).wanted(batch)
+    wanted = guidance({}).target_distribution(batch)
     loss = guidance({}).loss(weights, wanted, batch)
     loss.backward()
     assert (loss.item(), wanted.any()) == (0, False)
@@ -125,7 +125,7 @@ def test_without_any_link_the_loss_and_its_gradient_are_nothing():
 
 def test_a_batch_of_pairs_without_words_has_no_loss():
     batch = a_batch([[-1]], [[-1]])
-    loss = guidance({}).loss(torch.ones(1, 1, 1), guidance({}).wanted(batch), batch)
+    loss = guidance({}).loss(torch.ones(1, 1, 1), guidance({}).target_distribution(batch), batch)
     assert loss.item() == 0
 
 
@@ -246,7 +246,7 @@ def share_on_the_links(toy, folder, *, weight: float) -> float:
     Trainer(
         network,
         Batches(data, tokens=settings.batch_tokens, seed=1),
-        lambda network: Score(loss=1.0, bleu=0.0, chrf=0.0),
+        lambda network: ValidationScores(loss=1.0, bleu=0.0, chrf=0.0),
         settings=settings,
         hardware=hardware,
         folder=folder,
@@ -257,7 +257,7 @@ def share_on_the_links(toy, folder, *, weight: float) -> float:
     parts = (batch.source, batch.source_length, batch.target_in)
     with torch.inference_mode():
         weights = network.eval()(*map(hardware.tensor, parts)).weights.numpy()
-    wanted = guide.wanted(batch)
+    wanted = guide.target_distribution(batch)
     of_word = batch.source_word[:, :, None] == np.arange(wanted.shape[2])  # (B, S, W)
     looked = (weights @ of_word).argmax(-1)  # (B, T)
     guided = wanted.any(-1)

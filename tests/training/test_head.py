@@ -25,10 +25,10 @@ from attn_cli.nn.word_aligner import AlignmentLogProbs
 from attn_cli.training import aligner_trainer, checkpoint, events
 from attn_cli.training.aligner_trainer import (
     Agreement,
-    HeadTrainer,
-    disagreement,
+    AlignerTrainer,
+    bidirectional_cross_entropy,
+    default_steps,
     loss_sums,
-    updates_for,
 )
 
 # The loss
@@ -41,7 +41,7 @@ def loss_of(of_target, of_source, votes, *, doubt=0.0, real=None):
     votes = torch.tensor([votes])
     masks = [torch.ones(1, n, dtype=torch.bool) for n in votes.shape[1:]]
     found = AlignmentLogProbs(to_source, to_target)
-    return disagreement(found, votes, real or tuple(masks), doubt=doubt).item()
+    return bidirectional_cross_entropy(found, votes, real or tuple(masks), null_votes=doubt).item()
 
 
 def test_without_doubt_null_has_what_the_votes_leave_of_one():
@@ -90,9 +90,11 @@ def test_pairs_without_a_vote_are_unknown_and_teach_nothing():
     votes = torch.rand(2, 3, 4)
     votes[1] = 0
     real = torch.ones(2, 3, dtype=torch.bool), torch.ones(2, 4, dtype=torch.bool)
-    loss = disagreement(found, votes, real, doubt=0.1)
+    loss = bidirectional_cross_entropy(found, votes, real, null_votes=0.1)
     first = tuple(mask[:1] for mask in real)
-    torch.testing.assert_close(loss, disagreement(of_rows(found, [0]), votes[:1], first, doubt=0.1))
+    torch.testing.assert_close(
+        loss, bidirectional_cross_entropy(of_rows(found, [0]), votes[:1], first, null_votes=0.1)
+    )
     loss.backward()
     assert scores.grad[0].any()
     assert not scores.grad[1].any()
@@ -103,7 +105,7 @@ def test_padding_teaches_nothing():
     votes = torch.zeros(1, 3, 3)
     votes[0, 0, 0] = 1
     real = torch.tensor([[True, True, False]]), torch.tensor([[True, True, False]])
-    disagreement(found, votes, real, doubt=0.1).backward()
+    bidirectional_cross_entropy(found, votes, real, null_votes=0.1).backward()
     assert scores.grad[0, 2, 2] == 0
     assert scores.grad[0, :2, :2].all()
 
@@ -111,7 +113,7 @@ def test_padding_teaches_nothing():
 def test_a_batch_that_nobody_voted_on_has_no_loss():
     found, _ = chosen((2, 3, 4))
     real = torch.ones(2, 3, dtype=torch.bool), torch.ones(2, 4, dtype=torch.bool)
-    assert disagreement(found, torch.zeros(2, 3, 4), real, doubt=0.1) == 0
+    assert bidirectional_cross_entropy(found, torch.zeros(2, 3, 4), real, null_votes=0.1) == 0
 
 
 shares = st.lists(st.floats(0, 1), min_size=6, max_size=6).filter(any)
@@ -129,8 +131,8 @@ def test_nobody_loses_less_than_who_chooses_as_the_votes_do(given, doubt, seed):
         (theirs / theirs.sum(1, keepdim=True)).clamp(min=1e-30).log(),
     )
     other, _ = chosen((1, 2, 3), seed)
-    least = disagreement(wise, votes, real, doubt=doubt)
-    assert least <= disagreement(other, votes, real, doubt=doubt) + 1e-5
+    least = bidirectional_cross_entropy(wise, votes, real, null_votes=doubt)
+    assert least <= bidirectional_cross_entropy(other, votes, real, null_votes=doubt) + 1e-5
 
 
 # A toy language: each word has one translation, in an order that nothing tells
@@ -170,7 +172,7 @@ def taught(toy, tmp_path_factory):
         torch.manual_seed(3)
         settings = config.WordAlignerConfig(True, embedding=16, width=16, channels=2, dropout=0.1)
         model = config.ModelConfig(word_aligner=settings)
-        return HeadTrainer(
+        return AlignerTrainer(
             build_word_aligner(model, source_vocab=400, target_vocab=400),
             text,
             votes,
@@ -182,8 +184,8 @@ def taught(toy, tmp_path_factory):
         )
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(aligner_trainer, "RATE", 0.01)
-        patched.setattr(aligner_trainer, "WARMUP", 10)
+        patched.setattr(aligner_trainer, "LEARNING_RATE", 0.01)
+        patched.setattr(aligner_trainer, "WARMUP_STEPS", 10)
         yield taught
 
 
@@ -198,7 +200,7 @@ def learned(taught):
 def test_a_head_learns_what_the_votes_agree_on_and_finds_it_in_pairs_it_has_not_seen(toy, learned):
     trainer, *_ = learned
     assert len(trainer.held_out) == 10
-    for batch, found, _ in trainer._answers(trainer.held_out):
+    for batch, found, _ in trainer._predict(trainer.held_out):
         for pair, links in zip(batch.indices, found, strict=True):
             right = toy[2][pair]
             assert {(int(s), int(t)) for t, s in np.argwhere(links > 0.5)} == right
@@ -215,11 +217,11 @@ def test_its_last_word_on_every_pair_is_the_links_without_the_noise(toy, learned
 def test_what_few_hold_and_nobody_contradicts_is_a_link_before_there_are_verdicts(toy, taught):
     text, _, links = toy
     votes = LinkTable.of([dict.fromkeys(right, 0.3) for right in links])
-    trainer = taught(steps=120, votes=votes, interrupted=lambda: trainer.at.step >= 60)
+    trainer = taught(steps=120, votes=votes, interrupted=lambda: trainer.state.step >= 60)
     assert trainer.run() is None
-    assert trainer.verdicts is None
+    assert trainer.relabeled is None
     trainer.interrupted = lambda: False
-    sure = [found[said > 0].mean() for _, found, said in trainer._answers(text.pairs)]
+    sure = [found[said > 0].mean() for _, found, said in trainer._predict(text.pairs)]
     assert np.mean(sure) > 0.7  # 0.3 of 0.3 and the doubt, 0.05
 
 
@@ -247,7 +249,7 @@ def test_pairs_too_few_to_keep_any_apart_are_learnt_all_the_same(toy, taught):
     few = replace(text, corpus=text.corpus.part(text.pairs[:5]))
     trainer = taught(text=few, steps=2)
     table = trainer.run()
-    assert trainer.at.agreement.pairs == 0
+    assert trainer.state.agreement.pairs == 0
     assert len(table) == len(votes)
     assert not any(table.links(pair) for pair in range(5, len(votes)))
 
@@ -255,14 +257,14 @@ def test_pairs_too_few_to_keep_any_apart_are_learnt_all_the_same(toy, taught):
 def test_updates_are_ten_times_through_a_short_text(toy):
     text, *_ = toy
     places = int(text.target_lengths.sum()) + len(text)
-    once = math.ceil(places / aligner_trainer.BATCH)
-    assert 10 <= updates_for(text) <= 10 * once
+    once = math.ceil(places / aligner_trainer.BATCH_PIECES)
+    assert 10 <= default_steps(text) <= 10 * once
 
 
 def test_a_loss_that_is_not_a_number_ends_it_with_a_sentence(taught):
     trainer = taught()
     with torch.no_grad():
-        trainer.head.source_null.bias.fill_(math.nan)
+        trainer.aligner.source_null.bias.fill_(math.nan)
     with pytest.raises(TrainingError, match="at its update 1"):
         trainer.run()
 
@@ -272,9 +274,11 @@ def test_a_loss_that_is_not_a_number_ends_it_with_a_sentence(taught):
 
 def state(trainer):
     """All that it has learned and all that it will say."""
-    verdicts = checkpoint.as_tensors(trainer.verdicts)
+    verdicts = checkpoint.links_to_tensors(trainer.relabeled)
     return (
-        unique_state_dict(trainer.head) | verdicts | checkpoint.optimiser_tensors(trainer.optimiser)
+        unique_state_dict(trainer.aligner)
+        | verdicts
+        | checkpoint.optimizer_tensors(trainer.optimizer)
     )
 
 
@@ -301,11 +305,11 @@ def test_the_same_pairs_and_seed_make_the_same_head(whole, taught):
 def test_a_head_interrupted_and_resumed_becomes_what_it_would_have_become(
     whole, taught, tmp_path, step
 ):
-    cut = taught(folder=tmp_path, interrupted=lambda: cut.at.step >= step)
+    cut = taught(folder=tmp_path, interrupted=lambda: cut.state.step >= step)
     assert cut.run() is None
     resumed = taught(folder=tmp_path)
     assert resumed.resume()
-    assert resumed.at.step == step
+    assert resumed.state.step == step
     resumed.run()
     assert same(state(resumed), whole)
 
@@ -322,7 +326,7 @@ def test_a_head_killed_and_resumed_becomes_what_it_would_have_become(
         killed.run()
     resumed = taught(folder=tmp_path)
     assert resumed.resume()
-    assert resumed.at.step == step
+    assert resumed.state.step == step
     resumed.run()
     assert same(state(resumed), whole)
 
@@ -383,25 +387,25 @@ def test_updates_that_fit_into_the_time_are_made_and_the_rate_falls_to_its_end(t
 
     def update(share):
         clock.now += 1
-        rates.append(aligner_trainer.learning_rate(trainer.at.step, trainer.settings))
+        rates.append(aligner_trainer.learning_rate(trainer.state.step, trainer.settings))
 
     def judged(**how):
         clock.now += 3
         return trainer.votes
 
     monkeypatch.setattr(trainer, "_update", update)
-    monkeypatch.setattr(trainer, "_judged", judged)
+    monkeypatch.setattr(trainer, "_relabel", judged)
     trainer.run()
     assert clock.now <= 80
-    assert trainer.at.step == 74
-    assert rates[-1] == pytest.approx(0.01 * aligner_trainer.RATE, rel=1e-3)
+    assert trainer.state.step == 74
+    assert rates[-1] == pytest.approx(0.01 * aligner_trainer.LEARNING_RATE, rel=1e-3)
 
 
 class SteadyPace:
     """A pace that is known from the first update on."""
 
-    is_known, update, judgement = True, 1.0, 3.0
-    of_update = staticmethod(contextlib.nullcontext)
+    is_known, update, relabeling = True, 1.0, 3.0
+    time_update = staticmethod(contextlib.nullcontext)
 
 
 @pytest.mark.parametrize(("deserved", "seconds"), [(200, 55.0), (20, 25.0)])
@@ -414,7 +418,7 @@ def test_too_little_time_for_a_head_is_an_error_before_an_update_is_made(
     monkeypatch.setattr(trainer, "_pace", SteadyPace())
     with pytest.raises(TimeoutError):
         trainer.run()
-    assert trainer.at.step == 0
+    assert trainer.state.step == 0
 
 
 def test_a_head_that_is_too_slow_to_be_measured_is_given_up_when_its_time_is_over(
@@ -437,7 +441,7 @@ def test_a_head_that_has_learned_needs_no_time(whole, taught, tmp_path):
     taught(folder=tmp_path).run()
     again = taught(folder=tmp_path, max_seconds=0.0)
     again.resume()
-    assert again.run() is again.verdicts
+    assert again.run() is again.relabeled
 
 
 # On workers
@@ -447,7 +451,7 @@ def test_a_head_that_has_learned_needs_no_time(whole, taught, tmp_path):
 def left(taught, tmp_path_factory):
     """The folder of a head that a single worker has left after 6 updates."""
     folder = tmp_path_factory.mktemp("left")
-    trainer = taught(folder=folder, interrupted=lambda: trainer.at.step >= 6)
+    trainer = taught(folder=folder, interrupted=lambda: trainer.state.step >= 6)
     assert trainer.run() is None
     return folder
 
@@ -455,15 +459,15 @@ def left(taught, tmp_path_factory):
 def test_saved_by_another_number_of_workers_it_goes_on_with_other_random_numbers_and_says_so(
     whole, left, taught, tmp_path
 ):
-    tensors, facts = checkpoint.load(left / aligner_trainer.LAST)
-    checkpoint.save(tmp_path / aligner_trainer.LAST, tensors, facts | {"workers": 2})
+    tensors, facts = checkpoint.load(left / aligner_trainer.ALIGNER_CHECKPOINT)
+    checkpoint.save(tmp_path / aligner_trainer.ALIGNER_CHECKPOINT, tensors, facts | {"workers": 2})
     said = []
     trainer = taught(folder=tmp_path, emit=said.append)
     assert trainer.resume()
     (notice,) = said
     assert "word aligner was saved by 2 workers and goes on with 1 worker" in notice.message
     trainer.run()
-    assert trainer.at.step == 12
+    assert trainer.state.step == 12
     assert not same(state(trainer), whole)
 
 
@@ -483,7 +487,7 @@ def test_the_shares_of_all_workers_are_the_pairs_each_once(size, toy):
 def test_without_a_limit_the_number_of_updates_stays(taught):
     trainer = taught(steps=12)
     trainer.run()
-    assert trainer.at.step == trainer.at.max_steps == 12
+    assert trainer.state.step == trainer.state.max_steps == 12
 
 
 def test_the_losses_of_parts_by_the_counts_of_the_whole_add_up_to_that_of_the_whole():
@@ -491,9 +495,9 @@ def test_the_losses_of_parts_by_the_counts_of_the_whole_add_up_to_that_of_the_wh
     votes = torch.rand(5, 3, 4, generator=torch.manual_seed(3))
     votes[2] = 0  # unknown
     real = torch.ones(5, 3, dtype=torch.bool), torch.ones(5, 4, dtype=torch.bool)
-    whole = disagreement(found, votes, real, doubt=0.1)
+    whole = bidirectional_cross_entropy(found, votes, real, null_votes=0.1)
     parts = [
-        loss_sums(of_rows(found, rows), votes[rows], tuple(m[rows] for m in real), doubt=0.1)
+        loss_sums(of_rows(found, rows), votes[rows], tuple(m[rows] for m in real), null_votes=0.1)
         for rows in ([0, 1], [2, 3, 4])
     ]
     counts = parts[0].counts + parts[1].counts

@@ -24,8 +24,13 @@ from attn_cli.nn.state_dict import unique_state_dict
 from attn_cli.training import checkpoint, events, gradients
 from attn_cli.training import trainer as trainer_module
 from attn_cli.training.budget import EXIT_SECONDS, Schedule, TimeBudget
-from attn_cli.training.decisions import Decision, agree
-from attn_cli.training.early_stopping import Score, Scored, out_of_patience, ranked
+from attn_cli.training.decisions import Decision, synchronize
+from attn_cli.training.early_stopping import (
+    ValidationResult,
+    ValidationScores,
+    best_results,
+    is_out_of_patience,
+)
 from attn_cli.training.group import Group
 from attn_cli.training.guided_alignment import Guidance
 from attn_cli.training.trainer import Trainer
@@ -66,7 +71,11 @@ def trainer(text, tmp_path):
 
         def validate(network):
             bleu = left.pop(0) if len(left) > 1 else left[0] if left else 0.0
-            return bleu if isinstance(bleu, Score) else Score(loss=1.0, bleu=bleu, chrf=0.0)
+            return (
+                bleu
+                if isinstance(bleu, ValidationScores)
+                else ValidationScores(loss=1.0, bleu=bleu, chrf=0.0)
+            )
 
         def publish(tensors, scored):
             published.append((scored, {name: t.clone() for name, t in tensors.items()}))
@@ -120,7 +129,10 @@ def test_an_update_that_is_not_a_number_is_left_out_and_counted(trainer, monkeyp
     before = weights(made)
     finished = made.run()
     assert same(weights(made), before)
-    assert [(event.step, event.in_a_row) for event in of(events.Skipped, made)] == [(1, 1), (2, 2)]
+    assert [(event.step, event.in_a_row) for event in of(events.NonFiniteUpdate, made)] == [
+        (1, 1),
+        (2, 2),
+    ]
     assert finished.skipped == 2
 
 
@@ -128,7 +140,7 @@ def test_a_good_update_ends_the_row(trainer, monkeypatch):
     break_losses(monkeypatch, {1, 2, 4, 5})
     made = trainer()
     assert made.run().skipped == 4
-    assert [event.in_a_row for event in of(events.Skipped, made)] == [1, 2, 1, 2]
+    assert [event.in_a_row for event in of(events.NonFiniteUpdate, made)] == [1, 2, 1, 2]
 
 
 def test_several_in_a_row_stop_training_with_the_last_good_state_kept(trainer, monkeypatch):
@@ -137,7 +149,7 @@ def test_several_in_a_row_stop_training_with_the_last_good_state_kept(trainer, m
     with pytest.raises(TrainingError, match="3 updates in a row, at update 5") as caught:
         made.run()
     assert "resume" in caught.value.hint
-    tensors, facts = checkpoint.load(made._last)
+    tensors, facts = checkpoint.load(made._checkpoint_path)
     assert facts["position"]["step"] == 2
     assert facts["position"]["skipped_in_a_row"] == 0
     assert all(t.isfinite().all() for name, t in tensors.items() if name.startswith("model."))
@@ -153,11 +165,11 @@ def test_without_a_good_state_nobody_is_told_to_resume(trainer, monkeypatch):
 
 
 def test_a_validation_that_is_not_a_number_stops_training_with_the_best_model_kept(trainer):
-    made = trainer(20.0, Score(math.nan, 0.0, 0.0))
+    made = trainer(20.0, ValidationScores(math.nan, 0.0, 0.0))
     with pytest.raises(TrainingError, match="validation loss at update 4 is not a number"):
         made.run()
     assert [scored.step for scored, _ in made.published] == [2]
-    assert checkpoint.load(made._last)[1]["position"]["step"] == 2
+    assert checkpoint.load(made._checkpoint_path)[1]["position"]["step"] == 2
 
 
 # The best
@@ -167,19 +179,24 @@ def test_only_a_better_validation_is_published(trainer):
     made = trainer(20.0, 10.0, 30.0, settings=replace(SETTINGS, average_checkpoints=0))
     assert made.run().bleu == 30
     assert [scored.step for scored, _ in made.published] == [2, 6]
-    assert [event.best for event in of(events.Validated, made)] == [True, False, True]
+    assert [event.best for event in of(events.ValidationFinished, made)] == [True, False, True]
 
 
 def test_between_equal_bleu_the_lower_loss_is_better():
-    history = [Scored(1, 5.0, 2.0), Scored(2, 5.0, 1.0), Scored(3, 5.0, 1.0), Scored(4, 4.0, 0.1)]
-    assert [scored.step for scored in ranked(history, 3)] == [2, 3, 1]
+    history = [
+        ValidationResult(1, 5.0, 2.0),
+        ValidationResult(2, 5.0, 1.0),
+        ValidationResult(3, 5.0, 1.0),
+        ValidationResult(4, 4.0, 0.1),
+    ]
+    assert [scored.step for scored in best_results(history, 3)] == [2, 3, 1]
 
 
 @pytest.mark.parametrize(("bleu", "kept"), [(31.0, True), (29.0, False)])
 def test_the_average_is_kept_only_if_it_is_better(trainer, bleu, kept):
     made = trainer(30.0, 20.0, 10.0, bleu, settings=replace(SETTINGS, average_checkpoints=2))
     finished = made.run()
-    (averaged,) = of(events.Averaged, made)
+    (averaged,) = of(events.CheckpointsAveraged, made)
     assert (averaged.checkpoints, averaged.kept, averaged.best_bleu) == (2, kept, 30)
     assert finished.bleu == max(bleu, 30)
     assert len(made.published) == (2 if kept else 1)
@@ -199,7 +216,7 @@ def test_the_average_is_the_mean_of_the_best_and_of_no_others(trainer):
 def test_averaging_leaves_the_state_to_go_on_with_as_it_was(trainer):
     made = trainer(30.0, 20.0, 10.0, 40.0)
     made.run()
-    tensors, _ = checkpoint.load(made._last)
+    tensors, _ = checkpoint.load(made._checkpoint_path)
     last = {k.removeprefix("model."): t for k, t in tensors.items() if k.startswith("model.")}
     assert same(last, weights(made))
 
@@ -233,21 +250,21 @@ def test_patience_ends_training_after_so_many_validations_without_a_better_bleu(
     ],
 )
 def test_being_out_of_patience(bleus, patience, out):
-    history = [Scored(step, float(bleu), 1.0) for step, bleu in enumerate(bleus)]
-    assert out_of_patience(history, patience) is out
+    history = [ValidationResult(step, float(bleu), 1.0) for step, bleu in enumerate(bleus)]
+    assert is_out_of_patience(history, patience) is out
 
 
 def test_an_interruption_saves_and_does_not_average(trainer):
-    made = trainer(1.0, interrupted=lambda: made.at.step >= 5)
+    made = trainer(1.0, interrupted=lambda: made.state.step >= 5)
     finished = made.run()
     assert (finished.reason, finished.step) == ("interrupted", 5)
-    assert checkpoint.load(made._last)[1]["position"]["step"] == 5
-    assert not of(events.Averaged, made)
+    assert checkpoint.load(made._checkpoint_path)[1]["position"]["step"] == 5
+    assert not of(events.CheckpointsAveraged, made)
 
 
 def test_there_is_a_model_from_the_first_saved_state_on(trainer, monkeypatch):
     monkeypatch.setattr(trainer_module, "SAVE_SECONDS", 0.0)
-    made = trainer(interrupted=lambda: made.at.step >= 1)
+    made = trainer(interrupted=lambda: made.state.step >= 1)
     made.run()
     ((scored, published),) = made.published
     assert scored is None
@@ -260,7 +277,7 @@ def test_a_timed_save_in_the_middle_of_bad_updates_keeps_the_good_state(trainer,
     made = trainer(settings=replace(SETTINGS, validate_every=100))
     with pytest.raises(TrainingError):
         made.run()
-    assert checkpoint.load(made._last)[1]["position"]["step"] == 3
+    assert checkpoint.load(made._checkpoint_path)[1]["position"]["step"] == 3
 
 
 # Time
@@ -321,8 +338,8 @@ def test_a_training_ends_with_its_time_and_by_then_its_rate_has_fallen(timed):
     assert finished.reason == "minutes"
     assert 48 < made.budget.elapsed() + EXIT_SECONDS <= 62
     assert finished.step == made.schedule.last
-    assert len(of(events.Validated, made)) > 2
-    assert of(events.Averaged, made)
+    assert len(of(events.ValidationFinished, made)) > 2
+    assert of(events.CheckpointsAveraged, made)
     rates = [event.learning_rate for event in of(events.Progress, made)]
     assert rates[-1] < 0.03 * made.settings.learning_rate < max(rates)
 
@@ -344,11 +361,11 @@ def test_patience_ends_a_training_before_its_time(timed):
 def test_guidance_weakens_towards_the_end_that_the_time_allows(timed):
     made = timed(1.0, guidance=replace(GUIDANCE, max_steps=10**6))
     made.run()
-    assert made.guidance.weight_at(made.at.step) == pytest.approx(0.5 * 0.5)
+    assert made.guidance.weight_at(made.state.step) == pytest.approx(0.5 * 0.5)
 
 
 def test_a_schedule_that_the_time_decided_is_gone_on_with_without_a_limit(timed, trainer):
-    cut = timed(1.0, interrupted=lambda: cut.at.step >= 40)
+    cut = timed(1.0, interrupted=lambda: cut.state.step >= 40)
     cut.run()
     planned = cut.schedule
     assert 40 < planned.last < 120
@@ -360,7 +377,7 @@ def test_a_schedule_that_the_time_decided_is_gone_on_with_without_a_limit(timed,
 
 
 def test_a_resume_with_minutes_of_its_own_makes_another_schedule(timed):
-    cut = timed(1.0, interrupted=lambda: cut.at.step >= 40)
+    cut = timed(1.0, interrupted=lambda: cut.state.step >= 40)
     cut.run()
     resumed = timed(1.0, seconds=120.0)
     resumed.resume()
@@ -369,7 +386,7 @@ def test_a_resume_with_minutes_of_its_own_makes_another_schedule(timed):
 
 
 def test_a_resume_with_another_number_of_updates_takes_that(timed, trainer):
-    cut = timed(1.0, interrupted=lambda: cut.at.step >= 40)
+    cut = timed(1.0, interrupted=lambda: cut.state.step >= 40)
     cut.run()
     resumed = trainer(settings=replace(cut.settings, max_steps=43))
     resumed.resume()
@@ -399,35 +416,35 @@ def test_a_decision_reaches_other_workers_as_it_was_made():
         Decision("", False, None),
     ):
         main = Main()
-        assert agree(decision, main) == decision
+        assert synchronize(decision, main) == decision
         other = Other()
         other.other = main.sent
-        assert agree(Decision(""), other) == decision
-        assert agree(Decision("interrupted"), other) == decision._replace(stop="interrupted")
+        assert synchronize(Decision(""), other) == decision
+        assert synchronize(Decision("interrupted"), other) == decision._replace(stop="interrupted")
 
 
 def test_a_sentence_is_watched_at_each_report_and_validation_and_changes_nothing(trainer):
     def watch(network, step):
         assert not network.training
-        return events.Watched(step, "I see.", f"{step}")
+        return events.SentenceTranslated(step, "I see.", f"{step}")
 
     plain = trainer(1.0)
     plain.run()
     watched = trainer(1.0, watch=watch, budget=TimeBudget(clock=Clock()))
     watched.run()
-    assert [event.step for event in of(events.Watched, watched)] == [2, 3, 4, 6, 6]
+    assert [event.step for event in of(events.SentenceTranslated, watched)] == [2, 3, 4, 6, 6]
     assert same(weights(plain), weights(watched))
 
 
 def test_a_sentence_that_takes_long_is_watched_at_validations_alone(timed):
     def watch(network, step):
         made.budget.clock.now += 1.0
-        return events.Watched(step, "I see.", "Je vois.")
+        return events.SentenceTranslated(step, "I see.", "Je vois.")
 
     made = timed(1.0, watch=watch)
     made.run()
-    validated = [event.step for event in of(events.Validated, made)]
-    assert [event.step for event in of(events.Watched, made)] == [3, *validated]
+    validated = [event.step for event in of(events.ValidationFinished, made)]
+    assert [event.step for event in of(events.SentenceTranslated, made)] == [3, *validated]
 
 
 # Guidance
@@ -453,7 +470,7 @@ def test_a_guided_training_cut_off_and_resumed_does_what_it_would_have_done(trai
     expected = weights(whole)
     shutil.rmtree(whole.best_weights.folder)
 
-    cut = trainer(guidance=GUIDANCE, interrupted=lambda: cut.at.step >= 5)
+    cut = trainer(guidance=GUIDANCE, interrupted=lambda: cut.state.step >= 5)
     cut.run()
     resumed = trainer(guidance=GUIDANCE)
     resumed.resume()
@@ -465,11 +482,11 @@ def test_a_guided_training_cut_off_and_resumed_does_what_it_would_have_done(trai
 
 
 def test_a_state_saved_before_there_was_guidance_is_gone_on_with(trainer):
-    made = trainer(interrupted=lambda: made.at.step >= 5)
+    made = trainer(interrupted=lambda: made.state.step >= 5)
     made.run()
-    tensors, facts = checkpoint.load(made._last)
+    tensors, facts = checkpoint.load(made._checkpoint_path)
     del facts["position"]["guided_sum"], facts["position"]["guided_pieces"]
-    checkpoint.save(made._last, tensors, facts)
+    checkpoint.save(made._checkpoint_path, tensors, facts)
     resumed = trainer()
     resumed.resume()
     assert resumed.run().step == 6

@@ -20,8 +20,8 @@ from attn_cli.bundles import bundle
 from attn_cli.data import corpus
 from attn_cli.files.folder_lock import lock_folder
 from attn_cli.training import pipeline
-from attn_cli.training.aligner_trainer import HeadTrainer
-from attn_cli.training.validation import Validation
+from attn_cli.training.aligner_trainer import AlignerTrainer
+from attn_cli.training.validation import Validator
 
 RECIPE = (
     *TINY,
@@ -253,8 +253,8 @@ def test_a_resumed_training_keeps_the_minutes_it_was_given(run, pairs_file, tmp_
     ("owner", "name"),
     [
         (corpus, "load"),
-        (HeadTrainer, "_judged"),
-        (Validation, "_translations"),
+        (AlignerTrainer, "_judged"),
+        (Validator, "_translations"),
         (pipeline, "export_graphs"),
     ],
     ids=lambda each: each if isinstance(each, str) else "",

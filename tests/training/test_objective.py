@@ -14,7 +14,7 @@ from attn_cli.types import PAD
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("block", [1, 50, 1 << 19])
 def test_loss_and_gradients_equal_torchs_cross_entropy(smoothing, block, monkeypatch) -> None:
-    monkeypatch.setattr(losses, "LOGITS", block)
+    monkeypatch.setattr(losses, "MAX_LOGITS_CPU", block)
     torch.manual_seed(4)
     tiny = ModelConfig(
         embedding=5,
@@ -69,7 +69,7 @@ def test_the_expected_denominator_of_the_sampled_softmax_is_that_over_the_vocabu
     sums = []
     for _ in range(2000):
         pieces, _, log_weight = sample_vocabulary(targets, vocab, 100)
-        assert len(pieces) == len(set(pieces.tolist())) == losses.ROWS
+        assert len(pieces) == len(set(pieces.tolist())) == losses.ROW_MULTIPLE
         sums.append((exponentials[pieces] * log_weight.double().exp()).sum().item())
     error = torch.tensor(sums).std().item() / len(sums) ** 0.5  # of the mean
     assert sum(sums) / len(sums) == pytest.approx(exponentials.sum().item(), abs=4 * error)
@@ -82,5 +82,5 @@ def test_a_sampled_loss_teaches_only_the_pieces_that_it_scores() -> None:
     features, wanted = torch.randn(1, 3, 5), torch.tensor([[8, 20, 399]])
     loss = negative_log_likelihood(network, features, wanted, smoothing=0.0, sampled=50)
     (bias,) = torch.autograd.grad(loss, [network.scores.bias])
-    assert (bias != 0).sum() == losses.ROWS
+    assert (bias != 0).sum() == losses.ROW_MULTIPLE
     assert (bias[wanted[0]] < 0).all()

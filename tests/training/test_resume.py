@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from attn_cli import config
 from attn_cli.bundles import bundle
-from attn_cli.training.resume import resumed
+from attn_cli.training.resume import read_plan
 
 #: Everything random that training has: sampled pieces, dropout, shuffled batches, an average.
 RECIPE = (
@@ -32,14 +32,14 @@ trainer = getattr(importlib.import_module(module), name)
 update = trainer._update
 def hooked(self, *batch):
     update(self, *batch)
-    if self.at.step == int(step):
+    if self.state.step == int(step):
         os.kill(os.getpid(), int(signal))
 trainer._update = hooked
 app.main()
 """
 NETWORK, ALIGNMENT_HEAD = (
     "attn_cli.training.trainer.Trainer",
-    "attn_cli.training.aligner_trainer.HeadTrainer",
+    "attn_cli.training.aligner_trainer.AlignerTrainer",
 )
 
 
@@ -184,6 +184,6 @@ def test_a_training_from_before_there_were_heads_goes_on_without_one(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.safetensors").touch()
     (tmp_path / "recipe.toml").write_text("[model]\nembedding = 32\n")
-    assert not resumed(tmp_path).plan.recipe.model.word_aligner.enabled
+    assert not read_plan(tmp_path).plan.recipe.model.word_aligner.enabled
     (tmp_path / "recipe.toml").write_text("[model.word_aligner]\nwidth = 32\n")
-    assert resumed(tmp_path).plan.recipe.model.word_aligner.enabled
+    assert read_plan(tmp_path).plan.recipe.model.word_aligner.enabled

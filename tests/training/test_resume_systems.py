@@ -19,7 +19,7 @@ from attn_cli.nn.builder import build_model
 from attn_cli.nn.device import select_hardware
 from attn_cli.nn.state_dict import unique_state_dict
 from attn_cli.training import checkpoint, reinforce
-from attn_cli.training.early_stopping import Score
+from attn_cli.training.early_stopping import ValidationScores
 from attn_cli.training.trainer import Trainer
 
 KINDS = {
@@ -53,7 +53,7 @@ def trainer_of(kind, text, folder, **given):
     return Trainer(
         build_model(model_of(KINDS[kind]), source_vocab=vocab, target_vocab=vocab),
         Batches(data, tokens=SETTINGS.batch_tokens, seed=1),
-        lambda network: Score(loss=1.0, bleu=1.0, chrf=1.0),
+        lambda network: ValidationScores(loss=1.0, bleu=1.0, chrf=1.0),
         settings=SETTINGS,
         hardware=select_hardware("cpu", "fp32"),
         folder=folder,
@@ -67,7 +67,7 @@ def trainer_of(kind, text, folder, **given):
 def test_a_training_cut_off_and_resumed_reaches_the_very_same_weights(kind, text, tmp_path):
     whole = trainer_of(kind, text, tmp_path / "whole")
     whole.run()
-    cut = trainer_of(kind, text, tmp_path / "cut", interrupted=lambda: cut.at.step >= 4)
+    cut = trainer_of(kind, text, tmp_path / "cut", interrupted=lambda: cut.state.step >= 4)
     assert cut.run().step == 4
     torch.manual_seed(99)  # another process is somewhere else in its random numbers
     resumed = trainer_of(kind, text, tmp_path / "cut")
@@ -79,8 +79,8 @@ def test_a_training_cut_off_and_resumed_reaches_the_very_same_weights(kind, text
     last = [checkpoint.load(tmp_path / name / "last.safetensors") for name in ("cut", "whole")]
     assert last[0][0].keys() == last[1][0].keys()
     assert all(last[0][0][name].equal(last[1][0][name]) for name in last[0][0])
-    assert resumed.at.reward == whole.at.reward
-    assert (whole.at.reward is not None) == (kind == "hard")
+    assert resumed.state.reward == whole.state.reward
+    assert (whole.state.reward is not None) == (kind == "hard")
 
 
 def test_an_update_that_is_not_a_number_leaves_the_baseline_as_it_was(text, tmp_path, monkeypatch):
@@ -92,4 +92,4 @@ def test_an_update_that_is_not_a_number_leaves_the_baseline_as_it_was(text, tmp_
     monkeypatch.setattr(reinforce, "log_likelihoods", broken)
     trainer = trainer_of("hard", text, tmp_path)
     assert trainer.run().skipped == 1
-    assert math.isfinite(trainer.at.reward)
+    assert math.isfinite(trainer.state.reward)

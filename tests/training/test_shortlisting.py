@@ -77,7 +77,7 @@ def test_each_piece_of_a_word_is_linked_to_each_of_the_words_it_is_linked_to(tex
 
 def test_a_row_has_the_heaviest_links_and_the_piece_spelt_alike(text, monkeypatch):
     segments, tokenizer = text
-    monkeypatch.setattr(shortlisting, "COMMONEST", 0)
+    monkeypatch.setattr(shortlisting, "N_FREQUENT", 0)
     found = build_shortlist(segments, LinkTable.of(LINKS), (tokenizer, tokenizer))
     assert found.always.tolist() == [EOS]
     row = {
@@ -88,7 +88,7 @@ def test_a_row_has_the_heaviest_links_and_the_piece_spelt_alike(text, monkeypatc
     assert row["ts"] == {"cha", "ts"}
     assert row["se"] == {"se"}  # "see" has no links
 
-    monkeypatch.setattr(shortlisting, "PER_PIECE", 2)
+    monkeypatch.setattr(shortlisting, "MAX_PER_PIECE", 2)
     fewer = build_shortlist(segments, LinkTable.of(LINKS), (tokenizer, tokenizer))
     th = tokenizer.numbers["th"]
     assert named(tokenizer, fewer.linked[fewer.starts[th] : fewer.starts[th + 1]]) == {
@@ -98,7 +98,7 @@ def test_a_row_has_the_heaviest_links_and_the_piece_spelt_alike(text, monkeypatc
 
 def test_links_of_little_weight_are_noise(text, monkeypatch):
     segments, tokenizer = text
-    monkeypatch.setattr(shortlisting, "COMMONEST", 0)
+    monkeypatch.setattr(shortlisting, "N_FREQUENT", 0)
     links = LinkTable.of([{(0, 0): 0.2}, {}, {}])
     found = build_shortlist(segments, links, (tokenizer, tokenizer))
     assert len(found.linked) == len(tokenizer.numbers)  # each is spelt as itself
@@ -106,7 +106,7 @@ def test_links_of_little_weight_are_noise(text, monkeypatch):
 
 def test_the_commonest_pieces_are_for_every_sentence_and_in_no_row(text, monkeypatch):
     segments, tokenizer = text
-    monkeypatch.setattr(shortlisting, "COMMONEST", 2)
+    monkeypatch.setattr(shortlisting, "N_FREQUENT", 2)
     found = build_shortlist(segments, LinkTable.of(LINKS), (tokenizer, tokenizer))
     counts = Counter({"l": 2, "e": 2, "ch": 2, "at": 2, "le": 1, "s": 1, "cha": 1, "ts": 1})
     common = named(tokenizer, found.always[1:])
@@ -117,8 +117,8 @@ def test_the_commonest_pieces_are_for_every_sentence_and_in_no_row(text, monkeyp
 
 def test_there_are_no_more_links_than_so_many_a_piece_on_average(text, monkeypatch):
     segments, tokenizer = text
-    monkeypatch.setattr(shortlisting, "COMMONEST", 0)
-    monkeypatch.setattr(shortlisting, "AVERAGE", 0)
+    monkeypatch.setattr(shortlisting, "N_FREQUENT", 0)
+    monkeypatch.setattr(shortlisting, "MAX_AVERAGE", 0)
     found = build_shortlist(segments, LinkTable.of(LINKS), (tokenizer, tokenizer))
     assert len(found.linked) == len(tokenizer.numbers)
 

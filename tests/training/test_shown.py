@@ -13,7 +13,7 @@ from attn_cli.alignment.merge import merge
 from attn_cli.data.batching import Batch
 from attn_cli.nn.device import select_hardware
 from attn_cli.training.guided_alignment import guided_head
-from attn_cli.training.head_selection import Shown, best_head, words_of
+from attn_cli.training.head_selection import SelectedHead, find_best_head, merge_words
 
 
 class Pretended(nn.Module):
@@ -42,7 +42,7 @@ def model(layers, heads):
 
 def best(weights, *, layers, heads, links, batch):
     """Weights (T, heads, S) of one pair → what is shown."""
-    return best_head(
+    return find_best_head(
         Pretended([weights]),
         [batch],
         LinkTable.of([links]),
@@ -64,20 +64,20 @@ def steps(*heads):
 def test_the_head_that_points_where_the_links_do_is_shown():
     looks = steps([RIGHT, LEFT], [RIGHT, RIGHT], [LEFT, RIGHT], [LEFT, LEFT])
     shown = best(looks, layers=2, heads=2, links=STRAIGHT, batch=TWO)
-    assert shown == Shown(layer=2, head=1, share=1.0)
+    assert shown == SelectedHead(layer=2, head=1, share=1.0)
 
 
 def test_the_mean_is_shown_where_heads_are_right_together():
     sure, unsure = [0.9, 0.05, 0.05], [0.3, 0.4, 0.3]
     looks = steps([sure, [0.4, 0.3, 0.3]], [unsure, [0.05, 0.9, 0.05]])
     shown = best(looks, layers=1, heads=2, links=STRAIGHT, batch=TWO)
-    assert shown == Shown(layer=1, head=0, share=1.0)
+    assert shown == SelectedHead(layer=1, head=0, share=1.0)
 
 
 def test_a_head_that_rests_at_the_end_points_at_no_word():
     looks = steps([[0.4, 0.0, 0.6], [0.0, 0.4, 0.6]], [LEFT, LEFT])
     shown = best(looks, layers=2, heads=1, links=STRAIGHT, batch=TWO)
-    assert shown == Shown(layer=2, head=0, share=0.5)
+    assert shown == SelectedHead(layer=2, head=0, share=0.5)
 
 
 def test_words_without_links_do_not_count():
@@ -108,7 +108,7 @@ def test_words_are_weighed_as_the_tables_weigh_them():
     rng = np.random.default_rng(1)
     for b, (s, t) in enumerate(sizes):
         weights[b, :t, :, :s] = rng.dirichlet(np.ones(s), (t, 3))
-    found = words_of(weights, a_batch(source, target))
+    found = merge_words(weights, a_batch(source, target))
     for b, (s, t) in enumerate(sizes):
         n_source, n_target = source[b].max() + 1, target[b].max() + 1
         for head in range(3):
@@ -125,7 +125,7 @@ def test_words_are_weighed_as_the_tables_weigh_them():
 
 
 def test_it_is_said_in_a_sentence():
-    ours, means = Shown(3, 2, 0.81).sentence(), Shown(3, 0, 0.5).sentence()
+    ours, means = SelectedHead(3, 2, 0.81).describe(), SelectedHead(3, 0, 0.5).describe()
     assert ours.startswith("attention shown: layer 3, head 2, which points")
     assert "81% of the words" in ours
     assert "the mean of its heads" in means

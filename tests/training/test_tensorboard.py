@@ -5,7 +5,7 @@ from program import TINY, attn
 
 from attn_cli.cli import train as command
 from attn_cli.training import events
-from attn_cli.training.tensorboard import FOLDER, board, scalars
+from attn_cli.training.tensorboard import FOLDER, scalars, tensorboard_listener
 
 ON = (*TINY, "--set", "train.tensorboard=true", "--set", "train.log_every=2")
 
@@ -26,21 +26,21 @@ def progress(step, loss):
 
 
 def test_a_progress_and_a_validation_are_points_of_curves_and_other_events_are_none():
-    validated = events.Validated(7, 1.5, 20.0, 40.0, True, 1.0)
+    validated = events.ValidationFinished(7, 1.5, 20.0, 40.0, True, 1.0)
     assert scalars(validated) == {
         "validation/loss": 1.5, "validation/BLEU": 20.0, "validation/chrF": 40.0,
     }  # fmt: skip
     assert scalars(progress(7, 2.0))["train/loss"] == 2.0
-    assert scalars(events.Noticed("x")) == {}
+    assert scalars(events.Notice("x")) == {}
 
 
 def test_a_resumed_training_takes_the_place_of_what_was_lost(tmp_path):
-    begun = events.Started(0, 9, 1, "cpu", "fp32", 1)
-    with board(tmp_path) as draw:
+    begun = events.TrainingStarted(0, 9, 1, "cpu", "fp32", 1)
+    with tensorboard_listener(tmp_path) as draw:
         for event in (begun, progress(2, 5.0), progress(4, 99.0)):
             draw(event)
-    with board(tmp_path) as draw:
-        for event in (events.Started(3, 9, 1, "cpu", "fp32", 1), progress(4, 3.0)):
+    with tensorboard_listener(tmp_path) as draw:
+        for event in (events.TrainingStarted(3, 9, 1, "cpu", "fp32", 1), progress(4, 3.0)):
             draw(event)
     assert curves(tmp_path)["train/loss"] == [(2, 5.0), (4, 3.0)]
 

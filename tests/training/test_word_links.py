@@ -12,7 +12,7 @@ from attn_cli.alignment.link_table import LinkTable
 from attn_cli.data.corpus import read_pairs
 from attn_cli.errors import DataError
 from attn_cli.training import events
-from attn_cli.training.word_links import prepared
+from attn_cli.training.word_links import prepare_word_links
 
 #: Six lines, two of which are left out: the pairs 0 to 3 are of the lines 1, 3, 4 and 6.
 TEXT = "a b c\tx y z\nno tab\na b\tx\nb c\ty z\n\tempty\nc\tz\n"
@@ -37,7 +37,7 @@ def links(text, tmp_path):
             settings = (*settings, f"train.guided_alignment={tmp_path / 'links'}")
         recipe = config.with_settings(config.Recipe(), list(settings))
         cache = tmp_path / "links.safetensors"
-        found = prepared(
+        found = prepare_word_links(
             recipe,
             text.part(text.pairs[list(part)]),
             n_lines=N_LINES,
@@ -148,7 +148,7 @@ def test_votes_are_counted_once_for_the_same_text_and_the_same_aligners(links, a
     said = []
     assert links(GUIDED) == links(GUIDED, said=said)
     assert len(aligners) == 1
-    assert [type(event) for event in said] == [events.Linked]
+    assert [type(event) for event in said] == [events.AlignmentsReady]
     assert said[0].cached
 
 
@@ -176,12 +176,12 @@ def test_who_interrupts_the_aligners_gets_no_links_and_leaves_none_behind(
 ):
     said = []
     assert links(GUIDED, said=said, interrupted=lambda: True) is None
-    assert [type(event) for event in said] == [events.Linking]
+    assert [type(event) for event in said] == [events.AlignmentProgress]
     assert not (tmp_path / "links.safetensors").exists()
 
 
 def notices(said):
-    return [event.message for event in said if isinstance(event, events.Noticed)]
+    return [event.message for event in said if isinstance(event, events.Notice)]
 
 
 def test_where_there_is_no_time_for_one_aligner_there_are_no_links_and_that_is_said(
