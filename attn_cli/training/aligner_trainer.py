@@ -371,7 +371,7 @@ class AlignerTrainer:
         if not (math.isfinite(value) and math.isfinite(norm)):
             raise TrainingError(
                 f"the word aligner's loss was NaN or infinite at its update {self.state.step}",
-                "Please report it; to train without a word aligner: --set model.word_aligner=false.",
+                "Please report it; train without a word aligner: --set model.word_aligner=false.",
             )
         self.optimizer.step()
         self._losses.append(value)
@@ -472,7 +472,7 @@ class AlignerTrainer:
         self.aligner.train()
 
     def _synchronize_batches(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Yield the batches in step with the other workers; raises Interrupted as `_predict` does."""
+        """Yield the batches in step with the other workers; raises Interrupted."""
         while True:
             batch = next(batches, None)
             interrupted, working = self.group.sum([self.interrupted(), batch is not None])

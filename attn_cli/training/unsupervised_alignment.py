@@ -230,7 +230,7 @@ def _train_aligner(
     export_graphs(out, recipe, emit)
     matcher = TorchMatcher(trainer.aligner)
     if has_better_lexicon(votes_only.corpus, votes_only.votes, combined, seed=recipe.seed):
-        return replace(votes_only, links=combined, matcher=matcher, joined=True)
+        return replace(votes_only, links=combined, matcher=matcher, combined=True)
     emit(events.Notice("the votes link these pairs as well without the word aligner"))
     return replace(votes_only, matcher=matcher)
 

@@ -48,7 +48,7 @@ def links(text, tmp_path):
         )
         if found is None:
             return None
-        found.keep(cache)
+        found.save(cache)
         return [found.table.links(pair) for pair in range(len(found.table))]
 
     return links
