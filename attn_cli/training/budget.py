@@ -1,6 +1,6 @@
 """How much wall time a command may take, and how many updates fit into what is left of it.
 
-Knows clocks and recipes; loads no torch. Tests drive the clock by hand.
+Loads no torch. Tests replace the clock.
 """
 
 import math

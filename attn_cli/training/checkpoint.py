@@ -1,6 +1,6 @@
-"""Training states and weights on disk, each one file, written beside and renamed.
+"""Save and load training states and weights as safetensors files, written atomically.
 
-Knows safetensors and JSON: nothing it reads can run code.
+The files hold tensors and JSON; reading them runs no code.
 """
 
 import json

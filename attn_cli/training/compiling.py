@@ -1,4 +1,4 @@
-"""A network compiled for training by torch.compile. Knows no settings and no batches."""
+"""Compile a network for training with torch.compile."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,4 @@
-"""The text of a training becomes pairs in subwords, mapped from files that all workers open.
-
-Knows no network and no word links.
-"""
+"""Prepare the text of a training: pairs in subwords, in files mapped by all workers."""
 
 import contextlib
 import shutil

@@ -1,4 +1,4 @@
-"""When to stop, and which checkpoints were best. Knows scores, no weights."""
+"""Early stopping, and the ranking of validations."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from attn_cli.types import SoftAlignment
 
 @dataclass(frozen=True)
 class ValidationScores:
-    """How a network did on the validation pairs."""
+    """The scores of a network on the validation pairs."""
 
     loss: float
     bleu: float
@@ -17,7 +17,7 @@ class ValidationScores:
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """A validation: at which update, how good."""
+    """The result of the validation at update `step`."""
 
     step: int
     bleu: float

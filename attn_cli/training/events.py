@@ -1,6 +1,6 @@
-"""What training says while it runs: one frozen value an event. Knows no terminal and no file.
+"""Events of a training, one frozen dataclass each.
 
-Whoever listens decides what becomes of an event: a line, a panel, a row of log.jsonl.
+A listener turns an event into a line, a panel or a row of log.jsonl.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from attn_cli.types import SoftAlignment
 
 @dataclass(frozen=True)
 class Phase:
-    """A training enters phase `number`, from 1, of `phases`: text, network, graphs."""
+    """Phase `number`, from 1, of `phases` begins: text, network, graphs."""
 
     name: str
     number: int
@@ -22,14 +22,14 @@ class Phase:
 
 @dataclass(frozen=True)
 class Activity:
-    """Something has begun whose progress is not known: reading the text, learning a vocabulary."""
+    """A step without measurable progress begins: reading the text, learning a vocabulary."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class DataPrepared:
-    """The text has been read and split into pieces."""
+    """The text has been read and segmented."""
 
     pairs: int
     valid_pairs: int
@@ -40,16 +40,16 @@ class DataPrepared:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something a person should know: lines left out, a vocabulary made smaller."""
+    """A message to the user: skipped lines, a reduced vocabulary."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class AlignmentProgress:
-    """Statistical aligners are at work on the training text; `done` of it, from 0 to 1.
+    """Progress of the statistical aligners on the training text: `done`, from 0 to 1.
 
-    `seconds_left` are those until all that was asked for is over, None while that is unknown.
+    `seconds_left` counts to the end of the whole command; None while it is unknown.
     """
 
     done: float
@@ -58,9 +58,9 @@ class AlignmentProgress:
 
 @dataclass(frozen=True)
 class AlignmentsReady:
-    """The training pairs have word links: how many pairs have any, and how many there are.
+    """Word links are ready: `pairs` have at least one, `links` is their total.
 
-    `cached` when they were made before, `seconds` what it took now.
+    `cached` if they were read from an earlier run; `seconds` is the time taken now.
     """
 
     pairs: int
@@ -71,7 +71,7 @@ class AlignmentsReady:
 
 @dataclass(frozen=True)
 class TrainingStarted:
-    """The network stands and its first update is next. `step` is not 0 after a resume."""
+    """The network is built; its first update follows. `step` is above 0 after a resume."""
 
     step: int
     max_steps: int
@@ -84,10 +84,9 @@ class TrainingStarted:
 
 @dataclass(frozen=True)
 class Progress:
-    """Some updates have been made. loss in nats a target piece, rates over the last interval.
+    """Progress since the last such event. `loss` in nats per target piece, without `guided`.
 
-    `guided` is how far attention was from the links, in nats a guided piece (`guided_loss`), None
-    where none was guided; `loss` is of the translation alone.
+    `guided` is the guided loss in nats per guided piece (`guided_loss`), None without guidance.
     """
 
     step: int
@@ -103,7 +102,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class AlignerTrainingProgress:
-    """The word aligner has made some updates. loss in nats a word, both ways added."""
+    """Progress of the word aligner. `loss` in nats per word, summed over both directions."""
 
     step: int
     max_steps: int
@@ -114,8 +113,11 @@ class AlignerTrainingProgress:
 
 @dataclass(frozen=True)
 class AlignerTrained:
-    """The word aligner is ready: precision and recall, in %, of its links against the
-    committee's on `pairs` that were kept apart."""
+    """The word aligner is trained.
+
+    `precision` and `recall`, in %, compare its links with the committee's on `pairs` held-out
+    pairs.
+    """
 
     pairs: int
     precision: float
@@ -125,7 +127,7 @@ class AlignerTrained:
 
 @dataclass(frozen=True)
 class NonFiniteUpdate:
-    """An update was not a number and was left out; `in_a_row` so far."""
+    """An update was skipped: its loss or gradient was NaN or infinite, `in_a_row` times by now."""
 
     step: int
     in_a_row: int
@@ -133,7 +135,7 @@ class NonFiniteUpdate:
 
 @dataclass(frozen=True)
 class ValidationFinished:
-    """The network was tried on the validation pairs: loss in nats a piece, greedy BLEU and chrF."""
+    """Results on the validation pairs: loss in nats per piece, BLEU and chrF of greedy search."""
 
     step: int
     loss: float
@@ -146,7 +148,7 @@ class ValidationFinished:
 
 @dataclass(frozen=True)
 class SentenceTranslated:
-    """A sentence of the user's choice as the network translates it now, or its forced `text`."""
+    """The current translation of the watched sentence, or its forced `text`."""
 
     step: int
     source: str
@@ -156,7 +158,7 @@ class SentenceTranslated:
 
 @dataclass(frozen=True)
 class CheckpointsAveraged:
-    """The best checkpoints were averaged; `kept` when the average validated better."""
+    """The best checkpoints were averaged; `kept` if the average validated better."""
 
     checkpoints: int
     bleu: float
@@ -177,7 +179,7 @@ class TrainingFinished:
 
 @dataclass(frozen=True)
 class GraphsExported:
-    """Graphs for ONNX Runtime have joined the bundle; `difference` from torch in fp32, at most."""
+    """ONNX graphs were added to the bundle; `difference` is the largest from torch in fp32."""
 
     precision: str
     bytes: int
@@ -187,10 +189,10 @@ class GraphsExported:
 
 @dataclass(frozen=True)
 class ConfidenceCalibrated:
-    """The model's confidence was fitted to so many validation pairs.
+    """The model's confidence was calibrated on `pairs` validation pairs.
 
-    On them `correlation` is its rank correlation with the chrF of each sentence, and
-    `logp_correlation` that of the mean log-probability a piece.
+    `correlation` is its rank correlation with the chrF of each sentence, `logp_correlation` that
+    of the mean log-probability per piece.
     """
 
     pairs: int
@@ -216,7 +218,7 @@ Training = (
 Event = Preparing | Training
 Listener = Callable[[Event], None]
 
-#: What each event is called in log.jsonl: names on disk, which no renaming of a class changes.
+#: The name of each event in log.jsonl, independent of the class name.
 NAMES: dict[type[Event], str] = {
     Phase: "phase",
     Activity: "activity",
@@ -239,7 +241,7 @@ NAMES: dict[type[Event], str] = {
 
 
 def record(event: Event) -> dict[str, Any]:
-    """The event as a row of log.jsonl: its name, then its fields; a sample's table is left out."""
+    """Return the event as a row of log.jsonl: its name, then its fields without `sample`."""
     row: dict[str, Any] = {"event": NAMES[type(event)]}
     for field in dataclasses.fields(event):
         value = getattr(event, field.name)

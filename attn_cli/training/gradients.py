@@ -1,7 +1,4 @@
-"""The losses of a batch and their gradients, on one worker or several, compiled or not.
-
-Knows no optimizer and no schedule.
-"""
+"""Compute the losses of a batch and their gradients, on one worker or several."""
 
 from collections.abc import Callable
 from contextlib import nullcontext

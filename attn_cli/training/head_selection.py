@@ -1,7 +1,4 @@
-"""Which head of a network is shown by default: the one that agrees best with word links.
-
-Knows weights, links and which piece is of which word; not who made the links, and no bundle.
-"""
+"""Select the attention head shown by default: the one that agrees best with word links."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple

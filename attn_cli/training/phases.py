@@ -1,4 +1,4 @@
-"""The phases of a training, as its events tell them."""
+"""The phases of a training, emitted as events."""
 
 from attn_cli.config import Recipe
 from attn_cli.training import events
@@ -6,7 +6,7 @@ from attn_cli.training.word_links import needs_links, trains_aligner
 
 
 class Phases:
-    """The phases that a recipe's training has, told one after another."""
+    """Emits the phases of a recipe's training in order."""
 
     def __init__(self, recipe: Recipe, emit: events.Listener) -> None:
         links = ["word aligner" if trains_aligner(recipe) else "word links"]

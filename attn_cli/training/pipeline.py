@@ -1,6 +1,6 @@
-"""A recipe and a folder become a trained bundle: data, alignments, word aligner, trainer.
+"""Train a bundle from a recipe: data, alignments, word aligner, network.
 
-Knows neither Typer nor Rich: what happens is told as events.
+Progress is reported as events.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def train(
     interruptible: Callable[[], AbstractContextManager[None]] = nullcontext,
     group: Group | None = None,
 ) -> events.TrainingFinished:
-    """Train `recipe`, whose files are relative to `run.out`, and leave a bundle there.
+    """Train `recipe`, whose files are relative to `run.out`, and write a bundle there.
 
     Every worker of `group` calls it with the same recipe; the main one alone writes into `run.out`
     and emits events. Work within `abandonable` is lost without harm when an exception ends it:
@@ -125,7 +125,7 @@ def _train(
 
 
 def recipe_digest(recipe: Recipe) -> str:
-    """sha256 of the recipe but for the places of its files, which may differ between machines."""
+    """Return the sha256 of the recipe without its file paths, which may differ by machine."""
     recipe = config.with_files(recipe, dict.fromkeys(config.DATA_FILES, ""))
     return hashlib.sha256(config.to_toml(recipe).encode()).hexdigest()
 
@@ -146,7 +146,7 @@ def _follow_main(group: Group, recipe: Recipe, run: TrainRun) -> tuple[Recipe, T
 
 
 def _require_same(group: Group, name: str, digest: str) -> None:
-    """Raise TrainingError on every worker where they were not all given the same."""
+    """Raise TrainingError on every worker unless all have the same digest."""
     digests = group.gather(digest)
     differing = [rank for rank, each in enumerate(digests) if each != digests[0]]
     if differing:

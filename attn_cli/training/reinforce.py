@@ -1,6 +1,4 @@
-"""How hard attention learns where to look: REINFORCE, with a baseline and a bonus for doubt.
-
-Knows that positions were drawn and what came of it; not who drew them.
+"""REINFORCE for hard attention, with a baseline and an entropy bonus.
 
 The gradient of the expected log-likelihood is E[Σ_t ∂log p(a_t) (R_t - b_t)], R_t being the
 log-likelihood of what comes from word t on and b_t what was to be expected of as many words: the

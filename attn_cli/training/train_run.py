@@ -1,4 +1,4 @@
-"""What one training is asked to do beside its recipe, and what all of its parts share."""
+"""The options of a training that are not in its recipe, and the context its parts share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
-"""The training loop: updates, validations, checkpoints, and the same again after a resume.
+"""The training loop: updates, validations, checkpoints, resuming.
 
-Emits events and asks `interrupted` between two updates; knows no terminal, no signal and no text.
+Events report progress; `interrupted` is called between two updates.
 """
 
 import math
@@ -38,21 +38,21 @@ from attn_cli.training.resume import LAST_CHECKPOINT
 from attn_cli.training.saved_state import SavedState
 from attn_cli.training.trainer_state import TrainerState
 
-#: Seconds between two saves of the whole training state, so that a kill costs no more than that.
+#: Seconds between two saves of the whole training state.
 SAVE_SECONDS = 60.0
 
-#: The share of the time that may go into the sentence which is watched.
+#: The largest share of the time spent on the watched sentence.
 WATCH_SHARE = 0.01
 
 
 class Validate(Protocol):
-    """Tries a network on the validation pairs."""
+    """Validates a network on the validation pairs."""
 
     def __call__(self, network: Seq2Seq) -> ValidationScores: ...
 
 
 class Watch(Protocol):
-    """Translates one sentence with a network, and tells of it."""
+    """Translates one sentence with a network."""
 
     def __call__(self, network: Seq2Seq, step: int) -> events.SentenceTranslated: ...
 
@@ -154,7 +154,7 @@ class Trainer:
 
     @property
     def schedule(self) -> Schedule:
-        """The one that a time limit has decided, or the recipe's."""
+        """The schedule set by a time limit, or the recipe's."""
         return self.state.schedule or Schedule.from_config(self.settings)
 
     def _emit_on_main(self, event: events.Event) -> None:
@@ -213,7 +213,7 @@ class Trainer:
         return finished
 
     def _decide(self, save: bool) -> Decision:
-        """What this worker would do next. The main one alone reads the clock."""
+        """Decide for this worker; only the main worker reads the clock."""
         if not self.group.is_main:
             return Decision("interrupted" if self.interrupted() else "")
         schedule = self.planner.replan(self.state.step, self.schedule, self.settings)
@@ -348,7 +348,7 @@ class Trainer:
         return True
 
     def _recovery_hint(self) -> str:
-        """What to do when the network has come to nothing."""
+        """Return the hint of an error after NaN losses."""
         if self._checkpoint_path.exists():
             return "The last good checkpoint is kept; lower train.learning_rate and --resume it."
         return "Lower train.learning_rate and train again."

@@ -1,7 +1,4 @@
-"""Alignments of a bitext from the bitext alone: a committee's votes, and a head taught by them.
-
-Knows corpora and a folder to keep the head in; no network that translates, and no terminal.
-"""
+"""Align a bitext without supervision: a committee's votes, and a word aligner trained on them."""
 
 import json
 import shutil

@@ -1,7 +1,4 @@
-"""The word links of a training's pairs: voted for by statistical aligners, or read from a file.
-
-Knows recipes, corpora and files of links; no network, no signal and no terminal.
-"""
+"""Word links of the training pairs, from the votes of statistical aligners or from a file."""
 
 import json
 import math
