@@ -1,7 +1,4 @@
-"""The terminal as one object handed in: streams, what they are, how to speak on them.
-
-The only place, beside `app`, that touches the process's own streams. Knows no command.
-"""
+"""The standard streams of the process and their properties, as one object."""
 
 import contextlib
 import io
@@ -23,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Console:
-    """stdout is the result, stderr is the talk; both are UTF-8 whatever the locale says."""
+    """Results go to stdout, messages to stderr, both in UTF-8 regardless of the locale."""
 
     stdin: BinaryIO
     stdout: BinaryIO
@@ -42,7 +39,7 @@ class Console:
 
     @classmethod
     def of_process(cls) -> "Console":
-        """The console of this process; NO_COLOR, COLUMNS and TERM are heeded."""
+        """Return the console of this process; respects NO_COLOR, COLUMNS and TERM."""
         stdin = sys.stdin.buffer if sys.stdin else io.BytesIO()
         return cls(
             stdin=stdin,
@@ -58,9 +55,9 @@ class Console:
         )
 
     def write(self, text: str) -> None:
-        """A piece of the result, on stdout, out at once.
+        """Write a part of the result to stdout, and flush.
 
-        Raises BrokenPipeError when nobody reads it any more, DataError when it cannot be taken.
+        Raises BrokenPipeError if the reader is gone, DataError if stdout cannot be written.
         """
         try:
             self.stdout.write(text.encode("utf-8", "replace"))
@@ -74,31 +71,31 @@ class Console:
             ) from error
 
     def say(self, text: str) -> None:
-        """A line of talk on stderr, unless --quiet."""
+        """Write a line to stderr, unless --quiet."""
         if not self.quiet:
             self._talk(text)
 
     def detail(self, text: str) -> None:
-        """A line of talk for --verbose."""
+        """Write a line to stderr with --verbose."""
         if self.verbose:
             self._talk(text)
 
     def warn(self, text: str) -> None:
-        """A line about input that could not be taken as it was; --quiet keeps it too."""
+        """Write a warning about the input to stderr, also with --quiet."""
         self._talk(f"attn: {text}")
 
     def warn_plain(self, text: str) -> None:
-        """Lines on stderr as they are, figures or a usage; --quiet keeps them too."""
+        """Write text to stderr without a prefix, also with --quiet."""
         self._talk(text)
 
     def fail(self, problem: str, hint: str) -> None:
-        """One sentence saying what was wrong and where, one saying what to do."""
+        """Write an error to stderr: the problem and where, then what to do."""
         said = f"attn: {_sentence(problem)}" + (f" {_sentence(hint)}" if hint else "")
         with contextlib.suppress(OSError):  # it ends here, whether or not stderr still takes it
             self._talk(said)
 
     def show(self, renderable: "RenderableType") -> None:
-        """A table or a panel on stdout, with colours where there are any."""
+        """Write a table or a panel to stdout, in color if supported."""
         console = self.rich(stderr=False)
         with console.capture() as captured:
             console.print(renderable)
@@ -106,7 +103,7 @@ class Console:
 
     @cached_property
     def width(self) -> int:
-        """Columns of the terminal; 80 where there is none."""
+        """Columns of the terminal; 80 without one."""
         wished = self.environment.get("COLUMNS", "")
         if wished.isdecimal() and int(wished):
             return int(wished)
@@ -120,14 +117,14 @@ class Console:
 
     @property
     def cores(self) -> int:
-        """Processors that this process may use."""
+        """CPU cores available to this process."""
         try:
             return len(os.sched_getaffinity(0))
         except AttributeError:  # not on macOS or Windows
             return os.cpu_count() or 1
 
     def rich(self, *, stderr: bool) -> "RichConsole":
-        """A Rich console on stdout or stderr, as plain or colourful as that stream deserves."""
+        """Return a Rich console on stdout or stderr, with the colors that the stream supports."""
         from rich.console import Console as RichConsole
 
         stream: Any = io.TextIOWrapper(
@@ -147,7 +144,7 @@ class Console:
         )
 
     def set_environment(self, **variables: str) -> None:
-        """Set variables of this process and those it starts, unless they are set."""
+        """Set environment variables of this process and its children, unless they are set."""
         for name, value in variables.items():
             os.environ.setdefault(name, value)
 
@@ -184,7 +181,7 @@ class Console:
 
 
 class _Kept(io.BufferedIOBase):
-    """A stream that closing its wrapper leaves open, and that is never buffered."""
+    """An unbuffered stream that stays open when its wrapper is closed."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -213,7 +210,7 @@ def _beside(stream: BinaryIO, kept: dict[int, int]) -> BinaryIO:
 
 
 def _is_live(stream: BinaryIO) -> bool:
-    """A pipe, a socket or a terminal, whose end may be far; a file or /dev/null is not."""
+    """Whether `stream` is a pipe, a socket or a terminal."""
     import stat
 
     try:

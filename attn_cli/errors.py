@@ -1,12 +1,12 @@
-"""Every failure the program knows by name, and the exit status each one ends with.
+"""Errors that a user can act on, and their exit statuses.
 
-Knows nothing of terminals: `app` turns an `AttnError` into its sentence, its hint and its status.
+`app` writes the problem and the hint of an `AttnError` and exits with its status.
 
     AttnError
     ├── UsageError       2   the command line, an option or a recipe is wrong
     ├── DataError        3   text, links or gold that cannot be used as they are
     ├── ModelError       4   a model that is missing, damaged, or unfit for what was asked
-    ├── TrainingError    5   training could not go on: not a number, disk full
+    ├── TrainingError    5   training cannot continue: NaN, disk full
     └── ClusterError     5   a cluster could not be started, or was lost
 """
 
@@ -14,7 +14,7 @@ from enum import IntEnum
 
 
 class ExitStatus(IntEnum):
-    """What a script may rely on (httpie `status.py` taught us to make it an enum)."""
+    """Exit statuses of `attn`."""
 
     OK = 0
     BUG = 1
@@ -27,10 +27,9 @@ class ExitStatus(IntEnum):
 
 
 class AttnError(Exception):
-    """A failure the user can act on: one sentence saying what and where, one saying what to do.
+    """An error that the user can act on.
 
-    `problem` and `hint` are whole sentences without a final full stop needed; neither holds a
-    traceback or a type name.
+    `problem` says what is wrong and where, `hint` what to do; a final full stop is optional.
     """
 
     status: ExitStatus = ExitStatus.BUG
@@ -60,12 +59,12 @@ class ModelError(AttnError):
 
 
 class TrainingError(AttnError):
-    """Training could not go on: the loss is not a number, the disk is full."""
+    """Training cannot continue: the loss is NaN, the disk is full."""
 
     status = ExitStatus.TRAINING
 
 
 class ClusterError(AttnError):
-    """A cluster does not start, or was lost at work."""
+    """A cluster did not start, or was lost."""
 
     status = ExitStatus.TRAINING

@@ -1,7 +1,6 @@
 """Scores translations: BLEU, chrF and TER, each with sacrebleu's signature.
 
-Knows no files and no model. sacrebleu is imported where it is used, so that scoring links
-(`align.aer`) does not wait for it.
+sacrebleu is imported on use, because scoring links does not need it.
 """
 
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from attn_cli.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class TextScore:
-    """One metric of a corpus, in percent, and the signature it never travels without."""
+    """One metric of a corpus, in percent, with its sacrebleu signature."""
 
     name: str
     score: float

@@ -38,7 +38,7 @@ def test_the_picture_is_drawn_from_the_recording(panel, frames):
 def test_the_frames_go_from_the_text_to_a_finished_table(frames):
     assert "text 1/4" in text_of(frames[0])
     last = text_of(frames[-1])
-    assert "finished: all updates made" in last
+    assert "finished: maximum updates" in last
     assert "I love you → Je t' aime" in last
 
 

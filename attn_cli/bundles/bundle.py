@@ -56,22 +56,22 @@ GRAPHS = (ENCODER, STEP, FORCED, GRAPH_WEIGHTS, HEAD_GRAPH)
 SHORTLIST_GRAPHS = (SELECT, SHORTLIST_STEP)
 JOINT, SOURCE, TARGET = "joint.spm", "source.spm", "target.spm"
 
-#: The folder of files that do not have their own names yet.
+#: Folder of new files until they are renamed.
 STAGING = ".staging"
 
-#: Files of ours, which are removed when bundle.json no longer names them.
+#: Files that are removed when bundle.json no longer names them.
 _OWN = (
     *(WEIGHTS, HEAD, SHORTLIST, *GRAPHS, *SHORTLIST_GRAPHS),
     *(CONFIDENCE, JOINT, SOURCE, TARGET),
 )
 
-#: How often a model is loaded anew that is replaced each time.
+#: Maximum attempts to load a model that is being replaced.
 _ATTEMPTS = 10
 
-#: What is not below this, infinity and what is no number among it, measures nothing.
+#: Scores of at least this, infinity and NaN are ignored.
 _NO_SCORE = 1e6
 
-#: Seconds until the sums of a damaged model are taken once more.
+#: Seconds before the checksums of a damaged model are checked again.
 _A_MOMENT = 0.3
 
 
@@ -106,17 +106,17 @@ class Bundle:
 
     @property
     def translates(self) -> bool:
-        """Whether there is a network that translates; else it aligns alone."""
+        """Whether the bundle has a translation network."""
         return self.holds(WEIGHTS) or self.holds(STEP)
 
     @property
     def attends(self) -> bool:
-        """Whether its network looks at the source: one without attention has no weights to show."""
+        """Whether its network has attention."""
         return self.translates and self.recipe.model.has_attention
 
     @property
     def precision(self) -> str | None:
-        """That of its graphs, int8 or fp32, if it has any."""
+        """Precision of its graphs, int8 or fp32; None without graphs."""
         precision: str | None = self.facts.get("precision")
         return precision
 
@@ -137,7 +137,7 @@ class Bundle:
 
     @property
     def name(self) -> str:
-        """What the model is called."""
+        """The model's name."""
         return self.recipe.name
 
 
@@ -232,7 +232,7 @@ def _check_sizes(path: Path, facts: dict[str, Any]) -> None:
         if size is None:
             raise ModelError(f"the model {path} lacks its file {name}", _DAMAGED)
         if size != entry["bytes"]:
-            sizes = f"{size} bytes where {entry['bytes']} were written"
+            sizes = f"{size} bytes instead of {entry['bytes']}"
             raise ModelError(f"the model {path} is damaged: {name} has {sizes}", _DAMAGED)
 
 
@@ -243,7 +243,7 @@ def read_facts(path: Path) -> dict[str, Any]:
         facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
     except OSError as error:
         hint = "Train one with attn train, or name one that attn models list shows."
-        raise ModelError(f"{path} holds no model: there is no {FACTS} in it", hint) from error
+        raise ModelError(f"{path} holds no model: it has no {FACTS}", hint) from error
     except (ValueError, RecursionError) as error:
         raise unreadable from error
     format = facts.get("format") if isinstance(facts, dict) else None
@@ -256,7 +256,7 @@ def read_facts(path: Path) -> dict[str, Any]:
         raise unreadable
     for name in facts["files"]:
         if not _is_inside(name):
-            outside = f"{FACTS} names {name!r}, which is no file of its folder"
+            outside = f"{FACTS} names {name!r}, which is outside its folder"
             raise ModelError(f"the model {path} is damaged: {outside}", _DAMAGED)
     return dict(facts)
 
@@ -269,7 +269,7 @@ def score_of(facts: dict[str, Any], metric: str) -> float | None:
 
 
 def _is_well_formed(facts: dict[str, Any]) -> bool:
-    """Whether bundle.json says of format 1 what the program asks of it."""
+    """Whether `facts` has all the fields of format 1, with their types."""
     files, scores, staged = facts.get("files"), facts.get("scores"), facts.get("staged", [])
     texts = (*map(facts.get, ("name", "source", "target")), facts.get("licence", ""))
     return (
@@ -284,25 +284,25 @@ def _is_well_formed(facts: dict[str, Any]) -> bool:
 
 
 def _is_entry(entry: Any) -> bool:
-    """Whether that tells the size and the sum of a file."""
+    """Whether `entry` has the size and the checksum of a file."""
     size, digest = map(entry.get, ("bytes", "sha256")) if isinstance(entry, dict) else (None, None)
     return isinstance(size, int) and 0 <= size < 1 << 63 and isinstance(digest, str)
 
 
 def _is_inside(name: str) -> bool:
-    """Whether that is the plain name of a file: no path that could lead out of the folder."""
+    """Whether `name` is a plain file name, so that it cannot leave the folder."""
     return name not in ("", os.curdir, os.pardir) and not set(name) & set("/\\:\0")
 
 
 def _demand(path: Path, facts: dict[str, Any], *names: str) -> None:
-    """Make sure that bundle.json speaks for these files."""
+    """Raise ModelError unless bundle.json lists these files."""
     for name in names:
         if name not in facts["files"]:
             raise ModelError(f"the model {path} is damaged: {FACTS} lacks {name}", _DAMAGED)
 
 
 def _size(file: Path) -> int | None:
-    """Its bytes; None where there is no such regular file."""
+    """Return the size in bytes; None if there is no such regular file."""
     try:
         status = file.stat()
     except (OSError, ValueError):
@@ -322,7 +322,7 @@ def _sum(file: Path) -> str:
 
 
 def _altered(path: Path, name: str) -> ModelError:
-    what = f"{name} is not what was written (its sha256 differs)"
+    what = f"the checksum (sha256) of {name} does not match"
     return ModelError(f"the model {path} is damaged: {what}", _DAMAGED)
 
 
@@ -503,7 +503,7 @@ def _settle(path: Path) -> None:
 
 
 def _place(file: Path, name: Path) -> None:
-    """Give a file a second name, in place of the file that had it; a copy where links cannot be."""
+    """Replace `name` by a hard link to `file`, or by a copy if links are not supported."""
     part = name.with_name(name.name + atomic.PART)
     part.unlink(missing_ok=True)
     try:
@@ -550,7 +550,7 @@ def started_from(recipe: Recipe, start: Bundle) -> Recipe:
     if not start.holds(WEIGHTS):
         lacks = "graphs but no weights" if start.translates else "no decoder"
         raise ModelError(
-            f"the model {start.name} has {lacks} to begin with",
+            f"the model {start.name} cannot be fine-tuned: it has {lacks}",
             "Start from a model that attn train made.",
         )
     if (recipe.source, recipe.target) != ("", "") and (recipe.source, recipe.target) != (
@@ -587,7 +587,7 @@ def _vocabulary(recipe: Recipe) -> tuple[str, ...]:
 
 
 def _entry(path: Path) -> dict[str, Any]:
-    """What bundle.json says of a file, which is read in pieces."""
+    """Return the entry of bundle.json for a file: its size and sha256."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
         return {"bytes": file.tell(), "sha256": digest.hexdigest()}
@@ -600,7 +600,7 @@ def _writing(path: Path) -> Iterator[None]:
     except OSError as error:
         raise TrainingError(
             f"cannot write into {path}: {error.strerror}",
-            "Make room there, or choose another --out.",
+            "Free some space there, or choose another --out.",
         ) from error
 
 

@@ -1,8 +1,7 @@
-"""Takes the sums of a model when it is first used, and remembers that while nothing changes.
+"""Verifies the checksums of a model on first use, and caches the result while nothing changes.
 
-Knows bundles and the user's home; no network and no command. What is remembered, in
-`$ATTN_HOME/verified.json`, is only ever a shortcut: where it cannot be read or written the sums are
-taken each time.
+The cache is `$ATTN_HOME/verified.json`; if it cannot be read or written, checksums are verified
+each time.
 """
 
 import contextlib
@@ -13,12 +12,12 @@ from pathlib import Path
 
 from attn_cli.bundles import bundle, registry
 
-#: Models remembered; the one verified longest ago is forgotten first.
+#: Maximum models in the cache; the oldest entry is removed first.
 MOST = 200
 
 
 def make_sure(path: Path) -> None:
-    """Take the sums of the model in that folder, unless it came with the program or is remembered.
+    """Verify the checksums of a model, unless it is shipped with attn or in the cache.
 
     Raises ModelError as `bundle.check_sums` does.
     """
@@ -29,12 +28,12 @@ def make_sure(path: Path) -> None:
 
 
 def take_sums(path: Path) -> None:
-    """Take the sums of the model in that folder whatever is remembered of it."""
+    """Verify the checksums of a model, regardless of the cache."""
     _verify(path, _fingerprint(path))
 
 
 def _verify(path: Path, fingerprint: str | None) -> None:
-    """Check the sums; they speak for the files as they were seen before that."""
+    """Verify the checksums and cache the fingerprint, taken before."""
     bundle.check_sums(path)
     if fingerprint is not None:
         _remember(os.path.realpath(path), fingerprint)
@@ -61,7 +60,7 @@ def _memory() -> Path:
 
 
 def _remembered() -> dict[str, str]:
-    """The fingerprint of each model that was sound, by its real path; empty where there is none."""
+    """Return the cached fingerprints by real path of the model; empty without a cache."""
     try:
         content = json.loads(_memory().read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -70,7 +69,7 @@ def _remembered() -> dict[str, str]:
 
 
 def _remember(place: str, fingerprint: str) -> None:
-    """Add a model to those remembered, or do nothing where nothing can be written."""
+    """Add a model to the cache; do nothing if it cannot be written."""
     known = _remembered()
     known.pop(place, None)
     kept = dict([*known.items(), (place, fingerprint)][-MOST:])

@@ -1,5 +1,4 @@
-"""A model's name becomes its directory, a recipe's its file. Knows where they may lie, not what is
-in them."""
+"""Finds models and recipes by name, and adds models to the user's registry."""
 
 import difflib
 import os
@@ -15,7 +14,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _SHIPPED = _PACKAGE / "_shipped"  # in a wheel
 _CHECKOUT = _PACKAGE.parent  # in an editable install
 
-#: The model that answers when none is named, and what stands in until the shelf holds it.
+#: The default model, and the folder that replaces it while it is not registered.
 DEFAULT = "en-fr"
 DEMO_RUN = Path("runs/demo")
 
@@ -23,9 +22,9 @@ _RECIPES = _PACKAGE / "recipes"
 
 
 def home() -> Path:
-    """The user's own folder: $ATTN_HOME, else ~/.attn.
+    """Return the user's folder: $ATTN_HOME, else ~/.attn.
 
-    Whoever has no home has a folder that is never there.
+    Without a home directory, a path that never exists.
     """
     if wished := os.environ.get("ATTN_HOME"):
         return Path(wished)
@@ -36,7 +35,7 @@ def home() -> Path:
 
 
 def shelves() -> list[Path]:
-    """The folders in which a name is looked up, in order: the user's, then ours."""
+    """Return the folders in which names are looked up, in order: the user's, then the shipped."""
     return [home() / "models", *_ours()]
 
 
@@ -45,12 +44,12 @@ def _ours() -> list[Path]:
 
 
 def came_with_us(path: Path) -> bool:
-    """Whether the model in that folder lies on the shelf that was installed with the program."""
+    """Whether the model in `path` is shipped with attn."""
     return os.path.dirname(os.path.realpath(path)) in map(os.path.realpath, _ours())
 
 
 def names() -> Iterator[tuple[str, Path]]:
-    """Every model on a shelf, by name; a name found first hides the later ones."""
+    """Yield (name, folder) of every registered model; the first folder of a name counts."""
     seen: set[str] = set()
     for shelf in shelves():
         for path in sorted(shelf.iterdir()) if shelf.is_dir() else []:
@@ -73,11 +72,10 @@ def _displaced_name(path: Path) -> str:
 
 @contextmanager
 def placing(name: str, *, force: bool = False) -> Iterator[Path]:
-    """An empty folder to put a model into: behind the block it is `name` on the user's shelf.
+    """Yield an empty folder; after the block it becomes the registered model `name`.
 
-    Where the block fails nothing is left of it, and what was there before still is. Raises
-    UsageError for what is no name, or one that is taken unless with `force`, and DataError when the
-    disk will not take it.
+    If the block fails, nothing changes. Raises UsageError for an invalid name, or an existing one
+    unless with `force`, and DataError if the disk cannot be written.
     """
     place = home() / "models" / _checked(name)
     beside = place.with_name(f".{name}.{os.getpid()}.new")
@@ -87,7 +85,7 @@ def placing(name: str, *, force: bool = False) -> Iterator[Path]:
             _recover(place)
             if os.path.lexists(place) and not force:
                 raise UsageError(
-                    f"there is a model {name} already, in {place}",
+                    f"a model {name} already exists in {place}",
                     "Replace it with --force, or choose another --name.",
                 )
             try:
@@ -99,7 +97,7 @@ def placing(name: str, *, force: bool = False) -> Iterator[Path]:
     except OSError as error:
         raise DataError(
             f"cannot put the model into {place}: {error.strerror}",
-            "Make room there, or set ATTN_HOME to a folder that can be written.",
+            "Free some space there, or set ATTN_HOME to a writable folder.",
         ) from error
 
 
@@ -135,7 +133,7 @@ def _checked(name: str) -> str:
 
 
 def _exchange(new: Path, place: Path) -> None:
-    """Rename `new` to `place`; what stood there goes once that is done."""
+    """Rename `new` to `place`, then remove what was there."""
     old = new.with_suffix(".old")
     if os.path.lexists(place):
         os.rename(place, old)
@@ -149,7 +147,7 @@ def _exchange(new: Path, place: Path) -> None:
 
 
 def default_name() -> str:
-    """The name or path of the model that $ATTN_MODEL says to take, or nothing."""
+    """Return the value of $ATTN_MODEL, or an empty string."""
     return os.environ.get("ATTN_MODEL") or ""
 
 
@@ -167,7 +165,7 @@ def find(name: str | None) -> Path:
         if _is_model(DEMO_RUN):
             return DEMO_RUN
         raise ModelError(
-            "there is no model here yet",
+            "no model is registered",
             "Train the demo with: attn train (a minute or two), or name a model with --model.",
         )
     path = Path(wanted)
@@ -182,8 +180,8 @@ def find(name: str | None) -> Path:
         raise ModelError(f"{wanted} is a file; a model is a folder", "Name the folder it is in.")
     known = ", ".join(sorted(shelved)) or "none yet"
     raise ModelError(
-        f"there is no model {wanted}, neither a folder nor a name on the shelf",
-        f"On the shelf: {known}.",
+        f"there is no model {wanted}, neither a folder nor a registered name",
+        f"Registered: {known}.",
     )
 
 
@@ -196,7 +194,7 @@ def demo_corpus() -> Path:
     for root in (_SHIPPED, _CHECKOUT):
         if (root / "data" / "demo" / "recipe.toml").is_file():
             return root / "data" / "demo"
-    raise ModelError("the demo corpus is not where it should be", "Install attn again.")
+    raise ModelError("the demo corpus is missing from the installation", "Install attn again.")
 
 
 def recipe_names() -> list[str]:

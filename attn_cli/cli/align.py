@@ -33,25 +33,23 @@ def align(
     context: typer.Context,
     pair: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[SOURCE TARGET]", help="One pair; none: stdin.", show_default=False
-        ),
+        typer.Argument(metavar="[SOURCE TARGET]", help="One pair. [stdin]", show_default=False),
     ] = None,
     source: Annotated[
-        Path | None, typer.Option("--source", help="A file of source lines, beside --target.")
+        Path | None, typer.Option("--source", help="File of source lines; needs --target.")
     ] = None,
     target: Annotated[
-        Path | None, typer.Option("--target", help="A file of target lines, beside --source.")
+        Path | None, typer.Option("--target", help="File of target lines; needs --source.")
     ] = None,
     model: Model = None,
     input: Input = None,
     output: Output = None,
     format: Annotated[
         Format | None,
-        typer.Option("--format", "-f", help="How to write. [a table on a terminal, else pharaoh]"),
+        typer.Option("--format", "-f", help="Output format. [table on a terminal, else pharaoh]"),
     ] = None,
     tokenized: Annotated[
-        bool, typer.Option("--tokenized", help="Words are what spaces separate; links count those.")
+        bool, typer.Option("--tokenized", help="Input is tokenized: words are separated by spaces.")
     ] = False,
     weights: WeightsOption = None,
     level: LevelOption = Level.WORD,
@@ -63,7 +61,7 @@ def align(
         typer.Option(
             "--head",
             metavar="N|all|mean",
-            help="Attention of head N of a layer, of their mean, or of all side by side.",
+            help="Show attention head N, the mean of a layer's heads, or all heads side by side.",
         ),
     ] = None,
     layer: Annotated[
@@ -72,37 +70,40 @@ def align(
             "--layer",
             metavar="N",
             min=1,
-            help="The layer whose heads these are. [the one the model shows; all with --head all]",
+            help="The layer of these heads. [the model's default; all layers with --head all]",
         ),
     ] = None,
     reverse: Annotated[
         str | None,
-        typer.Option("--reverse", help="A model for the other direction; uses both."),
+        typer.Option("--reverse", help="A model of the other direction; combine both."),
     ] = None,
     symmetrize: Annotated[
         Method | None,
         typer.Option(
             "--symmetrize",
-            help="How both become one: soft the tables, others the links. [grow-diag-final-and]",
+            help="Method of combination; soft combines matrices, the others links. "
+            "[grow-diag-final-and]",
         ),
     ] = None,
     fit: Annotated[
-        bool, typer.Option("--fit", help="No model: learn from these very pairs, then align them.")
+        bool,
+        typer.Option("--fit", help="Use no model: learn from the input pairs, then align them."),
     ] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="With --fit: fewer aligners, in a third of the time.")
+        bool, typer.Option("--quick", help="With --fit: fewer aligners, a third of the time.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", help="With --fit: keep what was learnt as a model here.")
+        Path | None,
+        typer.Option("--out", help="With --fit: save the learned model in this folder."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="With --out: replace a model that is there.")
+        bool, typer.Option("--force", help="With --out: replace an existing model.")
     ] = False,
     gold: Annotated[
-        Path | None, typer.Option("--gold", help="Score the links against these: AER, on stderr.")
+        Path | None, typer.Option("--gold", help="Gold links; report AER on stderr.")
     ] = None,
     index_base: Annotated[
-        str, typer.Option("--index-base", help="Gold words count from: auto, 0 or 1.")
+        str, typer.Option("--index-base", help="First word number in --gold: auto, 0 or 1.")
     ] = "auto",
     input_format: Annotated[
         InputFormat, typer.Option("--input-format", help='jsonl reads {"source", "target"}.')
@@ -113,10 +114,10 @@ def align(
     engine: EngineOption = EngineName.AUTO,
     seed: Annotated[
         int,
-        typer.Option("--seed", min=0, max=2**63 - 1, help="Of --fit; nothing else is random."),
+        typer.Option("--seed", min=0, max=2**63 - 1, help="Random seed of --fit."),
     ] = 1,
 ) -> None:
-    """Show what the network looks at when the target is given, or which words it links.
+    """Show the attention for a given target, or link the words of both sentences.
 
     Example: attn align "I love you" "Je t'aime"
     """

@@ -73,8 +73,8 @@ def bitext(console: Console, options: "Options") -> Iterator[Bitext]:
     for file in filter(None, (options.source, options.target, options.input)):
         if _is_gone_when_read(file) or (str(file) == "-" and options.source is not None):
             raise UsageError(
-                f"--fit reads its text twice, which {file} cannot be",
-                "Name files, or pipe both sides in as one.",
+                f"--fit reads its text twice, and {file} can be read only once",
+                "Name files, or pipe in lines of source<TAB>target.",
             )
     path = options.source or options.input or Path("-")
     with ExitStack() as stack:
@@ -100,7 +100,7 @@ def _with_stdin_kept(console: Console) -> Iterator[Console]:
             kept.seek(0)
         except OSError as error:
             raise DataError(
-                f"cannot keep standard input in a temporary file: {error.strerror}",
+                f"cannot copy standard input to a temporary file: {error.strerror}",
                 "Name files instead: --source and --target.",
             ) from error
         yield replace(console, stdin=kept, stdin_is_live=False, stdin_is_terminal=False)
@@ -157,11 +157,11 @@ def fitted(text: Bitext, options: "Options", *, tables: bool) -> Iterator[Fitted
             )
         if found is None:
             if options.out is not None:
-                text.console.say("attn: the same command goes on from here")
+                text.console.say("attn: run the same command again to continue")
             raise typer.Exit(interruption.status)
         if options.out is not None:
             kept = f"the model is in {options.out}; try: attn align -m {options.out}"
-            lost = f"there is nothing to keep in {options.out}: votes are of these pairs alone"
+            lost = f"no model was saved in {options.out}: votes apply to these pairs only"
             text.console.say(f"attn: {kept if found.matcher else lost}")
         few = len(found.corpus) < MANY_PAIRS and not options.quick
         threshold = THRESHOLD_OF_FEW if few else THRESHOLD

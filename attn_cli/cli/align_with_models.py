@@ -60,9 +60,7 @@ class Options:
         if name == "all":
             return Look(self.layer, each=True)
         if name != "mean" and not (name.isascii() and name.isdecimal() and int(name) > 0):
-            raise UsageError(
-                f"--head cannot be {name}", "Give a number from 1, or all, or mean for their mean."
-            )
+            raise UsageError(f"--head cannot be {name}", "Give a number from 1, all, or mean.")
         return Look(self.layer, 0 if name == "mean" else int(name))
 
     @property
@@ -90,10 +88,10 @@ class Options:
         if self.fit:
             self._check_fit()
         elif self.quick:
-            raise UsageError("--quick is for --fit", "Give both, or leave it out.")
+            raise UsageError("--quick needs --fit", "Give both, or leave it out.")
         elif self.out is not None or self.force:
             raise UsageError(
-                "--out and --force are for --fit, which makes a model",
+                "--out and --force need --fit, which makes a model",
                 "Write links to a file with --output.",
             )
 
@@ -128,11 +126,13 @@ class Options:
         for name in ("model", "weights", "reverse", "head", "layer"):
             if getattr(self, name) is not None:
                 raise UsageError(
-                    f"--fit learns from the pairs alone, so --{name} has no place",
+                    f"--fit uses no model, so it excludes --{name}",
                     "Leave one of the two out.",
                 )
         if self.quick and self.out is not None:
-            raise UsageError("--quick makes no model to keep in --out", "Leave one of the two out.")
+            raise UsageError(
+                "--quick makes no model that --out could save", "Leave one of the two out."
+            )
         if self.pair:
             raise UsageError(
                 "--fit cannot learn from one pair", "Name files, or pipe many pairs in."

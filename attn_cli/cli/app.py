@@ -43,7 +43,7 @@ def build() -> typer.Typer:
     """The Typer application."""
     app = typer.Typer(
         name="attn",
-        help="Translate on the command line, and see what the network looks at.",
+        help="Translate and align on the command line, and see the attention.",
         epilog='attn translate "I love you" --align',
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -77,9 +77,7 @@ def _root(
     context: typer.Context,
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", help="The version, and nothing else.", is_eager=True, callback=_version
-        ),
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=_version),
     ] = False,
 ) -> None:
     """What stands before the command."""
@@ -107,7 +105,7 @@ def run(arguments: list[str], console: Console) -> int:
     except SystemExit:  # Typer, when nobody reads its help any more
         return ExitStatus.OK
     except MemoryError as error:
-        problem = "there is not enough memory for this"
+        problem = "not enough memory"
         return _failed(error, console, problem, "Try smaller batches.", ExitStatus.BUG)
     except ModuleNotFoundError as error:
         if package := PACKAGES.get((error.name or "").partition(".")[0]):
@@ -120,7 +118,7 @@ def run(arguments: list[str], console: Console) -> int:
 
 
 def _bug(error: Exception, console: Console) -> ExitStatus:
-    what = f"a bug of ours: {type(error).__name__}: {error}"
+    what = f"a bug in attn: {type(error).__name__}: {error}"
     return _failed(error, console, what, ISSUES, ExitStatus.BUG)
 
 

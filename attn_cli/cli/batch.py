@@ -40,43 +40,43 @@ def batch(
             show_default=False,
         ),
     ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write into.")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Output folder.")],
     align: Annotated[
-        bool, typer.Option("--align", help="Records are pairs: align them, as attn align does.")
+        bool, typer.Option("--align", help="Align pairs, like attn align, instead of translating.")
     ] = False,
     model: Model = None,
     to: To = None,
     address: Annotated[
         str | None,
-        typer.Option("--address", help="A Ray cluster: auto or HOST:PORT. [none: this machine]"),
+        typer.Option("--address", help="Ray cluster: auto or HOST:PORT. [this machine]"),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, help="Processes, of one core each. [all cores]"),
+        typer.Option("--workers", min=1, help="Processes with one core each. [all cores]"),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Make all outputs again, and replace what is there.")
+        bool, typer.Option("--force", help="Start again, and replace existing outputs.")
     ] = False,
     source_column: Annotated[
-        str, typer.Option("--source-column", help="Of Parquet: the column to read.")
+        str, typer.Option("--source-column", help="Parquet: the column to read.")
     ] = "source",
     target_column: Annotated[
         str | None,
-        typer.Option("--target-column", help="Of Parquet, with --align: its target. [target]"),
+        typer.Option(
+            "--target-column", help="Parquet with --align: the column of targets. [target]"
+        ),
     ] = None,
     result_column: Annotated[
         str | None,
         typer.Option(
-            "--result-column", help="Of Parquet: the column to add. [target; with --align links]"
+            "--result-column", help="Parquet: the column to add. [target; links with --align]"
         ),
     ] = None,
     beam: Annotated[
         int | None, typer.Option("--beam", "-b", min=1, max=1000, help="1 is greedy. [recipe's]")
     ] = None,
     n_best: Annotated[
-        int | None, typer.Option("--n-best", min=1, help="Translations a record. [1]")
+        int | None, typer.Option("--n-best", min=1, help="Translations of each record. [1]")
     ] = None,
     length_penalty: Annotated[
         float | None, typer.Option("--length-penalty", min=0.0, help="GNMT's α. [recipe's]")
@@ -91,21 +91,21 @@ def batch(
     threshold: Threshold = None,
     scores: Scores = False,
     tokenized: Annotated[
-        bool, typer.Option("--tokenized", help="Words are what spaces separate; links count those.")
+        bool, typer.Option("--tokenized", help="Input is tokenized: words are separated by spaces.")
     ] = False,
     reverse: Annotated[
         str | None,
-        typer.Option("--reverse", help="A model for the other direction; uses both."),
+        typer.Option("--reverse", help="A model of the other direction; combine both."),
     ] = None,
     symmetrize: Annotated[
         Method | None,
-        typer.Option("--symmetrize", help="How both become one. [grow-diag-final-and]"),
+        typer.Option("--symmetrize", help="Method of combination. [grow-diag-final-and]"),
     ] = None,
     engine: EngineOption = EngineName.AUTO,
 ) -> None:
-    """Translate many files: each becomes a file of the same name and format in --output.
+    """Translate many files into files of the same name and format in --output.
 
-    Given again, the command does what is not finished. Needs Ray Data.
+    Run the same command again to continue. Needs Ray Data.
 
     Example: attn batch corpus/ --output translated
     """

@@ -23,7 +23,7 @@ def choose_model(model: str | None, to: str | None) -> str | None:
         if not _is_language(target, to):
             raise UsageError(
                 f"--to {to} contradicts --model {model}, which translates into "
-                f"{target or 'a language that it does not name'}",
+                f"{target or 'an unnamed language'}",
                 "Leave one of them out.",
             )
         return model
@@ -41,7 +41,7 @@ def choose_model(model: str | None, to: str | None) -> str | None:
         )
     known = ", ".join(f"{name} (into {target})" for name, (_, target) in targets.items() if target)
     raise ModelError(
-        f"no model on the shelf translates into {to}", f"On the shelf: {known or 'none yet'}."
+        f"no registered model translates into {to}", f"Registered: {known or 'none yet'}."
     )
 
 

@@ -19,35 +19,37 @@ class Precision(StrEnum):
 
 def export(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(help="A name on the shelf or a folder.")],
+    model: Annotated[str, typer.Argument(help="Name of a registered model, or a folder.")],
     precision: Annotated[
         Precision,
-        typer.Option("--precision", help="int8: a third of the size and quicker; fp32: exact."),
+        typer.Option("--precision", help="int8: a third of the size, and faster; fp32: exact."),
     ] = Precision.INT8,
     half: Annotated[
         bool,
-        typer.Option("--half", help="Keep the weights, to train on from, in half precision too."),
+        typer.Option(
+            "--half", help="Also store the parameters, for fine-tuning, in half precision."
+        ),
     ] = False,
     pairs: Annotated[
         Path | None,
         typer.Option(
-            "--pairs", help="Add a shortlist made of these source<TAB>target lines; - for stdin."
+            "--pairs", help="Add a shortlist computed from source<TAB>target lines; - for stdin."
         ),
     ] = None,
     source: Annotated[
-        Path | None, typer.Option("--source", help="Or of this text of the source language,")
+        Path | None, typer.Option("--source", help="Or from this source text,")
     ] = None,
-    target: Annotated[
-        Path | None, typer.Option("--target", help="and this of the target language.")
-    ] = None,
+    target: Annotated[Path | None, typer.Option("--target", help="and this target text.")] = None,
     links: Annotated[
         Path | None,
-        typer.Option("--links", help="Their word links, line by line. [the word aligner's]"),
+        typer.Option(
+            "--links", help="Word links of these pairs, line by line. [by the word aligner]"
+        ),
     ] = None,
 ) -> None:
-    """Write a model's graphs for ONNX Runtime into it, once they agree with torch.
+    """Export a model for ONNX Runtime, after a check that the graphs agree with torch.
 
-    Given pairs that are like its training text, it gets a shortlist, which makes it quicker.
+    With pairs similar to its training text, add a shortlist, which speeds up translation.
 
     Example: attn export runs/mine --precision int8
     """

@@ -219,7 +219,7 @@ class Reader:
         if not fit:
             wanted = '{"source": "…", "target": "…"}' if self.pairs else '{"source": "…"}'
             raise DataError(
-                f"{self.name} line {line.number} is not a JSON object with the texts asked for",
+                f"{self.name} line {line.number} is not a JSON object with the required texts",
                 f"Write one record a line, such as {wanted}.",
             )
         return Request(line.number, one_line(source), one_line(target), record)

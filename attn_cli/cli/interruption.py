@@ -119,5 +119,5 @@ class _Watchdog:
         if readable:
             return
         with contextlib.suppress(OSError):
-            os.write(2, b"\nattn: left as it was last saved; this took too long to end\n")
+            os.write(2, b"\nattn: stopped by force; the last saved state is intact\n")
         os._exit(_status(number))

@@ -164,7 +164,7 @@ class Opener:
     def _matcher(self, bundle: Bundle) -> Matcher:
         if not bundle.aligns:
             raise ModelError(
-                f"the model {bundle.name} has no word aligner, so it has no alignment weights",
+                f"the model {bundle.name} has no word aligner",
                 "Leave --weights out to see the decoder's attention.",
             )
         self._say(bundle, "head", "word aligner")
@@ -186,13 +186,12 @@ def _demand_decoder(bundle: Bundle) -> None:
 def _demand_attention(bundle: Bundle) -> None:
     _demand_decoder(bundle)
     if not bundle.attends:
-        aligns = "Use --weights alignment, which its word aligner gives, or name another model."
+        aligns = "Use --weights alignment, from its word aligner, or name another model."
         translates = (
             "It can translate, with --format text or jsonl; for a table name another model."
         )
         raise ModelError(
-            f"the model {bundle.name} has no attention to show: it reads the sentence into one "
-            "vector",
+            f"the model {bundle.name} has no attention: it encodes the sentence as one vector",
             aligns if bundle.aligns else translates,
         )
 

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from attn_cli.inference.engines.registry import Engine
 
 app = typer.Typer(
-    help="The models on the shelf.",
+    help="Manage the registered models.",
     rich_markup_mode=None,
     invoke_without_command=True,
     callback=help_if_alone,
 )
 
-Name = Annotated[str, typer.Argument(help="A name on the shelf or a folder.")]
+Name = Annotated[str, typer.Argument(help="Name of a registered model, or a folder.")]
 
-_AGAIN = "Train it again, or copy it again from where it is sound."
+_AGAIN = "Train it again, or copy it again from an intact source."
 
 #: What a model under test is given to read: any line will do.
 _LINE = "I love you."
@@ -40,9 +40,9 @@ _LINE = "I love you."
 @app.command("list")
 @command
 def list_(context: typer.Context) -> None:
-    """The models on the shelf: name, languages, size, BLEU, AER, licence, and where each lies.
+    """List the registered models: name, languages, size, BLEU, AER, license and folder.
 
-    What is not known is a dash.
+    A dash stands for an unknown value.
 
     Example: attn models list
     """
@@ -59,7 +59,7 @@ def list_(context: typer.Context) -> None:
             continue
         rows.append((name, *_columns(facts), str(path)))
     if not rows:
-        console.say("attn: the shelf is empty; attn train makes a model")
+        console.say("attn: no model is registered; attn train makes one")
         return
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -97,7 +97,7 @@ def _plain(text: str) -> str:
 @app.command("verify")
 @command
 def verify(context: typer.Context, name: Name) -> None:
-    """Whether a model is sound: the sum of each file, its format, and that it computes.
+    """Verify a model: the checksum of each file, its format, and a test computation.
 
     Example: attn models verify en-fr
     """
@@ -208,7 +208,7 @@ def _computing(bundle: "Bundle") -> Iterator[None]:
 
 def _nonsense(bundle: "Bundle", part: str) -> ModelError:
     return ModelError(
-        f"the model {bundle.path} is unfit: what its {part} computes means nothing", _AGAIN
+        f"the model {bundle.path} is unfit: its {part} computes invalid values", _AGAIN
     )
 
 
@@ -222,19 +222,19 @@ def calibrate(
         typer.Option("--pairs", metavar="FILE", help="source<TAB>target lines; *.gz, - is stdin."),
     ] = None,
     source: Annotated[
-        str | None, typer.Option("--source", metavar="FILE", help="Or two files: the sources …")
+        str | None, typer.Option("--source", metavar="FILE", help="Or two files: source lines …")
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option("--target", metavar="FILE", help="… and, line by line, their translations."),
+        typer.Option("--target", metavar="FILE", help="… and their translations, line by line."),
     ] = None,
     engine: EngineOption = EngineName.AUTO,
     threads: Threads = None,
 ) -> None:
-    """Fit the confidence of a model to pairs that it has not learned from, and keep it there.
+    """Calibrate the confidence of a model on held-out pairs, and save it in the model.
 
-    The sources are translated, and compared with the targets by the chrF of each sentence. Of more
-    than 1,000 pairs an even share is taken. Training does this by itself when it ends.
+    Translates the sources and compares them with the targets by sentence chrF. Takes at most 1,000
+    pairs, evenly spaced. Training does the same at its end.
 
     Example: attn models calibrate en-fr --pairs valid.tsv
     """
@@ -265,7 +265,7 @@ def calibrate(
         include(path, CONFIDENCE, fitted.calibration.to_bytes())
     except TrainingError as error:
         raise DataError(
-            error.problem, "Copy the model to your shelf first: attn models add."
+            error.problem, "Copy the model to your registry first: attn models add."
         ) from error
     console.say(f"attn: {fitted.sentence()}")
 
@@ -298,15 +298,15 @@ def add(
     context: typer.Context,
     path: Annotated[str, typer.Argument(help="The folder of a model.")],
     name: Annotated[
-        str | None, typer.Option("--name", help="What it is called there. [its recipe's name]")
+        str | None, typer.Option("--name", help="Name in the registry. [the recipe's name]")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace the model of that name there.")
+        bool, typer.Option("--force", help="Replace a registered model of that name.")
     ] = False,
 ) -> None:
-    """Copy a model to your shelf, $ATTN_HOME/models or ~/.attn/models, once its sums are right.
+    """Verify a model and copy it to your registry, $ATTN_HOME/models or ~/.attn/models.
 
-    A training's log and checkpoints stay behind.
+    Logs and checkpoints of its training are not copied.
 
     Example: attn models add runs/mine --name mine
     """
@@ -323,7 +323,7 @@ def add(
 @app.command("show")
 @command
 def show(context: typer.Context, name: Name) -> None:
-    """The card of a model; its recipe and scores where it has no card.
+    """Print the card of a model, or its recipe and scores if it has no card.
 
     Example: attn models show en-fr
     """
@@ -348,7 +348,7 @@ def show(context: typer.Context, name: Name) -> None:
 @app.command("path")
 @command
 def path(context: typer.Context, name: Name) -> None:
-    """The folder of a model.
+    """Print the folder of a model.
 
     Example: attn models path en-fr
     """

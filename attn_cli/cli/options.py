@@ -19,10 +19,12 @@ from attn_cli.errors import ExitStatus
 Function = Callable[..., None]
 
 _FLAGS = {
-    "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="No talk on stderr but errors.")],
-    "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="More talk on stderr.")],
-    "no_color": Annotated[bool, typer.Option("--no-color", help="No colours anywhere.")],
-    "debug": Annotated[bool, typer.Option("--debug", help="The traceback of an error too.")],
+    "quiet": Annotated[
+        bool, typer.Option("--quiet", "-q", help="Only errors and warnings on stderr.")
+    ],
+    "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="More messages on stderr.")],
+    "no_color": Annotated[bool, typer.Option("--no-color", help="No colors.")],
+    "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")],
 }
 
 
@@ -154,50 +156,54 @@ class InputFormat(StrEnum):
 
 Model = Annotated[
     str | None,
-    typer.Option("--model", "-m", help="A name on the shelf or a folder. [$ATTN_MODEL]"),
+    typer.Option("--model", "-m", help="Name of a registered model, or a folder. [$ATTN_MODEL]"),
 ]
 To = Annotated[
     str | None,
     typer.Option(
-        "--to", metavar="LANG", help="The model of the shelf that translates into it, as in fr."
+        "--to",
+        metavar="LANG",
+        help="Use the registered model that translates into this language, such as fr.",
     ),
 ]
 Threads = Annotated[
     int | None,
-    typer.Option("--threads", min=1, help="Processor threads. [all this process may use]"),
+    typer.Option("--threads", min=1, help="CPU threads. [all available]"),
 ]
-DeviceOption = Annotated[Device, typer.Option("--device", help="Where torch computes.")]
+DeviceOption = Annotated[Device, typer.Option("--device", help="Device for torch.")]
 EngineOption = Annotated[
     EngineName,
-    typer.Option("--engine", help="onnx (graphs, no torch), torch, or whichever there is."),
+    typer.Option(
+        "--engine", help="onnx (exported graphs, no torch), torch, or auto for the available one."
+    ),
 ]
 Input = Annotated[
-    Path | None, typer.Option("--input", "-i", help="Read this file; *.gz, or - for stdin.")
+    Path | None, typer.Option("--input", "-i", help="Input file; *.gz, or - for stdin.")
 ]
 ShardOption = Annotated[
     str | None,
     typer.Option(
         "--shard",
         metavar="K/N",
-        help="Part K of N of the input file; the outputs of all parts in order are the whole.",
+        help="Process part K of N of the input file; concatenate the outputs in order.",
     ),
 ]
 Output = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write this file; *.gz, or - for stdout.")
+    Path | None, typer.Option("--output", "-o", help="Output file; *.gz, or - for stdout.")
 ]
 Scores = Annotated[
     bool,
     typer.Option(
         "--scores",
-        help="Pharaoh links with their weight, 0-0:0.93; translated text with its confidence.",
+        help="Write Pharaoh links with their probability, 0-0:0.93, and text with its confidence.",
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Nothing here is random; taken anyway.")]
+Seed = Annotated[int, typer.Option("--seed", help="Ignored: translation is deterministic.")]
 ExtractOption = Annotated[
     Extract,
     typer.Option(
         "--extract",
-        help="Links are the cells of enough weight, the best of each row, or the mutually best.",
+        help="How links are extracted: weight above a threshold, best of each row, or mutual best.",
     ),
 ]
 Threshold = Annotated[
@@ -206,20 +212,23 @@ Threshold = Annotated[
         "--threshold",
         min=0.0,
         max=1.0,
-        help="Keep links of at least this weight. "
-        "[with --extract threshold 0.3, or what the word aligner's recipe says; align --fit 0.5; "
-        "else 0]",
+        help="Minimum weight of a link. "
+        "[with --extract threshold 0.3, or the word aligner's own; align --fit 0.5; else 0]",
     ),
 ]
-LevelOption = Annotated[Level, typer.Option("--level", help="Words, or the network's pieces.")]
+LevelOption = Annotated[
+    Level, typer.Option("--level", help="Show words, or the pieces of the vocabulary.")
+]
 ShortlistOption = Annotated[
     bool,
     typer.Option(
         "--no-shortlist",
-        help="Choose each piece among the whole vocabulary, not the model's shortlist.",
+        help="Score the whole vocabulary instead of the model's shortlist.",
     ),
 ]
 WeightsOption = Annotated[
     Weights | None,
-    typer.Option("--weights", help="The decoder's attention, or a word aligner's weights."),
+    typer.Option(
+        "--weights", help="Show the decoder's attention, or the word aligner's link probabilities."
+    ),
 ]

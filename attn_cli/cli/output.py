@@ -137,7 +137,7 @@ class Writer:
             kept.extend(t for _, t, _ in found if t.source.strip())
             if len(kept) > 1:
                 raise UsageError(
-                    "an SVG holds one sentence, but there are several lines",
+                    "an SVG shows one sentence, but there are several lines",
                     "Give one TEXT, or write --format jsonl.",
                 )
 

@@ -12,7 +12,7 @@ def refuse_to_replace(out: Path, *, force: bool, resumable: bool) -> None:
     """
     holds = any((out / name).exists() for name in ("bundle.json", "checkpoints"))
     if holds and not force:
-        begin = f"Go on with it (--resume {out}), choose" if resumable else "Choose"
+        begin = f"Resume it (--resume {out}), choose" if resumable else "Choose"
         raise UsageError(
             f"{out} already holds a model or a training",
             f"{begin} another --out, or replace it with --force.",
@@ -27,5 +27,5 @@ def make_folder(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"cannot make the folder {out}: {error.strerror}", "Choose another --out."
+            f"cannot create the folder {out}: {error.strerror}", "Choose another --out."
         ) from error

@@ -18,8 +18,8 @@ from attn_cli.training import events
 LOG = "log.jsonl"
 
 #: What is said when somebody wants it to end: where that is kept for later, and where it is not.
-SAVING = "saving, then leaving; once more leaves at once"
-LEAVING = "leaving soon; once more leaves at once"
+SAVING = "saving, then stopping; interrupt again to stop at once"
+LEAVING = "stopping soon; interrupt again to stop at once"
 
 
 class Watching(NamedTuple):
@@ -75,7 +75,7 @@ def ignore(event: events.Event) -> None:
 @contextmanager
 def _log(path: Path, *, anew: bool) -> Iterator[events.Listener]:
     def refused(error: OSError) -> TrainingError:
-        hint = "Make room there, or choose another --out."
+        hint = "Free some space there, or choose another --out."
         return TrainingError(f"cannot write {path}: {error.strerror}", hint)
 
     def write(event: events.Event) -> None:
@@ -131,7 +131,7 @@ def _training(event: events.Training) -> str:
                 f"{clock(event.seconds)}, {clock(event.seconds_left)} left"
             )
         case events.NonFiniteUpdate():
-            return f"update {event.step}: not a number, left out ({event.in_a_row} in a row)"
+            return f"update {event.step}: NaN, skipped ({event.in_a_row} in a row)"
         case events.ValidationFinished():
             best = ", best so far" if event.best else ""
             return (
@@ -154,7 +154,7 @@ def _training(event: events.Training) -> str:
         case events.GraphsExported():
             return (
                 f"graphs: {event.precision}, {event.bytes / 1e6:.1f} MB, "
-                f"{event.difference:.0e} from torch at most ({event.seconds:.0f} s)"
+                f"maximum difference from torch {event.difference:.0e} ({event.seconds:.0f} s)"
             )
         case events.ConfidenceCalibrated():
             return (
@@ -181,7 +181,7 @@ def _preparing(event: events.Preparing) -> str:
             left = "" if event.seconds_left is None else f", {clock(event.seconds_left)} left"
             return f"word links: aligners at {event.done:.0%}{left}"
         case events.AlignmentsReady():
-            found = "read again" if event.cached else f"{event.seconds:.0f} s"
+            found = "from cache" if event.cached else f"{event.seconds:.0f} s"
             return f"word links: {event.links:,} in {event.pairs:,} pairs ({found})"
         case events.AlignerTrainingProgress():
             return (
@@ -190,17 +190,17 @@ def _preparing(event: events.Preparing) -> str:
             )
         case events.AlignerTrained():
             agrees = (
-                f"agrees with its teachers on {event.pairs:,} pairs kept apart, "
+                f"agrees with its training links on {event.pairs:,} held-out pairs, "
                 f"precision {event.precision:.0f}, recall {event.recall:.0f}"
             )
-            learned = agrees if event.pairs else "has learned"
+            learned = agrees if event.pairs else "trained"
             return f"word aligner: {learned} ({event.seconds:.0f} s)"
 
 
 _REASONS = {
-    "steps": "all updates made",
-    "patience": "no better BLEU for a while",
-    "minutes": "time is up",
+    "steps": "maximum updates",
+    "patience": "BLEU no longer improves",
+    "minutes": "time limit",
     "interrupted": "interrupted",
 }
 
@@ -300,8 +300,8 @@ def _tell_preparing(panel: TrainingPanel, event: events.Preparing) -> bool:
 
 def _stage(event: events.Event) -> Stage | None:
     """How far that is which comes before the network's updates, if the event is of it."""
-    votes = "statistical aligners vote on which words correspond"
-    learns = "a network learns from their votes which words correspond"
+    votes = "statistical aligners vote on word links"
+    learns = "a network learns word alignment from these votes"
     match event:
         case events.Activity():
             return Stage(event.name, None, event.name)

@@ -16,15 +16,17 @@ def runs(
     context: typer.Context,
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[DIR]…", help="Runs, or folders of them. [runs]"),
+        typer.Argument(
+            metavar="[DIR]…", help="Folders of trainings, or folders that contain some. [runs]"
+        ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="An array of objects, with all validations.")
+        bool, typer.Option("--json", help="Write JSON: an array of objects with all validations.")
     ] = False,
 ) -> None:
-    """Compare trainings: how far they are, how good, and what differs in their recipes.
+    """Compare trainings: state, progress, scores, and differences of their recipes.
 
-    On a terminal their curves follow. A state is running, finished, interrupted or crashed.
+    On a terminal, also draw their curves. States: running, finished, interrupted, crashed.
 
     Example: attn runs runs/a runs/b
     """
@@ -34,7 +36,7 @@ def runs(
     named = folders or [Path("runs")]
     for folder in named:
         if folders and not folder.is_dir():
-            raise UsageError(f"{folder} is no folder", "Name the --out of attn train.")
+            raise UsageError(f"{folder} is not a folder", "Name the --out folder of attn train.")
     paths = dict.fromkeys(path for folder in named for path in find_runs(folder))
     found = [read_run(path) for path in paths]
     differ = recipe_differences(found)

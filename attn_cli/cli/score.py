@@ -22,7 +22,7 @@ class ScoreFormat(StrEnum):
 def score(
     context: typer.Context,
     hypothesis: Annotated[
-        Path | None, typer.Argument(help="Translations; none: stdin.", show_default=False)
+        Path | None, typer.Argument(help="Translations. [stdin]", show_default=False)
     ] = None,
     reference: Annotated[
         list[Path] | None,
@@ -30,7 +30,7 @@ def score(
             "--reference",
             "-r",
             help="Reference text; repeat for several. "
-            "In all but the first a blank line is no reference for that line.",
+            "A blank line in all but the first means no reference for that line.",
             show_default=False,
         ),
     ] = None,
@@ -42,7 +42,7 @@ def score(
         list[str] | None,
         typer.Option(
             "--index-base",
-            help="auto, 0 or 1; twice: of gold, then of links. [auto]",
+            help="First word number: auto, 0 or 1; give it twice for gold and links. [auto]",
             show_default=False,
         ),
     ] = None,

@@ -37,34 +37,36 @@ def symmetrize(
     reverse: Annotated[
         Path,
         typer.Argument(
-            metavar="REVERSE", help="The other direction's, line by line.", show_default=False
+            metavar="REVERSE",
+            help="Links of the other direction, line by line.",
+            show_default=False,
         ),
     ],
     method: Annotated[
-        Method, typer.Option("--method", help="How both become one; soft is attn align's alone.")
+        Method, typer.Option("--method", help="Method of combination; soft is for attn align only.")
     ] = Method.GROW_DIAG_FINAL_AND,
     reverse_order: Annotated[
         Order,
         typer.Option(
             "--reverse-order",
-            help="A link of REVERSE is target-source, or was turned already (by fast_align -r).",
+            help="Order of a link in REVERSE: target-source, or source-target (fast_align -r).",
         ),
     ] = Order.TARGET_SOURCE,
     unaligned: Annotated[
         Unaligned,
         typer.Option(
             "--unaligned",
-            help="Links are added where both words have none yet, or either (as in Moses).",
+            help="Add links where both words are unaligned, or either (as Moses does).",
         ),
     ] = Unaligned.BOTH,
     output: Output = None,
     scores: Scores = False,
 ) -> None:
-    """Combine the word links of two directions, of any aligner, in Pharaoh form, line by line.
+    """Combine the word links of two directions, in Pharaoh format, line by line.
 
     FORWARD comes from aligning sources with targets, REVERSE from aligning targets with sources.
-    Words keep their numbers, so both files may count from 0 or both from 1. With --scores a link
-    weighs the mean of what the two directions give it, if both files have weights.
+    Both files count words from 0, or both from 1. With --scores, the weight of a link is the mean
+    of both directions, if both files have weights.
 
     Example: attn symmetrize forward.links reverse.links > both.links
     """

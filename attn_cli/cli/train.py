@@ -34,21 +34,19 @@ def train(
     context: typer.Context,
     recipe: Annotated[
         Path | None,
-        typer.Argument(help="A recipe (TOML); none: the demo corpus.", show_default=False),
+        typer.Argument(help="A recipe (TOML). [the demo]", show_default=False),
     ] = None,
     recipe_name: Annotated[
         str | None,
         typer.Option(
             "--recipe-name",
             metavar="NAME",
-            help="Or a recipe that comes with attn: gru, lstm, rnn, bahdanau, luong, local, hard, "
+            help="Or a recipe included in attn: gru, lstm, rnn, bahdanau, luong, local, hard, "
             "no-attention, transformer, transformer-tiny.",
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The model's folder. [runs/NAME]")
-    ] = None,
-    source: Annotated[Path | None, _file("--source", "Source lines, beside --target.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Output folder. [runs/NAME]")] = None,
+    source: Annotated[Path | None, _file("--source", "Source lines; needs --target.")] = None,
     target: Annotated[Path | None, _file("--target", "Target lines.")] = None,
     pairs: Annotated[Path | None, _file("--pairs", "Or source<TAB>target lines.")] = None,
     valid_source: Annotated[Path | None, _file("--valid-source", "Validation source.")] = None,
@@ -56,28 +54,30 @@ def train(
     valid_pairs: Annotated[Path | None, _file("--valid-pairs", "Or validation pairs.")] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A recipe's key; may be repeated."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Set a key of the recipe; may be repeated."
+        ),
     ] = None,
-    start_from: Annotated[
-        str | None, typer.Option("--from", help="Begin with this model's weights.")
-    ] = None,
+    start_from: Annotated[str | None, typer.Option("--from", help="Fine-tune this model.")] = None,
     resume: Annotated[
         Path | None,
-        typer.Option("--resume", metavar="DIR", help="Go on where DIR stopped, or begin it again."),
+        typer.Option("--resume", metavar="DIR", help="Resume the training in DIR."),
     ] = None,
     accept_new_data: Annotated[
         bool,
-        typer.Option("--accept-new-data", help="Resume though the text has changed since."),
+        typer.Option("--accept-new-data", help="Resume even if the text has changed."),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the model in --out.")] = False,
-    max_steps: Annotated[int | None, typer.Option("--max-steps", min=1, help="Updates.")] = None,
+    max_steps: Annotated[
+        int | None, typer.Option("--max-steps", min=1, help="Maximum updates.")
+    ] = None,
     max_minutes: Annotated[
         float | None,
         typer.Option(
             "--max-minutes",
             min=0.0,
-            help="Wall time of this command, from its start to its exit; updates, word aligner and "
-            "the learning rate's decline are fitted into it.",
+            help="Wall time of the command, from start to exit; the word aligner's training and "
+            "the learning-rate schedule are fitted to it.",
         ),
     ] = None,
     watch: Annotated[
@@ -85,21 +85,19 @@ def train(
         typer.Option(
             "--watch",
             metavar="TEXT",
-            help="A sentence whose table is shown while the network learns; "
+            help="Show the attention of this sentence during training; "
             "'source ||| target' forces the target.",
         ),
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Where all that is random comes from.")
-    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Random seed.")] = None,
     threads: Threads = None,
     workers: Annotated[
         int | None,
         typer.Option(
             "--workers",
             min=1,
-            help="Processes that train together, each on its part of every batch. "
-            "[one a core, where batches are large enough]",
+            help="Data-parallel processes, each with a part of every batch. "
+            "[one per core if batches are large enough]",
         ),
     ] = None,
     device: DeviceOption = Device.AUTO,
@@ -107,7 +105,7 @@ def train(
         bool, typer.Option("--print-recipe", help="Print the resolved recipe and stop.")
     ] = False,
 ) -> None:
-    """Train a model; without arguments the demo's, in two or three minutes.
+    """Train a model; without arguments, the demo in two or three minutes.
 
     Example: attn train --source a.en --target a.fr --out runs/mine
     """
@@ -129,15 +127,13 @@ def train(
     if resume is not None:
         if recipe or recipe_name or given or start_from or (out and out != resume):
             raise UsageError(
-                "--resume goes on with a training as it was begun",
+                "--resume continues a training with its own recipe and text",
                 "Leave out the recipe, the text, --from and --out.",
             )
         plan = _resumed(resume, changes) if place.rank == 0 else _followed(resume)
     else:
         if accept_new_data:
-            raise UsageError(
-                "--accept-new-data is for a training that is resumed", "Add --resume DIR."
-            )
+            raise UsageError("--accept-new-data needs --resume", "Add --resume DIR.")
         _check_named(recipe_name, recipe, start_from)
         plan = _begun(recipe, recipe_name, given, changes, start_from, out)
     if print_recipe:
@@ -223,7 +219,7 @@ def _check_named(name: str | None, recipe: Path | None, start_from: str | None) 
         )
     if name is not None and start_from is not None:
         raise UsageError(
-            "--from goes on with the network of a model, so --recipe-name has no place",
+            "--from takes the network of a model, so it excludes --recipe-name",
             "Leave one of the two out.",
         )
 
@@ -250,9 +246,7 @@ def _begun(
     elif given:
         recipe, base = _of_text(given, of_a_model=start_from is not None), Path()
     elif start_from:
-        raise UsageError(
-            "--from needs text to go on with", "Add --pairs, or --source and --target."
-        )
+        raise UsageError("--from needs training text", "Add --pairs, or --source and --target.")
     else:
         base = registry.demo_corpus()
         recipe = config.load(base / "recipe.toml")
@@ -441,7 +435,7 @@ def _train(
             Interruption(watching.stopping) as interruption,
         ):
             if plan.resumed is not None and plan.resumed.restart:
-                told = "nothing of this training was saved: it begins again"
+                told = "no checkpoint was saved: training starts again"
                 watching.listen(events.Notice(told))
             with interruption.abandonable():
                 from attn_cli.training.pipeline import train
@@ -472,10 +466,10 @@ def _train(
         raise
     except BaseException:
         if interruption.asked():
-            console.say(f"attn: go on with: attn train --resume {plan.out}")
+            console.say(f"attn: resume with: attn train --resume {plan.out}")
         raise
     if finished.reason == "interrupted":
-        console.say(f"attn: saved; go on with: attn train --resume {plan.out}")
+        console.say(f"attn: saved; resume with: attn train --resume {plan.out}")
         return interruption.status
     table = " --align" if plan.recipe.model.has_attention else ""
     console.say(f'attn: the model is in {plan.out}; try: attn translate -m {plan.out} "…"{table}')

@@ -33,17 +33,17 @@ from attn_cli.cli.options import (
 def translate(
     context: typer.Context,
     text: Annotated[
-        list[str] | None, typer.Argument(help="Each is a line; none: stdin.", show_default=False)
+        list[str] | None, typer.Argument(help="Lines to translate. [stdin]", show_default=False)
     ] = None,
     model: Model = None,
     to: To = None,
     input: Input = None,
     output: Output = None,
     format: Annotated[
-        Format | None, typer.Option("--format", "-f", help="How to write. [text]")
+        Format | None, typer.Option("--format", "-f", help="Output format. [text]")
     ] = None,
     align: Annotated[
-        bool, typer.Option("--align", help="The table of weights too: --format table.")
+        bool, typer.Option("--align", help="Show the attention weights: short for --format table.")
     ] = False,
     weights: WeightsOption = None,
     level: LevelOption = Level.WORD,
@@ -60,7 +60,7 @@ def translate(
     beam: Annotated[
         int | None, typer.Option("--beam", "-b", min=1, max=1000, help="1 is greedy. [recipe's]")
     ] = None,
-    n_best: Annotated[int, typer.Option("--n-best", min=1, help="Translations a line.")] = 1,
+    n_best: Annotated[int, typer.Option("--n-best", min=1, help="Translations of each line.")] = 1,
     length_penalty: Annotated[
         float | None, typer.Option("--length-penalty", min=0.0, help="GNMT's α. [recipe's]")
     ] = None,
@@ -77,7 +77,7 @@ def translate(
     engine: EngineOption = EngineName.AUTO,
     seed: Seed = 1,
 ) -> None:
-    """Translate text: each TEXT is a line; without any, the lines of stdin or --input.
+    """Translate lines: each TEXT, or the lines of stdin or --input.
 
     Example: attn translate "I love you" --align
     """

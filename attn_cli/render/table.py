@@ -64,8 +64,8 @@ _DIRECTIONS = frozenset({"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI",
 
 #: What the weights of a table say, by its kind and origin.
 MEANING = {
-    ("attention", "decoded"): "what the decoder looked at while it wrote each word",
-    ("attention", "forced"): "what the decoder looked at for each word it was given",
+    ("attention", "decoded"): "attention weights of each decoded word",
+    ("attention", "forced"): "attention weights of each given word",
     ("alignment", "decoded"): "which words correspond",
     ("alignment", "forced"): "which words correspond",
 }
@@ -130,7 +130,7 @@ class AlignmentTable:
             if self.unsure:
                 yield Text.assemble(
                     (UNSURE, UNSURE_STYLE),
-                    (f" a word of a probability below {self.unsure_below:g}", "dim"),
+                    (f" a word with a probability below {self.unsure_below:g}", "dim"),
                     overflow="fold",
                 )
         for number, panel in enumerate(_panels(self.alignment, width, ink, self.unsure)):

@@ -196,7 +196,7 @@ class TrainingPanel:
             f"{self.tokens_per_second:,.0f} pieces/s",
             f"rate {self.learning_rate:.1e}",
         ]
-        return Text("  ".join(figures), style="dim")
+        return Text("  ".join(figures), style="dim", no_wrap=True, overflow="ellipsis")
 
     def _curves(self, width: int, room: int, *, ascii_only: bool) -> list[RenderableType]:
         """The loss and BLEU, side by side where there is room, else a line each, or none."""

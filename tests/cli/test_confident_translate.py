@@ -203,7 +203,7 @@ def test_records_name_unsure_words_and_the_text_and_the_table_mark_them(doubtful
     assert re.sub("[⟦⟧]", "", text) == record["target"]
     assert "".join(re.findall("⟦(.*?)⟧", text)).replace(" ", "") == "".join(words)
     table = attn(*translate, "--align", ODD).out
-    assert "? a word of a probability below 0.9" in table
+    assert "? a word with a probability below 0.9" in table
     assert re.findall(r"^ *(\S+) \?", table, re.MULTILINE)[: len(words)] == words
 
 
@@ -323,7 +323,7 @@ def test_to_picks_the_model_of_the_shelf_that_translates_into_it(to, model):
 def test_to_with_no_model_or_several_is_refused_with_their_names(shelf):
     ended = attn("translate", "--to", "de", "I see")
     assert (ended.status, ended.stdout) == (4, b"")
-    assert "no model on the shelf translates into de" in ended.err
+    assert "no registered model translates into de" in ended.err
     assert "into-en (into en), into-fr (into fr)" in ended.err
     shutil.copytree(shelf / "into-fr", shelf / "mine")
     ended = attn("translate", "--to", "fr", "I see")

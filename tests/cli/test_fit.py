@@ -166,8 +166,8 @@ def test_who_interrupts_it_gets_the_status_of_that_and_no_links(
     ended = attn("align", "--fit", "--out", tmp_path / "x", stdin=TABBED)
     assert (ended.status, ended.stdout) == (status, b"")
     assert ended.err.splitlines()[-2:] == [
-        "attn: saving, then leaving; once more leaves at once",
-        "attn: the same command goes on from here",
+        "attn: saving, then stopping; interrupt again to stop at once",
+        "attn: run the same command again to continue",
     ]
     monkeypatch.undo()
     assert attn(*FIT, "--out", tmp_path / "x", stdin=TABBED).status == 0

@@ -40,15 +40,15 @@ def test_a_progress_line_says_how_far_attention_is_from_its_links_where_it_has_s
         ),
         (
             events.AlignmentsReady(1200, 34567, 0.1, True),
-            "word links: 34,567 in 1,200 pairs (read again)",
+            "word links: 34,567 in 1,200 pairs (from cache)",
         ),
         (LEARNING, "word aligner: update 50 of 200, loss 1.250, 1:30 left"),
         (
             events.AlignerTrained(500, 91.4, 88.6, 61.2),
-            "word aligner: agrees with its teachers on 500 pairs kept apart, "
+            "word aligner: agrees with its training links on 500 held-out pairs, "
             "precision 91, recall 89 (61 s)",
         ),
-        (events.AlignerTrained(0, 0.0, 0.0, 61.2), "word aligner: has learned (61 s)"),
+        (events.AlignerTrained(0, 0.0, 0.0, 61.2), "word aligner: trained (61 s)"),
     ],
 )
 def test_word_links_and_their_head_are_a_line_while_they_are_made_and_when_there_are_some(
@@ -121,6 +121,6 @@ def test_a_phase_whose_links_took_too_long_is_not_called_done():
 
 def test_a_panel_says_at_the_end_how_it_was():
     panel, _ = panel_after(events.TrainingFinished("minutes", 7, 12.3, 0, 5.0))
-    assert panel.result == ("finished: time is up, BLEU 12.3 after 7 updates", True)
+    assert panel.result == ("finished: time limit, BLEU 12.3 after 7 updates", True)
     panel, _ = panel_after(events.TrainingFinished("interrupted", 7, 12.3, 0, 5.0))
     assert panel.result == ("interrupted: saved, BLEU 12.3 after 7 updates", False)

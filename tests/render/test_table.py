@@ -128,7 +128,7 @@ def test_heat_ends_where_the_ramp_ends():
 
 def test_the_title_says_kind_and_origin_and_what_that_means():
     first, second, *_ = drawn(CROSSED).split("\n")
-    assert first == "attention, decoded — what the decoder looked at while it wrote each word"
+    assert first == "attention, decoded — attention weights of each decoded word"
     assert second == "I love you → Je t' aime"
 
 
@@ -241,7 +241,7 @@ def test_no_cell_is_broken(source, width):
 
 def test_unsure_words_have_a_mark_behind_them_and_the_heading_says_what_it_means():
     text = drawn(CROSSED, unsure=[1], unsure_below=0.1)
-    assert "? a word of a probability below 0.1" in text
+    assert "? a word with a probability below 0.1" in text
     marked = [line.split()[:2] for line in text.splitlines() if "?" in line]
     assert marked[1:] == [["t'", "?"]]
 

@@ -273,7 +273,7 @@ def test_an_interrupted_training_ends_at_once_and_goes_on_to_the_same_files(
         patch.setattr(owner, name, interrupt)
         ended = attn(*command, "--out", out)
     assert ended.status == 130
-    assert ended.err.endswith(f"go on with: attn train --resume {out}\n")
+    assert ended.err.endswith(f"resume with: attn train --resume {out}\n")
     finished = [row for row in events_of(out) if row["event"] == "finished"]
     assert all(row["reason"] == "interrupted" for row in finished) or name == "export_graphs"
     resume(out)

@@ -160,7 +160,7 @@ def _cause(error: BaseException) -> Exception:
     said = str(error).strip().splitlines() or [type(error).__name__]
     return ClusterError(
         f"the Ray cluster was lost: {said[0][:200]}",
-        "What was finished is kept: give the same command again.",
+        "Finished work is kept: run the same command again.",
     )
 
 

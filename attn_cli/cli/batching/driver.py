@@ -87,7 +87,7 @@ def _advice(console: Console, folder: OutputFolder) -> Iterator[None]:
     except Exception:
         raise
     except BaseException:
-        console.say("stopped; what is done is kept, and the same command goes on")
+        console.say("stopped; run the same command again to continue")
         raise
 
 
@@ -173,7 +173,7 @@ class _Job:
         if self._errors:
             raise DataError(
                 f"{len(self._errors):,} of {len(self.files):,} files could not be done",
-                "The others are finished: correct these, and give the same command again.",
+                "The others are finished: correct these, and run the same command again.",
             )
         assert done == len(self.files)
 

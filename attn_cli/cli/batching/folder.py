@@ -118,7 +118,7 @@ class OutputFolder:
         output = self.path / file.name
         if os.path.lexists(output) and not self._entry(file).exists():
             raise UsageError(
-                f"{output} is there already, and attn batch has not made it",
+                f"{output} exists, and was not written by attn batch",
                 "Choose another --output folder, or replace it with --force.",
             )
 
@@ -187,7 +187,8 @@ def _writing(path: Path) -> Iterator[None]:
 def changed(file: InputFile) -> DataError:
     """The sentence for a file that changes while it is read."""
     return DataError(
-        f"{file.path} changed while it was read", "Give the same command again when it is still."
+        f"{file.path} changed while it was read",
+        "Run the same command again when nothing writes to it.",
     )
 
 

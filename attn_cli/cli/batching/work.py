@@ -149,7 +149,7 @@ class Worker:
         if here != list(self.digests):
             raise ModelError(
                 f"a worker has {', '.join(here)} where {', '.join(self.digests)} is wanted",
-                "Put the same version and the same model at the same place on every machine.",
+                "Install the same version and the same model at the same path on every machine.",
             )
 
     def results(self, file: InputFile, first: int, payload: bytes) -> tuple[bytes, list[str]]:
