@@ -95,8 +95,8 @@ def test_the_model_bears_its_name(tmp_path, monkeypatch):
         (["--recipe-name", "tranformer"], "Did you mean transformer?"),
         (["--recipe-name", "xyz"], "There are: bahdanau, gru,"),
         (["r.toml", "--recipe-name", "gru"], "two recipes were given: r.toml and"),
-        (["--from", "en-fr", "--pairs", "a", "--recipe-name", "gru"], "--from goes on"),
-        (["--resume", "runs/x", "--recipe-name", "gru"], "--resume goes on"),
+        (["--from", "en-fr", "--pairs", "a", "--recipe-name", "gru"], "--from takes"),
+        (["--resume", "runs/x", "--recipe-name", "gru"], "--resume continues"),
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments, says):

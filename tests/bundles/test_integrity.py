@@ -37,7 +37,9 @@ def touch(folder):
 
 
 def is_altered():
-    return pytest.raises(ModelError, match=r"model\.safetensors is not what was written")
+    return pytest.raises(
+        ModelError, match=r"the checksum \(sha256\) of model\.safetensors does not match"
+    )
 
 
 def test_an_altered_file_is_found_at_the_first_use(damaged, memory):

@@ -45,7 +45,7 @@ def test_a_folder_without_a_model_does_not_hide_a_name(tmp_path):
 
 
 def test_without_a_name_the_environment_decides_then_en_fr_then_the_demo(tmp_path, monkeypatch):
-    with pytest.raises(ModelError, match="no model here yet") as caught:
+    with pytest.raises(ModelError, match="no model is registered") as caught:
         registry.find(None)
     assert "attn train" in caught.value.hint
     model(tmp_path / "runs" / "demo")
@@ -69,7 +69,7 @@ def test_an_unknown_name_is_refused_with_those_there_are(tmp_path):
     (tmp_path / "home" / "models" / "notes").mkdir()
     with pytest.raises(ModelError, match="no model xx") as caught:
         registry.find("xx")
-    assert caught.value.hint == "On the shelf: de-en."
+    assert caught.value.hint == "Registered: de-en."
 
 
 def test_the_demo_corpus_is_in_the_checkout():

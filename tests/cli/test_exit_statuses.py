@@ -34,7 +34,7 @@ def test_no_command_says_how_it_is_called_on_stderr():
     assert ended.err.startswith("Usage: attn ")
 
 
-# 1: a bug of ours
+# 1: a bug in attn
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def _buggy(monkeypatch):
 
 @pytest.mark.usefixtures("_buggy")
 def test_a_bug_is_one_with_a_request_to_report_it(tiny):
-    fails(attn("translate", "-m", tiny, "a"), 1, "bug of ours", "of the universe", "report")
+    fails(attn("translate", "-m", tiny, "a"), 1, "bug in attn", "of the universe", "report")
 
 
 @pytest.mark.usefixtures("_buggy")

@@ -313,7 +313,7 @@ def test_too_few_pairs_leave_no_model_and_that_is_said(tmp_path):
     ended = attn("align", "--fit", "--out", tmp_path / "x", stdin=TABBED)
     assert ended.status == 0
     assert len(ended.lines()) == len(PAIRS)
-    assert f"nothing to keep in {tmp_path / 'x'}" in ended.err.splitlines()[-1]
+    assert f"no model was saved in {tmp_path / 'x'}" in ended.err.splitlines()[-1]
     assert attn("align", "-m", tmp_path / "x", "a", "b").status == 4
 
 

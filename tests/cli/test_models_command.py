@@ -145,7 +145,7 @@ def cut(folder):
 def altered(folder):
     *rest, last = (folder / "joint.spm").read_bytes()
     (folder / "joint.spm").write_bytes(bytes([*rest, last ^ 1]))
-    return "joint.spm is not what was written"
+    return "the checksum (sha256) of joint.spm does not match"
 
 
 def missing(folder):
@@ -186,7 +186,7 @@ def not_numbers(folder):
     save_file({name: each * float("nan") for name, each in weights.items()}, folder / "nan")
     (folder / "nan").replace(folder / "model.safetensors")
     bundle.include(folder, "model.safetensors")
-    return "what its network computes invalid values"
+    return "its network computes invalid values"
 
 
 def empty(folder):
@@ -217,7 +217,7 @@ def test_a_head_that_computes_no_numbers_is_unfit(headed, tmp_path):
     bundle.include(copy, "alignment_head.safetensors")
     ended = attn("models", "verify", copy)
     assert ended.status == 4
-    assert "what its word aligner computes invalid values" in ended.err
+    assert "its word aligner computes invalid values" in ended.err
 
 
 @pytest.fixture(scope="module")

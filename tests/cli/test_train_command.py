@@ -133,9 +133,9 @@ def test_on_a_terminal_the_panel_shows_history_and_a_table(pairs_file, tmp_path)
     ended = attn("train", "--pairs", pairs_file, "--out", tmp_path / "x", *QUICK, terminal=True)
     assert ended.status == 0
     shown = ended.err.rpartition("\x1b[?1049l")[2]  # what stays when the panel's screen is left
-    assert "finished: all updates made" in shown
+    assert "finished: maximum updates" in shown
     assert "BLEU" in shown
-    assert "what the decoder looked at" in shown
+    assert "attention weights of each" in shown
     assert shown.rstrip().endswith("--align")
 
 

@@ -124,8 +124,8 @@ def test_without_unicode_nothing_but_ascii_is_drawn():
 
 
 def test_who_wants_it_to_end_is_answered_at_any_stage():
-    panel = TrainingPanel("en → fr", stopping="saving, then leaving")
-    assert "saving, then leaving" in "".join(drawn(panel))
+    panel = TrainingPanel("en → fr", stopping="saving, then stopping")
+    assert "saving, then stopping" in "".join(drawn(panel))
 
 
 def test_what_has_ended_says_so_and_stands_still():

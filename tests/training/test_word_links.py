@@ -225,7 +225,7 @@ def test_a_training_links_its_words_once_and_goes_on_with_these_links(pairs_file
     assert "in 44 pairs" in said
     kept = (out / "checkpoints" / "links.safetensors").stat().st_mtime_ns
     resumed = attn("train", "--resume", out, "--max-steps", "3", "--threads", "1")
-    assert "(read again)" in resumed.err
+    assert "(from cache)" in resumed.err
     assert (out / "checkpoints" / "links.safetensors").stat().st_mtime_ns == kept
 
 
