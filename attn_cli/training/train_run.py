@@ -17,7 +17,7 @@ from attn_cli.training.resume import Plan
 class TrainRun:
     """What to train and where: everything that is not in the recipe.
 
-    `plan` is what `resuming.begin` wrote or `resuming.resumed` read. With `accept_new_data`, text
+    `plan` was made by `resume.write_plan` or `resume.read_plan`. With `accept_new_data`, text
     that has changed since is trained on. `watch` is a sentence to show at each validation, and the
     target to force upon it or None; with `live` somebody looks at a panel, so that some sentence is
     shown now and then in any case.

@@ -334,7 +334,7 @@ def test_a_pair_too_long_for_the_head_is_aligned_and_not_learned(monkeypatch, tm
     seen = []
     monkeypatch.setattr(
         aligner_trainer.AlignerTrainer,
-        "_sides",
+        "_word_groups",
         _spied(aligner_trainer.AlignerTrainer._word_groups, seen),
     )
     given = f"{TABBED}{'red ' * 400}\tauto rouge\n"
