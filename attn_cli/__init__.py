@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from attn_cli.config import Recipe
     from attn_cli.data.tokenizer import Tokenizer
     from attn_cli.errors import AttnError, ExitStatus
-    from attn_cli.inference.beam_search import Search
-    from attn_cli.inference.engines.interface import Stepper
-    from attn_cli.inference.engines.registry import open_stepper
-    from attn_cli.inference.pair_aligner import Aligner, Pair
+    from attn_cli.inference.beam_search import SearchConfig
+    from attn_cli.inference.engines.interface import IncrementalDecoder
+    from attn_cli.inference.engines.registry import open_decoder
+    from attn_cli.inference.pair_aligner import Pair, PairAligner
     from attn_cli.inference.translator import Job, Translator
     from attn_cli.types import Hypothesis, Links, SoftAlignment, Translation
 
 _HOMES = {
-    "Aligner": "inference.pair_aligner",
+    "PairAligner": "inference.pair_aligner",
     "AttnError": "errors",
     "Bundle": "bundles.bundle",
     "ExitStatus": "errors",
@@ -27,35 +27,35 @@ _HOMES = {
     "Links": "types",
     "Pair": "inference.pair_aligner",
     "Recipe": "config",
-    "Search": "inference.beam_search",
+    "SearchConfig": "inference.beam_search",
     "SoftAlignment": "types",
-    "Stepper": "inference.engines.interface",
+    "IncrementalDecoder": "inference.engines.interface",
     "Tokenizer": "data.tokenizer",
     "Translation": "types",
     "Translator": "inference.translator",
     "open_bundle": "bundles.bundle",
-    "open_stepper": "inference.engines.registry",
+    "open_decoder": "inference.engines.registry",
 }
 
 __all__ = [
-    "Aligner",
     "AttnError",
     "Bundle",
     "ExitStatus",
     "Hypothesis",
+    "IncrementalDecoder",
     "Job",
     "Links",
     "Pair",
+    "PairAligner",
     "Recipe",
-    "Search",
+    "SearchConfig",
     "SoftAlignment",
-    "Stepper",
     "Tokenizer",
     "Translation",
     "Translator",
     "__version__",
     "open_bundle",
-    "open_stepper",
+    "open_decoder",
 ]
 
 

@@ -14,11 +14,11 @@ from attn_cli import config
 from attn_cli.config import ModelConfig
 from attn_cli.errors import UsageError
 from attn_cli.export import tracing
-from attn_cli.inference.beam_search import Search, search
-from attn_cli.inference.engines.interface import view_of
-from attn_cli.inference.engines.onnx import OnnxStepper
-from attn_cli.inference.engines.torch import TorchStepper
-from attn_cli.inference.forced_decoding import force
+from attn_cli.inference.beam_search import SearchConfig, search
+from attn_cli.inference.engines.interface import select_heads
+from attn_cli.inference.engines.onnx import OnnxDecoder
+from attn_cli.inference.engines.torch import TorchDecoder
+from attn_cli.inference.forced_decoding import force_decode
 from attn_cli.nn.builder import build_model
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.types import EOS, PAD, Hypothesis, IntArray
@@ -154,13 +154,13 @@ def engines_of(system: System, folder, change=lambda graph: graph):
     with torch.no_grad():
         graphs = tracing.translator_graphs(network)
     tracing.write(folder, {name: change(graph) for name, graph in graphs.items()})
-    view = view_of(model_of(system))
-    return TorchStepper(network, view), OnnxStepper(folder, view)
+    view = select_heads(model_of(system))
+    return TorchDecoder(network, view), OnnxDecoder(folder, view)
 
 
 def found_with(stepper, beam: int) -> list[list[Hypothesis]]:
     """The beam's translations of a few lines, with their weights."""
-    return search(stepper, *lines(5, 7), Search(beam=beam, n_best=beam), keep_weights=True)
+    return search(stepper, *lines(5, 7), SearchConfig(beam=beam, n_best=beam), keep_weights=True)
 
 
 def assert_alike(ours: list[list[Hypothesis]], theirs: list[list[Hypothesis]]) -> None:
@@ -174,7 +174,7 @@ def assert_alike(ours: list[list[Hypothesis]], theirs: list[list[Hypothesis]]) -
 
 def assert_forced_as_decoded(stepper, rows: list[list[Hypothesis]]) -> None:
     """Each best translation, given, has the weights and scores that it was found with."""
-    again = force(stepper, *lines(5, 7), [row[0].ids for row in rows])
+    again = force_decode(stepper, *lines(5, 7), [row[0].ids for row in rows])
     for [decoded, *_], forced in zip(rows, again, strict=True):
         np.testing.assert_allclose(forced.weights, decoded.weights, atol=1e-5)
         np.testing.assert_allclose(forced.token_logp, decoded.token_logp, atol=1e-5)
@@ -183,7 +183,7 @@ def assert_forced_as_decoded(stepper, rows: list[list[Hypothesis]]) -> None:
 def assert_engines_agree(system: System, folder) -> None:
     """Everything that must hold of a system's graphs."""
     ours, theirs = engines_of(system, folder)
-    assert tracing.of_steppers(ours, theirs, (VOCAB, VOCAB)) < tracing.TOLERANCE
+    assert tracing.compare_decoders(ours, theirs, (VOCAB, VOCAB)) < tracing.TOLERANCE
     for beam in (1, 5):
         found = [found_with(stepper, beam) for stepper in (ours, theirs)]
         assert_alike(*found)

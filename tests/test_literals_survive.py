@@ -15,11 +15,11 @@ from program import PAIRS, TINY, attn
 from attn_cli import config
 from attn_cli.data.literals import Literals
 from attn_cli.data.tokenizer import Tokenizer
-from attn_cli.inference.beam_search import Search
+from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.confidence import FEATURES, Calibration
-from attn_cli.inference.engines.interface import StepOut
+from attn_cli.inference.engines.interface import StepOutput
 from attn_cli.inference.neural_alignment import Nothing
-from attn_cli.inference.pair_aligner import Aligner, Pair
+from attn_cli.inference.pair_aligner import Pair, PairAligner
 from attn_cli.inference.translator import Job, Translator
 from attn_cli.types import Translation
 
@@ -60,7 +60,7 @@ class Noise:
         kind, lengths, size, beam = state
         best = self.best[kind, previous][:, :beam]
         weights = (np.arange(size) < lengths[:, None]) / lengths[:, None]
-        return StepOut(
+        return StepOutput(
             best,
             self.logp[kind[:, None], previous[:, None], best],
             None if gold is None else self.logp[kind, previous, gold],
@@ -77,7 +77,7 @@ NOISE = Noise(TOKENIZER.vocab_size)
 
 def translator(*, beam: int = 2, **how) -> Translator:
     return Translator(
-        NOISE, TOKENIZER, TOKENIZER, Search(beam=beam), split_over=50, capitals=True, **how
+        NOISE, TOKENIZER, TOKENIZER, SearchConfig(beam=beam), split_over=50, capitals=True, **how
     )
 
 
@@ -232,7 +232,7 @@ def test_a_vocabulary_without_placeholders_reads_digits_as_text() -> None:
 
 
 def test_pairs_are_aligned_with_the_literals_of_both_sides_as_words() -> None:
-    aligner = Aligner(TOKENIZER, TOKENIZER, stepper=NOISE)
+    aligner = PairAligner(TOKENIZER, TOKENIZER, stepper=NOISE)
     (found,) = aligner.align([Pair(1, "you paid $12.50 and 7", "tu paies 12,50 $ et sept")])
     assert found.source_words == ("you", "paid", "$12.50", "and", "7")
     assert found.target_words == ("tu", "paies", "12,50 $", "et", "sept")

@@ -15,9 +15,9 @@ from attn_cli.cli.input import Request, language_of, reporter, requests, request
 from attn_cli.cli.options import InputFormat
 from attn_cli.console import Console
 from attn_cli.errors import DataError, UsageError
-from attn_cli.inference.linkers import Voted
+from attn_cli.inference.linkers import VoteInterpolatedAligner
 from attn_cli.inference.neural_alignment import Nothing
-from attn_cli.inference.pair_aligner import Aligner
+from attn_cli.inference.pair_aligner import PairAligner
 
 if TYPE_CHECKING:
     from attn_cli.cli.align_with_models import Options
@@ -110,7 +110,7 @@ def _with_stdin_kept(console: Console) -> Iterator[Console]:
 class FittedAligner:
     """An aligner that has learned a text, what it is called, and the least weight of its links."""
 
-    aligner: Voted
+    aligner: VoteInterpolatedAligner
     name: str
     threshold: float
 
@@ -168,10 +168,10 @@ def fitted(text: Bitext, options: "Options", *, tables: bool) -> Iterator[Fitted
         yield FittedAligner(voted(found, text, tables=tables), name, threshold)
 
 
-def voted(found: "FittedAlignments", text: Bitext, *, tables: bool) -> Voted:
+def voted(found: "FittedAlignments", text: Bitext, *, tables: bool) -> VoteInterpolatedAligner:
     """The aligner of what was learnt."""
     matcher = found.matcher if tables and found.combined else None
-    aligner = Aligner(
+    aligner = PairAligner(
         found.source,
         found.target,
         matcher=matcher or Nothing(),
@@ -180,4 +180,4 @@ def voted(found: "FittedAlignments", text: Bitext, *, tables: bool) -> Voted:
     )
     pair_of_line = {line: pair for pair, line in enumerate(found.corpus.lines.tolist())}
     votes = found.votes if matcher else found.links
-    return Voted(aligner, votes, pair_of_line, alone=matcher is None)
+    return VoteInterpolatedAligner(aligner, votes, pair_of_line, alone=matcher is None)

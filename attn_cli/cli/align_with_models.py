@@ -11,14 +11,19 @@ from attn_cli.cli.options import Format, InputFormat, Method, Weights
 from attn_cli.cli.output import Writer
 from attn_cli.console import Console
 from attn_cli.errors import UsageError
-from attn_cli.inference.engines.interface import Stepper
+from attn_cli.inference.engines.interface import IncrementalDecoder
 from attn_cli.inference.engines.registry import Engine
-from attn_cli.inference.linkers import BothWays, EachHead, OneWay, check_opposite
-from attn_cli.inference.pair_aligner import Aligner
+from attn_cli.inference.linkers import (
+    DirectionalLinker,
+    PerHeadAligner,
+    SymmetrizedLinker,
+    check_opposite,
+)
+from attn_cli.inference.pair_aligner import PairAligner
 from attn_cli.types import Level
 
 Chunks = Iterator[list[Request]]
-Linker = OneWay | BothWays
+Linker = DirectionalLinker | SymmetrizedLinker
 
 #: The formats that hold the tables of several heads.
 _SIDE_BY_SIDE = (Format.TABLE, Format.JSONL, Format.SVG)
@@ -163,16 +168,16 @@ def of_models(console: Console, options: Options, writer: Writer) -> tuple[Linke
     writer = writer.of(opened.bundle, by_head=opened.matcher is not None)
     forward = _aligner(console, options, opened)
     if options.reverse is None:
-        return OneWay(_with_heads(forward, options, opened), writer.links), writer
+        return DirectionalLinker(_with_heads(forward, options, opened), writer.links), writer
     other = opener.to_align(options.reverse, options.weights, scored=False)
     check_opposite(opened.bundle.recipe, other.bundle.recipe)
     method = options.symmetrize or Method.GROW_DIAG_FINAL_AND
     reverse = _aligner(console, options, other, name=other.bundle.name)
-    return BothWays(forward, reverse, writer.links, method.value), writer
+    return SymmetrizedLinker(forward, reverse, writer.links, method.value), writer
 
 
-def _aligner(console: Console, options: Options, opened: Opened, name: str = "") -> Aligner:
-    return Aligner(
+def _aligner(console: Console, options: Options, opened: Opened, name: str = "") -> PairAligner:
+    return PairAligner(
         opened.bundle.source,
         opened.bundle.target,
         stepper=opened.stepper,
@@ -183,11 +188,13 @@ def _aligner(console: Console, options: Options, opened: Opened, name: str = "")
     )
 
 
-def _with_heads(aligner: Aligner, options: Options, opened: Opened) -> Aligner | EachHead:
+def _with_heads(
+    aligner: PairAligner, options: Options, opened: Opened
+) -> PairAligner | PerHeadAligner:
     """The aligner, with those of the heads that are wanted alone beside it."""
 
-    def alone(stepper: Stepper) -> Aligner:
-        return Aligner(
+    def alone(stepper: IncrementalDecoder) -> PairAligner:
+        return PairAligner(
             opened.bundle.source,
             opened.bundle.target,
             stepper=stepper,
@@ -197,7 +204,9 @@ def _with_heads(aligner: Aligner, options: Options, opened: Opened) -> Aligner |
 
     if not opened.heads:
         return aligner
-    return EachHead(aligner, [(layer, head, alone(found)) for layer, head, found in opened.heads])
+    return PerHeadAligner(
+        aligner, [(layer, head, alone(found)) for layer, head, found in opened.heads]
+    )
 
 
 @contextmanager
@@ -217,4 +226,4 @@ def of_corpus(
             writer = replace(writer, threshold=found.threshold)
         writer = replace(writer, model=found.name)
         with text.requests() as chunks:
-            yield chunks, OneWay(found.aligner, writer.links), writer
+            yield chunks, DirectionalLinker(found.aligner, writer.links), writer

@@ -11,14 +11,20 @@ from attn_cli.cli.options import Weights
 from attn_cli.config import Recipe
 from attn_cli.console import Console
 from attn_cli.errors import ModelError
-from attn_cli.inference.engines.interface import Matcher, Stepper, View, single_heads, view_of
+from attn_cli.inference.engines.interface import (
+    AlignmentModel,
+    HeadSelection,
+    IncrementalDecoder,
+    select_heads,
+    single_heads,
+)
 from attn_cli.inference.engines.registry import (
     Engine,
     Part,
     engine_of,
-    open_matcher,
-    open_stepper,
-    open_steppers,
+    open_aligner,
+    open_decoder,
+    open_decoders,
 )
 
 if TYPE_CHECKING:
@@ -38,12 +44,16 @@ class Look:
     head: int = 0
     each: bool = False
 
-    def view(self, recipe: Recipe) -> View:
+    def view(self, recipe: Recipe) -> HeadSelection:
         """What is seen of that model. Raises UsageError for what it does not have."""
         decode = recipe.decode
         if self.each:
-            return view_of(recipe.model, layer=decode.attention_layer, head=decode.attention_head)
-        return view_of(recipe.model, layer=self.layer or decode.attention_layer, head=self.head)
+            return select_heads(
+                recipe.model, layer=decode.attention_layer, head=decode.attention_head
+            )
+        return select_heads(
+            recipe.model, layer=self.layer or decode.attention_layer, head=self.head
+        )
 
 
 @dataclass(frozen=True)
@@ -55,9 +65,9 @@ class Opened:
     """
 
     bundle: Bundle
-    stepper: Stepper | None
-    matcher: Matcher | None
-    heads: Sequence[tuple[int, int, Stepper]] = ()
+    stepper: IncrementalDecoder | None
+    matcher: AlignmentModel | None
+    heads: Sequence[tuple[int, int, IncrementalDecoder]] = ()
     calibration: "Calibration | None" = None
 
 
@@ -82,7 +92,7 @@ class Opener:
         """A model that translates, with its head where its weights are wanted.
 
         With `shown` a model that has no weights to show is refused; `confident`, its calibration
-        is loaded where it has one. `shortlist` is as in `open_stepper`.
+        is loaded where it has one. `shortlist` is as in `open_decoder`.
         """
 
         def load(bundle: Bundle) -> Opened:
@@ -121,7 +131,7 @@ class Opener:
             return Opened(bundle, self._stepper(bundle, view), None)
         alone = single_heads(bundle.recipe.model, layer=look.layer or 0)
         self._say(bundle, "translator", "translator")
-        stepper, *others = open_steppers(
+        stepper, *others = open_decoders(
             bundle,
             [look.view(bundle.recipe), *(each.view for each in alone)],
             engine=self.engine,
@@ -148,11 +158,11 @@ class Opener:
         self.console.detail(f"{what}: {name}")
 
     def _stepper(
-        self, bundle: Bundle, view: View | None = None, *, shortlist: bool | None = False
-    ) -> Stepper:
+        self, bundle: Bundle, view: HeadSelection | None = None, *, shortlist: bool | None = False
+    ) -> IncrementalDecoder:
         _demand_decoder(bundle)
         self._say(bundle, "translator", "translator")
-        return open_stepper(
+        return open_decoder(
             bundle,
             engine=self.engine,
             device=self.device,
@@ -161,14 +171,14 @@ class Opener:
             shortlist=shortlist,
         )
 
-    def _matcher(self, bundle: Bundle) -> Matcher:
+    def _matcher(self, bundle: Bundle) -> AlignmentModel:
         if not bundle.aligns:
             raise ModelError(
                 f"the model {bundle.name} has no word aligner",
                 "Leave --weights out to see the decoder's attention.",
             )
         self._say(bundle, "head", "word aligner")
-        return open_matcher(bundle, engine=self.engine, device=self.device, threads=self._threads)
+        return open_aligner(bundle, engine=self.engine, device=self.device, threads=self._threads)
 
     @property
     def _threads(self) -> int:

@@ -164,14 +164,14 @@ def _engines(bundle: "Bundle", *, weights: str, graphs: tuple[str, ...]) -> "lis
 def _check_translating(bundle: "Bundle", *, engine: "Engine", threads: int) -> None:
     import numpy as np
 
-    from attn_cli.inference.beam_search import Search, search
-    from attn_cli.inference.engines.registry import open_stepper
+    from attn_cli.inference.beam_search import SearchConfig, search
+    from attn_cli.inference.engines.registry import open_decoder
 
-    stepper = open_stepper(bundle, engine=engine, device="cpu", threads=threads)
+    stepper = open_decoder(bundle, engine=engine, device="cpu", threads=threads)
     ids = bundle.source.encode(_LINE).ids[None, :]  # (1, S)
     lengths = np.array([ids.shape[1]], np.int32)
     with _computing(bundle):
-        (found,) = search(stepper, ids, lengths, Search.of(bundle.recipe.decode))
+        (found,) = search(stepper, ids, lengths, SearchConfig.of(bundle.recipe.decode))
     pieces = bundle.target.vocab_size
     if not found or not all(h.ids.max() < pieces and np.isfinite(h.score) for h in found):
         raise _nonsense(bundle, "network")
@@ -180,13 +180,13 @@ def _check_translating(bundle: "Bundle", *, engine: "Engine", threads: int) -> N
 def _check_aligning(bundle: "Bundle", *, engine: "Engine", threads: int) -> None:
     import numpy as np
 
-    from attn_cli.inference.engines.registry import open_matcher
-    from attn_cli.inference.neural_alignment import matched
+    from attn_cli.inference.engines.registry import open_aligner
+    from attn_cli.inference.neural_alignment import align_batch
 
-    matcher = open_matcher(bundle, engine=engine, device="cpu", threads=threads)
+    matcher = open_aligner(bundle, engine=engine, device="cpu", threads=threads)
     source, target = (side.encode(_LINE) for side in (bundle.source, bundle.target))
     with _computing(bundle):
-        (table,) = matched(matcher, [source], [target], origin="forced")
+        (table,) = align_batch(matcher, [source], [target], origin="forced")
     rows = table.weights.sum(-1) + table.leftover  # (T,)
     if not np.allclose(rows, 1, atol=1e-3) or not np.isfinite(table.link_weights).all():
         raise _nonsense(bundle, "word aligner")
@@ -243,7 +243,7 @@ def calibrate(
     from attn_cli.bundles.integrity import make_sure
     from attn_cli.errors import DataError, TrainingError
     from attn_cli.inference import calibration
-    from attn_cli.inference.engines.registry import open_stepper
+    from attn_cli.inference.engines.registry import open_decoder
 
     console = console_of(context)
     read = _read_pairs(console, pairs, source, target)
@@ -255,7 +255,7 @@ def calibrate(
             f"the model {bundle.name} does not translate, so it has no confidence",
             "Name a model that does.",
         )
-    stepper = open_stepper(
+    stepper = open_decoder(
         bundle, engine=engine.value, device="cpu", threads=threads or console.cores
     )
     most = min(len(read), calibration.MOST_PAIRS)

@@ -13,7 +13,7 @@ from attn_cli.cli.options import Format, Weights
 from attn_cli.cli.output import Found, Writer
 from attn_cli.console import Console
 from attn_cli.errors import ModelError, UsageError
-from attn_cli.inference.beam_search import Search
+from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.registry import Engine
 from attn_cli.inference.translator import Job, OnProblem, Translator
 from attn_cli.types import Level
@@ -68,7 +68,7 @@ class Options:
         if self.level == "piece":
             raise UsageError("--mark-unsure marks words, not pieces", "Leave --level piece out.")
 
-    def search(self, recipe: Search) -> Search:
+    def search(self, recipe: SearchConfig) -> SearchConfig:
         """The recipe's search with the options that were given in the place of its own.
 
         Raises UsageError for a number that is none, which Typer lets pass its bounds.
@@ -122,7 +122,7 @@ def of_model(
         opened.stepper,
         opened.bundle.source,
         opened.bundle.target,
-        options.search(Search.of(decode)),
+        options.search(SearchConfig.of(decode)),
         align=format is not Format.TEXT and bool(opened.matcher or opened.bundle.attends),
         matcher=opened.matcher,
         level=options.level,

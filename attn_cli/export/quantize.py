@@ -44,7 +44,7 @@ _ALIGNMENT = 64
 SELECTED, SELECTED_SCALE = "output.weight", "output.scale"
 
 
-def quantized(model: ModelProto) -> ModelProto:
+def quantize_graph(model: ModelProto) -> ModelProto:
     """The graph with its products in int8 and its other weights halved."""
     model = onnx.ModelProto.FromString(model.SerializeToString())
     _Quantizer(model).run()

@@ -28,9 +28,14 @@ from attn_cli.bundles.bundle import Bundle
 from attn_cli.data.shortlist import NONE, Shortlist
 from attn_cli.errors import ModelError, TrainingError
 from attn_cli.export import quantize
-from attn_cli.inference.engines.interface import Matcher, Side, Stepper, view_of
-from attn_cli.inference.engines.onnx import AFTER, MEMORY, OUTPUT, STATE, OnnxMatcher, OnnxStepper
-from attn_cli.inference.engines.torch import TorchStepper, load, load_head
+from attn_cli.inference.engines.interface import (
+    AlignmentModel,
+    IncrementalDecoder,
+    PaddedWords,
+    select_heads,
+)
+from attn_cli.inference.engines.onnx import AFTER, MEMORY, OUTPUT, STATE, OnnxAligner, OnnxDecoder
+from attn_cli.inference.engines.torch import TorchDecoder, load, load_aligner
 from attn_cli.nn.attention import MEMORY_TENSORS, Memory, RowLayout
 from attn_cli.nn.embeddings import SelectedRows
 from attn_cli.nn.seq2seq import Seq2Seq
@@ -81,9 +86,11 @@ def export(
     """
     stepper, listed = None, shortlist or opened.shortlist
     if opened.holds(bundle.WEIGHTS):
-        view = view_of(opened.recipe.model)
+        view = select_heads(opened.recipe.model)
         stepper = load(opened, view, device="cpu", threads=None, shortlist=listed)
-    matcher = load_head(opened, device="cpu", threads=None) if opened.holds(bundle.HEAD) else None
+    matcher = (
+        load_aligner(opened, device="cpu", threads=None) if opened.holds(bundle.HEAD) else None
+    )
     lacking = (opened.translates and not stepper) or (opened.aligns and not matcher)
     if lacking or not (stepper or matcher):
         raise ModelError(
@@ -97,7 +104,7 @@ def export(
     difference = _difference(graphs, stepper, matcher, vocab)
     _check(opened, difference, TOLERANCE)
     if precision == "int8":
-        graphs = {name: quantize.quantized(graph) for name, graph in graphs.items()}
+        graphs = {name: quantize.quantize_graph(graph) for name, graph in graphs.items()}
         _check(opened, _difference(graphs, stepper, matcher, vocab), _ANY_NUMBER)
     data = _contents(graphs)
     size = sum(map(len, data.values()))
@@ -163,7 +170,7 @@ class _Step(nn.Module):
         self,
         previous: Tensor,
         rows: Tensor,
-        gold: Tensor,
+        target: Tensor,
         ranks: Tensor,
         row: Tensor,
         place: Tensor,
@@ -180,8 +187,8 @@ class _Step(nn.Module):
         }
         logits, weights, after = self.network.step(previous, state, memory, selected)
         logp = logits.log_softmax(-1)  # (N, V), or (N, L)
-        gold_logp = logp.gather(1, gold[:, None])[:, 0]
-        found = (gold_logp, weights, *(after[name] for name in self.states))
+        target_logp = logp.gather(1, target[:, None])[:, 0]
+        found = (target_logp, weights, *(after[name] for name in self.states))
         if not self.candidates:
             return found
         if self.selected:  # too few for `_best` to be quicker
@@ -376,8 +383,8 @@ def _contents(graphs: dict[str, onnx.ModelProto]) -> dict[str, bytes]:
 
 def _difference(
     graphs: dict[str, onnx.ModelProto],
-    stepper: TorchStepper | None,
-    matcher: Matcher | None,
+    stepper: TorchDecoder | None,
+    matcher: AlignmentModel | None,
     vocab: tuple[int, int],
 ) -> float:
     """How far graphs run by ONNX Runtime are at most from what torch finds."""
@@ -386,15 +393,19 @@ def _difference(
         write(folder, graphs)
         apart = 0.0
         if stepper:
-            other = OnnxStepper(folder, stepper.view, shortlist=stepper.shortlist)
-            apart = of_steppers(stepper, other, vocab)
+            other = OnnxDecoder(folder, stepper.view, shortlist=stepper.shortlist)
+            apart = compare_decoders(stepper, other, vocab)
             if stepper.shortlist:  # the whole vocabulary too
-                plain = TorchStepper(stepper.network, stepper.view)
-                apart = max(apart, of_steppers(plain, OnnxStepper(folder, stepper.view), vocab))
-        return max(apart, of_matchers(matcher, OnnxMatcher(folder), vocab) if matcher else 0.0)
+                plain = TorchDecoder(stepper.network, stepper.view)
+                apart = max(
+                    apart, compare_decoders(plain, OnnxDecoder(folder, stepper.view), vocab)
+                )
+        return max(apart, compare_aligners(matcher, OnnxAligner(folder), vocab) if matcher else 0.0)
 
 
-def of_steppers(ours: Stepper, theirs: Stepper, vocab: tuple[int, int]) -> float:
+def compare_decoders(
+    ours: IncrementalDecoder, theirs: IncrementalDecoder, vocab: tuple[int, int]
+) -> float:
     """The largest difference of two steppers over random searches in which rows come and go."""
     rng = np.random.default_rng(1)
     worst = 0.0
@@ -404,15 +415,15 @@ def of_steppers(ours: Stepper, theirs: Stepper, vocab: tuple[int, int]) -> float
         rows = batch
         for step in range(_STEPS):
             previous = rng.integers(0, vocab[1], rows).astype(np.int32)
-            gold = rng.integers(0, vocab[1], rows).astype(np.int32)
+            target = rng.integers(0, vocab[1], rows).astype(np.int32)
             one, other = (
-                stepper.step(state, previous, gold)
+                stepper.step(state, previous, target)
                 for stepper, state in zip((ours, theirs), states, strict=True)
             )
-            assert one.gold_logp is not None
-            assert other.gold_logp is not None
-            pairs = [(one.logp, other.logp), (one.gold_logp, other.gold_logp)]
-            worst = max(worst, _apart([*pairs, (one.weights, other.weights)]))
+            assert one.target_logp is not None
+            assert other.target_logp is not None
+            pairs = [(one.logp, other.logp), (one.target_logp, other.target_logp)]
+            worst = max(worst, _max_abs_diff([*pairs, (one.weights, other.weights)]))
             drawn = rng.integers(0, rows, min(rows * beam, batch * beam) if step % 2 else rows)
             order = np.sort(drawn.astype(np.int32))
             states = [
@@ -421,30 +432,33 @@ def of_steppers(ours: Stepper, theirs: Stepper, vocab: tuple[int, int]) -> float
             ]
             rows = len(order)
         forced = [stepper.start(stepper.encode(ids, lengths), 0) for stepper in (ours, theirs)]
-        gold = rng.integers(0, vocab[1], batch).astype(np.int32)
+        target = rng.integers(0, vocab[1], batch).astype(np.int32)
         previous = np.full(batch, BOS, np.int32)
         one, other = (
-            stepper.step(state, previous, gold)
+            stepper.step(state, previous, target)
             for stepper, state in zip((ours, theirs), forced, strict=True)
         )
-        assert one.gold_logp is not None
-        assert other.gold_logp is not None
-        worst = max(worst, _apart([(one.gold_logp, other.gold_logp), (one.weights, other.weights)]))
+        assert one.target_logp is not None
+        assert other.target_logp is not None
+        worst = max(
+            worst,
+            _max_abs_diff([(one.target_logp, other.target_logp), (one.weights, other.weights)]),
+        )
     return worst
 
 
-def of_matchers(ours: Matcher, theirs: Matcher, vocab: tuple[int, int]) -> float:
+def compare_aligners(ours: AlignmentModel, theirs: AlignmentModel, vocab: tuple[int, int]) -> float:
     """The largest difference of two matchers over random pairs."""
     rng = np.random.default_rng(2)
     worst = 0.0
     for batch, size, _ in _TRIALS:
         sides = [_random_side(rng, batch, size + extra, v) for extra, v in enumerate(vocab)]
-        one, other = ours.match(*sides), theirs.match(*sides)
-        worst = max(worst, _apart(list(zip(one, other, strict=True))))
+        one, other = ours.align(*sides), theirs.align(*sides)
+        worst = max(worst, _max_abs_diff(list(zip(one, other, strict=True))))
     return worst
 
 
-def _apart(pairs: list[tuple[Any, Any]]) -> float:
+def _max_abs_diff(pairs: list[tuple[Any, Any]]) -> float:
     """The largest difference in any of the pairs; infinite where one holds what is no number."""
     worst = [np.subtract(a, b, where=a != b, out=np.zeros_like(a)) for a, b in pairs]
     worst = [np.abs(each).max() for each in worst if each.size]
@@ -464,7 +478,7 @@ def _random_lines(
     return ids, lengths
 
 
-def _random_side(rng: np.random.Generator, batch: int, size: int, vocab: int) -> Side:
+def _random_side(rng: np.random.Generator, batch: int, size: int, vocab: int) -> PaddedWords:
     """Lines of `size` pieces at most, in words of one to three pieces."""
     ids, lengths = _random_lines(rng, batch, size + 1, vocab)
     word_of = np.full(ids.shape, -1, np.int32)
@@ -472,4 +486,4 @@ def _random_side(rng: np.random.Generator, batch: int, size: int, vocab: int) ->
         pieces = max(1, int(length) - 1)
         row[:pieces] = np.cumsum(rng.random(pieces) < 0.6)
         row[:pieces] -= row[0]
-    return Side(ids, word_of)
+    return PaddedWords(ids, word_of)

@@ -1,7 +1,4 @@
-"""Which sentence each row of a search belongs to, and how rows stand side by side in sentences.
-
-Knows numpy alone: what every engine has to work out before its network may look at the sources.
-"""
+"""The sentence of each row of a search, and the layout of the rows as a rectangle."""
 
 from dataclasses import dataclass
 
@@ -9,46 +6,46 @@ import numpy as np
 
 from attn_cli.types import IntArray
 
-#: The share of sentences that must still have a row for the others to be carried along.
-CROWDED = 0.75
+#: Sentences without rows are dropped once less than this fraction of all has rows.
+COMPACT_BELOW = 0.75
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Rows:
+class BeamRows:
     """N rows of a search over `sentences` sources; row n belongs to `sentence[n]`."""
 
     sentence: IntArray
     sentences: int
 
     @classmethod
-    def one_each(cls, sentences: int) -> "Rows":
-        """The beginning of a search: a row for each sentence."""
+    def initial(cls, sentences: int) -> "BeamRows":
+        """Return the rows at the start of a search, one for each sentence."""
         return cls(np.arange(sentences, dtype=np.int32), sentences)
 
-    def reordered(self, rows: IntArray) -> "Rows":
-        """The rows `rows`, in that order, repeated or left out as they come."""
-        return Rows(self.sentence[rows], self.sentences)
+    def reordered(self, rows: IntArray) -> "BeamRows":
+        """Select the rows `rows`, in that order, with repetitions."""
+        return BeamRows(self.sentence[rows], self.sentences)
 
-    def one_for_each(self) -> bool:
-        """Whether row n is the one row of sentence n."""
+    def is_identity(self) -> bool:
+        """Return whether row n is the only row of sentence n."""
         return len(self.sentence) == self.sentences and bool(
             (self.sentence == np.arange(self.sentences)).all()
         )
 
-    def worth_keeping(self) -> IntArray | None:
-        """The sentences that have a row, None where nearly all do: copying costs more then."""
+    def live_sentences(self) -> IntArray | None:
+        """Return the sentences with rows, or None if these are `COMPACT_BELOW` or more of all."""
         kept = np.unique(self.sentence)
-        return kept.astype(np.int32) if len(kept) < CROWDED * self.sentences else None
+        return kept.astype(np.int32) if len(kept) < COMPACT_BELOW * self.sentences else None
 
-    def within(self, kept: IntArray) -> "Rows":
-        """The same rows where only the sentences `kept`, ascending, are left."""
-        return Rows(np.searchsorted(kept, self.sentence).astype(np.int32), len(kept))
+    def restrict_to(self, kept: IntArray) -> "BeamRows":
+        """Renumber the sentences so that only `kept`, ascending, are left."""
+        return BeamRows(np.searchsorted(kept, self.sentence).astype(np.int32), len(kept))
 
-    def places(self) -> tuple[IntArray, IntArray]:
-        """Rows as a rectangle of sentences with as many places as the fullest one needs.
+    def layout(self) -> tuple[IntArray, IntArray]:
+        """Lay the rows out as B sentences with Q slots, the most rows of a sentence.
 
-        Returns the row in each place (B, Q), 0 in empty ones, and where in the B·Q places each row
-        stands (N,).
+        Returns the row in each slot (B, Q), 0 in empty ones, and the slot of each row (N,), from 0
+        to B·Q - 1.
         """
         count = np.bincount(self.sentence, minlength=self.sentences)
         width = int(count.max())

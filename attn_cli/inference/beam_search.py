@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from attn_cli.config import DecodeConfig
 from attn_cli.inference.copying import SPARE, SPARE_WITHOUT, Bits, Copying, count_bits
-from attn_cli.inference.engines.interface import State, StepOut, Stepper
+from attn_cli.inference.engines.interface import IncrementalDecoder, State, StepOutput
 from attn_cli.inference.penalties import coverage, length_norm
 from attn_cli.types import BOS, EOS, FloatArray, Hypothesis, IntArray
 
@@ -23,7 +23,7 @@ Index = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchConfig:
     """How to search. `n_best` hypotheses at most are kept for each sentence, never above `beam`.
 
     `stop_early` ends a sentence once nothing alive can overtake its n-best, which never changes
@@ -40,7 +40,7 @@ class Search:
     stop_early: bool = True
 
     @classmethod
-    def of(cls, decode: DecodeConfig) -> "Search":
+    def of(cls, decode: DecodeConfig) -> "SearchConfig":
         """A recipe's way of searching, without what it says of how lines are read and written."""
         return cls(**{name: value for name, value in asdict(decode).items() if hasattr(cls, name)})
 
@@ -69,10 +69,10 @@ class _Finished(NamedTuple):
 
 
 def search(
-    stepper: Stepper,
+    stepper: IncrementalDecoder,
     ids: IntArray,
     lengths: IntArray,
-    settings: Search,
+    settings: SearchConfig,
     *,
     keep_weights: bool = False,
     copying: Copying | None = None,
@@ -89,10 +89,10 @@ def search(
 class _Beam:
     def __init__(
         self,
-        stepper: Stepper,
+        stepper: IncrementalDecoder,
         ids: IntArray,
         lengths: IntArray,
-        settings: Search,
+        settings: SearchConfig,
         keep_weights: bool,
         copying: Copying | None,
     ) -> None:
@@ -137,7 +137,7 @@ class _Beam:
         parent, piece, logp = self._choose(ids, self.logp[:, None] + gained)
         ended = piece == EOS
         self._finish(step, parent[ended], logp[ended])
-        alive = self._still_hopeful(parent, logp, ~ended)
+        alive = self._unpruned(parent, logp, ~ended)
         parent, piece, logp = parent[alive], piece[alive], logp[alive]
         self.past.append(_Step(parent, piece, logp, out.weights if self.keep_weights else None))
         self.sentence, self.logp = self.sentence[parent], logp
@@ -151,7 +151,7 @@ class _Beam:
                 self.attended = self.attended[parent]
         return piece
 
-    def _step(self, step: int, previous: IntArray) -> tuple[StepOut, IntArray, Floats]:
+    def _step(self, step: int, previous: IntArray) -> tuple[StepOutput, IntArray, Floats]:
         """What the network finds, and the continuations of each row that may be: (N, C) pieces and
         their log-probabilities, -inf for those that may not."""
         steps_left = self.longest[self.sentence] - step  # (N,)
@@ -160,17 +160,17 @@ class _Beam:
             out = self.stepper.step(self.state, previous, due)
             return out, *self.copying.restrict(out, self.unwritten, due, steps_left)
         must_end = steps_left <= 0
-        gold = np.full(len(previous), EOS, np.int32) if must_end.any() else None
-        out = self.stepper.step(self.state, previous, gold)
+        target = np.full(len(previous), EOS, np.int32) if must_end.any() else None
+        out = self.stepper.step(self.state, previous, target)
         ids, gained = out.ids, out.logp.astype(np.float64)  # (N, C)
         if self.copying is not None and (never := self.copying.never[ids]).any():
             gained = np.where(never, -np.inf, gained)
             if (nothing := ~np.isfinite(gained).any(1)).any():  # but for the end, as at the longest
                 must_end = must_end | nothing
                 out = self.stepper.step(self.state, previous, np.full_like(previous, EOS))
-        if out.gold_logp is not None:  # at its longest, a sentence can only end
+        if out.target_logp is not None:  # at its longest, a sentence can only end
             ids, gained = ids.copy(), gained.copy()
-            ids[must_end, 0], gained[must_end, 0] = EOS, out.gold_logp[must_end]
+            ids[must_end, 0], gained[must_end, 0] = EOS, out.target_logp[must_end]
             gained[must_end, 1:] = -np.inf
         return out, ids, gained
 
@@ -200,9 +200,7 @@ class _Beam:
             self.finished[b].append(_Finished(float(s), step, int(row), float(lp)))
         np.subtract.at(self.places, owner, 1)
 
-    def _still_hopeful(
-        self, parent: Index, logp: Floats, alive: NDArray[np.bool_]
-    ) -> NDArray[np.bool_]:
+    def _unpruned(self, parent: Index, logp: Floats, alive: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which continuations go on: those that could still enter their sentence's n-best."""
         if not self.settings.stop_early:
             return alive

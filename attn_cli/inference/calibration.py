@@ -13,9 +13,9 @@ import numpy as np
 from attn_cli import evaluation
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.errors import DataError
-from attn_cli.inference.beam_search import Search
+from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.confidence import LEAST_PAIRS, Calibration, fit, rank_correlation
-from attn_cli.inference.engines.interface import Stepper
+from attn_cli.inference.engines.interface import IncrementalDecoder
 from attn_cli.inference.translator import Job, Translator
 
 #: Pairs to which it is fitted at most: of more, an even share.
@@ -45,7 +45,7 @@ class Calibrated:
 
 def calibrate(
     bundle: Bundle,
-    stepper: Stepper,
+    stepper: IncrementalDecoder,
     pairs: Sequence[tuple[str, str]],
     *,
     max_seconds: float = float("inf"),
@@ -62,7 +62,7 @@ def calibrate(
         stepper,
         bundle.source,
         bundle.target,
-        Search.of(decode),
+        SearchConfig.of(decode),
         split_over=decode.split_longer_than,
         capitals=decode.handle_all_caps,
     )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from attn_cli.inference.engines.interface import StepOut
+from attn_cli.inference.engines.interface import StepOutput
 from attn_cli.types import EOS, IntArray
 
 Bits = NDArray[np.int64]
@@ -45,13 +45,13 @@ class Copying:
         return unwritten & ~self._bits(pieces)
 
     def restrict(
-        self, out: StepOut, unwritten: Bits, due: IntArray, steps_left: Bits
+        self, out: StepOutput, unwritten: Bits, due: IntArray, steps_left: Bits
     ) -> "Restricted":
         """The candidates of N rows that may be written, `due` (N,) among them where it must be.
 
         `steps_left` (N,) counts the pieces that a row may still write behind this one.
         """
-        assert out.gold_logp is not None
+        assert out.target_logp is not None
         ids, logp = out.ids, out.logp.astype(np.float64)  # (N, C)
         bits = self._bits(ids)
         left = count_bits(unwritten)  # (N,)
@@ -60,7 +60,7 @@ class Copying:
         forced = (steps_left <= left) | ((ids[:, 0] == EOS) & (left > 0))  # (N,)
         allowed &= ~forced[:, None] | (bits > 0)
         wanted = ~(allowed & (ids == due[:, None])).any(1) & (forced | ~allowed.any(1))
-        last = np.where(wanted, out.gold_logp.astype(np.float64), -np.inf)
+        last = np.where(wanted, out.target_logp.astype(np.float64), -np.inf)
         logp = np.where(allowed, logp, -np.inf)
         return Restricted(np.column_stack([ids, due]), np.column_stack([logp, last]))
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from attn_cli.inference.engines.interface import Stepper
+from attn_cli.inference.engines.interface import IncrementalDecoder
 from attn_cli.types import BOS, Hypothesis, IntArray
 
 
-def force(
-    stepper: Stepper, ids: IntArray, lengths: IntArray, targets: list[IntArray]
+def force_decode(
+    stepper: IncrementalDecoder, ids: IntArray, lengths: IntArray, targets: list[IntArray]
 ) -> list[Hypothesis]:
     """(B, S) sources and for each its target's pieces, EOS last → what the network makes of them.
 
@@ -27,13 +27,13 @@ def force(
         if len(staying) < len(rows):
             rows, previous = rows[staying], previous[staying]
             state = stepper.reorder(state, staying.astype(np.int32))
-        gold = np.array([targets[b][t] for b in rows], np.int32)
-        out = stepper.step(state, previous, gold)
-        assert out.gold_logp is not None
+        target = np.array([targets[b][t] for b in rows], np.int32)
+        out = stepper.step(state, previous, target)
+        assert out.target_logp is not None
         for row, b in enumerate(rows):
-            token_logp[b][t] = out.gold_logp[row]
+            token_logp[b][t] = out.target_logp[row]
             weights[b][t] = out.weights[row, : lengths[b]]
-        state, previous = out.state, gold
+        state, previous = out.state, target
     return [
         Hypothesis(target, float(logp.mean()), logp, looked)
         for target, logp, looked in zip(targets, token_logp, weights, strict=True)

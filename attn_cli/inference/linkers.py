@@ -21,7 +21,7 @@ from attn_cli.types import HeadTable, Links, Translation
 Extract = Callable[[Translation], Links]
 
 
-class Aligns(Protocol):
+class AlignerProtocol(Protocol):
     """Whatever gives each pair a table of weights."""
 
     def align(self, pairs: Sequence[Pair]) -> list[Translation]:
@@ -29,10 +29,10 @@ class Aligns(Protocol):
 
 
 @dataclass(frozen=True)
-class OneWay:
+class DirectionalLinker:
     """The tables of one aligner, and their links."""
 
-    aligner: Aligns
+    aligner: AlignerProtocol
     extract: Extract
 
     def link(self, pairs: Sequence[Pair]) -> list[tuple[Translation, Links]]:
@@ -41,15 +41,15 @@ class OneWay:
 
 
 @dataclass(frozen=True)
-class BothWays:
+class SymmetrizedLinker:
     """Two aligners, the second of which reads targets and is forced along sources.
 
     With `soft` their tables become one, and links are read off that. With any other method the
     table stays the first aligner's, and the links of both tables are symmetrised.
     """
 
-    forward: Aligns
-    reverse: Aligns
+    forward: AlignerProtocol
+    reverse: AlignerProtocol
     extract: Extract
     method: Method | Literal["soft"]
 
@@ -70,14 +70,14 @@ class BothWays:
 
 
 @dataclass(frozen=True)
-class EachHead:
+class PerHeadAligner:
     """An aligner, with the tables of a decoder's heads beside its own.
 
     `heads` are the layer and the number of each, and who aligns by it alone.
     """
 
-    aligner: Aligns
-    heads: Sequence[tuple[int, int, Aligns]]
+    aligner: AlignerProtocol
+    heads: Sequence[tuple[int, int, AlignerProtocol]]
 
     def align(self, pairs: Sequence[Pair]) -> list[Translation]:
         """Each pair with its `alignment` and its `heads`, in order."""
@@ -96,7 +96,7 @@ class EachHead:
 
 
 @dataclass(frozen=True)
-class Voted:
+class VoteInterpolatedAligner:
     """The tables of an aligner, joined by the votes of a committee on pairs that it has seen.
 
     `votes` are of pairs by number, and `pair_of_line` says which pair a line is. A link weighs the
@@ -104,7 +104,7 @@ class Voted:
     the weights of a row are its votes, divided by their sum where that is more than 1.
     """
 
-    aligner: Aligns
+    aligner: AlignerProtocol
     votes: LinkTable
     pair_of_line: dict[int, int]
     alone: bool = False

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from attn_cli.alignment.merge import Labelled, labelled
-from attn_cli.inference.engines.interface import Matched, Matcher, Side
+from attn_cli.inference.engines.interface import AlignmentModel, AlignmentOutput, PaddedWords
 from attn_cli.types import PAD, Encoded, Level, Origin, SoftAlignment
 
 #: Pairs of words in a batch: bounds the memory of the pictures that the head makes of them.
 CELLS = 400_000
 
 
-def matched(
-    matcher: Matcher,
+def align_batch(
+    matcher: AlignmentModel,
     sources: Sequence[Encoded],
     targets: Sequence[Encoded],
     *,
@@ -34,7 +34,7 @@ def matched(
     tables = [_nothing(*pair, level=level, origin=origin) for pair in pairs]
     owning = [place for place, pair in enumerate(pairs) if all(_size(side) for side in pair)]
     for places in _batches(owning, pairs):
-        found = matcher.match(
+        found = matcher.align(
             _side([sources[place].ids for place in places], [pairs[p][0] for p in places]),
             _side([targets[place].ids for place in places], [pairs[p][1] for p in places]),
         )
@@ -46,11 +46,11 @@ def matched(
 class Nothing:
     """A Matcher that knows nothing: no word corresponds to any."""
 
-    def match(self, source: Side, target: Side) -> Matched:
-        """See `Matcher.match`."""
+    def align(self, source: PaddedWords, target: PaddedWords) -> AlignmentOutput:
+        """See `AlignmentModel.match`."""
         rows, height, width = len(source.ids), *(int(s.word_of.max()) + 1 for s in (target, source))
         nothing = np.zeros((rows, height, width), np.float32)
-        return Matched(nothing, np.ones((rows, height), np.float32), nothing)
+        return AlignmentOutput(nothing, np.ones((rows, height), np.float32), nothing)
 
 
 def _size(side: Labelled) -> int:
@@ -73,9 +73,9 @@ def _batches(places: list[int], pairs: list[tuple[Labelled, Labelled]]) -> Itera
         yield batch
 
 
-def _side(ids: Sequence[np.ndarray], labels: Sequence[Labelled]) -> Side:
+def _side(ids: Sequence[np.ndarray], labels: Sequence[Labelled]) -> PaddedWords:
     shape = (len(ids), max(map(len, ids)))
-    side = Side(np.full(shape, PAD, np.int32), np.full(shape, -1, np.int32))
+    side = PaddedWords(np.full(shape, PAD, np.int32), np.full(shape, -1, np.int32))
     for row, (line, each) in enumerate(zip(ids, labels, strict=True)):
         side.ids[row, : len(line)] = line
         side.word_of[row, : len(line)] = each.group_of
@@ -96,7 +96,7 @@ def _nothing(source: Labelled, target: Labelled, *, level: Level, origin: Origin
     )
 
 
-def _fill(table: SoftAlignment, found: Matched, row: int, width: int, height: int) -> None:
+def _fill(table: SoftAlignment, found: AlignmentOutput, row: int, width: int, height: int) -> None:
     """Write what was found for one pair of `width` source and `height` target words."""
     assert table.links is not None
     table.weights[:height, :width] = found.weights[row, :height, :width]

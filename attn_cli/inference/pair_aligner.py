@@ -13,17 +13,17 @@ import numpy as np
 from attn_cli.alignment.merge import labelled, soft_alignment
 from attn_cli.data.literals import Placed
 from attn_cli.data.tokenizer import Tokenizer
-from attn_cli.inference.beam_search import Search
-from attn_cli.inference.engines.interface import Matcher, Stepper
-from attn_cli.inference.forced_decoding import force
-from attn_cli.inference.neural_alignment import matched
+from attn_cli.inference.beam_search import SearchConfig
+from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
+from attn_cli.inference.forced_decoding import force_decode
+from attn_cli.inference.neural_alignment import align_batch
 from attn_cli.inference.translator import (
     OnProblem,
-    by_length,
-    looked,
+    length_batches,
     padded,
-    shortened,
-    summed_logp,
+    sum_logp,
+    truncate,
+    weights_of,
 )
 from attn_cli.types import Encoded, Hypothesis, Kind, Level, SoftAlignment, Translation
 
@@ -42,7 +42,7 @@ class Pair:
 Sides = tuple[Encoded, Encoded]
 
 
-class Aligner:
+class PairAligner:
     """A model and its two vocabularies, for targets that are given.
 
     With a `matcher` the tables are its word aligner's, and a `stepper` beside it scores the
@@ -56,8 +56,8 @@ class Aligner:
         source: Tokenizer,
         target: Tokenizer,
         *,
-        stepper: Stepper | None = None,
-        matcher: Matcher | None = None,
+        stepper: IncrementalDecoder | None = None,
+        matcher: AlignmentModel | None = None,
         tokenized: bool = False,
         level: Level = "word",
         on_problem: OnProblem | None = None,
@@ -85,7 +85,7 @@ class Aligner:
             for place, (source, target) in enumerate(sides)
             if source.words and target.words
         }
-        for places in by_length(lengths, Search(beam=1)):
+        for places in length_batches(lengths, SearchConfig(beam=1)):
             batch = [sides[place] for place in places]
             forced = self._forced(batch)
             tables = self._tables(batch, forced)
@@ -114,24 +114,29 @@ class Aligner:
             line = tokenizer.encode_tokens(_SPACED.findall(text))
         else:
             line = tokenizer.encode(text, literals=literals)
-        return shortened(line, number, self.on_problem)
+        return truncate(line, number, self.on_problem)
 
     def _forced(self, batch: Sequence[Sides]) -> Sequence[Hypothesis | None]:
         """What the network that translates makes of each target, where there is one."""
         if self.stepper is None:
             return [None] * len(batch)
         ids, lengths = padded([source.ids for source, _ in batch])
-        return force(self.stepper, ids, lengths, [target.ids for _, target in batch])
+        return force_decode(self.stepper, ids, lengths, [target.ids for _, target in batch])
 
     def _tables(
         self, batch: Sequence[Sides], forced: Sequence[Hypothesis | None]
     ) -> Sequence[SoftAlignment]:
         if self.matcher is not None:
             sources, targets = zip(*batch, strict=True)
-            return matched(self.matcher, sources, targets, origin="forced", level=self.level)
+            return align_batch(self.matcher, sources, targets, origin="forced", level=self.level)
         return [
             soft_alignment(
-                looked(each), source, target, kind="attention", origin="forced", level=self.level
+                weights_of(each),
+                source,
+                target,
+                kind="attention",
+                origin="forced",
+                level=self.level,
             )
             for (source, target), each in zip(batch, forced, strict=True)
         ]
@@ -148,7 +153,7 @@ class Aligner:
             hypotheses=(forced,) if forced else (),
             texts=(pair.target,) if forced else (),
             alignment=table,
-            word_logp=summed_logp(forced, labelled(target, self.level)) if forced else (),
+            word_logp=sum_logp(forced, labelled(target, self.level)) if forced else (),
         )
 
     def _blank(self, pair: Pair, source: Encoded, target: Encoded) -> Translation:

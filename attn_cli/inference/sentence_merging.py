@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from attn_cli.types import FloatArray, Hypothesis, SoftAlignment, Translation
 
 
-def joined(parts: Sequence[Translation], *, n_best: int) -> Translation:
+def merge_sentences(parts: Sequence[Translation], *, n_best: int) -> Translation:
     """One translation of sentences, each of some words, that follow each other in a line.
 
     Texts are joined by spaces, words and log-probabilities stand one behind the other, and the
@@ -80,10 +80,10 @@ def best_sums(lists: Sequence[Sequence[float]], count: int) -> list[tuple[float,
                 heapq.heappush(heap, (-(sums[before + 1] + numbers[0]), before + 1, 0))
         sums = [each for each, _, _ in found]
         taken.append([(before, own) for _, before, own in found])
-    return [(each, _way(taken, place)) for place, each in enumerate(sums)]
+    return [(each, _backtrack(taken, place)) for place, each in enumerate(sums)]
 
 
-def _way(taken: Sequence[Sequence[tuple[int, int]]], place: int) -> tuple[int, ...]:
+def _backtrack(taken: Sequence[Sequence[tuple[int, int]]], place: int) -> tuple[int, ...]:
     """The places that a sum is made of, walked back from the last list."""
     way = []
     for of_list in reversed(taken):

@@ -12,11 +12,11 @@ from attn_cli.alignment.merge import Labelled, labelled, soft_alignment
 from attn_cli.data import sentences
 from attn_cli.data.casing import shouted, shouting
 from attn_cli.data.tokenizer import SPACE, Tokenizer
-from attn_cli.inference.beam_search import Search, search
+from attn_cli.inference.beam_search import SearchConfig, search
 from attn_cli.inference.copying import Copying
-from attn_cli.inference.engines.interface import Matcher, Stepper
-from attn_cli.inference.neural_alignment import matched
-from attn_cli.inference.sentence_merging import joined
+from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
+from attn_cli.inference.neural_alignment import align_batch
+from attn_cli.inference.sentence_merging import merge_sentences
 from attn_cli.types import (
     EOS,
     PAD,
@@ -39,10 +39,10 @@ OnProblem = Callable[[int, str], None]
 LONGEST = 1024
 
 #: Words of the longest line whose sentences share a table, which has a weight for every two words.
-WIDEST = 2048
+MAX_TABLE_WORDS = 2048
 
 #: Source positions times beam in a batch: keeps a step's scores within a processor's cache.
-BUDGET = 3000
+BATCH_CELLS = 3000
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,13 @@ class Translator:
 
     def __init__(
         self,
-        stepper: Stepper,
+        stepper: IncrementalDecoder,
         source: Tokenizer,
         target: Tokenizer,
-        how: Search,
+        how: SearchConfig,
         *,
         align: bool = False,
-        matcher: Matcher | None = None,
+        matcher: AlignmentModel | None = None,
         level: Level = "word",
         split_over: int = 0,
         capitals: bool = False,
@@ -133,14 +133,14 @@ class Translator:
         alone = [len(line.parts) == 1 for line in lines for _ in line.parts]
         parts = [part for line in lines for part in line.parts]
         found = iter(self._translated(parts, alone, with_evidence=with_evidence))
-        return [self._whole(line, [next(found) for _ in line.parts]) for line in lines]
+        return [self._reassemble(line, [next(found) for _ in line.parts]) for line in lines]
 
     def _read(self, job: Job) -> "_Line":
         """A line as the network is to read it, whole or sentence by sentence."""
         loud = self.capitals and shouted(job.text)
         parts = self.source.encode_parts(job.text, spoken=loud)
         size = sum(len(part.words) for part in parts)
-        if size > WIDEST and self.align:  # one table would be too large
+        if size > MAX_TABLE_WORDS and self.align:  # one table would be too large
             if len(parts) > 1 or parts[0].is_literal:
                 line = self.source.encode(job.text, spoken=loud)
                 parts = [replace(line, is_literal=False)]
@@ -152,7 +152,7 @@ class Translator:
                     job.text[start:end], spoken=loud, is_whole=False
                 )
             ]
-        return _Line(job, loud, [shortened(part, job.line, self.on_problem) for part in parts])
+        return _Line(job, loud, [truncate(part, job.line, self.on_problem) for part in parts])
 
     def _sentences(self, text: str) -> list[tuple[int, int]]:
         """Where the sentences of a line are; no literal is in two of them."""
@@ -171,7 +171,7 @@ class Translator:
     def _translated(
         self, parts: Sequence[Encoded], alone: Sequence[bool], *, with_evidence: bool
     ) -> list[_Found]:
-        """The translation of each part, in order; their lines are for `_whole` to say.
+        """The translation of each part, in order; their lines are for `_reassemble` to say.
 
         `alone` tells which parts are their line.
         """
@@ -182,7 +182,7 @@ class Translator:
                 found[place] = _Found(self._copy(part, rewritten=not alone[place]))
             elif part.words:
                 to_translate[place] = len(part.ids)
-        for places in by_length(to_translate, self.how):
+        for places in length_batches(to_translate, self.how):
             sources = [parts[place] for place in places]
             ids, lengths = padded([part.ids for part in sources])
             rows = search(
@@ -194,7 +194,7 @@ class Translator:
                 copying=self._copying(sources),
             )
             said = [
-                self._said(hypotheses[0], source)
+                self._detokenize(hypotheses[0], source)
                 for hypotheses, source in zip(rows, sources, strict=True)
             ]
             tables = self._tables(sources, said, [hypotheses[0] for hypotheses in rows])
@@ -215,7 +215,7 @@ class Translator:
         table: SoftAlignment | None,
     ) -> Translation:
         rows = labelled(said, self.level)
-        word_logp = summed_logp(hypotheses[0], rows)
+        word_logp = sum_logp(hypotheses[0], rows)
         return Translation(
             line=0,
             source=source.raw,
@@ -253,7 +253,7 @@ class Translator:
         copied = self._is_copied(best.ids)
         is_translated = np.ones(len(words.labels), bool)
         is_translated[words.group_of[copied & (words.group_of >= 0)]] = False
-        word_logp = np.array(summed_logp(best, words), np.float32)
+        word_logp = np.array(sum_logp(best, words), np.float32)
         literals = {copied.word for copied in source.copied}
         own = [word not in literals for word in source.word_of[:-1].tolist()]  # without the end
         return Evidence(
@@ -268,11 +268,11 @@ class Translator:
             ),
         )
 
-    def _whole(self, line: "_Line", parts: Sequence[_Found]) -> _Found:
+    def _reassemble(self, line: "_Line", parts: Sequence[_Found]) -> _Found:
         """The translation of a line from those of its parts."""
         whole, *others = (part.translation for part in parts)
         if others:
-            whole = joined([whole, *others], n_best=self.how.n_best)
+            whole = merge_sentences([whole, *others], n_best=self.how.n_best)
         whole = replace(whole, line=line.job.line, source=line.job.text)
         evidence = [part.evidence for part in parts if part.evidence is not None]
         return _Found(
@@ -326,7 +326,7 @@ class Translator:
             word_logp=(0.0,) * len(rows.labels),
         )
 
-    def _said(self, best: Hypothesis, source: Encoded) -> Encoded:
+    def _detokenize(self, best: Hypothesis, source: Encoded) -> Encoded:
         """A hypothesis as a line that was read."""
         decoded = self.target.decode(best.ids, source)
         pieces = tuple(self.target.piece(int(i)) for i in best.ids)
@@ -339,10 +339,10 @@ class Translator:
         if not self.align:
             return [None] * len(sources)
         if self.matcher is not None:
-            return matched(self.matcher, sources, said, origin="decoded", level=self.level)
+            return align_batch(self.matcher, sources, said, origin="decoded", level=self.level)
         return [
             soft_alignment(
-                looked(hypothesis), *lines, kind="attention", origin="decoded", level=self.level
+                weights_of(hypothesis), *lines, kind="attention", origin="decoded", level=self.level
             )
             for *lines, hypothesis in zip(sources, said, best, strict=True)
         ]
@@ -359,14 +359,14 @@ def _rewritten(source: Encoded) -> tuple[str, tuple[str, ...]]:
     return text.strip(), words
 
 
-def looked(hypothesis: Hypothesis | None) -> FloatArray:
+def weights_of(hypothesis: Hypothesis | None) -> FloatArray:
     """The weights that a search kept, or that were asked for."""
     assert hypothesis is not None
     assert hypothesis.weights is not None
     return hypothesis.weights
 
 
-def shortened(line: Encoded, number: int, on_problem: OnProblem | None = None) -> Encoded:
+def truncate(line: Encoded, number: int, on_problem: OnProblem | None = None) -> Encoded:
     """The line, cut to `LONGEST` pieces where it is longer. Its words stay; some own no piece."""
     if len(line.ids) <= LONGEST:
         return line
@@ -379,13 +379,13 @@ def shortened(line: Encoded, number: int, on_problem: OnProblem | None = None) -
     )
 
 
-def by_length(lengths: dict[int, int], how: Search) -> Iterator[list[int]]:
+def length_batches(lengths: dict[int, int], how: SearchConfig) -> Iterator[list[int]]:
     """Places grouped so that a batch holds like lengths and fits the budget, longest first."""
     order = sorted(lengths, key=lambda place: -lengths[place])
     sizes = [lengths[place] * how.beam for place in order]
     start = 0
     while start < len(order):
-        rows = max(1, BUDGET // sizes[start])
+        rows = max(1, BATCH_CELLS // sizes[start])
         yield order[start : start + rows]
         start += rows
 
@@ -399,7 +399,7 @@ def padded(rows: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
     return ids, lengths
 
 
-def summed_logp(hypothesis: Hypothesis, rows: Labelled) -> tuple[float, ...]:
+def sum_logp(hypothesis: Hypothesis, rows: Labelled) -> tuple[float, ...]:
     """The log-probability of each row: the sum over its pieces."""
     total = np.zeros(len(rows.labels))
     inside = rows.group_of >= 0

@@ -29,7 +29,7 @@ from attn_cli.config import TrainConfig
 from attn_cli.data.batching import Batch, Batches, Share, batches_of
 from attn_cli.data.segmentation import Segmented
 from attn_cli.errors import TrainingError
-from attn_cli.inference.engines.interface import Side
+from attn_cli.inference.engines.interface import PaddedWords
 from attn_cli.inference.engines.torch import words_of
 from attn_cli.nn.device import select_hardware
 from attn_cli.nn.state_dict import load_state, unique_state_dict
@@ -485,8 +485,8 @@ class AlignerTrainer:
 
     def _word_groups(self, batch: Batch) -> tuple[WordGroups, WordGroups]:
         return (
-            words_of(Side(batch.source, batch.source_word), self.device),
-            words_of(Side(batch.target_out, batch.target_word), self.device),
+            words_of(PaddedWords(batch.source, batch.source_word), self.device),
+            words_of(PaddedWords(batch.target_out, batch.target_word), self.device),
         )
 
     def _link_matrices(

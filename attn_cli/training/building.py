@@ -9,8 +9,8 @@ from attn_cli import __version__
 from attn_cli.bundles import bundle
 from attn_cli.config import Recipe
 from attn_cli.data.batching import Batches, batches_of
-from attn_cli.inference.beam_search import Search
-from attn_cli.inference.engines.interface import View, view_of
+from attn_cli.inference.beam_search import SearchConfig
+from attn_cli.inference.engines.interface import HeadSelection, select_heads
 from attn_cli.nn.builder import build_model
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state_dict import load_state
@@ -41,11 +41,11 @@ def build_network(data: PreparedData, run: TrainRun) -> Seq2Seq:
     return network
 
 
-def _select_heads(recipe: Recipe) -> View | None:
+def _select_heads(recipe: Recipe) -> HeadSelection | None:
     """What of the attention is shown while it learns, None of a network that has none."""
     if not recipe.model.has_attention:
         return None
-    return view_of(
+    return select_heads(
         recipe.model, layer=recipe.decode.attention_layer, head=recipe.decode.attention_head
     )
 
@@ -60,7 +60,7 @@ def build_trainer(
         list(data.valid.corpus.source_texts()),
         list(data.valid.corpus.target_texts()),
         tokenizers=data.tokenizers,
-        search=replace(Search.of(recipe.decode), beam=1),
+        search=replace(SearchConfig.of(recipe.decode), beam=1),
         hardware=context.hardware,
         view=_select_heads(recipe),
         interrupted=context.interrupted,

@@ -21,8 +21,8 @@ from attn_cli.data.segmentation import Segmentation, Segmented, segmented
 from attn_cli.data.shortlist import Shortlist
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import ModelError
-from attn_cli.inference.engines.interface import Matcher, Side
-from attn_cli.inference.engines.registry import open_matcher
+from attn_cli.inference.engines.interface import AlignmentModel, PaddedWords
+from attn_cli.inference.engines.registry import open_aligner
 from attn_cli.training.word_links import read_links
 from attn_cli.types import EOS, UNK, IntArray
 
@@ -100,18 +100,18 @@ def shortlist_from_text(
         max_length=data.max_length, max_ratio=data.max_ratio
     )
     if links is None:
-        table = link_words(open_matcher(model), text)
+        table = link_words(open_aligner(model), text)
     else:
         table = read_links(links, text.corpus, n_lines=report.seen, stdin=stdin)
     return build_shortlist(text, table, (model.source, model.target))
 
 
-def link_words(matcher: Matcher, text: Segmented) -> LinkTable:
+def link_words(matcher: AlignmentModel, text: Segmented) -> LinkTable:
     """The links of all pairs of `text` as a word aligner finds them, with probabilities."""
     columns: list[tuple[NDArray[np.generic], ...]] = []
     for batch in batches_of(text, text.pairs, tokens=_BATCH_PIECES):
-        links = matcher.match(
-            Side(batch.source, batch.source_word), Side(batch.target_out, batch.target_word)
+        links = matcher.align(
+            PaddedWords(batch.source, batch.source_word), PaddedWords(batch.target_out, batch.target_word)
         ).links  # (B, T, S)
         row, target, source = np.nonzero(links >= MIN_PROBABILITY)
         columns.append((batch.indices[row], source, target, links[row, target, source]))

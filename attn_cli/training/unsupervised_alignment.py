@@ -21,7 +21,7 @@ from attn_cli.data.segmentation import Segmented, segmented
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import UsageError
 from attn_cli.files import atomic
-from attn_cli.inference.engines.torch import TorchMatcher
+from attn_cli.inference.engines.torch import TorchAligner
 from attn_cli.nn.builder import build_word_aligner
 from attn_cli.nn.device import find_device
 from attn_cli.nn.state_dict import unique_state_dict
@@ -63,7 +63,7 @@ class FittedAlignments:
     links: LinkTable
     source: Tokenizer
     target: Tokenizer
-    matcher: TorchMatcher | None
+    matcher: TorchAligner | None
     combined: bool = False
 
 
@@ -225,7 +225,7 @@ def _train_aligner(
     weights = {bundle.HEAD: checkpoint.serialize(unique_state_dict(trainer.aligner))}
     bundle.seal(out, recipe, version=__version__, scores={}, files=weights)
     export_graphs(out, recipe, emit)
-    matcher = TorchMatcher(trainer.aligner)
+    matcher = TorchAligner(trainer.aligner)
     if has_better_lexicon(votes_only.corpus, votes_only.votes, combined, seed=recipe.seed):
         return replace(votes_only, links=combined, matcher=matcher, combined=True)
     emit(events.Notice("the votes link these pairs as well without the word aligner"))

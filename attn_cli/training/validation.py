@@ -9,10 +9,10 @@ import torch
 from attn_cli import evaluation
 from attn_cli.data.batching import Batch
 from attn_cli.data.tokenizer import Tokenizer
-from attn_cli.inference.beam_search import Search
-from attn_cli.inference.engines.interface import ALONE, StepOut, View
-from attn_cli.inference.engines.torch import SearchState, TorchStepper
-from attn_cli.inference.pair_aligner import Aligner, Pair
+from attn_cli.inference.beam_search import SearchConfig
+from attn_cli.inference.engines.interface import ALL_HEADS, StepOutput, HeadSelection
+from attn_cli.inference.engines.torch import SearchState, TorchDecoder
+from attn_cli.inference.pair_aligner import PairAligner, Pair
 from attn_cli.inference.translator import Job, Translator
 from attn_cli.nn.device import Hardware
 from attn_cli.nn.seq2seq import Seq2Seq
@@ -33,21 +33,21 @@ class SentenceWatcher:
         target: str | None,
         *,
         tokenizers: tuple[Tokenizer, Tokenizer],
-        search: Search,
-        view: View | None = ALONE,
+        search: SearchConfig,
+        view: HeadSelection | None = ALL_HEADS,
     ) -> None:
         self.source, self.target = source, target
         self.tokenizers, self.search, self.view = tokenizers, search, view
 
     def __call__(self, network: Seq2Seq, step: int) -> events.SentenceTranslated:
         """What the network, in evaluation mode, makes of it now."""
-        stepper = TorchStepper(network, self.view or ALONE)
+        stepper = TorchDecoder(network, self.view or ALL_HEADS)
         align = self.view is not None
         if self.target is None:
             translator = Translator(stepper, *self.tokenizers, self.search, align=align)
             (found,) = translator.translate([Job(1, self.source)])
         else:
-            aligner = Aligner(*self.tokenizers, stepper=stepper)
+            aligner = PairAligner(*self.tokenizers, stepper=stepper)
             (found,) = aligner.align([Pair(1, self.source, self.target)])
         return events.SentenceTranslated(
             step, self.source, found.text, found.alignment if align else None
@@ -69,9 +69,9 @@ class Validator:
         references: Sequence[str],
         *,
         tokenizers: tuple[Tokenizer, Tokenizer],
-        search: Search,
+        search: SearchConfig,
         hardware: Hardware,
-        view: View | None = ALONE,
+        view: HeadSelection | None = ALL_HEADS,
         interrupted: Callable[[], bool] = lambda: False,
         group: Group | None = None,
     ) -> None:
@@ -90,12 +90,12 @@ class Validator:
         loss = self._loss(network)
         if not math.isfinite(loss):
             return ValidationScores(loss, 0.0, 0.0)
-        stepper = _InterruptibleStepper(network, self.view or ALONE, self.interrupted)
+        stepper = _InterruptibleStepper(network, self.view or ALL_HEADS, self.interrupted)
         texts = self._translate(stepper)
         samples = self.jobs[self.sample : self.sample + 1] if self.view is not None else []
         if not self.group.is_main:
             samples = []
-        sample_stepper = TorchStepper(
+        sample_stepper = TorchDecoder(
             network, stepper.view
         )  # what one worker does alone, it does to its end
         sample = Translator(sample_stepper, *self.tokenizers, self.search, align=True).translate(
@@ -110,7 +110,7 @@ class Validator:
         bleu, chrf = self.group.broadcast([bleu, chrf])
         return ValidationScores(loss, bleu, chrf, sample[0].alignment if sample else None)
 
-    def _translate(self, stepper: TorchStepper) -> list[str]:
+    def _translate(self, stepper: TorchDecoder) -> list[str]:
         """The translation of each validation sentence, of which every worker makes its share."""
         rank, size = self.group.rank, self.group.size
         translator = Translator(stepper, *self.tokenizers, self.search)
@@ -148,17 +148,17 @@ class Validator:
         return total / max(1.0, pieces)
 
 
-class _InterruptibleStepper(TorchStepper):
+class _InterruptibleStepper(TorchDecoder):
     """Raises Interrupted in place of a step where training is to stop."""
 
-    def __init__(self, network: Seq2Seq, view: View, interrupted: Callable[[], bool]) -> None:
+    def __init__(self, network: Seq2Seq, view: HeadSelection, interrupted: Callable[[], bool]) -> None:
         super().__init__(network, view)
         self.interrupted = interrupted
 
-    def step(self, state: SearchState, previous: IntArray, gold: IntArray | None = None) -> StepOut:
+    def step(self, state: SearchState, previous: IntArray, target: IntArray | None = None) -> StepOutput:
         if self.interrupted():
             raise Interrupted
-        return super().step(state, previous, gold)
+        return super().step(state, previous, target)
 
 
 def pick_sample(sources: Sequence[str]) -> int:

@@ -29,8 +29,8 @@ from onnx import TensorProto, helper, numpy_helper
 from attn_cli.bundles.bundle import open_bundle
 from attn_cli.cli.input import TOGETHER
 from attn_cli.inference import translator
-from attn_cli.inference.beam_search import Search
-from attn_cli.inference.engines.onnx import Graph, OnnxStepper
+from attn_cli.inference.beam_search import SearchConfig
+from attn_cli.inference.engines.onnx import Graph, OnnxDecoder
 from attn_cli.inference.translator import Job, Translator
 
 #: Operators that are a matrix product, in floating point and in integers; gates of a layer.
@@ -64,11 +64,11 @@ def main() -> None:
 
 def translating(
     folder: Path, beam: int
-) -> tuple[OnnxStepper, Translator, Callable[[Sequence[str]], None]]:
+) -> tuple[OnnxDecoder, Translator, Callable[[Sequence[str]], None]]:
     """A bundle opened anew, and what translates by it as the command does."""
     opened = open_bundle(folder)
-    stepper = OnnxStepper(folder, threads=1)
-    how = replace(Search.of(opened.recipe.decode), beam=beam)
+    stepper = OnnxDecoder(folder, threads=1)
+    how = replace(SearchConfig.of(opened.recipe.decode), beam=beam)
     works = Translator(stepper, opened.source, opened.target, how)
 
     def run(lines: Sequence[str]) -> None:

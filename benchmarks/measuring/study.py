@@ -13,10 +13,10 @@ from attn_cli import config
 from attn_cli.alignment.pharaoh import links_in, read_gold
 from attn_cli.bundles.bundle import open_bundle
 from attn_cli.data import words
-from attn_cli.inference.beam_search import Search
-from attn_cli.inference.engines.interface import view_of
-from attn_cli.inference.engines.registry import open_stepper
-from attn_cli.inference.engines.torch import TorchStepper
+from attn_cli.inference.beam_search import SearchConfig
+from attn_cli.inference.engines.interface import select_heads
+from attn_cli.inference.engines.registry import open_decoder
+from attn_cli.inference.engines.torch import TorchDecoder
 from attn_cli.inference.translator import Job, Translator
 from attn_cli.nn.attention import HardAttention, SoftAttention
 from attn_cli.types import GoldLinks
@@ -44,14 +44,14 @@ class Measurer:
         links: Path | None,
     ) -> None:
         self.bundle, self.data, self.limit, self.links = open_bundle(folder), data, limit, links
-        stepper = open_stepper(self.bundle, engine="torch", device=device, threads=threads)
-        assert isinstance(stepper, TorchStepper)
+        stepper = open_decoder(self.bundle, engine="torch", device=device, threads=threads)
+        assert isinstance(stepper, TorchDecoder)
         self.stepper, self.network = stepper, stepper.network
         model, decode = self.bundle.recipe.model, self.bundle.recipe.decode
         layers, heads = model.heads
         self.heads = layers * heads
         self.per_layer = heads
-        shown = view_of(model, layer=decode.attention_layer, head=decode.attention_head).heads
+        shown = select_heads(model, layer=decode.attention_layer, head=decode.attention_head).heads
         self.shown = shown or tuple(range(max(1, self.heads)))
 
     def all(
@@ -113,7 +113,7 @@ class Measurer:
 
     def translated(self, lines: Sequence[str], *, beam: int) -> list[str]:
         """Each line whole: nothing is cut into sentences."""
-        how = Search(beam=beam)
+        how = SearchConfig(beam=beam)
         translator = Translator(self.stepper, self.bundle.source, self.bundle.target, how)
         return [t.text for t in translator.translate([Job(n, x) for n, x in enumerate(lines, 1)])]
 

@@ -57,7 +57,7 @@ def steps(matrix, axis):
 
 def test_a_product_is_as_far_from_numpys_as_half_a_step_on_either_side_allows():
     x, w = random(7, K), random(K, N, seed=2) * random(1, N, seed=3)
-    model = quantize.quantized(product(w))
+    model = quantize.quantize_graph(product(w))
     assert "MatMulIntegerToFloat" in kinds(model)
     half_x, half_w = steps(x, 1) / 2, steps(w, 0) / 2
     bound = (
@@ -71,7 +71,7 @@ def test_a_product_is_as_far_from_numpys_as_half_a_step_on_either_side_allows():
 def test_a_product_is_numpys_of_the_rounded_matrices():
     x, w = random(7, K), random(K, N, seed=2)
     rounded = np.rint(x / steps(x, 1)) @ np.rint(w / steps(w, 0)) * steps(x, 1) * steps(w, 0)
-    found = run(quantize.quantized(product(w)), x)
+    found = run(quantize.quantize_graph(product(w)), x)
     assert (
         np.isclose(found, rounded, atol=1e-4).mean() > 0.99
     )  # one on the edge may fall either way
@@ -80,20 +80,20 @@ def test_a_product_is_numpys_of_the_rounded_matrices():
 def test_a_linear_layer_keeps_its_bias_and_its_transposed_weights():
     x, w, b = random(4, K), random(N, K, seed=2), random(N, seed=3) * 100
     layer = helper.make_node("Gemm", ["x", "w", "b"], ["y"], transB=1)
-    found = run(quantize.quantized(model_of(layer, w=w, b=b)), x)
+    found = run(quantize.quantize_graph(model_of(layer, w=w, b=b)), x)
     np.testing.assert_allclose(found, x @ w.T + b, atol=1)
 
 
 def test_what_is_found_for_a_row_does_not_depend_on_the_others():
     x = random(40, K) * np.logspace(-3, 3, 40, dtype=np.float32)[:, None]
-    model = quantize.quantized(product(random(K, N, seed=2)))
+    model = quantize.quantize_graph(product(random(K, N, seed=2)))
     together = run(model, x)
     for row, expected in zip(x, together, strict=True):
         assert (run(model, row[None])[0] == expected).all()
 
 
 def test_a_row_of_zeros_gives_zeros():
-    found = run(quantize.quantized(product(random(K, N))), np.zeros((2, K), np.float32))
+    found = run(quantize.quantize_graph(product(random(K, N))), np.zeros((2, K), np.float32))
     assert (found == 0).all()
 
 
@@ -102,7 +102,7 @@ def test_what_a_product_finds_may_be_given_to_another():
     x, u, v = random(7, K), random(K, N, seed=2), random(N, K, seed=3)
     first = helper.make_node("MatMul", ["x", "u"], ["between"])
     second = helper.make_node("MatMul", ["between", "v"], ["y"])
-    model = quantize.quantized(model_of(first, second, u=u, v=v))
+    model = quantize.quantize_graph(model_of(first, second, u=u, v=v))
     assert kinds(model).count("MatMulIntegerToFloat") == 2
     expected = x @ u @ v
     assert np.abs(run(model, x) - expected).max() < 0.03 * np.abs(expected).max()
@@ -111,7 +111,7 @@ def test_what_a_product_finds_may_be_given_to_another():
 def test_no_two_products_exceed_sixteen_bits():
     """Processors without VNNI add two and clamp the sum, which would be another model's answer."""
     x, w = np.full((1, K), 3, np.float32), np.full((K, N), -2, np.float32)
-    model = quantize.quantized(product(w))
+    model = quantize.quantize_graph(product(w))
     model.graph.output.append(
         helper.make_tensor_value_info("x.by_row.rows", TensorProto.UINT8, None)
     )
@@ -124,7 +124,7 @@ def test_no_two_products_exceed_sixteen_bits():
 def test_the_rows_of_a_matrix_are_rounded_once_for_all_its_products():
     both = [helper.make_node("MatMul", ["x", name], [f"{name}x"]) for name in "vw"]
     total = helper.make_node("Add", ["vx", "wx"], ["y"])
-    model = quantize.quantized(model_of(*both, total, v=random(K, N), w=random(K, N, seed=2)))
+    model = quantize.quantize_graph(model_of(*both, total, v=random(K, N), w=random(K, N, seed=2)))
     assert kinds(model).count("MatMulIntegerToFloat") == 2
     assert kinds(model).count("QuantizeLinear") == 1
 
@@ -136,7 +136,7 @@ def test_an_embedding_is_within_half_a_step_of_its_row():
     table = random(100, 64) * np.logspace(-2, 2, 100, dtype=np.float32)[:, None]
     table[0] = 0
     look_up = helper.make_node("Gather", ["table", "x"], ["y"])
-    model = quantize.quantized(model_of(look_up, given=TensorProto.INT64, table=table))
+    model = quantize.quantize_graph(model_of(look_up, given=TensorProto.INT64, table=table))
     assert constants(model)["table.rows"].dtype == np.int8
     places = np.array([[0, 5], [99, 5]])
     half = np.abs(table).max(1, keepdims=True)[places] / 127 / 2
@@ -148,14 +148,14 @@ def test_an_embedding_is_within_half_a_step_of_its_row():
 
 @pytest.mark.parametrize("shape", [(K, quantize.WORTH - 1), (quantize.WORTH - 1, N)])
 def test_a_small_matrix_is_multiplied_as_it_was(shape):
-    model = quantize.quantized(product(random(*shape)))
+    model = quantize.quantize_graph(product(random(*shape)))
     assert set(kinds(model)) <= {"MatMul", "Cast"}
 
 
 def test_a_product_of_more_than_rows_stays_floating_point():
     w = random(K, N)
     node = helper.make_node("MatMul", ["x", "w"], ["y"])
-    model = quantize.quantized(model_of(node, rank=3, w=w))
+    model = quantize.quantize_graph(model_of(node, rank=3, w=w))
     assert set(kinds(model)) == {"MatMul", "Cast"}
     x = random(2, 3, K)
     np.testing.assert_allclose(run(model, x), x @ w.astype(np.float16), atol=1e-4)
@@ -168,7 +168,7 @@ def test_the_weights_of_a_gru_are_halved_and_widened_again():
     flat = helper.make_node("Squeeze", ["last", "axis"], ["y"])
     weights = {"w": random(1, 3 * width, width), "r": random(1, 3 * width, width, seed=2) / 9}
     whole = model_of(node, flat, rank=3, axis=np.array([0]), **weights)
-    model = quantize.quantized(whole)
+    model = quantize.quantize_graph(whole)
     assert kinds(model) == ["Cast", "Cast", "GRU", "Squeeze"]
     large = [value for value in constants(model).values() if value.size >= quantize.LARGE]
     assert [value.dtype for value in large] == [np.float16, np.float16]
@@ -179,7 +179,7 @@ def test_the_weights_of_a_gru_are_halved_and_widened_again():
 def test_the_graph_that_was_given_is_left_alone():
     model = product(random(K, N))
     before = model.SerializeToString()
-    quantize.quantized(model)
+    quantize.quantize_graph(model)
     quantize.Shared("weights.bin").without_weights(model)
     assert model.SerializeToString() == before
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attn_cli.inference.beam_search import Search, search
-from attn_cli.inference.engines.interface import StepOut
-from attn_cli.inference.forced_decoding import force
+from attn_cli.inference.beam_search import SearchConfig, search
+from attn_cli.inference.engines.interface import StepOutput
+from attn_cli.inference.forced_decoding import force_decode
 from attn_cli.inference.penalties import coverage, length_norm
 from attn_cli.types import BOS, EOS
 
@@ -34,7 +34,7 @@ class MarkovStepper:
         kind, lengths, size = source
         return {"kind": kind, "len": lengths, "size": size, "beam": beam, "before": kind * 0}
 
-    def step(self, state, previous, gold=None):
+    def step(self, state, previous, target=None):
         self.rows_seen.append(len(previous))
         logits = self.table[state["kind"], state["before"], previous]
         logp = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
@@ -44,10 +44,10 @@ class MarkovStepper:
         weights = weights / weights.sum(-1, keepdims=True)
         after = {**state, "before": previous}
         rows = np.arange(len(previous))
-        return StepOut(
+        return StepOutput(
             best.astype(np.int32),
             np.take_along_axis(logp, best, -1).astype(np.float32),
-            None if gold is None else logp[rows, gold].astype(np.float32),
+            None if target is None else logp[rows, target].astype(np.float32),
             weights.astype(np.float32),
             after,
         )
@@ -80,7 +80,7 @@ def greedy(stepper, ids, lengths, longest: int):
 def test_beam_one_equals_greedy(seed) -> None:
     stepper = MarkovStepper(seed)
     ids, lengths = sources(3)
-    settings_ = Search(beam=1, max_length_ratio=2, max_length_extra=3)
+    settings_ = SearchConfig(beam=1, max_length_ratio=2, max_length_extra=3)
     [[found]] = search(stepper, ids, lengths, settings_)
     assert found.ids.tolist() == greedy(stepper, ids, lengths, 9)
 
@@ -93,7 +93,7 @@ def every_sentence(stepper, ids, lengths, longest: int, alpha: float, beta: floa
     scored = []
     for body in bodies:
         target = np.array([*body, EOS], np.int32)
-        [forced] = force(stepper, ids, lengths, [target])
+        [forced] = force_decode(stepper, ids, lengths, [target])
         logp = float(forced.token_logp.astype(np.float64).sum())
         score = logp / ((5 + len(target)) / 6) ** alpha
         if beta:
@@ -110,7 +110,7 @@ def test_a_wide_beam_finds_the_optimum_of_an_exhaustive_search(seed, alpha, beta
     ids, lengths = sources(2)
     longest = 5
     best = every_sentence(stepper, ids, lengths, longest, alpha, beta)
-    wide = Search(
+    wide = SearchConfig(
         beam=4**longest,
         n_best=5,
         length_penalty=alpha,
@@ -135,7 +135,7 @@ def test_stopping_early_never_changes_the_result(seed, beam, n_best, alpha, beta
     ids, lengths = sources(2, 4, 3)
 
     def found(stop_early: bool):
-        how = Search(
+        how = SearchConfig(
             beam=beam,
             n_best=n_best,
             length_penalty=alpha,
@@ -152,7 +152,7 @@ def test_stopping_early_never_changes_the_result(seed, beam, n_best, alpha, beta
 @given(st.integers(0, 1000), st.integers(1, 5), st.lists(st.integers(1, 6), min_size=1, max_size=6))
 def test_company_in_the_batch_changes_nothing(seed, beam, lengths) -> None:
     stepper = MarkovStepper(seed)
-    how = Search(beam=beam, n_best=beam)
+    how = SearchConfig(beam=beam, n_best=beam)
     ids, batch = sources(*lengths)
     together = search(stepper, ids, batch, how, keep_weights=True)
     for b, n in enumerate(lengths):
@@ -165,7 +165,7 @@ def test_company_in_the_batch_changes_nothing(seed, beam, lengths) -> None:
 def test_rows_of_finished_sentences_are_no_longer_computed() -> None:
     stepper = MarkovStepper(1)
     ids, lengths = sources(2, 5, 3, 4)
-    search(stepper, ids, lengths, Search(beam=4, n_best=4))
+    search(stepper, ids, lengths, SearchConfig(beam=4, n_best=4))
     assert stepper.rows_seen[0] == 4
     assert stepper.rows_seen[-1] < max(stepper.rows_seen)
     assert all(rows <= 16 for rows in stepper.rows_seen)
@@ -175,8 +175,8 @@ def test_rows_of_finished_sentences_are_no_longer_computed() -> None:
 def test_forced_weights_and_scores_of_the_best_equal_the_decoded_ones(beam) -> None:
     stepper = MarkovStepper(11)
     ids, lengths = sources(4, 2, 5)
-    rows = search(stepper, ids, lengths, Search(beam=beam), keep_weights=True)
-    forced = force(stepper, ids, lengths, [row[0].ids for row in rows])
+    rows = search(stepper, ids, lengths, SearchConfig(beam=beam), keep_weights=True)
+    forced = force_decode(stepper, ids, lengths, [row[0].ids for row in rows])
     for [decoded], again in zip(rows, forced, strict=True):
         np.testing.assert_allclose(again.weights, decoded.weights, atol=1e-6)
         np.testing.assert_allclose(again.token_logp, decoded.token_logp, atol=1e-5)
@@ -184,7 +184,7 @@ def test_forced_weights_and_scores_of_the_best_equal_the_decoded_ones(beam) -> N
 
 def test_hypotheses_never_outgrow_the_longest_allowed() -> None:
     ids, lengths = sources(1, 4)
-    how = Search(beam=3, n_best=3, max_length_ratio=1.5, max_length_extra=2)
+    how = SearchConfig(beam=3, n_best=3, max_length_ratio=1.5, max_length_extra=2)
     for row, longest in zip(search(MarkovStepper(5), ids, lengths, how), (3, 8), strict=True):
         assert all(len(h.ids) <= longest and h.ids[-1] == EOS for h in row)
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_beam import MarkovStepper, sources
 
-from attn_cli.inference.beam_search import Search, search
+from attn_cli.inference.beam_search import SearchConfig, search
 from attn_cli.inference.copying import Copying, count_bits
 from attn_cli.types import EOS
 
@@ -22,7 +22,7 @@ def copying(*required: int) -> Copying:
 @settings(derandomize=True, deadline=None, max_examples=150)
 def test_every_hypothesis_has_each_placeholder_of_its_sentence_once(seed, required, data) -> None:
     beam = data.draw(st.sampled_from([1, 2, 5]))
-    how = Search(
+    how = SearchConfig(
         beam=beam,
         n_best=beam,
         max_length_ratio=data.draw(st.sampled_from([0.0, 1.0, 2.0])),
@@ -48,7 +48,7 @@ def test_where_nothing_is_to_copy_or_banned_the_search_is_what_it_was(seed, beam
     """A network that never prefers a placeholder finds the same with and without."""
     stepper = MarkovStepper(seed, VOCAB)
     stepper.table[..., [*range(FIRST, FIRST + COUNT), 0, 1, 3, 9, 10]] = -1e9
-    how = Search(beam=beam, n_best=beam)
+    how = SearchConfig(beam=beam, n_best=beam)
     free = search(stepper, *sources(3, 5), how)
     bound = search(stepper, *sources(3, 5), how, copying=copying(0, 0))
     for one, other in zip(free, bound, strict=True):
@@ -57,7 +57,7 @@ def test_where_nothing_is_to_copy_or_banned_the_search_is_what_it_was(seed, beam
 
 
 def test_a_company_with_placeholders_changes_nothing_for_those_without() -> None:
-    stepper, how = MarkovStepper(3, VOCAB), Search(beam=3, n_best=3)
+    stepper, how = MarkovStepper(3, VOCAB), SearchConfig(beam=3, n_best=3)
     alone = search(stepper, *sources(4), how, copying=copying(0))[0]
     among = search(stepper, *sources(4, 4), how, copying=copying(0, 7))[0]
     assert [each.ids.tolist() for each in alone] == [each.ids.tolist() for each in among]
@@ -67,16 +67,16 @@ def test_a_network_that_wants_to_end_writes_what_is_left_first() -> None:
     stepper = MarkovStepper(1, VOCAB)
     stepper.table[:] = -5.0
     stepper.table[..., EOS] = 0.0
-    ((found,),) = search(stepper, *sources(3), Search(beam=1), copying=copying(0b10110))
+    ((found,),) = search(stepper, *sources(3), SearchConfig(beam=1), copying=copying(0b10110))
     assert found.ids.tolist() == [FIRST + 1, FIRST + 2, FIRST + 4, EOS]
 
 
 def test_the_log_probabilities_are_those_of_the_network() -> None:
-    from attn_cli.inference.forced_decoding import force
+    from attn_cli.inference.forced_decoding import force_decode
 
     stepper = MarkovStepper(5, VOCAB)
-    ((found,),) = search(stepper, *sources(4), Search(beam=1), copying=copying(0b11))
-    (forced,) = force(stepper, *sources(4), [found.ids])
+    ((found,),) = search(stepper, *sources(4), SearchConfig(beam=1), copying=copying(0b11))
+    (forced,) = force_decode(stepper, *sources(4), [found.ids])
     np.testing.assert_allclose(found.token_logp, forced.token_logp, atol=1e-5)
 
 

@@ -9,7 +9,12 @@ from attn_cli.alignment.extraction import threshold
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.config import Recipe
 from attn_cli.errors import ModelError
-from attn_cli.inference.linkers import BothWays, OneWay, Voted, check_opposite
+from attn_cli.inference.linkers import (
+    DirectionalLinker,
+    SymmetrizedLinker,
+    VoteInterpolatedAligner,
+    check_opposite,
+)
 from attn_cli.inference.pair_aligner import Pair
 from attn_cli.types import SoftAlignment, Translation
 
@@ -42,19 +47,19 @@ REVERSE = [[0.7, 0.2], [0.1, 0.8]]  # rows a, b; columns x, y
 
 
 def both_ways(method):
-    linker = BothWays(Told(FORWARD), Told(REVERSE), extract, method)
+    linker = SymmetrizedLinker(Told(FORWARD), Told(REVERSE), extract, method)
     ((found, links),) = linker.link([PAIR])
     return found, links
 
 
 def test_one_way_the_links_are_those_of_the_table():
-    ((found, links),) = OneWay(Told(FORWARD), extract).link([PAIR])
+    ((found, links),) = DirectionalLinker(Told(FORWARD), extract).link([PAIR])
     assert (found.line, links.pairs) == (3, {(0, 0), (0, 1), (1, 1)})
 
 
 def test_the_reverse_aligner_is_asked_for_the_pair_the_other_way_round():
     reverse = Told(REVERSE)
-    BothWays(Told(FORWARD), reverse, extract, "union").link([PAIR])
+    SymmetrizedLinker(Told(FORWARD), reverse, extract, "union").link([PAIR])
     assert reverse.asked == [Pair(3, "x y", "a b")]
 
 
@@ -83,7 +88,9 @@ VOTES = LinkTable.of([{}, {(0, 0): 0.3, (1, 1): 1.0, (0, 1): 0.6}])  # of the pa
 
 def voted(line, **how):
     """The table of a pair from that line, where line 3 is pair 1, 4 is pair 0, others are none."""
-    (found,) = Voted(Told(FORWARD), VOTES, {3: 1, 4: 0}, **how).align([Pair(line, "a b", "x y")])
+    (found,) = VoteInterpolatedAligner(Told(FORWARD), VOTES, {3: 1, 4: 0}, **how).align(
+        [Pair(line, "a b", "x y")]
+    )
     return found.alignment
 
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attn_cli.inference import neural_alignment
-from attn_cli.inference.engines.interface import Matched
-from attn_cli.inference.neural_alignment import Nothing, matched
+from attn_cli.inference.engines.interface import AlignmentOutput
+from attn_cli.inference.neural_alignment import Nothing, align_batch
 from attn_cli.types import EOS, PAD, Encoded, Word
 
 GARBAGE = 9.0
@@ -23,7 +23,7 @@ class Marking:
     def __init__(self):
         self.asked = []
 
-    def match(self, source, target):
+    def align(self, source, target):
         self.asked.append((source, target))
         height, width = (int(side.word_of.max()) + 1 for side in (target, source))
         rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
@@ -32,7 +32,9 @@ class Marking:
         leftover = np.broadcast_to(np.arange(height), (len(first), height)).astype(np.float32)
         for row, (ours, theirs) in enumerate(zip(target.word_of, source.word_of, strict=True)):
             weights[row, ours.max() + 1 :] = weights[row, :, theirs.max() + 1 :] = GARBAGE
-        return Matched(weights.astype(np.float32), leftover, (2 * weights).astype(np.float32))
+        return AlignmentOutput(
+            weights.astype(np.float32), leftover, (2 * weights).astype(np.float32)
+        )
 
 
 def line(first, *sizes, cut=None):
@@ -51,7 +53,7 @@ def line(first, *sizes, cut=None):
 
 def tables_of(*pairs, matcher=None, **how):
     sources, targets = zip(*pairs, strict=True)
-    return matched(matcher or Marking(), sources, targets, origin="forced", **how)
+    return align_batch(matcher or Marking(), sources, targets, origin="forced", **how)
 
 
 def test_each_pair_gets_its_own_words_weights_and_links_in_order():
@@ -133,7 +135,9 @@ def test_all_are_asked_about_once_in_order_and_as_many_at_a_time_as_the_cells_al
     matcher = Marking()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(neural_alignment, "CELLS", cells)
-        tables = matched(matcher, *([p[side] for p in pairs] for side in (0, 1)), origin="decoded")
+        tables = align_batch(
+            matcher, *([p[side] for p in pairs] for side in (0, 1)), origin="decoded"
+        )
     firsts = [int(first) for source, _ in matcher.asked for first in source.ids[:, 0]]
     assert firsts == [10 * n for n in range(1, len(sizes) + 1)]
     begin = 0

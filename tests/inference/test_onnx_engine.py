@@ -8,11 +8,11 @@ from attn_cli import config
 from attn_cli.bundles import bundle
 from attn_cli.errors import ModelError
 from attn_cli.export import quantize, tracing
-from attn_cli.inference.beam_search import Search, search
-from attn_cli.inference.engines.interface import Side
-from attn_cli.inference.engines.onnx import OnnxMatcher, OnnxStepper
-from attn_cli.inference.engines.torch import TorchMatcher, TorchStepper
-from attn_cli.inference.forced_decoding import force
+from attn_cli.inference.beam_search import SearchConfig, search
+from attn_cli.inference.engines.interface import PaddedWords
+from attn_cli.inference.engines.onnx import OnnxAligner, OnnxDecoder
+from attn_cli.inference.engines.torch import TorchAligner, TorchDecoder
+from attn_cli.inference.forced_decoding import force_decode
 from attn_cli.nn.builder import build_model, build_word_aligner
 from attn_cli.types import BOS, EOS, PAD
 
@@ -60,7 +60,7 @@ def network_of(model, *, vocab=TARGET_VOCAB, seed=2):
 
 def written(folder, graphs):
     tracing.write(folder, graphs)
-    return OnnxStepper(folder)
+    return OnnxDecoder(folder)
 
 
 @pytest.fixture(scope="module", params=SHAPES)
@@ -70,7 +70,7 @@ def engines(request, tmp_path_factory):
     network = network_of(model_of(**tied))
     with torch.no_grad():
         graphs = tracing.translator_graphs(network)
-    return TorchStepper(network), written(tmp_path_factory.mktemp("graphs"), graphs)
+    return TorchDecoder(network), written(tmp_path_factory.mktemp("graphs"), graphs)
 
 
 def lines(batch, longest, vocab=TARGET_VOCAB, seed=1):
@@ -91,7 +91,7 @@ def alike(one, other, *, atol=1e-5):
     """Two steps found the same."""
     np.testing.assert_allclose(one.logp, other.logp, atol=atol)
     np.testing.assert_allclose(one.weights, other.weights, atol=atol)
-    np.testing.assert_allclose(one.gold_logp, other.gold_logp, atol=atol)
+    np.testing.assert_allclose(one.target_logp, other.target_logp, atol=atol)
     assert (one.ids == other.ids).all()
     assert one.ids.dtype == other.ids.dtype == np.int32
 
@@ -105,8 +105,8 @@ def test_both_engines_agree_while_rows_are_reordered_repeated_and_lost(engines, 
     moves = [[0, 0, 1, 2, 2, 3], [5, 1, 0, 3], [2, 2, 2, 1], [3, 0], [1, 1, 0], [2], [0, 0]]
     rng, rows = np.random.default_rng(5), 4
     for move in moves:
-        previous, gold = (rng.integers(0, TARGET_VOCAB, rows).astype(np.int32) for _ in range(2))
-        outs = [s.step(state, previous, gold) for s, state in zip(engines, states, strict=True)]
+        previous, target = (rng.integers(0, TARGET_VOCAB, rows).astype(np.int32) for _ in range(2))
+        outs = [s.step(state, previous, target) for s, state in zip(engines, states, strict=True)]
         alike(*outs)
         assert outs[0].ids.shape == (rows, candidates)
         order, rows = np.array(move, np.int32), len(move)
@@ -118,13 +118,13 @@ def test_a_step_leaves_the_state_it_was_given_as_it_was(engines):
     bos = np.full(3, BOS, np.int32)
     state = stepper.reorder(begun(stepper, *lines(5, 6), 2), np.array([4, 0, 4], np.int32))
     first, second = (stepper.step(state, bos, bos) for _ in range(2))
-    assert (first.gold_logp == second.gold_logp).all()
+    assert (first.target_logp == second.target_logp).all()
 
 
 def test_no_gold_asked_for_none_given(engines):
     for stepper in engines:
         state = begun(stepper, *lines(2, 4), 2)
-        assert stepper.step(state, np.full(2, BOS, np.int32)).gold_logp is None
+        assert stepper.step(state, np.full(2, BOS, np.int32)).target_logp is None
 
 
 def test_there_are_never_more_candidates_than_pieces(engines):
@@ -141,7 +141,7 @@ def test_there_are_never_more_candidates_than_pieces(engines):
 
 @pytest.mark.parametrize(("beam", "batch"), [(1, 1), (1, 64), (5, 1), (5, 64), (500, 1)])
 def test_whole_searches_find_the_same_translations_and_weights(engines, beam, batch):
-    how = Search(beam=beam, n_best=min(beam, 5), coverage_penalty=0.1)
+    how = SearchConfig(beam=beam, n_best=min(beam, 5), coverage_penalty=0.1)
     found = [search(stepper, *lines(batch, 8), how, keep_weights=True) for stepper in engines]
     for ours, theirs in zip(*found, strict=True):
         assert [h.ids.tolist() for h in ours] == [h.ids.tolist() for h in theirs]
@@ -153,8 +153,8 @@ def test_whole_searches_find_the_same_translations_and_weights(engines, beam, ba
 def test_forced_weights_and_scores_of_a_translation_are_those_it_was_decoded_with(engines):
     given = lines(9, 6)
     for stepper in engines:
-        rows = search(stepper, *given, Search(beam=3), keep_weights=True)
-        again = force(stepper, *given, [row[0].ids for row in rows])
+        rows = search(stepper, *given, SearchConfig(beam=3), keep_weights=True)
+        again = force_decode(stepper, *given, [row[0].ids for row in rows])
         for [decoded], forced in zip(rows, again, strict=True):
             np.testing.assert_allclose(forced.weights, decoded.weights, atol=1e-5)
             np.testing.assert_allclose(forced.token_logp, decoded.token_logp, atol=1e-5)
@@ -170,7 +170,7 @@ def integers(tmp_path_factory):
     model = model_of(quantize.WORTH, widths, tie_embeddings="all", decoder={"layers": 2})
     with torch.no_grad():
         graphs = tracing.translator_graphs(network_of(model, vocab=80))
-    graphs = {name: quantize.quantized(graph) for name, graph in graphs.items()}
+    graphs = {name: quantize.quantize_graph(graph) for name, graph in graphs.items()}
     kinds = [node.op_type for node in graphs[bundle.STEP].graph.node]
     assert kinds.count("MatMulIntegerToFloat") == 5
     return written(tmp_path_factory.mktemp("integers"), graphs)
@@ -180,14 +180,14 @@ def integers(tmp_path_factory):
 def test_in_int8_most_hypotheses_score_the_same_alone_as_in_a_batch(integers, beam):
     """All would differ if a batch shared its scales. A few do: where the last bit of a float
     decides to which integer it is rounded, and processors differ there."""
-    search_config = Search(beam=beam, n_best=beam)
+    search_config = SearchConfig(beam=beam, n_best=beam)
     ids, lengths = lines(30, 9, vocab=80)
     batch = search(integers, ids, lengths, search_config, keep_weights=True)
     differences = []
     for b, length in enumerate(lengths):
         sentence = ids[b : b + 1, :length], lengths[b : b + 1]
         for hypothesis in batch[b]:
-            [alone] = force(integers, *sentence, [hypothesis.ids])
+            [alone] = force_decode(integers, *sentence, [hypothesis.ids])
             differences.append(np.abs(alone.token_logp - hypothesis.token_logp).max())
     assert np.quantile(differences, 0.7) < 1e-4
 
@@ -205,7 +205,7 @@ def side(words_of_rows, vocab, seed):
         ids[row, : sum(counts)] = rng.integers(4, vocab, sum(counts))
         ids[row, sum(counts)] = EOS
         word_of[row, : sum(counts)] = np.repeat(np.arange(len(counts)), counts)
-    return Side(ids, word_of)
+    return PaddedWords(ids, word_of)
 
 
 @pytest.mark.parametrize("tied", ["all", "none"])
@@ -215,17 +215,17 @@ def test_both_engines_match_the_same_words(tmp_path, tied):
     head = build_word_aligner(
         model_of(tie_embeddings=tied), source_vocab=vocab[0], target_vocab=vocab[1]
     )
-    ours = TorchMatcher(head)
+    ours = TorchAligner(head)
     with torch.no_grad():
         tracing.write(tmp_path, tracing.head_graph(head))
-    theirs = OnnxMatcher(tmp_path)
+    theirs = OnnxAligner(tmp_path)
     for left, right in (
         ([[1]], [[1]]),
         ([[2, 1, 3]], [[1, 1, 2, 1]]),
         ([[1, 2], [1], [3, 1, 1, 2, 1]], [[2], [1, 1, 1], [1, 1, 1]]),
     ):
         given = side(left, vocab[0], 1), side(right, vocab[1], 2)
-        for one, other in zip(ours.match(*given), theirs.match(*given), strict=True):
+        for one, other in zip(ours.align(*given), theirs.align(*given), strict=True):
             np.testing.assert_allclose(one, other, atol=1e-5)
 
 
@@ -235,7 +235,7 @@ def test_both_engines_match_the_same_words(tmp_path, tied):
 def test_a_graph_that_is_none_is_a_damaged_model(tmp_path):
     (tmp_path / bundle.ENCODER).write_bytes(b"no graph")
     with pytest.raises(ModelError, match=r"damaged.*encoder\.onnx"):
-        OnnxStepper(tmp_path)
+        OnnxDecoder(tmp_path)
 
 
 def test_pieces_that_a_graph_does_not_know_are_an_unfit_model(integers):

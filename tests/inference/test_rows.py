@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attn_cli.inference.beam_layout import CROWDED, Rows
+from attn_cli.inference.beam_layout import COMPACT_BELOW, BeamRows
 
 
 @st.composite
@@ -12,7 +12,7 @@ def rows_of_searches(draw):
     """Rows in any order over sentences of which some may have none."""
     sentences = draw(st.integers(1, 9))
     owners = draw(st.lists(st.integers(0, sentences - 1), min_size=1, max_size=30))
-    return Rows(np.array(owners, np.int32), sentences)
+    return BeamRows(np.array(owners, np.int32), sentences)
 
 
 quickly = settings(derandomize=True, deadline=None, max_examples=80)
@@ -21,7 +21,7 @@ quickly = settings(derandomize=True, deadline=None, max_examples=80)
 @quickly
 @given(rows_of_searches())
 def test_every_row_has_one_place_and_it_is_in_its_own_sentence(rows):
-    row, place = rows.places()
+    row, place = rows.layout()
     assert row.shape[0] == rows.sentences
     assert (row.reshape(-1)[place] == np.arange(len(rows.sentence))).all()
     assert (place // row.shape[1] == rows.sentence).all()
@@ -31,7 +31,7 @@ def test_every_row_has_one_place_and_it_is_in_its_own_sentence(rows):
 @quickly
 @given(rows_of_searches())
 def test_there_are_as_many_places_as_the_fullest_sentence_needs_in_the_order_of_the_rows(rows):
-    row, place = rows.places()
+    row, place = rows.layout()
     assert row.shape[1] == max(np.bincount(rows.sentence))
     assert ((row >= 0) & (row < len(rows.sentence))).all()
     for sentence in set(rows.sentence.tolist()):
@@ -40,7 +40,7 @@ def test_there_are_as_many_places_as_the_fullest_sentence_needs_in_the_order_of_
 
 
 def test_places_of_a_case_worked_by_hand():
-    row, place = Rows(np.array([2, 0, 2], np.int32), 3).places()
+    row, place = BeamRows(np.array([2, 0, 2], np.int32), 3).layout()
     assert row.tolist() == [[1, 0], [0, 0], [0, 2]]
     assert place.tolist() == [4, 0, 5]
 
@@ -58,17 +58,17 @@ def test_rows_reordered_keep_their_sentences(rows, data):
 @given(rows_of_searches())
 def test_sentences_without_a_row_leave_once_they_are_many(rows):
     alive = sorted(set(rows.sentence.tolist()))
-    kept = rows.worth_keeping()
-    assert (kept is None) == (len(alive) >= CROWDED * rows.sentences)
+    kept = rows.live_sentences()
+    assert (kept is None) == (len(alive) >= COMPACT_BELOW * rows.sentences)
     if kept is not None:
-        within = rows.within(kept)
+        within = rows.restrict_to(kept)
         assert kept.tolist() == alive
         assert (kept[within.sentence] == rows.sentence).all()
         assert within.sentences == len(alive)
 
 
 def test_one_for_each_is_only_said_of_all_in_order():
-    begun = Rows.one_each(3)
-    assert begun.one_for_each()
+    begun = BeamRows.initial(3)
+    assert begun.is_identity()
     for moved in ([1, 0, 2], [0, 1], [0, 1, 2, 2], [0, 0, 2]):
-        assert not begun.reordered(np.array(moved, np.int32)).one_for_each()
+        assert not begun.reordered(np.array(moved, np.int32)).is_identity()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attn_cli.inference.sentence_merging import best_sums, joined
+from attn_cli.inference.sentence_merging import best_sums, merge_sentences
 from attn_cli.types import EOS, Hypothesis, SoftAlignment, Translation
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=150)
@@ -38,7 +38,7 @@ def part(text: str, *scores: float, links: bool = False, pieces: int = 3) -> Tra
 
 
 def test_words_texts_and_log_probabilities_stand_one_behind_the_other() -> None:
-    found = joined([part("x y", -1.0), part("v w", -1.0)], n_best=1)
+    found = merge_sentences([part("x y", -1.0), part("v w", -1.0)], n_best=1)
     assert (found.text, found.texts) == ("x y v w", ("x y v w",))
     assert found.source_words == ("a", "b", "a", "b")
     assert found.target_words == ("x", "y", "v", "w")
@@ -48,7 +48,7 @@ def test_words_texts_and_log_probabilities_stand_one_behind_the_other() -> None:
 @pytest.mark.parametrize("links", [True, False])
 def test_the_table_has_a_block_for_each_part_and_nothing_elsewhere(links: bool) -> None:
     first, second = part("x y", -1.0, links=links), part("v w", -1.0, links=links)
-    table = joined([first, second], n_best=1).alignment
+    table = merge_sentences([first, second], n_best=1).alignment
     assert table is not None
     assert first.alignment is not None
     zero = np.zeros((2, 2))
@@ -64,13 +64,13 @@ def test_the_table_has_a_block_for_each_part_and_nothing_elsewhere(links: bool) 
 
 def test_without_tables_there_is_none() -> None:
     parts = [Translation(1, "a", "x", ("a",), ("x",), (hypothesis_of(2, -1.0),), ("x",))] * 2
-    assert joined(parts, n_best=1).alignment is None
+    assert merge_sentences(parts, n_best=1).alignment is None
 
 
 def test_the_log_probability_a_piece_is_that_of_all_pieces_and_ends() -> None:
     """Two pieces and an end at -1 each, four and an end at -3: -(3·1 + 5·3) / 8."""
     parts = [part("x y", -1.0, pieces=3), part("v w", -3.0, pieces=5)]
-    (found,) = joined(parts, n_best=1).hypotheses
+    (found,) = merge_sentences(parts, n_best=1).hypotheses
     assert found.mean_logp == pytest.approx(-18 / 8)
     assert found.score == pytest.approx(-18 / 8)
     assert found.ids.tolist() == [4, 5, EOS, 4, 5, 6, 7, EOS]
@@ -79,20 +79,20 @@ def test_the_log_probability_a_piece_is_that_of_all_pieces_and_ends() -> None:
 def test_the_best_combinations_come_first_and_their_scores_fall() -> None:
     """Shares 3/4 and 1/4: losing 1 in the first costs 0.75, losing 2 in the second 0.5."""
     parts = [part("x y", -1.0, -2.0, pieces=6), part("v w", -1.0, -3.0, -9.0, pieces=2)]
-    found = joined(parts, n_best=4)
+    found = merge_sentences(parts, n_best=4)
     assert found.texts == ("x y v w", "x y v w1", "x y1 v w", "x y1 v w1")
     scores = [each.score for each in found.hypotheses]
     assert scores == pytest.approx([-1, -1.5, -1.75, -2.25])
 
 
 def test_there_are_no_more_combinations_than_there_are() -> None:
-    found = joined([part("x y", -1.0, -2.0), part("v w", -1.0)], n_best=9)
+    found = merge_sentences([part("x y", -1.0, -2.0), part("v w", -1.0)], n_best=9)
     assert found.texts == ("x y v w", "x y1 v w")
 
 
 def test_a_part_that_says_nothing_leaves_no_space() -> None:
     nothing = Translation(1, "a", "", ("a",), (), (hypothesis_of(1, -1.0),), ("",))
-    assert joined([nothing, part("x y", -1.0), nothing], n_best=1).text == "x y"
+    assert merge_sentences([nothing, part("x y", -1.0), nothing], n_best=1).text == "x y"
 
 
 LISTS = st.lists(

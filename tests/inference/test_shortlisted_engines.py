@@ -7,11 +7,11 @@ from test_onnx_engine import SHAPES, begun, lines, model_of, network_of
 
 from attn_cli.data.shortlist import Shortlist
 from attn_cli.export import quantize, tracing
-from attn_cli.inference.beam_search import Search, search
+from attn_cli.inference.beam_search import SearchConfig, search
 from attn_cli.inference.copying import Copying
-from attn_cli.inference.engines.onnx import OnnxStepper
-from attn_cli.inference.engines.torch import TorchStepper
-from attn_cli.inference.forced_decoding import force
+from attn_cli.inference.engines.onnx import OnnxDecoder
+from attn_cli.inference.engines.torch import TorchDecoder
+from attn_cli.inference.forced_decoding import force_decode
 from attn_cli.types import BOS, EOS, UNK
 
 VOCAB = 150
@@ -47,9 +47,9 @@ def graphs_of(network, folder, shortlist, *, int8=False):
     with torch.no_grad():
         graphs = tracing.translator_graphs(network, listed=True)
     if int8:
-        graphs = {name: quantize.quantized(graph) for name, graph in graphs.items()}
+        graphs = {name: quantize.quantize_graph(graph) for name, graph in graphs.items()}
     tracing.write(folder, graphs)
-    return OnnxStepper(folder, shortlist=shortlist)
+    return OnnxDecoder(folder, shortlist=shortlist)
 
 
 @pytest.fixture(scope="module", params=SHAPES)
@@ -65,7 +65,7 @@ def small(tmp_path_factory):
     folders = [tmp_path_factory.mktemp(name) for name in ("fp32", "int8")]
     listed = shortlist_of()
     return (
-        TorchStepper(network, shortlist=listed),
+        TorchDecoder(network, shortlist=listed),
         graphs_of(network, folders[0], listed),
         graphs_of(network, folders[1], listed, int8=True),
     )
@@ -81,29 +81,29 @@ def found_alike(ones, others, *, atol=1e-3):
 @pytest.mark.parametrize(("beam", "batch"), [(1, 1), (1, 30), (5, 1), (5, 30)])
 def test_both_engines_find_the_same_among_a_shortlist(network, tmp_path, beam, batch):
     listed = shortlist_of()
-    engines = TorchStepper(network, shortlist=listed), graphs_of(network, tmp_path, listed)
-    how = Search(beam=beam, n_best=min(beam, 3))
+    engines = TorchDecoder(network, shortlist=listed), graphs_of(network, tmp_path, listed)
+    how = SearchConfig(beam=beam, n_best=min(beam, 3))
     found_alike(*(search(each, *lines(batch, 8, VOCAB), how) for each in engines))
 
 
 @pytest.mark.parametrize("engine", [0, 1], ids=["torch", "onnx"])
 def test_a_list_of_the_whole_vocabulary_changes_nothing(small, engine, tmp_path):
     network = small[0].network
-    how, sources = Search(beam=5, n_best=5), lines(20, 9, VOCAB)
-    plain = search(TorchStepper(network), *sources, how)
+    how, sources = SearchConfig(beam=5, n_best=5), lines(20, 9, VOCAB)
+    plain = search(TorchDecoder(network), *sources, how)
     everything = [
-        TorchStepper(network, shortlist=EVERYTHING),
+        TorchDecoder(network, shortlist=EVERYTHING),
         graphs_of(network, tmp_path, EVERYTHING),
     ]
     found_alike(search(everything[engine], *sources, how), plain)
 
 
 def test_in_int8_too_a_list_of_the_whole_vocabulary_changes_nothing(small, tmp_path):
-    how, sources = Search(beam=5, n_best=5), lines(20, 9, VOCAB)
+    how, sources = SearchConfig(beam=5, n_best=5), lines(20, 9, VOCAB)
     network = small[0].network
     listed = graphs_of(network, tmp_path, EVERYTHING, int8=True)
     found_alike(
-        search(listed, *sources, how), search(OnnxStepper(tmp_path), *sources, how), atol=1e-5
+        search(listed, *sources, how), search(OnnxDecoder(tmp_path), *sources, how), atol=1e-5
     )
 
 
@@ -112,7 +112,7 @@ def test_what_is_written_is_in_the_sentences_list(small):
     listed = shortlist_of().select(ids)
     for engine in small:
         for row, hypotheses in zip(
-            listed, search(engine, ids, lengths, Search(beam=5)), strict=True
+            listed, search(engine, ids, lengths, SearchConfig(beam=5)), strict=True
         ):
             assert set(hypotheses[0].ids.tolist()) <= set(row.tolist())
 
@@ -121,7 +121,7 @@ def test_what_is_written_is_in_the_sentences_list(small):
 def test_a_sentence_gives_the_same_alone_as_in_company(small, engine):
     stepper = small[engine]
     ids, lengths = lines(30, 8, VOCAB)
-    how = Search(beam=5, n_best=5)
+    how = SearchConfig(beam=5, n_best=5)
     together = search(stepper, ids, lengths, how)
     for row in range(len(ids)):
         size = int(lengths[row])
@@ -134,7 +134,7 @@ def test_log_probabilities_are_those_of_the_whole_renormalized_over_the_list(sma
     ids, lengths = lines(3, 6, VOCAB)
     listed = shortlist_of().select(ids)
     bos = np.full(3, BOS, np.int32)
-    whole = TorchStepper(small[0].network)
+    whole = TorchDecoder(small[0].network)
     every = whole.step(begun(whole, ids, lengths, VOCAB), bos)
     logp = np.full((3, VOCAB), -np.inf)
     np.put_along_axis(logp, every.ids, every.logp, axis=1)
@@ -143,7 +143,7 @@ def test_log_probabilities_are_those_of_the_whole_renormalized_over_the_list(sma
         pieces = listed[row][listed[row] >= 0]
         total = np.logaddexp.reduce(logp[row, pieces])
         np.testing.assert_allclose(out.logp[row], logp[row, out.ids[row]] - total, atol=1e-4)
-        np.testing.assert_allclose(out.gold_logp[row], logp[row, EOS] - total, atol=1e-4)
+        np.testing.assert_allclose(out.target_logp[row], logp[row, EOS] - total, atol=1e-4)
         assert set(out.ids[row]) == set(pieces[np.argsort(-logp[row, pieces])[:7]])
 
 
@@ -154,7 +154,7 @@ def test_a_piece_that_is_not_listed_has_no_probability(small, engine):
     other = next(piece for piece in range(UNK, VOCAB) if piece not in listed)
     state = begun(small[engine], ids, lengths, 3)
     out = small[engine].step(state, np.array([BOS], np.int32), np.array([other], np.int32))
-    assert np.isneginf(out.gold_logp).all()
+    assert np.isneginf(out.target_logp).all()
 
 
 @pytest.mark.parametrize("engine", [0, 1, 2], ids=["torch", "onnx", "int8"])
@@ -170,8 +170,8 @@ def test_more_candidates_than_a_list_has_are_pad_without_probability(small, engi
 def test_a_target_that_is_given_is_scored_among_the_whole_vocabulary(small, engine):
     ids, lengths = lines(4, 6, VOCAB)
     targets = [np.array([VOCAB - 1 - n, 50, EOS], np.int32) for n in range(4)]
-    plain = force(TorchStepper(small[0].network), ids, lengths, targets)
-    for one, other in zip(force(small[engine], ids, lengths, targets), plain, strict=True):
+    plain = force_decode(TorchDecoder(small[0].network), ids, lengths, targets)
+    for one, other in zip(force_decode(small[engine], ids, lengths, targets), plain, strict=True):
         np.testing.assert_allclose(one.token_logp, other.token_logp, atol=1e-4)
 
 
@@ -179,7 +179,7 @@ def test_a_target_that_is_given_is_scored_among_the_whole_vocabulary(small, engi
 def test_placeholders_are_written_once_among_a_shortlist(small, engine):
     ids, lengths = lines(6, 6, VOCAB)
     copying = Copying(4, 3, np.array([0b101, 0, 0b111, 0b1, 0b10, 0]), np.zeros(VOCAB, bool))
-    found = search(small[engine], ids, lengths, Search(beam=4), copying=copying)
+    found = search(small[engine], ids, lengths, SearchConfig(beam=4), copying=copying)
     for required, (best, *_) in zip(copying.required, found, strict=True):
         written = [piece - 4 for piece in best.ids.tolist() if 4 <= piece < 7]
         assert sorted(written) == [bit for bit in range(3) if required >> bit & 1]

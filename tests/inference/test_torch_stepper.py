@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from attn_cli import config
-from attn_cli.inference.engines.torch import TorchStepper
+from attn_cli.inference.engines.torch import TorchDecoder
 from attn_cli.nn.builder import build_model
 from attn_cli.types import BOS, EOS
 
@@ -28,18 +28,18 @@ GOLD = np.array([[5, 7, 9, EOS], [6, 6, 4, EOS]], np.int32)
 @pytest.fixture
 def stepper():
     torch.manual_seed(2)
-    return TorchStepper(build_model(MODEL, source_vocab=VOCAB, target_vocab=VOCAB))
+    return TorchDecoder(build_model(MODEL, source_vocab=VOCAB, target_vocab=VOCAB))
 
 
 def begun(stepper, beam=3):
     return stepper.start(stepper.encode(IDS, LENGTHS), beam)
 
 
-def unrolled(stepper, ids=IDS, lengths=LENGTHS, gold=GOLD):
-    """One step after the other along `gold`."""
+def unrolled(stepper, ids=IDS, lengths=LENGTHS, target=GOLD):
+    """One step after the other along `target`."""
     state, previous, outs = stepper.start(stepper.encode(ids, lengths), 3), None, []
-    for wanted in gold.T:
-        given = np.full(len(gold), BOS, np.int32) if previous is None else previous
+    for wanted in target.T:
+        given = np.full(len(target), BOS, np.int32) if previous is None else previous
         outs.append(stepper.step(state, given, wanted))
         state, previous = outs[-1].state, wanted
     return outs
@@ -53,7 +53,7 @@ def test_steps_along_a_target_give_what_one_teacher_forced_pass_gives(stepper):
         logp = network.scores(whole.features).log_softmax(-1)
     for t, out in enumerate(unrolled(stepper)):
         expected = logp[range(2), t, GOLD[:, t].tolist()].numpy()
-        np.testing.assert_allclose(out.gold_logp, expected, atol=1e-5)
+        np.testing.assert_allclose(out.target_logp, expected, atol=1e-5)
         np.testing.assert_allclose(out.weights, whole.weights[:, t].numpy(), atol=1e-5)
 
 
@@ -74,7 +74,7 @@ def test_there_are_never_more_candidates_than_pieces(stepper):
 
 
 def test_no_gold_asked_for_none_given(stepper):
-    assert stepper.step(begun(stepper), np.array([BOS, BOS], np.int32)).gold_logp is None
+    assert stepper.step(begun(stepper), np.array([BOS, BOS], np.int32)).target_logp is None
 
 
 def test_weights_are_a_distribution_over_real_pieces(stepper):
@@ -87,7 +87,7 @@ def test_a_sentence_gives_the_same_alone_as_beside_a_longer_one(stepper):
     for beside, alone in zip(
         unrolled(stepper), unrolled(stepper, IDS[1:, :3], LENGTHS[1:], GOLD[1:]), strict=True
     ):
-        np.testing.assert_allclose(beside.gold_logp[1:], alone.gold_logp, atol=1e-5)
+        np.testing.assert_allclose(beside.target_logp[1:], alone.target_logp, atol=1e-5)
         np.testing.assert_allclose(beside.weights[1:, :3], alone.weights, atol=1e-5)
 
 
@@ -98,18 +98,18 @@ def test_rows_reordered_go_on_as_they_would_have(stepper):
     straight = stepper.step(first.state, pieces, pieces)
     rows = np.array([1, 1, 0], np.int32)
     moved = stepper.step(stepper.reorder(first.state, rows), pieces[rows], pieces[rows])
-    np.testing.assert_allclose(moved.gold_logp, straight.gold_logp[rows], atol=1e-6)
+    np.testing.assert_allclose(moved.target_logp, straight.target_logp[rows], atol=1e-6)
     np.testing.assert_allclose(moved.weights, straight.weights[rows], atol=1e-6)
     again = stepper.reorder(stepper.reorder(first.state, rows), np.array([2], np.int32))
     back = stepper.step(again, pieces[:1], pieces[:1])
-    np.testing.assert_allclose(back.gold_logp, straight.gold_logp[:1], atol=1e-6)
+    np.testing.assert_allclose(back.target_logp, straight.target_logp[:1], atol=1e-6)
 
 
 def test_a_step_leaves_the_state_it_was_given_as_it_was(stepper):
     state, bos = begun(stepper), np.array([BOS, BOS], np.int32)
     first = stepper.step(state, bos, bos)
     second = stepper.step(state, bos, bos)
-    assert (first.gold_logp == second.gold_logp).all()
+    assert (first.target_logp == second.target_logp).all()
 
 
 def test_a_stepper_does_not_drop_out(stepper):

@@ -5,9 +5,9 @@ import pytest
 from program import PAIRS, attn
 
 from attn_cli.bundles.bundle import open_bundle
-from attn_cli.inference.beam_search import Search
-from attn_cli.inference.engines.registry import open_matcher, open_stepper
-from attn_cli.inference.translator import Job, Translator, by_length
+from attn_cli.inference.beam_search import SearchConfig
+from attn_cli.inference.engines.registry import open_aligner, open_decoder
+from attn_cli.inference.translator import Job, Translator, length_batches
 
 SOURCES = [source for source in PAIRS if source[0].isupper()]  # small ones begin no sentence
 A, B, C = SOURCES[0], SOURCES[7], SOURCES[3]
@@ -22,15 +22,15 @@ def bundle(headed):
 @pytest.fixture(scope="module")
 def make(bundle):
     """Translators of the tiny model with its head; they split lines of more than ten words."""
-    stepper = open_stepper(bundle, device="cpu", threads=1)
-    matcher = open_matcher(bundle, device="cpu", threads=1)
+    stepper = open_decoder(bundle, device="cpu", threads=1)
+    matcher = open_aligner(bundle, device="cpu", threads=1)
 
     def made(*, beam: int = 3, n_best: int = 1, head: bool = False, **how) -> Translator:
         return Translator(
             stepper,
             bundle.source,
             bundle.target,
-            Search(beam=beam, n_best=n_best),
+            SearchConfig(beam=beam, n_best=n_best),
             matcher=matcher if head else None,
             **{"split_over": 10, "capitals": True, **how},
         )
@@ -123,7 +123,7 @@ def test_only_a_sentence_that_is_too_long_is_cut_and_said_to_be(make):
 
 
 def test_a_line_too_wide_for_a_table_is_read_whole_where_one_is_wanted(make, monkeypatch):
-    monkeypatch.setattr("attn_cli.inference.translator.WIDEST", 12)
+    monkeypatch.setattr("attn_cli.inference.translator.MAX_TABLE_WORDS", 12)
     assert translate(make(), LONG)[0].text == " ".join(PAIRS[s] for s in (A, B, C))
     table = translate(make(align=True), LONG)[0]
     plain = translate(make(align=True, split_over=0), LONG)[0]
@@ -134,7 +134,7 @@ def test_the_sentences_of_all_lines_share_batches(make, monkeypatch):
     sizes = []
 
     def counted(lengths, how):
-        for places in by_length(lengths, how):
+        for places in length_batches(lengths, how):
             sizes.append(len(places))
             yield places
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from attn_cli.config import ModelConfig, WordAlignerConfig
-from attn_cli.inference.engines.interface import Side
-from attn_cli.inference.engines.torch import TorchMatcher, words_of
+from attn_cli.inference.engines.interface import PaddedWords
+from attn_cli.inference.engines.torch import TorchAligner, words_of
 from attn_cli.nn.builder import build_word_aligner
 from attn_cli.nn.state_dict import unique_state_dict
 from attn_cli.nn.word_aligner import diagonal_distance
@@ -26,7 +26,7 @@ def side(*sentences):
     rows = [[*(piece for word in words for piece in word), EOS] for words in sentences]
     places = [[*(n for n, word in enumerate(words) for _ in word), -1] for words in sentences]
     longest = max(map(len, rows))
-    return Side(
+    return PaddedWords(
         *(
             torch.tensor([row + [fill] * (longest - len(row)) for row in each]).int().numpy()
             for each, fill in ((rows, PAD), (places, -1))
@@ -100,11 +100,13 @@ def test_a_word_is_the_mean_of_its_pieces():
 
 def test_a_piece_that_is_of_no_word_changes_nothing():
     ids, word_of = side([[4], [5, 6]])
-    otherwise = Side(torch.where(torch.tensor(word_of) < 0, 9, torch.tensor(ids)).numpy(), word_of)
+    otherwise = PaddedWords(
+        torch.where(torch.tensor(word_of) < 0, 9, torch.tensor(ids)).numpy(), word_of
+    )
     head, target = head_of(), words([[7], [8]])
     of_both = [
         head(words_of(each, torch.device("cpu")), target).link_probs
-        for each in (Side(ids, word_of), otherwise)
+        for each in (PaddedWords(ids, word_of), otherwise)
     ]
     torch.testing.assert_close(*of_both)
 
@@ -141,7 +143,7 @@ def test_every_weight_learns():
 
 def test_the_matcher_says_for_numpy_what_the_head_says():
     head = head_of()
-    said, both = TorchMatcher(head).match(side(*SOURCES), side(*TARGETS)), found(SOURCES, TARGETS)
+    said, both = TorchAligner(head).align(side(*SOURCES), side(*TARGETS)), found(SOURCES, TARGETS)
     assert said.links.shape == said.weights.shape == (3, 5, 4)
     torch.testing.assert_close(torch.tensor(said.weights), both.to_source[..., :-1].exp())
     torch.testing.assert_close(torch.tensor(said.leftover), both.to_source[..., -1].exp())

@@ -18,7 +18,7 @@ Source = Any
 State = Any
 
 
-class View(NamedTuple):
+class HeadSelection(NamedTuple):
     """Which of a network's heads are looked at: the mean of these, numbered layer by layer.
 
     Where none is named it is the mean of all, of which there may be but one.
@@ -34,10 +34,10 @@ class View(NamedTuple):
 
 
 #: The view of a network that has but one head.
-ALONE = View(())
+ALL_HEADS = HeadSelection(())
 
 
-def view_of(model: ModelConfig, *, layer: int = 0, head: int = 0) -> View:
+def select_heads(model: ModelConfig, *, layer: int = 0, head: int = 0) -> HeadSelection:
     """The view of a layer and a head, both from 1.
 
     Layer 0 is the last but one, whose heads are the likeliest to look at what they translate (Garg
@@ -53,34 +53,34 @@ def view_of(model: ModelConfig, *, layer: int = 0, head: int = 0) -> View:
                 f"Choose a {name} from 1 to {max(1, there)}.",
             )
     if layers * heads <= 1:
-        return ALONE
+        return ALL_HEADS
     first = ((layer or max(1, layers - 1)) - 1) * heads
-    return View((first + head - 1,) if head else tuple(range(first, first + heads)))
+    return HeadSelection((first + head - 1,) if head else tuple(range(first, first + heads)))
 
 
-class SingleHead(NamedTuple):
+class HeadId(NamedTuple):
     """One head, by its layer and its number there, both from 1, and the view of it alone."""
 
     layer: int
     head: int
-    view: View
+    view: HeadSelection
 
 
-def single_heads(model: ModelConfig, *, layer: int = 0) -> list[SingleHead]:
+def single_heads(model: ModelConfig, *, layer: int = 0) -> list[HeadId]:
     """Every head of a layer, or with 0 of all layers, in order.
 
     Raises UsageError for a layer that the network does not have.
     """
-    view_of(model, layer=layer)
+    select_heads(model, layer=layer)
     layers, heads = model.heads
     return [
-        SingleHead(at, head, view_of(model, layer=at, head=head))
+        HeadId(at, head, select_heads(model, layer=at, head=head))
         for at in ([layer] if layer else range(1, layers + 1))
         for head in range(1, heads + 1)
     ]
 
 
-class StepOut(NamedTuple):
+class StepOutput(NamedTuple):
     """What one step found for N rows.
 
     ids (N, C) int32 and logp (N, C) float32: the C likeliest next pieces, best first.
@@ -91,12 +91,12 @@ class StepOut(NamedTuple):
 
     ids: IntArray
     logp: FloatArray
-    gold_logp: FloatArray | None
+    target_logp: FloatArray | None
     weights: FloatArray
     state: State
 
 
-class Stepper(Protocol):
+class IncrementalDecoder(Protocol):
     """A network as a search sees it."""
 
     def encode(self, ids: IntArray, lengths: IntArray) -> Source:
@@ -110,8 +110,8 @@ class Stepper(Protocol):
         """
         ...
 
-    def step(self, state: State, previous: IntArray, gold: IntArray | None = None) -> StepOut:
-        """Advance every row by its last piece (N,); with `gold` (N,), score that piece too."""
+    def step(self, state: State, previous: IntArray, target: IntArray | None = None) -> StepOutput:
+        """Advance every row by its last piece (N,); with `target` (N,), score that piece too."""
         ...
 
     def reorder(self, state: State, rows: IntArray) -> State:
@@ -119,14 +119,14 @@ class Stepper(Protocol):
         ...
 
 
-class Side(NamedTuple):
+class PaddedWords(NamedTuple):
     """One side of a batch of pairs: ids (B, P) and the word of each piece (B, P), -1 for none."""
 
     ids: IntArray
     word_of: IntArray
 
 
-class Matched(NamedTuple):
+class AlignmentOutput(NamedTuple):
     """What corresponds to what in B pairs.
 
     weights (B, T, S): how much of each target word is of each source word, and leftover (B, T), of
@@ -139,9 +139,9 @@ class Matched(NamedTuple):
     links: FloatArray
 
 
-class Matcher(Protocol):
+class AlignmentModel(Protocol):
     """A word aligner as those who ask see it."""
 
-    def match(self, source: Side, target: Side) -> Matched:
+    def align(self, source: PaddedWords, target: PaddedWords) -> AlignmentOutput:
         """Which words correspond. Every row holds at least one word on each side."""
         ...

@@ -1,6 +1,6 @@
-"""The Stepper and the Matcher over exported graphs, run by ONNX Runtime. Knows no torch.
+"""An `IncrementalDecoder` and an `AlignmentModel` that run exported graphs with ONNX Runtime.
 
-What goes in and out of the graphs is told by its names, which `export` gives:
+The inputs and outputs of the graphs, by the names that `export` gives them:
 
     encoder   ids (B, S), lengths (B,)                     → memory.*, state.*
     step      previous (N,), rows (N,), gold (N,), ranks (C,), row (B, Q), place (N,),
@@ -11,12 +11,11 @@ What goes in and out of the graphs is told by its names, which `export` gives:
     head      source (B, P), source_mean (B, W, P),
               target (B, O), target_mean (B, V, O)         → weights, leftover, links
 
-Weights are (N, S), or (N, heads, S) of a network with several heads. `rows` are the rows of the
-state before that go on, so that reordering costs no call of its own; `row` and `place` are
-`Rows.places`; of `ranks` only the size counts, up to that of the vocabulary. `listed` are pieces,
-below 0 behind a sentence's last; `gold` and `ids` are then columns of the lists, and C is at most
-L.
-A graph that does not need an input does not have it.
+Weights are (N, S), or (N, heads, S) of a network with several heads. `rows` selects rows of the
+previous state, so that reordering needs no call of its own; `row` and `place` are
+`BeamRows.layout`; of `ranks` only the size C counts, at most the vocabulary's. `listed` are pieces,
+negative after a list's end; `gold` and `ids` are then columns of the lists, and C is at most L.
+Unused inputs are left out of a graph.
 """
 
 from collections.abc import Mapping
@@ -33,8 +32,14 @@ from attn_cli.bundles import bundle
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.data.shortlist import Shortlist
 from attn_cli.errors import ModelError
-from attn_cli.inference.beam_layout import Rows
-from attn_cli.inference.engines.interface import ALONE, Matched, Side, StepOut, View
+from attn_cli.inference.beam_layout import BeamRows
+from attn_cli.inference.engines.interface import (
+    ALL_HEADS,
+    AlignmentOutput,
+    HeadSelection,
+    PaddedWords,
+    StepOutput,
+)
 from attn_cli.inference.engines.listing import Listing
 from attn_cli.types import EOS, IntArray
 
@@ -104,13 +109,13 @@ class _Search(NamedTuple):
     memory: Tensors  # (B, …)
     state: Tensors  # (N of the last step, …)
     order: IntArray  # (N,) rows of `state`
-    rows: Rows
+    rows: BeamRows
     candidates: int
     listing: Listing | None = None
     output: Tensors | None = None  # (B, …)
 
 
-class OnnxStepper:
+class OnnxDecoder:
     """Runs the graphs of a translator one step at a time.
 
     Where a search has candidates they are those of the `shortlist`, if there is one.
@@ -119,7 +124,7 @@ class OnnxStepper:
     def __init__(
         self,
         folder: Path,
-        view: View = ALONE,
+        view: HeadSelection = ALL_HEADS,
         *,
         threads: int | None = None,
         shortlist: Shortlist | None = None,
@@ -130,22 +135,22 @@ class OnnxStepper:
         self._encoder = Graph(folder / bundle.ENCODER, threads=threads)
         self._graphs: dict[str, Graph] = {}
 
-    def viewed(self, view: View) -> "OnnxStepper":
+    def with_heads(self, view: HeadSelection) -> "OnnxDecoder":
         """The same graphs, loaded once, looked at through another view."""
         other = copy(self)
         other._view = view
         return other
 
     def encode(self, ids: IntArray, lengths: IntArray) -> _Source:
-        """See `Stepper.encode`."""
+        """See `IncrementalDecoder.encode`."""
         return _Source(ids, self._encoder({"ids": _long(ids), "lengths": _long(lengths)}))
 
     def start(self, source: _Source, beam: int) -> _Search:
-        """See `Stepper.start`."""
+        """See `IncrementalDecoder.start`."""
         sentences = len(source.ids)
         order = np.arange(sentences, dtype=np.int32)
         memory, state = _part(source.found, MEMORY), _part(source.found, STATE)
-        begun = _Search(memory, state, order, Rows.one_each(sentences), beam)
+        begun = _Search(memory, state, order, BeamRows.initial(sentences), beam)
         if self._shortlist is None or not beam:
             return begun
         listed = self._shortlist.select(source.ids)
@@ -153,13 +158,15 @@ class OnnxStepper:
         candidates = min(beam, listed.shape[1])
         return begun._replace(candidates=candidates, listing=Listing(listed), output=output)
 
-    def step(self, state: _Search, previous: IntArray, gold: IntArray | None = None) -> StepOut:
-        """See `Stepper.step`."""
-        row, place = state.rows.places()
+    def step(
+        self, state: _Search, previous: IntArray, target: IntArray | None = None
+    ) -> StepOutput:
+        """See `IncrementalDecoder.step`."""
+        row, place = state.rows.layout()
         listing = state.listing
-        column = np.full_like(previous, EOS if listing is None else 0) if gold is None else gold
-        if listing is not None and gold is not None:
-            column = listing.columns(state.rows, gold)
+        column = np.full_like(previous, EOS if listing is None else 0) if target is None else target
+        if listing is not None and target is not None:
+            column = listing.columns(state.rows, target)
         given: Tensors = {
             "previous": _long(previous),
             "rows": _long(state.order),
@@ -174,20 +181,20 @@ class OnnxStepper:
         found = self._graph(_step_graph(state))(given)
         rows = np.arange(len(previous), dtype=np.int32)
         none = np.zeros((len(previous), 0))
-        out = StepOut(
+        out = StepOutput(
             found.get("ids", none).astype(np.int32),
             found.get("logp", none).astype(np.float32),
-            None if gold is None else found["gold_logp"],
+            None if target is None else found["gold_logp"],
             self._view.of(found["weights"]),
             state._replace(state=_part(found, AFTER), order=rows),
         )
-        return out if listing is None else listing.with_pieces(out, state.rows, gold)
+        return out if listing is None else listing.with_pieces(out, state.rows, target)
 
     def reorder(self, state: _Search, rows: IntArray) -> _Search:
-        """See `Stepper.reorder`. Sentences without a row leave once they are many."""
+        """See `IncrementalDecoder.reorder`. Sentences without a row leave once they are many."""
         now = state.rows.reordered(rows)
-        if (kept := now.worth_keeping()) is not None:
-            now = now.within(kept)
+        if (kept := now.live_sentences()) is not None:
+            now = now.restrict_to(kept)
             state = state._replace(memory=_rows_of(state.memory, kept))
             if state.listing is not None and state.output is not None:
                 output = _rows_of(state.output, kept)
@@ -201,34 +208,34 @@ class OnnxStepper:
         return self._graphs[name]
 
 
-class OnnxMatcher:
+class OnnxAligner:
     """Runs the graph of a word aligner."""
 
     def __init__(self, folder: Path, *, threads: int | None = None) -> None:
         """The graph in that folder. Raises ModelError where it cannot be loaded."""
         self._graph = Graph(folder / bundle.HEAD_GRAPH, threads=threads)
 
-    def match(self, source: Side, target: Side) -> Matched:
-        """See `Matcher.match`."""
+    def align(self, source: PaddedWords, target: PaddedWords) -> AlignmentOutput:
+        """See `AlignmentModel.align`."""
         given: Tensors = {}
         for name, side in (("source", source), ("target", target)):
             given[name] = _long(side.ids)
             given[f"{name}_mean"] = mean_over_words(side.word_of, int(side.word_of.max()) + 1)
         found = self._graph(given)
-        return Matched(found["weights"], found["leftover"], found["links"])
+        return AlignmentOutput(found["weights"], found["leftover"], found["links"])
 
 
 def load(
-    opened: Bundle, view: View, *, threads: int | None, shortlist: Shortlist | None = None
-) -> OnnxStepper:
-    """The graphs of a bundle that has them. See `engine.open.open_stepper`."""
+    opened: Bundle, view: HeadSelection, *, threads: int | None, shortlist: Shortlist | None = None
+) -> OnnxDecoder:
+    """The graphs of a bundle that has them. See `engine.open.open_decoder`."""
     folder = opened.file(bundle.ENCODER).parent
-    return OnnxStepper(folder, view, threads=threads, shortlist=shortlist)
+    return OnnxDecoder(folder, view, threads=threads, shortlist=shortlist)
 
 
-def load_head(opened: Bundle, *, threads: int | None) -> OnnxMatcher:
-    """The graph of a bundle's word aligner. See `engine.open.open_matcher`."""
-    return OnnxMatcher(opened.file(bundle.HEAD_GRAPH).parent, threads=threads)
+def load_aligner(opened: Bundle, *, threads: int | None) -> OnnxAligner:
+    """The graph of a bundle's word aligner. See `engine.open.open_aligner`."""
+    return OnnxAligner(opened.file(bundle.HEAD_GRAPH).parent, threads=threads)
 
 
 def _step_graph(state: _Search) -> str:

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Literal
 from attn_cli.bundles import bundle
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.errors import ModelError, UsageError
-from attn_cli.inference.engines.interface import Matcher, Stepper, View, view_of
+from attn_cli.inference.engines.interface import (
+    AlignmentModel,
+    HeadSelection,
+    IncrementalDecoder,
+    select_heads,
+)
 
 if TYPE_CHECKING:
-    from attn_cli.inference.engines.onnx import OnnxStepper
-    from attn_cli.inference.engines.torch import TorchStepper
+    from attn_cli.inference.engines.onnx import OnnxDecoder
+    from attn_cli.inference.engines.torch import TorchDecoder
 
 Engine = Literal["auto", "onnx", "torch"]
-Running = Literal["onnx", "torch"]
+EngineName = Literal["onnx", "torch"]
 Part = Literal["translator", "head"]
 
 #: The files that each engine runs of each part of a bundle.
@@ -22,15 +27,15 @@ _GRAPHS = {"translator": (bundle.ENCODER, bundle.STEP), "head": (bundle.HEAD_GRA
 _WEIGHTS = {"translator": bundle.WEIGHTS, "head": bundle.HEAD}
 
 
-def open_stepper(
+def open_decoder(
     opened: Bundle,
     *,
     engine: Engine = "auto",
     device: str = "auto",
     threads: int | None = None,
-    view: View | None = None,
+    view: HeadSelection | None = None,
     shortlist: bool | None = None,
-) -> Stepper:
+) -> IncrementalDecoder:
     """The network of a bundle that translates, on the engine that `engine_of` names.
 
     `view` is the head that is looked at, by default what the recipe's [decode] says. Without
@@ -41,38 +46,38 @@ def open_stepper(
     """
     recipe = opened.recipe
     if view is None:
-        view = view_of(
+        view = select_heads(
             recipe.model, layer=recipe.decode.attention_layer, head=recipe.decode.attention_head
         )
     listed = recipe.decode.shortlist if shortlist is None else shortlist
     return _loaded(opened, view, engine, device, threads, shortlist=listed)
 
 
-def open_steppers(
+def open_decoders(
     opened: Bundle,
-    views: Sequence[View],
+    views: Sequence[HeadSelection],
     *,
     engine: Engine = "auto",
     device: str = "auto",
     threads: int | None = None,
-) -> list[Stepper]:
+) -> list[IncrementalDecoder]:
     """The network of a bundle, loaded once and looked at through each of these views.
 
-    Raises as `open_stepper`.
+    Raises as `open_decoder`.
     """
     first = _loaded(opened, views[0], engine, device, threads)
-    return [first, *(first.viewed(view) for view in views[1:])]
+    return [first, *(first.with_heads(view) for view in views[1:])]
 
 
 def _loaded(
     opened: Bundle,
-    view: View,
+    view: HeadSelection,
     engine: Engine,
     device: str,
     threads: int | None,
     *,
     shortlist: bool = False,
-) -> "OnnxStepper | TorchStepper":
+) -> "OnnxDecoder | TorchDecoder":
     if engine_of(opened, "translator", engine=engine, device=device) == "onnx":
         from attn_cli.inference.engines import onnx
 
@@ -85,22 +90,22 @@ def _loaded(
     return torch.load(opened, view, device=device, threads=threads, shortlist=listed)
 
 
-def open_matcher(
+def open_aligner(
     opened: Bundle, *, engine: Engine = "auto", device: str = "auto", threads: int | None = None
-) -> Matcher:
-    """The word aligner of a bundle that has one. Raises as `open_stepper`."""
+) -> AlignmentModel:
+    """The word aligner of a bundle that has one. Raises as `open_decoder`."""
     if engine_of(opened, "head", engine=engine, device=device) == "onnx":
         from attn_cli.inference.engines import onnx
 
-        return onnx.load_head(opened, threads=threads)
+        return onnx.load_aligner(opened, threads=threads)
     from attn_cli.inference.engines import torch
 
-    return torch.load_head(opened, device=device, threads=threads)
+    return torch.load_aligner(opened, device=device, threads=threads)
 
 
 def engine_of(
     opened: Bundle, part: Part, *, engine: Engine = "auto", device: str = "auto"
-) -> Running:
+) -> EngineName:
     """Which engine runs a part of a bundle.
 
     ONNX Runtime where there are graphs and nobody asks for torch or for a device that only torch
