@@ -138,7 +138,7 @@ def test_the_sentences_of_all_lines_share_batches(make, monkeypatch):
             sizes.append(len(places))
             yield places
 
-    monkeypatch.setattr("attn_cli.inference.translator.by_length", counted)
+    monkeypatch.setattr("attn_cli.inference.translator.length_batches", counted)
     translate(make(), *[LONG] * 5, A)
     assert sizes == [16]
 
