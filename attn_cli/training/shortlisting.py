@@ -111,7 +111,8 @@ def link_words(matcher: AlignmentModel, text: Segmented) -> LinkTable:
     columns: list[tuple[NDArray[np.generic], ...]] = []
     for batch in batches_of(text, text.pairs, tokens=_BATCH_PIECES):
         links = matcher.align(
-            PaddedWords(batch.source, batch.source_word), PaddedWords(batch.target_out, batch.target_word)
+            PaddedWords(batch.source, batch.source_word),
+            PaddedWords(batch.target_out, batch.target_word),
         ).links  # (B, T, S)
         row, target, source = np.nonzero(links >= MIN_PROBABILITY)
         columns.append((batch.indices[row], source, target, links[row, target, source]))

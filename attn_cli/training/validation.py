@@ -10,9 +10,9 @@ from attn_cli import evaluation
 from attn_cli.data.batching import Batch
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.inference.beam_search import SearchConfig
-from attn_cli.inference.engines.interface import ALL_HEADS, StepOutput, HeadSelection
+from attn_cli.inference.engines.interface import ALL_HEADS, HeadSelection, StepOutput
 from attn_cli.inference.engines.torch import SearchState, TorchDecoder
-from attn_cli.inference.pair_aligner import PairAligner, Pair
+from attn_cli.inference.pair_aligner import Pair, PairAligner
 from attn_cli.inference.translator import Job, Translator
 from attn_cli.nn.device import Hardware
 from attn_cli.nn.seq2seq import Seq2Seq
@@ -151,11 +151,15 @@ class Validator:
 class _InterruptibleStepper(TorchDecoder):
     """Raises Interrupted in place of a step where training is to stop."""
 
-    def __init__(self, network: Seq2Seq, view: HeadSelection, interrupted: Callable[[], bool]) -> None:
+    def __init__(
+        self, network: Seq2Seq, view: HeadSelection, interrupted: Callable[[], bool]
+    ) -> None:
         super().__init__(network, view)
         self.interrupted = interrupted
 
-    def step(self, state: SearchState, previous: IntArray, target: IntArray | None = None) -> StepOutput:
+    def step(
+        self, state: SearchState, previous: IntArray, target: IntArray | None = None
+    ) -> StepOutput:
         if self.interrupted():
             raise Interrupted
         return super().step(state, previous, target)
