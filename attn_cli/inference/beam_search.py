@@ -1,4 +1,4 @@
-"""Beam search over a Stepper, vectorised over a batch of sentences. Knows no torch and no text.
+"""Beam search with an `IncrementalDecoder`, vectorized over a batch of sentences.
 
 A sentence starts with `beam` places. At each step its likeliest continuations fill the places left;
 one that ends gives its place up for good, so the rows alive shrink as sentences finish and a

@@ -1,4 +1,4 @@
-"""Scores and weights of targets that are given. Knows the Stepper alone."""
+"""Forced decoding: the log-probabilities and attention weights of given targets."""
 
 import numpy as np
 

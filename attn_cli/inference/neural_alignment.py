@@ -44,7 +44,7 @@ def align_batch(
 
 
 class Nothing:
-    """A Matcher that knows nothing: no word corresponds to any."""
+    """An `AlignmentModel` without links: every word is unaligned."""
 
     def align(self, source: PaddedWords, target: PaddedWords) -> AlignmentOutput:
         """See `AlignmentModel.match`."""

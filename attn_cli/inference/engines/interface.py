@@ -1,8 +1,8 @@
-"""The narrow seams between a network and those who ask it. Know numpy and recipes, no network.
+"""The interfaces between networks and their users, in numpy.
 
-Whatever can read a source and score the next piece is a Stepper: torch, an exported graph, or a
-fake in a test. Candidates cross that seam, not distributions: log-softmax and top-C run where the
-logits live. Whatever can say which words of two sentences correspond is a Matcher.
+An `IncrementalDecoder` encodes sources and scores the next piece: PyTorch, an exported graph, or a
+fake in a test. It returns candidates, not distributions: log-softmax and top-C run next to the
+logits. An `AlignmentModel` aligns the words of two sentences.
 """
 
 from typing import Any, NamedTuple, Protocol
@@ -11,18 +11,15 @@ from attn_cli.config import ModelConfig
 from attn_cli.errors import UsageError
 from attn_cli.types import FloatArray, IntArray
 
-#: A batch of sources as the engine holds them: opaque.
+#: A batch of encoded sources: opaque.
 Source = Any
 
-#: What the engine remembers of N rows between two steps: opaque, rows on axis 0.
+#: The state of N rows between two steps: opaque, rows on axis 0.
 State = Any
 
 
 class HeadSelection(NamedTuple):
-    """Which of a network's heads are looked at: the mean of these, numbered layer by layer.
-
-    Where none is named it is the mean of all, of which there may be but one.
-    """
+    """The attention heads whose mean is returned, numbered layer by layer; () selects all."""
 
     heads: tuple[int, ...]
 
@@ -33,16 +30,15 @@ class HeadSelection(NamedTuple):
         return weights
 
 
-#: The view of a network that has but one head.
+#: The mean of all heads.
 ALL_HEADS = HeadSelection(())
 
 
 def select_heads(model: ModelConfig, *, layer: int = 0, head: int = 0) -> HeadSelection:
-    """The view of a layer and a head, both from 1.
+    """Select a head of a layer, both from 1.
 
-    Layer 0 is the last but one, whose heads are the likeliest to look at what they translate (Garg
-    et al. 2019, §4.2); head 0 is the mean of the layer's heads. Raises UsageError for one that the
-    network does not have.
+    Layer 0 is the second to last, whose attention aligns best (Garg et al. 2019, §4.2);
+    head 0 is the mean of the layer's heads. Raises UsageError if the network has no such head.
     """
     layers, heads = model.heads
     for name, asked, there in (("layer", layer, layers), ("head", head, heads)):
@@ -59,7 +55,7 @@ def select_heads(model: ModelConfig, *, layer: int = 0, head: int = 0) -> HeadSe
 
 
 class HeadId(NamedTuple):
-    """One head, by its layer and its number there, both from 1, and the view of it alone."""
+    """One attention head: its layer and its number there, both from 1, and its selection."""
 
     layer: int
     head: int
@@ -67,9 +63,9 @@ class HeadId(NamedTuple):
 
 
 def single_heads(model: ModelConfig, *, layer: int = 0) -> list[HeadId]:
-    """Every head of a layer, or with 0 of all layers, in order.
+    """Return every head of a layer, or with 0 of all layers, in order.
 
-    Raises UsageError for a layer that the network does not have.
+    Raises UsageError if the network has no such layer.
     """
     select_heads(model, layer=layer)
     layers, heads = model.heads
@@ -81,12 +77,12 @@ def single_heads(model: ModelConfig, *, layer: int = 0) -> list[HeadId]:
 
 
 class StepOutput(NamedTuple):
-    """What one step found for N rows.
+    """The output of one step for N rows.
 
-    ids (N, C) int32 and logp (N, C) float32: the C likeliest next pieces, best first.
+    ids (N, C) int32 and logp (N, C) float32: the C most probable next pieces, best first.
     gold_logp (N,): the log-probability of the piece asked for, None where none was.
-    weights (N, S): where each row looked; zero at padding.
-    state: the rows after this step, whichever piece is chosen for them.
+    weights (N, S): the attention weights; zero at padding.
+    state: the state of the rows after this step, before their next piece is chosen.
     """
 
     ids: IntArray
@@ -97,16 +93,16 @@ class StepOutput(NamedTuple):
 
 
 class IncrementalDecoder(Protocol):
-    """A network as a search sees it."""
+    """A network that a search decodes with, step by step."""
 
     def encode(self, ids: IntArray, lengths: IntArray) -> Source:
-        """(B, S) pieces, PAD behind each row's (B,) length → the source, read once."""
+        """(B, S) pieces, PAD after each row's (B,) length → the encoded source."""
         ...
 
     def start(self, source: Source, beam: int) -> State:
-        """One row for each source sentence, whose steps will offer C = `beam` candidates.
+        """Return one row for each source sentence; its steps return C = `beam` candidates.
 
-        Fewer where the vocabulary is smaller; none where `beam` is 0, for a target that is given.
+        C is at most the size of the vocabulary, and 0 with `beam` 0, for forced decoding.
         """
         ...
 
@@ -115,7 +111,7 @@ class IncrementalDecoder(Protocol):
         ...
 
     def reorder(self, state: State, rows: IntArray) -> State:
-        """The rows `rows` (N',) of the state, in that order, repeated or left out as they come."""
+        """Select the rows `rows` (N',) of the state, in that order, with repetitions."""
         ...
 
 
@@ -127,11 +123,11 @@ class PaddedWords(NamedTuple):
 
 
 class AlignmentOutput(NamedTuple):
-    """What corresponds to what in B pairs.
+    """The alignment of B pairs of sentences.
 
-    weights (B, T, S): how much of each target word is of each source word, and leftover (B, T), of
-    none; together they sum to 1. links (B, T, S): the probability that the two words correspond,
-    judged from both sides.
+    weights (B, T, S): the distribution of each target word over the source words, and leftover
+    (B, T), its probability of NULL; together they sum to 1. links (B, T, S): the probability of
+    each link, from both directions.
     """
 
     weights: FloatArray
@@ -140,8 +136,8 @@ class AlignmentOutput(NamedTuple):
 
 
 class AlignmentModel(Protocol):
-    """A word aligner as those who ask see it."""
+    """A word aligner."""
 
     def align(self, source: PaddedWords, target: PaddedWords) -> AlignmentOutput:
-        """Which words correspond. Every row holds at least one word on each side."""
+        """Align the words of each pair; every row has at least one word on each side."""
         ...

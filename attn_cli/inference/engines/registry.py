@@ -1,4 +1,4 @@
-"""A bundle becomes a Stepper or a Matcher: which engine runs it is decided here alone."""
+"""Open the networks of a bundle with the engine that can run them."""
 
 import importlib.util
 from collections.abc import Sequence
