@@ -1,6 +1,4 @@
-"""The frozen values that flow through everything. Read this file first.
-
-They know no file, no network, no terminal: a value is made once, checked once and then only read.
+"""The immutable values that the packages exchange. Read this file first.
 
 Letters used here and in every shape comment of the project:
     B batch rows   K beam   N rows alive (at most B·K)   S source positions   T target positions

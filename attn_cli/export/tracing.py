@@ -1,7 +1,6 @@
-"""A trained network becomes graphs for ONNX Runtime, which needs no torch.
+"""Export a trained network as graphs for ONNX Runtime, which needs no PyTorch.
 
-Knows the networks, `quantize` and a bundle's files. Nothing is written unless ONNX Runtime finds
-with the graphs what torch finds with the network.
+Nothing is written unless the graphs and the network compute the same.
 
 torch's exporter is asked for the graphs by tracing: `nn.GRU` becomes ONNX's own GRU, sizes of
 batches, beams and sentences stay open, and the log-softmax, the choice of candidates, the log-
