@@ -1,6 +1,6 @@
 """Alignment error rate, precision, recall and F1, from the counts of a whole corpus.
 
-Knows no files and no index bases: links and gold arrive 0-based.
+Links and gold are 0-based.
 
 Och & Ney (2003), "A Systematic Comparison of Various Statistical Alignment Models", section 6: with
 A the proposed links, S the sure and P ⊇ S the possible gold links,
@@ -17,10 +17,10 @@ from attn_cli.types import GoldLinks, Links
 
 @dataclass(frozen=True, slots=True)
 class AlignmentScore:
-    """How well links agree with gold, in percent, and the counts it was computed from.
+    """Agreement of links with gold, in percent, and the counts behind it.
 
-    Where there is nothing to count: with nothing sure to find, recall is 100, since nothing was
-    missed; with nothing proposed, precision is 0, unless there was nothing to find either.
+    Without sure gold links recall is 100. Without proposed links precision is 0, or 100 if there
+    are no gold links either.
     """
 
     pairs: int  # sentence pairs

@@ -1,6 +1,6 @@
-"""Turns soft weights into hard links, four ways.
+"""Extract hard links from a soft alignment, by four methods.
 
-Knows nothing of where the weights come from. What a link weighs is its probability where the table
+What a link weighs is its probability where the table
 knows it, and else the cell's weight (`SoftAlignment.link_weights`): `threshold` and every `minimum`
 go by that, while who is the heaviest of a row or a column is read off the weights.
 """

@@ -1,4 +1,4 @@
-"""The links of a whole corpus in a few flat arrays. Knows no corpus, no aligner and no file."""
+"""The links of a whole corpus in a few flat arrays."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

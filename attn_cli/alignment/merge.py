@@ -1,6 +1,4 @@
-"""Turns weights between pieces into weights between words.
-
-Knows no tokenizer and no network: which word a piece belongs to is given.
+"""Merge attention weights between pieces into weights between words.
 
 A source word receives the sum of what its pieces receive; a target word looks where its pieces
 look on average. Pieces of no word (`word_of` -1: the end of the sentence) are not words: what the

@@ -1,6 +1,6 @@
 """Which target pieces a sentence's translation may be made of: a shortlist of the vocabulary.
 
-Knows pieces by their ids and numpy; no link, no network and no tokenizer.
+Pieces are named by their ids.
 
 For each source piece there are the target pieces that it was linked to in training, and for every
 sentence the commonest target pieces (Jean et al. 2015, "On Using Very Large Target Vocabulary for

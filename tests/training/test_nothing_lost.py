@@ -105,7 +105,7 @@ def test_killed_before_its_text_was_read_a_training_begins_again_and_says_so(
         patch.setattr(corpus, "load", load)
         with pytest.raises(Killed):
             attn("train", "--pairs", pairs_file, "--out", out, *RECIPE)
-    assert "it begins again" in resume(out).err
+    assert "training starts again" in resume(out).err
     assert [row["event"] for row in events_of(out)][-1] == "finished"
     assert not any("begin" in message for message in notices_of(out)[1:])
 
