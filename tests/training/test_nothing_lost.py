@@ -253,8 +253,8 @@ def test_a_resumed_training_keeps_the_minutes_it_was_given(run, pairs_file, tmp_
     ("owner", "name"),
     [
         (corpus, "load"),
-        (AlignerTrainer, "_judged"),
-        (Validator, "_translations"),
+        (AlignerTrainer, "_relabel"),
+        (Validator, "_translate"),
         (pipeline, "export_graphs"),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
