@@ -112,3 +112,12 @@ def test_scaled_dot_scores_are_products_of_maps_over_the_root_of_their_width():
     w, b, k = (array(x) for x in (scorer.query.weight, scorer.query.bias, scorer.key.weight))
     expected = each(lambda n, q, j: (w @ s[n, q] + b) @ (k @ h[n, j]) / 3, s, h)
     np.testing.assert_allclose(scores, expected, rtol=1e-12)
+
+
+def test_each_scorer_of_a_recipe_has_an_entry_and_no_other():
+    from typing import get_args
+
+    from attn_cli.config.network import Scorer as ScorerName
+    from attn_cli.nn.builder import SCORERS
+
+    assert set(SCORERS) == set(get_args(ScorerName))
