@@ -38,7 +38,7 @@ def test_a_model_is_small(path):
 def test_its_recipe_begins_with_the_command_that_makes_it_again(path):
     first = (path / "recipe.toml").read_text(encoding="utf-8").splitlines()[0]
     assert first == f"# sh data/tatoeba/train.sh {path.name}"
-    assert config.load(path / "recipe.toml", of_a_model=True).name == path.name
+    assert config.load(path / "recipe.toml", legacy_defaults=True).name == path.name
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)

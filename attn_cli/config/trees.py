@@ -7,6 +7,7 @@ from attn_cli.errors import UsageError
 
 
 def parse_tree(text: str, where: str) -> dict[str, Any]:
+    """Parse a TOML text; raise UsageError, with `where` in its message, if it is not TOML."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

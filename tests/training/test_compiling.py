@@ -57,6 +57,6 @@ def test_what_cannot_be_compiled_is_an_error_that_says_what_to_do():
 
 
 def test_a_recurrent_decoder_is_not_compiled():
-    with pytest.raises(UsageError, match="compiled anew for each length"):
+    with pytest.raises(UsageError, match="compiled again for each target length"):
         config.from_dict({"train": {"compile": True}})
     config.from_dict({"model": TRANSFORMER, "train": {"compile": True}})

@@ -303,7 +303,7 @@ def test_a_process_that_is_stuck_is_ended_some_seconds_after_the_signal(number, 
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
     assert process.returncode == status
-    assert b"as it was last saved" in said
+    assert b"the last saved state is intact" in said
 
 
 def test_the_plan_is_on_the_disk_before_torch_is_loaded(pairs_file, tmp_path):
