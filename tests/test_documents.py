@@ -193,3 +193,9 @@ def test_what_differs_is_seen(folder):
     (block,) = blocks_of("```console\n$ echo one\ntwo\n```\n")
     with pytest.raises(AssertionError, match="the document shows"):
         document_blocks.check(block, folder, quick=True)
+
+
+def test_the_architecture_names_each_module():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    modules = {path.stem for path in (ROOT / "attn_cli").rglob("*.py")} - {"__init__", "__main__"}
+    assert not sorted(name for name in modules if not re.search(rf"\b{name}\b", text))

@@ -1,7 +1,7 @@
 """A model's shortlist, counted from the word links of its training text.
 
 Knows corpora in pieces and links; no network. Links are between words: each piece of a word counts
-as linked to each piece of the words that it is linked to. See `text/shortlist.py`.
+as linked to each piece of the words that it is linked to. See `data/shortlist.py`.
 """
 
 from collections.abc import Iterator
@@ -82,7 +82,8 @@ def shortlist_from_text(
     """A shortlist for a model, from the pairs that `data` names relative to where we are.
 
     Their `links` are in a file, line by line, or what the model's word aligner finds. Raises
-    DataError for text or links that cannot be used, ModelError where there is no head to ask.
+    DataError for text or links that cannot be used, ModelError for a model
+    without a word aligner.
     """
     if links is None and not model.aligns:
         raise ModelError(
