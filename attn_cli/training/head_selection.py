@@ -101,7 +101,7 @@ def _attention_weights(network: Seq2Seq, batch: Batch, hardware: Hardware) -> Te
 
 
 def merge_words(attention: FloatArray, batch: Batch) -> FloatArray:
-    """Weights between pieces (B, T, H, S) → between words (B, U, H, W + 1), as `alignment/merge` does.
+    """Weights between pieces (B, T, H, S) → between words (B, U, H, W + 1), as `alignment/merge`.
 
     The last column is what the end of the sentence was given.
     """

@@ -17,19 +17,18 @@ _SOURCE, _TARGET = ("source_embedding.",), ("target_embedding.", "scores.")
 def transfer_vocabulary(
     tensors: Mapping[str, Tensor], start: Bundle, tokenizers: tuple[Tokenizer, Tokenizer]
 ) -> dict[str, Tensor]:
-    """The tensors of `start` with their rows for pieces made those of other tokenizers.
+    """Return the tensors of `start` with a row for each piece of other tokenizers.
 
     A piece that both vocabularies have keeps its row. Any other starts as the mean of the rows of
     the pieces that the former tokenizer splits it into; placeholders, which stand for no text, as
     the mean of all (Aji et al. 2020 compare such ways). Nothing changes where the tokenizers are
     those of `start`.
     """
-    parts = {
-        _SOURCE: _old_rows(start.source, tokenizers[0]),
-        _TARGET: _old_rows(start.target, tokenizers[1]),
-    }
+    source_rows = _old_rows(start.source, tokenizers[0])
+    is_joint = start.source is start.target and tokenizers[0] is tokenizers[1]
+    target_rows = source_rows if is_joint else _old_rows(start.target, tokenizers[1])
     transferred = dict(tensors)
-    for prefixes, rows in parts.items():
+    for prefixes, rows in ((_SOURCE, source_rows), (_TARGET, target_rows)):
         for name, tensor in tensors.items():
             if rows is not None and name.startswith(prefixes):
                 transferred[name] = _average_rows(tensor, rows)
@@ -55,5 +54,5 @@ def _old_rows(old: Tokenizer, new: Tokenizer) -> list[list[int]] | None:
 
 
 def _average_rows(tensor: Tensor, rows: list[list[int]]) -> Tensor:
-    """tensor (V, …) → (len(parts), …): the mean of the rows that each part names."""
-    return torch.stack([tensor[part].float().mean(0) for part in rows])
+    """tensor (V, …) → (len(rows), …): the mean of the former rows that each new one starts from."""
+    return torch.stack([tensor[ids].float().mean(0) for ids in rows])
