@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_beam import MarkovStepper, sources
+from test_beam_search import MarkovStepper, sources
 
 from attn_cli.inference.beam_search import SearchConfig, search
 from attn_cli.inference.copying import Copying, count_bits
