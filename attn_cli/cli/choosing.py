@@ -1,4 +1,4 @@
-"""Which model --model and --to mean. Knows the shelf and the facts of its models, no engine."""
+"""Resolve --model and --to to the name of a model, without loading an engine."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ def choose_model(model: str | None, to: str | None) -> str | None:
     """The name of the model that --model, --to and $ATTN_MODEL mean; None for the default.
 
     With `to` alone, the one model that translates into that language: $ATTN_MODEL if it does, else
-    that of the shelf. Raises UsageError where the model named translates into another language, or
+    a registered one. Raises UsageError where the model named translates into another language, or
     where several fit; ModelError where none does.
     """
     if to is None:
@@ -46,7 +46,7 @@ def choose_model(model: str | None, to: str | None) -> str | None:
 
 
 def translating_models() -> Iterator[tuple[str, tuple[str, str]]]:
-    """The models of the shelf that translate and can be read: name, source and target language."""
+    """Yield the registered models that can translate: name, source and target language."""
     for name, path in registry.names():
         try:
             facts = read_facts(path)

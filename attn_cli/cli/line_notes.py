@@ -1,7 +1,4 @@
-"""Notes on stderr about lines that a model should not be given: one a line, then a count.
-
-Knows a vocabulary and two languages; no network.
-"""
+"""Notes on stderr about lines that a model cannot translate: one a line, then a count."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,7 +18,7 @@ UNKNOWN_SHARE = 2 / 3
 
 
 class LineNotes:
-    """Says once what is wrong with a line: it looks like the target language, or is mostly unknown.
+    """Report lines that look like the target language, or are mostly unknown to the model.
 
     Of each kind `MOST_NOTES` lines are named; `close` tells how many more there were. `is_single`
     tells that there is but one line.
@@ -52,8 +49,8 @@ class LineNotes:
 
     def _kind(self, text: str) -> str | None:
         recipe = self.bundle.recipe
-        said = (word.text for word in words.split(text))
-        if languages.looks_like(said, recipe.target, expected=recipe.source):
+        texts = (word.text for word in words.split(text))
+        if languages.looks_like(texts, recipe.target, expected=recipe.source):
             return "target"
         spoken = recipe.decode.handle_all_caps and shouted(text)
         if self.bundle.source.unknown_share(text, spoken=spoken) > UNKNOWN_SHARE:

@@ -78,14 +78,14 @@ def looks_like(words: Iterable[str], language: str, *, expected: str) -> bool:
     pair = primary(language), primary(expected)
     if not (pair[0] in _WORDS and pair[1] in _WORDS) or pair[0] == pair[1]:
         return False
-    theirs, ours = _distinct(*pair), _distinct(*reversed(pair))
-    said = [w for word in words if (w := _plain(word)).strip("'").isalpha()]
-    sure = sum(word in theirs.sure for word in said)
-    found = sum(word in theirs.all for word in said)
-    against = sum(word in ours.all for word in said)
+    other, own = _distinct(*pair), _distinct(*reversed(pair))
+    spoken = [w for word in words if (w := _plain(word)).strip("'").isalpha()]
+    sure = sum(word in other.sure for word in spoken)
+    found = sum(word in other.all for word in spoken)
+    against = sum(word in own.all for word in spoken)
     return (
         (sure >= 1 or found >= 2)
-        and found >= _LEAST_SHARE * len(said)
+        and found >= _LEAST_SHARE * len(spoken)
         and found > _OUTWEIGHS * against
     )
 
