@@ -70,12 +70,12 @@ class Console:
                 "Free some space, or use --output.",
             ) from error
 
-    def say(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Write a line to stderr, unless --quiet."""
         if not self.quiet:
             self._talk(text)
 
-    def detail(self, text: str) -> None:
+    def verbose_info(self, text: str) -> None:
         """Write a line to stderr with --verbose."""
         if self.verbose:
             self._talk(text)
@@ -84,7 +84,7 @@ class Console:
         """Write a warning about the input to stderr, also with --quiet."""
         self._talk(f"attn: {text}")
 
-    def warn_plain(self, text: str) -> None:
+    def raw(self, text: str) -> None:
         """Write text to stderr without a prefix, also with --quiet."""
         self._talk(text)
 

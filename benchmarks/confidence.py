@@ -26,7 +26,7 @@ from measuring import DATA, Skipped, attn, conditions, present, report, say, tab
 
 from attn_cli import evaluation
 from attn_cli.bundles import registry
-from attn_cli.bundles.bundle import read_facts
+from attn_cli.bundles.bundle import read_manifest
 from attn_cli.data import languages, words
 from attn_cli.data.text_io import open_lines, parse_pair
 from attn_cli.inference.confidence import rank_correlation
@@ -76,7 +76,7 @@ def _options() -> argparse.Namespace:
 
 def _measure(model: str, file: Path, columns: str, limit: int) -> dict[str, Any]:
     """The figures of one model on one file. Raises Skipped."""
-    facts = read_facts(registry.find(model))
+    facts = read_manifest(registry.find(model))
     order = columns.split(",")
     if sorted(order) != sorted((facts["source"], facts["target"])):
         raise Skipped(f"it translates {facts['source']}-{facts['target']}, the text is {columns}")

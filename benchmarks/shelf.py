@@ -546,10 +546,10 @@ def _sizes(found: Found) -> str:
 
 def write(found: Found) -> None:
     """Put the scores of what runs a bundle by default into its bundle.json, by renaming."""
-    from attn_cli.bundles.bundle import FACTS, read_facts
+    from attn_cli.bundles.bundle import FACTS, read_manifest
 
     model = found.model
-    facts = read_facts(model.path)
+    facts = read_manifest(model.path)
     scores = kept(found)
     facts["scores"] = {**facts["scores"], **scores}
     beside = model.path / f"{FACTS}.part"

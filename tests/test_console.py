@@ -30,10 +30,10 @@ def said(console):
 def test_results_go_to_stdout_and_talk_to_stderr():
     both = console()
     both.write("é\n")
-    both.say("a")
+    both.info("a")
     both.warn("b")
     both.fail("c", "d")
-    both.detail("only when verbose")
+    both.verbose_info("only when verbose")
     assert both.stdout.getvalue() == "é\n".encode()
     assert said(both) == "a\nattn: b\nattn: c. d.\n"
 
@@ -41,7 +41,7 @@ def test_results_go_to_stdout_and_talk_to_stderr():
 def test_quiet_keeps_warnings_and_errors():
     quiet = console()
     quiet.quiet = True
-    quiet.say("a")
+    quiet.info("a")
     quiet.warn("b")
     quiet.fail("c", "")
     assert said(quiet) == "attn: b\nattn: c.\n"
@@ -50,7 +50,7 @@ def test_quiet_keeps_warnings_and_errors():
 def test_verbose_adds_details():
     verbose = console()
     verbose.verbose = True
-    verbose.detail("a")
+    verbose.verbose_info("a")
     assert said(verbose) == "a\n"
 
 

@@ -68,7 +68,7 @@ def test_it_is_sound():
 
 def test_it_needs_no_weights_where_there_are_graphs(tmp_path):
     only = Path(shutil.copytree(MODEL, tmp_path / "only"))
-    facts = bundle.read_facts(only)
+    facts = bundle.read_manifest(only)
     for name in (bundle.WEIGHTS, bundle.HEAD):
         (only / name).unlink()
         del facts["files"][name]

@@ -116,7 +116,7 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The frozen model with its graphs alone."""
     frozen = Path(__file__).parent / "fixtures" / "bundle_v1"
     folder = Path(shutil.copytree(frozen, tmp_path_factory.mktemp("models") / "graphs"))
-    facts = bundle.read_facts(folder)
+    facts = bundle.read_manifest(folder)
     for name in (bundle.WEIGHTS, bundle.HEAD):
         (folder / name).unlink()
         del facts["files"][name]

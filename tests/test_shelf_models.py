@@ -21,14 +21,14 @@ def test_the_shelf_holds_both_directions():
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
 def test_a_model_is_as_it_was_sealed(path):
-    facts = bundle.check_sums(path)
+    facts = bundle.verify_checksums(path)
     assert facts["precision"] == "int8"
     assert facts["licence"] == "CC BY 2.0 FR"
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
 def test_a_model_is_small(path):
-    sizes = {name: entry["bytes"] for name, entry in bundle.read_facts(path)["files"].items()}
+    sizes = {name: entry["bytes"] for name, entry in bundle.read_manifest(path)["files"].items()}
     training = sum(sizes[name] for name in (bundle.WEIGHTS, bundle.HEAD))
     assert training <= 14 * MEGABYTE
     assert sum(sizes.values()) - training <= 12 * MEGABYTE
@@ -44,7 +44,7 @@ def test_its_recipe_begins_with_the_command_that_makes_it_again(path):
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
 def test_its_card_gives_the_scores_of_its_bundle(path):
     card = (path / "MODEL_CARD.md").read_text(encoding="utf-8")
-    scores = bundle.read_facts(path)["scores"]
+    scores = bundle.read_manifest(path)["scores"]
     for metric in ("bleu", "chrf", "bleu_multi30k", "chrf_multi30k", "aer", "aer_attention"):
         assert f"{scores[metric]['score']:.1f}" in card, metric
         assert scores[metric]["signature"] in card, metric

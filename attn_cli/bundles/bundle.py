@@ -100,19 +100,19 @@ class Bundle:
         return self.file(HEAD)
 
     @property
-    def aligns(self) -> bool:
+    def can_align(self) -> bool:
         """Whether there is a word aligner."""
-        return self.holds(HEAD) or self.holds(HEAD_GRAPH)
+        return self.has_files(HEAD) or self.has_files(HEAD_GRAPH)
 
     @property
-    def translates(self) -> bool:
+    def can_translate(self) -> bool:
         """Whether the bundle has a translation network."""
-        return self.holds(WEIGHTS) or self.holds(STEP)
+        return self.has_files(WEIGHTS) or self.has_files(STEP)
 
     @property
-    def attends(self) -> bool:
+    def has_attention(self) -> bool:
         """Whether its network has attention."""
-        return self.translates and self.recipe.model.has_attention
+        return self.can_translate and self.recipe.model.has_attention
 
     @property
     def precision(self) -> str | None:
@@ -126,12 +126,12 @@ class Bundle:
 
         Raises ModelError where that is damaged, or of another vocabulary.
         """
-        if not self.holds(SHORTLIST):
+        if not self.has_files(SHORTLIST):
             return None
         source, target = self.source.vocab_size, self.target.vocab_size
         return Shortlist.load(self.file(SHORTLIST), source_vocab=source, target_vocab=target)
 
-    def holds(self, *names: str) -> bool:
+    def has_files(self, *names: str) -> bool:
         """Whether all these files belong to the bundle."""
         return all(name in self.facts["files"] for name in names)
 
@@ -145,7 +145,7 @@ T = TypeVar("T")
 
 
 def open_bundle(path: Path) -> Bundle:
-    """The bundle in that folder. Its sums are not taken: `check_sums` does that.
+    """The bundle in that folder. Its sums are not taken: `verify_checksums` does that.
 
     Raises ModelError when it is missing, lacks a file, holds one of another size than its
     bundle.json says, or is of a newer format.
@@ -160,7 +160,7 @@ def load_stable(path: Path, load: Callable[[Bundle], T]) -> T:
     Raises as `open_bundle` and `load`.
     """
     for attempt in range(_ATTEMPTS):
-        facts = read_facts(path)
+        facts = read_manifest(path)
         try:
             loaded = load(_open(path, facts))
         except ModelError:
@@ -174,21 +174,21 @@ def load_stable(path: Path, load: Callable[[Bundle], T]) -> T:
 
 def _is_replaced(path: Path, facts: dict[str, Any]) -> bool:
     try:
-        return read_facts(path) != facts
+        return read_manifest(path) != facts
     except ModelError:
         return True
 
 
 def _open(path: Path, facts: dict[str, Any]) -> Bundle:
     _check_sizes(path, facts)
-    _demand(path, facts, RECIPE)
+    _require_files(path, facts, RECIPE)
     try:
         recipe = config.load(locate(path, facts, RECIPE), legacy_defaults=True)
     except ModelError:
         raise
     except AttnError as error:
         raise ModelError(f"the model {path} is unfit: {error.problem}", error.hint) from error
-    _demand(path, facts, *_vocabulary(recipe))
+    _require_files(path, facts, *_vocabulary(recipe))
     files = [locate(path, facts, name) for name in _vocabulary(recipe)]
     return Bundle(path, recipe, *_tokenizers(files, recipe), facts)
 
@@ -198,30 +198,30 @@ def locate(path: Path, facts: dict[str, Any], name: str) -> Path:
     return (path / STAGING if name in facts.get("staged", ()) else path) / name
 
 
-def check_sums(path: Path) -> dict[str, Any]:
+def verify_checksums(path: Path) -> dict[str, Any]:
     """Read every file of the model and compare its sha256; returns the bundle.json.
 
     What differs is read a second time, since a training that goes on may have replaced it. Raises
     ModelError as `open_bundle` does, and for a file that was altered.
     """
     try:
-        return _checked_sums(path)
+        return _verify_checksums(path)
     except ModelError:
         time.sleep(_A_MOMENT)
-        return _checked_sums(path)
+        return _verify_checksums(path)
 
 
-def _checked_sums(path: Path) -> dict[str, Any]:
-    facts = sealed_facts(path)
+def _verify_checksums(path: Path) -> dict[str, Any]:
+    facts = checked_manifest(path)
     for name, entry in facts["files"].items():
-        if _sum(locate(path, facts, name)) != entry["sha256"]:
+        if _checksum(locate(path, facts, name)) != entry["sha256"]:
             raise _altered(path, name)
     return facts
 
 
-def sealed_facts(path: Path) -> dict[str, Any]:
+def checked_manifest(path: Path) -> dict[str, Any]:
     """The bundle.json of the folder `path`, each of its files there and of the size it says."""
-    facts = read_facts(path)
+    facts = read_manifest(path)
     _check_sizes(path, facts)
     return facts
 
@@ -236,7 +236,7 @@ def _check_sizes(path: Path, facts: dict[str, Any]) -> None:
             raise ModelError(f"the model {path} is damaged: {name} has {sizes}", _DAMAGED)
 
 
-def read_facts(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path) -> dict[str, Any]:
     """The bundle.json of the folder `path`, its format and its form checked."""
     unreadable = ModelError(f"the model {path} is damaged: {FACTS} cannot be read", _DAMAGED)
     try:
@@ -294,7 +294,7 @@ def _is_inside(name: str) -> bool:
     return name not in ("", os.curdir, os.pardir) and not set(name) & set("/\\:\0")
 
 
-def _demand(path: Path, facts: dict[str, Any], *names: str) -> None:
+def _require_files(path: Path, facts: dict[str, Any], *names: str) -> None:
     """Raise ModelError unless bundle.json lists these files."""
     for name in names:
         if name not in facts["files"]:
@@ -310,7 +310,7 @@ def _size(file: Path) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def _sum(file: Path) -> str:
+def _checksum(file: Path) -> str:
     """The sha256 of a model's file."""
     try:
         return str(_entry(file)["sha256"])
@@ -352,11 +352,11 @@ def copy(bundle: Bundle, folder: Path, *, graphs: bool = True) -> None:
     if not graphs:
         facts = _without_graphs(facts)
     for name, entry in facts["files"].items():
-        with suppress(FileNotFoundError):  # then `_sum` says which
+        with suppress(FileNotFoundError):  # then `_checksum` says which
             shutil.copyfile(bundle.file(name), folder / name)
-        if _sum(folder / name) != entry["sha256"]:
+        if _checksum(folder / name) != entry["sha256"]:
             raise _altered(bundle.path, name)
-    if (bundle.path / CARD).is_file() and not bundle.holds(CARD):
+    if (bundle.path / CARD).is_file() and not bundle.has_files(CARD):
         shutil.copyfile(bundle.path / CARD, folder / CARD)
     _write_json(folder / FACTS, facts)
 
@@ -393,10 +393,10 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
     A model that is there already is sealed with it.
     """
     heading = f"attn train {RECIPE} --out ../another"
-    include(path, RECIPE, config.to_toml(recipe, helps=True, heading=heading).encode("utf-8"))
+    add_file(path, RECIPE, config.to_toml(recipe, helps=True, heading=heading).encode("utf-8"))
 
 
-def seal(
+def write_manifest(
     path: Path,
     recipe: Recipe,
     *,
@@ -428,10 +428,10 @@ def seal(
         _replace(path, facts, new)
 
 
-def include(path: Path, name: str, data: bytes | None = None) -> None:
+def add_file(path: Path, name: str, data: bytes | None = None) -> None:
     """Seal the model anew with its file `name`: with new `data`, or as somebody has left it.
 
-    Where there is no model yet the file waits for `seal`. Raises TrainingError if the disk will not
+    Where there is no model yet the file waits for `write_manifest`. Raises TrainingError if the disk will not
     take it.
     """
     with _writing(path):
@@ -439,20 +439,20 @@ def include(path: Path, name: str, data: bytes | None = None) -> None:
             atomic.write(path / name, data)
             return
         _settle(path)
-        facts = read_facts(path)
+        facts = read_manifest(path)
         if data is None:
             facts["files"][name] = _entry(path / name)
         _replace(path, facts, {} if data is None else {name: data})
 
 
-def include_graphs(path: Path, files: Mapping[str, bytes], *, precision: str) -> None:
+def add_graphs(path: Path, files: Mapping[str, bytes], *, precision: str) -> None:
     """Replace the graphs of a model, and weights that change with them, at one instant.
 
     Raises TrainingError if the disk will not take them.
     """
     with _writing(path):
         _settle(path)
-        facts = _without_graphs(read_facts(path)) | {"precision": precision}
+        facts = _without_graphs(read_manifest(path)) | {"precision": precision}
         _replace(path, facts, files)
 
 
@@ -491,7 +491,7 @@ def recover(path: Path) -> None:
 
 def _settle(path: Path) -> None:
     try:
-        facts = read_facts(path)
+        facts = read_manifest(path)
     except ModelError:
         facts = {}
     if staged := facts.pop("staged", []):
@@ -513,7 +513,7 @@ def _place(file: Path, name: Path) -> None:
     os.replace(part, name)
 
 
-def relocated(recipe: Recipe, base: Path, folder: Path) -> Recipe:
+def rebase_paths(recipe: Recipe, base: Path, folder: Path) -> Recipe:
     """The recipe with its files, relative to `base` so far, made relative to `folder`.
 
     "-", standard input, is nowhere. Links to folders are followed, since a path that goes up
@@ -540,15 +540,15 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path.parent)) / path.name
 
 
-def started_from(recipe: Recipe, start: Bundle) -> Recipe:
+def finetuning_recipe(recipe: Recipe, start: Bundle) -> Recipe:
     """`recipe` with the vocabulary and the network of `start`, which training is to begin from.
 
     With `train.new_vocabulary` the vocabulary is that of `recipe`, but joint or not as before.
     Raises ModelError if `start` is of other languages, or aligns alone; UsageError if its word
     aligner were to be kept with another vocabulary.
     """
-    if not start.holds(WEIGHTS):
-        lacks = "graphs but no weights" if start.translates else "no decoder"
+    if not start.has_files(WEIGHTS):
+        lacks = "graphs but no weights" if start.can_translate else "no decoder"
         raise ModelError(
             f"the model {start.name} cannot be fine-tuned: it has {lacks}",
             "Start from a model that attn train made.",
@@ -564,7 +564,7 @@ def started_from(recipe: Recipe, start: Bundle) -> Recipe:
         )
     tokenizer = start.recipe.tokenizer
     if recipe.train.new_vocabulary:
-        if recipe.train.freeze_aligner and start.holds(HEAD):
+        if recipe.train.freeze_aligner and start.has_files(HEAD):
             raise UsageError(
                 "train.freeze_aligner and train.new_vocabulary exclude each other: the word "
                 "aligner has embeddings for the pieces of the former vocabulary only",

@@ -16,25 +16,25 @@ from attn_cli.bundles import bundle, registry
 MOST = 200
 
 
-def make_sure(path: Path) -> None:
+def verify_once(path: Path) -> None:
     """Verify the checksums of a model, unless it is shipped with attn or in the cache.
 
-    Raises ModelError as `bundle.check_sums` does.
+    Raises ModelError as `bundle.verify_checksums` does.
     """
-    if not registry.came_with_us(path):
+    if not registry.is_shipped(path):
         seen = _fingerprint(path)
         if seen is None or _remembered().get(os.path.realpath(path)) != seen:
             _verify(path, seen)
 
 
-def take_sums(path: Path) -> None:
+def verify(path: Path) -> None:
     """Verify the checksums of a model, regardless of the cache."""
     _verify(path, _fingerprint(path))
 
 
 def _verify(path: Path, fingerprint: str | None) -> None:
     """Verify the checksums and cache the fingerprint, taken before."""
-    bundle.check_sums(path)
+    bundle.verify_checksums(path)
     if fingerprint is not None:
         _remember(os.path.realpath(path), fingerprint)
 
@@ -44,7 +44,7 @@ def _fingerprint(path: Path) -> str | None:
 
     None where one of them went away in between.
     """
-    facts = bundle.sealed_facts(path)
+    facts = bundle.checked_manifest(path)
     try:
         seen = [(path / bundle.FACTS).read_bytes()]
         for name in facts["files"]:

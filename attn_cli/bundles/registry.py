@@ -43,7 +43,7 @@ def _ours() -> list[Path]:
     return [_SHIPPED / "models", _CHECKOUT / "models"]
 
 
-def came_with_us(path: Path) -> bool:
+def is_shipped(path: Path) -> bool:
     """Whether the model in `path` is shipped with attn."""
     return os.path.dirname(os.path.realpath(path)) in map(os.path.realpath, _ours())
 
@@ -60,7 +60,7 @@ def names() -> Iterator[tuple[str, Path]]:
 
 
 def _displaced_name(path: Path) -> str:
-    """The name of a model that a killed `placing` was about to replace, and did not; else none.
+    """The name of a model that a killed `atomic_install` was about to replace, and did not; else none.
 
     It lies in `.NAME.PROCESS.old`, with nothing at its own name.
     """
@@ -71,7 +71,7 @@ def _displaced_name(path: Path) -> str:
 
 
 @contextmanager
-def placing(name: str, *, force: bool = False) -> Iterator[Path]:
+def atomic_install(name: str, *, force: bool = False) -> Iterator[Path]:
     """Yield an empty folder; after the block it becomes the registered model `name`.
 
     If the block fails, nothing changes. Raises UsageError for an invalid name, or an existing one
@@ -102,7 +102,7 @@ def placing(name: str, *, force: bool = False) -> Iterator[Path]:
 
 
 def _recover(place: Path) -> None:
-    """Put back a model that a killed `placing` displaced, and remove what else it left."""
+    """Put back a model that a killed `atomic_install` displaced, and remove what else it left."""
     left = [path for path in place.parent.glob(".*") if path.name.startswith(f".{place.name}.")]
     for path in left:
         ending = path.name.removeprefix(f".{place.name}.").split(".")

@@ -123,8 +123,8 @@ def align(
     """
     from contextlib import ExitStack
 
-    from attn_cli.cli.align_with_models import Options, chunks_of, of_corpus, of_models
-    from attn_cli.cli.evaluation import GoldScore
+    from attn_cli.cli.align_with_models import Options, chunks_of, linker_from_corpus, linker_from_models
+    from attn_cli.cli.evaluation import GoldEvaluator
     from attn_cli.cli.input import Shard
     from attn_cli.cli.output import Writer
     from attn_cli.inference.pair_aligner import Pair
@@ -161,12 +161,12 @@ def align(
         chosen, given=True, extraction=extract.value, threshold=threshold, scores=scores
     )
     with ExitStack() as stack:
-        scored = GoldScore(console, gold, index_base) if gold else None
+        scored = GoldEvaluator(console, gold, index_base) if gold else None
         if fit:
-            chunks, linker, writer = stack.enter_context(of_corpus(console, options, writer))
+            chunks, linker, writer = stack.enter_context(linker_from_corpus(console, options, writer))
         else:
             chunks = stack.enter_context(chunks_of(console, options))
-            linker, writer = of_models(console, options, writer)
+            linker, writer = linker_from_models(console, options, writer)
         write = stack.enter_context(writer.open(console, output))
         for chunk in chunks:
             linked = linker.link([Pair(r.line, r.source, r.target) for r in chunk])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from attn_cli.cli.input import Request, language_of, reporter, requests, requests_of_two
+from attn_cli.cli.input import Request, language_of, warning_callback, requests, requests_of_two
 from attn_cli.cli.options import InputFormat
 from attn_cli.console import Console
 from attn_cli.errors import DataError, UsageError
@@ -65,7 +65,7 @@ class Bitext:
 
 
 @contextmanager
-def bitext(console: Console, options: "Options") -> Iterator[Bitext]:
+def rereadable_pairs(console: Console, options: "Options") -> Iterator[Bitext]:
     """The pairs that the command line names; those of standard input are kept in a file meanwhile.
 
     Raises UsageError where other pairs cannot be read twice, DataError where there is no room.
@@ -92,7 +92,7 @@ def _is_gone_when_read(path: Path) -> bool:
 def _with_stdin_kept(console: Console) -> Iterator[Console]:
     """The console with all that its standard input holds in a file."""
     if console.stdin_is_terminal:
-        console.say("attn: reading lines from the terminal; ^D ends them")
+        console.info("attn: reading lines from the terminal; ^D ends them")
     with ExitStack() as stack:
         try:
             kept = stack.enter_context(tempfile.TemporaryFile(prefix="attn-"))
@@ -116,16 +116,16 @@ class FittedAligner:
 
 
 @contextmanager
-def fitted(text: Bitext, options: "Options", *, tables: bool) -> Iterator[FittedAligner]:
+def fit_aligner(text: Bitext, options: "Options", *, tables: bool) -> Iterator[FittedAligner]:
     """An aligner that has learned `text`. Its bundle stays in --out.
 
     Without `tables` it need only link: what it found while it learnt is enough for that. Leaves by
     typer.Exit when interrupted.
     """
     from attn_cli.alignment.statistical import QUICK
-    from attn_cli.cli.interruption import Interruption
+    from attn_cli.cli.interruption import StopRequest
     from attn_cli.cli.output_folder import make_folder
-    from attn_cli.cli.progress import LEAVING, SAVING, watch
+    from attn_cli.cli.progress import LEAVING, SAVING, report_progress
     from attn_cli.files.folder_lock import lock_folder
     from attn_cli.training.unsupervised_alignment import UNFINISHED, aligner_recipe, fit
 
@@ -140,8 +140,8 @@ def fitted(text: Bitext, options: "Options", *, tables: bool) -> Iterator[Fitted
         anew = not (folder / UNFINISHED).exists()
         stack.enter_context(lock_folder(folder))
         with (
-            watch(text.console, folder, name, anew=anew, stopping=stopping) as watching,
-            Interruption(watching.stopping) as interruption,
+            report_progress(text.console, folder, name, anew=anew, stopping=stopping) as watching,
+            StopRequest(watching.stopping) as interruption,
         ):
             found = fit(
                 aligner_recipe(name, *languages, seed=options.seed),
@@ -150,19 +150,19 @@ def fitted(text: Bitext, options: "Options", *, tables: bool) -> Iterator[Fitted
                 device=options.device,
                 threads=options.threads,
                 emit=watching.listen,
-                interrupted=interruption.asked,
+                interrupted=interruption.is_set,
                 members=QUICK if options.quick else None,
                 train_aligner=options.out is not None,
                 force=options.force,
             )
         if found is None:
             if options.out is not None:
-                text.console.say("attn: run the same command again to continue")
+                text.console.info("attn: run the same command again to continue")
             raise typer.Exit(interruption.status)
         if options.out is not None:
             kept = f"the model is in {options.out}; try: attn align -m {options.out}"
             lost = f"no model was saved in {options.out}: votes apply to these pairs only"
-            text.console.say(f"attn: {kept if found.matcher else lost}")
+            text.console.info(f"attn: {kept if found.matcher else lost}")
         few = len(found.corpus) < MANY_PAIRS and not options.quick
         threshold = THRESHOLD_OF_FEW if few else THRESHOLD
         yield FittedAligner(voted(found, text, tables=tables), name, threshold)
@@ -176,7 +176,7 @@ def voted(found: "FittedAlignments", text: Bitext, *, tables: bool) -> VoteInter
         found.target,
         matcher=matcher or Nothing(),
         tokenized=text.tokenized,
-        on_problem=reporter(text.console),
+        on_problem=warning_callback(text.console),
     )
     pair_of_line = {line: pair for pair, line in enumerate(found.corpus.lines.tolist())}
     votes = found.votes if matcher else found.links

@@ -5,8 +5,8 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from attn_cli.cli.input import Request, Shard, reporter, requests, requests_of_two
-from attn_cli.cli.model_loading import Look, Opened, Opener
+from attn_cli.cli.input import Request, Shard, warning_callback, requests, requests_of_two
+from attn_cli.cli.model_loading import HeadRequest, LoadedModel, ModelLoader
 from attn_cli.cli.options import Format, InputFormat, Method, Weights
 from attn_cli.cli.output import Writer
 from attn_cli.console import Console
@@ -57,16 +57,16 @@ class Options:
     quick: bool = False
 
     @property
-    def look(self) -> Look | None:
+    def look(self) -> HeadRequest | None:
         """Which heads are looked at, if that was said. Raises UsageError for what is no head."""
         if self.head is None and self.layer is None:
             return None
         name = self.head or "mean"
         if name == "all":
-            return Look(self.layer, each=True)
+            return HeadRequest(self.layer, each=True)
         if name != "mean" and not (name.isascii() and name.isdecimal() and int(name) > 0):
             raise UsageError(f"--head cannot be {name}", "Give a number from 1, all, or mean.")
-        return Look(self.layer, 0 if name == "mean" else int(name))
+        return HeadRequest(self.layer, 0 if name == "mean" else int(name))
 
     @property
     def which(self) -> Weights | None:
@@ -108,7 +108,7 @@ class Options:
         if self.fit:
             raise UsageError("--fit links words", "Leave --level piece out.")
 
-    def _check_look(self, look: Look, format: Format) -> None:
+    def _check_look(self, look: HeadRequest, format: Format) -> None:
         if self.weights is Weights.ALIGNMENT:
             raise UsageError(
                 "--head and --layer choose among the decoder's attention, not --weights alignment",
@@ -160,23 +160,23 @@ def chunks_of(console: Console, options: Options) -> AbstractContextManager[Chun
     )
 
 
-def of_models(console: Console, options: Options, writer: Writer) -> tuple[Linker, Writer]:
+def linker_from_models(console: Console, options: Options, writer: Writer) -> tuple[Linker, Writer]:
     """Whoever links by the models that were named, and the writer of what they find."""
-    opener = Opener(console, options.device, options.threads, options.engine)
+    opener = ModelLoader(console, options.device, options.threads, options.engine)
     scored = writer.format is Format.JSONL
-    opened = opener.to_align(options.model, options.which, scored=scored, look=options.look)
-    writer = writer.of(opened.bundle, by_head=opened.matcher is not None)
+    opened = opener.load_aligner(options.model, options.which, scored=scored, look=options.look)
+    writer = writer.for_model(opened.bundle, by_head=opened.matcher is not None)
     forward = _aligner(console, options, opened)
     if options.reverse is None:
         return DirectionalLinker(_with_heads(forward, options, opened), writer.links), writer
-    other = opener.to_align(options.reverse, options.weights, scored=False)
+    other = opener.load_aligner(options.reverse, options.weights, scored=False)
     check_opposite(opened.bundle.recipe, other.bundle.recipe)
     method = options.symmetrize or Method.GROW_DIAG_FINAL_AND
     reverse = _aligner(console, options, other, name=other.bundle.name)
     return SymmetrizedLinker(forward, reverse, writer.links, method.value), writer
 
 
-def _aligner(console: Console, options: Options, opened: Opened, name: str = "") -> PairAligner:
+def _aligner(console: Console, options: Options, opened: LoadedModel, name: str = "") -> PairAligner:
     return PairAligner(
         opened.bundle.source,
         opened.bundle.target,
@@ -184,12 +184,12 @@ def _aligner(console: Console, options: Options, opened: Opened, name: str = "")
         matcher=opened.matcher,
         tokenized=options.tokenized,
         level=options.level,
-        on_problem=reporter(console, name),
+        on_problem=warning_callback(console, name),
     )
 
 
 def _with_heads(
-    aligner: PairAligner, options: Options, opened: Opened
+    aligner: PairAligner, options: Options, opened: LoadedModel
 ) -> PairAligner | PerHeadAligner:
     """The aligner, with those of the heads that are wanted alone beside it."""
 
@@ -210,18 +210,18 @@ def _with_heads(
 
 
 @contextmanager
-def of_corpus(
+def linker_from_corpus(
     console: Console, options: Options, writer: Writer
 ) -> Iterator[tuple[Chunks, Linker, Writer]]:
     """The pairs, whoever links them after learning from them, and the writer of what it finds."""
-    from attn_cli.cli.align_with_corpus import bitext, fitted
+    from attn_cli.cli.align_with_corpus import rereadable_pairs, fit_aligner
     from attn_cli.cli.output_folder import refuse_to_replace
 
     if options.out is not None:
         refuse_to_replace(options.out, force=options.force, resumable=False)
     by_threshold = writer.extraction == "threshold"
     tables = writer.format is not Format.PHARAOH or not by_threshold
-    with bitext(console, options) as text, fitted(text, options, tables=tables) as found:
+    with rereadable_pairs(console, options) as text, fit_aligner(text, options, tables=tables) as found:
         if writer.threshold is None and by_threshold:
             writer = replace(writer, threshold=found.threshold)
         writer = replace(writer, model=found.name)

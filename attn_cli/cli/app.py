@@ -17,7 +17,7 @@ import typer
 from typer.exceptions import TyperException
 
 from attn_cli.cli import align, batch, export, models, runs, score, symmetrize, train, translate
-from attn_cli.cli.options import command, console_of, help_if_alone
+from attn_cli.cli.options import command, console_of, show_help
 from attn_cli.console import Console
 from attn_cli.errors import AttnError, ExitStatus
 
@@ -35,7 +35,7 @@ PACKAGES = {
 ISSUES = "Please report it, with the command and what --debug prints."
 
 
-class Terminated(BaseException):
+class SigtermReceived(BaseException):
     """SIGTERM arrived: everything open is closed on the way out, then the status is 143."""
 
 
@@ -81,7 +81,7 @@ def _root(
     ] = False,
 ) -> None:
     """What stands before the command."""
-    help_if_alone(context)
+    show_help(context)
 
 
 def run(arguments: list[str], console: Console) -> int:
@@ -100,7 +100,7 @@ def run(arguments: list[str], console: Console) -> int:
         )
     except (KeyboardInterrupt, typer.Abort):
         return ExitStatus.INTERRUPTED
-    except Terminated:
+    except SigtermReceived:
         return ExitStatus.TERMINATED
     except SystemExit:  # Typer, when nobody reads its help any more
         return ExitStatus.OK
@@ -126,7 +126,7 @@ def _failed(
     error: BaseException, console: Console, problem: str, hint: str, status: ExitStatus
 ) -> ExitStatus:
     if console.debug:
-        console.warn_plain("".join(traceback.format_exception(error)).rstrip())
+        console.raw("".join(traceback.format_exception(error)).rstrip())
     console.fail(problem, hint)
     return status
 
@@ -137,7 +137,7 @@ def _command_name(error: Any) -> str:
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated
+    raise SigtermReceived
 
 
 def main() -> NoReturn:

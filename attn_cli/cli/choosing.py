@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attn_cli.bundles import registry
-from attn_cli.bundles.bundle import STEP, WEIGHTS, read_facts
+from attn_cli.bundles.bundle import STEP, WEIGHTS, read_manifest
 from attn_cli.data.languages import primary
 from attn_cli.errors import ModelError, UsageError
 
@@ -49,7 +49,7 @@ def translating_models() -> Iterator[tuple[str, tuple[str, str]]]:
     """Yield the registered models that can translate: name, source and target language."""
     for name, path in registry.names():
         try:
-            facts = read_facts(path)
+            facts = read_manifest(path)
         except ModelError:
             continue
         if facts["files"].keys() & {WEIGHTS, STEP}:
@@ -57,7 +57,7 @@ def translating_models() -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 def _target_of(path: Path) -> str:
-    target: str = read_facts(path)["target"]
+    target: str = read_manifest(path)["target"]
     return target
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from attn_cli.alignment.aer import AlignmentScore, alignment_score
 from attn_cli.alignment.pharaoh import check_same_length, read_gold, read_links
-from attn_cli.cli.input import reporter
+from attn_cli.cli.input import warning_callback
 from attn_cli.console import Console
 from attn_cli.data.text_io import open_lines
 from attn_cli.errors import UsageError
@@ -26,7 +26,7 @@ def links_of(console: Console, path: Path, base: Base) -> tuple[list[Links], int
 
 def texts_of(console: Console, path: Path) -> list[str]:
     """The lines of a file, or of stdin for "-"."""
-    with open_lines(path, stdin=console.stdin, on_problem=reporter(console, str(path))) as lines:
+    with open_lines(path, stdin=console.stdin, on_problem=warning_callback(console, str(path))) as lines:
         return [line.text for line in lines]
 
 
@@ -55,11 +55,11 @@ def score_files(console: Console, gold: Path, links: Path, texts: list[str]) -> 
     found, links_found = links_of(console, links, links_base)
     check_same_length(truth, found, (str(gold), str(links)))
     if "auto" in (gold_base, links_base):
-        console.say(f"attn: counting words from {gold_found} in gold, from {links_found} in links")
+        console.info(f"attn: counting words from {gold_found} in gold, from {links_found} in links")
     return alignment_score(truth, found, gold_base=gold_found, links_base=links_found)
 
 
-class GoldScore:
+class GoldEvaluator:
     """Collects the links of a run and scores them at its end, when the sentences are known."""
 
     def __init__(self, console: Console, path: Path, index_base: str) -> None:
@@ -79,4 +79,4 @@ class GoldScore:
         """One line on stderr: AER, precision, recall and the signature."""
         check_same_length(self.gold, self.found, (str(self.path), "the input"))
         gold, base = read_gold(self.gold, name=str(self.path), base=self.base, lengths=self.lengths)
-        self.console.warn_plain(alignment_score(gold, self.found, gold_base=base).line())
+        self.console.raw(alignment_score(gold, self.found, gold_base=base).line())

@@ -67,10 +67,10 @@ def export(
     console = console_of(context)
     path = registry.find(model)
     with lock_folder(path):
-        from attn_cli.bundles.integrity import make_sure
+        from attn_cli.bundles.integrity import verify_once
         from attn_cli.export.tracing import export as write_graphs
 
-        make_sure(path)
+        verify_once(path)
         opened, shortlist = open_bundle(path), None
         if pairs or source:
             from attn_cli.training.shortlisting import shortlist_from_text
@@ -80,12 +80,12 @@ def export(
             )
             shortlist = shortlist_from_text(opened, data, links=links, stdin=console.stdin)
         written = write_graphs(opened, precision=precision.value, half=half, shortlist=shortlist)
-    console.say(
+    console.info(
         f"attn: {path} has graphs in {precision.value}, {written.bytes / 1e6:.1f} MB; "
         f"in fp32 they differ from torch by {written.difference:.0e} at most"
     )
     if shortlist:
-        console.say(
+        console.info(
             f"attn: its shortlist has {len(shortlist.linked) / shortlist.source_vocab:.1f} "
             f"target pieces a source piece and {len(shortlist.always)} for every sentence"
         )

@@ -22,10 +22,10 @@ from attn_cli.data.text_io import (
 from attn_cli.errors import DataError, UsageError
 
 #: Lines looked at together, so that like lengths can share a batch.
-TOGETHER = 1024
+CHUNK = 1024
 
 #: Fewer where somebody waits for the first of them.
-WATCHED = 32
+INTERACTIVE_CHUNK = 32
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ class Shard:
 
     def lines(self, total: int) -> range:
         """The lines of this part, from 0, of a file of `total` lines."""
-        blocks = -(-total // TOGETHER)
+        blocks = -(-total // CHUNK)
         start, end = (
-            blocks * part // self.count * TOGETHER for part in (self.number - 1, self.number)
+            blocks * part // self.count * CHUNK for part in (self.number - 1, self.number)
         )
         return range(min(start, total), min(end, total))
 
@@ -84,9 +84,9 @@ class Shard:
             refuse_lengths(str(paths[0]), counts[0], str(paths[1]), counts[1])
         lines = self.lines(counts[0])
         if counts[0] and not lines:
-            console.say(
+            console.info(
                 f"shard {self.number}/{self.count} of {paths[0]} is empty: its {counts[0]:,} lines "
-                f"are cut at every {TOGETHER:,}"
+                f"are cut at every {CHUNK:,}"
             )
         return lines
 
@@ -114,11 +114,11 @@ def requests(
         return
     part = shard.of(console, path) if shard else None
     name = "-" if path is None else path
-    with open_lines(name, stdin=console.stdin, on_problem=reporter(console)) as lines:
+    with open_lines(name, stdin=console.stdin, on_problem=warning_callback(console)) as lines:
         live = str(name) == "-" and console.stdin_is_live
         if str(name) == "-" and console.stdin_is_terminal:
-            console.say("attn: reading lines from the terminal; ^D ends them")
-        size = WATCHED if console.stdout_is_terminal else TOGETHER
+            console.info("attn: reading lines from the terminal; ^D ends them")
+        size = INTERACTIVE_CHUNK if console.stdout_is_terminal else CHUNK
         read = Reader(lines.name, input_format, pairs)
         if part is None:
             chunks: Iterator[list[Line]] = lines.chunks(size, live=live)
@@ -140,11 +140,11 @@ def requests_of_two(
     with ExitStack() as stack:
         ours, theirs = (
             stack.enter_context(
-                open_lines(path, stdin=console.stdin, on_problem=reporter(console, str(path)))
+                open_lines(path, stdin=console.stdin, on_problem=warning_callback(console, str(path)))
             )
             for path in (source, target)
         )
-        size = WATCHED if console.stdout_is_terminal else TOGETHER
+        size = INTERACTIVE_CHUNK if console.stdout_is_terminal else CHUNK
         pairs: Iterator[tuple[Line, Line]] = in_step(ours, theirs)
         if part is not None:
             ours.skip(part.start)
@@ -175,7 +175,7 @@ def _clean(console: Console, number: int, text: str) -> str:
     return one_line(repaired)
 
 
-def reporter(console: Console, name: str = "") -> Callable[[int, str], None]:
+def warning_callback(console: Console, name: str = "") -> Callable[[int, str], None]:
     """Says on stderr what was wrong with a line, by its number and the file's `name`."""
     where = f"{name}: " if name else ""
 

@@ -19,7 +19,7 @@ GRACE_SECONDS = 9.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interruption:
+class StopRequest:
     """^C and SIGTERM ask for an end; a second one, or any within `abandonable`, ends at once.
 
     `say` is called when the first arrives, wherever the program may be just then. A process that is
@@ -34,7 +34,7 @@ class Interruption:
         self._before: dict[int, Any] = {}
         self._watchdog: _Watchdog | None = None
 
-    def asked(self) -> bool:
+    def is_set(self) -> bool:
         """Whether either has arrived."""
         return self.signal is not None
 
@@ -54,7 +54,7 @@ class Interruption:
         finally:
             self._abandonable = False
 
-    def __enter__(self) -> "Interruption":
+    def __enter__(self) -> "StopRequest":
         if threading.current_thread() is threading.main_thread():
             self._watchdog = _Watchdog()
             for number in _SIGNALS:
@@ -95,27 +95,27 @@ class _Watchdog:
     """
 
     def __init__(self) -> None:
-        self._ear, self._mouth = socket.socketpair()
-        self._mouth.setblocking(False)
-        self._before = signal.set_wakeup_fd(self._mouth.fileno(), warn_on_full_buffer=False)
+        self._receiver, self._sender = socket.socketpair()
+        self._sender.setblocking(False)
+        self._before = signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
         self._thread = threading.Thread(target=self._wait, name="watchdog", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """End the thread."""
         signal.set_wakeup_fd(self._before)
-        self._mouth.close()
+        self._sender.close()
         self._thread.join()
-        self._ear.close()
+        self._receiver.close()
 
     def _wait(self) -> None:
-        while numbers := self._ear.recv(1):
+        while numbers := self._receiver.recv(1):
             if numbers[0] in _SIGNALS:
                 self._give_up_after(GRACE_SECONDS, numbers[0])
 
     def _give_up_after(self, seconds: float, number: int) -> None:
         """End the process unless this is closed, or hears of another signal, within that time."""
-        readable, _, _ = select.select([self._ear], [], [], seconds)
+        readable, _, _ = select.select([self._receiver], [], [], seconds)
         if readable:
             return
         with contextlib.suppress(OSError):

@@ -38,14 +38,14 @@ class LineNotes:
             self._counts[kind] += 1
             if self._counts[kind] <= MOST_NOTES:
                 subject = "this" if self.is_single else f"line {request.line}"
-                self.console.say(f"attn: {self._sentences[kind](subject, 1)}")
+                self.console.info(f"attn: {self._sentences[kind](subject, 1)}")
 
     def close(self) -> None:
         """Tell of the lines that have no note of their own."""
         for kind, count in self._counts.items():
             if (more := count - MOST_NOTES) > 0:
                 subject = f"{more:,} more line{'s' * (more > 1)}"
-                self.console.say(f"attn: {self._sentences[kind](subject, more)}")
+                self.console.info(f"attn: {self._sentences[kind](subject, more)}")
 
     def _kind(self, text: str) -> str | None:
         recipe = self.bundle.recipe

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from attn_cli.alignment.pharaoh import flipped, links_in
-from attn_cli.cli.input import TOGETHER, reporter
+from attn_cli.cli.input import CHUNK, warning_callback
 from attn_cli.console import Console
 from attn_cli.data.text_io import Line, Lines, grouped, in_step, open_lines, open_output
 from attn_cli.types import Links
@@ -31,7 +31,7 @@ class LinkFiles:
         return grouped((self._both(*each) for each in lines), self.together)
 
     @property
-    def suspicious(self) -> bool:
+    def looks_reversed(self) -> bool:
         """Whether the reverse file seems to be in the other order.
 
         Two alignments of a pair agree in most of their links, and seldom by chance.
@@ -55,11 +55,11 @@ def open_links(
     with ExitStack() as stack:
         ours, theirs = (
             stack.enter_context(
-                open_lines(path, stdin=console.stdin, on_problem=reporter(console, str(path)))
+                open_lines(path, stdin=console.stdin, on_problem=warning_callback(console, str(path)))
             )
             for path in (forward, reverse)
         )
-        yield LinkFiles(ours, theirs, turned=turned, together=1 if live else TOGETHER)
+        yield LinkFiles(ours, theirs, turned=turned, together=1 if live else CHUNK)
 
 
 @contextmanager

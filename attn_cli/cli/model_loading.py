@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attn_cli.bundles import registry
 from attn_cli.bundles.bundle import CONFIDENCE, Bundle, load_stable
-from attn_cli.bundles.integrity import make_sure
+from attn_cli.bundles.integrity import verify_once
 from attn_cli.cli.options import Weights
 from attn_cli.config import Recipe
 from attn_cli.console import Console
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Look:
+class HeadRequest:
     """Which of a decoder's heads are looked at; layers and heads count from 1.
 
     Without a `layer` it is the one that the model shows. `head` 0 is the mean of the layer's heads.
@@ -57,7 +57,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Opened:
+class LoadedModel:
     """A bundle with its engines running, those that were wanted.
 
     `heads` are the layer and the number of each head that is wanted alone, and who looks by it.
@@ -72,7 +72,7 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Opener:
+class ModelLoader:
     """Opens models: where they compute, and which weights they are to give."""
 
     console: Console
@@ -80,7 +80,7 @@ class Opener:
     threads: int | None
     engine: Engine = "auto"
 
-    def to_translate(
+    def load_translator(
         self,
         name: str | None,
         weights: Weights | None,
@@ -88,47 +88,47 @@ class Opener:
         shown: bool,
         confident: bool = False,
         shortlist: bool | None = None,
-    ) -> Opened:
+    ) -> LoadedModel:
         """A model that translates, with its head where its weights are wanted.
 
         With `shown` a model that has no weights to show is refused; `confident`, its calibration
         is loaded where it has one. `shortlist` is as in `open_decoder`.
         """
 
-        def load(bundle: Bundle) -> Opened:
+        def load(bundle: Bundle) -> LoadedModel:
             if shown and weights is not Weights.ALIGNMENT:
-                _demand_attention(bundle)
+                _require_attention(bundle)
             stepper = self._stepper(bundle, shortlist=shortlist)
             matcher = self._matcher(bundle) if weights is Weights.ALIGNMENT else None
             calibration = load_calibration(bundle) if confident else None
-            return Opened(bundle, stepper, matcher, calibration=calibration)
+            return LoadedModel(bundle, stepper, matcher, calibration=calibration)
 
         return self._load(name, load)
 
-    def to_align(
-        self, name: str | None, weights: Weights | None, *, scored: bool, look: Look | None = None
-    ) -> Opened:
+    def load_aligner(
+        self, name: str | None, weights: Weights | None, *, scored: bool, look: HeadRequest | None = None
+    ) -> LoadedModel:
         """A model that aligns: by its word aligner if it has one, unless attention is asked for.
 
         With `scored` its targets are to be scored too, where it can. `look` says which of the
         decoder's heads are looked at, if not those that the model shows.
         """
 
-        def load(bundle: Bundle) -> Opened:
-            kind = weights or (Weights.ALIGNMENT if bundle.aligns else Weights.ATTENTION)
+        def load(bundle: Bundle) -> LoadedModel:
+            kind = weights or (Weights.ALIGNMENT if bundle.can_align else Weights.ATTENTION)
             if kind is Weights.ATTENTION:
-                _demand_attention(bundle)
+                _require_attention(bundle)
                 return self._looking(bundle, look)
             matcher = self._matcher(bundle)
-            wanted = scored and bundle.translates
-            return Opened(bundle, self._stepper(bundle) if wanted else None, matcher)
+            wanted = scored and bundle.can_translate
+            return LoadedModel(bundle, self._stepper(bundle) if wanted else None, matcher)
 
         return self._load(name, load)
 
-    def _looking(self, bundle: Bundle, look: Look | None) -> Opened:
+    def _looking(self, bundle: Bundle, look: HeadRequest | None) -> LoadedModel:
         view = look.view(bundle.recipe) if look else None
         if look is None or not look.each:
-            return Opened(bundle, self._stepper(bundle, view), None)
+            return LoadedModel(bundle, self._stepper(bundle, view), None)
         alone = single_heads(bundle.recipe.model, layer=look.layer or 0)
         self._say(bundle, "translator", "translator")
         stepper, *others = open_decoders(
@@ -139,15 +139,15 @@ class Opener:
             threads=self._threads,
         )
         heads = [(each.layer, each.head, other) for each, other in zip(alone, others, strict=True)]
-        return Opened(bundle, stepper, None, heads)
+        return LoadedModel(bundle, stepper, None, heads)
 
-    def _load(self, name: str | None, load: Callable[[Bundle], Opened]) -> Opened:
+    def _load(self, name: str | None, load: Callable[[Bundle], LoadedModel]) -> LoadedModel:
         """What `load` makes of the model of that name."""
         path = registry.find(name)
-        make_sure(path)
+        verify_once(path)
 
-        def load_and_say(bundle: Bundle) -> Opened:
-            self.console.detail(f"model {bundle.name} from {path}")
+        def load_and_say(bundle: Bundle) -> LoadedModel:
+            self.console.verbose_info(f"model {bundle.name} from {path}")
             return load(bundle)
 
         return load_stable(path, load_and_say)
@@ -155,12 +155,12 @@ class Opener:
     def _say(self, bundle: Bundle, part: Part, what: str) -> None:
         running = engine_of(bundle, part, engine=self.engine, device=self.device)
         name = f"ONNX Runtime, {bundle.precision}" if running == "onnx" else "PyTorch"
-        self.console.detail(f"{what}: {name}")
+        self.console.verbose_info(f"{what}: {name}")
 
     def _stepper(
         self, bundle: Bundle, view: HeadSelection | None = None, *, shortlist: bool | None = False
     ) -> IncrementalDecoder:
-        _demand_decoder(bundle)
+        _require_decoder(bundle)
         self._say(bundle, "translator", "translator")
         return open_decoder(
             bundle,
@@ -172,7 +172,7 @@ class Opener:
         )
 
     def _matcher(self, bundle: Bundle) -> AlignmentModel:
-        if not bundle.aligns:
+        if not bundle.can_align:
             raise ModelError(
                 f"the model {bundle.name} has no word aligner",
                 "Leave --weights out to see the decoder's attention.",
@@ -185,24 +185,24 @@ class Opener:
         return self.threads or self.console.cores
 
 
-def _demand_decoder(bundle: Bundle) -> None:
-    if not bundle.translates:
+def _require_decoder(bundle: Bundle) -> None:
+    if not bundle.can_translate:
         raise ModelError(
             f"the model {bundle.name} has no decoder: it neither translates nor has attention",
             "Leave --weights out and use it with attn align, or name another model.",
         )
 
 
-def _demand_attention(bundle: Bundle) -> None:
-    _demand_decoder(bundle)
-    if not bundle.attends:
+def _require_attention(bundle: Bundle) -> None:
+    _require_decoder(bundle)
+    if not bundle.has_attention:
         aligns = "Use --weights alignment, from its word aligner, or name another model."
         translates = (
             "It can translate, with --format text or jsonl; for a table name another model."
         )
         raise ModelError(
             f"the model {bundle.name} has no attention: it encodes the sentence as one vector",
-            aligns if bundle.aligns else translates,
+            aligns if bundle.can_align else translates,
         )
 
 
@@ -210,7 +210,7 @@ def load_calibration(bundle: Bundle) -> "Calibration | None":
     """The calibration of a model, None where it has none. Raises ModelError for a damaged one."""
     from attn_cli.inference.confidence import Calibration
 
-    if not bundle.holds(CONFIDENCE):
+    if not bundle.has_files(CONFIDENCE):
         return None
     file = bundle.file(CONFIDENCE)
     try:

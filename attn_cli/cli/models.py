@@ -13,7 +13,7 @@ from attn_cli.cli.options import (
     Threads,
     command,
     console_of,
-    help_if_alone,
+    show_help,
 )
 from attn_cli.console import Console
 from attn_cli.errors import ModelError, UsageError
@@ -26,7 +26,7 @@ app = typer.Typer(
     help="Manage the registered models.",
     rich_markup_mode=None,
     invoke_without_command=True,
-    callback=help_if_alone,
+    callback=show_help,
 )
 
 Name = Annotated[str, typer.Argument(help="Name of a registered model, or a folder.")]
@@ -47,19 +47,19 @@ def list_(context: typer.Context) -> None:
     Example: attn models list
     """
     from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import read_facts
+    from attn_cli.bundles.bundle import read_manifest
 
     console = console_of(context)
     rows = []
     for name, path in registry.names():
         try:
-            facts = read_facts(path)
+            facts = read_manifest(path)
         except ModelError as error:
             console.warn(error.problem)
             continue
         rows.append((name, *_columns(facts), str(path)))
     if not rows:
-        console.say("attn: no model is registered; attn train makes one")
+        console.info("attn: no model is registered; attn train makes one")
         return
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -103,12 +103,12 @@ def verify(context: typer.Context, name: Name) -> None:
     """
     from attn_cli.bundles import registry
     from attn_cli.bundles.bundle import open_bundle
-    from attn_cli.bundles.integrity import take_sums
+    from attn_cli.bundles.integrity import verify
     from attn_cli.cli.model_loading import load_calibration
 
     console = console_of(context)
     found = registry.find(name)
-    take_sums(found)
+    verify(found)
     bundle = open_bundle(found)
     _check_vocabulary(bundle)
     load_calibration(bundle)
@@ -136,15 +136,15 @@ def _check_computing(bundle: "Bundle", *, threads: int) -> None:
     """One short line through all that the model has, on each engine that it has files for."""
     from attn_cli.bundles.bundle import ENCODER, HEAD, HEAD_GRAPH, STEP, WEIGHTS
 
-    if not bundle.translates and not bundle.aligns:
+    if not bundle.can_translate and not bundle.can_align:
         raise ModelError(
             f"the model {bundle.path} has neither a network that translates nor one that aligns",
             _AGAIN,
         )
-    if bundle.translates:
+    if bundle.can_translate:
         for engine in _engines(bundle, weights=WEIGHTS, graphs=(ENCODER, STEP)):
             _check_translating(bundle, engine=engine, threads=threads)
-    if bundle.aligns:
+    if bundle.can_align:
         for engine in _engines(bundle, weights=HEAD, graphs=(HEAD_GRAPH,)):
             _check_aligning(bundle, engine=engine, threads=threads)
 
@@ -154,9 +154,9 @@ def _engines(bundle: "Bundle", *, weights: str, graphs: tuple[str, ...]) -> "lis
     from importlib.util import find_spec
 
     found: list[Engine] = []
-    if bundle.holds(*graphs) and find_spec("onnxruntime"):
+    if bundle.has_files(*graphs) and find_spec("onnxruntime"):
         found.append("onnx")
-    if bundle.holds(weights) and find_spec("torch"):
+    if bundle.has_files(weights) and find_spec("torch"):
         found.append("torch")
     return found or ["auto"]
 
@@ -239,8 +239,8 @@ def calibrate(
     Example: attn models calibrate en-fr --pairs valid.tsv
     """
     from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import CONFIDENCE, include, open_bundle
-    from attn_cli.bundles.integrity import make_sure
+    from attn_cli.bundles.bundle import CONFIDENCE, add_file, open_bundle
+    from attn_cli.bundles.integrity import verify_once
     from attn_cli.errors import DataError, TrainingError
     from attn_cli.inference import calibration
     from attn_cli.inference.engines.registry import open_decoder
@@ -248,9 +248,9 @@ def calibrate(
     console = console_of(context)
     read = _read_pairs(console, pairs, source, target)
     path = registry.find(name)
-    make_sure(path)
+    verify_once(path)
     bundle = open_bundle(path)
-    if not bundle.translates:
+    if not bundle.can_translate:
         raise ModelError(
             f"the model {bundle.name} does not translate, so it has no confidence",
             "Name a model that does.",
@@ -259,15 +259,15 @@ def calibrate(
         bundle, engine=engine.value, device="cpu", threads=threads or console.cores
     )
     most = min(len(read), calibration.MOST_PAIRS)
-    console.say(f"attn: translating {most:,} of {len(read):,} pairs with {bundle.name}")
+    console.info(f"attn: translating {most:,} of {len(read):,} pairs with {bundle.name}")
     fitted = calibration.calibrate(bundle, stepper, read)
     try:
-        include(path, CONFIDENCE, fitted.calibration.to_bytes())
+        add_file(path, CONFIDENCE, fitted.calibration.to_bytes())
     except TrainingError as error:
         raise DataError(
             error.problem, "Copy the model to your registry first: attn models add."
         ) from error
-    console.say(f"attn: {fitted.sentence()}")
+    console.info(f"attn: {fitted.sentence()}")
 
 
 def _read_pairs(
@@ -313,11 +313,11 @@ def add(
     from attn_cli.bundles import bundle, registry
 
     found = registry.find(path)
-    bundle.check_sums(found)
+    bundle.verify_checksums(found)
     called = bundle.open_bundle(found).name if name is None else name
-    with registry.placing(called, force=force) as folder:
+    with registry.atomic_install(called, force=force) as folder:
         bundle.load_stable(found, lambda opened: bundle.copy(opened, folder))
-    console_of(context).say(f"attn: {called} is now in {registry.home() / 'models' / called}")
+    console_of(context).info(f"attn: {called} is now in {registry.home() / 'models' / called}")
 
 
 @app.command("show")
@@ -330,11 +330,11 @@ def show(context: typer.Context, name: Name) -> None:
     import json
 
     from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import CARD, RECIPE, read_facts
+    from attn_cli.bundles.bundle import CARD, RECIPE, read_manifest
 
     console = console_of(context)
     path = registry.find(name)
-    facts = read_facts(path)
+    facts = read_manifest(path)
     shown = path / (CARD if (path / CARD).is_file() else RECIPE)
     try:
         console.write(shown.read_text(encoding="utf-8"))
@@ -353,8 +353,8 @@ def path(context: typer.Context, name: Name) -> None:
     Example: attn models path en-fr
     """
     from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import read_facts
+    from attn_cli.bundles.bundle import read_manifest
 
     found = registry.find(name)
-    read_facts(found)
+    read_manifest(found)
     console_of(context).write(f"{found}\n")

@@ -64,10 +64,10 @@ def console_of(context: typer.Context) -> Console:
     return console
 
 
-def help_if_alone(context: typer.Context) -> None:
+def show_help(context: typer.Context) -> None:
     """Where a command must follow and none does: how they are called, on stderr, and status 2."""
     if context.invoked_subcommand is None:
-        console_of(context).warn_plain(context.get_help())
+        console_of(context).raw(context.get_help())
         raise typer.Exit(ExitStatus.USAGE)
 
 

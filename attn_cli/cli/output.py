@@ -40,7 +40,7 @@ class Writer:
     marks_unsure: bool = False
     unsure_below: float = 0.0
 
-    def of(self, model: "Bundle", *, by_head: bool) -> "Writer":
+    def for_model(self, model: "Bundle", *, by_head: bool) -> "Writer":
         """The writer for what this model finds, which says how sure a link of its word aligner
         must be unless the user does."""
         threshold = self.threshold
@@ -102,7 +102,7 @@ class Writer:
         return extract(translation.alignment, self.extraction, self.threshold)
 
     def _table(self, translation: Translation, write: Write, console: Console | None) -> None:
-        from attn_cli.render.small_multiples import Multiples
+        from attn_cli.render.small_multiples import HeadGrid
         from attn_cli.render.table import alignment_table, plain
 
         if translation.alignment is None or not translation.alignment.target:
@@ -117,7 +117,7 @@ class Writer:
             unsure_below=self.unsure_below,
         )
         if translation.heads:
-            table = Multiples(translation.heads, source, target)
+            table = HeadGrid(translation.heads, source, target)
         if console is not None:
             console.show(table)
             write("\n")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from attn_cli.console import Console
 from attn_cli.errors import TrainingError
-from attn_cli.render.training import Stage, TrainingPanel, Validation, clock
+from attn_cli.render.training import ProgressStage, TrainingPanel, ValidationRow, clock
 from attn_cli.training import events
 
 LOG = "log.jsonl"
@@ -22,7 +22,7 @@ SAVING = "saving, then stopping; interrupt again to stop at once"
 LEAVING = "stopping soon; interrupt again to stop at once"
 
 
-class Watching(NamedTuple):
+class ProgressSink(NamedTuple):
     """Whoever watches: told each event, and that someone wants it to stop."""
 
     listen: events.Listener
@@ -36,7 +36,7 @@ def is_live(console: Console) -> bool:
 
 
 @contextmanager
-def watch(
+def report_progress(
     console: Console,
     out: Path,
     title: str,
@@ -44,7 +44,7 @@ def watch(
     anew: bool,
     stopping: str = SAVING,
     max_seconds: float = math.inf,
-) -> Iterator[Watching]:
+) -> Iterator[ProgressSink]:
     """Writes each event to the log, begun `anew` or gone on with, and shows it as it can be.
 
     `stopping` is said when somebody wants it to end. The panel counts the seconds from the start of
@@ -65,7 +65,7 @@ def watch(
             write(event)
             shown.listen(event)
 
-        yield Watching(listen, shown.stopping)
+        yield ProgressSink(listen, shown.stopping)
 
 
 def ignore(event: events.Event) -> None:
@@ -96,12 +96,12 @@ def _log(path: Path, *, anew: bool) -> Iterator[events.Listener]:
 
 
 @contextmanager
-def _lines(console: Console, said: str) -> Iterator[Watching]:
+def _lines(console: Console, said: str) -> Iterator[ProgressSink]:
     def stopping() -> None:
         with contextlib.suppress(RuntimeError, OSError):  # it came in the middle of a line
-            console.say(f"attn: {said}")
+            console.info(f"attn: {said}")
 
-    yield Watching(lambda event: console.say(line(event)), stopping)
+    yield ProgressSink(lambda event: console.info(line(event)), stopping)
 
 
 def line(event: events.Event) -> str:
@@ -206,7 +206,7 @@ _REASONS = {
 
 
 @contextmanager
-def _panel(console: Console, panel: TrainingPanel, said: str) -> Iterator[Watching]:
+def _panel(console: Console, panel: TrainingPanel, said: str) -> Iterator[ProgressSink]:
     """A panel that fills the terminal while it lasts, and stays among its lines once it has ended.
 
     It has a screen of its own, as an editor has, which no change of the window's size can tear.
@@ -233,7 +233,7 @@ def _panel(console: Console, panel: TrainingPanel, said: str) -> Iterator[Watchi
             def stopping() -> None:
                 panel.stopping = said  # drawn with the next refresh
 
-            yield Watching(show, stopping)
+            yield ProgressSink(show, stopping)
         panel.end(*(panel.result or (("interrupted", False) if panel.stopping else ("done", True))))
     except BaseException:
         panel.end("stopped", False)
@@ -261,7 +261,7 @@ def update_panel(panel: TrainingPanel, event: events.Event) -> bool:
             panel.stage = None
             return False
         case events.ValidationFinished():
-            tried = Validation(event.step, event.loss, event.bleu, event.best)
+            tried = ValidationRow(event.step, event.loss, event.bleu, event.best)
             panel.history.append(tried)
             panel.step = event.step
             panel.sample = panel.sample if panel.sentence else event.sample
@@ -298,22 +298,22 @@ def _tell_preparing(panel: TrainingPanel, event: events.Preparing) -> bool:
     return True
 
 
-def _stage(event: events.Event) -> Stage | None:
+def _stage(event: events.Event) -> ProgressStage | None:
     """How far that is which comes before the network's updates, if the event is of it."""
     votes = "statistical aligners vote on word links"
     learns = "a network learns word alignment from these votes"
     match event:
         case events.Activity():
-            return Stage(event.name, None, event.name)
+            return ProgressStage(event.name, None, event.name)
         case events.AlignmentProgress():
-            return Stage("word links", event.done, votes, event.seconds_left)
+            return ProgressStage("word links", event.done, votes, event.seconds_left)
         case events.AlignmentsReady():
-            return Stage("word links", 1.0, votes)
+            return ProgressStage("word links", 1.0, votes)
         case events.AlignerTrainingProgress():
             done = event.step / event.max_steps
             sentence = f"{learns}, loss {event.loss:.3f}"
-            return Stage("word aligner", done, sentence, event.seconds_left)
+            return ProgressStage("word aligner", done, sentence, event.seconds_left)
         case events.AlignerTrained():
-            return Stage("word aligner", 1.0, learns)
+            return ProgressStage("word aligner", 1.0, learns)
         case _:
             return None

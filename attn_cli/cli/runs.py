@@ -47,7 +47,7 @@ def runs(
         console.write(json.dumps(records, ensure_ascii=False, indent=2) + "\n")
         return
     if not found:
-        console.say(f"attn: no runs in {', '.join(map(str, named))}; attn train makes one")
+        console.info(f"attn: no runs in {', '.join(map(str, named))}; attn train makes one")
         return
     from attn_cli.render.run_rows import HEADINGS, RunRow, cells
 

@@ -93,8 +93,8 @@ def symmetrize(
         for group in files.groups():
             found = (combined(*both, how, unaligned=unaligned.value) for both in group)
             write("".join(pharaoh(links, scores=scores) + "\n" for links in found))
-    if files.suspicious:
-        console.say(
+    if files.looks_reversed:
+        console.info(
             f"attn: {forward} has more links in common with {reverse} read the other way; "
             f"try --reverse-order {'st' if turned else 'ts'}"
         )

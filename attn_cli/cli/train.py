@@ -138,9 +138,9 @@ def train(
         plan = _begun(recipe, recipe_name, given, changes, start_from, out)
     if print_recipe:
         from attn_cli import config
-        from attn_cli.bundles.bundle import relocated
+        from attn_cli.bundles.bundle import rebase_paths
 
-        here = relocated(plan.recipe, plan.base, Path())
+        here = rebase_paths(plan.recipe, plan.base, Path())
         console.write(config.to_toml(here, helps=True, heading="attn train RECIPE.toml"))
         return
     need("torch", "safetensors")
@@ -234,8 +234,8 @@ def _begun(
 ) -> _Plan:
     from attn_cli import config
     from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import FACTS, open_bundle, started_from
-    from attn_cli.bundles.integrity import make_sure
+    from attn_cli.bundles.bundle import FACTS, open_bundle, finetuning_recipe
+    from attn_cli.bundles.integrity import verify_once
 
     if path is not None and path.is_dir():
         raise UsageError(f"{path} is a folder", "Name a recipe in it, such as recipe.toml.")
@@ -257,11 +257,11 @@ def _begun(
     start = None
     if start_from:
         found = registry.find(start_from)
-        make_sure(found)
+        verify_once(found)
         start = open_bundle(found)
     if start is not None:
         recipe = recipe if path else config.finetuning_defaults(recipe)
-        recipe = started_from(config.with_settings(recipe, changes), start)
+        recipe = finetuning_recipe(config.with_settings(recipe, changes), start)
     recipe = config.with_settings(recipe, changes)
     return _Plan(recipe, base, out or Path("runs") / recipe.name, start_from=start)
 
@@ -416,23 +416,23 @@ def _train(
     accept_new_data: bool,
 ) -> int:
     """Train by a plan, which is on the disk before anything slow; the exit status."""
-    from attn_cli.cli.interruption import Interruption
-    from attn_cli.cli.progress import ignore, watch
+    from attn_cli.cli.interruption import StopRequest
+    from attn_cli.cli.progress import ignore, report_progress
     from attn_cli.training import events, resume
 
     saved = _saved(plan, options)
     is_new = plan.resumed is None
-    interruption = Interruption()
+    interruption = StopRequest()
     try:
         with (
-            watch(
+            report_progress(
                 console,
                 plan.out,
                 plan.recipe.name,
                 anew=is_new,
                 max_seconds=_budget(console, saved).max_seconds,
             ) as watching,
-            Interruption(watching.stopping) as interruption,
+            StopRequest(watching.stopping) as interruption,
         ):
             if plan.resumed is not None and plan.resumed.restart:
                 told = "no checkpoint was saved: training starts again"
@@ -456,7 +456,7 @@ def _train(
                     saved.recipe,
                     run,
                     emit=listen,
-                    interrupted=interruption.asked,
+                    interrupted=interruption.is_set,
                     interruptible=interruption.abandonable,
                     group=group,
                 )
@@ -465,14 +465,14 @@ def _train(
             resume.remove_plan(plan.out)
         raise
     except BaseException:
-        if interruption.asked():
-            console.say(f"attn: resume with: attn train --resume {plan.out}")
+        if interruption.is_set():
+            console.info(f"attn: resume with: attn train --resume {plan.out}")
         raise
     if finished.reason == "interrupted":
-        console.say(f"attn: saved; resume with: attn train --resume {plan.out}")
+        console.info(f"attn: saved; resume with: attn train --resume {plan.out}")
         return interruption.status
     table = " --align" if plan.recipe.model.has_attention else ""
-    console.say(f'attn: the model is in {plan.out}; try: attn translate -m {plan.out} "…"{table}')
+    console.info(f'attn: the model is in {plan.out}; try: attn translate -m {plan.out} "…"{table}')
     return ExitStatus.OK
 
 
@@ -480,14 +480,14 @@ def _work_along(
     console: Console, plan: _Plan, options: dict[str, Any], place: "WorkerRank"
 ) -> None:
     """Train as another worker than the main one, which alone writes."""
-    from attn_cli.cli.interruption import Interruption
+    from attn_cli.cli.interruption import StopRequest
     from attn_cli.cli.progress import ignore
     from attn_cli.training.pipeline import train
 
     known = _known(plan, options)
     run = _run(console, plan, known, None)
-    with _group(console, known.recipe, run, place) as group, Interruption() as interruption:
-        train(known.recipe, run, emit=ignore, interrupted=interruption.asked, group=group)
+    with _group(console, known.recipe, run, place) as group, StopRequest() as interruption:
+        train(known.recipe, run, emit=ignore, interrupted=interruption.is_set, group=group)
 
 
 def _budget(console: Console, saved: "Plan") -> "TimeBudget":
@@ -542,11 +542,11 @@ def _known(plan: _Plan, options: dict[str, Any]) -> "Plan":
     """The plan with what the command line says over it."""
     from dataclasses import replace
 
-    from attn_cli.bundles.bundle import relocated
+    from attn_cli.bundles.bundle import rebase_paths
     from attn_cli.training.resume import Plan
 
     if plan.resumed is None:
-        return Plan(relocated(plan.recipe, plan.base, plan.out), options=options)
+        return Plan(rebase_paths(plan.recipe, plan.base, plan.out), options=options)
     before = plan.resumed.plan
     kept = dict(before.options)
     if not plan.resumed.restart:  # they were of that command; what it planned is in the checkpoint

@@ -85,7 +85,7 @@ def translate(
 
     from attn_cli.cli.choosing import choose_model
     from attn_cli.cli.input import Shard, requests
-    from attn_cli.cli.translating import Options, of_model
+    from attn_cli.cli.translating import Options, translator_from_model
 
     console = console_of(context)
     options = Options(
@@ -111,7 +111,7 @@ def translate(
         chunks = stack.enter_context(
             requests(console, text or [], input, input_format, pairs=False, shard=part)
         )
-        find, writer = of_model(console, options, notes=stack, is_single=len(text or []) == 1)
+        find, writer = translator_from_model(console, options, notes=stack, is_single=len(text or []) == 1)
         write = stack.enter_context(writer.open(console, output))
         for chunk in chunks:
             write(find(chunk))

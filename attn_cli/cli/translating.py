@@ -7,8 +7,8 @@ from math import isfinite
 from typing import Any
 
 from attn_cli.alignment.extraction import How
-from attn_cli.cli.input import Request, reporter
-from attn_cli.cli.model_loading import Opener
+from attn_cli.cli.input import Request, warning_callback
+from attn_cli.cli.model_loading import ModelLoader
 from attn_cli.cli.options import Format, Weights
 from attn_cli.cli.output import Found, Writer
 from attn_cli.console import Console
@@ -86,7 +86,7 @@ class Options:
         return replace(how, n_best=self.n_best, beam=max(how.beam, self.n_best))
 
 
-def of_model(
+def translator_from_model(
     console: Console,
     options: Options,
     *,
@@ -102,7 +102,7 @@ def of_model(
     """
     options.check()
     format, weights = options.format, options.weights
-    opened = Opener(console, options.device, options.threads, options.engine).to_translate(
+    opened = ModelLoader(console, options.device, options.threads, options.engine).load_translator(
         options.model,
         weights,
         shown=format not in _WITHOUT_WEIGHTS or (format is Format.JSONL and weights is not None),
@@ -123,14 +123,14 @@ def of_model(
         opened.bundle.source,
         opened.bundle.target,
         options.search(SearchConfig.of(decode)),
-        align=format is not Format.TEXT and bool(opened.matcher or opened.bundle.attends),
+        align=format is not Format.TEXT and bool(opened.matcher or opened.bundle.has_attention),
         matcher=opened.matcher,
         level=options.level,
         split_over=decode.split_longer_than,
         capitals=decode.handle_all_caps,
         unsure_below=decode.unsure_below if options.mark_unsure or format in _TELLING else 0.0,
         calibration=opened.calibration,
-        on_problem=on_problem or reporter(console),
+        on_problem=on_problem or warning_callback(console),
     )
     writer = Writer(
         format,
@@ -140,7 +140,7 @@ def of_model(
         scores=options.scores,
         marks_unsure=options.mark_unsure,
         unsure_below=decode.unsure_below,
-    ).of(opened.bundle, by_head=opened.matcher is not None)
+    ).for_model(opened.bundle, by_head=opened.matcher is not None)
 
     line_notes = None
     if notes is not None and not console.quiet:

@@ -84,13 +84,13 @@ def export(
     TrainingError if the disk will not take them. A bundle that has graphs keeps them until then.
     """
     stepper, listed = None, shortlist or opened.shortlist
-    if opened.holds(bundle.WEIGHTS):
+    if opened.has_files(bundle.WEIGHTS):
         view = select_heads(opened.recipe.model)
         stepper = load(opened, view, device="cpu", threads=None, shortlist=listed)
     matcher = (
-        load_aligner(opened, device="cpu", threads=None) if opened.holds(bundle.HEAD) else None
+        load_aligner(opened, device="cpu", threads=None) if opened.has_files(bundle.HEAD) else None
     )
-    lacking = (opened.translates and not stepper) or (opened.aligns and not matcher)
+    lacking = (opened.can_translate and not stepper) or (opened.can_align and not matcher)
     if lacking or not (stepper or matcher):
         raise ModelError(
             f"the model {opened.name} holds no weights to make graphs of",
@@ -113,7 +113,7 @@ def export(
         data[bundle.WEIGHTS] = _halved(stepper.network)
     if half and matcher:
         data[bundle.HEAD] = _halved(matcher.head)
-    bundle.include_graphs(opened.path, data, precision=precision)
+    bundle.add_graphs(opened.path, data, precision=precision)
     return Exported(tuple(data), size, difference)
 
 

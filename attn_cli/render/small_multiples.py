@@ -20,13 +20,13 @@ from rich.text import Text
 from attn_cli.render.table import (
     LEFTOVER_MATTERS,
     LEFTOVER_TITLE,
-    NOTHING,
+    ZERO_BELOW,
     SHADES,
-    Ink,
+    TerminalStyle,
     alignment_table,
-    centred,
+    center,
     printable,
-    shortened,
+    truncate,
     step,
     title_of,
 )
@@ -39,7 +39,7 @@ _BETWEEN = 3  # … and between two tables
 
 
 @dataclass(frozen=True, slots=True)
-class Multiples:
+class HeadGrid:
     """The tables of heads of one sentence, as Rich draws them when they are printed.
 
     `source` and `target` are the raw lines of the heading.
@@ -50,7 +50,7 @@ class Multiples:
     target: str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        ink, width = Ink.of(console, options), options.max_width
+        ink, width = TerminalStyle.of(console, options), options.max_width
         yield from title_of(self.heads[0].table, self.source, self.target, width, ink)
         layout = _Layout.of(self.heads, width, ink)
         if layout is None:
@@ -73,10 +73,10 @@ class _Layout:
     across: int
 
     @classmethod
-    def of(cls, heads: Sequence[HeadTable], width: int, ink: Ink) -> "_Layout | None":
+    def of(cls, heads: Sequence[HeadTable], width: int, ink: TerminalStyle) -> "_Layout | None":
         """None where not even one table fits."""
         table = heads[0].table
-        rows = [shortened(printable(word), _LABEL, ink) for word in table.target]
+        rows = [truncate(printable(word), _LABEL, ink) for word in table.target]
         columns = [printable(word) for word in table.source]
         matters = any((each.table.leftover >= LEFTOVER_MATTERS).any() for each in heads)
         label = max(map(cell_len, rows), default=0)
@@ -137,15 +137,15 @@ def _title(each: HeadTable) -> str:
     return f"layer {each.layer} head {each.head}"
 
 
-def _band(heads: Sequence[HeadTable], layout: _Layout, ink: Ink) -> Iterator[Text]:
+def _band(heads: Sequence[HeadTable], layout: _Layout, ink: TerminalStyle) -> Iterator[Text]:
     """A line of titles, one of source words, and one for each target word."""
     block = max(layout.block, max(cell_len(_title(each)) for each in heads))
     titles = [[Text(_title(each), "bold")] for each in heads]
     yield _line("", titles, block, layout)
-    words = [Text(centred(_clipped(word, layout.cell), layout.cell)) for word in layout.columns]
+    words = [Text(center(_clipped(word, layout.cell), layout.cell)) for word in layout.columns]
     if layout.leftover:
         end = _clipped(layout.leftover, layout.cell)
-        words.append(Text(centred(end, layout.cell), "italic dim"))
+        words.append(Text(center(end, layout.cell), "italic dim"))
     yield _line("", [words] * len(heads), block, layout)
     for row, name in enumerate(layout.rows):
         cells = [list(_cells(each, row, layout, ink)) for each in heads]
@@ -165,7 +165,7 @@ def _line(name: str, blocks: Sequence[Sequence[Text]], block: int, layout: _Layo
     return line
 
 
-def _cells(each: HeadTable, row: int, layout: _Layout, ink: Ink) -> Iterator[Text]:
+def _cells(each: HeadTable, row: int, layout: _Layout, ink: TerminalStyle) -> Iterator[Text]:
     for weight in each.table.weights[row]:
         yield Text(_percent(float(weight), layout.cell, ink), ink.style(float(weight)))
     if layout.leftover:
@@ -173,12 +173,12 @@ def _cells(each: HeadTable, row: int, layout: _Layout, ink: Ink) -> Iterator[Tex
         yield Text(_percent(mass, layout.cell, ink), Style(italic=True, dim=True))
 
 
-def _percent(weight: float, width: int, ink: Ink) -> str:
+def _percent(weight: float, width: int, ink: TerminalStyle) -> str:
     """The weight in percent, or a dot for nothing; without colours its shade follows."""
-    if weight < NOTHING:
-        return centred(f"  {ink.sign('·')} ", width)
+    if weight < ZERO_BELOW:
+        return center(f"  {ink.sign('·')} ", width)
     shade = "" if ink.colours != "none" or ink.ascii_only else step(weight, SHADES, "")
-    return centred(f"{100 * weight:3.0f}{shade or ' '}", width)
+    return center(f"{100 * weight:3.0f}{shade or ' '}", width)
 
 
 def _clipped(word: str, cell: int) -> str:

@@ -14,15 +14,15 @@ from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
 from attn_cli.render.table import (
-    FAINT,
+    DIM_BELOW,
     LEFTOVER_MATTERS,
     LEFTOVER_TITLE,
     MEANING,
-    NOTHING,
-    WARM,
+    ZERO_BELOW,
+    COLORED_FROM,
     WHITE,
     Colour,
-    contrasting,
+    contrasting_color,
     heat,
 )
 from attn_cli.types import HeadTable, SoftAlignment
@@ -189,21 +189,21 @@ def _cell(x: int, y: int, width: int, weight: float, says: str) -> str:
     """A rectangle and its number; below WARM the heat fades into the cold cell under it."""
     box = f'x="{x + 1}" y="{y + 1}" width="{width - 2}" height="{_ROW - 2}" rx="4"'
     cell = f'<rect class="cold" {box}/>'
-    colour = heat(max(weight, WARM))
-    if weight >= NOTHING:
-        opacity = min(weight / WARM, 1.0)
+    colour = heat(max(weight, COLORED_FROM))
+    if weight >= ZERO_BELOW:
+        opacity = min(weight / COLORED_FROM, 1.0)
         faded = "" if opacity == 1 else f' fill-opacity="{opacity * 0.5:.2f}"'
         cell += f'<rect fill="{_hex(colour)}"{faded} {box}/>'
-    ink = " faint" if weight < FAINT else ""
-    if weight >= WARM:
-        ink = " on-dark" if contrasting(colour) == WHITE else " on-light"
+    ink = " faint" if weight < DIM_BELOW else ""
+    if weight >= COLORED_FROM:
+        ink = " on-dark" if contrasting_color(colour) == WHITE else " on-light"
     centre, base = x + width / 2, y + _ROW / 2 + 4.5
     number = f'<text class="small number{ink}" x="{centre:g}" y="{base:g}">{_number(weight)}</text>'
     return f"<g><title>{_xml(says)}</title>{cell}{number}</g>"
 
 
 def _number(weight: float) -> str:
-    return "·" if weight < NOTHING else f"{weight:.2f}"
+    return "·" if weight < ZERO_BELOW else f"{weight:.2f}"
 
 
 def _caption(alignment: SoftAlignment) -> str:

@@ -30,28 +30,28 @@ from rich.text import Text
 from attn_cli.types import SoftAlignment
 
 #: Below this a weight would print as 0.00: it is shown as a dot.
-NOTHING = 0.005
+ZERO_BELOW = 0.005
 #: Below this a number is faint.
-FAINT = 0.1
+DIM_BELOW = 0.1
 #: From here on a cell has a background.
-WARM = 0.2
+COLORED_FROM = 0.2
 #: A column for the leftover is shown when some target word leaves at least this much.
 LEFTOVER_MATTERS = 0.05
 
 Colour = tuple[int, int, int]
 
 #: (weight, colour) stops of the heat, linear between.
-RAMP: tuple[tuple[float, Colour], ...] = (
-    (WARM, (100, 112, 156)),
+COLORMAP: tuple[tuple[float, Colour], ...] = (
+    (COLORED_FROM, (100, 112, 156)),
     (0.45, (132, 92, 184)),
     (0.70, (214, 80, 132)),
     (1.00, (255, 132, 76)),
 )
 #: The same for terminals of 16 colours, whose exact shades are the user's: (from weight, style).
-RAMP_16 = ((0.7, "bold bright_white on red"), (0.35, "bright_white on magenta"))
-RAMP_16_LOWEST = "bright_white on blue"
+COLORMAP_16 = ((0.7, "bold bright_white on red"), (0.35, "bright_white on magenta"))
+COLORMAP_16_LOWEST = "bright_white on blue"
 #: Without any colour the weight is shaded after its number: (from weight, shade).
-SHADES = ((0.8, "█"), (0.6, "▓"), (0.4, "▒"), (WARM, "░"))
+SHADES = ((0.8, "█"), (0.6, "▓"), (0.4, "▒"), (COLORED_FROM, "░"))
 
 _DIGITS = 4  # cells of "0.94"
 _PAD = 1  # empty cells on each side of what a cell says
@@ -124,7 +124,7 @@ class AlignmentTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = self._width(options)
-        ink = Ink.of(console, options)
+        ink = TerminalStyle.of(console, options)
         if self.heading:
             yield from title_of(self.alignment, self.source, self.target, width, ink)
             if self.unsure:
@@ -146,14 +146,14 @@ class AlignmentTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Ink:
+class TerminalStyle:
     """What the console at hand can show: how many colours, and which signs."""
 
     colours: Literal["none", "16", "many"]
     ascii_only: bool
 
     @classmethod
-    def of(cls, console: Console, options: ConsoleOptions) -> "Ink":
+    def of(cls, console: Console, options: ConsoleOptions) -> "TerminalStyle":
         system = None if console.no_color else console.color_system
         colours: dict[str | None, Literal["none", "16", "many"]] = {
             None: "none",
@@ -170,20 +170,20 @@ class Ink:
 
         Where there are no colours its shade follows, in the empty cell after it.
         """
-        if weight < NOTHING:
-            return centred(f" {self.sign('·')}  ", width)
+        if weight < ZERO_BELOW:
+            return center(f" {self.sign('·')}  ", width)
         number = f"{weight:.2f}"
         shade = "" if self.colours != "none" or self.ascii_only else step(weight, SHADES, "")
-        return centred(number, width).replace(f"{number} ", f"{number}{shade or ' '}", 1)
+        return center(number, width).replace(f"{number} ", f"{number}{shade or ' '}", 1)
 
     def style(self, weight: float) -> Style:
         """How a cell of this weight looks: faint, then plain, then with heat behind it."""
-        if weight < WARM or self.colours == "none":
-            return Style(dim=True) if weight < FAINT else Style()
+        if weight < COLORED_FROM or self.colours == "none":
+            return Style(dim=True) if weight < DIM_BELOW else Style()
         if self.colours == "16":
-            return Style.parse(step(weight, RAMP_16, RAMP_16_LOWEST))
+            return Style.parse(step(weight, COLORMAP_16, COLORMAP_16_LOWEST))
         behind = heat(weight)
-        return Style(color=_rgb(contrasting(behind)), bgcolor=_rgb(behind), bold=weight >= 0.5)
+        return Style(color=_rgb(contrasting_color(behind)), bgcolor=_rgb(behind), bold=weight >= 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ class _Column:
 
 
 def title_of(
-    alignment: SoftAlignment, source: str, target: str, width: int, ink: Ink
+    alignment: SoftAlignment, source: str, target: str, width: int, ink: TerminalStyle
 ) -> list[Text]:
     """What kind of table it is; the source; the target, on the same line where both fit."""
     meaning = MEANING[alignment.kind, alignment.origin]
@@ -211,7 +211,7 @@ def title_of(
     return [kind, sentences]
 
 
-def _panels(alignment: SoftAlignment, width: int, ink: Ink, unsure: frozenset[int]) -> list[Table]:
+def _panels(alignment: SoftAlignment, width: int, ink: TerminalStyle, unsure: frozenset[int]) -> list[Table]:
     if not alignment.target:
         return []
     words = [printable(word) for word in alignment.target]
@@ -221,7 +221,7 @@ def _panels(alignment: SoftAlignment, width: int, ink: Ink, unsure: frozenset[in
     label = min(longest, max(width // 3, 4), max(width - narrowest - gap, 1))
     room = max(width - label - gap, narrowest)
     labels = [
-        _label(shortened(word, label, ink), label, gap, is_unsure=row in unsure)
+        _label(truncate(word, label, ink), label, gap, is_unsure=row in unsure)
         for row, word in enumerate(words)
     ]
     columns = _columns(alignment, room, ink)
@@ -236,17 +236,17 @@ def _label(word: str, width: int, gap: int, *, is_unsure: bool) -> Text:
     return text.append(" " * gap)
 
 
-def _columns(alignment: SoftAlignment, room: int, ink: Ink) -> list[_Column]:
+def _columns(alignment: SoftAlignment, room: int, ink: TerminalStyle) -> list[_Column]:
     """A column for each source word, and one for the leftover where it matters."""
     columns = []
     for index, word in enumerate(alignment.source):
-        title = shortened(printable(word), room - 2 * _PAD, ink)
+        title = truncate(printable(word), room - 2 * _PAD, ink)
         weights = tuple(float(weight) for weight in alignment.weights[:, index])
         columns.append(_Column(title, weights, max(_DIGITS, cell_len(title)) + 2 * _PAD))
     leftover = tuple(float(weight) for weight in alignment.leftover)
     if not columns or max(leftover, default=0) >= LEFTOVER_MATTERS:
         title = LEFTOVER_TITLE[alignment.kind]
-        title = shortened(title, room - 2 * _PAD, ink)
+        title = truncate(title, room - 2 * _PAD, ink)
         columns.append(_Column(title, leftover, len(title) + 2 * _PAD, is_word=False))
     return columns
 
@@ -275,11 +275,11 @@ def _filled(columns: Sequence[_Column], limit: int) -> list[list[_Column]]:
     return panels
 
 
-def _panel(labels: Sequence[Text], width: int, columns: Sequence[_Column], ink: Ink) -> Table:
+def _panel(labels: Sequence[Text], width: int, columns: Sequence[_Column], ink: TerminalStyle) -> Table:
     table = Table(box=None, padding=0, pad_edge=False, show_edge=False)
     table.add_column("", width=width, no_wrap=True)
     for column in columns:
-        title = Text(centred(column.title, column.width), "" if column.is_word else "italic dim")
+        title = Text(center(column.title, column.width), "" if column.is_word else "italic dim")
         table.add_column(title, width=column.width, no_wrap=True)
     for row, label in enumerate(labels):
         cells = [_cell(column, column.weights[row], ink) for column in columns]
@@ -287,12 +287,12 @@ def _panel(labels: Sequence[Text], width: int, columns: Sequence[_Column], ink: 
     return table
 
 
-def _cell(column: _Column, weight: float, ink: Ink) -> Text:
+def _cell(column: _Column, weight: float, ink: TerminalStyle) -> Text:
     style = ink.style(weight) if column.is_word else Style(italic=True, dim=True)
     return Text(ink.cell(weight, column.width), style)
 
 
-def centred(text: str, width: int) -> str:
+def center(text: str, width: int) -> str:
     """`text` in the middle of `width` cells."""
     free = width - cell_len(text)
     return " " * (free // 2) + text + " " * (free - free // 2)
@@ -316,7 +316,7 @@ def _steers(character: str) -> bool:
     )
 
 
-def shortened(text: str, width: int, ink: Ink) -> str:
+def truncate(text: str, width: int, ink: TerminalStyle) -> str:
     """`text` if it fits `width` cells, else as much of its beginning as fits before an ellipsis."""
     if cell_len(text) <= width:
         return text
@@ -335,15 +335,15 @@ def step(weight: float, steps: Sequence[tuple[float, str]], lowest: str) -> str:
 
 def heat(weight: float) -> Colour:
     """The colour of a weight from WARM on, between the stops of RAMP."""
-    for (low, cool), (high, hot) in pairwise(RAMP):
+    for (low, cool), (high, hot) in pairwise(COLORMAP):
         if weight <= high:
             share = (weight - low) / (high - low)
             red, green, blue = (round(a + (b - a) * share) for a, b in zip(cool, hot, strict=True))
             return red, green, blue
-    return RAMP[-1][1]
+    return COLORMAP[-1][1]
 
 
-def contrasting(colour: Colour) -> Colour:
+def contrasting_color(colour: Colour) -> Colour:
     """Black or white, whichever has the higher WCAG contrast on `colour`."""
     light = _luminance(colour)
     on_black = (light + 0.05) / (_luminance(BLACK) + 0.05)

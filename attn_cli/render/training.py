@@ -25,7 +25,7 @@ LOSS, BLEU, ACCENT = "cyan", "magenta", "magenta"
 
 
 @dataclass(frozen=True)
-class Validation:
+class ValidationRow:
     """One validation."""
 
     step: int
@@ -35,7 +35,7 @@ class Validation:
 
 
 @dataclass(frozen=True)
-class Stage:
+class ProgressStage:
     """What goes on but for the network's updates: a name, the share that is done or None where that
     is unknown, a sentence on it, and how long it will take if that is known."""
 
@@ -58,7 +58,7 @@ class TrainingPanel:
     """
 
     title: str
-    stage: Stage | None = Stage("starting", None, "loading")
+    stage: ProgressStage | None = ProgressStage("starting", None, "loading")
     phases: tuple[str, ...] = ()
     phase: int = 0
     left_out: set[int] = field(default_factory=set)
@@ -70,7 +70,7 @@ class TrainingPanel:
     learning_rate: float = 0.0
     tokens_per_second: float = 0.0
     losses: list[Point] = field(default_factory=list)
-    history: list[Validation] = field(default_factory=list)
+    history: list[ValidationRow] = field(default_factory=list)
     sample: SoftAlignment | None = None
     sentence: tuple[str, str] | None = None  # source and target, of a network without attention
     notes: list[str] = field(default_factory=list)
@@ -177,10 +177,10 @@ class TrainingPanel:
         row.add_row(now.name, bar, "" if done is None else f"{100 * done:.0f} %{left}")
         return row
 
-    def _updates(self) -> Stage:
+    def _updates(self) -> ProgressStage:
         """The network's updates, as a stage like the others."""
         done = min(1.0, self.step / max(1, self.max_steps))
-        return Stage(f"update {self.step:,} of {self.max_steps:,}", done, "first updates")
+        return ProgressStage(f"update {self.step:,} of {self.max_steps:,}", done, "first updates")
 
     def _figures(self) -> Text:
         if self.ended:

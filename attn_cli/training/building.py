@@ -87,7 +87,7 @@ def build_trainer(
                 "bleu": {"score": round(result.bleu, 2), "on": "validation, greedy"},
             }
         weights = {bundle.WEIGHTS: checkpoint.serialize(tensors)}
-        bundle.seal(run.out, recipe, version=__version__, scores=scores, files=weights)
+        bundle.write_manifest(run.out, recipe, version=__version__, scores=scores, files=weights)
 
     return Trainer(
         network,

@@ -57,7 +57,7 @@ def select_attention_head(
 def write_shortlist(out: Path, data: PreparedData, links: LinkTable) -> None:
     """Add the pieces that a translation may be made of to the bundle, from these word links."""
     shortlist = build_shortlist(data.train, links, data.tokenizers)
-    bundle.include(out, bundle.SHORTLIST, shortlist.to_bytes())
+    bundle.add_file(out, bundle.SHORTLIST, shortlist.to_bytes())
 
 
 def export_graphs(out: Path, recipe: Recipe, emit: events.Listener) -> None:
@@ -95,7 +95,7 @@ def calibrate_confidence(run: TrainRun, data: PreparedData, emit: events.Listene
         stepper = open_decoder(model, device=run.device, threads=run.threads)
         seconds = run.budget.left() - EXIT_SECONDS
         result = calibrate(model, stepper, pairs, max_seconds=seconds)
-        bundle.include(run.out, bundle.CONFIDENCE, result.calibration.to_bytes())
+        bundle.add_file(run.out, bundle.CONFIDENCE, result.calibration.to_bytes())
     except AttnError as error:
         emit(events.Notice(f"no confidence: {error.problem}"))
         return

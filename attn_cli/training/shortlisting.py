@@ -85,7 +85,7 @@ def shortlist_from_text(
     DataError for text or links that cannot be used, ModelError for a model
     without a word aligner.
     """
-    if links is None and not model.aligns:
+    if links is None and not model.can_align:
         raise ModelError(
             f"the model {model.name} has no word aligner to link the words of these pairs",
             "Give their links with --links, as attn align --fit makes them.",

@@ -223,7 +223,7 @@ def _train_aligner(
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     bundle.write_definition(out, recipe, *tokenizers)
     weights = {bundle.HEAD: checkpoint.serialize(unique_state_dict(trainer.aligner))}
-    bundle.seal(out, recipe, version=__version__, scores={}, files=weights)
+    bundle.write_manifest(out, recipe, version=__version__, scores={}, files=weights)
     export_graphs(out, recipe, emit)
     matcher = TorchAligner(trainer.aligner)
     if has_better_lexicon(votes_only.corpus, votes_only.votes, combined, seed=recipe.seed):

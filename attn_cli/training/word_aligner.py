@@ -35,7 +35,7 @@ def train_word_aligner(
             source_vocab=data.tokenizers[0].vocab_size,
             target_vocab=data.tokenizers[1].vocab_size,
         )
-        if run.start_from is not None and run.start_from.holds(bundle.HEAD):
+        if run.start_from is not None and run.start_from.has_files(bundle.HEAD):
             with torch.no_grad():
                 weights, _ = checkpoint.load(run.start_from.head)
                 weights = transfer_vocabulary(weights, run.start_from, data.tokenizers)
@@ -67,5 +67,5 @@ def train_word_aligner(
             )
             return None
     if links is not None and group.is_main:
-        bundle.include(run.out, bundle.HEAD, checkpoint.serialize(unique_state_dict(aligner)))
+        bundle.add_file(run.out, bundle.HEAD, checkpoint.serialize(unique_state_dict(aligner)))
     return links

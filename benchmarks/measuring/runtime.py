@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from attn_cli.bundles.bundle import open_bundle
-from attn_cli.cli.input import TOGETHER
+from attn_cli.cli.input import CHUNK
 from attn_cli.inference import translator
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.onnx import Graph, OnnxDecoder
@@ -72,8 +72,8 @@ def translating(
     works = Translator(stepper, opened.source, opened.target, how)
 
     def run(lines: Sequence[str]) -> None:
-        for start in range(0, len(lines), TOGETHER):
-            chunk = lines[start : start + TOGETHER]
+        for start in range(0, len(lines), CHUNK):
+            chunk = lines[start : start + CHUNK]
             works.translate([Job(number, line) for number, line in enumerate(chunk, start=1)])
 
     return stepper, works, run

@@ -67,7 +67,7 @@ def record(recording: Path) -> None:
     with tempfile.TemporaryDirectory() as folder, recording.open("w", encoding="utf-8") as file:
         out = Path(folder)
         began = time.monotonic()
-        plan = resume.write_plan(out, bundle.relocated(recipe, base, out), None, {})
+        plan = resume.write_plan(out, bundle.rebase_paths(recipe, base, out), None, {})
 
         def write(event: events.Event) -> None:
             row = {"time": round(time.monotonic() - began, 2), **events.record(event)}

@@ -9,7 +9,7 @@ import pytest
 
 from attn_cli import config
 from attn_cli.bundles import bundle
-from attn_cli.bundles.bundle import open_bundle, read_facts
+from attn_cli.bundles.bundle import open_bundle, read_manifest
 from attn_cli.errors import ModelError
 
 
@@ -22,7 +22,7 @@ def test_a_bundle_opens_with_its_recipe_and_its_vocabulary(tiny):
 
 
 def test_the_facts_are_the_size_and_sum_of_each_file(tiny):
-    files = read_facts(tiny)["files"]
+    files = read_manifest(tiny)["files"]
     assert set(files) == {"recipe.toml", "model.safetensors", "joint.spm"}
     for name, entry in files.items():
         data = (tiny / name).read_bytes()
@@ -34,7 +34,7 @@ def test_a_recipe_written_over_a_model_is_sealed_with_it(damaged):
     bundle.write_recipe(damaged, recipe)
     assert open_bundle(damaged).name == "other"
     data = (damaged / "recipe.toml").read_bytes()
-    assert read_facts(damaged)["files"]["recipe.toml"]["sha256"] == hashlib.sha256(data).hexdigest()
+    assert read_manifest(damaged)["files"]["recipe.toml"]["sha256"] == hashlib.sha256(data).hexdigest()
 
 
 def test_a_folder_with_a_new_definition_is_no_model_until_it_has_weights(damaged):
@@ -42,7 +42,7 @@ def test_a_folder_with_a_new_definition_is_no_model_until_it_has_weights(damaged
     bundle.write_definition(damaged, opened.recipe, opened.source, opened.target)
     with pytest.raises(ModelError, match="holds no model"):
         open_bundle(damaged)
-    bundle.seal(damaged, opened.recipe, version="0", scores={})
+    bundle.write_manifest(damaged, opened.recipe, version="0", scores={})
     assert open_bundle(damaged).recipe == opened.recipe
 
 
@@ -53,8 +53,8 @@ def test_two_vocabularies_are_two_files(tiny, tmp_path):
     recipe = config.from_dict(tree)
     bundle.write_definition(tmp_path, recipe, opened.source, opened.target)
     (tmp_path / "model.safetensors").write_bytes(b"")
-    bundle.seal(tmp_path, recipe, version="0", scores={})
-    assert set(read_facts(tmp_path)["files"]) >= {"source.spm", "target.spm"}
+    bundle.write_manifest(tmp_path, recipe, version="0", scores={})
+    assert set(read_manifest(tmp_path)["files"]) >= {"source.spm", "target.spm"}
     assert open_bundle(tmp_path).source.vocab_size == opened.source.vocab_size
 
 
@@ -78,13 +78,13 @@ def test_two_vocabularies_are_two_files(tiny, tmp_path):
 def test_a_bundle_json_that_is_none_is_a_damaged_model(tmp_path, facts):
     (tmp_path / "bundle.json").write_text(facts)
     with pytest.raises(ModelError, match=r"damaged: bundle\.json"):
-        read_facts(tmp_path)
+        read_manifest(tmp_path)
 
 
 def test_a_newer_format_is_told_from_damage_whatever_it_holds(tmp_path):
     (tmp_path / "bundle.json").write_text(json.dumps({"format": bundle.FORMAT + 1, "files": 3}))
     with pytest.raises(ModelError, match="format 2, this program reads 1") as caught:
-        read_facts(tmp_path)
+        read_manifest(tmp_path)
     assert caught.value.hint == "Upgrade attn."
 
 
@@ -105,13 +105,13 @@ def alter(file):
 
 
 def test_an_altered_file_of_the_same_size_is_found_by_its_sum_and_named(damaged):
-    assert bundle.check_sums(damaged) == read_facts(damaged)
+    assert bundle.verify_checksums(damaged) == read_manifest(damaged)
     alter(damaged / "model.safetensors")
     open_bundle(damaged)  # which looks at sizes alone
     with pytest.raises(
         ModelError, match=r"damaged: the checksum \(sha256\) of model\.safetensors does not match"
     ):
-        bundle.check_sums(damaged)
+        bundle.verify_checksums(damaged)
 
 
 def test_a_file_that_differs_is_looked_at_again_since_a_training_may_be_sealing_it(
@@ -119,16 +119,16 @@ def test_a_file_that_differs_is_looked_at_again_since_a_training_may_be_sealing_
 ):
     alter(damaged / "model.safetensors")
     monkeypatch.setattr(
-        bundle.time, "sleep", lambda _: bundle.include(damaged, "model.safetensors")
+        bundle.time, "sleep", lambda _: bundle.add_file(damaged, "model.safetensors")
     )
-    assert bundle.check_sums(damaged) == read_facts(damaged)
+    assert bundle.verify_checksums(damaged) == read_manifest(damaged)
 
 
 def test_a_missing_file_is_named(damaged):
     (damaged / "joint.spm").unlink()
     (damaged / "joint.spm").mkdir()
     with pytest.raises(ModelError, match=r"lacks its file joint\.spm"):
-        bundle.check_sums(damaged)
+        bundle.verify_checksums(damaged)
 
 
 def retold(folder, change):
@@ -150,7 +150,7 @@ def test_a_bundle_json_that_names_a_file_elsewhere_is_damaged_and_nothing_there_
     entry = {"bytes": 3, "sha256": hashlib.sha256(b"abc").hexdigest()}
     retold(damaged, lambda facts: facts["files"].update({name: entry}))
     with pytest.raises(ModelError, match=r"damaged: bundle\.json names .* outside its folder"):
-        bundle.check_sums(damaged)
+        bundle.verify_checksums(damaged)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_bundle_json_that_names_a_file_elsewhere_is_damaged_and_nothing_there_
 def test_an_entry_without_a_size_or_a_sum_is_damage(damaged, entry):
     retold(damaged, lambda facts: facts["files"].update({"file": entry}))
     with pytest.raises(ModelError, match=r"damaged: bundle\.json cannot be read"):
-        read_facts(damaged)
+        read_manifest(damaged)
 
 
 @pytest.mark.parametrize("name", ["recipe.toml", "joint.spm"])
@@ -183,8 +183,8 @@ def test_the_facts_tell_the_licence_of_the_recipe_and_when_it_was_sealed(damaged
     recipe = replace(open_bundle(damaged).recipe, license="CC BY 2.0 FR")
     noon = (2025, 11, 23, 12, 0, 0, 6, 327, 0)
     monkeypatch.setattr(bundle.time, "gmtime", lambda: noon)
-    bundle.seal(damaged, recipe, version="0", scores={})
-    facts = read_facts(damaged)
+    bundle.write_manifest(damaged, recipe, version="0", scores={})
+    facts = read_manifest(damaged)
     assert (facts["licence"], facts["created"]) == ("CC BY 2.0 FR", "2025-11-23T12:00:00Z")
     assert config.parse(config.to_toml(recipe)).license == "CC BY 2.0 FR"
 
@@ -219,7 +219,7 @@ def test_a_copy_has_the_bundles_own_files_and_its_card_and_no_others(damaged, tm
     bundle.copy(open_bundle(damaged), copy)
     own = {"recipe.toml", "joint.spm", "model.safetensors", "bundle.json", "MODEL_CARD.md"}
     assert {path.name for path in copy.iterdir()} == own
-    assert bundle.check_sums(copy) == read_facts(damaged)
+    assert bundle.verify_checksums(copy) == read_manifest(damaged)
 
 
 def test_a_copy_that_is_not_what_was_written_is_refused(damaged, tmp_path):
@@ -241,26 +241,26 @@ def with_pairs(path):
 
 def test_paths_follow_a_recipe_into_another_folder(tmp_path):
     for base, folder in (("a/b", "c"), ("a", "a/b/c"), (".", "."), ("a", "a")):
-        moved = bundle.relocated(with_pairs("t.tsv"), tmp_path / base, tmp_path / folder).data.pairs
+        moved = bundle.rebase_paths(with_pairs("t.tsv"), tmp_path / base, tmp_path / folder).data.pairs
         assert (tmp_path / folder / moved).resolve() == (tmp_path / base / "t.tsv").resolve()
         assert not Path(moved).is_absolute()
 
 
 def test_moving_there_and_back_changes_nothing(tmp_path):
-    there = bundle.relocated(with_pairs("t.tsv"), tmp_path / "a", tmp_path / "b")
-    assert bundle.relocated(there, tmp_path / "b", tmp_path / "a").data.pairs == "t.tsv"
+    there = bundle.rebase_paths(with_pairs("t.tsv"), tmp_path / "a", tmp_path / "b")
+    assert bundle.rebase_paths(there, tmp_path / "b", tmp_path / "a").data.pairs == "t.tsv"
 
 
 def test_an_absolute_path_and_a_linked_file_keep_their_file(tmp_path):
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "sum").write_text("")
     (tmp_path / "t.tsv.gz").symlink_to(tmp_path / "cache" / "sum")
-    moved = bundle.relocated(with_pairs(tmp_path / "t.tsv.gz"), Path(), tmp_path / "x").data.pairs
+    moved = bundle.rebase_paths(with_pairs(tmp_path / "t.tsv.gz"), Path(), tmp_path / "x").data.pairs
     assert moved == "../t.tsv.gz"  # its name says that it is compressed
 
 
 def test_standard_input_is_nowhere(tmp_path):
-    assert bundle.relocated(with_pairs("-"), tmp_path, tmp_path / "x").data.pairs == "-"
+    assert bundle.rebase_paths(with_pairs("-"), tmp_path, tmp_path / "x").data.pairs == "-"
 
 
 def guided_by(links):
@@ -280,7 +280,7 @@ def guided_by(links):
     ],
 )
 def test_a_file_of_links_moves_with_the_text_and_words_stay_words(tmp_path, named, moved):
-    there = bundle.relocated(guided_by(named), tmp_path, tmp_path / "x")
+    there = bundle.rebase_paths(guided_by(named), tmp_path, tmp_path / "x")
     assert there.train.guided_alignment == moved
 
 
@@ -290,7 +290,7 @@ def test_a_file_of_links_moves_with_the_text_and_words_stay_words(tmp_path, name
 def test_a_recipe_of_other_languages_cannot_start_from_a_model(tiny):
     start = open_bundle(tiny)
     with pytest.raises(ModelError, match="not de-fr"):
-        bundle.started_from(config.Recipe(source="de", target="fr"), start)
-    begun = bundle.started_from(config.Recipe(seed=9), start)
+        bundle.finetuning_recipe(config.Recipe(source="de", target="fr"), start)
+    begun = bundle.finetuning_recipe(config.Recipe(seed=9), start)
     assert (begun.source, begun.seed) == (start.recipe.source, 9)
     assert (begun.model, begun.tokenizer) == (start.recipe.model, start.recipe.tokenizer)

@@ -30,11 +30,11 @@ def other(name):
 def publish(folder):
     recipe = bundle.open_bundle(folder).recipe
     files = {bundle.WEIGHTS: other(bundle.WEIGHTS)}
-    bundle.seal(folder, recipe, version="0", scores={"step": 7}, files=files)
+    bundle.write_manifest(folder, recipe, version="0", scores={"step": 7}, files=files)
 
 
 def include_head(folder):
-    bundle.include(folder, bundle.HEAD, other(bundle.HEAD))
+    bundle.add_file(folder, bundle.HEAD, other(bundle.HEAD))
 
 
 def write_recipe(folder):
@@ -44,7 +44,7 @@ def write_recipe(folder):
 
 def include_graphs(folder):
     names = (*bundle.GRAPHS, bundle.WEIGHTS, bundle.HEAD)
-    bundle.include_graphs(folder, {name: other(name) for name in names}, precision="fp32")
+    bundle.add_graphs(folder, {name: other(name) for name in names}, precision="fp32")
 
 
 def write_definition(folder):
@@ -56,8 +56,8 @@ def model_of(folder):
     """What makes the model in that folder this one and no other; its sums are right."""
     if not (folder / bundle.FACTS).exists():
         return NONE
-    facts = bundle.read_facts(folder)
-    bundle.check_sums(folder)
+    facts = bundle.read_manifest(folder)
+    bundle.verify_checksums(folder)
     bundle.open_bundle(folder)
     return facts["files"], facts["scores"], facts.get("precision")
 
@@ -113,13 +113,13 @@ def test_a_model_whose_files_have_no_names_of_their_own_yet_says_the_same(tmp_pa
         patch.setattr(bundle, "_place", lambda file, name: (_ for _ in ()).throw(Killed))
         files = {name: (MODEL / name).read_bytes() for name in names}
         with pytest.raises(Killed):
-            bundle.include_graphs(folder, files, precision="fp32")
+            bundle.add_graphs(folder, files, precision="fp32")
     for name in names:
         (folder / name).write_bytes(b"")  # those of the old model are not read
     assert [attn(*each) for each in asked] == said
     bundle.recover(folder)
     assert [attn(*each) for each in asked] == said
-    assert bundle.check_sums(folder)["precision"] == "fp32"
+    assert bundle.verify_checksums(folder)["precision"] == "fp32"
     assert bundle.STAGING not in names_of(folder)
 
 
@@ -131,8 +131,8 @@ def test_where_files_cannot_have_two_names_they_are_copied(tmp_path, monkeypatch
     monkeypatch.setattr(bundle.os, "link", refuse)
     publish(folder)
     assert (folder / bundle.WEIGHTS).read_bytes() == other(bundle.WEIGHTS)
-    assert "staged" not in bundle.read_facts(folder)
-    assert bundle.check_sums(folder)
+    assert "staged" not in bundle.read_manifest(folder)
+    assert bundle.verify_checksums(folder)
 
 
 def test_graphs_of_other_weights_are_not_kept(tmp_path):
@@ -157,7 +157,7 @@ def test_a_model_that_is_replaced_while_it_is_loaded_is_loaded_again(tmp_path):
 
     opened = bundle.load_stable(folder, load)
     assert len(seen) == 3
-    assert opened.facts == bundle.read_facts(folder)
+    assert opened.facts == bundle.read_manifest(folder)
 
 
 @pytest.mark.parametrize("torn", [False, True], ids=["whole", "torn"])
@@ -168,7 +168,7 @@ def test_a_model_on_the_shelf_that_is_replaced_is_the_old_one_or_the_new(torn, t
     publish(newer)
 
     def put(folder):
-        with registry.placing("mine", force=True) as place:
+        with registry.atomic_install("mine", force=True) as place:
             bundle.copy(bundle.open_bundle(folder), place)
 
     put(MODEL)
@@ -182,8 +182,8 @@ def test_a_model_on_the_shelf_that_is_replaced_is_the_old_one_or_the_new(torn, t
             put(newer)
         found = registry.find("mine")
         assert [name for name, path in registry.names() if path.parent == models] == ["mine"]
-        assert bundle.check_sums(found)["files"] in (opened.facts["files"], model_of(newer)[0])
-        left.add(bundle.read_facts(found)["scores"] == {"step": 7})
+        assert bundle.verify_checksums(found)["files"] in (opened.facts["files"], model_of(newer)[0])
+        left.add(bundle.read_manifest(found)["scores"] == {"step": 7})
     assert left == {False, True}
     put(newer)
     assert names_of(models) == {"mine"}

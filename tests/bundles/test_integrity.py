@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from attn_cli.bundles import integrity, registry
-from attn_cli.bundles.integrity import make_sure
+from attn_cli.bundles.integrity import verify_once
 from attn_cli.errors import ModelError
 
 pytestmark = pytest.mark.usefixtures("_no_shelf")
@@ -45,54 +45,54 @@ def is_altered():
 def test_an_altered_file_is_found_at_the_first_use(damaged, memory):
     alter(damaged)
     with is_altered():
-        make_sure(damaged)
+        verify_once(damaged)
     assert not memory.exists()
 
 
 def test_a_model_that_was_sound_is_not_read_again_while_nothing_changes(damaged):
-    make_sure(damaged)
+    verify_once(damaged)
     alter(damaged)  # which nobody could see without reading it
-    make_sure(damaged)
+    verify_once(damaged)
 
 
 def test_a_file_of_another_time_is_read_again(damaged):
-    make_sure(damaged)
+    verify_once(damaged)
     alter(damaged)
     touch(damaged)
     with is_altered():
-        make_sure(damaged)
+        verify_once(damaged)
 
 
 def test_a_bundle_json_of_other_content_has_everything_read_again(damaged):
-    make_sure(damaged)
+    verify_once(damaged)
     alter(damaged)
     facts = json.loads((damaged / "bundle.json").read_text())
     (damaged / "bundle.json").write_text(json.dumps(facts | {"created": "today"}))
     with is_altered():
-        make_sure(damaged)
+        verify_once(damaged)
 
 
 def test_a_file_that_is_gone_is_missed_though_the_model_was_sound(damaged):
-    make_sure(damaged)
+    verify_once(damaged)
     (damaged / "joint.spm").unlink()
     with pytest.raises(ModelError, match=r"lacks its file joint\.spm"):
-        make_sure(damaged)
+        verify_once(damaged)
 
 
 def test_a_model_is_remembered_by_its_real_path(damaged, tmp_path, memory):
     (tmp_path / "link").symlink_to(damaged)
-    make_sure(tmp_path / "link")
+    verify_once(tmp_path / "link")
     assert list(json.loads(memory.read_text())) == [os.path.realpath(damaged)]
     alter(damaged)
-    make_sure(damaged)
+    verify_once(damaged)
 
 
 def test_a_copy_is_another_model(damaged, tmp_path):
-    make_sure(damaged)
+    verify_once(damaged)
     alter(damaged)
     shutil.copytree(damaged, tmp_path / "copy")
     with is_altered():
-        make_sure(tmp_path / "copy")
+        verify_once(tmp_path / "copy")
 
 
 def test_what_came_with_the_program_is_trusted_and_the_users_own_shelf_is_not(
@@ -102,17 +102,17 @@ def test_what_came_with_the_program_is_trusted_and_the_users_own_shelf_is_not(
     alter(damaged)
     ours = shutil.copytree(damaged, tmp_path / "checkout" / "models" / "en-xx")
     theirs = shutil.copytree(damaged, tmp_path / "home" / "models" / "en-xx")
-    make_sure(ours)
+    verify_once(ours)
     with is_altered():
-        make_sure(theirs)
+        verify_once(theirs)
 
 
 def test_sums_can_be_taken_whatever_is_remembered(damaged):
-    make_sure(damaged)
-    integrity.take_sums(damaged)
+    verify_once(damaged)
+    integrity.verify(damaged)
     alter(damaged)
     with is_altered():
-        integrity.take_sums(damaged)
+        integrity.verify(damaged)
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,10 @@ def test_sums_can_be_taken_whatever_is_remembered(damaged):
 def test_a_memory_that_cannot_be_read_is_written_anew(damaged, memory, content):
     memory.parent.mkdir()
     memory.write_bytes(content)
-    make_sure(damaged)
+    verify_once(damaged)
     assert json.loads(memory.read_text())[os.path.realpath(damaged)]
     alter(damaged)
-    make_sure(damaged)
+    verify_once(damaged)
 
 
 @pytest.mark.parametrize(
@@ -132,25 +132,25 @@ def test_a_memory_that_cannot_be_read_is_written_anew(damaged, memory, content):
 )
 def test_without_a_memory_the_sums_are_taken_each_time_and_nothing_is_said(damaged, memory, block):
     block(memory.parent)
-    make_sure(damaged)
-    make_sure(damaged)
+    verify_once(damaged)
+    verify_once(damaged)
     alter(damaged)
     with is_altered():
-        make_sure(damaged)
+        verify_once(damaged)
 
 
 def test_nothing_is_left_beside_the_memory(damaged, memory):
-    make_sure(damaged)
+    verify_once(damaged)
     assert list(memory.parent.iterdir()) == [memory]
     memory.unlink()
     memory.mkdir()
-    make_sure(damaged)
+    verify_once(damaged)
     assert list(memory.parent.iterdir()) == [memory]
 
 
 def test_the_models_verified_longest_ago_are_forgotten(damaged, memory):
     memory.parent.mkdir()
     memory.write_text(json.dumps({str(n): "" for n in range(integrity.MOST)}))
-    make_sure(damaged)
+    verify_once(damaged)
     kept = list(json.loads(memory.read_text()))
     assert kept == [*map(str, range(1, integrity.MOST)), os.path.realpath(damaged)]

@@ -79,12 +79,12 @@ def test_the_demo_corpus_is_in_the_checkout():
 
 def test_ours_are_the_models_that_were_installed_with_the_program(tmp_path):
     shipped = model(tmp_path / "shipped" / "models" / "en-fr")
-    assert registry.came_with_us(shipped)
-    assert registry.came_with_us(tmp_path / "checkout" / "models" / "fr-en")
-    assert not registry.came_with_us(model(tmp_path / "home" / "models" / "mine"))
-    assert not registry.came_with_us(model(shipped / "inner"))
+    assert registry.is_shipped(shipped)
+    assert registry.is_shipped(tmp_path / "checkout" / "models" / "fr-en")
+    assert not registry.is_shipped(model(tmp_path / "home" / "models" / "mine"))
+    assert not registry.is_shipped(model(shipped / "inner"))
     (tmp_path / "shipped" / "models" / "linked").symlink_to(model(tmp_path / "runs" / "mine"))
-    assert not registry.came_with_us(tmp_path / "shipped" / "models" / "linked")
+    assert not registry.is_shipped(tmp_path / "shipped" / "models" / "linked")
 
 
 def test_who_has_no_home_has_an_empty_shelf_there(monkeypatch, tmp_path):
@@ -95,7 +95,7 @@ def test_who_has_no_home_has_an_empty_shelf_there(monkeypatch, tmp_path):
     monkeypatch.setattr(Path, "home", homeless)
     shipped = model(tmp_path / "shipped" / "models" / "en-fr")
     assert dict(registry.names()) == {"en-fr": shipped}
-    with pytest.raises(DataError, match="cannot put"), registry.placing("mine"):
+    with pytest.raises(DataError, match="cannot put"), registry.atomic_install("mine"):
         pass
 
 
@@ -103,7 +103,7 @@ def test_who_has_no_home_has_an_empty_shelf_there(monkeypatch, tmp_path):
 
 
 def put(name, content, *, force=False, ending=None):
-    with registry.placing(name, force=force) as folder:
+    with registry.atomic_install(name, force=force) as folder:
         (folder / "bundle.json").write_text(content)
         if ending is not None:
             raise ending
@@ -154,7 +154,7 @@ def test_a_failure_leaves_nothing_and_what_was_there(tmp_path, ending):
 def test_a_model_that_cannot_be_put_in_place_leaves_the_one_that_was_there(tmp_path):
     put("mine", "old")
     with pytest.raises(DataError, match="cannot put"):  # noqa: SIM117
-        with registry.placing("mine", force=True) as folder:
+        with registry.atomic_install("mine", force=True) as folder:
             folder.rmdir()
     assert (registry.find("mine") / "bundle.json").read_text() == "old"
     assert set(on_the_shelf(tmp_path)) == {"mine"}

@@ -47,7 +47,7 @@ def calibrated(tiny, mixed, tmp_path_factory):
 
 
 def test_calibrate_says_on_how_many_pairs_and_leaves_a_sound_model(calibrated):
-    assert bundle.open_bundle(calibrated).holds("confidence.json")
+    assert bundle.open_bundle(calibrated).has_files("confidence.json")
     assert json.loads((calibrated / "confidence.json").read_text())["pairs"] == len(MIXED)
     assert attn("models", "verify", calibrated).status == 0
 
@@ -82,7 +82,7 @@ def test_too_few_pairs_and_blank_ones_are_bad_data(damaged):
 
 def test_a_model_that_aligns_only_cannot_be_calibrated(headed, mixed, tmp_path):
     alone = shutil.copytree(headed, tmp_path / "alone", ignore=shutil.ignore_patterns("model.*"))
-    facts = bundle.read_facts(headed)
+    facts = bundle.read_manifest(headed)
     facts["files"].pop("model.safetensors")
     (alone / "bundle.json").write_text(json.dumps(facts))
     ended = attn("models", "calibrate", alone, "--pairs", mixed)
@@ -96,16 +96,16 @@ def test_a_calibration_goes_with_a_model_and_not_with_other_weights(
     monkeypatch.setenv("ATTN_HOME", str(tmp_path))
     assert attn("models", "add", calibrated, "--name", "mine").status == 0
     added = tmp_path / "models" / "mine"
-    assert bundle.open_bundle(added).holds("confidence.json")
+    assert bundle.open_bundle(added).has_files("confidence.json")
     recipe = bundle.open_bundle(added).recipe
-    bundle.seal(added, recipe, version="0", scores={})
-    assert not bundle.open_bundle(added).holds("confidence.json")
+    bundle.write_manifest(added, recipe, version="0", scores={})
+    assert not bundle.open_bundle(added).has_files("confidence.json")
     assert not (added / "confidence.json").exists()
 
 
 def test_a_damaged_calibration_is_found_when_it_is_needed(calibrated, tmp_path):
     copy = shutil.copytree(calibrated, tmp_path / "copy")
-    bundle.include(copy, "confidence.json", b"{}")
+    bundle.add_file(copy, "confidence.json", b"{}")
     for command in (("models", "verify", copy), ("translate", "-m", copy, "-f", "jsonl", "I see")):
         ended = attn(*command)
         assert ended.status == 4

@@ -143,7 +143,7 @@ def rewritten(folder, old, new):
     text = recipe.read_text(encoding="utf-8")
     assert old in text
     recipe.write_text(text.replace(old, new), encoding="utf-8")
-    bundle.include(folder, "recipe.toml")
+    bundle.add_file(folder, "recipe.toml")
     return folder
 
 

@@ -8,7 +8,7 @@ import tomllib
 import pytest
 from program import HEAD, PAIRS, TINY, attn
 
-from attn_cli.bundles.bundle import check_sums
+from attn_cli.bundles.bundle import verify_checksums
 
 SOURCE, TARGET = "I see the red car.", "je vois la voiture rouge."
 PAIR = f"{SOURCE}\t{TARGET}\n"
@@ -224,7 +224,7 @@ def test_training_guides_a_head_and_then_shows_it(several):
 
 
 def test_the_bundle_is_whole_with_the_head_in_it(several):
-    assert check_sums(several)["scores"]["bleu"]["score"] >= 0
+    assert verify_checksums(several)["scores"]["bleu"]["score"] >= 0
 
 
 def test_a_head_that_the_recipe_names_is_kept(pairs_file, links_file, tmp_path):

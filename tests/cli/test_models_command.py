@@ -48,7 +48,7 @@ def columns(shelf):
 
 
 def test_list_has_a_column_for_each_fact_and_a_dash_for_what_is_unknown(shelf):
-    size = sum(entry["bytes"] for entry in bundle.read_facts(shelf / "en-xx")["files"].values())
+    size = sum(entry["bytes"] for entry in bundle.read_manifest(shelf / "en-xx")["files"].values())
     known = ["en-xx", "en-", f"{size / 1e6:.1f} MB"]
     place = str(shelf / "en-xx")
     assert columns(shelf) == [*known, "BLEU 100.0", "-", "-", place]
@@ -120,7 +120,7 @@ def test_models_alone_says_how_it_is_called():
 
 
 def test_a_sound_model_is_told_in_a_line(shelf, tiny):
-    size = sum((tiny / name).stat().st_size for name in bundle.read_facts(tiny)["files"])
+    size = sum((tiny / name).stat().st_size for name in bundle.read_manifest(tiny)["files"])
     for name in ("en-xx", tiny):
         ended = attn("models", "verify", name)
         assert (ended.status, ended.err) == (0, "")
@@ -130,7 +130,7 @@ def test_a_sound_model_is_told_in_a_line(shelf, tiny):
 def test_a_model_with_a_head_and_one_with_nothing_else_are_sound(headed, tmp_path):
     assert "5 files" in attn("models", "verify", headed).out
     alone = shutil.copytree(headed, tmp_path / "alone", ignore=shutil.ignore_patterns("model.*"))
-    files = bundle.read_facts(headed)["files"]
+    files = bundle.read_manifest(headed)["files"]
     files.pop("model.safetensors")
     retold(alone, files=files)
     assert "4 files" in attn("models", "verify", alone).out
@@ -154,7 +154,7 @@ def missing(folder):
 
 
 def foreign(folder):
-    files = bundle.read_facts(folder)["files"]
+    files = bundle.read_manifest(folder)["files"]
     retold(folder, files=files | {"../../secret": files["joint.spm"]})
     return "bundle.json names '../../secret'"
 
@@ -185,12 +185,12 @@ def not_numbers(folder):
     weights = load_file(folder / "model.safetensors")
     save_file({name: each * float("nan") for name, each in weights.items()}, folder / "nan")
     (folder / "nan").replace(folder / "model.safetensors")
-    bundle.include(folder, "model.safetensors")
+    bundle.add_file(folder, "model.safetensors")
     return "its network computes invalid values"
 
 
 def empty(folder):
-    files = bundle.read_facts(folder)["files"]
+    files = bundle.read_manifest(folder)["files"]
     files.pop("model.safetensors")
     retold(folder, files=files)
     return "neither a network that translates nor one that aligns"
@@ -214,7 +214,7 @@ def test_a_head_that_computes_no_numbers_is_unfit(headed, tmp_path):
     for each in weights.values():
         each.fill_(float("nan"))
     save_file(weights, copy / "alignment_head.safetensors")
-    bundle.include(copy, "alignment_head.safetensors")
+    bundle.add_file(copy, "alignment_head.safetensors")
     ended = attn("models", "verify", copy)
     assert ended.status == 4
     assert "its word aligner computes invalid values" in ended.err
@@ -238,7 +238,7 @@ def both(graphs, tmp_path):
 
 def test_a_model_with_graphs_is_sound_with_weights_and_without(both):
     assert attn("models", "verify", both).status == 0
-    files = bundle.read_facts(both)["files"]
+    files = bundle.read_manifest(both)["files"]
     files.pop("model.safetensors")
     retold(both, files=files)
     (both / "model.safetensors").unlink()
@@ -255,7 +255,7 @@ def test_weights_are_tried_though_there_are_graphs(both):
 @pytest.mark.parametrize("name", ["encoder.onnx", "step.onnx"])
 def test_graphs_are_tried_though_there_are_weights(both, name):
     (both / name).write_bytes((both / "forced.onnx").read_bytes())
-    bundle.include(both, name)
+    bundle.add_file(both, name)
     ended = attn("models", "verify", both)
     assert ended.status == 4
     (line,) = ended.err.splitlines()
@@ -309,7 +309,7 @@ def test_another_name_is_that_of_the_folder_and_the_recipe_keeps_its_own(mine, t
     assert attn("models", "add", mine, "--name", "mine").status == 0
     added = tmp_path / "home" / "models" / "mine"
     assert config.load(added / "recipe.toml").name == "tiny"
-    assert bundle.read_facts(added)["name"] == "tiny"
+    assert bundle.read_manifest(added)["name"] == "tiny"
 
 
 def test_a_model_on_the_shelf_is_replaced_with_force_only(shelf, mine):
@@ -324,9 +324,9 @@ def test_a_model_on_the_shelf_is_replaced_with_force_only(shelf, mine):
 
 
 def test_a_model_may_replace_itself(shelf):
-    before = bundle.read_facts(shelf / "en-xx")
+    before = bundle.read_manifest(shelf / "en-xx")
     assert attn("models", "add", "en-xx", "--name", "en-xx", "--force").status == 0
-    assert bundle.check_sums(shelf / "en-xx") == before
+    assert bundle.verify_checksums(shelf / "en-xx") == before
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../a", "-a", ".a"])

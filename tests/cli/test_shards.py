@@ -6,7 +6,7 @@ import random
 import pytest
 from program import LINKS, PAIRS, attn
 
-from attn_cli.cli.input import TOGETHER, Shard
+from attn_cli.cli.input import CHUNK, Shard
 from attn_cli.data.text_io import count_lines, open_lines
 
 SOURCES = list(PAIRS)
@@ -23,16 +23,16 @@ def text(tmp_path):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
-@pytest.mark.parametrize("total", [0, 1, TOGETHER, TOGETHER + 1, 10_000, 1_000_000])
+@pytest.mark.parametrize("total", [0, 1, CHUNK, CHUNK + 1, 10_000, 1_000_000])
 def test_each_line_is_in_one_shard_in_order(total, count):
     parts = [Shard(number, count).lines(total) for number in range(1, count + 1)]
     assert [line for part in parts for line in part] == list(range(total))
-    assert all(part.start % TOGETHER == 0 for part in parts if part)
+    assert all(part.start % CHUNK == 0 for part in parts if part)
 
 
 def test_no_shard_of_a_large_file_has_more_than_a_block_above_its_share():
     parts = [Shard(number, 64).lines(10_000_001) for number in range(1, 65)]
-    assert max(map(len, parts)) - min(map(len, parts)) <= TOGETHER
+    assert max(map(len, parts)) - min(map(len, parts)) <= CHUNK
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])

@@ -33,7 +33,7 @@ def files_of(folder):
 
 def without(folder, *names):
     """The model with these files gone, and no longer spoken of."""
-    facts = bundle.read_facts(folder)
+    facts = bundle.read_manifest(folder)
     for name in names:
         facts["files"].pop(name, None)
         (folder / name).unlink(missing_ok=True)
@@ -44,7 +44,7 @@ def without(folder, *names):
 def changed(folder, name, content):
     """The model with another content of a file, and the sum of that."""
     (folder / name).write_bytes(content)
-    bundle.include(folder, name)
+    bundle.add_file(folder, name)
 
 
 def fails(ended, status, *words):
@@ -77,9 +77,9 @@ def test_graphs_join_the_bundle_with_their_sums_and_precision(model, options, pr
     ended = attn("export", model, *options)
     assert (ended.status, ended.stdout) == (0, b"")
     assert f"has graphs in {precision}, 0." in ended.err
-    assert set(bundle.check_sums(model)["files"]) == set(files_of(model)) - {bundle.FACTS}
+    assert set(bundle.verify_checksums(model)["files"]) == set(files_of(model)) - {bundle.FACTS}
     opened = bundle.open_bundle(model)
-    assert opened.holds(*bundle.GRAPHS)
+    assert opened.has_files(*bundle.GRAPHS)
     assert opened.precision == precision
 
 
@@ -103,7 +103,7 @@ def test_int8_graphs_are_smaller_and_another_export_takes_their_place(model):
     sizes = []
     for precision in ("fp32", "int8"):
         assert attn("export", model, "--precision", precision).status == 0
-        facts = bundle.check_sums(model)
+        facts = bundle.verify_checksums(model)
         sizes.append(sum(facts["files"][name]["bytes"] for name in bundle.GRAPHS))
     assert sizes[1] < sizes[0]
     assert bundle.open_bundle(model).precision == "int8"
@@ -206,7 +206,7 @@ def test_a_training_ends_with_graphs_and_one_that_goes_on_drops_them(tmp_path, p
     ended = attn("train", *more)
     assert ended.status == 0, ended.err
     opened = bundle.open_bundle(out)
-    assert not any(map(opened.holds, bundle.GRAPHS))
+    assert not any(map(opened.has_files, bundle.GRAPHS))
     assert opened.precision is None
     assert "graphs" not in ended.err
 
@@ -223,7 +223,7 @@ def test_graphs_that_cannot_be_made_leave_the_model_as_it_was_trained(
     ended = attn("train", *text, "--out", tmp_path / "run", *TINY, *how)
     assert ended.status == 0
     assert "no graphs: the graphs differ" in ended.err
-    assert bundle.open_bundle(tmp_path / "run").translates
+    assert bundle.open_bundle(tmp_path / "run").can_translate
 
 
 def test_a_head_that_was_fitted_and_kept_has_a_graph(tmp_path, monkeypatch):
@@ -235,8 +235,8 @@ def test_a_head_that_was_fitted_and_kept_has_a_graph(tmp_path, monkeypatch):
     ended = attn("align", "--fit", "--out", tmp_path / "kept", stdin="red car\tauto rouge\n" * 20)
     assert ended.status == 0, ended.err
     opened = bundle.open_bundle(tmp_path / "kept")
-    assert (opened.holds(bundle.HEAD_GRAPH), opened.precision) == (True, "fp32")
-    assert not opened.translates
+    assert (opened.has_files(bundle.HEAD_GRAPH), opened.precision) == (True, "fp32")
+    assert not opened.can_translate
     aligned = attn("align", "-m", opened.path, "--engine", "onnx", "red car", "auto rouge")
     assert aligned.status == 0
 
@@ -262,8 +262,8 @@ def test_pairs_give_a_model_a_shortlist_that_both_engines_use_and_a_flag_turns_o
     assert ended.status == 0, ended.err
     assert "its shortlist has" in ended.err
     opened = bundle.open_bundle(model)
-    assert opened.holds(bundle.SHORTLIST, bundle.SELECT, bundle.SHORTLIST_STEP)
-    assert set(bundle.check_sums(model)["files"]) == set(files_of(model)) - {bundle.FACTS}
+    assert opened.has_files(bundle.SHORTLIST, bundle.SELECT, bundle.SHORTLIST_STEP)
+    assert set(bundle.verify_checksums(model)["files"]) == set(files_of(model)) - {bundle.FACTS}
     assert opened.shortlist is not None
     listed, whole = scores_of(model), scores_of(model, "--no-shortlist")
     assert np.allclose(listed, scores_of(model, "--engine", "torch"), atol=1e-3)
@@ -288,7 +288,7 @@ def test_a_shortlist_stays_through_another_export_and_half_its_weights(model, pa
     before = (model / bundle.SHORTLIST).read_bytes()
     assert attn("export", model, "--precision", "fp32", "--half").status == 0
     assert (model / bundle.SHORTLIST).read_bytes() == before
-    assert bundle.open_bundle(model).holds(bundle.SHORTLIST, bundle.SHORTLIST_STEP)
+    assert bundle.open_bundle(model).has_files(bundle.SHORTLIST, bundle.SHORTLIST_STEP)
 
 
 def test_a_recipe_that_wants_no_shortlist_uses_none(model, pairs):
@@ -334,4 +334,4 @@ def test_training_with_links_ends_with_a_shortlist_unless_the_recipe_says_otherw
         ended = attn("train", *text, *links, *short, *given, "--out", tmp_path / name)
         assert ended.status == 0, ended.err
         opened = bundle.open_bundle(tmp_path / name)
-        assert opened.holds(bundle.SHORTLIST) == opened.holds(bundle.SHORTLIST_STEP) == there
+        assert opened.has_files(bundle.SHORTLIST) == opened.has_files(bundle.SHORTLIST_STEP) == there

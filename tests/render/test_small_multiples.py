@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from attn_cli.render.small_multiples import Multiples
+from attn_cli.render.small_multiples import HeadGrid
 from attn_cli.types import HeadTable, SoftAlignment
 
 SOURCE, TARGET = ("I", "love", "strawberries"), ("J'", "aime", "les", "fraises")
@@ -44,7 +44,7 @@ def drawn(tables, *, width=80, colours=None, encoding="utf-8"):
         legacy_windows=False,
         _environ={},
     )
-    console.print(Multiples(tables, "I love strawberries", "J'aime les fraises"))
+    console.print(HeadGrid(tables, "I love strawberries", "J'aime les fraises"))
     file.seek(0)
     return file.read()
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.style import Style
 
-from attn_cli.render.table import RAMP, WARM, alignment_table, contrasting, heat, printable
+from attn_cli.render.table import COLORMAP, COLORED_FROM, alignment_table, contrasting_color, heat, printable
 from attn_cli.types import SoftAlignment
 
 LOVE = [[0.94, 0.04, 0.02], [0.11, 0.001, 0.889], [0.05, 0.91, 0.04]]
@@ -104,11 +104,11 @@ def test_heavy_cells_have_a_background_in_any_number_of_colours(colours, code, w
 
 
 def test_light_cells_have_no_background():
-    light = table(["a"], ["x"], [[WARM - 0.01]], [1 - WARM])
+    light = table(["a"], ["x"], [[COLORED_FROM - 0.01]], [1 - COLORED_FROM])
     assert "48;2" not in drawn(light, colours="truecolor")
 
 
-@pytest.mark.parametrize("weight", np.linspace(WARM, 1, 33))
+@pytest.mark.parametrize("weight", np.linspace(COLORED_FROM, 1, 33))
 def test_what_is_written_on_heat_contrasts_with_it(weight):
     def luminance(colour):
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
@@ -116,14 +116,14 @@ def test_what_is_written_on_heat_contrasts_with_it(weight):
 
     behind = heat(float(weight))
     light, dark = sorted(
-        (luminance(np.array(colour) / 255) for colour in (behind, contrasting(behind))),
+        (luminance(np.array(colour) / 255) for colour in (behind, contrasting_color(behind))),
         reverse=True,
     )
     assert (light + 0.05) / (dark + 0.05) >= 4.5  # WCAG AA for text
 
 
 def test_heat_ends_where_the_ramp_ends():
-    assert heat(1.0) == heat(1.00001) == RAMP[-1][1]
+    assert heat(1.0) == heat(1.00001) == COLORMAP[-1][1]
 
 
 def test_the_title_says_kind_and_origin_and_what_that_means():

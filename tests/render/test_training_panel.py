@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from attn_cli.render.training import Stage, TrainingPanel, Validation
+from attn_cli.render.training import ProgressStage, TrainingPanel, ValidationRow
 from attn_cli.types import SoftAlignment
 
 TABLE = SoftAlignment(
@@ -36,7 +36,7 @@ def busy(**fields) -> TrainingPanel:
             "guided": 0.4234,
             "tokens_per_second": 12_345,
             "losses": [(50.0, 5.9), (6000.0, 4.0), (12_000.0, 3.21)],
-            "history": [Validation(6000, 3.0, 22.0, True), Validation(12_000, 2.5, 21.0, False)],
+            "history": [ValidationRow(6000, 3.0, 22.0, True), ValidationRow(12_000, 2.5, 21.0, False)],
             "sample": TABLE,
             "elapsed": lambda: 3723.0,
             **fields,
@@ -88,7 +88,7 @@ def test_without_a_limit_nothing_is_promised_before_it_is_known():
 
 
 def test_before_the_updates_the_bar_and_the_sentence_are_those_of_the_stage():
-    stage = Stage("word links", 0.42, "aligners vote", seconds_left=65)
+    stage = ProgressStage("word links", 0.42, "aligners vote", seconds_left=65)
     _, _, bar, figures, _ = drawn(TrainingPanel("en → fr", stage))
     assert "word links" in bar
     assert "42 % · 1:05 left" in bar

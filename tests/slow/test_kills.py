@@ -77,7 +77,7 @@ def attn(*arguments: object, kill_after: float | None = None) -> tuple[bool, str
 def state_of(out: Path) -> str:
     """How far a killed training had come. What calls itself a model has to be one."""
     if (out / bundle.FACTS).exists():
-        bundle.check_sums(out)
+        bundle.verify_checksums(out)
         bundle.open_bundle(out)
     checkpoints = out / CHECKPOINTS
     if (checkpoints / NEXT_PLAN).exists():

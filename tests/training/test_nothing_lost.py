@@ -86,7 +86,7 @@ def test_killed_at_any_moment_a_training_is_resumed_to_the_same_files(
     with pytest.raises(Killed), killed_after(int(share * changes), out, torn=True):
         attn(*command, "--out", out)
     if (out / bundle.FACTS).exists():
-        bundle.check_sums(out)
+        bundle.verify_checksums(out)
     resume(out)
     assert is_the_same(out, whole)
     left = {path.name for path in out.rglob("*")}
@@ -114,7 +114,7 @@ def test_a_forced_training_that_was_killed_early_has_harmed_nothing(
     pairs_file, damaged, tmp_path, monkeypatch
 ):
     """Its plan stands beside what was there, and resuming begins it."""
-    before = bundle.check_sums(damaged)
+    before = bundle.verify_checksums(damaged)
 
     def load(*_, **__):
         raise Killed
@@ -123,9 +123,9 @@ def test_a_forced_training_that_was_killed_early_has_harmed_nothing(
         patch.setattr(corpus, "load", load)
         with pytest.raises(Killed):
             attn("train", "--pairs", pairs_file, "--out", damaged, *RECIPE, "--force")
-    assert bundle.check_sums(damaged) == before
+    assert bundle.verify_checksums(damaged) == before
     resume(damaged)
-    assert bundle.read_facts(damaged)["name"] != before["name"]
+    assert bundle.read_manifest(damaged)["name"] != before["name"]
     steps = {path.name for path in (damaged / "checkpoints").glob("step-*")}
     assert steps == {"step-0000008.safetensors", "step-0000016.safetensors"}
 
@@ -177,12 +177,12 @@ def change(path):
 @pytest.mark.parametrize("name", ["a.tsv", "v.tsv"])
 def test_changed_words_are_refused_until_they_are_accepted(name, run):
     change(run.parent / name)
-    before = bundle.check_sums(run)
+    before = bundle.verify_checksums(run)
     ended = attn("train", "--resume", run, "--max-steps", "16")
     assert ended.status == 3
     assert f"{name} has changed since this training began" in ended.err
     assert "--accept-new-data" in ended.err
-    assert bundle.check_sums(run) == before
+    assert bundle.verify_checksums(run) == before
     resume(run, "--max-steps", "16", "--accept-new-data")
     assert any(f"{name} has changed: " in message for message in notices_of(run))
     resume(run, "--max-steps", "17")  # it is the text of the training now

@@ -153,7 +153,7 @@ def test_a_training_cut_off_while_its_head_learns_reaches_the_very_same_files(
 
 def test_a_resumed_training_may_be_made_longer_and_its_recipe_says_so(uncut, tmp_path):
     out = shutil.copytree(uncut, tmp_path / "longer")
-    recipe = bundle.relocated(config.load(out / "recipe.toml"), uncut, out)
+    recipe = bundle.rebase_paths(config.load(out / "recipe.toml"), uncut, out)
     (out / "recipe.toml").write_text(config.to_toml(recipe))
     assert attn("train", "--resume", out, "--max-steps", "62", "--threads", "1").status == 0
     assert config.load(out / "recipe.toml").train.max_steps == 62

@@ -37,7 +37,7 @@ def run_batch(
         pending = list(_pending(console, folder, files, force=force))
         finished = len(files) - len(pending)
         if finished:
-            console.say(f"{finished:,} of {len(files):,} files are finished already")
+            console.info(f"{finished:,} of {len(files):,} files are finished already")
         if not pending:
             return
         with (
@@ -46,7 +46,7 @@ def run_batch(
             cluster.cluster(address, workers or console.cores) as cores,
         ):
             count = workers or cores
-            console.say(f"{counted(len(pending), 'file')}, {counted(count, 'worker')}")
+            console.info(f"{counted(len(pending), 'file')}, {counted(count, 'worker')}")
             with _progress(console, pending) as progress:
                 job = _Job(console, task, folder, pending, progress)
                 known = {file.name: folder.keys(file) for file in pending}
@@ -70,7 +70,7 @@ def _pending(
             continue
         if (done.size, done.modified) != (file.size, file.modified):
             if file.size != done.size or file.digest() != done.digest:
-                console.say(f"{file.path} has changed since its output was made: made again")
+                console.info(f"{file.path} has changed since its output was made: made again")
                 yield file
                 continue
             folder.confirm(file, done)
@@ -87,7 +87,7 @@ def _advice(console: Console, folder: OutputFolder) -> Iterator[None]:
     except Exception:
         raise
     except BaseException:
-        console.say("stopped; run the same command again to continue")
+        console.info("stopped; run the same command again to continue")
         raise
 
 
@@ -97,7 +97,7 @@ def _progress(console: Console, files: Sequence[InputFile]) -> Iterator[Progress
         with bar(console.rich(stderr=True)) as show:
             yield Progress(total_size(files), show)
     else:
-        yield Progress(total_size(files), plain(console.say))
+        yield Progress(total_size(files), plain(console.info))
 
 
 @dataclass
@@ -151,7 +151,7 @@ class _Job:
             return
         self._records += records
         self._there[number].clear()
-        self.console.detail(f"{file.name}: {records:,} records")
+        self.console.verbose_info(f"{file.name}: {records:,} records")
 
     def _fail(self, number: int, error: AttnError) -> None:
         """Note that a file cannot be done; what is wrong with the model ends the batch."""
@@ -164,7 +164,7 @@ class _Job:
     def report(self) -> None:
         """Say what was done. Raises DataError where a file could not be."""
         done = len(self.files) - len(self._errors)
-        self.console.say(
+        self.console.info(
             f"{counted(done, 'file')}, {counted(self._records, 'record')} in {self.folder.path} "
             f"({duration(self.progress.seconds)}, {self.progress.rate:,.0f} records a second)"
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
-from attn_cli.cli.input import TOGETHER
+from attn_cli.cli.input import CHUNK
 from attn_cli.data.text_io import grouped, open_lines, unreadable
 from attn_cli.errors import DataError, UsageError
 
@@ -24,7 +24,7 @@ Kind = Literal["text", "jsonl", "parquet"]
 
 #: Records of a chunk, the unit of work: a multiple of the lines that share a batch, so that the
 #: batches are those of `attn translate`.
-RECORDS = 2 * TOGETHER
+RECORDS = 2 * CHUNK
 
 #: Chunks of a Parquet file that become one row group.
 _ROW_GROUP = 32

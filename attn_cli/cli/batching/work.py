@@ -13,7 +13,7 @@ from attn_cli import __version__
 from attn_cli.bundles import bundle, registry
 from attn_cli.cli import align_with_models, translating
 from attn_cli.cli.batching.files import Columns, InputFile, Kind, pack
-from attn_cli.cli.input import TOGETHER, Reader, Request, one_line
+from attn_cli.cli.input import CHUNK, Reader, Request, one_line
 from attn_cli.cli.options import Format, InputFormat
 from attn_cli.cli.output import Found, Writer
 from attn_cli.console import Console
@@ -67,9 +67,9 @@ class Task:
         """
         format, options = self.format(kind), self.options
         if isinstance(options, translating.Options):
-            return translating.of_model(console, replace(options, format=format))
+            return translating.translator_from_model(console, replace(options, format=format))
         assert self.writer is not None
-        linker, writer = align_with_models.of_models(
+        linker, writer = align_with_models.linker_from_models(
             console, options, replace(self.writer, format=format)
         )
 
@@ -108,7 +108,7 @@ class Task:
 
 def digest_of_model(name: str | None) -> str:
     """The name of a model and a digest of its files. Raises ModelError where there is none."""
-    facts = bundle.sealed_facts(registry.find(name))
+    facts = bundle.checked_manifest(registry.find(name))
     sums = sorted((file, entry["sha256"]) for file, entry in facts["files"].items())
     return f"{facts['name']} {hashlib.sha256(json.dumps(sums).encode()).hexdigest()[:16]}"
 
@@ -175,7 +175,7 @@ class Worker:
         form = InputFormat.JSONL if file.kind == "jsonl" else InputFormat.TEXT
         read = Reader(str(file.path), form, self.task.pairs)
         lines = map(Line, count(first), payload.decode().split("\n"))
-        found = (each for group in grouped(map(read, lines), TOGETHER) for each in find(group))
+        found = (each for group in grouped(map(read, lines), CHUNK) for each in find(group))
         data = "".join(writer.record(*each) + "\n" for each in found).encode("utf-8", "replace")
         return pack(data) if file.is_gzip else data
 
@@ -186,7 +186,7 @@ class Worker:
             Request(number, one_line(row[0] or ""), one_line(row[1] or "") if row[1:] else "")
             for number, row in zip(count(first), rows, strict=False)
         )
-        found = (each for group in grouped(requests, TOGETHER) for each in find(group))
+        found = (each for group in grouped(requests, CHUNK) for each in find(group))
         records = [
             None if None in row else writer.record(*each)
             for row, each in zip(rows, found, strict=True)

@@ -81,7 +81,7 @@ def _loaded(
     if engine_of(opened, "translator", engine=engine, device=device) == "onnx":
         from attn_cli.inference.engines import onnx
 
-        has_graphs = opened.holds(*bundle.SHORTLIST_GRAPHS)
+        has_graphs = opened.has_files(*bundle.SHORTLIST_GRAPHS)
         listed = opened.shortlist if shortlist and has_graphs else None
         return onnx.load(opened, view, threads=threads, shortlist=listed)
     from attn_cli.inference.engines import torch
@@ -116,7 +116,7 @@ def engine_of(
             f"ONNX Runtime computes on the processor here, not on {device}",
             "Leave --device out, or use --engine torch.",
         )
-    weights, has_graphs = _WEIGHTS[part], opened.holds(*_GRAPHS[part])
+    weights, has_graphs = _WEIGHTS[part], opened.has_files(*_GRAPHS[part])
     if engine == "onnx" and not has_graphs:
         raise ModelError(
             f"the model {opened.name} has no graphs for ONNX Runtime",
@@ -125,9 +125,9 @@ def engine_of(
     if engine == "onnx" or (engine == "auto" and has_graphs and device in ("auto", "cpu")):
         if _installed("onnxruntime"):
             return "onnx"
-        if engine == "onnx" or not opened.holds(weights):
+        if engine == "onnx" or not opened.has_files(weights):
             raise _missing("onnxruntime", opened)
-    if not opened.holds(weights):
+    if not opened.has_files(weights):
         raise ModelError(
             f"the model {opened.name} has graphs for ONNX Runtime only, no weights for torch",
             "Leave --engine and --device out.",
