@@ -429,10 +429,9 @@ def write_manifest(
 
 
 def add_file(path: Path, name: str, data: bytes | None = None) -> None:
-    """Seal the model anew with its file `name`: with new `data`, or as somebody has left it.
+    """Write the file `name` (or take it as it is on disk) and update its checksum in the manifest.
 
-    Where there is no model yet the file waits for `write_manifest`. Raises TrainingError if the disk will not
-    take it.
+    Without a manifest, only write the file. Raises TrainingError if it cannot be written.
     """
     with _writing(path):
         if data is not None and not (path / FACTS).is_file():

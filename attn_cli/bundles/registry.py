@@ -60,7 +60,7 @@ def names() -> Iterator[tuple[str, Path]]:
 
 
 def _displaced_name(path: Path) -> str:
-    """The name of a model that a killed `atomic_install` was about to replace, and did not; else none.
+    """Return the name of a model that an interrupted `atomic_install` moved away, or "".
 
     It lies in `.NAME.PROCESS.old`, with nothing at its own name.
     """

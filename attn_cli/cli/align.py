@@ -123,7 +123,12 @@ def align(
     """
     from contextlib import ExitStack
 
-    from attn_cli.cli.align_with_models import Options, chunks_of, linker_from_corpus, linker_from_models
+    from attn_cli.cli.align_with_models import (
+        Options,
+        chunks_of,
+        linker_from_corpus,
+        linker_from_models,
+    )
     from attn_cli.cli.evaluation import GoldEvaluator
     from attn_cli.cli.input import Shard
     from attn_cli.cli.output import Writer
@@ -163,7 +168,9 @@ def align(
     with ExitStack() as stack:
         scored = GoldEvaluator(console, gold, index_base) if gold else None
         if fit:
-            chunks, linker, writer = stack.enter_context(linker_from_corpus(console, options, writer))
+            chunks, linker, writer = stack.enter_context(
+                linker_from_corpus(console, options, writer)
+            )
         else:
             chunks = stack.enter_context(chunks_of(console, options))
             linker, writer = linker_from_models(console, options, writer)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from attn_cli.cli.input import Request, language_of, warning_callback, requests, requests_of_two
+from attn_cli.cli.input import Request, language_of, requests, requests_of_two, warning_callback
 from attn_cli.cli.options import InputFormat
 from attn_cli.console import Console
 from attn_cli.errors import DataError, UsageError

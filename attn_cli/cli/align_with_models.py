@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from attn_cli.cli.input import Request, Shard, warning_callback, requests, requests_of_two
+from attn_cli.cli.input import Request, Shard, requests, requests_of_two, warning_callback
 from attn_cli.cli.model_loading import HeadRequest, LoadedModel, ModelLoader
 from attn_cli.cli.options import Format, InputFormat, Method, Weights
 from attn_cli.cli.output import Writer
@@ -176,7 +176,9 @@ def linker_from_models(console: Console, options: Options, writer: Writer) -> tu
     return SymmetrizedLinker(forward, reverse, writer.links, method.value), writer
 
 
-def _aligner(console: Console, options: Options, opened: LoadedModel, name: str = "") -> PairAligner:
+def _aligner(
+    console: Console, options: Options, opened: LoadedModel, name: str = ""
+) -> PairAligner:
     return PairAligner(
         opened.bundle.source,
         opened.bundle.target,
@@ -214,14 +216,17 @@ def linker_from_corpus(
     console: Console, options: Options, writer: Writer
 ) -> Iterator[tuple[Chunks, Linker, Writer]]:
     """The pairs, whoever links them after learning from them, and the writer of what it finds."""
-    from attn_cli.cli.align_with_corpus import rereadable_pairs, fit_aligner
+    from attn_cli.cli.align_with_corpus import fit_aligner, rereadable_pairs
     from attn_cli.cli.output_folder import refuse_to_replace
 
     if options.out is not None:
         refuse_to_replace(options.out, force=options.force, resumable=False)
     by_threshold = writer.extraction == "threshold"
     tables = writer.format is not Format.PHARAOH or not by_threshold
-    with rereadable_pairs(console, options) as text, fit_aligner(text, options, tables=tables) as found:
+    with (
+        rereadable_pairs(console, options) as text,
+        fit_aligner(text, options, tables=tables) as found,
+    ):
         if writer.threshold is None and by_threshold:
             writer = replace(writer, threshold=found.threshold)
         writer = replace(writer, model=found.name)

@@ -26,7 +26,9 @@ def links_of(console: Console, path: Path, base: Base) -> tuple[list[Links], int
 
 def texts_of(console: Console, path: Path) -> list[str]:
     """The lines of a file, or of stdin for "-"."""
-    with open_lines(path, stdin=console.stdin, on_problem=warning_callback(console, str(path))) as lines:
+    with open_lines(
+        path, stdin=console.stdin, on_problem=warning_callback(console, str(path))
+    ) as lines:
         return [line.text for line in lines]
 
 

@@ -140,7 +140,9 @@ def requests_of_two(
     with ExitStack() as stack:
         ours, theirs = (
             stack.enter_context(
-                open_lines(path, stdin=console.stdin, on_problem=warning_callback(console, str(path)))
+                open_lines(
+                    path, stdin=console.stdin, on_problem=warning_callback(console, str(path))
+                )
             )
             for path in (source, target)
         )

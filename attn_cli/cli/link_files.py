@@ -55,7 +55,9 @@ def open_links(
     with ExitStack() as stack:
         ours, theirs = (
             stack.enter_context(
-                open_lines(path, stdin=console.stdin, on_problem=warning_callback(console, str(path)))
+                open_lines(
+                    path, stdin=console.stdin, on_problem=warning_callback(console, str(path))
+                )
             )
             for path in (forward, reverse)
         )

@@ -106,7 +106,12 @@ class ModelLoader:
         return self._load(name, load)
 
     def load_aligner(
-        self, name: str | None, weights: Weights | None, *, scored: bool, look: HeadRequest | None = None
+        self,
+        name: str | None,
+        weights: Weights | None,
+        *,
+        scored: bool,
+        look: HeadRequest | None = None,
     ) -> LoadedModel:
         """A model that aligns: by its word aligner if it has one, unless attention is asked for.
 

@@ -234,7 +234,7 @@ def _begun(
 ) -> _Plan:
     from attn_cli import config
     from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import FACTS, open_bundle, finetuning_recipe
+    from attn_cli.bundles.bundle import FACTS, finetuning_recipe, open_bundle
     from attn_cli.bundles.integrity import verify_once
 
     if path is not None and path.is_dir():

@@ -111,7 +111,9 @@ def translate(
         chunks = stack.enter_context(
             requests(console, text or [], input, input_format, pairs=False, shard=part)
         )
-        find, writer = translator_from_model(console, options, notes=stack, is_single=len(text or []) == 1)
+        find, writer = translator_from_model(
+            console, options, notes=stack, is_single=len(text or []) == 1
+        )
         write = stack.enter_context(writer.open(console, output))
         for chunk in chunks:
             write(find(chunk))

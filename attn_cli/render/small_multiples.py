@@ -20,15 +20,15 @@ from rich.text import Text
 from attn_cli.render.table import (
     LEFTOVER_MATTERS,
     LEFTOVER_TITLE,
-    ZERO_BELOW,
     SHADES,
+    ZERO_BELOW,
     TerminalStyle,
     alignment_table,
     center,
     printable,
-    truncate,
     step,
     title_of,
+    truncate,
 )
 from attn_cli.types import HeadTable
 

@@ -14,13 +14,13 @@ from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
 from attn_cli.render.table import (
+    COLORED_FROM,
     DIM_BELOW,
     LEFTOVER_MATTERS,
     LEFTOVER_TITLE,
     MEANING,
-    ZERO_BELOW,
-    COLORED_FROM,
     WHITE,
+    ZERO_BELOW,
     Colour,
     contrasting_color,
     heat,

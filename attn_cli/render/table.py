@@ -183,7 +183,9 @@ class TerminalStyle:
         if self.colours == "16":
             return Style.parse(step(weight, COLORMAP_16, COLORMAP_16_LOWEST))
         behind = heat(weight)
-        return Style(color=_rgb(contrasting_color(behind)), bgcolor=_rgb(behind), bold=weight >= 0.5)
+        return Style(
+            color=_rgb(contrasting_color(behind)), bgcolor=_rgb(behind), bold=weight >= 0.5
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,9 @@ def title_of(
     return [kind, sentences]
 
 
-def _panels(alignment: SoftAlignment, width: int, ink: TerminalStyle, unsure: frozenset[int]) -> list[Table]:
+def _panels(
+    alignment: SoftAlignment, width: int, ink: TerminalStyle, unsure: frozenset[int]
+) -> list[Table]:
     if not alignment.target:
         return []
     words = [printable(word) for word in alignment.target]
@@ -275,7 +279,9 @@ def _filled(columns: Sequence[_Column], limit: int) -> list[list[_Column]]:
     return panels
 
 
-def _panel(labels: Sequence[Text], width: int, columns: Sequence[_Column], ink: TerminalStyle) -> Table:
+def _panel(
+    labels: Sequence[Text], width: int, columns: Sequence[_Column], ink: TerminalStyle
+) -> Table:
     table = Table(box=None, padding=0, pad_edge=False, show_edge=False)
     table.add_column("", width=width, no_wrap=True)
     for column in columns:

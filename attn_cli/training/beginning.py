@@ -21,7 +21,11 @@ def start_training(plan: Plan, run: TrainRun, tokenizers: tuple[Tokenizer, Token
     """Replace what is in the folder by the recipe and the vocabulary of a training that begins."""
     clear_checkpoints(run.out, plan, keep=(LINKS, VOTES))
     bundle.write_definition(run.out, plan.recipe, *tokenizers)
-    if plan.recipe.train.freeze_aligner and run.start_from and run.start_from.has_files(bundle.HEAD):
+    if (
+        plan.recipe.train.freeze_aligner
+        and run.start_from
+        and run.start_from.has_files(bundle.HEAD)
+    ):
         bundle.add_file(run.out, bundle.HEAD, run.start_from.head.read_bytes())
     commit_plan(run.out, plan)
     return plan

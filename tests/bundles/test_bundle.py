@@ -34,7 +34,9 @@ def test_a_recipe_written_over_a_model_is_sealed_with_it(damaged):
     bundle.write_recipe(damaged, recipe)
     assert open_bundle(damaged).name == "other"
     data = (damaged / "recipe.toml").read_bytes()
-    assert read_manifest(damaged)["files"]["recipe.toml"]["sha256"] == hashlib.sha256(data).hexdigest()
+    assert (
+        read_manifest(damaged)["files"]["recipe.toml"]["sha256"] == hashlib.sha256(data).hexdigest()
+    )
 
 
 def test_a_folder_with_a_new_definition_is_no_model_until_it_has_weights(damaged):
@@ -241,7 +243,9 @@ def with_pairs(path):
 
 def test_paths_follow_a_recipe_into_another_folder(tmp_path):
     for base, folder in (("a/b", "c"), ("a", "a/b/c"), (".", "."), ("a", "a")):
-        moved = bundle.rebase_paths(with_pairs("t.tsv"), tmp_path / base, tmp_path / folder).data.pairs
+        moved = bundle.rebase_paths(
+            with_pairs("t.tsv"), tmp_path / base, tmp_path / folder
+        ).data.pairs
         assert (tmp_path / folder / moved).resolve() == (tmp_path / base / "t.tsv").resolve()
         assert not Path(moved).is_absolute()
 
@@ -255,7 +259,9 @@ def test_an_absolute_path_and_a_linked_file_keep_their_file(tmp_path):
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "sum").write_text("")
     (tmp_path / "t.tsv.gz").symlink_to(tmp_path / "cache" / "sum")
-    moved = bundle.rebase_paths(with_pairs(tmp_path / "t.tsv.gz"), Path(), tmp_path / "x").data.pairs
+    moved = bundle.rebase_paths(
+        with_pairs(tmp_path / "t.tsv.gz"), Path(), tmp_path / "x"
+    ).data.pairs
     assert moved == "../t.tsv.gz"  # its name says that it is compressed
 
 

@@ -182,7 +182,10 @@ def test_a_model_on_the_shelf_that_is_replaced_is_the_old_one_or_the_new(torn, t
             put(newer)
         found = registry.find("mine")
         assert [name for name, path in registry.names() if path.parent == models] == ["mine"]
-        assert bundle.verify_checksums(found)["files"] in (opened.facts["files"], model_of(newer)[0])
+        assert bundle.verify_checksums(found)["files"] in (
+            opened.facts["files"],
+            model_of(newer)[0],
+        )
         left.add(bundle.read_manifest(found)["scores"] == {"step": 7})
     assert left == {False, True}
     put(newer)

@@ -334,4 +334,6 @@ def test_training_with_links_ends_with_a_shortlist_unless_the_recipe_says_otherw
         ended = attn("train", *text, *links, *short, *given, "--out", tmp_path / name)
         assert ended.status == 0, ended.err
         opened = bundle.open_bundle(tmp_path / name)
-        assert opened.has_files(bundle.SHORTLIST) == opened.has_files(bundle.SHORTLIST_STEP) == there
+        assert (
+            opened.has_files(bundle.SHORTLIST) == opened.has_files(bundle.SHORTLIST_STEP) == there
+        )

@@ -36,7 +36,10 @@ def busy(**fields) -> TrainingPanel:
             "guided": 0.4234,
             "tokens_per_second": 12_345,
             "losses": [(50.0, 5.9), (6000.0, 4.0), (12_000.0, 3.21)],
-            "history": [ValidationRow(6000, 3.0, 22.0, True), ValidationRow(12_000, 2.5, 21.0, False)],
+            "history": [
+                ValidationRow(6000, 3.0, 22.0, True),
+                ValidationRow(12_000, 2.5, 21.0, False),
+            ],
             "sample": TABLE,
             "elapsed": lambda: 3723.0,
             **fields,
