@@ -1,9 +1,10 @@
 """The program: mounts the commands, and turns every way of ending into an exit status.
 
-Loads no command's work: `attn --help` costs Typer alone.
+Imports only the command that is called, and no command's work: `attn --help` costs Typer alone.
 """
 
 import contextlib
+import importlib
 import os
 import shlex
 import signal
@@ -14,9 +15,9 @@ from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from attn_cli.cli import align, batch, export, models, runs, score, symmetrize, train, translate
 from attn_cli.cli.options import command, console_of, show_help
 from attn_cli.console import Console
 from attn_cli.errors import AttnError, ExitStatus
@@ -39,29 +40,61 @@ class SigtermReceived(BaseException):
     """SIGTERM arrived: everything open is closed on the way out, then the status is 143."""
 
 
+#: The commands in the order of `attn --help`. NAME is the function NAME of attn_cli/cli/NAME.py;
+#: a group of commands is the Typer application `app` there.
+COMMANDS = ("train", "translate", "align", "batch", "symmetrize", "score", "export", "runs")
+GROUPS = ("models",)
+
+
+class LazyGroup(TyperGroup):
+    """A group of commands, each built when it is called or listed in a help text.
+
+    Typer takes 1 ms to build a command of many options, and a translation needs one of them.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*COMMANDS, *GROUPS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        names = self.list_commands(ctx)
+        if cmd_name not in names:  # Typer suggests a name from `self.commands`
+            self.commands = dict.fromkeys(names)  # type: ignore[assignment]
+            return None
+        if cmd_name not in self.commands:
+            self.commands[cmd_name] = _build_command(cmd_name)
+        return self.commands[cmd_name]
+
+
+def _build_command(name: str) -> Any:
+    module = importlib.import_module(f"attn_cli.cli.{name}")
+    built: Any
+    if name in GROUPS:
+        built = typer.main.get_group(module.app)
+    else:
+        app = typer.Typer(**_STYLE)
+        app.command(name)(command(getattr(module, name)))
+        built = typer.main.get_command(app)
+    built.name = name
+    return built
+
+
+_STYLE: dict[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+}
+
+
 def build() -> typer.Typer:
-    """The Typer application."""
+    """Return the Typer application."""
     app = typer.Typer(
         name="attn",
+        cls=LazyGroup,
         help="Translate and align on the command line, and see the attention.",
         epilog='attn translate "I love you" --align',
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
+        **_STYLE,
     )
     app.callback(invoke_without_command=True)(_root)
-    for name, run in (
-        ("train", train.train),
-        ("translate", translate.translate),
-        ("align", align.align),
-        ("batch", batch.batch),
-        ("symmetrize", symmetrize.symmetrize),
-        ("score", score.score),
-        ("export", export.export),
-        ("runs", runs.runs),
-    ):
-        app.command(name)(command(run))
-    app.add_typer(models.app, name="models")
     return app
 
 

@@ -207,7 +207,7 @@ class _Beam:
         owner = self.sentence[parent]
         n_best = min(self.settings.n_best, self.settings.beam)
         bar = np.full(len(self.finished), -np.inf)
-        for b in np.unique(owner):
+        for b in set(owner.tolist()):  # np.unique would import numpy.ma
             if len(self.finished[b]) >= n_best:
                 bar[b] = sorted((f.score for f in self.finished[b]), reverse=True)[n_best - 1]
         most = logp / length_norm(self.longest[owner], self.settings.length_penalty)
