@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from attn_cli.errors import DataError
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.console import RenderableType
+
+#: When to write colors: `auto` is on a terminal.
+Color = Literal["auto", "always", "never"]
 
 
 @dataclass
@@ -34,12 +37,13 @@ class Console:
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
-    no_color: bool = False
+    color: Color | None = None  # of the command line, which precedes the environment
+    default_color: Color = "auto"  # where neither says anything
     started: float = field(default_factory=time.monotonic)  # of the command, in time.monotonic
 
     @classmethod
     def of_process(cls) -> "Console":
-        """Return the console of this process; respects NO_COLOR, COLUMNS and TERM."""
+        """Return the console of this process."""
         stdin = sys.stdin.buffer if sys.stdin else io.BytesIO()
         return cls(
             stdin=stdin,
@@ -50,7 +54,6 @@ class Console:
             stdout_is_terminal=bool(sys.stdout) and sys.stdout.isatty(),
             stderr_is_terminal=bool(sys.stderr) and sys.stderr.isatty(),
             environment=dict(os.environ),
-            no_color=bool(os.environ.get("NO_COLOR")),
             started=time.monotonic() - time.process_time(),  # imports before us took so long
         )
 
@@ -123,6 +126,30 @@ class Console:
         except AttributeError:  # not on macOS or Windows
             return os.cpu_count() or 1
 
+    def has_color(self, *, stderr: bool) -> bool:
+        """Whether stdout, or stderr, gets colors.
+
+        The first of these that says always or never: --color, NO_COLOR (https://no-color.org),
+        FORCE_COLOR (https://force-color.org), CLICOLOR_FORCE and CLICOLOR
+        (https://bixense.com/clicolors), the default.
+        """
+        variables = self.environment.get
+        if self.color in ("always", "never"):
+            color: str = self.color
+        elif variables("NO_COLOR"):
+            color = "never"
+        elif any(
+            variables(name, "0") not in ("", "0") for name in ("FORCE_COLOR", "CLICOLOR_FORCE")
+        ):
+            color = "always"
+        elif variables("CLICOLOR") == "0":
+            color = "never"
+        else:
+            color = self.color or self.default_color
+        if color == "auto":
+            return self.stderr_is_terminal if stderr else self.stdout_is_terminal
+        return color == "always"
+
     def rich(self, *, stderr: bool) -> "RichConsole":
         """Return a Rich console on stdout or stderr, with the colors that the stream supports."""
         from rich.console import Console as RichConsole
@@ -131,12 +158,16 @@ class Console:
             _Kept(self.stderr if stderr else self.stdout), encoding="utf-8", errors="replace"
         )
         terminal = self.stderr_is_terminal if stderr else self.stdout_is_terminal
+        color = self.has_color(stderr=stderr)
+        system: Any = "auto" if color else None
+        if color and not terminal and self.environment.get("TERM", "dumb") in ("dumb", "unknown"):
+            system = "standard"  # it is forced, and nothing says more of the reader
         return RichConsole(
             file=stream,
             width=None if stderr and terminal else self.width,  # a live panel follows the window
-            force_terminal=terminal,
-            no_color=self.no_color,
-            color_system="auto" if terminal and not self.no_color else None,
+            force_terminal=terminal or color,
+            no_color=not color,
+            color_system=system,
             highlight=False,
             emoji=False,
             markup=False,

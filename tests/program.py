@@ -107,7 +107,6 @@ def attn(
         stdout_is_terminal=terminal,
         stderr_is_terminal=terminal,
         environment=variables,
-        no_color=bool(variables.get("NO_COLOR")),
     )
     status = app.run([str(argument) for argument in arguments], console)
     return Ended(

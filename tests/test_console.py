@@ -19,7 +19,6 @@ def console(*, terminal=False, stdout=None, **environment):
         stdout_is_terminal=terminal,
         stderr_is_terminal=terminal,
         environment=environment,
-        no_color=bool(environment.get("NO_COLOR")),
     )
 
 
@@ -111,7 +110,16 @@ def test_a_terminal_that_does_not_know_its_width_has_80_columns(monkeypatch):
         (True, {"TERM": "xterm-256color", "NO_COLOR": "1"}, False),
         (True, {"TERM": "dumb"}, False),
         (False, {"TERM": "xterm-256color"}, False),
-        (False, {"TERM": "xterm-256color", "FORCE_COLOR": "1"}, False),
+        (True, {"TERM": "xterm-256color", "CLICOLOR": "0"}, False),
+        (True, {"TERM": "xterm-256color", "CLICOLOR": "1"}, True),
+        (False, {"TERM": "xterm-256color", "CLICOLOR": "1"}, False),
+        (False, {"TERM": "xterm-256color", "FORCE_COLOR": "1"}, True),
+        (False, {"TERM": "xterm-256color", "FORCE_COLOR": "0"}, False),
+        (False, {"TERM": "xterm-256color", "FORCE_COLOR": ""}, False),
+        (False, {"FORCE_COLOR": "1"}, True),
+        (False, {"TERM": "dumb", "FORCE_COLOR": "1"}, True),
+        (False, {"TERM": "xterm-256color", "CLICOLOR_FORCE": "1", "CLICOLOR": "0"}, True),
+        (False, {"TERM": "xterm-256color", "FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
     ],
 )
 def test_colour_is_for_terminals_that_want_it(terminal, environment, colour):

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from attn_cli.console import Console
+from attn_cli.console import Color, Console
 from attn_cli.errors import ExitStatus
 
 Function = Callable[..., None]
@@ -23,8 +23,14 @@ _FLAGS = {
         bool, typer.Option("--quiet", "-q", help="Only errors and warnings on stderr.")
     ],
     "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="More messages on stderr.")],
-    "no_color": Annotated[bool, typer.Option("--no-color", help="No colors.")],
     "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")],
+}
+_COLORS = {
+    "color": Annotated[
+        Color | None,
+        typer.Option("--color", help="When to write colors. [on a terminal, unless $NO_COLOR]"),
+    ],
+    "no_color": Annotated[bool, typer.Option("--no-color", help="Same as --color never.")],
 }
 
 
@@ -35,8 +41,13 @@ def command(function: Function) -> Function:
     """
     signature = inspect.signature(function)
     flags = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
-        for name, kind in _FLAGS.items()
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None if name == "color" else False,
+            annotation=kind,
+        )
+        for name, kind in (_FLAGS | _COLORS).items()
     ]
 
     @functools.wraps(function)
@@ -45,6 +56,8 @@ def command(function: Function) -> Function:
         for name in _FLAGS:
             if given.pop(name):
                 setattr(console, name, True)
+        color, no_color = (given.pop(name) for name in _COLORS)
+        console.color = "never" if no_color else color
         try:
             function(context, **given)
         except BrokenPipeError:  # nobody reads any more; Typer would call that a failure
@@ -53,7 +66,7 @@ def command(function: Function) -> Function:
     run.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[*signature.parameters.values(), *flags]
     )
-    run.__annotations__ = {**function.__annotations__, **_FLAGS}
+    run.__annotations__ = {**function.__annotations__, **_FLAGS, **_COLORS}
     return run
 
 
