@@ -121,10 +121,7 @@ class Console:
     @property
     def cores(self) -> int:
         """CPU cores available to this process."""
-        try:
-            return len(os.sched_getaffinity(0))
-        except AttributeError:  # not on macOS or Windows
-            return os.cpu_count() or 1
+        return available_cores()
 
     def has_color(self, *, stderr: bool) -> bool:
         """Whether stdout, or stderr, gets colors.
@@ -209,6 +206,14 @@ class Console:
     def _talk(self, text: str) -> None:
         self.stderr.write((text + "\n").encode("utf-8", "replace"))
         self.stderr.flush()
+
+
+def available_cores() -> int:
+    """Return the number of CPU cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS or Windows
+        return os.cpu_count() or 1
 
 
 class _Kept(io.BufferedIOBase):

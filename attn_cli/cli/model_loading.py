@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from attn_cli.bundles import registry
-from attn_cli.bundles.bundle import CONFIDENCE, Bundle, load_stable
+from attn_cli.bundles.bundle import Bundle, load_stable
 from attn_cli.bundles.integrity import verify_once
 from attn_cli.cli.options import Weights
 from attn_cli.config import Recipe
@@ -26,6 +26,7 @@ from attn_cli.inference.engines.registry import (
     open_decoder,
     open_decoders,
 )
+from attn_cli.inference.from_bundle import load_calibration, require_decoder
 
 if TYPE_CHECKING:
     from attn_cli.inference.confidence import Calibration
@@ -165,7 +166,7 @@ class ModelLoader:
     def _stepper(
         self, bundle: Bundle, view: HeadSelection | None = None, *, shortlist: bool | None = False
     ) -> IncrementalDecoder:
-        _require_decoder(bundle)
+        require_decoder(bundle)
         self._say(bundle, "translator", "translator")
         return open_decoder(
             bundle,
@@ -190,16 +191,8 @@ class ModelLoader:
         return self.threads or self.console.cores
 
 
-def _require_decoder(bundle: Bundle) -> None:
-    if not bundle.can_translate:
-        raise ModelError(
-            f"the model {bundle.name} has no decoder: it neither translates nor has attention",
-            "Leave --weights out and use it with attn align, or name another model.",
-        )
-
-
 def _require_attention(bundle: Bundle) -> None:
-    _require_decoder(bundle)
+    require_decoder(bundle)
     if not bundle.has_attention:
         aligns = "Use --weights alignment, from its word aligner, or name another model."
         translates = (
@@ -209,19 +202,3 @@ def _require_attention(bundle: Bundle) -> None:
             f"the model {bundle.name} has no attention: it encodes the sentence as one vector",
             aligns if bundle.can_align else translates,
         )
-
-
-def load_calibration(bundle: Bundle) -> "Calibration | None":
-    """The calibration of a model, None where it has none. Raises ModelError for a damaged one."""
-    from attn_cli.inference.confidence import Calibration
-
-    if not bundle.has_files(CONFIDENCE):
-        return None
-    file = bundle.file(CONFIDENCE)
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"cannot read {file}: {error.strerror}", "Copy or train the model again."
-        ) from error
-    return Calibration.from_bytes(data, where=str(file))

@@ -104,7 +104,7 @@ def verify(context: typer.Context, name: Name) -> None:
     from attn_cli.bundles import registry
     from attn_cli.bundles.bundle import open_bundle
     from attn_cli.bundles.integrity import verify
-    from attn_cli.cli.model_loading import load_calibration
+    from attn_cli.inference.from_bundle import load_calibration
 
     console = console_of(context)
     found = registry.find(name)

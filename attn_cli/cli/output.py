@@ -14,6 +14,7 @@ from attn_cli.cli.options import Format
 from attn_cli.console import Console
 from attn_cli.data.text_io import open_output
 from attn_cli.errors import UsageError
+from attn_cli.inference.from_bundle import link_threshold
 from attn_cli.render import text_formats
 from attn_cli.types import Links, SoftAlignment, Translation
 
@@ -43,9 +44,7 @@ class Writer:
     def for_model(self, model: "Bundle", *, by_head: bool) -> "Writer":
         """The writer for what this model finds, which says how sure a link of its word aligner
         must be unless the user does."""
-        threshold = self.threshold
-        if by_head and threshold is None and self.extraction == "threshold":
-            threshold = model.recipe.model.word_aligner.threshold
+        threshold = link_threshold(model, self.threshold, self.extraction, by_aligner=by_head)
         return replace(self, model=model.name, threshold=threshold)
 
     @contextmanager

@@ -15,7 +15,8 @@ from attn_cli.console import Console
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.registry import Engine
-from attn_cli.inference.translator import Job, OnProblem, Translator
+from attn_cli.inference.from_bundle import translator_of
+from attn_cli.inference.translator import Job, OnProblem
 from attn_cli.types import Level
 
 #: The formats that a model writes too which has no weights to show.
@@ -118,17 +119,14 @@ def translator_from_model(
         )
     assert opened.stepper is not None
     decode = opened.bundle.recipe.decode
-    translator = Translator(
+    translator = translator_of(
+        opened.bundle,
         opened.stepper,
-        opened.bundle.source,
-        opened.bundle.target,
         options.search(SearchConfig.of(decode)),
-        align=format is not Format.TEXT and bool(opened.matcher or opened.bundle.has_attention),
-        matcher=opened.matcher,
+        align=format is not Format.TEXT,
+        aligner=opened.matcher,
         level=options.level,
-        split_over=decode.split_longer_than,
-        capitals=decode.handle_all_caps,
-        unsure_below=decode.unsure_below if options.mark_unsure or format in _TELLING else 0.0,
+        marks_unsure=options.mark_unsure or format in _TELLING,
         calibration=opened.calibration,
         on_problem=on_problem or warning_callback(console),
     )

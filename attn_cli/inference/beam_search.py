@@ -42,7 +42,8 @@ class SearchConfig:
     @classmethod
     def of(cls, decode: DecodeConfig) -> "SearchConfig":
         """A recipe's way of searching, without what it says of how lines are read and written."""
-        return cls(**{name: value for name, value in asdict(decode).items() if hasattr(cls, name)})
+        same = {name: value for name, value in asdict(decode).items() if hasattr(cls, name)}
+        return cls(beam=decode.beam_size, **same)
 
     def longest(self, source_length: IntArray) -> Index:
         """(B,) pieces of the sources → (B,) pieces of the longest targets, end included."""

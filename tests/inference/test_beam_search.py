@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attn_cli import config
 from attn_cli.inference.beam_search import SearchConfig, search
 from attn_cli.inference.engines.interface import StepOutput
 from attn_cli.inference.forced_decoding import force_decode
@@ -199,3 +200,8 @@ def test_coverage_counts_only_real_positions_that_were_not_covered() -> None:
     attended = np.array([[2.0, 0.5, 0.0]], np.float32)
     real = np.array([[True, True, False]])
     np.testing.assert_allclose(coverage(attended, real, 0.2), [0.2 * np.log(0.5)], rtol=1e-6)
+
+
+def test_the_beam_of_a_recipe_is_that_of_its_search():
+    decode = config.with_settings(config.Recipe(), ["decode.beam_size=3"]).decode
+    assert SearchConfig.of(decode).beam == 3

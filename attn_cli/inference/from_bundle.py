@@ -1,0 +1,85 @@
+"""Build translators with the settings of a model's recipe, for the command line and for Python."""
+
+from typing import TYPE_CHECKING
+
+from attn_cli.alignment.extraction import How
+from attn_cli.bundles.bundle import CONFIDENCE, Bundle
+from attn_cli.errors import ModelError
+from attn_cli.inference.beam_search import SearchConfig
+from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
+from attn_cli.inference.translator import OnProblem, Translator
+from attn_cli.types import Level
+
+if TYPE_CHECKING:
+    from attn_cli.inference.confidence import Calibration
+
+
+def translator_of(
+    bundle: Bundle,
+    decoder: IncrementalDecoder,
+    search: SearchConfig,
+    *,
+    align: bool,
+    aligner: AlignmentModel | None = None,
+    level: Level = "word",
+    marks_unsure: bool = True,
+    calibration: "Calibration | None" = None,
+    on_problem: OnProblem | None = None,
+) -> Translator:
+    """Return a translator that reads and writes lines as the recipe's [decode] says.
+
+    With `align` each translation has its alignment: the decoder's attention, or that of `aligner`;
+    none if the model has neither. Without `marks_unsure` no word is marked as unsure.
+    """
+    decode = bundle.recipe.decode
+    return Translator(
+        decoder,
+        bundle.source,
+        bundle.target,
+        search,
+        align=align and bool(aligner or bundle.has_attention),
+        matcher=aligner,
+        level=level,
+        split_over=decode.split_longer_than,
+        capitals=decode.handle_all_caps,
+        unsure_below=decode.unsure_below if marks_unsure else 0.0,
+        calibration=calibration,
+        on_problem=on_problem,
+    )
+
+
+def link_threshold(
+    bundle: Bundle, threshold: float | None, extraction: How, *, by_aligner: bool
+) -> float | None:
+    """Return the minimum weight of a link: `threshold`, else that of the model's word aligner.
+
+    None is the extraction's own minimum, which applies to attention weights (`by_aligner` False).
+    """
+    if by_aligner and threshold is None and extraction == "threshold":
+        return bundle.recipe.model.word_aligner.threshold
+    return threshold
+
+
+def require_decoder(bundle: Bundle) -> None:
+    """Raises ModelError if the model only aligns."""
+    if not bundle.can_translate:
+        raise ModelError(
+            f"the model {bundle.name} has no decoder: it neither translates nor has attention",
+            "Leave --weights out and use it with attn align, or name another model.",
+        )
+
+
+def load_calibration(bundle: Bundle) -> "Calibration | None":
+    """Return a model's calibration, None if it has none. Raises ModelError if it is damaged."""
+    from attn_cli.inference.confidence import Calibration
+
+    if not bundle.has_files(CONFIDENCE):
+        return None
+    file = bundle.file(CONFIDENCE)
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"cannot read {file}: {error.strerror}", "Copy or train the model again."
+        ) from error
+    return Calibration.from_bytes(data, where=str(file))
