@@ -108,6 +108,17 @@ class ModelConfig:
     positional_encoding: Literal["sinusoidal", "learned"] = option(
         "sinusoidal", "positional encoding of a Transformer"
     )
+    norm_first: bool = option(
+        True,
+        "layer normalization of a Transformer before each sublayer (pre-norm, Xiong et al. 2020); "
+        "false: after it (post-norm, Vaswani et al. 2017)",
+    )
+    activation: Literal["relu", "swish", "gelu"] = option(
+        "relu", "activation of a Transformer's feed-forward layers"
+    )
+    scale_embeddings: bool = option(
+        True, "multiply embeddings by the square root of their width (Vaswani et al. 2017)"
+    )
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     attention: AttentionConfig = field(default_factory=AttentionConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)

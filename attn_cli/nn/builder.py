@@ -26,7 +26,12 @@ from attn_cli.nn.scorers import (
     Scorer,
 )
 from attn_cli.nn.seq2seq import DeepOutput, LinearReadout, Seq2Seq
-from attn_cli.nn.transformer import SelfAttention, TransformerDecoder, TransformerEncoder
+from attn_cli.nn.transformer import (
+    LayerOptions,
+    SelfAttention,
+    TransformerDecoder,
+    TransformerEncoder,
+)
 from attn_cli.nn.word_aligner import WordAligner
 
 
@@ -38,12 +43,8 @@ def build_model(model: ModelConfig, *, source_vocab: int, target_vocab: int) -> 
     encoder = _encoder(model)
     decoder = _decoder(model, encoder.width)
     network = Seq2Seq(
-        source_embedding=PieceEmbedding(
-            source_vocab, model.embedding, dropout=model.dropout.embedding
-        ),
-        target_embedding=PieceEmbedding(
-            target_vocab, model.embedding, dropout=model.dropout.embedding
-        ),
+        source_embedding=_embedding(model, source_vocab),
+        target_embedding=_embedding(model, target_vocab),
         encoder=encoder,
         decoder=decoder,
         readout=_readout(model, decoder),
@@ -57,15 +58,19 @@ def build_model(model: ModelConfig, *, source_vocab: int, target_vocab: int) -> 
     return network
 
 
+def _embedding(model: ModelConfig, vocab: int) -> PieceEmbedding:
+    return PieceEmbedding(
+        vocab, model.embedding, dropout=model.dropout.embedding, scaled=model.scale_embeddings
+    )
+
+
 def _encoder(model: ModelConfig) -> RecurrentEncoder | TransformerEncoder:
     settings, dropout = model.encoder, model.dropout.states
     if settings.kind == TRANSFORMER:
         return TransformerEncoder(
             settings.width,
+            _layer_options(model, heads=settings.heads, feed_forward=settings.feed_forward),
             layers=settings.layers,
-            heads=settings.heads,
-            feed_forward=settings.feed_forward,
-            dropout=dropout,
             positions=model.positional_encoding,
         )
     width = settings.width * (1 + settings.bidirectional)
@@ -87,13 +92,12 @@ def _decoder(model: ModelConfig, value: int) -> Decoder:
     """Build the decoder for encoder states of width `value`."""
     settings = model.decoder
     if settings.kind == TRANSFORMER:
+        heads, feed_forward = model.attention.heads, settings.feed_forward
         return TransformerDecoder(
             settings.width,
+            _layer_options(model, heads=heads, feed_forward=feed_forward),
             value=value,
             layers=settings.layers,
-            heads=model.attention.heads,
-            feed_forward=settings.feed_forward,
-            dropout=model.dropout.states,
             positions=model.positional_encoding,
         )
     kind = LuongDecoder if settings.input_feeding else BahdanauDecoder
@@ -105,6 +109,16 @@ def _decoder(model: ModelConfig, value: int) -> Decoder:
         layers=settings.layers,
         dropout=model.dropout.states,
         layer_norm=model.layer_norm,
+    )
+
+
+def _layer_options(model: ModelConfig, *, heads: int, feed_forward: int) -> LayerOptions:
+    return LayerOptions(
+        heads,
+        feed_forward,
+        model.dropout.states,
+        norm_first=model.norm_first,
+        activation=model.activation,
     )
 
 

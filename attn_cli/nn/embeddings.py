@@ -12,16 +12,16 @@ from attn_cli.types import PAD
 
 
 class PieceEmbedding(nn.Module):
-    """Embeds pieces, scales by √E as tied matrices need (Vaswani et al. 2017, §3.4), and applies
-    dropout."""
+    """Embeds pieces, scales by √E as tied matrices need (Vaswani et al. 2017, §3.4) unless it is
+    not `scaled`, and applies dropout."""
 
-    def __init__(self, vocab: int, width: int, *, dropout: float) -> None:
+    def __init__(self, vocab: int, width: int, *, dropout: float, scaled: bool = True) -> None:
         super().__init__()
         self.table = nn.Embedding(vocab, width, padding_idx=PAD)
         nn.init.normal_(self.table.weight, std=width**-0.5)
         nn.init.zeros_(self.table.weight[PAD])
         self.dropout = SequenceDropout(dropout)
-        self.scale = math.sqrt(width)
+        self.scale = math.sqrt(width) if scaled else 1.0
 
     def forward(self, ids: Tensor) -> Tensor:
         """(…) int ids → (…, E)."""

@@ -1,10 +1,11 @@
-"""The Transformer (Vaswani et al. 2017), pre-norm (Xiong et al. 2020): x + f(norm(x)).
+"""The Transformer (Vaswani et al. 2017), pre-norm or post-norm (Xiong et al. 2020).
 
 Heads are split off the width: (N, T, D) → (N, heads, T, D / heads).
 """
 
 import math
-from typing import Literal, cast
+from collections.abc import Callable
+from typing import Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,11 +15,31 @@ from attn_cli.nn.attention import Memory
 from attn_cli.nn.decoders import Decoder, DecoderOutput, State
 from attn_cli.nn.dropout import Dropout
 from attn_cli.nn.masking import length_mask
+from attn_cli.nn.positions import PositionalEncoding, Positions
 
-Positions = Literal["sinusoidal", "learned"]
+Activation = Literal["relu", "swish", "gelu"]
 
-#: Number of learned positions; later positions use the last of them.
-MAX_POSITIONS = 1024
+#: Activations of the feed-forward layers by the names of the recipe. Swish (Ramachandran et al.
+#: 2017) is PyTorch's SiLU.
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "swish": functional.silu,
+    "gelu": functional.gelu,
+}
+
+
+class LayerOptions(NamedTuple):
+    """What all layers of an encoder or a decoder share.
+
+    `norm_first` is x + f(norm(x)) (pre-norm); without it norm(x + f(x)) (post-norm), as in Vaswani
+    et al. 2017, §3.1.
+    """
+
+    heads: int
+    feed_forward: int
+    dropout: float
+    norm_first: bool = True
+    activation: Activation = "relu"
 
 
 def scaled_dot_product_attention(
@@ -74,37 +95,28 @@ def merge_heads(heads: Tensor) -> Tensor:
     return heads.transpose(1, 2).flatten(2)
 
 
-def sinusoids(positions: Tensor, width: int) -> Tensor:
-    """(…) positions → (…, width): sin(p / 10000^(2i/width)), then the cosines (§3.5, reordered)."""
-    steps = torch.arange(0, width, 2, device=positions.device, dtype=torch.float32)
-    angles = positions[..., None].float() * torch.exp(steps * (-math.log(10_000.0) / width))
-    return torch.cat([angles.sin(), angles.cos()], dim=-1)
+class SublayerNorm(nn.LayerNorm):
+    """Layer normalization of a residual sublayer f: x + f(norm(x)), or norm(x + f(x))."""
 
+    def __init__(self, width: int, *, norm_first: bool) -> None:
+        super().__init__(width)
+        self.norm_first = norm_first
 
-class PositionalEncoding(nn.Module):
-    """Adds a sinusoidal or learned encoding of its position to each embedding (§3.5)."""
+    def before(self, states: Tensor) -> Tensor:
+        """(…, D) → the input of the sublayer."""
+        return self(states) if self.norm_first else states
 
-    def __init__(self, width: int, *, kind: Positions) -> None:
-        super().__init__()
-        self.width = width
-        self.table = nn.Embedding(MAX_POSITIONS, width) if kind == "learned" else None
-        if self.table is not None:
-            nn.init.normal_(self.table.weight, std=width**-0.5)
-
-    def forward(self, embedded: Tensor, positions: Tensor) -> Tensor:
-        """(…, D) at `positions` (…) → (…, D)."""
-        if self.table is None:
-            return embedded + sinusoids(positions, self.width).to(embedded.dtype)
-        learned: Tensor = self.table(positions.clamp(max=MAX_POSITIONS - 1))
-        return embedded + learned
+    def after(self, summed: Tensor) -> Tensor:
+        """(…, D), the residual connection added → the output of the sublayer."""
+        return summed if self.norm_first else self(summed)
 
 
 class SelfAttention(nn.Module):
     """Multi-head self-attention with a residual connection: x + W_O heads(norm(x))."""
 
-    def __init__(self, width: int, *, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, *, heads: int, dropout: float, norm_first: bool = True) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width)
+        self.norm = SublayerNorm(width, norm_first=norm_first)
         self.maps = nn.Linear(width, 3 * width)  # W_Q, W_K, W_V
         self.out = nn.Linear(width, width)
         self.dropout = Dropout(dropout)
@@ -121,39 +133,38 @@ class SelfAttention(nn.Module):
 
     def project_qkv(self, states: Tensor) -> tuple[Tensor, ...]:
         """(…, D) → queries, keys and values (…, D)."""
-        qkv: Tensor = self.maps(self.norm(states))
+        qkv: Tensor = self.maps(self.norm.before(states))
         return qkv.chunk(3, dim=-1)
 
     def add_residual(self, states: Tensor, contexts: Tensor) -> Tensor:
         """Project the contexts of the heads and add them to the states."""
-        summed: Tensor = states + self.dropout(self.out(contexts))
-        return summed
+        return self.norm.after(states + self.dropout(self.out(contexts)))
 
 
 class FeedForward(nn.Module):
-    """x + W_2 max(0, W_1 norm(x)) (§3.3)."""
+    """x + W_2 f(W_1 norm(x)), f being ReLU in §3.3."""
 
-    def __init__(self, width: int, hidden: int, *, dropout: float) -> None:
+    def __init__(self, width: int, options: LayerOptions) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.into = nn.Linear(width, hidden)
-        self.out = nn.Linear(hidden, width)
-        self.dropout = Dropout(dropout)
+        self.norm = SublayerNorm(width, norm_first=options.norm_first)
+        self.into = nn.Linear(width, options.feed_forward)
+        self.out = nn.Linear(options.feed_forward, width)
+        self.activation = ACTIVATIONS[options.activation]
+        self.dropout = Dropout(options.dropout)
 
     def forward(self, states: Tensor) -> Tensor:
         """(…, D) → (…, D)."""
-        hidden = self.dropout(torch.relu(self.into(self.norm(states))))
-        summed: Tensor = states + self.dropout(self.out(hidden))
-        return summed
+        hidden = self.dropout(self.activation(self.into(self.norm.before(states))))
+        return self.norm.after(states + self.dropout(self.out(hidden)))
 
 
 class EncoderLayer(nn.Module):
     """Self-attention, then feed-forward."""
 
-    def __init__(self, width: int, *, heads: int, feed_forward: int, dropout: float) -> None:
+    def __init__(self, width: int, options: LayerOptions) -> None:
         super().__init__()
-        self.attention = SelfAttention(width, heads=heads, dropout=dropout)
-        self.feed_forward = FeedForward(width, feed_forward, dropout=dropout)
+        self.attention = _self_attention(width, options)
+        self.feed_forward = FeedForward(width, options)
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         """(B, S, D), mask (B, 1, 1, S) → (B, S, D)."""
@@ -165,23 +176,13 @@ class TransformerEncoder(nn.Module):
     """Encoder layers over embeddings with positions; states are zero at padding."""
 
     def __init__(
-        self,
-        width: int,
-        *,
-        layers: int,
-        heads: int,
-        feed_forward: int,
-        dropout: float,
-        positions: Positions,
+        self, width: int, options: LayerOptions, *, layers: int, positions: Positions
     ) -> None:
         super().__init__()
         self.position = PositionalEncoding(width, kind=positions)
-        self.dropout = Dropout(dropout)
-        self.layers = nn.ModuleList(
-            EncoderLayer(width, heads=heads, feed_forward=feed_forward, dropout=dropout)
-            for _ in range(layers)
-        )
-        self.norm = nn.LayerNorm(width)
+        self.dropout = Dropout(options.dropout)
+        self.layers = nn.ModuleList(EncoderLayer(width, options) for _ in range(layers))
+        self.norm = _final_norm(width, options)
         self.width = width
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
@@ -202,18 +203,16 @@ class DecoderLayer(nn.Module):
     The cache of a step holds the keys and values (N, T, D) of the T pieces so far.
     """
 
-    def __init__(
-        self, width: int, value: int, *, heads: int, feed_forward: int, dropout: float
-    ) -> None:
+    def __init__(self, width: int, value: int, options: LayerOptions) -> None:
         super().__init__()
-        self.own = SelfAttention(width, heads=heads, dropout=dropout)
-        self.norm = nn.LayerNorm(width)
+        self.own = _self_attention(width, options)
+        self.norm = SublayerNorm(width, norm_first=options.norm_first)
         self.query = nn.Linear(width, width)
         self.source = nn.Linear(value, 2 * width)  # keys and values of the source
         self.out = nn.Linear(width, width)
-        self.feed_forward = FeedForward(width, feed_forward, dropout=dropout)
-        self.dropout = Dropout(dropout)
-        self.heads = heads
+        self.feed_forward = FeedForward(width, options)
+        self.dropout = Dropout(options.dropout)
+        self.heads = options.heads
 
     def forward(
         self, states: Tensor, keys: Tensor, values: Tensor, mask: Tensor, *, weights: bool
@@ -221,11 +220,11 @@ class DecoderLayer(nn.Module):
         """A known target: (B, T, D), the source's keys and values (B, S, D), its mask (B, 1, 1, S)
         → (B, T, D), contexts (B, T, D), weights (B, heads, T, S) or None."""
         states = self.own(states, causal=True)
-        queries = self.query(self.norm(states))
+        queries = self.query(self.norm.before(states))
         parts = (split_heads(part, self.heads) for part in (queries, keys, values))
         heads, probs = scaled_dot_product_attention(*parts, mask=mask, weights=weights)
         contexts = self.out(merge_heads(heads))
-        states = states + self.dropout(contexts)
+        states = self.norm.after(states + self.dropout(contexts))
         return self.feed_forward(states), contexts, probs
 
     def step(
@@ -238,14 +237,15 @@ class DecoderLayer(nn.Module):
         parts = (split_heads(part, self.heads) for part in (query, keys, values))
         heads, _ = scaled_dot_product_attention(*parts, weights=True)
         states = self.own.add_residual(states, merge_heads(heads)[:, 0])
-        queries = memory.group(self.query(self.norm(states)))  # (B, Q, D)
+        queries = memory.group(self.query(self.norm.before(states)))  # (B, Q, D)
         parts = (split_heads(part, self.heads) for part in (queries, memory.keys, memory.values))
         mask = memory.mask[:, None, None, :]
         heads, probs = scaled_dot_product_attention(*parts, mask=mask, weights=True)
         assert probs is not None
         contexts = self.out(memory.ungroup(merge_heads(heads)))  # (N, D)
         weights = memory.ungroup(probs.transpose(1, 2))  # (N, heads, S)
-        return self.feed_forward(states + contexts), contexts, weights, (keys, values)
+        states = self.norm.after(states + contexts)
+        return self.feed_forward(states), contexts, weights, (keys, values)
 
 
 class TransformerDecoder(Decoder):
@@ -256,24 +256,13 @@ class TransformerDecoder(Decoder):
     """
 
     def __init__(
-        self,
-        width: int,
-        *,
-        value: int,
-        layers: int,
-        heads: int,
-        feed_forward: int,
-        dropout: float,
-        positions: Positions,
+        self, width: int, options: LayerOptions, *, value: int, layers: int, positions: Positions
     ) -> None:
         super().__init__()
         self.position = PositionalEncoding(width, kind=positions)
-        self.dropout = Dropout(dropout)
-        self.layers = nn.ModuleList(
-            DecoderLayer(width, value, heads=heads, feed_forward=feed_forward, dropout=dropout)
-            for _ in range(layers)
-        )
-        self.norm = nn.LayerNorm(width)
+        self.dropout = Dropout(options.dropout)
+        self.layers = nn.ModuleList(DecoderLayer(width, value, options) for _ in range(layers))
+        self.norm = _final_norm(width, options)
         self.width = self.context_size = width
 
     def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
@@ -329,6 +318,17 @@ class TransformerDecoder(Decoder):
         layers = len(self.layers)
         pairs = zip(memory.values.chunk(layers, -1), memory.keys.chunk(layers, -1), strict=True)
         return [memory._replace(values=values, keys=keys) for values, keys in pairs]
+
+
+def _self_attention(width: int, options: LayerOptions) -> SelfAttention:
+    return SelfAttention(
+        width, heads=options.heads, dropout=options.dropout, norm_first=options.norm_first
+    )
+
+
+def _final_norm(width: int, options: LayerOptions) -> nn.Module:
+    """Return the normalization after the last layer; post-norm layers end with their own."""
+    return nn.LayerNorm(width) if options.norm_first else nn.Identity()
 
 
 def _cache_names(depth: int) -> tuple[str, str]:

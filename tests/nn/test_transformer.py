@@ -6,21 +6,30 @@ import torch
 from torch import nn
 
 from attn_cli.nn.masking import length_mask
+from attn_cli.nn.positions import MAX_POSITIONS, PositionalEncoding, sinusoids
 from attn_cli.nn.transformer import (
-    MAX_POSITIONS,
     DecoderLayer,
     EncoderLayer,
-    PositionalEncoding,
+    LayerOptions,
     TransformerDecoder,
     TransformerEncoder,
     scaled_dot_product_attention,
-    sinusoids,
 )
 
 WIDTH, HEADS, HIDDEN = 8, 2, 12
 LENGTHS, SIZE, TARGET = torch.tensor([5, 2, 4]), 5, 6
-SETTINGS = {"heads": HEADS, "feed_forward": HIDDEN, "dropout": 0.0}
-THEIRS = {"dropout": 0.0, "activation": "relu", "batch_first": True, "norm_first": True}
+OPTIONS = LayerOptions(HEADS, HIDDEN, 0.0)
+
+#: Of the recipe → of torch.
+ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "swish": nn.functional.silu}
+each_layer = pytest.mark.parametrize("activation", ACTIVATIONS)
+each_order = pytest.mark.parametrize("norm_first", [True, False], ids=["pre-norm", "post-norm"])
+
+
+def torchs(kind, options):
+    """A layer of torch's with these options."""
+    how = {"dropout": 0.0, "batch_first": True, "norm_first": options.norm_first}
+    return kind(WIDTH, HEADS, HIDDEN, activation=ACTIVATIONS[options.activation], **how)
 
 
 def opinionated(module):
@@ -50,9 +59,12 @@ def copied_heads(theirs, weights, biases, out):
 # Layers
 
 
-def test_an_encoder_layer_is_torchs_with_the_norm_first():
-    ours = opinionated(EncoderLayer(WIDTH, **SETTINGS))
-    theirs = nn.TransformerEncoderLayer(WIDTH, HEADS, HIDDEN, **THEIRS)
+@each_layer
+@each_order
+def test_an_encoder_layer_is_torchs(norm_first, activation):
+    options = OPTIONS._replace(norm_first=norm_first, activation=activation)
+    ours = opinionated(EncoderLayer(WIDTH, options))
+    theirs = torchs(nn.TransformerEncoderLayer, options)
     maps = ours.attention.maps
     copied_heads(theirs.self_attn, [maps.weight], [maps.bias], ours.attention.out)
     copied(
@@ -69,9 +81,12 @@ def test_an_encoder_layer_is_torchs_with_the_norm_first():
     torch.testing.assert_close(found[mask], expected[mask], atol=1e-5, rtol=1e-5)
 
 
-def test_a_decoder_layer_is_torchs_with_the_norm_first():
-    ours = opinionated(DecoderLayer(WIDTH, WIDTH, **SETTINGS))
-    theirs = nn.TransformerDecoderLayer(WIDTH, HEADS, HIDDEN, **THEIRS)
+@each_layer
+@each_order
+def test_a_decoder_layer_is_torchs(norm_first, activation):
+    options = OPTIONS._replace(norm_first=norm_first, activation=activation)
+    ours = opinionated(DecoderLayer(WIDTH, WIDTH, options))
+    theirs = torchs(nn.TransformerDecoderLayer, options)
     maps, query, source = ours.own.maps, ours.query, ours.source
     copied_heads(theirs.self_attn, [maps.weight], [maps.bias], ours.own.out)
     copied_heads(
@@ -97,7 +112,7 @@ def test_a_decoder_layer_is_torchs_with_the_norm_first():
     expected = theirs(states, values, tgt_mask=later, memory_key_padding_mask=~mask)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
-    asked = ours.norm(ours.own(states, causal=True))
+    asked = ours.norm.before(ours.own(states, causal=True))
     looked, shares = theirs.multihead_attn(
         asked, values, values, key_padding_mask=~mask, average_attn_weights=False
     )
@@ -154,9 +169,11 @@ def test_the_product_is_scaled_by_the_root_of_a_heads_width():
     np.testing.assert_allclose(found[0, 0], expected, atol=1e-6)
 
 
-def decoder(**chosen):
-    settings = SETTINGS | {"value": WIDTH, "layers": 2, "positions": "sinusoidal"} | chosen
-    return opinionated(TransformerDecoder(WIDTH, **settings))
+def decoder(positions="sinusoidal", norm_first=True):
+    options = OPTIONS._replace(norm_first=norm_first)
+    return opinionated(
+        TransformerDecoder(WIDTH, options, value=WIDTH, layers=2, positions=positions)
+    )
 
 
 def decoded(module, embedded, **how):
@@ -203,9 +220,10 @@ def test_a_future_word_changes_nothing_before_it(changed):
     assert not torch.allclose(before.states[:, changed], after.states[:, changed])
 
 
+@each_order
 @pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
-def test_a_step_reads_no_more_than_the_words_so_far_and_grows_its_cache(positions):
-    module, embedded = decoder(positions=positions), random(3, TARGET, WIDTH)
+def test_a_step_reads_no_more_than_the_words_so_far_and_grows_its_cache(positions, norm_first):
+    module, embedded = decoder(positions, norm_first), random(3, TARGET, WIDTH)
     whole = decoded(module, embedded)
     memory = module.prepare_memory(random(3, SIZE, WIDTH, seed=5), length_mask(LENGTHS, SIZE))
     state = module.init_state(memory)
@@ -243,9 +261,7 @@ def test_learned_positions_beyond_the_last_are_the_last():
 
 @pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
 def test_without_positions_words_would_be_a_set(positions):
-    module = opinionated(
-        TransformerEncoder(WIDTH, layers=2, positions=positions, **SETTINGS)
-    ).eval()
+    module = opinionated(TransformerEncoder(WIDTH, OPTIONS, layers=2, positions=positions)).eval()
     embedded, order = random(1, SIZE, WIDTH), torch.tensor([3, 0, 4, 1, 2])
     length = torch.tensor([SIZE])
     straight, mixed = module(embedded, length), module(embedded[:, order], length)
@@ -257,7 +273,7 @@ def test_without_positions_words_would_be_a_set(positions):
 
 def test_states_of_padding_are_zero():
     module = opinionated(
-        TransformerEncoder(WIDTH, layers=1, positions="sinusoidal", **SETTINGS)
+        TransformerEncoder(WIDTH, OPTIONS, layers=1, positions="sinusoidal")
     ).eval()
     states = module(random(3, SIZE, WIDTH), LENGTHS)
     assert (states[~length_mask(LENGTHS, SIZE)] == 0).all()
