@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from attn_cli.cli.candidates import complete_model
 from attn_cli.cli.options import (
     Device,
     DeviceOption,
@@ -75,7 +76,11 @@ def align(
     ] = None,
     reverse: Annotated[
         str | None,
-        typer.Option("--reverse", help="A model of the other direction; combine both."),
+        typer.Option(
+            "--reverse",
+            help="A model of the other direction; combine both.",
+            autocompletion=complete_model,
+        ),
     ] = None,
     symmetrize: Annotated[
         Method | None,
@@ -119,7 +124,12 @@ def align(
 ) -> None:
     """Show the attention for a given target, or link the words of both sentences.
 
-    Example: attn align "I love you" "Je t'aime"
+    Examples:
+      attn align "I love you" "Je t'aime"
+      attn align --source a.en --target a.fr > a.links
+      attn align --source a.en --target a.fr --fit -o a.links    # no model: learn from these pairs
+      paste a.en a.fr | attn align -f jsonl
+      attn align --source a.en --target a.fr --gold gold.txt     # AER on stderr
     """
     from contextlib import ExitStack
 

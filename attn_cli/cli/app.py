@@ -15,9 +15,10 @@ from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from attn_cli.cli.candidates import VARIABLE
+from attn_cli.cli.help_text import HelpGroup, HelpTyper
 from attn_cli.cli.options import command, console_of, show_help
 from attn_cli.console import Console
 from attn_cli.errors import AttnError, ExitStatus
@@ -42,11 +43,21 @@ class SigtermReceived(BaseException):
 
 #: The commands in the order of `attn --help`. NAME is the function NAME of attn_cli/cli/NAME.py;
 #: a group of commands is the Typer application `app` there.
-COMMANDS = ("train", "translate", "align", "batch", "symmetrize", "score", "export", "runs")
+COMMANDS = (
+    "train",
+    "translate",
+    "align",
+    "batch",
+    "symmetrize",
+    "score",
+    "export",
+    "runs",
+    "completion",
+)
 GROUPS = ("models",)
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(HelpGroup):
     """A group of commands, each built when it is called or listed in a help text.
 
     Typer takes 1 ms to build a command of many options, and a translation needs one of them.
@@ -71,7 +82,7 @@ def _build_command(name: str) -> Any:
     if name in GROUPS:
         built = typer.main.get_group(module.app)
     else:
-        app = typer.Typer(**_STYLE)
+        app = HelpTyper(**_STYLE)
         app.command(name)(command(getattr(module, name)))
         built = typer.main.get_command(app)
     built.name = name
@@ -85,13 +96,24 @@ _STYLE: dict[str, Any] = {
 }
 
 
+_HELP = """Translate and align on the command line, and see the attention.
+
+Examples:
+  attn translate "I love you" --align
+  attn align "I love you" "Je t'aime"
+  attn train --source a.en --target a.fr --out runs/mine
+  attn COMMAND --help             # all options of a command
+  attn completion --install       # complete commands, models and recipe keys by Tab
+"""
+
+
 def build() -> typer.Typer:
     """Return the Typer application."""
     app = typer.Typer(
         name="attn",
         cls=LazyGroup,
-        help="Translate and align on the command line, and see the attention.",
-        epilog='attn translate "I love you" --align',
+        help=_HELP,
+        context_settings={"help_option_names": ["-h", "--help"]},
         **_STYLE,
     )
     app.callback(invoke_without_command=True)(_root)
@@ -122,6 +144,8 @@ def run(arguments: list[str], console: Console) -> int:
     console.arguments = tuple(arguments)
     try:
         program = typer.main.get_command(build())
+        if VARIABLE in console.environment:  # Typer answers instead of running a command
+            typer.completion.completion_init()
         result = program.main(arguments, prog_name="attn", standalone_mode=False, obj=console)
         return int(result) if isinstance(result, int) else ExitStatus.OK
     except AttnError as error:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from attn_cli.cli.candidates import complete_model
 from attn_cli.cli.options import (
     EngineName,
     EngineOption,
@@ -95,7 +96,11 @@ def batch(
     ] = False,
     reverse: Annotated[
         str | None,
-        typer.Option("--reverse", help="A model of the other direction; combine both."),
+        typer.Option(
+            "--reverse",
+            help="A model of the other direction; combine both.",
+            autocompletion=complete_model,
+        ),
     ] = None,
     symmetrize: Annotated[
         Method | None,
@@ -107,7 +112,9 @@ def batch(
 
     Run the same command again to continue. Needs Ray Data.
 
-    Example: attn batch corpus/ --output translated
+    Examples:
+      attn batch corpus/ --output translated
+      attn batch 'corpus/*.tsv' --align --output links --address auto
     """
     console = console_of(context)
     console.set_environment(RAY_USAGE_STATS_ENABLED="0")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from attn_cli.cli.candidates import complete_model
 from attn_cli.cli.options import console_of
 from attn_cli.errors import UsageError
 
@@ -19,7 +20,12 @@ class Precision(StrEnum):
 
 def export(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(help="Name of a registered model, or a folder.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a registered model, or a folder.", autocompletion=complete_model
+        ),
+    ],
     precision: Annotated[
         Precision,
         typer.Option("--precision", help="int8: a third of the size, and faster; fp32: exact."),
@@ -51,7 +57,10 @@ def export(
 
     With pairs similar to its training text, add a shortlist, which speeds up translation.
 
-    Example: attn export runs/mine --precision int8
+    Examples:
+      attn export runs/mine
+      attn export runs/mine --precision fp32
+      attn export runs/mine --pairs corpus.tsv     # with a shortlist
     """
     if pairs and (source or target):
         raise UsageError("--pairs and --source or --target both name text", "Drop one.")

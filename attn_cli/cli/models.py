@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from attn_cli.cli.candidates import complete_model
+from attn_cli.cli.help_text import HelpGroup, HelpTyper
 from attn_cli.cli.options import (
     EngineName,
     EngineOption,
@@ -22,14 +24,18 @@ if TYPE_CHECKING:
     from attn_cli.bundles.bundle import Bundle
     from attn_cli.inference.engines.registry import Engine
 
-app = typer.Typer(
+app = HelpTyper(
+    cls=HelpGroup,
     help="Manage the registered models.",
     rich_markup_mode=None,
     invoke_without_command=True,
     callback=show_help,
 )
 
-Name = Annotated[str, typer.Argument(help="Name of a registered model, or a folder.")]
+Name = Annotated[
+    str,
+    typer.Argument(help="Name of a registered model, or a folder.", autocompletion=complete_model),
+]
 
 _AGAIN = "Train it again, or copy it again from an intact source."
 
@@ -44,7 +50,8 @@ def list_(context: typer.Context) -> None:
 
     A dash stands for an unknown value.
 
-    Example: attn models list
+    Examples:
+      attn models list
     """
     from attn_cli.bundles import registry
     from attn_cli.bundles.bundle import read_manifest
@@ -99,7 +106,8 @@ def _plain(text: str) -> str:
 def verify(context: typer.Context, name: Name) -> None:
     """Verify a model: the checksum of each file, its format, and a test computation.
 
-    Example: attn models verify en-fr
+    Examples:
+      attn models verify en-fr
     """
     from attn_cli.bundles import registry
     from attn_cli.bundles.bundle import open_bundle
@@ -236,7 +244,8 @@ def calibrate(
     Translates the sources and compares them with the targets by sentence chrF. Takes at most 1,000
     pairs, evenly spaced. Training does the same at its end.
 
-    Example: attn models calibrate en-fr --pairs valid.tsv
+    Examples:
+      attn models calibrate en-fr --pairs valid.tsv
     """
     from attn_cli.bundles import registry
     from attn_cli.bundles.bundle import CONFIDENCE, add_file, open_bundle
@@ -308,7 +317,8 @@ def add(
 
     Logs and checkpoints of its training are not copied.
 
-    Example: attn models add runs/mine --name mine
+    Examples:
+      attn models add runs/mine --name mine
     """
     from attn_cli.bundles import bundle, registry
 
@@ -325,7 +335,8 @@ def add(
 def show(context: typer.Context, name: Name) -> None:
     """Print the card of a model, or its recipe and scores if it has no card.
 
-    Example: attn models show en-fr
+    Examples:
+      attn models show en-fr
     """
     import json
 
@@ -350,7 +361,8 @@ def show(context: typer.Context, name: Name) -> None:
 def path(context: typer.Context, name: Name) -> None:
     """Print the folder of a model.
 
-    Example: attn models path en-fr
+    Examples:
+      attn models path en-fr
     """
     from attn_cli.bundles import registry
     from attn_cli.bundles.bundle import read_manifest

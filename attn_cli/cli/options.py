@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from attn_cli.cli.candidates import complete_language, complete_model
 from attn_cli.console import Color, Console
 from attn_cli.errors import ExitStatus
 
@@ -169,13 +170,19 @@ class InputFormat(StrEnum):
 
 Model = Annotated[
     str | None,
-    typer.Option("--model", "-m", help="Name of a registered model, or a folder. [$ATTN_MODEL]"),
+    typer.Option(
+        "--model",
+        "-m",
+        help="Name of a registered model, or a folder. [$ATTN_MODEL]",
+        autocompletion=complete_model,
+    ),
 ]
 To = Annotated[
     str | None,
     typer.Option(
         "--to",
         metavar="LANG",
+        autocompletion=complete_language,
         help="Use the registered model that translates into this language, such as fr.",
     ),
 ]

@@ -28,7 +28,9 @@ def runs(
 
     On a terminal, also draw their curves. States: running, finished, interrupted, crashed.
 
-    Example: attn runs runs/a runs/b
+    Examples:
+      attn runs
+      attn runs runs/a runs/b --json
     """
     from attn_cli.training.runs import find_runs, read_run, recipe_differences
 

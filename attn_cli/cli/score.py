@@ -50,7 +50,10 @@ def score(
 ) -> None:
     """Score translations (BLEU, chrF, TER) or word alignments (AER, precision, recall).
 
-    Example: attn score --reference ref.fr < hyp.fr
+    Examples:
+      attn score --reference ref.fr < hyp.fr
+      attn score --gold gold.txt --links a.links
+      attn score hyp.fr -r ref1.fr -r ref2.fr --format json
     """
     console = console_of(context)
     if bool(reference) == bool(gold):

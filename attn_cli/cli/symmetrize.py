@@ -68,7 +68,9 @@ def symmetrize(
     Both files count words from 0, or both from 1. With --scores, the weight of a link is the mean
     of both directions, if both files have weights.
 
-    Example: attn symmetrize forward.links reverse.links > both.links
+    Examples:
+      attn symmetrize forward.links reverse.links > both.links
+      attn symmetrize f.links r.links --method union --reverse-order st
     """
     from contextlib import ExitStack
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from attn_cli.cli.candidates import complete_model, complete_recipe_name, complete_setting
 from attn_cli.cli.options import Device, DeviceOption, Threads, console_of, need
 from attn_cli.console import Console
 from attn_cli.errors import AttnError, ExitStatus, UsageError
@@ -41,6 +42,7 @@ def train(
         typer.Option(
             "--recipe-name",
             metavar="NAME",
+            autocompletion=complete_recipe_name,
             help="Or a recipe included in attn: gru, lstm, rnn, bahdanau, luong, local, hard, "
             "no-attention, transformer, transformer-tiny.",
         ),
@@ -55,10 +57,16 @@ def train(
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="Set a key of the recipe; may be repeated."
+            "--set",
+            metavar="KEY=VALUE",
+            help="Set a key of the recipe; may be repeated.",
+            autocompletion=complete_setting,
         ),
     ] = None,
-    start_from: Annotated[str | None, typer.Option("--from", help="Fine-tune this model.")] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option("--from", help="Fine-tune this model.", autocompletion=complete_model),
+    ] = None,
     resume: Annotated[
         Path | None,
         typer.Option("--resume", metavar="DIR", help="Resume the training in DIR."),
@@ -107,7 +115,13 @@ def train(
 ) -> None:
     """Train a model; without arguments, the demo in two or three minutes.
 
-    Example: attn train --source a.en --target a.fr --out runs/mine
+    Examples:
+      attn train                                      # the demo
+      attn train --source a.en --target a.fr --out runs/mine
+      attn train --pairs corpus.tsv --recipe-name transformer --max-minutes 60
+      attn train --source a.en --target a.fr --set model.encoder.cell=lstm --print-recipe
+      attn train --resume runs/mine
+      attn train --from en-fr --pairs mine.tsv --out runs/tuned
     """
     console = console_of(context)
     watched = _watched(watch)

@@ -79,7 +79,12 @@ def translate(
 ) -> None:
     """Translate lines: each TEXT, or the lines of stdin or --input.
 
-    Example: attn translate "I love you" --align
+    Examples:
+      attn translate "I love you"                  # each TEXT is a line
+      attn translate "I love you" --align          # with the table of its attention
+      attn translate -i a.en -o a.fr               # or: attn translate < a.en > a.fr
+      attn translate -i a.en.gz -o a.jsonl.gz --n-best 3
+      attn translate "I love you" -o table.svg
     """
     from contextlib import ExitStack
 

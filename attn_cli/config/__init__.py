@@ -18,6 +18,7 @@ from attn_cli.config.network import EncoderConfig as EncoderConfig
 from attn_cli.config.network import Family as Family
 from attn_cli.config.network import Scorer as Scorer
 from attn_cli.config.network import WordAlignerConfig as WordAlignerConfig
+from attn_cli.config.parsing import choices as choices
 from attn_cli.config.parsing import file_of_links as file_of_links
 from attn_cli.config.parsing import from_dict as from_dict
 from attn_cli.config.parsing import keys as keys

@@ -65,6 +65,18 @@ def merge_toml(recipe: Recipe, text: str, *, where: str) -> Recipe:
     return from_dict(merge(changed, parse_tree(text, where)), where=where)
 
 
+def choices(key: str) -> tuple[str, ...]:
+    """Return what the key of a recipe can be, if it is one of few values; else nothing."""
+    *parents, last = key.split(".")
+    cls: type[Any] = Recipe
+    for name in parents:
+        cls = typing.get_type_hints(cls).get(name, object)
+    kind = typing.get_type_hints(cls).get(last)
+    if kind is bool:
+        return "true", "false"
+    return tuple(typing.get_args(kind)) if typing.get_origin(kind) is Literal else ()
+
+
 def keys(cls: type[Any] = Recipe, prefix: str = "") -> list[str]:
     """Return all keys of a recipe, dotted, in order."""
     names: list[str] = []

@@ -1,0 +1,65 @@
+"""attn completion: the script by which a shell completes the command line at Tab."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from attn_cli.cli.candidates import VARIABLE
+from attn_cli.cli.options import console_of
+from attn_cli.errors import DataError, UsageError
+
+Shell = Literal["bash", "zsh", "fish", "powershell"]
+
+
+def completion(
+    context: typer.Context,
+    shell: Annotated[
+        Shell | None, typer.Argument(help="The shell. [the one that runs attn]")
+    ] = None,
+    install: Annotated[
+        bool,
+        typer.Option("--install", help="Write it to the shell's files; open a new shell then."),
+    ] = False,
+) -> None:
+    """Print the script that completes commands, options, models, formats and recipe keys by Tab.
+
+    With --install, write it to where the shell reads it at its start.
+
+    Examples:
+      attn completion --install           # bash, zsh, fish and PowerShell
+      eval "$(attn completion bash)"      # for this shell alone
+      attn completion fish > ~/.config/fish/completions/attn.fish
+    """
+    from typer.completion import get_completion_script
+    from typer.completion import install as write_script
+
+    console = console_of(context)
+    name = shell or _running_shell()
+    if not install:
+        script = get_completion_script(prog_name="attn", complete_var=VARIABLE, shell=name)
+        console.write(script + "\n")
+        return
+    try:
+        _, path = write_script(shell=name, prog_name="attn", complete_var=VARIABLE)
+    except OSError as error:
+        raise DataError(
+            f"cannot write the completion of {name}: {error.strerror}",
+            f"Write the script to where {name} reads it: attn completion {name}",
+        ) from error
+    console.info(f"attn: {name} completes attn by {path}; open a new shell")
+
+
+def _running_shell() -> str:
+    from shellingham import ShellDetectionFailure, detect_shell
+
+    try:
+        name = str(detect_shell()[0])
+    except (ShellDetectionFailure, RuntimeError, OSError):
+        name = ""
+    name = "powershell" if name == "pwsh" else name
+    if name not in ("bash", "zsh", "fish", "powershell"):
+        raise UsageError(
+            f"the shell {name} has no completion" if name else "the shell is unknown",
+            "Name one: attn completion bash (or zsh, fish, powershell).",
+        )
+    return name

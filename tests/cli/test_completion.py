@@ -1,0 +1,122 @@
+"""Completion: each shell's script, and what attn offers when one asks."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from program import attn
+
+from attn_cli import config
+from attn_cli.bundles import registry
+from attn_cli.cli import candidates
+
+SHELLS = ["bash", "zsh", "fish", "powershell"]
+
+
+def offered(line: str, shell: str = "fish") -> list[str]:
+    """What attn offers at the end of a command line, as the script of that shell asks for it."""
+    how = {
+        candidates.VARIABLE: f"complete_{shell}",
+        "_TYPER_COMPLETE_ARGS": line,
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        "_TYPER_COMPLETE_WORD_TO_COMPLETE": line.rpartition(" ")[2],
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(line.count(" ")),
+    }
+    command = [sys.executable, "-m", "attn_cli"]
+    done = subprocess.run(
+        command, env=os.environ | how, capture_output=True, encoding="utf-8", check=True
+    )
+    return [each.split("\t")[0].split(":::")[0] for each in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_each_shell_has_a_script_that_asks_attn(shell):
+    ended = attn("completion", shell)
+    assert ended.status == 0
+    assert candidates.VARIABLE in ended.out
+    assert f"complete_{shell}" in ended.out
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish", "powershell"])
+def test_commands_and_formats_are_offered(shell):
+    assert {"train", "translate", "align"} <= set(offered("attn ", shell))
+    assert offered("attn translate -f j", shell) == ["jsonl"]
+
+
+def test_zsh_gets_values_with_their_help():
+    assert any("translate" in line for line in offered("attn tr", "zsh"))
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
+def test_bash_completes_by_the_script(tmp_path):
+    (tmp_path / "attn").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m attn_cli "$@"\n')
+    (tmp_path / "attn").chmod(0o755)
+    ask = (
+        'eval "$(attn completion bash)"; COMP_WORDS=(attn models show fr); COMP_CWORD=3; '
+        '_attn_completion attn; echo "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(
+        ["bash", "--norc", "-c", ask],
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert done.stdout.split() == [name for name, _ in registry.names() if name.startswith("fr")]
+
+
+def test_models_recipes_languages_and_keys_are_offered():
+    assert candidates.complete_model("") == [name for name, _ in registry.names()]
+    assert candidates.complete_recipe_name("tr") == ["transformer", "transformer-tiny"]
+    assert candidates.complete_setting("see") == ["seed="]
+    assert len(candidates.complete_setting("")) == len(config.keys())
+
+
+@pytest.mark.parametrize(
+    ("typed", "values"),
+    [
+        ("model.encoder.cell=", ["rnn", "lstm", "gru"]),
+        ("model.encoder.cell=l", ["lstm"]),
+        ("train.compile=", ["true", "false"]),
+        ("seed=", []),
+        ("no.such.key=", []),
+    ],
+)
+def test_a_key_of_few_values_offers_them(typed, values):
+    key = typed.partition("=")[0]
+    assert candidates.complete_setting(typed) == [f"{key}={value}" for value in values]
+
+
+def test_the_options_ask_for_them():
+    assert offered("attn train --recipe-name transformer-") == ["transformer-tiny"]
+    assert offered("attn train --set model.decoder.inp") == ["model.decoder.input_feeding="]
+    assert offered("attn translate --to f") == candidates.complete_language("f")
+
+
+def test_a_damaged_registry_offers_nothing(monkeypatch, tmp_path):
+    (tmp_path / "models" / "bad").mkdir(parents=True)
+    (tmp_path / "models" / "bad" / "bundle.json").write_text("{")
+    monkeypatch.setenv("ATTN_HOME", str(tmp_path))
+    assert "en" in candidates.complete_language("")
+    monkeypatch.setattr(registry, "names", lambda: 1 / 0)
+    assert candidates.complete_model("") == []
+
+
+@pytest.mark.parametrize(("shell", "reads"), [("bash", ".bashrc"), ("zsh", ".zshrc")])
+def test_install_writes_what_the_shell_reads(shell, reads, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert attn("completion", shell, "--install").status == 0
+    assert (tmp_path / reads).is_file()
+    written = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(candidates.VARIABLE in text for text in written)
+
+
+def test_a_home_that_cannot_be_written_is_said(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    ended = attn("completion", "fish", "--install")
+    assert ended.status == 3
+    assert "attn completion fish" in ended.err
