@@ -223,12 +223,18 @@ _COMPOUND = re.compile(f"[^{_JOINERS}][^{_JOINERS}]*+[{_JOINERS}]")
 #: Text of Latin letters and usual punctuation, in which one character alone follows others.
 _EVERYDAY = re.compile("[\0-\u02ff\u2010-\u2027\u202f\u20ac]*+")
 _SOFT_HYPHEN = "\u00ad"
+_LETTER = r"[^\W_\u02bc]"  # of everyday text
 
 
 @functools.cache
 def _everyday_pattern() -> re.Pattern[str]:
-    """What `_pattern` finds in everyday text: ready in a tenth of the time."""
-    return _expression(_SOFT_HYPHEN)
+    """Return an expression that finds in everyday text what `_pattern` finds.
+
+    Everyday text has no ideographs, emoji or marks. Without their classes it compiles in 1 ms, of
+    which the whole expression takes ten.
+    """
+    run = f"(?:{_LETTER}++{_SOFT_HYPHEN}*+)++"
+    return re.compile(rf"{_run_of_words(run, _LETTER)}|(\S)\1*+{_SOFT_HYPHEN}*+")
 
 
 @functools.cache
@@ -252,16 +258,21 @@ def _expression(followers: str) -> re.Pattern[str]:
     letter = rf"[^\W_{_CJK}\u02bc]"
     follower = f"[{followers}]"
     run = f"(?:{letter}++{follower}*+)++"
-    number = r"(?<=\d)[.,:\u066b\u066c](?=\d)"
     emoji_tail = rf"(?:{follower}|[{_SKIN_TONES}])*+"
     return re.compile(
         rf"[0-9#*]\ufe0f?\u20e3{follower}*+"
-        rf"|{run}(?:(?:[{_JOINERS}](?={letter})|{number}){run})*+"
+        rf"|{_run_of_words(run, letter)}"
         rf"|[{_CJK}](?:{follower}|[{_HALF_WIDTH_VOICING}])*+"
         rf"|{_REGIONAL}{{2}}{follower}*+"
         rf"|{_EMOJI}{emoji_tail}(?:(?<=\u200d){_EMOJI}{emoji_tail})*+"
         rf"|(\S)\1*+{follower}*+"
     )
+
+
+def _run_of_words(run: str, letter: str) -> str:
+    """Match runs of letters joined by apostrophes, hyphens, or the points of a number."""
+    number = r"(?<=\d)[.,:\u066b\u066c](?=\d)"
+    return rf"{run}(?:(?:[{_JOINERS}](?={letter})|{number}){run})*+"
 
 
 def _follows(code: int) -> bool:
