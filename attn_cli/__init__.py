@@ -6,6 +6,9 @@ The public names below are loaded when they are first used, so importing the pac
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from attn_cli.api.fitting import align
+    from attn_cli.api.model import Model, load
+    from attn_cli.api.results import Alignment, AlignmentResult, TranslationResult
     from attn_cli.bundles.bundle import Bundle, open_bundle
     from attn_cli.config import Recipe
     from attn_cli.data.tokenizer import Tokenizer
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from attn_cli.types import Hypothesis, Links, SoftAlignment, Translation
 
 _HOMES = {
+    "Alignment": "api.results",
+    "AlignmentResult": "api.results",
+    "Model": "api.model",
     "PairAligner": "inference.pair_aligner",
     "AttnError": "errors",
     "Bundle": "bundles.bundle",
@@ -32,12 +38,17 @@ _HOMES = {
     "IncrementalDecoder": "inference.engines.interface",
     "Tokenizer": "data.tokenizer",
     "Translation": "types",
+    "TranslationResult": "api.results",
     "Translator": "inference.translator",
+    "align": "api.fitting",
+    "load": "api.model",
     "open_bundle": "bundles.bundle",
     "open_decoder": "inference.engines.registry",
 }
 
 __all__ = [
+    "Alignment",
+    "AlignmentResult",
     "AttnError",
     "Bundle",
     "ExitStatus",
@@ -45,6 +56,7 @@ __all__ = [
     "IncrementalDecoder",
     "Job",
     "Links",
+    "Model",
     "Pair",
     "PairAligner",
     "Recipe",
@@ -52,8 +64,11 @@ __all__ = [
     "SoftAlignment",
     "Tokenizer",
     "Translation",
+    "TranslationResult",
     "Translator",
     "__version__",
+    "align",
+    "load",
     "open_bundle",
     "open_decoder",
 ]

@@ -18,6 +18,7 @@ LAYERS = (
     ("inference",),
     ("export",),
     ("training",),
+    ("api",),
     ("cli",),
     ("__main__",),
 )

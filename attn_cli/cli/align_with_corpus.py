@@ -16,18 +16,10 @@ from attn_cli.cli.options import InputFormat
 from attn_cli.console import Console
 from attn_cli.errors import DataError, UsageError
 from attn_cli.inference.linkers import VoteInterpolatedAligner
-from attn_cli.inference.neural_alignment import Nothing
-from attn_cli.inference.pair_aligner import PairAligner
 
 if TYPE_CHECKING:
     from attn_cli.cli.align_with_models import Options
     from attn_cli.data.corpus import Corpus
-    from attn_cli.training.unsupervised_alignment import FittedAlignments
-
-#: The least weight of a link, unless one is given: of the mean of head and votes, or of the votes
-#: where they are alone. More than half of the votes make a link; half of them, with fewer than
-#: `MANY_PAIRS`, unless only --quick's members vote.
-THRESHOLD, THRESHOLD_OF_FEW, MANY_PAIRS = 0.51, 0.5, 7_000
 
 
 @dataclass(frozen=True)
@@ -123,6 +115,7 @@ def fit_aligner(text: Bitext, options: "Options", *, tables: bool) -> Iterator[F
     typer.Exit when interrupted.
     """
     from attn_cli.alignment.statistical import QUICK
+    from attn_cli.api.fitting import default_threshold, vote_aligner
     from attn_cli.cli.interruption import StopRequest
     from attn_cli.cli.output_folder import make_folder
     from attn_cli.cli.progress import LEAVING, SAVING, report_progress
@@ -163,21 +156,11 @@ def fit_aligner(text: Bitext, options: "Options", *, tables: bool) -> Iterator[F
             kept = f"the model is in {options.out}; try: attn align -m {options.out}"
             lost = f"no model was saved in {options.out}: votes apply to these pairs only"
             text.console.info(f"attn: {kept if found.matcher else lost}")
-        few = len(found.corpus) < MANY_PAIRS and not options.quick
-        threshold = THRESHOLD_OF_FEW if few else THRESHOLD
-        yield FittedAligner(voted(found, text, tables=tables), name, threshold)
-
-
-def voted(found: "FittedAlignments", text: Bitext, *, tables: bool) -> VoteInterpolatedAligner:
-    """The aligner of what was learnt."""
-    matcher = found.matcher if tables and found.combined else None
-    aligner = PairAligner(
-        found.source,
-        found.target,
-        matcher=matcher or Nothing(),
-        tokenized=text.tokenized,
-        on_problem=warning_callback(text.console),
-    )
-    pair_of_line = {line: pair for pair, line in enumerate(found.corpus.lines.tolist())}
-    votes = found.votes if matcher else found.links
-    return VoteInterpolatedAligner(aligner, votes, pair_of_line, alone=matcher is None)
+        aligner = vote_aligner(
+            found,
+            tokenized=text.tokenized,
+            tables=tables,
+            on_problem=warning_callback(text.console),
+        )
+        threshold = default_threshold(len(found.corpus), quick=options.quick)
+        yield FittedAligner(aligner, name, threshold)

@@ -371,6 +371,18 @@ def read_pairs(
         )
 
 
+def corpus_of_pairs(
+    pairs: Iterable[tuple[str, str]],
+    *,
+    name: str,
+    tokenized: bool = False,
+    storage: Storage | None = None,
+) -> tuple[Corpus, Report]:
+    """The corpus of (source, target) lines in memory, as `read_parallel`; `name` is for errors."""
+    rows = (_Row(number, *pair, "") for number, pair in enumerate(pairs, start=1))
+    return _interned(name, rows, storage or Storage(), tokenized=tokenized, literals=None)
+
+
 class _Row(NamedTuple):
     """A line as read: two sides, or why it cannot be used."""
 

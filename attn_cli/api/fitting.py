@@ -1,0 +1,132 @@
+"""Align pairs without a model: learn from these very pairs, as `attn align --fit` does."""
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attn_cli.alignment import extraction
+from attn_cli.alignment.extraction import How
+from attn_cli.api.results import AlignmentResult
+from attn_cli.console import available_cores
+from attn_cli.errors import UsageError
+from attn_cli.inference.linkers import VoteInterpolatedAligner
+from attn_cli.inference.neural_alignment import Nothing
+from attn_cli.inference.pair_aligner import Pair, PairAligner
+from attn_cli.inference.translator import OnProblem
+
+if TYPE_CHECKING:
+    from attn_cli.training.events import Listener
+    from attn_cli.training.unsupervised_alignment import FittedAlignments
+
+#: The minimum weight of a link, unless one is given: of the mean of word aligner and votes, or of
+#: the votes if they are alone. More than half of the votes make a link; half of them with fewer
+#: than `MANY_PAIRS`, unless only the aligners of `quick` vote.
+THRESHOLD, THRESHOLD_OF_FEW, MANY_PAIRS = 0.51, 0.5, 7_000
+
+
+@dataclass(frozen=True)
+class _Options:
+    quick: bool
+    seed: int
+    device: str
+    threads: int
+
+
+def align(
+    pairs: Iterable[tuple[str, str]],
+    *,
+    quick: bool = False,
+    tokenized: bool = False,
+    extract: How = "threshold",
+    threshold: float | None = None,
+    seed: int = 1,
+    device: str = "auto",
+    threads: int | None = None,
+    on_event: "Listener | None" = None,
+) -> list[AlignmentResult]:
+    """Link the words of (source, target) pairs without a model, by learning from these pairs.
+
+    The results are those of `attn align --fit`, one for each pair, in order: statistical aligners
+    vote for each link. A few hundred pairs are too few for good links; thousands are better.
+    `quick` uses fewer aligners in a third of the time. With `tokenized` words are separated by
+    spaces. `on_event` receives the events of the learning (`attn_cli.training.events`).
+
+    Raises DataError if no pair can be used, UsageError for a threshold out of its bounds.
+    """
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise UsageError(f"threshold cannot be {threshold}", "Give a number from 0 to 1.")
+    rows = [
+        Pair(line, _one_line(source), _one_line(target))
+        for line, (source, target) in enumerate(pairs, start=1)
+    ]
+    options = _Options(quick, seed, device, threads or available_cores())
+    fitted = _fit(rows, options, tokenized=tokenized, on_event=on_event)
+    if threshold is None and extract == "threshold":
+        threshold = default_threshold(len(fitted.corpus), quick=quick)
+    aligner = vote_aligner(fitted, tokenized=tokenized, tables=True)
+    return [
+        AlignmentResult(each, extraction.extract(each.alignment, extract, threshold), "aligner")
+        for each in aligner.align(rows)
+        if each.alignment is not None
+    ]
+
+
+def default_threshold(pairs: int, *, quick: bool) -> float:
+    """Return the minimum weight of a link learned from so many pairs."""
+    return THRESHOLD_OF_FEW if pairs < MANY_PAIRS and not quick else THRESHOLD
+
+
+def vote_aligner(
+    fitted: "FittedAlignments",
+    *,
+    tokenized: bool,
+    tables: bool,
+    on_problem: OnProblem | None = None,
+) -> VoteInterpolatedAligner:
+    """Return the aligner of what `fit` learned.
+
+    Without `tables` only its links are needed, and the votes suffice for these.
+    """
+    matcher = fitted.matcher if tables and fitted.combined else None
+    aligner = PairAligner(
+        fitted.source,
+        fitted.target,
+        matcher=matcher or Nothing(),
+        tokenized=tokenized,
+        on_problem=on_problem,
+    )
+    pair_of_line = {line: pair for pair, line in enumerate(fitted.corpus.lines.tolist())}
+    votes = fitted.votes if matcher else fitted.links
+    return VoteInterpolatedAligner(aligner, votes, pair_of_line, alone=matcher is None)
+
+
+def _fit(
+    rows: list[Pair], options: _Options, *, tokenized: bool, on_event: "Listener | None"
+) -> "FittedAlignments":
+    from attn_cli.alignment.statistical import QUICK
+    from attn_cli.data.corpus import corpus_of_pairs
+    from attn_cli.training.unsupervised_alignment import aligner_recipe, fit
+
+    corpus, _ = corpus_of_pairs(
+        ((row.source, row.target) for row in rows), name="the pairs", tokenized=tokenized
+    )
+    with tempfile.TemporaryDirectory(prefix="attn-") as folder:
+        fitted = fit(
+            aligner_recipe("aligner", "", "", seed=options.seed),
+            corpus,
+            Path(folder),
+            device=options.device,
+            threads=options.threads,
+            emit=on_event or (lambda event: None),
+            members=QUICK if options.quick else None,
+            train_aligner=False,
+        )
+    assert fitted is not None  # nothing interrupts it
+    return fitted
+
+
+def _one_line(text: str) -> str:
+    text = text.rstrip("\r\n").replace("\r\n", " ").replace("\n", " ")
+    return text.encode("utf-8", "replace").decode("utf-8")  # no lone surrogates

@@ -1,0 +1,296 @@
+"""Load a model in one line; its results are those of the command line, byte for byte."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from attn_cli.alignment.extraction import How, extract
+from attn_cli.api.results import AlignmentResult, TranslationResult
+from attn_cli.bundles import registry
+from attn_cli.bundles.bundle import Bundle, load_stable
+from attn_cli.bundles.integrity import verify_once
+from attn_cli.console import available_cores
+from attn_cli.errors import ModelError, UsageError
+from attn_cli.inference.beam_search import SearchConfig
+from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
+from attn_cli.inference.engines.registry import Engine, open_aligner, open_decoder
+from attn_cli.inference.from_bundle import (
+    link_threshold,
+    load_calibration,
+    require_decoder,
+    translator_of,
+)
+from attn_cli.inference.pair_aligner import Pair, PairAligner
+from attn_cli.inference.translator import Job, Translator
+from attn_cli.types import Kind, Level, Links, Translation
+
+if TYPE_CHECKING:
+    from attn_cli.inference.confidence import Calibration
+
+#: Lines in a chunk of a list, as in a file on the command line: like lengths share a batch.
+CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Settings of a loaded model that are not its recipe's. See `load`."""
+
+    weights: Kind | None = None
+    level: Level = "word"
+    extraction: How = "threshold"
+    threshold: float | None = None
+    n_best: int = 1
+    engine: Engine = "auto"
+    device: str = "auto"
+    threads: int = 1
+
+
+def load(
+    model: str | Path | None = None,
+    *,
+    weights: Kind | None = None,
+    level: Level = "word",
+    extract: How = "threshold",
+    threshold: float | None = None,
+    beam: int | None = None,
+    n_best: int = 1,
+    length_penalty: float | None = None,
+    coverage_penalty: float | None = None,
+    shortlist: bool = True,
+    engine: Engine = "auto",
+    device: str = "auto",
+    threads: int | None = None,
+) -> "Model":
+    """Load a model by its registered name or its folder, with the decode settings of its recipe.
+
+    The arguments are the options of `attn translate` and `attn align`: `weights` ("attention" or
+    "alignment"; by default the decoder's attention for a translation, the word aligner's for a
+    given pair), `level` ("word" or "piece"), `extract` and `threshold` for links, the options of
+    the search, `shortlist`, `engine`, `device`, and `threads`, by default all cores.
+
+    Raises ModelError if the model is missing, damaged or has not what is requested, UsageError for
+    an argument out of its bounds.
+    """
+    _check(beam, n_best, length_penalty, coverage_penalty, threshold)
+    path = registry.find(None if model is None else str(model))
+    verify_once(path)
+    settings = ModelSettings(
+        weights,
+        level,
+        extract,
+        threshold,
+        n_best,
+        engine,
+        device,
+        threads or available_cores(),
+    )
+    search: dict[str, Any] = {
+        "beam": beam,
+        "length_penalty": length_penalty,
+        "coverage_penalty": coverage_penalty,
+    }
+    changes = {name: value for name, value in search.items() if value is not None}
+
+    def open_model(bundle: Bundle) -> Model:
+        decoder = calibration = None
+        if bundle.can_translate:
+            decoder = open_decoder(
+                bundle,
+                engine=engine,
+                device=device,
+                threads=settings.threads,
+                shortlist=None if shortlist else False,
+            )
+            calibration = load_calibration(bundle)
+        config = replace(SearchConfig.of(bundle.recipe.decode), **changes)
+        config = replace(config, n_best=n_best, beam=max(config.beam, n_best))
+        return Model(bundle, decoder, config, settings, calibration)
+
+    return load_stable(path, open_model)
+
+
+def _check(
+    beam: int | None,
+    n_best: int,
+    length_penalty: float | None,
+    coverage_penalty: float | None,
+    threshold: float | None,
+) -> None:
+    bounds: tuple[tuple[str, float | None, float, float], ...] = (
+        ("beam", beam, 1, 1000),
+        ("n_best", n_best, 1, math.inf),
+        ("length_penalty", length_penalty, 0, math.inf),
+        ("coverage_penalty", coverage_penalty, 0, math.inf),
+        ("threshold", threshold, 0, 1),
+    )
+    for name, value, low, high in bounds:
+        if value is not None and not (low <= value <= high and math.isfinite(value)):
+            upper = "" if high == math.inf else f" to {high:g}"
+            raise UsageError(f"{name} cannot be {value}", f"Give a number from {low:g}{upper}.")
+
+
+class Model:
+    """A loaded model: translates lines, aligns pairs. Get one from `attn_cli.load`."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        decoder: IncrementalDecoder | None,
+        search: SearchConfig,
+        settings: ModelSettings,
+        calibration: "Calibration | None" = None,
+    ) -> None:
+        self.bundle, self.search, self.settings = bundle, search, settings
+        self._decoder, self._calibration = decoder, calibration
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.bundle.name
+
+    @property
+    def source(self) -> str:
+        """The language that it reads, such as "en"; "" if the recipe does not say."""
+        return self.bundle.recipe.source
+
+    @property
+    def target(self) -> str:
+        """The language that it writes."""
+        return self.bundle.recipe.target
+
+    def __repr__(self) -> str:
+        return f"Model({self.name!r}: {self.source or '?'} → {self.target or '?'})"
+
+    @overload
+    def translate(self, source: str) -> TranslationResult: ...  # type: ignore[overload-overlap]
+    @overload
+    def translate(self, source: Iterable[str]) -> list[TranslationResult]: ...
+    def translate(self, source: str | Iterable[str]) -> TranslationResult | list[TranslationResult]:
+        """Translate a line, or each line of an iterable; a line end within a line is a space.
+
+        The results are those of `attn translate`. Raises ModelError for a model that only aligns.
+        """
+        if isinstance(source, str):
+            return self._translate_chunk([source], 1)[0]
+        return list(self.stream(source, chunk_size=CHUNK))
+
+    def stream(self, lines: Iterable[str], *, chunk_size: int = 32) -> Iterator[TranslationResult]:
+        """Translate lines lazily, in order; reads `chunk_size` lines ahead, which share batches.
+
+        Raises as `translate`.
+        """
+        iterator, number = iter(lines), 1
+        while chunk := list(islice(iterator, chunk_size)):
+            yield from self._translate_chunk(chunk, number)
+            number += len(chunk)
+
+    @overload
+    def align(self, source: str, target: str) -> AlignmentResult: ...  # type: ignore[overload-overlap]
+    @overload
+    def align(self, source: Iterable[str], target: Iterable[str]) -> list[AlignmentResult]: ...
+    def align(
+        self, source: str | Iterable[str], target: str | Iterable[str]
+    ) -> AlignmentResult | list[AlignmentResult]:
+        """Align a pair of lines, or each pair of two iterables of equal length.
+
+        The results are those of `attn align`. Raises ModelError for a model with neither attention
+        nor a word aligner, UsageError for sides of different length.
+        """
+        if isinstance(source, str) and isinstance(target, str):
+            return self._align_chunk([Pair(1, _one_line(source), _one_line(target))])[0]
+        if isinstance(source, str) or isinstance(target, str):
+            raise UsageError(
+                "one side is a line and the other is several", "Give two strings, or two lists."
+            )
+        sides = list(source), list(target)
+        if len(sides[0]) != len(sides[1]):
+            raise UsageError(
+                f"there are {len(sides[0])} source lines and {len(sides[1])} target lines",
+                "Give a target for each source.",
+            )
+        pairs = [
+            Pair(line, _one_line(one), _one_line(other))
+            for line, (one, other) in enumerate(zip(*sides, strict=True), start=1)
+        ]
+        chunks = (pairs[start : start + CHUNK] for start in range(0, len(pairs), CHUNK))
+        return [result for chunk in chunks for result in self._align_chunk(chunk)]
+
+    @cached_property
+    def _aligner(self) -> AlignmentModel:
+        if not self.bundle.can_align:
+            raise ModelError(
+                f"the model {self.name} has no word aligner",
+                "Leave weights out to see the decoder's attention.",
+            )
+        settings = self.settings
+        return open_aligner(
+            self.bundle, engine=settings.engine, device=settings.device, threads=settings.threads
+        )
+
+    @cached_property
+    def _translator(self) -> Translator:
+        require_decoder(self.bundle)
+        assert self._decoder is not None
+        return translator_of(
+            self.bundle,
+            self._decoder,
+            self.search,
+            align=True,
+            aligner=self._aligner if self.settings.weights == "alignment" else None,
+            level=self.settings.level,
+            calibration=self._calibration,
+        )
+
+    @cached_property
+    def _pair_aligner(self) -> PairAligner:
+        kind = self.settings.weights or ("alignment" if self.bundle.can_align else "attention")
+        if kind == "attention":
+            require_decoder(self.bundle)
+            if not self.bundle.has_attention:
+                raise ModelError(
+                    f"the model {self.name} has no attention: it encodes the sentence as one "
+                    "vector",
+                    "Use a model with attention or a word aligner.",
+                )
+        return PairAligner(
+            self.bundle.source,
+            self.bundle.target,
+            stepper=self._decoder,
+            matcher=self._aligner if kind == "alignment" else None,
+            level=self.settings.level,
+        )
+
+    def _translate_chunk(self, lines: Sequence[str], first: int) -> list[TranslationResult]:
+        jobs = [Job(number, _one_line(line)) for number, line in enumerate(lines, start=first)]
+        by_aligner = self.settings.weights == "alignment"
+        return [
+            TranslationResult(
+                each, self._links(each, by_aligner=by_aligner), self.name, self.settings.n_best
+            )
+            for each in self._translator.translate(jobs)
+        ]
+
+    def _align_chunk(self, pairs: Sequence[Pair]) -> list[AlignmentResult]:
+        aligner = self._pair_aligner
+        by_aligner = aligner.matcher is not None
+        return [
+            AlignmentResult(each, self._links(each, by_aligner=by_aligner), self.name)
+            for each in aligner.align(pairs)
+        ]
+
+    def _links(self, translation: Translation, *, by_aligner: bool) -> Links:
+        if translation.alignment is None:
+            return Links(frozenset(), 0, 0)
+        settings = self.settings
+        threshold = link_threshold(
+            self.bundle, settings.threshold, settings.extraction, by_aligner=by_aligner
+        )
+        return extract(translation.alignment, settings.extraction, threshold)
+
+
+def _one_line(text: str) -> str:
+    return text.rstrip("\r\n").replace("\r\n", " ").replace("\n", " ")

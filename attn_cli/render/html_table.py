@@ -1,0 +1,109 @@
+"""Draw an alignment as an HTML table for a notebook: styles inline, no script, no link.
+
+A cell has the color of the terminal's table, its number, and a tooltip with its two words.
+"""
+
+from collections.abc import Collection
+from html import escape
+
+from attn_cli.render.table import (
+    COLORED_FROM,
+    DIM_BELOW,
+    LEFTOVER_MATTERS,
+    LEFTOVER_TITLE,
+    MEANING,
+    UNSURE,
+    ZERO_BELOW,
+    contrasting_color,
+    heat,
+    printable,
+)
+from attn_cli.types import SoftAlignment
+
+_TABLE = "border-collapse:separate;border-spacing:2px;width:auto;margin:0"
+_CAPTION = "text-align:start;caption-side:top;padding:0 0 .4em;white-space:normal;color:inherit"
+_COLUMN = "text-align:center;font-weight:600;padding:.2em .6em;background:none;border:0"
+_ROW = "text-align:end;font-weight:600;padding:.2em .6em;background:none;border:0"
+_CELL = (
+    "text-align:center;font-variant-numeric:tabular-nums;padding:.2em .6em;border:0;"
+    "border-radius:3px;min-width:2.6em"
+)
+
+
+def html_table(
+    alignment: SoftAlignment,
+    *,
+    source: str | None = None,
+    target: str | None = None,
+    unsure: Collection[int] = (),
+) -> str:
+    """Return the table of `alignment` as one `<table>`: target words down, source words across.
+
+    `source` and `target` are the raw lines of the caption; the words joined by spaces if None.
+    The target words of the indices `unsure` are followed by a question mark.
+    """
+    lines = (
+        " ".join(words) if line is None else line
+        for words, line in ((alignment.source, source), (alignment.target, target))
+    )
+    shown, said = (_text(line) for line in lines)
+    meaning = MEANING[alignment.kind, alignment.origin]
+    caption = (
+        f'<caption style="{_CAPTION}"><bdi>{shown}</bdi> → <b><bdi>{said}</bdi></b><br>'
+        f'<small style="opacity:.7">{alignment.kind}, {alignment.origin} — {meaning}</small>'
+        "</caption>"
+    )
+    with_rest = _has_rest(alignment)
+    heads = [_head(_text(word), "col", _COLUMN) for word in alignment.source]
+    if with_rest:
+        rest = f'<i style="opacity:.6;font-weight:400">{LEFTOVER_TITLE[alignment.kind]}</i>'
+        heads.append(_head(rest, "col", _COLUMN))
+    rows = [
+        "<tr>"
+        + _head(_text(word) + f" {UNSURE}" * (row in unsure), "row", _ROW)
+        + "".join(
+            _cell(float(weight), alignment.source[column], word)
+            for column, weight in enumerate(alignment.weights[row])
+        )
+        + (_rest_cell(float(alignment.leftover[row])) if with_rest else "")
+        + "</tr>"
+        for row, word in enumerate(alignment.target)
+    ]
+    corner = '<td style="border:0;background:none"></td>'
+    return (
+        f'<table class="attn-alignment" style="{_TABLE}">{caption}'
+        f"<thead><tr>{corner}{''.join(heads)}</tr></thead>\n"
+        f"<tbody>{chr(10).join(rows)}</tbody></table>"
+    )
+
+
+def _has_rest(alignment: SoftAlignment) -> bool:
+    return not alignment.source or max(alignment.leftover, default=0.0) >= LEFTOVER_MATTERS
+
+
+def _text(text: str) -> str:
+    return escape(printable(text))
+
+
+def _head(content: str, scope: str, style: str) -> str:
+    return f'<th scope="{scope}" style="{style}"><bdi>{content}</bdi></th>'
+
+
+def _cell(weight: float, source: str, target: str) -> str:
+    tooltip = f"{_text(target)} ← {_text(source)}: {weight:.4f}"
+    return f'<td style="{_CELL};{_color(weight)}" title="{tooltip}">{_number(weight)}</td>'
+
+
+def _rest_cell(weight: float) -> str:
+    return f'<td style="{_CELL};opacity:.6;background:none"><i>{_number(weight)}</i></td>'
+
+
+def _number(weight: float) -> str:
+    return "·" if weight < ZERO_BELOW else f"{weight:.2f}"
+
+
+def _color(weight: float) -> str:
+    if weight < COLORED_FROM:
+        return "background:none" + (";opacity:.5" if weight < DIM_BELOW else "")
+    color = heat(weight)
+    return f"background:rgb{color};color:rgb{contrasting_color(color)}".replace(" ", "")
