@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from attn_cli.errors import DataError
+from attn_cli.files.standard_streams import (
+    ClosedStream,
+    StdoutClosedError,
+    reserve_descriptors,
+    write_records,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -44,11 +50,12 @@ class Console:
     @classmethod
     def of_process(cls) -> "Console":
         """Return the console of this process."""
-        stdin = sys.stdin.buffer if sys.stdin else io.BytesIO()
+        reserve_descriptors()
+        stdin = _binary(sys.stdin)
         return cls(
             stdin=stdin,
-            stdout=sys.stdout.buffer if sys.stdout else io.BytesIO(),
-            stderr=sys.stderr.buffer if sys.stderr else io.BytesIO(),
+            stdout=_binary(sys.stdout),
+            stderr=_binary(sys.stderr),
             stdin_is_live=_is_live(stdin),
             stdin_is_terminal=bool(sys.stdin) and sys.stdin.isatty(),
             stdout_is_terminal=bool(sys.stdout) and sys.stdout.isatty(),
@@ -57,20 +64,19 @@ class Console:
             started=time.monotonic() - time.process_time(),  # imports before us took so long
         )
 
-    def write(self, text: str) -> None:
-        """Write a part of the result to stdout, and flush.
+    def write(self, *records: str) -> None:
+        """Write records of the result to stdout, and flush; a signal cuts none of them.
 
-        Raises BrokenPipeError if the reader is gone, DataError if stdout cannot be written.
+        Raises StdoutClosedError if the reader is gone, DataError if stdout cannot be written.
         """
         try:
-            self.stdout.write(text.encode("utf-8", "replace"))
-            self.stdout.flush()
-        except BrokenPipeError:
-            raise
+            write_records(self.stdout, [each.encode("utf-8", "replace") for each in records])
+        except BrokenPipeError as error:
+            raise StdoutClosedError from error
         except OSError as error:
             raise DataError(
                 f"cannot write standard output: {error.strerror}",
-                "Free some space, or use --output.",
+                "Free some space, or write to a file with --output.",
             ) from error
 
     def info(self, text: str) -> None:
@@ -94,15 +100,14 @@ class Console:
     def fail(self, problem: str, hint: str) -> None:
         """Write an error to stderr: the problem and where, then what to do."""
         said = f"attn: {_sentence(problem)}" + (f" {_sentence(hint)}" if hint else "")
-        with contextlib.suppress(OSError):  # it ends here, whether or not stderr still takes it
-            self._talk(said)
+        self._talk(said)
 
-    def show(self, renderable: "RenderableType") -> None:
-        """Write a table or a panel to stdout, in color if supported."""
+    def show(self, renderable: "RenderableType", *, end: str = "") -> None:
+        """Write a table or a panel and then `end` to stdout, in color if supported."""
         console = self.rich(stderr=False)
         with console.capture() as captured:
             console.print(renderable)
-        self.write(captured.get())
+        self.write(captured.get() + end)
 
     @cached_property
     def width(self) -> int:
@@ -152,7 +157,9 @@ class Console:
         from rich.console import Console as RichConsole
 
         stream: Any = io.TextIOWrapper(
-            _Kept(self.stderr if stderr else self.stdout), encoding="utf-8", errors="replace"
+            _Messages(self.stderr) if stderr else _Unbuffered(self.stdout),
+            encoding="utf-8",
+            errors="replace",
         )
         terminal = self.stderr_is_terminal if stderr else self.stdout_is_terminal
         color = self.has_color(stderr=stderr)
@@ -204,8 +211,7 @@ class Console:
                     os.close(copy)
 
     def _talk(self, text: str) -> None:
-        self.stderr.write((text + "\n").encode("utf-8", "replace"))
-        self.stderr.flush()
+        _Messages(self.stderr).write((text + "\n").encode("utf-8", "replace"))
 
 
 def available_cores() -> int:
@@ -216,7 +222,7 @@ def available_cores() -> int:
         return os.cpu_count() or 1
 
 
-class _Kept(io.BufferedIOBase):
+class _Unbuffered(io.BufferedIOBase):
     """An unbuffered stream that stays open when its wrapper is closed."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -235,6 +241,21 @@ class _Kept(io.BufferedIOBase):
 
     def fileno(self) -> int:
         return self._stream.fileno()
+
+
+class _Messages(_Unbuffered):
+    """A stream on stderr; what it does not take is dropped, since the work matters more."""
+
+    def write(self, data: Any) -> int:
+        with contextlib.suppress(OSError, ValueError):  # closed, full, or without a reader
+            super().write(data)
+        return len(data)
+
+
+def _binary(stream: Any) -> BinaryIO:
+    """The bytes of a standard stream of the interpreter, which is None where it is closed."""
+    binary: BinaryIO = stream.buffer if stream else ClosedStream()
+    return binary
 
 
 def _beside(stream: BinaryIO, kept: dict[int, int]) -> BinaryIO:

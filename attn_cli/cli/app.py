@@ -12,7 +12,7 @@ import sys
 import threading
 import traceback
 from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, BinaryIO, NoReturn
 
 import typer
 from typer.exceptions import TyperException
@@ -22,6 +22,7 @@ from attn_cli.cli.help_text import HelpGroup, HelpTyper
 from attn_cli.cli.options import command, console_of, show_help
 from attn_cli.console import Console
 from attn_cli.errors import AttnError, ExitStatus
+from attn_cli.files.standard_streams import StdoutClosedError
 
 #: What a host that only translates may do without, by the names they are imported by.
 PACKAGES = {
@@ -139,7 +140,31 @@ def _root(
     show_help(context)
 
 
-def run(arguments: list[str], console: Console) -> int:
+class ProcessSignals:
+    """SIGINT and SIGTERM of this process as exceptions; `number` is that of the last one."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+    def install(self) -> None:
+        """Handle both from now on."""
+        signal.signal(signal.SIGINT, self._raise)
+        signal.signal(signal.SIGTERM, self._raise)
+
+    @property
+    def status(self) -> ExitStatus:
+        """The exit status that they call for, OK if none arrived."""
+        if self.number is None:
+            return ExitStatus.OK
+        terminated = self.number == signal.SIGTERM
+        return ExitStatus.TERMINATED if terminated else ExitStatus.INTERRUPTED
+
+    def _raise(self, number: int, frame: FrameType | None) -> NoReturn:
+        self.number = number
+        raise SigtermReceived if number == signal.SIGTERM else KeyboardInterrupt
+
+
+def run(arguments: list[str], console: Console, signals: ProcessSignals | None = None) -> int:
     """Run the command line `arguments` on `console`; returns the exit status."""
     console.arguments = tuple(arguments)
     try:
@@ -148,35 +173,40 @@ def run(arguments: list[str], console: Console) -> int:
             typer.completion.completion_init()
         result = program.main(arguments, prog_name="attn", standalone_mode=False, obj=console)
         return int(result) if isinstance(result, int) else ExitStatus.OK
-    except AttnError as error:
-        return _failed(error, console, error.problem, error.hint, error.status)
-    except TyperException as error:
-        name = _command_name(error)
-        return _failed(
-            error, console, error.format_message(), f"See {name} --help.", ExitStatus.USAGE
-        )
     except (KeyboardInterrupt, typer.Abort):
         return ExitStatus.INTERRUPTED
     except SigtermReceived:
         return ExitStatus.TERMINATED
-    except SystemExit:  # Typer, when nobody reads its help any more
+    except StdoutClosedError:
         return ExitStatus.OK
-    except MemoryError as error:
-        problem = "not enough memory"
-        return _failed(error, console, problem, "Try smaller batches.", ExitStatus.BUG)
-    except ModuleNotFoundError as error:
-        if package := PACKAGES.get((error.name or "").partition(".")[0]):
+    except SystemExit as ending:  # of Typer
+        return int(ending.code or 0)
+    except Exception as error:
+        # A library that is interrupted while it loads raises an error of its own.
+        return (signals.status if signals else 0) or _report(error, console)
+
+
+def _report(error: Exception, console: Console) -> ExitStatus:
+    """Write what is wrong and what to do; returns the exit status."""
+    match error:
+        case AttnError():
+            return _failed(error, console, error.problem, error.hint, error.status)
+        case TyperException():
+            hint = f"See {_command_name(error)} --help."
+            return _failed(error, console, error.format_message(), hint, ExitStatus.USAGE)
+        case MemoryError():
+            hint = "Try smaller batches."
+            return _failed(error, console, "not enough memory", hint, ExitStatus.BUG)
+        case ModuleNotFoundError() if package := PACKAGES.get(_top_level(error.name)):
             problem = f"this needs {package}, which is not installed here"
             hint = f"Install it: pip install {shlex.quote(package)}"
             return _failed(error, console, problem, hint, ExitStatus.USAGE)
-        return _bug(error, console)
-    except Exception as error:
-        return _bug(error, console)
-
-
-def _bug(error: Exception, console: Console) -> ExitStatus:
     what = f"a bug in attn: {type(error).__name__}: {error}"
     return _failed(error, console, what, ISSUES, ExitStatus.BUG)
+
+
+def _top_level(module: str | None) -> str:
+    return (module or "").partition(".")[0]
 
 
 def _failed(
@@ -193,41 +223,32 @@ def _command_name(error: Any) -> str:
     return context.command_path if context else "attn"
 
 
-def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    raise SigtermReceived
-
-
 def main() -> NoReturn:
     """The entry point `attn`."""
-    signal.signal(signal.SIGTERM, _terminate)
+    signals = ProcessSignals()
+    signals.install()
     console = Console.of_process()
-    status = run(sys.argv[1:], console)
-    try:
-        console.stdout.flush()
-    except BrokenPipeError:
-        status = ExitStatus.OK
-    except OSError:  # said when it was written
-        status = status or ExitStatus.BAD_DATA
-    _abandon_stdout(console)
-    _leave(console, status)
+    status = run(sys.argv[1:], console, signals)
+    _abandon(console.stdout)
+    _abandon(console.stderr)
+    _leave(status)
 
 
-def _leave(console: Console, status: int) -> NoReturn:
+def _leave(status: int) -> NoReturn:
     """End the process without taking apart what its libraries have built.
 
     Everything is written and closed by now, and the interpreter's own way out, which frees each
     module and network, takes a fifth of the time that a sentence does.
     """
-    with contextlib.suppress(OSError, ValueError):
-        console.stderr.flush()
     if threading.active_count() > 1:  # somebody is still at work
         sys.exit(status)
     os._exit(status)
 
 
-def _abandon_stdout(console: Console) -> None:
-    """Keep the interpreter from flushing into a closed pipe once more on its way out."""
+def _abandon(stream: BinaryIO) -> None:
+    """Flush a standard stream; if that fails, keep the interpreter from trying once more."""
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), console.stdout.fileno())
-    except (OSError, ValueError, AttributeError):
-        return
+        stream.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

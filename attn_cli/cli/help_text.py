@@ -11,6 +11,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from attn_cli.cli.options import console_of
+
 _EXAMPLES = "\n\nExamples:\n"
 
 
@@ -48,9 +50,15 @@ class _Examples:
 class HelpCommand(_Examples, TyperCommand):
     """A command whose help ends with its examples."""
 
+    def get_help_option(self, ctx: Any) -> Any:
+        return _on_console(super().get_help_option(ctx))
+
 
 class HelpGroup(_Examples, TyperGroup):
     """A group whose list of commands gives their whole summaries, wrapped rather than cut."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        return _on_console(super().get_help_option(ctx))
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
@@ -65,3 +73,16 @@ class HelpTyper(typer.Typer):
     def command(self, name: str | None = None, **how: Any) -> Callable[[Any], Any]:
         """Register a command, as `typer.Typer.command` does."""
         return super().command(name, cls=HelpCommand, **how)
+
+
+def _on_console(option: Any) -> Any:
+    """The help option, writing to the console, which reports what stdout does not take."""
+    if option is not None:
+        option.callback = _write_help
+    return option
+
+
+def _write_help(context: Any, option: Any, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
+        console_of(context).write(context.get_help() + "\n")
+        context.exit()

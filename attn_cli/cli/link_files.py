@@ -65,13 +65,13 @@ def open_links(
 
 
 @contextmanager
-def text_output(console: Console, output: Path | None) -> Iterator[Callable[[str], object]]:
-    """A function that writes to a file, or to stdout where none is named."""
+def text_output(console: Console, output: Path | None) -> Iterator[Callable[..., None]]:
+    """A function that writes records to a file, or to stdout where none is named."""
     if output is None or str(output) == "-":
         yield console.write
     else:
         with open_output(output) as file:
-            yield file.write
+            yield lambda *records: file.writelines(records)
 
 
 def _links(lines: Lines, line: Line) -> Links:

@@ -61,8 +61,8 @@ def command(function: Function) -> Function:
         console.color = "never" if no_color else color
         try:
             function(context, **given)
-        except BrokenPipeError:  # nobody reads any more; Typer would call that a failure
-            raise typer.Exit(ExitStatus.OK) from None
+        except BrokenPipeError as error:  # Typer would end quietly, as if it were that of stdout
+            raise RuntimeError("a pipe to another process is broken") from error
 
     run.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[*signature.parameters.values(), *flags]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from attn_cli.bundles.bundle import Bundle
 
 Found = tuple[Request, Translation, Links]
-Write = Callable[[str], None]
+Write = Callable[..., None]  # takes records, each with its final newline
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ class Writer:
             yield lambda found: self._write(found, console.write, console)
         else:
             with open_output(output) as file:
-                yield lambda found: self._write(found, lambda text: _put(file, text), None)
+                yield lambda found: self._write(found, lambda *each: _put(file, *each), None)
 
     def _write(self, found: list[Found], write: Write, console: Console | None) -> None:
         if self.format is Format.TABLE:
             for _, translation, _ in found:
                 self._table(translation, write, console)
         elif found:
-            write("".join(self.record(*each) + "\n" for each in found))
+            write(*(self.record(*each) + "\n" for each in found))
 
     def record(self, request: Request, translation: Translation, links: Links) -> str:
         """The record of one request in a text format, without its final newline."""
@@ -118,8 +118,7 @@ class Writer:
         if translation.heads:
             table = HeadGrid(translation.heads, source, target)
         if console is not None:
-            console.show(table)
-            write("\n")
+            console.show(table, end="\n")
             return
         write(plain(table) + "\n")
 
@@ -157,5 +156,5 @@ class Writer:
 _NO_WEIGHTS = SoftAlignment((), (), np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
 
 
-def _put(file: TextIO, text: str) -> None:
-    file.write(text.encode("utf-8", "replace").decode("utf-8"))
+def _put(file: TextIO, *records: str) -> None:
+    file.write("".join(records).encode("utf-8", "replace").decode("utf-8"))

@@ -94,7 +94,7 @@ def symmetrize(
         write = stack.enter_context(text_output(console, output))
         for group in files.groups():
             found = (combined(*both, how, unaligned=unaligned.value) for both in group)
-            write("".join(pharaoh(links, scores=scores) + "\n" for links in found))
+            write(*(pharaoh(links, scores=scores) + "\n" for links in found))
     if files.looks_reversed:
         console.info(
             f"attn: {forward} has more links in common with {reverse} read the other way; "

@@ -35,6 +35,7 @@ _BLOCK = 1 << 16  # bytes asked of a stream at a time; a pipe gives what it has
 _BLOCKS_AHEAD = 16  # blocks a live stream is read ahead of its consumer
 _PATIENCE = 1.0  # seconds: on Windows a waiting thread sees ^C only between two waits
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_UNWRITTEN = _DISK_FULL | {errno.EIO, errno.EPIPE}  # the data did not get to the file
 _BAR = re.compile(r"(?:^| )\|\|\|(?= |$)")  # `|||` standing alone, as fast_align and Moses write it
 
 
@@ -263,7 +264,7 @@ def open_output(path: Path | str, *, stdout: BinaryIO | None = None) -> Iterator
         if not in_place:
             with contextlib.suppress(OSError):
                 part.unlink()
-        if isinstance(error, OSError) and error.errno in _DISK_FULL:
+        if isinstance(error, OSError) and error.errno in _UNWRITTEN:
             raise unwritable(path, error) from error
         raise
 
@@ -381,6 +382,8 @@ def unwritable(path: Path | str, error: OSError) -> DataError:
             reason, hint = "it is a folder", "Name a file in it."
         case _ if error.errno in _DISK_FULL:
             reason, hint = "no space is left", "Free some, or write elsewhere."
+        case BrokenPipeError():
+            reason, hint = "the program that read it has ended", "Start it again."
         case _:
             reason = error.strerror or str(error)
             hint = "Check that you may write there."
