@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 app = HelpTyper(
     cls=HelpGroup,
     help="Manage the registered models.",
+    rich_markup_mode=None,
     invoke_without_command=True,
     callback=show_help,
 )
