@@ -45,6 +45,7 @@ class Console:
     debug: bool = False
     color: Color | None = None  # of the command line, which precedes the environment
     default_color: Color = "auto"  # where neither says anything
+    default_threads: int | None = None  # of commands without --threads; None for all cores
     started: float = field(default_factory=time.monotonic)  # of the command, in time.monotonic
 
     @classmethod
@@ -125,7 +126,9 @@ class Console:
 
     @property
     def cores(self) -> int:
-        """CPU cores available to this process."""
+        """CPU cores that this process may use."""
+        if self.default_threads is not None:
+            return self.default_threads
         return available_cores()
 
     def has_color(self, *, stderr: bool) -> bool:

@@ -13,6 +13,7 @@ def _home_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     """Nothing that is remembered of a model goes into the home of whoever runs the tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ATTN_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
         yield
 
 

@@ -1,7 +1,7 @@
 """Verifies the checksums of a model on first use, and caches the result while nothing changes.
 
-The cache is `$ATTN_HOME/verified.json`; if it cannot be read or written, checksums are verified
-each time.
+The cache is `verified.json` in the user's folder of caches; if it cannot be read or written,
+checksums are verified each time.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from attn_cli.bundles import bundle, registry
+from attn_cli.files import user_folders
 
 #: Maximum models in the cache; the oldest entry is removed first.
 MOST = 200
@@ -56,7 +57,7 @@ def _fingerprint(path: Path) -> str | None:
 
 
 def _memory() -> Path:
-    return registry.home() / "verified.json"
+    return user_folders.cache_folder() / "verified.json"
 
 
 def _remembered() -> dict[str, str]:

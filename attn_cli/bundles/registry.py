@@ -3,11 +3,12 @@
 import difflib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from attn_cli.errors import DataError, ModelError, UsageError
+from attn_cli.files import user_folders
 from attn_cli.files.folder_lock import lock_folder
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -21,22 +22,15 @@ DEMO_RUN = Path("runs/demo")
 _RECIPES = _PACKAGE / "recipes"
 
 
-def home() -> Path:
-    """Return the user's folder: $ATTN_HOME, else ~/.attn.
-
-    Without a home directory, a path that never exists.
-    """
-    if wished := os.environ.get("ATTN_HOME"):
-        return Path(wished)
-    try:
-        return Path.home() / ".attn"
-    except RuntimeError:  # a user without a name, in a container
-        return Path(os.devnull) / ".attn"
-
-
 def shelves() -> list[Path]:
     """Return the folders in which names are looked up, in order: the user's, then the shipped."""
-    return [home() / "models", *_ours()]
+    own = [user_folders.data_folder(), user_folders.former_folder()]
+    return [*(folder / "models" for folder in own if folder), *_ours()]
+
+
+def installed_path(name: str) -> Path:
+    """Return the folder of a model of that name in the user's registry, there or not."""
+    return shelves()[0] / name
 
 
 def _ours() -> list[Path]:
@@ -77,7 +71,7 @@ def atomic_install(name: str, *, force: bool = False) -> Iterator[Path]:
     If the block fails, nothing changes. Raises UsageError for an invalid name, or an existing one
     unless with `force`, and DataError if the disk cannot be written.
     """
-    place = home() / "models" / _checked(name)
+    place = installed_path(_checked(name))
     beside = place.with_name(f".{name}.{os.getpid()}.new")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -179,10 +173,18 @@ def find(name: str | None) -> Path:
     if path.exists():
         raise ModelError(f"{wanted} is a file; a model is a folder", "Name the folder it is in.")
     known = ", ".join(sorted(shelved)) or "none yet"
+    near = _similar(wanted, shelved)
     raise ModelError(
         f"there is no model {wanted}, neither a folder nor a registered name",
-        f"Registered: {known}.",
+        f"Did you mean {near}?" if near else f"Registered: {known}.",
     )
+
+
+def _similar(name: str, known: Iterable[str]) -> str:
+    """Return the known name that is most similar, such as fr-en for fr_en or FR-EN; else ""."""
+    plain = {each.lower().replace("_", "-"): each for each in known}
+    near = difflib.get_close_matches(name.lower().replace("_", "-"), plain, n=1, cutoff=0.8)
+    return plain[near[0]] if near else ""
 
 
 def _is_model(path: Path) -> bool:

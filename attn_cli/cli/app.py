@@ -170,7 +170,9 @@ def run(arguments: list[str], console: Console, signals: ProcessSignals | None =
     try:
         program = typer.main.get_command(build())
         if VARIABLE in console.environment:  # Typer answers instead of running a command
-            typer.completion.completion_init()
+            from typer._completion_classes import completion_init
+
+            completion_init()
         result = program.main(arguments, prog_name="attn", standalone_mode=False, obj=console)
         return int(result) if isinstance(result, int) else ExitStatus.OK
     except (KeyboardInterrupt, typer.Abort):

@@ -30,8 +30,8 @@ def completion(
       eval "$(attn completion bash)"      # for this shell alone
       attn completion fish > ~/.config/fish/completions/attn.fish
     """
-    from typer.completion import get_completion_script
-    from typer.completion import install as write_script
+    from typer._completion_shared import get_completion_script
+    from typer._completion_shared import install as write_script
 
     console = console_of(context)
     name = shell or _running_shell()

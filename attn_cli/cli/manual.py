@@ -25,10 +25,14 @@ _STATUSES = {
 
 _VARIABLES = {
     "ATTN_MODEL": "The default of --model.",
-    "ATTN_HOME": "The user's folder of models and of what attn remembers of them.",
+    "ATTN_HOME": "The folder of the user's models and of caches.",
+    "XDG_CONFIG_HOME, XDG_DATA_HOME, XDG_CACHE_HOME": "The folders of all programs: "
+    "config.toml, models and caches of attn are in their folders attn.",
     "NO_COLOR, FORCE_COLOR, CLICOLOR, CLICOLOR_FORCE": "Whether to write colors, as --color does.",
     "COLUMNS": "The width of tables; else that of the terminal, else 80.",
 }
+
+_CONFIG = "Defaults: model, color and threads, as the options of these names. TOML."
 
 
 def pages() -> dict[str, str]:
@@ -81,6 +85,7 @@ def _page(name: str, context: Any) -> str:
         lines += [f".SH {heading}"] if records else []
         for term, text in records:
             lines += [".TP", f".B {_text(term)}", _text(" ".join(text.split()))]
+    lines += [".SH FILES", ".TP", ".B ~/.config/attn/config.toml", _text(_CONFIG)]
     if examples := examples_of(command):
         lines += [".SH EXAMPLES", ".nf", *map(_text, examples), ".fi"]
     if context.parent is not None:

@@ -313,7 +313,9 @@ def add(
         bool, typer.Option("--force", help="Replace a registered model of that name.")
     ] = False,
 ) -> None:
-    """Verify a model and copy it to your registry, $ATTN_HOME/models or ~/.attn/models.
+    """Verify a model and copy it to your registry.
+
+    The registry is $ATTN_HOME/models, or attn/models in $XDG_DATA_HOME (~/.local/share).
 
     Logs and checkpoints of its training are not copied.
 
@@ -327,7 +329,7 @@ def add(
     called = bundle.open_bundle(found).name if name is None else name
     with registry.atomic_install(called, force=force) as folder:
         bundle.load_stable(found, lambda opened: bundle.copy(opened, folder))
-    console_of(context).info(f"attn: {called} is now in {registry.home() / 'models' / called}")
+    console_of(context).info(f"attn: {called} is now in {registry.installed_path(called)}")
 
 
 @app.command("show")

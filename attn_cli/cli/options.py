@@ -59,6 +59,9 @@ def command(function: Function) -> Function:
                 setattr(console, name, True)
         color, no_color = (given.pop(name) for name in _COLORS)
         console.color = "never" if no_color else color
+        from attn_cli.cli.user_config import config_file, load_user_config
+
+        load_user_config(config_file()).apply(console)
         try:
             function(context, **given)
         except BrokenPipeError as error:  # Typer would end quietly, as if it were that of stdout

@@ -1,0 +1,121 @@
+"""config.toml: defaults that options and the environment precede; and the folders of XDG."""
+
+import os
+from pathlib import Path
+
+import pytest
+from program import attn
+
+from attn_cli.bundles import registry
+from attn_cli.cli.user_config import UserConfig, config_file, load_user_config
+from attn_cli.errors import UsageError
+from attn_cli.files import user_folders
+
+MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A user without any variable, whose home is a temporary folder."""
+    for name in ("ATTN_HOME", "ATTN_MODEL", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ATTN_MODEL", "")  # so that what a command sets is taken back
+    monkeypatch.delenv("ATTN_MODEL")
+    return tmp_path
+
+
+def write(text):
+    config_file().parent.mkdir(parents=True, exist_ok=True)
+    config_file().write_text(text, encoding="utf-8")
+
+
+def test_without_a_file_nothing_is_set():
+    assert load_user_config(config_file()) == UserConfig()
+
+
+def test_it_names_the_default_model(home, monkeypatch):
+    write(f'model = "{MODEL}"\n')
+    assert attn("translate", "I see a dog.").out == "je vois un chien.\n"
+    monkeypatch.setenv("ATTN_MODEL", "nonsense")
+    assert attn("translate", "I see a dog.").status == 4
+
+
+def test_its_color_holds_unless_an_option_or_a_variable_says_otherwise():
+    write('color = "always"\n')
+    table = ("translate", "I see a dog.", "--align", "-m", MODEL)
+    assert b"\x1b[" in attn(*table).stdout
+    assert b"\x1b[" not in attn(*table, "--color", "never").stdout
+    assert b"\x1b[" not in attn(*table, environment={"NO_COLOR": "1"}).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("modell = 'x'", "Did you mean model?"),
+        ("nonsense = 1", "There are: model, color, threads"),
+        ("color = 'red'", "one of auto, always, never"),
+        ("threads = 0", "a whole number from 1"),
+        ("threads = true", "a whole number from 1"),
+        ("model = ''", "a name or a folder"),
+        ("model = ", "is not TOML"),
+        ("model = 'a'\nmodel = 'b'", "is not TOML"),
+    ],
+)
+def test_a_mistake_in_it_is_wrong_usage_with_the_files_name(text, problem):
+    write(text)
+    ended = attn("translate", "I see a dog.", "-m", MODEL)
+    assert ended.status == 2
+    assert problem in ended.err
+    assert str(config_file()) in ended.err
+
+
+def test_a_file_that_is_not_utf8_or_a_folder_is_said():
+    config_file().parent.mkdir(parents=True)
+    config_file().write_bytes(b"model = '\xff'\n")
+    with pytest.raises(UsageError, match="not TOML"):
+        load_user_config(config_file())
+    config_file().unlink()
+    config_file().mkdir()
+    with pytest.raises(UsageError, match="cannot read"):
+        load_user_config(config_file())
+
+
+def test_help_does_not_read_it():
+    write("nonsense")
+    assert attn("translate", "--help").status == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="XDG is for others")
+def test_the_folders_are_those_of_the_specification(home, monkeypatch):
+    assert user_folders.config_folder() == home / ".config" / "attn"
+    assert user_folders.data_folder() == home / ".local" / "share" / "attn"
+    assert user_folders.cache_folder() == home / ".cache" / "attn"
+    for kind in ("config", "data", "cache"):
+        monkeypatch.setenv(f"XDG_{kind.upper()}_HOME", "/x")
+        assert getattr(user_folders, f"{kind}_folder")() == Path("/x/attn")
+        monkeypatch.setenv(f"XDG_{kind.upper()}_HOME", "relative")  # "should be ignored"
+        assert getattr(user_folders, f"{kind}_folder")().is_relative_to(home)
+
+
+def test_attn_home_has_models_and_cache(home, monkeypatch):
+    monkeypatch.setenv("ATTN_HOME", str(home / "h"))
+    assert user_folders.data_folder() == user_folders.cache_folder() == home / "h"
+    assert user_folders.former_folder() is None
+
+
+def test_models_in_the_former_folder_are_still_there(home):
+    assert attn("models", "add", MODEL, "--name", "new").status == 0
+    former = home / ".attn" / "models"
+    former.mkdir(parents=True)
+    os.rename(registry.find("new"), former / "old")
+    assert registry.find("old") == former / "old"
+    assert attn("models", "add", MODEL, "--name", "old").status == 0
+    assert registry.find("old") == home / ".local" / "share" / "attn" / "models" / "old"
+
+
+@pytest.mark.parametrize("name", ["fr_en", "FR-EN", "fr-em"])
+def test_a_name_nearly_right_is_suggested(name):
+    ended = attn("translate", "x", "-m", name)
+    assert ended.status == 4
+    assert "Did you mean fr-en?" in ended.err
