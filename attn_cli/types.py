@@ -185,3 +185,83 @@ class Translation:
     unsure: tuple[int, ...] = ()
     confidence: float | None = None
     heads: tuple[HeadTable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreFunction:
+    """How a head scores a key k_j against a query q_i.
+
+    additive: e_ij = vᵀ g(q_i + k_j + w C_ij), where g is the `activation`, v (A,) the `vector`, and
+    w (A,) the `coverage_vector`, None without coverage. dot: e_ij = `scale` · q_iᵀ k_j.
+    """
+
+    kind: Literal["additive", "dot"]
+    scale: float = 1.0
+    activation: str = ""
+    vector: FloatArray | None = None
+    coverage_vector: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSteps:
+    """Steps 2 to 7 of one head, for each of T target pieces over S source pieces, ends included.
+
+    queries (T, A) and keys (S, A) give energies (T, S) by the `score`; `coverage` (T, S) is its
+    third argument, None without one. `bias` (T, S), of local attention, is added to the energies.
+    probs (T, S) are what the normalizer makes of them; weights (T, S) are the same, or one-hot of
+    hard attention. contexts (T, D) are weights times values (S, D). `layer` and `head` count from
+    1.
+    """
+
+    layer: int
+    head: int
+    score: ScoreFunction
+    queries: FloatArray
+    keys: FloatArray
+    values: FloatArray
+    energies: FloatArray
+    probs: FloatArray
+    weights: FloatArray
+    contexts: FloatArray
+    coverage: FloatArray | None = None
+    bias: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionSteps:
+    """All steps of a network along a known target of T pieces.
+
+    embeddings (S, E) and encoder states (S, D) of the source; `heads`, layer by layer; contexts
+    (L, T, D) that each layer passes on; logp (T, V), natural logarithms.
+    """
+
+    embeddings: FloatArray
+    states: FloatArray
+    heads: tuple[HeadSteps, ...]
+    contexts: FloatArray
+    logp: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The eight steps of attention on one sentence, with the table that they give.
+
+    `source` and `target` are the lines in pieces. `shown` are the indices of the heads of `steps`
+    whose mean weights, merged over words, are the `table`. `candidates` are the likeliest pieces
+    and their probabilities, for each of T target pieces; probs (T,) are those of the target's own.
+    `cell` names the decoder's recurrent cell, "" in a Transformer; with `queries_after` the query
+    is the decoder's state after its step, s_i, else s_{i-1}.
+    """
+
+    model: str
+    attention: str
+    normalizer: str
+    cell: str
+    queries_after: bool
+    source: Encoded
+    target: Encoded
+    steps: AttentionSteps
+    shown: tuple[int, ...]
+    table: SoftAlignment
+    candidates: tuple[tuple[tuple[str, float], ...], ...]
+    probs: tuple[float, ...]

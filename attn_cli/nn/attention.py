@@ -135,7 +135,7 @@ class SoftAttention(Attention):
             coverage = memory.group(coverage)  # (B, Q, S)
         energies = self.scorer(queries, memory.keys, coverage)  # (B, Q, S)
         energies = energies.masked_fill(~memory.mask[:, None, :], -torch.inf)
-        weights = self.normalizer(self._bias_energies(energies, states, memory))
+        weights = self.normalizer(self.bias_energies(energies, states, memory))
         selected, sampled_logp = self._select(weights)
         contexts = step_bmm(selected, memory.values)  # (B, Q, D)
         return AttentionOutput(
@@ -144,7 +144,7 @@ class SoftAttention(Attention):
             None if sampled_logp is None else memory.ungroup(sampled_logp),
         )
 
-    def _bias_energies(self, energies: Tensor, states: Tensor, memory: Memory) -> Tensor:
+    def bias_energies(self, energies: Tensor, states: Tensor, memory: Memory) -> Tensor:
         """Add a bias to the energies (B, Q, S) that depends on the states (N, H) alone."""
         return energies
 
@@ -176,7 +176,7 @@ class LocalAttention(SoftAttention):
         self.position = StepLinear(query, 1, bias=False)  # v_p
         self.window = window
 
-    def _bias_energies(self, energies: Tensor, states: Tensor, memory: Memory) -> Tensor:
+    def bias_energies(self, energies: Tensor, states: Tensor, memory: Memory) -> Tensor:
         fraction = torch.sigmoid(self.position(torch.tanh(self.hidden(states))))  # (N, 1)
         length = memory.mask.sum(1)[:, None, None]  # (B, 1, 1)
         center = memory.group(fraction).float() * (length - 1)  # (B, Q, 1)

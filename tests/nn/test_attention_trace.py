@@ -1,0 +1,129 @@
+"""What attn explain records is what the network computes, for every kind of attention."""
+
+import numpy as np
+import pytest
+import torch
+from systems import COVERING, lines, model_of, name_of, network_of
+
+from attn_cli.nn.attention_trace import trace_attention, trace_self_attention
+from attn_cli.types import BOS, EOS
+
+TRACED = [system for system in COVERING if system[1] != "none"]
+each_system = pytest.mark.parametrize("system", TRACED, ids=map(name_of, TRACED))
+
+ACTIVATIONS = {
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+}
+
+
+def sentence() -> tuple[torch.Tensor, torch.Tensor]:
+    """(S,) source and (T,) target pieces."""
+    ids, lengths = lines(2, 6)
+    source, target = (torch.from_numpy(row.astype(np.int64)) for row in ids)
+    return source, target[: lengths[1]]
+
+
+def recompute_energies(head) -> np.ndarray:
+    """Step 4 by its formula: (T, S)."""
+    score = head.score
+    if score.kind == "dot":
+        return score.scale * head.queries @ head.keys.T
+    inside = head.queries[:, None] + head.keys[None]  # (T, S, A)
+    if score.coverage_vector is not None:
+        inside = inside + head.coverage[..., None] * score.coverage_vector
+    return ACTIVATIONS[score.activation](inside) @ score.vector
+
+
+@pytest.fixture
+def traced(system):
+    network = network_of(system)
+    with torch.inference_mode():
+        return network, trace_attention(network, *sentence())
+
+
+@each_system
+def test_the_energies_are_those_of_the_formula(traced):
+    for head in traced[1].heads:
+        np.testing.assert_allclose(recompute_energies(head), head.energies, atol=1e-4)
+
+
+@each_system
+def test_the_contexts_are_the_weighted_sums_of_the_values(traced):
+    for head in traced[1].heads:
+        assert np.allclose(head.weights.sum(1), 1, atol=1e-5)
+        np.testing.assert_allclose(head.weights @ head.values, head.contexts, atol=1e-5)
+
+
+@each_system
+def test_weights_and_probabilities_are_those_of_the_network(traced, system):
+    network, steps = traced
+    source, target = sentence()
+    with torch.inference_mode():
+        memory = network.encode(source[None], torch.tensor([len(source)]))
+        state, previous = network.init_state(memory), torch.tensor([BOS])
+        for t, piece in enumerate(target):
+            logits, weights, state = network.step(previous, state, memory)
+            recorded = np.stack([head.weights[t] for head in steps.heads])
+            np.testing.assert_allclose(weights.reshape(recorded.shape), recorded, atol=1e-5)
+            np.testing.assert_allclose(logits[0].log_softmax(-1), steps.logp[t], atol=1e-5)
+            previous = piece[None]
+
+
+@each_system
+def test_the_weights_are_the_normalized_energies(traced, system):
+    if system[1] in ("sparsemax", "entmax"):
+        pytest.skip("test_normalizers.py has their formulas")
+    for head in traced[1].heads:
+        energies = head.energies + (0 if head.bias is None else head.bias)
+        shares = np.exp(energies - energies.max(1, keepdims=True))
+        shares /= shares.sum(1, keepdims=True)
+        np.testing.assert_allclose(shares, head.probs, atol=1e-5)
+        one_hot = np.eye(shares.shape[1])[shares.argmax(1)]
+        expected = one_hot if system[1] == "hard" else shares
+        np.testing.assert_allclose(expected, head.weights, atol=1e-5)
+
+
+def test_no_hook_stays_behind():
+    network = network_of(TRACED[0])
+    with torch.inference_mode():
+        trace_attention(network, *sentence())
+        trace_self_attention(network, *sentence())
+    assert not any(module._forward_hooks for module in network.modules())
+    assert not any(module._forward_pre_hooks for module in network.modules())
+
+
+def test_a_network_without_attention_is_refused():
+    system = next(each for each in COVERING if each[1] == "none")
+    with pytest.raises(ValueError, match="no steps to trace"):
+        trace_attention(network_of(system), *sentence())
+
+
+def test_self_attention_is_causal_in_the_decoder_and_covers_all_in_the_encoder():
+    system = ("transformer", "multihead", "transformer")
+    source, target = sentence()
+    with torch.inference_mode():
+        found = trace_self_attention(network_of(system), source, target)
+    model = model_of(system)
+    assert len(found.encoder) == model.encoder.layers
+    assert len(found.decoder) == model.decoder.layers
+    for weights in found.encoder:
+        assert weights.shape == (model.encoder.heads, len(source), len(source))
+        assert (weights > 0).all()
+    for weights in found.decoder:
+        assert weights.shape == (model.attention.heads, len(target), len(target))
+        assert not np.triu(weights, 1).any()
+    for weights in (*found.encoder, *found.decoder):
+        np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-5)
+
+
+def test_tracing_self_attention_changes_no_output():
+    system = ("transformer", "multihead", "transformer")
+    network, (source, target) = network_of(system), sentence()
+    inputs = source[None], torch.tensor([len(source)]), target[None]
+    with torch.inference_mode():
+        before = network(*inputs).features
+        trace_self_attention(network, source, target)
+        assert torch.equal(network(*inputs).features, before)
+    assert target[-1] == EOS
