@@ -14,12 +14,14 @@ that, and a model says the same wherever it runs.
   where the other side is a matrix too. The encoder's recurrences stay floating point: ONNX Runtime
   has no integer GRU, and they take a few hundredths of a translation.
 * A table of embeddings becomes int8 with a scale for each row.
-* A shortlist's rows of the output layer are selected as integers, and multiplied as such.
+* A shortlist's rows of the output layer are selected as integers, and multiplied as such. The
+  matrix that they are selected from is in the file once: an embedding tied to it keeps to the range
+  of products, and the product with all of its rows transposes it when the graph is loaded.
 * What is left and large is kept as float16 and widened again when it is loaded.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -44,16 +46,39 @@ _ALIGNMENT = 64
 SELECTED, SELECTED_SCALE = "output.weight", "output.scale"
 
 
-def quantize_graph(model: ModelProto) -> ModelProto:
-    """The graph with its products in int8 and its other weights halved."""
+def quantize_graphs(models: Mapping[str, ModelProto]) -> dict[str, ModelProto]:
+    """Return the graphs of one translator with products in int8 and other weights in float16."""
+    table = next(filter(None, map(_shortlist_table, models.values())), None)
+    matrix = None if table is None else numpy_helper.to_array(table)
+    return {name: quantize_graph(model, matrix) for name, model in models.items()}
+
+
+def _shortlist_table(model: ModelProto) -> TensorProto | None:
+    """Return the matrix (V, E) of which this graph selects rows for a shortlist."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    if SELECTED not in _declared(model.graph.output):
+        return None
+    gather = makers[makers[SELECTED].input[0]]
+    tables: dict[str, TensorProto] = {each.name: each for each in model.graph.initializer}
+    return tables[gather.input[0]]
+
+
+def quantize_graph(
+    model: ModelProto, shortlist_table: NDArray[np.generic] | None = None
+) -> ModelProto:
+    """Return the graph with its products in int8 and its other weights in float16.
+
+    `shortlist_table` (V, E) is the matrix that a shortlist of the same translator selects from.
+    """
     model = onnx.ModelProto.FromString(model.SerializeToString())
-    _Quantizer(model).run()
+    _Quantizer(model, shortlist_table).run()
     return model
 
 
 class _Quantizer:
-    def __init__(self, model: ModelProto) -> None:
+    def __init__(self, model: ModelProto, shortlist_table: NDArray[np.generic] | None) -> None:
         self.model, self.graph = model, model.graph
+        self.shortlist_table = shortlist_table
         self.weights = {each.name: numpy_helper.to_array(each) for each in self.graph.initializer}
         self.nodes: list[NodeProto] = []
         self.constants: dict[str, NDArray[np.generic]] = {}
@@ -90,7 +115,7 @@ class _Quantizer:
         """Puts an integer product in place of a product with a constant; whether it was one."""
         if node.op_type not in ("MatMul", "Gemm") or node.input[1] not in self.weights:
             return False
-        matrix = self.weights[node.input[1]]
+        table = matrix = self.weights[node.input[1]]
         given = {each.name: helper.get_attribute_value(each) for each in node.attribute}
         if given.get("transA") or given.get("alpha", 1) != 1 or given.get("beta", 1) != 1:
             return False
@@ -101,7 +126,11 @@ class _Quantizer:
         name = node.output[0]
         integers, scale = _by_column(matrix, _WITHIN)
         rows, row_scale = self._quantized_rows(node.input[0])
-        self._constant(f"{name}.weight", integers)
+        if given.get("transB") and self._in_shortlist(table):  # transposed, as in other graphs
+            self._constant(f"{name}.rows", np.ascontiguousarray(integers.T))
+            self._node("Transpose", [f"{name}.rows"], f"{name}.weight", perm=[1, 0])
+        else:
+            self._constant(f"{name}.weight", integers)
         self._constant(f"{name}.scale", scale)
         self._node(
             "MatMulIntegerToFloat",
@@ -115,6 +144,9 @@ class _Quantizer:
         if bias:
             self._node("Add", [scaled, bias], name)
         return True
+
+    def _in_shortlist(self, table: NDArray[np.generic]) -> bool:
+        return self.shortlist_table is not None and np.array_equal(table, self.shortlist_table)
 
     def _is_matrix(self, node: NodeProto) -> bool:
         """Whether the other side has two axes: so it is for a Gemm; a MatMul's must be known."""
@@ -191,7 +223,7 @@ class _Quantizer:
             return False
         if any(each.name == SELECTED for each in self.graph.output):  # see `_selection`
             return False
-        self._look_up(node, name, _HIGHEST)
+        self._look_up(node, name, _WITHIN if self._in_shortlist(table) else _HIGHEST)
         self._node("Cast", [f"{name}.rows"], f"{name}.whole", to=TensorProto.FLOAT)
         self._node("Mul", [f"{name}.whole", f"{name}.scales"], name)
         return True

@@ -103,7 +103,7 @@ def export(
     difference = _difference(graphs, stepper, matcher, vocab)
     _check(opened, difference, TOLERANCE)
     if precision == "int8":
-        graphs = {name: quantize.quantize_graph(graph) for name, graph in graphs.items()}
+        graphs = quantize.quantize_graphs(graphs)
         _check(opened, _difference(graphs, stepper, matcher, vocab), _ANY_NUMBER)
     data = _contents(graphs)
     size = sum(map(len, data.values()))

@@ -143,6 +143,16 @@ def test_an_embedding_is_within_half_a_step_of_its_row():
     assert (np.abs(run(model, places) - table[places]) <= half * 1.001).all()
 
 
+def test_a_table_that_a_shortlist_selects_from_is_kept_as_that_and_multiplied_transposed():
+    x, w = random(4, K), random(N, K, seed=2)
+    layer = helper.make_node("Gemm", ["x", "w"], ["y"], transB=1)
+    apart = quantize.quantize_graph(model_of(layer, w=w))
+    shared = quantize.quantize_graph(model_of(layer, w=w), w)
+    assert constants(shared)["y.rows"].shape == w.shape
+    np.testing.assert_array_equal(constants(shared)["y.rows"].T, constants(apart)["y.weight"])
+    np.testing.assert_array_equal(run(shared, x), run(apart, x))
+
+
 # What is left as it is
 
 

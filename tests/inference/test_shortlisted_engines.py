@@ -1,6 +1,7 @@
 """Searches among a shortlist: both engines agree, and the whole vocabulary is one list of many."""
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from test_onnx_engine import SHAPES, begun, lines, model_of, network_of
@@ -47,7 +48,7 @@ def graphs_of(network, folder, shortlist, *, int8=False):
     with torch.no_grad():
         graphs = tracing.translator_graphs(network, listed=True)
     if int8:
-        graphs = {name: quantize.quantize_graph(graph) for name, graph in graphs.items()}
+        graphs = quantize.quantize_graphs(graphs)
     tracing.write(folder, graphs)
     return OnnxDecoder(folder, shortlist=shortlist)
 
@@ -69,6 +70,18 @@ def small(tmp_path_factory):
         graphs_of(network, folders[0], listed),
         graphs_of(network, folders[1], listed, int8=True),
     )
+
+
+def test_tied_tables_are_in_the_file_of_weights_once(tmp_path):
+    """The embedding, the output layer and what a shortlist selects are one matrix of int8."""
+    network = network_of(model_of(64, WIDE, tie_embeddings="all"), vocab=VOCAB)
+    graphs_of(network, tmp_path, shortlist_of(), int8=True)
+    offsets = set()
+    for path in tmp_path.glob("*.onnx"):
+        for tensor in onnx.load(path, load_external_data=False).graph.initializer:
+            if sorted(tensor.dims) == [64, VOCAB] and tensor.external_data:
+                offsets |= {each.value for each in tensor.external_data if each.key == "offset"}
+    assert len(offsets) == 1
 
 
 def found_alike(ones, others, *, atol=1e-3):
