@@ -170,7 +170,8 @@ class Translation:
     `word_logp` (T_words,) is the log-probability of each target word: the sum over its pieces.
     `unsure` are the indices of the target words of low probability, in order. `confidence`, from 0
     to 1, estimates the sentence chrF of `text`; None where the model is not calibrated.
-    `heads` are the tables of the decoder's heads, layer by layer, where they are wanted.
+    `heads` are the tables of the decoder's heads, layer by layer, where they are wanted. `others`
+    are the tables of the model's other kinds of weights, where they are wanted.
     """
 
     line: int
@@ -185,6 +186,7 @@ class Translation:
     unsure: tuple[int, ...] = ()
     confidence: float | None = None
     heads: tuple[HeadTable, ...] = ()
+    others: tuple[SoftAlignment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

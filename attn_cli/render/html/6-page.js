@@ -1,0 +1,455 @@
+// The page: what is shown, and what the reader does.
+
+const state = {
+  pair: 0,
+  view: info.view,
+  minimum: null, // of a link, in thousandths; null until the slider is moved
+  focus: null, // the word that is lit: {side, index}
+  isPinned: false, // whether it stays lit when the pointer leaves
+};
+
+const VIEW_NAMES = { attention: "Attention", alignment: "Word aligner" };
+
+const current = () => pairs[state.pair];
+
+// The view of a pair: the chosen one, or its own where it lacks that.
+function viewOf(pair) {
+  if (state.view in pair.w) return state.view;
+  return info.view in pair.w ? info.view : Object.keys(pair.w)[0] ?? info.view;
+}
+
+const currentLinks = (pair) => linksOf(pair, viewOf(pair), state.minimum);
+
+// Show a pair from its beginning.
+function showPair(index) {
+  state.pair = index;
+  state.focus = null;
+  state.isPinned = false;
+  const pair = current();
+  byId("pair").setAttribute("aria-label", `Sentence pair ${pair.n}`);
+  drawWords(pair);
+  drawHeads(pair);
+  drawFacts(pair);
+  showView();
+  byId("place").textContent = placeText();
+  byId("previous").disabled = neighbor(-1) === undefined;
+  byId("next").disabled = neighbor(1) === undefined;
+  markRow();
+}
+
+function placeText() {
+  const place = order.indexOf(state.pair);
+  return `${place < 0 ? "–" : count(place + 1)} / ${count(order.length)}`;
+}
+
+const neighbor = (step) => {
+  const place = order.indexOf(state.pair);
+  return place < 0 ? order[0] : order[place + step];
+};
+
+// Show the chosen weights of the pair: views, table, links.
+function showView() {
+  const pair = current();
+  const view = viewOf(pair);
+  drawViews(pair, view);
+  drawTable(pair, tableOf(pair, view), tableCaption(pair, view));
+  byId("table-note").textContent = pair.s.length && pair.t.length ? NOTES[isHead(view) ? "head" : view](view) : "";
+  markHead();
+  showLinks();
+}
+
+const NOTES = {
+  attention: () => "Attention weights: what the decoder reads for each target word. A row sums to 1.",
+  alignment: () => "Word aligner: the probability that two words correspond.",
+  head: (view) => `Attention weights of ${headName(view)}. A row sums to 1.`,
+};
+
+const tableCaption = (pair, view) =>
+  `Weights of each target word (rows) for each source word (columns), ${isHead(view) ? headName(view) : VIEW_NAMES[view]}`;
+
+// Show the links at the current minimum.
+function showLinks() {
+  const pair = current();
+  const view = viewOf(pair);
+  const table = tableOf(pair, view);
+  const links = currentLinks(pair);
+  const isGold = Boolean(pair.sure) && byId("gold-on").checked;
+  const kinds = new Map();
+  if (isGold) {
+    const { hits, extras, misses, counts } = compare(pair, links);
+    hits.forEach((cell) => kinds.set(cell, "hit"));
+    extras.forEach((cell) => kinds.set(cell, "extra"));
+    misses.forEach((cell) => kinds.set(cell, "miss"));
+    drawLegend(hits.size, extras.size, misses.size, errorRate(counts));
+  } else {
+    links.forEach((cell) => kinds.set(cell, "link"));
+  }
+  byId("legend").hidden = !isGold;
+  if (isGold && pairs.length > 1) later("total", showTotal);
+  drawCurves(pair, table, kinds);
+  ringCells(kinds);
+  showMinimum(view);
+  byId("links-note").textContent = `${links.size} link${links.size === 1 ? "" : "s"}`;
+  showFocus();
+}
+
+function drawLegend(hits, extras, misses, rate) {
+  const legend = byId("legend");
+  legend.replaceChildren(
+    legendItem("hit", `${hits} as in gold`),
+    legendItem("extra", `${extras} not in gold`),
+    legendItem("miss", `${misses} only in gold`),
+    make("li", { className: "rate" }, make("span", {}, `AER of this pair ${rate.toFixed(1)}`, make("span", { id: "total" }))),
+  );
+}
+
+function legendItem(kind, text) {
+  const line = document.createElementNS(SVG, "svg");
+  line.setAttribute("width", 28);
+  line.setAttribute("height", 8);
+  line.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", "M2 4 H26");
+  path.setAttribute("class", `curve ${kind}`);
+  line.append(path);
+  return make("li", {}, line, text);
+}
+
+function showMinimum(view) {
+  const own = info.minimum[isHead(view) ? "attention" : view] ?? 0;
+  const value = state.minimum ?? own;
+  byId("threshold").value = value;
+  byId("threshold").style.setProperty("--part", `${value / 10}%`);
+  byId("threshold-value").textContent = (value / 1000).toFixed(2);
+  byId("threshold").setAttribute("aria-valuetext", (value / 1000).toFixed(2));
+  byId("reset").hidden = state.minimum === null;
+}
+
+// The buttons for the pair's kinds of weights.
+function drawViews(pair, view) {
+  const kinds = Object.keys(VIEW_NAMES).filter((name) => name in pair.w);
+  const holder = byId("views");
+  holder.hidden = kinds.length < 2;
+  holder.querySelectorAll("label").forEach((label) => label.remove());
+  for (const kind of kinds) {
+    const input = make("input", { type: "radio", name: "view", value: kind, checked: kind === view || (isHead(view) && kind === "attention") });
+    holder.append(make("label", {}, input, make("span", {}, VIEW_NAMES[kind])));
+  }
+}
+
+// What is known of the pair: its line, confidence and score.
+function drawFacts(pair) {
+  const facts = byId("facts");
+  facts.replaceChildren();
+  const add = (name, value, title) =>
+    facts.append(make("span", { className: "fact", title }, make("span", {}, `${name} `), make("b", {}, value)));
+  if (pairs.length > 1) add("line", count(pair.n), "");
+  if (typeof pair.c === "number") add("confidence", pair.c.toFixed(2), "an estimate of the translation's chrF, 0 to 1");
+  if (typeof pair.p === "number") add("score", pair.p.toFixed(2).replace("-", "−"), "log-probability of the target per subword");
+}
+
+// Light the word in focus and say what it is linked to.
+function showFocus() {
+  const pair = current();
+  const table = tableOf(pair, viewOf(pair));
+  const partners = light(pair, table, state.focus);
+  lightTable(pair, state.focus);
+  for (const word of [...words.source, ...words.target]) {
+    word.setAttribute("aria-pressed", String(state.isPinned && word.classList.contains("focus")));
+  }
+  drawDetails(pair, table, partners);
+}
+
+function drawDetails(pair, table, partners) {
+  const details = byId("details");
+  details.replaceChildren();
+  const focus = state.focus;
+  if (!focus) {
+    details.append(make("p", { className: "hint" }, hint(pair)));
+    return;
+  }
+  const other = focus.side === "source" ? "target" : "source";
+  const bdi = (text, side) => make("bdi", { lang: info.languages[side] || "" }, text);
+  details.append(make("b", { className: "of" }, bdi(pair[focus.side][focus.index], focus.side)));
+  const logp = focus.side === "target" && pair.b ? pair.b[focus.index] : null;
+  if (typeof logp === "number") {
+    details.append(make("span", { className: "fact" }, `probability ${Math.exp(logp).toFixed(2)}`));
+  }
+  const items = partners.slice(0, 6).map(({ index, weight }) => bar(bdi(pair[other][index], other), weight));
+  const mass = focus.side === "target" && table?.leftover ? table.leftover[focus.index] : 0;
+  if (mass >= 5) items.push(bar(make("i", {}, info.leftover.attention), mass));
+  if (items.length) details.append(make("ul", {}, ...items));
+  else details.append(make("span", { className: "fact" }, "no partner"));
+}
+
+const hint = (pair) =>
+  pair.t.length ? "Point at a word, tap it, or move to it with Tab and the arrow keys." : "The target is empty.";
+
+function bar(name, weight) {
+  const line = make("span", { className: "bar", "aria-hidden": "true" });
+  line.style.width = `${Math.max(2, weight / 14)}px`;
+  line.style.backgroundColor = `rgb(${heat(Math.max(weight / 1000, info.colors[0][0])).join(" ")})`;
+  return make("li", {}, name, " ", line, make("span", { className: "value" }, formatWeight(weight)));
+}
+
+function setFocus(focus, isPinned) {
+  if (JSON.stringify(focus) === JSON.stringify(state.focus) && isPinned === state.isPinned) return;
+  state.focus = focus;
+  state.isPinned = isPinned;
+  showFocus();
+}
+
+const targetOf = (event) => event.target.closest?.("[data-side]");
+const focusOf = (element) => ({ side: element.dataset.side, index: Number(element.dataset.index) });
+const isFocus = (focus) => state.focus && focus.side === state.focus.side && focus.index === state.focus.index;
+
+// Pointing lights a word; a click or a tap pins it, or frees it.
+function listenToWords() {
+  for (const holder of [stage, byId("table")]) {
+    holder.addEventListener("pointerover", (event) => {
+      if (event.pointerType === "touch" || state.isPinned) return;
+      const element = targetOf(event);
+      if (element) setFocus(focusOf(element), false);
+      else if (event.target.closest("td")) hoverCell(event.target.closest("td"));
+    });
+    holder.addEventListener("pointerleave", (event) => {
+      if (event.pointerType !== "touch" && !state.isPinned) setFocus(null, false);
+    });
+    holder.addEventListener("click", (event) => {
+      const element = targetOf(event) ?? rowOf(event.target.closest("td"));
+      if (!element) return setFocus(null, false);
+      const focus = focusOf(element);
+      if (isFocus(focus) && state.isPinned) setFocus(null, false);
+      else setFocus(focus, true);
+    });
+  }
+  stage.addEventListener("focusin", (event) => {
+    const element = targetOf(event);
+    if (!element) return;
+    [...words.source, ...words.target].forEach((word) => (word.tabIndex = word === element ? 0 : -1));
+    if (element.matches(":focus-visible")) setFocus(focusOf(element), false);
+  });
+  stage.addEventListener("focusout", () => {
+    if (!state.isPinned) setFocus(null, false);
+  });
+  stage.addEventListener("keydown", moveFocus);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      if (byId("list-panel").classList.contains("open")) openList(false);
+      else setFocus(null, false);
+    }
+  });
+}
+
+const rowOf = (cell) => cell && cell.parentElement.querySelector("th");
+
+function hoverCell(cell) {
+  const row = rowOf(cell);
+  if (row && row.dataset.side) setFocus(focusOf(row), false);
+}
+
+// Arrow keys: along the sentence, and to the other one.
+function moveFocus(event) {
+  const element = targetOf(event);
+  if (!element) return;
+  const { side, index } = focusOf(element);
+  const isColumns = stage.classList.contains("columns");
+  const isReversed = element.parentElement.dir === "rtl" && !isColumns;
+  const [back, on, before, after] = isColumns
+    ? ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"]
+    : ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
+  let next = null;
+  if (event.key === back) next = words[side][index + (isReversed ? 1 : -1)];
+  else if (event.key === on) next = words[side][index + (isReversed ? -1 : 1)];
+  else if (event.key === "Home") next = words[side][0];
+  else if (event.key === "End") next = words[side][words[side].length - 1];
+  else if (event.key === after && side === "source") next = partnerWord("source", index);
+  else if (event.key === before && side === "target") next = partnerWord("target", index);
+  else return;
+  event.preventDefault();
+  if (!next) return;
+  state.isPinned = false;
+  next.focus({ focusVisible: true });
+  next.scrollIntoView({ block: "nearest" });
+}
+
+// The heaviest partner of a word.
+function partnerWord(side, index) {
+  const table = tableOf(current(), viewOf(current()));
+  const other = words[side === "source" ? "target" : "source"];
+  if (!table) return other[0];
+  const weights = partnersOf(current(), table, { side, index });
+  return other[weights.indexOf(Math.max(...weights))];
+}
+
+function listenToControls() {
+  byId("threshold").addEventListener("input", (event) => {
+    state.minimum = Number(event.target.value);
+    showLinks();
+    rearrangeLater();
+  });
+  byId("reset").addEventListener("click", () => {
+    state.minimum = null;
+    showLinks();
+    rearrangeLater();
+    byId("threshold").focus();
+  });
+  byId("gold-on").addEventListener("change", showLinks);
+  byId("views").addEventListener("change", (event) => {
+    chooseView(event.target.value);
+    byId("views").querySelector("input:checked").focus();
+  });
+  byId("heads").addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button) chooseView(button.dataset.view === state.view ? "attention" : button.dataset.view);
+  });
+  byId("heads").addEventListener("keydown", (event) => {
+    const buttons = [...byId("heads").querySelectorAll("button")];
+    const at = buttons.indexOf(event.target);
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (at < 0 || !step) return;
+    event.preventDefault();
+    const next = buttons[(at + step + buttons.length) % buttons.length];
+    chooseView(next.dataset.view);
+    next.focus();
+  });
+  byId("theme").addEventListener("click", changeTheme);
+}
+
+function chooseView(view) {
+  state.view = view;
+  showView();
+  rearrangeLater();
+}
+
+const timers = {};
+
+// Do what takes time once the reader's hand rests.
+function later(name, run) {
+  clearTimeout(timers[name]);
+  timers[name] = setTimeout(run, 120);
+}
+
+// The error rate of all pairs at the current minimum, in the legend.
+function showTotal() {
+  const total = { proposed: 0, sure: 0, inSure: 0, inPossible: 0 };
+  for (const pair of pairs) {
+    const { counts } = compare(pair, currentLinks(pair));
+    for (const name of Object.keys(total)) total[name] += counts[name];
+  }
+  const place = byId("total");
+  if (place) place.textContent = `, of all ${errorRate(total).toFixed(1)}`;
+}
+
+// Sort and filter again, where links count in it.
+function rearrangeLater() {
+  const byLinks = ["unlinked", "errors"].includes(byId("filter").value) || ["unlinked", "aer"].includes(byId("sort").value);
+  if (!byLinks) return;
+  later("list", () => {
+    arrangeList();
+    byId("place").textContent = placeText();
+  });
+}
+
+const THEMES = [["", "as the system", "◐"], ["light", "light", "☀"], ["dark", "dark", "☾"]];
+
+function changeTheme() {
+  const root = document.documentElement;
+  const at = THEMES.findIndex(([name]) => name === (root.dataset.theme ?? ""));
+  const [name, label, sign] = THEMES[(at + 1) % THEMES.length];
+  if (name) root.dataset.theme = name;
+  else delete root.dataset.theme;
+  byId("theme").setAttribute("aria-label", `Colors: ${label}`);
+  byId("theme").firstElementChild.textContent = sign;
+}
+
+function openList(isOpen) {
+  byId("list-panel").classList.toggle("open", isOpen);
+  byId("open-list").setAttribute("aria-expanded", String(isOpen));
+  if (isOpen) {
+    drawRows();
+    revealRow();
+    byId("search").focus();
+  } else if (byId("list-panel").contains(document.activeElement)) byId("open-list").focus();
+}
+
+function listenToList() {
+  const changed = () => {
+    list.scrollTop = 0;
+    arrangeList();
+    if (order.length && !order.includes(state.pair)) showPair(order[0]);
+    else showPair(state.pair);
+  };
+  byId("search").addEventListener("input", changed);
+  byId("filter").addEventListener("change", changed);
+  byId("sort").addEventListener("change", changed);
+  list.addEventListener("scroll", drawRows, { passive: true });
+  list.addEventListener("click", (event) => {
+    const row = event.target.closest(".row");
+    if (!row) return;
+    showPair(Number(row.dataset.pair));
+    openList(false);
+  });
+  list.addEventListener("keydown", (event) => {
+    const page = Math.max(1, Math.floor(list.clientHeight / ROW) - 1);
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+    if (event.key === "Enter") openList(false);
+    const step = steps[event.key];
+    if (step === undefined || !order.length) return;
+    event.preventDefault();
+    const place = Math.max(0, Math.min(order.length - 1, order.indexOf(state.pair) + step));
+    showPair(order[place]);
+    revealRow();
+  });
+  for (const [id, step] of [["previous", -1], ["next", 1]]) {
+    byId(id).addEventListener("click", () => {
+      const next = neighbor(step);
+      if (next === undefined) return;
+      showPair(next);
+      revealRow();
+    });
+  }
+  byId("open-list").addEventListener("click", () => openList(!byId("list-panel").classList.contains("open")));
+}
+
+// Lay out again for another width of the window.
+function redraw() {
+  if (!pairs.length) return;
+  arrange();
+  const pair = current();
+  drawTable(pair, tableOf(pair, viewOf(pair)), tableCaption(pair, viewOf(pair)));
+  showLinks();
+  if (pairs.length > 1) drawRows();
+}
+
+function start() {
+  byId("model").textContent = info.model;
+  if (!pairs.length) {
+    byId("pair").hidden = true;
+    byId("empty").hidden = false;
+    return;
+  }
+  byId("gold-switch").hidden = !gold;
+  if (pairs.length > 1) {
+    byId("list-panel").hidden = false;
+    byId("steps").hidden = false;
+    document.body.classList.add("many");
+    prepareList();
+    arrangeList();
+  } else {
+    document.title = `${current().sourceText} → ${current().targetText}`;
+  }
+  showPair(0);
+  listenToWords();
+  listenToControls();
+  listenToList();
+  let width = stage.clientWidth;
+  new ResizeObserver(() => {
+    if (stage.clientWidth === width) return;
+    width = stage.clientWidth;
+    redraw();
+  }).observe(stage);
+  document.fonts?.ready.then(place);
+}
+
+start();

@@ -1,0 +1,174 @@
+"""Write sentence pairs, their weights and links as one self-contained HTML page.
+
+Imports values and reads the template, style and scripts of this folder; knows no file of the user.
+
+The page is written in parts, so that memory does not grow with the number of pairs: `begin`, a
+`pair` each, `end`. It loads nothing: its content security policy allows the style and the script
+of the page alone, by their hashes. The data are JSON in elements that no browser runs; `<` is
+escaped in them, so that no text can end one.
+
+A pair is an object with short names: `n` line, `s` and `t` the words with the space behind each
+(`S` and `T` the texts, where words do not add up to them), `l` links in Pharaoh's notation, `w`
+weights by view (`encoding`), and where they are known `p` score, `c` confidence, `u` unsure target
+words, `b` log-probabilities of target words.
+"""
+
+import base64
+import functools
+import hashlib
+import json
+import math
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from attn_cli.render.html.encoding import SYMBOLS, encode_weights
+from attn_cli.render.table import COLORMAP, LEFTOVER_MATTERS, LEFTOVER_TITLE
+from attn_cli.types import GoldLinks, Kind, Links, SoftAlignment, Translation
+
+_SCRIPTS = ("1-data.js", "2-links.js", "3-table.js", "4-list.js", "5-heads.js", "6-page.js")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page says about all its pairs.
+
+    `kind` are the weights that are shown first and that links are from. `minimum` is the least
+    weight of a link, by kind of weights; `extraction` is how the links of each pair were extracted:
+    with "threshold" the page extracts them again when the reader moves its slider, else it
+    filters them. `languages` are codes such as "en", or "".
+    """
+
+    model: str = ""
+    kind: Kind = "attention"
+    languages: tuple[str, str] = ("", "")
+    extraction: str = "threshold"
+    minimum: dict[Kind, float] = field(default_factory=dict)
+
+    def begin(self) -> str:
+        """Everything before the first pair."""
+        return _fill(
+            _parts()[0], title=_encodable(escape(self.model or "attn")), info=_json(self._info())
+        )
+
+    def _info(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "view": self.kind,
+            "languages": dict(zip(("source", "target"), self.languages, strict=True)),
+            "extraction": self.extraction,
+            "minimum": {kind: round(1000 * least) for kind, least in self.minimum.items()},
+            "symbols": SYMBOLS,
+            "colors": COLORMAP,
+            "leftover": LEFTOVER_TITLE,
+            "leftoverFrom": round(1000 * LEFTOVER_MATTERS),
+        }
+
+    def end(self, gold: Sequence[GoldLinks] | None = None) -> str:
+        """Everything after the last pair; `gold` has the links of each pair."""
+        marks = None if gold is None else [[_links(g.sure), _links(g.possible)] for g in gold]
+        return _fill(_parts()[1], gold=_json(marks))
+
+
+def pair(translation: Translation, links: Links, *, is_first: bool) -> str:
+    """One pair of a page: `translation.alignment`, the tables of `others` and of `heads`."""
+    tables = {table.kind: _encode(table) for table in translation.others}
+    own = translation.alignment
+    if own is not None:
+        tables[own.kind] = _encode(own)
+    for each in translation.heads:
+        tables[f"{each.layer}.{each.head}"] = _encode(each.table)
+    source = _segments(translation.source, translation.source_words)
+    target = _segments(translation.text, translation.target_words)
+    best = translation.hypotheses[:1]
+    record: dict[str, Any] = {
+        "n": translation.line,
+        "s": translation.source_words if source is None else source,
+        "t": translation.target_words if target is None else target,
+        "l": _links(links.pairs),
+        "w": tables,
+        "S": translation.source if source is None else None,
+        "T": translation.text if target is None else None,
+        "p": _round(best[0].mean_logp, 4) if best else None,
+        "c": None if translation.confidence is None else _round(translation.confidence, 4),
+        "u": translation.unsure or None,
+        "b": [_round(logp, 3) for logp in translation.word_logp] or None,
+    }
+    known = {name: value for name, value in record.items() if value is not None}
+    return ("\n" if is_first else ",\n") + _json(known)
+
+
+def _encode(table: SoftAlignment) -> str:
+    """The probabilities of links where they are known, else the weights (T, S) and the leftover."""
+    if table.links is not None or table.kind == "alignment":
+        return encode_weights(table.link_weights)
+    return encode_weights(np.column_stack([table.weights, table.leftover]))
+
+
+def _segments(text: str, words: Sequence[str]) -> list[str] | None:
+    """The words, each with a space where one follows it; None where the text has more than them."""
+    segments: list[str] = []
+    end = 0
+    for word in words:
+        start = text.find(word, end)
+        gap = text[end:start]
+        if start < 0 or gap.strip():
+            return None
+        if segments and gap:
+            segments[-1] += " "
+        segments.append(word)
+        end = start + len(word)
+    return None if text[end:].strip() else segments
+
+
+def _links(links: Collection[tuple[int, int]]) -> str:
+    return " ".join(f"{s}-{t}" for s, t in sorted(links))
+
+
+def _round(value: float, digits: int) -> float | None:
+    return round(float(value), digits) if math.isfinite(value) else None
+
+
+def _json(value: Any) -> str:
+    """JSON that stays within its element: without `<`, and in one line."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _encodable(text.replace("<", "\\u003c"))
+
+
+def _encodable(text: str) -> str:
+    """The text with `?` for each lone surrogate, which UTF-8 cannot hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _fill(template: str, **values: str) -> str:
+    """The template with each `{{name}}` replaced, once: a value is never a template."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], template)
+
+
+@functools.cache
+def _parts() -> tuple[str, str]:
+    """The template before and behind its pairs, with style, script and policy in it."""
+    style, script = _read("page.css"), "".join(_read(name) for name in _SCRIPTS)
+    script = f'"use strict";\n(() => {{\n{script}}})();\n'
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    before, behind = _read("page.html").split("{{pairs}}")
+    known = {"style": style, "script": script, "policy": policy}
+    later = {name: f"{{{{{name}}}}}" for name in ("title", "info", "gold")}
+    return _fill(before, **known, **later), _fill(behind, **known, **later)
+
+
+def _hash(text: str) -> str:
+    """The source expression of a content security policy that allows this text."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _read(name: str) -> str:
+    return files("attn_cli.render.html").joinpath(name).read_text(encoding="utf-8")

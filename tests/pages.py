@@ -1,0 +1,67 @@
+"""Sentence pairs by hand, and the pages of them. Shared by tests of the page."""
+
+import numpy as np
+
+from attn_cli.render.html.page import Page, pair
+from attn_cli.types import Links, SoftAlignment, Translation
+
+
+def table(source, target, weights=None, leftover=None, *, kind="attention", links=None):
+    """A table of weights; without any, each target word gives all to the source word above it."""
+    shape = (len(target), len(source))
+    if weights is None:
+        weights = np.eye(*shape)
+    if leftover is None:
+        leftover = np.zeros(shape[0])
+    return SoftAlignment(
+        tuple(source),
+        tuple(target),
+        np.array(weights, np.float32).reshape(shape),
+        np.array(leftover, np.float32),
+        kind,
+        links=None if links is None else np.array(links, np.float32).reshape(shape),
+    )
+
+
+def translation(line, source, target, *, source_words=None, target_words=None, **fields):
+    """A pair whose words are what spaces separate, each linked with its neighbor."""
+    source_words = tuple(source.split()) if source_words is None else source_words
+    target_words = tuple(target.split()) if target_words is None else target_words
+    if source_words or target_words:
+        fields.setdefault("alignment", table(source_words, target_words))
+    return Translation(line, source, target, source_words, target_words, **fields)
+
+
+#: The pair of the README: its second and third words cross.
+CROSSED = translation(
+    1,
+    "I love you",
+    "Je t'aime",
+    target_words=("Je", "t'", "aime"),
+    alignment=table(
+        ["I", "love", "you"],
+        ["Je", "t'", "aime"],
+        [[0.94, 0.04, 0.02], [0.11, 0.01, 0.88], [0.05, 0.91, 0.04]],
+    ),
+)
+
+
+def links_above(minimum):
+    """A function that gives the links of a pair: its cells from `minimum` on."""
+
+    def links_of(each):
+        if each.alignment is None:
+            return Links(frozenset(), 0, 0)
+        cells = np.argwhere(each.alignment.link_weights >= minimum).tolist()
+        shape = len(each.source_words), len(each.target_words)
+        return Links(frozenset((s, t) for t, s in cells), *shape)
+
+    return links_of
+
+
+def page_of(translations, *, gold=None, links_of=None, model="en-fr", **fields):
+    """The page of these pairs, with links from 0.3 on."""
+    links_of = links_of or links_above(0.3)
+    page = Page(model, minimum={"attention": 0.3, "alignment": 0.5}, **fields)
+    parts = [pair(each, links_of(each), is_first=not n) for n, each in enumerate(translations)]
+    return page.begin() + "".join(parts) + page.end(gold)

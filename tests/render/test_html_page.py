@@ -1,0 +1,160 @@
+"""The page is one file that loads nothing, in which no text becomes markup, with exact weights."""
+
+import base64
+import hashlib
+import json
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from pages import CROSSED, links_above, page_of, table, translation
+
+from attn_cli.render.html.encoding import SYMBOLS, encode_weights
+from attn_cli.render.html.page import Page
+from attn_cli.types import GoldLinks
+
+
+def decoded(text, count):
+    """The weights that a text encodes, in thousandths, as the module's docstring says."""
+    values, signs = [], iter(text)
+    for sign in signs:
+        number = SYMBOLS.index(sign)
+        if number >= 16:
+            values += [0] * (number - 15)
+        else:
+            values.append(64 * number + SYMBOLS.index(next(signs)))
+    assert len(values) == count
+    return values
+
+
+def data_of(page, name):
+    """The JSON of an element of the page."""
+    return json.loads(re.search(rf'<script id="{name}"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
+
+
+weights = arrays(
+    np.float32, st.tuples(st.integers(0, 7), st.integers(0, 90)), elements=st.floats(0, 1, width=32)
+)
+
+
+four_decimals = arrays(
+    np.float32, st.integers(0, 40), elements=st.integers(0, 10_000).map(lambda n: n / 10_000)
+)
+
+
+@given(four_decimals, st.integers(0, 100))
+@settings(deadline=None)
+def test_a_weight_reaches_a_threshold_exactly_if_its_thousandths_do(row, hundredths):
+    thousandths = np.array(decoded(encode_weights(row), len(row)))
+    expected = row >= np.float32(hundredths / 100)
+    assert (thousandths >= 10 * hundredths).tolist() == expected.tolist()
+
+
+@given(weights)
+@settings(deadline=None)
+def test_weights_are_exact_to_a_thousandth(table):
+    found = np.array(decoded(encode_weights(table), table.size)) / 1000
+    assert np.all(np.abs(found - table.ravel()) <= 0.001)
+
+
+def test_hand_worked_tables():
+    assert encode_weights(np.zeros((1, 3), np.float32)) == SYMBOLS[18]
+    one = np.array([[0, 1, 0]], np.float32)
+    assert encode_weights(one) == SYMBOLS[16] + SYMBOLS[15] + SYMBOLS[40] + SYMBOLS[16]
+    assert encode_weights(np.full((1, 1), np.nan, np.float32)) == SYMBOLS[16]
+
+
+def test_the_page_runs_its_own_script_and_style_only():
+    page = page_of([CROSSED])
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)[1]
+    assert policy.startswith("default-src 'none'; ")
+    for tag in ("style", "script"):
+        text = re.search(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)[1]
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert "unsafe" not in policy
+
+
+def test_the_page_names_no_address():
+    page = page_of([CROSSED]).replace("http://www.w3.org/2000/svg", "").replace("http-equiv", "")
+    assert not re.search(r"https?:|//[a-z]|@import|url\(", page)
+
+
+HOSTILE = "</script><script>alert(1)</script> <!-- {{gold}} <b>&amp; \u2028 \ud800 \x00"
+
+
+def test_no_text_ends_its_element():
+    plain = page_of([CROSSED])
+    page = page_of([translation(1, HOSTILE, HOSTILE)], model=HOSTILE)
+    assert page.count("<script") == plain.count("<script")
+    assert page.count("</script") == plain.count("</script")
+    assert "<!--" not in page
+    page.encode()
+
+
+def test_a_hostile_text_is_in_the_page_as_it_is():
+    text = HOSTILE.replace("\ud800", "")
+    (pair,) = data_of(page_of([translation(1, text, "x")]), "pairs")
+    assert pair.get("S", "".join(pair["s"])).split() == text.split()
+
+
+def test_words_and_the_spaces_between_them_are_the_text():
+    (pair,) = data_of(page_of([CROSSED]), "pairs")
+    assert pair["s"] == ["I ", "love ", "you"]
+    assert pair["t"] == ["Je ", "t'", "aime"]
+    assert "S" not in pair
+
+
+def test_where_words_are_not_the_text_both_are_there():
+    pieces = translation(1, "I love", "x", source_words=("▁I", "▁lo", "ve"))
+    (pair,) = data_of(page_of([pieces]), "pairs")
+    assert pair["s"] == ["▁I", "▁lo", "ve"]
+    assert pair["S"] == "I love"
+
+
+def test_links_are_those_of_the_command():
+    (pair,) = data_of(page_of([CROSSED]), "pairs")
+    assert pair["l"] == "0-0 1-2 2-1"
+
+
+def test_attention_has_its_leftover_and_an_aligner_the_probabilities_of_links():
+    attention = table("ab", "x", [[0.5, 0.25]], [0.25])
+    aligner = table("ab", "x", [[0.5, 0.25]], [0.25], kind="alignment", links=[[0.875, 0.125]])
+    both = translation(1, "a b", "x", alignment=attention, others=(aligner,))
+    (pair,) = data_of(page_of([both]), "pairs")
+    assert decoded(pair["w"]["attention"], 3) == [500, 250, 250]
+    assert decoded(pair["w"]["alignment"], 2) == [875, 125]
+
+
+def test_a_pair_without_weights_and_a_page_without_pairs_are_pages():
+    blank = translation(1, "", "", source_words=(), target_words=())
+    assert data_of(page_of([blank]), "pairs") == [{"n": 1, "s": [], "t": [], "l": "", "w": {}}]
+    assert data_of(page_of([]), "pairs") == []
+
+
+def test_gold_links_follow_the_pairs():
+    page = Page().begin() + Page().end([GoldLinks.of([(0, 0)], [(1, 2)])])
+    assert data_of(page, "gold") == [["0-0", "0-0 1-2"]]
+
+
+def test_numbers_that_are_not_finite_are_left_out():
+    (pair,) = data_of(page_of([translation(1, "a", "b", word_logp=(float("-inf"),))]), "pairs")
+    assert pair["b"] == [None]
+
+
+@pytest.mark.parametrize("words", [20])
+def test_a_thousand_pairs_with_attention_and_aligner_take_less_than_two_megabytes(words):
+    generator = np.random.default_rng(0)
+    text = " ".join(["mots"] * words)
+    pairs = []
+    for line in range(1, 1001):
+        tables = [
+            table(text.split(), text.split(), rows, 1 - rows.sum(axis=1), kind=kind)
+            for kind in ("attention", "alignment")
+            for rows in [generator.dirichlet(np.full(words, 0.1), words)]
+        ]
+        pairs.append(translation(line, text, text, alignment=tables[0], others=(tables[1],)))
+    assert len(page_of(pairs, links_of=links_above(0.3)).encode()) <= 2_000_000
