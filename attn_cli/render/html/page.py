@@ -77,7 +77,7 @@ class Page:
 
 def pair(translation: Translation, links: Links, *, is_first: bool) -> str:
     """One pair of a page: `translation.alignment`, the tables of `others` and of `heads`."""
-    tables = {table.kind: _encode(table) for table in translation.others}
+    tables: dict[str, str] = {table.kind: _encode(table) for table in translation.others}
     own = translation.alignment
     if own is not None:
         tables[own.kind] = _encode(own)
