@@ -95,6 +95,36 @@ def atomic_install(name: str, *, force: bool = False) -> Iterator[Path]:
         ) from error
 
 
+def check_removable(name: str) -> Path:
+    """Return the folder of a model in the user's registry.
+
+    Raises ModelError where there is none of that name, UsageError for one that is shipped.
+    """
+    own = [shelf for shelf in shelves() if shelf not in _ours()]
+    for place in (shelf / name for shelf in own if not set(name) & set("/\\:")):
+        if _is_model(place):
+            return place
+    if name in dict(names()):
+        raise UsageError(f"the model {name} is shipped with attn", "Leave it where it is.")
+    if Path(name).is_dir():
+        raise UsageError(f"{name} is a folder, not a registered model", "Delete it yourself.")
+    return find(name)
+
+
+def remove(name: str) -> Path:
+    """Remove a model from the user's registry; returns the folder that it had.
+
+    It loses its name at once, and a process that is killed leaves no half model of that name.
+    Raises as `check_removable`, and OSError.
+    """
+    place = check_removable(name)
+    hidden = place.with_name(f".{name}.{os.getpid()}.new")  # which `_recover` removes
+    with lock_folder(place.parent):
+        os.rename(place, hidden)
+        _remove(hidden)
+    return place
+
+
 def _recover(place: Path) -> None:
     """Put back a model that a killed `atomic_install` displaced, and remove what else it left."""
     left = [path for path in place.parent.glob(".*") if path.name.startswith(f".{place.name}.")]
@@ -176,7 +206,7 @@ def find(name: str | None) -> Path:
     near = _similar(wanted, shelved)
     raise ModelError(
         f"there is no model {wanted}, neither a folder nor a registered name",
-        f"Did you mean {near}?" if near else f"Registered: {known}.",
+        (f"Did you mean {near}? " if near else "") + f"Registered: {known}.",
     )
 
 

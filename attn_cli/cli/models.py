@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attn_cli.cli import model_archives, model_list
 from attn_cli.cli.candidates import complete_model
 from attn_cli.cli.help_text import HelpGroup, HelpTyper
 from attn_cli.cli.options import (
@@ -43,62 +44,9 @@ _AGAIN = "Train it again, or copy it again from an intact source."
 _LINE = "I love you."
 
 
-@app.command("list")
-@command
-def list_(context: typer.Context) -> None:
-    """List the registered models: name, languages, size, BLEU, AER, license and folder.
-
-    A dash stands for an unknown value.
-
-    Examples:
-      attn models list
-    """
-    from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import read_manifest
-
-    console = console_of(context)
-    rows = []
-    for name, path in registry.names():
-        try:
-            facts = read_manifest(path)
-        except ModelError as error:
-            console.warn(error.problem)
-            continue
-        rows.append((name, *_columns(facts), str(path)))
-    if not rows:
-        console.info("attn: no model is registered; attn train makes one")
-        return
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        padded = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        console.write(padded.rstrip() + "\n")
-
-
-def _columns(facts: dict[str, Any]) -> tuple[str, ...]:
-    """What the list says of the model of that bundle.json."""
-    from attn_cli.bundles.bundle import STEP, WEIGHTS
-
-    size = sum(entry["bytes"] for entry in facts["files"].values())
-    translates = WEIGHTS in facts["files"] or STEP in facts["files"]
-    return (
-        _plain(f"{facts['source']}-{facts['target']}"),
-        f"{size / 1e6:.1f} MB",
-        _score(facts, "bleu") if translates else "aligns only",
-        _score(facts, "aer"),
-        _plain(facts.get("licence", "")) or "-",
-    )
-
-
-def _score(facts: dict[str, Any], metric: str) -> str:
-    from attn_cli.bundles.bundle import score_of
-
-    score = score_of(facts, metric)
-    return "-" if score is None else f"{metric.upper()} {score:.1f}"
-
-
-def _plain(text: str) -> str:
-    """A text of somebody's bundle.json as one cell: single spaces, no control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+app.command("list")(command(model_list.list_models))
+app.command("pack")(command(model_archives.pack))
+app.command("remove")(command(model_archives.remove))
 
 
 @app.command("verify")
@@ -305,7 +253,9 @@ def _read_pairs(
 @command
 def add(
     context: typer.Context,
-    path: Annotated[str, typer.Argument(help="The folder of a model.")],
+    path: Annotated[
+        str, typer.Argument(help="The folder of a model, or a file of attn models pack.")
+    ],
     name: Annotated[
         str | None, typer.Option("--name", help="Name in the registry. [the recipe's name]")
     ] = None,
@@ -321,9 +271,13 @@ def add(
 
     Examples:
       attn models add runs/mine --name mine
+      attn models add mine.zip
     """
-    from attn_cli.bundles import bundle, registry
+    from attn_cli.bundles import archive, bundle, registry
 
+    if archive.is_archive(Path(path)):
+        model_archives.add_archive(console_of(context), Path(path), name, force=force)
+        return
     found = registry.find(path)
     bundle.verify_checksums(found)
     called = bundle.open_bundle(found).name if name is None else name

@@ -32,7 +32,19 @@ def test_list_names_each_model_with_its_languages_size_score_and_folder(shelf):
     (row,) = ours(ended, shelf)
     assert row.split()[:2] == ["en-xx", "en-"]
     assert "MB" in row
-    assert "BLEU 100.0" in row
+    assert " 100.0 " in row
+
+
+def test_list_has_a_header_and_json_for_programs(shelf):
+    header, *_ = attn("models", "list").lines()
+    assert header.split() == ["NAME", "LANGUAGES", "SIZE", "BLEU", "AER", "LICENSE", "FOLDER"]
+    records = json.loads(attn("models", "list", "--json").out)
+    (ours,) = (each for each in records if each["name"] == "en-xx")
+    assert ours["folder"] == str(shelf / "en-xx")
+    assert (ours["source"], ours["target"], ours["bleu"], ours["aer"]) == ("en", "", 100.0, None)
+    assert (ours["translates"], ours["shipped"]) == (True, False)
+    size = sum(entry["bytes"] for entry in bundle.read_manifest(shelf / "en-xx")["files"].values())
+    assert ours["bytes"] == size
 
 
 def retold(folder, **facts):
@@ -51,10 +63,10 @@ def test_list_has_a_column_for_each_fact_and_a_dash_for_what_is_unknown(shelf):
     size = sum(entry["bytes"] for entry in bundle.read_manifest(shelf / "en-xx")["files"].values())
     known = ["en-xx", "en-", f"{size / 1e6:.1f} MB"]
     place = str(shelf / "en-xx")
-    assert columns(shelf) == [*known, "BLEU 100.0", "-", "-", place]
+    assert columns(shelf) == [*known, "100.0", "-", "-", place]
     scores = {"bleu": {"score": 57.06}, "aer": {"score": 5.9, "signature": "…"}}
     retold(shelf / "en-xx", scores=scores, licence="CC  BY\n2.0 \x1b[31mFR")
-    assert columns(shelf) == [*known, "BLEU 57.1", "AER 5.9", "CC BY 2.0 [31mFR", place]
+    assert columns(shelf) == [*known, "57.1", "5.9", "CC BY 2.0 [31mFR", place]
     retold(shelf / "en-xx", scores={"step": 3, "aer": "low"})
     assert columns(shelf)[3:5] == ["-", "-"]
 
@@ -62,7 +74,7 @@ def test_list_has_a_column_for_each_fact_and_a_dash_for_what_is_unknown(shelf):
 def test_list_tells_who_translates_by_weights_or_graphs_from_who_aligns_only(shelf):
     files = {name: {"bytes": 1, "sha256": ""} for name in ("encoder.onnx", "step.onnx")}
     retold(shelf / "en-xx", files=files)
-    assert columns(shelf)[3] == "BLEU 100.0"
+    assert columns(shelf)[3] == "100.0"
     retold(shelf / "en-xx", files={"alignment_head.onnx": files["step.onnx"]})
     assert columns(shelf)[3] == "aligns only"
 
