@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from attn_cli.api.fitting import align
     from attn_cli.api.model import Model, load
-    from attn_cli.api.results import Alignment, AlignmentResult, TranslationResult
+    from attn_cli.api.results import (
+        Alignment,
+        AlignmentResult,
+        ExplanationResult,
+        TranslationResult,
+    )
     from attn_cli.bundles.bundle import Bundle, open_bundle
     from attn_cli.config import Recipe
     from attn_cli.data.tokenizer import Tokenizer
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Alignment": "api.results",
     "AlignmentResult": "api.results",
+    "ExplanationResult": "api.results",
     "Model": "api.model",
     "PairAligner": "inference.pair_aligner",
     "AttnError": "errors",
@@ -52,6 +58,7 @@ __all__ = [
     "AttnError",
     "Bundle",
     "ExitStatus",
+    "ExplanationResult",
     "Hypothesis",
     "IncrementalDecoder",
     "Job",

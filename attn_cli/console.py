@@ -125,6 +125,31 @@ class Console:
         return 80
 
     @property
+    def reads_keys(self) -> bool:
+        """Whether single keys can be read, and a screen drawn for them."""
+        import importlib.util
+
+        is_terminal = self.stdin_is_terminal and self.stdout_is_terminal
+        return is_terminal and importlib.util.find_spec("termios") is not None
+
+    @contextlib.contextmanager
+    def keys(self) -> Iterator[Iterator[str]]:
+        """Yield the keys that are pressed, until the input ends: "a", "right", "enter", "escape".
+
+        The terminal neither waits for a line nor shows the keys within the block.
+        """
+        import termios
+        import tty
+
+        stream = self.stdin.fileno()
+        before = termios.tcgetattr(stream)
+        try:
+            tty.setcbreak(stream)
+            yield _read_keys(stream)
+        finally:
+            termios.tcsetattr(stream, termios.TCSADRAIN, before)
+
+    @property
     def cores(self) -> int:
         """CPU cores that this process may use."""
         if self.default_threads is not None:
@@ -215,6 +240,33 @@ class Console:
 
     def _talk(self, text: str) -> None:
         _Messages(self.stderr).write((text + "\n").encode("utf-8", "replace"))
+
+
+#: Names of keys by what a terminal sends for them.
+_KEYS = {
+    "\x1b[A": "up",
+    "\x1b[B": "down",
+    "\x1b[C": "right",
+    "\x1b[D": "left",
+    "\x1bOA": "up",
+    "\x1bOB": "down",
+    "\x1bOC": "right",
+    "\x1bOD": "left",
+    "\n": "enter",
+    "\r": "enter",
+    "\x7f": "backspace",
+    "\x1b": "escape",
+    " ": "space",
+}
+
+
+def _read_keys(stream: int) -> Iterator[str]:
+    while data := os.read(stream, 64):
+        text = data.decode("utf-8", "replace")
+        while text:
+            size = 3 if text[:3] in _KEYS else 1
+            key, text = text[:size], text[size:]
+            yield _KEYS.get(key, key)
 
 
 def available_cores() -> int:

@@ -251,15 +251,13 @@ class Explanation:
     `source` and `target` are the lines in pieces. `shown` are the indices of the heads of `steps`
     whose mean weights, merged over words, are the `table`. `candidates` are the likeliest pieces
     and their probabilities, for each of T target pieces; probs (T,) are those of the target's own.
-    `cell` names the decoder's recurrent cell, "" in a Transformer; with `queries_after` the query
-    is the decoder's state after its step, s_i, else s_{i-1}.
+    `formulas` are those of the eight steps, in the paper's symbols.
     """
 
     model: str
     attention: str
     normalizer: str
-    cell: str
-    queries_after: bool
+    formulas: tuple[str, ...]
     source: Encoded
     target: Encoded
     steps: AttentionSteps

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from attn_cli.alignment.extraction import How, extract
-from attn_cli.api.results import AlignmentResult, TranslationResult
+from attn_cli.api.results import AlignmentResult, ExplanationResult, TranslationResult
 from attn_cli.bundles import registry
 from attn_cli.bundles.bundle import Bundle, load_stable
 from attn_cli.bundles.integrity import verify_once
@@ -30,6 +30,7 @@ from attn_cli.types import Kind, Level, Links, Translation
 
 if TYPE_CHECKING:
     from attn_cli.inference.confidence import Calibration
+    from attn_cli.inference.engines.torch import TorchDecoder
 
 #: Lines in a chunk of a list, as in a file on the command line: like lengths share a batch.
 CHUNK = 1024
@@ -218,6 +219,32 @@ class Model:
         ]
         chunks = (pairs[start : start + CHUNK] for start in range(0, len(pairs), CHUNK))
         return [result for chunk in chunks for result in self._align_chunk(chunk)]
+
+    def explain(
+        self, text: str, *, layer: int | None = None, head: int | None = None
+    ) -> ExplanationResult:
+        """Translate a sentence on PyTorch, and return the eight steps of its attention.
+
+        `layer` and `head` count from 1; by default those that the recipe shows.
+        Raises UsageError for a blank line, several sentences, more than 200 pieces, or a layer or
+        head that is not there; ModelError for a model without attention or parameters for PyTorch.
+        """
+        from attn_cli.inference.explanation import explain
+
+        require_decoder(self.bundle)
+        translator, tracer = self._tracer
+        recipe = self.bundle.recipe
+        line = _one_line(text)
+        return ExplanationResult(explain(line, translator, tracer, recipe, layer=layer, head=head))
+
+    @cached_property
+    def _tracer(self) -> "tuple[Translator, TorchDecoder]":
+        """The network on PyTorch, and the translator that it serves."""
+        from attn_cli.inference.engines.registry import open_torch_decoder
+
+        settings = self.settings
+        decoder = open_torch_decoder(self.bundle, device=settings.device, threads=settings.threads)
+        return translator_of(self.bundle, decoder, self.search, align=False), decoder
 
     @cached_property
     def _aligner(self) -> AlignmentModel:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attn_cli.errors import UsageError
 from attn_cli.render import text_formats
-from attn_cli.types import FloatArray, Links, SoftAlignment, Translation
+from attn_cli.types import Explanation, FloatArray, Links, SoftAlignment, Translation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,3 +184,52 @@ class AlignmentResult(Result):
 
     def __repr__(self) -> str:
         return f"AlignmentResult({self.source!r} ↔ {self.text!r}: {self})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ExplanationResult:
+    """The eight steps of attention on one sentence. Prints as text; `explanation` has the arrays.
+
+    `word`, counted from 1, is the target word whose steps are printed and shown in a notebook.
+    """
+
+    explanation: Explanation
+    word: int = 1
+
+    @property
+    def text(self) -> str:
+        """The translation."""
+        return self.explanation.target.raw
+
+    @property
+    def weights(self) -> FloatArray:
+        """(T, S) weights of the table, between T target words and S source words."""
+        return self.explanation.table.weights
+
+    def of_word(self, word: int) -> "ExplanationResult":
+        """Return the steps of target word `word`, from 1. Raises UsageError if there is none."""
+        count = len(self.explanation.table.target)
+        if not 1 <= word <= count:
+            raise UsageError(f"there is no target word {word}", f"Give a number from 1 to {count}.")
+        return ExplanationResult(self.explanation, word)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return the records of `attn explain --format jsonl`."""
+        from attn_cli.render.explanation_records import explanation_records
+
+        return list(explanation_records(self.explanation))
+
+    def __repr__(self) -> str:
+        return f"ExplanationResult({self.explanation.source.raw!r} → {self.text!r})"
+
+    def __str__(self) -> str:
+        from attn_cli.render.explanation import ExplanationView
+        from attn_cli.render.table import plain
+
+        return plain(ExplanationView(self.explanation, words=(self.word - 1,))).rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        from attn_cli.render.explanation import ExplanationView
+        from attn_cli.render.html_table import html_text
+
+        return html_text(ExplanationView(self.explanation, words=(self.word - 1,)))

@@ -48,6 +48,7 @@ COMMANDS = (
     "train",
     "translate",
     "align",
+    "explain",
     "batch",
     "symmetrize",
     "score",

@@ -154,6 +154,10 @@ class Translator:
             ]
         return _Line(job, loud, [truncate(part, job.line, self.on_problem) for part in parts])
 
+    def encode(self, job: Job) -> Sequence[Encoded]:
+        """The line as the network reads it: one part, or several that are translated one by one."""
+        return self._read(job).parts
+
     def _sentences(self, text: str) -> list[tuple[int, int]]:
         """Where the sentences of a line are; no literal is in two of them."""
         spans = list(sentences.split(text))
@@ -194,7 +198,7 @@ class Translator:
                 copying=self._copying(sources),
             )
             said = [
-                self._detokenize(hypotheses[0], source)
+                self.detokenize(hypotheses[0], source)
                 for hypotheses, source in zip(rows, sources, strict=True)
             ]
             tables = self._tables(sources, said, [hypotheses[0] for hypotheses in rows])
@@ -326,7 +330,7 @@ class Translator:
             word_logp=(0.0,) * len(rows.labels),
         )
 
-    def _detokenize(self, best: Hypothesis, source: Encoded) -> Encoded:
+    def detokenize(self, best: Hypothesis, source: Encoded) -> Encoded:
         """A hypothesis as a line that was read."""
         decoded = self.target.decode(best.ids, source)
         pieces = tuple(self.target.piece(int(i)) for i in best.ids)

@@ -1,10 +1,13 @@
-"""Draw an alignment as an HTML table for a notebook: styles inline, no script, no link.
+"""Draw an alignment or a page of text as HTML for a notebook: styles inline, no script, no link.
 
 A cell has the color of the terminal's table, its number, and a tooltip with its two words.
 """
 
 from collections.abc import Collection
 from html import escape
+from io import StringIO
+
+from rich.console import Console, RenderableType
 
 from attn_cli.render.table import (
     COLORED_FROM,
@@ -75,6 +78,17 @@ def html_table(
         f"<thead><tr>{corner}{''.join(heads)}</tr></thead>\n"
         f"<tbody>{chr(10).join(rows)}</tbody></table>"
     )
+
+
+def html_text(renderable: RenderableType, *, width: int = 100) -> str:
+    """Return what a terminal of `width` cells shows, with its colors, as one `<pre>`."""
+    paper = Console(
+        file=StringIO(), width=width, record=True, force_terminal=True, color_system="truecolor"
+    )
+    paper.print(renderable)
+    font = "font-family:Menlo,'DejaVu Sans Mono',Consolas,monospace;line-height:1.25"
+    shown = paper.export_html(inline_styles=True, code_format="{code}")
+    return f'<pre style="{font};white-space:pre;overflow-x:auto">{shown}</pre>'
 
 
 def _has_rest(alignment: SoftAlignment) -> bool:

@@ -69,6 +69,21 @@ def open_decoders(
     return [first, *(first.with_heads(view) for view in views[1:])]
 
 
+def open_torch_decoder(
+    opened: Bundle, *, device: str = "auto", threads: int | None = None
+) -> "TorchDecoder":
+    """The network of a bundle on PyTorch, whose inner values can be recorded.
+
+    Raises as `open_decoder`.
+    """
+    engine_of(opened, "translator", engine="torch", device=device)
+    from attn_cli.inference.engines import torch
+
+    view = select_heads(opened.recipe.model)
+    listed = opened.shortlist if opened.recipe.decode.shortlist else None
+    return torch.load(opened, view, device=device, threads=threads, shortlist=listed)
+
+
 def _loaded(
     opened: Bundle,
     view: HeadSelection,

@@ -23,13 +23,18 @@ from attn_cli.inference.engines.interface import (
 )
 from attn_cli.inference.engines.listing import Listing
 from attn_cli.nn.attention import Memory, RowLayout
+from attn_cli.nn.attention_trace import (
+    SelfAttentionWeights,
+    trace_attention,
+    trace_self_attention,
+)
 from attn_cli.nn.builder import build_model, build_word_aligner
 from attn_cli.nn.device import find_device
 from attn_cli.nn.embeddings import SelectedRows
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state_dict import load_state
 from attn_cli.nn.word_aligner import WordAligner, WordGroups
-from attn_cli.types import IntArray
+from attn_cli.types import AttentionSteps, IntArray
 
 
 class EncodedSource(NamedTuple):
@@ -141,6 +146,16 @@ class TorchDecoder:
             listing=listing,
             selected=selected,
         )
+
+    @torch.inference_mode()
+    def trace_attention(self, ids: IntArray, target: IntArray) -> AttentionSteps:
+        """(S,) source pieces and (T,) target pieces, EOS last → every step of attention."""
+        return trace_attention(self.network, self._tensor(ids), self._tensor(target))
+
+    @torch.inference_mode()
+    def trace_self_attention(self, ids: IntArray, target: IntArray) -> SelfAttentionWeights:
+        """(S,) source pieces and (T,) target pieces, EOS last → all self-attention weights."""
+        return trace_self_attention(self.network, self._tensor(ids), self._tensor(target))
 
     def _tensor(self, array: IntArray) -> Tensor:
         return torch.from_numpy(np.asarray(array, dtype=np.int64)).to(self.device)

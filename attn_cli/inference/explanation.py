@@ -1,0 +1,185 @@
+"""The eight steps of attention on one sentence, with the numbers of the network.
+
+The translation is found by the usual search; then the network runs along it once more, and every
+value between its layers is recorded.
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+from attn_cli.alignment.merge import soft_alignment
+from attn_cli.config import ModelConfig, Recipe
+from attn_cli.errors import ModelError, UsageError
+from attn_cli.inference.engines.interface import select_heads
+from attn_cli.inference.translator import Job, Translator
+from attn_cli.types import AttentionSteps, Encoded, Explanation, IntArray
+
+#: Likeliest pieces that step 8 shows.
+CANDIDATES = 5
+
+#: Source or target pieces of the longest sentence that can be explained.
+MAX_PIECES = 200
+
+
+class AttentionTracer(Protocol):
+    """A network that records its attention."""
+
+    def trace_attention(self, ids: IntArray, target: IntArray) -> AttentionSteps:
+        """(S,) source pieces and (T,) target pieces, EOS last → every step of attention."""
+        ...
+
+
+def explain(
+    text: str,
+    translator: Translator,
+    tracer: AttentionTracer,
+    recipe: Recipe,
+    *,
+    layer: int | None = None,
+    head: int | None = None,
+) -> Explanation:
+    """Translate a sentence and record the eight steps of attention.
+
+    `layer` and `head` count from 1; by default those that the recipe shows. The table is the mean
+    of the heads of the layer, or that of `head`.
+
+    Raises UsageError for a blank line, for several sentences that are translated one by one, for
+    one that is too long, and for a layer or head that is not there; ModelError for a network
+    without attention.
+    """
+    if recipe.model.attention.kind == "none" and recipe.model.decoder.kind == "recurrent":
+        raise ModelError(
+            f"the model {recipe.name} has no attention: it encodes the sentence as one vector",
+            "Name another model.",
+        )
+    source, target = _translate(text, translator)
+    steps = tracer.trace_attention(source.ids, target.ids)
+    decode = recipe.decode
+    selection = select_heads(
+        recipe.model,
+        layer=layer or decode.attention_layer,
+        head=decode.attention_head if head is None else head,
+    )
+    shown = selection.heads or tuple(range(len(steps.heads)))
+    weights = np.stack([steps.heads[index].weights for index in shown]).mean(0)  # (T, S)
+    best = np.argsort(-steps.logp, axis=1, kind="stable")[:, :CANDIDATES]  # (T, C)
+    return Explanation(
+        model=recipe.name,
+        attention=_kind(recipe.model),
+        normalizer=_normalizer(recipe.model),
+        formulas=formulas(recipe.model),
+        source=source,
+        target=target,
+        steps=steps,
+        shown=shown,
+        table=soft_alignment(weights.astype(np.float32), source, target, kind="attention", origin="decoded"),
+        candidates=tuple(
+            tuple((translator.target.piece(int(i)), float(np.exp(logp[i]))) for i in row)
+            for row, logp in zip(best, steps.logp, strict=True)
+        ),
+        probs=tuple(np.exp(steps.logp[np.arange(len(target.ids)), target.ids]).tolist()),
+    )
+
+
+def _translate(text: str, translator: Translator) -> tuple[Encoded, Encoded]:
+    """The line and its best translation in pieces."""
+    job = Job(1, text)
+    source, *others = translator.encode(job)
+    if others:
+        raise UsageError(
+            f"the line has {len(others) + 1} parts that are translated one by one",
+            "Give one sentence.",
+        )
+    if not source.words or source.is_literal:
+        raise UsageError("the line has no word to translate", 'Give a sentence: "I love you".')
+    if len(source.ids) > MAX_PIECES:
+        raise UsageError(
+            f"the sentence has {len(source.ids)} pieces; {MAX_PIECES} are the most",
+            "Give a shorter one.",
+        )
+    (translation,) = translator.translate([job])
+    return source, translator.detokenize(translation.hypotheses[0], source)
+
+
+def _kind(model: ModelConfig) -> str:
+    """What the attention is called, such as "additive", "local (general)" or "multihead"."""
+    if model.decoder.kind == "transformer":
+        return "multihead"
+    settings = model.attention
+    if settings.kind in ("local", "hard", "multihead"):
+        return f"{settings.kind} ({settings.scorer})"
+    return settings.kind
+
+
+def _normalizer(model: ModelConfig) -> str:
+    return "softmax" if model.decoder.kind == "transformer" else model.attention.normalizer
+
+
+_QUERIES = {
+    "additive": "q_i = W {s}",
+    "dot": "q_i = {s}",
+    "general": "q_i = {s}",
+    "scaled_dot": "q_i = W_Q {s} / √A",
+}
+_KEYS = {
+    "additive": "k_j = U h_j",
+    "dot": "k_j = h_j",
+    "general": "k_j = W h_j",
+    "scaled_dot": "k_j = W_K h_j",
+}
+_WEIGHTS = {
+    "softmax": "a_ij = exp(e_ij) / Σ_k exp(e_ik)",
+    "sparsemax": "a_i = sparsemax(e_i)",
+    "entmax": "a_i = entmax(e_i)",
+}
+
+
+def formulas(model: ModelConfig) -> tuple[str, ...]:
+    """Return the formulas of the eight steps of a network, in the symbols of the papers."""
+    if model.decoder.kind == "transformer":
+        query, key, value = "q_i = W_Q s_i", "k_j = W_K h_j", "v_j = W_V h_j"
+        score, weight = "e_ij = q_iᵀ k_j / √d", _WEIGHTS["softmax"]
+        total, predict = "c_i = Σ_j a_ij v_j", "p(y_i) = softmax(W t_i)"
+        return _encoder(model), query, f"{key},  {value}", score, weight, "a_ij v_j", total, predict
+    settings = model.attention
+    scorer = settings.kind if settings.kind in _QUERIES else settings.scorer
+    after = model.decoder.input_feeding
+    value = "v_j = V h_j" if settings.kind in ("multihead", "scaled_dot") else "v_j = h_j"
+    weight = _WEIGHTS[settings.normalizer]
+    if settings.kind == "hard":
+        weight = "a_ij = 1 at the largest p_ij = softmax(e_i)_j, else 0"
+    cell = model.decoder.cell.upper()
+    update = (
+        "h̃_i = tanh(W [c_i ; s_i]),  p(y_i) = softmax(W′ h̃_i)"
+        if after
+        else f"s_i = {cell}(s_i−1, [E y_i−1 ; c_i]),  p(y_i) = softmax(W′ t_i)"
+    )
+    return (
+        _encoder(model),
+        _QUERIES[scorer].format(s="s_i" if after else "s_i−1"),
+        f"{_KEYS[scorer]},  {value}",
+        _score(model, scorer),
+        weight,
+        "a_ij v_j",
+        "c_i = Σ_j a_ij v_j",
+        update,
+    )
+
+
+def _encoder(model: ModelConfig) -> str:
+    encoder = model.encoder
+    if encoder.kind == "transformer":
+        return "h = Transformer(E x + positions)"
+    cell = encoder.cell.upper()
+    return f"h_j = [→{cell} ; ←{cell}](E x)" if encoder.bidirectional else f"h_j = {cell}(E x)"
+
+
+def _score(model: ModelConfig, scorer: str) -> str:
+    settings = model.attention
+    if scorer == "additive":
+        covered = " + w C_ij" if settings.coverage else ""
+        score = f"e_ij = vᵀ {settings.activation}(q_i + k_j{covered})"
+    else:
+        score = "e_ij = q_iᵀ k_j"
+    return score + (" − 2 (j − p_i)² / D²" if settings.kind == "local" else "")

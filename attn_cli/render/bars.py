@@ -1,0 +1,99 @@
+"""Draw numbers, vectors and bars as text for the terminal."""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from attn_cli.render.table import Colour, TerminalStyle, heat
+
+#: Width of a component of a vector: its sign, a digit and three decimals, or more digits.
+COMPONENT = 7
+
+#: Colors of the components of a vector, at the largest value: negative and positive.
+NEGATIVE, POSITIVE = (96, 150, 226), (236, 128, 84)
+_NEUTRAL = (128, 128, 136)
+
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def fixed(value: float, decimals: int = 3) -> str:
+    """A number with so many decimals, a true minus, and no negative zero."""
+    text = f"{value:.{decimals}f}"
+    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def components(vector: Sequence[float], count: int, style: TerminalStyle) -> Text:
+    """The first `count` components, each `COMPONENT` cells wide, and … if there are more."""
+    text = Text()
+    largest = max((abs(value) for value in vector), default=0.0) or 1.0
+    for value in vector[:count]:
+        color = _diverging(value / largest)
+        text.append(f"{fixed(value):>{COMPONENT}}", _rgb(color) if _many(style) else "")
+    return text.append(f" {style.sign('…')}" if len(vector) > count else "  ", "dim")
+
+
+def strip(vector: Sequence[float], width: int, style: TerminalStyle) -> Text | None:
+    """Two components in each of at most `width` cells, by color; None without many colors."""
+    if not _many(style):
+        return None
+    largest = max((abs(value) for value in vector), default=0.0) or 1.0
+    colors = [_diverging(value / largest) for value in vector[: 2 * width]]
+    if len(colors) % 2:
+        colors.append((0, 0, 0))
+    text = Text()
+    for left, right in zip(colors[::2], colors[1::2], strict=True):
+        text.append("▌", f"{_rgb(left)} on {_rgb(right)}")
+    return text
+
+
+def bar(value: float, largest: float, width: int, style: TerminalStyle, color: str = "") -> Text:
+    """A bar of value / largest of `width` cells, from 0 to 1, padded to `width`."""
+    share = min(max(value / largest, 0.0), 1.0) if largest > 0 else 0.0
+    if style.ascii_only:
+        text = "#" * round(share * width)
+    else:
+        eighths = round(share * width * 8)
+        text = "█" * (eighths // 8) + (_EIGHTHS[eighths % 8].strip() if eighths % 8 else "")
+    return Text(text.ljust(width), color)
+
+
+def diverging_bar(value: float, low: float, high: float, width: int, style: TerminalStyle) -> Text:
+    """A bar from zero to `value` on an axis from `low` ≤ 0 to `high` ≥ 0 of `width` cells."""
+    span = (high - low) or 1.0
+    zero = round(-low / span * width)
+    sign = "#" if style.ascii_only else "█"
+    if value < 0:
+        length = min(round(-value / span * width), zero)
+        color = _rgb(NEGATIVE) if _many(style) else ""
+        return Text(" " * (zero - length)).append(sign * length, color)
+    color = _rgb(POSITIVE) if _many(style) else ""
+    return Text(" " * zero).append_text(
+        bar(value, high, max(width - zero, 0), style, color) if high > 0 else Text()
+    )
+
+
+def weight_bar(weight: float, width: int, style: TerminalStyle) -> Text:
+    """A bar of a weight from 0 to 1 in the table's color."""
+    return bar(weight, 1.0, width, style, _rgb(heat(weight)) if _many(style) else "")
+
+
+def on_heat(text: str, weight: float, style: TerminalStyle) -> Text:
+    """Text on the background that the table gives to a cell of this weight."""
+    return Text(text, style.style(weight))
+
+
+def _many(style: TerminalStyle) -> bool:
+    return style.colours == "many"
+
+
+def _diverging(share: float) -> Colour:
+    """The color of a component, from -1 to 1."""
+    end, strength = (NEGATIVE, -share) if share < 0 else (POSITIVE, share)
+    red, green, blue = (
+        round(a + (b - a) * min(strength, 1.0)) for a, b in zip(_NEUTRAL, end, strict=True)
+    )
+    return red, green, blue
+
+
+def _rgb(color: Colour) -> str:
+    return "rgb({},{},{})".format(*color)

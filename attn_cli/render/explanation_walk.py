@@ -1,0 +1,128 @@
+"""Walk through the eight steps of an explanation on a terminal, key by key."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.text import Text
+
+from attn_cli.render.explanation import STEPS, StepView, header, progress
+from attn_cli.render.table import TerminalStyle, alignment_table
+from attn_cli.types import Explanation
+
+_FORWARD, _BACK = ("right", "space", "enter", "n"), ("left", "backspace", "p")
+_HELP = (
+    ("→ ←", "step"),
+    ("↓ ↑", "word"),
+    ("1–8", "step"),
+    ("t", "table"),
+    ("h", "head"),
+    ("j k", "scroll"),
+    ("q", "quit"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a walk is: step 1 to 8, or 9 for the table; a word, a head, the first line shown."""
+
+    step: int = 1
+    word: int = 0
+    head: int = 0
+    line: int = 0
+
+    def after(self, key: str, explanation: Explanation) -> "Position":
+        """The position after a key; the same for a key without meaning."""
+        words, heads = len(explanation.table.target), len(explanation.shown)
+        if key in _FORWARD:
+            return self._with_step(min(self.step + 1, len(STEPS) + 1))
+        if key in _BACK:
+            return self._with_step(max(self.step - 1, 1))
+        if key.isdecimal() and 1 <= int(key) <= len(STEPS):
+            return self._with_step(int(key))
+        if key == "t":
+            return self._with_step(len(STEPS) + 1)
+        if key in ("down", "up"):
+            return replace(self, word=(self.word + (1 if key == "down" else -1)) % words, line=0)
+        if key == "h":
+            return replace(self, head=(self.head + 1) % heads, line=0)
+        if key in ("j", "k"):
+            return replace(self, line=max(self.line + (1 if key == "j" else -1), 0))
+        return self
+
+    def _with_step(self, step: int) -> "Position":
+        return replace(self, step=step, line=0)
+
+
+def walk(
+    explanation: Explanation, keys: Iterable[str], console: Console, *, start: Position
+) -> None:
+    """Show the steps on an alternate screen, moved by `keys`, until q, escape or their end."""
+    position = start
+    with Live(
+        _Screen(explanation, position), console=console, screen=True, auto_refresh=False
+    ) as live:
+        live.refresh()
+        for key in keys:
+            if key in ("q", "escape"):
+                return
+            position = position.after(key, explanation)
+            live.update(_Screen(explanation, position), refresh=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Screen:
+    """A full screen: the sentence, the steps' names, the lines of one step, the keys."""
+
+    explanation: Explanation
+    position: Position
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width, height = options.max_width, options.height or console.height
+        style = TerminalStyle.of(console, options)
+        word, step = self.position.word, self.position.step
+        top = [
+            *header(self.explanation, word, width, style),
+            progress(step, width, style),
+            Text(),
+        ]
+        body = self._body(console, options, width, style)
+        room = max(height - len(top) - 2, 1)
+        first = min(self.position.line, max(len(body) - room, 0))
+        shown = body[first : first + room]
+        more = len(body) - first - len(shown)
+        bottom = _keys(style, width, has_heads=len(self.explanation.shown) > 1, more=more)
+        filler = [Text()] * (room - len(shown) + 1)
+        for line in [*top, *shown, *filler]:
+            line.truncate(width)
+            yield line
+        yield bottom
+
+    def _body(
+        self, console: Console, options: ConsoleOptions, width: int, style: TerminalStyle
+    ) -> list[Text]:
+        if self.position.step > len(STEPS):
+            table = alignment_table(self.explanation.table, heading=False)
+            segments = console.render_lines(table, options.update(height=None), pad=False)
+            return [
+                Text.assemble(*((part.text, part.style or "") for part in line))
+                for line in segments
+            ]
+        head = self.explanation.shown[self.position.head]
+        view = StepView(self.explanation, self.position.step, self.position.word, head)
+        return view.lines(width, style)
+
+
+def _keys(style: TerminalStyle, width: int, *, has_heads: bool, more: int) -> Text:
+    """What the keys do, and how many lines are below."""
+    line = Text(no_wrap=True, overflow="crop", end="")
+    for key, meaning in _HELP:
+        if (key == "h" and not has_heads) or (key == "j k" and not more):
+            continue
+        shown = key.replace("→ ←", "n p").replace("↓ ↑", "") if style.ascii_only else key
+        line.append(f" {shown} ", "bold").append(f"{meaning}  ", "dim")
+    if more:
+        line.append(f" {more} more lines", "dim")
+    line.truncate(width)
+    return line

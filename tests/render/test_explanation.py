@@ -1,0 +1,220 @@
+"""The eight steps: the numbers shown give the table, for each kind of attention and each head."""
+
+import json
+import re
+from io import StringIO
+
+import numpy as np
+import pytest
+import torch
+from rich.cells import cell_len
+from rich.console import Console
+from systems import COVERING, lines, model_of, name_of, network_of
+
+from attn_cli.alignment.merge import soft_alignment
+from attn_cli.inference.engines.interface import select_heads
+from attn_cli.inference.explanation import formulas
+from attn_cli.nn.attention_trace import trace_attention
+from attn_cli.render.explanation import STEPS, ExplanationView, StepView
+from attn_cli.render.explanation_records import explanation_jsonl, explanation_records
+from attn_cli.render.explanation_walk import Position, walk
+from attn_cli.render.table import plain
+from attn_cli.types import Encoded, Explanation, Word
+
+TRACED = [system for system in COVERING if system[1] != "none"]
+each_system = pytest.mark.parametrize("system", TRACED, ids=map(name_of, TRACED))
+ACTIVATIONS = {
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+}
+
+
+def encoded(ids, name: str) -> Encoded:
+    """A line of two-piece words, but for the last; `name` begins each piece."""
+    count = len(ids) - 1
+    word_of = np.append(np.arange(count) // 2, -1).astype(np.int32)
+    words = tuple(Word(f"{name}{w}", 3 * w, 3 * w + 2) for w in range((count + 1) // 2))
+    pieces = (*(f"▁{name}{n}" for n in range(count)), "</s>")
+    return Encoded(" ".join(w.text for w in words), ids, pieces, word_of, words)
+
+
+def explanation_of(system) -> Explanation:
+    """What explain() makes of a tiny network, on random pieces."""
+    ids, _ = lines(2, 7)
+    source, target = encoded(ids[0], "s"), encoded(ids[0][1:], "t")
+    pieces = (torch.from_numpy(each.ids.astype(np.int64)) for each in (source, target))
+    with torch.inference_mode():
+        steps = trace_attention(network_of(system), *pieces)
+    model = model_of(system)
+    shown = select_heads(model).heads or tuple(range(len(steps.heads)))
+    weights = np.mean([steps.heads[index].weights for index in shown], axis=0)
+    table = soft_alignment(weights, source, target, kind="attention", origin="decoded")
+    best = steps.logp.argsort(1)[:, ::-1][:, :5]
+    candidates = tuple(
+        tuple((f"▁v{i}", float(np.exp(row[i]))) for i in of_row)
+        for row, of_row in zip(steps.logp, best, strict=True)
+    )
+    kind, normalizer = "tiny", model.attention.normalizer
+    if model.decoder.kind == "transformer":
+        normalizer = "softmax"
+    return Explanation(
+        "m", kind, normalizer, formulas(model), source, target, steps, shown, table, candidates,
+        tuple(np.exp(steps.logp[np.arange(len(target.ids)), target.ids]).tolist()),
+    )  # fmt: skip
+
+
+def normalize(energies: np.ndarray, normalizer: str) -> np.ndarray:
+    """Step 5 by its formula; sparsemax and entmax are tested in test_normalizers.py."""
+    if normalizer != "softmax":
+        from attn_cli.nn.normalizers import NORMALIZERS
+
+        return NORMALIZERS[normalizer](torch.tensor(energies)).numpy()
+    shares = np.exp(energies - energies.max())
+    return shares / shares.sum()
+
+
+def infinite(row: list) -> np.ndarray:
+    """Numbers of a record, null being minus infinity."""
+    return np.array([-np.inf if value is None else value for value in row])
+
+
+@each_system
+def test_steps_4_to_7_recomputed_from_the_records_give_the_table(system):
+    explanation = explanation_of(system)
+    records = [json.loads(explanation_jsonl(record)) for record in explanation_records(explanation)]
+    of_step = {n: [r for r in records if r["step"] == n and "weights" not in r] for n in range(9)}
+    keys = {(r["layer"], r["head"]): r for r in of_step[3]}
+    queries = {(r["layer"], r["head"], r["index"]): np.array(r["query"]) for r in of_step[2]}
+    contexts = {(r["layer"], r["head"], r["index"]): np.array(r["context"]) for r in of_step[7]}
+    size = len(explanation.target.ids), len(explanation.source.ids)
+    total = np.zeros(size)
+    for record in of_step[4]:
+        head = record["layer"], record["head"]
+        i, score, k = record["index"], keys[head]["score"], np.array(keys[head]["keys"])
+        query = queries[*head, i]
+        if score["kind"] == "dot":
+            energies = score["scale"] * k @ query
+        else:
+            inside = query + k
+            if score["coverage_vector"]:
+                inside = inside + np.outer(record["coverage"], score["coverage_vector"])
+            energies = ACTIVATIONS[score["activation"]](inside) @ score["vector"]
+        np.testing.assert_allclose(energies, record["energies"], atol=1e-3)  # step 4
+        energies = np.array(record["energies"])
+        if record["bias"] is not None:
+            energies = energies + infinite(record["bias"])
+        weights = normalize(energies, explanation.normalizer)  # step 5
+        if system[1] == "hard":
+            weights = np.eye(len(weights))[weights.argmax()]
+        values = np.array(keys[head]["values"])
+        context = (weights[:, None] * values).sum(0)  # steps 6 and 7
+        np.testing.assert_allclose(context, contexts[*head, i], atol=1e-3)
+        total[i] += weights / len(explanation.shown)
+    (table,) = [r for r in records if r["name"] == "table"]
+    source, target = explanation.source, explanation.target
+    merged = soft_alignment(
+        total.astype(np.float32), source, target, kind="attention", origin="decoded"
+    )
+    np.testing.assert_allclose(merged.weights, table["weights"], atol=1e-3)
+
+
+def shown(explanation: Explanation, step: int, **where) -> str:
+    return plain(StepView(explanation, step, **where), width=100)
+
+
+def numbers(text: str, row: str) -> list[float]:
+    """The numbers behind a piece's name."""
+    (line,) = re.findall(rf"^\s*{row} (.*)$", text, re.MULTILINE)
+    return [float(n.replace("−", "-")) for n in re.findall(r"−?\d+\.\d+", line)]
+
+
+ADDITIVE = next(each for each in TRACED if each[1] == "additive")
+
+
+def test_steps_5_to_7_recomputed_from_the_text_give_the_context():
+    explanation = explanation_of(ADDITIVE)
+    pieces = explanation.source.pieces
+    target = list(explanation.target.word_of).index(2)  # a word of one piece
+    energies = np.array([numbers(shown(explanation, 4, word=2), piece)[0] for piece in pieces])
+    weights = np.exp(energies - energies.max())
+    weights /= weights.sum()
+    printed = [numbers(shown(explanation, 5, word=2), piece)[2] for piece in pieces]
+    np.testing.assert_allclose(weights, printed, atol=1e-3)
+    rows = [numbers(shown(explanation, 6, word=2), piece) for piece in pieces]
+    n = (len(rows[0]) - 1) // 2
+    values, products = np.array(rows)[:, 1 : n + 1], np.array(rows)[:, n + 1 :]
+    np.testing.assert_allclose(np.array(printed)[:, None] * values, products, atol=2e-3)
+    context = numbers(shown(explanation, 7, word=2), "c_i")[:n]
+    np.testing.assert_allclose(products.sum(0), context, atol=5e-3)
+    np.testing.assert_allclose(context, explanation.steps.heads[0].contexts[target, :n], atol=1e-3)
+
+
+@each_system
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_no_line_is_wider_than_the_terminal(system, width):
+    text = plain(ExplanationView(explanation_of(system), words=(0, 1)), width=width)
+    assert max(map(cell_len, text.splitlines())) <= width
+
+
+def test_a_word_of_two_pieces_has_a_block_for_each():
+    text = shown(explanation_of(ADDITIVE), 4, word=0)
+    assert "for ▁t0: piece 1 of 2" in text
+    assert "for ▁t1: piece 2 of 2" in text
+
+
+def test_a_layer_of_several_heads_shows_their_weights_and_the_mean():
+    explanation = explanation_of(("transformer", "multihead", "transformer"))
+    text = shown(explanation, 5, word=2)
+    assert "head 1" in text
+    assert "head 2" in text
+    i = list(explanation.target.word_of).index(2)
+    mean = np.mean([explanation.steps.heads[h].weights[i] for h in explanation.shown], axis=0)
+    _, below = text.split("mean\n")
+    means = [numbers(below, piece)[0] for piece in explanation.source.pieces]
+    np.testing.assert_allclose(means, mean, atol=1e-4)
+
+
+def test_the_chosen_piece_stands_below_the_likeliest_where_it_is_none_of_them():
+    text = shown(explanation_of(ADDITIVE), 8, word=2)
+    assert re.search(r"^→ +▁t4 +0\.\d{4}", text, re.MULTILINE)
+
+
+def test_the_formulas_are_those_of_the_network():
+    assert formulas(model_of(ADDITIVE))[3] == "e_ij = vᵀ tanh(q_i + k_j)"
+    coverage = next(each for each in TRACED if each[1] == "coverage")
+    assert "w C_ij" in formulas(model_of(coverage))[3]
+    transformer = model_of(("transformer", "multihead", "transformer"))
+    assert formulas(transformer)[3] == "e_ij = q_iᵀ k_j / √d"
+
+
+def test_keys_move_from_step_to_step_and_word_to_word():
+    explanation = explanation_of(ADDITIVE)
+    position = Position()
+    for key in ("right", "space", "down", "left", "x"):
+        position = position.after(key, explanation)
+    assert position == Position(step=2, word=1)
+    assert position.after("up", explanation).after("up", explanation).word == 2
+    assert position.after("7", explanation).step == 7
+    assert Position(step=9).after("right", explanation).step == 9
+    assert Position().after("left", explanation).step == 1
+
+
+def test_a_walk_shows_each_step_that_its_keys_lead_to():
+    screen = Console(file=StringIO(), force_terminal=True, width=80, height=24, _environ={})
+    walk(explanation_of(ADDITIVE), iter(["5", "t", "q", "1"]), screen, start=Position())
+    text = screen.file.getvalue()
+    for name in ("Encode", "Normalize", "quit"):
+        assert name in text
+    assert text.count("\x1b[?1049h") == text.count("\x1b[?1049l") == 1
+
+
+def test_a_screen_too_low_for_a_step_scrolls():
+    screen = Console(file=StringIO(), force_terminal=True, width=80, height=10, _environ={})
+    walk(explanation_of(ADDITIVE), iter("5jjj"), screen, start=Position())
+    assert "more lines" in screen.file.getvalue()
+
+
+def test_every_step_has_a_name_and_a_sentence_that_fits_80_cells():
+    assert len(STEPS) == 8
+    assert all(len(sentence) <= 77 for _, sentence in STEPS)
