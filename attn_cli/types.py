@@ -13,11 +13,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from attn_cli.choices import Level, MatrixKind
+
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
 
-Kind = Literal["attention", "alignment"]
-Level = Literal["word", "piece"]
 Origin = Literal["decoded", "forced"]
 
 #: The four ids that every vocabulary starts with, whatever its language.
@@ -97,7 +97,7 @@ class SoftAlignment:
     target: tuple[str, ...]
     weights: FloatArray
     leftover: FloatArray
-    kind: Kind = "attention"
+    kind: MatrixKind = "attention"
     level: Level = "word"
     origin: Origin = "decoded"
     links: FloatArray | None = None

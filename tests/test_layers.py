@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1] / "attn_cli"
 
 #: The rooms of the house from the lowest up: an import goes down, or stays within its room.
 LAYERS = (
+    ("choices",),
     ("types", "errors"),
     ("config", "files"),
     ("data", "alignment", "render", "console", "evaluation"),
@@ -147,7 +148,7 @@ def test_render_knows_types_alone():
         for imported in module.imports
         if (target := ours(imported.module))
     }
-    assert known <= {"render", "types"}
+    assert known <= {"render", "types", "choices"}
 
 
 def test_nn_knows_no_file_tokenizer_or_console():
@@ -158,7 +159,7 @@ def test_nn_knows_no_file_tokenizer_or_console():
         for imported in module.imports
         if (target := ours(imported.module))
     }
-    assert known <= {"nn", "types", "config", "errors"}
+    assert known <= {"nn", "types", "choices", "config", "errors"}
 
 
 def test_search_sees_of_a_network_the_engines_interface_alone():
@@ -187,7 +188,14 @@ def test_what_the_program_loads_before_a_command_runs_is_light():
                 outside.add(imported.module.split(".")[0])
             else:
                 queue.append(target)
-    assert {room_of(name) for name in seen} <= {"__init__", "__main__", "cli", "console", "errors"}
+    assert {room_of(name) for name in seen} <= {
+        "__init__",
+        "__main__",
+        "choices",
+        "cli",
+        "console",
+        "errors",
+    }
     assert {package for package in outside if package in HOMES or package == "numpy"} <= (
         AT_THE_START
     )

@@ -5,14 +5,11 @@ knows it, and else the cell's weight (`SoftAlignment.link_weights`): `threshold`
 go by that, while who is the heaviest of a row or a column is read off the weights.
 """
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
+from attn_cli.choices import Extraction
 from attn_cli.types import FloatArray, Links, SoftAlignment
-
-How = Literal["argmax", "threshold", "mutual", "itermax"]
 
 #: The least weight of a link for `threshold`, unless one is given. A word aligner is as good
 #: from 0.3 to 0.5 on Hansards en-fr.dev and best at 0.3 on the demo corpus; so is attention there.
@@ -23,13 +20,13 @@ ALPHA, ROUNDS = 0.9, 2
 
 
 def extract(
-    alignment: SoftAlignment, how: How = "threshold", minimum: float | None = None
+    alignment: SoftAlignment, method: Extraction = "threshold", minimum: float | None = None
 ) -> Links:
-    """The links of a table, each with its weight: how, and of which weight at least.
+    """The links of a table, each with its weight: by which method, and of which weight at least.
 
     Without a `minimum`, `threshold` takes `MINIMUM` and the others take none.
     """
-    match how:
+    match method:
         case "threshold":
             return threshold(alignment, MINIMUM if minimum is None else minimum)
         case "argmax":

@@ -21,10 +21,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from attn_cli.choices import IndexBase
 from attn_cli.errors import DataError
 from attn_cli.types import GoldLinks, Links
 
-Base = Literal["auto", 0, 1]
 Lengths = Sequence[tuple[int, int]]
 
 #: Sentences with links, and never a 0, that make a file base 1.
@@ -46,7 +46,7 @@ class Sentence:
 
 
 def read_links(
-    lines: Iterable[str], *, name: str, base: Base = 0, lengths: Lengths | None = None
+    lines: Iterable[str], *, name: str, base: IndexBase = 0, lengths: Lengths | None = None
 ) -> tuple[list[Links], int]:
     """The links of each line of a Pharaoh file, 0-based, and the base the file was in.
 
@@ -78,7 +78,7 @@ def links_in(line: str, *, where: str) -> Links:
 
 
 def read_gold(
-    lines: Iterable[str], *, name: str, base: Base = "auto", lengths: Lengths | None = None
+    lines: Iterable[str], *, name: str, base: IndexBase = "auto", lengths: Lengths | None = None
 ) -> tuple[list[GoldLinks], int]:
     """The gold links of each line, 0-based, and the base the file was in.
 
@@ -93,7 +93,11 @@ def read_gold(
 
 
 def detect_base(
-    sentences: Sequence[Sentence], *, name: str, base: Base = "auto", lengths: Lengths | None = None
+    sentences: Sequence[Sentence],
+    *,
+    name: str,
+    base: IndexBase = "auto",
+    lengths: Lengths | None = None,
 ) -> int:
     """The base of a file's indices: the one given, checked against them, or the one they show.
 

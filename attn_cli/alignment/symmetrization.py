@@ -29,14 +29,12 @@ neighbours of a link are visited in the order of `NEIGHBOURS`.
 
 from collections.abc import Iterable
 from heapq import heappop, heappush
-from typing import Literal
 
 import numpy as np
 
+from attn_cli.choices import LinkSymmetrization, Unaligned
 from attn_cli.types import Links, SoftAlignment
 
-Method = Literal["intersection", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and"]
-Unaligned = Literal["both", "either"]
 Link = tuple[int, int]
 
 #: (source, target) steps to the neighbours of a link, in the order that the published links show:
@@ -45,7 +43,7 @@ NEIGHBOURS = ((0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, 0), (1, -1), (1, 
 
 
 def symmetrize(
-    forward: Links, reverse: Links, method: Method, *, unaligned: Unaligned = "both"
+    forward: Links, reverse: Links, method: LinkSymmetrization, *, unaligned: Unaligned = "both"
 ) -> Links:
     """The links of both directions combined; both are (source, target).
 
@@ -96,7 +94,10 @@ def soft(forward: SoftAlignment, reverse: SoftAlignment) -> SoftAlignment:
 
 
 def _combined(
-    forward: frozenset[Link], reverse: frozenset[Link], method: Method, unaligned: Unaligned
+    forward: frozenset[Link],
+    reverse: frozenset[Link],
+    method: LinkSymmetrization,
+    unaligned: Unaligned,
 ) -> frozenset[Link]:
     if method == "intersection":
         return forward & reverse

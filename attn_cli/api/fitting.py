@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attn_cli.alignment import extraction
-from attn_cli.alignment.extraction import How
 from attn_cli.api.results import AlignmentResult
+from attn_cli.choices import Extraction
 from attn_cli.console import available_cores
 from attn_cli.errors import UsageError
 from attn_cli.inference.linkers import VoteInterpolatedAligner
@@ -39,7 +39,7 @@ def align(
     *,
     quick: bool = False,
     tokenized: bool = False,
-    extract: How = "threshold",
+    extract: Extraction = "threshold",
     threshold: float | None = None,
     seed: int = 1,
     device: str = "auto",

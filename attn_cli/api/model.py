@@ -8,16 +8,17 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from attn_cli.alignment.extraction import How, extract
+from attn_cli.alignment.extraction import extract
 from attn_cli.api.results import AlignmentResult, ExplanationResult, TranslationResult
 from attn_cli.bundles import registry
 from attn_cli.bundles.bundle import Bundle, load_stable
 from attn_cli.bundles.integrity import verify_once
+from attn_cli.choices import Engine, Extraction, Level, MatrixKind
 from attn_cli.console import available_cores
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
-from attn_cli.inference.engines.registry import Engine, open_aligner, open_decoder
+from attn_cli.inference.engines.registry import open_aligner, open_decoder
 from attn_cli.inference.from_bundle import (
     link_threshold,
     load_calibration,
@@ -26,7 +27,7 @@ from attn_cli.inference.from_bundle import (
 )
 from attn_cli.inference.pair_aligner import Pair, PairAligner
 from attn_cli.inference.translator import Job, Translator
-from attn_cli.types import Kind, Level, Links, Translation
+from attn_cli.types import Links, Translation
 
 if TYPE_CHECKING:
     from attn_cli.inference.confidence import Calibration
@@ -40,9 +41,9 @@ CHUNK = 1024
 class ModelSettings:
     """Settings of a loaded model that are not its recipe's. See `load`."""
 
-    weights: Kind | None = None
+    weights: MatrixKind | None = None
     level: Level = "word"
-    extraction: How = "threshold"
+    extraction: Extraction = "threshold"
     threshold: float | None = None
     n_best: int = 1
     engine: Engine = "auto"
@@ -53,9 +54,9 @@ class ModelSettings:
 def load(
     model: str | Path | None = None,
     *,
-    weights: Kind | None = None,
+    weights: MatrixKind | None = None,
     level: Level = "word",
-    extract: How = "threshold",
+    extract: Extraction = "threshold",
     threshold: float | None = None,
     beam: int | None = None,
     n_best: int = 1,

@@ -5,26 +5,22 @@ from typing import Annotated
 
 import typer
 
-from attn_cli.cli.candidates import complete_model
+from attn_cli.choices import InputFormat, OutputFormat
 from attn_cli.cli.options import (
-    Device,
     DeviceOption,
-    EngineName,
     EngineOption,
-    Extract,
     ExtractOption,
-    Format,
-    Input,
-    InputFormat,
-    Level,
+    InputOption,
     LevelOption,
-    Method,
-    Model,
-    Output,
-    Scores,
+    ModelOption,
+    OutputOption,
+    ReverseOption,
+    ScoresOption,
     ShardOption,
-    Threads,
-    Threshold,
+    SymmetrizeOption,
+    ThreadsOption,
+    ThresholdOption,
+    TokenizedOption,
     WeightsOption,
     console_of,
 )
@@ -42,21 +38,19 @@ def align(
     target: Annotated[
         Path | None, typer.Option("--target", help="File of target lines; needs --source.")
     ] = None,
-    model: Model = None,
-    input: Input = None,
-    output: Output = None,
+    model: ModelOption = None,
+    input: InputOption = None,
+    output: OutputOption = None,
     format: Annotated[
-        Format | None,
+        OutputFormat | None,
         typer.Option("--format", "-f", help="Output format. [table on a terminal, else pharaoh]"),
     ] = None,
-    tokenized: Annotated[
-        bool, typer.Option("--tokenized", help="Input is tokenized: words are separated by spaces.")
-    ] = False,
+    tokenized: TokenizedOption = False,
     weights: WeightsOption = None,
-    level: LevelOption = Level.WORD,
-    extract: ExtractOption = Extract.THRESHOLD,
-    threshold: Threshold = None,
-    scores: Scores = False,
+    level: LevelOption = "word",
+    extract: ExtractOption = "threshold",
+    threshold: ThresholdOption = None,
+    scores: ScoresOption = False,
     head: Annotated[
         str | None,
         typer.Option(
@@ -74,22 +68,8 @@ def align(
             help="The layer of these heads. [the model's default; all layers with --head all]",
         ),
     ] = None,
-    reverse: Annotated[
-        str | None,
-        typer.Option(
-            "--reverse",
-            help="A model of the other direction; combine both.",
-            autocompletion=complete_model,
-        ),
-    ] = None,
-    symmetrize: Annotated[
-        Method | None,
-        typer.Option(
-            "--symmetrize",
-            help="Method of combination; soft combines matrices, the others links. "
-            "[grow-diag-final-and]",
-        ),
-    ] = None,
+    reverse: ReverseOption = None,
+    symmetrize: SymmetrizeOption = None,
     fit: Annotated[
         bool,
         typer.Option("--fit", help="Use no model: learn from the input pairs, then align them."),
@@ -112,11 +92,11 @@ def align(
     ] = "auto",
     input_format: Annotated[
         InputFormat, typer.Option("--input-format", help='jsonl reads {"source", "target"}.')
-    ] = InputFormat.TEXT,
+    ] = "text",
     shard: ShardOption = None,
-    threads: Threads = None,
-    device: DeviceOption = Device.AUTO,
-    engine: EngineOption = EngineName.AUTO,
+    threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
+    engine: EngineOption = "auto",
     seed: Annotated[
         int,
         typer.Option("--seed", min=0, max=2**63 - 1, help="Random seed of --fit."),
@@ -152,7 +132,7 @@ def align(
         input=input,
         input_format=input_format,
         tokenized=tokenized,
-        level=level.value,
+        level=level,
         model=model,
         weights=weights,
         head=head,
@@ -163,18 +143,16 @@ def align(
         quick=quick,
         out=out,
         force=force,
-        device=device.value,
-        engine=engine.value,
+        device=device,
+        engine=engine,
         threads=threads or console.cores,
         seed=seed,
         shard=None if shard is None else Shard.parse(shard),
     )
     on_screen = console.stdout_is_terminal and str(output or "-") == "-"
-    chosen = format or (Format.TABLE if pair or (on_screen and not fit) else Format.PHARAOH)
+    chosen: OutputFormat = format or ("table" if pair or (on_screen and not fit) else "pharaoh")
     options.check(chosen, gold=gold is not None)
-    writer = Writer(
-        chosen, given=True, extraction=extract.value, threshold=threshold, scores=scores
-    )
+    writer = Writer(chosen, given=True, extraction=extract, threshold=threshold, scores=scores)
     with ExitStack() as stack:
         scored = GoldEvaluator(console, gold, index_base) if gold else None
         if fit:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from attn_cli.cli.input import Request, language_of, requests, requests_of_two, warning_callback
-from attn_cli.cli.options import InputFormat
 from attn_cli.console import Console
 from attn_cli.errors import DataError, UsageError
 from attn_cli.inference.linkers import VoteInterpolatedAligner
@@ -53,7 +52,7 @@ class Bitext:
             return requests_of_two(self.console, self.source, self.target)
         if str(self.source) == "-":
             self.console.stdin.seek(0)
-        return requests(self.console, [], self.source, InputFormat.TEXT, pairs=True)
+        return requests(self.console, [], self.source, "text", pairs=True)
 
 
 @contextmanager

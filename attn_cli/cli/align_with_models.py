@@ -5,14 +5,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from attn_cli.choices import Engine, InputFormat, Level, MatrixKind, OutputFormat, Symmetrization
 from attn_cli.cli.input import Request, Shard, requests, requests_of_two, warning_callback
 from attn_cli.cli.model_loading import HeadRequest, LoadedModel, ModelLoader
-from attn_cli.cli.options import Format, InputFormat, Method, Weights
 from attn_cli.cli.output import Writer
 from attn_cli.console import Console
 from attn_cli.errors import UsageError
 from attn_cli.inference.engines.interface import IncrementalDecoder
-from attn_cli.inference.engines.registry import Engine
 from attn_cli.inference.linkers import (
     DirectionalLinker,
     PerHeadAligner,
@@ -20,13 +19,12 @@ from attn_cli.inference.linkers import (
     check_opposite,
 )
 from attn_cli.inference.pair_aligner import PairAligner
-from attn_cli.types import Level
 
 Chunks = Iterator[list[Request]]
 Linker = DirectionalLinker | SymmetrizedLinker
 
 #: The formats that hold the tables of several heads.
-_SIDE_BY_SIDE = (Format.TABLE, Format.JSONL, Format.SVG)
+_SIDE_BY_SIDE = ("table", "jsonl", "svg")
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,11 @@ class Options:
     tokenized: bool
     level: Level
     model: str | None
-    weights: Weights | None
+    weights: MatrixKind | None
     head: str | None
     layer: int | None
     reverse: str | None
-    symmetrize: Method | None
+    symmetrize: Symmetrization | None
     fit: bool
     out: Path | None
     force: bool
@@ -69,11 +67,11 @@ class Options:
         return HeadRequest(self.layer, 0 if name == "mean" else int(name))
 
     @property
-    def which(self) -> Weights | None:
+    def which(self) -> MatrixKind | None:
         """Whose weights are wanted: heads and layers are the attention's."""
-        return Weights.ATTENTION if self.look else self.weights
+        return "attention" if self.look else self.weights
 
-    def check(self, format: Format, *, gold: bool) -> None:
+    def check(self, format: OutputFormat, *, gold: bool) -> None:
         """Raises UsageError where two options contradict each other, or the format."""
         if (self.source is None) != (self.target is None):
             raise UsageError("--source and --target go together", "Give both, or pipe pairs in.")
@@ -108,8 +106,8 @@ class Options:
         if self.fit:
             raise UsageError("--fit links words", "Leave --level piece out.")
 
-    def _check_look(self, look: HeadRequest, format: Format) -> None:
-        if self.weights is Weights.ALIGNMENT:
+    def _check_look(self, look: HeadRequest, format: OutputFormat) -> None:
+        if self.weights == "alignment":
             raise UsageError(
                 "--head and --layer choose among the decoder's attention, not --weights alignment",
                 "Leave one of the two out.",
@@ -121,7 +119,7 @@ class Options:
             )
         if look.each and format not in _SIDE_BY_SIDE:
             raise UsageError(
-                f"--head all shows tables side by side, which {format.value} cannot hold",
+                f"--head all shows tables side by side, which {format} cannot hold",
                 "Choose one head, or --format table, jsonl or svg.",
             )
 
@@ -142,7 +140,7 @@ class Options:
             raise UsageError(
                 "--fit cannot learn from one pair", "Name files, or pipe many pairs in."
             )
-        if self.input_format is InputFormat.JSONL:
+        if self.input_format == "jsonl":
             raise UsageError("--fit does not read JSONL", "Give source<TAB>target lines.")
 
 
@@ -163,7 +161,7 @@ def chunks_of(console: Console, options: Options) -> AbstractContextManager[Chun
 def linker_from_models(console: Console, options: Options, writer: Writer) -> tuple[Linker, Writer]:
     """Whoever links by the models that were named, and the writer of what they find."""
     opener = ModelLoader(console, options.device, options.threads, options.engine)
-    scored = writer.format is Format.JSONL
+    scored = writer.format == "jsonl"
     opened = opener.load_aligner(options.model, options.which, scored=scored, look=options.look)
     writer = writer.for_model(opened.bundle, by_head=opened.matcher is not None)
     forward = _aligner(console, options, opened)
@@ -171,9 +169,9 @@ def linker_from_models(console: Console, options: Options, writer: Writer) -> tu
         return DirectionalLinker(_with_heads(forward, options, opened), writer.links), writer
     other = opener.load_aligner(options.reverse, options.weights, scored=False)
     check_opposite(opened.bundle.recipe, other.bundle.recipe)
-    method = options.symmetrize or Method.GROW_DIAG_FINAL_AND
+    method = options.symmetrize or "grow-diag-final-and"
     reverse = _aligner(console, options, other, name=other.bundle.name)
-    return SymmetrizedLinker(forward, reverse, writer.links, method.value), writer
+    return SymmetrizedLinker(forward, reverse, writer.links, method), writer
 
 
 def _aligner(
@@ -222,7 +220,7 @@ def linker_from_corpus(
     if options.out is not None:
         refuse_to_replace(options.out, force=options.force, resumable=False)
     by_threshold = writer.extraction == "threshold"
-    tables = writer.format is not Format.PHARAOH or not by_threshold
+    tables = writer.format != "pharaoh" or not by_threshold
     with (
         rereadable_pairs(console, options) as text,
         fit_aligner(text, options, tables=tables) as found,

@@ -5,22 +5,21 @@ from typing import Annotated
 
 import typer
 
-from attn_cli.cli.candidates import complete_model
 from attn_cli.cli.options import (
-    EngineName,
+    BeamOption,
+    CoveragePenaltyOption,
     EngineOption,
-    Extract,
     ExtractOption,
-    Format,
-    InputFormat,
-    Level,
+    LengthPenaltyOption,
     LevelOption,
-    Method,
-    Model,
-    Scores,
+    ModelOption,
+    ReverseOption,
+    ScoresOption,
     ShortlistOption,
-    Threshold,
-    To,
+    SymmetrizeOption,
+    ThresholdOption,
+    TokenizedOption,
+    ToOption,
     WeightsOption,
     console_of,
 )
@@ -45,8 +44,8 @@ def batch(
     align: Annotated[
         bool, typer.Option("--align", help="Align pairs, like attn align, instead of translating.")
     ] = False,
-    model: Model = None,
-    to: To = None,
+    model: ModelOption = None,
+    to: ToOption = None,
     address: Annotated[
         str | None,
         typer.Option("--address", help="Ray cluster: auto or HOST:PORT. [this machine]"),
@@ -73,40 +72,22 @@ def batch(
             "--result-column", help="Parquet: the column to add. [target; links with --align]"
         ),
     ] = None,
-    beam: Annotated[
-        int | None, typer.Option("--beam", "-b", min=1, max=1000, help="1 is greedy. [recipe's]")
-    ] = None,
+    beam: BeamOption = None,
     n_best: Annotated[
         int | None, typer.Option("--n-best", min=1, help="Translations of each record. [1]")
     ] = None,
-    length_penalty: Annotated[
-        float | None, typer.Option("--length-penalty", min=0.0, help="GNMT's α. [recipe's]")
-    ] = None,
-    coverage_penalty: Annotated[
-        float | None, typer.Option("--coverage-penalty", min=0.0, help="GNMT's β. [recipe's]")
-    ] = None,
+    length_penalty: LengthPenaltyOption = None,
+    coverage_penalty: CoveragePenaltyOption = None,
     no_shortlist: ShortlistOption = False,
     weights: WeightsOption = None,
-    level: LevelOption = Level.WORD,
-    extract: ExtractOption = Extract.THRESHOLD,
-    threshold: Threshold = None,
-    scores: Scores = False,
-    tokenized: Annotated[
-        bool, typer.Option("--tokenized", help="Input is tokenized: words are separated by spaces.")
-    ] = False,
-    reverse: Annotated[
-        str | None,
-        typer.Option(
-            "--reverse",
-            help="A model of the other direction; combine both.",
-            autocompletion=complete_model,
-        ),
-    ] = None,
-    symmetrize: Annotated[
-        Method | None,
-        typer.Option("--symmetrize", help="Method of combination. [grow-diag-final-and]"),
-    ] = None,
-    engine: EngineOption = EngineName.AUTO,
+    level: LevelOption = "word",
+    extract: ExtractOption = "threshold",
+    threshold: ThresholdOption = None,
+    scores: ScoresOption = False,
+    tokenized: TokenizedOption = False,
+    reverse: ReverseOption = None,
+    symmetrize: SymmetrizeOption = None,
+    engine: EngineOption = "auto",
 ) -> None:
     """Translate many files into files of the same name and format in --output.
 
@@ -134,9 +115,9 @@ def batch(
             source=None,
             target=None,
             input=None,
-            input_format=InputFormat.TEXT,
+            input_format="text",
             tokenized=tokenized,
-            level=level.value,
+            level=level,
             model=model,
             weights=weights,
             head=None,
@@ -147,19 +128,19 @@ def batch(
             out=None,
             force=False,
             device="auto",
-            engine=engine.value,
+            engine=engine,
             threads=1,
             seed=1,
         )
-        pairs.check(Format.PHARAOH, gold=False)
+        pairs.check("pharaoh", gold=False)
         task = Task(
             pairs,
             files.Columns((source_column, target_column or "target"), result_column or "links"),
             files.RECORDS,
             Writer(
-                Format.PHARAOH,
+                "pharaoh",
                 given=True,
-                extraction=extract.value,
+                extraction=extract,
                 threshold=threshold,
                 scores=scores,
             ),
@@ -167,18 +148,18 @@ def batch(
     else:
         task = Task(
             translating.Options(
-                Format.TEXT,
+                "text",
                 model=model,
                 weights=weights,
-                level=level.value,
-                extract=extract.value,
+                level=level,
+                extract=extract,
                 threshold=threshold,
                 beam=beam,
                 n_best=n_best or 1,
                 length_penalty=length_penalty,
                 coverage_penalty=coverage_penalty,
                 no_shortlist=no_shortlist,
-                engine=engine.value,
+                engine=engine,
                 threads=1,
             ),
             files.Columns((source_column,), result_column or "target"),

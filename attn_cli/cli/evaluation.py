@@ -1,25 +1,23 @@
 """Files to score: references, links and gold, for `score` and for `align --gold`."""
 
 from pathlib import Path
-from typing import Literal
 
 from attn_cli.alignment.aer import AlignmentScore, alignment_score
 from attn_cli.alignment.pharaoh import check_same_length, read_gold, read_links
+from attn_cli.choices import IndexBase
 from attn_cli.cli.input import warning_callback
 from attn_cli.console import Console
 from attn_cli.data.text_io import open_lines
 from attn_cli.errors import UsageError
 from attn_cli.types import GoldLinks, Links, Translation
 
-Base = Literal["auto", 0, 1]
 
-
-def gold_of(console: Console, path: Path, base: Base) -> tuple[list[GoldLinks], int]:
+def gold_of(console: Console, path: Path, base: IndexBase) -> tuple[list[GoldLinks], int]:
     """The gold links in a file, and the base they were in."""
     return read_gold(texts_of(console, path), name=str(path), base=base)
 
 
-def links_of(console: Console, path: Path, base: Base) -> tuple[list[Links], int]:
+def links_of(console: Console, path: Path, base: IndexBase) -> tuple[list[Links], int]:
     """The Pharaoh links in a file, and the base they were in."""
     return read_links(texts_of(console, path), name=str(path), base=base)
 
@@ -38,11 +36,11 @@ def references_of(console: Console, paths: list[Path]) -> list[list[str | None]]
     return [[*first], *([line if line.strip() else None for line in other] for other in others)]
 
 
-def bases(texts: list[str]) -> tuple[Base, Base]:
+def bases(texts: list[str]) -> tuple[IndexBase, IndexBase]:
     """--index-base, once for both sides or once for each: gold first, then links."""
     if len(texts) > 2:
         raise UsageError("--index-base was given more than twice", "Once for gold, once for links.")
-    chosen: list[Base] = []
+    chosen: list[IndexBase] = []
     for text in texts or ["auto"]:
         if text not in ("auto", "0", "1"):
             raise UsageError(f"--index-base cannot be {text}", "Choose auto, 0 or 1.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attn_cli.cli.options import Device, DeviceOption, Model, Output, Threads, To, console_of
+from attn_cli.cli.options import DeviceOption, ModelOption, OutputOption, ThreadsOption, ToOption, console_of
 from attn_cli.console import Console
 from attn_cli.errors import UsageError
 
@@ -20,8 +20,8 @@ ExplainFormat = Literal["table", "jsonl"]
 def explain(
     context: typer.Context,
     text: Annotated[str, typer.Argument(help="A sentence to translate.", show_default=False)],
-    model: Model = None,
-    to: To = None,
+    model: ModelOption = None,
+    to: ToOption = None,
     step: Annotated[
         int | None, typer.Option("--step", min=1, max=8, help="Show this step only, from 1 to 8.")
     ] = None,
@@ -44,9 +44,9 @@ def explain(
     format: Annotated[
         ExplainFormat, typer.Option("--format", "-f", help="jsonl has every number.")
     ] = "table",
-    output: Output = None,
-    threads: Threads = None,
-    device: DeviceOption = Device.AUTO,
+    output: OutputOption = None,
+    threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
 ) -> None:
     """Explain the attention in eight steps, with the real numbers of a sentence.
 
@@ -61,7 +61,7 @@ def explain(
     from attn_cli.cli.choosing import choose_model
 
     console = console_of(context)
-    loaded = load(choose_model(model, to), device=device.value, threads=threads or console.cores)
+    loaded = load(choose_model(model, to), device=device, threads=threads or console.cores)
     explanation = loaded.explain(text, layer=layer, head=head).explanation
     n_words = len(explanation.table.target)
     if format == "jsonl":

@@ -1,21 +1,14 @@
 """attn export: a model's weights become graphs that run without torch."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from attn_cli.choices import Precision
 from attn_cli.cli.candidates import complete_model
 from attn_cli.cli.options import console_of
 from attn_cli.errors import UsageError
-
-
-class Precision(StrEnum):
-    """What the graphs compute with."""
-
-    INT8 = "int8"
-    FP32 = "fp32"
 
 
 def export(
@@ -29,7 +22,7 @@ def export(
     precision: Annotated[
         Precision,
         typer.Option("--precision", help="int8: a third of the size, and faster; fp32: exact."),
-    ] = Precision.INT8,
+    ] = "int8",
     half: Annotated[
         bool,
         typer.Option(
@@ -88,9 +81,9 @@ def export(
                 source=str(source or ""), target=str(target or ""), pairs=str(pairs or "")
             )
             shortlist = shortlist_from_text(opened, data, links=links, stdin=console.stdin)
-        written = write_graphs(opened, precision=precision.value, half=half, shortlist=shortlist)
+        written = write_graphs(opened, precision=precision, half=half, shortlist=shortlist)
     console.info(
-        f"attn: {path} has graphs in {precision.value}, {written.bytes / 1e6:.1f} MB; "
+        f"attn: {path} has graphs in {precision}, {written.bytes / 1e6:.1f} MB; "
         f"in fp32 they differ from torch by {written.difference:.0e} at most"
     )
     if shortlist:

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from attn_cli.cli.options import InputFormat
+from attn_cli.choices import InputFormat
 from attn_cli.console import Console
 from attn_cli.data.text_io import (
     Line,
@@ -194,7 +194,7 @@ class Reader:
         self.name, self.input_format, self.pairs = name, input_format, pairs
 
     def __call__(self, line: Line) -> Request:
-        if self.input_format is InputFormat.JSONL:
+        if self.input_format == "jsonl":
             return self._record(line)
         if not self.pairs:
             return Request(line.number, line.text)

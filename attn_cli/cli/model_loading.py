@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from attn_cli.bundles import registry
 from attn_cli.bundles.bundle import Bundle, load_stable
 from attn_cli.bundles.integrity import verify_once
-from attn_cli.cli.options import Weights
+from attn_cli.choices import Engine, MatrixKind
 from attn_cli.config import Recipe
 from attn_cli.console import Console
 from attn_cli.errors import ModelError
@@ -19,7 +19,6 @@ from attn_cli.inference.engines.interface import (
     single_heads,
 )
 from attn_cli.inference.engines.registry import (
-    Engine,
     Part,
     engine_of,
     open_aligner,
@@ -84,7 +83,7 @@ class ModelLoader:
     def load_translator(
         self,
         name: str | None,
-        weights: Weights | None,
+        weights: MatrixKind | None,
         *,
         shown: bool,
         confident: bool = False,
@@ -97,10 +96,10 @@ class ModelLoader:
         """
 
         def load(bundle: Bundle) -> LoadedModel:
-            if shown and weights is not Weights.ALIGNMENT:
+            if shown and weights != "alignment":
                 _require_attention(bundle)
             stepper = self._stepper(bundle, shortlist=shortlist)
-            matcher = self._matcher(bundle) if weights is Weights.ALIGNMENT else None
+            matcher = self._matcher(bundle) if weights == "alignment" else None
             calibration = load_calibration(bundle) if confident else None
             return LoadedModel(bundle, stepper, matcher, calibration=calibration)
 
@@ -109,7 +108,7 @@ class ModelLoader:
     def load_aligner(
         self,
         name: str | None,
-        weights: Weights | None,
+        weights: MatrixKind | None,
         *,
         scored: bool,
         look: HeadRequest | None = None,
@@ -121,8 +120,8 @@ class ModelLoader:
         """
 
         def load(bundle: Bundle) -> LoadedModel:
-            kind = weights or (Weights.ALIGNMENT if bundle.can_align else Weights.ATTENTION)
-            if kind is Weights.ATTENTION:
+            kind = weights or ("alignment" if bundle.can_align else "attention")
+            if kind == "attention":
                 _require_attention(bundle)
                 return self._looking(bundle, look)
             matcher = self._matcher(bundle)

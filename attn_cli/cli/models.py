@@ -10,20 +10,13 @@ import typer
 from attn_cli.cli import model_archives, model_list
 from attn_cli.cli.candidates import complete_model
 from attn_cli.cli.help_text import HelpGroup, HelpTyper
-from attn_cli.cli.options import (
-    EngineName,
-    EngineOption,
-    Threads,
-    command,
-    console_of,
-    show_help,
-)
+from attn_cli.cli.options import EngineOption, ThreadsOption, command, console_of, show_help
 from attn_cli.console import Console
 from attn_cli.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from attn_cli.bundles.bundle import Bundle
-    from attn_cli.inference.engines.registry import Engine
+    from attn_cli.choices import Engine
 
 app = HelpTyper(
     cls=HelpGroup,
@@ -184,8 +177,8 @@ def calibrate(
         str | None,
         typer.Option("--target", metavar="FILE", help="… and their translations, line by line."),
     ] = None,
-    engine: EngineOption = EngineName.AUTO,
-    threads: Threads = None,
+    engine: EngineOption = "auto",
+    threads: ThreadsOption = None,
 ) -> None:
     """Calibrate the confidence of a model on held-out pairs, and save it in the model.
 
@@ -212,9 +205,7 @@ def calibrate(
             f"the model {bundle.name} does not translate, so it has no confidence",
             "Name a model that does.",
         )
-    stepper = open_decoder(
-        bundle, engine=engine.value, device="cpu", threads=threads or console.cores
-    )
+    stepper = open_decoder(bundle, engine=engine, device="cpu", threads=threads or console.cores)
     most = min(len(read), calibration.MOST_PAIRS)
     console.info(f"attn: translating {most:,} of {len(read):,} pairs with {bundle.name}")
     fitted = calibration.calibrate(bundle, stepper, read)
@@ -232,7 +223,6 @@ def _read_pairs(
 ) -> list[tuple[str, str]]:
     """The pairs of one file or of two. Raises UsageError and DataError."""
     from attn_cli.cli.input import requests, requests_of_two
-    from attn_cli.cli.options import InputFormat
 
     if (pairs is None) == (source is None and target is None) or (source is None) != (
         target is None
@@ -244,7 +234,7 @@ def _read_pairs(
     if source is not None and target is not None:
         reading = requests_of_two(console, Path(source), Path(target))
     else:
-        reading = requests(console, [], Path(pairs or "-"), InputFormat.TEXT, pairs=True)
+        reading = requests(console, [], Path(pairs or "-"), "text", pairs=True)
     with reading as chunks:
         return [(each.source, each.target) for chunk in chunks for each in chunk]
 

@@ -7,12 +7,19 @@ import functools
 import importlib.util
 import inspect
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from attn_cli.choices import (
+    Device,
+    Engine,
+    Extraction,
+    Level,
+    MatrixKind,
+    Symmetrization,
+)
 from attn_cli.cli.candidates import complete_language, complete_model
 from attn_cli.console import Color, Console
 from attn_cli.errors import ExitStatus
@@ -102,76 +109,7 @@ def need(*packages: str) -> None:
             raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
 
-class Format(StrEnum):
-    """How a result is written."""
-
-    TEXT = "text"
-    TABLE = "table"
-    PHARAOH = "pharaoh"
-    JSONL = "jsonl"
-    TSV = "tsv"
-    SVG = "svg"
-
-
-class Weights(StrEnum):
-    """Which weights are shown."""
-
-    ATTENTION = "attention"
-    ALIGNMENT = "alignment"
-
-
-class Level(StrEnum):
-    """What rows and columns are."""
-
-    WORD = "word"
-    PIECE = "piece"
-
-
-class Extract(StrEnum):
-    """How weights become links."""
-
-    THRESHOLD = "threshold"
-    ARGMAX = "argmax"
-    MUTUAL = "mutual"
-    ITERMAX = "itermax"
-
-
-class Method(StrEnum):
-    """How both directions become one."""
-
-    INTERSECTION = "intersection"
-    UNION = "union"
-    GROW_DIAG = "grow-diag"
-    GROW_DIAG_FINAL = "grow-diag-final"
-    GROW_DIAG_FINAL_AND = "grow-diag-final-and"
-    SOFT = "soft"
-
-
-class Device(StrEnum):
-    """Where torch computes."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-    MPS = "mps"
-
-
-class EngineName(StrEnum):
-    """What runs the network."""
-
-    AUTO = "auto"
-    ONNX = "onnx"
-    TORCH = "torch"
-
-
-class InputFormat(StrEnum):
-    """How a line of input is read."""
-
-    TEXT = "text"
-    JSONL = "jsonl"
-
-
-Model = Annotated[
+ModelOption = Annotated[
     str | None,
     typer.Option(
         "--model",
@@ -180,7 +118,7 @@ Model = Annotated[
         autocompletion=complete_model,
     ),
 ]
-To = Annotated[
+ToOption = Annotated[
     str | None,
     typer.Option(
         "--to",
@@ -189,18 +127,18 @@ To = Annotated[
         help="Use the registered model that translates into this language, such as fr.",
     ),
 ]
-Threads = Annotated[
+ThreadsOption = Annotated[
     int | None,
     typer.Option("--threads", min=1, help="CPU threads. [all available]"),
 ]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Device for torch.")]
 EngineOption = Annotated[
-    EngineName,
+    Engine,
     typer.Option(
         "--engine", help="onnx (exported graphs, no torch), torch, or auto for the available one."
     ),
 ]
-Input = Annotated[
+InputOption = Annotated[
     Path | None, typer.Option("--input", "-i", help="Input file; *.gz, or - for stdin.")
 ]
 ShardOption = Annotated[
@@ -211,25 +149,24 @@ ShardOption = Annotated[
         help="Process part K of N of the input file; concatenate the outputs in order.",
     ),
 ]
-Output = Annotated[
+OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="Output file; *.gz, or - for stdout.")
 ]
-Scores = Annotated[
+ScoresOption = Annotated[
     bool,
     typer.Option(
         "--scores",
         help="Write Pharaoh links with their probability, 0-0:0.93, and text with its confidence.",
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Ignored: translation is deterministic.")]
 ExtractOption = Annotated[
-    Extract,
+    Extraction,
     typer.Option(
         "--extract",
         help="How links are extracted: weight above a threshold, best of each row, or mutual best.",
     ),
 ]
-Threshold = Annotated[
+ThresholdOption = Annotated[
     float | None,
     typer.Option(
         "--threshold",
@@ -242,6 +179,24 @@ Threshold = Annotated[
 LevelOption = Annotated[
     Level, typer.Option("--level", help="Show words, or the pieces of the vocabulary.")
 ]
+WeightsOption = Annotated[
+    MatrixKind | None,
+    typer.Option(
+        "--weights", help="Show the decoder's attention, or the word aligner's link probabilities."
+    ),
+]
+
+# Of search
+
+BeamOption = Annotated[
+    int | None, typer.Option("--beam", "-b", min=1, max=1000, help="1 is greedy. [recipe's]")
+]
+LengthPenaltyOption = Annotated[
+    float | None, typer.Option("--length-penalty", min=0.0, help="GNMT's α. [recipe's]")
+]
+CoveragePenaltyOption = Annotated[
+    float | None, typer.Option("--coverage-penalty", min=0.0, help="GNMT's β. [recipe's]")
+]
 ShortlistOption = Annotated[
     bool,
     typer.Option(
@@ -249,9 +204,25 @@ ShortlistOption = Annotated[
         help="Score the whole vocabulary instead of the model's shortlist.",
     ),
 ]
-WeightsOption = Annotated[
-    Weights | None,
+
+# Of alignment
+
+TokenizedOption = Annotated[
+    bool, typer.Option("--tokenized", help="Input is tokenized: words are separated by spaces.")
+]
+ReverseOption = Annotated[
+    str | None,
     typer.Option(
-        "--weights", help="Show the decoder's attention, or the word aligner's link probabilities."
+        "--reverse",
+        help="A model of the other direction; combine both.",
+        autocompletion=complete_model,
+    ),
+]
+SymmetrizeOption = Annotated[
+    Symmetrization | None,
+    typer.Option(
+        "--symmetrize",
+        help="Method of combination; soft combines matrices, the others links. "
+        "[grow-diag-final-and]",
     ),
 ]

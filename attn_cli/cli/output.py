@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, assert_never
 
 import numpy as np
 
-from attn_cli.alignment.extraction import How, extract
+from attn_cli.alignment.extraction import extract
+from attn_cli.choices import Extraction, OutputFormat
 from attn_cli.cli.input import Request
-from attn_cli.cli.options import Format
 from attn_cli.console import Console
 from attn_cli.data.text_io import open_output
 from attn_cli.errors import UsageError
@@ -31,11 +31,11 @@ Write = Callable[..., None]  # takes records, each with its final newline
 class Writer:
     """Writes translations in one format. `given` when the targets were given, not found."""
 
-    format: Format
+    format: OutputFormat
     model: str = ""
     given: bool = False
     n_best: int = 1
-    extraction: How = "threshold"
+    extraction: Extraction = "threshold"
     threshold: float | None = None
     scores: bool = False
     marks_unsure: bool = False
@@ -52,7 +52,7 @@ class Writer:
         self, console: Console, output: Path | None
     ) -> Iterator[Callable[[list[Found]], None]]:
         """A function that writes a chunk of what was found, flushed before it returns."""
-        if self.format is Format.SVG:
+        if self.format == "svg":
             with self._pictures(console, output) as add:
                 yield add
         elif output is None or str(output) == "-":
@@ -62,7 +62,7 @@ class Writer:
                 yield lambda found: self._write(found, lambda *each: _put(file, *each), None)
 
     def _write(self, found: list[Found], write: Write, console: Console | None) -> None:
-        if self.format is Format.TABLE:
+        if self.format == "table":
             for _, translation, _ in found:
                 self._table(translation, write, console)
         elif found:
@@ -73,11 +73,11 @@ class Writer:
         if self.marks_unsure:
             translation = text_formats.mark_unsure(translation)
         match self.format:
-            case Format.PHARAOH if self.given:
+            case "pharaoh" if self.given:
                 return text_formats.pharaoh(links, scores=self.scores)
-            case Format.PHARAOH:
+            case "pharaoh":
                 return text_formats.translated_pharaoh(translation, links, scores=self.scores)
-            case Format.JSONL:
+            case "jsonl":
                 return text_formats.jsonl(
                     translation,
                     links,
@@ -85,14 +85,17 @@ class Writer:
                     n_best=self.n_best,
                     extra=request.extra,
                 )
-            case Format.TSV:
+            case "tsv":
                 return text_formats.tsv(translation)
-            case _ if self.n_best > 1:
+            case "text" if self.n_best > 1:
                 return text_formats.nbest(translation, self.n_best)
-            case _ if self.scores and translation.confidence is not None:
+            case "text" if self.scores and translation.confidence is not None:
                 return text_formats.scored_text(translation)
-            case _:
+            case "text":
                 return text_formats.text(translation)
+            case "table" | "svg":
+                raise AssertionError(f"{self.format} is not written record by record")
+        assert_never(self.format)
 
     def links(self, translation: Translation) -> Links:
         """The links of a translation's own table, as --extract and --threshold want them."""

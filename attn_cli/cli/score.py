@@ -1,22 +1,15 @@
 """attn score: translations against references, links against gold."""
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from attn_cli.choices import ScoreFormat
 from attn_cli.cli.options import console_of
 from attn_cli.console import Console
 from attn_cli.errors import UsageError
-
-
-class ScoreFormat(StrEnum):
-    """How the scores are written."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def score(
@@ -46,7 +39,7 @@ def score(
             show_default=False,
         ),
     ] = None,
-    format: Annotated[ScoreFormat, typer.Option("--format", "-f")] = ScoreFormat.TEXT,
+    format: Annotated[ScoreFormat, typer.Option("--format", "-f")] = "text",
 ) -> None:
     """Score translations (BLEU, chrF, TER) or word alignments (AER, precision, recall).
 
@@ -77,7 +70,7 @@ def _score_links(
     from attn_cli.cli.evaluation import score_files
 
     scored = score_files(console, gold, links, bases)
-    if format is ScoreFormat.JSON:
+    if format == "json":
         console.write(json.dumps({"aer": scored.record()}, ensure_ascii=False) + "\n")
     else:
         console.write(scored.line() + "\n")
@@ -91,7 +84,7 @@ def _score_text(
 
     translations = texts_of(console, hypothesis)
     scores = text_scores(translations, references_of(console, references))
-    if format is ScoreFormat.JSON:
+    if format == "json":
         records = {name: each.record() for name, each in scores.items()}
         console.write(json.dumps(records, ensure_ascii=False) + "\n")
     else:

@@ -1,29 +1,12 @@
 """attn symmetrize: two files of links, one for each direction, become one; a line for each line."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from attn_cli.cli.options import Method, Output, Scores, console_of
-
-if TYPE_CHECKING:
-    from attn_cli.alignment.symmetrization import Method as OfLinks
-
-
-class Order(StrEnum):
-    """What comes first in a link of REVERSE."""
-
-    TARGET_SOURCE = "ts"
-    SOURCE_TARGET = "st"
-
-
-class Unaligned(StrEnum):
-    """How many of its words must have no link yet for a link to be added."""
-
-    BOTH = "both"
-    EITHER = "either"
+from attn_cli.choices import LinkOrder, Symmetrization, Unaligned
+from attn_cli.cli.options import OutputOption, ScoresOption, console_of
 
 
 def symmetrize(
@@ -43,24 +26,25 @@ def symmetrize(
         ),
     ],
     method: Annotated[
-        Method, typer.Option("--method", help="Method of combination; soft is for attn align only.")
-    ] = Method.GROW_DIAG_FINAL_AND,
+        Symmetrization,
+        typer.Option("--method", help="Method of combination; soft is for attn align only."),
+    ] = "grow-diag-final-and",
     reverse_order: Annotated[
-        Order,
+        LinkOrder,
         typer.Option(
             "--reverse-order",
             help="Order of a link in REVERSE: target-source, or source-target (fast_align -r).",
         ),
-    ] = Order.TARGET_SOURCE,
+    ] = "ts",
     unaligned: Annotated[
         Unaligned,
         typer.Option(
             "--unaligned",
             help="Add links where both words are unaligned, or either (as Moses does).",
         ),
-    ] = Unaligned.BOTH,
-    output: Output = None,
-    scores: Scores = False,
+    ] = "both",
+    output: OutputOption = None,
+    scores: ScoresOption = False,
 ) -> None:
     """Combine the word links of two directions, in Pharaoh format, line by line.
 
@@ -80,20 +64,19 @@ def symmetrize(
     from attn_cli.render.text_formats import pharaoh
 
     console = console_of(context)
-    how: OfLinks | Literal["soft"] = method.value
-    if how == "soft":
+    if method == "soft":
         raise UsageError(
             "soft combines tables of weights, which files of links do not hold",
             "Choose another --method, or attn align --reverse MODEL --symmetrize soft.",
         )
     if str(forward) == str(reverse) == "-":
         raise UsageError("both files are standard input", "Name one of them.")
-    turned = reverse_order is Order.TARGET_SOURCE
+    turned = reverse_order == "ts"
     with ExitStack() as stack:
         files = stack.enter_context(open_links(console, forward, reverse, turned=turned))
         write = stack.enter_context(text_output(console, output))
         for group in files.groups():
-            found = (combined(*both, how, unaligned=unaligned.value) for both in group)
+            found = (combined(*both, method, unaligned=unaligned) for both in group)
             write(*(pharaoh(links, scores=scores) + "\n" for links in found))
     if files.looks_reversed:
         console.info(

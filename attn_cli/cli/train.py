@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attn_cli.cli.candidates import complete_model, complete_recipe_name, complete_setting
-from attn_cli.cli.options import Device, DeviceOption, Threads, console_of, need
+from attn_cli.cli.options import DeviceOption, ThreadsOption, console_of, need
 from attn_cli.console import Console
 from attn_cli.errors import AttnError, ExitStatus, UsageError
 
@@ -98,7 +98,7 @@ def train(
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Random seed.")] = None,
-    threads: Threads = None,
+    threads: ThreadsOption = None,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -108,7 +108,7 @@ def train(
             "[one per core if batches are large enough]",
         ),
     ] = None,
-    device: DeviceOption = Device.AUTO,
+    device: DeviceOption = "auto",
     print_recipe: Annotated[
         bool, typer.Option("--print-recipe", help="Print the resolved recipe and stop.")
     ] = False,
@@ -160,7 +160,7 @@ def train(
     need("torch", "safetensors")
     if plan.recipe.train.tensorboard:
         _need_tensorboard()
-    named = None if device is Device.AUTO else device.value
+    named = None if device == "auto" else device
     options: dict[str, Any] = {
         "max_minutes": max_minutes,
         "threads": threads,

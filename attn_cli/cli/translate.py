@@ -4,27 +4,24 @@ from typing import Annotated
 
 import typer
 
+from attn_cli.choices import InputFormat, OutputFormat
 from attn_cli.cli.options import (
-    Device,
+    BeamOption,
+    CoveragePenaltyOption,
     DeviceOption,
-    EngineName,
     EngineOption,
-    Extract,
     ExtractOption,
-    Format,
-    Input,
-    InputFormat,
-    Level,
+    InputOption,
+    LengthPenaltyOption,
     LevelOption,
-    Model,
-    Output,
-    Scores,
-    Seed,
+    ModelOption,
+    OutputOption,
+    ScoresOption,
     ShardOption,
     ShortlistOption,
-    Threads,
-    Threshold,
-    To,
+    ThreadsOption,
+    ThresholdOption,
+    ToOption,
     WeightsOption,
     console_of,
 )
@@ -35,21 +32,21 @@ def translate(
     text: Annotated[
         list[str] | None, typer.Argument(help="Lines to translate. [stdin]", show_default=False)
     ] = None,
-    model: Model = None,
-    to: To = None,
-    input: Input = None,
-    output: Output = None,
+    model: ModelOption = None,
+    to: ToOption = None,
+    input: InputOption = None,
+    output: OutputOption = None,
     format: Annotated[
-        Format | None, typer.Option("--format", "-f", help="Output format. [text]")
+        OutputFormat | None, typer.Option("--format", "-f", help="Output format. [text]")
     ] = None,
     align: Annotated[
         bool, typer.Option("--align", help="Show the attention weights: short for --format table.")
     ] = False,
     weights: WeightsOption = None,
-    level: LevelOption = Level.WORD,
-    extract: ExtractOption = Extract.THRESHOLD,
-    threshold: Threshold = None,
-    scores: Scores = False,
+    level: LevelOption = "word",
+    extract: ExtractOption = "threshold",
+    threshold: ThresholdOption = None,
+    scores: ScoresOption = False,
     mark_unsure: Annotated[
         bool,
         typer.Option(
@@ -57,25 +54,19 @@ def translate(
             help="Put words of low probability between \u27e6 and \u27e7 in the text.",
         ),
     ] = False,
-    beam: Annotated[
-        int | None, typer.Option("--beam", "-b", min=1, max=1000, help="1 is greedy. [recipe's]")
-    ] = None,
+    beam: BeamOption = None,
     n_best: Annotated[int, typer.Option("--n-best", min=1, help="Translations of each line.")] = 1,
-    length_penalty: Annotated[
-        float | None, typer.Option("--length-penalty", min=0.0, help="GNMT's α. [recipe's]")
-    ] = None,
-    coverage_penalty: Annotated[
-        float | None, typer.Option("--coverage-penalty", min=0.0, help="GNMT's β. [recipe's]")
-    ] = None,
+    length_penalty: LengthPenaltyOption = None,
+    coverage_penalty: CoveragePenaltyOption = None,
     no_shortlist: ShortlistOption = False,
     input_format: Annotated[
         InputFormat, typer.Option("--input-format", help='jsonl reads {"source": …}.')
-    ] = InputFormat.TEXT,
+    ] = "text",
     shard: ShardOption = None,
-    threads: Threads = None,
-    device: DeviceOption = Device.AUTO,
-    engine: EngineOption = EngineName.AUTO,
-    seed: Seed = 1,
+    threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
+    engine: EngineOption = "auto",
+    seed: Annotated[int, typer.Option("--seed", help="Ignored: translation is deterministic.")] = 1,
 ) -> None:
     """Translate lines: each TEXT, or the lines of stdin or --input.
 
@@ -94,11 +85,11 @@ def translate(
 
     console = console_of(context)
     options = Options(
-        format or (Format.TABLE if align else Format.TEXT),
+        format or ("table" if align else "text"),
         model=choose_model(model, to),
         weights=weights,
-        level=level.value,
-        extract=extract.value,
+        level=level,
+        extract=extract,
         threshold=threshold,
         scores=scores,
         mark_unsure=mark_unsure,
@@ -107,8 +98,8 @@ def translate(
         length_penalty=length_penalty,
         coverage_penalty=coverage_penalty,
         no_shortlist=no_shortlist,
-        device=device.value,
-        engine=engine.value,
+        device=device,
+        engine=engine,
         threads=threads,
     )
     part = None if shard is None else Shard.parse(shard)

@@ -6,25 +6,22 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
-from attn_cli.alignment.extraction import How
+from attn_cli.choices import Engine, Extraction, Level, MatrixKind, OutputFormat
 from attn_cli.cli.input import Request, warning_callback
 from attn_cli.cli.model_loading import ModelLoader
-from attn_cli.cli.options import Format, Weights
 from attn_cli.cli.output import Found, Writer
 from attn_cli.console import Console
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.beam_search import SearchConfig
-from attn_cli.inference.engines.registry import Engine
 from attn_cli.inference.from_bundle import translator_of
 from attn_cli.inference.translator import Job, OnProblem
-from attn_cli.types import Level
 
 #: The formats that a model writes too which has no weights to show.
-_WITHOUT_WEIGHTS = (Format.TEXT, Format.JSONL)
+_WITHOUT_WEIGHTS = ("text", "jsonl")
 
 #: The formats whose text --mark-unsure marks, and those that tell unsure words by themselves.
-_MARKED = (Format.TEXT, Format.PHARAOH)
-_TELLING = (Format.TABLE, Format.JSONL)
+_MARKED = ("text", "pharaoh")
+_TELLING = ("table", "jsonl")
 
 Translate = Callable[[Sequence[Request]], list[Found]]
 
@@ -33,11 +30,11 @@ Translate = Callable[[Sequence[Request]], list[Found]]
 class Options:
     """What was asked for: which model, how it searches, and what is written."""
 
-    format: Format
+    format: OutputFormat
     model: str | None = None
-    weights: Weights | None = None
+    weights: MatrixKind | None = None
     level: Level = "word"
-    extract: How = "threshold"
+    extract: Extraction = "threshold"
     threshold: float | None = None
     scores: bool = False
     mark_unsure: bool = False
@@ -53,8 +50,8 @@ class Options:
     @property
     def writes_confidence(self) -> bool:
         """Whether the records have the confidence of their translations."""
-        text = self.format is Format.TEXT and self.scores and self.n_best == 1
-        return text or self.format is Format.JSONL
+        text = self.format == "text" and self.scores and self.n_best == 1
+        return text or self.format == "jsonl"
 
     def check(self) -> None:
         """Raises UsageError for options that exclude each other."""
@@ -106,11 +103,11 @@ def translator_from_model(
     opened = ModelLoader(console, options.device, options.threads, options.engine).load_translator(
         options.model,
         weights,
-        shown=format not in _WITHOUT_WEIGHTS or (format is Format.JSONL and weights is not None),
+        shown=format not in _WITHOUT_WEIGHTS or (format == "jsonl" and weights is not None),
         confident=options.writes_confidence,
         shortlist=False if options.no_shortlist else None,
     )
-    if format is Format.TEXT and options.writes_confidence and opened.calibration is None:
+    if format == "text" and options.writes_confidence and opened.calibration is None:
         name = opened.bundle.name
         raise ModelError(
             f"the model {name} is not calibrated, so its translations have no confidence",
@@ -123,7 +120,7 @@ def translator_from_model(
         opened.bundle,
         opened.stepper,
         options.search(SearchConfig.of(decode)),
-        align=format is not Format.TEXT,
+        align=format != "text",
         aligner=opened.matcher,
         level=options.level,
         marks_unsure=options.mark_unsure or format in _TELLING,

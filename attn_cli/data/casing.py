@@ -7,8 +7,9 @@ Knows words and values, no tokenizer and no network: a network that has read edi
 from collections.abc import Sequence
 from dataclasses import replace
 
+from attn_cli.choices import Level
 from attn_cli.data import sentences, words
-from attn_cli.types import Level, Translation, Word
+from attn_cli.types import Translation, Word
 
 #: A line of fewer words or capitals than these may be a name or an acronym: NASA, I, OK.
 _WORDS, _LETTERS = 2, 4

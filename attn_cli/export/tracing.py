@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import onnx
@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from attn_cli.bundles import bundle
 from attn_cli.bundles.bundle import Bundle
+from attn_cli.choices import Precision
 from attn_cli.data.shortlist import NONE, Shortlist
 from attn_cli.errors import ModelError, TrainingError
 from attn_cli.export import quantize
@@ -41,8 +42,6 @@ from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state_dict import unique_state_dict
 from attn_cli.nn.word_aligner import WordAligner, WordGroups
 from attn_cli.types import BOS, EOS, PAD, UNK, IntArray
-
-Precision = Literal["int8", "fp32"]
 
 #: How far fp32 graphs may be from torch, in log-probabilities, weights and probabilities of links.
 TOLERANCE = 1e-4

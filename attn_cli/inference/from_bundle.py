@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from attn_cli.alignment.extraction import How
 from attn_cli.bundles.bundle import CONFIDENCE, Bundle
+from attn_cli.choices import Level
 from attn_cli.errors import ModelError
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
 from attn_cli.inference.translator import OnProblem, Translator
-from attn_cli.types import Level
 
 if TYPE_CHECKING:
     from attn_cli.inference.confidence import Calibration

@@ -5,13 +5,14 @@ Knows no file and no terminal, and of an aligner only that it aligns.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.alignment.pharaoh import flipped
-from attn_cli.alignment.symmetrization import Method, soft, symmetrize
+from attn_cli.alignment.symmetrization import soft, symmetrize
+from attn_cli.choices import Symmetrization
 from attn_cli.config import Recipe
 from attn_cli.errors import ModelError
 from attn_cli.inference.pair_aligner import Pair
@@ -51,7 +52,7 @@ class SymmetrizedLinker:
     forward: AlignerProtocol
     reverse: AlignerProtocol
     extract: Extract
-    method: Method | Literal["soft"]
+    method: Symmetrization
 
     def link(self, pairs: Sequence[Pair]) -> list[tuple[Translation, Links]]:
         """Each pair with the links of both directions, in order."""

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from attn_cli.alignment.merge import Labelled, labelled
+from attn_cli.choices import Level
 from attn_cli.inference.engines.interface import AlignmentModel, AlignmentOutput, PaddedWords
-from attn_cli.types import PAD, Encoded, Level, Origin, SoftAlignment
+from attn_cli.types import PAD, Encoded, Origin, SoftAlignment
 
 #: Pairs of words in a batch: bounds the memory of the pictures that the head makes of them.
 CELLS = 400_000

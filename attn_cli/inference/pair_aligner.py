@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attn_cli.alignment.merge import labelled, soft_alignment
+from attn_cli.choices import Level, MatrixKind
 from attn_cli.data.literals import Placed
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.inference.beam_search import SearchConfig
@@ -25,7 +26,7 @@ from attn_cli.inference.translator import (
     truncate,
     weights_of,
 )
-from attn_cli.types import Encoded, Hypothesis, Kind, Level, SoftAlignment, Translation
+from attn_cli.types import Encoded, Hypothesis, SoftAlignment, Translation
 
 _SPACED = re.compile(r"[^ \t]+")
 
@@ -160,7 +161,7 @@ class PairAligner:
         names = labelled(source, self.level).labels, labelled(target, self.level).labels
         nothing = np.zeros((len(names[1]), len(names[0])), np.float32)
         leftover = np.ones(len(names[1]), np.float32)
-        kind: Kind = "alignment" if self.matcher else "attention"
+        kind: MatrixKind = "alignment" if self.matcher else "attention"
         alignment = SoftAlignment(*names, nothing, leftover, kind, self.level, "forced")
         return Translation(
             pair.line, pair.source, pair.target, *names, alignment=alignment,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli.alignment.merge import Labelled, labelled, soft_alignment
+from attn_cli.choices import Level, MatrixKind
 from attn_cli.data import sentences
 from attn_cli.data.casing import shouted, shouting
 from attn_cli.data.tokenizer import SPACE, Tokenizer
@@ -24,8 +25,6 @@ from attn_cli.types import (
     FloatArray,
     Hypothesis,
     IntArray,
-    Kind,
-    Level,
     SoftAlignment,
     Translation,
 )
@@ -305,7 +304,7 @@ class Translator:
         rows = labelled(source, self.level)
         table = None
         if self.align:
-            kind: Kind = "alignment" if self.matcher else "attention"
+            kind: MatrixKind = "alignment" if self.matcher else "attention"
             same = np.eye(size, dtype=np.float32)
             table = soft_alignment(
                 same, source, source, kind=kind, origin="decoded", level=self.level

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attn_cli.alignment.extraction import How, argmax, extract, itermax, mutual, threshold
+from attn_cli.alignment.extraction import argmax, extract, itermax, mutual, threshold
+from attn_cli.choices import Extraction
 from attn_cli.types import SoftAlignment
 
 
@@ -101,7 +102,7 @@ def test_the_other_ways_have_no_minimum_unless_one_is_given():
         assert extract(faint, how, 0.3).pairs == set()
 
 
-@pytest.mark.parametrize("how", get_args(How))
+@pytest.mark.parametrize("how", get_args(Extraction))
 @pytest.mark.parametrize(("n_target", "n_source"), [(0, 0), (2, 0), (0, 2)])
 def test_an_empty_side_has_no_links(how, n_target, n_source):
     links = extract(soft(np.zeros((n_target, n_source)), np.ones(n_target)), how)

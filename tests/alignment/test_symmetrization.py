@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from attn_cli.alignment.aer import alignment_score
 from attn_cli.alignment.pharaoh import flipped, read_gold, read_links
-from attn_cli.alignment.symmetrization import NEIGHBOURS, Method, soft, symmetrize
+from attn_cli.alignment.symmetrization import NEIGHBOURS, soft, symmetrize
+from attn_cli.choices import LinkSymmetrization
 from attn_cli.types import Links, SoftAlignment
 
 _BESIDE = Path(__file__).parents[2].parent / "shared" / "data"
@@ -141,7 +142,7 @@ def test_the_sentence_is_as_long_as_the_longer_of_both():
 
 # What must hold always
 
-METHODS = get_args(Method)
+METHODS = get_args(LinkSymmetrization)
 some_links = st.frozensets(st.tuples(st.integers(0, 7), st.integers(0, 7)), max_size=24)
 rules = st.sampled_from(["both", "either"])
 always = settings(derandomize=True, deadline=None)

@@ -5,8 +5,7 @@ from typing import get_args
 import pytest
 from program import PAIRS, TINY, attn
 
-from attn_cli.alignment.extraction import How
-from attn_cli.cli import options
+from attn_cli.choices import Extraction
 
 SOURCES, TARGETS = list(PAIRS), list(PAIRS.values())
 PAIRED = "".join(f"{s}\t{t}\n" for s, t in PAIRS.items())
@@ -112,7 +111,7 @@ def test_the_best_of_each_row_is_one_link_for_a_target_word_at_most(align, how):
 
 
 def test_a_threshold_is_the_least_weight_whatever_the_way(align):
-    for how in get_args(How):
+    for how in get_args(Extraction):
         lines = align("--extract", how, "--threshold", "0.6", "--scores", stdin=PAIRED).lines()
         weights = [float(link.split(":")[1]) for line in lines for link in line.split()]
         assert min(weights) >= 0.6
@@ -123,7 +122,3 @@ def test_translate_extracts_as_align_does(tiny):
     for line in attn("translate", "-m", tiny, *options, *SOURCES).lines():
         links = [link.split("-") for link in line.split(" ||| ")[1].split()]
         assert len({s for s, _ in links}) == len({t for _, t in links}) == len(links)
-
-
-def test_the_options_are_the_names_that_extraction_knows():
-    assert {each.value for each in options.Extract} == set(get_args(How))

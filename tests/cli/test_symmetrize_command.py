@@ -1,14 +1,9 @@
 """attn symmetrize: two files of links in, one out, a line for each line."""
 
 import gzip
-from typing import get_args
 
 import pytest
 from program import attn
-
-from attn_cli.alignment.symmetrization import Method, Unaligned
-from attn_cli.cli import options
-from attn_cli.cli import symmetrize as command
 
 FORWARD = ["0-0 1-1 2-2", "", "0-0 1-0"]
 REVERSE = ["0-0 2-1", "", "0-0"]  # target-source
@@ -132,8 +127,3 @@ def test_a_file_that_is_not_there_is_bad_input(files):
     ended = attn("symmetrize", files("f", FORWARD), "no.links")
     assert (ended.status, ended.stdout) == (3, b"")
     assert "no.links" in ended.err
-
-
-def test_the_options_are_the_names_that_the_algorithm_knows():
-    assert {method.value for method in options.Method} == {*get_args(Method), "soft"}
-    assert {rule.value for rule in command.Unaligned} == set(get_args(Unaligned))

@@ -11,10 +11,10 @@ from typing import Any
 
 from attn_cli import __version__
 from attn_cli.bundles import bundle, registry
+from attn_cli.choices import InputFormat, OutputFormat
 from attn_cli.cli import align_with_models, translating
 from attn_cli.cli.batching.files import Columns, InputFile, Kind, pack
 from attn_cli.cli.input import CHUNK, Reader, Request, one_line
-from attn_cli.cli.options import Format, InputFormat
 from attn_cli.cli.output import Found, Writer
 from attn_cli.console import Console
 from attn_cli.data.text_io import Line, grouped
@@ -54,11 +54,11 @@ class Task:
         """The version of attn, and the models as they are here. Raises ModelError without one."""
         return [f"attn {__version__}", *map(digest_of_model, self.models)]
 
-    def format(self, kind: Kind) -> Format:
+    def format(self, kind: Kind) -> OutputFormat:
         """How records of a kind of file are written: as they came."""
         if kind == "jsonl":
-            return Format.JSONL
-        return Format.PHARAOH if self.pairs else Format.TEXT
+            return "jsonl"
+        return "pharaoh" if self.pairs else "text"
 
     def open(self, console: Console, kind: Kind) -> tuple[Find, Writer]:
         """A function that finds what is wanted of records, and the writer of what it finds.
@@ -129,7 +129,7 @@ class Worker:
     task: Task
     digests: Sequence[str]
     _console: _Notes = field(init=False)
-    _open: dict[Format, tuple[Find, Writer]] = field(init=False, default_factory=dict)
+    _open: dict[OutputFormat, tuple[Find, Writer]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raises ModelError where the models are missing here, or others than the driver's."""
@@ -172,7 +172,7 @@ class Worker:
     def _lines(
         self, find: Find, writer: Writer, file: InputFile, first: int, payload: bytes
     ) -> bytes:
-        form = InputFormat.JSONL if file.kind == "jsonl" else InputFormat.TEXT
+        form: InputFormat = "jsonl" if file.kind == "jsonl" else "text"
         read = Reader(str(file.path), form, self.task.pairs)
         lines = map(Line, count(first), payload.decode().split("\n"))
         found = (each for group in grouped(map(read, lines), CHUNK) for each in find(group))

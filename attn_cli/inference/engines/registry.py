@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attn_cli.bundles import bundle
 from attn_cli.bundles.bundle import Bundle
+from attn_cli.choices import Engine
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.engines.interface import (
     AlignmentModel,
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from attn_cli.inference.engines.onnx import OnnxDecoder
     from attn_cli.inference.engines.torch import TorchDecoder
 
-Engine = Literal["auto", "onnx", "torch"]
 EngineName = Literal["onnx", "torch"]
 Part = Literal["translator", "head"]
 

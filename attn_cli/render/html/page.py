@@ -29,7 +29,8 @@ import numpy as np
 
 from attn_cli.render.html.encoding import SYMBOLS, encode_weights
 from attn_cli.render.table import COLORMAP, LEFTOVER_MATTERS, LEFTOVER_TITLE
-from attn_cli.types import GoldLinks, Kind, Links, SoftAlignment, Translation
+from attn_cli.choices import MatrixKind
+from attn_cli.types import GoldLinks, Links, SoftAlignment, Translation
 
 _SCRIPTS = ("1-data.js", "2-links.js", "3-table.js", "4-list.js", "5-heads.js", "6-page.js")
 
@@ -45,10 +46,10 @@ class Page:
     """
 
     model: str = ""
-    kind: Kind = "attention"
+    kind: MatrixKind = "attention"
     languages: tuple[str, str] = ("", "")
     extraction: str = "threshold"
-    minimum: dict[Kind, float] = field(default_factory=dict)
+    minimum: dict[MatrixKind, float] = field(default_factory=dict)
 
     def begin(self) -> str:
         """Everything before the first pair."""

@@ -1,0 +1,40 @@
+"""The values of options with a fixed set of choices, for the command line and for what it calls.
+
+Imports nothing but typing: the command line is built from these before numpy is loaded.
+"""
+
+from typing import Literal
+
+OutputFormat = Literal["text", "table", "pharaoh", "jsonl", "tsv", "svg"]
+InputFormat = Literal["text", "jsonl"]
+ScoreFormat = Literal["text", "json"]
+
+#: What a matrix holds: the decoder's attention weights, or the word aligner's probabilities.
+MatrixKind = Literal["attention", "alignment"]
+
+#: What its rows and columns are.
+Level = Literal["word", "piece"]
+
+#: How links are extracted from a matrix.
+Extraction = Literal["threshold", "argmax", "mutual", "itermax"]
+
+#: How the links of both directions are combined; `soft` combines matrices.
+LinkSymmetrization = Literal[
+    "intersection", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and"
+]
+Symmetrization = Literal[
+    "intersection", "union", "grow-diag", "grow-diag-final", "grow-diag-final-and", "soft"
+]
+
+#: Which words of a link must be unaligned for grow-diag-final to add it.
+Unaligned = Literal["both", "either"]
+
+#: The order of the numbers in a link of a reverse file: target-source or source-target.
+LinkOrder = Literal["ts", "st"]
+
+#: The number of the first word in links; auto derives it from them.
+IndexBase = Literal["auto", 0, 1]
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Engine = Literal["auto", "onnx", "torch"]
+Precision = Literal["int8", "fp32"]
