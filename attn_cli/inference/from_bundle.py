@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from attn_cli.alignment.extraction import How
 from attn_cli.bundles.bundle import CONFIDENCE, Bundle
-from attn_cli.choices import Level
+from attn_cli.choices import Extraction, Level
 from attn_cli.errors import ModelError
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
@@ -49,7 +48,7 @@ def translator_of(
 
 
 def link_threshold(
-    bundle: Bundle, threshold: float | None, extraction: How, *, by_aligner: bool
+    bundle: Bundle, threshold: float | None, extraction: Extraction, *, by_aligner: bool
 ) -> float | None:
     """Return the minimum weight of a link: `threshold`, else that of the model's word aligner.
 
