@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attn_cli.cli.options import DeviceOption, ModelOption, OutputOption, ThreadsOption, ToOption, console_of
+from attn_cli.cli.options import (
+    DeviceOption,
+    ModelOption,
+    OutputOption,
+    ThreadsOption,
+    ToOption,
+    console_of,
+)
 from attn_cli.console import Console
 from attn_cli.errors import UsageError
 
@@ -131,7 +138,6 @@ def _writer(console: Console, output: Path | None) -> Iterator[Callable[[str], N
         yield console.write
         return
     with open_output(output) as file:
-
 
         def write(text: str) -> None:
             file.write(text)

@@ -73,7 +73,9 @@ def explain(
         target=target,
         steps=steps,
         shown=shown,
-        table=soft_alignment(weights.astype(np.float32), source, target, kind="attention", origin="decoded"),
+        table=soft_alignment(
+            weights.astype(np.float32), source, target, kind="attention", origin="decoded"
+        ),
         candidates=tuple(
             tuple((translator.target.piece(int(i)), float(np.exp(logp[i]))) for i in row)
             for row, logp in zip(best, steps.logp, strict=True)
