@@ -136,7 +136,7 @@ def test_a_link_to_a_symbol_leads_to_the_file_that_defines_it(document):
 
 def test_each_of_the_eight_steps_links_to_its_code():
     text = (ROOT / "docs" / "how-attention-works.md").read_text(encoding="utf-8")
-    steps = re.split(r"^\d\. \*\*", text.split("\n## ")[1], flags=re.MULTILINE)[1:]
+    steps = re.split(r"^### \d\. ", text.split("\n## ")[1], flags=re.MULTILINE)[1:]
     assert len(steps) == 8
     linked = [bool(re.search(r"\[`[\w.]+`\]\(\S+\.py\)", step)) for step in steps]
     assert linked == [True] * 5 + [False] + [True] * 2  # one product makes steps 6 and 7

@@ -57,6 +57,7 @@ def loaded(*arguments: str, stdin: str = "") -> set[str]:
         ["train", "--help"],
         ["translate", "--help"],
         ["align", "--help"],
+        ["explain", "--help"],
         ["batch", "--help"],
         ["symmetrize", "--help"],
         ["score", "--help"],
