@@ -140,6 +140,25 @@ def test_each_library_has_its_home(module):
     assert not wrong
 
 
+def test_no_modules_import_each_other_in_a_cycle():
+    """Not for types and not inside functions either. The package itself loads its names lazily."""
+    graph = {
+        module.name: {
+            target
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+            if (target := ours(f"{node.module}.{alias.name}")) and target != "__init__"
+        }
+        - {module.name}
+        for module in MODULES.values()
+        if module.name != "__init__"
+    }
+    while leaves := {name for name, targets in graph.items() if not targets & graph.keys()}:
+        graph = {name: targets for name, targets in graph.items() if name not in leaves}
+    assert not graph, "each of these is in a cycle, or imports from one"
+
+
 def test_render_knows_types_alone():
     known = {
         room_of(target)

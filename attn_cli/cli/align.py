@@ -113,8 +113,8 @@ def align(
     """
     from contextlib import ExitStack
 
+    from attn_cli.cli.align_options import AlignOptions
     from attn_cli.cli.align_with_models import (
-        Options,
         chunks_of,
         linker_from_corpus,
         linker_from_models,
@@ -125,7 +125,7 @@ def align(
     from attn_cli.inference.pair_aligner import Pair
 
     console = console_of(context)
-    options = Options(
+    options = AlignOptions(
         pair=tuple(pair or ()),
         source=source,
         target=target,

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from attn_cli.cli.align_options import AlignOptions
 from attn_cli.cli.input import Request, language_of, requests, requests_of_two, warning_callback
 from attn_cli.console import Console
 from attn_cli.errors import DataError, UsageError
 from attn_cli.inference.linkers import VoteInterpolatedAligner
 
 if TYPE_CHECKING:
-    from attn_cli.cli.align_with_models import Options
     from attn_cli.data.corpus import Corpus
 
 
@@ -56,7 +56,7 @@ class Bitext:
 
 
 @contextmanager
-def rereadable_pairs(console: Console, options: "Options") -> Iterator[Bitext]:
+def rereadable_pairs(console: Console, options: AlignOptions) -> Iterator[Bitext]:
     """The pairs that the command line names; those of standard input are kept in a file meanwhile.
 
     Raises UsageError where other pairs cannot be read twice, DataError where there is no room.
@@ -107,7 +107,7 @@ class FittedAligner:
 
 
 @contextmanager
-def fit_aligner(text: Bitext, options: "Options", *, tables: bool) -> Iterator[FittedAligner]:
+def fit_aligner(text: Bitext, options: AlignOptions, *, tables: bool) -> Iterator[FittedAligner]:
     """An aligner that has learned `text`. Its bundle stays in --out.
 
     Without `tables` it need only link: what it found while it learnt is enough for that. Leaves by

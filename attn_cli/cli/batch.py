@@ -102,15 +102,16 @@ def batch(
     from attn_cli.cli.batching.driver import run_batch  # first of all: Ray may be missing
 
     _check_options(context, align=align)
-    from attn_cli.cli import align_with_models, translating
+    from attn_cli.cli.align_options import AlignOptions
     from attn_cli.cli.batching import files
     from attn_cli.cli.batching.work import Task
     from attn_cli.cli.choosing import choose_model
     from attn_cli.cli.output import Writer
+    from attn_cli.cli.translate_with_model import TranslateOptions
 
     model = choose_model(model, to)
     if align:
-        pairs = align_with_models.Options(
+        pairs = AlignOptions(
             pair=(),
             source=None,
             target=None,
@@ -147,7 +148,7 @@ def batch(
         )
     else:
         task = Task(
-            translating.Options(
+            TranslateOptions(
                 "text",
                 model=model,
                 weights=weights,

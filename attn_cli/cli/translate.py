@@ -81,10 +81,10 @@ def translate(
 
     from attn_cli.cli.choosing import choose_model
     from attn_cli.cli.input import Shard, requests
-    from attn_cli.cli.translating import Options, translator_from_model
+    from attn_cli.cli.translate_with_model import TranslateOptions, translator_from_model
 
     console = console_of(context)
-    options = Options(
+    options = TranslateOptions(
         format or ("table" if align else "text"),
         model=choose_model(model, to),
         weights=weights,

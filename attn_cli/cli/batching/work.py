@@ -12,10 +12,12 @@ from typing import Any
 from attn_cli import __version__
 from attn_cli.bundles import bundle, registry
 from attn_cli.choices import InputFormat, OutputFormat
-from attn_cli.cli import align_with_models, translating
+from attn_cli.cli.align_options import AlignOptions
+from attn_cli.cli.align_with_models import linker_from_models
 from attn_cli.cli.batching.files import Columns, InputFile, Kind, pack
 from attn_cli.cli.input import CHUNK, Reader, Request, one_line
 from attn_cli.cli.output import Found, Writer
+from attn_cli.cli.translate_with_model import TranslateOptions, translator_from_model
 from attn_cli.console import Console
 from attn_cli.data.text_io import Line, grouped
 from attn_cli.errors import ModelError
@@ -32,7 +34,7 @@ class Task:
     pairs are aligned.
     """
 
-    options: translating.Options | align_with_models.Options
+    options: TranslateOptions | AlignOptions
     columns: Columns
     records: int
     writer: Writer | None = None
@@ -40,13 +42,13 @@ class Task:
     @property
     def pairs(self) -> bool:
         """Whether a record has two sides."""
-        return isinstance(self.options, align_with_models.Options)
+        return isinstance(self.options, AlignOptions)
 
     @property
     def models(self) -> list[str | None]:
         """The names of its models."""
         options = self.options
-        if isinstance(options, align_with_models.Options) and options.reverse is not None:
+        if isinstance(options, AlignOptions) and options.reverse is not None:
             return [options.model, options.reverse]
         return [options.model]
 
@@ -66,12 +68,10 @@ class Task:
         Raises ModelError and UsageError as translate and align do.
         """
         format, options = self.format(kind), self.options
-        if isinstance(options, translating.Options):
-            return translating.translator_from_model(console, replace(options, format=format))
+        if isinstance(options, TranslateOptions):
+            return translator_from_model(console, replace(options, format=format))
         assert self.writer is not None
-        linker, writer = align_with_models.linker_from_models(
-            console, options, replace(self.writer, format=format)
-        )
+        linker, writer = linker_from_models(console, options, replace(self.writer, format=format))
 
         def link(requests: Sequence[Request]) -> list[Found]:
             linked = linker.link([Pair(r.line, r.source, r.target) for r in requests])

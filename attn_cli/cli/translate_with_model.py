@@ -1,4 +1,4 @@
-"""What `attn translate` works with: the options it was given, and the model that they name."""
+"""The options of `attn translate`, and the translator that they name."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -16,19 +16,19 @@ from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.from_bundle import translator_of
 from attn_cli.inference.translator import Job, OnProblem
 
-#: The formats that a model writes too which has no weights to show.
-_WITHOUT_WEIGHTS = ("text", "jsonl")
+#: The formats that a model without attention can write too.
+_NEED_NO_WEIGHTS = ("text", "jsonl")
 
-#: The formats whose text --mark-unsure marks, and those that tell unsure words by themselves.
-_MARKED = ("text", "pharaoh")
-_TELLING = ("table", "jsonl")
+#: The formats whose text --mark-unsure marks, and those that always show unsure words.
+_CAN_MARK = ("text", "pharaoh")
+_SHOW_UNSURE = ("table", "jsonl")
 
 Translate = Callable[[Sequence[Request]], list[Found]]
 
 
 @dataclass(frozen=True)
-class Options:
-    """What was asked for: which model, how it searches, and what is written."""
+class TranslateOptions:
+    """The options of `attn translate` that name the model, the search and the output."""
 
     format: OutputFormat
     model: str | None = None
@@ -57,7 +57,7 @@ class Options:
         """Raises UsageError for options that exclude each other."""
         if not self.mark_unsure:
             return
-        if self.format not in _MARKED or self.n_best > 1:
+        if self.format not in _CAN_MARK or self.n_best > 1:
             raise UsageError(
                 "--mark-unsure marks words in the translation itself, with --format text or "
                 "pharaoh and one translation a line",
@@ -86,7 +86,7 @@ class Options:
 
 def translator_from_model(
     console: Console,
-    options: Options,
+    options: TranslateOptions,
     *,
     on_problem: OnProblem | None = None,
     notes: ExitStack | None = None,
@@ -103,7 +103,7 @@ def translator_from_model(
     opened = ModelLoader(console, options.device, options.threads, options.engine).load_translator(
         options.model,
         weights,
-        shown=format not in _WITHOUT_WEIGHTS or (format == "jsonl" and weights is not None),
+        shown=format not in _NEED_NO_WEIGHTS or (format == "jsonl" and weights is not None),
         confident=options.writes_confidence,
         shortlist=False if options.no_shortlist else None,
     )
@@ -123,7 +123,7 @@ def translator_from_model(
         align=format != "text",
         aligner=opened.matcher,
         level=options.level,
-        marks_unsure=options.mark_unsure or format in _TELLING,
+        marks_unsure=options.mark_unsure or format in _SHOW_UNSURE,
         calibration=opened.calibration,
         on_problem=on_problem or warning_callback(console),
     )

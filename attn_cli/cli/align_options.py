@@ -1,0 +1,129 @@
+"""The options of `attn align` and of `attn batch --align`, checked against each other."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from attn_cli.choices import Engine, InputFormat, Level, MatrixKind, OutputFormat, Symmetrization
+from attn_cli.cli.input import Shard
+from attn_cli.cli.model_loading import HeadRequest
+from attn_cli.errors import UsageError
+
+#: The formats that can show several heads.
+_WITH_HEADS = ("table", "jsonl", "svg")
+
+
+@dataclass(frozen=True)
+class AlignOptions:
+    """The options of `attn align` that name the pairs and the aligner."""
+
+    pair: tuple[str, ...]
+    source: Path | None
+    target: Path | None
+    input: Path | None
+    input_format: InputFormat
+    tokenized: bool
+    level: Level
+    model: str | None
+    weights: MatrixKind | None
+    head: str | None
+    layer: int | None
+    reverse: str | None
+    symmetrize: Symmetrization | None
+    fit: bool
+    out: Path | None
+    force: bool
+    device: str
+    engine: Engine
+    threads: int
+    seed: int
+    shard: Shard | None = None
+    quick: bool = False
+
+    @property
+    def heads(self) -> HeadRequest | None:
+        """The heads that --head and --layer select; None without. Raises UsageError for no head."""
+        if self.head is None and self.layer is None:
+            return None
+        name = self.head or "mean"
+        if name == "all":
+            return HeadRequest(self.layer, each=True)
+        if name != "mean" and not (name.isascii() and name.isdecimal() and int(name) > 0):
+            raise UsageError(f"--head cannot be {name}", "Give a number from 1, all, or mean.")
+        return HeadRequest(self.layer, 0 if name == "mean" else int(name))
+
+    @property
+    def matrix_kind(self) -> MatrixKind | None:
+        """The kind of weights; --head and --layer imply the attention's."""
+        return "attention" if self.heads else self.weights
+
+    def check(self, format: OutputFormat, *, gold: bool) -> None:
+        """Raise UsageError if two options, or an option and the format, exclude each other."""
+        if (self.source is None) != (self.target is None):
+            raise UsageError("--source and --target go together", "Give both, or pipe pairs in.")
+        if self.source is not None and (self.pair or self.input is not None):
+            raise UsageError("pairs were given twice", "Give --source and --target alone.")
+        if self.level == "piece":
+            self._check_pieces(gold=gold)
+        if self.symmetrize is not None and self.reverse is None:
+            raise UsageError(
+                "--symmetrize combines two directions",
+                "Name the other direction's model: --reverse.",
+            )
+        if self.heads is not None:
+            self._check_heads(self.heads, format)
+        if self.shard is not None and gold:
+            raise UsageError("--gold holds the links of the whole file", "Leave --shard out.")
+        if self.fit:
+            self._check_fit()
+        elif self.quick:
+            raise UsageError("--quick needs --fit", "Give both, or leave it out.")
+        elif self.out is not None or self.force:
+            raise UsageError(
+                "--out and --force need --fit, which makes a model",
+                "Write links to a file with --output.",
+            )
+
+    def _check_pieces(self, *, gold: bool) -> None:
+        if gold:
+            raise UsageError("gold links are between words", "Leave --level piece out.")
+        if self.reverse is not None:
+            raise UsageError("two models share words, not pieces", "Leave --level piece out.")
+        if self.fit:
+            raise UsageError("--fit links words", "Leave --level piece out.")
+
+    def _check_heads(self, heads: HeadRequest, format: OutputFormat) -> None:
+        if self.weights == "alignment":
+            raise UsageError(
+                "--head and --layer choose among the decoder's attention, not --weights alignment",
+                "Leave one of the two out.",
+            )
+        if self.reverse is not None:
+            raise UsageError(
+                "--head and --layer choose among the heads of one model, and --reverse names two",
+                "Leave one of the two out.",
+            )
+        if heads.each and format not in _WITH_HEADS:
+            raise UsageError(
+                f"--head all shows tables side by side, which {format} cannot hold",
+                "Choose one head, or --format table, jsonl or svg.",
+            )
+
+    def _check_fit(self) -> None:
+        if self.shard is not None:
+            raise UsageError("--fit learns from the whole file", "Leave --shard out.")
+        for name in ("model", "weights", "reverse", "head", "layer"):
+            if getattr(self, name) is not None:
+                raise UsageError(
+                    f"--fit uses no model, so it excludes --{name}",
+                    "Leave one of the two out.",
+                )
+        if self.quick and self.out is not None:
+            raise UsageError(
+                "--quick makes no model that --out could save", "Leave one of the two out."
+            )
+        if self.pair:
+            raise UsageError(
+                "--fit cannot learn from one pair", "Name files, or pipe many pairs in."
+            )
+        if self.input_format == "jsonl":
+            raise UsageError("--fit does not read JSONL", "Give source<TAB>target lines.")
