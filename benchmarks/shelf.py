@@ -546,7 +546,7 @@ def _sizes(found: Found) -> str:
 
 def write(found: Found) -> None:
     """Put the scores of what runs a bundle by default into its bundle.json, by renaming."""
-    from attn_cli.bundles.bundle import FACTS, read_manifest
+    from attn_cli.bundles.bundle import CARD, FACTS, add_file, read_manifest
 
     model = found.model
     facts = read_manifest(model.path)
@@ -556,6 +556,8 @@ def write(found: Found) -> None:
     text = json.dumps(facts, indent=2, ensure_ascii=False)
     beside.write_text(text + "\n", encoding="utf-8")
     os.replace(beside, model.path / FACTS)
+    if (model.path / CARD).is_file():
+        add_file(model.path, CARD)
     say(f"{model.path / FACTS}: {', '.join(scores)}")
 
 

@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parents[1] / "attn_cli"
 LAYERS = (
     ("choices",),
     ("types", "errors"),
-    ("config", "files"),
+    ("files",),
+    ("config",),
     ("data", "alignment", "render", "console", "evaluation"),
     ("nn", "bundles"),
     ("inference",),
@@ -214,6 +215,7 @@ def test_what_the_program_loads_before_a_command_runs_is_light():
         "cli",
         "console",
         "errors",
+        "files",
     }
     assert {package for package in outside if package in HOMES or package == "numpy"} <= (
         AT_THE_START

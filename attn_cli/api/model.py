@@ -12,7 +12,6 @@ from attn_cli.alignment.extraction import extract
 from attn_cli.api.results import AlignmentResult, ExplanationResult, TranslationResult
 from attn_cli.bundles import registry
 from attn_cli.bundles.bundle import Bundle, load_stable
-from attn_cli.bundles.integrity import verify_once
 from attn_cli.choices import Engine, Extraction, Level, MatrixKind
 from attn_cli.console import available_cores
 from attn_cli.errors import ModelError, UsageError
@@ -79,7 +78,6 @@ def load(
     """
     _check(beam, n_best, length_penalty, coverage_penalty, threshold)
     path = registry.find(None if model is None else str(model))
-    verify_once(path)
     settings = ModelSettings(
         weights,
         level,

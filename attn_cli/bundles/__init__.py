@@ -1,1 +1,1 @@
-"""Models on disk: their files, their integrity and the registry."""
+"""Models on disk: their files, their checksums and the registry."""

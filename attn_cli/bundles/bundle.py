@@ -18,19 +18,25 @@ Knows recipes and tokenizers; no torch: weights are a path here.
 A folder changes from one model to the next when its bundle.json is replaced, and at no other
 moment: new files are written into `.staging/`, then bundle.json names them `staged`, then they take
 their own names, then bundle.json is written without `staged`. A process killed in between leaves
-the old model or the new one; the next write completes or discards the rest. Files are opened by
-`Bundle.file`, and `load_stable` loads again what was replaced meanwhile.
+the old model or the new one; the next write completes or discards the rest. `load_stable` loads
+again what was replaced meanwhile.
+
+Nothing in the folder is trusted: `Bundle.file` compares the checksum of each file before it is
+loaded, symbolic links that lead out of the folder are refused, and so are JSON, recipes and cards
+that are no regular files of a moderate size.
 """
 
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +47,7 @@ from attn_cli.data.shortlist import Shortlist
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import AttnError, ModelError, TrainingError, UsageError
 from attn_cli.files import atomic
+from attn_cli.files.reading import leads_outside, read_small
 
 #: The format this program writes, and the newest it reads.
 FORMAT = 1
@@ -71,6 +78,17 @@ _ATTEMPTS = 10
 #: Scores of at least this, infinity and NaN are ignored.
 _NO_SCORE = 1e6
 
+#: Maximum bytes of bundle.json, and of a card or recipe.
+_MAX_MANIFEST, _MAX_TEXT = 1 << 22, 1 << 20
+
+#: Terminal control sequences; control characters but TAB and line feed; and what turns the
+#: direction of writing, in which text can be disguised.
+_UNPRINTED = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b.?"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]",
+    re.DOTALL,
+)
+
 #: Seconds before the checksums of a damaged model are checked again.
 _A_MOMENT = 0.3
 
@@ -84,9 +102,17 @@ class Bundle:
     source: Tokenizer
     target: Tokenizer
     facts: dict[str, Any]
+    _verified: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def file(self, name: str) -> Path:
-        """Where one of its files lies."""
+        """Return the path of one of its files, after comparing its checksum once.
+
+        Raises ModelError if that does not match.
+        """
+        if name not in self._verified:
+            _require_files(self.path, self.facts, name)
+            _verify_file(self.path, self.facts, name)
+            self._verified.add(name)
         return locate(self.path, self.facts, name)
 
     @property
@@ -145,10 +171,10 @@ T = TypeVar("T")
 
 
 def open_bundle(path: Path) -> Bundle:
-    """The bundle in that folder. Its sums are not taken: `verify_checksums` does that.
+    """Open the bundle in that folder; the checksum of a file is compared when it is loaded.
 
     Raises ModelError when it is missing, lacks a file, holds one of another size than its
-    bundle.json says, or is of a newer format.
+    bundle.json says, or is of a newer format; and for a damaged recipe or vocabulary.
     """
     return load_stable(path, lambda bundle: bundle)
 
@@ -182,6 +208,7 @@ def _is_replaced(path: Path, facts: dict[str, Any]) -> bool:
 def _open(path: Path, facts: dict[str, Any]) -> Bundle:
     _check_sizes(path, facts)
     _require_files(path, facts, RECIPE)
+    _verify_file(path, facts, RECIPE)
     try:
         recipe = config.load(locate(path, facts, RECIPE), legacy_defaults=True)
     except ModelError:
@@ -189,6 +216,8 @@ def _open(path: Path, facts: dict[str, Any]) -> Bundle:
     except AttnError as error:
         raise ModelError(f"the model {path} is unfit: {error.problem}", error.hint) from error
     _require_files(path, facts, *_vocabulary(recipe))
+    for name in _vocabulary(recipe):
+        _verify_file(path, facts, name)
     files = [locate(path, facts, name) for name in _vocabulary(recipe)]
     return Bundle(path, recipe, *_tokenizers(files, recipe), facts)
 
@@ -213,10 +242,15 @@ def verify_checksums(path: Path) -> dict[str, Any]:
 
 def _verify_checksums(path: Path) -> dict[str, Any]:
     facts = checked_manifest(path)
-    for name, entry in facts["files"].items():
-        if _checksum(locate(path, facts, name)) != entry["sha256"]:
-            raise _altered(path, name)
+    for name in facts["files"]:
+        _verify_file(path, facts, name)
     return facts
+
+
+def _verify_file(path: Path, facts: dict[str, Any], name: str) -> None:
+    """Raise ModelError unless the file has the checksum that bundle.json gives."""
+    if _checksum(locate(path, facts, name)) != facts["files"][name]["sha256"]:
+        raise _altered(path, name)
 
 
 def checked_manifest(path: Path) -> dict[str, Any]:
@@ -228,6 +262,7 @@ def checked_manifest(path: Path) -> dict[str, Any]:
 
 def _check_sizes(path: Path, facts: dict[str, Any]) -> None:
     for name, entry in facts["files"].items():
+        _refuse_link_outside(path, locate(path, facts, name))
         size = _size(locate(path, facts, name))
         if size is None:
             raise ModelError(f"the model {path} lacks its file {name}", _DAMAGED)
@@ -239,9 +274,13 @@ def _check_sizes(path: Path, facts: dict[str, Any]) -> None:
 def read_manifest(path: Path) -> dict[str, Any]:
     """The bundle.json of the folder `path`, its format and its form checked."""
     unreadable = ModelError(f"the model {path} is damaged: {FACTS} cannot be read", _DAMAGED)
+    _refuse_link_outside(path, path / FACTS)
     try:
-        facts = json.loads((path / FACTS).read_text(encoding="utf-8"))
+        facts = json.loads(read_small(path / FACTS, limit=_MAX_MANIFEST).decode("utf-8"))
     except OSError as error:
+        if error.errno in (errno.EINVAL, errno.EFBIG, errno.EIO):
+            problem = f"the model {path} is damaged: {FACTS} cannot be read: {error.strerror}"
+            raise ModelError(problem, _DAMAGED) from error
         hint = "Train one with attn train, or name one that attn models list shows."
         raise ModelError(f"{path} holds no model: it has no {FACTS}", hint) from error
     except (ValueError, RecursionError) as error:
@@ -259,6 +298,36 @@ def read_manifest(path: Path) -> dict[str, Any]:
             outside = f"{FACTS} names {name!r}, which is outside its folder"
             raise ModelError(f"the model {path} is damaged: {outside}", _DAMAGED)
     return dict(facts)
+
+
+def read_for_display(path: Path, facts: dict[str, Any], name: str) -> str | None:
+    """Return a text file of a model without control sequences; None where there is none.
+
+    Raises ModelError for one that is damaged, no regular file, or outside of the folder.
+    """
+    if name not in facts["files"] and not os.path.lexists(locate(path, facts, name)):
+        return None
+    return printable(_read_text_file(path, facts, name).decode("utf-8", "replace"))
+
+
+def _read_text_file(path: Path, facts: dict[str, Any], name: str) -> bytes:
+    file = locate(path, facts, name)
+    _refuse_link_outside(path, file)
+    try:
+        content = read_small(file, limit=_MAX_TEXT)
+    except FileNotFoundError as error:
+        raise ModelError(f"the model {path} lacks its file {name}", _DAMAGED) from error
+    except OSError as error:
+        problem = f"the model {path} is damaged: {name} cannot be read: {error.strerror}"
+        raise ModelError(problem, _DAMAGED) from error
+    if name in facts["files"] and _entry_of(content)["sha256"] != facts["files"][name]["sha256"]:
+        raise _altered(path, name)
+    return content
+
+
+def printable(text: str) -> str:
+    """Return `text` without what a terminal would obey instead of showing it."""
+    return _UNPRINTED.sub("", text)
 
 
 def score_of(facts: dict[str, Any], metric: str) -> float | None:
@@ -292,6 +361,12 @@ def _is_entry(entry: Any) -> bool:
 def _is_inside(name: str) -> bool:
     """Whether `name` is a plain file name, so that it cannot leave the folder."""
     return name not in ("", os.curdir, os.pardir) and not set(name) & set("/\\:\0")
+
+
+def _refuse_link_outside(path: Path, file: Path) -> None:
+    if leads_outside(file, path):
+        problem = f"the model {path} is refused: {file.name} is a link that leads out of its folder"
+        raise ModelError(problem, "Copy the file itself into the folder.")
 
 
 def _require_files(path: Path, facts: dict[str, Any], *names: str) -> None:
@@ -353,11 +428,13 @@ def copy(bundle: Bundle, folder: Path, *, graphs: bool = True) -> None:
         facts = _without_graphs(facts)
     for name, entry in facts["files"].items():
         with suppress(FileNotFoundError):  # then `_checksum` says which
-            shutil.copyfile(bundle.file(name), folder / name)
+            shutil.copyfile(locate(bundle.path, bundle.facts, name), folder / name)
         if _checksum(folder / name) != entry["sha256"]:
             raise _altered(bundle.path, name)
-    if (bundle.path / CARD).is_file() and not bundle.has_files(CARD):
-        shutil.copyfile(bundle.path / CARD, folder / CARD)
+    if os.path.lexists(bundle.path / CARD) and not bundle.has_files(CARD):
+        card = _read_text_file(bundle.path, bundle.facts, CARD)
+        (folder / CARD).write_bytes(card)
+        facts["files"] = facts["files"] | {CARD: _entry_of(card)}
     _write_json(folder / FACTS, facts)
 
 
@@ -465,7 +542,7 @@ def _replace(path: Path, facts: dict[str, Any], files: Mapping[str, bytes]) -> N
     try:
         for name, data in files.items():
             atomic.write(staging / name, data)
-            entries[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            entries[name] = _entry_of(data)
         staged = {"staged": list(entries)} if entries else {}
         _write_json(path / FACTS, facts | {"files": facts["files"] | entries} | staged)
     except OSError:
@@ -590,6 +667,11 @@ def _entry(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
         return {"bytes": file.tell(), "sha256": digest.hexdigest()}
+
+
+def _entry_of(data: bytes) -> dict[str, Any]:
+    """Return the entry of bundle.json for a file with that content."""
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
 @contextmanager

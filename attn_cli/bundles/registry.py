@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from attn_cli.errors import DataError, ModelError, UsageError
-from attn_cli.files import user_folders
+from attn_cli.files import atomic, user_folders
 from attn_cli.files.folder_lock import lock_folder
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -25,7 +25,7 @@ _RECIPES = _PACKAGE / "recipes"
 def shelves() -> list[Path]:
     """Return the folders in which names are looked up, in order: the user's, then the shipped."""
     own = [user_folders.data_folder(), user_folders.former_folder()]
-    return [*(folder / "models" for folder in own if folder), *_ours()]
+    return [*(folder / "models" for folder in own if folder), *_shipped()]
 
 
 def installed_path(name: str) -> Path:
@@ -33,13 +33,8 @@ def installed_path(name: str) -> Path:
     return shelves()[0] / name
 
 
-def _ours() -> list[Path]:
+def _shipped() -> list[Path]:
     return [_SHIPPED / "models", _CHECKOUT / "models"]
-
-
-def is_shipped(path: Path) -> bool:
-    """Whether the model in `path` is shipped with attn."""
-    return os.path.dirname(os.path.realpath(path)) in map(os.path.realpath, _ours())
 
 
 def names() -> Iterator[tuple[str, Path]]:
@@ -76,7 +71,7 @@ def atomic_install(name: str, *, force: bool = False) -> Iterator[Path]:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with lock_folder(place.parent):
-            _recover(place)
+            _recover(place.parent)
             if os.path.lexists(place) and not force:
                 raise UsageError(
                     f"a model {name} already exists in {place}",
@@ -87,7 +82,7 @@ def atomic_install(name: str, *, force: bool = False) -> Iterator[Path]:
                 yield beside
                 _exchange(beside, place)
             finally:
-                shutil.rmtree(beside, ignore_errors=True)
+                _remove(beside)
     except OSError as error:
         raise DataError(
             f"cannot put the model into {place}: {error.strerror}",
@@ -100,7 +95,7 @@ def check_removable(name: str) -> Path:
 
     Raises ModelError where there is none of that name, UsageError for one that is shipped.
     """
-    own = [shelf for shelf in shelves() if shelf not in _ours()]
+    own = [shelf for shelf in shelves() if shelf not in _shipped()]
     for place in (shelf / name for shelf in own if not set(name) & set("/\\:")):
         if _is_model(place):
             return place
@@ -125,20 +120,24 @@ def remove(name: str) -> Path:
     return place
 
 
-def _recover(place: Path) -> None:
-    """Put back a model that a killed `atomic_install` displaced, and remove what else it left."""
-    left = [path for path in place.parent.glob(".*") if path.name.startswith(f".{place.name}.")]
-    for path in left:
-        ending = path.name.removeprefix(f".{place.name}.").split(".")
-        if len(ending) != 2 or ending[1] not in ("new", "old"):
+def _recover(shelf: Path) -> None:
+    """Put back what a killed `atomic_install` displaced, and remove what else it left.
+
+    The lock of the folder is held, so that no other process is at work there.
+    """
+    for path in shelf.glob(".*"):
+        hidden, _, ending = path.name.rpartition(".")
+        stem, _, process = hidden.rpartition(".")
+        if ending not in ("new", "old") or not process.isdecimal() or len(stem) < 2:
             continue
-        if ending[1] == "old" and not os.path.lexists(place):
-            os.rename(path, place)
+        if ending == "old" and not os.path.lexists(shelf / stem[1:]):
+            os.rename(path, shelf / stem[1:])
         else:
             _remove(path)
 
 
 def _remove(path: Path) -> None:
+    """Remove a file, a link or a folder with all that it holds, if it is there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -157,16 +156,23 @@ def _checked(name: str) -> str:
 
 
 def _exchange(new: Path, place: Path) -> None:
-    """Rename `new` to `place`, then remove what was there."""
-    old = new.with_suffix(".old")
-    if os.path.lexists(place):
-        os.rename(place, old)
-    try:
+    """Rename `new` to `place`, and remove what was there.
+
+    What was there keeps its name until then where the system can exchange two names; elsewhere it
+    gets it back if this is interrupted.
+    """
+    if not os.path.lexists(place):
         os.rename(new, place)
-    except OSError:
-        if os.path.lexists(old):
+        return
+    if atomic.exchange(new, place):
+        return  # `new` is what was there; `atomic_install` removes it
+    old = new.with_suffix(".old")
+    try:
+        os.rename(place, old)
+        os.rename(new, place)
+    finally:
+        if os.path.lexists(old) and not os.path.lexists(place):
             os.rename(old, place)
-        raise
     _remove(old)
 
 

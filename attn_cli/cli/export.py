@@ -69,10 +69,8 @@ def export(
     console = console_of(context)
     path = registry.find(model)
     with lock_folder(path):
-        from attn_cli.bundles.integrity import verify_once
         from attn_cli.export.tracing import export as write_graphs
 
-        verify_once(path)
         opened, shortlist = open_bundle(path), None
         if pairs or source:
             from attn_cli.training.shortlisting import shortlist_from_text

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from attn_cli.bundles import registry
 from attn_cli.bundles.bundle import Bundle, load_stable
-from attn_cli.bundles.integrity import verify_once
 from attn_cli.choices import Engine, MatrixKind
 from attn_cli.config import Recipe
 from attn_cli.console import Console
@@ -149,7 +148,6 @@ class ModelLoader:
     def _load(self, name: str | None, load: Callable[[Bundle], LoadedModel]) -> LoadedModel:
         """What `load` makes of the model of that name."""
         path = registry.find(name)
-        verify_once(path)
 
         def load_and_say(bundle: Bundle) -> LoadedModel:
             self.console.verbose_info(f"model {bundle.name} from {path}")

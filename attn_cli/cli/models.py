@@ -51,13 +51,12 @@ def verify(context: typer.Context, name: Name) -> None:
       attn models verify en-fr
     """
     from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import open_bundle
-    from attn_cli.bundles.integrity import verify
+    from attn_cli.bundles.bundle import open_bundle, verify_checksums
     from attn_cli.inference.from_bundle import load_calibration
 
     console = console_of(context)
     found = registry.find(name)
-    verify(found)
+    verify_checksums(found)
     bundle = open_bundle(found)
     _check_vocabulary(bundle)
     load_calibration(bundle)
@@ -190,7 +189,6 @@ def calibrate(
     """
     from attn_cli.bundles import registry
     from attn_cli.bundles.bundle import CONFIDENCE, add_file, open_bundle
-    from attn_cli.bundles.integrity import verify_once
     from attn_cli.errors import DataError, TrainingError
     from attn_cli.inference import calibration
     from attn_cli.inference.engines.registry import open_decoder
@@ -198,7 +196,6 @@ def calibrate(
     console = console_of(context)
     read = _read_pairs(console, pairs, source, target)
     path = registry.find(name)
-    verify_once(path)
     bundle = open_bundle(path)
     if not bundle.can_translate:
         raise ModelError(
@@ -287,19 +284,16 @@ def show(context: typer.Context, name: Name) -> None:
     import json
 
     from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import CARD, RECIPE, read_manifest
+    from attn_cli.bundles.bundle import CARD, RECIPE, read_for_display, read_manifest
 
     console = console_of(context)
     path = registry.find(name)
     facts = read_manifest(path)
-    shown = path / (CARD if (path / CARD).is_file() else RECIPE)
-    try:
-        console.write(shown.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        lacks = f"the model {path} lacks its file {shown.name}"
-        raise ModelError(lacks, "Copy or train it again.") from error
-    if shown.name == RECIPE:
-        console.write(f"\n# scores: {json.dumps(facts['scores'], ensure_ascii=False)}\n")
+    text = read_for_display(path, facts, CARD)
+    if text is None:
+        recipe = read_for_display(path, facts, RECIPE) or ""
+        text = f"{recipe}\n# scores: {json.dumps(facts['scores'])}\n"
+    console.write(text)
 
 
 @app.command("path")

@@ -249,7 +249,6 @@ def _begun(
     from attn_cli import config
     from attn_cli.bundles import registry
     from attn_cli.bundles.bundle import FACTS, finetuning_recipe, open_bundle
-    from attn_cli.bundles.integrity import verify_once
 
     if path is not None and path.is_dir():
         raise UsageError(f"{path} is a folder", "Name a recipe in it, such as recipe.toml.")
@@ -270,9 +269,7 @@ def _begun(
         recipe = config.with_files(recipe, _texts(given, base))
     start = None
     if start_from:
-        found = registry.find(start_from)
-        verify_once(found)
-        start = open_bundle(found)
+        start = open_bundle(registry.find(start_from))
     if start is not None:
         recipe = recipe if path else config.finetuning_defaults(recipe)
         recipe = finetuning_recipe(config.with_settings(recipe, changes), start)

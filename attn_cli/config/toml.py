@@ -11,6 +11,10 @@ from attn_cli.config.parsing import from_dict
 from attn_cli.config.schema import Recipe
 from attn_cli.config.trees import merge, parse_tree
 from attn_cli.errors import UsageError
+from attn_cli.files.reading import read_small
+
+#: Maximum size of a recipe in bytes.
+MAX_BYTES = 1 << 20
 
 
 def load(path: Path, *, legacy_defaults: bool = False) -> Recipe:
@@ -21,7 +25,7 @@ def load(path: Path, *, legacy_defaults: bool = False) -> Recipe:
     or has an unknown key or an invalid value.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_small(path, limit=MAX_BYTES, pipes=not legacy_defaults).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise UsageError(

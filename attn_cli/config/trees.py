@@ -10,7 +10,9 @@ def parse_tree(text: str, where: str) -> dict[str, Any]:
     """Parse a TOML text; raise UsageError, with `where` in its message, if it is not TOML."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise UsageError(f"{where} is nested too deeply", "Fix its brackets.") from error
+    except ValueError as error:  # that of tomllib is one too; another is a number too long for int
         raise UsageError(f"{where} is not TOML: {error}", "Fix that line.") from error
 
 

@@ -5,6 +5,7 @@ named `*.part` beside it, which the next write replaces.
 """
 
 import contextlib
+import errno
 import os
 import sys
 from pathlib import Path
@@ -42,6 +43,33 @@ def remove_parts(folder: Path) -> None:
     for part in folder.glob(f"*{PART}"):
         with contextlib.suppress(OSError):
             part.unlink()
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Exchange the names of two files or folders at one instant.
+
+    Returns False, having changed nothing, where the system or the file system cannot (Linux has
+    renameat2, macOS renamex_np). Raises OSError if it can and fails.
+    """
+    import ctypes
+
+    names = os.fsencode(one), os.fsencode(other)
+    sys.audit("os.rename", one, other, -1, -1)
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        if sys.platform == "darwin":
+            failed = library.renamex_np(*names, 2)  # RENAME_SWAP
+        else:
+            here = -100  # AT_FDCWD
+            failed = library.renameat2(here, names[0], here, names[1], 2)  # RENAME_EXCHANGE
+    except (AttributeError, OSError, TypeError):
+        return False
+    if failed:
+        number = ctypes.get_errno()
+        if number in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+            return False
+        raise OSError(number, os.strerror(number))
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

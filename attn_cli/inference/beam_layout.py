@@ -34,7 +34,7 @@ class BeamRows:
 
     def live_sentences(self) -> IntArray | None:
         """Return the sentences with rows, or None if these are `COMPACT_BELOW` or more of all."""
-        kept = np.unique(self.sentence)
+        kept = np.flatnonzero(np.bincount(self.sentence))  # np.unique would import numpy.ma
         return kept.astype(np.int32) if len(kept) < COMPACT_BELOW * self.sentences else None
 
     def restrict_to(self, kept: IntArray) -> "BeamRows":

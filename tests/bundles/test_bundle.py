@@ -9,7 +9,7 @@ import pytest
 
 from attn_cli import config
 from attn_cli.bundles import bundle
-from attn_cli.bundles.bundle import open_bundle, read_manifest
+from attn_cli.bundles.bundle import open_bundle, read_manifest, verify_checksums
 from attn_cli.errors import ModelError
 
 
@@ -107,13 +107,15 @@ def alter(file):
 
 
 def test_an_altered_file_of_the_same_size_is_found_by_its_sum_and_named(damaged):
-    assert bundle.verify_checksums(damaged) == read_manifest(damaged)
+    assert verify_checksums(damaged) == read_manifest(damaged)
     alter(damaged / "model.safetensors")
-    open_bundle(damaged)  # which looks at sizes alone
-    with pytest.raises(
-        ModelError, match=r"damaged: the checksum \(sha256\) of model\.safetensors does not match"
-    ):
-        bundle.verify_checksums(damaged)
+    opened = open_bundle(damaged)  # which compares the checksums of what it reads
+    for read in (lambda: opened.file("model.safetensors"), lambda: verify_checksums(damaged)):
+        with pytest.raises(
+            ModelError,
+            match=r"damaged: the checksum \(sha256\) of model\.safetensors does not match",
+        ):
+            read()
 
 
 def test_a_file_that_differs_is_looked_at_again_since_a_training_may_be_sealing_it(
@@ -123,14 +125,14 @@ def test_a_file_that_differs_is_looked_at_again_since_a_training_may_be_sealing_
     monkeypatch.setattr(
         bundle.time, "sleep", lambda _: bundle.add_file(damaged, "model.safetensors")
     )
-    assert bundle.verify_checksums(damaged) == read_manifest(damaged)
+    assert verify_checksums(damaged) == read_manifest(damaged)
 
 
 def test_a_missing_file_is_named(damaged):
     (damaged / "joint.spm").unlink()
     (damaged / "joint.spm").mkdir()
     with pytest.raises(ModelError, match=r"lacks its file joint\.spm"):
-        bundle.verify_checksums(damaged)
+        verify_checksums(damaged)
 
 
 def retold(folder, change):
@@ -152,7 +154,7 @@ def test_a_bundle_json_that_names_a_file_elsewhere_is_damaged_and_nothing_there_
     entry = {"bytes": 3, "sha256": hashlib.sha256(b"abc").hexdigest()}
     retold(damaged, lambda facts: facts["files"].update({name: entry}))
     with pytest.raises(ModelError, match=r"damaged: bundle\.json names .* outside its folder"):
-        bundle.verify_checksums(damaged)
+        verify_checksums(damaged)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +223,9 @@ def test_a_copy_has_the_bundles_own_files_and_its_card_and_no_others(damaged, tm
     bundle.copy(open_bundle(damaged), copy)
     own = {"recipe.toml", "joint.spm", "model.safetensors", "bundle.json", "MODEL_CARD.md"}
     assert {path.name for path in copy.iterdir()} == own
-    assert bundle.verify_checksums(copy) == read_manifest(damaged)
+    facts = verify_checksums(copy)
+    assert facts["files"].pop("MODEL_CARD.md")["bytes"] == len("# A card\n")
+    assert facts == read_manifest(damaged)
 
 
 def test_a_copy_that_is_not_what_was_written_is_refused(damaged, tmp_path):

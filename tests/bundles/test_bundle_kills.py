@@ -11,6 +11,7 @@ from program import attn
 from attn_cli import config
 from attn_cli.bundles import bundle, registry
 from attn_cli.errors import ModelError
+from attn_cli.files import atomic
 
 MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
 NONE = "no model"
@@ -161,8 +162,13 @@ def test_a_model_that_is_replaced_while_it_is_loaded_is_loaded_again(tmp_path):
 
 
 @pytest.mark.parametrize("torn", [False, True], ids=["whole", "torn"])
+@pytest.mark.parametrize("exchanges", [True, False], ids=["exchange", "renames"])
 @pytest.mark.usefixtures("_no_shelf")
-def test_a_model_on_the_shelf_that_is_replaced_is_the_old_one_or_the_new(torn, tmp_path):
+def test_a_model_on_the_shelf_that_is_replaced_is_the_old_one_or_the_new(
+    exchanges, torn, tmp_path, monkeypatch
+):
+    if not exchanges:
+        monkeypatch.setattr(registry.atomic, "exchange", lambda *_: False)
     opened = bundle.open_bundle(MODEL)
     newer = Path(shutil.copytree(MODEL, tmp_path / "newer"))
     publish(newer)
@@ -190,3 +196,56 @@ def test_a_model_on_the_shelf_that_is_replaced_is_the_old_one_or_the_new(torn, t
     assert left == {False, True}
     put(newer)
     assert names_of(models) == {"mine"}
+
+
+@pytest.mark.usefixtures("_no_shelf")
+def test_a_replacement_interrupted_between_its_renames_puts_the_old_model_back(
+    tmp_path, monkeypatch
+):
+    """SIGTERM and ^C are exceptions that are no `Exception`."""
+
+    class Interrupted(BaseException):
+        pass
+
+    def put():
+        with registry.atomic_install("mine", force=True) as place:
+            bundle.copy(bundle.open_bundle(MODEL), place)
+
+    put()
+    models = tmp_path / "home" / "models"
+    monkeypatch.setattr(registry.atomic, "exchange", lambda *_: False)
+    rename, calls = registry.os.rename, iter([True, False, True])
+
+    def interrupted_rename(old, new):
+        if not next(calls):
+            raise Interrupted
+        rename(old, new)
+
+    monkeypatch.setattr(registry.os, "rename", interrupted_rename)
+    with pytest.raises(Interrupted):
+        put()
+    assert names_of(models) == {"mine"}
+    assert bundle.verify_checksums(models / "mine")
+
+
+@pytest.mark.usefixtures("_no_shelf")
+def test_what_killed_replacements_left_is_swept_whatever_its_name(tmp_path):
+    models = tmp_path / "home" / "models"
+    for name in (".one.77.new", ".one.77.old", ".two.78.old", ".hidden", ".a.b.new"):
+        (models / name).mkdir(parents=True)
+        (models / name / "bundle.json").write_text("{}")
+    with registry.atomic_install("mine") as place:
+        bundle.copy(bundle.open_bundle(MODEL), place)
+    assert names_of(models) == {"mine", "one", "two", ".hidden", ".a.b.new"}
+
+
+def test_two_folders_exchange_their_names(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    if not atomic.exchange(tmp_path / "one", tmp_path / "two"):
+        pytest.skip("not on this system")
+    assert names_of(tmp_path / "one") == {"two"}
+    assert names_of(tmp_path / "two") == {"one"}
+    with pytest.raises(OSError, match="No such file"):
+        atomic.exchange(tmp_path / "one", tmp_path / "none")

@@ -18,7 +18,7 @@ negative after a list's end; `gold` and `ids` are then columns of the lists, and
 Unused inputs are left out of a graph.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -128,11 +128,15 @@ class OnnxDecoder:
         *,
         threads: int | None = None,
         shortlist: Shortlist | None = None,
+        file: Callable[[str], Path] | None = None,
     ) -> None:
-        """The graphs in that folder. Raises ModelError where they cannot be loaded."""
-        self._folder, self._view, self._threads = folder, view, threads
+        """Load the graphs in that folder; `file`, if any, returns the path of each by its name.
+
+        Raises ModelError where they cannot be loaded, or `file` raises it.
+        """
+        self._file, self._view, self._threads = file or folder.joinpath, view, threads
         self._shortlist = shortlist
-        self._encoder = Graph(folder / bundle.ENCODER, threads=threads)
+        self._encoder = Graph(self._file(bundle.ENCODER), threads=threads)
         self._graphs: dict[str, Graph] = {}
 
     def with_heads(self, view: HeadSelection) -> "OnnxDecoder":
@@ -204,7 +208,7 @@ class OnnxDecoder:
     def _graph(self, name: str) -> Graph:
         """A graph of the decoder, loaded when it is first wanted."""
         if name not in self._graphs:
-            self._graphs[name] = Graph(self._folder / name, threads=self._threads)
+            self._graphs[name] = Graph(self._file(name), threads=self._threads)
         return self._graphs[name]
 
 
@@ -229,8 +233,10 @@ def load(
     opened: Bundle, view: HeadSelection, *, threads: int | None, shortlist: Shortlist | None = None
 ) -> OnnxDecoder:
     """The graphs of a bundle that has them. See `engine.open.open_decoder`."""
+    if opened.has_files(bundle.GRAPH_WEIGHTS):  # ONNX Runtime opens it by itself
+        opened.file(bundle.GRAPH_WEIGHTS)
     folder = opened.file(bundle.ENCODER).parent
-    return OnnxDecoder(folder, view, threads=threads, shortlist=shortlist)
+    return OnnxDecoder(folder, view, threads=threads, shortlist=shortlist, file=opened.file)
 
 
 def load_aligner(opened: Bundle, *, threads: int | None) -> OnnxAligner:

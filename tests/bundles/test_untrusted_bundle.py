@@ -1,0 +1,167 @@
+"""A folder that somebody prepared: links, pipes, floods, damage that keeps size and time."""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from program import attn
+
+from attn_cli.bundles import bundle
+from attn_cli.bundles.bundle import open_bundle, printable, read_for_display, read_manifest
+from attn_cli.errors import ModelError
+
+MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
+NAMES = (*read_manifest(MODEL)["files"], bundle.FACTS, bundle.CARD)
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and pipes of POSIX")
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A copy of a model with graphs, weights and a card."""
+    folder = Path(shutil.copytree(MODEL, tmp_path / "model"))
+    (folder / bundle.CARD).write_text("# A card\n")
+    return folder
+
+
+def commands(model):
+    """Each command that reads a model's files."""
+    yield "models", "verify", model
+    yield "models", "show", model
+    yield "models", "add", model, "--name", "mine"
+    yield "translate", "-m", model, "I see."
+    yield "align", "-m", model, "I see.", "je vois."
+
+
+def files_of(command):
+    """The files that make a command fail if they are outside."""
+    if command[1] == "show":
+        return {bundle.FACTS, bundle.CARD}
+    return {*NAMES} - {bundle.CARD} if command[1] != "add" else {*NAMES}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("_no_shelf")
+def test_a_file_that_is_a_link_out_of_the_folder_is_refused(name, model, tmp_path):
+    if name == bundle.CARD:
+        (model / name).write_text("secret")
+    (model / name).rename(tmp_path / "secret")
+    (model / name).symlink_to(tmp_path / "secret")
+    for command in commands(model):
+        ended = attn(*command)
+        if name in files_of(command):
+            assert (ended.status, ended.stdout) == (4, b""), command
+            assert "leads out of its folder" in ended.err
+        assert "secret" not in ended.out
+    assert not list((tmp_path / "home").rglob(name))
+
+
+def test_a_link_within_the_folder_is_followed(model):
+    (model / "blob").write_bytes((model / bundle.WEIGHTS).read_bytes())
+    (model / bundle.WEIGHTS).unlink()
+    (model / bundle.WEIGHTS).symlink_to("blob")
+    assert open_bundle(model).weights.read_bytes() == (model / "blob").read_bytes()
+
+
+def test_a_staged_file_behind_a_linked_folder_is_refused(model, tmp_path):
+    facts = read_manifest(model)
+    (tmp_path / "elsewhere").mkdir()
+    (model / bundle.WEIGHTS).rename(tmp_path / "elsewhere" / bundle.WEIGHTS)
+    (model / bundle.STAGING).symlink_to(tmp_path / "elsewhere")
+    (model / bundle.FACTS).write_text(json.dumps(facts | {"staged": [bundle.WEIGHTS]}))
+    with pytest.raises(ModelError, match="leads out"):
+        open_bundle(model)
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def sparse(path):
+    with path.open("wb") as file:
+        file.truncate(3 << 30)
+
+
+@pytest.mark.parametrize("make", [pipe, sparse, Path.mkdir])
+@pytest.mark.parametrize("name", [bundle.FACTS, bundle.RECIPE, bundle.CARD])
+def test_a_text_that_is_no_file_of_a_moderate_size_is_refused_at_once(name, make, model):
+    (model / name).unlink()
+    make(model / name)
+    ended = attn("models", "show", model)
+    if name != bundle.RECIPE:
+        assert (ended.status, ended.stdout) == (4, b"")
+    if name != bundle.CARD:
+        assert attn("translate", "-m", model, "I see.").status == 4
+
+
+def test_a_recipe_that_is_a_device_ends_after_its_limit():
+    ended = attn("train", "/dev/zero")
+    assert ended.status == 2
+    assert "has more than" in ended.err
+
+
+def test_an_altered_card_is_refused_once_its_checksum_is_known(model, tmp_path):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    bundle.copy(open_bundle(model), copy)
+    assert read_for_display(copy, read_manifest(copy), bundle.CARD) == "# A card\n"
+    (copy / bundle.CARD).write_text("# B card\n")
+    with pytest.raises(ModelError, match=r"checksum \(sha256\) of MODEL_CARD.md"):
+        read_for_display(copy, read_manifest(copy), bundle.CARD)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[31mb\x1b[0m", "ab"),
+        ("a\x1b]0;title\x07b", "ab"),
+        ("a\x1b]8;;http://x\x1b\\b", "ab"),
+        ("a\x9b2Jb\rc\x00\x08", "a2Jbc"),
+        ("l'œuvre\u202f: 1\u00a0000\n\tfin", "l'œuvre\u202f: 1\u00a0000\n\tfin"),
+        ("a\u202eb\u2066c", "abc"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_not_shown(text, shown, model):
+    assert printable(text) == shown
+    (model / bundle.CARD).write_text(text, encoding="utf-8", newline="")
+    assert attn("models", "show", model).out == shown
+
+
+def zeros(file):
+    """Overwrite the second half with zeros, as a disk might, and keep the time."""
+    before, content = file.stat(), file.read_bytes()
+    half = len(content) // 2
+    file.write_bytes(content[:half] + bytes(len(content) - half))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        (bundle.GRAPH_WEIGHTS, ("--engine", "onnx")),
+        (bundle.ENCODER, ("--engine", "onnx")),
+        (bundle.STEP, ("--engine", "onnx")),
+        (bundle.HEAD_GRAPH, ("--engine", "onnx", "--align", "--weights", "alignment")),
+        (bundle.WEIGHTS, ("--engine", "torch")),
+        (bundle.HEAD, ("--engine", "torch", "--align", "--weights", "alignment")),
+        (bundle.RECIPE, ()),
+        (bundle.JOINT, ()),
+    ],
+)
+def test_damage_that_keeps_size_and_time_is_found_also_after_a_first_use(name, options, model):
+    command = ("translate", "-m", model, "I see.", *options)
+    assert attn(*command).status == 0
+    zeros(model / name)
+    ended = attn(*command)
+    assert (ended.status, ended.stdout) == (4, b"")
+    assert f"the checksum (sha256) of {name} does not match" in ended.err
+
+
+def test_forced_decoding_compares_the_checksum_of_its_graph(model):
+    zeros(model / bundle.FORCED)
+    ended = attn("align", "-m", model, "I see.", "je vois.", "--weights", "attention")
+    assert ended.status == 4
+    assert f"checksum (sha256) of {bundle.FORCED}" in ended.err
