@@ -20,7 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from attn_cli.bundles.bundle import CARD, FACTS, Bundle, read_manifest
+from attn_cli.bundles.bundle import (
+    CARD,
+    FACTS,
+    Bundle,
+    entry_of,
+    read_manifest,
+    read_text_file,
+)
 from attn_cli.errors import ModelError
 
 SUFFIX = ".zip"
@@ -51,8 +58,10 @@ def pack(bundle: Bundle, stream: BinaryIO) -> None:
     """
     facts = {key: value for key, value in bundle.facts.items() if key != "staged"}
     names = sorted(facts["files"])
-    if (bundle.path / CARD).is_file() and CARD not in names:
-        names.append(CARD)
+    card = b""
+    if os.path.lexists(bundle.path / CARD) and CARD not in names:
+        card = read_text_file(bundle.path, facts, CARD)
+        facts["files"] = facts["files"] | {CARD: entry_of(card)}
     text = json.dumps(facts, indent=2, ensure_ascii=False).encode("utf-8") + b"\n"
     with zipfile.ZipFile(stream, "w") as archive:
         with archive.open(_entry(FACTS), "w") as target:
@@ -63,6 +72,8 @@ def pack(bundle: Bundle, stream: BinaryIO) -> None:
                 archive.open(_entry(name), "w") as target,
             ):
                 shutil.copyfileobj(source, target, _BLOCK)
+        if card:
+            archive.writestr(_entry(CARD), card)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:

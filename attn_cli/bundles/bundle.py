@@ -307,10 +307,11 @@ def read_for_display(path: Path, facts: dict[str, Any], name: str) -> str | None
     """
     if name not in facts["files"] and not os.path.lexists(locate(path, facts, name)):
         return None
-    return printable(_read_text_file(path, facts, name).decode("utf-8", "replace"))
+    return printable(read_text_file(path, facts, name).decode("utf-8", "replace"))
 
 
-def _read_text_file(path: Path, facts: dict[str, Any], name: str) -> bytes:
+def read_text_file(path: Path, facts: dict[str, Any], name: str) -> bytes:
+    """Return the content of a small file of a model. Raises ModelError as `read_for_display`."""
     file = locate(path, facts, name)
     _refuse_link_outside(path, file)
     try:
@@ -320,7 +321,7 @@ def _read_text_file(path: Path, facts: dict[str, Any], name: str) -> bytes:
     except OSError as error:
         problem = f"the model {path} is damaged: {name} cannot be read: {error.strerror}"
         raise ModelError(problem, _DAMAGED) from error
-    if name in facts["files"] and _entry_of(content)["sha256"] != facts["files"][name]["sha256"]:
+    if name in facts["files"] and entry_of(content)["sha256"] != facts["files"][name]["sha256"]:
         raise _altered(path, name)
     return content
 
@@ -432,9 +433,9 @@ def copy(bundle: Bundle, folder: Path, *, graphs: bool = True) -> None:
         if _checksum(folder / name) != entry["sha256"]:
             raise _altered(bundle.path, name)
     if os.path.lexists(bundle.path / CARD) and not bundle.has_files(CARD):
-        card = _read_text_file(bundle.path, bundle.facts, CARD)
+        card = read_text_file(bundle.path, bundle.facts, CARD)
         (folder / CARD).write_bytes(card)
-        facts["files"] = facts["files"] | {CARD: _entry_of(card)}
+        facts["files"] = facts["files"] | {CARD: entry_of(card)}
     _write_json(folder / FACTS, facts)
 
 
@@ -542,7 +543,7 @@ def _replace(path: Path, facts: dict[str, Any], files: Mapping[str, bytes]) -> N
     try:
         for name, data in files.items():
             atomic.write(staging / name, data)
-            entries[name] = _entry_of(data)
+            entries[name] = entry_of(data)
         staged = {"staged": list(entries)} if entries else {}
         _write_json(path / FACTS, facts | {"files": facts["files"] | entries} | staged)
     except OSError:
@@ -669,7 +670,7 @@ def _entry(path: Path) -> dict[str, Any]:
         return {"bytes": file.tell(), "sha256": digest.hexdigest()}
 
 
-def _entry_of(data: bytes) -> dict[str, Any]:
+def entry_of(data: bytes) -> dict[str, Any]:
     """Return the entry of bundle.json for a file with that content."""
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 

@@ -37,6 +37,11 @@ def _shipped() -> list[Path]:
     return [_SHIPPED / "models", _CHECKOUT / "models"]
 
 
+def is_shipped(path: Path) -> bool:
+    """Whether the model in `path` is shipped with attn."""
+    return os.path.dirname(os.path.realpath(path)) in map(os.path.realpath, _shipped())
+
+
 def names() -> Iterator[tuple[str, Path]]:
     """Yield (name, folder) of every registered model; the first folder of a name counts."""
     seen: set[str] = set()

@@ -77,6 +77,16 @@ def test_the_demo_corpus_is_in_the_checkout():
         registry.demo_corpus()
 
 
+def test_ours_are_the_models_that_were_installed_with_the_program(tmp_path):
+    shipped = model(tmp_path / "shipped" / "models" / "en-fr")
+    assert registry.is_shipped(shipped)
+    assert registry.is_shipped(tmp_path / "checkout" / "models" / "fr-en")
+    assert not registry.is_shipped(model(tmp_path / "home" / "models" / "mine"))
+    assert not registry.is_shipped(model(shipped / "inner"))
+    (tmp_path / "shipped" / "models" / "linked").symlink_to(model(tmp_path / "runs" / "mine"))
+    assert not registry.is_shipped(tmp_path / "shipped" / "models" / "linked")
+
+
 def test_who_has_no_home_has_an_empty_shelf_there(monkeypatch, tmp_path):
     def homeless():
         raise RuntimeError("Could not determine home directory.")
