@@ -12,6 +12,9 @@ ScoreFormat = Literal["text", "json"]
 #: What a matrix holds: the decoder's attention weights, or the word aligner's probabilities.
 MatrixKind = Literal["attention", "alignment"]
 
+#: The attention that is shown: the self-attention of a side, or the decoder's to the source.
+ShownAttention = Literal["encoder", "decoder", "cross"]
+
 #: What its rows and columns are.
 Level = Literal["word", "piece"]
 

@@ -13,7 +13,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from attn_cli.choices import Level, MatrixKind
+from attn_cli.choices import Level
+
+#: What a table holds: a `MatrixKind`, or the self-attention of one side.
+TableKind = Literal["attention", "alignment", "encoder self-attention", "decoder self-attention"]
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
@@ -97,10 +100,14 @@ class SoftAlignment:
     target: tuple[str, ...]
     weights: FloatArray
     leftover: FloatArray
-    kind: MatrixKind = "attention"
+    kind: TableKind = "attention"
     level: Level = "word"
     origin: Origin = "decoded"
     links: FloatArray | None = None
+
+    def is_masked(self, row: int, column: int) -> bool:
+        """Whether the cell is one of a word that the decoder has not read yet."""
+        return self.kind == "decoder self-attention" and column > row
 
     @property
     def link_weights(self) -> FloatArray:

@@ -52,6 +52,16 @@ HEAD = (
 )
 
 
+#: Two layers of two heads on each side, which learn as little as need be.
+TRANSFORMER = (
+    *("--set", "model.encoder.kind=transformer", "--set", "model.decoder.kind=transformer"),
+    *("--set", "model.attention.kind=multihead", "--set", "model.attention.heads=2"),
+    *("--set", "model.encoder.width=32", "--set", "model.encoder.heads=2"),
+    *("--set", "model.encoder.layers=1", "--set", "model.encoder.feed_forward=32"),
+    *("--set", "model.decoder.layers=2", "--set", "model.decoder.feed_forward=32"),
+)
+
+
 @dataclass(frozen=True)
 class Ended:
     """What a command left: its exit status, and both streams as they were written."""

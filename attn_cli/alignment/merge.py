@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from attn_cli.choices import Level, MatrixKind
-from attn_cli.types import Encoded, FloatArray, IntArray, Origin, SoftAlignment
+from attn_cli.choices import Level
+from attn_cli.types import Encoded, FloatArray, IntArray, Origin, SoftAlignment, TableKind
 
 #: How far from 1 a row of weights may sum: softmax in float32, or in an int8 graph.
 TOLERANCE = 1e-4
@@ -24,7 +24,7 @@ def soft_alignment(
     source: Encoded,
     target: Encoded,
     *,
-    kind: MatrixKind,
+    kind: TableKind,
     origin: Origin,
     level: Level = "word",
 ) -> SoftAlignment:

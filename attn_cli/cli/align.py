@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from attn_cli.choices import InputFormat, OutputFormat
+from attn_cli.choices import InputFormat, OutputFormat, ShownAttention
 from attn_cli.cli.options import (
     DeviceOption,
     EngineOption,
@@ -68,6 +68,13 @@ def align(
             help="The layer of these heads. [the model's default; all layers with --head all]",
         ),
     ] = None,
+    show: Annotated[
+        ShownAttention,
+        typer.Option(
+            "--show",
+            help="Show the self-attention of the encoder or decoder, or the attention across.",
+        ),
+    ] = "cross",
     reverse: ReverseOption = None,
     symmetrize: SymmetrizeOption = None,
     fit: Annotated[
@@ -137,6 +144,7 @@ def align(
         weights=weights,
         head=head,
         layer=layer,
+        show=show,
         reverse=reverse,
         symmetrize=symmetrize,
         fit=fit,

@@ -3,13 +3,24 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from attn_cli.choices import Engine, InputFormat, Level, MatrixKind, OutputFormat, Symmetrization
+from attn_cli.choices import (
+    Engine,
+    InputFormat,
+    Level,
+    MatrixKind,
+    OutputFormat,
+    ShownAttention,
+    Symmetrization,
+)
 from attn_cli.cli.input import Shard
 from attn_cli.cli.model_loading import HeadRequest
 from attn_cli.errors import UsageError
 
 #: The formats that can show several heads.
 _WITH_HEADS = ("table", "jsonl", "svg")
+
+#: The formats that can hold a square table.
+_WITH_SELF_ATTENTION = ("table", "jsonl", "tsv", "svg")
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,7 @@ class AlignOptions:
     seed: int
     shard: Shard | None = None
     quick: bool = False
+    show: ShownAttention = "cross"
 
     @property
     def heads(self) -> HeadRequest | None:
@@ -69,6 +81,8 @@ class AlignOptions:
                 "--symmetrize combines two directions",
                 "Name the other direction's model: --reverse.",
             )
+        if self.show != "cross":
+            self._check_self_attention(format, gold=gold)
         if self.heads is not None:
             self._check_heads(self.heads, format)
         if self.shard is not None and gold:
@@ -106,6 +120,25 @@ class AlignOptions:
             raise UsageError(
                 f"--head all shows tables side by side, which {format} cannot hold",
                 "Choose one head, or --format table, jsonl or svg.",
+            )
+
+    def _check_self_attention(self, format: OutputFormat, *, gold: bool) -> None:
+        for name, is_set in (
+            ("--weights", self.weights is not None),
+            ("--reverse", self.reverse is not None),
+            ("--fit", self.fit),
+            ("--gold", gold),
+            ("--engine onnx", self.engine == "onnx"),
+        ):
+            if is_set:
+                raise UsageError(
+                    f"--show {self.show} shows self-attention, which excludes {name}",
+                    "Leave one of the two out.",
+                )
+        if format not in _WITH_SELF_ATTENTION:
+            raise UsageError(
+                f"--show {self.show} links no source word to a target word, so it has no {format}",
+                f"Choose a --format of {', '.join(_WITH_SELF_ATTENTION)}.",
             )
 
     def _check_fit(self) -> None:

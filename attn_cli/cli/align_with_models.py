@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 from attn_cli.cli.align_options import AlignOptions
+from attn_cli.cli.align_self_attention import self_attention_linker
 from attn_cli.cli.input import Request, requests, requests_of_two, warning_callback
 from attn_cli.cli.model_loading import LoadedModel, ModelLoader
 from attn_cli.cli.output import Writer
@@ -40,6 +41,8 @@ def linker_from_models(
     console: Console, options: AlignOptions, writer: Writer
 ) -> tuple[Linker, Writer]:
     """Whoever links by the models that were named, and the writer of what they find."""
+    if options.show != "cross":
+        return self_attention_linker(console, options, writer)
     opener = ModelLoader(console, options.device, options.threads, options.engine)
     scored = writer.format == "jsonl"
     opened = opener.load_aligner(

@@ -79,7 +79,7 @@ class PairAligner:
         A pair with a blank side has empty words on that side, and no weights. Without a stepper
         there are no hypotheses and no log-probabilities: nobody can say how good the target is.
         """
-        sides = [self._sides(pair) for pair in pairs]
+        sides = [self.sides(pair) for pair in pairs]
         found: dict[int, Translation] = {}
         lengths = {
             place: max(len(source.ids), len(target.ids))
@@ -97,7 +97,7 @@ class PairAligner:
             found.get(place) or self._blank(pair, *sides[place]) for place, pair in enumerate(pairs)
         ]
 
-    def _sides(self, pair: Pair) -> Sides:
+    def sides(self, pair: Pair) -> Sides:
         """Both sides as the network reads them; the literals that both have are placeholders."""
         ours: Sequence[Placed] = ()
         theirs: Sequence[Placed] = ()

@@ -14,9 +14,9 @@ from attn_cli.render.table import (
     DIM_BELOW,
     LEFTOVER_MATTERS,
     LEFTOVER_TITLE,
-    MEANING,
     UNSURE,
     ZERO_BELOW,
+    caption_of,
     contrasting_color,
     heat,
     printable,
@@ -31,6 +31,7 @@ _CELL = (
     "text-align:center;font-variant-numeric:tabular-nums;padding:.2em .6em;border:0;"
     "border-radius:3px;min-width:2.6em"
 )
+_MASKED = '<td style="border:0;background:none"></td>'
 
 
 def html_table(
@@ -50,10 +51,10 @@ def html_table(
         for words, line in ((alignment.source, source), (alignment.target, target))
     )
     shown, said = (_text(line) for line in lines)
-    meaning = MEANING[alignment.kind, alignment.origin]
+    name, meaning = caption_of(alignment)
     caption = (
         f'<caption style="{_CAPTION}"><bdi>{shown}</bdi> → <b><bdi>{said}</bdi></b><br>'
-        f'<small style="opacity:.7">{alignment.kind}, {alignment.origin} — {meaning}</small>'
+        f'<small style="opacity:.7">{name} — {meaning}</small>'
         "</caption>"
     )
     with_rest = _has_rest(alignment)
@@ -65,7 +66,9 @@ def html_table(
         "<tr>"
         + _head(_text(word) + f" {UNSURE}" * (row in unsure), "row", _ROW)
         + "".join(
-            _cell(float(weight), alignment.source[column], word)
+            _MASKED
+            if alignment.is_masked(row, column)
+            else _cell(float(weight), alignment.source[column], word)
             for column, weight in enumerate(alignment.weights[row])
         )
         + (_rest_cell(float(alignment.leftover[row])) if with_rest else "")

@@ -166,7 +166,10 @@ def _line(name: str, blocks: Sequence[Sequence[Text]], block: int, layout: _Layo
 
 
 def _cells(each: HeadTable, row: int, layout: _Layout, ink: TerminalStyle) -> Iterator[Text]:
-    for weight in each.table.weights[row]:
+    for column, weight in enumerate(each.table.weights[row]):
+        if each.table.is_masked(row, column):
+            yield Text(" " * layout.cell)
+            continue
         yield Text(_percent(float(weight), layout.cell, ink), ink.style(float(weight)))
     if layout.leftover:
         mass = float(each.table.leftover[row])

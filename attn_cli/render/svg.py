@@ -18,12 +18,13 @@ from attn_cli.render.table import (
     DIM_BELOW,
     LEFTOVER_MATTERS,
     LEFTOVER_TITLE,
-    MEANING,
     WHITE,
     ZERO_BELOW,
     Colour,
+    caption_of,
     contrasting_color,
     heat,
+    is_square,
 )
 from attn_cli.types import HeadTable, SoftAlignment
 
@@ -71,7 +72,7 @@ def svg(alignment: SoftAlignment, *, source: str | None = None, target: str | No
     layout = _Layout(alignment, _caption(alignment))
     said_source = " ".join(alignment.source) if source is None else source
     said_target = " ".join(alignment.target) if target is None else target
-    title = f"{said_source} → {said_target}"
+    title = said_source if is_square(alignment) else f"{said_source} → {said_target}"
     parts = _document(title, _description(alignment), layout.width, layout.height)
     return "\n".join([*parts, *_card(layout), "</svg>"]) + "\n"
 
@@ -176,6 +177,8 @@ def _rows(layout: _Layout) -> Iterator[str]:
         x = layout.left - _GUTTER
         yield f'<text class="row" x="{x}" y="{base:g}">{_xml(word)}</text>'
         for column, other in enumerate(alignment.source):
+            if alignment.is_masked(row, column):
+                continue
             weight = float(alignment.weights[row, column])
             x = layout.column_x(column)
             yield _cell(x, y, layout.cell, weight, f"{other} → {word}: {weight:.2f}")
@@ -207,8 +210,7 @@ def _number(weight: float) -> str:
 
 
 def _caption(alignment: SoftAlignment) -> str:
-    meaning = MEANING[alignment.kind, alignment.origin]
-    return f"{alignment.kind}, {alignment.origin} — {meaning}"
+    return " — ".join(caption_of(alignment))
 
 
 def _description(alignment: SoftAlignment) -> str:

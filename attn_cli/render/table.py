@@ -12,6 +12,7 @@ Three ideas carry the design:
   repeating the target words. No cell is ever broken.
 """
 
+import math
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -68,11 +69,18 @@ MEANING = {
     ("attention", "forced"): "attention weights of each given word",
     ("alignment", "decoded"): "which words correspond",
     ("alignment", "forced"): "which words correspond",
+    ("encoder self-attention", "forced"): "attention weights of each source word",
+    ("decoder self-attention", "forced"): "attention weights of each word on the words up to it",
 }
 #: Stands behind a target word of low probability.
 UNSURE, UNSURE_STYLE = "?", "bold yellow"
 
-LEFTOVER_TITLE = {"attention": "(end)", "alignment": "(none)"}
+LEFTOVER_TITLE = {
+    "attention": "(end)",
+    "alignment": "(none)",
+    "encoder self-attention": "(end)",
+    "decoder self-attention": "(start)",
+}
 
 
 def alignment_table(
@@ -196,17 +204,29 @@ class _Column:
     is_word: bool = True
 
 
+def is_square(alignment: SoftAlignment) -> bool:
+    """Whether it is a sentence's self-attention: its rows are its columns."""
+    return alignment.kind not in ("attention", "alignment")
+
+
+def caption_of(alignment: SoftAlignment) -> tuple[str, str]:
+    """Return the name of the kind of table, and what its weights are."""
+    origin = "" if is_square(alignment) else f", {alignment.origin}"
+    return f"{alignment.kind}{origin}", MEANING[alignment.kind, alignment.origin]
+
+
 def title_of(
     alignment: SoftAlignment, source: str, target: str, width: int, ink: TerminalStyle
 ) -> list[Text]:
-    """What kind of table it is; the source; the target, on the same line where both fit."""
-    meaning = MEANING[alignment.kind, alignment.origin]
-    kind = Text.assemble(
-        (f"{alignment.kind}, {alignment.origin}", "bold"),
-        (f" {ink.sign('—')} {meaning}", "dim"),
-        overflow="fold",
-    )
+    """What kind of table it is; the source; the target, on the same line where both fit.
+
+    The sentence of a square table once.
+    """
+    name, meaning = caption_of(alignment)
+    kind = Text.assemble((name, "bold"), (f" {ink.sign('—')} {meaning}", "dim"), overflow="fold")
     source, target = printable(source), printable(target)
+    if is_square(alignment):
+        return [kind, Text(source, overflow="fold")]
     arrow = f"{ink.sign('→')} "
     separator = " " if cell_len(f"{source} {arrow}{target}") <= width else "\n"
     sentences = Text.assemble(source, separator, (arrow, "dim"), (target, "bold"), overflow="fold")
@@ -245,7 +265,10 @@ def _columns(alignment: SoftAlignment, room: int, ink: TerminalStyle) -> list[_C
     columns = []
     for index, word in enumerate(alignment.source):
         title = truncate(printable(word), room - 2 * _PAD, ink)
-        weights = tuple(float(weight) for weight in alignment.weights[:, index])
+        weights = tuple(
+            math.nan if alignment.is_masked(row, index) else float(weight)
+            for row, weight in enumerate(alignment.weights[:, index])
+        )
         columns.append(_Column(title, weights, max(_DIGITS, cell_len(title)) + 2 * _PAD))
     leftover = tuple(float(weight) for weight in alignment.leftover)
     if not columns or max(leftover, default=0) >= LEFTOVER_MATTERS:
@@ -294,6 +317,8 @@ def _panel(
 
 
 def _cell(column: _Column, weight: float, ink: TerminalStyle) -> Text:
+    if math.isnan(weight):  # masked
+        return Text(" " * column.width)
     style = ink.style(weight) if column.is_word else Style(italic=True, dim=True)
     return Text(ink.cell(weight, column.width), style)
 

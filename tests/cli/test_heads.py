@@ -6,21 +6,12 @@ import shutil
 import tomllib
 
 import pytest
-from program import HEAD, PAIRS, TINY, attn
+from program import HEAD, PAIRS, TINY, TRANSFORMER, attn
 
 from attn_cli.bundles.bundle import verify_checksums
 
 SOURCE, TARGET = "I see the red car.", "je vois la voiture rouge."
 PAIR = f"{SOURCE}\t{TARGET}\n"
-
-#: Two layers of two heads on each side, which learn as little as need be.
-TRANSFORMER = (
-    *("--set", "model.encoder.kind=transformer", "--set", "model.decoder.kind=transformer"),
-    *("--set", "model.attention.kind=multihead", "--set", "model.attention.heads=2"),
-    *("--set", "model.encoder.width=32", "--set", "model.encoder.heads=2"),
-    *("--set", "model.encoder.layers=1", "--set", "model.encoder.feed_forward=32"),
-    *("--set", "model.decoder.layers=2", "--set", "model.decoder.feed_forward=32"),
-)
 
 
 def trained(out, pairs_file, *settings, steps, **how):

@@ -1,7 +1,7 @@
 """An `IncrementalDecoder` and an `AlignmentModel` that run PyTorch networks."""
 
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -23,18 +23,14 @@ from attn_cli.inference.engines.interface import (
 )
 from attn_cli.inference.engines.listing import Listing
 from attn_cli.nn.attention import Memory, RowLayout
-from attn_cli.nn.attention_trace import (
-    SelfAttentionWeights,
-    trace_attention,
-    trace_self_attention,
-)
+from attn_cli.nn.attention_trace import trace_attention, trace_self_attention
 from attn_cli.nn.builder import build_model, build_word_aligner
 from attn_cli.nn.device import find_device
 from attn_cli.nn.embeddings import SelectedRows
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state_dict import load_state
 from attn_cli.nn.word_aligner import WordAligner, WordGroups
-from attn_cli.types import AttentionSteps, IntArray
+from attn_cli.types import AttentionSteps, FloatArray, IntArray
 
 
 class EncodedSource(NamedTuple):
@@ -153,9 +149,15 @@ class TorchDecoder:
         return trace_attention(self.network, self._tensor(ids), self._tensor(target))
 
     @torch.inference_mode()
-    def trace_self_attention(self, ids: IntArray, target: IntArray) -> SelfAttentionWeights:
-        """(S,) source pieces and (T,) target pieces, EOS last → all self-attention weights."""
-        return trace_self_attention(self.network, self._tensor(ids), self._tensor(target))
+    def trace_self_attention(
+        self, ids: IntArray, target: IntArray, side: Literal["encoder", "decoder"]
+    ) -> list[FloatArray]:
+        """(S,) source pieces and (T,) target pieces, EOS last → weights of each layer of a side.
+
+        See `SelfAttentionWeights`.
+        """
+        weights = trace_self_attention(self.network, self._tensor(ids), self._tensor(target))
+        return list(weights.encoder if side == "encoder" else weights.decoder)
 
     def _tensor(self, array: IntArray) -> Tensor:
         return torch.from_numpy(np.asarray(array, dtype=np.int64)).to(self.device)

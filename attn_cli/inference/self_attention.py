@@ -1,0 +1,120 @@
+"""The self-attention of a network on given pairs: source by source, or target by target words."""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import numpy as np
+
+from attn_cli.alignment.merge import labelled, soft_alignment
+from attn_cli.errors import ModelError, UsageError
+from attn_cli.inference.pair_aligner import Pair, PairAligner
+from attn_cli.types import (
+    Encoded,
+    FloatArray,
+    HeadTable,
+    IntArray,
+    SoftAlignment,
+    TableKind,
+    Translation,
+)
+
+Side = Literal["encoder", "decoder"]
+
+_KINDS: dict[Side, TableKind] = {
+    "encoder": "encoder self-attention",
+    "decoder": "decoder self-attention",
+}
+
+
+class SelfAttentionTracer(Protocol):
+    """A network that records its self-attention: weights (heads, T, T) of each layer of a side."""
+
+    def trace_self_attention(self, ids: IntArray, target: IntArray, side: Side) -> list[FloatArray]:
+        """(S,) source pieces and (T,) target pieces, EOS last → the weights of each layer.
+
+        Those of the decoder are over the pieces that it reads, BOS first.
+        """
+        ...
+
+
+class SelfAttentionAligner:
+    """Gives each pair a square table: the self-attention of the encoder or of the decoder.
+
+    `pairs` encodes the sides. The table is the mean of the heads of `layer`, by default the last,
+    or of `head` alone, both counted from 1; with `each_head` the tables of all heads, of that layer
+    or of all, stand in `heads`. Each translation has the shown side as its source and as its text.
+    """
+
+    def __init__(
+        self,
+        pairs: PairAligner,
+        tracer: SelfAttentionTracer,
+        side: Side,
+        *,
+        layer: int | None = None,
+        head: int = 0,
+        each_head: bool = False,
+    ) -> None:
+        self.pairs, self.tracer, self.side = pairs, tracer, side
+        self.layer, self.head, self.each_head = layer, head, each_head
+
+    def align(self, pairs: Sequence[Pair]) -> list[Translation]:
+        """Each pair with its `alignment`, in order.
+
+        Raises ModelError if the network has no self-attention on that side, UsageError if it has
+        not that layer or head.
+        """
+        return [self._align(pair) for pair in pairs]
+
+    def _align(self, pair: Pair) -> Translation:
+        source, target = self.pairs.sides(pair)
+        line, text = (source, pair.source) if self.side == "encoder" else (target, pair.target)
+        layers = self.tracer.trace_self_attention(source.ids, target.ids, self.side)
+        self._check(layers)
+        chosen = layers[(self.layer or len(layers)) - 1]
+        weights = chosen[self.head - 1] if self.head else chosen.mean(0)
+        heads = [
+            HeadTable(number, head, self._table(of_head, line))
+            for number, of_layer in enumerate(layers, start=1)
+            if self.each_head and self.layer in (None, number)
+            for head, of_head in enumerate(of_layer, start=1)
+        ]
+        words = labelled(line, self.pairs.level).labels
+        return Translation(
+            pair.line,
+            text,
+            text,
+            words,
+            words,
+            alignment=self._table(weights, line),
+            heads=tuple(heads) if words else (),
+        )
+
+    def _table(self, weights: FloatArray, line: Encoded) -> SoftAlignment:
+        """Weights between pieces (T, T) → the table between words.
+
+        The decoder reads BOS first, and the last piece never: BOS takes the place of the end.
+        """
+        if self.side == "decoder":
+            weights = np.roll(weights, -1, axis=(0, 1))
+        kind, level = _KINDS[self.side], self.pairs.level
+        return soft_alignment(weights, line, line, kind=kind, origin="forced", level=level)
+
+    def _check(self, layers: Sequence[FloatArray]) -> None:
+        if not layers:
+            raise ModelError(
+                f"the {self.side} of the model has no self-attention",
+                "Leave --show out to see its attention to the source, or name a Transformer.",
+            )
+        heads = len(layers[0])
+        for name, number, count in (
+            ("layer", self.layer or 1, len(layers)),
+            ("head", self.head or 1, heads),
+        ):
+            if number > count:
+                raise UsageError(
+                    f"there is no {name} {number}: the {self.side} has self-attention in "
+                    f"{len(layers)} layer{'s' * (len(layers) != 1)} of {heads} "
+                    f"head{'s' * (heads != 1)}",
+                    f"Choose a {name} from 1 to {count}.",
+                )

@@ -1,0 +1,104 @@
+"""attn align --show encoder|decoder: square tables, the decoder's with an empty triangle."""
+
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from program import TINY, TRANSFORMER, attn
+
+from attn_cli.errors import ExitStatus
+
+SOURCE, TARGET = "I see the red car.", "je vois la voiture rouge."
+PAIR = f"{SOURCE}\t{TARGET}\n"
+
+
+@pytest.fixture(scope="module")
+def transformer(tmp_path_factory, pairs_file):
+    """A Transformer of one encoder layer and two decoder layers, each of two heads, untrained."""
+    out = tmp_path_factory.mktemp("runs") / "tiny"
+    text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, "--out", out)
+    limits = ("--max-steps", 1, "--set", "train.validate_every=1", "--set", "name=tiny")
+    ended = attn("train", *text, *TINY, *TRANSFORMER, *limits)
+    assert ended.status == 0, ended.err
+    return out
+
+
+def shown(model, side: str, *options: object, format: str = "jsonl"):
+    return attn("align", "-m", model, "--show", side, "-f", format, *options, stdin=PAIR)
+
+
+def test_the_encoders_table_has_a_row_and_a_column_for_each_source_word(transformer):
+    (record,) = shown(transformer, "encoder").records()
+    assert record["source_words"] == record["target_words"] == [*SOURCE[:-1].split(), "."]
+    weights = np.array(record["weights"])
+    assert weights.shape == (6, 6)
+    rest = [value for name, value in record.items() if name in ("leftover", "unaligned")]
+    np.testing.assert_allclose(weights.sum(1) + rest[0], 1, atol=1e-3)
+
+
+def test_the_decoders_table_is_empty_above_its_diagonal(transformer):
+    (record,) = shown(transformer, "decoder").records()
+    assert record["source_words"] == record["target_words"] == [*TARGET[:-1].split(), "."]
+    weights = np.array(record["weights"])
+    assert not np.triu(weights, 1).any()
+    assert (np.diag(weights) > 0).all()
+    table = shown(transformer, "decoder", format="table").out.splitlines()
+    title, sentence = table[:2]
+    assert title.startswith("decoder self-attention — ")
+    assert sentence == TARGET
+    first, *_, last = [line for line in table[4:] if line.strip()]
+    assert (first.count("0."), last.count("0.")) == (2, 7)  # itself and (start); all and (start)
+    assert "·" not in "".join(table[4:])
+
+
+@pytest.mark.parametrize(("side", "layers"), [("encoder", 1), ("decoder", 2)])
+def test_all_heads_stand_side_by_side(transformer, side, layers):
+    (record,) = shown(transformer, side, "--head", "all").records()
+    heads = [(each["layer"], each["head"]) for each in record["heads"]]
+    assert heads == [(layer, head) for layer in range(1, layers + 1) for head in (1, 2)]
+    grid = shown(transformer, side, "--head", "all", format="table").out
+    assert "layer 1 head 2" in grid
+
+
+def test_the_mean_of_the_heads_is_shown_and_each_of_them(transformer):
+    (mean,) = shown(transformer, "decoder", "--layer", 2).records()
+    each = [
+        shown(transformer, "decoder", "--layer", 2, "--head", n).records()[0]["weights"]
+        for n in (1, 2)
+    ]
+    np.testing.assert_allclose(np.mean(each, axis=0), mean["weights"], atol=2e-4)
+
+
+def test_a_picture_leaves_the_triangle_empty_too(transformer):
+    root = ET.fromstring(shown(transformer, "decoder", format="svg").out)
+    names = "{http://www.w3.org/2000/svg}"
+    cells = [g for g in root.iter(f"{names}g") if g.find(f"{names}title") is not None]
+    assert len(cells) == 6 * 7 / 2
+
+
+def test_a_blank_pair_gives_a_blank_record(transformer):
+    ended = attn("align", "-m", transformer, "--show", "encoder", "-f", "jsonl", stdin="\t\n")
+    (record,) = ended.records()
+    assert record["weights"] == []
+
+
+@pytest.mark.parametrize(
+    ("side", "options", "problem"),
+    [
+        ("encoder", ["--format", "pharaoh"], "so it has no pharaoh"),
+        ("decoder", ["--weights", "attention"], "which excludes --weights"),
+        ("encoder", ["--layer", "3"], "there is no layer 3"),
+        ("decoder", ["--head", "5"], "there is no head 5"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(transformer, side, options, problem):
+    how = options if "--format" in options else [*options, "-f", "jsonl"]
+    found = attn("align", "-m", transformer, "--show", side, *how, stdin=PAIR)
+    assert (found.status, found.out) == (ExitStatus.USAGE, "")
+    assert problem in found.err
+
+
+def test_a_recurrent_encoder_has_none_to_show():
+    found = shown("en-fr", "encoder")
+    assert found.status == ExitStatus.BAD_MODEL
+    assert "the encoder of the model has no self-attention" in found.err
