@@ -60,6 +60,7 @@ def loaded(*arguments: str, stdin: str = "") -> set[str]:
         ["explain", "--help"],
         ["batch", "--help"],
         ["symmetrize", "--help"],
+        ["lexicon", "--help"],
         ["score", "--help"],
         ["models", "--help"],
         ["runs", "--help"],

@@ -51,6 +51,7 @@ COMMANDS = (
     "explain",
     "batch",
     "symmetrize",
+    "lexicon",
     "score",
     "export",
     "runs",
