@@ -1,0 +1,131 @@
+"""What a shortlist changes: sentences, BLEU, and processor time, beside the whole vocabulary.
+
+    python benchmarks/shortlist.py --model runs/mine --pairs newstest2013.tsv.gz
+    python benchmarks/shortlist.py --model runs/mine --pairs mine.tsv --beam 1 --limit 200
+
+--pairs names files of two columns, whose languages --languages tells; the model translates the
+column of its own source language. For each file and beam size: the share of translations that are
+the same with a shortlist and without it, the BLEU of both, and the processor time of both. Each
+time is the median of --repeat runs in turn, less that of the first line alone, which is the start.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from measuring import (
+    ATTN,
+    DATA,
+    ONE_THREAD,
+    Skipped,
+    conditions,
+    cost_of,
+    on_one_core,
+    present,
+    report,
+    say,
+    table,
+)
+
+from attn_cli import evaluation
+from attn_cli.bundles import bundle, registry
+from attn_cli.data.text_io import open_lines, parse_pair
+
+_TESTS = [DATA / "general" / "test" / f"{name}.tsv.gz" for name in ("newstest2013", "tico19-dev")]
+_WAYS: dict[str, tuple[str, ...]] = {"shortlist": (), "vocabulary": ("--no-shortlist",)}
+
+
+def main() -> int:
+    options = _options()
+    on_one_core()
+    records = []
+    for file in options.pairs or _TESTS:
+        for beam_size in options.beam or [5]:
+            try:
+                records.append(_measure(options, Path(file), beam_size))
+            except Skipped as reason:
+                say(f"{file}: skipped, {reason}")
+    if not records:
+        say("nothing was measured")
+        return 1
+    titles = (
+        *("text", "lines", "beam", "the same", "BLEU, shortlist", "BLEU, vocabulary"),
+        *("CPU s, shortlist", "CPU s, vocabulary", "ratio"),
+    )
+    markdown = table(titles, [_row(record) for record in records])
+    report(f"{markdown}\n{conditions()}\n", {"results": records}, options.output)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="en-fr", help="a name or a folder")
+    parser.add_argument("--pairs", action="append", help="a file of pairs; may be repeated")
+    parser.add_argument("--languages", default="en,fr", help="of the columns of the pairs")
+    parser.add_argument("--beam", action="append", type=int, help="beam size; may be repeated")
+    parser.add_argument("--limit", type=int, default=1000, help="lines of each file")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each")
+    parser.add_argument("--output", type=Path, help="write OUTPUT.md and OUTPUT.json too")
+    return parser.parse_args()
+
+
+def _measure(options: argparse.Namespace, file: Path, beam_size: int) -> dict[str, Any]:
+    """Return the figures of one file and beam size. Raises Skipped."""
+    folder = registry.find(options.model)
+    facts = bundle.read_manifest(folder)
+    if bundle.SHORTLIST not in facts["files"]:
+        raise Skipped(f"{options.model} has no shortlist: attn export {options.model} --pairs FILE")
+    source = options.languages.split(",").index(facts["source"])
+    with open_lines(present(file)) as lines:
+        pairs = [pair for line in lines if (pair := parse_pair(line.text))][: options.limit]
+    sources = [pair[source] for pair in pairs]
+    references = [pair[1 - source] for pair in pairs]
+    times: dict[str, list[float]] = {way: [] for way in _WAYS}
+    texts: dict[str, list[str]] = {}
+    for _ in range(options.repeat):
+        for way, flags in _WAYS.items():
+            start, _ = _translate(folder, beam_size, flags, sources[:1])
+            seconds, texts[way] = _translate(folder, beam_size, flags, sources)
+            times[way].append(seconds - start)
+    same = sum(map(str.__eq__, *texts.values())) / len(sources)
+    return {
+        "text": file.name.split(".")[0],
+        "lines": len(sources),
+        "beam": beam_size,
+        "same": same,
+        "bleu": {way: evaluation.bleu(texts[way], references) for way in _WAYS},
+        "cpu_seconds": {way: statistics.median(times[way]) for way in _WAYS},
+    }
+
+
+def _translate(
+    folder: Path, beam_size: int, flags: Sequence[str], sources: Sequence[str]
+) -> tuple[float, list[str]]:
+    """Return processor seconds and translations of one process."""
+    with tempfile.TemporaryDirectory() as scratch:
+        text, output = Path(scratch, "source"), Path(scratch, "output")
+        text.write_text("".join(f"{each}\n" for each in sources), encoding="utf-8")
+        command = [*ATTN, "translate", "-q", "-m", str(folder), "--threads", "1", *flags]
+        command += ["--beam", str(beam_size), "-i", str(text), "-o", str(output)]
+        cost = cost_of(command, environment=ONE_THREAD)
+        return cost.cpu_seconds, output.read_text(encoding="utf-8").split("\n")[:-1]
+
+
+def _row(record: dict[str, Any]) -> tuple[str, ...]:
+    bleu, seconds = record["bleu"], record["cpu_seconds"]
+    return (
+        *(record["text"], f"{record['lines']:,}", str(record["beam"])),
+        *(f"{100 * record['same']:.1f} %", f"{bleu['shortlist']:.2f}", f"{bleu['vocabulary']:.2f}"),
+        *(f"{seconds['shortlist']:.1f}", f"{seconds['vocabulary']:.1f}"),
+        f"{seconds['vocabulary'] / seconds['shortlist']:.2f}",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
