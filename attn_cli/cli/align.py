@@ -127,8 +127,10 @@ def align(
         linker_from_models,
     )
     from attn_cli.cli.evaluation import GoldEvaluator
+    from attn_cli.cli.hints import hint_at_pair
     from attn_cli.cli.input import Shard
     from attn_cli.cli.output import Writer
+    from attn_cli.cli.output_format import format_of
     from attn_cli.inference.pair_aligner import Pair
 
     console = console_of(context)
@@ -158,7 +160,9 @@ def align(
         shard=None if shard is None else Shard.parse(shard),
     )
     on_screen = console.stdout_is_terminal and str(output or "-") == "-"
-    chosen: OutputFormat = format or ("table" if pair or (on_screen and not fit) else "pharaoh")
+    usual: OutputFormat = "table" if pair or (on_screen and not fit) else "pharaoh"
+    chosen = format_of(output, format, default=usual)
+    hint_at_pair(console, options.pair)
     options.check(chosen, gold=gold is not None)
     writer = Writer(chosen, given=True, extraction=extract, threshold=threshold, scores=scores)
     with ExitStack() as stack:
@@ -170,7 +174,7 @@ def align(
         else:
             chunks = stack.enter_context(chunks_of(console, options))
             linker, writer = linker_from_models(console, options, writer)
-        write = stack.enter_context(writer.open(console, output))
+        write = stack.enter_context(writer.for_shard(options.shard).open(console, output))
         for chunk in chunks:
             linked = linker.link([Pair(r.line, r.source, r.target) for r in chunk])
             write([(request, *each) for request, each in zip(chunk, linked, strict=True)])

@@ -10,7 +10,7 @@ import numpy as np
 
 from attn_cli.alignment.extraction import extract
 from attn_cli.choices import Extraction, OutputFormat
-from attn_cli.cli.input import Request
+from attn_cli.cli.input import Request, Shard
 from attn_cli.console import Console
 from attn_cli.data.text_io import open_output
 from attn_cli.errors import UsageError
@@ -40,6 +40,11 @@ class Writer:
     scores: bool = False
     marks_unsure: bool = False
     unsure_below: float = 0.0
+    has_header: bool = True
+
+    def for_shard(self, shard: Shard | None) -> "Writer":
+        """The writer of a part of a file: the first part alone has a header."""
+        return replace(self, has_header=shard is None or shard.number == 1)
 
     def for_model(self, model: "Bundle", *, by_head: bool) -> "Writer":
         """The writer for what this model finds, which says how sure a link of its word aligner
@@ -56,10 +61,34 @@ class Writer:
             with self._pictures(console, output) as add:
                 yield add
         elif output is None or str(output) == "-":
-            yield lambda found: self._write(found, console.write, console)
+            with self._writing(console.write, console) as add:
+                yield add
         else:
-            with open_output(output) as file:
-                yield lambda found: self._write(found, lambda *each: _put(file, *each), None)
+            with (
+                open_output(output) as file,
+                self._writing(lambda *each: _put(file, *each), None) as add,
+            ):
+                yield add
+
+    @contextmanager
+    def _writing(
+        self, write: Write, console: Console | None
+    ) -> Iterator[Callable[[list[Found]], None]]:
+        """The function that writes a chunk; a header precedes the first, or the end."""
+        header = text_formats.TSV_HEADER + "\n"
+        if self.format != "tsv" or not self.has_header:
+            header = ""
+
+        def add(found: list[Found]) -> None:
+            nonlocal header
+            if header and found:
+                write(header)
+                header = ""
+            self._write(found, write, console)
+
+        yield add
+        if header:
+            write(header)
 
     def _write(self, found: list[Found], write: Write, console: Console | None) -> None:
         if self.format == "table":

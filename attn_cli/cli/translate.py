@@ -55,7 +55,9 @@ def translate(
         ),
     ] = False,
     beam: BeamOption = None,
-    n_best: Annotated[int, typer.Option("--n-best", min=1, help="Translations of each line.")] = 1,
+    n_best: Annotated[
+        int, typer.Option("--n-best", min=1, help="Translations of each line, in text and jsonl.")
+    ] = 1,
     length_penalty: LengthPenaltyOption = None,
     coverage_penalty: CoveragePenaltyOption = None,
     no_shortlist: ShortlistOption = False,
@@ -80,12 +82,14 @@ def translate(
     from contextlib import ExitStack
 
     from attn_cli.cli.choosing import choose_model
+    from attn_cli.cli.hints import hint_at_texts
     from attn_cli.cli.input import Shard, requests
+    from attn_cli.cli.output_format import format_of
     from attn_cli.cli.translate_with_model import TranslateOptions, translator_from_model
 
     console = console_of(context)
     options = TranslateOptions(
-        format or ("table" if align else "text"),
+        format_of(output, format, default="table" if align else "text"),
         model=choose_model(model, to),
         weights=weights,
         level=level,
@@ -102,6 +106,8 @@ def translate(
         engine=engine,
         threads=threads,
     )
+    options.note_single_translation(console)
+    hint_at_texts(console, text or [])
     part = None if shard is None else Shard.parse(shard)
     with ExitStack() as stack:
         chunks = stack.enter_context(
@@ -110,6 +116,7 @@ def translate(
         find, writer = translator_from_model(
             console, options, notes=stack, is_single=len(text or []) == 1
         )
+        writer = writer.for_shard(part)
         write = stack.enter_context(writer.open(console, output))
         for chunk in chunks:
             write(find(chunk))

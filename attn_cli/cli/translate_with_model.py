@@ -23,6 +23,9 @@ _NEED_NO_WEIGHTS = ("text", "jsonl")
 _CAN_MARK = ("text", "pharaoh")
 _SHOW_UNSURE = ("table", "jsonl")
 
+#: The formats that have every translation of --n-best.
+_ALL_TRANSLATIONS = ("text", "jsonl")
+
 Translate = Callable[[Sequence[Request]], list[Found]]
 
 
@@ -65,6 +68,14 @@ class TranslateOptions:
             )
         if self.level == "piece":
             raise UsageError("--mark-unsure marks words, not pieces", "Leave --level piece out.")
+
+    def note_single_translation(self, console: Console) -> None:
+        """Say that --n-best has no effect on a format of the best translation alone."""
+        if self.n_best > 1 and self.format not in _ALL_TRANSLATIONS:
+            console.info(
+                f"attn: --format {self.format} shows the best translation alone; text and "
+                f"jsonl have all {self.n_best}"
+            )
 
     def search(self, recipe: SearchConfig) -> SearchConfig:
         """The recipe's search with the options that were given in the place of its own.

@@ -15,12 +15,15 @@ from attn_cli.types import Links, SoftAlignment, Translation
 
 #: What would break a record, and the space it becomes.
 _LINE_BREAKS = str.maketrans("\r\n", "  ")
-_CELL_BREAKS = str.maketrans("\r\n\t", "   ")
 #: Not line ends to us, but to some readers of JSONL; as escapes they are nobody's.
 _ODD_BREAKS = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "\x85\u2028\u2029"})
 
 #: Stand around words of low probability.
 _OPEN, _CLOSE = "\u27e6", "\u27e7"
+
+
+#: The fields of a line of `tsv`.
+TSV_HEADER = "line\ttarget_index\ttarget\tsource_index\tsource\tweight"
 
 
 def text(translation: Translation) -> str:
@@ -73,11 +76,12 @@ def _doubled(text: str) -> str:
 def nbest(translation: Translation, count: int) -> str:
     """At most `count` lines `line ||| text ||| score`, best first, as Moses writes them.
 
-    The score is the search's own, length-normalised, so it never rises down the list. A blank line
-    has one candidate: the empty text, at 0.
+    The score is that of `jsonl`, the log-probability per piece. The order is that of the search,
+    whose length and coverage penalties may prefer another one to a higher score. A blank line has
+    one candidate: the empty text, at 0.
     """
     ranked = zip(translation.texts, translation.hypotheses, strict=True)
-    scored = [(candidate, hypothesis.score) for candidate, hypothesis in ranked][:count]
+    scored = [(candidate, hypothesis.mean_logp) for candidate, hypothesis in ranked][:count]
     return "\n".join(
         f"{translation.line} ||| {candidate.translate(_LINE_BREAKS)} ||| {score:.4f}"
         for candidate, score in scored or [("", 0.0)]
@@ -100,7 +104,11 @@ def translated_pharaoh(translation: Translation, links: Links, *, scores: bool =
 
 
 def tsv(translation: Translation) -> str:
-    """A line for each cell: line, target index, target word, source index, source word, weight."""
+    """A line for each cell, with the fields of `TSV_HEADER`.
+
+    A word with a quotation mark or a TAB stands between quotation marks, its own doubled, as csv
+    and spreadsheets read it.
+    """
     alignment = translation.alignment
     if alignment is None:
         return ""
@@ -194,4 +202,5 @@ def _weighted(links: Links, pair: tuple[int, int]) -> tuple[int, int, float | No
 
 
 def _cell(word: str) -> str:
-    return word.translate(_CELL_BREAKS)
+    word = word.translate(_LINE_BREAKS)
+    return '"' + word.replace('"', '""') + '"' if '"' in word or "\t" in word else word

@@ -154,7 +154,7 @@ def test_scores_are_added_to_pharaoh_links_to_two_digits(translate):
 
 def test_tsv_has_a_line_for_each_cell(translate):
     (record,) = translate("-f", "jsonl", "I love a dog.").records()
-    rows = [line.split("\t") for line in translate("-f", "tsv", "I love a dog.").lines()]
+    _, *rows = (line.split("\t") for line in translate("-f", "tsv", "I love a dog.").lines())
     assert rows == [
         ["1", str(t), target, str(s), source, f"{record['weights'][t][s]:.4f}"]
         for t, target in enumerate(record["target_words"])
@@ -170,9 +170,6 @@ def test_n_best_is_in_the_form_of_moses_best_first(translate):
     assert [line for line, *_ in rows] == ["1"] * 3 + ["2"] + ["3"] * 3
     assert rows[0][1] == PAIRS["I love a dog."]
     assert rows[3] == ("2", "", "0.0000")
-    for line in ("1", "3"):
-        scores = [float(score) for number, _, score in rows if number == line]
-        assert scores == sorted(scores, reverse=True)
 
 
 def test_n_best_translations_of_a_line_differ_and_begin_with_the_best(translate):

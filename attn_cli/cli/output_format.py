@@ -1,0 +1,59 @@
+"""The format of an output file: that of its extension, unless --format says one that fits."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import get_args
+
+from attn_cli.choices import OutputFormat
+from attn_cli.errors import UsageError
+
+#: What a file of that extension can hold, by the names of the formats; any format has no place
+#: in a file of an extension that is not here.
+EXTENSIONS = {
+    ".svg": ("svg",),
+    ".png": ("png",),
+    ".pdf": ("pdf",),
+    ".html": ("html",),
+    ".jsonl": ("jsonl",),
+    ".tsv": ("tsv",),
+    ".links": ("pharaoh",),
+    ".txt": ("text", "table", "pharaoh", "gloss"),
+}
+
+
+def format_of(
+    output: Path | None, named: OutputFormat | None, *, default: OutputFormat
+) -> OutputFormat:
+    """Return the format of an output: `named`, else that of the extension, else `default`.
+
+    A `.gz` after the extension does not count. Raises UsageError where `named` does not fit the
+    extension, or nothing fits.
+    """
+    name = str(output or "-").removesuffix(".gz")
+    fitting = EXTENSIONS.get(Path(name).suffix.lower())
+    if fitting is None:
+        return named or default
+    if named is not None:
+        if named in fitting:
+            return named
+        raise UsageError(
+            f"--format {named} does not fit {output}",
+            f"Leave --format out, or name the file {_extensions([named])}.",
+        )
+    if default in fitting:
+        return default
+    known: tuple[OutputFormat, ...] = get_args(OutputFormat)
+    for each in known:
+        if each in fitting:
+            return each
+    raise UsageError(
+        f"there is no format for {output}",
+        f"Name it {_extensions(known)}, or say one with --format and another name.",
+    )
+
+
+def _extensions(formats: Iterable[str]) -> str:
+    """Return the extensions of files that hold one of these formats, for people."""
+    wanted = set(formats)
+    found = [f"*{extension}" for extension, each in EXTENSIONS.items() if wanted & set(each)]
+    return " or ".join(found) or "otherwise"

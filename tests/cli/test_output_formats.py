@@ -1,0 +1,174 @@
+"""What the extension of --output means, what TSV readers read, and what is said about --n-best."""
+
+import csv
+import gzip
+import io
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from program import attn
+
+from attn_cli.choices import OutputFormat
+from attn_cli.cli.output_format import EXTENSIONS, format_of
+from attn_cli.errors import UsageError
+
+MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
+TEXT = "I see a dog."
+
+
+def translate(*arguments, **how):
+    return attn("translate", "-m", MODEL, *arguments, **how)
+
+
+# The extension
+
+
+@pytest.mark.parametrize(
+    ("name", "beginning"),
+    [
+        ("a.svg", "<svg "),
+        ("a.jsonl", '{"line": 1, '),
+        ("a.tsv", "line\ttarget_index\t"),
+        ("a.links", "je vois un chien. ||| 0-0"),
+        ("a.txt", "je vois un chien.\n"),
+        ("a.fr", "je vois un chien.\n"),
+        ("a", "je vois un chien.\n"),
+        ("a.TSV", "line\t"),
+    ],
+)
+def test_the_extension_chooses_the_format(tmp_path, name, beginning):
+    assert translate(TEXT, "-o", tmp_path / name).status == 0
+    assert (tmp_path / name).read_text(encoding="utf-8").startswith(beginning)
+    assert translate(TEXT, "-o", tmp_path / f"{name}.gz").status == 0
+    assert gzip.decompress((tmp_path / f"{name}.gz").read_bytes()).decode().startswith(beginning)
+
+
+def test_align_follows_it_too_and_the_table_becomes_a_picture(tmp_path):
+    pair = (TEXT, "je vois un chien.")
+    assert attn("align", "-m", MODEL, *pair, "-o", tmp_path / "a.links").status == 0
+    assert (tmp_path / "a.links").read_text() == attn(
+        "align", "-m", MODEL, *pair, "-f", "pharaoh"
+    ).out
+    assert attn("align", "-m", MODEL, *pair, "-o", tmp_path / "a.svg").status == 0
+    assert translate(TEXT, "--align", "-o", tmp_path / "b.svg").status == 0
+    assert (tmp_path / "b.svg").read_text().startswith("<svg ")
+
+
+@pytest.mark.parametrize(
+    ("format", "name"),
+    [("text", "a.svg"), ("svg", "a.jsonl"), ("jsonl", "a.tsv.gz"), ("tsv", "a.txt")],
+)
+def test_a_format_that_does_not_fit_the_name_is_refused(tmp_path, format, name):
+    ended = translate(TEXT, "-f", format, "-o", tmp_path / name)
+    assert ended.status == 2
+    assert name in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_without_a_format_is_refused(tmp_path):
+    ends = [
+        extension
+        for extension, fitting in EXTENSIONS.items()
+        if not {*fitting} & {*get_args(OutputFormat)}
+    ]
+    for extension in ends:
+        ended = translate(TEXT, "-o", tmp_path / f"a{extension}")
+        assert ended.status == 2
+        assert "*.svg" in ended.err
+    with pytest.raises(UsageError, match="does not fit"):
+        format_of(Path("a.svg"), "text", default="text")
+
+
+# Hints
+
+
+def test_a_file_name_as_text_is_hinted_at_and_still_translated(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.en").write_text("x\n")
+    ended = translate("a.en")
+    assert ended.status == 0
+    assert len(ended.lines()) == 1
+    assert "attn translate -i a.en" in ended.err
+    assert translate("a.en", "--quiet").err == ""
+    ended = attn("align", "-m", MODEL, "a.en", "a.en")
+    assert "attn align --source a.en --target a.en" in ended.err
+
+
+def test_several_arguments_of_one_word_are_hinted_at():
+    ended = translate("I", "see", "dogs")
+    assert len(ended.lines()) == 3
+    assert 'attn translate "I see dogs"' in ended.err
+    for texts in (["dogs"], ["I see", "dogs"]):
+        assert "for one line" not in translate(*texts).err
+
+
+@pytest.mark.parametrize("text", ["a" * 5000, "", "\udcff"])
+def test_no_argument_is_too_odd_for_the_hints(text):
+    assert translate(text, text).status == 0
+
+
+# TSV
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_csv_and_pandas_read_what_tsv_writes():
+    pandas = pytest.importorskip("pandas")
+    source = '"I" say ""so"", he said: \'no\'.\n\nnull NA 1e5\n'
+    ended = translate("-f", "tsv", stdin=source)
+    words = {each["line"]: each for each in translate("-f", "jsonl", stdin=source).records()}
+    lines = list(csv.reader(io.StringIO(ended.out), delimiter="\t"))
+    rows = [dict(zip(lines[0], line, strict=True)) for line in lines[1:] if line]
+    expected = [
+        (number, t, target, s, source)
+        for number, each in words.items()
+        for t, target in enumerate(each["target_words"])
+        for s, source in enumerate(each["source_words"])
+    ]
+    assert [
+        (int(r["line"]), int(r["target_index"]), r["target"], int(r["source_index"]), r["source"])
+        for r in rows
+    ] == expected
+    table = pandas.read_csv(io.StringIO(ended.out), sep="\t", keep_default_na=False)
+    names = ["line", "target_index", "target", "source_index", "source"]
+    assert list(table[names].itertuples(index=False, name=None)) == expected
+    assert table["weight"].between(0, 1).all()
+
+
+def test_a_file_has_one_header_however_many_its_chunks_and_shards(tmp_path):
+    (tmp_path / "a.en").write_text(f"{TEXT}\n" * 1500)
+    whole = ("-i", tmp_path / "a.en", "--beam", "1", "-o")
+    assert translate(*whole, tmp_path / "a.tsv").status == 0
+    for part in ("1/2", "2/2"):
+        assert translate(*whole, tmp_path / f"{part[0]}.tsv", "--shard", part).status == 0
+    text = (tmp_path / "a.tsv").read_text()
+    assert text.count("target_index") == 1
+    assert text == "".join((tmp_path / f"{n}.tsv").read_text() for n in (1, 2))
+
+
+def test_no_lines_give_a_header_alone():
+    assert translate("-f", "tsv", stdin="").out == (
+        "line\ttarget_index\ttarget\tsource_index\tsource\tweight\n"
+    )
+
+
+# --n-best
+
+
+def test_text_and_jsonl_give_a_hypothesis_one_score():
+    options = ("--n-best", "3", "--length-penalty", "1.5", "--coverage-penalty", "0.2")
+    source = f"{TEXT}\nwe love the red car.\n"
+    moses = [line.split(" ||| ") for line in translate(*options, stdin=source).lines()]
+    records = translate(*options, "-f", "jsonl", stdin=source).records()
+    assert [(int(n), text, float(score)) for n, text, score in moses] == [
+        (each["line"], best["target"], best["score"]) for each in records for best in each["nbest"]
+    ]
+    assert all(each["score"] == each["nbest"][0]["score"] for each in records)
+
+
+@pytest.mark.parametrize("format", ["table", "pharaoh", "tsv"])
+def test_a_format_of_the_best_alone_says_so(format):
+    ended = translate(TEXT, "--n-best", "3", "-f", format)
+    assert f"--format {format} shows the best translation alone" in ended.err
+    assert ended.out == translate(TEXT, "-f", format, "--beam", "5").out
+    assert "alone" not in translate(TEXT, "-f", format).err
