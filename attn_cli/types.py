@@ -44,6 +44,17 @@ class Copied(NamedTuple):
     text: str
 
 
+class Crossing(NamedTuple):
+    """A piece that crosses words: its place, one of its words, and the share of it there.
+
+    The shares of a piece sum to 1.
+    """
+
+    piece: int
+    word: int
+    share: float
+
+
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """One line as the network reads it, with the way back to its words.
@@ -52,6 +63,7 @@ class Encoded:
     gives each piece's index in `words`, -1 for EOS. Every word owns at least one piece, and the
     pieces of a word are neighbours. `copied` are the words that a placeholder stands for, and
     `is_literal` says that nothing else but marks is there, so that there is nothing to translate.
+    A tokenizer of raw lines may give a piece to several words, `crossing`, or none to a word.
     """
 
     raw: str
@@ -61,6 +73,7 @@ class Encoded:
     words: tuple[Word, ...]
     copied: tuple[Copied, ...] = ()
     is_literal: bool = False
+    crossing: tuple[Crossing, ...] = ()
 
     def __post_init__(self) -> None:
         assert len(self.ids) == len(self.pieces) == len(self.word_of)

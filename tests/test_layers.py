@@ -32,7 +32,7 @@ HOMES = {
     "safetensors": {"training", "export", "inference.engines.torch"},
     "onnxruntime": {"inference.engines.onnx"},
     "onnx": {"export"},
-    "sentencepiece": {"data.tokenizer"},
+    "sentencepiece": {"data.tokenizer", "data.sentencepiece_tokenizer"},
     "tensorboard": set(),  # torch.utils.tensorboard is what imports it
     "thot": {"alignment.statistical"},
     "eflomal": {"alignment.statistical"},

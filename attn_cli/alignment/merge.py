@@ -1,19 +1,29 @@
 """Merge attention weights between pieces into weights between words.
 
 A source word receives the sum of what its pieces receive; a target word looks where its pieces
-look on average. Pieces of no word (`word_of` -1: the end of the sentence) are not words: what the
-target gives to the source's end is `leftover`, and the target's own end has no row. Nothing is
-renormalised, so each row and its leftover sum to 1 because the piece weights did.
+look on average. A piece of several words counts for each by its share of characters there. Pieces
+of no word (`word_of` -1: the end of the sentence) are not words: what the target gives to the
+source's end is `leftover`, and the target's own end has no row. Nothing is renormalised, so each
+row and its leftover sum to 1 because the piece weights did.
 """
 
+from collections.abc import Sequence
 from itertools import compress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli.choices import Level
-from attn_cli.types import Encoded, FloatArray, IntArray, Origin, SoftAlignment, TableKind
+from attn_cli.types import (
+    Crossing,
+    Encoded,
+    FloatArray,
+    IntArray,
+    Origin,
+    SoftAlignment,
+    TableKind,
+)
 
 #: How far from 1 a row of weights may sum: softmax in float32, or in an int8 graph.
 TOLERANCE = 1e-4
@@ -34,59 +44,71 @@ def soft_alignment(
     the sentences are taken out of the table.
     """
     columns, rows = labelled(source, level), labelled(target, level)
-    merged, leftover = merge(
-        weights,
-        columns.group_of,
-        rows.group_of,
-        n_source=len(columns.labels),
-        n_target=len(rows.labels),
-    )
+    merged, leftover = merge(weights, columns.membership, rows.membership)
     return SoftAlignment(columns.labels, rows.labels, merged, leftover, kind, level, origin)
 
 
 class Labelled(NamedTuple):
-    """What the rows or columns of a table are: their names, and that of each piece or -1."""
+    """What the rows or columns of a table are: their names, and that of each piece or -1.
+
+    A piece of several words belongs to them by its shares, `crossing`.
+    """
 
     labels: tuple[str, ...]
     group_of: IntArray
+    crossing: tuple[Crossing, ...] = ()
+
+    @property
+    def membership(self) -> NDArray[np.float64]:
+        """(pieces, labels): the share of each piece in each of the labels."""
+        return membership(self.group_of, len(self.labels), self.crossing)
 
 
 def labelled(line: Encoded, level: Level) -> Labelled:
     """The words of a line, or the pieces that are of some word."""
     if level == "word":
-        return Labelled(tuple(word.text for word in line.words), line.word_of)
+        return Labelled(tuple(word.text for word in line.words), line.word_of, line.crossing)
     of_word = line.word_of >= 0  # (pieces,) bool
     group_of = np.where(of_word, of_word.cumsum() - 1, -1).astype(np.int32)
     return Labelled(tuple(compress(line.pieces, of_word)), group_of)
 
 
+def membership(
+    word_of: IntArray, n_words: int, crossing: Sequence[Crossing] = ()
+) -> NDArray[np.float64]:
+    """(P,) word of each piece, -1 for none → (P, n_words) its share in each; rows sum to 1 or 0."""
+    matrix = np.zeros((len(word_of), n_words))
+    inside = np.flatnonzero(word_of >= 0)
+    matrix[inside, word_of[inside]] = 1
+    matrix[[each.piece for each in crossing]] = 0
+    for piece, word, share in crossing:
+        matrix[piece, word] = share
+    return matrix
+
+
 def merge(
     weights: FloatArray,
-    source_word_of: IntArray,
-    target_word_of: IntArray,
-    *,
-    n_source: int,
-    n_target: int,
+    source_words: NDArray[np.floating[Any]],
+    target_words: NDArray[np.floating[Any]],
 ) -> tuple[FloatArray, FloatArray]:
     """Word weights (n_target, n_source) and leftover (n_target,) from piece weights (T, S).
 
-    A target word that owns no piece looks at nothing: its row is 0 and its leftover 1. A source
-    word that owns no piece has a column of 0. A piece that looked nowhere, whose row is 0 since
-    there is no attention, leaves all over.
+    `source_words` (S, n_source) and `target_words` (T, n_target) are the shares of each piece in
+    each word (`membership`). A target word that owns no piece looks at nothing: its row is
+    0 and its leftover 1. A source word that owns no piece has a column of 0. A piece that looked
+    nowhere, whose row is 0 since there is no attention, leaves all over.
     """
-    shape = (len(target_word_of), len(source_word_of))
+    shape = (len(target_words), len(source_words))
     assert weights.shape == shape, (weights.shape, shape)
     nowhere = ~weights.any(axis=1)  # (T,) bool
     sums = weights.sum(axis=1) + nowhere
     assert np.allclose(sums, 1, atol=TOLERANCE), "a row of weights must sum to 1"
 
-    # Column n_source gathers the pieces of no word, since index -1 is the last one.
-    source_words = _membership(source_word_of, n_source + 1)  # (S, n_source + 1)
-    target_words = _membership(target_word_of, n_target + 1)[:, :n_target]  # (T, n_target)
-
+    # The last column gathers the pieces of no word.
+    gathered = np.column_stack([source_words, 1 - source_words.sum(1)])  # (S, n_source + 1)
     owned = target_words.sum(axis=0)  # (n_target,) pieces of each target word
-    mean = target_words.T / np.maximum(owned, 1)[:, None]  # (n_target, T)
-    table = mean @ weights @ source_words  # (n_target, n_source + 1)
+    mean = target_words.T / np.where(owned > 0, owned, 1)[:, None]  # (n_target, T)
+    table = mean @ weights @ gathered  # (n_target, n_source + 1)
     table[:, -1] += mean @ nowhere
     table[owned == 0, -1] = 1
 
@@ -94,16 +116,19 @@ def merge(
     return table[:, :-1].astype(np.float32), table[:, -1].astype(np.float32)
 
 
-def mean_over_words(word_of: IntArray, n_words: int) -> FloatArray:
-    """(B, P) word of each piece, -1 for none → (B, n_words, P): 1 / n at a word's n pieces."""
+def mean_over_words(
+    word_of: IntArray, n_words: int, crossing: Sequence[Sequence[Crossing]] = ()
+) -> FloatArray:
+    """(B, P) word of each piece, -1 for none → (B, n_words, P): 1 / n at a word's n pieces.
+
+    `crossing` has, for each row, the pieces that are of several words by their shares.
+    """
     same = word_of[:, None, :] == np.arange(n_words)[None, :, None]  # (B, W, P)
-    owned = same.sum(axis=2, keepdims=True)
-    mean: FloatArray = (same / np.maximum(owned, 1)).astype(np.float32)
+    shares = same.astype(np.float32)
+    for row, pieces in enumerate(crossing):
+        shares[row, :, [each.piece for each in pieces]] = 0
+        for piece, word, share in pieces:
+            shares[row, word, piece] = share
+    owned = shares.sum(axis=2, keepdims=True)
+    mean: FloatArray = shares / np.where(owned > 0, owned, 1)
     return mean
-
-
-def _membership(word_of: IntArray, n_words: int) -> NDArray[np.float64]:
-    """(pieces, words), 1 where the piece is of the word."""
-    matrix = np.zeros((len(word_of), n_words))
-    matrix[np.arange(len(word_of)), word_of] = 1
-    return matrix

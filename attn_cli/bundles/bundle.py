@@ -3,7 +3,7 @@
 Knows recipes and tokenizers; no torch: weights are a path here.
 
     recipe.toml          the model's whole definition
-    joint.spm            the vocabulary (or source.spm and target.spm)
+    joint.spm            the vocabulary (or source.spm and target.spm; see `vocabularies`)
     model.safetensors    the weights of the network that translates
     alignment_head.safetensors    those of the word aligner, where there is one
     encoder.onnx step.onnx forced.onnx alignment_head.onnx    the same as graphs, for ONNX Runtime
@@ -41,10 +41,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from attn_cli import config
+from attn_cli.bundles import vocabularies
+from attn_cli.bundles.vocabularies import vocabulary_files
 from attn_cli.config import Recipe
-from attn_cli.data.literals import Literals
 from attn_cli.data.shortlist import Shortlist
-from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.errors import AttnError, ModelError, TrainingError, UsageError
 from attn_cli.files import atomic
 from attn_cli.files.reading import leads_outside, read_small
@@ -61,7 +62,6 @@ GRAPH_WEIGHTS = "graphs.bin"
 CONFIDENCE = "confidence.json"
 GRAPHS = (ENCODER, STEP, FORCED, GRAPH_WEIGHTS, HEAD_GRAPH)
 SHORTLIST_GRAPHS = (SELECT, SHORTLIST_STEP)
-JOINT, SOURCE, TARGET = "joint.spm", "source.spm", "target.spm"
 
 #: Folder of new files until they are renamed.
 STAGING = ".staging"
@@ -69,7 +69,7 @@ STAGING = ".staging"
 #: Files that are removed when bundle.json no longer names them.
 _OWN = (
     *(WEIGHTS, HEAD, SHORTLIST, *GRAPHS, *SHORTLIST_GRAPHS),
-    *(CONFIDENCE, JOINT, SOURCE, TARGET),
+    *(CONFIDENCE, *vocabularies.FILES),
 )
 
 #: Maximum attempts to load a model that is being replaced.
@@ -99,8 +99,8 @@ class Bundle:
 
     path: Path
     recipe: Recipe
-    source: Tokenizer
-    target: Tokenizer
+    source: SubwordTokenizer
+    target: SubwordTokenizer
     facts: dict[str, Any]
     _verified: set[str] = field(default_factory=set, repr=False, compare=False)
 
@@ -215,11 +215,12 @@ def _open(path: Path, facts: dict[str, Any]) -> Bundle:
         raise
     except AttnError as error:
         raise ModelError(f"the model {path} is unfit: {error.problem}", error.hint) from error
-    _require_files(path, facts, *_vocabulary(recipe))
-    for name in _vocabulary(recipe):
+    names = vocabulary_files(recipe)
+    _require_files(path, facts, *names)
+    for name in names:
         _verify_file(path, facts, name)
-    files = [locate(path, facts, name) for name in _vocabulary(recipe)]
-    return Bundle(path, recipe, *_tokenizers(files, recipe), facts)
+    files = [locate(path, facts, name) for name in names]
+    return Bundle(path, recipe, *vocabularies.load_tokenizers(files, recipe), facts)
 
 
 def locate(path: Path, facts: dict[str, Any], name: str) -> Path:
@@ -402,19 +403,13 @@ def _altered(path: Path, name: str) -> ModelError:
     return ModelError(f"the model {path} is damaged: {what}", _DAMAGED)
 
 
-def load_tokenizers(path: Path, recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
+def load_tokenizers(path: Path, recipe: Recipe) -> tuple[SubwordTokenizer, SubwordTokenizer]:
     """The source's and the target's tokenizer; one and the same where the vocabulary is joint.
 
     `path` may be a training's folder, which is no model yet.
     """
-    return _tokenizers([path / name for name in _vocabulary(recipe)], recipe)
-
-
-def _tokenizers(files: list[Path], recipe: Recipe) -> tuple[Tokenizer, Tokenizer]:
-    """Those of the one file, or of the two, of a recipe's vocabulary."""
-    plain, literals = recipe.tokenizer.normalize_quotes, Literals.of(recipe)
-    loaded = [Tokenizer.load(file, plain_quotes=plain, literals=literals) for file in files]
-    return loaded[0], loaded[-1]
+    files = [path / name for name in vocabulary_files(recipe)]
+    return vocabularies.load_tokenizers(files, recipe)
 
 
 def copy(bundle: Bundle, folder: Path, *, graphs: bool = True) -> None:
@@ -446,7 +441,9 @@ def _without_graphs(facts: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if key != "precision"} | {"files": files}
 
 
-def write_definition(path: Path, recipe: Recipe, source: Tokenizer, target: Tokenizer) -> None:
+def write_definition(
+    path: Path, recipe: Recipe, source: SubwordTokenizer, target: SubwordTokenizer
+) -> None:
     """Begin a bundle: the recipe and the vocabulary, before there are weights.
 
     Removes the model that was there. Raises TrainingError if the disk will not take it.
@@ -458,11 +455,9 @@ def write_definition(path: Path, recipe: Recipe, source: Tokenizer, target: Toke
         for name in _OWN:
             (path / name).unlink(missing_ok=True)
         write_recipe(path, recipe)
-        if recipe.tokenizer.joint:
-            source.save(path / JOINT)
-        else:
-            source.save(path / SOURCE)
-            target.save(path / TARGET)
+        contents = vocabularies.vocabulary_contents(recipe, source, target)
+        for name, data in contents.items():
+            (path / name).write_bytes(data)
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
@@ -491,7 +486,7 @@ def write_manifest(
     with _writing(path):
         _settle(path)
         weights = (name for name in (WEIGHTS, HEAD) if name in new or (path / name).is_file())
-        kept = (name for name in (RECIPE, *_vocabulary(recipe), *weights) if name not in new)
+        kept = (name for name in (RECIPE, *vocabulary_files(recipe), *weights) if name not in new)
         facts = {
             "format": FORMAT,
             "name": recipe.name,
@@ -656,11 +651,6 @@ def finetuning_recipe(recipe: Recipe, start: Bundle) -> Recipe:
         model=start.recipe.model,
         decode=start.recipe.decode if recipe.decode == config.DecodeConfig() else recipe.decode,
     )
-
-
-def _vocabulary(recipe: Recipe) -> tuple[str, ...]:
-    """The files of a recipe's vocabulary."""
-    return (JOINT,) if recipe.tokenizer.joint else (SOURCE, TARGET)
 
 
 def _entry(path: Path) -> dict[str, Any]:

@@ -62,6 +62,15 @@ class TokenizerConfig:
     """Subword segmentation (SentencePiece)."""
 
     kind: Literal["unigram", "bpe"] = option("unigram", "the segmentation algorithm")
+    pretokenization: Literal["words", "none"] = option(
+        "words",
+        "words: SentencePiece segments one word at a time; none: it segments whole lines, as in "
+        "imported models",
+    )
+    target_token: str = option(
+        "",
+        "imported models of several target languages: the token that selects one, such as >>fra<<",
+    )
     vocab_size: int = option(
         8000, "pieces in a vocabulary, including 256 for single bytes", low=300
     )

@@ -20,7 +20,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from typing import Literal as OneOf
@@ -33,6 +33,7 @@ from attn_cli import config
 from attn_cli.data import casing, words
 from attn_cli.data import literals as literal_text
 from attn_cli.data.literals import FIGURES, PLACEHOLDERS, Literal, Literals, Placed
+from attn_cli.data.tokenizer_interface import Decoded
 from attn_cli.errors import DataError, ModelError, UsageError
 from attn_cli.types import BOS, EOS, PAD, UNK, Copied, Encoded, IntArray, Word
 
@@ -69,19 +70,6 @@ PLAIN = str.maketrans(
 )
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What a sequence of ids says.
-
-    `word_of` (n,) int32 gives each id's index in `words`, -1 for PAD, BOS, EOS and UNK (and for all
-    ids of a text without a word); it never decreases from one piece to the next.
-    """
-
-    text: str
-    words: tuple[Word, ...]
-    word_of: IntArray
 
 
 class Tokenizer:

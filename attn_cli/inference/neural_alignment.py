@@ -56,7 +56,8 @@ class Nothing:
 
 def _size(side: Labelled) -> int:
     """Words up to the last that owns a piece."""
-    return int(side.group_of.max(initial=-1)) + 1
+    last = max((each.word for each in side.crossing), default=-1)
+    return max(int(side.group_of.max(initial=-1)), last) + 1
 
 
 def _batches(places: list[int], pairs: list[tuple[Labelled, Labelled]]) -> Iterator[list[int]]:
@@ -76,7 +77,12 @@ def _batches(places: list[int], pairs: list[tuple[Labelled, Labelled]]) -> Itera
 
 def _side(ids: Sequence[np.ndarray], labels: Sequence[Labelled]) -> PaddedWords:
     shape = (len(ids), max(map(len, ids)))
-    side = PaddedWords(np.full(shape, PAD, np.int32), np.full(shape, -1, np.int32))
+    crossing = tuple(each.crossing for each in labels)
+    side = PaddedWords(
+        np.full(shape, PAD, np.int32),
+        np.full(shape, -1, np.int32),
+        crossing if any(crossing) else (),
+    )
     for row, (line, each) in enumerate(zip(ids, labels, strict=True)):
         side.ids[row, : len(line)] = line
         side.word_of[row, : len(line)] = each.group_of

@@ -13,7 +13,7 @@ import numpy as np
 from attn_cli.alignment.merge import labelled, soft_alignment
 from attn_cli.choices import Level, MatrixKind
 from attn_cli.data.literals import Placed
-from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
 from attn_cli.inference.forced_decoding import force_decode
@@ -54,8 +54,8 @@ class PairAligner:
 
     def __init__(
         self,
-        source: Tokenizer,
-        target: Tokenizer,
+        source: SubwordTokenizer,
+        target: SubwordTokenizer,
         *,
         stepper: IncrementalDecoder | None = None,
         matcher: AlignmentModel | None = None,
@@ -109,7 +109,7 @@ class PairAligner:
         )
 
     def _encode(
-        self, tokenizer: Tokenizer, text: str, number: int, literals: Sequence[Placed]
+        self, tokenizer: SubwordTokenizer, text: str, number: int, literals: Sequence[Placed]
     ) -> Encoded:
         if self.tokenized:  # str.split would part at U+00A0 too, which fast_align leaves in a word
             line = tokenizer.encode_tokens(_SPACED.findall(text))

@@ -12,7 +12,8 @@ from attn_cli.alignment.merge import Labelled, labelled, soft_alignment
 from attn_cli.choices import Level, MatrixKind
 from attn_cli.data import sentences
 from attn_cli.data.casing import shouted, shouting
-from attn_cli.data.tokenizer import SPACE, Tokenizer
+from attn_cli.data.tokenizer import SPACE
+from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.inference.beam_search import SearchConfig, search
 from attn_cli.inference.copying import Copying
 from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
@@ -85,8 +86,8 @@ class Translator:
     def __init__(
         self,
         stepper: IncrementalDecoder,
-        source: Tokenizer,
-        target: Tokenizer,
+        source: SubwordTokenizer,
+        target: SubwordTokenizer,
         how: SearchConfig,
         *,
         align: bool = False,
@@ -333,7 +334,14 @@ class Translator:
         """A hypothesis as a line that was read."""
         decoded = self.target.decode(best.ids, source)
         pieces = tuple(self.target.piece(int(i)) for i in best.ids)
-        return Encoded(decoded.text, best.ids, pieces, decoded.word_of, decoded.words)
+        return Encoded(
+            decoded.text,
+            best.ids,
+            pieces,
+            decoded.word_of,
+            decoded.words,
+            crossing=decoded.crossing,
+        )
 
     def _tables(
         self, sources: Sequence[Encoded], said: Sequence[Encoded], best: Sequence[Hypothesis]
@@ -378,7 +386,11 @@ def truncate(line: Encoded, number: int, on_problem: OnProblem | None = None) ->
     ids = np.append(line.ids[: LONGEST - 1], np.int32(EOS))
     word_of = np.append(line.word_of[: LONGEST - 1], np.int32(-1))
     return replace(
-        line, ids=ids, pieces=(*line.pieces[: LONGEST - 1], line.pieces[-1]), word_of=word_of
+        line,
+        ids=ids,
+        pieces=(*line.pieces[: LONGEST - 1], line.pieces[-1]),
+        word_of=word_of,
+        crossing=tuple(each for each in line.crossing if each.piece < LONGEST - 1),
     )
 
 
@@ -403,8 +415,6 @@ def padded(rows: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
 
 
 def sum_logp(hypothesis: Hypothesis, rows: Labelled) -> tuple[float, ...]:
-    """The log-probability of each row: the sum over its pieces."""
-    total = np.zeros(len(rows.labels))
-    inside = rows.group_of >= 0
-    np.add.at(total, rows.group_of[inside], hypothesis.token_logp[inside])
+    """The log-probability of each row: the sum over its pieces, or its shares of them."""
+    total = hypothesis.token_logp.astype(np.float64) @ rows.membership
     return tuple(total.tolist())

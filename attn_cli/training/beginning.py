@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from attn_cli.bundles import bundle
-from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.training import events
 from attn_cli.training.aligner_trainer import ALIGNER_CHECKPOINT as HEAD_STATE
 from attn_cli.training.resume import (
@@ -17,7 +17,9 @@ from attn_cli.training.train_run import TrainRun
 from attn_cli.training.word_links import LINKS, VOTES
 
 
-def start_training(plan: Plan, run: TrainRun, tokenizers: tuple[Tokenizer, Tokenizer]) -> Plan:
+def start_training(
+    plan: Plan, run: TrainRun, tokenizers: tuple[SubwordTokenizer, SubwordTokenizer]
+) -> Plan:
     """Replace what is in the folder by the recipe and the vocabulary of a training that begins."""
     clear_checkpoints(run.out, plan, keep=(LINKS, VOTES))
     bundle.write_definition(run.out, plan.recipe, *tokenizers)

@@ -15,7 +15,7 @@ from attn_cli.data.arrays import Storage
 from attn_cli.data.augmentation import Variants, varied
 from attn_cli.data.literals import Literals
 from attn_cli.data.segmentation import Segmented, segmented
-from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.errors import TrainingError
 from attn_cli.training import events
 from attn_cli.training.group import Group
@@ -47,7 +47,7 @@ class PreparedData:
     train: Segmented
     valid: Segmented
     digest: str
-    tokenizers: tuple[Tokenizer, Tokenizer]
+    tokenizers: tuple[SubwordTokenizer, SubwordTokenizer]
     n_lines: int
 
 
@@ -119,7 +119,7 @@ def _segment_and_store(
     recipe: Recipe,
     folder: Path,
     loaded: _LoadedText | None,
-    tokenizers: tuple[Tokenizer, Tokenizer],
+    tokenizers: tuple[SubwordTokenizer, SubwordTokenizer],
 ) -> None:
     """Split the text into pieces and store it. Adds to the reports of what was left out."""
     assert loaded is not None
@@ -179,7 +179,7 @@ def _set_max_steps(recipe: Recipe, text: Segmented, *, finetuning: bool, timed: 
 
 def _load_tokenizers(
     recipe: Recipe, run: TrainRun, loaded: _LoadedText | None
-) -> tuple[Tokenizer, Tokenizer]:
+) -> tuple[SubwordTokenizer, SubwordTokenizer]:
     if run.resume:
         return bundle.load_tokenizers(run.out, recipe)
     if run.start_from is not None and not recipe.train.new_vocabulary:

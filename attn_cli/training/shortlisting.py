@@ -19,7 +19,7 @@ from attn_cli.data.batching import batches_of
 from attn_cli.data.literals import Literals
 from attn_cli.data.segmentation import Segmentation, Segmented, segmented
 from attn_cli.data.shortlist import Shortlist
-from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.errors import ModelError
 from attn_cli.inference.engines.interface import AlignmentModel, PaddedWords
 from attn_cli.inference.engines.registry import open_aligner
@@ -48,7 +48,7 @@ Floats = NDArray[np.float64]
 
 
 def build_shortlist(
-    text: Segmented, links: LinkTable, tokenizers: tuple[Tokenizer, Tokenizer]
+    text: Segmented, links: LinkTable, tokenizers: tuple[SubwordTokenizer, SubwordTokenizer]
 ) -> Shortlist:
     """The shortlist of a vocabulary, from the pairs of `text` and their `links`.
 
@@ -192,7 +192,7 @@ def _most_frequent(text: Segmented, vocab: int) -> Longs:
     return ranked[(counts[ranked] > 0) & (ranked > EOS)]
 
 
-def _identical_pieces(source: Tokenizer, target: Tokenizer) -> IntArray:
+def _identical_pieces(source: SubwordTokenizer, target: SubwordTokenizer) -> IntArray:
     """(source pieces,) the target piece of the same spelling, -1 where there is none."""
     if source is target:
         return np.arange(source.vocab_size, dtype=np.int32)

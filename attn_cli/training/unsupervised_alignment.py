@@ -18,7 +18,7 @@ from attn_cli.bundles import bundle
 from attn_cli.config import Recipe
 from attn_cli.data.corpus import Corpus
 from attn_cli.data.segmentation import Segmented, segmented
-from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.errors import UsageError
 from attn_cli.files import atomic
 from attn_cli.inference.engines.torch import TorchAligner
@@ -61,8 +61,8 @@ class FittedAlignments:
     corpus: Corpus
     votes: LinkTable
     links: LinkTable
-    source: Tokenizer
-    target: Tokenizer
+    source: SubwordTokenizer
+    target: SubwordTokenizer
     matcher: TorchAligner | None
     combined: bool = False
 

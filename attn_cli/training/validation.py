@@ -8,7 +8,7 @@ import torch
 
 from attn_cli import evaluation
 from attn_cli.data.batching import Batch
-from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import ALL_HEADS, HeadSelection, StepOutput
 from attn_cli.inference.engines.torch import SearchState, TorchDecoder
@@ -32,7 +32,7 @@ class SentenceWatcher:
         source: str,
         target: str | None,
         *,
-        tokenizers: tuple[Tokenizer, Tokenizer],
+        tokenizers: tuple[SubwordTokenizer, SubwordTokenizer],
         search: SearchConfig,
         view: HeadSelection | None = ALL_HEADS,
     ) -> None:
@@ -68,7 +68,7 @@ class Validator:
         sources: Sequence[str],
         references: Sequence[str],
         *,
-        tokenizers: tuple[Tokenizer, Tokenizer],
+        tokenizers: tuple[SubwordTokenizer, SubwordTokenizer],
         search: SearchConfig,
         hardware: Hardware,
         view: HeadSelection | None = ALL_HEADS,

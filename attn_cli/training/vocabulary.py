@@ -3,11 +3,13 @@
 import base64
 from collections.abc import Callable
 
+from attn_cli.bundles.vocabularies import VocabularyFile, read_tokenizers, vocabulary_contents
 from attn_cli.config import Recipe
 from attn_cli.data import corpus
 from attn_cli.data.augmentation import Variants
 from attn_cli.data.literals import Literals
 from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.training.group import Group
 
 #: Words from which a vocabulary is learnt: of a longer text an even share, since SentencePiece
@@ -16,29 +18,21 @@ MAX_WORDS = 5_000_000
 
 
 def broadcast_tokenizers(
-    recipe: Recipe, group: Group, make_tokenizers: Callable[[], tuple[Tokenizer, Tokenizer]]
-) -> tuple[Tokenizer, Tokenizer]:
+    recipe: Recipe,
+    group: Group,
+    make_tokenizers: Callable[[], tuple[SubwordTokenizer, SubwordTokenizer]],
+) -> tuple[SubwordTokenizer, SubwordTokenizer]:
     """The tokenizers that the main worker makes, on every worker."""
     local = make_tokenizers() if group.is_main else None
     if group.size == 1:
         assert local is not None
         return local
-    models = [base64.b64encode(each.to_bytes()).decode("ascii") for each in local or ()]
-    if local is not None and local[0] is local[1]:
-        del models[1]
-    models = group.broadcast(models)
+    contents = vocabulary_contents(recipe, *local).values() if local else ()
+    received = group.broadcast([base64.b64encode(data).decode("ascii") for data in contents])
     if local is not None:
         return local
-    received = [
-        Tokenizer.from_bytes(
-            base64.b64decode(model),
-            where="the main worker",
-            plain_quotes=recipe.tokenizer.normalize_quotes,
-            literals=Literals.of(recipe),
-        )
-        for model in models
-    ]
-    return received[0], received[-1]
+    files = [VocabularyFile("the main worker's", base64.b64decode(data)) for data in received]
+    return read_tokenizers(files, recipe)
 
 
 def train_tokenizers(

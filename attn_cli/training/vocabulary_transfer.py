@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from attn_cli.bundles.bundle import Bundle
-from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.data.tokenizer_interface import SubwordTokenizer
 
 _SPACE = "\u2581"  # SentencePiece's sign for a space
 
@@ -15,7 +15,9 @@ _SOURCE, _TARGET = ("source_embedding.",), ("target_embedding.", "scores.")
 
 
 def transfer_vocabulary(
-    tensors: Mapping[str, Tensor], start: Bundle, tokenizers: tuple[Tokenizer, Tokenizer]
+    tensors: Mapping[str, Tensor],
+    start: Bundle,
+    tokenizers: tuple[SubwordTokenizer, SubwordTokenizer],
 ) -> dict[str, Tensor]:
     """Return the tensors of `start` with a row for each piece of other tokenizers.
 
@@ -35,7 +37,7 @@ def transfer_vocabulary(
     return transferred
 
 
-def _old_rows(old: Tokenizer, new: Tokenizer) -> list[list[int]] | None:
+def _old_rows(old: SubwordTokenizer, new: SubwordTokenizer) -> list[list[int]] | None:
     """For each piece of `new` the ids of `old` that it starts from; None if both are the same."""
     if old.to_bytes() == new.to_bytes():
         return None

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attn_cli.alignment.merge import labelled, mean_over_words, merge, soft_alignment
-from attn_cli.types import EOS, Encoded, Word
+from attn_cli.alignment.merge import labelled, mean_over_words, membership, merge, soft_alignment
+from attn_cli.types import EOS, Crossing, Encoded, Word
 
 # "I love" as _I _lo ve </s>; "Je t'aime" as _Je t' ai me </s>
 SOURCE = Encoded(
@@ -70,13 +70,25 @@ def test_the_table_says_its_kind_origin_and_level():
 def test_a_target_word_without_a_piece_looks_at_nothing():
     weights, leftover = merge(
         np.array([[0.7, 0.3]], np.float32),
-        np.array([0, -1], np.int32),
-        np.array([1], np.int32),
-        n_source=1,
-        n_target=2,
+        membership(np.array([0, -1], np.int32), 1),
+        membership(np.array([1], np.int32), 2),
     )
     np.testing.assert_allclose(weights, [[0.0], [0.7]], atol=1e-6)
     np.testing.assert_allclose(leftover, [1.0, 0.3], atol=1e-6)
+
+
+def test_a_piece_that_crosses_words_counts_for_each_by_its_share():
+    # The source piece "don'" is three quarters of do, a quarter of n't; so is the target's first.
+    source = replace(SOURCE, crossing=(Crossing(0, 0, 0.75), Crossing(0, 1, 0.25)))
+    target = replace(TARGET, crossing=(Crossing(0, 0, 0.75), Crossing(0, 1, 0.25)))
+    table = soft_alignment(WEIGHTS, source, target, kind="attention", origin="forced")
+    own = WEIGHTS.astype(float)
+    columns = np.stack([0.75 * own[:, 0], 0.25 * own[:, 0] + own[:, 1] + own[:, 2]], 1)
+    np.testing.assert_allclose(table.weights[0], columns[0], atol=1e-6)
+    expected = (0.25 * columns[0] + columns[1]) / 1.25
+    np.testing.assert_allclose(table.weights[1], expected, atol=1e-6)
+    means = mean_over_words(target.word_of[None], 3, [target.crossing])[0]
+    np.testing.assert_allclose(means[:2, :2], [[1, 0], [0.2, 0.8]])
 
 
 def test_rows_that_do_not_sum_to_one_are_a_bug_of_ours():
@@ -93,10 +105,8 @@ def test_every_row_and_its_leftover_sum_to_one(data):
     raw = np.random.default_rng(0).random((len(target_of), len(source_of))) + 1e-3
     weights, leftover = merge(
         (raw / raw.sum(axis=1, keepdims=True)).astype(np.float32),
-        np.array(source_of, np.int32),
-        np.array(target_of, np.int32),
-        n_source=n_source,
-        n_target=n_target,
+        membership(np.array(source_of, np.int32), n_source),
+        membership(np.array(target_of, np.int32), n_target),
     )
     np.testing.assert_allclose(weights.sum(axis=1) + leftover, np.ones(n_target), atol=1e-5)
     assert weights.dtype == leftover.dtype == np.float32
@@ -106,12 +116,12 @@ def test_every_row_and_its_leftover_sum_to_one(data):
 
 
 def test_the_words_of_a_line_are_named_and_the_end_is_none_of_them():
-    names, of = labelled(SOURCE, "word")
+    names, of, _ = labelled(SOURCE, "word")
     assert (names, of.tolist()) == (("I", "love"), [0, 1, 1, -1])
 
 
 def test_the_pieces_of_a_line_are_named_and_the_end_is_none_of_them():
-    names, of = labelled(SOURCE, "piece")
+    names, of, _ = labelled(SOURCE, "piece")
     assert (names, of.tolist()) == (("▁I", "▁lo", "ve"), [0, 1, 2, -1])
 
 

@@ -99,7 +99,7 @@ def test_a_word_is_the_mean_of_its_pieces():
 
 
 def test_a_piece_that_is_of_no_word_changes_nothing():
-    ids, word_of = side([[4], [5, 6]])
+    ids, word_of, _ = side([[4], [5, 6]])
     otherwise = PaddedWords(
         torch.where(torch.tensor(word_of) < 0, 9, torch.tensor(ids)).numpy(), word_of
     )

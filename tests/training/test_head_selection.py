@@ -9,7 +9,7 @@ from torch import nn
 
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.alignment.merge import merge
+from attn_cli.alignment.merge import membership, merge
 from attn_cli.data.batching import Batch
 from attn_cli.nn.device import select_hardware
 from attn_cli.training.guided_alignment import guided_head
@@ -114,10 +114,8 @@ def test_words_are_weighed_as_the_tables_weigh_them():
         for head in range(3):
             table, leftover = merge(
                 weights[b, :t, head, :s],
-                source[b, :s],
-                target[b, :t],
-                n_source=n_source,
-                n_target=n_target,
+                membership(source[b, :s], n_source),
+                membership(target[b, :t], n_target),
             )
             ours = found[b, :n_target, head]
             np.testing.assert_allclose(ours[:, :n_source], table, atol=1e-6)

@@ -7,9 +7,10 @@ logits. An `AlignmentModel` aligns the words of two sentences.
 
 from typing import Any, NamedTuple, Protocol
 
+from attn_cli.alignment.merge import mean_over_words
 from attn_cli.config import ModelConfig
 from attn_cli.errors import UsageError
-from attn_cli.types import FloatArray, IntArray
+from attn_cli.types import Crossing, FloatArray, IntArray
 
 #: A batch of encoded sources: opaque.
 Source = Any
@@ -116,10 +117,21 @@ class IncrementalDecoder(Protocol):
 
 
 class PaddedWords(NamedTuple):
-    """One side of a batch of pairs: ids (B, P) and the word of each piece (B, P), -1 for none."""
+    """One side of a batch of pairs: ids (B, P) and the word of each piece (B, P), -1 for none.
+
+    `crossing` has, for each row, the pieces that are of several words; () where there is none.
+    """
 
     ids: IntArray
     word_of: IntArray
+    crossing: tuple[tuple[Crossing, ...], ...] = ()
+
+    @property
+    def mean(self) -> FloatArray:
+        """(B, W, P): 1 / n at each of a word's n pieces, W being the most words of a row."""
+        last = max((each.word for row in self.crossing for each in row), default=-1)
+        words = max(int(self.word_of.max()), last) + 1
+        return mean_over_words(self.word_of, words, self.crossing)
 
 
 class AlignmentOutput(NamedTuple):

@@ -27,7 +27,6 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from attn_cli.alignment.merge import mean_over_words
 from attn_cli.bundles import bundle
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.data.shortlist import Shortlist
@@ -224,7 +223,7 @@ class OnnxAligner:
         given: Tensors = {}
         for name, side in (("source", source), ("target", target)):
             given[name] = _long(side.ids)
-            given[f"{name}_mean"] = mean_over_words(side.word_of, int(side.word_of.max()) + 1)
+            given[f"{name}_mean"] = side.mean
         found = self._graph(given)
         return AlignmentOutput(found["weights"], found["leftover"], found["links"])
 

@@ -9,7 +9,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from attn_cli.alignment.merge import mean_over_words
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.data.shortlist import Shortlist
 from attn_cli.errors import ModelError
@@ -184,9 +183,8 @@ class TorchAligner:
 
 def words_of(side: PaddedWords, device: torch.device) -> WordGroups:
     """A side of a batch as the head reads it; as many words as the longest row has."""
-    mean = mean_over_words(side.word_of, int(side.word_of.max()) + 1)
     ids = torch.from_numpy(side.ids.astype(np.int64))
-    return WordGroups(ids.to(device), torch.from_numpy(mean).to(device))
+    return WordGroups(ids.to(device), torch.from_numpy(side.mean).to(device))
 
 
 def load(

@@ -1,0 +1,95 @@
+"""The files of a recipe's vocabulary, and the tokenizers in them."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from attn_cli.config import Recipe
+from attn_cli.data.literals import Literals
+from attn_cli.data.sentencepiece_tokenizer import SentencePieceTokenizer, read_pieces
+from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.data.tokenizer_interface import SubwordTokenizer
+from attn_cli.errors import ModelError
+
+#: SentencePiece models: of both languages together, or of each.
+JOINT, SOURCE, TARGET = "joint.spm", "source.spm", "target.spm"
+
+#: Pieces in the order of their ids, of models that were imported; the names are CTranslate2's.
+SHARED_PIECES = "shared_vocabulary.json"
+SOURCE_PIECES, TARGET_PIECES = "source_vocabulary.json", "target_vocabulary.json"
+
+FILES = (JOINT, SOURCE, TARGET, SHARED_PIECES, SOURCE_PIECES, TARGET_PIECES)
+
+Tokenizers = tuple[SubwordTokenizer, SubwordTokenizer]
+
+
+class VocabularyFile(NamedTuple):
+    """The content of a file, and its path for an error."""
+
+    path: str
+    data: bytes
+
+
+def vocabulary_files(recipe: Recipe) -> tuple[str, ...]:
+    """Return the names of the files of a recipe's vocabulary."""
+    if recipe.tokenizer.pretokenization == "words":
+        return (JOINT,) if recipe.tokenizer.joint else (SOURCE, TARGET)
+    pieces = (SHARED_PIECES,) if recipe.tokenizer.joint else (SOURCE_PIECES, TARGET_PIECES)
+    return (SOURCE, TARGET, *pieces)
+
+
+def load_tokenizers(files: Sequence[Path], recipe: Recipe) -> Tokenizers:
+    """Return the source's and the target's tokenizer from the files of `vocabulary_files`.
+
+    Both are one object where one SentencePiece model serves both languages. Raises ModelError if a
+    file cannot be read or is of another kind.
+    """
+    return read_tokenizers([VocabularyFile(str(file), _read(file)) for file in files], recipe)
+
+
+def read_tokenizers(files: Sequence[VocabularyFile], recipe: Recipe) -> Tokenizers:
+    """Return the tokenizers from the contents of the files. Raises as `load_tokenizers`."""
+    settings = recipe.tokenizer
+    if settings.pretokenization == "words":
+        literals = Literals.of(recipe)
+        loaded = [
+            Tokenizer.from_bytes(
+                file.data,
+                where=file.path,
+                plain_quotes=settings.normalize_quotes,
+                literals=literals,
+            )
+            for file in files
+        ]
+        return loaded[0], loaded[-1]
+    source, target, *lists = files
+    pieces = [read_pieces(each.data, each.path) for each in lists]
+    return (
+        SentencePieceTokenizer(
+            source.data, pieces[0], target_token=settings.target_token, where=source.path
+        ),
+        SentencePieceTokenizer(target.data, pieces[-1], where=target.path),
+    )
+
+
+def vocabulary_contents(
+    recipe: Recipe, source: SubwordTokenizer, target: SubwordTokenizer
+) -> dict[str, bytes]:
+    """Return the content of each of the files of `vocabulary_files`."""
+    names = vocabulary_files(recipe)
+    contents = dict(zip(names, (source.to_bytes(), target.to_bytes()), strict=False))
+    for name, tokenizer in zip(names[2:], (source, target), strict=False):
+        pieces = [tokenizer.piece(id) for id in range(tokenizer.vocab_size)]
+        contents[name] = json.dumps(pieces, ensure_ascii=False, indent=0).encode()
+    return contents
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"cannot read the tokenizer {file}: {error.strerror}",
+            "Check the name, or copy the model again.",
+        ) from error

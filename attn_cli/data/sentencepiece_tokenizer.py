@@ -1,0 +1,312 @@
+"""SentencePiece over raw lines, as in models made elsewhere; pieces are mapped to words by spans.
+
+Unlike `tokenizer`, which segments one word at a time, pieces may cross words here: `▁don't` spells
+`do` and `n't`. SentencePiece (Kudo & Richardson 2018) tells which characters of the raw line each
+piece spells, through its own normalization. A piece's id is its place in a vocabulary that is not
+SentencePiece's own, as in Marian.
+"""
+
+import functools
+import itertools
+import json
+import math
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import sentencepiece
+from numpy.typing import NDArray
+
+from attn_cli.data import casing, words
+from attn_cli.data.literals import Literal, Literals, Placed
+from attn_cli.data.piece_words import Span, words_of_pieces
+from attn_cli.data.tokenizer_interface import Decoded
+from attn_cli.errors import ModelError
+from attn_cli.types import BOS, EOS, PAD, UNK, Encoded, IntArray, Word
+
+SPACE = "\u2581"
+
+#: The names of the first four ids.
+SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
+
+#: A token at the start of a source line that names the target language, such as `>>fra<<`.
+_LANGUAGE_TOKEN = re.compile(">>[^<>]+<<")
+_BYTE = re.compile("<0x([0-9A-F]{2})>")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CACHED_FORMS = 1 << 16
+_ONLY_ERRORS_THAT_KILL = 3
+_TRAIN_AGAIN = "Import the model again from its folder."
+
+
+class SentencePieceTokenizer:
+    """A SentencePiece model that segments raw lines, and a vocabulary of its pieces.
+
+    A piece outside of the vocabulary is UNK. With a `target_token`, such as `>>fra<<`, lines begin
+    with it unless they begin with another of the vocabulary.
+    """
+
+    def __init__(
+        self, model: bytes, pieces: Sequence[str], *, target_token: str = "", where: str = "it"
+    ) -> None:
+        """From a serialized model and the pieces in the order of their ids.
+
+        Raises ModelError, naming `where`, for another kind of file, and if `pieces` do not begin
+        with `SPECIALS` or one occurs twice.
+        """
+        self._model = model
+        self._processor = _load(model, where)
+        self._pieces = list(pieces)
+        self._ids = {piece: id for id, piece in enumerate(self._pieces)}
+        if tuple(self._pieces[: len(SPECIALS)]) != SPECIALS or len(self._ids) < len(self._pieces):
+            raise ModelError(f"{where} has no vocabulary of {', '.join(SPECIALS)} …", _TRAIN_AGAIN)
+        if target_token and target_token not in self._ids:
+            raise ModelError(
+                f"{where} has no token {target_token}", _language_hint(self.language_tokens)
+            )
+        self.target_token = target_token
+        self.placeholders = range(0)
+        self.literals: Literals | None = None
+        self._bytes = {
+            id: int(byte[1], 16)
+            for id, piece in enumerate(self._pieces)
+            if (byte := _BYTE.fullmatch(piece)) and self._is_byte(piece)
+        }
+        self.segment = functools.lru_cache(maxsize=_CACHED_FORMS)(self._segment)
+
+    @functools.cached_property
+    def language_tokens(self) -> list[str]:
+        """The tokens of the vocabulary that name a target language, in order."""
+        return sorted(piece for piece in self._pieces if _LANGUAGE_TOKEN.fullmatch(piece))
+
+    @property
+    def vocab_size(self) -> int:
+        """See `SubwordTokenizer.vocab_size`."""
+        return len(self._pieces)
+
+    @property
+    def pieces(self) -> Sequence[str]:
+        """The pieces in the order of their ids."""
+        return self._pieces
+
+    @property
+    def never_written(self) -> NDArray[np.bool_]:
+        """See `SubwordTokenizer.never_written`."""
+        never = np.zeros(self.vocab_size, bool)
+        never[[PAD, BOS, UNK]] = True
+        return never
+
+    @property
+    def fallback_pieces(self) -> IntArray:
+        """See `SubwordTokenizer.fallback_pieces`."""
+        return np.array([EOS, UNK, *sorted(self._bytes)], np.int32)
+
+    def piece(self, id: int) -> str:
+        """See `SubwordTokenizer.piece`."""
+        return self._pieces[id]
+
+    def to_bytes(self) -> bytes:
+        """Return the serialized SentencePiece model."""
+        return self._model
+
+    def encode(
+        self, raw: str, *, spoken: bool = False, literals: Sequence[Placed] | None = None
+    ) -> Encoded:
+        """See `SubwordTokenizer.encode`. A language token belongs to no word."""
+        token = self._language_token(raw)
+        start = len(token)
+        found = tuple(
+            Word(word.text, word.start + start, word.end + start)
+            for word in words.split(raw[start:])
+        )
+        text, spelt = raw, found
+        if spoken:
+            text, spelt = _lower(raw, found)
+        pieces, spans = self._pieces_of(text[start:])
+        spans = [(first + start, last + start) for first, last in spans]
+        word_of, crossing = words_of_pieces(text, spans, spelt)
+        ids = [self._ids.get(piece, UNK) for piece in pieces]
+        head: list[int] = []
+        if token := token or self.target_token:
+            head = [self._ids[token]]
+            word_of = np.concatenate([[-1], word_of])
+            crossing = tuple(each._replace(piece=each.piece + 1) for each in crossing)
+        ids = [*head, *ids, EOS]
+        return Encoded(
+            raw=raw,
+            ids=np.array(ids, np.int32),
+            pieces=tuple([token][: len(head)] + pieces + [self._pieces[EOS]]),
+            word_of=np.append(word_of, -1).astype(np.int32),
+            words=found,
+            crossing=crossing,
+        )
+
+    def encode_parts(
+        self, raw: str, *, spoken: bool = False, is_whole: bool = True
+    ) -> list[Encoded]:
+        """See `SubwordTokenizer.encode_parts`: one part, for there are no placeholders."""
+        return [self.encode(raw, spoken=spoken)]
+
+    def encode_tokens(self, tokens: Sequence[str]) -> Encoded:
+        """See `SubwordTokenizer.encode_tokens`. A token is glued where that needs fewer pieces."""
+        found: list[Word] = []
+        ids: list[int] = [self._ids[self.target_token]] if self.target_token else []
+        word_of = [-1] * len(ids)
+        end = 0
+        for number, token in enumerate(tokens):
+            found.append(Word(token, end, end + len(token)))
+            end += len(token) + 1
+            apart, glued = self.segment(" " + token), self.segment(token)
+            chosen = glued if number and len(glued) < len(apart) else apart
+            ids += chosen
+            word_of += [number] * len(chosen)
+        ids.append(EOS)
+        return Encoded(
+            raw=" ".join(tokens),
+            ids=np.array(ids, np.int32),
+            pieces=tuple(self._pieces[id] for id in ids),
+            word_of=np.array([*word_of, -1], np.int32),
+            words=tuple(found),
+        )
+
+    def find_literals(self, raw: str, *, spoken: bool = False) -> list[Literal]:
+        """See `SubwordTokenizer.find_literals`: none are copied."""
+        return []
+
+    def unknown_share(self, raw: str, *, spoken: bool = False) -> float:
+        """See `SubwordTokenizer.unknown_share`: the letters of words with an unknown piece."""
+        line = self.encode(raw, spoken=spoken)
+        unknown = set(line.word_of[line.ids == UNK].tolist())
+        letters = [sum(map(str.isalpha, word.text)) for word in line.words]
+        total = sum(letters)
+        return sum(letters[word] for word in unknown if word >= 0) / total if total else 0.0
+
+    def candidates(self, form: str, n: int) -> list[tuple[tuple[int, ...], float]]:
+        """See `SubwordTokenizer.candidates`: the n best of a unigram model, else the best alone."""
+        best = self.segment(form)
+        try:
+            lists = self._glued.nbest_encode_as_pieces(_valid(form), nbest_size=n)
+        except RuntimeError:  # BPE has no n best
+            return [(best, 0.0)]
+        logp: dict[tuple[int, ...], float] = {}
+        for pieces in lists:
+            score = sum(self._processor.get_score(self._processor.piece_to_id(p)) for p in pieces)
+            logp.setdefault(tuple(self._ids.get(piece, UNK) for piece in pieces) or best, score)
+        highest = max(logp.values())
+        total = highest + math.log(sum(math.exp(each - highest) for each in logp.values()))
+        return [(ids, each - total) for ids, each in sorted(logp.items(), key=lambda p: -p[1])]
+
+    def decode(self, ids: Sequence[int] | IntArray, source: Encoded | None = None) -> Decoded:
+        """See `SubwordTokenizer.decode`. Specials and language tokens say nothing."""
+        text, spans = self._spell(np.asarray(ids, np.int64).tolist())
+        lead = len(text) - len(text.lstrip())
+        text = text.strip()
+        spans = [(max(start - lead, 0), max(end - lead, 0)) for start, end in spans]
+        found = words.split(text)
+        word_of, crossing = words_of_pieces(text, spans, found)
+        silent = np.array([id <= UNK or self._is_language(id) for id in ids], bool)
+        word_of[silent] = -1
+        return Decoded(text, found, word_of, crossing)
+
+    def _spell(self, ids: Sequence[int]) -> tuple[str, list[Span]]:
+        """The text of ids, and the span of each in it."""
+        text, spans = "", []
+        for in_bytes, run in itertools.groupby(ids, self._bytes.__contains__):
+            if in_bytes:
+                spelt, run_spans = _spell_bytes([self._bytes[id] for id in run])
+                spans += [(start + len(text), end + len(text)) for start, end in run_spans]
+                text += spelt
+                continue
+            for id in run:
+                silent = id <= UNK or self._is_language(id)
+                fragment = "" if silent else self._pieces[id].replace(SPACE, " ")
+                spans.append((len(text), len(text) + len(fragment)))
+                text += fragment
+        return text, spans
+
+    def _is_language(self, id: int) -> bool:
+        return bool(_LANGUAGE_TOKEN.fullmatch(self._pieces[id]))
+
+    def _is_byte(self, piece: str) -> bool:
+        is_byte: bool = self._processor.is_byte(self._processor.piece_to_id(piece))
+        return is_byte
+
+    def _language_token(self, raw: str) -> str:
+        """The language token of the vocabulary that a line begins with, or ""."""
+        token = _LANGUAGE_TOKEN.match(raw)
+        return token.group() if token and token.group() in self._ids else ""
+
+    def _pieces_of(self, text: str) -> tuple[list[str], list[Span]]:
+        """The pieces of a text, and the span of its characters that each spells."""
+        mapping = self._processor.encode_as_offset_mapping(_valid(text))
+        return list(mapping["pieces"]), list(mapping["offsets"])
+
+    def _segment(self, form: str) -> tuple[int, ...]:
+        pieces = self._glued.encode_as_pieces(_valid(form))
+        return tuple(self._ids.get(piece, UNK) for piece in pieces) or (UNK,)
+
+    @functools.cached_property
+    def _glued(self) -> sentencepiece.SentencePieceProcessor:
+        """The same model without a space of its own at the start of what it segments."""
+        from sentencepiece import sentencepiece_model_pb2
+
+        proto = sentencepiece_model_pb2.ModelProto.FromString(self._model)  # type: ignore[attr-defined]
+        proto.normalizer_spec.add_dummy_prefix = False
+        proto.normalizer_spec.remove_extra_whitespaces = False
+        return _load(proto.SerializeToString(), "the tokenizer")
+
+
+def read_pieces(data: bytes, where: str) -> list[str]:
+    """The pieces in a vocabulary file. Raises ModelError, naming `where`, for another file."""
+    try:
+        pieces = json.loads(data)
+    except (ValueError, RecursionError):
+        pieces = None
+    if not isinstance(pieces, list) or not all(isinstance(piece, str) for piece in pieces):
+        raise ModelError(f"{where} is not a list of pieces", _TRAIN_AGAIN)
+    return pieces
+
+
+def _load(model: bytes, where: str) -> sentencepiece.SentencePieceProcessor:
+    sentencepiece.set_min_log_level(_ONLY_ERRORS_THAT_KILL)
+    processor = sentencepiece.SentencePieceProcessor()
+    try:
+        processor.LoadFromSerializedProto(model)
+    except RuntimeError as error:
+        raise ModelError(
+            f"{where} is not a SentencePiece model", "Copy the model again."
+        ) from error
+    return processor
+
+
+def _lower(raw: str, found: Sequence[Word]) -> tuple[str, tuple[Word, ...]]:
+    """A line in capitals as lower case, and its words there."""
+    text, end, spelt = "", 0, []
+    for word, form in zip(found, casing.spoken(raw, found), strict=True):
+        text += raw[end : word.start]
+        form = form.removeprefix(" ")
+        spelt.append(Word(form, len(text), len(text) + len(form)))
+        text, end = text + form, word.end
+    return text + raw[end:], tuple(spelt)
+
+
+def _spell_bytes(run: Sequence[int]) -> tuple[str, list[Span]]:
+    """The characters of a run of bytes, U+FFFD for one that is not UTF-8, and the span of each."""
+    escaped = bytes(run).decode("utf-8", "surrogateescape")
+    spans: list[Span] = []
+    for place, character in enumerate(escaped):
+        size = len(character.encode("utf-8", "surrogateescape"))
+        spans += [(place, place + 1)] * size
+    text = "".join(" " if character.isspace() else character for character in escaped)
+    return _valid(text), spans
+
+
+def _valid(text: str) -> str:
+    """The text with lone surrogates, which UTF-8 cannot spell, replaced by U+FFFD."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+def _language_hint(tokens: Sequence[str]) -> str:
+    if not tokens:
+        return "Leave --target-token out: the model has one target language."
+    shown = ", ".join(tokens[:20]) + (" …" if len(tokens) > 20 else "")
+    return f"It has: {shown}."

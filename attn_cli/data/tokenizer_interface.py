@@ -1,0 +1,96 @@
+"""The interface of tokenizers: lines ↔ subword ids, and the word of each subword."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attn_cli.data.literals import Literal, Literals, Placed
+from attn_cli.types import Crossing, Encoded, IntArray, Word
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The text of a sequence of ids.
+
+    `word_of` (n,) int32 gives each id's index in `words`, -1 for PAD, BOS, EOS and UNK (and for all
+    ids of a text without a word); it never decreases from one piece to the next. `crossing` holds
+    the shares of the pieces that cross words.
+    """
+
+    text: str
+    words: tuple[Word, ...]
+    word_of: IntArray
+    crossing: tuple[Crossing, ...] = ()
+
+
+class SubwordTokenizer(Protocol):
+    """One vocabulary, and the way from lines to its subwords and back.
+
+    Ids begin with PAD BOS EOS UNK (`types`). `placeholders` are the ids that stand for `literals`,
+    which are copied; an empty range and None in a vocabulary without.
+    """
+
+    placeholders: range
+    literals: Literals | None
+
+    @property
+    def vocab_size(self) -> int:
+        """The number of ids."""
+        ...
+
+    @property
+    def never_written(self) -> NDArray[np.bool_]:
+        """(V,) what a translation whose literals are copied may not hold."""
+        ...
+
+    @property
+    def fallback_pieces(self) -> IntArray:
+        """The ids that any translation may need, whatever its source."""
+        ...
+
+    def piece(self, id: int) -> str:
+        """Return an id's printable form."""
+        ...
+
+    def segment(self, form: str) -> tuple[int, ...]:
+        """Return the ids of one word form, `" love"`, or `"love"` glued to the word before."""
+        ...
+
+    def candidates(self, form: str, n: int) -> list[tuple[tuple[int, ...], float]]:
+        """Return at most `n` segmentations of a form with their log-probabilities, best first."""
+        ...
+
+    def encode(
+        self, raw: str, *, spoken: bool = False, literals: Sequence[Placed] | None = None
+    ) -> Encoded:
+        """Return a line as the network reads it, EOS last; `spoken` is for lines in capitals."""
+        ...
+
+    def encode_parts(
+        self, raw: str, *, spoken: bool = False, is_whole: bool = True
+    ) -> list[Encoded]:
+        """Return the same in as many parts as its literals need."""
+        ...
+
+    def encode_tokens(self, tokens: Sequence[str]) -> Encoded:
+        """Return a line whose words another program has split."""
+        ...
+
+    def find_literals(self, raw: str, *, spoken: bool = False) -> list[Literal]:
+        """Return what of a line is copied."""
+        ...
+
+    def unknown_share(self, raw: str, *, spoken: bool = False) -> float:
+        """Return the share of a line's letters in words unknown to the vocabulary, 0 to 1."""
+        ...
+
+    def decode(self, ids: Sequence[int] | IntArray, source: Encoded | None = None) -> Decoded:
+        """Return the text of any ids, and the word of each; `source` holds what is copied."""
+        ...
+
+    def to_bytes(self) -> bytes:
+        """Return the serialized SentencePiece model."""
+        ...
