@@ -181,6 +181,25 @@ class GoldLinks:
 
 
 @dataclass(frozen=True, slots=True)
+class Diagnostics:
+    """What a table of weights says of a sentence, without a reference. Larger numbers are worse.
+
+    `coverage_deviation`: how far the total weights of source words are from 1. `target_entropy` and
+    `source_entropy`, in nats: how spread the weights of a target word, or on a source word, are.
+    `unlinked_source` are the indices of source words without a link, `repeated_target` those of
+    target words that repeat what stands before them. `disagreement`, from 0 to 1, is the distance
+    of attention and word aligner; None where the model has but one of them.
+    """
+
+    coverage_deviation: float
+    target_entropy: float
+    source_entropy: float
+    unlinked_source: tuple[int, ...]
+    repeated_target: tuple[int, ...]
+    disagreement: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Translation:
     """One input line and all that was found for it.
 
@@ -191,7 +210,8 @@ class Translation:
     `unsure` are the indices of the target words of low probability, in order. `confidence`, from 0
     to 1, estimates the sentence chrF of `text`; None where the model is not calibrated.
     `heads` are the tables of the decoder's heads, layer by layer, where they are wanted. `others`
-    are the tables of the model's other kinds of weights, where they are wanted.
+    are the tables of the model's other kinds of weights, where they are wanted. `diagnostics` and
+    `is_flagged`, whether the confidence is too low, are None where they are not wanted.
     """
 
     line: int
@@ -207,6 +227,8 @@ class Translation:
     confidence: float | None = None
     heads: tuple[HeadTable, ...] = ()
     others: tuple[SoftAlignment, ...] = ()
+    diagnostics: Diagnostics | None = None
+    is_flagged: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

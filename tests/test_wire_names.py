@@ -90,6 +90,7 @@ def record_fields() -> dict[str, list[str]]:
     commands = {
         "translate": ("translate", *how, "--n-best", "2", "we love the cat."),
         "align": ("align", *how, "we love the cat.", "nous aime le chat."),
+        "diagnostics": ("translate", *how, "--diagnostics", "we love the cat."),
         "explain": ("explain", *how, "we love the cat."),
     }
     found = {}

@@ -8,6 +8,7 @@ import typer
 from attn_cli.choices import InputFormat, OutputFormat, ShownAttention
 from attn_cli.cli.options import (
     DeviceOption,
+    DiagnosticsOption,
     EngineOption,
     ExtractOption,
     InputOption,
@@ -51,6 +52,7 @@ def align(
     extract: ExtractOption = "threshold",
     threshold: ThresholdOption = None,
     scores: ScoresOption = False,
+    diagnostics: DiagnosticsOption = False,
     head: Annotated[
         str | None,
         typer.Option(
@@ -147,6 +149,7 @@ def align(
         head=head,
         layer=layer,
         show=show,
+        diagnostics=diagnostics,
         reverse=reverse,
         symmetrize=symmetrize,
         fit=fit,
@@ -164,7 +167,14 @@ def align(
     chosen = format_of(output, format, default=usual)
     hint_at_pair(console, options.pair)
     options.check(chosen, gold=gold is not None)
-    writer = Writer(chosen, given=True, extraction=extract, threshold=threshold, scores=scores)
+    writer = Writer(
+        chosen,
+        given=True,
+        extraction=extract,
+        threshold=threshold,
+        scores=scores,
+        diagnostics=diagnostics,
+    )
     with ExitStack() as stack:
         scored = GoldEvaluator(console, gold, index_base) if gold else None
         if fit:

@@ -12,6 +12,7 @@ from attn_cli.choices import (
     ShownAttention,
     Symmetrization,
 )
+from attn_cli.cli.diagnose import check_format
 from attn_cli.cli.input import Shard
 from attn_cli.cli.model_loading import HeadRequest
 from attn_cli.errors import UsageError
@@ -50,6 +51,7 @@ class AlignOptions:
     shard: Shard | None = None
     quick: bool = False
     show: ShownAttention = "cross"
+    diagnostics: bool = False
 
     @property
     def heads(self) -> HeadRequest | None:
@@ -74,6 +76,8 @@ class AlignOptions:
             raise UsageError("--source and --target go together", "Give both, or pipe pairs in.")
         if self.source is not None and (self.pair or self.input is not None):
             raise UsageError("pairs were given twice", "Give --source and --target alone.")
+        if self.diagnostics:
+            check_format(format)
         if self.level == "piece":
             self._check_pieces(gold=gold)
         if self.symmetrize is not None and self.reverse is None:
@@ -128,6 +132,7 @@ class AlignOptions:
             ("--reverse", self.reverse is not None),
             ("--fit", self.fit),
             ("--gold", gold),
+            ("--diagnostics", self.diagnostics),
             ("--engine onnx", self.engine == "onnx"),
         ):
             if is_set:

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from attn_cli.cli.align_options import AlignOptions
 from attn_cli.cli.align_self_attention import self_attention_linker
+from attn_cli.cli.diagnose import other_aligner
 from attn_cli.cli.input import Request, requests, requests_of_two, warning_callback
 from attn_cli.cli.model_loading import LoadedModel, ModelLoader
 from attn_cli.cli.output import Writer
 from attn_cli.console import Console
+from attn_cli.inference.diagnosis import DiagnosingLinker, LinkerProtocol
 from attn_cli.inference.engines.interface import IncrementalDecoder
 from attn_cli.inference.linkers import (
     DirectionalLinker,
@@ -20,7 +22,6 @@ from attn_cli.inference.linkers import (
 from attn_cli.inference.pair_aligner import PairAligner
 
 Chunks = Iterator[list[Request]]
-Linker = DirectionalLinker | SymmetrizedLinker
 
 
 def chunks_of(console: Console, options: AlignOptions) -> AbstractContextManager[Chunks]:
@@ -39,7 +40,7 @@ def chunks_of(console: Console, options: AlignOptions) -> AbstractContextManager
 
 def linker_from_models(
     console: Console, options: AlignOptions, writer: Writer
-) -> tuple[Linker, Writer]:
+) -> tuple[LinkerProtocol, Writer]:
     """Whoever links by the models that were named, and the writer of what they find."""
     if options.show != "cross":
         return self_attention_linker(console, options, writer)
@@ -51,12 +52,30 @@ def linker_from_models(
     writer = writer.for_model(opened.bundle, by_head=opened.matcher is not None)
     forward = _aligner(console, options, opened)
     if options.reverse is None:
-        return DirectionalLinker(_with_heads(forward, options, opened), writer.links), writer
+        linker = DirectionalLinker(_with_heads(forward, options, opened), writer.links)
+        return _with_diagnostics(linker, options, opener, opened), writer
     other = opener.load_aligner(options.reverse, options.weights, scored=False)
     check_opposite(opened.bundle.recipe, other.bundle.recipe)
     method = options.symmetrize or "grow-diag-final-and"
     reverse = _aligner(console, options, other, name=other.bundle.name)
-    return SymmetrizedLinker(forward, reverse, writer.links, method), writer
+    linker = SymmetrizedLinker(forward, reverse, writer.links, method)
+    return _with_diagnostics(linker, options, opener, opened), writer
+
+
+def _with_diagnostics(
+    linker: LinkerProtocol, options: AlignOptions, loader: ModelLoader, loaded: LoadedModel
+) -> LinkerProtocol:
+    """The linker, which diagnoses each pair with --diagnostics."""
+    if not options.diagnostics:
+        return linker
+    other = other_aligner(
+        loader,
+        loaded.bundle,
+        by_aligner=loaded.matcher is not None,
+        tokenized=options.tokenized,
+        level=options.level,
+    )
+    return DiagnosingLinker(linker, other)
 
 
 def _aligner(
@@ -97,7 +116,7 @@ def _with_heads(
 @contextmanager
 def linker_from_corpus(
     console: Console, options: AlignOptions, writer: Writer
-) -> Iterator[tuple[Chunks, Linker, Writer]]:
+) -> Iterator[tuple[Chunks, LinkerProtocol, Writer]]:
     """The pairs, whoever links them after learning from them, and the writer of what it finds."""
     from attn_cli.cli.align_with_corpus import fit_aligner, rereadable_pairs
     from attn_cli.cli.output_folder import refuse_to_replace
@@ -114,4 +133,7 @@ def linker_from_corpus(
             writer = replace(writer, threshold=found.threshold)
         writer = replace(writer, model=found.name)
         with text.requests() as chunks:
-            yield chunks, DirectionalLinker(found.aligner, writer.links), writer
+            linker: LinkerProtocol = DirectionalLinker(found.aligner, writer.links)
+            if options.diagnostics:
+                linker = DiagnosingLinker(linker)
+            yield chunks, linker, writer

@@ -67,7 +67,7 @@ def lexicon(
       attn lexicon a.links --source a.en --target a.fr --min-count 2
       attn align --source a.en --target a.fr -f jsonl | attn lexicon --input-format jsonl
     """
-    from attn_cli.alignment.lexicon import Lexicon
+    from attn_cli.alignment.lexicon import Lexicon, LexiconEntry
     from attn_cli.cli.link_files import text_output
 
     console = console_of(context)
@@ -94,6 +94,8 @@ def lexicon(
                 one, other = ([word.lower() for word in side] for side in (one, other))
             words.add(one, other, linked, threshold=threshold)
         write = stack.enter_context(text_output(console, output))
+        if format == "tsv":
+            write("\t".join(LexiconEntry._fields) + "\n")
         for entry in words.entries(min_count=min_count, min_prob=min_prob):
             write((_tsv(entry) if format == "tsv" else _jsonl(entry)) + "\n")
 
@@ -187,8 +189,10 @@ def _from_records(console: Console, path: Path, stack: ExitStack) -> "Iterator[A
 
 
 def _tsv(entry: "LexiconEntry") -> str:
+    from attn_cli.render.text_formats import tsv_cell
+
     return (
-        f"{entry.source}\t{entry.target}\t{entry.count}"
+        f"{tsv_cell(entry.source)}\t{tsv_cell(entry.target)}\t{entry.count}"
         f"\t{entry.target_given_source:.4f}\t{entry.source_given_target:.4f}"
     )
 

@@ -97,8 +97,8 @@ class ModelLoader:
         def load(bundle: Bundle) -> LoadedModel:
             if shown and weights != "alignment":
                 _require_attention(bundle)
-            stepper = self._stepper(bundle, shortlist=shortlist)
-            matcher = self._matcher(bundle) if weights == "alignment" else None
+            stepper = self.decoder(bundle, shortlist=shortlist)
+            matcher = self.aligner(bundle) if weights == "alignment" else None
             calibration = load_calibration(bundle) if confident else None
             return LoadedModel(bundle, stepper, matcher, calibration=calibration)
 
@@ -123,16 +123,16 @@ class ModelLoader:
             if kind == "attention":
                 _require_attention(bundle)
                 return self._looking(bundle, look)
-            matcher = self._matcher(bundle)
+            matcher = self.aligner(bundle)
             wanted = scored and bundle.can_translate
-            return LoadedModel(bundle, self._stepper(bundle) if wanted else None, matcher)
+            return LoadedModel(bundle, self.decoder(bundle) if wanted else None, matcher)
 
         return self._load(name, load)
 
     def _looking(self, bundle: Bundle, look: HeadRequest | None) -> LoadedModel:
         view = look.view(bundle.recipe) if look else None
         if look is None or not look.each:
-            return LoadedModel(bundle, self._stepper(bundle, view), None)
+            return LoadedModel(bundle, self.decoder(bundle, view), None)
         alone = single_heads(bundle.recipe.model, layer=look.layer or 0)
         self._say(bundle, "translator", "translator")
         stepper, *others = open_decoders(
@@ -160,9 +160,10 @@ class ModelLoader:
         name = f"ONNX Runtime, {bundle.precision}" if running == "onnx" else "PyTorch"
         self.console.verbose_info(f"{what}: {name}")
 
-    def _stepper(
+    def decoder(
         self, bundle: Bundle, view: HeadSelection | None = None, *, shortlist: bool | None = False
     ) -> IncrementalDecoder:
+        """The decoder of a bundle. Raises ModelError if it has none."""
         require_decoder(bundle)
         self._say(bundle, "translator", "translator")
         return open_decoder(
@@ -174,7 +175,8 @@ class ModelLoader:
             shortlist=shortlist,
         )
 
-    def _matcher(self, bundle: Bundle) -> AlignmentModel:
+    def aligner(self, bundle: Bundle) -> AlignmentModel:
+        """The word aligner of a bundle. Raises ModelError if it has none."""
         if not bundle.can_align:
             raise ModelError(
                 f"the model {bundle.name} has no word aligner",

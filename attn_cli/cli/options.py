@@ -210,6 +210,13 @@ ShortlistOption = Annotated[
 TokenizedOption = Annotated[
     bool, typer.Option("--tokenized", help="Input is tokenized: words are separated by spaces.")
 ]
+DiagnosticsOption = Annotated[
+    bool,
+    typer.Option(
+        "--diagnostics",
+        help="Add coverage deviation, entropies, unlinked and repeated words to jsonl or tsv.",
+    ),
+]
 ReverseOption = Annotated[
     str | None,
     typer.Option(

@@ -41,6 +41,7 @@ class Writer:
     marks_unsure: bool = False
     unsure_below: float = 0.0
     has_header: bool = True
+    diagnostics: bool = False
 
     def for_shard(self, shard: Shard | None) -> "Writer":
         """The writer of a part of a file: the first part alone has a header."""
@@ -75,7 +76,8 @@ class Writer:
         self, write: Write, console: Console | None
     ) -> Iterator[Callable[[list[Found]], None]]:
         """The function that writes a chunk; a header precedes the first, or the end."""
-        header = text_formats.TSV_HEADER + "\n"
+        names = text_formats.DIAGNOSTICS_HEADER if self.diagnostics else text_formats.TSV_HEADER
+        header = names + "\n"
         if self.format != "tsv" or not self.has_header:
             header = ""
 
@@ -114,6 +116,8 @@ class Writer:
                     n_best=self.n_best,
                     extra=request.extra,
                 )
+            case "tsv" if self.diagnostics:
+                return text_formats.diagnostics_tsv(translation)
             case "tsv":
                 return text_formats.tsv(translation)
             case "text" if self.n_best > 1:

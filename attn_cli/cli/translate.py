@@ -9,6 +9,7 @@ from attn_cli.cli.options import (
     BeamOption,
     CoveragePenaltyOption,
     DeviceOption,
+    DiagnosticsOption,
     EngineOption,
     ExtractOption,
     InputOption,
@@ -54,6 +55,17 @@ def translate(
             help="Put words of low probability between \u27e6 and \u27e7 in the text.",
         ),
     ] = False,
+    diagnostics: DiagnosticsOption = False,
+    flag_below: Annotated[
+        float | None,
+        typer.Option(
+            "--flag-below",
+            metavar="X",
+            min=0.0,
+            max=1.0,
+            help="Flag translations with a confidence below X.",
+        ),
+    ] = None,
     beam: BeamOption = None,
     n_best: Annotated[
         int, typer.Option("--n-best", min=1, help="Translations of each line, in text and jsonl.")
@@ -105,6 +117,8 @@ def translate(
         device=device,
         engine=engine,
         threads=threads,
+        diagnostics=diagnostics,
+        flag_below=flag_below,
     )
     options.note_single_translation(console)
     hint_at_texts(console, text or [])

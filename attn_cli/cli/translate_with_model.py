@@ -7,12 +7,14 @@ from math import isfinite
 from typing import Any
 
 from attn_cli.choices import Engine, Extraction, Level, MatrixKind, OutputFormat
+from attn_cli.cli.diagnose import check_flag, check_format, flag, other_aligner
 from attn_cli.cli.input import Request, warning_callback
 from attn_cli.cli.model_loading import ModelLoader
 from attn_cli.cli.output import Found, Writer
 from attn_cli.console import Console
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.beam_search import SearchConfig
+from attn_cli.inference.diagnosis import with_diagnostics
 from attn_cli.inference.from_bundle import translator_of
 from attn_cli.inference.translator import Job, OnProblem
 
@@ -49,15 +51,26 @@ class TranslateOptions:
     device: str = "auto"
     engine: Engine = "auto"
     threads: int | None = None
+    diagnostics: bool = False
+    flag_below: float | None = None
 
     @property
     def writes_confidence(self) -> bool:
         """Whether the records have the confidence of their translations."""
         text = self.format == "text" and self.scores and self.n_best == 1
-        return text or self.format == "jsonl"
+        return text or self.format == "jsonl" or self.diagnostics or self.needs_confidence
+
+    @property
+    def needs_confidence(self) -> bool:
+        """Whether a model without calibration cannot do what the options say."""
+        text = self.format == "text" and self.scores and self.n_best == 1
+        return text or self.flag_below is not None
 
     def check(self) -> None:
         """Raises UsageError for options that exclude each other."""
+        check_flag(self.flag_below)
+        if self.diagnostics:
+            check_format(self.format)
         if not self.mark_unsure:
             return
         if self.format not in _CAN_MARK or self.n_best > 1:
@@ -111,19 +124,20 @@ def translator_from_model(
     """
     options.check()
     format, weights = options.format, options.weights
-    opened = ModelLoader(console, options.device, options.threads, options.engine).load_translator(
+    loader = ModelLoader(console, options.device, options.threads, options.engine)
+    opened = loader.load_translator(
         options.model,
         weights,
         shown=format not in _NEED_NO_WEIGHTS or (format == "jsonl" and weights is not None),
         confident=options.writes_confidence,
         shortlist=False if options.no_shortlist else None,
     )
-    if format == "text" and options.writes_confidence and opened.calibration is None:
+    if options.needs_confidence and opened.calibration is None:
         name = opened.bundle.name
         raise ModelError(
             f"the model {name} is not calibrated, so its translations have no confidence",
             f"Calibrate it: attn models calibrate {options.model or name} --pairs FILE, or leave "
-            "--scores out.",
+            f"{'--scores' if options.flag_below is None else '--flag-below'} out.",
         )
     assert opened.stepper is not None
     decode = opened.bundle.recipe.decode
@@ -146,7 +160,18 @@ def translator_from_model(
         scores=options.scores,
         marks_unsure=options.mark_unsure,
         unsure_below=decode.unsure_below,
+        diagnostics=options.diagnostics,
     ).for_model(opened.bundle, by_head=opened.matcher is not None)
+
+    other = None
+    if options.diagnostics:
+        other = other_aligner(
+            loader,
+            opened.bundle,
+            by_aligner=opened.matcher is not None,
+            tokenized=False,
+            level=options.level,
+        )
 
     line_notes = None
     if notes is not None and not console.quiet:
@@ -158,7 +183,13 @@ def translator_from_model(
     def translate(requests: Sequence[Request]) -> list[Found]:
         if line_notes is not None:
             line_notes.check(requests)
-        found = translator.translate([Job(r.line, r.source) for r in requests])
-        return [(r, each, writer.links(each)) for r, each in zip(requests, found, strict=True)]
+        translations = translator.translate([Job(r.line, r.source) for r in requests])
+        linked = [(each, writer.links(each)) for each in translations]
+        if options.diagnostics:
+            linked = with_diagnostics(linked, other)
+        found = [(request, *each) for request, each in zip(requests, linked, strict=True)]
+        if options.flag_below is None:
+            return found
+        return flag(found, options.flag_below, console, format=format)
 
     return translate, writer

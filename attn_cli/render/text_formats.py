@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from attn_cli.types import Links, SoftAlignment, Translation
+from attn_cli.types import Diagnostics, Links, SoftAlignment, Translation
 
 #: What would break a record, and the space it becomes.
 _LINE_BREAKS = str.maketrans("\r\n", "  ")
@@ -24,6 +24,12 @@ _OPEN, _CLOSE = "\u27e6", "\u27e7"
 
 #: The fields of a line of `tsv`.
 TSV_HEADER = "line\ttarget_index\ttarget\tsource_index\tsource\tweight"
+
+#: The fields of a line of `tsv` with diagnostics, one for each sentence.
+DIAGNOSTICS_HEADER = (
+    "line\tconfidence\tcoverage_deviation\ttarget_entropy\tsource_entropy\tunlinked_source"
+    "\trepeated_target\tdisagreement\tsource\ttarget"
+)
 
 
 def text(translation: Translation) -> str:
@@ -113,7 +119,7 @@ def tsv(translation: Translation) -> str:
     if alignment is None:
         return ""
     return "\n".join(
-        f"{translation.line}\t{t}\t{_cell(target)}\t{s}\t{_cell(source)}"
+        f"{translation.line}\t{t}\t{tsv_cell(target)}\t{s}\t{tsv_cell(source)}"
         f"\t{alignment.weights[t, s]:.4f}"
         for t, target in enumerate(alignment.target)
         for s, source in enumerate(alignment.source)
@@ -169,8 +175,44 @@ def jsonl(
             }
             for each in translation.heads
         ]
+    if translation.diagnostics is not None:
+        record["diagnostics"] = _diagnostics(translation.diagnostics)
+    if translation.is_flagged is not None:
+        record["flagged"] = translation.is_flagged
     record |= {name: value for name, value in (extra or {}).items() if name not in record}
     return _json(record)
+
+
+def _diagnostics(diagnostics: Diagnostics) -> dict[str, Any]:
+    distance = diagnostics.disagreement
+    return {
+        "coverage_deviation": _number(diagnostics.coverage_deviation),
+        "target_entropy": _number(diagnostics.target_entropy),
+        "source_entropy": _number(diagnostics.source_entropy),
+        "unlinked_source": list(diagnostics.unlinked_source),
+        "repeated_target": list(diagnostics.repeated_target),
+        "disagreement": None if distance is None else _number(distance),
+    }
+
+
+def diagnostics_tsv(translation: Translation) -> str:
+    """A line with the fields of `DIAGNOSTICS_HEADER`; what is not known is empty."""
+    diagnostics = translation.diagnostics
+    values: tuple[float | None, ...] = (None,) * 6
+    if diagnostics is not None:
+        values = (
+            diagnostics.coverage_deviation,
+            diagnostics.target_entropy,
+            diagnostics.source_entropy,
+            len(diagnostics.unlinked_source),
+            len(diagnostics.repeated_target),
+            diagnostics.disagreement,
+        )
+    cells = [
+        "" if value is None else str(value) if isinstance(value, int) else f"{value:.4f}"
+        for value in (translation.line, translation.confidence, *values)
+    ]
+    return "\t".join([*cells, tsv_cell(translation.source), tsv_cell(translation.text)])
 
 
 def _json(record: dict[str, Any]) -> str:
@@ -201,6 +243,7 @@ def _weighted(links: Links, pair: tuple[int, int]) -> tuple[int, int, float | No
     return *pair, _number(links.weights.get(pair, math.nan))
 
 
-def _cell(word: str) -> str:
+def tsv_cell(word: str) -> str:
+    """A word as csv reads it: with a quotation mark or a TAB, between quotation marks."""
     word = word.translate(_LINE_BREAKS)
     return '"' + word.replace('"', '""') + '"' if '"' in word or "\t" in word else word

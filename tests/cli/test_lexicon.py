@@ -10,6 +10,7 @@ from attn_cli.errors import ExitStatus
 #: Worked by hand: "the" is linked twice to "le" and once to "la", "cat" once, "car" once.
 SOURCES = ["the cat", "the dog", "the car"]
 TARGETS = ["le chat", "le chien", "la voiture"]
+HEADER = ["source", "target", "count", "target_given_source", "source_given_target"]
 HAND = [
     ["the", "le", "2", "0.6667", "1.0000"],
     ["car", "voiture", "1", "1.0000", "1.0000"],
@@ -31,7 +32,9 @@ def files(tmp_path):
 
 def rows(ended) -> list[list[str]]:
     assert ended.status == 0, ended.err
-    return [line.split("\t") for line in ended.lines()]
+    header, *lines = ended.lines()
+    assert header.split("\t") == HEADER
+    return [line.split("\t") for line in lines]
 
 
 def test_counts_and_probabilities_are_those_worked_by_hand(files):

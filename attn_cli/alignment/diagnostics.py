@@ -1,0 +1,87 @@
+"""Diagnostics of a sentence from its table of weights: what looks wrong without a reference.
+
+Coverage deviation and entropies follow Rikters & Fishel 2017, "Confidence through Attention",
+section 3, with a positive sign: larger is worse.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from attn_cli.types import Diagnostics, FloatArray, Links, SoftAlignment
+
+#: Words in the longest sequence whose immediate repetition is reported.
+MAX_REPEATED = 4
+
+
+def diagnose(table: SoftAlignment, links: Links, other: SoftAlignment | None = None) -> Diagnostics:
+    """Return the diagnostics of a table and its links.
+
+    `other` is a table of another kind for the same words, from which `disagreement` is measured; it
+    is ignored if its words are others.
+    """
+    linked = {s for s, _ in links.pairs}
+    is_same = other is not None and (other.source, other.target) == (table.source, table.target)
+    return Diagnostics(
+        coverage_deviation=coverage_deviation(table.weights),
+        target_entropy=mean_entropy(np.column_stack([table.weights, table.leftover])),
+        source_entropy=mean_entropy(_normalize(table.weights.T)),
+        unlinked_source=tuple(
+            s
+            for s, word in enumerate(table.source)
+            if s not in linked and any(map(str.isalnum, word))
+        ),
+        repeated_target=repeated_words(table.target),
+        disagreement=disagreement(table, other) if other is not None and is_same else None,
+    )
+
+
+def coverage_deviation(weights: FloatArray) -> float:
+    """(T, S) weights → the mean of log(1 + (1 - Σ_t a_ts)²) over the source words; 0 without any.
+
+    0 if each source word receives a total weight of 1.
+    """
+    if not weights.shape[1]:
+        return 0.0
+    coverage = weights.sum(0, dtype=np.float64)  # (S,)
+    return float(np.log1p((1 - coverage) ** 2).mean())
+
+
+def mean_entropy(rows: FloatArray) -> float:
+    """(N, K) distributions → the mean of their entropies in nats; a row of zeros has 0."""
+    if not rows.size:
+        return 0.0
+    probs = np.asarray(rows, np.float64)
+    logs = np.log(probs, out=np.zeros_like(probs), where=probs > 0)
+    return float(-(probs * logs).sum(1).mean())
+
+
+def _normalize(rows: FloatArray) -> FloatArray:
+    """Rows divided by their sums; a row of zeros stays one."""
+    sums = rows.sum(1, keepdims=True)
+    normalized: FloatArray = np.divide(rows, sums, out=np.zeros_like(rows), where=sums > 0)
+    return normalized
+
+
+def repeated_words(words: Sequence[str]) -> tuple[int, ...]:
+    """The indices of words in a sequence of at most four that repeats the one before it.
+
+    Case does not count, and a sequence without letters or digits is no repetition.
+    """
+    folded = [word.casefold() for word in words]
+    repeated: set[int] = set()
+    for size in range(1, MAX_REPEATED + 1):
+        for start in range(size, len(folded) - size + 1):
+            sequence = folded[start : start + size]
+            has_letters = any(character.isalnum() for word in sequence for character in word)
+            if has_letters and sequence == folded[start - size : start]:
+                repeated |= set(range(start, start + size))
+    return tuple(sorted(repeated))
+
+
+def disagreement(one: SoftAlignment, other: SoftAlignment) -> float:
+    """The mean over target words of the total variation distance of their rows, from 0 to 1."""
+    if not one.target:
+        return 0.0
+    difference = np.abs(one.weights - other.weights).sum(1) + np.abs(one.leftover - other.leftover)
+    return float(difference.mean() / 2)

@@ -1,0 +1,52 @@
+"""Pairs with their links and diagnostics: a linker, and a second aligner to compare it with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from attn_cli.alignment.diagnostics import diagnose
+from attn_cli.inference.linkers import AlignerProtocol
+from attn_cli.inference.pair_aligner import Pair
+from attn_cli.types import Links, SoftAlignment, Translation
+
+Linked = tuple[Translation, Links]
+
+
+class LinkerProtocol(Protocol):
+    """Gives each pair a table and links."""
+
+    def link(self, pairs: Sequence[Pair]) -> list[Linked]:
+        """Each pair with its links, in order."""
+
+
+@dataclass(frozen=True)
+class DiagnosingLinker:
+    """A linker whose translations have diagnostics; `other` aligns by another kind of weights."""
+
+    linker: LinkerProtocol
+    other: AlignerProtocol | None = None
+
+    def link(self, pairs: Sequence[Pair]) -> list[Linked]:
+        """Each pair with its links, in order."""
+        linked = self.linker.link(pairs)
+        return with_diagnostics(linked, self.other, pairs)
+
+
+def with_diagnostics(
+    linked: Sequence[Linked], other: AlignerProtocol | None, pairs: Sequence[Pair] | None = None
+) -> list[Linked]:
+    """Add the diagnostics of each translation; `pairs` are its lines, by default its own texts."""
+    tables: Sequence[SoftAlignment | None] = [None] * len(linked)
+    if other is not None:
+        pairs = pairs or [Pair(each.line, each.source, each.text) for each, _ in linked]
+        tables = [each.alignment for each in other.align(pairs)]
+    return [
+        (_diagnosed(translation, links, table), links)
+        for (translation, links), table in zip(linked, tables, strict=True)
+    ]
+
+
+def _diagnosed(translation: Translation, links: Links, other: SoftAlignment | None) -> Translation:
+    if translation.alignment is None:
+        return translation
+    return replace(translation, diagnostics=diagnose(translation.alignment, links, other))
