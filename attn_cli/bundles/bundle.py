@@ -585,17 +585,23 @@ def _place(file: Path, name: Path) -> None:
     os.replace(part, name)
 
 
-def rebase_paths(recipe: Recipe, base: Path, folder: Path) -> Recipe:
+def rebase_paths(
+    recipe: Recipe, base: Path, folder: Path, *, absolute_outside: bool = False
+) -> Recipe:
     """The recipe with its files, relative to `base` so far, made relative to `folder`.
 
     "-", standard input, is nowhere. Links to folders are followed, since a path that goes up
-    from behind one would leave it elsewhere.
+    from behind one would leave it elsewhere. With `absolute_outside`, files that are not below
+    `folder` get absolute paths, for people.
     """
 
     def moved(file: str) -> str:
-        return (
-            file if file == "-" else os.path.relpath(_real(base / file), os.path.realpath(folder))
-        )
+        if file == "-":
+            return file
+        real = _real(base / file)
+        if absolute_outside and not real.is_relative_to(os.path.realpath(folder)):
+            return str(real)
+        return os.path.relpath(real, os.path.realpath(folder))
 
     texts = {name: file for name in config.DATA_FILES if (file := getattr(recipe.data, name))}
     recipe = config.with_files(recipe, {name: moved(file) for name, file in texts.items()})

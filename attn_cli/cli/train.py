@@ -154,7 +154,7 @@ def train(
         from attn_cli import config
         from attn_cli.bundles.bundle import rebase_paths
 
-        here = rebase_paths(plan.recipe, plan.base, Path())
+        here = rebase_paths(plan.recipe, plan.base, Path(), absolute_outside=True)
         console.write(config.to_toml(here, helps=True, heading="attn train RECIPE.toml"))
         return
     need("torch", "safetensors")

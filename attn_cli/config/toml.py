@@ -54,6 +54,10 @@ def to_toml(recipe: Recipe, *, helps: bool = False, heading: str = "") -> str:
     return "\n".join(lines).strip() + "\n"
 
 
+#: A comment is aligned after rows of at most so many columns; a longer row has its own two spaces.
+_WIDEST = 40
+
+
 def _write(section: Any, prefix: str, lines: list[str], helps: bool) -> None:
     sections: list[tuple[str, Any]] = []
     rows: list[tuple[str, str]] = []
@@ -69,7 +73,7 @@ def _write(section: Any, prefix: str, lines: list[str], helps: bool) -> None:
         rows.append((f"{leaf.name} = {_toml_value(value)}", help))
     if rows and prefix:
         lines += ["", f"[{prefix[:-1]}]"]
-    width = max((len(text) for text, _ in rows), default=0)
+    width = max((len(text) for text, _ in rows if len(text) <= _WIDEST), default=0)
     lines += [f"{text:<{width}}  # {help}" if helps else text for text, help in rows]
     for name, nested in sections:
         _write(nested, f"{prefix}{name}.", lines, helps)

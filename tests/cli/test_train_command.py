@@ -14,6 +14,24 @@ from attn_cli.nn.device import select_hardware
 QUICK = (*TINY, "--max-steps", "4")
 
 
+def test_the_printed_recipe_has_no_path_upwards_and_no_wide_padding(tmp_path, monkeypatch):
+    long = tmp_path / ("a" * 100) / "a.tsv"
+    long.parent.mkdir()
+    long.write_text("a\tb\n")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "v.tsv").write_text("a\tb\n")
+    monkeypatch.chdir(tmp_path / "here")
+    text = ("--pairs", long, "--valid-pairs", "v.tsv")
+    for arguments in ((), text):
+        printed = attn("train", *arguments, "--print-recipe").out
+        assert "../" not in printed
+        assert " " * 40 not in printed
+    assert f'pairs = "{long}"  # ' in printed
+    assert 'valid_pairs = "v.tsv"' in printed
+    (tmp_path / "here" / "r.toml").write_text(printed)
+    assert attn("train", "r.toml", "--print-recipe").out == printed
+
+
 def printed(*arguments):
     ended = attn("train", *arguments, "--print-recipe")
     assert (ended.status, ended.err) == (0, "")
