@@ -5,7 +5,7 @@ Imports nothing but typing: the command line is built from these before numpy is
 
 from typing import Literal
 
-OutputFormat = Literal["text", "table", "pharaoh", "jsonl", "tsv", "svg"]
+OutputFormat = Literal["text", "table", "pharaoh", "jsonl", "tsv", "html", "svg", "png", "pdf"]
 InputFormat = Literal["text", "jsonl"]
 ScoreFormat = Literal["text", "json"]
 

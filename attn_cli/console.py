@@ -65,13 +65,15 @@ class Console:
             started=time.monotonic() - time.process_time(),  # imports before us took so long
         )
 
-    def write(self, *records: str) -> None:
+    def write(self, *records: str | bytes) -> None:
         """Write records of the result to stdout, and flush; a signal cuts none of them.
+
+        Text is written as UTF-8, bytes as they are.
 
         Raises StdoutClosedError if the reader is gone, DataError if stdout cannot be written.
         """
         try:
-            write_records(self.stdout, [each.encode("utf-8", "replace") for each in records])
+            write_records(self.stdout, [_bytes(each) for each in records])
         except BrokenPipeError as error:
             raise StdoutClosedError from error
         except OSError as error:
@@ -305,6 +307,10 @@ class _Messages(_Unbuffered):
         with contextlib.suppress(OSError, ValueError):  # closed, full, or without a reader
             super().write(data)
         return len(data)
+
+
+def _bytes(record: str | bytes) -> bytes:
+    return record if isinstance(record, bytes) else record.encode("utf-8", "replace")
 
 
 def _binary(stream: Any) -> BinaryIO:

@@ -39,6 +39,7 @@ HOMES = {
     "sacrebleu": {"evaluation"},
     "ray": {"cli.batching.cluster"},
     "pyarrow": {"cli.batching.cluster", "cli.batching.files"},
+    "typst": {"render.raster"},
     "rich": {"render", "console", "cli.progress"},  # which keeps the panel alive
     "typer": {"cli"},
     "click": set(),

@@ -121,6 +121,7 @@ def align(
       attn align --source a.en --target a.fr --gold gold.txt     # AER on stderr
     """
     from contextlib import ExitStack
+    from dataclasses import replace
 
     from attn_cli.cli.align_options import AlignOptions
     from attn_cli.cli.align_with_models import (
@@ -184,6 +185,8 @@ def align(
         else:
             chunks = stack.enter_context(chunks_of(console, options))
             linker, writer = linker_from_models(console, options, writer)
+        if scored:
+            writer = replace(writer, read_gold=lambda: scored.gold_links[0])
         write = stack.enter_context(writer.for_shard(options.shard).open(console, output))
         for chunk in chunks:
             linked = linker.link([Pair(r.line, r.source, r.target) for r in chunk])

@@ -15,13 +15,14 @@ from attn_cli.choices import (
 from attn_cli.cli.diagnose import check_format
 from attn_cli.cli.input import Shard
 from attn_cli.cli.model_loading import HeadRequest
+from attn_cli.cli.output_format import DOCUMENTS, check_document
 from attn_cli.errors import UsageError
 
 #: The formats that can show several heads.
-_WITH_HEADS = ("table", "jsonl", "svg")
+_WITH_HEADS = ("table", "jsonl", *DOCUMENTS)
 
 #: The formats that can hold a square table.
-_WITH_SELF_ATTENTION = ("table", "jsonl", "tsv", "svg")
+_WITH_SELF_ATTENTION = ("table", "jsonl", "tsv", "svg", "png", "pdf")
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class AlignOptions:
             self._check_self_attention(format, gold=gold)
         if self.heads is not None:
             self._check_heads(self.heads, format)
+        check_document(format, shard=self.shard is not None)
         if self.shard is not None and gold:
             raise UsageError("--gold holds the links of the whole file", "Leave --shard out.")
         if self.fit:
@@ -123,7 +125,7 @@ class AlignOptions:
         if heads.each and format not in _WITH_HEADS:
             raise UsageError(
                 f"--head all shows tables side by side, which {format} cannot hold",
-                "Choose one head, or --format table, jsonl or svg.",
+                "Choose one head, or --format table, jsonl, html or svg.",
             )
 
     def _check_self_attention(self, format: OutputFormat, *, gold: bool) -> None:

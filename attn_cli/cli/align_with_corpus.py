@@ -99,10 +99,11 @@ def _with_stdin_kept(console: Console) -> Iterator[Console]:
 
 @dataclass(frozen=True)
 class FittedAligner:
-    """An aligner that has learned a text, what it is called, and the least weight of its links."""
+    """An aligner that has learned a text, its name and languages, and its links' least weight."""
 
     aligner: VoteInterpolatedAligner
     name: str
+    languages: tuple[str, str]
     threshold: float
 
 
@@ -121,8 +122,9 @@ def fit_aligner(text: Bitext, options: AlignOptions, *, tables: bool) -> Iterato
     from attn_cli.files.folder_lock import lock_folder
     from attn_cli.training.unsupervised_alignment import UNFINISHED, aligner_recipe, fit
 
-    sides = (text.source, text.target) if text.target else ()
-    languages = [language_of(side) for side in sides] or ["", ""]
+    languages = ("", "")
+    if text.target is not None:
+        languages = language_of(text.source), language_of(text.target)
     named = options.out.name if options.out else ""
     name = named or "-".join(filter(None, languages)) or "aligner"
     with ExitStack() as stack:
@@ -162,4 +164,4 @@ def fit_aligner(text: Bitext, options: AlignOptions, *, tables: bool) -> Iterato
             on_problem=warning_callback(text.console),
         )
         threshold = default_threshold(len(found.corpus), quick=options.quick)
-        yield FittedAligner(aligner, name, threshold)
+        yield FittedAligner(aligner, name, languages, threshold)

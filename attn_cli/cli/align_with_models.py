@@ -45,11 +45,14 @@ def linker_from_models(
     if options.show != "cross":
         return self_attention_linker(console, options, writer)
     opener = ModelLoader(console, options.device, options.threads, options.engine)
-    scored = writer.format == "jsonl"
+    scored, is_page = writer.format == "jsonl", writer.format == "html"
     opened = opener.load_aligner(
-        options.model, options.matrix_kind, scored=scored, look=options.heads
+        options.model, options.matrix_kind, scored=scored, look=options.heads, every=is_page
     )
     writer = writer.for_model(opened.bundle, by_head=opened.matcher is not None)
+    if is_page:
+        others = opened.other_tables(level=options.level, tokenized=options.tokenized)
+        writer = replace(writer, others=others)
     forward = _aligner(console, options, opened)
     if options.reverse is None:
         linker = DirectionalLinker(_with_heads(forward, options, opened), writer.links)
@@ -58,6 +61,8 @@ def linker_from_models(
     check_opposite(opened.bundle.recipe, other.bundle.recipe)
     method = options.symmetrize or "grow-diag-final-and"
     reverse = _aligner(console, options, other, name=other.bundle.name)
+    if writer.page is not None and method != "soft":
+        writer = replace(writer, page=replace(writer.page, extraction=method))
     linker = SymmetrizedLinker(forward, reverse, writer.links, method)
     return _with_diagnostics(linker, options, opener, opened), writer
 
@@ -132,6 +137,8 @@ def linker_from_corpus(
         if writer.threshold is None and by_threshold:
             writer = replace(writer, threshold=found.threshold)
         writer = replace(writer, model=found.name)
+        if writer.format == "html":
+            writer = writer.with_page("alignment", languages=found.languages)
         with text.requests() as chunks:
             linker: LinkerProtocol = DirectionalLinker(found.aligner, writer.links)
             if options.diagnostics:

@@ -33,6 +33,7 @@ PACKAGES = {
     "safetensors": "safetensors",
     "thot": "sil-thot",
     "torch": "torch",
+    "typst": "typst",
 }
 
 ISSUES = "Please report it, with the command and what --debug prints."

@@ -1,5 +1,6 @@
 """Files to score: references, links and gold, for `score` and for `align --gold`."""
 
+from functools import cached_property
 from pathlib import Path
 
 from attn_cli.alignment.aer import AlignmentScore, alignment_score
@@ -75,8 +76,13 @@ class GoldEvaluator:
             self.found.append(links)
             self.lengths.append((len(pair.source_words), len(pair.target_words)))
 
+    @cached_property
+    def gold_links(self) -> tuple[list[GoldLinks], int]:
+        """The gold links of all lines, and the base they were in; once all links are added."""
+        check_same_length(self.gold, self.found, (str(self.path), "the input"))
+        return read_gold(self.gold, name=str(self.path), base=self.base, lengths=self.lengths)
+
     def report(self) -> None:
         """One line on stderr: AER, precision, recall and the signature."""
-        check_same_length(self.gold, self.found, (str(self.path), "the input"))
-        gold, base = read_gold(self.gold, name=str(self.path), base=self.base, lengths=self.lengths)
+        gold, base = self.gold_links
         self.console.raw(alignment_score(gold, self.found, gold_base=base).line())

@@ -1,12 +1,12 @@
 """A model's name on the command line becomes a bundle and the engines that are wanted of it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from attn_cli.bundles import registry
 from attn_cli.bundles.bundle import Bundle, load_stable
-from attn_cli.choices import Engine, MatrixKind
+from attn_cli.choices import Engine, Level, MatrixKind
 from attn_cli.config import Recipe
 from attn_cli.console import Console
 from attn_cli.errors import ModelError
@@ -25,6 +25,8 @@ from attn_cli.inference.engines.registry import (
     open_decoders,
 )
 from attn_cli.inference.from_bundle import load_calibration, require_decoder
+from attn_cli.inference.other_tables import OtherTables
+from attn_cli.inference.pair_aligner import PairAligner
 
 if TYPE_CHECKING:
     from attn_cli.inference.confidence import Calibration
@@ -60,7 +62,8 @@ class LoadedModel:
     """A bundle with its engines running, those that were wanted.
 
     `heads` are the layer and the number of each head that is wanted alone, and who looks by it.
-    `calibration` is None where it is not wanted, and of a model that has none.
+    `calibration` is None where it is not wanted, and of a model that has none. `others` are its
+    other weights, where they are wanted.
     """
 
     bundle: Bundle
@@ -68,6 +71,40 @@ class LoadedModel:
     matcher: AlignmentModel | None
     heads: Sequence[tuple[int, int, IncrementalDecoder]] = ()
     calibration: "Calibration | None" = None
+    others: "OtherWeights | None" = None
+
+    def other_tables(self, *, level: Level = "word", tokenized: bool = False) -> OtherTables:
+        """What adds the tables of the model's other weights to pairs; see `PairAligner`."""
+        others = self.others or OtherWeights()
+
+        def by(
+            decoder: IncrementalDecoder | None = None, aligner: AlignmentModel | None = None
+        ) -> PairAligner:
+            return PairAligner(
+                self.bundle.source,
+                self.bundle.target,
+                stepper=decoder,
+                matcher=aligner,
+                tokenized=tokenized,
+                level=level,
+            )
+
+        return OtherTables(
+            [
+                *([by(aligner=others.aligner)] if others.aligner else []),
+                *([by(others.decoder)] if others.decoder else []),
+            ],
+            [(layer, head, by(decoder)) for layer, head, decoder in others.heads],
+        )
+
+
+@dataclass(frozen=True)
+class OtherWeights:
+    """What a model can show beside the weights that were chosen, None where it has no more."""
+
+    aligner: AlignmentModel | None = None
+    decoder: IncrementalDecoder | None = None
+    heads: Sequence[tuple[int, int, IncrementalDecoder]] = ()
 
 
 @dataclass(frozen=True)
@@ -87,11 +124,13 @@ class ModelLoader:
         shown: bool,
         confident: bool = False,
         shortlist: bool | None = None,
+        every: bool = False,
     ) -> LoadedModel:
         """A model that translates, with its head where its weights are wanted.
 
         With `shown` a model that has no weights to show is refused; `confident`, its calibration
-        is loaded where it has one. `shortlist` is as in `open_decoder`.
+        is loaded where it has one; `every`, its other weights are too. `shortlist` is as in
+        `open_decoder`.
         """
 
         def load(bundle: Bundle) -> LoadedModel:
@@ -100,7 +139,8 @@ class ModelLoader:
             stepper = self.decoder(bundle, shortlist=shortlist)
             matcher = self.aligner(bundle) if weights == "alignment" else None
             calibration = load_calibration(bundle) if confident else None
-            return LoadedModel(bundle, stepper, matcher, calibration=calibration)
+            others = self._others(bundle, is_aligner=matcher is not None) if every else None
+            return LoadedModel(bundle, stepper, matcher, calibration=calibration, others=others)
 
         return self._load(name, load)
 
@@ -111,21 +151,29 @@ class ModelLoader:
         *,
         scored: bool,
         look: HeadRequest | None = None,
+        every: bool = False,
     ) -> LoadedModel:
         """A model that aligns: by its word aligner if it has one, unless attention is asked for.
 
         With `scored` its targets are to be scored too, where it can. `look` says which of the
-        decoder's heads are looked at, if not those that the model shows.
+        decoder's heads are looked at, if not those that the model shows. With `every` its other
+        weights are loaded too.
         """
 
         def load(bundle: Bundle) -> LoadedModel:
             kind = weights or ("alignment" if bundle.can_align else "attention")
             if kind == "attention":
                 _require_attention(bundle)
-                return self._looking(bundle, look)
-            matcher = self.aligner(bundle)
-            wanted = scored and bundle.can_translate
-            return LoadedModel(bundle, self.decoder(bundle) if wanted else None, matcher)
+                loaded = self._looking(bundle, look)
+            else:
+                matcher = self.aligner(bundle)
+                wanted = scored and bundle.can_translate
+                loaded = LoadedModel(bundle, self.decoder(bundle) if wanted else None, matcher)
+            if every:
+                is_aligner = kind == "alignment"
+                others = self._others(bundle, is_aligner=is_aligner, has_heads=bool(loaded.heads))
+                loaded = replace(loaded, others=others)
+            return loaded
 
         return self._load(name, load)
 
@@ -144,6 +192,17 @@ class ModelLoader:
         )
         heads = [(each.layer, each.head, other) for each, other in zip(alone, others, strict=True)]
         return LoadedModel(bundle, stepper, None, heads)
+
+    def _others(self, bundle: Bundle, *, is_aligner: bool, has_heads: bool = False) -> OtherWeights:
+        """The weights of a model beside those of its aligner, or of its attention."""
+        aligner = self.aligner(bundle) if bundle.can_align and not is_aligner else None
+        if not (bundle.can_translate and bundle.has_attention):
+            return OtherWeights(aligner)
+        layers, count = bundle.recipe.model.heads
+        if layers * count > 1 and not has_heads:
+            loaded = self._looking(bundle, HeadRequest(each=True))
+            return OtherWeights(aligner, loaded.stepper if is_aligner else None, loaded.heads)
+        return OtherWeights(aligner, self.decoder(bundle) if is_aligner else None)
 
     def _load(self, name: str | None, load: Callable[[Bundle], LoadedModel]) -> LoadedModel:
         """What `load` makes of the model of that name."""

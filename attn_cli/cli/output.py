@@ -6,30 +6,33 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, assert_never
 
-import numpy as np
-
-from attn_cli.alignment.extraction import extract
-from attn_cli.choices import Extraction, OutputFormat
+from attn_cli.alignment.extraction import MINIMUM, extract
+from attn_cli.choices import Extraction, MatrixKind, OutputFormat
+from attn_cli.cli.documents import Found, ReadGold, write_page, write_picture
 from attn_cli.cli.input import Request, Shard
 from attn_cli.console import Console
 from attn_cli.data.text_io import open_output
-from attn_cli.errors import UsageError
 from attn_cli.inference.from_bundle import link_threshold
+from attn_cli.inference.other_tables import OtherTables
 from attn_cli.render import text_formats
-from attn_cli.types import Links, SoftAlignment, Translation
+from attn_cli.types import Links, Translation
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from attn_cli.bundles.bundle import Bundle
+    from attn_cli.render.html.page import Page
 
-Found = tuple[Request, Translation, Links]
 Write = Callable[..., None]  # takes records, each with its final newline
 
 
 @dataclass(frozen=True)
 class Writer:
-    """Writes translations in one format. `given` when the targets were given, not found."""
+    """Writes translations in one format. `given` when the targets were given, not found.
+
+    A `page` is written in the format html: `others` adds tables to its pairs, and `read_gold` gives
+    their gold links once all are aligned.
+    """
 
     format: OutputFormat
     model: str = ""
@@ -40,6 +43,9 @@ class Writer:
     scores: bool = False
     marks_unsure: bool = False
     unsure_below: float = 0.0
+    page: "Page | None" = None
+    read_gold: ReadGold | None = None
+    others: OtherTables | None = None
     has_header: bool = True
     diagnostics: bool = False
 
@@ -51,15 +57,46 @@ class Writer:
         """The writer for what this model finds, which says how sure a link of its word aligner
         must be unless the user does."""
         threshold = link_threshold(model, self.threshold, self.extraction, by_aligner=by_head)
-        return replace(self, model=model.name, threshold=threshold)
+        writer = replace(self, model=model.name, threshold=threshold)
+        if self.format != "html":
+            return writer
+        return writer.with_page(
+            "alignment" if by_head else "attention",
+            languages=(model.recipe.source, model.recipe.target),
+            aligner_threshold=model.recipe.model.word_aligner.threshold,
+        )
+
+    def with_page(
+        self,
+        kind: MatrixKind,
+        *,
+        languages: tuple[str, str] = ("", ""),
+        aligner_threshold: float = MINIMUM,
+    ) -> "Writer":
+        """The writer of a page whose links are from weights of this kind.
+
+        `aligner_threshold` is that of a word aligner's links, if they are not the page's own.
+        """
+        from attn_cli.render.html.page import Page
+
+        minimum: dict[MatrixKind, float] = {"attention": MINIMUM, "alignment": aligner_threshold}
+        if self.threshold is not None:
+            minimum[kind] = self.threshold
+        elif self.extraction != "threshold":
+            minimum[kind] = 0.0
+        return replace(self, page=Page(self.model, kind, languages, self.extraction, minimum))
 
     @contextmanager
     def open(
         self, console: Console, output: Path | None
     ) -> Iterator[Callable[[list[Found]], None]]:
         """A function that writes a chunk of what was found, flushed before it returns."""
-        if self.format == "svg":
-            with self._pictures(console, output) as add:
+        if self.format == "html":
+            assert self.page is not None
+            with write_page(self.page, console, output, self.others, self.read_gold) as add:
+                yield add
+        elif self.format in ("svg", "png", "pdf"):
+            with write_picture(self.format, console, output) as add:
                 yield add
         elif output is None or str(output) == "-":
             with self._writing(console.write, console) as add:
@@ -126,7 +163,7 @@ class Writer:
                 return text_formats.scored_text(translation)
             case "text":
                 return text_formats.text(translation)
-            case "table" | "svg":
+            case "table" | "html" | "svg" | "png" | "pdf":
                 raise AssertionError(f"{self.format} is not written record by record")
         assert_never(self.format)
 
@@ -157,39 +194,6 @@ class Writer:
             console.show(table, end="\n")
             return
         write(plain(table) + "\n")
-
-    @contextmanager
-    def _pictures(
-        self, console: Console, output: Path | None
-    ) -> Iterator[Callable[[list[Found]], None]]:
-        """One SVG document, so one line: a second one is refused before anything is written."""
-        from attn_cli.render.svg import svg, svg_of_heads
-
-        kept: list[Translation] = []
-
-        def add(found: list[Found]) -> None:
-            kept.extend(t for _, t, _ in found if t.source.strip())
-            if len(kept) > 1:
-                raise UsageError(
-                    "an SVG shows one sentence, but there are several lines",
-                    "Give one TEXT, or write --format jsonl.",
-                )
-
-        yield add
-        translation = kept[0] if kept else Translation(1, "", "")
-        said = {"source": translation.source, "target": translation.text}
-        if translation.heads:
-            picture = svg_of_heads(translation.heads, **said)
-        else:
-            picture = svg(translation.alignment or _NO_WEIGHTS, **said)
-        if output is None or str(output) == "-":
-            console.write(picture)
-        else:
-            with open_output(output) as file:
-                _put(file, picture)
-
-
-_NO_WEIGHTS = SoftAlignment((), (), np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
 
 
 def _put(file: TextIO, *records: str) -> None:

@@ -20,6 +20,9 @@ EXTENSIONS = {
     ".txt": ("text", "table", "pharaoh", "gloss"),
 }
 
+#: Formats that are one document, and not a record for each line.
+DOCUMENTS: tuple[OutputFormat, ...] = ("html", "svg", "png", "pdf")
+
 
 def format_of(
     output: Path | None, named: OutputFormat | None, *, default: OutputFormat
@@ -50,6 +53,15 @@ def format_of(
         f"there is no format for {output}",
         f"Name it {_extensions(known)}, or say one with --format and another name.",
     )
+
+
+def check_document(format: OutputFormat, *, shard: bool) -> None:
+    """Raises UsageError for a part of a file that would be a whole document."""
+    if shard and format in DOCUMENTS:
+        raise UsageError(
+            f"--shard writes a part of a result, and {format} is one document",
+            "Leave --shard out, or choose another format.",
+        )
 
 
 def _extensions(formats: Iterable[str]) -> str:

@@ -96,7 +96,7 @@ def translate(
     from attn_cli.cli.choosing import choose_model
     from attn_cli.cli.hints import hint_at_texts
     from attn_cli.cli.input import Shard, requests
-    from attn_cli.cli.output_format import format_of
+    from attn_cli.cli.output_format import check_document, format_of
     from attn_cli.cli.translate_with_model import TranslateOptions, translator_from_model
 
     console = console_of(context)
@@ -123,6 +123,7 @@ def translate(
     options.note_single_translation(console)
     hint_at_texts(console, text or [])
     part = None if shard is None else Shard.parse(shard)
+    check_document(options.format, shard=part is not None)
     with ExitStack() as stack:
         chunks = stack.enter_context(
             requests(console, text or [], input, input_format, pairs=False, shard=part)

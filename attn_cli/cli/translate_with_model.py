@@ -23,7 +23,7 @@ _NEED_NO_WEIGHTS = ("text", "jsonl")
 
 #: The formats whose text --mark-unsure marks, and those that always show unsure words.
 _CAN_MARK = ("text", "pharaoh")
-_SHOW_UNSURE = ("table", "jsonl")
+_SHOW_UNSURE = ("table", "jsonl", "html")
 
 #: The formats that have every translation of --n-best.
 _ALL_TRANSLATIONS = ("text", "jsonl")
@@ -58,7 +58,7 @@ class TranslateOptions:
     def writes_confidence(self) -> bool:
         """Whether the records have the confidence of their translations."""
         text = self.format == "text" and self.scores and self.n_best == 1
-        return text or self.format == "jsonl" or self.diagnostics or self.needs_confidence
+        return text or self.format in ("jsonl", "html") or self.diagnostics or self.needs_confidence
 
     @property
     def needs_confidence(self) -> bool:
@@ -131,6 +131,7 @@ def translator_from_model(
         shown=format not in _NEED_NO_WEIGHTS or (format == "jsonl" and weights is not None),
         confident=options.writes_confidence,
         shortlist=False if options.no_shortlist else None,
+        every=format == "html",
     )
     if options.needs_confidence and opened.calibration is None:
         name = opened.bundle.name
@@ -161,6 +162,7 @@ def translator_from_model(
         marks_unsure=options.mark_unsure,
         unsure_below=decode.unsure_below,
         diagnostics=options.diagnostics,
+        others=opened.other_tables(level=options.level) if format == "html" else None,
     ).for_model(opened.bundle, by_head=opened.matcher is not None)
 
     other = None

@@ -29,7 +29,7 @@ from attn_cli.render.table import (
 from attn_cli.types import HeadTable, SoftAlignment
 
 FONTS = (
-    "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'Noto Sans', "
+    "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'Noto Sans', 'DejaVu Sans', "
     "'Hiragino Sans', 'Noto Sans CJK JP', 'Apple Color Emoji', 'Noto Color Emoji', sans-serif"
 )
 

@@ -284,3 +284,11 @@ def test_the_panel_has_a_table_where_there_is_attention(pairs_file, tmp_path, ki
     ended = trained(tmp_path / "x", pairs_file, *attention, steps=1, terminal=True)
     assert ("attention, decoded" in ended.err) is shown
     assert (" --align" in ended.err) is shown
+
+
+def test_a_page_has_the_heads_of_a_model_with_several(several):
+    for command in (("translate", SOURCE), ("align", SOURCE, TARGET)):
+        page = attn(*command, "--model", several, "--format", "html").out
+        data = re.search(r'<script id="pairs"[^>]*>(.*?)</script>', page, re.DOTALL)[1]
+        (pair,) = json.loads(data)
+        assert set(pair["w"]) == {"attention", "1.1", "1.2", "2.1", "2.2"}

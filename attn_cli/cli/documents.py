@@ -1,0 +1,124 @@
+"""Write the formats that are one document: a page of many pairs, a picture of one."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from attn_cli.cli.input import Request
+from attn_cli.console import Console
+from attn_cli.data.text_io import open_output
+from attn_cli.errors import UsageError
+from attn_cli.inference.other_tables import OtherTables
+from attn_cli.types import GoldLinks, Links, SoftAlignment, Translation
+
+if TYPE_CHECKING:
+    from attn_cli.render.html.page import Page
+
+Found = tuple[Request, Translation, Links]
+Add = Callable[[list[Found]], None]
+Picture = Literal["svg", "png", "pdf"]
+ReadGold = Callable[[], Sequence[GoldLinks]]
+
+_NO_WEIGHTS = SoftAlignment((), (), np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
+
+#: Letters that a warning names.
+_LETTERS_NAMED = 8
+
+
+@contextmanager
+def write_page(
+    page: "Page",
+    console: Console,
+    output: Path | None,
+    others: OtherTables | None,
+    read_gold: ReadGold | None,
+) -> Iterator[Add]:
+    """A function that adds pairs, with their `others`, to a page; `read_gold` ends it."""
+    from attn_cli.render.html.page import pair
+
+    with _open(console, output) as write:
+        write(page.begin().encode())
+        is_first = True
+
+        def add(found: list[Found]) -> None:
+            nonlocal is_first
+            translations = [each for _, each, _ in found]
+            if others is not None:
+                translations = others.add(translations)
+            parts = []
+            for translation, (_, _, links) in zip(translations, found, strict=True):
+                parts.append(pair(translation, links, is_first=is_first))
+                is_first = False
+            write("".join(parts).encode())
+
+        yield add
+        write(page.end(read_gold() if read_gold else None).encode())
+
+
+@contextmanager
+def write_picture(format: Picture, console: Console, output: Path | None) -> Iterator[Add]:
+    """A function that takes one pair, and draws it at the end.
+
+    A second pair raises UsageError before anything is written.
+    """
+    if format != "svg" and str(output or "-") == "-" and console.stdout_is_terminal:
+        raise UsageError(f"a terminal does not show {format}", f"Name a file: -o table.{format}")
+    shown: list[Translation] = []
+
+    def add(found: list[Found]) -> None:
+        shown.extend(each for _, each, _ in found if each.source.strip())
+        if len(shown) > 1:
+            raise UsageError(
+                f"{format} shows one sentence, but there are several lines",
+                "Give one TEXT, or write a page of all: --format html.",
+            )
+
+    yield add
+    translation = shown[0] if shown else Translation(1, "", "")
+    picture = _draw(translation)
+    data = picture.encode("utf-8", "replace")
+    if format != "svg":
+        data = _rasterize(picture, translation, console, format)
+    with _open(console, output) as write:
+        write(data)
+
+
+def _draw(translation: Translation) -> str:
+    from attn_cli.render.svg import svg, svg_of_heads
+
+    lines = {"source": translation.source, "target": translation.text}
+    if translation.heads:
+        return svg_of_heads(translation.heads, **lines)
+    return svg(translation.alignment or _NO_WEIGHTS, **lines)
+
+
+def _rasterize(
+    picture: str, translation: Translation, console: Console, format: Literal["png", "pdf"]
+) -> bytes:
+    from attn_cli.render.raster import find_missing_glyphs, rasterize
+
+    missing = find_missing_glyphs([*translation.source_words, *translation.target_words])
+    if missing:
+        letters = ", ".join(missing[:_LETTERS_NAMED]) + ", …" * (len(missing) > _LETTERS_NAMED)
+        console.warn(
+            f"no font on this machine has {letters}; install one that does, such as Noto Sans"
+        )
+    return rasterize(picture, format, title=f"{translation.source} → {translation.text}")
+
+
+@contextmanager
+def _open(console: Console, output: Path | None) -> Iterator[Callable[[bytes], None]]:
+    """A function that writes bytes to a file, or to stdout."""
+    if str(output or "-") == "-":
+        yield console.write
+        return
+    assert output is not None
+    with open_output(output) as file:
+
+        def write(data: bytes) -> None:
+            file.buffer.write(data)
+
+        yield write
