@@ -36,7 +36,7 @@ PACKAGES = {
     "typst": "typst",
 }
 
-ISSUES = "Please report it, with the command and what --debug prints."
+ISSUES = "Please report it, with the command, what --debug prints, and what attn doctor prints."
 
 
 class SigtermReceived(BaseException):
@@ -57,8 +57,12 @@ COMMANDS = (
     "export",
     "runs",
     "completion",
+    "doctor",
 )
 GROUPS = ("models",)
+
+#: The commands that run whatever is in the user's config.toml.
+WITHOUT_CONFIG = ("completion", "doctor")
 
 
 class LazyGroup(HelpGroup):
@@ -87,7 +91,8 @@ def _build_command(name: str) -> Any:
         built = typer.main.get_group(module.app)
     else:
         app = HelpTyper(**_STYLE)
-        app.command(name)(command(getattr(module, name)))
+        run = command(getattr(module, name), reads_config=name not in WITHOUT_CONFIG)
+        app.command(name)(run)
         built = typer.main.get_command(app)
     built.name = name
     return built

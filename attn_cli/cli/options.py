@@ -42,10 +42,11 @@ _COLORS = {
 }
 
 
-def command(function: Function) -> Function:
+def command(function: Function, *, reads_config: bool = True) -> Function:
     """`function` as a command with the flags that all have: they set its console.
 
-    The function itself, whose first parameter is the context, never sees them.
+    The function itself, whose first parameter is the context, never sees them. With `reads_config`
+    the defaults of the user's config.toml hold.
     """
     signature = inspect.signature(function)
     flags = [
@@ -66,9 +67,10 @@ def command(function: Function) -> Function:
                 setattr(console, name, True)
         color, no_color = (given.pop(name) for name in _COLORS)
         console.color = "never" if no_color else color
-        from attn_cli.cli.user_config import config_file, load_user_config
+        if reads_config:
+            from attn_cli.cli.user_config import config_file, load_user_config
 
-        load_user_config(config_file()).apply(console)
+            load_user_config(config_file()).apply(console)
         try:
             function(context, **given)
         except BrokenPipeError as error:  # Typer would end quietly, as if it were that of stdout

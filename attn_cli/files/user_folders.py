@@ -43,6 +43,14 @@ def former_folder() -> Path | None:
     return None if os.environ.get(_HOME) else _home() / ".attn"
 
 
+def home_folder() -> Path | None:
+    """Return the home folder; None for a user without one."""
+    try:
+        return Path.home()
+    except RuntimeError:  # a user without a name, in a container
+        return None
+
+
 def _folder(variable: str, *default: str) -> Path:
     """Return the folder of attn in that of a variable; a relative path is ignored."""
     named = os.environ.get(variable, "")
@@ -51,7 +59,4 @@ def _folder(variable: str, *default: str) -> Path:
 
 
 def _home() -> Path:
-    try:
-        return Path.home()
-    except RuntimeError:  # a user without a name, in a container
-        return Path(os.devnull)
+    return home_folder() or Path(os.devnull)

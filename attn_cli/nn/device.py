@@ -36,6 +36,12 @@ class Hardware:
         return tensor.to(self.device, non_blocking=True)
 
 
+def describe_devices() -> dict[str, str]:
+    """Return the devices that torch can compute on here, with the name of a GPU, for people."""
+    cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    return {"cuda": cuda, "mps": "available" if torch.backends.mps.is_available() else "none"}
+
+
 def select_hardware(
     device: str, precision: Literal["auto", "fp32", "bf16"], *, local_rank: int = 0
 ) -> Hardware:

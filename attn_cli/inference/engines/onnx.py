@@ -262,3 +262,8 @@ def _long(array: IntArray) -> NDArray[np.int64]:
 def _part(tensors: Tensors, prefix: str) -> Tensors:
     """The tensors whose names begin so, without that beginning."""
     return {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def available_providers() -> list[str]:
+    """Return the execution providers that ONNX Runtime has here; attn computes on the CPU's."""
+    return list(onnxruntime.get_available_providers())

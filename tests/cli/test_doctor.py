@@ -1,0 +1,76 @@
+"""attn doctor: the facts of a bug report, also of an installation that is broken."""
+
+import json
+import os
+import platform
+import shutil
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from program import attn
+
+MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """A user with an empty home folder."""
+    for name in ("ATTN_HOME", "ATTN_MODEL", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def report():
+    ended = attn("doctor", "--json", environment={"LANG": "fr_FR.UTF-8", "SECRET": "hush"})
+    assert (ended.status, ended.err) == (0, "")
+    return json.loads(ended.out)
+
+
+def test_it_has_versions_devices_folders_and_models():
+    told = report()
+    assert platform.python_version() in told["system"]["python"]
+    assert told["packages"]["numpy"] == metadata.version("numpy")
+    assert "CPUExecutionProvider" in told["devices"]["onnxruntime"]
+    assert told["devices"].keys() >= {"cuda", "mps"}
+    assert told["environment"] == {
+        "LANG": "fr_FR.UTF-8", "TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": "80",
+    }  # fmt: skip
+    assert "(none)" in told["folders"]["config"]
+    assert "en-fr" in told["models"]
+    assert told["problems"] == []
+
+
+def test_the_text_has_the_same_facts_and_no_secret(home):
+    ended = attn("doctor", environment={"SECRET": "hush"})
+    assert ended.status == 0
+    sections = [line for line in ended.lines() if line and not line.startswith(" ")]
+    assert sections == [*report()]
+    assert "hush" not in ended.out
+    assert str(home) not in ended.out
+    assert "~/.config/attn/config.toml" in ended.out
+
+
+def test_a_damaged_model_and_a_wrong_config_are_problems_and_no_failure(home):
+    models = home / ".local" / "share" / "attn" / "models"
+    folder = Path(shutil.copytree(MODEL, models / "broken"))
+    (folder / "joint.spm").write_bytes(b"x")
+    (home / ".config" / "attn").mkdir(parents=True)
+    (home / ".config" / "attn" / "config.toml").write_text("colour = 'red'\n")
+    told = report()
+    assert told["models"]["broken"].endswith("damaged")
+    assert any("joint.spm" in each for each in told["problems"])
+    assert any("Did you mean color?" in each for each in told["problems"])
+
+
+def test_a_default_model_that_does_not_exist_is_a_problem(monkeypatch):
+    monkeypatch.setenv("ATTN_MODEL", "nonsense")
+    assert any("no model nonsense" in each for each in report()["problems"])
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
+def test_a_folder_that_cannot_be_written_is_a_problem(home):
+    home.chmod(0o500)
+    assert any("cannot be written" in each for each in report()["problems"])
+    home.chmod(0o700)
