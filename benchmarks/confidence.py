@@ -26,7 +26,7 @@ from measuring import DATA, Skipped, attn, conditions, present, report, say, tab
 
 from attn_cli import evaluation
 from attn_cli.bundles import registry
-from attn_cli.bundles.bundle import read_manifest
+from attn_cli.bundles.manifest import read_manifest
 from attn_cli.data import languages, words
 from attn_cli.data.text_io import open_lines, parse_pair
 from attn_cli.inference.confidence import rank_correlation

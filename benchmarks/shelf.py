@@ -49,7 +49,7 @@ ENGINES = ("int8", "fp32", "torch")
 #: What an alignment error rate is of, and the --weights that ask for it.
 WEIGHTS = {"head": "alignment", "attention": "attention"}
 #: Files that only training needs, or an engine that is not the one by default.
-TRAINING = ("model.safetensors", "alignment_head.safetensors")
+TRAINING = ("model.safetensors", "word_aligner.safetensors", "alignment_head.safetensors")
 
 _FINAL = re.compile(r"\s*[.!?…]+$")
 _GOLD = re.compile(r"(\d+)([-p?])(\d+)")
@@ -166,8 +166,9 @@ class Model:
     @property
     def weights(self) -> list[str]:
         """What it aligns by: its head, if it has one, and its attention."""
-        names = ("alignment_head.safetensors", "alignment_head.onnx")
-        head = any(name in self.facts["files"] for name in names)
+        head = any(
+            name.startswith(("word_aligner.", "alignment_head.")) for name in self.facts["files"]
+        )
         return [name for name in WEIGHTS if head or name != "head"]
 
     @property
@@ -546,7 +547,8 @@ def _sizes(found: Found) -> str:
 
 def write(found: Found) -> None:
     """Put the scores of what runs a bundle by default into its bundle.json, by renaming."""
-    from attn_cli.bundles.bundle import CARD, FACTS, add_file, read_manifest
+    from attn_cli.bundles.manifest import CARD, FACTS, read_manifest
+    from attn_cli.bundles.storage import add_file
 
     model = found.model
     facts = read_manifest(model.path)

@@ -32,7 +32,7 @@ from measuring import (
 )
 
 from attn_cli import evaluation
-from attn_cli.bundles import bundle, registry
+from attn_cli.bundles import manifest, registry
 from attn_cli.data.text_io import open_lines, parse_pair
 
 _TESTS = [DATA / "general" / "test" / f"{name}.tsv.gz" for name in ("newstest2013", "tico19-dev")]
@@ -78,8 +78,8 @@ def _options() -> argparse.Namespace:
 def _measure(options: argparse.Namespace, file: Path, beam_size: int) -> dict[str, Any]:
     """Return the figures of one file and beam size. Raises Skipped."""
     folder = registry.find(options.model)
-    facts = bundle.read_manifest(folder)
-    if bundle.SHORTLIST not in facts["files"]:
+    facts = manifest.read_manifest(folder)
+    if manifest.SHORTLIST not in facts["files"]:
         raise Skipped(f"{options.model} has no shortlist: attn export {options.model} --pairs FILE")
     source = options.languages.split(",").index(facts["source"])
     with open_lines(present(file)) as lines:

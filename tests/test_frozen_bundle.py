@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from program import attn
 
-from attn_cli.bundles import bundle
+from attn_cli.bundles import manifest
 
 FIXTURES = Path(__file__).parent / "fixtures"
 MODEL = FIXTURES / "bundle_v1"
@@ -68,11 +68,12 @@ def test_it_is_sound():
 
 def test_it_needs_no_weights_where_there_are_graphs(tmp_path):
     only = Path(shutil.copytree(MODEL, tmp_path / "only"))
-    facts = bundle.read_manifest(only)
-    for name in (bundle.WEIGHTS, bundle.HEAD):
+    facts = manifest.read_manifest(only)
+    for known in (manifest.WEIGHTS, manifest.WORD_ALIGNER):
+        name = manifest.stored_name(facts, known)
         (only / name).unlink()
         del facts["files"][name]
-    (only / bundle.FACTS).write_text(json.dumps(facts))
+    (only / manifest.FACTS).write_text(json.dumps(facts))
     assert said("auto", only) == said("onnx")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from attn_cli.bundles import bundle
+from attn_cli.bundles import manifest
 
 #: What takes longer to import than everything that --help needs.
 HEAVY = {
@@ -135,11 +135,11 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The frozen model with its graphs alone."""
     frozen = Path(__file__).parent / "fixtures" / "bundle_v1"
     folder = Path(shutil.copytree(frozen, tmp_path_factory.mktemp("models") / "graphs"))
-    facts = bundle.read_manifest(folder)
-    for name in (bundle.WEIGHTS, bundle.HEAD):
+    facts = manifest.read_manifest(folder)
+    for name in (manifest.WEIGHTS, manifest.WORD_ALIGNER):
         (folder / name).unlink()
         del facts["files"][name]
-    (folder / bundle.FACTS).write_text(json.dumps(facts))
+    (folder / manifest.FACTS).write_text(json.dumps(facts))
     return folder
 
 

@@ -6,7 +6,7 @@ import pytest
 from program import attn
 
 from attn_cli import config
-from attn_cli.bundles import bundle
+from attn_cli.bundles import manifest
 from attn_cli.bundles.registry import shelves
 
 SHELF = Path(__file__).resolve().parents[1] / "models"
@@ -21,15 +21,15 @@ def test_the_shelf_holds_both_directions():
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
 def test_a_model_is_as_it_was_sealed(path):
-    facts = bundle.verify_checksums(path)
+    facts = manifest.verify_checksums(path)
     assert facts["precision"] == "int8"
-    assert facts["licence"] == "CC BY 2.0 FR"
+    assert facts["license"] == "CC BY 2.0 FR"
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
 def test_a_model_is_small(path):
-    sizes = {name: entry["bytes"] for name, entry in bundle.read_manifest(path)["files"].items()}
-    training = sum(sizes[name] for name in (bundle.WEIGHTS, bundle.HEAD))
+    sizes = {name: entry["bytes"] for name, entry in manifest.read_manifest(path)["files"].items()}
+    training = sum(sizes[name] for name in (manifest.WEIGHTS, manifest.WORD_ALIGNER))
     assert training <= 14 * MEGABYTE
     assert sum(sizes.values()) - training <= 12 * MEGABYTE
 
@@ -44,7 +44,7 @@ def test_its_recipe_begins_with_the_command_that_makes_it_again(path):
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
 def test_its_card_gives_the_scores_of_its_bundle(path):
     card = (path / "MODEL_CARD.md").read_text(encoding="utf-8")
-    scores = bundle.read_manifest(path)["scores"]
+    scores = manifest.read_manifest(path)["scores"]
     for metric in ("bleu", "chrf", "bleu_multi30k", "chrf_multi30k", "aer", "aer_attention"):
         assert f"{scores[metric]['score']:.1f}" in card, metric
         assert scores[metric]["signature"] in card, metric

@@ -18,6 +18,7 @@ from program import attn
 from systems import COVERING, fresh
 
 from attn_cli import config
+from attn_cli.bundles import manifest
 from attn_cli.export import tracing
 from attn_cli.nn.builder import build_word_aligner
 from attn_cli.nn.state_dict import unique_state_dict
@@ -47,7 +48,7 @@ def parameters() -> list[str]:
 
 
 def aligner_parameters() -> list[str]:
-    """Keys of alignment_head.safetensors."""
+    """Keys of word_aligner.safetensors."""
     return sorted(
         unique_state_dict(build_word_aligner(config.ModelConfig(), source_vocab=8, target_vocab=8))
     )
@@ -102,7 +103,7 @@ def record_fields() -> dict[str, list[str]]:
 
 
 def bundle_fields() -> list[str]:
-    facts = json.loads((MODEL / "bundle.json").read_text(encoding="utf-8"))
+    facts = manifest.read_manifest(MODEL)
     return sorted(name for name in fields(facts) if not name.startswith(("files.", "scores.")))
 
 
@@ -110,7 +111,7 @@ NAMES = {
     "recipe": recipe_keys,
     "events": event_fields,
     "model.safetensors": parameters,
-    "alignment_head.safetensors": aligner_parameters,
+    "word_aligner.safetensors": aligner_parameters,
     "graphs": graphs,
     "records": record_fields,
     "bundle.json": bundle_fields,

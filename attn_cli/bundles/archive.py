@@ -3,7 +3,7 @@
 An archive holds bundle.json, the files that it names and the card, at its top, without folders.
 Reading accepts nothing else: no path, no link, no file twice, none that unpacks to another size
 than bundle.json says, and no more than `_MOST_RATIO` times the size of the archive in all.
-Checksums are verified in the folder that it was unpacked into, by `bundle.verify_checksums`.
+Checksums are verified in the folder that it was unpacked into, by `manifest.verify_checksums`.
 """
 
 import json
@@ -20,14 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from attn_cli.bundles.bundle import (
-    CARD,
-    FACTS,
-    Bundle,
-    entry_of,
-    read_manifest,
-    read_text_file,
-)
+from attn_cli.bundles.bundle import Bundle
+from attn_cli.bundles.manifest import CARD, FACTS, entry_of, read_manifest, read_text_file
 from attn_cli.errors import ModelError
 
 SUFFIX = ".zip"

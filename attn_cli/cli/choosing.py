@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attn_cli.bundles import registry
-from attn_cli.bundles.bundle import STEP, WEIGHTS, read_manifest
+from attn_cli.bundles.manifest import STEP, WEIGHTS, read_manifest
 from attn_cli.data.languages import primary
 from attn_cli.errors import ModelError, UsageError
 

@@ -35,7 +35,8 @@ def pack(
       attn models pack mine -o - | ssh HOST 'cat > mine.zip; attn models add mine.zip'
     """
     from attn_cli.bundles import archive, registry
-    from attn_cli.bundles.bundle import load_stable, verify_checksums
+    from attn_cli.bundles.bundle import load_stable
+    from attn_cli.bundles.manifest import verify_checksums
     from attn_cli.data.text_io import open_output
 
     console = console_of(context)
@@ -55,7 +56,8 @@ def pack(
 def add_archive(console: "Console", file: Path, name: str | None, *, force: bool) -> None:
     """Unpack an archive into the registry, and verify what was unpacked before it has its name."""
     from attn_cli.bundles import archive, registry
-    from attn_cli.bundles.bundle import open_bundle, verify_checksums
+    from attn_cli.bundles.bundle import open_bundle
+    from attn_cli.bundles.manifest import verify_checksums
 
     with archive.open_archive(file) as packed:
         called = name or packed.name

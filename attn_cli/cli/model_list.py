@@ -27,7 +27,7 @@ def list_models(
       attn models list --json | jq -r '.[] | select(.translates).name'
     """
     from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import read_manifest
+    from attn_cli.bundles.manifest import read_manifest
 
     console = console_of(context)
     models = []
@@ -61,7 +61,7 @@ def _record(name: str, path: Path, facts: dict[str, Any]) -> dict[str, Any]:
         "translates": _can_translate(facts),
         "bleu": _score(facts, "bleu"),
         "aer": _score(facts, "aer"),
-        "license": facts.get("licence", ""),
+        "license": facts.get("license", ""),
         "shipped": registry.is_shipped(path),
         "folder": str(path),
     }
@@ -75,7 +75,7 @@ def _row(name: str, path: Path, facts: dict[str, Any]) -> tuple[str, ...]:
         f"{_size(facts) / 1e6:.1f} MB",
         ("-" if bleu is None else f"{bleu:.1f}") if _can_translate(facts) else "aligns only",
         "-" if aer is None else f"{aer:.1f}",
-        _plain(facts.get("licence", "")) or "-",
+        _plain(facts.get("license", "")) or "-",
         str(path),
     )
 
@@ -85,13 +85,13 @@ def _size(facts: dict[str, Any]) -> int:
 
 
 def _can_translate(facts: dict[str, Any]) -> bool:
-    from attn_cli.bundles.bundle import STEP, WEIGHTS
+    from attn_cli.bundles.manifest import STEP, WEIGHTS
 
     return bool(facts["files"].keys() & {WEIGHTS, STEP})
 
 
 def _score(facts: dict[str, Any], metric: str) -> float | None:
-    from attn_cli.bundles.bundle import score_of
+    from attn_cli.bundles.manifest import score_of
 
     return score_of(facts, metric)
 

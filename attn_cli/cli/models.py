@@ -51,7 +51,8 @@ def verify(context: typer.Context, name: Name) -> None:
       attn models verify en-fr
     """
     from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import open_bundle, verify_checksums
+    from attn_cli.bundles.bundle import open_bundle
+    from attn_cli.bundles.manifest import verify_checksums
     from attn_cli.inference.from_bundle import load_calibration
 
     console = console_of(context)
@@ -82,7 +83,7 @@ def _check_vocabulary(bundle: "Bundle") -> None:
 
 def _check_computing(bundle: "Bundle", *, threads: int) -> None:
     """One short line through all that the model has, on each engine that it has files for."""
-    from attn_cli.bundles.bundle import ENCODER, HEAD, HEAD_GRAPH, STEP, WEIGHTS
+    from attn_cli.bundles.manifest import ENCODER, STEP, WEIGHTS, WORD_ALIGNER, WORD_ALIGNER_GRAPH
 
     if not bundle.can_translate and not bundle.can_align:
         raise ModelError(
@@ -93,7 +94,7 @@ def _check_computing(bundle: "Bundle", *, threads: int) -> None:
         for engine in _engines(bundle, weights=WEIGHTS, graphs=(ENCODER, STEP)):
             _check_translating(bundle, engine=engine, threads=threads)
     if bundle.can_align:
-        for engine in _engines(bundle, weights=HEAD, graphs=(HEAD_GRAPH,)):
+        for engine in _engines(bundle, weights=WORD_ALIGNER, graphs=(WORD_ALIGNER_GRAPH,)):
             _check_aligning(bundle, engine=engine, threads=threads)
 
 
@@ -188,7 +189,9 @@ def calibrate(
       attn models calibrate en-fr --pairs valid.tsv
     """
     from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import CONFIDENCE, add_file, open_bundle
+    from attn_cli.bundles.bundle import open_bundle
+    from attn_cli.bundles.manifest import CONFIDENCE
+    from attn_cli.bundles.storage import add_file
     from attn_cli.errors import DataError, TrainingError
     from attn_cli.inference import calibration
     from attn_cli.inference.engines.registry import open_decoder
@@ -260,16 +263,16 @@ def add(
       attn models add runs/mine --name mine
       attn models add mine.zip
     """
-    from attn_cli.bundles import archive, bundle, registry
+    from attn_cli.bundles import archive, bundle, manifest, registry, storage
 
     if archive.is_archive(Path(path)):
         model_archives.add_archive(console_of(context), Path(path), name, force=force)
         return
     found = registry.find(path)
-    bundle.verify_checksums(found)
+    manifest.verify_checksums(found)
     called = bundle.open_bundle(found).name if name is None else name
     with registry.atomic_install(called, force=force) as folder:
-        bundle.load_stable(found, lambda opened: bundle.copy(opened, folder))
+        bundle.load_stable(found, lambda opened: storage.copy(opened, folder))
     console_of(context).info(f"attn: {called} is now in {registry.installed_path(called)}")
 
 
@@ -284,7 +287,7 @@ def show(context: typer.Context, name: Name) -> None:
     import json
 
     from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import CARD, RECIPE, read_for_display, read_manifest
+    from attn_cli.bundles.manifest import CARD, RECIPE, read_for_display, read_manifest
 
     console = console_of(context)
     path = registry.find(name)
@@ -305,7 +308,7 @@ def path(context: typer.Context, name: Name) -> None:
       attn models path en-fr
     """
     from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import read_manifest
+    from attn_cli.bundles.manifest import read_manifest
 
     found = registry.find(name)
     read_manifest(found)

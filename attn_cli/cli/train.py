@@ -152,7 +152,7 @@ def train(
         plan = _begun(recipe, recipe_name, given, changes, start_from, out)
     if print_recipe:
         from attn_cli import config
-        from attn_cli.bundles.bundle import rebase_paths
+        from attn_cli.config import rebase_paths
 
         here = rebase_paths(plan.recipe, plan.base, Path(), absolute_outside=True)
         console.write(config.to_toml(here, helps=True, heading="attn train RECIPE.toml"))
@@ -248,7 +248,9 @@ def _begun(
 ) -> _Plan:
     from attn_cli import config
     from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import FACTS, finetuning_recipe, open_bundle
+    from attn_cli.bundles.bundle import open_bundle
+    from attn_cli.bundles.manifest import FACTS
+    from attn_cli.training.finetuning import finetuning_recipe
 
     if path is not None and path.is_dir():
         raise UsageError(f"{path} is a folder", "Name a recipe in it, such as recipe.toml.")
@@ -553,7 +555,7 @@ def _known(plan: _Plan, options: dict[str, Any]) -> "Plan":
     """The plan with what the command line says over it."""
     from dataclasses import replace
 
-    from attn_cli.bundles.bundle import rebase_paths
+    from attn_cli.config import rebase_paths
     from attn_cli.training.resume import Plan
 
     if plan.resumed is None:

@@ -26,6 +26,7 @@ from attn_cli.config.parsing import merge_toml as merge_toml
 from attn_cli.config.parsing import to_dict as to_dict
 from attn_cli.config.parsing import with_files as with_files
 from attn_cli.config.parsing import with_settings as with_settings
+from attn_cli.config.paths import rebase_paths as rebase_paths
 from attn_cli.config.schema import DATA_FILES as DATA_FILES
 from attn_cli.config.schema import STATISTICAL as STATISTICAL
 from attn_cli.config.schema import UNGUIDED as UNGUIDED

@@ -22,7 +22,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from attn_cli.bundles import bundle
+from attn_cli.bundles import manifest, storage
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.choices import Precision
 from attn_cli.data.shortlist import NONE, Shortlist
@@ -83,12 +83,12 @@ def export(
     TrainingError if the disk will not take them. A bundle that has graphs keeps them until then.
     """
     stepper, listed = None, shortlist or opened.shortlist
-    if opened.has_files(bundle.WEIGHTS):
+    if opened.has_files(manifest.WEIGHTS):
         view = select_heads(opened.recipe.model)
         stepper = load(opened, view, device="cpu", threads=None, shortlist=listed)
-    matcher = (
-        load_aligner(opened, device="cpu", threads=None) if opened.has_files(bundle.HEAD) else None
-    )
+    matcher = None
+    if opened.has_files(manifest.WORD_ALIGNER):
+        matcher = load_aligner(opened, device="cpu", threads=None)
     lacking = (opened.can_translate and not stepper) or (opened.can_align and not matcher)
     if lacking or not (stepper or matcher):
         raise ModelError(
@@ -107,12 +107,12 @@ def export(
     data = _contents(graphs)
     size = sum(map(len, data.values()))
     if shortlist and stepper:
-        data[bundle.SHORTLIST] = shortlist.to_bytes()
+        data[manifest.SHORTLIST] = shortlist.to_bytes()
     if half and stepper:
-        data[bundle.WEIGHTS] = _halved(stepper.network)
+        data[manifest.WEIGHTS] = _halved(stepper.network)
     if half and matcher:
-        data[bundle.HEAD] = _halved(matcher.head)
-    bundle.add_graphs(opened.path, data, precision=precision)
+        data[manifest.WORD_ALIGNER] = _halved(matcher.head)
+    storage.add_graphs(opened.path, data, precision=precision)
     return Exported(tuple(data), size, difference)
 
 
@@ -280,10 +280,10 @@ def translator_graphs(network: Seq2Seq, *, listed: bool = False) -> dict[str, on
     }
     after = [AFTER + name for name in state]
     found = ["gold_logp", "weights", *after]
-    graphs = {bundle.ENCODER: encoder}
+    graphs = {manifest.ENCODER: encoder}
     if listed:
         graphs |= _shortlist_graphs(network, given, open_sizes, found)
-    for name, candidates in ((bundle.STEP, True), (bundle.FORCED, False)):
+    for name, candidates in ((manifest.STEP, True), (manifest.FORCED, False)):
         step = _Step(network, list(state), candidates=candidates)
         outputs = ["ids", "logp", *found] if candidates else found
         graphs[name] = _traced(step, given, outputs, open_sizes)
@@ -303,8 +303,8 @@ def _shortlist_graphs(
     step = _Step(network, [name.removeprefix(STATE) for name in states], selected=True)
     axes: dict[str, str | dict[int, str]] = {name: {0: "B", 2: "L"} for name in names}
     return {
-        bundle.SELECT: _traced(_Select(network), {"listed": pieces}, names, {"listed": "BL"}),
-        bundle.SHORTLIST_STEP: _traced(
+        manifest.SELECT: _traced(_Select(network), {"listed": pieces}, names, {"listed": "BL"}),
+        manifest.SHORTLIST_STEP: _traced(
             step, before | selected | states, ["ids", "logp", *found], axes | open_sizes
         ),
     }
@@ -320,7 +320,7 @@ def head_graph(head: WordAligner) -> dict[str, onnx.ModelProto]:
         ["weights", "leftover", "links"],
         {"source": "BP", "source_mean": "BWP", "target": "BO", "target_mean": "BVO"},
     )
-    return {bundle.HEAD_GRAPH: graph}
+    return {manifest.WORD_ALIGNER_GRAPH: graph}
 
 
 def _traced(
@@ -366,14 +366,14 @@ def write(folder: Path, graphs: dict[str, onnx.ModelProto]) -> None:
 
 def _contents(graphs: dict[str, onnx.ModelProto]) -> dict[str, bytes]:
     """The bytes of each file: graphs of the translator share one file of weights."""
-    shared = quantize.Shared(bundle.GRAPH_WEIGHTS)
+    shared = quantize.Shared(manifest.GRAPH_WEIGHTS)
     contents = {
         name: graph.SerializeToString()
-        if name == bundle.HEAD_GRAPH
+        if name == manifest.WORD_ALIGNER_GRAPH
         else shared.without_weights(graph).SerializeToString()
         for name, graph in graphs.items()
     }
-    return contents | ({bundle.GRAPH_WEIGHTS: shared.data()} if bundle.STEP in graphs else {})
+    return contents | ({manifest.GRAPH_WEIGHTS: shared.data()} if manifest.STEP in graphs else {})
 
 
 # Do they agree?
@@ -398,7 +398,10 @@ def _difference(
                 apart = max(
                     apart, compare_decoders(plain, OnnxDecoder(folder, stepper.view), vocab)
                 )
-        return max(apart, compare_aligners(matcher, OnnxAligner(folder), vocab) if matcher else 0.0)
+        if matcher:
+            graph = OnnxAligner(folder / manifest.WORD_ALIGNER_GRAPH)
+            apart = max(apart, compare_aligners(matcher, graph, vocab))
+        return apart
 
 
 def compare_decoders(

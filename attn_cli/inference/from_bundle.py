@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from attn_cli.bundles.bundle import CONFIDENCE, Bundle
+from attn_cli.bundles.bundle import Bundle
+from attn_cli.bundles.manifest import CONFIDENCE
 from attn_cli.choices import Extraction, Level
 from attn_cli.errors import ModelError
 from attn_cli.inference.beam_search import SearchConfig

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
+from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.bundles import bundle
 from attn_cli.config import file_of_links
 from attn_cli.training import checkpoint
 from attn_cli.training.beginning import continue_training, start_training
@@ -49,7 +49,7 @@ def prepare_alignments(
     Nothing there is replaced before all that may be refused has been read: votes never are.
     """
     recipe, group = data.recipe, context.group
-    local_recipe = bundle.rebase_paths(recipe, run.out, Path())  # as a person would name the files
+    local_recipe = config.rebase_paths(recipe, run.out, Path())  # as a person would name the files
     plan = replace(run.plan or Plan(recipe), recipe=recipe, finished="")
     corpora = {"training": data.train.corpus, "validation": data.valid.corpus}
     digests = {part: each.digest for part, each in corpora.items()} if group.is_main else {}

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from attn_cli.bundles import bundle
+from attn_cli.bundles import manifest, storage
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.training import events
 from attn_cli.training.aligner_trainer import ALIGNER_CHECKPOINT as HEAD_STATE
@@ -22,13 +22,13 @@ def start_training(
 ) -> Plan:
     """Replace what is in the folder by the recipe and the vocabulary of a training that begins."""
     clear_checkpoints(run.out, plan, keep=(LINKS, VOTES))
-    bundle.write_definition(run.out, plan.recipe, *tokenizers)
+    storage.write_definition(run.out, plan.recipe, *tokenizers)
     if (
         plan.recipe.train.freeze_aligner
         and run.start_from
-        and run.start_from.has_files(bundle.HEAD)
+        and run.start_from.has_files(manifest.WORD_ALIGNER)
     ):
-        bundle.add_file(run.out, bundle.HEAD, run.start_from.head.read_bytes())
+        storage.add_file(run.out, manifest.WORD_ALIGNER, run.start_from.word_aligner.read_bytes())
     commit_plan(run.out, plan)
     return plan
 
@@ -48,7 +48,7 @@ def continue_training(
     if set(changed) & {"training", "links"}:
         (run.out / CHECKPOINTS / HEAD_STATE).unlink(missing_ok=True)
     plan = replace(plan, text=digests)
-    bundle.write_recipe(run.out, plan.recipe)
+    storage.write_recipe(run.out, plan.recipe)
     plan.save(run.out)
     return plan
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from attn_cli import __version__
-from attn_cli.bundles import bundle
+from attn_cli.bundles import manifest, storage
 from attn_cli.config import Recipe
 from attn_cli.data.batching import Batches, batches_of
 from attn_cli.inference.beam_search import SearchConfig
@@ -86,8 +86,8 @@ def build_trainer(
                 "step": result.step,
                 "bleu": {"score": round(result.bleu, 2), "on": "validation, greedy"},
             }
-        weights = {bundle.WEIGHTS: checkpoint.serialize(tensors)}
-        bundle.write_manifest(run.out, recipe, version=__version__, scores=scores, files=weights)
+        weights = {manifest.WEIGHTS: checkpoint.serialize(tensors)}
+        storage.write_manifest(run.out, recipe, version=__version__, scores=scores, files=weights)
 
     return Trainer(
         network,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from attn_cli import config
 from attn_cli.bundles import bundle
 from attn_cli.config import Recipe
 from attn_cli.data import corpus, store
@@ -58,7 +59,7 @@ def prepare_data(recipe: Recipe, run: TrainRun, context: Context) -> PreparedDat
     """
     group, emit = context.group, context.emit
     start = time.monotonic()
-    local_recipe = bundle.rebase_paths(recipe, run.out, Path())  # as a person would name the files
+    local_recipe = config.rebase_paths(recipe, run.out, Path())  # as a person would name the files
     folder = text_folder(run.out, group)
     emit(events.Activity("reading the text"))
     loaded = _run_on_each_machine(group, lambda: _load_text(local_recipe, folder, run.stdin))

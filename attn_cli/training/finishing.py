@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.bundles import bundle
+from attn_cli.bundles import bundle, manifest, storage
 from attn_cli.config import Recipe
 from attn_cli.data.batching import batches_of
 from attn_cli.errors import AttnError
@@ -35,8 +35,8 @@ def select_attention_head(
     if layers * heads <= 1 or recipe.decode.attention_layer or recipe.decode.attention_head:
         return recipe
     with torch.no_grad():
-        weights, _ = checkpoint.load(out / bundle.WEIGHTS)
-        load_state(network, weights, where=str(out / bundle.WEIGHTS))
+        weights, _ = checkpoint.load(out / manifest.WEIGHTS)
+        load_state(network, weights, where=str(out / manifest.WEIGHTS))
     pairs = sample_pairs(data.train, links)
     selected = find_best_head(
         network,
@@ -49,7 +49,7 @@ def select_attention_head(
         return recipe
     decode = replace(recipe.decode, attention_layer=selected.layer, attention_head=selected.head)
     recipe = replace(recipe, decode=decode)
-    bundle.write_recipe(out, recipe)
+    storage.write_recipe(out, recipe)
     context.emit(events.Notice(selected.describe()))
     return recipe
 
@@ -57,7 +57,7 @@ def select_attention_head(
 def write_shortlist(out: Path, data: PreparedData, links: LinkTable) -> None:
     """Add the pieces that a translation may be made of to the bundle, from these word links."""
     shortlist = build_shortlist(data.train, links, data.tokenizers)
-    bundle.add_file(out, bundle.SHORTLIST, shortlist.to_bytes())
+    storage.add_file(out, manifest.SHORTLIST, shortlist.to_bytes())
 
 
 def export_graphs(out: Path, recipe: Recipe, emit: events.Listener) -> None:
@@ -95,7 +95,7 @@ def calibrate_confidence(run: TrainRun, data: PreparedData, emit: events.Listene
         stepper = open_decoder(model, device=run.device, threads=run.threads)
         seconds = run.budget.left() - EXIT_SECONDS
         result = calibrate(model, stepper, pairs, max_seconds=seconds)
-        bundle.add_file(run.out, bundle.CONFIDENCE, result.calibration.to_bytes())
+        storage.add_file(run.out, manifest.CONFIDENCE, result.calibration.to_bytes())
     except AttnError as error:
         emit(events.Notice(f"no confidence: {error.problem}"))
         return

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from attn_cli import config
-from attn_cli.bundles import bundle
+from attn_cli.bundles import bundle, manifest, storage
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.config import Recipe
 from attn_cli.errors import DataError, ModelError, TrainingError, UsageError
@@ -130,7 +130,7 @@ def read_plan(out: Path) -> ResumePlan:
             f"{out} holds no training to go on with",
             "Name the --out folder of an earlier attn train.",
         )
-    recipe = config.load(out / bundle.RECIPE, legacy_defaults=True)
+    recipe = config.load(out / manifest.RECIPE, legacy_defaults=True)
     if not (checkpoints / PLAN).is_file():  # made before there were plans
         return ResumePlan(Plan(recipe), restart=False)
     return ResumePlan(replace(_load_plan(checkpoints / PLAN), recipe=recipe), restart=False)
@@ -141,7 +141,7 @@ def recover(out: Path) -> None:
 
     Raises TrainingError if the disk will not take it.
     """
-    bundle.recover(out)
+    storage.recover(out)
     atomic.remove_parts(out / CHECKPOINTS)
 
 
@@ -179,7 +179,7 @@ def _copy_start(checkpoints: Path, start: Bundle) -> str:
     def copy(opened: Bundle) -> None:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        bundle.copy(opened, part, graphs=False)
+        storage.copy(opened, part, graphs=False)
 
     try:
         bundle.load_stable(start.path, copy)

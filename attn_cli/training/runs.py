@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from attn_cli import config
-from attn_cli.bundles.bundle import RECIPE
+from attn_cli.bundles.manifest import RECIPE
 from attn_cli.errors import AttnError
 from attn_cli.files.folder_lock import LOCK
 from attn_cli.training.resume import CHECKPOINTS, LAST_CHECKPOINT

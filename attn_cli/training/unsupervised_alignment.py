@@ -14,7 +14,7 @@ from attn_cli import __version__, config
 from attn_cli.alignment.likelihood import Words, held_out_likelihood, strongest
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.alignment.statistical import COMMITTEE, Member
-from attn_cli.bundles import bundle
+from attn_cli.bundles import manifest, storage
 from attn_cli.config import Recipe
 from attn_cli.data.corpus import Corpus
 from attn_cli.data.segmentation import Segmented, segmented
@@ -221,9 +221,9 @@ def _train_aligner(
         emit(events.Notice("the word aligner learnt too little of these pairs: votes alone"))
         return votes_only
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
-    bundle.write_definition(out, recipe, *tokenizers)
-    weights = {bundle.HEAD: checkpoint.serialize(unique_state_dict(trainer.aligner))}
-    bundle.write_manifest(out, recipe, version=__version__, scores={}, files=weights)
+    storage.write_definition(out, recipe, *tokenizers)
+    weights = {manifest.WORD_ALIGNER: checkpoint.serialize(unique_state_dict(trainer.aligner))}
+    storage.write_manifest(out, recipe, version=__version__, scores={}, files=weights)
     export_graphs(out, recipe, emit)
     matcher = TorchAligner(trainer.aligner)
     if has_better_lexicon(votes_only.corpus, votes_only.votes, combined, seed=recipe.seed):

@@ -3,7 +3,7 @@
 import torch
 
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.bundles import bundle
+from attn_cli.bundles import manifest, storage
 from attn_cli.nn.builder import build_word_aligner
 from attn_cli.nn.state_dict import load_state, unique_state_dict
 from attn_cli.training import checkpoint, events
@@ -35,11 +35,11 @@ def train_word_aligner(
             source_vocab=data.tokenizers[0].vocab_size,
             target_vocab=data.tokenizers[1].vocab_size,
         )
-        if run.start_from is not None and run.start_from.has_files(bundle.HEAD):
+        if run.start_from is not None and run.start_from.has_files(manifest.WORD_ALIGNER):
             with torch.no_grad():
-                weights, _ = checkpoint.load(run.start_from.head)
+                weights, _ = checkpoint.load(run.start_from.word_aligner)
                 weights = transfer_vocabulary(weights, run.start_from, data.tokenizers)
-                load_state(aligner, weights, where=str(run.start_from.head))
+                load_state(aligner, weights, where=str(run.start_from.word_aligner))
         trainer = AlignerTrainer(
             aligner.to(context.hardware.device),
             data.train,
@@ -67,5 +67,7 @@ def train_word_aligner(
             )
             return None
     if links is not None and group.is_main:
-        bundle.add_file(run.out, bundle.HEAD, checkpoint.serialize(unique_state_dict(aligner)))
+        storage.add_file(
+            run.out, manifest.WORD_ALIGNER, checkpoint.serialize(unique_state_dict(aligner))
+        )
     return links

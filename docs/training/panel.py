@@ -57,7 +57,7 @@ FONTS = "ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace
 def record(recording: Path) -> None:
     """Train the demo corpus in a temporary folder and write its events to `recording`."""
     from attn_cli import config
-    from attn_cli.bundles import bundle, registry
+    from attn_cli.bundles import registry
     from attn_cli.training import resume
     from attn_cli.training.pipeline import train
     from attn_cli.training.train_run import TrainRun
@@ -67,7 +67,7 @@ def record(recording: Path) -> None:
     with tempfile.TemporaryDirectory() as folder, recording.open("w", encoding="utf-8") as file:
         out = Path(folder)
         began = time.monotonic()
-        plan = resume.write_plan(out, bundle.rebase_paths(recipe, base, out), None, {})
+        plan = resume.write_plan(out, config.rebase_paths(recipe, base, out), None, {})
 
         def write(event: events.Event) -> None:
             row = {"time": round(time.monotonic() - began, 2), **events.record(event)}

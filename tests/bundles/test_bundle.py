@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from attn_cli import config
-from attn_cli.bundles import bundle
-from attn_cli.bundles.bundle import open_bundle, read_manifest, verify_checksums
+from attn_cli.bundles import manifest, storage
+from attn_cli.bundles.bundle import open_bundle
+from attn_cli.bundles.manifest import read_manifest, verify_checksums
 from attn_cli.errors import ModelError
+from attn_cli.training.finetuning import finetuning_recipe
 
 
 def test_a_bundle_opens_with_its_recipe_and_its_vocabulary(tiny):
@@ -31,7 +33,7 @@ def test_the_facts_are_the_size_and_sum_of_each_file(tiny):
 
 def test_a_recipe_written_over_a_model_is_sealed_with_it(damaged):
     recipe = replace(config.load(damaged / "recipe.toml"), name="other")
-    bundle.write_recipe(damaged, recipe)
+    storage.write_recipe(damaged, recipe)
     assert open_bundle(damaged).name == "other"
     data = (damaged / "recipe.toml").read_bytes()
     assert (
@@ -41,10 +43,10 @@ def test_a_recipe_written_over_a_model_is_sealed_with_it(damaged):
 
 def test_a_folder_with_a_new_definition_is_no_model_until_it_has_weights(damaged):
     opened = open_bundle(damaged)
-    bundle.write_definition(damaged, opened.recipe, opened.source, opened.target)
+    storage.write_definition(damaged, opened.recipe, opened.source, opened.target)
     with pytest.raises(ModelError, match="holds no model"):
         open_bundle(damaged)
-    bundle.write_manifest(damaged, opened.recipe, version="0", scores={})
+    storage.write_manifest(damaged, opened.recipe, version="0", scores={})
     assert open_bundle(damaged).recipe == opened.recipe
 
 
@@ -53,9 +55,9 @@ def test_two_vocabularies_are_two_files(tiny, tmp_path):
     tree = config.to_dict(opened.recipe)
     tree["tokenizer"]["joint"], tree["model"]["tie_embeddings"] = False, "none"
     recipe = config.from_dict(tree)
-    bundle.write_definition(tmp_path, recipe, opened.source, opened.target)
+    storage.write_definition(tmp_path, recipe, opened.source, opened.target)
     (tmp_path / "model.safetensors").write_bytes(b"")
-    bundle.write_manifest(tmp_path, recipe, version="0", scores={})
+    storage.write_manifest(tmp_path, recipe, version="0", scores={})
     assert set(read_manifest(tmp_path)["files"]) >= {"source.spm", "target.spm"}
     assert open_bundle(tmp_path).source.vocab_size == opened.source.vocab_size
 
@@ -84,7 +86,7 @@ def test_a_bundle_json_that_is_none_is_a_damaged_model(tmp_path, facts):
 
 
 def test_a_newer_format_is_told_from_damage_whatever_it_holds(tmp_path):
-    (tmp_path / "bundle.json").write_text(json.dumps({"format": bundle.FORMAT + 1, "files": 3}))
+    (tmp_path / "bundle.json").write_text(json.dumps({"format": manifest.FORMAT + 1, "files": 3}))
     with pytest.raises(ModelError, match="format 2, this program reads 1") as caught:
         read_manifest(tmp_path)
     assert caught.value.hint == "Upgrade attn."
@@ -123,7 +125,7 @@ def test_a_file_that_differs_is_looked_at_again_since_a_training_may_be_sealing_
 ):
     alter(damaged / "model.safetensors")
     monkeypatch.setattr(
-        bundle.time, "sleep", lambda _: bundle.add_file(damaged, "model.safetensors")
+        manifest.time, "sleep", lambda _: storage.add_file(damaged, "model.safetensors")
     )
     assert verify_checksums(damaged) == read_manifest(damaged)
 
@@ -183,18 +185,18 @@ def test_what_defines_a_model_has_to_be_among_its_files(damaged, name):
         open_bundle(damaged)
 
 
-def test_the_facts_tell_the_licence_of_the_recipe_and_when_it_was_sealed(damaged, monkeypatch):
+def test_the_facts_tell_the_license_of_the_recipe_and_when_it_was_sealed(damaged, monkeypatch):
     recipe = replace(open_bundle(damaged).recipe, license="CC BY 2.0 FR")
     noon = (2025, 11, 23, 12, 0, 0, 6, 327, 0)
-    monkeypatch.setattr(bundle.time, "gmtime", lambda: noon)
-    bundle.write_manifest(damaged, recipe, version="0", scores={})
+    monkeypatch.setattr(storage.time, "gmtime", lambda: noon)
+    storage.write_manifest(damaged, recipe, version="0", scores={})
     facts = read_manifest(damaged)
-    assert (facts["licence"], facts["created"]) == ("CC BY 2.0 FR", "2025-11-23T12:00:00Z")
+    assert (facts["license"], facts["created"]) == ("CC BY 2.0 FR", "2025-11-23T12:00:00Z")
     assert config.parse(config.to_toml(recipe)).license == "CC BY 2.0 FR"
 
 
-def test_a_bundle_from_before_licences_and_dates_opens(damaged):
-    retold(damaged, lambda facts: (facts.pop("licence"), facts.pop("created")))
+def test_a_bundle_from_before_licenses_and_dates_opens(damaged):
+    retold(damaged, lambda facts: (facts.pop("license"), facts.pop("created")))
     assert open_bundle(damaged).recipe.license == ""
 
 
@@ -211,8 +213,8 @@ def test_a_bundle_from_before_licences_and_dates_opens(damaged):
     ],
 )
 def test_a_score_is_a_number_or_unknown(entry, score):
-    assert bundle.score_of({"scores": {"aer": entry}}, "aer") == score
-    assert bundle.score_of({"scores": {}}, "aer") is None
+    assert manifest.score_of({"scores": {"aer": entry}}, "aer") == score
+    assert manifest.score_of({"scores": {}}, "aer") is None
 
 
 def test_a_copy_has_the_bundles_own_files_and_its_card_and_no_others(damaged, tmp_path):
@@ -220,7 +222,7 @@ def test_a_copy_has_the_bundles_own_files_and_its_card_and_no_others(damaged, tm
     (damaged / "notes").write_text("mine")
     copy = tmp_path / "copy"
     copy.mkdir()
-    bundle.copy(open_bundle(damaged), copy)
+    storage.copy(open_bundle(damaged), copy)
     own = {"recipe.toml", "joint.spm", "model.safetensors", "bundle.json", "MODEL_CARD.md"}
     assert {path.name for path in copy.iterdir()} == own
     facts = verify_checksums(copy)
@@ -234,7 +236,7 @@ def test_a_copy_that_is_not_what_was_written_is_refused(damaged, tmp_path):
     with pytest.raises(
         ModelError, match=r"damaged: the checksum \(sha256\) of model\.safetensors does not match"
     ):
-        bundle.copy(open_bundle(damaged), tmp_path / "copy")
+        storage.copy(open_bundle(damaged), tmp_path / "copy")
     assert not (tmp_path / "copy" / "bundle.json").exists()
 
 
@@ -247,7 +249,7 @@ def with_pairs(path):
 
 def test_paths_follow_a_recipe_into_another_folder(tmp_path):
     for base, folder in (("a/b", "c"), ("a", "a/b/c"), (".", "."), ("a", "a")):
-        moved = bundle.rebase_paths(
+        moved = config.rebase_paths(
             with_pairs("t.tsv"), tmp_path / base, tmp_path / folder
         ).data.pairs
         assert (tmp_path / folder / moved).resolve() == (tmp_path / base / "t.tsv").resolve()
@@ -255,22 +257,22 @@ def test_paths_follow_a_recipe_into_another_folder(tmp_path):
 
 
 def test_moving_there_and_back_changes_nothing(tmp_path):
-    there = bundle.rebase_paths(with_pairs("t.tsv"), tmp_path / "a", tmp_path / "b")
-    assert bundle.rebase_paths(there, tmp_path / "b", tmp_path / "a").data.pairs == "t.tsv"
+    there = config.rebase_paths(with_pairs("t.tsv"), tmp_path / "a", tmp_path / "b")
+    assert config.rebase_paths(there, tmp_path / "b", tmp_path / "a").data.pairs == "t.tsv"
 
 
 def test_an_absolute_path_and_a_linked_file_keep_their_file(tmp_path):
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "sum").write_text("")
     (tmp_path / "t.tsv.gz").symlink_to(tmp_path / "cache" / "sum")
-    moved = bundle.rebase_paths(
+    moved = config.rebase_paths(
         with_pairs(tmp_path / "t.tsv.gz"), Path(), tmp_path / "x"
     ).data.pairs
     assert moved == "../t.tsv.gz"  # its name says that it is compressed
 
 
 def test_standard_input_is_nowhere(tmp_path):
-    assert bundle.rebase_paths(with_pairs("-"), tmp_path, tmp_path / "x").data.pairs == "-"
+    assert config.rebase_paths(with_pairs("-"), tmp_path, tmp_path / "x").data.pairs == "-"
 
 
 def guided_by(links):
@@ -290,7 +292,7 @@ def guided_by(links):
     ],
 )
 def test_a_file_of_links_moves_with_the_text_and_words_stay_words(tmp_path, named, moved):
-    there = bundle.rebase_paths(guided_by(named), tmp_path, tmp_path / "x")
+    there = config.rebase_paths(guided_by(named), tmp_path, tmp_path / "x")
     assert there.train.guided_alignment == moved
 
 
@@ -300,7 +302,7 @@ def test_a_file_of_links_moves_with_the_text_and_words_stay_words(tmp_path, name
 def test_a_recipe_of_other_languages_cannot_start_from_a_model(tiny):
     start = open_bundle(tiny)
     with pytest.raises(ModelError, match="not de-fr"):
-        bundle.finetuning_recipe(config.Recipe(source="de", target="fr"), start)
-    begun = bundle.finetuning_recipe(config.Recipe(seed=9), start)
+        finetuning_recipe(config.Recipe(source="de", target="fr"), start)
+    begun = finetuning_recipe(config.Recipe(seed=9), start)
     assert (begun.source, begun.seed) == (start.recipe.source, 9)
     assert (begun.model, begun.tokenizer) == (start.recipe.model, start.recipe.tokenizer)

@@ -9,11 +9,18 @@ from faults import Killed, killed_after
 from program import attn
 
 from attn_cli import config
-from attn_cli.bundles import bundle, registry
+from attn_cli.bundles import bundle, manifest, registry, storage
 from attn_cli.errors import ModelError
 from attn_cli.files import atomic
 
 MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
+
+
+def stored(name):
+    """The file of the fixture that today's name means."""
+    return manifest.locate(MODEL, manifest.read_manifest(MODEL), name)
+
+
 NONE = "no model"
 
 
@@ -25,40 +32,40 @@ def _no_waiting_for_the_disk(monkeypatch):
 
 def other(name):
     """Another content for a file of the model."""
-    return (MODEL / name).read_bytes() + b"\0"
+    return stored(name).read_bytes() + b"\0"
 
 
 def publish(folder):
     recipe = bundle.open_bundle(folder).recipe
-    files = {bundle.WEIGHTS: other(bundle.WEIGHTS)}
-    bundle.write_manifest(folder, recipe, version="0", scores={"step": 7}, files=files)
+    files = {manifest.WEIGHTS: other(manifest.WEIGHTS)}
+    storage.write_manifest(folder, recipe, version="0", scores={"step": 7}, files=files)
 
 
 def include_head(folder):
-    bundle.add_file(folder, bundle.HEAD, other(bundle.HEAD))
+    storage.add_file(folder, manifest.WORD_ALIGNER, other(manifest.WORD_ALIGNER))
 
 
 def write_recipe(folder):
-    recipe = config.load(folder / bundle.RECIPE, legacy_defaults=True)
-    bundle.write_recipe(folder, replace(recipe, name="other"))
+    recipe = config.load(folder / manifest.RECIPE, legacy_defaults=True)
+    storage.write_recipe(folder, replace(recipe, name="other"))
 
 
 def include_graphs(folder):
-    names = (*bundle.GRAPHS, bundle.WEIGHTS, bundle.HEAD)
-    bundle.add_graphs(folder, {name: other(name) for name in names}, precision="fp32")
+    names = (*manifest.GRAPHS, manifest.WEIGHTS, manifest.WORD_ALIGNER)
+    storage.add_graphs(folder, {name: other(name) for name in names}, precision="fp32")
 
 
 def write_definition(folder):
     opened = bundle.open_bundle(MODEL)
-    bundle.write_definition(folder, opened.recipe, opened.source, opened.target)
+    storage.write_definition(folder, opened.recipe, opened.source, opened.target)
 
 
 def model_of(folder):
     """What makes the model in that folder this one and no other; its sums are right."""
-    if not (folder / bundle.FACTS).exists():
+    if not (folder / manifest.FACTS).exists():
         return NONE
-    facts = bundle.read_manifest(folder)
-    bundle.verify_checksums(folder)
+    facts = manifest.read_manifest(folder)
+    manifest.verify_checksums(folder)
     bundle.open_bundle(folder)
     return facts["files"], facts["scores"], facts.get("precision")
 
@@ -87,7 +94,7 @@ def test_a_change_killed_at_any_moment_leaves_the_old_model_or_the_new(change, t
         left.append(model_of(folder))
         assert left[-1] in (old, new)
         if left[-1] != NONE:
-            bundle.recover(folder)
+            storage.recover(folder)
             assert model_of(folder) == left[-1]
             change(folder)
         else:
@@ -109,19 +116,19 @@ def test_a_model_whose_files_have_no_names_of_their_own_yet_says_the_same(tmp_pa
     ]
     said = [attn(*each) for each in asked]
     assert [each.status for each in said] == [0] * 6
-    names = (*bundle.GRAPHS, bundle.WEIGHTS, bundle.HEAD)
+    names = (*manifest.GRAPHS, manifest.WEIGHTS, manifest.WORD_ALIGNER)
     with monkeypatch.context() as patch:
-        patch.setattr(bundle, "_place", lambda file, name: (_ for _ in ()).throw(Killed))
-        files = {name: (MODEL / name).read_bytes() for name in names}
+        patch.setattr(storage, "_place", lambda file, name: (_ for _ in ()).throw(Killed))
+        files = {name: stored(name).read_bytes() for name in names}
         with pytest.raises(Killed):
-            bundle.add_graphs(folder, files, precision="fp32")
+            storage.add_graphs(folder, files, precision="fp32")
     for name in names:
         (folder / name).write_bytes(b"")  # those of the old model are not read
     assert [attn(*each) for each in asked] == said
-    bundle.recover(folder)
+    storage.recover(folder)
     assert [attn(*each) for each in asked] == said
-    assert bundle.verify_checksums(folder)["precision"] == "fp32"
-    assert bundle.STAGING not in names_of(folder)
+    assert manifest.verify_checksums(folder)["precision"] == "fp32"
+    assert manifest.STAGING not in names_of(folder)
 
 
 def test_where_files_cannot_have_two_names_they_are_copied(tmp_path, monkeypatch):
@@ -129,17 +136,17 @@ def test_where_files_cannot_have_two_names_they_are_copied(tmp_path, monkeypatch
         raise PermissionError
 
     folder = Path(shutil.copytree(MODEL, tmp_path / "model"))
-    monkeypatch.setattr(bundle.os, "link", refuse)
+    monkeypatch.setattr(storage.os, "link", refuse)
     publish(folder)
-    assert (folder / bundle.WEIGHTS).read_bytes() == other(bundle.WEIGHTS)
-    assert "staged" not in bundle.read_manifest(folder)
-    assert bundle.verify_checksums(folder)
+    assert (folder / manifest.WEIGHTS).read_bytes() == other(manifest.WEIGHTS)
+    assert "staged" not in manifest.read_manifest(folder)
+    assert manifest.verify_checksums(folder)
 
 
 def test_graphs_of_other_weights_are_not_kept(tmp_path):
     folder = Path(shutil.copytree(MODEL, tmp_path / "model"))
     publish(folder)
-    assert not names_of(folder) & set(bundle.GRAPHS)
+    assert not names_of(folder) & set(manifest.GRAPHS)
 
 
 def test_a_model_that_is_replaced_while_it_is_loaded_is_loaded_again(tmp_path):
@@ -158,7 +165,7 @@ def test_a_model_that_is_replaced_while_it_is_loaded_is_loaded_again(tmp_path):
 
     opened = bundle.load_stable(folder, load)
     assert len(seen) == 3
-    assert opened.facts == bundle.read_manifest(folder)
+    assert opened.facts == manifest.read_manifest(folder)
 
 
 @pytest.mark.parametrize("torn", [False, True], ids=["whole", "torn"])
@@ -175,7 +182,7 @@ def test_a_model_on_the_shelf_that_is_replaced_is_the_old_one_or_the_new(
 
     def put(folder):
         with registry.atomic_install("mine", force=True) as place:
-            bundle.copy(bundle.open_bundle(folder), place)
+            storage.copy(bundle.open_bundle(folder), place)
 
     put(MODEL)
     models = tmp_path / "home" / "models"
@@ -188,11 +195,11 @@ def test_a_model_on_the_shelf_that_is_replaced_is_the_old_one_or_the_new(
             put(newer)
         found = registry.find("mine")
         assert [name for name, path in registry.names() if path.parent == models] == ["mine"]
-        assert bundle.verify_checksums(found)["files"] in (
+        assert manifest.verify_checksums(found)["files"] in (
             opened.facts["files"],
             model_of(newer)[0],
         )
-        left.add(bundle.read_manifest(found)["scores"] == {"step": 7})
+        left.add(manifest.read_manifest(found)["scores"] == {"step": 7})
     assert left == {False, True}
     put(newer)
     assert names_of(models) == {"mine"}
@@ -209,7 +216,7 @@ def test_a_replacement_interrupted_between_its_renames_puts_the_old_model_back(
 
     def put():
         with registry.atomic_install("mine", force=True) as place:
-            bundle.copy(bundle.open_bundle(MODEL), place)
+            storage.copy(bundle.open_bundle(MODEL), place)
 
     put()
     models = tmp_path / "home" / "models"
@@ -225,7 +232,7 @@ def test_a_replacement_interrupted_between_its_renames_puts_the_old_model_back(
     with pytest.raises(Interrupted):
         put()
     assert names_of(models) == {"mine"}
-    assert bundle.verify_checksums(models / "mine")
+    assert manifest.verify_checksums(models / "mine")
 
 
 @pytest.mark.usefixtures("_no_shelf")
@@ -235,7 +242,7 @@ def test_what_killed_replacements_left_is_swept_whatever_its_name(tmp_path):
         (models / name).mkdir(parents=True)
         (models / name / "bundle.json").write_text("{}")
     with registry.atomic_install("mine") as place:
-        bundle.copy(bundle.open_bundle(MODEL), place)
+        storage.copy(bundle.open_bundle(MODEL), place)
     assert names_of(models) == {"mine", "one", "two", ".hidden", ".a.b.new"}
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 from program import attn
 
-from attn_cli.bundles import bundle
-from attn_cli.bundles.bundle import open_bundle, printable, read_for_display, read_manifest
+from attn_cli.bundles import manifest, storage, vocabularies
+from attn_cli.bundles.bundle import open_bundle
+from attn_cli.bundles.manifest import printable, read_for_display, read_manifest
 from attn_cli.errors import ModelError
 
 MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
-NAMES = (*read_manifest(MODEL)["files"], bundle.FACTS, bundle.CARD)
+NAMES = (*read_manifest(MODEL)["files"], manifest.FACTS, manifest.CARD)
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and pipes of POSIX")
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links and pipes
 def model(tmp_path):
     """A copy of a model with graphs, weights and a card."""
     folder = Path(shutil.copytree(MODEL, tmp_path / "model"))
-    (folder / bundle.CARD).write_text("# A card\n")
+    (folder / manifest.CARD).write_text("# A card\n")
     return folder
 
 
@@ -39,14 +40,14 @@ def commands(model):
 def files_of(command):
     """The files that make a command fail if they are outside."""
     if command[1] == "show":
-        return {bundle.FACTS, bundle.CARD}
-    return {*NAMES} - {bundle.CARD} if command[1] != "add" else {*NAMES}
+        return {manifest.FACTS, manifest.CARD}
+    return {*NAMES} - {manifest.CARD} if command[1] != "add" else {*NAMES}
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.usefixtures("_no_shelf")
 def test_a_file_that_is_a_link_out_of_the_folder_is_refused(name, model, tmp_path):
-    if name == bundle.CARD:
+    if name == manifest.CARD:
         (model / name).write_text("secret")
     (model / name).rename(tmp_path / "secret")
     (model / name).symlink_to(tmp_path / "secret")
@@ -60,18 +61,18 @@ def test_a_file_that_is_a_link_out_of_the_folder_is_refused(name, model, tmp_pat
 
 
 def test_a_link_within_the_folder_is_followed(model):
-    (model / "blob").write_bytes((model / bundle.WEIGHTS).read_bytes())
-    (model / bundle.WEIGHTS).unlink()
-    (model / bundle.WEIGHTS).symlink_to("blob")
+    (model / "blob").write_bytes((model / manifest.WEIGHTS).read_bytes())
+    (model / manifest.WEIGHTS).unlink()
+    (model / manifest.WEIGHTS).symlink_to("blob")
     assert open_bundle(model).weights.read_bytes() == (model / "blob").read_bytes()
 
 
 def test_a_staged_file_behind_a_linked_folder_is_refused(model, tmp_path):
     facts = read_manifest(model)
     (tmp_path / "elsewhere").mkdir()
-    (model / bundle.WEIGHTS).rename(tmp_path / "elsewhere" / bundle.WEIGHTS)
-    (model / bundle.STAGING).symlink_to(tmp_path / "elsewhere")
-    (model / bundle.FACTS).write_text(json.dumps(facts | {"staged": [bundle.WEIGHTS]}))
+    (model / manifest.WEIGHTS).rename(tmp_path / "elsewhere" / manifest.WEIGHTS)
+    (model / manifest.STAGING).symlink_to(tmp_path / "elsewhere")
+    (model / manifest.FACTS).write_text(json.dumps(facts | {"staged": [manifest.WEIGHTS]}))
     with pytest.raises(ModelError, match="leads out"):
         open_bundle(model)
 
@@ -86,14 +87,14 @@ def sparse(path):
 
 
 @pytest.mark.parametrize("make", [pipe, sparse, Path.mkdir])
-@pytest.mark.parametrize("name", [bundle.FACTS, bundle.RECIPE, bundle.CARD])
+@pytest.mark.parametrize("name", [manifest.FACTS, manifest.RECIPE, manifest.CARD])
 def test_a_text_that_is_no_file_of_a_moderate_size_is_refused_at_once(name, make, model):
     (model / name).unlink()
     make(model / name)
     ended = attn("models", "show", model)
-    if name != bundle.RECIPE:
+    if name != manifest.RECIPE:
         assert (ended.status, ended.stdout) == (4, b"")
-    if name != bundle.CARD:
+    if name != manifest.CARD:
         assert attn("translate", "-m", model, "I see.").status == 4
 
 
@@ -106,11 +107,11 @@ def test_a_recipe_that_is_a_device_ends_after_its_limit():
 def test_an_altered_card_is_refused_once_its_checksum_is_known(model, tmp_path):
     copy = tmp_path / "copy"
     copy.mkdir()
-    bundle.copy(open_bundle(model), copy)
-    assert read_for_display(copy, read_manifest(copy), bundle.CARD) == "# A card\n"
-    (copy / bundle.CARD).write_text("# B card\n")
+    storage.copy(open_bundle(model), copy)
+    assert read_for_display(copy, read_manifest(copy), manifest.CARD) == "# A card\n"
+    (copy / manifest.CARD).write_text("# B card\n")
     with pytest.raises(ModelError, match=r"checksum \(sha256\) of MODEL_CARD.md"):
-        read_for_display(copy, read_manifest(copy), bundle.CARD)
+        read_for_display(copy, read_manifest(copy), manifest.CARD)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_an_altered_card_is_refused_once_its_checksum_is_known(model, tmp_path):
 )
 def test_what_a_terminal_would_obey_is_not_shown(text, shown, model):
     assert printable(text) == shown
-    (model / bundle.CARD).write_text(text, encoding="utf-8", newline="")
+    (model / manifest.CARD).write_text(text, encoding="utf-8", newline="")
     assert attn("models", "show", model).out == shown
 
 
@@ -141,14 +142,14 @@ def zeros(file):
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        (bundle.GRAPH_WEIGHTS, ("--engine", "onnx")),
-        (bundle.ENCODER, ("--engine", "onnx")),
-        (bundle.STEP, ("--engine", "onnx")),
-        (bundle.HEAD_GRAPH, ("--engine", "onnx", "--align", "--weights", "alignment")),
-        (bundle.WEIGHTS, ("--engine", "torch")),
-        (bundle.HEAD, ("--engine", "torch", "--align", "--weights", "alignment")),
-        (bundle.RECIPE, ()),
-        (bundle.JOINT, ()),
+        (manifest.GRAPH_WEIGHTS, ("--engine", "onnx")),
+        (manifest.ENCODER, ("--engine", "onnx")),
+        (manifest.STEP, ("--engine", "onnx")),
+        (manifest.WORD_ALIGNER_GRAPH, ("--engine", "onnx", "--align", "--weights", "alignment")),
+        (manifest.WEIGHTS, ("--engine", "torch")),
+        (manifest.WORD_ALIGNER, ("--engine", "torch", "--align", "--weights", "alignment")),
+        (manifest.RECIPE, ()),
+        (vocabularies.JOINT, ()),
     ],
 )
 def test_damage_that_keeps_size_and_time_is_found_also_after_a_first_use(name, options, model):
@@ -161,7 +162,7 @@ def test_damage_that_keeps_size_and_time_is_found_also_after_a_first_use(name, o
 
 
 def test_forced_decoding_compares_the_checksum_of_its_graph(model):
-    zeros(model / bundle.FORCED)
+    zeros(model / manifest.FORCED)
     ended = attn("align", "-m", model, "I see.", "je vois.", "--weights", "attention")
     assert ended.status == 4
-    assert f"checksum (sha256) of {bundle.FORCED}" in ended.err
+    assert f"checksum (sha256) of {manifest.FORCED}" in ended.err

@@ -11,7 +11,7 @@ import pytest
 from program import OBJECTS, PAIRS, SUBJECTS, TINY, VERBS, attn
 
 from attn_cli import config
-from attn_cli.bundles import bundle
+from attn_cli.bundles import bundle, manifest, storage
 
 EN_FR = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
 
@@ -82,7 +82,7 @@ def test_too_few_pairs_and_blank_ones_are_bad_data(damaged):
 
 def test_a_model_that_aligns_only_cannot_be_calibrated(headed, mixed, tmp_path):
     alone = shutil.copytree(headed, tmp_path / "alone", ignore=shutil.ignore_patterns("model.*"))
-    facts = bundle.read_manifest(headed)
+    facts = manifest.read_manifest(headed)
     facts["files"].pop("model.safetensors")
     (alone / "bundle.json").write_text(json.dumps(facts))
     ended = attn("models", "calibrate", alone, "--pairs", mixed)
@@ -98,14 +98,14 @@ def test_a_calibration_goes_with_a_model_and_not_with_other_weights(
     added = tmp_path / "models" / "mine"
     assert bundle.open_bundle(added).has_files("confidence.json")
     recipe = bundle.open_bundle(added).recipe
-    bundle.write_manifest(added, recipe, version="0", scores={})
+    storage.write_manifest(added, recipe, version="0", scores={})
     assert not bundle.open_bundle(added).has_files("confidence.json")
     assert not (added / "confidence.json").exists()
 
 
 def test_a_damaged_calibration_is_found_when_it_is_needed(calibrated, tmp_path):
     copy = shutil.copytree(calibrated, tmp_path / "copy")
-    bundle.add_file(copy, "confidence.json", b"{}")
+    storage.add_file(copy, "confidence.json", b"{}")
     for command in (("models", "verify", copy), ("translate", "-m", copy, "-f", "jsonl", "I see")):
         ended = attn(*command)
         assert ended.status == 4
@@ -187,7 +187,7 @@ def doubtful(tiny, tmp_path_factory):
     copy = tmp_path_factory.mktemp("doubtful") / "tiny"
     shutil.copytree(tiny, copy, ignore=shutil.ignore_patterns("checkpoints"))
     recipe = bundle.open_bundle(copy).recipe
-    bundle.write_recipe(copy, config.with_settings(recipe, ["decode.unsure_below=0.9"]))
+    storage.write_recipe(copy, config.with_settings(recipe, ["decode.unsure_below=0.9"]))
     return copy
 
 
@@ -211,7 +211,7 @@ def test_the_probability_below_which_a_word_is_unsure_is_the_recipes(tiny, tmp_p
     copy = shutil.copytree(tiny, tmp_path / "copy", ignore=shutil.ignore_patterns("checkpoints"))
     recipe = bundle.open_bundle(copy).recipe
     for bound, unsure in (("0", []), ("1", [0, 1, 2, 3])):
-        bundle.write_recipe(copy, config.with_settings(recipe, [f"decode.unsure_below={bound}"]))
+        storage.write_recipe(copy, config.with_settings(recipe, [f"decode.unsure_below={bound}"]))
         (record,) = attn("translate", "-m", copy, "-f", "jsonl", "I see a dog.").records()
         assert record["unsure"] == unsure
 
@@ -257,7 +257,7 @@ def retell(folder, **facts):
     """Change what bundle.json and the recipe say of a model's languages."""
     settings = [f"{key}={value}" for key, value in facts.items()]
     recipe = bundle.open_bundle(folder).recipe
-    bundle.write_recipe(folder, config.with_settings(recipe, settings))
+    storage.write_recipe(folder, config.with_settings(recipe, settings))
     told = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
     (folder / "bundle.json").write_text(json.dumps(told | facts), encoding="utf-8")
 
@@ -360,6 +360,6 @@ def test_a_damaged_model_or_one_that_aligns_only_is_not_picked(shelf):
     (shelf / "broken" / "bundle.json").write_text("{}")
     aligner = shutil.copytree(shelf / "into-fr", shelf / "aligner")
     told = json.loads((aligner / "bundle.json").read_text(encoding="utf-8"))
-    told["files"] = {"alignment_head.onnx": told["files"]["alignment_head.onnx"]}
+    told["files"] = {"word_aligner.onnx": told["files"]["word_aligner.onnx"]}
     (aligner / "bundle.json").write_text(json.dumps(told), encoding="utf-8")
     assert attn("translate", "-q", "--to", "fr", "I see").status == 0

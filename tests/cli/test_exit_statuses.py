@@ -6,7 +6,7 @@ import pytest
 from program import attn
 
 import attn_cli.cli.model_loading as opening
-from attn_cli.bundles import bundle
+from attn_cli.bundles import storage
 
 
 def fails(ended, status, *words):
@@ -143,7 +143,7 @@ def rewritten(folder, old, new):
     text = recipe.read_text(encoding="utf-8")
     assert old in text
     recipe.write_text(text.replace(old, new), encoding="utf-8")
-    bundle.add_file(folder, "recipe.toml")
+    storage.add_file(folder, "recipe.toml")
     return folder
 
 

@@ -223,7 +223,7 @@ def test_what_was_interrupted_goes_on_with_the_jobs_and_updates_that_are_done(
     assert (ended.status, ended.stdout) == (0, once.stdout)
     assert sorted(done) == list(range(2 * len(statistical.COMMITTEE)))
     assert updates == list(range(1, len(updates) + 1))
-    weights = [tmp_path / name / "alignment_head.safetensors" for name in ("once", "x")]
+    weights = [tmp_path / name / "word_aligner.safetensors" for name in ("once", "x")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
@@ -291,7 +291,7 @@ def test_no_training_begins_with_it(kept, tmp_path):
 def test_it_is_a_bundle_of_a_recipe_a_vocabulary_and_a_head(kept):
     out, _ = kept
     files = json.loads((out / "bundle.json").read_text())["files"]
-    head = {"alignment_head.safetensors", "alignment_head.onnx"}
+    head = {"word_aligner.safetensors", "word_aligner.onnx"}
     assert files.keys() == {"recipe.toml", "joint.spm"} | head
     assert not (out / "model.safetensors").exists()
 

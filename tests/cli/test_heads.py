@@ -8,7 +8,7 @@ import tomllib
 import pytest
 from program import HEAD, PAIRS, TINY, TRANSFORMER, attn
 
-from attn_cli.bundles.bundle import verify_checksums
+from attn_cli.bundles.manifest import verify_checksums
 
 SOURCE, TARGET = "I see the red car.", "je vois la voiture rouge."
 PAIR = f"{SOURCE}\t{TARGET}\n"
@@ -47,7 +47,7 @@ def headless(tmp_path_factory, blind):
     """The same without its word aligner."""
     out = shutil.copytree(blind, tmp_path_factory.mktemp("runs") / "headless")
     facts = json.loads((out / "bundle.json").read_text())
-    del facts["files"]["alignment_head.safetensors"]
+    del facts["files"]["word_aligner.safetensors"]
     (out / "bundle.json").write_text(json.dumps(facts))
     return out
 
@@ -141,7 +141,7 @@ def test_a_model_of_one_head_has_that_one(tiny):
     assert head["weights"] == usual["weights"]
 
 
-def test_heads_are_the_attentions_where_there_is_an_alignment_head_too(headed):
+def test_heads_are_the_attentions_where_there_is_an_word_aligner_too(headed):
     ended = attn("align", "-m", headed, "--head", 1, SOURCE, TARGET)
     assert ended.lines()[0].startswith("attention, forced")
 
@@ -248,7 +248,7 @@ def test_nor_to_align_with(blind, headless):
     fails(attn("align", "-m", headless, SOURCE, TARGET), 4, "no attention", "another model")
 
 
-def test_its_alignment_head_is_shown_all_the_same(blind):
+def test_its_word_aligner_is_shown_all_the_same(blind):
     shown = attn("translate", "-m", blind, "--align", "--weights", "alignment", SOURCE)
     assert shown.lines()[0].startswith("alignment, decoded")
     record = record_of(attn("align", "-m", blind, "-f", "jsonl", stdin=PAIR))

@@ -8,7 +8,7 @@ from program import attn
 from safetensors.torch import load_file, save_file
 
 from attn_cli import config
-from attn_cli.bundles import bundle
+from attn_cli.bundles import bundle, manifest, storage
 
 pytestmark = pytest.mark.usefixtures("_no_shelf")
 
@@ -43,7 +43,9 @@ def test_list_has_a_header_and_json_for_programs(shelf):
     assert ours["folder"] == str(shelf / "en-xx")
     assert (ours["source"], ours["target"], ours["bleu"], ours["aer"]) == ("en", "", 100.0, None)
     assert (ours["translates"], ours["shipped"]) == (True, False)
-    size = sum(entry["bytes"] for entry in bundle.read_manifest(shelf / "en-xx")["files"].values())
+    size = sum(
+        entry["bytes"] for entry in manifest.read_manifest(shelf / "en-xx")["files"].values()
+    )
     assert ours["bytes"] == size
 
 
@@ -60,12 +62,14 @@ def columns(shelf):
 
 
 def test_list_has_a_column_for_each_fact_and_a_dash_for_what_is_unknown(shelf):
-    size = sum(entry["bytes"] for entry in bundle.read_manifest(shelf / "en-xx")["files"].values())
+    size = sum(
+        entry["bytes"] for entry in manifest.read_manifest(shelf / "en-xx")["files"].values()
+    )
     known = ["en-xx", "en-", f"{size / 1e6:.1f} MB"]
     place = str(shelf / "en-xx")
     assert columns(shelf) == [*known, "100.0", "-", "-", place]
     scores = {"bleu": {"score": 57.06}, "aer": {"score": 5.9, "signature": "…"}}
-    retold(shelf / "en-xx", scores=scores, licence="CC  BY\n2.0 \x1b[31mFR")
+    retold(shelf / "en-xx", scores=scores, license="CC  BY\n2.0 \x1b[31mFR")
     assert columns(shelf) == [*known, "57.1", "5.9", "CC BY 2.0 [31mFR", place]
     retold(shelf / "en-xx", scores={"step": 3, "aer": "low"})
     assert columns(shelf)[3:5] == ["-", "-"]
@@ -75,7 +79,7 @@ def test_list_tells_who_translates_by_weights_or_graphs_from_who_aligns_only(she
     files = {name: {"bytes": 1, "sha256": ""} for name in ("encoder.onnx", "step.onnx")}
     retold(shelf / "en-xx", files=files)
     assert columns(shelf)[3] == "100.0"
-    retold(shelf / "en-xx", files={"alignment_head.onnx": files["step.onnx"]})
+    retold(shelf / "en-xx", files={"word_aligner.onnx": files["step.onnx"]})
     assert columns(shelf)[3] == "aligns only"
 
 
@@ -132,7 +136,7 @@ def test_models_alone_says_how_it_is_called():
 
 
 def test_a_sound_model_is_told_in_a_line(shelf, tiny):
-    size = sum((tiny / name).stat().st_size for name in bundle.read_manifest(tiny)["files"])
+    size = sum((tiny / name).stat().st_size for name in manifest.read_manifest(tiny)["files"])
     for name in ("en-xx", tiny):
         ended = attn("models", "verify", name)
         assert (ended.status, ended.err) == (0, "")
@@ -142,7 +146,7 @@ def test_a_sound_model_is_told_in_a_line(shelf, tiny):
 def test_a_model_with_a_head_and_one_with_nothing_else_are_sound(headed, tmp_path):
     assert "5 files" in attn("models", "verify", headed).out
     alone = shutil.copytree(headed, tmp_path / "alone", ignore=shutil.ignore_patterns("model.*"))
-    files = bundle.read_manifest(headed)["files"]
+    files = manifest.read_manifest(headed)["files"]
     files.pop("model.safetensors")
     retold(alone, files=files)
     assert "4 files" in attn("models", "verify", alone).out
@@ -166,7 +170,7 @@ def missing(folder):
 
 
 def foreign(folder):
-    files = bundle.read_manifest(folder)["files"]
+    files = manifest.read_manifest(folder)["files"]
     retold(folder, files=files | {"../../secret": files["joint.spm"]})
     return "bundle.json names '../../secret'"
 
@@ -180,7 +184,7 @@ def resealed(folder, *settings):
     recipe = config.with_settings(
         config.load(folder / "recipe.toml", legacy_defaults=True), list(settings)
     )
-    bundle.write_recipe(folder, recipe)
+    storage.write_recipe(folder, recipe)
 
 
 def misshapen(folder):
@@ -197,12 +201,12 @@ def not_numbers(folder):
     weights = load_file(folder / "model.safetensors")
     save_file({name: each * float("nan") for name, each in weights.items()}, folder / "nan")
     (folder / "nan").replace(folder / "model.safetensors")
-    bundle.add_file(folder, "model.safetensors")
+    storage.add_file(folder, "model.safetensors")
     return "its network computes invalid values"
 
 
 def empty(folder):
-    files = bundle.read_manifest(folder)["files"]
+    files = manifest.read_manifest(folder)["files"]
     files.pop("model.safetensors")
     retold(folder, files=files)
     return "neither a network that translates nor one that aligns"
@@ -222,11 +226,11 @@ def test_what_is_wrong_with_a_model_is_one_sentence_and_status_four(damaged, dam
 
 def test_a_head_that_computes_no_numbers_is_unfit(headed, tmp_path):
     copy = shutil.copytree(headed, tmp_path / "copy")
-    weights = load_file(copy / "alignment_head.safetensors")
+    weights = load_file(copy / "word_aligner.safetensors")
     for each in weights.values():
         each.fill_(float("nan"))
-    save_file(weights, copy / "alignment_head.safetensors")
-    bundle.add_file(copy, "alignment_head.safetensors")
+    save_file(weights, copy / "word_aligner.safetensors")
+    storage.add_file(copy, "word_aligner.safetensors")
     ended = attn("models", "verify", copy)
     assert ended.status == 4
     assert "its word aligner computes invalid values" in ended.err
@@ -250,7 +254,7 @@ def both(graphs, tmp_path):
 
 def test_a_model_with_graphs_is_sound_with_weights_and_without(both):
     assert attn("models", "verify", both).status == 0
-    files = bundle.read_manifest(both)["files"]
+    files = manifest.read_manifest(both)["files"]
     files.pop("model.safetensors")
     retold(both, files=files)
     (both / "model.safetensors").unlink()
@@ -267,7 +271,7 @@ def test_weights_are_tried_though_there_are_graphs(both):
 @pytest.mark.parametrize("name", ["encoder.onnx", "step.onnx"])
 def test_graphs_are_tried_though_there_are_weights(both, name):
     (both / name).write_bytes((both / "forced.onnx").read_bytes())
-    bundle.add_file(both, name)
+    storage.add_file(both, name)
     ended = attn("models", "verify", both)
     assert ended.status == 4
     (line,) = ended.err.splitlines()
@@ -321,7 +325,7 @@ def test_another_name_is_that_of_the_folder_and_the_recipe_keeps_its_own(mine, t
     assert attn("models", "add", mine, "--name", "mine").status == 0
     added = tmp_path / "home" / "models" / "mine"
     assert config.load(added / "recipe.toml").name == "tiny"
-    assert bundle.read_manifest(added)["name"] == "tiny"
+    assert manifest.read_manifest(added)["name"] == "tiny"
 
 
 def test_a_model_on_the_shelf_is_replaced_with_force_only(shelf, mine):
@@ -336,9 +340,9 @@ def test_a_model_on_the_shelf_is_replaced_with_force_only(shelf, mine):
 
 
 def test_a_model_may_replace_itself(shelf):
-    before = bundle.read_manifest(shelf / "en-xx")
+    before = manifest.read_manifest(shelf / "en-xx")
     assert attn("models", "add", "en-xx", "--name", "en-xx", "--force").status == 0
-    assert bundle.verify_checksums(shelf / "en-xx") == before
+    assert manifest.verify_checksums(shelf / "en-xx") == before
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../a", "-a", ".a"])

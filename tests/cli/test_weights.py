@@ -132,9 +132,9 @@ def test_one_line_at_a_time_gives_what_many_give(translate):
 
 def test_the_word_aligner_and_the_shortlist_of_its_links_are_files_of_the_bundle(headed, tiny):
     files = [json.loads((path / "bundle.json").read_text())["files"] for path in (headed, tiny)]
-    assert files[0].keys() - files[1].keys() == {"alignment_head.safetensors", "shortlist.bin"}
-    sizes = files[0]["alignment_head.safetensors"]["bytes"]
-    assert (headed / "alignment_head.safetensors").stat().st_size == sizes
+    assert files[0].keys() - files[1].keys() == {"word_aligner.safetensors", "shortlist.bin"}
+    sizes = files[0]["word_aligner.safetensors"]["bytes"]
+    assert (headed / "word_aligner.safetensors").stat().st_size == sizes
 
 
 def test_the_log_tells_how_the_head_learns_before_the_network_does(headed):
@@ -187,19 +187,19 @@ def test_from_a_model_its_head_stays_as_it_was_unless_it_is_to_learn(headed, pai
     brief = ("--max-steps", "1", "--threads", "1", "--set", "train.export=none")
     ended = attn("train", *text, *brief, "--out", tmp_path / "x")
     assert ended.status == 0, ended.err
-    kept = tmp_path / "x" / "alignment_head.safetensors"
-    assert kept.read_bytes() == (headed / "alignment_head.safetensors").read_bytes()
+    kept = tmp_path / "x" / "word_aligner.safetensors"
+    assert kept.read_bytes() == (headed / "word_aligner.safetensors").read_bytes()
     assert attn("align", "-m", tmp_path / "x", stdin=PAIRED).lines() == LINKS
     resumed = attn("train", "--resume", tmp_path / "x", "--max-steps", "2", "--threads", "1")
     assert resumed.status == 0, resumed.err
-    assert kept.read_bytes() == (headed / "alignment_head.safetensors").read_bytes()
+    assert kept.read_bytes() == (headed / "word_aligner.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("damage", [lambda whole: whole[:-1], lambda whole: b"\xff" * len(whole)])
 def test_a_model_whose_head_is_damaged_is_four(headed, tmp_path, damage):
     out = shutil.copytree(headed, tmp_path / "x")
-    file = out / "alignment_head.safetensors"
+    file = out / "word_aligner.safetensors"
     file.write_bytes(damage(file.read_bytes()))
     ended = attn("align", "-m", out, SOURCE, TARGET)
     assert (ended.status, ended.stdout) == (4, b"")
-    assert "alignment_head.safetensors" in ended.err
+    assert "word_aligner.safetensors" in ended.err

@@ -11,7 +11,7 @@ from program import TINY, attn
 
 from attn_cli.alignment import statistical
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.bundles import bundle
+from attn_cli.bundles import bundle, manifest, storage
 from attn_cli.errors import ModelError
 from attn_cli.export import quantize, tracing
 from attn_cli.training import aligner_trainer, shortlisting, unsupervised_alignment
@@ -33,18 +33,18 @@ def files_of(folder):
 
 def without(folder, *names):
     """The model with these files gone, and no longer spoken of."""
-    facts = bundle.read_manifest(folder)
+    facts = manifest.read_manifest(folder)
     for name in names:
         facts["files"].pop(name, None)
         (folder / name).unlink(missing_ok=True)
-    (folder / bundle.FACTS).write_text(json.dumps(facts))
+    (folder / manifest.FACTS).write_text(json.dumps(facts))
     return folder
 
 
 def changed(folder, name, content):
     """The model with another content of a file, and the sum of that."""
     (folder / name).write_bytes(content)
-    bundle.add_file(folder, name)
+    storage.add_file(folder, name)
 
 
 def fails(ended, status, *words):
@@ -73,13 +73,13 @@ def spoiled(graph, amount):
     ("options", "precision"), [([], "int8"), (["--precision", "fp32"], "fp32")], ids=str
 )
 def test_graphs_join_the_bundle_with_their_sums_and_precision(model, options, precision):
-    without(model, *bundle.GRAPHS)
+    without(model, *manifest.GRAPHS)
     ended = attn("export", model, *options)
     assert (ended.status, ended.stdout) == (0, b"")
     assert f"has graphs in {precision}, 0." in ended.err
-    assert set(bundle.verify_checksums(model)["files"]) == set(files_of(model)) - {bundle.FACTS}
+    assert set(manifest.verify_checksums(model)["files"]) == set(files_of(model)) - {manifest.FACTS}
     opened = bundle.open_bundle(model)
-    assert opened.has_files(*bundle.GRAPHS)
+    assert opened.has_files(*manifest.GRAPHS)
     assert opened.precision == precision
 
 
@@ -103,8 +103,8 @@ def test_int8_graphs_are_smaller_and_another_export_takes_their_place(model):
     sizes = []
     for precision in ("fp32", "int8"):
         assert attn("export", model, "--precision", precision).status == 0
-        facts = bundle.verify_checksums(model)
-        sizes.append(sum(facts["files"][name]["bytes"] for name in bundle.GRAPHS))
+        facts = manifest.verify_checksums(model)
+        sizes.append(sum(facts["files"][name]["bytes"] for name in manifest.GRAPHS))
     assert sizes[1] < sizes[0]
     assert bundle.open_bundle(model).precision == "int8"
 
@@ -134,7 +134,9 @@ def test_nothing_is_written_where_int8_finds_no_numbers(model, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "lost", [[bundle.WEIGHTS, bundle.HEAD], [bundle.WEIGHTS], [bundle.HEAD]], ids=str
+    "lost",
+    [[manifest.WEIGHTS, manifest.WORD_ALIGNER], [manifest.WEIGHTS], [manifest.WORD_ALIGNER]],
+    ids=str,
 )
 def test_a_model_without_the_weights_of_its_graphs_keeps_these(model, lost):
     before = files_of(without(model, *lost))
@@ -143,8 +145,8 @@ def test_a_model_without_the_weights_of_its_graphs_keeps_these(model, lost):
 
 
 def test_an_altered_model_is_not_made_graphs_of(model):
-    content = (model / bundle.WEIGHTS).read_bytes()
-    (model / bundle.WEIGHTS).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    content = (model / manifest.WEIGHTS).read_bytes()
+    (model / manifest.WEIGHTS).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     fails(attn("export", model), 4, "model.safetensors", "sha256")
 
 
@@ -157,10 +159,10 @@ def test_an_unknown_model_or_precision_is_named():
 # What is damaged
 
 RUN_BY = {
-    bundle.ENCODER: ("translate", "I see."),
-    bundle.STEP: ("translate", "I see."),
-    bundle.FORCED: ("align", "I see.", "je vois.", "--weights", "attention"),
-    bundle.HEAD_GRAPH: ("align", "I see.", "je vois."),
+    manifest.ENCODER: ("translate", "I see."),
+    manifest.STEP: ("translate", "I see."),
+    manifest.FORCED: ("align", "I see.", "je vois.", "--weights", "attention"),
+    manifest.WORD_ALIGNER_GRAPH: ("align", "I see.", "je vois."),
 }
 
 
@@ -174,18 +176,18 @@ def test_a_graph_that_is_cut_short_is_a_damaged_model(model, name, command):
 @pytest.mark.parametrize("content", [None, b"", b"short"], ids=str)
 def test_graphs_without_their_weights_are_a_damaged_model(model, content):
     if content is None:
-        without(model, bundle.GRAPH_WEIGHTS)
+        without(model, manifest.GRAPH_WEIGHTS)
     else:
-        changed(model, bundle.GRAPH_WEIGHTS, content)
+        changed(model, manifest.GRAPH_WEIGHTS, content)
     fails(attn("translate", "-m", model, "I see."), 4, "damaged", "encoder.onnx")
 
 
 def test_the_engine_that_is_asked_for_has_to_have_something_to_run(model):
-    translate = ("translate", "-m", without(model, *bundle.GRAPHS), "I see.", "--engine")
+    translate = ("translate", "-m", without(model, *manifest.GRAPHS), "I see.", "--engine")
     fails(attn(*translate, "onnx"), 4, "no graphs", "attn export")
     assert attn(*translate, "torch").status == 0
     shutil.copytree(MODEL, model, dirs_exist_ok=True)
-    without(model, bundle.WEIGHTS)
+    without(model, manifest.WEIGHTS)
     assert attn(*translate, "onnx").status == 0
     fails(attn(*translate, "torch"), 4, "graphs for ONNX Runtime only")
     fails(attn(*translate, "onnx", "--device", "cuda"), 2, "cuda", "--engine torch")
@@ -206,7 +208,7 @@ def test_a_training_ends_with_graphs_and_one_that_goes_on_drops_them(tmp_path, p
     ended = attn("train", *more)
     assert ended.status == 0, ended.err
     opened = bundle.open_bundle(out)
-    assert not any(map(opened.has_files, bundle.GRAPHS))
+    assert not any(map(opened.has_files, manifest.GRAPHS))
     assert opened.precision is None
     assert "graphs" not in ended.err
 
@@ -235,7 +237,7 @@ def test_a_head_that_was_fitted_and_kept_has_a_graph(tmp_path, monkeypatch):
     ended = attn("align", "--fit", "--out", tmp_path / "kept", stdin="red car\tauto rouge\n" * 20)
     assert ended.status == 0, ended.err
     opened = bundle.open_bundle(tmp_path / "kept")
-    assert (opened.has_files(bundle.HEAD_GRAPH), opened.precision) == (True, "fp32")
+    assert (opened.has_files(manifest.WORD_ALIGNER_GRAPH), opened.precision) == (True, "fp32")
     assert not opened.can_translate
     aligned = attn("align", "-m", opened.path, "--engine", "onnx", "red car", "auto rouge")
     assert aligned.status == 0
@@ -262,13 +264,13 @@ def test_pairs_give_a_model_a_shortlist_that_both_engines_use_and_a_flag_turns_o
     assert ended.status == 0, ended.err
     assert "its shortlist has" in ended.err
     opened = bundle.open_bundle(model)
-    assert opened.has_files(bundle.SHORTLIST, bundle.SELECT, bundle.SHORTLIST_STEP)
-    assert set(bundle.verify_checksums(model)["files"]) == set(files_of(model)) - {bundle.FACTS}
+    assert opened.has_files(manifest.SHORTLIST, manifest.SELECT, manifest.SHORTLIST_STEP)
+    assert set(manifest.verify_checksums(model)["files"]) == set(files_of(model)) - {manifest.FACTS}
     assert opened.shortlist is not None
     listed, whole = scores_of(model), scores_of(model, "--no-shortlist")
     assert np.allclose(listed, scores_of(model, "--engine", "torch"), atol=1e-3)
     assert not np.allclose(listed, whole, atol=1e-3)
-    without(model, bundle.SHORTLIST)
+    without(model, manifest.SHORTLIST)
     assert scores_of(model) == whole
 
 
@@ -285,26 +287,26 @@ def test_links_in_a_file_are_counted_in_place_of_the_aligners(model, pairs, tmp_
 
 def test_a_shortlist_stays_through_another_export_and_half_its_weights(model, pairs):
     assert attn("export", model, "--pairs", pairs).status == 0
-    before = (model / bundle.SHORTLIST).read_bytes()
+    before = (model / manifest.SHORTLIST).read_bytes()
     assert attn("export", model, "--precision", "fp32", "--half").status == 0
-    assert (model / bundle.SHORTLIST).read_bytes() == before
-    assert bundle.open_bundle(model).has_files(bundle.SHORTLIST, bundle.SHORTLIST_STEP)
+    assert (model / manifest.SHORTLIST).read_bytes() == before
+    assert bundle.open_bundle(model).has_files(manifest.SHORTLIST, manifest.SHORTLIST_STEP)
 
 
 def test_a_recipe_that_wants_no_shortlist_uses_none(model, pairs):
     assert attn("export", model, "--pairs", pairs).status == 0
     whole = scores_of(model, "--no-shortlist")
-    recipe = (model / bundle.RECIPE).read_text(encoding="utf-8")
+    recipe = (model / manifest.RECIPE).read_text(encoding="utf-8")
     assert "[decode]" in recipe
     off = recipe.replace("[decode]", "[decode]\nshortlist = false")
-    changed(model, bundle.RECIPE, off.encode())
+    changed(model, manifest.RECIPE, off.encode())
     assert scores_of(model) == whole
 
 
 @pytest.mark.parametrize("content", [b"", b"attnSL1\n" + bytes(64)])
 def test_a_damaged_shortlist_is_a_damaged_model_unless_it_is_not_used(model, pairs, content):
     assert attn("export", model, "--pairs", pairs).status == 0
-    changed(model, bundle.SHORTLIST, content)
+    changed(model, manifest.SHORTLIST, content)
     fails(attn("translate", "-m", model, "I see"), 4, "shortlist.bin", "is not the shortlist")
     assert attn("translate", "-m", model, "--no-shortlist", "I see").status == 0
 
@@ -316,7 +318,7 @@ def test_links_alone_or_one_side_alone_are_a_usage_error(model, pairs):
 
 
 def test_without_a_word_aligner_links_are_asked_for(model, pairs):
-    without(model, bundle.HEAD, bundle.HEAD_GRAPH)
+    without(model, manifest.WORD_ALIGNER, manifest.WORD_ALIGNER_GRAPH)
     fails(attn("export", model, "--pairs", pairs), 4, "--links")
 
 
@@ -335,5 +337,7 @@ def test_training_with_links_ends_with_a_shortlist_unless_the_recipe_says_otherw
         assert ended.status == 0, ended.err
         opened = bundle.open_bundle(tmp_path / name)
         assert (
-            opened.has_files(bundle.SHORTLIST) == opened.has_files(bundle.SHORTLIST_STEP) == there
+            opened.has_files(manifest.SHORTLIST)
+            == opened.has_files(manifest.SHORTLIST_STEP)
+            == there
         )

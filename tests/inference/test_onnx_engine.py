@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from attn_cli import config
-from attn_cli.bundles import bundle
+from attn_cli.bundles import manifest
 from attn_cli.errors import ModelError
 from attn_cli.export import quantize, tracing
 from attn_cli.inference.beam_search import SearchConfig, search
@@ -171,7 +171,7 @@ def integers(tmp_path_factory):
     with torch.no_grad():
         graphs = tracing.translator_graphs(network_of(model, vocab=80))
     graphs = {name: quantize.quantize_graph(graph) for name, graph in graphs.items()}
-    kinds = [node.op_type for node in graphs[bundle.STEP].graph.node]
+    kinds = [node.op_type for node in graphs[manifest.STEP].graph.node]
     assert kinds.count("MatMulIntegerToFloat") == 5
     return written(tmp_path_factory.mktemp("integers"), graphs)
 
@@ -218,7 +218,7 @@ def test_both_engines_match_the_same_words(tmp_path, tied):
     ours = TorchAligner(head)
     with torch.no_grad():
         tracing.write(tmp_path, tracing.head_graph(head))
-    theirs = OnnxAligner(tmp_path)
+    theirs = OnnxAligner(tmp_path / manifest.WORD_ALIGNER_GRAPH)
     for left, right in (
         ([[1]], [[1]]),
         ([[2, 1, 3]], [[1, 1, 2, 1]]),
@@ -233,7 +233,7 @@ def test_both_engines_match_the_same_words(tmp_path, tied):
 
 
 def test_a_graph_that_is_none_is_a_damaged_model(tmp_path):
-    (tmp_path / bundle.ENCODER).write_bytes(b"no graph")
+    (tmp_path / manifest.ENCODER).write_bytes(b"no graph")
     with pytest.raises(ModelError, match=r"damaged.*encoder\.onnx"):
         OnnxDecoder(tmp_path)
 

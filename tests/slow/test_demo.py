@@ -46,7 +46,7 @@ def error_of(weights, demo):
     return printed
 
 
-def test_its_alignment_head_errs_in_fewer_than_one_link_in_twenty(demo):
+def test_its_word_aligner_errs_in_fewer_than_one_link_in_twenty(demo):
     assert float(error_of("alignment", demo).split()[1]) < 5
 
 

@@ -18,10 +18,10 @@ import time
 from pathlib import Path
 
 import pytest
-from program import HEAD, TINY
+from program import TINY, WORD_ALIGNER
 from safetensors.torch import load_file
 
-from attn_cli.bundles import bundle
+from attn_cli.bundles import bundle, manifest, vocabularies
 from attn_cli.training.resume import CHECKPOINTS, LAST_CHECKPOINT, NEXT_PLAN, PLAN
 
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
@@ -30,7 +30,7 @@ DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
 #: taught by them, guided attention, validations, an average, graphs.
 RECIPE = (
     *TINY,
-    *HEAD,
+    *WORD_ALIGNER,
     *("--set", "tokenizer.vocab_size=600", "--set", "train.guided_alignment=statistical"),
     *("--set", "train.guided_alignment_weight=0.5", "--set", "train.aligner_steps=40"),
     *("--set", "train.validate_every=20", "--set", "train.batch_tokens=400"),
@@ -76,8 +76,8 @@ def attn(*arguments: object, kill_after: float | None = None) -> tuple[bool, str
 
 def state_of(out: Path) -> str:
     """How far a killed training had come. What calls itself a model has to be one."""
-    if (out / bundle.FACTS).exists():
-        bundle.verify_checksums(out)
+    if (out / manifest.FACTS).exists():
+        manifest.verify_checksums(out)
         bundle.open_bundle(out)
     checkpoints = out / CHECKPOINTS
     if (checkpoints / NEXT_PLAN).exists():
@@ -89,7 +89,13 @@ def state_of(out: Path) -> str:
 
 def contents(out: Path) -> dict[str, bytes]:
     """Every file of the model but those that tell the time."""
-    names = (bundle.WEIGHTS, bundle.HEAD, *bundle.GRAPHS, bundle.JOINT, bundle.RECIPE)
+    names = (
+        manifest.WEIGHTS,
+        manifest.WORD_ALIGNER,
+        *manifest.GRAPHS,
+        vocabularies.JOINT,
+        manifest.RECIPE,
+    )
     return {name: (out / name).read_bytes() for name in names}
 
 

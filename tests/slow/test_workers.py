@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from program import HEAD, TINY
+from program import TINY, WORD_ALIGNER
 
-from attn_cli.bundles import bundle
+from attn_cli.bundles import manifest
 
 #: Longer than any step here takes, shorter than a person waits.
 PATIENCE = 240
@@ -141,7 +141,7 @@ def test_two_workers_resume_their_word_aligner_to_the_same_parameters(tmp_path):
     links = tmp_path / "links"
     links.write_text("0-0 1-1 2-2 3-3 4-4\n" * 200)
     aligner = (
-        *HEAD,
+        *WORD_ALIGNER,
         "--set",
         f"train.guided_alignment={links}",
         "--set",
@@ -158,7 +158,9 @@ def test_two_workers_resume_their_word_aligner_to_the_same_parameters(tmp_path):
     assert status == 143, err
     assert not events(halves, "headlearned")
     assert ended(attn("train", "--resume", str(halves / "out"), "--workers", "2"))[0] == 0
-    one, other = ((folder / "out" / bundle.HEAD).read_bytes() for folder in (whole, halves))
+    one, other = (
+        (folder / "out" / manifest.WORD_ALIGNER).read_bytes() for folder in (whole, halves)
+    )
     assert one == other
 
 

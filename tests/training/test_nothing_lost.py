@@ -13,10 +13,10 @@ import sys
 
 import pytest
 from faults import Killed, killed_after
-from program import HEAD, TINY, attn
+from program import TINY, WORD_ALIGNER, attn
 from safetensors.torch import load_file
 
-from attn_cli.bundles import bundle
+from attn_cli.bundles import manifest, vocabularies
 from attn_cli.data import corpus
 from attn_cli.files.folder_lock import lock_folder
 from attn_cli.training import pipeline
@@ -40,7 +40,7 @@ def command(pairs_file, links_file):
     """A training with all that is written: a word aligner, guided attention, an average, graphs."""
     links = ("--set", f"train.guided_alignment={links_file}", "--set", "train.aligner_steps=8")
     more = ("--set", "train.guided_alignment_weight=1", "--set", "train.export=fp32")
-    return ("train", "--pairs", pairs_file, *RECIPE, *HEAD, *links, *more)
+    return ("train", "--pairs", pairs_file, *RECIPE, *WORD_ALIGNER, *links, *more)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def resume(out, *options):
 
 
 def is_the_same(out, other):
-    names = (bundle.WEIGHTS, bundle.HEAD, *bundle.GRAPHS, bundle.JOINT)
+    names = (manifest.WEIGHTS, manifest.WORD_ALIGNER, *manifest.GRAPHS, vocabularies.JOINT)
     ours, theirs = (load_file(each / "checkpoints" / "last.safetensors") for each in (out, other))
     return (
         all((out / name).read_bytes() == (other / name).read_bytes() for name in names)
@@ -85,8 +85,8 @@ def test_killed_at_any_moment_a_training_is_resumed_to_the_same_files(
     out = tmp_path / "cut"
     with pytest.raises(Killed), killed_after(int(share * changes), out, torn=True):
         attn(*command, "--out", out)
-    if (out / bundle.FACTS).exists():
-        bundle.verify_checksums(out)
+    if (out / manifest.FACTS).exists():
+        manifest.verify_checksums(out)
     resume(out)
     assert is_the_same(out, whole)
     left = {path.name for path in out.rglob("*")}
@@ -114,7 +114,7 @@ def test_a_forced_training_that_was_killed_early_has_harmed_nothing(
     pairs_file, damaged, tmp_path, monkeypatch
 ):
     """Its plan stands beside what was there, and resuming begins it."""
-    before = bundle.verify_checksums(damaged)
+    before = manifest.verify_checksums(damaged)
 
     def load(*_, **__):
         raise Killed
@@ -123,9 +123,9 @@ def test_a_forced_training_that_was_killed_early_has_harmed_nothing(
         patch.setattr(corpus, "load", load)
         with pytest.raises(Killed):
             attn("train", "--pairs", pairs_file, "--out", damaged, *RECIPE, "--force")
-    assert bundle.verify_checksums(damaged) == before
+    assert manifest.verify_checksums(damaged) == before
     resume(damaged)
-    assert bundle.read_manifest(damaged)["name"] != before["name"]
+    assert manifest.read_manifest(damaged)["name"] != before["name"]
     steps = {path.name for path in (damaged / "checkpoints").glob("step-*")}
     assert steps == {"step-0000008.safetensors", "step-0000016.safetensors"}
 
@@ -152,7 +152,7 @@ def test_what_a_training_starts_from_is_kept_until_it_needs_it_no_more(
             attn("train", "--from", start, *text, "--out", cut, *how)
     shutil.rmtree(start)
     resume(cut)
-    assert (cut / bundle.WEIGHTS).read_bytes() == (uncut / bundle.WEIGHTS).read_bytes()
+    assert (cut / manifest.WEIGHTS).read_bytes() == (uncut / manifest.WEIGHTS).read_bytes()
 
 
 # The text
@@ -177,12 +177,12 @@ def change(path):
 @pytest.mark.parametrize("name", ["a.tsv", "v.tsv"])
 def test_changed_words_are_refused_until_they_are_accepted(name, run):
     change(run.parent / name)
-    before = bundle.verify_checksums(run)
+    before = manifest.verify_checksums(run)
     ended = attn("train", "--resume", run, "--max-steps", "16")
     assert ended.status == 3
     assert f"{name} has changed since this training began" in ended.err
     assert "--accept-new-data" in ended.err
-    assert bundle.verify_checksums(run) == before
+    assert manifest.verify_checksums(run) == before
     resume(run, "--max-steps", "16", "--accept-new-data")
     assert any(f"{name} has changed: " in message for message in notices_of(run))
     resume(run, "--max-steps", "17")  # it is the text of the training now

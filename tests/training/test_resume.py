@@ -12,7 +12,6 @@ from program import HEAD, TINY, attn
 from safetensors.torch import load_file
 
 from attn_cli import config
-from attn_cli.bundles import bundle
 from attn_cli.training.resume import read_plan
 
 #: Everything random that training has: sampled pieces, dropout, shuffled batches, an average.
@@ -143,17 +142,17 @@ def test_a_training_cut_off_while_its_head_learns_reaches_the_very_same_files(
     text = ("--pairs", pairs_file, "--out", cut)
     returned, said = cut_off(number, *text, *recipe, step=8, trainer=ALIGNMENT_HEAD)
     assert returned == status
-    assert not (cut / "alignment_head.safetensors").exists()
+    assert not (cut / "word_aligner.safetensors").exists()
     if number != signal.SIGKILL:
         assert f"attn train --resume {cut}" in said.splitlines()[-1]
     assert attn("train", "--resume", cut, "--threads", "1").status == 0
-    for name in ("alignment_head.safetensors", "model.safetensors"):
+    for name in ("word_aligner.safetensors", "model.safetensors"):
         assert (cut / name).read_bytes() == (uncut / name).read_bytes()
 
 
 def test_a_resumed_training_may_be_made_longer_and_its_recipe_says_so(uncut, tmp_path):
     out = shutil.copytree(uncut, tmp_path / "longer")
-    recipe = bundle.rebase_paths(config.load(out / "recipe.toml"), uncut, out)
+    recipe = config.rebase_paths(config.load(out / "recipe.toml"), uncut, out)
     (out / "recipe.toml").write_text(config.to_toml(recipe))
     assert attn("train", "--resume", out, "--max-steps", "62", "--threads", "1").status == 0
     assert config.load(out / "recipe.toml").train.max_steps == 62

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from attn_cli import __version__
-from attn_cli.bundles import bundle, registry
+from attn_cli.bundles import manifest, registry
 from attn_cli.choices import InputFormat, OutputFormat
 from attn_cli.cli.align_options import AlignOptions
 from attn_cli.cli.align_with_models import linker_from_models
@@ -108,7 +108,7 @@ class Task:
 
 def digest_of_model(name: str | None) -> str:
     """The name of a model and a digest of its files. Raises ModelError where there is none."""
-    facts = bundle.checked_manifest(registry.find(name))
+    facts = manifest.checked_manifest(registry.find(name))
     sums = sorted((file, entry["sha256"]) for file, entry in facts["files"].items())
     return f"{facts['name']} {hashlib.sha256(json.dumps(sums).encode()).hexdigest()[:16]}"
 

@@ -27,7 +27,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from attn_cli.bundles import bundle
+from attn_cli.bundles import manifest
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.data.shortlist import Shortlist
 from attn_cli.errors import ModelError
@@ -135,7 +135,7 @@ class OnnxDecoder:
         """
         self._file, self._view, self._threads = file or folder.joinpath, view, threads
         self._shortlist = shortlist
-        self._encoder = Graph(self._file(bundle.ENCODER), threads=threads)
+        self._encoder = Graph(self._file(manifest.ENCODER), threads=threads)
         self._graphs: dict[str, Graph] = {}
 
     def with_heads(self, view: HeadSelection) -> "OnnxDecoder":
@@ -157,7 +157,7 @@ class OnnxDecoder:
         if self._shortlist is None or not beam:
             return begun
         listed = self._shortlist.select(source.ids)
-        output = self._graph(bundle.SELECT)({"listed": _long(listed)})
+        output = self._graph(manifest.SELECT)({"listed": _long(listed)})
         candidates = min(beam, listed.shape[1])
         return begun._replace(candidates=candidates, listing=Listing(listed), output=output)
 
@@ -214,9 +214,9 @@ class OnnxDecoder:
 class OnnxAligner:
     """Runs the graph of a word aligner."""
 
-    def __init__(self, folder: Path, *, threads: int | None = None) -> None:
-        """The graph in that folder. Raises ModelError where it cannot be loaded."""
-        self._graph = Graph(folder / bundle.HEAD_GRAPH, threads=threads)
+    def __init__(self, file: Path, *, threads: int | None = None) -> None:
+        """Load the graph `file`. Raises ModelError if it cannot be loaded."""
+        self._graph = Graph(file, threads=threads)
 
     def align(self, source: PaddedWords, target: PaddedWords) -> AlignmentOutput:
         """See `AlignmentModel.align`."""
@@ -232,22 +232,22 @@ def load(
     opened: Bundle, view: HeadSelection, *, threads: int | None, shortlist: Shortlist | None = None
 ) -> OnnxDecoder:
     """The graphs of a bundle that has them. See `engine.open.open_decoder`."""
-    if opened.has_files(bundle.GRAPH_WEIGHTS):  # ONNX Runtime opens it by itself
-        opened.file(bundle.GRAPH_WEIGHTS)
-    folder = opened.file(bundle.ENCODER).parent
+    if opened.has_files(manifest.GRAPH_WEIGHTS):  # ONNX Runtime opens it by itself
+        opened.file(manifest.GRAPH_WEIGHTS)
+    folder = opened.file(manifest.ENCODER).parent
     return OnnxDecoder(folder, view, threads=threads, shortlist=shortlist, file=opened.file)
 
 
 def load_aligner(opened: Bundle, *, threads: int | None) -> OnnxAligner:
     """The graph of a bundle's word aligner. See `engine.open.open_aligner`."""
-    return OnnxAligner(opened.file(bundle.HEAD_GRAPH).parent, threads=threads)
+    return OnnxAligner(opened.file(manifest.WORD_ALIGNER_GRAPH), threads=threads)
 
 
 def _step_graph(state: _Search) -> str:
     """The graph that such a search steps with."""
     if not state.candidates:
-        return bundle.FORCED
-    return bundle.STEP if state.listing is None else bundle.SHORTLIST_STEP
+        return manifest.FORCED
+    return manifest.STEP if state.listing is None else manifest.SHORTLIST_STEP
 
 
 def _rows_of(tensors: Tensors, sentences: IntArray) -> Tensors:

@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from attn_cli.bundles import bundle
+from attn_cli.bundles import manifest
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.choices import Engine
 from attn_cli.errors import ModelError, UsageError
@@ -23,8 +23,8 @@ EngineName = Literal["onnx", "torch"]
 Part = Literal["translator", "head"]
 
 #: The files that each engine runs of each part of a bundle.
-_GRAPHS = {"translator": (bundle.ENCODER, bundle.STEP), "head": (bundle.HEAD_GRAPH,)}
-_WEIGHTS = {"translator": bundle.WEIGHTS, "head": bundle.HEAD}
+_GRAPHS = {"translator": (manifest.ENCODER, manifest.STEP), "head": (manifest.WORD_ALIGNER_GRAPH,)}
+_WEIGHTS = {"translator": manifest.WEIGHTS, "head": manifest.WORD_ALIGNER}
 
 
 def open_decoder(
@@ -96,7 +96,7 @@ def _loaded(
     if engine_of(opened, "translator", engine=engine, device=device) == "onnx":
         from attn_cli.inference.engines import onnx
 
-        has_graphs = opened.has_files(*bundle.SHORTLIST_GRAPHS)
+        has_graphs = opened.has_files(*manifest.SHORTLIST_GRAPHS)
         listed = opened.shortlist if shortlist and has_graphs else None
         return onnx.load(opened, view, threads=threads, shortlist=listed)
     from attn_cli.inference.engines import torch

@@ -212,7 +212,7 @@ def load_aligner(bundle: Bundle, *, device: str, threads: int | None) -> TorchAl
         source_vocab=bundle.source.vocab_size,
         target_vocab=bundle.target.vocab_size,
     )
-    return TorchAligner(_load_parameters(head, bundle.head, device, threads))
+    return TorchAligner(_load_parameters(head, bundle.word_aligner, device, threads))
 
 
 Network = TypeVar("Network", Seq2Seq, WordAligner)

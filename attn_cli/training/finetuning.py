@@ -1,0 +1,50 @@
+"""The recipe of a fine-tuning: that of the new text, with the network of the first model."""
+
+from dataclasses import replace
+
+from attn_cli import config
+from attn_cli.bundles.bundle import Bundle
+from attn_cli.bundles.manifest import WEIGHTS, WORD_ALIGNER
+from attn_cli.config import Recipe
+from attn_cli.errors import ModelError, UsageError
+
+
+def finetuning_recipe(recipe: Recipe, start: Bundle) -> Recipe:
+    """`recipe` with the vocabulary and the network of `start`, which training is to begin from.
+
+    With `train.new_vocabulary` the vocabulary is that of `recipe`, but joint or not as before.
+    Raises ModelError if `start` is of other languages, or aligns alone; UsageError if its word
+    aligner were to be kept with another vocabulary.
+    """
+    if not start.has_files(WEIGHTS):
+        lacks = "graphs but no weights" if start.can_translate else "no decoder"
+        raise ModelError(
+            f"the model {start.name} cannot be fine-tuned: it has {lacks}",
+            "Start from a model that attn train made.",
+        )
+    if (recipe.source, recipe.target) != ("", "") and (recipe.source, recipe.target) != (
+        start.recipe.source,
+        start.recipe.target,
+    ):
+        raise ModelError(
+            f"the model {start.name} translates {start.recipe.source}-{start.recipe.target}, "
+            f"not {recipe.source}-{recipe.target}",
+            "Start from a model of the same languages.",
+        )
+    tokenizer = start.recipe.tokenizer
+    if recipe.train.new_vocabulary:
+        if recipe.train.freeze_aligner and start.has_files(WORD_ALIGNER):
+            raise UsageError(
+                "train.freeze_aligner and train.new_vocabulary exclude each other: the word "
+                "aligner has embeddings for the pieces of the former vocabulary only",
+                "Add --set train.freeze_aligner=false.",
+            )
+        tokenizer = replace(recipe.tokenizer, joint=tokenizer.joint)
+    return replace(
+        recipe,
+        source=start.recipe.source,
+        target=start.recipe.target,
+        tokenizer=tokenizer,
+        model=start.recipe.model,
+        decode=start.recipe.decode if recipe.decode == config.DecodeConfig() else recipe.decode,
+    )
