@@ -1,4 +1,4 @@
-"""The values of options with a fixed set of choices, for the command line and for what it calls.
+"""The choices and the bounds of options, for the command line and for what it calls.
 
 Imports nothing but typing: the command line is built from these before numpy is loaded.
 """
@@ -41,3 +41,9 @@ IndexBase = Literal["auto", 0, 1]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Engine = Literal["auto", "onnx", "torch"]
 Precision = Literal["int8", "fp32"]
+
+#: Upper bounds. Memory grows with the beam; a process gets no faster by thousands of threads.
+MAX_BEAM = 1000
+MAX_THREADS = 1024
+MAX_LENGTH_PENALTY = 10.0
+MAX_COVERAGE_PENALTY = 1000.0

@@ -17,15 +17,15 @@ steady = settings(derandomize=True, deadline=None, max_examples=100)
 
 def values_of(kind, leaf):
     """Any value a leaf may hold."""
-    low, high = leaf.metadata["low"], leaf.metadata["high"]
+    low, limit = leaf.metadata["low"], leaf.metadata["limit"]
     if typing.get_origin(kind) is typing.Literal:
         return st.sampled_from(typing.get_args(kind))
     if kind is bool:
         return st.booleans()
     if kind is int:
-        return st.integers(low, 2**63 - 1 if high is None else int(high))
+        return st.integers(low, int(limit))
     if kind is float:
-        return st.floats(low, high, allow_nan=False, allow_infinity=False)
+        return st.floats(low, limit, allow_nan=False, allow_infinity=False)
     return st.text(st.characters(exclude_categories=["Cs"]))
 
 

@@ -12,7 +12,16 @@ from attn_cli.alignment.extraction import extract
 from attn_cli.api.results import AlignmentResult, ExplanationResult, TranslationResult
 from attn_cli.bundles import registry
 from attn_cli.bundles.bundle import Bundle, load_stable
-from attn_cli.choices import Engine, Extraction, Level, MatrixKind
+from attn_cli.choices import (
+    MAX_BEAM,
+    MAX_COVERAGE_PENALTY,
+    MAX_LENGTH_PENALTY,
+    MAX_THREADS,
+    Engine,
+    Extraction,
+    Level,
+    MatrixKind,
+)
 from attn_cli.console import available_cores
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.beam_search import SearchConfig
@@ -76,7 +85,7 @@ def load(
     Raises ModelError if the model is missing, damaged or has not what is requested, UsageError for
     an argument out of its bounds.
     """
-    _check(beam, n_best, length_penalty, coverage_penalty, threshold)
+    _check(beam, n_best, length_penalty, coverage_penalty, threshold, threads)
     path = registry.find(None if model is None else str(model))
     settings = ModelSettings(
         weights,
@@ -119,12 +128,14 @@ def _check(
     length_penalty: float | None,
     coverage_penalty: float | None,
     threshold: float | None,
+    threads: int | None,
 ) -> None:
     bounds: tuple[tuple[str, float | None, float, float], ...] = (
-        ("beam", beam, 1, 1000),
-        ("n_best", n_best, 1, math.inf),
-        ("length_penalty", length_penalty, 0, math.inf),
-        ("coverage_penalty", coverage_penalty, 0, math.inf),
+        ("beam", beam, 1, MAX_BEAM),
+        ("n_best", n_best, 1, MAX_BEAM),
+        ("threads", threads, 1, MAX_THREADS),
+        ("length_penalty", length_penalty, 0, MAX_LENGTH_PENALTY),
+        ("coverage_penalty", coverage_penalty, 0, MAX_COVERAGE_PENALTY),
         ("threshold", threshold, 0, 1),
     )
     for name, value, low, high in bounds:

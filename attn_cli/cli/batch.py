@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from attn_cli.choices import MAX_BEAM, MAX_THREADS
 from attn_cli.cli.options import (
     BeamOption,
     CoveragePenaltyOption,
@@ -52,7 +53,9 @@ def batch(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, help="Processes with one core each. [all cores]"),
+        typer.Option(
+            "--workers", min=1, max=MAX_THREADS, help="Processes with one core each. [all cores]"
+        ),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Start again, and replace existing outputs.")
@@ -74,7 +77,8 @@ def batch(
     ] = None,
     beam: BeamOption = None,
     n_best: Annotated[
-        int | None, typer.Option("--n-best", min=1, help="Translations of each record. [1]")
+        int | None,
+        typer.Option("--n-best", min=1, max=MAX_BEAM, help="Translations of each record. [1]"),
     ] = None,
     length_penalty: LengthPenaltyOption = None,
     coverage_penalty: CoveragePenaltyOption = None,

@@ -12,8 +12,9 @@ from attn_cli.choices import InputFormat
 from attn_cli.console import Console
 from attn_cli.data.text_io import (
     Line,
+    chunked,
+    cost_of_text,
     count_lines,
-    grouped,
     in_step,
     open_lines,
     parse_pair,
@@ -124,7 +125,8 @@ def requests(
             chunks: Iterator[list[Line]] = lines.chunks(size, live=live)
         else:
             lines.skip(part.start)
-            chunks = grouped(islice(lines, len(part)), size)
+            part_lines = islice(lines, len(part))
+            chunks = chunked(part_lines, size, cost=lambda line: cost_of_text(line.text))
         yield ([read(line) for line in chunk] for chunk in chunks)
 
 
@@ -152,9 +154,13 @@ def requests_of_two(
             ours.skip(part.start)
             theirs.skip(part.start)
             pairs = islice(pairs, len(part))
-        yield (
-            [Request(a.number, a.text, b.text) for a, b in group] for group in grouped(pairs, size)
-        )
+        each = (Request(a.number, a.text, b.text) for a, b in pairs)
+        yield chunked(each, size, cost=cost_of_request)
+
+
+def cost_of_request(request: Request) -> int:
+    """See `cost_of_text`."""
+    return cost_of_text(max(request.source, request.target, key=len))
 
 
 def _of_arguments(console: Console, texts: list[str], *, pairs: bool) -> list[Request]:

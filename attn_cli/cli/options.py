@@ -13,6 +13,10 @@ from typing import Annotated, Any
 import typer
 
 from attn_cli.choices import (
+    MAX_BEAM,
+    MAX_COVERAGE_PENALTY,
+    MAX_LENGTH_PENALTY,
+    MAX_THREADS,
     Device,
     Engine,
     Extraction,
@@ -131,7 +135,7 @@ ToOption = Annotated[
 ]
 ThreadsOption = Annotated[
     int | None,
-    typer.Option("--threads", min=1, help="CPU threads. [all available]"),
+    typer.Option("--threads", min=1, max=MAX_THREADS, help="CPU threads. [all available]"),
 ]
 DeviceOption = Annotated[Device, typer.Option("--device", help="Device for torch.")]
 EngineOption = Annotated[
@@ -191,13 +195,17 @@ WeightsOption = Annotated[
 # Of search
 
 BeamOption = Annotated[
-    int | None, typer.Option("--beam", "-b", min=1, max=1000, help="1 is greedy. [recipe's]")
+    int | None, typer.Option("--beam", "-b", min=1, max=MAX_BEAM, help="1 is greedy. [recipe's]")
 ]
 LengthPenaltyOption = Annotated[
-    float | None, typer.Option("--length-penalty", min=0.0, help="GNMT's α. [recipe's]")
+    float | None,
+    typer.Option("--length-penalty", min=0, max=MAX_LENGTH_PENALTY, help="GNMT's α. [recipe's]"),
 ]
 CoveragePenaltyOption = Annotated[
-    float | None, typer.Option("--coverage-penalty", min=0.0, help="GNMT's β. [recipe's]")
+    float | None,
+    typer.Option(
+        "--coverage-penalty", min=0, max=MAX_COVERAGE_PENALTY, help="GNMT's β. [recipe's]"
+    ),
 ]
 ShortlistOption = Annotated[
     bool,

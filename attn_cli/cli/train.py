@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from attn_cli.choices import MAX_THREADS
 from attn_cli.cli.candidates import complete_model, complete_recipe_name, complete_setting
 from attn_cli.cli.options import DeviceOption, ThreadsOption, console_of, need
 from attn_cli.console import Console
@@ -104,6 +105,7 @@ def train(
         typer.Option(
             "--workers",
             min=1,
+            max=MAX_THREADS,
             help="Data-parallel processes, each with a part of every batch. "
             "[one per core if batches are large enough]",
         ),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from attn_cli.choices import InputFormat, OutputFormat
+from attn_cli.choices import MAX_BEAM, InputFormat, OutputFormat
 from attn_cli.cli.options import (
     BeamOption,
     CoveragePenaltyOption,
@@ -68,7 +68,10 @@ def translate(
     ] = None,
     beam: BeamOption = None,
     n_best: Annotated[
-        int, typer.Option("--n-best", min=1, help="Translations of each line, in text and jsonl.")
+        int,
+        typer.Option(
+            "--n-best", min=1, max=MAX_BEAM, help="Translations of each line, in text and jsonl."
+        ),
     ] = 1,
     length_penalty: LengthPenaltyOption = None,
     coverage_penalty: CoveragePenaltyOption = None,

@@ -136,6 +136,10 @@ def _parse_value(value: Any, kind: Any, leaf: "dataclasses.Field[Any]", name: st
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         bounds = f"at least {low}" if high is None else f"between {low or 0} and {high}"
         raise UsageError(f"{name} must be {bounds}, not {value}", f"Help: {leaf.metadata['help']}.")
+    if isinstance(value, int | float) and value > (limit := leaf.metadata["limit"]):
+        raise UsageError(
+            f"{name} must be at most {limit:g}, not {value}", f"Help: {leaf.metadata['help']}."
+        )
     return value
 
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from attn_cli.config.fields import option
+from attn_cli.choices import MAX_BEAM, MAX_COVERAGE_PENALTY, MAX_LENGTH_PENALTY
+from attn_cli.config.fields import MAX_VOCABULARY, MAX_WIDTH, option
 from attn_cli.config.network import (
     TRANSFORMER,
     AttentionConfig,
@@ -72,7 +73,7 @@ class TokenizerConfig:
         "imported models of several target languages: the token that selects one, such as >>fra<<",
     )
     vocab_size: int = option(
-        8000, "pieces in a vocabulary, including 256 for single bytes", low=300
+        8000, "pieces in a vocabulary, including 256 for single bytes", low=300, high=MAX_VOCABULARY
     )
     joint: bool = option(True, "share one vocabulary between both languages")
     normalization: Literal["nmt_nfkc", "nmt_nfkc_cf", "nfkc", "identity"] = option(
@@ -103,7 +104,7 @@ class TokenizerConfig:
 class ModelConfig:
     """The network."""
 
-    embedding: int = option(256, "width of the piece embeddings", low=1)
+    embedding: int = option(256, "width of the piece embeddings", low=1, high=MAX_WIDTH)
     tie_embeddings: Literal["all", "output", "none"] = option(
         "all",
         "embeddings that share one matrix: source, target and output (joint vocabulary only), "
@@ -268,15 +269,17 @@ class TrainConfig:
 class DecodeConfig:
     """Search for a translation; options of the command line take precedence."""
 
-    beam_size: int = option(5, "beam size; 1 is greedy search", low=1, high=1000)
+    beam_size: int = option(5, "beam size; 1 is greedy search", low=1, high=MAX_BEAM)
     length_penalty: float = option(
-        1.0, "exponent of GNMT's length normalization, 0 for none", low=0
+        1.0, "exponent of GNMT's length normalization, 0 for none", low=0, high=MAX_LENGTH_PENALTY
     )
-    coverage_penalty: float = option(0.0, "weight of GNMT's coverage penalty", low=0)
+    coverage_penalty: float = option(
+        0.0, "weight of GNMT's coverage penalty", low=0, high=MAX_COVERAGE_PENALTY
+    )
     max_length_ratio: float = option(
-        2.0, "maximum target pieces: this times the source's pieces …", low=0
+        2.0, "maximum target pieces: this times the source's pieces …", low=0, high=100
     )
-    max_length_extra: int = option(10, "… plus this", low=1)
+    max_length_extra: int = option(10, "… plus this", low=1, high=10_000)
     attention_layer: int = option(
         0,
         "the layer whose attention is shown, from 1; 0 for the one that agrees best with "

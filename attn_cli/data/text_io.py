@@ -28,11 +28,15 @@ from attn_cli.errors import DataError
 NOT_UTF8 = "not valid UTF-8, read with U+FFFD"
 STANDARD_INPUT = "standard input"
 
+#: What the lines of a chunk may cost together: 1,024 lines of 200 characters, or 4 of 8,000.
+MAX_CHUNK_COST = 1 << 18
+
 T = TypeVar("T")
 OnProblem = Callable[[int, str], None]
 
 _BLOCK = 1 << 16  # bytes asked of a stream at a time; a pipe gives what it has
 _BLOCKS_AHEAD = 16  # blocks a live stream is read ahead of its consumer
+_MAX_TABLE_LENGTH = 8192  # characters of a line that a table may show
 _PATIENCE = 1.0  # seconds: on Windows a waiting thread sees ^C only between two waits
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _UNWRITTEN = _DISK_FULL | {errno.EIO, errno.EPIPE}  # the data did not get to the file
@@ -95,25 +99,17 @@ class Lines:
         return itertools.chain.from_iterable(self._bursts(self._blocks()))
 
     def chunks(self, size: int, *, live: bool = False) -> Iterator[list[Line]]:
-        """Lists of up to `size` lines.
+        """Yield lists of lines, cut as `chunked` cuts them.
 
         With `live` (a pipe or a terminal: something may be waiting for our answer) a list holds
         what is there by now and is never kept waiting for more.
         """
         blocks = _read_ahead(self._blocks()) if live else self._blocks()
         with contextlib.closing(blocks):
-            chunk: list[Line] = []
-            for burst in self._bursts(blocks):
-                for line in burst:
-                    chunk.append(line)
-                    if len(chunk) == size:
-                        yield chunk
-                        chunk = []
-                if chunk and not burst:
-                    yield chunk
-                    chunk = []
-            if chunk:
-                yield chunk
+            lines = (
+                line for burst in self._bursts(blocks) for line in (burst if burst else (None,))
+            )
+            yield from chunked(lines, size, cost=lambda line: cost_of_text(line.text))
 
     def _blocks(self) -> Generator[bytes, None, None]:
         # read1 gives what a pipe holds now, where read would wait for a whole block; an unbuffered
@@ -222,6 +218,31 @@ def parse_pair(text: str) -> tuple[str, str] | None:
         return source, target
     source, *rest = _BAR.split(text, 2)
     return (source.strip(" "), rest[0].strip(" ")) if rest else None
+
+
+def cost_of_text(text: str) -> int:
+    """Return the share of `MAX_CHUNK_COST` that a line takes: its table grows with its square."""
+    return len(text) + len(text) * min(len(text), _MAX_TABLE_LENGTH) // 1024
+
+
+def chunked(items: Iterable[T | None], size: int, *, cost: Callable[[T], int]) -> Iterator[list[T]]:
+    """Yield lists of items, which end at every `size` items of all and at `MAX_CHUNK_COST`.
+
+    None among them ends a list too. The ends depend on the items since the last multiple of `size`
+    alone, so that parts which begin there are cut like the whole.
+    """
+    chunk: list[T] = []
+    total = count = 0
+    for item in items:
+        if item is not None:
+            chunk.append(item)
+            count += 1
+            total += cost(item)
+        if chunk and (item is None or count % size == 0 or total >= MAX_CHUNK_COST):
+            yield chunk
+            chunk, total = [], 0
+    if chunk:
+        yield chunk
 
 
 def grouped(items: Iterable[T], size: int) -> Iterator[list[T]]:

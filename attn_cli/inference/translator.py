@@ -367,7 +367,7 @@ def _rewritten(source: Encoded) -> tuple[str, tuple[str, ...]]:
     for word, own in zip(source.words, words, strict=True):
         text += source.raw[end : word.start] + own
         end = word.end
-    return text.strip(), words
+    return (text + source.raw[end:]).strip(), words
 
 
 def weights_of(hypothesis: Hypothesis | None) -> FloatArray:
@@ -378,19 +378,22 @@ def weights_of(hypothesis: Hypothesis | None) -> FloatArray:
 
 
 def truncate(line: Encoded, number: int, on_problem: OnProblem | None = None) -> Encoded:
-    """The line, cut to `LONGEST` pieces where it is longer. Its words stay; some own no piece."""
+    """Cut a line of more than `LONGEST` pieces to so many, and to the words that these are of."""
     if len(line.ids) <= LONGEST:
         return line
-    if on_problem:
-        on_problem(number, f"longer than {LONGEST} pieces, read up to there")
     ids = np.append(line.ids[: LONGEST - 1], np.int32(EOS))
     word_of = np.append(line.word_of[: LONGEST - 1], np.int32(-1))
+    count = int(word_of.max(initial=-1)) + 1
+    if on_problem:
+        on_problem(number, f"longer than {LONGEST} pieces, read up to there: {count} of its words")
     return replace(
         line,
         ids=ids,
         pieces=(*line.pieces[: LONGEST - 1], line.pieces[-1]),
         word_of=word_of,
         crossing=tuple(each for each in line.crossing if each.piece < LONGEST - 1),
+        words=line.words[:count],
+        copied=tuple(each for each in line.copied if each.word < count),
     )
 
 

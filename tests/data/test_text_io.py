@@ -13,7 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attn_cli.data.text_io import Line, Lines, grouped, in_step, open_lines, open_output, parse_pair
+from attn_cli.data.text_io import (
+    MAX_CHUNK_COST,
+    Line,
+    Lines,
+    chunked,
+    cost_of_text,
+    grouped,
+    in_step,
+    open_lines,
+    open_output,
+    parse_pair,
+)
 from attn_cli.errors import DataError
 
 
@@ -352,3 +363,30 @@ def test_an_output_that_cannot_be_made_is_named_with_its_reason(tmp_path):
         with pytest.raises(DataError) as caught, open_output(path):
             pass
         assert caught.value.problem == f"cannot write {path}: {reason}"
+
+
+# Chunks
+
+
+@given(st.lists(st.integers(0, 2 * MAX_CHUNK_COST), max_size=60), st.integers(1, 10))
+def test_chunks_are_all_items_in_order_cut_by_number_and_by_cost(costs, size):
+    chunks = list(chunked(iter(costs), size, cost=lambda cost: cost))
+    assert [cost for chunk in chunks for cost in chunk] == costs
+    for chunk in chunks:
+        assert 1 <= len(chunk) <= size
+        assert sum(chunk[:-1]) < MAX_CHUNK_COST
+
+
+@given(st.lists(st.integers(0, MAX_CHUNK_COST), max_size=60), st.integers(1, 10), st.integers(0, 5))
+def test_a_part_that_begins_at_a_multiple_of_the_size_is_cut_like_the_whole(costs, size, blocks):
+    start = blocks * size
+    whole, parts = (
+        [chunk for part in texts for chunk in chunked(part, size, cost=lambda cost: cost)]
+        for texts in ([costs], [costs[:start], costs[start:]])
+    )
+    assert whole == parts
+
+
+def test_a_line_of_eight_thousand_characters_takes_a_quarter_of_a_chunk():
+    assert MAX_CHUNK_COST / 4 < cost_of_text("a" * 8000) < MAX_CHUNK_COST / 3
+    assert 1024 * cost_of_text("a" * 100) < MAX_CHUNK_COST

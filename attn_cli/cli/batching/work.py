@@ -15,11 +15,11 @@ from attn_cli.choices import InputFormat, OutputFormat
 from attn_cli.cli.align_options import AlignOptions
 from attn_cli.cli.align_with_models import linker_from_models
 from attn_cli.cli.batching.files import Columns, InputFile, Kind, pack
-from attn_cli.cli.input import CHUNK, Reader, Request, one_line
+from attn_cli.cli.input import CHUNK, Reader, Request, cost_of_request, one_line
 from attn_cli.cli.output import Found, Writer
 from attn_cli.cli.translate_with_model import TranslateOptions, translator_from_model
 from attn_cli.console import Console
-from attn_cli.data.text_io import Line, grouped
+from attn_cli.data.text_io import Line, chunked
 from attn_cli.errors import ModelError
 from attn_cli.inference.pair_aligner import Pair
 
@@ -175,7 +175,11 @@ class Worker:
         form: InputFormat = "jsonl" if file.kind == "jsonl" else "text"
         read = Reader(str(file.path), form, self.task.pairs)
         lines = map(Line, count(first), payload.decode().split("\n"))
-        found = (each for group in grouped(map(read, lines), CHUNK) for each in find(group))
+        found = (
+            each
+            for group in chunked(map(read, lines), CHUNK, cost=cost_of_request)
+            for each in find(group)
+        )
         data = "".join(writer.record(*each) + "\n" for each in found).encode("utf-8", "replace")
         return pack(data) if file.is_gzip else data
 
@@ -186,7 +190,9 @@ class Worker:
             Request(number, one_line(row[0] or ""), one_line(row[1] or "") if row[1:] else "")
             for number, row in zip(count(first), rows, strict=False)
         )
-        found = (each for group in grouped(requests, CHUNK) for each in find(group))
+        found = (
+            each for group in chunked(requests, CHUNK, cost=cost_of_request) for each in find(group)
+        )
         records = [
             None if None in row else writer.record(*each)
             for row, each in zip(rows, found, strict=True)
