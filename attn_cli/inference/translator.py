@@ -383,7 +383,8 @@ def truncate(line: Encoded, number: int, on_problem: OnProblem | None = None) ->
         return line
     ids = np.append(line.ids[: LONGEST - 1], np.int32(EOS))
     word_of = np.append(line.word_of[: LONGEST - 1], np.int32(-1))
-    count = int(word_of.max(initial=-1)) + 1
+    crossing = tuple(each for each in line.crossing if each.piece < LONGEST - 1)
+    count = 1 + max([int(word_of.max(initial=-1)), *(each.word for each in crossing)])
     if on_problem:
         on_problem(number, f"longer than {LONGEST} pieces, read up to there: {count} of its words")
     return replace(
@@ -391,7 +392,7 @@ def truncate(line: Encoded, number: int, on_problem: OnProblem | None = None) ->
         ids=ids,
         pieces=(*line.pieces[: LONGEST - 1], line.pieces[-1]),
         word_of=word_of,
-        crossing=tuple(each for each in line.crossing if each.piece < LONGEST - 1),
+        crossing=crossing,
         words=line.words[:count],
         copied=tuple(each for each in line.copied if each.word < count),
     )
