@@ -148,7 +148,7 @@ def _folders(console: Console, problems: list[str]) -> Iterator[tuple[str, str]]
 def _models(problems: list[str]) -> Iterator[tuple[str, str]]:
     """Each registered model, after its checksums have been verified."""
     from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import verify_checksums
+    from attn_cli.bundles.manifest import verify_checksums
 
     default = registry.default_name()
     yield "default", default or registry.DEFAULT
