@@ -1,5 +1,6 @@
 """Where translate and align get their lines: arguments, files, a pipe, JSONL. One record a line."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -217,20 +218,50 @@ class Reader:
     def _record(self, line: Line) -> Request:
         if not line.text.strip():
             return Request(line.number, "", "")
+        record = self._object(line)
+        source = self._text(line, record, "source")
+        target = self._text(line, record, "target") if self.pairs else ""
+        return Request(line.number, one_line(source), one_line(target), record)
+
+    def _object(self, line: Line) -> dict[str, Any]:
         try:
             record = json.loads(line.text, parse_constant=_refuse_constant)
-            source = record["source"]
-            target = record["target"] if self.pairs else ""
-            fit = isinstance(source, str) and isinstance(target, str)
-        except (ValueError, KeyError, TypeError, RecursionError):
-            fit = False
-        if not fit:
-            wanted = '{"source": "…", "target": "…"}' if self.pairs else '{"source": "…"}'
-            raise DataError(
-                f"{self.name} line {line.number} is not a JSON object with the required texts",
-                f"Write one record a line, such as {wanted}.",
-            )
-        return Request(line.number, one_line(source), one_line(target), record)
+            reason = "" if isinstance(record, dict) else f"it is {_json_type(record)}"
+        except json.JSONDecodeError as error:
+            reason = f"{error.msg} at column {error.colno}"
+        except RecursionError:
+            reason = "it is nested too deeply"
+        except ValueError as error:  # a number of too many digits, NaN
+            reason = str(error)
+        if reason:
+            raise self._bad_record(f"line {line.number} is not a JSON object: {reason}")
+        assert isinstance(record, dict)
+        return record
+
+    def _text(self, line: Line, record: dict[str, Any], key: str) -> str:
+        text = record.get(key)
+        if isinstance(text, str):
+            return text
+        if key in record:
+            raise self._bad_record(f'line {line.number}: "{key}" is {_json_type(text)}, not a text')
+        keys = ", ".join(f'"{each}"' for each in itertools.islice(record, _MOST_KEYS))
+        more = f" and {len(record) - _MOST_KEYS} more" if len(record) > _MOST_KEYS else ""
+        others = f", but {keys}{more}" if keys else " and no other key"
+        raise self._bad_record(f'line {line.number} has no "{key}"{others}')
+
+    def _bad_record(self, problem: str) -> DataError:
+        wanted = '{"source": "…", "target": "…"}' if self.pairs else '{"source": "…"}'
+        return DataError(f"{self.name} {problem}", f"Write one record a line, such as {wanted}.")
+
+
+#: The most keys of a record that an error names.
+_MOST_KEYS = 8
+
+
+def _json_type(value: Any) -> str:
+    """Return what JSON calls the value, with its article."""
+    names = {bool: "true or false", str: "a string", list: "an array", dict: "an object"}
+    return "null" if value is None else names.get(type(value), "a number")
 
 
 def one_line(text: str) -> str:

@@ -50,10 +50,16 @@ class Finding:
     lines: tuple[int, ...]
 
     def __str__(self) -> str:
-        pairs, lines = ("pair", "line") if self.count == 1 else ("pairs", "lines")
+        pairs = "pair" if self.count == 1 else "pairs"
+        return f"{self.count} {pairs} left out: {self.reason} ({self.places})"
+
+    @property
+    def places(self) -> str:
+        """The lines, such as `lines 1, 2 and 7 more`."""
+        lines = "line" if self.count == 1 else "lines"
         numbers = ", ".join(map(str, self.lines))
         more = f" and {self.count - len(self.lines)} more" if self.count > len(self.lines) else ""
-        return f"{self.count} {pairs} left out: {self.reason} ({lines} {numbers}{more})"
+        return f"{lines} {numbers}{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +70,11 @@ class Report:
     seen: int
     kept: int
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()  # of lines that were read
 
     def sentences(self) -> list[str]:
-        """One line for each reason, ready to be shown."""
-        return [f"{self.name}: {finding}" for finding in self.findings]
+        """One line for each reason and note, ready to be shown."""
+        return [f"{self.name}: {each}" for each in (*self.findings, *self.notes)]
 
     def insist(self) -> None:
         """Raises DataError if no pair was kept."""
@@ -183,7 +190,8 @@ class Corpus:
         ordered = np.sort(group)
         if ordered[0] == ordered[-1]:
             raise DataError(
-                f"{self.name} has one source sentence only, so none can be kept for validation",
+                f"{self.name} has one source sentence that can be used, so none can be kept for "
+                "validation",
                 "Give validation pairs of their own, or more text.",
             )
         room = min(size, max(1, len(self) // 10))
@@ -281,7 +289,13 @@ def load(
         literals,
     )
     if held_out is None:
-        return Loaded(*corpus.split(data.valid_size, seed=seed), (report,))
+        try:
+            return Loaded(*corpus.split(data.valid_size, seed=seed), (report,))
+        except DataError as error:
+            if not report.findings:
+                raise
+            left_out = "; ".join(map(str, report.findings))
+            raise DataError(f"{error.problem}: {left_out}", error.hint) from error
     return Loaded(corpus, held_out[0], (report, held_out[1]))
 
 
@@ -390,6 +404,7 @@ class _Row(NamedTuple):
     source: str
     target: str
     reason: str
+    is_wide: bool = False  # with more columns than two
 
 
 def _row(line: Line) -> _Row:
@@ -398,7 +413,8 @@ def _row(line: Line) -> _Row:
         return _Row(line.number, "", "", NO_TWO_SIDES)
     if line.problem:
         return _Row(line.number, "", "", "not valid UTF-8")
-    return _Row(line.number, *(pair or ("", "")), "")
+    is_wide = line.text.count("\t") > 1
+    return _Row(line.number, *(pair or ("", "")), "", is_wide)
 
 
 def _interned(
@@ -414,13 +430,15 @@ def _interned(
     source = _Interner(chunks(), storage, "source")
     target = _Interner(chunks(), storage, "target")
     lines, numbers = array("i"), storage.column("lines", np.int32)
-    tally = _Tally()
+    tally, wide = _Tally(), _Tally()
     seen = kept = 0
     for row in rows:
         seen += 1
         if row.reason:
             tally.add(row.reason, row.number)
             continue
+        if row.is_wide:
+            wide.add("", row.number)
         ours, theirs = match(row.source, row.target)
         if not (source.add(row.source, ours) and target.add(row.target, theirs)):
             tally.add("an empty side", row.number)
@@ -436,11 +454,17 @@ def _interned(
                 lines = array("i")
     kept += len(lines)
     numbers.append(lines)
-    report = Report(name, seen, kept, tally.findings())
+    notes = tuple(map(_wide_lines, wide.findings()))
+    report = Report(name, seen, kept, tally.findings(), notes)
     report.insist()
     pairs = np.arange(kept, dtype=np.int32)
     corpus = Corpus(name, source.side(), target.side(), numbers.finish(), pairs, storage)
     return corpus, report
+
+
+def _wide_lines(found: Finding) -> str:
+    have = "1 line has" if found.count == 1 else f"{found.count} lines have"
+    return f"{have} more than two columns, of which the first two were read ({found.places})"
 
 
 def _match_none(source: str, target: str) -> tuple[list[Placed], list[Placed]]:

@@ -306,7 +306,7 @@ def test_a_file_that_cannot_be_read_is_said_and_the_others_are_done(texts, tmp_p
     for words in (
         "bad.gz: it is not a gzip file",
         "cut.gz: its compressed data ends too early",
-        "d.jsonl line 21 is not a JSON object",
+        'd.jsonl line 21 has no "source" and no other key',
         "e.parquet: it is not a Parquet file",
         "f.parquet has no column source. Name one with --source-column",
         "g.parquet holds int64, not text",

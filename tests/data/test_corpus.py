@@ -61,7 +61,7 @@ def test_two_files_a_tsv_and_bars_give_the_same_corpus(write):
     three = read_pairs(write("a.bars.gz", "I love you. ||| Je t'aime.\nYes ||| Oui\n"))
     for corpus, report in (one, two, three):
         assert pairs_of(corpus) == [("I love you.", "Je t'aime."), ("Yes", "Oui")]
-        assert (report.seen, report.kept, report.sentences()) == (2, 2, [])
+        assert (report.seen, report.kept, report.findings) == (2, 2, ())
         assert corpus.digest == one[0].digest
 
 
@@ -180,7 +180,7 @@ def test_no_source_sentence_is_on_both_sides_of_any_split(sources, size):
     numbers = np.arange(len(sources), dtype=np.int32)
     corpus = Corpus("x", interners[0].side(), interners[1].side(), numbers + 1, numbers)
     if len(set(sources)) == 1:
-        with pytest.raises(DataError, match="one source sentence only"):
+        with pytest.raises(DataError, match="one source sentence that can be used"):
             corpus.split(size, seed=1)
         return
     train, valid = corpus.split(size, seed=1)
@@ -322,3 +322,20 @@ def test_without_literals_a_corpus_is_what_it_was(write):
     path = write("a.tsv", "I have 1,250 books.\tJ'ai 1 250 livres.\n")
     corpus, _ = read_pairs(path)
     assert corpus.target.words(0) == ("J'", "ai", "1", "250", "livres", ".")
+
+
+def test_lines_of_more_than_two_columns_are_read_and_said(write):
+    corpus, report = read_pairs(write("a.tsv", "a\tb\tc\nd\te\nf\tg\t\ti\n"))
+    assert list(corpus.target_texts()) == ["b", "e", "g"]
+    (sentence,) = report.sentences()
+    assert "2 lines have more than two columns" in sentence
+    assert "(lines 1, 3)" in sentence
+
+
+def test_a_file_with_one_usable_pair_tells_what_is_wrong_with_the_others(write):
+    path = write("a.tsv", "no tab\nnone\na\tb\nc\t\n")
+    with pytest.raises(DataError) as caught:
+        load(config.DataConfig(pairs=str(path)), Path(), seed=1)
+    assert "one source sentence that can be used" in caught.value.problem
+    assert "2 pairs left out: no TAB" in caught.value.problem
+    assert "1 pair left out: an empty side (line 4)" in caught.value.problem
