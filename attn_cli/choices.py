@@ -5,7 +5,9 @@ Imports nothing but typing: the command line is built from these before numpy is
 
 from typing import Literal
 
-OutputFormat = Literal["text", "table", "pharaoh", "jsonl", "tsv", "html", "svg", "png", "pdf"]
+OutputFormat = Literal[
+    "text", "table", "pharaoh", "jsonl", "tsv", "gloss", "gb4e", "html", "svg", "png", "pdf"
+]
 InputFormat = Literal["text", "jsonl"]
 ScoreFormat = Literal["text", "json"]
 
@@ -31,6 +33,9 @@ Symmetrization = Literal[
 
 #: Which words of a link must be unaligned for grow-diag-final to add it.
 Unaligned = Literal["both", "either"]
+
+#: What becomes of the weight that a target word gives to the end of the source or to no word.
+UnalignedMass = Literal["keep", "renormalize"]
 
 #: The order of the numbers in a link of a reverse file: target-source or source-target.
 LinkOrder = Literal["ts", "st"]

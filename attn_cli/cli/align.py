@@ -22,6 +22,7 @@ from attn_cli.cli.options import (
     ThreadsOption,
     ThresholdOption,
     TokenizedOption,
+    UnalignedMassOption,
     WeightsOption,
     console_of,
 )
@@ -52,6 +53,7 @@ def align(
     extract: ExtractOption = "threshold",
     threshold: ThresholdOption = None,
     scores: ScoresOption = False,
+    unaligned_mass: UnalignedMassOption = "keep",
     diagnostics: DiagnosticsOption = False,
     head: Annotated[
         str | None,
@@ -150,6 +152,7 @@ def align(
         head=head,
         layer=layer,
         show=show,
+        unaligned_mass=unaligned_mass,
         diagnostics=diagnostics,
         reverse=reverse,
         symmetrize=symmetrize,

@@ -11,6 +11,7 @@ from attn_cli.choices import (
     OutputFormat,
     ShownAttention,
     Symmetrization,
+    UnalignedMass,
 )
 from attn_cli.cli.diagnose import check_format
 from attn_cli.cli.input import Shard
@@ -52,6 +53,7 @@ class AlignOptions:
     shard: Shard | None = None
     quick: bool = False
     show: ShownAttention = "cross"
+    unaligned_mass: UnalignedMass = "keep"
     diagnostics: bool = False
 
     @property

@@ -10,7 +10,7 @@ from attn_cli.cli.output import Writer
 from attn_cli.console import Console
 from attn_cli.inference.engines.registry import open_torch_decoder
 from attn_cli.inference.from_bundle import require_decoder
-from attn_cli.inference.linkers import DirectionalLinker
+from attn_cli.inference.linkers import AlignerProtocol, DirectionalLinker, RenormalizingAligner
 from attn_cli.inference.pair_aligner import PairAligner
 from attn_cli.inference.self_attention import SelfAttentionAligner, Side
 
@@ -43,6 +43,9 @@ def self_attention_linker(
             each_head=bool(heads and heads.each),
         )
         named = writer.for_model(bundle, by_head=False)
-        return DirectionalLinker(aligner, named.links), named
+        tables: AlignerProtocol = aligner
+        if options.unaligned_mass == "renormalize":
+            tables = RenormalizingAligner(aligner)
+        return DirectionalLinker(tables, named.links), named
 
     return load_stable(path, load)

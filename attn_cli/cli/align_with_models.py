@@ -14,8 +14,10 @@ from attn_cli.console import Console
 from attn_cli.inference.diagnosis import DiagnosingLinker, LinkerProtocol
 from attn_cli.inference.engines.interface import IncrementalDecoder
 from attn_cli.inference.linkers import (
+    AlignerProtocol,
     DirectionalLinker,
     PerHeadAligner,
+    RenormalizingAligner,
     SymmetrizedLinker,
     check_opposite,
 )
@@ -55,7 +57,8 @@ def linker_from_models(
         writer = replace(writer, others=others)
     forward = _aligner(console, options, opened)
     if options.reverse is None:
-        linker = DirectionalLinker(_with_heads(forward, options, opened), writer.links)
+        aligner = _with_mass(_with_heads(forward, options, opened), options)
+        linker = DirectionalLinker(aligner, writer.links)
         return _with_diagnostics(linker, options, opener, opened), writer
     other = opener.load_aligner(options.reverse, options.weights, scored=False)
     check_opposite(opened.bundle.recipe, other.bundle.recipe)
@@ -63,8 +66,14 @@ def linker_from_models(
     reverse = _aligner(console, options, other, name=other.bundle.name)
     if writer.page is not None and method != "soft":
         writer = replace(writer, page=replace(writer.page, extraction=method))
-    linker = SymmetrizedLinker(forward, reverse, writer.links, method)
+    both = (_with_mass(each, options) for each in (forward, reverse))
+    linker = SymmetrizedLinker(*both, writer.links, method)
     return _with_diagnostics(linker, options, opener, opened), writer
+
+
+def _with_mass(aligner: AlignerProtocol, options: AlignOptions) -> AlignerProtocol:
+    """The aligner, with or without the weight that belongs to no word."""
+    return RenormalizingAligner(aligner) if options.unaligned_mass == "renormalize" else aligner
 
 
 def _with_diagnostics(
@@ -140,7 +149,8 @@ def linker_from_corpus(
         if writer.format == "html":
             writer = writer.with_page("alignment", languages=found.languages)
         with text.requests() as chunks:
-            linker: LinkerProtocol = DirectionalLinker(found.aligner, writer.links)
+            aligner = _with_mass(found.aligner, options)
+            linker: LinkerProtocol = DirectionalLinker(aligner, writer.links)
             if options.diagnostics:
                 linker = DiagnosingLinker(linker)
             yield chunks, linker, writer

@@ -23,6 +23,7 @@ from attn_cli.choices import (
     Level,
     MatrixKind,
     Symmetrization,
+    UnalignedMass,
 )
 from attn_cli.cli.candidates import complete_language, complete_model
 from attn_cli.console import Color, Console
@@ -219,6 +220,13 @@ ShortlistOption = Annotated[
 
 TokenizedOption = Annotated[
     bool, typer.Option("--tokenized", help="Input is tokenized: words are separated by spaces.")
+]
+UnalignedMassOption = Annotated[
+    UnalignedMass,
+    typer.Option(
+        "--unaligned-mass",
+        help="Keep the weight of no source word, or renormalize those of the words to sum to 1.",
+    ),
 ]
 DiagnosticsOption = Annotated[
     bool,

@@ -157,6 +157,11 @@ class Writer:
                 return text_formats.diagnostics_tsv(translation)
             case "tsv":
                 return text_formats.tsv(translation)
+            case "gloss" | "gb4e":
+                from attn_cli.render import gloss
+
+                is_plain = self.format == "gloss"
+                return (gloss.gloss if is_plain else gloss.gb4e)(translation, links)
             case "text" if self.n_best > 1:
                 return text_formats.nbest(translation, self.n_best)
             case "text" if self.scores and translation.confidence is not None:

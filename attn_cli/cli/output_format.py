@@ -16,6 +16,7 @@ EXTENSIONS = {
     ".html": ("html",),
     ".jsonl": ("jsonl",),
     ".tsv": ("tsv",),
+    ".tex": ("gb4e",),
     ".links": ("pharaoh",),
     ".txt": ("text", "table", "pharaoh", "gloss"),
 }

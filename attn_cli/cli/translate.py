@@ -23,6 +23,7 @@ from attn_cli.cli.options import (
     ThreadsOption,
     ThresholdOption,
     ToOption,
+    UnalignedMassOption,
     WeightsOption,
     console_of,
 )
@@ -55,6 +56,7 @@ def translate(
             help="Put words of low probability between \u27e6 and \u27e7 in the text.",
         ),
     ] = False,
+    unaligned_mass: UnalignedMassOption = "keep",
     diagnostics: DiagnosticsOption = False,
     flag_below: Annotated[
         float | None,
@@ -120,6 +122,7 @@ def translate(
         device=device,
         engine=engine,
         threads=threads,
+        unaligned_mass=unaligned_mass,
         diagnostics=diagnostics,
         flag_below=flag_below,
     )

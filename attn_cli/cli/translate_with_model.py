@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
-from attn_cli.choices import Engine, Extraction, Level, MatrixKind, OutputFormat
+from attn_cli.alignment.renormalization import renormalize_tables
+from attn_cli.choices import (
+    Engine,
+    Extraction,
+    Level,
+    MatrixKind,
+    OutputFormat,
+    UnalignedMass,
+)
 from attn_cli.cli.diagnose import check_flag, check_format, flag, other_aligner
 from attn_cli.cli.input import Request, warning_callback
 from attn_cli.cli.model_loading import ModelLoader
@@ -51,6 +59,7 @@ class TranslateOptions:
     device: str = "auto"
     engine: Engine = "auto"
     threads: int | None = None
+    unaligned_mass: UnalignedMass = "keep"
     diagnostics: bool = False
     flag_below: float | None = None
 
@@ -186,6 +195,8 @@ def translator_from_model(
         if line_notes is not None:
             line_notes.check(requests)
         translations = translator.translate([Job(r.line, r.source) for r in requests])
+        if options.unaligned_mass == "renormalize":
+            translations = [renormalize_tables(each) for each in translations]
         linked = [(each, writer.links(each)) for each in translations]
         if options.diagnostics:
             linked = with_diagnostics(linked, other)

@@ -11,6 +11,7 @@ import numpy as np
 
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.alignment.pharaoh import flipped
+from attn_cli.alignment.renormalization import renormalize_tables
 from attn_cli.alignment.symmetrization import soft, symmetrize
 from attn_cli.choices import Symmetrization
 from attn_cli.config import Recipe
@@ -68,6 +69,17 @@ class SymmetrizedLinker:
             return combined, self.extract(combined)
         links = self.extract(there), flipped(self.extract(back))
         return there, symmetrize(*links, self.method)
+
+
+@dataclass(frozen=True)
+class RenormalizingAligner:
+    """An aligner whose tables give all weight to words."""
+
+    aligner: AlignerProtocol
+
+    def align(self, pairs: Sequence[Pair]) -> list[Translation]:
+        """Each pair with its `alignment`, in order."""
+        return [renormalize_tables(each) for each in self.aligner.align(pairs)]
 
 
 @dataclass(frozen=True)

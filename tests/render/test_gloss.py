@@ -1,0 +1,60 @@
+"""Glosses against examples written by hand."""
+
+from attn_cli.render.gloss import gb4e, gloss
+from attn_cli.types import Links, Translation
+
+
+def pair(source: str, target: str, links: str) -> tuple[Translation, Links]:
+    words, others = tuple(source.split()), tuple(target.split())
+    found = frozenset(tuple(map(int, link.split("-"))) for link in links.split())
+    translation = Translation(1, source, target, words, others)
+    return translation, Links(found, len(words), len(others))
+
+
+GERMAN = pair("Peter hat ihn gestern gesehen", "Peter saw him yesterday", "0-0 2-2 3-3 4-1")
+
+
+def test_words_stand_above_their_partners():
+    assert gloss(*GERMAN).split("\n") == [
+        "Peter  hat  ihn  gestern    gesehen",
+        "Peter  —    him  yesterday  saw",
+        "‘Peter saw him yesterday’",
+        "",
+    ]
+
+
+def test_several_partners_are_joined_by_a_full_stop():
+    found = gloss(*pair("Hingehen wird er", "he will go there", "2-0 1-1 0-2 0-3"))
+    assert found.split("\n")[:2] == ["Hingehen  wird  er", "go.there  will  he"]
+
+
+def test_a_long_sentence_is_folded_and_no_line_is_wider():
+    source, target = "aaaa bbbb cccc dddd", "x y z w"
+    found = gloss(*pair(source, target, "0-0 1-1 2-2 3-3"), width=12).split("\n")
+    assert found == ["aaaa  bbbb", "x     y", "cccc  dddd", "z     w", "‘x y z w’", ""]
+
+
+def test_wide_letters_take_two_cells():
+    found = gloss(*pair("私 は", "I topic", "0-0 1-1")).split("\n")
+    assert found[:2] == ["私  は", "I   topic"]
+
+
+def test_latex_has_the_words_in_braces():
+    assert gb4e(*GERMAN).split("\n") == [
+        r"\begin{exe}",
+        r"\ex \gll {Peter} {hat} {ihn} {gestern} {gesehen} \\",
+        r"         {Peter} {—} {him} {yesterday} {saw} \\",
+        r"    \glt `Peter saw him yesterday'",
+        r"\end{exe}",
+        "",
+    ]
+
+
+def test_what_latex_would_read_as_a_command_is_escaped():
+    found = gb4e(*pair(r"\input{x}", "50% & $5", "0-0"))
+    assert r"{\textbackslash{}input\{x\}}" in found
+    assert r"`50\% \& \$5'" in found
+
+
+def test_a_blank_line_gives_a_blank_line():
+    assert gloss(*pair("", "", "")) == gb4e(*pair("", "", "")) == ""
