@@ -17,7 +17,7 @@ LAYERS = (
     ("config",),
     ("data", "alignment", "render", "console", "evaluation"),
     ("nn", "bundles"),
-    ("inference",),
+    ("inference", "importing"),
     ("export",),
     ("training",),
     ("api",),
@@ -28,8 +28,8 @@ LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
 
 #: Package → the rooms, or modules, that may import it.
 HOMES = {
-    "torch": {"nn", "training", "export", "inference.engines.torch"},
-    "safetensors": {"training", "export", "inference.engines.torch"},
+    "torch": {"nn", "training", "export", "importing", "inference.engines.torch"},
+    "safetensors": {"training", "export", "importing", "inference.engines.torch"},
     "onnxruntime": {"inference.engines.onnx"},
     "onnx": {"export"},
     "sentencepiece": {"data.tokenizer", "data.sentencepiece_tokenizer"},

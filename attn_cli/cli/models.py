@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_cli.cli import model_archives, model_list
+from attn_cli.cli import model_archives, model_import, model_list
 from attn_cli.cli.candidates import complete_model
 from attn_cli.cli.help_text import HelpGroup, HelpTyper
 from attn_cli.cli.options import EngineOption, ThreadsOption, command, console_of, show_help
@@ -40,6 +40,8 @@ _LINE = "I love you."
 app.command("list")(command(model_list.list_models))
 app.command("pack")(command(model_archives.pack))
 app.command("remove")(command(model_archives.remove))
+app.command("import")(command(model_import.import_model))
+app.command("tune")(command(model_import.tune))
 
 
 @app.command("verify")

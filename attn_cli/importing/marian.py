@@ -1,0 +1,82 @@
+"""Import a Marian model, such as those of OPUS-MT, as a bundle; the folder is all that is read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+
+from attn_cli import __version__
+from attn_cli.bundles import bundle, vocabularies
+from attn_cli.config import Recipe
+from attn_cli.data.sentencepiece_tokenizer import SentencePieceTokenizer
+from attn_cli.errors import ModelError
+from attn_cli.importing.marian_config import LAYOUT, read_card, read_config
+from attn_cli.importing.marian_vocabulary import read_vocabularies
+from attn_cli.importing.marian_weights import convert_weights, read_weights
+from attn_cli.nn.builder import build_model
+from attn_cli.nn.seq2seq import Seq2Seq
+from attn_cli.nn.state_dict import load_state, unique_state_dict
+
+
+@dataclass(frozen=True)
+class ImportedModel:
+    """A model that was read from a folder: all that a bundle needs."""
+
+    recipe: Recipe
+    source: SentencePieceTokenizer
+    target: SentencePieceTokenizer
+    network: Seq2Seq
+    card: str
+
+    def write(self, out: Path) -> None:
+        """Write the bundle, without graphs, into an empty folder."""
+        bundle.write_definition(out, self.recipe, self.source, self.target)
+        weights = {bundle.WEIGHTS: save(unique_state_dict(self.network))}
+        bundle.write_manifest(out, self.recipe, version=__version__, scores={}, files=weights)
+        if self.card:
+            (out / bundle.CARD).write_text(self.card, encoding="utf-8")
+
+
+def read_model(
+    folder: Path, *, name: str, source: str = "", target: str = "", target_token: str = ""
+) -> ImportedModel:
+    """Read the Marian model of a folder in the layout of Hugging Face's Transformers.
+
+    `source` and `target` name the languages if its tokenizer_config.json does not;
+    `target_token` is one of its tokens of target languages, such as >>fra<<, that lines begin with.
+    Raises ModelError if the folder is damaged or holds another kind of model.
+    """
+    if not folder.is_dir():
+        raise ModelError(f"there is no folder {folder}", LAYOUT)
+    config = read_config(folder)
+    recipe = config.recipe(name, source=source, target=target, target_token=target_token)
+    vocabulary = read_vocabularies(folder, config)
+    spm = [_read_model_file(folder / file) for file in (vocabularies.SOURCE, vocabularies.TARGET)]
+    tokenizers = [
+        SentencePieceTokenizer(
+            model,
+            each.pieces,
+            target_token=target_token if side == 0 else "",
+            where=str(folder),
+        )
+        for side, (model, each) in enumerate(zip(spm, vocabulary, strict=True))
+    ]
+    tensors = convert_weights(read_weights(folder), config, vocabulary, where=str(folder))
+    network = build_model(
+        recipe.model,
+        source_vocab=tokenizers[0].vocab_size,
+        target_vocab=tokenizers[1].vocab_size,
+    )
+    with torch.no_grad():
+        load_state(network, tensors, where=str(folder))
+    return ImportedModel(recipe, *tokenizers, network.eval(), read_card(folder))
+
+
+def _read_model_file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"{path.parent} has no {path.name}", LAYOUT) from None
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}", LAYOUT) from error

@@ -1,0 +1,65 @@
+"""The vocabulary of a Marian model: vocab.json, renumbered so that PAD BOS EOS UNK come first."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from attn_cli.data.sentencepiece_tokenizer import SPECIALS
+from attn_cli.errors import ModelError
+from attn_cli.importing.marian_config import LAYOUT, MarianConfig
+
+VOCABULARY, TARGET_VOCABULARY = "vocab.json", "target_vocab.json"
+_UNK = SPECIALS[-1]
+_AGAIN = "Copy the folder again."
+
+
+class Vocabulary(NamedTuple):
+    """`pieces` in the order of attn's ids, and for each the id, `rows`, that Marian has for it.
+
+    BOS is the token that decoding starts with, which Marian has no name for: its row is there twice
+    if it is another token's, such as PAD's.
+    """
+
+    pieces: list[str]
+    rows: list[int]
+
+
+def read_vocabularies(folder: Path, config: MarianConfig) -> tuple[Vocabulary, Vocabulary]:
+    """Return the source's and the target's vocabulary, the same one where it is shared.
+
+    Raises ModelError if a file is missing, is of another kind or size, or lacks a special token.
+    """
+    source = _read(folder / VOCABULARY, config.vocab_size, config)
+    if config.share_embeddings:
+        return source, source
+    name = TARGET_VOCABULARY if (folder / TARGET_VOCABULARY).is_file() else VOCABULARY
+    return source, _read(folder / name, config.decoder_vocab_size, config)
+
+
+def _read(path: Path, size: int, config: MarianConfig) -> Vocabulary:
+    try:
+        ids = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise ModelError(f"{path.parent} has no {path.name}", LAYOUT) from None
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}", LAYOUT) from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is not JSON", _AGAIN) from error
+    if not isinstance(ids, dict) or sorted(map(str, ids.values())) != sorted(map(str, range(size))):
+        raise ModelError(f"{path} does not number {size} pieces from 0 to {size - 1}", _AGAIN)
+    if _UNK not in ids:
+        raise ModelError(f"{path} has no piece {_UNK}", _AGAIN)
+    special = [config.pad, config.start, config.eos, int(ids[_UNK])]
+    for id in special:
+        if id >= size:
+            raise ModelError(f"{path} has no piece {id}, which config.json names", _AGAIN)
+    taken = {config.pad, config.eos, int(ids[_UNK])}
+    others = [(int(id), piece) for piece, id in ids.items() if int(id) not in taken]
+    others.sort()
+    pieces = [_distinct(piece) for _, piece in others]
+    return Vocabulary([*SPECIALS, *pieces], [*special, *(id for id, _ in others)])
+
+
+def _distinct(piece: str) -> str:
+    """The piece, changed if it would be one of our specials."""
+    return f"\N{ZERO WIDTH NO-BREAK SPACE}{piece}" if piece in SPECIALS else piece

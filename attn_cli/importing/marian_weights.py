@@ -1,0 +1,192 @@
+"""The parameters of a Marian model, by the names of `nn`."""
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from attn_cli.errors import ModelError
+from attn_cli.importing.marian_config import LAYOUT, MarianConfig
+from attn_cli.importing.marian_vocabulary import Vocabulary
+from attn_cli.nn.positions import sinusoids
+from attn_cli.types import BOS, PAD
+
+SAFETENSORS, PICKLED = "model.safetensors", "pytorch_model.bin"
+
+#: The logit of tokens that are never written. exp of it is 0 in float32, and it has a unit in the
+#: last place that graphs and torch may differ by.
+NEVER = -500.0
+
+_AGAIN = "Copy the folder again."
+
+#: Parts of a layer: of Transformers → of `nn`. Queries, keys and values are one matrix in `nn`.
+_ENCODER_LAYER = {
+    "self_attn.out_proj": "attention.out",
+    "self_attn_layer_norm": "attention.norm",
+    "fc1": "feed_forward.into",
+    "fc2": "feed_forward.out",
+    "final_layer_norm": "feed_forward.norm",
+}
+_DECODER_LAYER = {
+    "self_attn.out_proj": "own.out",
+    "self_attn_layer_norm": "own.norm",
+    "encoder_attn.q_proj": "query",
+    "encoder_attn.out_proj": "out",
+    "encoder_attn_layer_norm": "norm",
+    "fc1": "feed_forward.into",
+    "fc2": "feed_forward.out",
+    "final_layer_norm": "feed_forward.norm",
+}
+_SHARED = "model.shared.weight"
+_SOURCE = ("model.encoder.embed_tokens.weight", _SHARED)
+_TARGET = ("model.decoder.embed_tokens.weight", _SHARED, "lm_head.weight")
+_OUTPUT, _BIAS = "lm_head.weight", "final_logits_bias"
+_POSITIONS = re.compile(r"model\.(?:en|de)coder\.embed_positions\.weight")
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """Return the tensors of a folder, by their names in Transformers.
+
+    Nothing in the files is run. Raises ModelError if there is none, or if it cannot be read.
+    """
+    path = next((folder / n for n in (SAFETENSORS, PICKLED) if (folder / n).is_file()), None)
+    if path is None:
+        raise ModelError(f"{folder} has neither {SAFETENSORS} nor {PICKLED}", LAYOUT)
+    try:
+        if path.name == SAFETENSORS:
+            return load_file(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a pickle's protocol
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"cannot read {path}: {error}", _AGAIN) from error
+    except Exception as error:  # a pickle of another kind raises what it likes
+        raise ModelError(f"{path} holds no tensors alone, or is damaged", _AGAIN) from error
+    if not isinstance(tensors, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in tensors.items()
+    ):
+        raise ModelError(f"{path} holds no tensors by name", _AGAIN)
+    return dict(tensors)
+
+
+def convert_weights(
+    tensors: Mapping[str, Tensor],
+    config: MarianConfig,
+    vocabularies: tuple[Vocabulary, Vocabulary],
+    *,
+    where: str,
+) -> dict[str, Tensor]:
+    """Return the parameters of the network, for `load_state`, each tied matrix once.
+
+    Rows of embeddings are those of the vocabularies. Raises ModelError, naming `where`, if a tensor
+    is missing or unknown, or if the positional encoding is not sinusoidal.
+    """
+    source = _Tensors(tensors, where)
+    converted = dict(_layers(source, config))
+    embeddings = {"source_embedding.table.weight": (_SOURCE, 0, config.vocab_size)}
+    if not config.share_embeddings:
+        embeddings["target_embedding.table.weight"] = (_TARGET, 1, config.decoder_vocab_size)
+    if not config.tie_output:
+        embeddings["scores.weight"] = ((_OUTPUT,), 1, config.decoder_vocab_size)
+    for name, (names, side, size) in embeddings.items():
+        table = source.first(names, (size, config.width))
+        converted[name] = table[vocabularies[side].rows]
+    bias = source.optional(_BIAS, (1, config.decoder_vocab_size))
+    bias = torch.zeros(config.decoder_vocab_size) if bias is None else bias[0]
+    converted["scores.bias"] = bias[vocabularies[1].rows]
+    converted["scores.bias"][[PAD, BOS]] = NEVER
+    source.ignore([*_SOURCE, *_TARGET, _OUTPUT])
+    _check_positions(source)
+    source.require_all_used()
+    return {name: tensor.contiguous() for name, tensor in converted.items()}
+
+
+def _layers(source: "_Tensors", config: MarianConfig) -> Iterator[tuple[str, Tensor]]:
+    sides = (
+        (
+            "encoder",
+            config.encoder_layers,
+            _ENCODER_LAYER,
+            (("attention.maps", "self_attn.", "qkv"),),
+        ),
+        (
+            "decoder",
+            config.decoder_layers,
+            _DECODER_LAYER,
+            (("own.maps", "self_attn.", "qkv"), ("source", "encoder_attn.", "kv")),
+        ),
+    )
+    for side, layers, parts, stacks in sides:
+        for layer in range(layers):
+            theirs, ours = f"model.{side}.layers.{layer}.", f"{side}.layers.{layer}."
+            for kind in ("weight", "bias"):
+                for name, part in parts.items():
+                    yield f"{ours}{part}.{kind}", source.take(f"{theirs}{name}.{kind}")
+                for part, name, projections in stacks:
+                    names = [f"{theirs}{name}{p}_proj.{kind}" for p in projections]
+                    yield f"{ours}{part}.{kind}", torch.cat([source.take(each) for each in names])
+
+
+def _check_positions(source: "_Tensors") -> None:
+    """Raise ModelError if a stored positional encoding is not the one that `nn` computes."""
+    for name in filter(_POSITIONS.fullmatch, source.names):
+        table = source.take(name).float()
+        if table.dim() != 2 or table.shape[1] % 2:
+            raise source.error(f"{name} is not sinusoidal")
+        expected = sinusoids(torch.arange(len(table)), table.shape[1])
+        if not torch.allclose(table, expected, atol=2e-3):
+            raise source.error(f"{name} is not sinusoidal")
+
+
+class _Tensors:
+    """Tensors by name, each to be used."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], where: str) -> None:
+        self._tensors, self._where = tensors, where
+        self._unused = set(tensors)
+
+    @property
+    def names(self) -> list[str]:
+        return sorted(self._tensors)
+
+    def take(self, name: str) -> Tensor:
+        if name not in self._tensors:
+            raise self.error(f"there is no tensor {name}")
+        self._unused.discard(name)
+        tensor = self._tensors[name]
+        if not tensor.is_floating_point():
+            raise self.error(f"{name} is of {tensor.dtype}")
+        return tensor
+
+    def first(self, names: Iterable[str], shape: tuple[int, ...]) -> Tensor:
+        """The first of the names that there is."""
+        names = list(names)
+        name = next((name for name in names if name in self._tensors), names[0])
+        return self._shaped(name, shape)
+
+    def optional(self, name: str, shape: tuple[int, ...]) -> Tensor | None:
+        return self._shaped(name, shape) if name in self._tensors else None
+
+    def _shaped(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        tensor = self.take(name)
+        if tensor.shape != shape:
+            raise self.error(f"{name} has the shape {tuple(tensor.shape)}, not {shape}")
+        return tensor
+
+    def ignore(self, names: Iterable[str]) -> None:
+        """Leave these unused: they are other names of a matrix."""
+        self._unused -= set(names)
+
+    def require_all_used(self) -> None:
+        if self._unused:
+            raise self.error(f"there is an unknown tensor {min(self._unused)}")
+
+    def error(self, problem: str) -> ModelError:
+        return ModelError(
+            f"{self._where} is not the Marian model of its config.json: {problem}", _AGAIN
+        )

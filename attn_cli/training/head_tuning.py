@@ -1,0 +1,92 @@
+"""Choose the attention head that a finished model shows, by word links of given pairs."""
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
+
+from attn_cli import config
+from attn_cli.alignment.link_table import LinkTable
+from attn_cli.bundles import bundle
+from attn_cli.bundles.bundle import Bundle
+from attn_cli.data import corpus
+from attn_cli.data.batching import batches_of
+from attn_cli.data.literals import Literals
+from attn_cli.data.segmentation import segmented
+from attn_cli.errors import ModelError
+from attn_cli.inference.engines.interface import ALL_HEADS
+from attn_cli.inference.engines.torch import load
+from attn_cli.nn.device import select_hardware
+from attn_cli.training.head_selection import SelectedHead, find_best_head, sample_pairs
+from attn_cli.training.word_links import LINKS, prepare_word_links, read_links
+
+
+def show_best_head(
+    model: Bundle,
+    data: config.DataConfig,
+    *,
+    links: Path | None,
+    threads: int,
+    stdin: BinaryIO | None = None,
+) -> SelectedHead | None:
+    """Write into the recipe of a model the head that agrees best with links of the pairs of `data`.
+
+    The pairs' `links` are in a file, line by line, or statistical aligners make them. None if no
+    head ever points at a link; the recipe is then unchanged. Raises ModelError for a model without
+    parameters or without several heads, DataError for text or links that cannot be used.
+    """
+    layers, heads = model.recipe.model.heads
+    if layers * heads <= 1:
+        raise ModelError(
+            f"the model {model.name} has no attention heads to choose from",
+            "Name a model with several heads, such as a Transformer.",
+        )
+    if not model.has_files(bundle.WEIGHTS):
+        raise ModelError(
+            f"the model {model.name} has graphs but no parameters, which comparing heads needs",
+            "Name a model that attn train or attn models import made.",
+        )
+    literals = Literals.of(model.recipe)
+    if data.pairs:
+        pairs, report = corpus.read_pairs(data.pairs, stdin=stdin, literals=literals)
+    else:
+        pairs, report = corpus.read_parallel(
+            data.source, data.target, stdin=stdin, literals=literals
+        )
+    text, _ = segmented(pairs, model.source, model.target).limited(
+        max_length=data.max_length, max_ratio=data.max_ratio
+    )
+    if links is None:
+        table = _vote(model.recipe, text.corpus, report.seen, threads)
+    else:
+        table = read_links(links, text.corpus, n_lines=report.seen, stdin=stdin)
+    sample = sample_pairs(text, table)
+    selected = find_best_head(
+        load(model, ALL_HEADS, device="cpu", threads=threads).network,
+        batches_of(text, sample, tokens=model.recipe.train.batch_tokens) if len(sample) else (),
+        table,
+        model=model.recipe.model,
+        hardware=select_hardware("cpu", "fp32"),
+    )
+    if selected is not None:
+        decode = replace(
+            model.recipe.decode, attention_layer=selected.layer, attention_head=selected.head
+        )
+        bundle.write_recipe(model.path, replace(model.recipe, decode=decode))
+    return selected
+
+
+def _vote(recipe: config.Recipe, pairs: corpus.Corpus, n_lines: int, threads: int) -> LinkTable:
+    """The links of statistical aligners."""
+    train = replace(recipe.train, guided_alignment=config.STATISTICAL, guided_alignment_weight=1.0)
+    with TemporaryDirectory() as folder:
+        links = prepare_word_links(
+            replace(recipe, train=train),
+            pairs,
+            n_lines=n_lines,
+            cache=Path(folder) / LINKS,
+            workers=threads,
+            emit=lambda event: None,
+        )
+    assert links is not None, "nothing interrupts it"
+    return links.table

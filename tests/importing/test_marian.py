@@ -1,0 +1,278 @@
+"""Imported Marian models against the library that they come from, Hugging Face's Transformers."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from marian_models import (
+    ODD_LINES,
+    load_marian,
+    load_tokenizer,
+    marian_ids,
+    random_lines,
+    write_folder,
+)
+
+from attn_cli.bundles.bundle import open_bundle
+from attn_cli.errors import ModelError
+from attn_cli.export.tracing import export
+from attn_cli.importing.marian import read_model
+from attn_cli.importing.marian_config import read_config
+from attn_cli.importing.marian_vocabulary import read_vocabularies
+from attn_cli.inference.beam_search import SearchConfig, search
+from attn_cli.inference.engines.registry import open_decoder
+from attn_cli.inference.forced_decoding import force_decode
+from attn_cli.inference.translator import padded
+from attn_cli.nn.masking import length_mask
+from attn_cli.types import EOS
+
+pytest.importorskip("transformers")
+pytestmark = pytest.mark.filterwarnings("default")  # transformers' own
+
+CONFIGURATIONS = {
+    "6+6": {"encoder_layers": 6, "decoder_layers": 6},
+    "6+2": {"encoder_layers": 6, "decoder_layers": 2},
+    "relu": {"activation_function": "relu"},
+    "gelu": {"activation_function": "gelu"},
+    "separate vocabularies": {"shared": False},
+    "not tied": {"shared": False, "tie_word_embeddings": False},
+    "without final bias": {"bias": False},
+    "not scaled": {"scale_embedding": False},
+    "pickled": {"pickled": True},
+    "big": {
+        "d_model": 64,
+        "encoder_layers": 6,
+        "decoder_layers": 6,
+        "encoder_ffn_dim": 256,
+        "decoder_ffn_dim": 256,
+        "encoder_attention_heads": 16,
+        "decoder_attention_heads": 8,
+    },
+}
+
+
+class Pair:
+    """One folder, opened by attn and by Transformers."""
+
+    def __init__(self, folder, **settings) -> None:
+        self.folder = write_folder(folder, **settings)
+        self.ours = read_model(self.folder, name="imported")
+        self.theirs = load_marian(self.folder)
+        self.source_rows, self.target_rows = (
+            each.rows for each in read_vocabularies(self.folder, read_config(self.folder))
+        )
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return Pair(tmp_path_factory.mktemp("plain"), spread=1.5)
+
+
+@pytest.fixture(scope="module")
+def bundle(plain, tmp_path_factory):
+    out = tmp_path_factory.mktemp("bundle")
+    plain.ours.write(out)
+    export(open_bundle(out), precision="fp32")
+    return open_bundle(out)
+
+
+def encoded(pair, lines):
+    """The lines for both: our ids and lengths, Marian's ids and mask."""
+    ids, lengths = padded([pair.ours.source.encode(line).ids for line in lines])
+    theirs = torch.tensor([marian_ids(pair.source_rows, row) for row in ids])
+    mask = length_mask(torch.from_numpy(lengths), ids.shape[1])
+    return ids, lengths, theirs, mask
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_states_logits_and_attention_are_those_of_transformers(name, tmp_path):
+    pair = Pair(tmp_path, **CONFIGURATIONS[name])
+    lines = random_lines(5, seed=4)
+    ids, lengths, their_ids, mask = encoded(pair, lines)
+    targets, target_lengths = padded([pair.ours.target.encode(line).ids for line in lines[::-1]])
+    their_targets = torch.tensor([marian_ids(pair.target_rows, row) for row in targets])
+    start = pair.theirs.config.decoder_start_token_id
+    shifted = torch.cat([torch.full((5, 1), start), their_targets[:, :-1]], 1)
+    with torch.no_grad():
+        theirs = pair.theirs(
+            input_ids=their_ids,
+            attention_mask=mask.long(),
+            decoder_input_ids=shifted,
+            output_attentions=True,
+        )
+        network = pair.ours.network
+        src, src_len = torch.from_numpy(ids).long(), torch.from_numpy(lengths).long()
+        states = network.encoder(network.source_embedding(src), src_len)
+        tgt_in = torch.cat([torch.ones(5, 1).long(), torch.from_numpy(targets)[:, :-1].long()], 1)
+        output = network(src, src_len, tgt_in)
+        logits = network.scores(output.features)
+    real = length_mask(torch.from_numpy(target_lengths), targets.shape[1])
+    torch.testing.assert_close(
+        states[mask], theirs.encoder_last_hidden_state[mask], atol=1e-5, rtol=0
+    )
+    rows = torch.tensor(pair.target_rows[2:])  # without PAD and BOS, which are never written
+    torch.testing.assert_close(
+        logits[..., 2:][real], theirs.logits[..., rows][real], atol=1e-4, rtol=0
+    )
+    weights = torch.cat(theirs.cross_attentions, 1).transpose(1, 2)  # (B, T, layers·heads, S)
+    torch.testing.assert_close(output.weights[real], weights[real], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["shared", "separate"])
+def test_ids_are_those_of_marians_tokenizer(tmp_path, shared):
+    pair = Pair(tmp_path, shared=shared)
+    tokenizer = load_tokenizer(pair.folder)
+    special = ("</s>", "<pad>", "<unk>")  # which Transformers reads as such in a text
+    lines = [line for line in ODD_LINES if not any(name in line for name in special)]
+    lines += random_lines(1000 - len(lines), seed=6)
+    assert len(lines) == 1000
+    expected = tokenizer(lines)["input_ids"]
+    found = [marian_ids(pair.source_rows, pair.ours.source.encode(each).ids) for each in lines]
+    assert found == expected
+    expected = tokenizer(text_target=lines[-200:])["input_ids"]
+    ids = [pair.ours.target.encode(each).ids for each in lines[-200:]]
+    assert [marian_ids(pair.target_rows, each) for each in ids] == expected
+    texts = [pair.ours.target.decode(each).text for each in ids]
+    assert texts == tokenizer.batch_decode(expected, skip_special_tokens=True)
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+@pytest.mark.parametrize("engine", ["torch", "onnx"])
+def test_translations_are_those_of_transformers(plain, bundle, engine, beam):
+    lines = random_lines(20, seed=8)
+    ids, lengths, their_ids, mask = encoded(plain, lines)
+    longest = int(2 * lengths.max()) + 10
+    settings = SearchConfig(
+        beam=beam, length_penalty=0.0, max_length_ratio=0.0, max_length_extra=longest
+    )
+    found = search(open_decoder(bundle, engine=engine, device="cpu"), ids, lengths, settings)
+    with torch.no_grad():
+        expected = plain.theirs.generate(
+            their_ids,
+            attention_mask=mask.long(),
+            num_beams=beam,
+            length_penalty=0.0,
+            max_new_tokens=longest,
+            do_sample=False,
+            bad_words_ids=[[plain.theirs.config.pad_token_id]],
+        )
+    tokenizer = load_tokenizer(plain.folder)
+    texts = [plain.ours.target.decode(row[0].ids).text for row in found]
+    assert texts == tokenizer.batch_decode(expected, skip_special_tokens=True)
+    assert len(set(texts)) > 2  # they depend on the source
+
+
+def test_a_forced_target_has_the_log_probability_that_transformers_gives_it(plain, bundle):
+    lines = random_lines(6, seed=9)
+    ids, lengths, their_ids, mask = encoded(plain, lines)
+    targets = [plain.ours.target.encode(line).ids for line in lines[::-1]]
+    found = force_decode(open_decoder(bundle, engine="onnx"), ids, lengths, targets)
+    labels, _ = padded(targets)
+    their_labels = torch.tensor([marian_ids(plain.target_rows, row) for row in labels])
+    start = plain.theirs.config.decoder_start_token_id
+    shifted = torch.cat([torch.full((6, 1), start), their_labels[:, :-1]], 1)
+    with torch.no_grad():
+        logits = plain.theirs(
+            input_ids=their_ids, attention_mask=mask.long(), decoder_input_ids=shifted
+        ).logits
+    logits[..., plain.theirs.config.pad_token_id] = -torch.inf  # never written
+    logp = logits.log_softmax(-1).gather(2, their_labels[..., None])[..., 0].numpy()
+    for row, (hypothesis, target) in enumerate(zip(found, targets, strict=True)):
+        np.testing.assert_allclose(hypothesis.token_logp, logp[row, : len(target)], atol=2e-4)
+        assert hypothesis.ids[-1] == EOS
+
+
+def test_a_bundle_has_the_languages_license_card_and_recipe_of_its_folder(bundle):
+    recipe = bundle.recipe
+    assert (recipe.source, recipe.target, recipe.license) == ("en", "fr", "cc-by-4.0")
+    assert "A model of random weights" in (bundle.path / "MODEL_CARD.md").read_text()
+    assert (recipe.model.norm_first, recipe.model.activation) == (False, "swish")
+    assert recipe.tokenizer.pretokenization == "none"
+
+
+def test_a_bundles_tokenizers_are_those_that_were_imported(plain, bundle):
+    for line in random_lines(20, seed=3):
+        for side in ("source", "target"):
+            before, after = getattr(plain.ours, side), getattr(bundle, side)
+            assert after.encode(line).ids.tolist() == before.encode(line).ids.tolist()
+
+
+# Folders that cannot be imported
+
+
+def edited(**changed):
+    def change(folder):
+        tree = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(tree | changed))
+
+    return change
+
+
+class Malicious:
+    def __reduce__(self):
+        return (open, ("run", "w"))
+
+
+def pickle_code(folder):
+    (folder / "model.safetensors").unlink()
+    with (folder / "pytorch_model.bin").open("wb") as file:
+        pickle.dump({"weight": Malicious()}, file)
+
+
+def shorten(name, size):
+    def change(folder):
+        (folder / name).write_bytes((folder / name).read_bytes()[:size])
+
+    return change
+
+
+def remove(name):
+    return lambda folder: (folder / name).unlink()
+
+
+BROKEN = {
+    "another kind": (edited(model_type="bert"), "'bert', not a Marian model"),
+    "no kind": (edited(model_type=None), "not a Marian model"),
+    "no width": (edited(d_model="wide"), "d_model is 'wide'"),
+    "another width": (edited(d_model=64), "the shape"),
+    "odd heads": (edited(encoder_attention_heads=5), "5 heads"),
+    "more layers": (edited(encoder_layers=3), "no tensor model.encoder.layers.2"),
+    "fewer layers": (edited(encoder_layers=1), "unknown tensor model.encoder.layers.1"),
+    "an activation": (edited(activation_function="gelu_new"), "activation_function is"),
+    "pad outside": (edited(pad_token_id=10**6), "no piece 1000000"),
+    "learned positions": (edited(static_position_embeddings=False), "static_position_embeddings"),
+    "a vocabulary of another size": (edited(vocab_size=77), "77 pieces"),
+    "no JSON": (shorten("config.json", 20), "not JSON"),
+    "no vocabulary": (remove("vocab.json"), "no vocab.json"),
+    "half a vocabulary": (shorten("vocab.json", 100), "not JSON"),
+    "no source.spm": (remove("source.spm"), "no source.spm"),
+    "half a source.spm": (shorten("source.spm", 1000), "SentencePiece"),
+    "no weights": (remove("model.safetensors"), "neither model.safetensors"),
+    "half the weights": (shorten("model.safetensors", 5000), "cannot read"),
+    "weights that run code": (pickle_code, "no tensors alone"),
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_folder_that_is_damaged_or_foreign_is_refused_in_a_sentence(
+    name, whole, tmp_path, monkeypatch
+):
+    change, problem = BROKEN[name]
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for file in whole.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    change(folder)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=problem) as error:
+        read_model(folder, name="imported")
+    assert error.value.hint
+    assert "\n" not in error.value.problem
+    assert not (tmp_path / "run").exists()
