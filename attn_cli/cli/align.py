@@ -98,6 +98,15 @@ def align(
     gold: Annotated[
         Path | None, typer.Option("--gold", help="Gold links; report AER on stderr.")
     ] = None,
+    worst: Annotated[
+        int | None,
+        typer.Option(
+            "--worst",
+            metavar="N",
+            min=1,
+            help="With --gold: write only the N pairs of the highest AER, the worst first.",
+        ),
+    ] = None,
     index_base: Annotated[
         str, typer.Option("--index-base", help="First word number in --gold: auto, 0 or 1.")
     ] = "auto",
@@ -136,6 +145,8 @@ def align(
     from attn_cli.cli.input import Shard
     from attn_cli.cli.output import Writer
     from attn_cli.cli.output_format import format_of
+    from attn_cli.cli.worst_pairs import write_worst_pairs
+    from attn_cli.errors import UsageError
     from attn_cli.inference.pair_aligner import Pair
 
     console = console_of(context)
@@ -167,10 +178,13 @@ def align(
         shard=None if shard is None else Shard.parse(shard),
     )
     on_screen = console.stdout_is_terminal and str(output or "-") == "-"
-    usual: OutputFormat = "table" if pair or (on_screen and not fit) else "pharaoh"
+    is_table = pair or worst or (on_screen and not fit)
+    usual: OutputFormat = "table" if is_table else "pharaoh"
     chosen = format_of(output, format, default=usual)
     hint_at_pair(console, options.pair)
     options.check(chosen, gold=gold is not None)
+    if worst is not None and gold is None:
+        raise UsageError("--worst compares links with gold links", "Give --gold, too.")
     writer = Writer(
         chosen,
         given=True,
@@ -188,6 +202,9 @@ def align(
         else:
             chunks = stack.enter_context(chunks_of(console, options))
             linker, writer = linker_from_models(console, options, writer)
+        if worst and scored:
+            write_worst_pairs(console, output, writer, linker, chunks, scored, worst)
+            return
         if scored:
             writer = replace(writer, read_gold=lambda: scored.gold_links[0])
         write = stack.enter_context(writer.for_shard(options.shard).open(console, output))

@@ -48,6 +48,7 @@ class Writer:
     others: OtherTables | None = None
     has_header: bool = True
     diagnostics: bool = False
+    caption: Callable[[Translation], str] | None = None  # above each table
 
     def for_shard(self, shard: Shard | None) -> "Writer":
         """The writer of a part of a file: the first part alone has a header."""
@@ -185,6 +186,8 @@ class Writer:
         if translation.alignment is None or not translation.alignment.target:
             write("\n")
             return
+        if self.caption is not None:
+            write(self.caption(translation) + "\n")
         source, target = translation.source, translation.text
         table: RenderableType = alignment_table(
             translation.alignment,

@@ -1,0 +1,59 @@
+"""attn align --worst N --gold: the pairs that differ most from the gold, worst first."""
+
+import pytest
+from program import attn
+
+from attn_cli.alignment.aer import alignment_score
+from attn_cli.cli.input import Request
+from attn_cli.cli.worst_pairs import worst_pairs
+from attn_cli.errors import ExitStatus
+from attn_cli.types import GoldLinks, Links
+
+PAIRS = "Thank you.\tMerci.\nI love you\tJe t'aime\nGood night.\tBonne nuit.\n"
+
+
+@pytest.fixture
+def gold(tmp_path):
+    """Gold that the model's links of the second pair contradict, and the others agree with."""
+    links = attn("align", "-f", "pharaoh", stdin=PAIRS).lines()
+    path = tmp_path / "a.gold"
+    path.write_text(f"{links[0]}\n0-0 1-1 2-2\n{links[2]}\n", encoding="utf-8")
+    return path
+
+
+def test_the_worst_pair_is_shown_with_its_missing_and_wrong_links(gold):
+    found = attn("align", "--gold", gold, "--worst", 2, stdin=PAIRS)
+    caption, title, sentences, *_ = found.out.splitlines()
+    assert caption == "line 2: AER 66.7; missing love–t', you–aime; wrong you–t', love–aime"
+    assert title.startswith("alignment, forced")
+    assert sentences == "I love you → Je t'aime"
+    assert "line 1" not in found.out
+    assert found.err.startswith("AER ")
+
+
+def test_records_have_the_score_and_the_links(gold):
+    (record,) = attn("align", "--gold", gold, "--worst", 1, "-f", "jsonl", stdin=PAIRS).records()
+    assert (record["line"], record["aer"]) == (2, 66.67)
+    assert record["missing"] == [[1, 1], [2, 2]]
+    assert record["wrong"] == [[2, 1], [1, 2]]
+
+
+def links(*pairs: tuple[int, int]) -> Links:
+    return Links(frozenset(pairs), 3, 3)
+
+
+def test_pairs_are_in_the_order_of_their_aer():
+    gold = [GoldLinks.of([(0, 0), (1, 1)], [(2, 2)])] * 4
+    found = [links((0, 0), (1, 1)), links((0, 1)), links((0, 0)), links((0, 0), (1, 1), (2, 2))]
+    requests = [Request(line, "a b c", "x y z") for line in range(1, 5)]
+    worst = worst_pairs(requests, found, gold, 9)
+    scores = [alignment_score([g], [f]).aer for g, f in zip(gold, found, strict=True)]
+    assert [pair.request.line for pair in worst] == [2, 3]
+    assert [pair.score.aer for pair in worst] == sorted(scores, reverse=True)[:2]
+    assert worst_pairs(requests, found, gold, 1) == worst[:1]
+
+
+def test_without_gold_it_is_refused():
+    found = attn("align", "a", "b", "--worst", 3)
+    assert found.status == ExitStatus.USAGE
+    assert "Give --gold, too" in found.err
