@@ -58,7 +58,7 @@ def linker_from_models(
     forward = _aligner(console, options, opened)
     if options.reverse is None:
         aligner = _with_mass(_with_heads(forward, options, opened), options)
-        linker = DirectionalLinker(aligner, writer.links)
+        linker: LinkerProtocol = DirectionalLinker(aligner, writer.links)
         return _with_diagnostics(linker, options, opener, opened), writer
     other = opener.load_aligner(options.reverse, options.weights, scored=False)
     check_opposite(opened.bundle.recipe, other.bundle.recipe)

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.choices import Level
+from attn_cli.cli.documents import Found
 from attn_cli.cli.model_loading import ModelLoader
-from attn_cli.cli.output import Found
 from attn_cli.console import Console
 from attn_cli.errors import UsageError
 from attn_cli.inference.pair_aligner import PairAligner

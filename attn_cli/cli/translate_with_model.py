@@ -16,9 +16,10 @@ from attn_cli.choices import (
     UnalignedMass,
 )
 from attn_cli.cli.diagnose import check_flag, check_format, flag, other_aligner
+from attn_cli.cli.documents import Found
 from attn_cli.cli.input import Request, warning_callback
 from attn_cli.cli.model_loading import ModelLoader
-from attn_cli.cli.output import Found, Writer
+from attn_cli.cli.output import Writer
 from attn_cli.console import Console
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.beam_search import SearchConfig

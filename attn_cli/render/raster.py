@@ -4,8 +4,8 @@ Imports nothing of the package. Fonts are those of the system, then those of Typ
 Cyrillic with all accents); text is shaped, and runs from right to left where it should.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Literal
+from collections.abc import Iterable
+from typing import Any, Literal
 
 _PICTURE = """
 #set page(width: auto, height: auto, margin: 0pt, fill: none)
@@ -66,8 +66,7 @@ def find_missing_glyphs(texts: Iterable[str]) -> list[str]:
     if not letters:
         return []
     inputs = {"letters": " ".join([*letters, _UNASSIGNED])}
-    pages: Sequence[bytes] = typst.compile(
-        _GLYPHS.encode(), format="png", ppi=72, sys_inputs=inputs
-    )
+    # a list of at least two pages, though its annotation says bytes
+    pages: Any = typst.compile(_GLYPHS.encode(), format="png", ppi=72, sys_inputs=inputs)
     *drawn, missing = pages
     return [letter for letter, page in zip(letters, drawn, strict=True) if page == missing]
