@@ -6,12 +6,13 @@ p(t | s) = c(s, t) / Σ_t' c(s, t'), from the links of a corpus. Words without l
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from attn_cli.types import Links
 
 
-class LexiconEntry(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LexiconEntry:
     """Two words that are linked `count` times, p(target | source) and p(source | target)."""
 
     source: str
@@ -56,5 +57,6 @@ class Lexicon:
             entry = LexiconEntry(
                 source, target, count, count / sources[source], count / targets[target]
             )
-            if count >= min_count and max(entry[3:]) >= min_prob:
+            prob = max(entry.target_given_source, entry.source_given_target)
+            if count >= min_count and prob >= min_prob:
                 yield entry

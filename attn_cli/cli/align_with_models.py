@@ -66,9 +66,9 @@ def linker_from_models(
     reverse = _aligner(console, options, other, name=other.bundle.name)
     if writer.page is not None and method != "soft":
         writer = replace(writer, page=replace(writer.page, extraction=method))
-    both = (_with_mass(each, options) for each in (forward, reverse))
-    linker = SymmetrizedLinker(*both, writer.links, method)
-    return _with_diagnostics(linker, options, opener, opened), writer
+    aligners = _with_mass(forward, options), _with_mass(reverse, options)
+    symmetrized = SymmetrizedLinker(*aligners, writer.links, method)
+    return _with_diagnostics(symmetrized, options, opener, opened), writer
 
 
 def _with_mass(aligner: AlignerProtocol, options: AlignOptions) -> AlignerProtocol:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     AlignedPair = tuple[list[str], list[str], Links]
 
+#: The fields of an entry, as the header of tsv.
+_FIELDS = ("source", "target", "count", "target_given_source", "source_given_target")
+
 LexiconFormat = Literal["tsv", "jsonl"]
 
 
@@ -67,7 +70,7 @@ def lexicon(
       attn lexicon a.links --source a.en --target a.fr --min-count 2
       attn align --source a.en --target a.fr -f jsonl | attn lexicon --input-format jsonl
     """
-    from attn_cli.alignment.lexicon import Lexicon, LexiconEntry
+    from attn_cli.alignment.lexicon import Lexicon
     from attn_cli.cli.link_files import text_output
 
     console = console_of(context)
@@ -95,7 +98,7 @@ def lexicon(
             words.add(one, other, linked, threshold=threshold)
         write = stack.enter_context(text_output(console, output))
         if format == "tsv":
-            write("\t".join(LexiconEntry._fields) + "\n")
+            write("\t".join(_FIELDS) + "\n")
         for entry in words.entries(min_count=min_count, min_prob=min_prob):
             write((_tsv(entry) if format == "tsv" else _jsonl(entry)) + "\n")
 
