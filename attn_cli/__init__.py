@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from attn_cli.inference.engines.registry import open_decoder
     from attn_cli.inference.pair_aligner import Pair, PairAligner
     from attn_cli.inference.translator import Job, Translator
-    from attn_cli.types import Hypothesis, Links, SoftAlignment, Translation
+    from attn_cli.types import Hypothesis, SoftAlignment, Translation, WordAlignment
 
 _HOMES = {
     "Alignment": "api.results",
@@ -36,7 +36,7 @@ _HOMES = {
     "ExitStatus": "errors",
     "Hypothesis": "types",
     "Job": "inference.translator",
-    "Links": "types",
+    "WordAlignment": "types",
     "Pair": "inference.pair_aligner",
     "Recipe": "config",
     "SearchConfig": "inference.beam_search",
@@ -62,7 +62,6 @@ __all__ = [
     "Hypothesis",
     "IncrementalDecoder",
     "Job",
-    "Links",
     "Model",
     "Pair",
     "PairAligner",
@@ -73,6 +72,7 @@ __all__ = [
     "Translation",
     "TranslationResult",
     "Translator",
+    "WordAlignment",
     "__version__",
     "align",
     "load",

@@ -1,7 +1,7 @@
 """The immutable values that the packages exchange. Read this file first.
 
 Letters used here and in every shape comment of the project:
-    B batch rows   K beam   N rows alive (at most B·K)   S source positions   T target positions
+    B batch rows   K beam   N live rows (at most B·K)   S source positions   T target positions
     D width        V vocabulary   C candidates a row
 Batch first everywhere; masks are bool and True means a real token.
 """
@@ -21,7 +21,7 @@ TableKind = Literal["attention", "alignment", "encoder self-attention", "decoder
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
 
-Origin = Literal["decoded", "forced"]
+DecodingMode = Literal["decoded", "forced"]
 
 #: The four ids that every vocabulary starts with, whatever its language.
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
@@ -29,15 +29,15 @@ PAD, BOS, EOS, UNK = 0, 1, 2, 3
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word a person would point at, and where it stands: `text == raw[start:end]`."""
+    """A word and its place in the text: `text == raw[start:end]`."""
 
     text: str
     start: int
     end: int
 
 
-class Copied(NamedTuple):
-    """A literal of a line: its placeholder piece, its word, and what the target writes for it."""
+class CopiedLiteral(NamedTuple):
+    """A literal of a line: its placeholder piece, its word, and its form in the target."""
 
     id: int
     word: int
@@ -56,35 +56,37 @@ class Crossing(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
-    """One line as the network reads it, with the way back to its words.
+class TokenizedLine:
+    """One line as the pieces that a network reads, and the word of each piece.
 
-    `ids` (n,) int32 ends with EOS; `pieces` (n,) are their printable forms; `word_of` (n,) int32
+    `ids` (n,) int32 ends with EOS; `pieces` (n,) are their printable forms; `word_ids` (n,) int32
     gives each piece's index in `words`, -1 for EOS. Every word owns at least one piece, and the
-    pieces of a word are neighbours. `copied` are the words that a placeholder stands for, and
-    `is_literal` says that nothing else but marks is there, so that there is nothing to translate.
-    A tokenizer of raw lines may give a piece to several words, `crossing`, or none to a word.
+    pieces of a word are neighbours. `literals` are the words that a placeholder stands for, and
+    `has_only_literals` says that nothing else but marks is there, so that there is nothing to
+    translate. A tokenizer of raw lines may give a piece to several words, `crossing`, or none to a
+    word.
     """
 
     raw: str
     ids: IntArray
     pieces: tuple[str, ...]
-    word_of: IntArray
+    word_ids: IntArray
     words: tuple[Word, ...]
-    copied: tuple[Copied, ...] = ()
-    is_literal: bool = False
+    literals: tuple[CopiedLiteral, ...] = ()
+    has_only_literals: bool = False
     crossing: tuple[Crossing, ...] = ()
 
     def __post_init__(self) -> None:
-        assert len(self.ids) == len(self.pieces) == len(self.word_of)
+        assert len(self.ids) == len(self.pieces) == len(self.word_ids)
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """One target sentence found by the search, or one it was forced to follow.
+    """One target sentence, from a search or from forced decoding.
 
     `ids` (T,) end with EOS; `token_logp` (T,) are natural logarithms; `score` is what the search
-    ranks by (length-normalised); `weights` (T, S) are over source pieces, EOS included.
+    ranks by (length-normalized); `weights` (T, S) are attention weights over source pieces, EOS
+    included.
     """
 
     ids: IntArray
@@ -94,87 +96,89 @@ class Hypothesis:
 
     @property
     def mean_logp(self) -> float:
-        """Log-probability of the target per piece, end included: the `score` of a JSONL record."""
+        """Log-probability of the target per piece, EOS included: the `score` of a JSONL record."""
         return float(self.token_logp.mean()) if len(self.token_logp) else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class SoftAlignment:
-    """A table of weights: a row for each target word, a column for each source word.
+    """A matrix of weights: a row for each target word, a column for each source word.
 
-    `weights` (T, S) and `leftover` (T,): each row and its leftover (the mass on EOS, or on NULL)
-    sum to 1. `kind` says what the weights are: the decoder's `attention` (what it looked at) or an
-    `alignment` head's (what corresponds). `origin` says whether the target was `decoded` by the
-    model or `forced` upon it. `links` (T, S), where it is known, is the probability that two words
-    correspond, judged from both sides: a row of weights cannot say it, since its cells compete.
+    `weights` (T, S) and `unaligned` (T,): each row and its unaligned share (the mass on EOS or on
+    NULL) sum to 1. `kind` tells the decoder's `attention` from the `alignment` of a word aligner,
+    and `mode` a target that the model `decoded` from one that was `forced`. `link_probs` (T, S), if
+    known, is the probability that two words correspond, from both sides; a row of weights cannot
+    give it, since its cells compete.
     """
 
     source: tuple[str, ...]
     target: tuple[str, ...]
     weights: FloatArray
-    leftover: FloatArray
+    unaligned: FloatArray
     kind: TableKind = "attention"
     level: Level = "word"
-    origin: Origin = "decoded"
-    links: FloatArray | None = None
+    mode: DecodingMode = "decoded"
+    link_probs: FloatArray | None = None
 
     def is_masked(self, row: int, column: int) -> bool:
         """Whether the cell is one of a word that the decoder has not read yet."""
         return self.kind == "decoder self-attention" and column > row
 
     @property
-    def link_weights(self) -> FloatArray:
-        """(T, S) what a link of each cell weighs: its probability, or the weight itself."""
-        return self.weights if self.links is None else self.links
+    def link_scores(self) -> FloatArray:
+        """(T, S) the score of a link in each cell: its probability if known, else the weight."""
+        return self.weights if self.link_probs is None else self.link_probs
 
     def __post_init__(self) -> None:
         shape = (len(self.target), len(self.source))
         assert self.weights.shape == shape, (self.weights.shape, shape)
-        assert self.links is None or self.links.shape == shape, (self.links.shape, shape)
-        assert self.leftover.shape == (len(self.target),), self.leftover.shape
+        if self.link_probs is not None:
+            assert self.link_probs.shape == shape, (self.link_probs.shape, shape)
+        assert self.unaligned.shape == (len(self.target),), self.unaligned.shape
 
 
 @dataclass(frozen=True, slots=True)
-class HeadTable:
-    """The table of one head alone; `layer` and `head`, its number there, count from 1."""
+class HeadAlignment:
+    """The matrix of one attention head; `layer` and `head`, its number there, count from 1."""
 
     layer: int
     head: int
-    table: SoftAlignment
+    alignment: SoftAlignment
 
 
 @dataclass(frozen=True, slots=True)
-class Links:
-    """Hard word alignments of one pair: (source, target) indices, 0-based.
+class WordAlignment:
+    """Hard word alignment of one pair: `links` are (source, target) indices, 0-based.
 
-    `weights` gives a link's probability where one is known. A `pair` outside the sentence is an
-    assertion failure here; readers of files check and raise `DataError` with the line number.
+    `scores` gives the score of a link (a probability or a share of votes) if one is known. A link
+    outside the sentence is an assertion failure; readers of files raise `DataError` before, with
+    the line number.
     """
 
-    pairs: frozenset[tuple[int, int]]
+    links: frozenset[tuple[int, int]]
     n_source: int
     n_target: int
-    weights: dict[tuple[int, int], float] = field(default_factory=dict)
+    scores: dict[tuple[int, int], float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        assert all(0 <= s < self.n_source and 0 <= t < self.n_target for s, t in self.pairs)
+        assert all(0 <= s < self.n_source and 0 <= t < self.n_target for s, t in self.links)
 
-    def ordered(self) -> list[tuple[int, int]]:
-        """The links in the order they are printed: by target word, then by source word."""
-        return sorted(self.pairs, key=lambda link: (link[1], link[0]))
+    def sorted_links(self) -> list[tuple[int, int]]:
+        """The links in the order of output: by target word, then by source word."""
+        return sorted(self.links, key=lambda link: (link[1], link[0]))
 
 
 @dataclass(frozen=True, slots=True)
-class GoldLinks:
-    """Human links of one pair, 0-based: `sure` is always part of `possible` (Och & Ney 2003)."""
+class GoldAlignment:
+    """Human links of one pair, 0-based: `sure` is a subset of `possible` (Och & Ney 2003)."""
 
     sure: frozenset[tuple[int, int]]
     possible: frozenset[tuple[int, int]]
 
     @classmethod
-    def of(
+    def from_links(
         cls, sure: Iterable[tuple[int, int]], possible: Iterable[tuple[int, int]]
-    ) -> "GoldLinks":
+    ) -> "GoldAlignment":
         """Gold from two sets of links; the sure ones are added to the possible ones."""
         certain = frozenset(sure)
         return cls(certain, certain | frozenset(possible))
@@ -201,7 +205,7 @@ class Diagnostics:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """One input line and all that was found for it.
+    """The result for one input line.
 
     `line` counts from 1. `hypotheses` are best first and `texts` are their plain forms;
     `alignment` belongs to the best. A blank line has no hypotheses and the text "".
@@ -225,7 +229,7 @@ class Translation:
     word_logp: tuple[float, ...] = ()
     unsure: tuple[int, ...] = ()
     confidence: float | None = None
-    heads: tuple[HeadTable, ...] = ()
+    heads: tuple[HeadAlignment, ...] = ()
     others: tuple[SoftAlignment, ...] = ()
     diagnostics: Diagnostics | None = None
     is_flagged: bool | None = None
@@ -300,8 +304,8 @@ class Explanation:
     attention: str
     normalizer: str
     formulas: tuple[str, ...]
-    source: Encoded
-    target: Encoded
+    source: TokenizedLine
+    target: TokenizedLine
     steps: AttentionSteps
     shown: tuple[int, ...]
     table: SoftAlignment

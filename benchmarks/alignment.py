@@ -170,14 +170,14 @@ class Gold:
 
     def score(self, links: Path) -> "AlignmentScore":
         """Of the first lines of a file of links: those of these pairs. Raises Skipped without."""
-        from attn_cli.alignment.aer import alignment_score
+        from attn_cli.alignment.aer import score_alignment
         from attn_cli.alignment.pharaoh import read_gold, read_links
 
         lengths = [(len(source), len(target)) for source, target in self.pairs]
         lines = islice(_lines(_present(links)), len(lengths))
         truth, base = read_gold(_lines(self.links), name=self.links.name, base=1, lengths=lengths)
         found, _ = read_links(lines, name=links.name, base=0, lengths=lengths)
-        return alignment_score(truth, found, gold_base=base)
+        return score_alignment(truth, found, gold_base=base)
 
 
 @dataclass(frozen=True)

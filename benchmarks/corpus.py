@@ -197,8 +197,8 @@ def _prepare(options: argparse.Namespace) -> None:
     from attn_cli import config
     from attn_cli.data import corpus, store
     from attn_cli.data.arrays import Storage
-    from attn_cli.data.augmentation import varied
-    from attn_cli.data.segmentation import segmented
+    from attn_cli.data.augmentation import augment
+    from attn_cli.data.segmentation import segment_corpus
     from attn_cli.training.vocabulary import train_tokenizers
 
     stages: dict[str, float] = {}
@@ -219,14 +219,14 @@ def _prepare(options: argparse.Namespace) -> None:
             train, valid = loaded.split(data.valid_size, seed=1)
         del loaded
         with _stage("vocabulary", stages, memory):
-            taught, variants = varied(train, data.augmentation, seed=1)
+            taught, variants = augment(train, data.augmentation, seed=1)
             tokenizers = train_tokenizers(recipe, taught, variants)
         forms = len(taught.source.forms) + len(taught.target.forms)
         with _stage("pieces", stages, memory):
-            training, _ = segmented(
-                taught, *tokenizers, sampling=options.sampling, variants=variants
-            ).limited(max_length=data.max_length, max_ratio=data.max_ratio)
-            validating = segmented(valid, *tokenizers)
+            training, _ = segment_corpus(
+                taught, *tokenizers, sampling=options.sampling, augmentation=variants
+            ).filter_lengths(max_length=data.max_length, max_ratio=data.max_ratio)
+            validating = segment_corpus(valid, *tokenizers)
         with _stage("store", stages, memory):
             store.save(text, training, validating)
     disk = sum(path.stat().st_size for path in text.glob("*")) / MEBI if options.count else 0
@@ -238,14 +238,14 @@ def _prepare(options: argparse.Namespace) -> None:
 
 def _draw(options: argparse.Namespace) -> None:
     from attn_cli.data import store
-    from attn_cli.data.batching import Batches
+    from attn_cli.data.batching import BatchIterator
 
     stages: dict[str, float] = {}
     memory: dict[str, float] = {}
     with _stage("open", stages, memory):
         text = store.load(options.folder / "text")
     with _stage("batches", stages, memory):
-        batches = Batches(text.train, tokens=2000, seed=1)
+        batches = BatchIterator(text.train, tokens=2000, seed=1)
         pieces = sum(int(next(batches).target_length.sum()) for _ in range(BATCHES))
     print(json.dumps({**stages, "pieces": pieces, "private": max(memory.values())}))
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from attn_cli.render.html.page import Page, pair
-from attn_cli.types import Links, SoftAlignment, Translation
+from attn_cli.types import SoftAlignment, Translation, WordAlignment
 
 
 def table(source, target, weights=None, leftover=None, *, kind="attention", links=None):
@@ -19,7 +19,7 @@ def table(source, target, weights=None, leftover=None, *, kind="attention", link
         np.array(weights, np.float32).reshape(shape),
         np.array(leftover, np.float32),
         kind,
-        links=None if links is None else np.array(links, np.float32).reshape(shape),
+        link_probs=None if links is None else np.array(links, np.float32).reshape(shape),
     )
 
 
@@ -51,10 +51,10 @@ def links_above(minimum):
 
     def links_of(each):
         if each.alignment is None:
-            return Links(frozenset(), 0, 0)
-        cells = np.argwhere(each.alignment.link_weights >= minimum).tolist()
+            return WordAlignment(frozenset(), 0, 0)
+        cells = np.argwhere(each.alignment.link_scores >= minimum).tolist()
         shape = len(each.source_words), len(each.target_words)
-        return Links(frozenset((s, t) for t, s in cells), *shape)
+        return WordAlignment(frozenset((s, t) for t, s in cells), *shape)
 
     return links_of
 

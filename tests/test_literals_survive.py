@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from program import PAIRS, TINY, attn
 
 from attn_cli import config
-from attn_cli.data.literals import Literals
+from attn_cli.data.literals import LiteralRules
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.confidence import FEATURES, Calibration
@@ -35,7 +35,7 @@ LINES = [
 
 def vocabulary(*, literals: bool = True) -> Tokenizer:
     how = config.TokenizerConfig(vocab_size=500, literals=literals)
-    return Tokenizer.train(LINES, how, literals=Literals("en", "fr") if literals else None)
+    return Tokenizer.train(LINES, how, literals=LiteralRules("en", "fr") if literals else None)
 
 
 TOKENIZER = vocabulary()
@@ -90,11 +90,11 @@ def check(line: str, found: Translation) -> None:
     digits, wanted = (Counter(filter(str.isdecimal, text)) for text in (found.text, line))
     assert digits == wanted, (line, found.text)
     literals = TOKENIZER.find_literals(line)
-    if TOKENIZER.encode(line).is_literal:
+    if TOKENIZER.encode(line).has_only_literals:
         assert found.text == line.strip()
         return
     said = Counter(
-        TOKENIZER.literals.write(line[each.start : each.end], is_figure=each.is_figure)
+        TOKENIZER.literals.rewrite(line[each.start : each.end], is_figure=each.is_figure)
         for each in literals
     )
     words = Counter(found.target_words)
@@ -184,7 +184,7 @@ def test_a_line_with_nothing_to_translate_comes_back_as_it_is(line: str, matcher
     assert found.text == line
     assert found.texts == (line,)
     assert found.source_words == found.target_words
-    np.testing.assert_array_equal(found.alignment.link_weights, np.eye(len(found.source_words)))
+    np.testing.assert_array_equal(found.alignment.link_scores, np.eye(len(found.source_words)))
     assert found.hypotheses[0].mean_logp == 0
 
 
@@ -227,8 +227,8 @@ def test_a_vocabulary_without_placeholders_reads_digits_as_text() -> None:
     plain = vocabulary(literals=False)
     words = [word.text for word in plain.encode("1,250 a@b.fr").words]
     assert words == ["1,250", "a", "@", "b", ".", "fr"]
-    assert plain.encode("5").copied == ()
-    assert not plain.encode("5").is_literal
+    assert plain.encode("5").literals == ()
+    assert not plain.encode("5").has_only_literals
 
 
 def test_pairs_are_aligned_with_the_literals_of_both_sides_as_words() -> None:

@@ -12,7 +12,7 @@ A the proposed links, S the sure and P ⊇ S the possible gold links,
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attn_cli.types import GoldLinks, Links
+from attn_cli.types import GoldAlignment, WordAlignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class AlignmentScore:
             f"base gold {self.gold_base} links {self.links_base}"
         )
 
-    def line(self) -> str:
+    def summary(self) -> str:
         """One line for people: `AER 5.9 (P 97.5 R 89.7, 447 pairs, 4038 sure, …)`."""
         return f"AER {self.aer:.1f} (P {self.precision:.1f} R {self.recall:.1f}, {self.signature})"
 
@@ -77,8 +77,12 @@ class AlignmentScore:
         }
 
 
-def alignment_score(
-    gold: Sequence[GoldLinks], links: Sequence[Links], *, gold_base: int = 0, links_base: int = 0
+def score_alignment(
+    gold: Sequence[GoldAlignment],
+    links: Sequence[WordAlignment],
+    *,
+    gold_base: int = 0,
+    links_base: int = 0,
 ) -> AlignmentScore:
     """The score of `links` against `gold`, pair by pair; equally many of both.
 
@@ -87,9 +91,9 @@ def alignment_score(
     rows = list(zip(gold, links, strict=True))
     return AlignmentScore(
         pairs=len(rows),
-        proposed=sum(len(found.pairs) for _, found in rows),
-        in_sure=sum(len(found.pairs & truth.sure) for truth, found in rows),
-        in_possible=sum(len(found.pairs & truth.possible) for truth, found in rows),
+        proposed=sum(len(found.links) for _, found in rows),
+        in_sure=sum(len(found.links & truth.sure) for truth, found in rows),
+        in_possible=sum(len(found.links & truth.possible) for truth, found in rows),
         sure=sum(len(truth.sure) for truth, _ in rows),
         possible=sum(len(truth.possible) for truth, _ in rows),
         gold_base=gold_base,

@@ -8,23 +8,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from attn_cli.types import Diagnostics, FloatArray, Links, SoftAlignment
+from attn_cli.types import Diagnostics, FloatArray, SoftAlignment, WordAlignment
 
 #: Words in the longest sequence whose immediate repetition is reported.
 MAX_REPEATED = 4
 
 
-def diagnose(table: SoftAlignment, links: Links, other: SoftAlignment | None = None) -> Diagnostics:
+def diagnose(
+    table: SoftAlignment, links: WordAlignment, other: SoftAlignment | None = None
+) -> Diagnostics:
     """Return the diagnostics of a table and its links.
 
     `other` is a table of another kind for the same words, from which `disagreement` is measured; it
     is ignored if its words are others.
     """
-    linked = {s for s, _ in links.pairs}
+    linked = {s for s, _ in links.links}
     is_same = other is not None and (other.source, other.target) == (table.source, table.target)
     return Diagnostics(
         coverage_deviation=coverage_deviation(table.weights),
-        target_entropy=mean_entropy(np.column_stack([table.weights, table.leftover])),
+        target_entropy=mean_entropy(np.column_stack([table.weights, table.unaligned])),
         source_entropy=mean_entropy(_normalize(table.weights.T)),
         unlinked_source=tuple(
             s
@@ -83,5 +85,7 @@ def disagreement(one: SoftAlignment, other: SoftAlignment) -> float:
     """The mean over target words of the total variation distance of their rows, from 0 to 1."""
     if not one.target:
         return 0.0
-    difference = np.abs(one.weights - other.weights).sum(1) + np.abs(one.leftover - other.leftover)
+    difference = np.abs(one.weights - other.weights).sum(1) + np.abs(
+        one.unaligned - other.unaligned
+    )
     return float(difference.mean() / 2)

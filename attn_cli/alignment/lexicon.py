@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from attn_cli.types import Links
+from attn_cli.types import WordAlignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,19 @@ class Lexicon:
         self._pairs: Counter[tuple[str, str]] = Counter()
 
     def add(
-        self, source: Sequence[str], target: Sequence[str], links: Links, *, threshold: float = 0.0
+        self,
+        source: Sequence[str],
+        target: Sequence[str],
+        links: WordAlignment,
+        *,
+        threshold: float = 0.0,
     ) -> None:
         """Count the links of a pair of sentences; one of a known weight if it has `threshold`.
 
         Raises IndexError for a link to a word that is not there.
         """
-        for link in links.pairs:
-            if links.weights.get(link, 1.0) >= threshold:
+        for link in links.links:
+            if links.scores.get(link, 1.0) >= threshold:
                 s, t = link
                 self._pairs[source[s], target[t]] += 1
 

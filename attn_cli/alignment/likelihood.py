@@ -17,39 +17,41 @@ from attn_cli.types import IntArray
 FOLDS = 5
 
 #: Pairs that are foretold at most, and pairs of words looked at together: bound time and memory.
-MOST_PAIRS, _CELLS = 20_000, 1 << 22
+MAX_PAIRS, _CELLS = 20_000, 1 << 22
 
 #: The share of the probability that a word has from its frequency alone.
 BACKGROUND = 0.1
 
-Longs = NDArray[np.int64]
-Doubles = NDArray[np.float64]
+Int64Array = NDArray[np.int64]
+Float64Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Words:
+class WordSequences:
     """A side of a text: sentence p is the word numbers `ids[starts[p]:starts[p + 1]]`."""
 
     ids: IntArray
-    starts: Longs
+    starts: Int64Array
 
     @property
-    def lengths(self) -> Longs:
+    def lengths(self) -> Int64Array:
         """(pairs,) words of each sentence."""
         return np.diff(self.starts)
 
 
-def strongest(table: LinkTable, count: int) -> LinkTable:
+def select_strongest(table: LinkTable, count: int) -> LinkTable:
     """The table with its `count` heaviest links alone."""
-    kept = np.zeros(len(table.weight), np.bool_)
-    kept[np.argsort(-table.weight, kind="stable")[:count]] = True
+    kept = np.zeros(len(table.score), np.bool_)
+    kept[np.argsort(-table.score, kind="stable")[:count]] = True
     counted = np.concatenate([[0], np.cumsum(kept)])
     return LinkTable(
-        table.source[kept], table.target[kept], table.weight[kept], counted[table.starts]
+        table.source[kept], table.target[kept], table.score[kept], counted[table.starts]
     )
 
 
-def held_out_likelihood(source: Words, target: Words, links: LinkTable, *, seed: int) -> float:
+def held_out_likelihood(
+    source: WordSequences, target: WordSequences, links: LinkTable, *, seed: int
+) -> float:
     """Nats a word of pairs that are held out: the mean of both directions.
 
     As in IBM model 1, the probability of a word is the mean over the words of the other side of how
@@ -57,7 +59,7 @@ def held_out_likelihood(source: Words, target: Words, links: LinkTable, *, seed:
     """
     rng = np.random.default_rng(seed)
     fold = rng.integers(FOLDS, size=len(links))
-    drawn = rng.permutation(len(links))[:MOST_PAIRS]
+    drawn = rng.permutation(len(links))[:MAX_PAIRS]
     pair = np.repeat(np.arange(len(links)), np.diff(links.starts))
     ours = source.ids[source.starts[pair] + links.source].astype(np.int64)
     theirs = target.ids[target.starts[pair] + links.target].astype(np.int64)
@@ -71,7 +73,9 @@ def held_out_likelihood(source: Words, target: Words, links: LinkTable, *, seed:
     return total / max(1, words)
 
 
-def _blocks(source: Words, target: Words, pairs: Longs) -> Iterator[Longs]:
+def _blocks(
+    source: WordSequences, target: WordSequences, pairs: Int64Array
+) -> Iterator[Int64Array]:
     """The pairs in parts of at most `_CELLS` pairs of words, or of one."""
     cells = np.cumsum(source.lengths[pairs] * target.lengths[pairs])
     if not len(cells):
@@ -83,7 +87,9 @@ def _blocks(source: Words, target: Words, pairs: Longs) -> Iterator[Longs]:
 class _Lexicon:
     """How often each word is linked to each other, and occurs at all."""
 
-    def __init__(self, source: Words, target: Words, ours: Longs, theirs: Longs) -> None:
+    def __init__(
+        self, source: WordSequences, target: WordSequences, ours: Int64Array, theirs: Int64Array
+    ) -> None:
         n_source, self._n_target = (int(side.ids.max(initial=-1)) + 1 for side in (source, target))
         self._key, counts = np.unique(ours * self._n_target + theirs, return_counts=True)
         self._counts = counts.astype(np.float64)
@@ -91,7 +97,9 @@ class _Lexicon:
         self._of_target = np.maximum(1, np.bincount(theirs, minlength=self._n_target))
         self._source, self._target = _frequencies(source), _frequencies(target)
 
-    def log_probability(self, source: Words, target: Words, pairs: Longs) -> float:
+    def log_probability(
+        self, source: WordSequences, target: WordSequences, pairs: Int64Array
+    ) -> float:
         """Of all words of these pairs, both directions added."""
         n_source, n_target = source.lengths[pairs], target.lengths[pairs]
         cells = n_source * n_target
@@ -120,15 +128,15 @@ class _Lexicon:
         ]
         return float(sum(logp))
 
-    def _links(self, key: Longs) -> Doubles:
+    def _links(self, key: Int64Array) -> Float64Array:
         if not len(self._key):
             return np.zeros(len(key))
         place = np.minimum(np.searchsorted(self._key, key), len(self._key) - 1)
-        counts: Doubles = np.where(self._key[place] == key, self._counts[place], 0.0)
+        counts: Float64Array = np.where(self._key[place] == key, self._counts[place], 0.0)
         return counts
 
 
-def _frequencies(side: Words) -> Doubles:
+def _frequencies(side: WordSequences) -> Float64Array:
     counts = np.bincount(side.ids) + 0.5
-    shares: Doubles = counts / counts.sum()
+    shares: Float64Array = counts / counts.sum()
     return shares

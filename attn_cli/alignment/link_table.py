@@ -14,17 +14,17 @@ class LinkTable:
     """Links of many pairs, each with a weight from 0 to 1: 8 bytes a link.
 
     Pair p's links are the rows `starts[p]` to `starts[p + 1]` of `source`, `target` (n,) uint16,
-    the words' places in their sentences, and `weight` (n,) float32. A pair without links is one of
+    the words' places in their sentences, and `score` (n,) float32. A pair without links is one of
     which nothing is known.
     """
 
     source: NDArray[np.uint16]
     target: NDArray[np.uint16]
-    weight: FloatArray
+    score: FloatArray
     starts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, pairs: Iterable[Mapping[tuple[int, int], float]]) -> "LinkTable":
+    def from_links(cls, pairs: Iterable[Mapping[tuple[int, int], float]]) -> "LinkTable":
         """From the links of each pair and their weights, (source, target) → weight."""
         rows = [dict(pair) for pair in pairs]
         places = np.array([link for row in rows for link in row], np.uint16).reshape(-1, 2)
@@ -33,7 +33,7 @@ class LinkTable:
         return cls(places[:, 0].copy(), places[:, 1].copy(), weight, starts)
 
     @classmethod
-    def gathered(
+    def from_arrays(
         cls,
         pairs: NDArray[np.integer],
         source: NDArray[np.integer],
@@ -60,9 +60,9 @@ class LinkTable:
         """The links of one pair, (source, target) → weight."""
         rows = slice(self.starts[pair], self.starts[pair + 1])
         places = zip(self.source[rows].tolist(), self.target[rows].tolist(), strict=True)
-        return dict(zip(places, self.weight[rows].tolist(), strict=True))
+        return dict(zip(places, self.score[rows].tolist(), strict=True))
 
-    def matrices(self, pairs: IntArray, *, n_target: int, n_source: int) -> FloatArray:
+    def to_matrices(self, pairs: IntArray, *, n_target: int, n_source: int) -> FloatArray:
         """(B,) pairs → (B, n_target, n_source) weights, 0 where there is no link.
 
         A link to a word beyond these sizes is left out: its sentence was cut.
@@ -75,5 +75,5 @@ class LinkTable:
         source, target = self.source[link], self.target[link]
         inside = (source < n_source) & (target < n_target)
         table = np.zeros((len(pairs), n_target, n_source), np.float32)
-        table[row[inside], target[inside], source[inside]] = self.weight[link[inside]]
+        table[row[inside], target[inside], source[inside]] = self.score[link[inside]]
         return table

@@ -2,7 +2,7 @@
 
 A source word receives the sum of what its pieces receive; a target word looks where its pieces
 look on average. A piece of several words counts for each by its share of characters there. Pieces
-of no word (`word_of` -1: the end of the sentence) are not words: what the target gives to the
+of no word (`word_ids` -1: the end of the sentence) are not words: what the target gives to the
 source's end is `leftover`, and the target's own end has no row. Nothing is renormalised, so each
 row and its leftover sum to 1 because the piece weights did.
 """
@@ -17,25 +17,25 @@ from numpy.typing import NDArray
 from attn_cli.choices import Level
 from attn_cli.types import (
     Crossing,
-    Encoded,
+    DecodingMode,
     FloatArray,
     IntArray,
-    Origin,
     SoftAlignment,
     TableKind,
+    TokenizedLine,
 )
 
 #: How far from 1 a row of weights may sum: softmax in float32, or in an int8 graph.
 TOLERANCE = 1e-4
 
 
-def soft_alignment(
+def build_alignment(
     weights: FloatArray,
-    source: Encoded,
-    target: Encoded,
+    source: TokenizedLine,
+    target: TokenizedLine,
     *,
     kind: TableKind,
-    origin: Origin,
+    mode: DecodingMode,
     level: Level = "word",
 ) -> SoftAlignment:
     """The table of `weights` (T_pieces, S_pieces) between two encoded lines, ends included.
@@ -43,50 +43,50 @@ def soft_alignment(
     Rows and columns are words, or with `level="piece"` the printable pieces; either way the ends of
     the sentences are taken out of the table.
     """
-    columns, rows = labelled(source, level), labelled(target, level)
-    merged, leftover = merge(weights, columns.membership, rows.membership)
-    return SoftAlignment(columns.labels, rows.labels, merged, leftover, kind, level, origin)
+    columns, rows = label_units(source, level), label_units(target, level)
+    merged, leftover = merge_weights(weights, columns.membership, rows.membership)
+    return SoftAlignment(columns.labels, rows.labels, merged, leftover, kind, level, mode)
 
 
-class Labelled(NamedTuple):
+class UnitLabels(NamedTuple):
     """What the rows or columns of a table are: their names, and that of each piece or -1.
 
     A piece of several words belongs to them by its shares, `crossing`.
     """
 
     labels: tuple[str, ...]
-    group_of: IntArray
+    unit_ids: IntArray
     crossing: tuple[Crossing, ...] = ()
 
     @property
     def membership(self) -> NDArray[np.float64]:
         """(pieces, labels): the share of each piece in each of the labels."""
-        return membership(self.group_of, len(self.labels), self.crossing)
+        return membership(self.unit_ids, len(self.labels), self.crossing)
 
 
-def labelled(line: Encoded, level: Level) -> Labelled:
+def label_units(line: TokenizedLine, level: Level) -> UnitLabels:
     """The words of a line, or the pieces that are of some word."""
     if level == "word":
-        return Labelled(tuple(word.text for word in line.words), line.word_of, line.crossing)
-    of_word = line.word_of >= 0  # (pieces,) bool
-    group_of = np.where(of_word, of_word.cumsum() - 1, -1).astype(np.int32)
-    return Labelled(tuple(compress(line.pieces, of_word)), group_of)
+        return UnitLabels(tuple(word.text for word in line.words), line.word_ids, line.crossing)
+    of_word = line.word_ids >= 0  # (pieces,) bool
+    unit_ids = np.where(of_word, of_word.cumsum() - 1, -1).astype(np.int32)
+    return UnitLabels(tuple(compress(line.pieces, of_word)), unit_ids)
 
 
 def membership(
-    word_of: IntArray, n_words: int, crossing: Sequence[Crossing] = ()
+    word_ids: IntArray, n_words: int, crossing: Sequence[Crossing] = ()
 ) -> NDArray[np.float64]:
     """(P,) word of each piece, -1 for none → (P, n_words) its share in each; rows sum to 1 or 0."""
-    matrix = np.zeros((len(word_of), n_words))
-    inside = np.flatnonzero(word_of >= 0)
-    matrix[inside, word_of[inside]] = 1
+    matrix = np.zeros((len(word_ids), n_words))
+    inside = np.flatnonzero(word_ids >= 0)
+    matrix[inside, word_ids[inside]] = 1
     matrix[[each.piece for each in crossing]] = 0
     for piece, word, share in crossing:
         matrix[piece, word] = share
     return matrix
 
 
-def merge(
+def merge_weights(
     weights: FloatArray,
     source_words: NDArray[np.floating[Any]],
     target_words: NDArray[np.floating[Any]],
@@ -116,14 +116,14 @@ def merge(
     return table[:, :-1].astype(np.float32), table[:, -1].astype(np.float32)
 
 
-def mean_over_words(
-    word_of: IntArray, n_words: int, crossing: Sequence[Sequence[Crossing]] = ()
+def word_mean_matrix(
+    word_ids: IntArray, n_words: int, crossing: Sequence[Sequence[Crossing]] = ()
 ) -> FloatArray:
     """(B, P) word of each piece, -1 for none → (B, n_words, P): 1 / n at a word's n pieces.
 
     `crossing` has, for each row, the pieces that are of several words by their shares.
     """
-    same = word_of[:, None, :] == np.arange(n_words)[None, :, None]  # (B, W, P)
+    same = word_ids[:, None, :] == np.arange(n_words)[None, :, None]  # (B, W, P)
     shares = same.astype(np.float32)
     for row, pieces in enumerate(crossing):
         shares[row, :, [each.piece for each in pieces]] = 0

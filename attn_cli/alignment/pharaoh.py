@@ -8,7 +8,7 @@ that is wrong in silence. `detect_base` decides from a whole file at once, by th
 
 1. An index 0 can only be base 0. (Where sentence lengths are known: an index that equals the length
    can only be base 1.)
-2. A file of at least `ENOUGH` sentences with links in which 0 never occurs, while most of those
+2. A file of at least `MIN_LINES` sentences with links in which 0 never occurs, while most of those
    sentences link a first word (an index 1), is base 1. In base 0 some word 0 is linked in 83 to 98
    sentences of 100 (GIZA++ on Romanian-English; 83 is the sparse intersection), so ten sentences
    that all avoid it are one in fifty million; were it only every other sentence, one in a thousand.
@@ -23,18 +23,18 @@ from typing import Literal
 
 from attn_cli.choices import IndexBase
 from attn_cli.errors import DataError
-from attn_cli.types import GoldLinks, Links
+from attn_cli.types import GoldAlignment, WordAlignment
 
 Lengths = Sequence[tuple[int, int]]
 
 #: Sentences with links, and never a 0, that make a file base 1.
-ENOUGH = 10
+MIN_LINES = 10
 
 _LINK = re.compile(r"(-?[0-9]{1,9})([-p?])(-?[0-9]{1,9})(?::(\S+))?")
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
+class LinkLine:
     """The links of one line as written: indices still in the file's own base."""
 
     sure: tuple[tuple[int, int], ...] = ()
@@ -47,7 +47,7 @@ class Sentence:
 
 def read_links(
     lines: Iterable[str], *, name: str, base: IndexBase = 0, lengths: Lengths | None = None
-) -> tuple[list[Links], int]:
+) -> tuple[list[WordAlignment], int]:
     """The links of each line of a Pharaoh file, 0-based, and the base the file was in.
 
     An empty line is a sentence without links. `lengths`, (source, target) words of each sentence,
@@ -66,7 +66,7 @@ def read_links(
     ], shift
 
 
-def links_in(line: str, *, where: str) -> Links:
+def parse_links(line: str, *, where: str) -> WordAlignment:
     """The links of one line of Pharaoh, numbered as it numbers them.
 
     The sentence is taken to end at its last linked word. Raises DataError, saying `where`, for a
@@ -79,7 +79,7 @@ def links_in(line: str, *, where: str) -> Links:
 
 def read_gold(
     lines: Iterable[str], *, name: str, base: IndexBase = "auto", lengths: Lengths | None = None
-) -> tuple[list[GoldLinks], int]:
+) -> tuple[list[GoldAlignment], int]:
     """The gold links of each line, 0-based, and the base the file was in.
 
     `S-T` is a sure link, `SpT` or `S?T` a possible one. Errors as in `read_links`.
@@ -87,13 +87,13 @@ def read_gold(
     sentences = _parsed(lines, name)
     shift = detect_base(sentences, name=name, base=base, lengths=lengths)
     return [
-        GoldLinks.of(_shifted(sentence.sure, shift), _shifted(sentence.possible, shift))
+        GoldAlignment.from_links(_shifted(sentence.sure, shift), _shifted(sentence.possible, shift))
         for sentence in sentences
     ], shift
 
 
 def detect_base(
-    sentences: Sequence[Sentence],
+    sentences: Sequence[LinkLine],
     *,
     name: str,
     base: IndexBase = "auto",
@@ -120,13 +120,13 @@ def detect_base(
     return base
 
 
-def flipped(links: Links) -> Links:
+def transpose(links: WordAlignment) -> WordAlignment:
     """The same links with the sides exchanged, for files that hold target-source."""
-    return Links(
-        frozenset((t, s) for s, t in links.pairs),
+    return WordAlignment(
+        frozenset((t, s) for s, t in links.links),
         links.n_target,
         links.n_source,
-        {(t, s): weight for (s, t), weight in links.weights.items()},
+        {(t, s): weight for (s, t), weight in links.scores.items()},
     )
 
 
@@ -142,7 +142,7 @@ def check_same_length(
 
 
 def _shown_base(
-    sentences: Sequence[Sentence], name: str, first_zero: int | None, first_end: int | None
+    sentences: Sequence[LinkLine], name: str, first_zero: int | None, first_end: int | None
 ) -> Literal[0, 1]:
     linked = [indices for sentence in sentences if (indices := sentence.indices())]
     if first_zero is not None and first_end is not None:
@@ -156,7 +156,7 @@ def _shown_base(
     if first_end is not None:
         return 1
     from_one = sum(1 in indices for indices in linked)
-    if len(linked) < ENOUGH:
+    if len(linked) < MIN_LINES:
         lines = "1 line" if len(linked) == 1 else f"{len(linked)} lines"
         reason = f"no index is 0, and {lines} with links are too few to conclude from that"
     elif 2 * from_one < len(linked):
@@ -169,7 +169,7 @@ def _shown_base(
     )
 
 
-def _first_end(sentences: Sequence[Sentence], lengths: Lengths) -> int | None:
+def _first_end(sentences: Sequence[LinkLine], lengths: Lengths) -> int | None:
     """The first line with an index as large as its side is long."""
     for number, (sentence, (n_source, n_target)) in enumerate(
         zip(sentences, lengths, strict=True), start=1
@@ -179,7 +179,7 @@ def _first_end(sentences: Sequence[Sentence], lengths: Lengths) -> int | None:
     return None
 
 
-def _check_count(sentences: Sequence[Sentence], lengths: Lengths, name: str) -> None:
+def _check_count(sentences: Sequence[LinkLine], lengths: Lengths, name: str) -> None:
     if len(sentences) != len(lengths):
         raise DataError(
             f"{name} has {len(sentences)} lines for {len(lengths)} sentence pairs",
@@ -187,7 +187,7 @@ def _check_count(sentences: Sequence[Sentence], lengths: Lengths, name: str) -> 
         )
 
 
-def _check_bounds(sentences: Sequence[Sentence], lengths: Lengths, name: str, base: int) -> None:
+def _check_bounds(sentences: Sequence[LinkLine], lengths: Lengths, name: str, base: int) -> None:
     rows = zip(sentences, lengths, strict=True)
     for number, (sentence, (n_source, n_target)) in enumerate(rows, start=1):
         for s, t in sentence.sure + sentence.possible:
@@ -199,11 +199,11 @@ def _check_bounds(sentences: Sequence[Sentence], lengths: Lengths, name: str, ba
                 )
 
 
-def _parsed(lines: Iterable[str], name: str) -> list[Sentence]:
+def _parsed(lines: Iterable[str], name: str) -> list[LinkLine]:
     return [_sentence(line, f"{name} line {n}") for n, line in enumerate(lines, start=1)]
 
 
-def _sentence(line: str, where: str) -> Sentence:
+def _sentence(line: str, where: str) -> LinkLine:
     sure: list[tuple[int, int]] = []
     possible: list[tuple[int, int]] = []
     weights: dict[tuple[int, int], float] = {}
@@ -225,7 +225,7 @@ def _sentence(line: str, where: str) -> Sentence:
         (sure if mark == "-" else possible).append(pair)
         if score is not None:
             weights[pair] = _score(score, text, where)
-    return Sentence(tuple(sure), tuple(possible), weights)
+    return LinkLine(tuple(sure), tuple(possible), weights)
 
 
 def _score(score: str, text: str, where: str) -> float:
@@ -241,7 +241,7 @@ def _score(score: str, text: str, where: str) -> float:
     return value
 
 
-def _refuse_possible(sentence: Sentence, where: str) -> None:
+def _refuse_possible(sentence: LinkLine, where: str) -> None:
     if sentence.possible:
         raise DataError(
             f"{where} marks a link as possible, which only a gold alignment does",
@@ -257,11 +257,11 @@ def _shifted(pairs: Iterable[tuple[int, int]], base: int) -> frozenset[tuple[int
     return frozenset((s - base, t - base) for s, t in pairs)
 
 
-def _rebased_links(sentence: Sentence, base: int, length: tuple[int, int] | None) -> Links:
+def _rebased_links(sentence: LinkLine, base: int, length: tuple[int, int] | None) -> WordAlignment:
     pairs = _shifted(sentence.sure, base)
     n_source, n_target = length or (
         1 + max((s for s, _ in pairs), default=-1),
         1 + max((t for _, t in pairs), default=-1),
     )
     weights = {(s - base, t - base): weight for (s, t), weight in sentence.weights.items()}
-    return Links(pairs, n_source, n_target, weights)
+    return WordAlignment(pairs, n_source, n_target, weights)

@@ -15,8 +15,8 @@ def renormalize(table: SoftAlignment) -> SoftAlignment:
     sums = table.weights.sum(axis=1, keepdims=True)  # (T, 1)
     is_positive = sums > 0
     weights = np.divide(table.weights, sums, out=table.weights.copy(), where=is_positive)
-    rest = np.where(is_positive[:, 0], np.float32(0), table.leftover)
-    return replace(table, weights=weights, leftover=rest)
+    rest = np.where(is_positive[:, 0], np.float32(0), table.unaligned)
+    return replace(table, weights=weights, unaligned=rest)
 
 
 def renormalize_tables(translation: Translation) -> Translation:
@@ -26,6 +26,8 @@ def renormalize_tables(translation: Translation) -> Translation:
     return replace(
         translation,
         alignment=renormalize(translation.alignment),
-        heads=tuple(replace(each, table=renormalize(each.table)) for each in translation.heads),
+        heads=tuple(
+            replace(each, alignment=renormalize(each.alignment)) for each in translation.heads
+        ),
         others=tuple(map(renormalize, translation.others)),
     )

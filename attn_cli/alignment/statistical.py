@@ -34,15 +34,15 @@ from attn_cli.alignment.link_table import LinkTable
 from attn_cli.errors import TrainingError, UsageError
 from attn_cli.types import IntArray
 
-Program = Literal["thot", "eflomal"]
+AlignerProgram = Literal["thot", "eflomal"]
 Words = list[str]
-Tell = Callable[[float], None]
+ProgressCallback = Callable[[float], None]
 
 #: Words on a side of the longest sentences that `thot` reads. Longer ones get no links.
-LONGEST = 1024
+MAX_WORDS = 1024
 
 #: Words of both sides below which the jobs are done here: processes take longer to start.
-SMALL = 2_000
+SMALL_CORPUS = 2_000
 
 #: Bytes that a job takes for each word of both sides (measured on half a million to 1.4 million).
 BYTES_A_WORD = 100
@@ -52,47 +52,48 @@ _BLOCK = 1 << 14  # pairs whose votes are counted together: bounds the memory
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class CommitteeMember:
     """One of the committee: how it sees the words, and what it believes about links.
 
-    It sees the first `letters` of each word, or all of them for 0: prefixes gather the rare
-    inflected forms of a word. With `order` it is Eflomal (Östling & Tiedemann 2016), which samples
-    from IBM model 1, then from an HMM, then from an HMM with fertilities; without, IBM model 1
-    (Brown et al. 1993) alone, which knows no word order and so finds clitics that change their
-    place, as `le` and `it`. `null` is the prior chance that a word belongs to none: the smaller,
-    the more is linked. It draws `chains` chains of samples at most, whose sum makes its links.
+    It sees the first `prefix_length` of each word, or all of them for 0: prefixes gather the rare
+    inflected forms of a word. With `uses_hmm` it is Eflomal (Östling & Tiedemann 2016), which
+    samples from IBM model 1, then from an HMM, then from an HMM with fertilities; without, IBM
+    model 1 (Brown et al. 1993) alone, which knows no word order and so finds clitics that change
+    their place, as `le` and `it`. `null_prior` is the prior chance that a word belongs to none: the
+    smaller, the more is linked. It draws `max_samplers` chains of samples at most, whose sum makes
+    its links.
     """
 
-    letters: int
-    order: bool
-    null: float
-    chains: int = 3
+    prefix_length: int
+    uses_hmm: bool
+    null_prior: float
+    max_samplers: int = 3
 
 
 #: Chosen by alignment error rate on en-fr, en-cs, en-sv and ro-en, with 248 pairs to 169,000:
 #: benchmarks/README.md has the figures. The members that take longest come first.
 COMMITTEE = (
-    Member(letters=0, order=True, null=0.02),
-    Member(letters=5, order=True, null=0.02),
-    Member(letters=4, order=True, null=0.02),
-    Member(letters=0, order=False, null=0.2),
-    Member(letters=4, order=False, null=0.2),
+    CommitteeMember(prefix_length=0, uses_hmm=True, null_prior=0.02),
+    CommitteeMember(prefix_length=5, uses_hmm=True, null_prior=0.02),
+    CommitteeMember(prefix_length=4, uses_hmm=True, null_prior=0.02),
+    CommitteeMember(prefix_length=0, uses_hmm=False, null_prior=0.2),
+    CommitteeMember(prefix_length=4, uses_hmm=False, null_prior=0.2),
 )
 
 #: The members for a quick answer.
-QUICK = (
-    Member(letters=5, order=True, null=0.02, chains=1),
-    Member(letters=4, order=True, null=0.02, chains=1),
+QUICK_COMMITTEE = (
+    CommitteeMember(prefix_length=5, uses_hmm=True, null_prior=0.02, max_samplers=1),
+    CommitteeMember(prefix_length=4, uses_hmm=True, null_prior=0.02, max_samplers=1),
 )
 
-#: Words on both sides from which no member draws more than `CHAINS_OF_MANY` chains.
-MANY_WORDS, CHAINS_OF_MANY = 1_000_000, 1
+#: Words on both sides from which no member draws more than `MAX_SAMPLERS_LARGE` chains.
+LARGE_CORPUS, MAX_SAMPLERS_LARGE = 1_000_000, 1
 
 #: Seconds of a job without word order, where one with it takes 1.
-QUICKER = 0.5
+IBM_1_COST = 0.5
 
 #: The share of a job from which on its time foretells that of the whole.
-ENOUGH_DONE = 0.1
+MIN_SHARE = 0.1
 
 #: Rounds of IBM model 1 where it is the whole model.
 IBM_1_ROUNDS = 24
@@ -100,34 +101,34 @@ IBM_1_ROUNDS = 24
 #: Rounds of Eflomal's three models at most, and with fewer pairs than `FEW_PAIRS`. By itself it
 #: makes a quarter, a quarter and all of 5,000 / √pairs: from 2,000 to 5,000 pairs these have the
 #: same AER, within 0.1, in half of the time; with 248 the longer ones are better by 0.9.
-MOST_ROUNDS, ROUNDS_OF_FEW, FEW_PAIRS = (10, 10, 30), (20, 20, 60), 1_000
-MANY_PAIRS = (5_000 // MOST_ROUNDS[-1]) ** 2  # from which it makes fewer by itself
+MAX_ROUNDS, SMALL_CORPUS_ROUNDS, FEW_PAIRS = (10, 10, 30), (20, 20, 60), 1_000
+MANY_PAIRS = (5_000 // MAX_ROUNDS[-1]) ** 2  # from which it makes fewer by itself
 
 
-def votes(
+def collect_votes(
     source: Iterable[Sequence[str]],
     target: Iterable[Sequence[str]],
     *,
     seed: int,
     workers: int,
-    program: Program = "thot",
-    members: Sequence[Member] | None = None,
-    kept: Path | None = None,
+    program: AlignerProgram = "thot",
+    members: Sequence[CommitteeMember] | None = None,
+    cache: Path | None = None,
     max_seconds: float | None = None,
-    on_left_out: Callable[[int], None] | None = None,
-    on_progress: Tell | None = None,
+    on_omitted: Callable[[int], None] | None = None,
+    on_progress: ProgressCallback | None = None,
 ) -> LinkTable:
     """The links of each pair of sentences; a link's weight is its share of the votes, in (0, 1].
 
     `source` and `target` are the words of each sentence, read once, one side after the other. Case
-    makes no difference. A pair with an empty side, or with more than `LONGEST` words on one, has no
-    links. At most `workers` processes run at a time, fewer where the memory would not do; with
+    makes no difference. A pair with an empty side, or with more than `MAX_WORDS` words on one, has
+    no links. At most `workers` processes run at a time, fewer where the memory would not do; with
     `thot` the links are the same however many there are. `members` default to the `COMMITTEE`.
 
-    Each finished job leaves its links in the folder `kept`, and a job whose links are there is not
+    Each finished job leaves its links in the folder `cache`, and a job whose links are there is not
     done again: the caller sees to it that they are of the same text, seed, program and members.
 
-    With `max_seconds` the last members are left out that would end later, and `on_left_out` is told
+    With `max_seconds` the last members are left out that would end later, and `on_omitted` is told
     how many. The first always votes: raises TimeoutError as soon as it is known to end later.
 
     `on_progress` is told the share that is done, several times a second where processes run, and
@@ -137,39 +138,40 @@ def votes(
     Raises UsageError if `program` is not installed, and TrainingError if there is no room for
     temporary files or a process is ended from outside.
     """
-    _insist_on(program)
+    _require_program(program)
     if max_seconds is not None and max_seconds <= 0:
         raise TimeoutError("there is no time for statistical aligners")
     tell = on_progress or (lambda done: None)
     chosen = COMMITTEE if members is None else tuple(members)
-    with _room() as folder:
-        results = kept or folder
+    with _temp_dir() as folder:
+        results = cache or folder
         results.mkdir(parents=True, exist_ok=True)
         ours, theirs = (
-            _write_side(folder, *side, {member.letters for member in chosen})
+            _write_side(folder, *side, {member.prefix_length for member in chosen})
             for side in (("source", source), ("target", target))
         )
         assert ours.sentences == theirs.sentences, (ours, theirs)
         words = ours.words + theirs.words
-        if words >= MANY_WORDS:
+        if words >= LARGE_CORPUS:
             chosen = tuple(
-                replace(member, chains=min(member.chains, CHAINS_OF_MANY)) for member in chosen
+                replace(member, max_samplers=min(member.max_samplers, MAX_SAMPLERS_LARGE))
+                for member in chosen
             )
         jobs = _jobs(chosen, seed, program, results)
         finished = [job for job in jobs if job.is_finished(ours.sentences)]
-        if words < SMALL:
+        if words < SMALL_CORPUS:
             _run_in_turn([job for job in jobs if job not in finished], folder, tell)
             finished = jobs
         else:
-            plan = _Plan(jobs, finished, max_seconds)
-            _run_in_processes(plan, folder, _at_once(workers, words), tell)
+            plan = _Schedule(jobs, finished, max_seconds)
+            _run_in_processes(plan, folder, _max_parallel(workers, words), tell)
             finished = plan.finished
-            if on_left_out and plan.left_out:
-                on_left_out(plan.left_out)
-        return _counted(finished, ours.sentences)
+            if on_omitted and plan.left_out:
+                on_omitted(plan.left_out)
+        return _count_votes(finished, ours.sentences)
 
 
-def _insist_on(program: Program) -> None:
+def _require_program(program: AlignerProgram) -> None:
     if importlib.util.find_spec(program) is None:
         hint = "pip install eflomal (it needs a C compiler and is under the GPL), or use thot."
         if program == "thot":
@@ -178,7 +180,7 @@ def _insist_on(program: Program) -> None:
 
 
 @contextmanager
-def _room() -> Iterator[Path]:
+def _temp_dir() -> Iterator[Path]:
     """A folder for what the processes read and write, gone afterwards."""
     try:
         with tempfile.TemporaryDirectory(prefix="attn-links-") as folder:
@@ -250,9 +252,9 @@ class _Job:
     """One member in one direction: `reverse` links each source word to at most one target word."""
 
     number: int
-    member: Member
+    member: CommitteeMember
     reverse: bool
-    program: Program
+    program: AlignerProgram
     seed: int
     results: Path
 
@@ -275,7 +277,9 @@ class _Job:
         return len(counts) == pairs and int(counts.sum(dtype=np.int64)) == len(links)
 
 
-def _jobs(members: Sequence[Member], seed: int, program: Program, results: Path) -> list[_Job]:
+def _jobs(
+    members: Sequence[CommitteeMember], seed: int, program: AlignerProgram, results: Path
+) -> list[_Job]:
     both = list(itertools.product(members, (False, True)))
     seeds = np.random.SeedSequence(seed).generate_state(len(both))
     return [
@@ -284,11 +288,11 @@ def _jobs(members: Sequence[Member], seed: int, program: Program, results: Path)
     ]
 
 
-def _align(job: _Job, folder: Path, tell: Tell) -> None:
+def _align(job: _Job, folder: Path, tell: ProgressCallback) -> None:
     """Do a job: read the text, align it, and write the links beside it."""
-    ours, theirs = (_Side(folder, side, job.member.letters) for side in ("source", "target"))
+    ours, theirs = (_Side(folder, side, job.member.prefix_length) for side in ("source", "target"))
     lengths = np.stack([ours.lengths, theirs.lengths])
-    keep = np.asarray(((lengths > 0) & (lengths <= LONGEST)).all(axis=0))
+    keep = np.asarray(((lengths > 0) & (lengths <= MAX_WORDS)).all(axis=0))
     first, second = (theirs, ours) if job.reverse else (ours, theirs)
     run = _thot if job.program == "thot" else _eflomal
     flat, counts = array("H"), array("i")
@@ -310,24 +314,28 @@ def _save(path: Path, array: NDArray[np.generic]) -> None:
 
 
 def _thot(
-    job: _Job, source: Iterator[Words], target: Iterator[Words], folder: Path, tell: Tell
+    job: _Job,
+    source: Iterator[Words],
+    target: Iterator[Words],
+    folder: Path,
+    tell: ProgressCallback,
 ) -> Iterator[NDArray[np.integer]]:
     """The links of each pair (n, 2), by Eflomal as `thot` has it: a whole round is one call."""
     from thot.alignment import EflomalAlignmentModel
 
     model = EflomalAlignmentModel()
     model.seed, model.deterministic = job.seed, True
-    model.p0, model.emit_training_alignments = job.member.null, True
-    model.num_samplers = job.member.chains
+    model.p0, model.emit_training_alignments = job.member.null_prior, True
+    model.num_samplers = job.member.max_samplers
     for ours, theirs in zip(source, target, strict=True):
         model.add_sentence_pair(ours, theirs)
-    if not job.member.order:
+    if not job.member.uses_hmm:
         model.auto_iterations = False
         model.set_iterations(IBM_1_ROUNDS, 0, 0)
     elif model.num_sentence_pairs < MANY_PAIRS:
         model.auto_iterations = False
         few = model.num_sentence_pairs < FEW_PAIRS
-        model.set_iterations(*(ROUNDS_OF_FEW if few else MOST_ROUNDS))
+        model.set_iterations(*(SMALL_CORPUS_ROUNDS if few else MAX_ROUNDS))
     model.start_training()
     rounds = model.scheduled_iterations
     for done in range(1, rounds + 1):
@@ -341,13 +349,19 @@ def _thot(
 
 
 def _eflomal(
-    job: _Job, source: Iterator[Words], target: Iterator[Words], folder: Path, tell: Tell
+    job: _Job,
+    source: Iterator[Words],
+    target: Iterator[Words],
+    folder: Path,
+    tell: ProgressCallback,
 ) -> Iterator[NDArray[np.integer]]:
     """The links of each pair (n, 2), by the program `eflomal`, which is not told a seed."""
     import eflomal
 
     path = folder / f"{job.number}.links"
-    aligner = eflomal.Aligner(model=3 if job.member.order else 1, null_prior=job.member.null)
+    aligner = eflomal.Aligner(
+        model=3 if job.member.uses_hmm else 1, null_prior=job.member.null_prior
+    )
     aligner.align(
         (" ".join(words) + "\n" for words in source),
         (" ".join(words) + "\n" for words in target),
@@ -363,7 +377,7 @@ def _eflomal(
 # All jobs
 
 
-def _run_in_turn(jobs: Sequence[_Job], folder: Path, tell: Tell) -> None:
+def _run_in_turn(jobs: Sequence[_Job], folder: Path, tell: ProgressCallback) -> None:
     for before, job in enumerate(jobs):
 
         def of_all(done: float, before: int = before) -> None:
@@ -372,7 +386,7 @@ def _run_in_turn(jobs: Sequence[_Job], folder: Path, tell: Tell) -> None:
         _align(job, folder, of_all)
 
 
-def _at_once(workers: int, words: int) -> int:
+def _max_parallel(workers: int, words: int) -> int:
     """How many jobs may run at a time: `workers`, unless they took more than half of the memory."""
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -381,7 +395,7 @@ def _at_once(workers: int, words: int) -> int:
     return max(1, min(workers, memory // (2 * BYTES_A_WORD * words)))
 
 
-class _Plan:
+class _Schedule:
     """The jobs that are still to be done, and those that are `finished`.
 
     Time is counted from its making; `clock` is for tests.
@@ -439,17 +453,17 @@ class _Plan:
     def check(self, job: _Job, share: float, seconds: float) -> None:
         """Raises TimeoutError if a job that has done `share` in so many seconds ends too late, as
         far as can be told, and no member has voted."""
-        left = seconds * (1 - share) / share if share >= ENOUGH_DONE else 0.0
+        left = seconds * (1 - share) / share if share >= MIN_SHARE else 0.0
         if self.finished or self._clock() + left <= self._end:
             return
         raise TimeoutError("statistical aligners take longer than there is time")
 
 
 def _cost_of(job: _Job) -> float:
-    return 1.0 if job.member.order else QUICKER
+    return 1.0 if job.member.uses_hmm else IBM_1_COST
 
 
-def _run_in_processes(plan: _Plan, folder: Path, at_once: int, tell: Tell) -> None:
+def _run_in_processes(plan: _Schedule, folder: Path, at_once: int, tell: ProgressCallback) -> None:
     """Each job in a process of its own, some of them at once.
 
     Processes, since `thot` holds Python's lock while it trains; each job its own, since the memory
@@ -462,8 +476,8 @@ def _run_in_processes(plan: _Plan, folder: Path, at_once: int, tell: Tell) -> No
                 working.append(_Process(job, folder))
             if not working:
                 break
-            for ready in wait([process.ear for process in working], timeout=_PATIENCE):
-                next(process for process in working if process.ear is ready).listen()
+            for ready in wait([process._receiver for process in working], timeout=_PATIENCE):
+                next(process for process in working if process._receiver is ready).listen()
             for process in [process for process in working if process.done]:
                 working.remove(process)
                 process.end()
@@ -477,15 +491,15 @@ def _run_in_processes(plan: _Plan, folder: Path, at_once: int, tell: Tell) -> No
 
 
 class _Process:
-    """A job in a process, which says the `share` it has done into our `ear`."""
+    """A job in a process, which says the `share` it has done into our `_receiver`."""
 
     def __init__(self, job: _Job, folder: Path) -> None:
         spawn = multiprocessing.get_context("spawn")
         self.job, self.share, self.done = job, 0.0, False
         self._began = time.monotonic()
-        self.ear, mouth = spawn.Pipe(duplex=False)
+        self._receiver, mouth = spawn.Pipe(duplex=False)
         self._process = spawn.Process(target=_work, args=(job, folder, mouth), daemon=True)
-        with _deaf():
+        with _block_sigint():
             self._process.start()
         mouth.close()
 
@@ -500,7 +514,7 @@ class _Process:
         Raises what the job raised, and TrainingError if the process ended without a word.
         """
         try:
-            said: float | BaseException | None = self.ear.recv()
+            said: float | BaseException | None = self._receiver.recv()
         except EOFError:
             self._process.join()
             raise TrainingError(
@@ -519,7 +533,7 @@ class _Process:
         except (AttributeError, OSError):  # not on Windows, and not before `_work` begins
             self._process.kill()
         self._process.join()
-        self.ear.close()
+        self._receiver.close()
 
 
 def _work(job: _Job, folder: Path, mouth: Connection) -> None:
@@ -541,7 +555,7 @@ def _work(job: _Job, folder: Path, mouth: Connection) -> None:
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
+def _block_sigint() -> Iterator[None]:
     """A process started here does not hear ^C, which a terminal sends to all of them at once.
 
     To end it is its parent's business, and only so it ends without a traceback.
@@ -560,9 +574,9 @@ def _deaf() -> Iterator[None]:
 # The count
 
 
-def _counted(jobs: Sequence[_Job], pairs: int) -> LinkTable:
+def _count_votes(jobs: Sequence[_Job], pairs: int) -> LinkTable:
     """The links that the jobs found, each weighed by the share of them that found it."""
-    ballots = [_Ballots(job) for job in jobs]
+    ballots = [_JobLinks(job) for job in jobs]
     source, target, weight = [], [], []
     starts = np.zeros(pairs + 1, np.int64)
     for first in range(0, pairs, _BLOCK):
@@ -582,7 +596,7 @@ def _counted(jobs: Sequence[_Job], pairs: int) -> LinkTable:
     )
 
 
-class _Ballots:
+class _JobLinks:
     """The links that one job found."""
 
     def __init__(self, job: _Job) -> None:

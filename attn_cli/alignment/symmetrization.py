@@ -33,7 +33,7 @@ from heapq import heappop, heappush
 import numpy as np
 
 from attn_cli.choices import LinkSymmetrization, Unaligned
-from attn_cli.types import Links, SoftAlignment
+from attn_cli.types import SoftAlignment, WordAlignment
 
 Link = tuple[int, int]
 
@@ -43,16 +43,20 @@ NEIGHBOURS = ((0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, 0), (1, -1), (1, 
 
 
 def symmetrize(
-    forward: Links, reverse: Links, method: LinkSymmetrization, *, unaligned: Unaligned = "both"
-) -> Links:
+    forward: WordAlignment,
+    reverse: WordAlignment,
+    method: LinkSymmetrization,
+    *,
+    unaligned: Unaligned = "both",
+) -> WordAlignment:
     """The links of both directions combined; both are (source, target).
 
     A link weighs the mean of what the two directions give it, nothing from one that does not have
     it. Where a link of either direction has no weight, none has one here.
     """
-    pairs = _combined(forward.pairs, reverse.pairs, method, unaligned)
-    weighted = forward.weights.keys() >= forward.pairs and reverse.weights.keys() >= reverse.pairs
-    return Links(
+    pairs = _combined(forward.links, reverse.links, method, unaligned)
+    weighted = forward.scores.keys() >= forward.links and reverse.scores.keys() >= reverse.links
+    return WordAlignment(
         pairs,
         max(forward.n_source, reverse.n_source),
         max(forward.n_target, reverse.n_target),
@@ -60,7 +64,7 @@ def symmetrize(
     )
 
 
-def soft(forward: SoftAlignment, reverse: SoftAlignment) -> SoftAlignment:
+def harmonic_mean(forward: SoftAlignment, reverse: SoftAlignment) -> SoftAlignment:
     """One table (T, S) from that of each direction, `reverse` being (S, T), in forward's shape.
 
     With p = P(source word | target word) of forward and q = P(target word | source word) of
@@ -89,7 +93,7 @@ def soft(forward: SoftAlignment, reverse: SoftAlignment) -> SoftAlignment:
         np.maximum(1 - mass, 0).astype(np.float32),
         forward.kind,
         forward.level,
-        forward.origin,
+        forward.mode,
     )
 
 
@@ -103,17 +107,17 @@ def _combined(
         return forward & reverse
     if method == "union":
         return forward | reverse
-    taken = _Taken(forward & reverse)
+    taken = _GrowingAlignment(forward & reverse)
     taken.grow(forward | reverse, unaligned)
     if method != "grow-diag":
         least: Unaligned = "both" if method == "grow-diag-final-and" else unaligned
         for direction in (forward, reverse):
             for pair in sorted(direction):
-                taken.take(pair, least)
+                taken.add(pair, least)
     return frozenset(taken.pairs)
 
 
-class _Taken:
+class _GrowingAlignment:
     """The links taken so far, and the words that have one."""
 
     def __init__(self, pairs: Iterable[Link]) -> None:
@@ -121,7 +125,7 @@ class _Taken:
         self.sources = {s for s, _ in self.pairs}
         self.targets = {t for _, t in self.pairs}
 
-    def take(self, pair: Link, unaligned: Unaligned) -> bool:
+    def add(self, pair: Link, unaligned: Unaligned) -> bool:
         """Takes the link if as many of its words as `unaligned` says have none yet."""
         s, t = pair
         free = s not in self.sources, t not in self.targets
@@ -144,10 +148,10 @@ class _Taken:
             while this_pass:
                 s, t = heappop(this_pass)
                 for near in ((s + ds, t + dt) for ds, dt in NEIGHBOURS):
-                    if near in union and self.take(near, unaligned):
+                    if near in union and self.add(near, unaligned):
                         heappush(this_pass if near > (s, t) else next_pass, near)
             this_pass = next_pass
 
 
-def _mean_weight(forward: Links, reverse: Links, pair: Link) -> float:
-    return (forward.weights.get(pair, 0.0) + reverse.weights.get(pair, 0.0)) / 2
+def _mean_weight(forward: WordAlignment, reverse: WordAlignment, pair: Link) -> float:
+    return (forward.scores.get(pair, 0.0) + reverse.scores.get(pair, 0.0)) / 2

@@ -105,7 +105,7 @@ def vote_aligner(
 def _fit(
     rows: list[Pair], options: _Options, *, tokenized: bool, on_event: "Listener | None"
 ) -> "FittedAlignments":
-    from attn_cli.alignment.statistical import QUICK
+    from attn_cli.alignment.statistical import QUICK_COMMITTEE
     from attn_cli.data.corpus import corpus_of_pairs
     from attn_cli.training.unsupervised_alignment import aligner_recipe, fit
 
@@ -120,7 +120,7 @@ def _fit(
             device=options.device,
             threads=options.threads,
             emit=on_event or (lambda event: None),
-            members=QUICK if options.quick else None,
+            members=QUICK_COMMITTEE if options.quick else None,
             train_aligner=False,
         )
     assert fitted is not None  # nothing interrupts it

@@ -35,7 +35,7 @@ from attn_cli.inference.from_bundle import (
 )
 from attn_cli.inference.pair_aligner import Pair, PairAligner
 from attn_cli.inference.translator import Job, Translator
-from attn_cli.types import Links, Translation
+from attn_cli.types import Translation, WordAlignment
 
 if TYPE_CHECKING:
     from attn_cli.inference.confidence import Calibration
@@ -319,9 +319,9 @@ class Model:
             for each in aligner.align(pairs)
         ]
 
-    def _links(self, translation: Translation, *, by_aligner: bool) -> Links:
+    def _links(self, translation: Translation, *, by_aligner: bool) -> WordAlignment:
         if translation.alignment is None:
-            return Links(frozenset(), 0, 0)
+            return WordAlignment(frozenset(), 0, 0)
         settings = self.settings
         threshold = link_threshold(
             self.bundle, settings.threshold, settings.extraction, by_aligner=by_aligner

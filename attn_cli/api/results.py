@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attn_cli.errors import UsageError
 from attn_cli.render import text_formats
-from attn_cli.types import Explanation, FloatArray, Links, SoftAlignment, Translation
+from attn_cli.types import Explanation, FloatArray, SoftAlignment, Translation, WordAlignment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ class Alignment:
     """
 
     table: SoftAlignment
-    links: Links
+    links: WordAlignment
     source: str
     target: str
     unsure: tuple[int, ...] = ()
@@ -43,7 +43,7 @@ class Alignment:
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """The linked (source word, target word), in the order of the target."""
-        return [(self.table.source[s], self.table.target[t]) for s, t in self.links.ordered()]
+        return [(self.table.source[s], self.table.target[t]) for s, t in self.links.sorted_links()]
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return the weights as a DataFrame, rows named by target words, columns by source words.
@@ -99,7 +99,7 @@ class Result:
     """
 
     translation: Translation
-    links: Links
+    links: WordAlignment
     model: str
     n_best: int = 1
 

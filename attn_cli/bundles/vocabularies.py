@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attn_cli.config import Recipe
-from attn_cli.data.literals import Literals
+from attn_cli.data.literals import LiteralRules
 from attn_cli.data.sentencepiece_tokenizer import SentencePieceTokenizer, read_pieces
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
@@ -52,12 +52,12 @@ def read_tokenizers(files: Sequence[VocabularyFile], recipe: Recipe) -> Tokenize
     """Return the tokenizers from the contents of the files. Raises as `load_tokenizers`."""
     settings = recipe.tokenizer
     if settings.pretokenization == "words":
-        literals = Literals.of(recipe)
+        literals = LiteralRules.from_recipe(recipe)
         loaded = [
             Tokenizer.from_bytes(
                 file.data,
                 where=file.path,
-                plain_quotes=settings.normalize_quotes,
+                normalize_quotes=settings.normalize_quotes,
                 literals=literals,
             )
             for file in files

@@ -32,16 +32,16 @@ class Bitext:
 
     def corpus(self) -> "Corpus":
         """The pairs to learn from. Raises DataError if there is none, or a line is no pair."""
-        from attn_cli.data.corpus import NO_TWO_SIDES, read_pairs, read_parallel
+        from attn_cli.data.corpus import MISSING_SEPARATOR, read_pairs, read_parallel
 
         stdin = self.console.stdin
         if self.target is not None:
             return read_parallel(self.source, self.target, stdin=stdin, tokenized=self.tokenized)[0]
         corpus, report = read_pairs(self.source, stdin=stdin, tokenized=self.tokenized)
-        for finding in report.findings:
-            if finding.reason == NO_TWO_SIDES:
+        for finding in report.skipped:
+            if finding.reason == MISSING_SEPARATOR:
                 raise DataError(
-                    f"{report.name} line {finding.lines[0]} has {NO_TWO_SIDES}",
+                    f"{report.name} line {finding.lines[0]} has {MISSING_SEPARATOR}",
                     "Write source<TAB>target on each line.",
                 )
         return corpus
@@ -114,7 +114,7 @@ def fit_aligner(text: Bitext, options: AlignOptions, *, tables: bool) -> Iterato
     Without `tables` it need only link: what it found while it learnt is enough for that. Leaves by
     typer.Exit when interrupted.
     """
-    from attn_cli.alignment.statistical import QUICK
+    from attn_cli.alignment.statistical import QUICK_COMMITTEE
     from attn_cli.api.fitting import default_threshold, vote_aligner
     from attn_cli.cli.interruption import StopRequest
     from attn_cli.cli.output_folder import make_folder
@@ -145,7 +145,7 @@ def fit_aligner(text: Bitext, options: AlignOptions, *, tables: bool) -> Iterato
                 threads=options.threads,
                 emit=watching.listen,
                 interrupted=interruption.is_set,
-                members=QUICK if options.quick else None,
+                members=QUICK_COMMITTEE if options.quick else None,
                 train_aligner=options.out is not None,
                 force=options.force,
             )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from attn_cli.bundles import registry
 from attn_cli.bundles.manifest import STEP, WEIGHTS, read_manifest
-from attn_cli.data.languages import primary
+from attn_cli.data.languages import primary_language
 from attn_cli.errors import ModelError, UsageError
 
 
@@ -64,4 +64,4 @@ def _target_of(path: Path) -> str:
 def _is_language(language: str, wanted: str) -> bool:
     """Whether a language is the one that is wanted: fr-CA is fr, but fr is not fr-CA."""
     language, wanted = (each.lower().replace("_", "-") for each in (language, wanted))
-    return wanted in (language, primary(language))
+    return wanted in (language, primary_language(language))

@@ -12,15 +12,15 @@ from attn_cli.console import Console
 from attn_cli.data.text_io import open_output
 from attn_cli.errors import UsageError
 from attn_cli.inference.other_tables import OtherTables
-from attn_cli.types import GoldLinks, Links, SoftAlignment, Translation
+from attn_cli.types import GoldAlignment, SoftAlignment, Translation, WordAlignment
 
 if TYPE_CHECKING:
     from attn_cli.render.html.page import Page
 
-Found = tuple[Request, Translation, Links]
+Found = tuple[Request, Translation, WordAlignment]
 Add = Callable[[list[Found]], None]
 Picture = Literal["svg", "png", "pdf"]
-ReadGold = Callable[[], Sequence[GoldLinks]]
+ReadGold = Callable[[], Sequence[GoldAlignment]]
 
 _NO_WEIGHTS = SoftAlignment((), (), np.zeros((0, 0), np.float32), np.zeros(0, np.float32))
 

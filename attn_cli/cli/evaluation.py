@@ -3,22 +3,22 @@
 from functools import cached_property
 from pathlib import Path
 
-from attn_cli.alignment.aer import AlignmentScore, alignment_score
+from attn_cli.alignment.aer import AlignmentScore, score_alignment
 from attn_cli.alignment.pharaoh import check_same_length, read_gold, read_links
 from attn_cli.choices import IndexBase
 from attn_cli.cli.input import warning_callback
 from attn_cli.console import Console
 from attn_cli.data.text_io import open_lines
 from attn_cli.errors import UsageError
-from attn_cli.types import GoldLinks, Links, Translation
+from attn_cli.types import GoldAlignment, Translation, WordAlignment
 
 
-def gold_of(console: Console, path: Path, base: IndexBase) -> tuple[list[GoldLinks], int]:
+def gold_of(console: Console, path: Path, base: IndexBase) -> tuple[list[GoldAlignment], int]:
     """The gold links in a file, and the base they were in."""
     return read_gold(texts_of(console, path), name=str(path), base=base)
 
 
-def links_of(console: Console, path: Path, base: IndexBase) -> tuple[list[Links], int]:
+def links_of(console: Console, path: Path, base: IndexBase) -> tuple[list[WordAlignment], int]:
     """The Pharaoh links in a file, and the base they were in."""
     return read_links(texts_of(console, path), name=str(path), base=base)
 
@@ -57,7 +57,7 @@ def score_files(console: Console, gold: Path, links: Path, texts: list[str]) -> 
     check_same_length(truth, found, (str(gold), str(links)))
     if "auto" in (gold_base, links_base):
         console.info(f"attn: counting words from {gold_found} in gold, from {links_found} in links")
-    return alignment_score(truth, found, gold_base=gold_found, links_base=links_found)
+    return score_alignment(truth, found, gold_base=gold_found, links_base=links_found)
 
 
 class GoldEvaluator:
@@ -67,17 +67,17 @@ class GoldEvaluator:
         self.console, self.path = console, path
         self.base, _ = bases([index_base])
         self.gold = texts_of(console, path)
-        self.found: list[Links] = []
+        self.found: list[WordAlignment] = []
         self.lengths: list[tuple[int, int]] = []
 
-    def add(self, found: list[tuple[Links, Translation]]) -> None:
+    def add(self, found: list[tuple[WordAlignment, Translation]]) -> None:
         """The links of the next lines, and the pairs they are in."""
         for links, pair in found:
             self.found.append(links)
             self.lengths.append((len(pair.source_words), len(pair.target_words)))
 
     @cached_property
-    def gold_links(self) -> tuple[list[GoldLinks], int]:
+    def gold_links(self) -> tuple[list[GoldAlignment], int]:
         """The gold links of all lines, and the base they were in; once all links are added."""
         check_same_length(self.gold, self.found, (str(self.path), "the input"))
         return read_gold(self.gold, name=str(self.path), base=self.base, lengths=self.lengths)
@@ -85,4 +85,4 @@ class GoldEvaluator:
     def report(self) -> None:
         """One line on stderr: AER, precision, recall and the signature."""
         gold, base = self.gold_links
-        self.console.raw(alignment_score(gold, self.found, gold_base=base).line())
+        self.console.raw(score_alignment(gold, self.found, gold_base=base).summary())

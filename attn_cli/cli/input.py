@@ -16,10 +16,10 @@ from attn_cli.data.text_io import (
     chunked,
     cost_of_text,
     count_lines,
-    in_step,
     open_lines,
     parse_pair,
-    refuse_lengths,
+    raise_length_mismatch,
+    zip_lines,
 )
 from attn_cli.errors import DataError, UsageError
 
@@ -83,7 +83,7 @@ class Shard:
                 )
             counts.append(count_lines(path))
         if len(set(counts)) > 1:
-            refuse_lengths(str(paths[0]), counts[0], str(paths[1]), counts[1])
+            raise_length_mismatch(str(paths[0]), counts[0], str(paths[1]), counts[1])
         lines = self.lines(counts[0])
         if counts[0] and not lines:
             console.info(
@@ -123,7 +123,7 @@ def requests(
         size = INTERACTIVE_CHUNK if console.stdout_is_terminal else CHUNK
         read = Reader(lines.name, input_format, pairs)
         if part is None:
-            chunks: Iterator[list[Line]] = lines.chunks(size, live=live)
+            chunks: Iterator[list[Line]] = lines.chunks(size, interactive=live)
         else:
             lines.skip(part.start)
             part_lines = islice(lines, len(part))
@@ -150,7 +150,7 @@ def requests_of_two(
             for path in (source, target)
         )
         size = INTERACTIVE_CHUNK if console.stdout_is_terminal else CHUNK
-        pairs: Iterator[tuple[Line, Line]] = in_step(ours, theirs)
+        pairs: Iterator[tuple[Line, Line]] = zip_lines(ours, theirs)
         if part is not None:
             ours.skip(part.start)
             theirs.skip(part.start)

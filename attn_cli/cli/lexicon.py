@@ -15,9 +15,9 @@ from attn_cli.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from attn_cli.alignment.lexicon import LexiconEntry
-    from attn_cli.types import Links
+    from attn_cli.types import WordAlignment
 
-    AlignedPair = tuple[list[str], list[str], Links]
+    AlignedPair = tuple[list[str], list[str], WordAlignment]
 
 #: The fields of an entry, as the header of tsv.
 _FIELDS = ("source", "target", "count", "target_given_source", "source_given_target")
@@ -116,10 +116,10 @@ def _from_files(
 
     Raises DataError for files of different length and for a link outside its sentence.
     """
-    from attn_cli.alignment.pharaoh import links_in
+    from attn_cli.alignment.pharaoh import parse_links
     from attn_cli.cli.input import warning_callback
     from attn_cli.data import words
-    from attn_cli.data.text_io import in_step, open_lines, refuse_lengths
+    from attn_cli.data.text_io import open_lines, raise_length_mismatch, zip_lines
 
     if [str(path) for path in (links, source, target)].count("-") > 1:
         raise UsageError("two files are standard input", "Name one of them.")
@@ -130,26 +130,26 @@ def _from_files(
         for path in (source, target, links)
     )
     iterator, number = iter(linked), 0
-    pairs = in_step(ours, theirs)
+    pairs = zip_lines(ours, theirs)
     for one, other in pairs:
         number = one.number
         line = next(iterator, None)
         if line is None:
             rest = number + sum(1 for _ in pairs)
-            refuse_lengths(str(source), rest, str(links), number - 1)
+            raise_length_mismatch(str(source), rest, str(links), number - 1)
         sides = [
             side.text.split() if tokenized else [word.text for word in words.split(side.text)]
             for side in (one, other)
         ]
-        found = links_in(line.text, where=f"{links} line {number}")
+        found = parse_links(line.text, where=f"{links} line {number}")
         _check(found, sides, f"{links} line {number}")
         yield sides[0], sides[1], found
     if surplus := sum(1 for _ in iterator):
-        refuse_lengths(str(source), number, str(links), number + surplus)
+        raise_length_mismatch(str(source), number, str(links), number + surplus)
 
 
-def _check(links: "Links", sides: list[list[str]], where: str) -> None:
-    for s, t in links.ordered():
+def _check(links: "WordAlignment", sides: list[list[str]], where: str) -> None:
+    for s, t in links.sorted_links():
         if s >= len(sides[0]) or t >= len(sides[1]):
             raise DataError(
                 f"{where} links word {s} to word {t}, but the sentences have {len(sides[0])} and "
@@ -163,7 +163,7 @@ def _from_records(console: Console, path: Path, stack: ExitStack) -> "Iterator[A
     """The words and links of each JSONL record. Raises DataError for what is none."""
     from attn_cli.cli.input import warning_callback
     from attn_cli.data.text_io import open_lines
-    from attn_cli.types import Links
+    from attn_cli.types import WordAlignment
 
     lines = stack.enter_context(
         open_lines(path, stdin=console.stdin, on_problem=warning_callback(console))
@@ -188,7 +188,11 @@ def _from_records(console: Console, path: Path, stack: ExitStack) -> "Iterator[A
                 f"{lines.name} line {line.number} has a link outside its words",
                 "Give the output of attn align --format jsonl.",
             )
-        yield sides[0], sides[1], Links(frozenset(weights), len(sides[0]), len(sides[1]), weights)
+        yield (
+            sides[0],
+            sides[1],
+            WordAlignment(frozenset(weights), len(sides[0]), len(sides[1]), weights),
+        )
 
 
 def _tsv(entry: "LexiconEntry") -> str:

@@ -8,7 +8,7 @@ from attn_cli.cli.choosing import translating_models
 from attn_cli.cli.input import Request
 from attn_cli.console import Console
 from attn_cli.data import languages, words
-from attn_cli.data.casing import shouted
+from attn_cli.data.casing import is_all_caps
 
 #: Lines of one kind that have a note of their own; the others are counted.
 MOST_NOTES = 3
@@ -52,8 +52,8 @@ class LineNotes:
         texts = (word.text for word in words.split(text))
         if languages.looks_like(texts, recipe.target, expected=recipe.source):
             return "target"
-        spoken = recipe.decode.handle_all_caps and shouted(text)
-        if self.bundle.source.unknown_share(text, spoken=spoken) > UNKNOWN_SHARE:
+        spoken = recipe.decode.handle_all_caps and is_all_caps(text)
+        if self.bundle.source.unknown_share(text, lowercase=spoken) > UNKNOWN_SHARE:
             return "unknown"
         return None
 
@@ -63,7 +63,7 @@ class LineNotes:
 
     def _target_sentence(self, subject: str, count: int) -> str:
         recipe = self.bundle.recipe
-        sentence = f"{subject} look{'s' * (count == 1)} {languages.name_of(recipe.target)}"
+        sentence = f"{subject} look{'s' * (count == 1)} {languages.language_name(recipe.target)}"
         back = (recipe.target, recipe.source)
         model = next((name for name, pair in translating_models() if pair == back), None)
         if model is not None:

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from attn_cli.alignment.pharaoh import flipped, links_in
+from attn_cli.alignment.pharaoh import parse_links, transpose
 from attn_cli.cli.input import CHUNK, warning_callback
 from attn_cli.console import Console
-from attn_cli.data.text_io import Line, Lines, grouped, in_step, open_lines, open_output
-from attn_cli.types import Links
+from attn_cli.data.text_io import Line, Lines, batched, open_lines, open_output, zip_lines
+from attn_cli.types import WordAlignment
 
-Both = tuple[Links, Links]
+Both = tuple[WordAlignment, WordAlignment]
 
 
 class LinkFiles:
@@ -27,8 +27,8 @@ class LinkFiles:
 
     def groups(self) -> Iterator[list[Both]]:
         """Raises DataError where a line holds no links, or one file is longer."""
-        lines = in_step(self.forward, self.reverse)
-        return grouped((self._both(*each) for each in lines), self.together)
+        lines = zip_lines(self.forward, self.reverse)
+        return batched((self._both(*each) for each in lines), self.together)
 
     @property
     def looks_reversed(self) -> bool:
@@ -40,9 +40,9 @@ class LinkFiles:
 
     def _both(self, ours: Line, theirs: Line) -> Both:
         forward, read = _links(self.forward, ours), _links(self.reverse, theirs)
-        reverse, otherwise = (flipped(read), read) if self.turned else (read, flipped(read))
-        self.agreed += len(forward.pairs & reverse.pairs)
-        self.agreed_otherwise += len(forward.pairs & otherwise.pairs)
+        reverse, otherwise = (transpose(read), read) if self.turned else (read, transpose(read))
+        self.agreed += len(forward.links & reverse.links)
+        self.agreed_otherwise += len(forward.links & otherwise.links)
         return forward, reverse
 
 
@@ -74,5 +74,5 @@ def text_output(console: Console, output: Path | None) -> Iterator[Callable[...,
             yield lambda *records: file.writelines(records)
 
 
-def _links(lines: Lines, line: Line) -> Links:
-    return links_in(line.text, where=f"{lines.name} line {line.number}")
+def _links(lines: Lines, line: Line) -> WordAlignment:
+    return parse_links(line.text, where=f"{lines.name} line {line.number}")

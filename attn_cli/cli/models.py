@@ -137,9 +137,9 @@ def _check_aligning(bundle: "Bundle", *, engine: "Engine", threads: int) -> None
     matcher = open_aligner(bundle, engine=engine, device="cpu", threads=threads)
     source, target = (side.encode(_LINE) for side in (bundle.source, bundle.target))
     with _computing(bundle):
-        (table,) = align_batch(matcher, [source], [target], origin="forced")
-    rows = table.weights.sum(-1) + table.leftover  # (T,)
-    if not np.allclose(rows, 1, atol=1e-3) or not np.isfinite(table.link_weights).all():
+        (table,) = align_batch(matcher, [source], [target], mode="forced")
+    rows = table.weights.sum(-1) + table.unaligned  # (T,)
+    if not np.allclose(rows, 1, atol=1e-3) or not np.isfinite(table.link_scores).all():
         raise _nonsense(bundle, "word aligner")
 
 

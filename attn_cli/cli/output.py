@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, assert_never
 
-from attn_cli.alignment.extraction import MINIMUM, extract
+from attn_cli.alignment.extraction import DEFAULT_THRESHOLD, extract
 from attn_cli.choices import Extraction, MatrixKind, OutputFormat
 from attn_cli.cli.documents import Found, ReadGold, write_page, write_picture
 from attn_cli.cli.input import Request, Shard
@@ -15,7 +15,7 @@ from attn_cli.data.text_io import open_output
 from attn_cli.inference.from_bundle import link_threshold
 from attn_cli.inference.other_tables import OtherTables
 from attn_cli.render import text_formats
-from attn_cli.types import Links, Translation
+from attn_cli.types import Translation, WordAlignment
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -72,7 +72,7 @@ class Writer:
         kind: MatrixKind,
         *,
         languages: tuple[str, str] = ("", ""),
-        aligner_threshold: float = MINIMUM,
+        aligner_threshold: float = DEFAULT_THRESHOLD,
     ) -> "Writer":
         """The writer of a page whose links are from weights of this kind.
 
@@ -80,7 +80,10 @@ class Writer:
         """
         from attn_cli.render.html.page import Page
 
-        minimum: dict[MatrixKind, float] = {"attention": MINIMUM, "alignment": aligner_threshold}
+        minimum: dict[MatrixKind, float] = {
+            "attention": DEFAULT_THRESHOLD,
+            "alignment": aligner_threshold,
+        }
         if self.threshold is not None:
             minimum[kind] = self.threshold
         elif self.extraction != "threshold":
@@ -137,7 +140,7 @@ class Writer:
         elif found:
             write(*(self.record(*each) + "\n" for each in found))
 
-    def record(self, request: Request, translation: Translation, links: Links) -> str:
+    def record(self, request: Request, translation: Translation, links: WordAlignment) -> str:
         """The record of one request in a text format, without its final newline."""
         if self.marks_unsure:
             translation = text_formats.mark_unsure(translation)
@@ -173,10 +176,10 @@ class Writer:
                 raise AssertionError(f"{self.format} is not written record by record")
         assert_never(self.format)
 
-    def links(self, translation: Translation) -> Links:
+    def links(self, translation: Translation) -> WordAlignment:
         """The links of a translation's own table, as --extract and --threshold want them."""
         if translation.alignment is None:
-            return Links(frozenset(), 0, 0)
+            return WordAlignment(frozenset(), 0, 0)
         return extract(translation.alignment, self.extraction, self.threshold)
 
     def _table(self, translation: Translation, write: Write, console: Console | None) -> None:

@@ -73,7 +73,7 @@ def _score_links(
     if format == "json":
         console.write(json.dumps({"aer": scored.record()}, ensure_ascii=False) + "\n")
     else:
-        console.write(scored.line() + "\n")
+        console.write(scored.summary() + "\n")
 
 
 def _score_text(

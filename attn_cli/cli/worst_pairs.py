@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from attn_cli.alignment.aer import AlignmentScore, alignment_score
+from attn_cli.alignment.aer import AlignmentScore, score_alignment
 from attn_cli.cli.evaluation import GoldEvaluator
 from attn_cli.cli.input import Request
 from attn_cli.cli.output import Writer
 from attn_cli.console import Console
 from attn_cli.inference.diagnosis import LinkerProtocol
 from attn_cli.inference.pair_aligner import Pair
-from attn_cli.types import GoldLinks, Links, Translation
+from attn_cli.types import GoldAlignment, Translation, WordAlignment
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class WorstPair:
 
 def worst_pairs(
     requests: Sequence[Request],
-    links: Sequence[Links],
-    gold: Sequence[GoldLinks],
+    links: Sequence[WordAlignment],
+    gold: Sequence[GoldAlignment],
     count: int,
 ) -> list[WorstPair]:
     """Return at most `count` pairs with an AER above 0, the worst first.
@@ -57,7 +57,7 @@ def worst_pairs(
     pairs = [
         WorstPair(
             request,
-            alignment_score([truth], [proposed]),
+            score_alignment([truth], [proposed]),
             _ordered(truth.sure - proposed.pairs),
             _ordered(proposed.pairs - truth.possible),
         )

@@ -52,7 +52,7 @@ class Storage:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise unwritable(folder, error) from error
+            raise write_error(folder, error) from error
         return cls(folder)
 
     def column(self, name: str, dtype: type[np.generic]) -> "Column":
@@ -65,14 +65,14 @@ class Storage:
         Raises TrainingError if it cannot be written.
         """
         path = self._path(name)
-        there = file_of(values)
+        there = mapped_file(values)
         if path is None or (there is not None and there.parent == self.folder):
             return values
         try:
             with open(path, "wb") as file:
                 npy.write_array(file, values, allow_pickle=False)
         except OSError as error:
-            raise unwritable(path, error) from error
+            raise write_error(path, error) from error
         return open_array(path)  # type: ignore[return-value]
 
     def _path(self, name: str) -> Path | None:
@@ -129,7 +129,7 @@ class Column:
             with open(path, mode) as file:
                 file.write(data)
         except OSError as error:
-            raise unwritable(path, error) from error
+            raise write_error(path, error) from error
 
 
 def open_array(path: Path) -> NDArray[Any]:
@@ -146,7 +146,7 @@ def open_array(path: Path) -> NDArray[Any]:
     return mapped.view(np.ndarray)  # without memmap's slow indexing
 
 
-def file_of(values: NDArray[Any]) -> Path | None:
+def mapped_file(values: NDArray[Any]) -> Path | None:
     """The file that the array maps, or None for one in memory."""
     base: Any = values
     while isinstance(base, np.ndarray):
@@ -156,7 +156,7 @@ def file_of(values: NDArray[Any]) -> Path | None:
     return None
 
 
-def release(*arrays: NDArray[Any]) -> None:
+def release_pages(*arrays: NDArray[Any]) -> None:
     """Unmap the pages of mapped arrays that were read; they are mapped again when needed."""
     for values in arrays:
         base: Any = values
@@ -175,10 +175,10 @@ def slices(values: A, size: int = _BLOCK * _BLOCKS_MAPPED) -> Iterator[A]:
     """The array in runs of `size`, a mapped one without keeping its pages."""
     for start in range(0, len(values), size):
         yield values[start : start + size]  # type: ignore[misc]
-        release(values)
+        release_pages(values)
 
 
-def unwritable(path: Path, error: OSError) -> TrainingError:
+def write_error(path: Path, error: OSError) -> TrainingError:
     """What is raised where the disk will not take an array."""
     return TrainingError(
         f"cannot write {path}: {error.strerror or error}", "Make room on the disk, then try again."
@@ -189,7 +189,7 @@ def unwritable(path: Path, error: OSError) -> TrainingError:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Ragged:
+class RaggedArray:
     """Rows of unequal length in one array: row r is `values[starts[r]:starts[r + 1]]`."""
 
     values: IntArray
@@ -211,16 +211,16 @@ class Ragged:
         lengths: LongArray = self.starts[rows + 1] - self.starts[rows]
         return lengths
 
-    def gather(self, rows: NDArray[np.integer]) -> "Ragged":
+    def gather(self, rows: NDArray[np.integer]) -> "RaggedArray":
         """The rows asked for, in that order, one behind the other."""
         first = self.starts[rows]
         lengths = self.starts[rows + 1] - first
         starts = np.zeros(len(rows) + 1, np.int64)
         np.cumsum(lengths, out=starts[1:])
         positions = np.arange(starts[-1]) + np.repeat(first - starts[:-1], lengths)
-        return Ragged(self.values[positions], starts)
+        return RaggedArray(self.values[positions], starts)
 
-    def blocks(self, rows: IntArray) -> Iterator[tuple[IntArray, "Ragged"]]:
+    def blocks(self, rows: IntArray) -> Iterator[tuple[IntArray, "RaggedArray"]]:
         """Each block of the rows with what is in them, without keeping mapped pages.
 
         The rows rise. Where they are far apart blocks are smaller: each row maps pages of its own.
@@ -238,7 +238,7 @@ class Ragged:
 
     def release(self) -> None:
         """Unmap the pages that were read."""
-        release(self.values, self.starts)
+        release_pages(self.values, self.starts)
 
 
 class StringArray:
@@ -252,7 +252,7 @@ class StringArray:
         self._decoded: dict[int, str] = {}
 
     @classmethod
-    def of(cls, strings: Iterable[str], storage: Storage, *, name: str) -> "StringArray":
+    def from_strings(cls, strings: Iterable[str], storage: Storage, *, name: str) -> "StringArray":
         """The strings as `storage` keeps them."""
         text = storage.column(f"{name}.text", np.uint8)
         starts = storage.column(f"{name}.starts", np.int64)
@@ -284,4 +284,4 @@ class StringArray:
             last = min(first + _STRINGS, len(self))
             text = self.text[self.starts[first] : self.starts[last] - 1]
             yield from text.tobytes().decode().split("\n")
-        release(self.text, self.starts)
+        release_pages(self.text, self.starts)

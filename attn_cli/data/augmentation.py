@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli import config
-from attn_cli.data.arrays import LongArray, Ragged, Storage, StringArray
-from attn_cli.data.corpus import Corpus, Side
+from attn_cli.data.arrays import LongArray, RaggedArray, Storage, StringArray
+from attn_cli.data.corpus import Corpus, CorpusSide
 from attn_cli.types import IntArray
 
 #: What ends a sentence and is left out when one types in haste.
-FINAL_MARKS = frozenset(".!?…。！？")
+FINAL_PUNCTUATION = frozenset(".!?…。！？")
 
 #: Words that are made up for each kind of shared word.
-INVENTED = 20_000
+N_INVENTED = 20_000
 
 #: Letters of a made-up word at most.
 _LONGEST = 10
@@ -35,64 +35,66 @@ _SHORTEST_NAME, _SHORTEST_WORD = 3, 5
 
 
 @dataclass(frozen=True, eq=False)
-class Shared:
+class SharedWords:
     """Words that both sides of a pair write, and what may stand in their place.
 
-    In a `share` of the pairs that have one. `at` (all pairs, 2) says which source word and which
-    target word it is, -1 where there is none; `source` and `target` (n,) are the same made-up words
-    on both sides.
+    In a `probability` of the pairs that have one. `positions` (all pairs, 2) says which source word
+    and which target word it is, -1 where there is none; `source` and `target` (n,) are the same
+    made-up words on both sides.
     """
 
-    share: float
-    at: IntArray
+    probability: float
+    positions: IntArray
     source: IntArray
     target: IntArray
 
     def replace(
-        self, ours: Ragged, theirs: Ragged, pairs: IntArray, rng: np.random.Generator
+        self, ours: RaggedArray, theirs: RaggedArray, pairs: IntArray, rng: np.random.Generator
     ) -> None:
         """Put made-up words into these sentences, in place, at random."""
-        chosen = self.at[pairs, 0] >= 0
-        chosen &= rng.random(len(pairs)) < self.share
+        chosen = self.positions[pairs, 0] >= 0
+        chosen &= rng.random(len(pairs)) < self.probability
         invented = rng.integers(0, max(1, len(self.source)), len(pairs))[chosen]
-        at = self.at[pairs[chosen]]
+        at = self.positions[pairs[chosen]]
         ours.values[ours.starts[:-1][chosen] + at[:, 0]] = self.source[invented]
         theirs.values[theirs.starts[:-1][chosen] + at[:, 1]] = self.target[invented]
 
 
 @dataclass(frozen=True, eq=False)
-class Variants:
+class Augmentation:
     """How the sentences of a corpus may vary.
 
-    `small` (source forms,) is each form in small letters; `source_final` and `target_final`
-    (forms,) tell final marks; `names` and `words` are what may be replaced.
+    `lowercase_forms` (source forms,) is each form in small letters; `source_final` and
+    `target_final` (forms,) tell final marks; `names` and `words` are what may be replaced.
     """
 
     settings: config.AugmentationConfig
-    small: IntArray
+    lowercase_forms: IntArray
     source_final: NDArray[np.bool_]
     target_final: NDArray[np.bool_]
-    names: Shared
-    words: Shared
+    names: SharedWords
+    words: SharedWords
 
-    def drawn(
-        self, source: Ragged, target: Ragged, pairs: IntArray, rng: np.random.Generator
-    ) -> tuple[Ragged, Ragged]:
+    def sample(
+        self, source: RaggedArray, target: RaggedArray, pairs: IntArray, rng: np.random.Generator
+    ) -> tuple[RaggedArray, RaggedArray]:
         """Sentences of `pairs`, varied at random. Every one keeps at least one word."""
-        ours = Ragged(source.values.copy(), source.starts)
-        theirs = Ragged(target.values.copy(), target.starts)
+        ours = RaggedArray(source.values.copy(), source.starts)
+        theirs = RaggedArray(target.values.copy(), target.starts)
         for shared in (self.names, self.words):
             shared.replace(ours, theirs, pairs, rng)
 
         small = rng.random(len(pairs)) < self.settings.lowercase
-        lowered = np.where(np.repeat(small, source.lengths), self.small[ours.values], ours.values)
+        lowered = np.where(
+            np.repeat(small, source.lengths), self.lowercase_forms[ours.values], ours.values
+        )
 
         bare = rng.random(len(pairs)) < self.settings.drop_final_punctuation
         for side, final in ((source, self.source_final), (target, self.target_final)):
             bare &= (side.lengths > 1) & final[side.values[side.starts[1:] - 1]]
-        return _without_last(Ragged(lowered, source.starts), bare), _without_last(theirs, bare)
+        return _without_last(RaggedArray(lowered, source.starts), bare), _without_last(theirs, bare)
 
-    def in_small_letters(self, counts: dict[str, int]) -> dict[str, int]:
+    def add_lowercase_counts(self, counts: dict[str, int]) -> dict[str, int]:
         """Source forms and their counts as a vocabulary should see them: the share in small
         letters counted too."""
         seen = dict(counts)
@@ -102,25 +104,25 @@ class Variants:
         return {form: count for form, count in seen.items() if count}
 
 
-def varied(
+def augment(
     corpus: Corpus, settings: config.AugmentationConfig, *, seed: int
-) -> tuple[Corpus, Variants | None]:
+) -> tuple[Corpus, Augmentation | None]:
     """The corpus, its sides widened by the forms that variants need, and how it may vary.
 
     As it is, and None, where nothing may.
     """
     if settings == config.AugmentationConfig():
         return corpus, None
-    rng = np.random.default_rng([seed, INVENTED])
+    rng = np.random.default_rng([seed, N_INVENTED])
     names, corpus = _shared(corpus, settings.replace_names, _is_name, str.capitalize, rng)
     words, corpus = _shared(corpus, settings.replace_words, _is_word, str, rng)
     lower = str.lower if settings.lowercase else str  # no form that is never drawn
     source, small = _with_forms(
         corpus.source, map(lower, corpus.source.forms), corpus.storage, "source"
     )
-    return replace(corpus, source=source), Variants(
+    return replace(corpus, source=source), Augmentation(
         settings,
-        small=small,
+        lowercase_forms=small,
         source_final=_final(source),
         target_final=_final(corpus.target),
         names=names,
@@ -134,7 +136,7 @@ def _shared(
     fits: Callable[[str], bool],
     spelled: Callable[[str], str],
     rng: np.random.Generator,
-) -> tuple[Shared, Corpus]:
+) -> tuple[SharedWords, Corpus]:
     """The words with a space before them that `fits` and both languages write, and the corpus with
     the forms in its lists that are made up for them. No words for no share."""
     both = set(corpus.source.forms) & set(corpus.target.forms) if share else set()
@@ -143,7 +145,9 @@ def _shared(
     at = _places(corpus, shared if invented else set())
     source, of_source = _with_forms(corpus.source, invented, corpus.storage, "source")
     target, of_target = _with_forms(corpus.target, invented, corpus.storage, "target")
-    return Shared(share, at, of_source, of_target), replace(corpus, source=source, target=target)
+    return SharedWords(share, at, of_source, of_target), replace(
+        corpus, source=source, target=target
+    )
 
 
 def _is_name(word: str) -> bool:
@@ -155,28 +159,28 @@ def _is_word(word: str) -> bool:
 
 
 def _with_forms(
-    side: Side, forms: Iterable[str], storage: Storage, name: str
-) -> tuple[Side, IntArray]:
+    side: CorpusSide, forms: Iterable[str], storage: Storage, name: str
+) -> tuple[CorpusSide, IntArray]:
     """The side with these forms in its list, and their numbers there."""
     number = {form: place for place, form in enumerate(side.forms)}
     places = np.fromiter((number.setdefault(form, len(number)) for form in forms), np.int32)
     if len(number) > len(side.forms):
-        widened = StringArray.of(number, storage, name=f"{name}.forms")
+        widened = StringArray.from_strings(number, storage, name=f"{name}.forms")
         side = replace(side, forms=widened)
     return side, places
 
 
-def _without_last(sentences: Ragged, chosen: NDArray[np.bool_]) -> Ragged:
+def _without_last(sentences: RaggedArray, chosen: NDArray[np.bool_]) -> RaggedArray:
     """The sentences, the chosen ones without their last word."""
     kept = np.ones(len(sentences.values), bool)
     kept[sentences.starts[1:][chosen] - 1] = False
     starts = np.zeros(len(sentences) + 1, np.int64)
     np.cumsum(sentences.lengths - chosen, out=starts[1:])
-    return Ragged(sentences.values[kept], starts)
+    return RaggedArray(sentences.values[kept], starts)
 
 
-def _final(side: Side) -> NDArray[np.bool_]:
-    return np.fromiter((FINAL_MARKS.issuperset(form.strip()) for form in side.forms), bool)
+def _final(side: CorpusSide) -> NDArray[np.bool_]:
+    return np.fromiter((FINAL_PUNCTUATION.issuperset(form.strip()) for form in side.forms), bool)
 
 
 def _places(corpus: Corpus, shared: set[str]) -> IntArray:
@@ -202,7 +206,7 @@ def _places(corpus: Corpus, shared: set[str]) -> IntArray:
     return places
 
 
-def _once(numbers: IntArray, sentences: Ragged) -> tuple[LongArray, LongArray]:
+def _once(numbers: IntArray, sentences: RaggedArray) -> tuple[LongArray, LongArray]:
     """The words with a number that occur once in their sentence, as sentence and number in one,
     and where each is in `sentences.values`."""
     found = numbers[sentences.values]
@@ -214,7 +218,7 @@ def _once(numbers: IntArray, sentences: Ragged) -> tuple[LongArray, LongArray]:
     return keys[count == 1], where[first[count == 1]]
 
 
-def _numbered(side: Side, words: set[str]) -> IntArray:
+def _numbered(side: CorpusSide, words: set[str]) -> IntArray:
     """(forms,): a number from 1 for each of the words, the same on both sides, 0 for others."""
     number = {word: place for place, word in enumerate(sorted(words), start=1)}
     return np.fromiter((number.get(form, 0) for form in side.forms), np.int32)
@@ -226,8 +230,8 @@ def _invented(corpus: Corpus, rng: np.random.Generator) -> list[str]:
     words = sorted(filter(str.isalpha, forms))
     if not words:
         return []
-    bits = rng.integers(0, len(words), (INVENTED, 3)).tolist()
-    cuts = rng.random((INVENTED, 3, 2)).tolist()
+    bits = rng.integers(0, len(words), (N_INVENTED, 3)).tolist()
+    cuts = rng.random((N_INVENTED, 3, 2)).tolist()
     made = {
         "".join(_bit(words[word], *cut) for word, cut in zip(row, where, strict=True))[:_LONGEST]
         for row, where in zip(bits, cuts, strict=True)

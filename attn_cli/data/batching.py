@@ -13,36 +13,36 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attn_cli.data.arrays import LongArray, Ragged
-from attn_cli.data.segmentation import Segmentation, Segmented
+from attn_cli.data.arrays import LongArray, RaggedArray
+from attn_cli.data.segmentation import Segmentation, SubwordCorpus
 from attn_cli.errors import DataError
 from attn_cli.types import BOS, EOS, PAD, IntArray
 
-#: Sources are padded to a multiple of this, and a batch that can has a multiple of `ROWS` rows: a
-#: processor's library compiles its products anew for each shape, and keeps them all.
-POSITIONS, ROWS = 4, 8
+#: Sources are padded to a multiple of this, and a batch that can has a multiple of `ROW_MULTIPLE`
+#: rows: a processor's library compiles its products anew for each shape, and keeps them all.
+LENGTH_MULTIPLE, ROW_MULTIPLE = 4, 8
 
-POOL = 1 << 15  # pairs sorted together; a corpus of no more than this is one pool
+POOL_SIZE = 1 << 15  # pairs sorted together; a corpus of no more than this is one pool
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Batch:
     """B pairs as a network reads them, in int32; T is the longest target, EOS included.
 
-    S is the longest source, rounded up to a multiple of `POSITIONS`. `source` (B, S) and
+    S is the longest source, rounded up to a multiple of `LENGTH_MULTIPLE`. `source` (B, S) and
     `target_out` (B, T) end each row with EOS, then PAD; `target_in` (B, T) is `target_out` one step
-    later, BOS in front. Lengths (B,) count EOS. `source_word` (B, S) and `target_word` (B, T), the
-    latter beside `target_out`, give each piece's word in the sentence, -1 for EOS and PAD.
+    later, BOS in front. Lengths (B,) count EOS. `source_word_ids` (B, S) and `target_word_ids` (B,
+    T), the latter beside `target_out`, give each piece's word in the sentence, -1 for EOS and PAD.
     `indices` (B,) are the pairs' places in the corpus.
     """
 
     source: IntArray
     source_length: IntArray
-    source_word: IntArray
+    source_word_ids: IntArray
     target_in: IntArray
     target_out: IntArray
     target_length: IntArray
-    target_word: IntArray
+    target_word_ids: IntArray
     indices: IntArray
 
     def __len__(self) -> int:
@@ -50,27 +50,29 @@ class Batch:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Share:
+class WorkerBatch:
     """What one worker computes of a batch: micro-batches, one after the other.
 
-    `pieces` counts the target pieces of the whole batch, EOS included, over all its shares. A batch
-    of fewer pairs than there are shares leaves some without any: such a share holds one pair of the
-    batch that another share counts, and `is_empty` says so.
+    `n_pieces` counts the target pieces of the whole batch, EOS included, over all its shares. A
+    batch of fewer pairs than there are shares leaves some without any: such a share holds one pair
+    of the batch that another share counts, and `is_empty` says so.
     """
 
-    batches: tuple[Batch, ...]
-    pieces: int
+    micro_batches: tuple[Batch, ...]
+    n_pieces: int
     is_empty: bool
 
 
-class Batches:
+class BatchIterator:
     """Training batches without end, epoch after epoch; `restore(state())` goes on where it was.
 
     A batch has at most `tokens` places in its padded target (rows x longest, EOS included), and at
     least one row. `epoch` is that of the batch given last.
     """
 
-    def __init__(self, data: Segmented, *, tokens: int, seed: int, pool: int = POOL) -> None:
+    def __init__(
+        self, data: SubwordCorpus, *, tokens: int, seed: int, pool: int = POOL_SIZE
+    ) -> None:
         assert len(data), "a corpus refuses to be empty"
         self._data = data
         self._tokens = tokens
@@ -89,7 +91,7 @@ class Batches:
         drawn, rows = self._next_rows()
         return drawn.batch(rows)
 
-    def next_share(self, *, rank: int = 0, size: int = 1, parts: int = 1) -> Share:
+    def next_for_worker(self, *, rank: int = 0, size: int = 1, parts: int = 1) -> WorkerBatch:
         """The share of worker `rank` of `size` in the next batch, in at most `parts` micro-batches.
 
         Pairs are dealt out in order of length, so that all shares are about as large.
@@ -97,13 +99,13 @@ class Batches:
         drawn, rows = self._next_rows()
         dealt = [rows[part * size + rank :: parts * size] for part in range(parts)]
         filled = [part for part in dealt if len(part)]
-        return Share(
+        return WorkerBatch(
             tuple(drawn.batch(part) for part in filled or [rows[:1]]),
             drawn.count_target_pieces(rows),
             is_empty=not filled,
         )
 
-    def _next_rows(self) -> tuple["_Drawn", LongArray]:
+    def _next_rows(self) -> tuple["_SampledPairs", LongArray]:
         plan = self._planned()
         while self._next >= len(plan.batches):
             self._advance()
@@ -140,7 +142,7 @@ class Batches:
         if self._plan is None or (self._plan.epoch, self._plan.pool) != (self.epoch, self._pool):
             pairs = np.array_split(self._epoch_order(), self._n_pools)[self._pool]
             rng = _generator(self._seed, self.epoch, 1 + self._pool)
-            drawn = _Drawn(self._data, pairs, rng)
+            drawn = _SampledPairs(self._data, pairs, rng)
             batches = drawn.cut(self._tokens)
             rng.shuffle(batches)
             self._plan = _Plan(self.epoch, self._pool, drawn, batches)
@@ -160,34 +162,36 @@ def _generator(seed: int, epoch: int, stream: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch, stream])
 
 
-def batches_of(
-    data: Segmented, indices: IntArray, *, tokens: int, rank: int = 0, size: int = 1
+def sequential_batches(
+    data: SubwordCorpus, indices: IntArray, *, tokens: int, rank: int = 0, size: int = 1
 ) -> Iterator[Batch]:
     """The pairs at `indices` once, deterministic pieces, shortest first: for validation.
 
-    Batches hold at most `tokens` padded target places, as in `Batches`. Worker `rank` of `size`
-    gets each `size`-th of them.
+    Batches hold at most `tokens` padded target places, as in `BatchIterator`. Worker `rank` of
+    `size` gets each `size`-th of them.
     """
-    drawn = _Drawn(data, indices, None)
+    drawn = _SampledPairs(data, indices, None)
     return (drawn.batch(rows) for rows in drawn.cut(tokens)[rank::size])
 
 
-class _Drawn:
+class _SampledPairs:
     """Some pairs with a segmentation chosen for each of their words; a *row* is one of them.
 
     With `rng` they are varied and their segmentations drawn, as the text allows.
     """
 
-    def __init__(self, data: Segmented, pairs: IntArray, rng: np.random.Generator | None) -> None:
+    def __init__(
+        self, data: SubwordCorpus, pairs: IntArray, rng: np.random.Generator | None
+    ) -> None:
         self._pairs = pairs
         source = data.corpus.source.sentences.gather(pairs)
         target = data.corpus.target.sentences.gather(pairs)
         for side in (data.corpus.source, data.corpus.target):
             side.sentences.release()
-        if rng is not None and data.variants is not None:
-            source, target = data.variants.drawn(source, target, pairs, rng)
-        self._source = _DrawnSide(source, data.source, rng, multiple=POSITIONS)
-        self._target = _DrawnSide(target, data.target, rng)
+        if rng is not None and data.augmentation is not None:
+            source, target = data.augmentation.sample(source, target, pairs, rng)
+        self._source = _SampledSide(source, data.source, rng, multiple=LENGTH_MULTIPLE)
+        self._target = _SampledSide(target, data.target, rng)
 
     def cut(self, tokens: int) -> list[LongArray]:
         """Rows of similar length together, in lists whose padded target fits into `tokens`.
@@ -220,18 +224,19 @@ class _Drawn:
         return Batch(
             source=source,
             source_length=source_length,
-            source_word=source_word,
+            source_word_ids=source_word,
             target_in=shifted,
             target_out=target,
             target_length=target_length,
-            target_word=target_word,
+            target_word_ids=target_word,
             indices=self._pairs[rows].astype(np.int32),
         )
 
 
 def _rounded(rows: int) -> int:
-    """A number of rows rounded up to a multiple of `ROWS`, and as it is where that is smaller."""
-    return rows if rows <= ROWS else -(-rows // ROWS) * ROWS
+    """A number of rows rounded up to a multiple of `ROW_MULTIPLE`, and as it is where that is
+    smaller."""
+    return rows if rows <= ROW_MULTIPLE else -(-rows // ROW_MULTIPLE) * ROW_MULTIPLE
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -240,23 +245,23 @@ class _Plan:
 
     epoch: int
     pool: int
-    drawn: _Drawn
+    drawn: _SampledPairs
     batches: list[LongArray]
 
 
-class _DrawnSide:
+class _SampledSide:
     """One side of them: `lengths` (rows,) counts each sentence's pieces, EOS not among them."""
 
     def __init__(
         self,
-        words: Ragged,
+        words: RaggedArray,
         segmentation: Segmentation,
         rng: np.random.Generator | None,
         *,
         multiple: int = 1,
     ) -> None:
         self._pieces, self._multiple = segmentation.pieces, multiple
-        self._choice = Ragged(segmentation.rows(words.values, rng), words.starts)
+        self._choice = RaggedArray(segmentation.sample_rows(words.values, rng), words.starts)
         self.lengths = np.add.reduceat(
             self._pieces.lengths_of(self._choice.values), words.starts[:-1]
         )

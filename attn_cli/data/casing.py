@@ -15,7 +15,7 @@ from attn_cli.types import Translation, Word
 _WORDS, _LETTERS = 2, 4
 
 
-def shouted(raw: str) -> bool:
+def is_all_caps(raw: str) -> bool:
     """Whether a line is in capitals: of its letters that have a case none is small, and there are
     at least four of them, in two words or more."""
     return (
@@ -25,7 +25,7 @@ def shouted(raw: str) -> bool:
     )
 
 
-def spoken(raw: str, found: Sequence[Word]) -> list[str]:
+def lowercase_forms(raw: str, found: Sequence[Word]) -> list[str]:
     """The forms of `found`, the words of a shouted line, as if it had not been shouted.
 
     In small letters but for the first of each sentence. A form may have another length than
@@ -34,7 +34,7 @@ def spoken(raw: str, found: Sequence[Word]) -> list[str]:
     begins = iter([*(start for start, _ in sentences.split(raw)), len(raw)])
     begin = next(begins)
     forms: list[str] = []
-    for word, form in zip(found, words.forms(found), strict=True):
+    for word, form in zip(found, words.surface_forms(found), strict=True):
         small = form.lower()
         if word.start >= begin and any(map(str.isalnum, word.text)):  # the first, but for quotes
             head = form[: len(form) - len(word.text) + 1]
@@ -45,7 +45,7 @@ def spoken(raw: str, found: Sequence[Word]) -> list[str]:
     return forms
 
 
-def shouting(translation: Translation, *, level: Level) -> Translation:
+def uppercase(translation: Translation, *, level: Level) -> Translation:
     """The translation in capitals. Pieces are the network's own and stay what they are."""
     loud = replace(
         translation,

@@ -1,6 +1,6 @@
 """A parallel corpus in numpy arrays: sentences as the numbers of their words.
 
-Knows no tokenizer and prints nothing: what was left out, and where, is told in a `Report`.
+Knows no tokenizer and prints nothing: what was left out, and where, is told in a `CorpusReport`.
 
 The text is read once. Every word *form* (the word's text, with a space in front unless it is glued
 to the word before) gets a number in order of appearance, and a side of the corpus is one flat int32
@@ -23,16 +23,16 @@ from numpy.typing import NDArray
 
 from attn_cli import config
 from attn_cli.data import words
-from attn_cli.data.arrays import LongArray, Ragged, Storage, StringArray, blocks, slices
-from attn_cli.data.literals import Literals, Placed, mark, unmark
-from attn_cli.data.text_io import Line, in_step, open_lines, parse_pair
+from attn_cli.data.arrays import LongArray, RaggedArray, Storage, StringArray, blocks, slices
+from attn_cli.data.literals import LiteralRules, NumberedLiteral, add_mark, remove_mark
+from attn_cli.data.text_io import Line, open_lines, parse_pair, zip_lines
 from attn_cli.errors import DataError, UsageError
 from attn_cli.types import IntArray
 
 #: Why a line of `read_pairs` was left out: it is not a pair at all.
-NO_TWO_SIDES = "no TAB or ' ||| ' between two sides"
+MISSING_SEPARATOR = "no TAB or ' ||| ' between two sides"
 
-NUMBERED = 10  # line numbers given for each thing found wrong
+MAX_LISTED_LINES = 10  # line numbers given for each thing found wrong
 _TOGETHER = 1 << 16  # sentences that are read before they are stored; pairs compared together
 _REMEMBERED = 174_000  # spaced chunks whose words are remembered (a dict of 2^18 slots) …
 _LONGEST_REMEMBERED = 32  # … and the longest of them, in characters
@@ -42,7 +42,7 @@ _LONGEST_REMEMBERED = 32  # … and the longest of them, in characters
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SkipReason:
     """Pairs left out for one reason: how many, and the lines of the first ten."""
 
     reason: str
@@ -63,27 +63,27 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What became of the pairs of `name`: `kept` of `seen`, and why the others were left out."""
+class CorpusReport:
+    """What became of the pairs of `name`: `n_used` of `n_read`, and why others were skipped."""
 
     name: str
-    seen: int
-    kept: int
-    findings: tuple[Finding, ...] = ()
+    n_read: int
+    n_used: int
+    skipped: tuple[SkipReason, ...] = ()
     notes: tuple[str, ...] = ()  # of lines that were read
 
-    def sentences(self) -> list[str]:
+    def messages(self) -> list[str]:
         """One line for each reason and note, ready to be shown."""
-        return [f"{self.name}: {each}" for each in (*self.findings, *self.notes)]
+        return [f"{self.name}: {each}" for each in (*self.skipped, *self.notes)]
 
-    def insist(self) -> None:
+    def require_pairs(self) -> None:
         """Raises DataError if no pair was kept."""
-        if self.kept:
+        if self.n_used:
             return
-        if not self.seen:
+        if not self.n_read:
             raise DataError(f"{self.name} holds no line", "Give text to train on.")
         raise DataError(
-            f"no pair of {self.name} can be used: {'; '.join(map(str, self.findings))}",
+            f"no pair of {self.name} can be used: {'; '.join(map(str, self.skipped))}",
             "Mend those lines, or the limits data.max_length and data.max_ratio.",
         )
 
@@ -92,19 +92,21 @@ class Report:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Side:
+class CorpusSide:
     """One language: the distinct word forms, and every sentence as a row of their numbers."""
 
     forms: StringArray
-    sentences: Ragged
+    sentences: RaggedArray
 
     def words(self, pair: int) -> tuple[str, ...]:
         """The words of a sentence as they are shown."""
-        return tuple(unmark(self.forms[form]).removeprefix(" ") for form in self.sentences[pair])
+        return tuple(
+            remove_mark(self.forms[form]).removeprefix(" ") for form in self.sentences[pair]
+        )
 
     def text(self, pair: int) -> str:
         """The sentence itself, each run of white space in it made one space."""
-        return unmark("".join([self.forms[form] for form in self.sentences[pair]]))[1:]
+        return remove_mark("".join([self.forms[form] for form in self.sentences[pair]]))[1:]
 
     def counts(self, pairs: IntArray) -> LongArray:
         """(forms,) how often each form occurs in these sentences."""
@@ -124,8 +126,8 @@ class Corpus:
     """
 
     name: str
-    source: Side
-    target: Side
+    source: CorpusSide
+    target: CorpusSide
     lines: IntArray
     pairs: IntArray
     storage: Storage = field(default_factory=Storage)
@@ -133,7 +135,7 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def part(self, pairs: IntArray) -> "Corpus":
+    def subset(self, pairs: IntArray) -> "Corpus":
         """The same corpus with these pairs only."""
         return replace(self, pairs=pairs.astype(np.int32))
 
@@ -208,7 +210,7 @@ class Corpus:
             if not room:
                 break
         held_out = _among(group, np.array(sorted(chosen or {smallest})))
-        return self.part(self.pairs[~held_out]), self.part(self.pairs[held_out])
+        return self.subset(self.pairs[~held_out]), self.subset(self.pairs[held_out])
 
     def _groups(self) -> LongArray:
         """For each pair a number that only pairs with the same source sentence share.
@@ -234,7 +236,7 @@ def _among(values: LongArray, chosen: LongArray) -> NDArray[np.bool_]:
     return found
 
 
-def _named(side: Side, pairs: IntArray, share: float) -> dict[str, int]:
+def _named(side: CorpusSide, pairs: IntArray, share: float) -> dict[str, int]:
     counts = side.counts(pairs)
     if share < 1:
         counts = np.diff(np.floor(np.cumsum(counts) * share).astype(np.int64), prepend=0)
@@ -246,12 +248,12 @@ def _named(side: Side, pairs: IntArray, share: float) -> dict[str, int]:
 # Files
 
 
-class Loaded(NamedTuple):
+class CorpusSplits(NamedTuple):
     """What a recipe's `data` section names: two corpora, or two parts of one, and what to tell."""
 
     train: Corpus
     valid: Corpus
-    reports: tuple[Report, ...]
+    reports: tuple[CorpusReport, ...]
 
 
 def load(
@@ -261,15 +263,15 @@ def load(
     seed: int,
     stdin: BinaryIO | None = None,
     storage: Storage | None = None,
-    literals: Literals | None = None,
-) -> Loaded:
+    literals: LiteralRules | None = None,
+) -> CorpusSplits:
     """The training and the validation pairs of a recipe whose paths are relative to `folder`.
 
     `storage` keeps them and what is made of them; without one memory does. The `literals` that both
     sides of a pair have are one word each, marked as placeholders. Without validation files
     `data.valid_size` pairs are split off, `seed` says which. The limits on length need a tokenizer:
-    they come with `Segmented.limited`. Raises UsageError if the recipe names no text, or half of
-    it, and DataError if the text cannot be used.
+    they come with `SubwordCorpus.limited`. Raises UsageError if the recipe names no text, or half
+    of it, and DataError if the text cannot be used.
     """
     storage = storage or Storage()
     text = _read(data.source, data.target, data.pairs, folder, "", stdin, storage, literals)
@@ -290,13 +292,13 @@ def load(
     )
     if held_out is None:
         try:
-            return Loaded(*corpus.split(data.valid_size, seed=seed), (report,))
+            return CorpusSplits(*corpus.split(data.valid_size, seed=seed), (report,))
         except DataError as error:
-            if not report.findings:
+            if not report.skipped:
                 raise
-            left_out = "; ".join(map(str, report.findings))
+            left_out = "; ".join(map(str, report.skipped))
             raise DataError(f"{error.problem}: {left_out}", error.hint) from error
-    return Loaded(corpus, held_out[0], (report, held_out[1]))
+    return CorpusSplits(corpus, held_out[0], (report, held_out[1]))
 
 
 def _read(
@@ -307,8 +309,8 @@ def _read(
     key: str,
     stdin: BinaryIO | None,
     storage: Storage,
-    literals: Literals | None,
-) -> tuple[Corpus, Report] | None:
+    literals: LiteralRules | None,
+) -> tuple[Corpus, CorpusReport] | None:
     """The corpus that three keys of a recipe name, or None if all are empty."""
     ours, theirs, both = f"data.{key}source", f"data.{key}target", f"data.{key}pairs"
     if pairs and (source or target):
@@ -336,8 +338,8 @@ def read_parallel(
     stdin: BinaryIO | None = None,
     tokenized: bool = False,
     storage: Storage | None = None,
-    literals: Literals | None = None,
-) -> tuple[Corpus, Report]:
+    literals: LiteralRules | None = None,
+) -> tuple[Corpus, CorpusReport]:
     """The corpus in two files, line by line beside each other (`*.gz`, "-" for `stdin`).
 
     With `tokenized`, words are what spaces and TABs separate. `storage` keeps the arrays. The
@@ -358,7 +360,7 @@ def read_parallel(
                     if line.problem or other.problem
                     else "",
                 )
-                for line, other in in_step(ours, theirs)
+                for line, other in zip_lines(ours, theirs)
             ),
             storage or Storage(),
             tokenized=tokenized,
@@ -372,8 +374,8 @@ def read_pairs(
     stdin: BinaryIO | None = None,
     tokenized: bool = False,
     storage: Storage | None = None,
-    literals: Literals | None = None,
-) -> tuple[Corpus, Report]:
+    literals: LiteralRules | None = None,
+) -> tuple[Corpus, CorpusReport]:
     """The corpus in one file of `source<TAB>target` or `source ||| target` lines.
 
     As `read_parallel`; a line without either separator is left out and reported too.
@@ -391,7 +393,7 @@ def corpus_of_pairs(
     name: str,
     tokenized: bool = False,
     storage: Storage | None = None,
-) -> tuple[Corpus, Report]:
+) -> tuple[Corpus, CorpusReport]:
     """The corpus of (source, target) lines in memory, as `read_parallel`; `name` is for errors."""
     rows = (_Row(number, *pair, "") for number, pair in enumerate(pairs, start=1))
     return _interned(name, rows, storage or Storage(), tokenized=tokenized, literals=None)
@@ -410,7 +412,7 @@ class _Row(NamedTuple):
 def _row(line: Line) -> _Row:
     pair = parse_pair(line.text)
     if pair is None and line.text.strip():
-        return _Row(line.number, "", "", NO_TWO_SIDES)
+        return _Row(line.number, "", "", MISSING_SEPARATOR)
     if line.problem:
         return _Row(line.number, "", "", "not valid UTF-8")
     is_wide = line.text.count("\t") > 1
@@ -423,10 +425,10 @@ def _interned(
     storage: Storage,
     *,
     tokenized: bool,
-    literals: Literals | None,
-) -> tuple[Corpus, Report]:
+    literals: LiteralRules | None,
+) -> tuple[Corpus, CorpusReport]:
     chunks = _Tokens if tokenized else _Chunks
-    match = _match_none if literals is None or tokenized else literals.match_to_learn
+    match = _match_none if literals is None or tokenized else literals.match_for_training
     source = _Interner(chunks(), storage, "source")
     target = _Interner(chunks(), storage, "target")
     lines, numbers = array("i"), storage.column("lines", np.int32)
@@ -455,19 +457,19 @@ def _interned(
     kept += len(lines)
     numbers.append(lines)
     notes = tuple(map(_wide_lines, wide.findings()))
-    report = Report(name, seen, kept, tally.findings(), notes)
-    report.insist()
+    report = CorpusReport(name, seen, kept, tally.findings(), notes)
+    report.require_pairs()
     pairs = np.arange(kept, dtype=np.int32)
     corpus = Corpus(name, source.side(), target.side(), numbers.finish(), pairs, storage)
     return corpus, report
 
 
-def _wide_lines(found: Finding) -> str:
+def _wide_lines(found: SkipReason) -> str:
     have = "1 line has" if found.count == 1 else f"{found.count} lines have"
     return f"{have} more than two columns, of which the first two were read ({found.places})"
 
 
-def _match_none(source: str, target: str) -> tuple[list[Placed], list[Placed]]:
+def _match_none(source: str, target: str) -> tuple[list[NumberedLiteral], list[NumberedLiteral]]:
     return [], []
 
 
@@ -481,12 +483,12 @@ class _Tally:
     def add(self, reason: str, number: int) -> None:
         count = self._counts.get(reason, 0)
         self._counts[reason] = count + 1
-        if count < NUMBERED:
+        if count < MAX_LISTED_LINES:
             self._lines.setdefault(reason, []).append(number)
 
-    def findings(self) -> tuple[Finding, ...]:
+    def findings(self) -> tuple[SkipReason, ...]:
         return tuple(
-            Finding(reason, count, tuple(self._lines[reason]))
+            SkipReason(reason, count, tuple(self._lines[reason]))
             for reason, count in self._counts.items()
         )
 
@@ -506,7 +508,7 @@ class _Interner:
         self._forms = array("i")
         self._ends = array("q")
 
-    def add(self, text: str, literals: Sequence[Placed] = ()) -> bool:
+    def add(self, text: str, literals: Sequence[NumberedLiteral] = ()) -> bool:
         """Takes one more sentence, with these literals; whether it had any word."""
         before = len(self._forms)
         if literals:
@@ -532,21 +534,23 @@ class _Interner:
         self._flushed += len(self._forms)
         self._begin()
 
-    def side(self) -> Side:
+    def side(self) -> CorpusSide:
         """All that was taken: no more can be added."""
         self.flush()
-        sentences = Ragged(self._values.finish(), self._all_starts.finish())
-        forms = StringArray.of(self._chunks.numbers, self._storage, name=f"{self._name}.forms")
+        sentences = RaggedArray(self._values.finish(), self._all_starts.finish())
+        forms = StringArray.from_strings(
+            self._chunks.numbers, self._storage, name=f"{self._name}.forms"
+        )
         self._chunks.forget()
-        return Side(forms, sentences)
+        return CorpusSide(forms, sentences)
 
 
-def _marked_forms(text: str, literals: Sequence[Placed]) -> Iterator[str]:
+def _marked_forms(text: str, literals: Sequence[NumberedLiteral]) -> Iterator[str]:
     """The word forms of a text, its literals marked."""
     number = {literal.start: literal.number for literal in literals}
     found = words.split(text, [(literal.start, literal.end) for literal in literals])
-    for word, form in zip(found, words.forms(found), strict=True):
-        yield mark(form, number[word.start]) if word.start in number else form
+    for word, form in zip(found, words.surface_forms(found), strict=True):
+        yield add_mark(form, number[word.start]) if word.start in number else form
 
 
 class _Numbers(dict[str, int]):
@@ -581,7 +585,7 @@ class _Chunks(dict[str, bytes]):
 
     def forms(self, chunk: str) -> list[str]:
         """The word forms of a chunk."""
-        return words.forms(words.split(chunk))
+        return words.surface_forms(words.split(chunk))
 
     def __missing__(self, chunk: str) -> bytes:
         numbers = [self.numbers[form] for form in self.forms(chunk)]

@@ -60,12 +60,12 @@ class _Pair(NamedTuple):
     all: frozenset[str]
 
 
-def name_of(language: str) -> str | None:
+def language_name(language: str) -> str | None:
     """The English name of a language, None for one whose words are not known."""
-    return NAMES.get(primary(language))
+    return NAMES.get(primary_language(language))
 
 
-def primary(language: str) -> str:
+def primary_language(language: str) -> str:
     """The language without its region: "fr" of "fr-CA"."""
     return language.lower().replace("_", "-").partition("-")[0]
 
@@ -75,7 +75,7 @@ def looks_like(words: Iterable[str], language: str, *, expected: str) -> bool:
 
     False where the words of one of them are not known, and in doubt.
     """
-    pair = primary(language), primary(expected)
+    pair = primary_language(language), primary_language(expected)
     if not (pair[0] in _WORDS and pair[1] in _WORDS) or pair[0] == pair[1]:
         return False
     other, own = _distinct(*pair), _distinct(*reversed(pair))

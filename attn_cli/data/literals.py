@@ -3,7 +3,7 @@ r"""Numbers, addresses, code and emoji: what is copied and not translated.
 Knows text and two languages; no vocabulary. A *literal* is a span of a line. Before a line is
 translated each literal becomes a numbered placeholder, and afterwards it is put back, numbers in
 the target language's way. Two sorts have placeholders of their own, since a figure and a name stand
-in different company: `FIGURES` and `OTHERS`.
+in different company: `N_FIGURES` and `N_OTHERS`.
 
     figures  1,250 · 12.5% · $12.50 · -5 · 10:30 · 2024-01-15 · 3-1 · 1/2 · 06 12 34 56 78
     others   https://a.b/c · a@b.fr · example.com · @name · #tag · `code` · {name} · %s · <b> ·
@@ -27,17 +27,17 @@ from typing import NamedTuple
 from attn_cli.config import Recipe
 
 #: Placeholders of a line: figures first, then others.
-FIGURES, OTHERS = 10, 6
-PLACEHOLDERS = FIGURES + OTHERS
+N_FIGURES, N_OTHERS = 10, 6
+N_PLACEHOLDERS = N_FIGURES + N_OTHERS
 
 #: One pair in so many that share a name has it replaced, so that names are learnt as literals too.
-NAME_EVERY = 8
+NAME_INTERVAL = 8
 
 _NBSP = "\u00a0"
 _SPACES = "\u00a0\u202f\u2009"  # in figures, beside the plain space
 
 
-class Literal(NamedTuple):
+class LiteralSpan(NamedTuple):
     """A span of a line that is copied; `key` is equal for two literals that say the same."""
 
     start: int
@@ -46,7 +46,7 @@ class Literal(NamedTuple):
     is_figure: bool
 
 
-class Style(NamedTuple):
+class NumberStyle(NamedTuple):
     """How a language writes numbers: marks of decimals and thousands, what precedes %, and whether
     a currency sign follows its number."""
 
@@ -57,17 +57,17 @@ class Style(NamedTuple):
 
 
 _STYLES = {
-    "en": Style(".", ",", "", False),
-    "fr": Style(",", _NBSP, _NBSP, True),
-    "de": Style(",", ".", _NBSP, True),
-    "es": Style(",", ".", _NBSP, True),
-    "it": Style(",", ".", "", True),
-    "pt": Style(",", ".", "", True),
+    "en": NumberStyle(".", ",", "", False),
+    "fr": NumberStyle(",", _NBSP, _NBSP, True),
+    "de": NumberStyle(",", ".", _NBSP, True),
+    "es": NumberStyle(",", ".", _NBSP, True),
+    "it": NumberStyle(",", ".", "", True),
+    "pt": NumberStyle(",", ".", "", True),
 }
 
 
 @dataclass(frozen=True)
-class Literals:
+class LiteralRules:
     """The literals of a source and a target language, given as in "en" and "fr-CA".
 
     Numbers of a language that is not known are copied as they are.
@@ -77,26 +77,28 @@ class Literals:
     target: str = ""
 
     @classmethod
-    def of(cls, recipe: Recipe) -> "Literals | None":
+    def from_recipe(cls, recipe: Recipe) -> "LiteralRules | None":
         """Those of a recipe's languages, None where it copies none."""
         return cls(recipe.source, recipe.target) if recipe.tokenizer.literals else None
 
-    def find(self, raw: str) -> list[Literal]:
+    def find(self, raw: str) -> list[LiteralSpan]:
         """The literals of a source line, in order; no two overlap."""
         return find(raw, self._styles[0])
 
-    def find_in_target(self, raw: str) -> list[Literal]:
+    def find_in_target(self, raw: str) -> list[LiteralSpan]:
         """The literals of a target line."""
         return find(raw, self._styles[1])
 
-    def write(self, text: str, *, is_figure: bool) -> str:
+    def rewrite(self, text: str, *, is_figure: bool) -> str:
         """A literal of a source line as the target language writes it."""
         source, target = self._styles
         if not is_figure or source is None or target is None or source == target:
             return text
         return _rewritten(text, source, target)
 
-    def match(self, source: str, target: str) -> tuple[list["Placed"], list["Placed"]]:
+    def match(
+        self, source: str, target: str
+    ) -> tuple[list["NumberedLiteral"], list["NumberedLiteral"]]:
         """The literals that both lines have, each with the number of its placeholder, in order.
 
         One that occurs on one side more often than on the other is no match.
@@ -105,7 +107,9 @@ class Literals:
         theirs = self.find_in_target(target) if ours else []
         return _matched(ours, theirs, chance=None)
 
-    def match_to_learn(self, source: str, target: str) -> tuple[list["Placed"], list["Placed"]]:
+    def match_for_training(
+        self, source: str, target: str
+    ) -> tuple[list["NumberedLiteral"], list["NumberedLiteral"]]:
         """The same for a pair to learn from.
 
         The numbers are drawn by the text itself, from all that there are, and in some pairs a name
@@ -113,23 +117,23 @@ class Literals:
         """
         ours = self.find(source)
         chance = zlib.crc32(source.encode("utf-8", "surrogatepass"))
-        takes_name = chance % NAME_EVERY == 0
+        takes_name = chance % NAME_INTERVAL == 0
         if not (ours or takes_name):
             return [], []
         theirs = self.find_in_target(target)
         if takes_name and (names := _shared_name(source, target, ours, theirs)):
             ours, theirs = sorted([*ours, names[0]]), sorted([*theirs, names[1]])
-        return _matched(ours, theirs, chance=chance // NAME_EVERY)
+        return _matched(ours, theirs, chance=chance // NAME_INTERVAL)
 
     @functools.cached_property
-    def _styles(self) -> tuple[Style | None, Style | None]:
+    def _styles(self) -> tuple[NumberStyle | None, NumberStyle | None]:
         source, target = (
             _STYLES.get(re.split("[-_]", name.lower())[0]) for name in (self.source, self.target)
         )
         return (source, target) if source and target else (None, None)
 
 
-class Placed(NamedTuple):
+class NumberedLiteral(NamedTuple):
     """A literal of a line and the number of its placeholder."""
 
     start: int
@@ -140,47 +144,47 @@ class Placed(NamedTuple):
 _MARK = "\t"  # in no form of a word, for white space separates words
 
 
-def mark(form: str, number: int) -> str:
+def add_mark(form: str, number: int) -> str:
     """The form of a literal that is learnt as placeholder `number`; the form itself stays in it."""
     space = form[: len(form) - len(form.lstrip(" "))]
     return f"{space}{_MARK}{number:02d}{form[len(space) :]}"
 
 
-def unmark(text: str) -> str:
-    """A form, or several in a row, as they were before `mark`."""
+def remove_mark(text: str) -> str:
+    """A form, or several in a row, as they were before `add_mark`."""
     return re.sub(r"\t\d\d", "", text, flags=re.ASCII) if _MARK in text else text
 
 
-def number_of(form: str) -> int | None:
-    """The placeholder of a form that `mark` gave, None for any other form."""
+def placeholder_number(form: str) -> int | None:
+    """The placeholder of a form that `add_mark` gave, None for any other form."""
     if _MARK not in form:
         return None
     mark, digits = form.removeprefix(" ")[:1], form.removeprefix(" ")[1:3]
     if mark != _MARK or not (digits.isascii() and digits.isdecimal() and len(digits) == 2):
         return None
-    return int(digits) if int(digits) < PLACEHOLDERS else None
+    return int(digits) if int(digits) < N_PLACEHOLDERS else None
 
 
-def numbered(literals: Sequence[Literal]) -> list[Placed]:
+def assign_placeholders(literals: Sequence[LiteralSpan]) -> list[NumberedLiteral]:
     """The literals of a line with their placeholders in order, up to the first that finds none."""
-    figure, other = iter(range(FIGURES)), iter(range(FIGURES, PLACEHOLDERS))
+    figure, other = iter(range(N_FIGURES)), iter(range(N_FIGURES, N_PLACEHOLDERS))
     placed = []
     for literal in literals:
         number = next(figure if literal.is_figure else other, None)
         if number is None:
             break
-        placed.append(Placed(literal.start, literal.end, number))
+        placed.append(NumberedLiteral(literal.start, literal.end, number))
     return placed
 
 
-def cuts(raw: str, literals: Sequence[Literal]) -> list[int]:
+def cut_points(raw: str, literals: Sequence[LiteralSpan]) -> list[int]:
     """Where to cut a line, so that each part has placeholders for its literals: at the last mark
     or space before one that finds none."""
     places: list[int] = []
     used = [0, 0]
     end = 0
     for literal in literals:
-        if used[literal.is_figure] == (FIGURES if literal.is_figure else OTHERS):
+        if used[literal.is_figure] == (N_FIGURES if literal.is_figure else N_OTHERS):
             between = raw[end : literal.start]
             gaps = [*re.finditer(r"[,;:.!?…]\s+", between)] or [*re.finditer(r"\s+", between)]
             places.append(end + gaps[-1].end() if gaps else literal.start)
@@ -190,15 +194,15 @@ def cuts(raw: str, literals: Sequence[Literal]) -> list[int]:
     return places
 
 
-def _shared(ours: Sequence[Literal], theirs: Sequence[Literal]) -> Counter[str]:
+def _shared(ours: Sequence[LiteralSpan], theirs: Sequence[LiteralSpan]) -> Counter[str]:
     """The keys that occur equally often on both sides."""
     mine, other = (Counter(each.key for each in side) for side in (ours, theirs))
     return Counter({key: count for key, count in mine.items() if other[key] == count})
 
 
 def _matched(
-    ours: Sequence[Literal], theirs: Sequence[Literal], *, chance: int | None
-) -> tuple[list[Placed], list[Placed]]:
+    ours: Sequence[LiteralSpan], theirs: Sequence[LiteralSpan], *, chance: int | None
+) -> tuple[list[NumberedLiteral], list[NumberedLiteral]]:
     shared = _shared(ours, theirs)
     if not shared:
         return [], []
@@ -207,7 +211,7 @@ def _matched(
 
 
 def _numbers(
-    ours: Sequence[Literal], shared: Counter[str], chance: int | None
+    ours: Sequence[LiteralSpan], shared: Counter[str], chance: int | None
 ) -> dict[str, list[int]]:
     """For each key its placeholders, one an occurrence: in order, or drawn by chance, in steps
     from where it says. A key without enough of them left has none.
@@ -216,7 +220,7 @@ def _numbers(
     used = [0, 0]
     for literal in ours:
         key, count = literal.key, shared[literal.key]
-        first, size = (0, FIGURES) if literal.is_figure else (FIGURES, OTHERS)
+        first, size = (0, N_FIGURES) if literal.is_figure else (N_FIGURES, N_OTHERS)
         place = 0 if literal.is_figure else 1
         if key in numbers or not count or used[place] + count > size:
             continue
@@ -229,18 +233,20 @@ def _numbers(
     return numbers
 
 
-def _placed(literals: Sequence[Literal], numbers: dict[str, list[int]]) -> list[Placed]:
+def _placed(
+    literals: Sequence[LiteralSpan], numbers: dict[str, list[int]]
+) -> list[NumberedLiteral]:
     left = {key: iter(each) for key, each in numbers.items()}
     return [
-        Placed(literal.start, literal.end, next(left[literal.key]))
+        NumberedLiteral(literal.start, literal.end, next(left[literal.key]))
         for literal in literals
         if literal.key in left
     ]
 
 
 def _shared_name(
-    source: str, target: str, ours: Sequence[Literal], theirs: Sequence[Literal]
-) -> tuple[Literal, Literal] | None:
+    source: str, target: str, ours: Sequence[LiteralSpan], theirs: Sequence[LiteralSpan]
+) -> tuple[LiteralSpan, LiteralSpan] | None:
     """The first name that both lines write once, outside of their literals."""
     name = _compiled(_NAME)
     mine, other = Counter(name.findall(source)), Counter(name.findall(target))
@@ -249,7 +255,7 @@ def _shared_name(
             places = []
             for raw, literals in ((source, ours), (target, theirs)):
                 found = next(each for each in name.finditer(raw) if each.group() == text)
-                literal = Literal(*found.span(), text, False)
+                literal = LiteralSpan(*found.span(), text, False)
                 if any(each.start < literal.end and literal.start < each.end for each in literals):
                     break
                 places.append(literal)
@@ -261,21 +267,21 @@ def _shared_name(
 # Finding
 
 
-def find(raw: str, style: Style | None) -> list[Literal]:
+def find(raw: str, style: NumberStyle | None) -> list[LiteralSpan]:
     """The literals of a line whose language writes numbers in that style, in order."""
     if not _compiled(_MAY_HOLD).search(raw):
         return []
-    found: list[Literal] = []
+    found: list[LiteralSpan] = []
     if _compiled(_HINTS).search(raw):
         found = [
-            Literal(*span, raw[span[0] : span[1]], False)
+            LiteralSpan(*span, raw[span[0] : span[1]], False)
             for match in _compiled(_OTHER, re.VERBOSE | re.IGNORECASE).finditer(raw)
             if (span := _trimmed(raw, match))
         ]
-    if not _compiled(DIGIT).search(raw):
+    if not _compiled(DIGIT_PATTERN).search(raw):
         return found
     start = 0
-    for literal in [*found, Literal(len(raw), len(raw), "", False)]:
+    for literal in [*found, LiteralSpan(len(raw), len(raw), "", False)]:
         found += _figures(raw, start, literal.start, style)
         start = literal.end
     return sorted(found)
@@ -296,18 +302,18 @@ def _closes_nothing(text: str) -> bool:
     return opening is not None and text.count(text[-1]) > text.count(opening)
 
 
-def _figures(raw: str, start: int, end: int, style: Style | None) -> list[Literal]:
+def _figures(raw: str, start: int, end: int, style: NumberStyle | None) -> list[LiteralSpan]:
     """The figures, and the words with digits in them, between two places of a line."""
     found = []
     for match in _compiled(_FIGURE, re.VERBOSE).finditer(raw, start, end):
         span = match.span()
         text = match.group()
         is_word = match["word"] is not None
-        found.append(Literal(*span, text if is_word else _key(text, style), not is_word))
+        found.append(LiteralSpan(*span, text if is_word else _key(text, style), not is_word))
     return found
 
 
-def _key(text: str, style: Style | None) -> str:
+def _key(text: str, style: NumberStyle | None) -> str:
     """What a figure says, whatever the language: two that are equal say the same."""
     if style is None:
         return text
@@ -330,7 +336,7 @@ class _Number(NamedTuple):
     is_grouped: bool
 
 
-def _parts(text: str, style: Style) -> _Number | None:
+def _parts(text: str, style: NumberStyle) -> _Number | None:
     """A number in the style's own way; None for what is another, or no number at all."""
     found = _number_pattern(style).fullmatch(text)
     if found is None:
@@ -348,7 +354,7 @@ def _parts(text: str, style: Style) -> _Number | None:
     )
 
 
-def _rewritten(text: str, source: Style, target: Style) -> str:
+def _rewritten(text: str, source: NumberStyle, target: NumberStyle) -> str:
     parts = _parts(text, source)
     if parts is None:
         time = _compiled(_TIME).fullmatch(text)
@@ -371,7 +377,7 @@ def _rewritten(text: str, source: Style, target: Style) -> str:
 _ODD_DIGIT = "\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u2089\u2150-\u218b\u2460-\u249b"  # ² ½ ①
 _ODD = "\u2194-\u2bff\ufdd0-\ufdef\ufe0f\u20e3\U00010000-\U0010ffff"  # where emoji are
 #: A digit in any script, and the like of ² and ½.
-DIGIT = rf"[\d{_ODD_DIGIT}]"
+DIGIT_PATTERN = rf"[\d{_ODD_DIGIT}]"
 
 #: What a line without literals has nothing of.
 _MAY_HOLD = (
@@ -461,7 +467,7 @@ def _compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
 
 
 @functools.cache
-def _number_pattern(style: Style) -> re.Pattern[str]:
+def _number_pattern(style: NumberStyle) -> re.Pattern[str]:
     """The expression of one number in that style, with a currency sign or a percent sign."""
     groups = [rf"[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+"]
     if style.group in ".,":

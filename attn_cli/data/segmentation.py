@@ -13,12 +13,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from attn_cli.data.arrays import Ragged, Storage, blocks, slices
-from attn_cli.data.augmentation import Variants
-from attn_cli.data.corpus import NUMBERED, Corpus, Finding, Report, Side
+from attn_cli.data.arrays import RaggedArray, Storage, blocks, slices
+from attn_cli.data.augmentation import Augmentation
+from attn_cli.data.corpus import MAX_LISTED_LINES, Corpus, CorpusReport, CorpusSide, SkipReason
 from attn_cli.types import IntArray
 
-CANDIDATES = 16  # segmentations of a form that subword sampling chooses from
+MAX_CANDIDATES = 16  # segmentations of a form that subword sampling chooses from
 _PAIRS = 1 << 18  # pairs whose lengths are compared together
 _FORMS = 1 << 14  # forms segmented before they are stored
 
@@ -35,19 +35,19 @@ class Segmenter(Protocol):
         ...
 
 
-def segmented(
+def segment_corpus(
     corpus: Corpus,
     source: Segmenter,
     target: Segmenter,
     *,
     sampling: float = 0.0,
-    variants: Variants | None = None,
-) -> "Segmented":
+    augmentation: Augmentation | None = None,
+) -> "SubwordCorpus":
     """The pairs of `corpus` as pieces; with `sampling` > 0 each form has up to 16 segmentations.
 
-    With `variants`, which `corpus` must be widened for, they vary when they are drawn.
+    With `augmentation`, which `corpus` must be widened for, they vary when they are drawn.
     """
-    every = variants is not None
+    every = augmentation is not None
     ours, theirs = (
         _segmentation(side, corpus.pairs, tokenizer, sampling, every, _Table(corpus.storage, name))
         for side, tokenizer, name in (
@@ -55,13 +55,13 @@ def segmented(
             (corpus.target, target, "target"),
         )
     )
-    return Segmented(
+    return SubwordCorpus(
         corpus,
         ours,
         theirs,
         _piece_counts(corpus.source, ours, corpus.pairs),
         _piece_counts(corpus.target, theirs, corpus.pairs),
-        variants,
+        augmentation,
     )
 
 
@@ -70,24 +70,26 @@ class Segmentation:
     """The forms of one side as pieces.
 
     The candidates of form f are the rows `first[f]` to `first[f + 1]` of `pieces`, the
-    deterministic one first. Where forms are sampled, `reach` (rows,) is f plus the probability of
-    f's candidates up to and including that row: one binary search then draws for many forms.
+    deterministic one first. Where forms are sampled, `cumulative_probs` (rows,) is f plus the
+    probability of f's candidates up to and including that row: one binary search then draws for
+    many forms.
     """
 
-    pieces: Ragged
+    pieces: RaggedArray
     first: IntArray
-    reach: NDArray[np.float64] | None = None
+    cumulative_probs: NDArray[np.float64] | None = None
 
-    def rows(self, forms: IntArray, rng: np.random.Generator | None = None) -> IntArray:
-        """The row of each form: its deterministic one, or with `rng` and `reach` a drawn one."""
-        if rng is None or self.reach is None:
+    def sample_rows(self, forms: IntArray, rng: np.random.Generator | None = None) -> IntArray:
+        """The row of each form: its deterministic one, or with `rng` and `cumulative_probs` a drawn
+        one."""
+        if rng is None or self.cumulative_probs is None:
             return self.first[forms]
-        rows = np.searchsorted(self.reach, forms + rng.random(len(forms)), side="right")
+        rows = np.searchsorted(self.cumulative_probs, forms + rng.random(len(forms)), side="right")
         return np.minimum(rows, self.first[forms + 1] - 1).astype(np.int32)
 
 
 @dataclass(frozen=True, eq=False)
-class Segmented:
+class SubwordCorpus:
     """The pairs of a corpus in pieces.
 
     `source_lengths` and `target_lengths` (all pairs,) count the deterministic pieces without EOS;
@@ -99,7 +101,7 @@ class Segmented:
     target: Segmentation
     source_lengths: IntArray
     target_lengths: IntArray
-    variants: Variants | None = None
+    augmentation: Augmentation | None = None
 
     @property
     def pairs(self) -> IntArray:
@@ -108,7 +110,9 @@ class Segmented:
     def __len__(self) -> int:
         return len(self.corpus)
 
-    def limited(self, *, max_length: int, max_ratio: float) -> tuple["Segmented", Report]:
+    def filter_lengths(
+        self, *, max_length: int, max_ratio: float
+    ) -> tuple["SubwordCorpus", CorpusReport]:
         """The pairs with at most `max_length` pieces a side, one side at most `max_ratio` times
         as long as the other. Raises DataError if there is none.
         """
@@ -123,23 +127,25 @@ class Segmented:
             f"more than {max_length} pieces on a side": long,
             f"one side more than {max_ratio:g} times as long as the other": uneven,
         }
-        kept = self.corpus.part(self.pairs[~(long | uneven)])
+        kept = self.corpus.subset(self.pairs[~(long | uneven)])
         findings = tuple(
-            Finding(
+            SkipReason(
                 reason,
                 int(np.count_nonzero(found)),
-                tuple(self.corpus.lines[self.pairs[np.flatnonzero(found)[:NUMBERED]]].tolist()),
+                tuple(
+                    self.corpus.lines[self.pairs[np.flatnonzero(found)[:MAX_LISTED_LINES]]].tolist()
+                ),
             )
             for reason, found in reasons.items()
             if found.any()
         )
-        report = Report(self.corpus.name, len(self), len(kept), findings)
-        report.insist()
+        report = CorpusReport(self.corpus.name, len(self), len(kept), findings)
+        report.require_pairs()
         return replace(self, corpus=kept), report
 
 
 def _segmentation(
-    side: Side,
+    side: CorpusSide,
     pairs: IntArray,
     tokenizer: Segmenter,
     sampling: float,
@@ -199,7 +205,7 @@ class _Table:
 
     def finish(self, *, sampled: bool) -> Segmentation:
         """All forms; no more can be added."""
-        pieces = Ragged(self._values.finish(), self._starts.finish())
+        pieces = RaggedArray(self._values.finish(), self._starts.finish())
         first, reach = self._first.finish(), self._reach.finish()
         return Segmentation(pieces, first, reach if sampled else None)
 
@@ -214,7 +220,7 @@ def _options(
     best = tokenizer.segment(form)
     if not sampling:
         return [(best, 0.0)]
-    logp = dict(tokenizer.candidates(form, CANDIDATES))
+    logp = dict(tokenizer.candidates(form, MAX_CANDIDATES))
     return [(best, logp.pop(best, max(logp.values(), default=0.0))), *logp.items()]
 
 
@@ -232,7 +238,7 @@ def _reach(
     return n_forms + form + (total[1:] - total[begin][form]), float(total[-1])
 
 
-def _piece_counts(side: Side, segmentation: Segmentation, pairs: IntArray) -> IntArray:
+def _piece_counts(side: CorpusSide, segmentation: Segmentation, pairs: IntArray) -> IntArray:
     """(all pairs,) the pieces of each sentence in `pairs`, 0 for the others."""
     of_form = segmentation.pieces.lengths_of(segmentation.first[:-1]).astype(np.int32)
     counts = np.zeros(len(side.sentences), np.int32)

@@ -18,11 +18,11 @@ import sentencepiece
 from numpy.typing import NDArray
 
 from attn_cli.data import casing, words
-from attn_cli.data.literals import Literal, Literals, Placed
+from attn_cli.data.literals import LiteralRules, LiteralSpan, NumberedLiteral
 from attn_cli.data.piece_words import Span, words_of_pieces
-from attn_cli.data.tokenizer_interface import Decoded
+from attn_cli.data.tokenizer_interface import DecodedText
 from attn_cli.errors import ModelError
-from attn_cli.types import BOS, EOS, PAD, UNK, Encoded, IntArray, Word
+from attn_cli.types import BOS, EOS, PAD, UNK, IntArray, TokenizedLine, Word
 
 SPACE = "\u2581"
 
@@ -65,7 +65,7 @@ class SentencePieceTokenizer:
             )
         self.target_token = target_token
         self.placeholders = range(0)
-        self.literals: Literals | None = None
+        self.literals: LiteralRules | None = None
         self._bytes = {
             id: int(byte[1], 16)
             for id, piece in enumerate(self._pieces)
@@ -89,8 +89,8 @@ class SentencePieceTokenizer:
         return self._pieces
 
     @property
-    def never_written(self) -> NDArray[np.bool_]:
-        """See `SubwordTokenizer.never_written`."""
+    def forbidden_pieces(self) -> NDArray[np.bool_]:
+        """See `SubwordTokenizer.forbidden_pieces`."""
         never = np.zeros(self.vocab_size, bool)
         never[[PAD, BOS, UNK]] = True
         return never
@@ -109,8 +109,12 @@ class SentencePieceTokenizer:
         return self._model
 
     def encode(
-        self, raw: str, *, spoken: bool = False, literals: Sequence[Placed] | None = None
-    ) -> Encoded:
+        self,
+        raw: str,
+        *,
+        lowercase: bool = False,
+        literals: Sequence[NumberedLiteral] | None = None,
+    ) -> TokenizedLine:
         """See `SubwordTokenizer.encode`. A language token belongs to no word."""
         token = self._language_token(raw)
         start = len(token)
@@ -119,7 +123,7 @@ class SentencePieceTokenizer:
             for word in words.split(raw[start:])
         )
         text, spelt = raw, found
-        if spoken:
+        if lowercase:
             text, spelt = _lower(raw, found)
         pieces, spans = self._pieces_of(text[start:])
         spans = [(first + start, last + start) for first, last in spans]
@@ -131,22 +135,22 @@ class SentencePieceTokenizer:
             word_of = np.concatenate([[-1], word_of])
             crossing = tuple(each._replace(piece=each.piece + 1) for each in crossing)
         ids = [*head, *ids, EOS]
-        return Encoded(
+        return TokenizedLine(
             raw=raw,
             ids=np.array(ids, np.int32),
             pieces=tuple([token][: len(head)] + pieces + [self._pieces[EOS]]),
-            word_of=np.append(word_of, -1).astype(np.int32),
+            word_ids=np.append(word_of, -1).astype(np.int32),
             words=found,
             crossing=crossing,
         )
 
     def encode_parts(
-        self, raw: str, *, spoken: bool = False, is_whole: bool = True
-    ) -> list[Encoded]:
+        self, raw: str, *, lowercase: bool = False, is_whole: bool = True
+    ) -> list[TokenizedLine]:
         """See `SubwordTokenizer.encode_parts`: one part, for there are no placeholders."""
-        return [self.encode(raw, spoken=spoken)]
+        return [self.encode(raw, lowercase=lowercase)]
 
-    def encode_tokens(self, tokens: Sequence[str]) -> Encoded:
+    def encode_tokens(self, tokens: Sequence[str]) -> TokenizedLine:
         """See `SubwordTokenizer.encode_tokens`. A token is glued where that needs fewer pieces."""
         found: list[Word] = []
         ids: list[int] = [self._ids[self.target_token]] if self.target_token else []
@@ -160,22 +164,22 @@ class SentencePieceTokenizer:
             ids += chosen
             word_of += [number] * len(chosen)
         ids.append(EOS)
-        return Encoded(
+        return TokenizedLine(
             raw=" ".join(tokens),
             ids=np.array(ids, np.int32),
             pieces=tuple(self._pieces[id] for id in ids),
-            word_of=np.array([*word_of, -1], np.int32),
+            word_ids=np.array([*word_of, -1], np.int32),
             words=tuple(found),
         )
 
-    def find_literals(self, raw: str, *, spoken: bool = False) -> list[Literal]:
+    def find_literals(self, raw: str, *, lowercase: bool = False) -> list[LiteralSpan]:
         """See `SubwordTokenizer.find_literals`: none are copied."""
         return []
 
-    def unknown_share(self, raw: str, *, spoken: bool = False) -> float:
+    def unknown_share(self, raw: str, *, lowercase: bool = False) -> float:
         """See `SubwordTokenizer.unknown_share`: the letters of words with an unknown piece."""
-        line = self.encode(raw, spoken=spoken)
-        unknown = set(line.word_of[line.ids == UNK].tolist())
+        line = self.encode(raw, lowercase=lowercase)
+        unknown = set(line.word_ids[line.ids == UNK].tolist())
         letters = [sum(map(str.isalpha, word.text)) for word in line.words]
         total = sum(letters)
         return sum(letters[word] for word in unknown if word >= 0) / total if total else 0.0
@@ -195,7 +199,9 @@ class SentencePieceTokenizer:
         total = highest + math.log(sum(math.exp(each - highest) for each in logp.values()))
         return [(ids, each - total) for ids, each in sorted(logp.items(), key=lambda p: -p[1])]
 
-    def decode(self, ids: Sequence[int] | IntArray, source: Encoded | None = None) -> Decoded:
+    def decode(
+        self, ids: Sequence[int] | IntArray, source: TokenizedLine | None = None
+    ) -> DecodedText:
         """See `SubwordTokenizer.decode`. Specials and language tokens say nothing."""
         text, spans = self._spell(np.asarray(ids, np.int64).tolist())
         lead = len(text) - len(text.lstrip())
@@ -205,7 +211,7 @@ class SentencePieceTokenizer:
         word_of, crossing = words_of_pieces(text, spans, found)
         silent = np.array([id <= UNK or self._is_language(id) for id in ids], bool)
         word_of[silent] = -1
-        return Decoded(text, found, word_of, crossing)
+        return DecodedText(text, found, word_of, crossing)
 
     def _spell(self, ids: Sequence[int]) -> tuple[str, list[Span]]:
         """The text of ids, and the span of each in it."""
@@ -281,7 +287,7 @@ def _load(model: bytes, where: str) -> sentencepiece.SentencePieceProcessor:
 def _lower(raw: str, found: Sequence[Word]) -> tuple[str, tuple[Word, ...]]:
     """A line in capitals as lower case, and its words there."""
     text, end, spelt = "", 0, []
-    for word, form in zip(found, casing.spoken(raw, found), strict=True):
+    for word, form in zip(found, casing.lowercase_forms(raw, found), strict=True):
         text += raw[end : word.start]
         form = form.removeprefix(" ")
         spelt.append(Word(form, len(text), len(text) + len(form)))

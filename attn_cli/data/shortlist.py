@@ -35,10 +35,10 @@ MAGIC = b"attnSL1\n"
 MULTIPLE = 64
 
 #: What stands behind a sentence's pieces where its row is longer.
-NONE = -1
+NO_PIECE = -1
 
 #: Entries of a row at most: their number is a uint8.
-LONGEST_ROW = 255
+MAX_ROW_LENGTH = 255
 
 _HEADER = np.dtype([("magic", "S8"), ("sizes", "<u4", 4)])
 _DAMAGED = "Make it again with attn export --pairs, or copy the model again."
@@ -69,7 +69,7 @@ class Shortlist:
     def select(self, ids: IntArray) -> IntArray:
         """(B, S) source pieces, PAD behind them → (B, L) the target pieces of each sentence.
 
-        They rise, and behind them stands `NONE`. L is a multiple of `MULTIPLE`.
+        They rise, and behind them stands `NO_PIECE`. L is a multiple of `MULTIPLE`.
         """
         chosen = np.zeros((len(ids), self.target_vocab), np.bool_)
         chosen[:, self.always] = True
@@ -83,7 +83,7 @@ class Shortlist:
         row, piece = np.nonzero(chosen)
         counts = np.bincount(row, minlength=len(ids))
         size = -(-int(counts.max(initial=1)) // MULTIPLE) * MULTIPLE
-        listed = np.full((len(ids), size), NONE, np.int32)
+        listed = np.full((len(ids), size), NO_PIECE, np.int32)
         listed[row, np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)] = piece
         return listed
 
@@ -93,14 +93,14 @@ class Shortlist:
         sizes = (self.source_vocab, self.target_vocab, len(self.always), len(self.linked))
         header = np.array((MAGIC, sizes), _HEADER)
         counts = np.diff(self.starts)
-        assert counts.max(initial=0) <= LONGEST_ROW
+        assert counts.max(initial=0) <= MAX_ROW_LENGTH
         parts = (header, self.always.astype(kind), counts.astype("u1"), self.linked.astype(kind))
         return b"".join(part.tobytes() for part in parts)
 
     @classmethod
     def load(cls, path: Path, *, source_vocab: int, target_vocab: int) -> "Shortlist":
         """The shortlist in a file. Raises ModelError where it cannot be read, or as `parse`."""
-        longest = _HEADER.itemsize + source_vocab * (1 + 4 * LONGEST_ROW) + 4 * target_vocab
+        longest = _HEADER.itemsize + source_vocab * (1 + 4 * MAX_ROW_LENGTH) + 4 * target_vocab
         try:
             with path.open("rb") as file:
                 data = file.read(longest + 1)

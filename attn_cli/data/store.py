@@ -15,10 +15,17 @@ from typing import Any
 from numpy.typing import NDArray
 
 from attn_cli import config
-from attn_cli.data.arrays import Ragged, Storage, StringArray, file_of, open_array, unwritable
-from attn_cli.data.augmentation import Shared, Variants
-from attn_cli.data.corpus import Corpus, Side
-from attn_cli.data.segmentation import Segmentation, Segmented
+from attn_cli.data.arrays import (
+    RaggedArray,
+    Storage,
+    StringArray,
+    mapped_file,
+    open_array,
+    write_error,
+)
+from attn_cli.data.augmentation import Augmentation, SharedWords
+from attn_cli.data.corpus import Corpus, CorpusSide
+from attn_cli.data.segmentation import Segmentation, SubwordCorpus
 from attn_cli.errors import ModelError
 from attn_cli.files import atomic
 
@@ -34,12 +41,12 @@ Arrays = dict[str, NDArray[Any]]
 class StoredText:
     """The training and the validation pairs of a folder, and the `digest` of their text."""
 
-    train: Segmented
-    valid: Segmented
+    train: SubwordCorpus
+    valid: SubwordCorpus
     digest: str
 
 
-def save(folder: Path, train: Segmented, valid: Segmented) -> StoredText:
+def save(folder: Path, train: SubwordCorpus, valid: SubwordCorpus) -> StoredText:
     """Write a text into a folder, and open it there.
 
     Arrays whose `Storage` is that folder are not written again; others' files are removed. Raises
@@ -52,20 +59,20 @@ def save(folder: Path, train: Segmented, valid: Segmented) -> StoredText:
         arrays = dict(_arrays_of(text))
         for name, values in arrays.items():
             if id(values) not in stored:
-                path = file_of(storage.store(f"{part}.{name}", values))
+                path = mapped_file(storage.store(f"{part}.{name}", values))
                 assert path is not None
                 stored[id(values)] = path.name
         index[part] = {
             "name": text.corpus.name,
             "digest": text.corpus.digest,
-            "variants": text.variants and asdict(text.variants.settings),
+            "variants": text.augmentation and asdict(text.augmentation.settings),
             "arrays": {name: stored[id(values)] for name, values in arrays.items()},
         }
     path = folder / INDEX
     try:
         atomic.write_text(path, json.dumps(index, indent=1))
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise write_error(path, error) from error
     for path in set(folder.glob("*.npy")) - {folder / name for name in stored.values()}:
         with contextlib.suppress(OSError):  # a system that keeps files that are open
             path.unlink()
@@ -95,7 +102,7 @@ def digest_of(train: Corpus, valid: Corpus) -> str:
     return hashlib.sha256(f"{train.digest} {valid.digest}".encode()).hexdigest()
 
 
-def _arrays_of(text: Segmented) -> Iterator[tuple[str, NDArray[Any]]]:
+def _arrays_of(text: SubwordCorpus) -> Iterator[tuple[str, NDArray[Any]]]:
     """Every array of a text and its name."""
     corpus = text.corpus
     yield "lines", corpus.lines
@@ -111,20 +118,20 @@ def _arrays_of(text: Segmented) -> Iterator[tuple[str, NDArray[Any]]]:
         yield f"{name}.pieces.values", pieces.pieces.values
         yield f"{name}.pieces.starts", pieces.pieces.starts
         yield f"{name}.first", pieces.first
-        if pieces.reach is not None:
-            yield f"{name}.reach", pieces.reach
+        if pieces.cumulative_probs is not None:
+            yield f"{name}.reach", pieces.cumulative_probs
         yield f"{name}.lengths", lengths
-    if (variants := text.variants) is not None:
-        yield "small", variants.small
+    if (variants := text.augmentation) is not None:
+        yield "small", variants.lowercase_forms
         yield "source.final", variants.source_final
         yield "target.final", variants.target_final
         for name, shared in (("names", variants.names), ("words", variants.words)):
-            yield f"{name}.at", shared.at
+            yield f"{name}.at", shared.positions
             yield f"{name}.source", shared.source
             yield f"{name}.target", shared.target
 
 
-def _part(folder: Path, entry: dict[str, Any], opened: Arrays) -> Segmented:
+def _part(folder: Path, entry: dict[str, Any], opened: Arrays) -> SubwordCorpus:
     """One part of a text; arrays that two parts share are opened once."""
     arrays: Arrays = {}
     for name, file in entry["arrays"].items():
@@ -134,13 +141,13 @@ def _part(folder: Path, entry: dict[str, Any], opened: Arrays) -> Segmented:
             opened[file] = open_array(folder / file)
         arrays[name] = opened[file]
 
-    def side(name: str) -> Side:
+    def side(name: str) -> CorpusSide:
         forms = StringArray(arrays[f"{name}.forms.text"], arrays[f"{name}.forms.starts"])
-        words = Ragged(arrays[f"{name}.words.values"], arrays[f"{name}.words.starts"])
-        return Side(forms, words)
+        words = RaggedArray(arrays[f"{name}.words.values"], arrays[f"{name}.words.starts"])
+        return CorpusSide(forms, words)
 
     def segmentation(name: str) -> Segmentation:
-        pieces = Ragged(arrays[f"{name}.pieces.values"], arrays[f"{name}.pieces.starts"])
+        pieces = RaggedArray(arrays[f"{name}.pieces.values"], arrays[f"{name}.pieces.starts"])
         return Segmentation(pieces, arrays[f"{name}.first"], arrays.get(f"{name}.reach"))
 
     corpus = Corpus(
@@ -152,7 +159,7 @@ def _part(folder: Path, entry: dict[str, Any], opened: Arrays) -> Segmented:
         Storage(folder),
     )
     vars(corpus)["digest"] = entry["digest"]  # the cached property, which would read all of it
-    return Segmented(
+    return SubwordCorpus(
         corpus,
         segmentation("source"),
         segmentation("target"),
@@ -164,14 +171,14 @@ def _part(folder: Path, entry: dict[str, Any], opened: Arrays) -> Segmented:
     )
 
 
-def _variants(settings: config.AugmentationConfig, arrays: Arrays) -> Variants:
+def _variants(settings: config.AugmentationConfig, arrays: Arrays) -> Augmentation:
     names, words = (
-        Shared(share, arrays[f"{key}.at"], arrays[f"{key}.source"], arrays[f"{key}.target"])
+        SharedWords(share, arrays[f"{key}.at"], arrays[f"{key}.source"], arrays[f"{key}.target"])
         for key, share in (("names", settings.replace_names), ("words", settings.replace_words))
     )
-    return Variants(
+    return Augmentation(
         settings,
-        small=arrays["small"],
+        lowercase_forms=arrays["small"],
         source_final=arrays["source.final"],
         target_final=arrays["target.final"],
         names=names,

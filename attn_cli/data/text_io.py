@@ -32,7 +32,7 @@ STANDARD_INPUT = "standard input"
 MAX_CHUNK_COST = 1 << 18
 
 T = TypeVar("T")
-OnProblem = Callable[[int, str], None]
+WarningCallback = Callable[[int, str], None]
 
 _BLOCK = 1 << 16  # bytes asked of a stream at a time; a pipe gives what it has
 _BLOCKS_AHEAD = 16  # blocks a live stream is read ahead of its consumer
@@ -58,7 +58,9 @@ class Lines:
     handed over. Raises DataError when the stream cannot be read to its end.
     """
 
-    def __init__(self, stream: BinaryIO, *, name: str, on_problem: OnProblem | None = None) -> None:
+    def __init__(
+        self, stream: BinaryIO, *, name: str, on_problem: WarningCallback | None = None
+    ) -> None:
         self.name = name
         self._stream = stream
         self._on_problem = on_problem
@@ -98,13 +100,13 @@ class Lines:
     def __iter__(self) -> Iterator[Line]:
         return itertools.chain.from_iterable(self._bursts(self._blocks()))
 
-    def chunks(self, size: int, *, live: bool = False) -> Iterator[list[Line]]:
+    def chunks(self, size: int, *, interactive: bool = False) -> Iterator[list[Line]]:
         """Yield lists of lines, cut as `chunked` cuts them.
 
-        With `live` (a pipe or a terminal: something may be waiting for our answer) a list holds
-        what is there by now and is never kept waiting for more.
+        With `interactive` (a pipe or a terminal: something may be waiting for our answer) a list
+        holds what is there by now and is never kept waiting for more.
         """
-        blocks = _read_ahead(self._blocks()) if live else self._blocks()
+        blocks = _read_ahead(self._blocks()) if interactive else self._blocks()
         with contextlib.closing(blocks):
             lines = (
                 line for burst in self._bursts(blocks) for line in (burst if burst else (None,))
@@ -122,7 +124,7 @@ class Lines:
             while block := read(_BLOCK):
                 yield block
         except (OSError, EOFError, zlib.error) as error:
-            raise unreadable(self.name, error) from error
+            raise read_error(self.name, error) from error
 
     def _bursts(self, blocks: Iterable[bytes]) -> Iterator[Iterable[Line]]:
         """The lines completed by each block; nothing for the empty block that marks a pause."""
@@ -166,7 +168,7 @@ class Lines:
 
 @contextlib.contextmanager
 def open_lines(
-    path: Path | str, *, stdin: BinaryIO | None = None, on_problem: OnProblem | None = None
+    path: Path | str, *, stdin: BinaryIO | None = None, on_problem: WarningCallback | None = None
 ) -> Iterator[Lines]:
     """The lines of a file, of a `*.gz`, or of `stdin` for "-".
 
@@ -180,7 +182,7 @@ def open_lines(
     try:
         stream = gzip.open(path) if _is_gzip(path) else open(path, "rb")  # noqa: SIM115
     except OSError as error:
-        raise unreadable(str(path), error) from error
+        raise read_error(str(path), error) from error
     with stream:
         yield Lines(cast(BinaryIO, stream), name=str(path), on_problem=on_problem)
 
@@ -191,7 +193,7 @@ def count_lines(path: Path | str) -> int:
         return lines.count()
 
 
-def in_step(source: Lines, target: Lines) -> Iterator[tuple[Line, Line]]:
+def zip_lines(source: Lines, target: Lines) -> Iterator[tuple[Line, Line]]:
     """Line n of one file with line n of the other.
 
     Raises DataError, after the last pair, when one file is longer; it names both and their counts.
@@ -201,10 +203,10 @@ def in_step(source: Lines, target: Lines) -> Iterator[tuple[Line, Line]]:
     for pairs, line in enumerate(ours, 1):
         other = next(theirs, None)
         if other is None:
-            refuse_lengths(source.name, pairs + sum(1 for _ in ours), target.name, pairs - 1)
+            raise_length_mismatch(source.name, pairs + sum(1 for _ in ours), target.name, pairs - 1)
         yield line, other
     if surplus := sum(1 for _ in theirs):
-        refuse_lengths(source.name, pairs, target.name, pairs + surplus)
+        raise_length_mismatch(source.name, pairs, target.name, pairs + surplus)
 
 
 def parse_pair(text: str) -> tuple[str, str] | None:
@@ -245,7 +247,7 @@ def chunked(items: Iterable[T | None], size: int, *, cost: Callable[[T], int]) -
         yield chunk
 
 
-def grouped(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Lists of `size` items, the last one shorter."""
     remaining = iter(items)
     while group := list(itertools.islice(remaining, size)):
@@ -276,7 +278,7 @@ def open_output(path: Path | str, *, stdout: BinaryIO | None = None) -> Iterator
         try:
             raw = open(part, "wb" if in_place else "xb")  # noqa: SIM115
         except OSError as error:
-            raise unwritable(path, error) from error
+            raise write_error(path, error) from error
         with raw, _compressed(raw, path) as stream, _encoded(stream) as text:
             yield text
         if not in_place:
@@ -286,7 +288,7 @@ def open_output(path: Path | str, *, stdout: BinaryIO | None = None) -> Iterator
             with contextlib.suppress(OSError):
                 part.unlink()
         if isinstance(error, OSError) and error.errno in _UNWRITTEN:
-            raise unwritable(path, error) from error
+            raise write_error(path, error) from error
         raise
 
 
@@ -365,10 +367,10 @@ def _rename(part: Path, final: Path, *, called: Path | str) -> None:
             shutil.copymode(final, part)
         os.replace(part, final)
     except OSError as error:
-        raise unwritable(called, error) from error
+        raise write_error(called, error) from error
 
 
-def refuse_lengths(source: str, n_source: int, target: str, n_target: int) -> NoReturn:
+def raise_length_mismatch(source: str, n_source: int, target: str, n_target: int) -> NoReturn:
     """Raise DataError: two files that belong together differ in length."""
     raise DataError(
         f"{source} has {n_source} lines but {target} has {n_target}",
@@ -376,7 +378,7 @@ def refuse_lengths(source: str, n_source: int, target: str, n_target: int) -> No
     )
 
 
-def unreadable(name: str, error: Exception) -> DataError:
+def read_error(name: str, error: Exception) -> DataError:
     """The sentence for a file that cannot be read."""
     match error:
         case EOFError():
@@ -394,7 +396,7 @@ def unreadable(name: str, error: Exception) -> DataError:
     return DataError(f"cannot read {name}: {reason}", hint)
 
 
-def unwritable(path: Path | str, error: OSError) -> DataError:
+def write_error(path: Path | str, error: OSError) -> DataError:
     """The sentence for a file that cannot be written."""
     match error:
         case FileNotFoundError() | NotADirectoryError():

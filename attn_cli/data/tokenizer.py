@@ -3,10 +3,10 @@
 Knows `words` and nothing of networks, batches or bundles; no other file imports sentencepiece.
 
 A word is given to SentencePiece as its *form*: its text, with a space in front unless it is glued
-to the word before (`words.forms`). So no piece ever crosses a word boundary, and which word a piece
-belongs to is known by construction rather than guessed from the pieces. Every vocabulary starts
-with PAD BOS EOS UNK (`values`), the placeholders of literals if it has any, and the 256 bytes: a
-character without a piece is spelt in bytes, so nothing is ever UNK.
+to the word before (`words.surface_forms`). So no piece ever crosses a word boundary, and which word
+a piece belongs to is known by construction rather than guessed from the pieces. Every vocabulary
+starts with PAD BOS EOS UNK (`values`), the placeholders of literals if it has any, and the 256
+bytes: a character without a piece is spelt in bytes, so nothing is ever UNK.
 
 Unigram: Kudo 2018, "Subword Regularization". BPE: Sennrich et al. 2016, "Neural Machine Translation
 of Rare Words with Subword Units"; its sampling: Provilkov et al. 2020, "BPE-Dropout".
@@ -32,17 +32,23 @@ from numpy.typing import NDArray
 from attn_cli import config
 from attn_cli.data import casing, words
 from attn_cli.data import literals as literal_text
-from attn_cli.data.literals import FIGURES, PLACEHOLDERS, Literal, Literals, Placed
-from attn_cli.data.tokenizer_interface import Decoded
+from attn_cli.data.literals import (
+    N_FIGURES,
+    N_PLACEHOLDERS,
+    LiteralRules,
+    LiteralSpan,
+    NumberedLiteral,
+)
+from attn_cli.data.tokenizer_interface import DecodedText
 from attn_cli.errors import DataError, ModelError, UsageError
-from attn_cli.types import BOS, EOS, PAD, UNK, Copied, Encoded, IntArray, Word
+from attn_cli.types import BOS, EOS, PAD, UNK, CopiedLiteral, IntArray, TokenizedLine, Word
 
 #: SentencePiece's mark of a space.
 SPACE = "\u2581"
 _FIRST_PLACEHOLDER = UNK + 1
 _PLACEHOLDER_PIECES = [
-    f"<num{number}>" if number < FIGURES else f"<lit{number - FIGURES}>"
-    for number in range(PLACEHOLDERS)
+    f"<num{number}>" if number < N_FIGURES else f"<lit{number - N_FIGURES}>"
+    for number in range(N_PLACEHOLDERS)
 ]
 
 #: Stand between two forms in a row of training, where no piece may cross them. A delimiter must
@@ -64,7 +70,7 @@ _DRAWS_PER_CANDIDATE = 4
 _ONLY_ERRORS_THAT_KILL = 3
 
 #: Typographic quotes and apostrophes as the straight ones of a keyboard; guillemets stay.
-PLAIN = str.maketrans(
+STRAIGHT_QUOTES = str.maketrans(
     dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u2032\u00b4`", "'")
     | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"')
 )
@@ -79,8 +85,8 @@ class Tokenizer:
         self,
         processor: sentencepiece.SentencePieceProcessor,
         *,
-        plain_quotes: bool = False,
-        literals: Literals | None = None,
+        normalize_quotes: bool = False,
+        literals: LiteralRules | None = None,
     ) -> None:
         """From a processor with our vocabulary; `train`, `load` and `from_bytes` see to that.
 
@@ -88,7 +94,7 @@ class Tokenizer:
         `literals`, and a vocabulary that has placeholders, what they find is copied.
         """
         self._processor = processor
-        self._plain_quotes = plain_quotes
+        self._plain_quotes = normalize_quotes
         every_id = list(range(processor.vocab_size()))
         self._pieces: list[str] = processor.id_to_piece(every_id)
         self._scores: list[float] = processor.get_score(every_id)
@@ -106,12 +112,12 @@ class Tokenizer:
         lines: Iterable[str],
         settings: config.TokenizerConfig,
         *,
-        literals: Literals | None = None,
+        literals: LiteralRules | None = None,
     ) -> "Tokenizer":
         """A tokenizer learned from raw lines: from how often each of their forms occurs."""
         counts: Counter[str] = Counter()
         for line in lines:
-            counts.update(words.forms(words.split(line)))
+            counts.update(words.surface_forms(words.split(line)))
         return cls.train_on_counts(counts, settings, literals=literals)
 
     @classmethod
@@ -120,7 +126,7 @@ class Tokenizer:
         counts: Mapping[str, int],
         settings: config.TokenizerConfig,
         *,
-        literals: Literals | None = None,
+        literals: LiteralRules | None = None,
     ) -> "Tokenizer":
         """A tokenizer learned from word forms and how often each occurs, and from nothing else.
 
@@ -140,11 +146,11 @@ class Tokenizer:
                 "for SentencePiece",
                 f"Set it between {_LOWEST_COVERAGE} and 1.",
             )
-        counts = {f: n for f, n in counts.items() if literal_text.number_of(f) is None}
+        counts = {f: n for f, n in counts.items() if literal_text.placeholder_number(f) is None}
         if settings.normalize_quotes:
             plain: Counter[str] = Counter()
             for form, count in counts.items():
-                plain[form.translate(PLAIN)] += count
+                plain[form.translate(STRAIGHT_QUOTES)] += count
             counts = plain
         model = io.BytesIO()
         try:
@@ -174,12 +180,12 @@ class Tokenizer:
         except RuntimeError as error:
             raise _training_problem(str(error), settings) from error
         return cls.from_bytes(
-            model.getvalue(), plain_quotes=settings.normalize_quotes, literals=literals
+            model.getvalue(), normalize_quotes=settings.normalize_quotes, literals=literals
         )
 
     @classmethod
     def load(
-        cls, path: Path, *, plain_quotes: bool = False, literals: Literals | None = None
+        cls, path: Path, *, normalize_quotes: bool = False, literals: LiteralRules | None = None
     ) -> "Tokenizer":
         """The tokenizer in a file. Raises ModelError if it is missing or not one of ours."""
         try:
@@ -189,7 +195,9 @@ class Tokenizer:
                 f"cannot read the tokenizer {path}: {error.strerror}",
                 "Check the name, or copy the model again.",
             ) from error
-        return cls.from_bytes(model, where=str(path), plain_quotes=plain_quotes, literals=literals)
+        return cls.from_bytes(
+            model, where=str(path), normalize_quotes=normalize_quotes, literals=literals
+        )
 
     def save(self, path: Path) -> None:
         """Write what `load` reads: a SentencePiece model, usable by SentencePiece itself."""
@@ -201,8 +209,8 @@ class Tokenizer:
         model: bytes,
         *,
         where: str = "the tokenizer",
-        plain_quotes: bool = False,
-        literals: Literals | None = None,
+        normalize_quotes: bool = False,
+        literals: LiteralRules | None = None,
     ) -> "Tokenizer":
         """The tokenizer in a serialised SentencePiece model; `where` names it in a ModelError."""
         sentencepiece.set_min_log_level(_ONLY_ERRORS_THAT_KILL)
@@ -219,7 +227,7 @@ class Tokenizer:
                 "it lacks our special ids, the 256 bytes or the space",
                 "Train a tokenizer with attn train.",
             )
-        return cls(processor, plain_quotes=plain_quotes, literals=literals)
+        return cls(processor, normalize_quotes=normalize_quotes, literals=literals)
 
     def to_bytes(self) -> bytes:
         """The serialised SentencePiece model."""
@@ -248,7 +256,7 @@ class Tokenizer:
         numbers for each form. Deterministic; a list of one where there is nothing to choose.
         """
         best = self.segment(form)
-        if literal_text.number_of(form) is not None:
+        if literal_text.placeholder_number(form) is not None:
             return [(best, 0.0)]
         if (
             n <= 1
@@ -259,60 +267,67 @@ class Tokenizer:
         return self._n_best(form, n) if self._has_n_best else self._drawn(form, n)
 
     def encode(
-        self, raw: str, *, spoken: bool = False, literals: Sequence[Placed] | None = None
-    ) -> Encoded:
+        self,
+        raw: str,
+        *,
+        lowercase: bool = False,
+        literals: Sequence[NumberedLiteral] | None = None,
+    ) -> TokenizedLine:
         """A line as the network reads it: the pieces of its words, then EOS.
 
-        Words and spans are those of `raw`; pieces spell its normalised form, and with `spoken`, for
-        a line in capitals, that of `capitals.spoken`. The `literals` have placeholders: by default
-        those of the line that `find_literals` finds, as many as there are placeholders for.
+        Words and spans are those of `raw`; pieces spell its normalised form, and with
+        `lowercase_forms`, for a line in capitals, that of `capitals.lowercase_forms`. The
+        `literals` have placeholders: by default those of the line that `find_literals` finds, as
+        many as there are placeholders for.
         """
         if literals is None:
-            survey = self._survey(raw, spoken)
-            return self._line(raw, literal_text.numbered(survey.literals), spoken, survey)
-        return self._line(raw, literals, spoken)
+            survey = self._survey(raw, lowercase)
+            return self._line(
+                raw, literal_text.assign_placeholders(survey.literals), lowercase, survey
+            )
+        return self._line(raw, literals, lowercase)
 
     def encode_parts(
-        self, raw: str, *, spoken: bool = False, is_whole: bool = True
-    ) -> list[Encoded]:
+        self, raw: str, *, lowercase: bool = False, is_whole: bool = True
+    ) -> list[TokenizedLine]:
         """The same in as many parts as are needed for every literal to have a placeholder.
 
         A whole line without anything to translate needs none: it is one part.
         """
         if self.literals is None:
-            return [self.encode(raw, spoken=spoken)]
-        survey = self._survey(raw, spoken)
+            return [self.encode(raw, lowercase=lowercase)]
+        survey = self._survey(raw, lowercase)
         literals = survey.literals
-        placed = literal_text.numbered(literals)
-        line = self._line(raw, placed, spoken, survey)
-        if len(placed) == len(literals) or (is_whole and line.is_literal):
+        placed = literal_text.assign_placeholders(literals)
+        line = self._line(raw, placed, lowercase, survey)
+        if len(placed) == len(literals) or (is_whole and line.has_only_literals):
             return [line]
-        parts: list[Encoded] = []
+        parts: list[TokenizedLine] = []
         start = 0
-        for cut in [*literal_text.cuts(raw, literals), len(raw)]:
-            parts += self.encode_parts(raw[start:cut].strip(), spoken=spoken, is_whole=False)
+        for cut in [*literal_text.cut_points(raw, literals), len(raw)]:
+            parts += self.encode_parts(raw[start:cut].strip(), lowercase=lowercase, is_whole=False)
             start = cut
         return [part for part in parts if part.words]
 
-    def find_literals(self, raw: str, *, spoken: bool = False) -> list[Literal]:
+    def find_literals(self, raw: str, *, lowercase: bool = False) -> list[LiteralSpan]:
         """What of a line is copied: its literals, and what this vocabulary has no word for.
 
         That is a run of words in a script that it does not know, or a name that it would spell in
         bits of one letter or two.
         """
-        return self._survey(raw, spoken).literals
+        return self._survey(raw, lowercase).literals
 
-    def unknown_share(self, raw: str, *, spoken: bool = False) -> float:
+    def unknown_share(self, raw: str, *, lowercase: bool = False) -> float:
         """The share of a line's letters in words that the vocabulary does not know, from 0 to 1.
 
         It spells them in bytes, in a script of which it knows no word, or in bits of fewer than two
-        letters on average. Literals are left out; 0 for a line without a word.
+        letters on average. LiteralRules are left out; 0 for a line without a word.
         """
         literals = self.literals.find(raw) if self.literals is not None else []
         found = words.split(raw, [(literal.start, literal.end) for literal in literals])
         starts = {literal.start for literal in literals}
         letters = unknown = 0
-        forms = casing.spoken(raw, found) if spoken else words.forms(found)
+        forms = casing.lowercase_forms(raw, found) if lowercase else words.surface_forms(found)
         for word, form in zip(found, forms, strict=True):
             count = sum(map(str.isalpha, word.text))
             if not count or word.start in starts:
@@ -326,7 +341,7 @@ class Tokenizer:
                 unknown += count
         return unknown / letters if letters else 0.0
 
-    def _survey(self, raw: str, spoken: bool) -> "_Survey":
+    def _survey(self, raw: str, lowercase: bool) -> "_Survey":
         """The literals of a line, none without placeholders, and its words where it has none."""
         if self.literals is None:
             return _Survey([], None)
@@ -335,10 +350,10 @@ class Tokenizer:
         starts = {literal.start for literal in literals}
         runs: list[list[int]] = []  # [start, end]
         goes_on = False
-        for word, form in zip(found, words.forms(found), strict=True):
+        for word, form in zip(found, words.surface_forms(found), strict=True):
             if word.start in starts:
                 goes_on = False
-            elif self._is_unknown(word.text, self.segment(form), is_name=not spoken):
+            elif self._is_unknown(word.text, self.segment(form), is_name=not lowercase):
                 if goes_on:
                     runs[-1][1] = word.end
                 else:
@@ -348,7 +363,7 @@ class Tokenizer:
                 goes_on = False
         if not (literals or runs):
             return _Survey([], found)
-        unknown = [Literal(start, end, raw[start:end], is_figure=False) for start, end in runs]
+        unknown = [LiteralSpan(start, end, raw[start:end], is_figure=False) for start, end in runs]
         return _Survey(sorted([*literals, *unknown]), None)
 
     def _is_unknown(self, word: str, pieces: tuple[int, ...], *, is_name: bool) -> bool:
@@ -379,13 +394,13 @@ class Tokenizer:
         return frozenset(itertools.chain.from_iterable(spelt))
 
     @functools.cached_property
-    def never_written(self) -> NDArray[np.bool_]:
+    def forbidden_pieces(self) -> NDArray[np.bool_]:
         """(V,) what a translation whose literals are copied may not hold: digits and bytes."""
         never = np.zeros(self.vocab_size, bool)
         never[list(self._bytes)] = True
         never[[PAD, BOS, UNK]] = True
         ends = np.cumsum([len(piece) + 1 for piece in self._pieces])
-        digits = re.finditer(literal_text.DIGIT, "\n".join(self._pieces))
+        digits = re.finditer(literal_text.DIGIT_PATTERN, "\n".join(self._pieces))
         never[np.searchsorted(ends, [digit.start() for digit in digits], "right")] = True
         never[list(self.placeholders)] = False
         return never
@@ -400,35 +415,35 @@ class Tokenizer:
     def _line(
         self,
         raw: str,
-        placed: Sequence[Placed],
-        spoken: bool,
+        placed: Sequence[NumberedLiteral],
+        lowercase: bool,
         survey: "_Survey | None" = None,
-    ) -> Encoded:
+    ) -> TokenizedLine:
         """The line with placeholders for those that are `placed` of its literals."""
         found = survey.found if survey else None
         if found is None:
             found = words.split(raw, [(literal.start, literal.end) for literal in placed])
-        forms = casing.spoken(raw, found) if spoken else words.forms(found)
+        forms = casing.lowercase_forms(raw, found) if lowercase else words.surface_forms(found)
         if not placed:
             line = self._encoded(raw, found, [self.segment(form) for form in forms])
         else:
             assert self.literals is not None
             number = {literal.start: literal.number for literal in placed}
             pieces: list[tuple[int, ...]] = []
-            copied: list[Copied] = []
+            copied: list[CopiedLiteral] = []
             for place, (word, form) in enumerate(zip(found, forms, strict=True)):
                 if (own := number.get(word.start)) is None:
                     pieces.append(self.segment(form))
                     continue
                 pieces.append(self._placeholder(own, apart=form.startswith(" ")))
-                text = self.literals.write(word.text, is_figure=own < FIGURES)
-                copied.append(Copied(self.placeholders[own], place, text))
-            line = replace(self._encoded(raw, found, pieces), copied=tuple(copied))
+                text = self.literals.rewrite(word.text, is_figure=own < N_FIGURES)
+                copied.append(CopiedLiteral(self.placeholders[own], place, text))
+            line = replace(self._encoded(raw, found, pieces), literals=tuple(copied))
         if self.literals and survey and _is_covered(raw, survey.literals):
-            return replace(line, is_literal=True)
+            return replace(line, has_only_literals=True)
         return line
 
-    def encode_tokens(self, tokens: Sequence[str]) -> Encoded:
+    def encode_tokens(self, tokens: Sequence[str]) -> TokenizedLine:
         """Tokens that another program has split, as they are: each is one word.
 
         Whether a token was glued to the one before is not told; where it needs fewer pieces that
@@ -446,20 +461,22 @@ class Tokenizer:
 
     def _encoded(
         self, raw: str, found: tuple[Word, ...], pieces: Sequence[tuple[int, ...]]
-    ) -> Encoded:
+    ) -> TokenizedLine:
         """The line whose words are `found`, with the pieces of each."""
         ids = [*itertools.chain.from_iterable(pieces), EOS]
         lengths = [len(own) for own in pieces]
         word_of = np.append(np.repeat(np.arange(len(found)), lengths), -1)
-        return Encoded(
+        return TokenizedLine(
             raw=raw,
             ids=np.array(ids, np.int32),
             pieces=tuple([self._pieces[id] for id in ids]),
-            word_of=word_of.astype(np.int32),
+            word_ids=word_of.astype(np.int32),
             words=found,
         )
 
-    def decode(self, ids: Sequence[int] | IntArray, source: Encoded | None = None) -> Decoded:
+    def decode(
+        self, ids: Sequence[int] | IntArray, source: TokenizedLine | None = None
+    ) -> DecodedText:
         """The text that any ids of the vocabulary say, and the word each of them belongs to.
 
         Placeholders say what is copied from the `source`, and nothing where it has none of them.
@@ -478,13 +495,13 @@ class Tokenizer:
         word_of = np.searchsorted([word.end for word in found], np.array(starts) - lead, "right")
         word_of = np.minimum(word_of, len(found) - 1)
         word_of[[id <= UNK for id in said]] = -1
-        return Decoded(text, found, word_of.astype(np.int32))
+        return DecodedText(text, found, word_of.astype(np.int32))
 
     def _spell(
-        self, ids: list[int], source: Encoded | None
+        self, ids: list[int], source: TokenizedLine | None
     ) -> tuple[str, list[int], list[tuple[int, int]]]:
         """The text of ids, where in it each one's first character is, and where literals are."""
-        copied = {each.id: each for each in source.copied} if source else {}
+        copied = {each.id: each for each in source.literals} if source else {}
         text = _Text(source.raw if source else "", source.words if source else ())
         starts: list[int] = []
         for in_bytes, run in itertools.groupby(ids, self._bytes.__contains__):
@@ -507,10 +524,10 @@ class Tokenizer:
     def _read(self, form: str) -> str:
         """A form as SentencePiece is given it."""
         form = _valid(form)
-        return form.translate(PLAIN) if self._plain_quotes else form
+        return form.translate(STRAIGHT_QUOTES) if self._plain_quotes else form
 
     def _segment(self, form: str) -> tuple[int, ...]:
-        if self.placeholders and (number := literal_text.number_of(form)) is not None:
+        if self.placeholders and (number := literal_text.placeholder_number(form)) is not None:
             return self._placeholder(number, apart=form.startswith(" "))
         form = self._read(form)
         if SPACE not in form:  # which SentencePiece could not tell from a space
@@ -560,7 +577,7 @@ class Tokenizer:
 class _Survey(NamedTuple):
     """The literals of a line, and its words where it has none."""
 
-    literals: list[Literal]
+    literals: list[LiteralSpan]
     found: tuple[Word, ...] | None
 
 
@@ -585,13 +602,13 @@ class _Text:
             self._since += fragment
         return self._append(fragment)
 
-    def add_literal(self, copied: Copied) -> int:
+    def add_literal(self, copied: CopiedLiteral) -> int:
         """Add a literal; where it begins."""
         word = self._words[copied.word]
         if self.length and not self.fragments[-1][-1].isspace() and self._needs_space(word):
             self._append(" ")
         self._last, self._since = word, ""
-        self._is_figure = copied.id - _FIRST_PLACEHOLDER < FIGURES
+        self._is_figure = copied.id - _FIRST_PLACEHOLDER < N_FIGURES
         place = self._append(copied.text)
         self.literals.append((place, self.length))
         return place
@@ -623,10 +640,10 @@ class _Text:
         return word.text[:1].isdigit()
 
 
-def _is_covered(raw: str, literals: Sequence[Literal]) -> bool:
+def _is_covered(raw: str, literals: Sequence[LiteralSpan]) -> bool:
     """Whether all letters and digits of a line are in its literals, if it has any sign at all."""
     end = 0
-    for literal in [*literals, Literal(len(raw), len(raw), "", is_figure=False)]:
+    for literal in [*literals, LiteralSpan(len(raw), len(raw), "", is_figure=False)]:
         if any(map(str.isalnum, raw[end : literal.start])):
             return False
         end = literal.end

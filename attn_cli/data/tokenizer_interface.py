@@ -7,22 +7,22 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from attn_cli.data.literals import Literal, Literals, Placed
-from attn_cli.types import Crossing, Encoded, IntArray, Word
+from attn_cli.data.literals import LiteralRules, LiteralSpan, NumberedLiteral
+from attn_cli.types import Crossing, IntArray, TokenizedLine, Word
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedText:
     """The text of a sequence of ids.
 
-    `word_of` (n,) int32 gives each id's index in `words`, -1 for PAD, BOS, EOS and UNK (and for all
-    ids of a text without a word); it never decreases from one piece to the next. `crossing` holds
-    the shares of the pieces that cross words.
+    `word_ids` (n,) int32 gives each id's index in `words`, -1 for PAD, BOS, EOS and UNK (and for
+    all ids of a text without a word); it never decreases from one piece to the next. `crossing`
+    holds the shares of the pieces that cross words.
     """
 
     text: str
     words: tuple[Word, ...]
-    word_of: IntArray
+    word_ids: IntArray
     crossing: tuple[Crossing, ...] = ()
 
 
@@ -34,7 +34,7 @@ class SubwordTokenizer(Protocol):
     """
 
     placeholders: range
-    literals: Literals | None
+    literals: LiteralRules | None
 
     @property
     def vocab_size(self) -> int:
@@ -42,7 +42,7 @@ class SubwordTokenizer(Protocol):
         ...
 
     @property
-    def never_written(self) -> NDArray[np.bool_]:
+    def forbidden_pieces(self) -> NDArray[np.bool_]:
         """(V,) what a translation whose literals are copied may not hold."""
         ...
 
@@ -64,30 +64,36 @@ class SubwordTokenizer(Protocol):
         ...
 
     def encode(
-        self, raw: str, *, spoken: bool = False, literals: Sequence[Placed] | None = None
-    ) -> Encoded:
-        """Return a line as the network reads it, EOS last; `spoken` is for lines in capitals."""
+        self,
+        raw: str,
+        *,
+        lowercase: bool = False,
+        literals: Sequence[NumberedLiteral] | None = None,
+    ) -> TokenizedLine:
+        """Return a line as the network reads it, EOS last; `lowercase` is for lines in capitals."""
         ...
 
     def encode_parts(
-        self, raw: str, *, spoken: bool = False, is_whole: bool = True
-    ) -> list[Encoded]:
+        self, raw: str, *, lowercase: bool = False, is_whole: bool = True
+    ) -> list[TokenizedLine]:
         """Return the same in as many parts as its literals need."""
         ...
 
-    def encode_tokens(self, tokens: Sequence[str]) -> Encoded:
+    def encode_tokens(self, tokens: Sequence[str]) -> TokenizedLine:
         """Return a line whose words another program has split."""
         ...
 
-    def find_literals(self, raw: str, *, spoken: bool = False) -> list[Literal]:
+    def find_literals(self, raw: str, *, lowercase: bool = False) -> list[LiteralSpan]:
         """Return what of a line is copied."""
         ...
 
-    def unknown_share(self, raw: str, *, spoken: bool = False) -> float:
+    def unknown_share(self, raw: str, *, lowercase: bool = False) -> float:
         """Return the share of a line's letters in words unknown to the vocabulary, 0 to 1."""
         ...
 
-    def decode(self, ids: Sequence[int] | IntArray, source: Encoded | None = None) -> Decoded:
+    def decode(
+        self, ids: Sequence[int] | IntArray, source: TokenizedLine | None = None
+    ) -> DecodedText:
         """Return the text of any ids, and the word of each; `source` holds what is copied."""
         ...
 

@@ -172,7 +172,7 @@ def _word(raw: str, start: int, end: int) -> Word:
     return Word(raw[start:end], start, end)
 
 
-def forms(words: Iterable[Word]) -> list[str]:
+def surface_forms(words: Iterable[Word]) -> list[str]:
     """Each word's text, with a space in front unless it is glued to the word before it.
 
     The first word has a space too, so that a word is spelt alike wherever it stands in a sentence.

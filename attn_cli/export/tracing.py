@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from attn_cli.bundles import manifest, storage
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.choices import Precision
-from attn_cli.data.shortlist import NONE, Shortlist
+from attn_cli.data.shortlist import NO_PIECE, Shortlist
 from attn_cli.errors import ModelError, TrainingError
 from attn_cli.export import quantize
 from attn_cli.inference.engines.interface import (
@@ -294,7 +294,7 @@ def _shortlist_graphs(
     network: Seq2Seq, given: dict[str, Tensor], open_sizes: dict[str, str], found: list[str]
 ) -> dict[str, onnx.ModelProto]:
     """The selection of rows and the step that scores them, from the inputs of another step."""
-    pieces = torch.tensor([[EOS, UNK, 4], [EOS, UNK, NONE]])
+    pieces = torch.tensor([[EOS, UNK, 4], [EOS, UNK, NO_PIECE]])
     names = [OUTPUT + name for name in SelectedRows._fields]
     selected = dict(zip(names, network.scores.select(pieces), strict=True))
     before = {name: part for name, part in given.items() if not name.startswith(STATE)}

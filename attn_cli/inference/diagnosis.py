@@ -7,9 +7,9 @@ from typing import Protocol
 from attn_cli.alignment.diagnostics import diagnose
 from attn_cli.inference.linkers import AlignerProtocol
 from attn_cli.inference.pair_aligner import Pair
-from attn_cli.types import Links, SoftAlignment, Translation
+from attn_cli.types import SoftAlignment, Translation, WordAlignment
 
-Linked = tuple[Translation, Links]
+Linked = tuple[Translation, WordAlignment]
 
 
 class LinkerProtocol(Protocol):
@@ -46,7 +46,9 @@ def with_diagnostics(
     ]
 
 
-def _diagnosed(translation: Translation, links: Links, other: SoftAlignment | None) -> Translation:
+def _diagnosed(
+    translation: Translation, links: WordAlignment, other: SoftAlignment | None
+) -> Translation:
     if translation.alignment is None:
         return translation
     return replace(translation, diagnostics=diagnose(translation.alignment, links, other))

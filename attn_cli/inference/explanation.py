@@ -8,12 +8,12 @@ from typing import Protocol
 
 import numpy as np
 
-from attn_cli.alignment.merge import soft_alignment
+from attn_cli.alignment.merge import build_alignment
 from attn_cli.config import ModelConfig, Recipe
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.engines.interface import select_heads
 from attn_cli.inference.translator import Job, Translator
-from attn_cli.types import AttentionSteps, Encoded, Explanation, IntArray
+from attn_cli.types import AttentionSteps, Explanation, IntArray, TokenizedLine
 
 #: Likeliest pieces that step 8 shows.
 CANDIDATES = 5
@@ -73,8 +73,8 @@ def explain(
         target=target,
         steps=steps,
         shown=shown,
-        table=soft_alignment(
-            weights.astype(np.float32), source, target, kind="attention", origin="decoded"
+        table=build_alignment(
+            weights.astype(np.float32), source, target, kind="attention", mode="decoded"
         ),
         candidates=tuple(
             tuple((translator.target.piece(int(i)), float(np.exp(logp[i]))) for i in row)
@@ -84,7 +84,7 @@ def explain(
     )
 
 
-def _translate(text: str, translator: Translator) -> tuple[Encoded, Encoded]:
+def _translate(text: str, translator: Translator) -> tuple[TokenizedLine, TokenizedLine]:
     """The line and its best translation in pieces."""
     job = Job(1, text)
     source, *others = translator.encode(job)
@@ -93,7 +93,7 @@ def _translate(text: str, translator: Translator) -> tuple[Encoded, Encoded]:
             f"the line has {len(others) + 1} parts that are translated one by one",
             "Give one sentence.",
         )
-    if not source.words or source.is_literal:
+    if not source.words or source.has_only_literals:
         raise UsageError("the line has no word to translate", 'Give a sentence: "I love you".')
     if len(source.ids) > MAX_PIECES:
         raise UsageError(

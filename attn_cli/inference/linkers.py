@@ -10,17 +10,17 @@ from typing import Protocol
 import numpy as np
 
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.alignment.pharaoh import flipped
+from attn_cli.alignment.pharaoh import transpose
 from attn_cli.alignment.renormalization import renormalize_tables
-from attn_cli.alignment.symmetrization import soft, symmetrize
+from attn_cli.alignment.symmetrization import harmonic_mean, symmetrize
 from attn_cli.choices import Symmetrization
 from attn_cli.config import Recipe
 from attn_cli.errors import ModelError
 from attn_cli.inference.pair_aligner import Pair
-from attn_cli.types import HeadTable, Links, Translation
+from attn_cli.types import HeadAlignment, Translation, WordAlignment
 
 #: How the links of a pair are read off its table.
-Extract = Callable[[Translation], Links]
+Extract = Callable[[Translation], WordAlignment]
 
 
 class AlignerProtocol(Protocol):
@@ -37,7 +37,7 @@ class DirectionalLinker:
     aligner: AlignerProtocol
     extract: Extract
 
-    def link(self, pairs: Sequence[Pair]) -> list[tuple[Translation, Links]]:
+    def link(self, pairs: Sequence[Pair]) -> list[tuple[Translation, WordAlignment]]:
         """Each pair with its links, in order."""
         return [(found, self.extract(found)) for found in self.aligner.align(pairs)]
 
@@ -46,8 +46,8 @@ class DirectionalLinker:
 class SymmetrizedLinker:
     """Two aligners, the second of which reads targets and is forced along sources.
 
-    With `soft` their tables become one, and links are read off that. With any other method the
-    table stays the first aligner's, and the links of both tables are symmetrised.
+    With `harmonic_mean` their tables become one, and links are read off that. With any other method
+    the table stays the first aligner's, and the links of both tables are symmetrised.
     """
 
     forward: AlignerProtocol
@@ -55,19 +55,19 @@ class SymmetrizedLinker:
     extract: Extract
     method: Symmetrization
 
-    def link(self, pairs: Sequence[Pair]) -> list[tuple[Translation, Links]]:
+    def link(self, pairs: Sequence[Pair]) -> list[tuple[Translation, WordAlignment]]:
         """Each pair with the links of both directions, in order."""
         there = self.forward.align(pairs)
         back = self.reverse.align([Pair(pair.line, pair.target, pair.source) for pair in pairs])
         return [self._linked(*both) for both in zip(there, back, strict=True)]
 
-    def _linked(self, there: Translation, back: Translation) -> tuple[Translation, Links]:
+    def _linked(self, there: Translation, back: Translation) -> tuple[Translation, WordAlignment]:
         if self.method == "soft":
             assert there.alignment is not None
             assert back.alignment is not None
-            combined = replace(there, alignment=soft(there.alignment, back.alignment))
+            combined = replace(there, alignment=harmonic_mean(there.alignment, back.alignment))
             return combined, self.extract(combined)
-        links = self.extract(there), flipped(self.extract(back))
+        links = self.extract(there), transpose(self.extract(back))
         return there, symmetrize(*links, self.method)
 
 
@@ -99,7 +99,7 @@ class PerHeadAligner:
             replace(
                 found,
                 heads=tuple(
-                    HeadTable(layer, head, table)
+                    HeadAlignment(layer, head, table)
                     for layer, head, tables in alone
                     if (table := tables[place].alignment) is not None
                 ),
@@ -131,15 +131,15 @@ class VoteInterpolatedAligner:
         if table is None or number is None:
             return found
         shape = {"n_target": len(table.target), "n_source": len(table.source)}
-        votes = self.votes.matrices(np.array([number]), **shape)[0]
+        votes = self.votes.to_matrices(np.array([number]), **shape)[0]
         if not votes.any():  # nobody voted on it, as on what is too long
             return found
         if not self.alone:
-            links = (table.link_weights + votes) / 2
-            return replace(found, alignment=replace(table, links=links))
+            links = (table.link_scores + votes) / 2
+            return replace(found, alignment=replace(table, link_probs=links))
         weights = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
         leftover = 1 - weights.sum(axis=1)
-        voted = replace(table, weights=weights, leftover=leftover, links=votes)
+        voted = replace(table, weights=weights, unaligned=leftover, link_probs=votes)
         return replace(found, alignment=voted)
 
 

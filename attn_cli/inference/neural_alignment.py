@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from attn_cli.alignment.merge import Labelled, labelled
+from attn_cli.alignment.merge import UnitLabels, label_units
 from attn_cli.choices import Level
 from attn_cli.inference.engines.interface import AlignmentModel, AlignmentOutput, PaddedWords
-from attn_cli.types import PAD, Encoded, Origin, SoftAlignment
+from attn_cli.types import PAD, DecodingMode, SoftAlignment, TokenizedLine
 
 #: Pairs of words in a batch: bounds the memory of the pictures that the head makes of them.
 CELLS = 400_000
@@ -18,10 +18,10 @@ CELLS = 400_000
 
 def align_batch(
     matcher: AlignmentModel,
-    sources: Sequence[Encoded],
-    targets: Sequence[Encoded],
+    sources: Sequence[TokenizedLine],
+    targets: Sequence[TokenizedLine],
     *,
-    origin: Origin,
+    mode: DecodingMode,
     level: Level = "word",
 ) -> list[SoftAlignment]:
     """The table of each pair, in order; pairs of like length are best given together.
@@ -29,10 +29,10 @@ def align_batch(
     A word that owns no piece, of a sentence that was cut or of a blank one, corresponds to nothing.
     """
     pairs = [
-        (labelled(source, level), labelled(target, level))
+        (label_units(source, level), label_units(target, level))
         for source, target in zip(sources, targets, strict=True)
     ]
-    tables = [_nothing(*pair, level=level, origin=origin) for pair in pairs]
+    tables = [_nothing(*pair, level=level, mode=mode) for pair in pairs]
     owning = [place for place, pair in enumerate(pairs) if all(_size(side) for side in pair)]
     for places in _batches(owning, pairs):
         found = matcher.align(
@@ -48,19 +48,20 @@ class Nothing:
     """An `AlignmentModel` without links: every word is unaligned."""
 
     def align(self, source: PaddedWords, target: PaddedWords) -> AlignmentOutput:
-        """See `AlignmentModel.match`."""
-        rows, height, width = len(source.ids), *(int(s.word_of.max()) + 1 for s in (target, source))
+        """See `AlignmentModel.align`."""
+        rows = len(source.ids)
+        height, width = (int(side.word_ids.max()) + 1 for side in (target, source))
         nothing = np.zeros((rows, height, width), np.float32)
         return AlignmentOutput(nothing, np.ones((rows, height), np.float32), nothing)
 
 
-def _size(side: Labelled) -> int:
+def _size(side: UnitLabels) -> int:
     """Words up to the last that owns a piece."""
     last = max((each.word for each in side.crossing), default=-1)
-    return max(int(side.group_of.max(initial=-1)), last) + 1
+    return max(int(side.unit_ids.max(initial=-1)), last) + 1
 
 
-def _batches(places: list[int], pairs: list[tuple[Labelled, Labelled]]) -> Iterator[list[int]]:
+def _batches(places: list[int], pairs: list[tuple[UnitLabels, UnitLabels]]) -> Iterator[list[int]]:
     """The places in order, as many together as `CELLS` holds, at least one."""
     batch: list[int] = []
     widest = tallest = 0
@@ -75,7 +76,7 @@ def _batches(places: list[int], pairs: list[tuple[Labelled, Labelled]]) -> Itera
         yield batch
 
 
-def _side(ids: Sequence[np.ndarray], labels: Sequence[Labelled]) -> PaddedWords:
+def _side(ids: Sequence[np.ndarray], labels: Sequence[UnitLabels]) -> PaddedWords:
     shape = (len(ids), max(map(len, ids)))
     crossing = tuple(each.crossing for each in labels)
     side = PaddedWords(
@@ -85,11 +86,13 @@ def _side(ids: Sequence[np.ndarray], labels: Sequence[Labelled]) -> PaddedWords:
     )
     for row, (line, each) in enumerate(zip(ids, labels, strict=True)):
         side.ids[row, : len(line)] = line
-        side.word_of[row, : len(line)] = each.group_of
+        side.word_ids[row, : len(line)] = each.unit_ids
     return side
 
 
-def _nothing(source: Labelled, target: Labelled, *, level: Level, origin: Origin) -> SoftAlignment:
+def _nothing(
+    source: UnitLabels, target: UnitLabels, *, level: Level, mode: DecodingMode
+) -> SoftAlignment:
     shape = (len(target.labels), len(source.labels))
     return SoftAlignment(
         source.labels,
@@ -98,14 +101,14 @@ def _nothing(source: Labelled, target: Labelled, *, level: Level, origin: Origin
         np.ones(len(target.labels), np.float32),
         "alignment",
         level,
-        origin,
+        mode,
         np.zeros(shape, np.float32),
     )
 
 
 def _fill(table: SoftAlignment, found: AlignmentOutput, row: int, width: int, height: int) -> None:
     """Write what was found for one pair of `width` source and `height` target words."""
-    assert table.links is not None
+    assert table.link_probs is not None
     table.weights[:height, :width] = found.weights[row, :height, :width]
-    table.leftover[:height] = found.leftover[row, :height]
-    table.links[:height, :width] = found.links[row, :height, :width]
+    table.unaligned[:height] = found.leftover[row, :height]
+    table.link_probs[:height, :width] = found.links[row, :height, :width]

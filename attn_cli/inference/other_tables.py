@@ -6,10 +6,10 @@ Knows of an aligner only that it aligns.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from attn_cli.data.casing import shouted
+from attn_cli.data.casing import is_all_caps
 from attn_cli.inference.linkers import AlignerProtocol
 from attn_cli.inference.pair_aligner import Pair
-from attn_cli.types import HeadTable, SoftAlignment, Translation
+from attn_cli.types import HeadAlignment, SoftAlignment, Translation
 
 #: Pairs that get the tables of single heads, which cost a forced decoding each.
 PAIRS_WITH_HEADS = 50
@@ -45,7 +45,7 @@ class OtherTables:
             aligned_pairs = aligner.align(pairs[:count])
             for place, aligned in zip(places[:count], aligned_pairs, strict=True):
                 if table := _same_words(result[place], aligned):
-                    heads = (*result[place].heads, HeadTable(layer, head, table))
+                    heads = (*result[place].heads, HeadAlignment(layer, head, table))
                     result[place] = replace(result[place], heads=heads)
         return result
 
@@ -54,7 +54,7 @@ def _can_be_aligned(translation: Translation) -> bool:
     table = translation.alignment
     if table is None or not (table.source and table.target):
         return False
-    return table.origin == "forced" or not shouted(translation.source)
+    return table.mode == "forced" or not is_all_caps(translation.source)
 
 
 def _with_other(translation: Translation, aligned: Translation) -> Translation:

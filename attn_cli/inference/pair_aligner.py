@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attn_cli.alignment.merge import labelled, soft_alignment
+from attn_cli.alignment.merge import build_alignment, label_units
 from attn_cli.choices import Level, MatrixKind
-from attn_cli.data.literals import Placed
+from attn_cli.data.literals import NumberedLiteral
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
@@ -26,7 +26,7 @@ from attn_cli.inference.translator import (
     truncate,
     weights_of,
 )
-from attn_cli.types import Encoded, Hypothesis, SoftAlignment, Translation
+from attn_cli.types import Hypothesis, SoftAlignment, TokenizedLine, Translation
 
 _SPACED = re.compile(r"[^ \t]+")
 
@@ -40,7 +40,7 @@ class Pair:
     target: str
 
 
-Sides = tuple[Encoded, Encoded]
+Sides = tuple[TokenizedLine, TokenizedLine]
 
 
 class PairAligner:
@@ -99,8 +99,8 @@ class PairAligner:
 
     def sides(self, pair: Pair) -> Sides:
         """Both sides as the network reads them; the literals that both have are placeholders."""
-        ours: Sequence[Placed] = ()
-        theirs: Sequence[Placed] = ()
+        ours: Sequence[NumberedLiteral] = ()
+        theirs: Sequence[NumberedLiteral] = ()
         if self.source.literals and not self.tokenized:
             ours, theirs = self.source.literals.match(pair.source, pair.target)
         return (
@@ -109,8 +109,12 @@ class PairAligner:
         )
 
     def _encode(
-        self, tokenizer: SubwordTokenizer, text: str, number: int, literals: Sequence[Placed]
-    ) -> Encoded:
+        self,
+        tokenizer: SubwordTokenizer,
+        text: str,
+        number: int,
+        literals: Sequence[NumberedLiteral],
+    ) -> TokenizedLine:
         if self.tokenized:  # str.split would part at U+00A0 too, which fast_align leaves in a word
             line = tokenizer.encode_tokens(_SPACED.findall(text))
         else:
@@ -129,21 +133,21 @@ class PairAligner:
     ) -> Sequence[SoftAlignment]:
         if self.matcher is not None:
             sources, targets = zip(*batch, strict=True)
-            return align_batch(self.matcher, sources, targets, origin="forced", level=self.level)
+            return align_batch(self.matcher, sources, targets, mode="forced", level=self.level)
         return [
-            soft_alignment(
+            build_alignment(
                 weights_of(each),
                 source,
                 target,
                 kind="attention",
-                origin="forced",
+                mode="forced",
                 level=self.level,
             )
             for (source, target), each in zip(batch, forced, strict=True)
         ]
 
     def _aligned(
-        self, pair: Pair, target: Encoded, forced: Hypothesis | None, table: SoftAlignment
+        self, pair: Pair, target: TokenizedLine, forced: Hypothesis | None, table: SoftAlignment
     ) -> Translation:
         return Translation(
             line=pair.line,
@@ -154,11 +158,11 @@ class PairAligner:
             hypotheses=(forced,) if forced else (),
             texts=(pair.target,) if forced else (),
             alignment=table,
-            word_logp=sum_logp(forced, labelled(target, self.level)) if forced else (),
+            word_logp=sum_logp(forced, label_units(target, self.level)) if forced else (),
         )
 
-    def _blank(self, pair: Pair, source: Encoded, target: Encoded) -> Translation:
-        names = labelled(source, self.level).labels, labelled(target, self.level).labels
+    def _blank(self, pair: Pair, source: TokenizedLine, target: TokenizedLine) -> Translation:
+        names = label_units(source, self.level).labels, label_units(target, self.level).labels
         nothing = np.zeros((len(names[1]), len(names[0])), np.float32)
         leftover = np.ones(len(names[1]), np.float32)
         kind: MatrixKind = "alignment" if self.matcher else "attention"

@@ -5,16 +5,16 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from attn_cli.alignment.merge import labelled, soft_alignment
+from attn_cli.alignment.merge import build_alignment, label_units
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.pair_aligner import Pair, PairAligner
 from attn_cli.types import (
-    Encoded,
     FloatArray,
-    HeadTable,
+    HeadAlignment,
     IntArray,
     SoftAlignment,
     TableKind,
+    TokenizedLine,
     Translation,
 )
 
@@ -74,12 +74,12 @@ class SelfAttentionAligner:
         chosen = layers[(self.layer or len(layers)) - 1]
         weights = chosen[self.head - 1] if self.head else chosen.mean(0)
         heads = [
-            HeadTable(number, head, self._table(of_head, line))
+            HeadAlignment(number, head, self._table(of_head, line))
             for number, of_layer in enumerate(layers, start=1)
             if self.each_head and self.layer in (None, number)
             for head, of_head in enumerate(of_layer, start=1)
         ]
-        words = labelled(line, self.pairs.level).labels
+        words = label_units(line, self.pairs.level).labels
         return Translation(
             pair.line,
             text,
@@ -90,7 +90,7 @@ class SelfAttentionAligner:
             heads=tuple(heads) if words else (),
         )
 
-    def _table(self, weights: FloatArray, line: Encoded) -> SoftAlignment:
+    def _table(self, weights: FloatArray, line: TokenizedLine) -> SoftAlignment:
         """Weights between pieces (T, T) → the table between words.
 
         The decoder reads BOS first, and the last piece never: BOS takes the place of the end.
@@ -98,7 +98,7 @@ class SelfAttentionAligner:
         if self.side == "decoder":
             weights = np.roll(weights, -1, axis=(0, 1))
         kind, level = _KINDS[self.side], self.pairs.level
-        return soft_alignment(weights, line, line, kind=kind, origin="forced", level=level)
+        return build_alignment(weights, line, line, kind=kind, mode="forced", level=level)
 
     def _check(self, layers: Sequence[FloatArray]) -> None:
         if not layers:

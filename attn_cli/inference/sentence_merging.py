@@ -105,16 +105,16 @@ def _table(blocks: Sequence[SoftAlignment]) -> SoftAlignment | None:
     """One table with the blocks along its diagonal, None where there are none."""
     if not blocks:
         return None
-    links = [block.links for block in blocks if block.links is not None]
+    links = [block.link_probs for block in blocks if block.link_probs is not None]
     return SoftAlignment(
         source=tuple(word for block in blocks for word in block.source),
         target=tuple(word for block in blocks for word in block.target),
         weights=_diagonal([block.weights for block in blocks]),
-        leftover=np.concatenate([block.leftover for block in blocks]),
+        unaligned=np.concatenate([block.unaligned for block in blocks]),
         kind=blocks[0].kind,
         level=blocks[0].level,
-        origin=blocks[0].origin,
-        links=_diagonal(links) if links else None,
+        mode=blocks[0].mode,
+        link_probs=_diagonal(links) if links else None,
     )
 
 

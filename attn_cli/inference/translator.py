@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from attn_cli.alignment.merge import Labelled, labelled, soft_alignment
+from attn_cli.alignment.merge import UnitLabels, build_alignment, label_units
 from attn_cli.choices import Level, MatrixKind
 from attn_cli.data import sentences
-from attn_cli.data.casing import shouted, shouting
+from attn_cli.data.casing import is_all_caps, uppercase
 from attn_cli.data.tokenizer import SPACE
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.inference.beam_search import SearchConfig, search
@@ -22,11 +22,11 @@ from attn_cli.inference.sentence_merging import merge_sentences
 from attn_cli.types import (
     EOS,
     PAD,
-    Encoded,
     FloatArray,
     Hypothesis,
     IntArray,
     SoftAlignment,
+    TokenizedLine,
     Translation,
 )
 
@@ -60,7 +60,7 @@ class _Line:
 
     job: Job
     loud: bool
-    parts: Sequence[Encoded]
+    parts: Sequence[TokenizedLine]
 
 
 class _Found(NamedTuple):
@@ -137,24 +137,24 @@ class Translator:
 
     def _read(self, job: Job) -> "_Line":
         """A line as the network is to read it, whole or sentence by sentence."""
-        loud = self.capitals and shouted(job.text)
-        parts = self.source.encode_parts(job.text, spoken=loud)
+        loud = self.capitals and is_all_caps(job.text)
+        parts = self.source.encode_parts(job.text, lowercase=loud)
         size = sum(len(part.words) for part in parts)
         if size > MAX_TABLE_WORDS and self.align:  # one table would be too large
-            if len(parts) > 1 or parts[0].is_literal:
-                line = self.source.encode(job.text, spoken=loud)
-                parts = [replace(line, is_literal=False)]
-        elif len(parts) > 1 or (0 < self.split_over < size and not parts[0].is_literal):
+            if len(parts) > 1 or parts[0].has_only_literals:
+                line = self.source.encode(job.text, lowercase=loud)
+                parts = [replace(line, has_only_literals=False)]
+        elif len(parts) > 1 or (0 < self.split_over < size and not parts[0].has_only_literals):
             parts = [
                 part
                 for start, end in self._sentences(job.text)
                 for part in self.source.encode_parts(
-                    job.text[start:end], spoken=loud, is_whole=False
+                    job.text[start:end], lowercase=loud, is_whole=False
                 )
             ]
         return _Line(job, loud, [truncate(part, job.line, self.on_problem) for part in parts])
 
-    def encode(self, job: Job) -> Sequence[Encoded]:
+    def encode(self, job: Job) -> Sequence[TokenizedLine]:
         """The line as the network reads it: one part, or several that are translated one by one."""
         return self._read(job).parts
 
@@ -173,7 +173,7 @@ class Translator:
         return spans
 
     def _translated(
-        self, parts: Sequence[Encoded], alone: Sequence[bool], *, with_evidence: bool
+        self, parts: Sequence[TokenizedLine], alone: Sequence[bool], *, with_evidence: bool
     ) -> list[_Found]:
         """The translation of each part, in order; their lines are for `_reassemble` to say.
 
@@ -182,7 +182,7 @@ class Translator:
         found = [_Found(Translation(0, part.raw, "")) for part in parts]
         to_translate = {}
         for place, part in enumerate(parts):
-            if part.is_literal:
+            if part.has_only_literals:
                 found[place] = _Found(self._copy(part, rewritten=not alone[place]))
             elif part.words:
                 to_translate[place] = len(part.ids)
@@ -213,18 +213,18 @@ class Translator:
 
     def _translation(
         self,
-        source: Encoded,
-        said: Encoded,
+        source: TokenizedLine,
+        said: TokenizedLine,
         hypotheses: Sequence[Hypothesis],
         table: SoftAlignment | None,
     ) -> Translation:
-        rows = labelled(said, self.level)
+        rows = label_units(said, self.level)
         word_logp = sum_logp(hypotheses[0], rows)
         return Translation(
             line=0,
             source=source.raw,
             text=said.raw,
-            source_words=labelled(source, self.level).labels,
+            source_words=label_units(source, self.level).labels,
             target_words=rows.labels,
             hypotheses=tuple(hypotheses),
             texts=(said.raw, *(self.target.decode(h.ids, source).text for h in hypotheses[1:])),
@@ -238,11 +238,13 @@ class Translator:
         pieces = self.target.placeholders
         return (ids >= pieces.start) & (ids < pieces.stop)
 
-    def _unsure(self, said: Encoded, rows: Labelled, word_logp: Sequence[float]) -> tuple[int, ...]:
+    def _unsure(
+        self, said: TokenizedLine, rows: UnitLabels, word_logp: Sequence[float]
+    ) -> tuple[int, ...]:
         """The rows of low probability, but for what was copied and for marks."""
         if not self.unsure_below:
             return ()
-        copied = set(rows.group_of[self._is_copied(said.ids)].tolist())
+        copied = set(rows.unit_ids[self._is_copied(said.ids)].tolist())
         bound = log(self.unsure_below)
         return tuple(
             row
@@ -250,16 +252,16 @@ class Translator:
             if logp < bound and row not in copied and any(map(str.isalnum, label))
         )
 
-    def _evidence(self, source: Encoded, said: Encoded, best: Hypothesis) -> "Evidence":
+    def _evidence(self, source: TokenizedLine, said: TokenizedLine, best: Hypothesis) -> "Evidence":
         from attn_cli.inference.confidence import Evidence
 
-        words = labelled(said, "word")
+        words = label_units(said, "word")
         copied = self._is_copied(best.ids)
         is_translated = np.ones(len(words.labels), bool)
-        is_translated[words.group_of[copied & (words.group_of >= 0)]] = False
+        is_translated[words.unit_ids[copied & (words.unit_ids >= 0)]] = False
         word_logp = np.array(sum_logp(best, words), np.float32)
-        literals = {copied.word for copied in source.copied}
-        own = [word not in literals for word in source.word_of[:-1].tolist()]  # without the end
+        literals = {copied.word for copied in source.literals}
+        own = [word not in literals for word in source.word_ids[:-1].tolist()]  # without the end
         return Evidence(
             best.token_logp[~copied],
             word_logp[is_translated],
@@ -280,38 +282,38 @@ class Translator:
         whole = replace(whole, line=line.job.line, source=line.job.text)
         evidence = [part.evidence for part in parts if part.evidence is not None]
         return _Found(
-            shouting(whole, level=self.level) if line.loud else whole,
+            uppercase(whole, level=self.level) if line.loud else whole,
             evidence[0].join(evidence) if evidence else None,
         )
 
-    def _copying(self, sources: Sequence[Encoded]) -> Copying | None:
+    def _copying(self, sources: Sequence[TokenizedLine]) -> Copying | None:
         """What the search has to copy, None for a model that copies nothing."""
         pieces = self.target.placeholders
         if self.source.literals is None or not pieces:
             return None
         required = np.zeros(len(sources), np.int64)
         for row, source in enumerate(sources):
-            there = set(source.ids.tolist()) if source.copied else set()
-            for copied in source.copied:
+            there = set(source.ids.tolist()) if source.literals else set()
+            for copied in source.literals:
                 if copied.id in there:  # not cut off
                     required[row] |= 1 << (copied.id - pieces[0])
-        return Copying(pieces[0], len(pieces), required, self.target.never_written)
+        return Copying(pieces[0], len(pieces), required, self.target.forbidden_pieces)
 
-    def _copy(self, source: Encoded, *, rewritten: bool) -> Translation:
+    def _copy(self, source: TokenizedLine, *, rewritten: bool) -> Translation:
         """The translation of what has nothing to translate: itself, word for word, with literals
         `rewritten` in the target's way where it is a part of a line."""
         size = len(source.ids)
         hypothesis = Hypothesis(source.ids, 0.0, np.zeros(size, np.float32))
-        rows = labelled(source, self.level)
+        rows = label_units(source, self.level)
         table = None
         if self.align:
             kind: MatrixKind = "alignment" if self.matcher else "attention"
             same = np.eye(size, dtype=np.float32)
-            table = soft_alignment(
-                same, source, source, kind=kind, origin="decoded", level=self.level
+            table = build_alignment(
+                same, source, source, kind=kind, mode="decoded", level=self.level
             )
             if self.matcher:
-                table = replace(table, links=table.weights)
+                table = replace(table, link_probs=table.weights)
         text, target = source.raw.strip(), rows.labels
         if rewritten:
             text, words = _rewritten(source)
@@ -330,38 +332,41 @@ class Translator:
             word_logp=(0.0,) * len(rows.labels),
         )
 
-    def detokenize(self, best: Hypothesis, source: Encoded) -> Encoded:
+    def detokenize(self, best: Hypothesis, source: TokenizedLine) -> TokenizedLine:
         """A hypothesis as a line that was read."""
         decoded = self.target.decode(best.ids, source)
         pieces = tuple(self.target.piece(int(i)) for i in best.ids)
-        return Encoded(
+        return TokenizedLine(
             decoded.text,
             best.ids,
             pieces,
-            decoded.word_of,
+            decoded.word_ids,
             decoded.words,
             crossing=decoded.crossing,
         )
 
     def _tables(
-        self, sources: Sequence[Encoded], said: Sequence[Encoded], best: Sequence[Hypothesis]
+        self,
+        sources: Sequence[TokenizedLine],
+        said: Sequence[TokenizedLine],
+        best: Sequence[Hypothesis],
     ) -> Sequence[SoftAlignment | None]:
         """The table of each line and its best translation, where tables are wanted."""
         if not self.align:
             return [None] * len(sources)
         if self.matcher is not None:
-            return align_batch(self.matcher, sources, said, origin="decoded", level=self.level)
+            return align_batch(self.matcher, sources, said, mode="decoded", level=self.level)
         return [
-            soft_alignment(
-                weights_of(hypothesis), *lines, kind="attention", origin="decoded", level=self.level
+            build_alignment(
+                weights_of(hypothesis), *lines, kind="attention", mode="decoded", level=self.level
             )
             for *lines, hypothesis in zip(sources, said, best, strict=True)
         ]
 
 
-def _rewritten(source: Encoded) -> tuple[str, tuple[str, ...]]:
+def _rewritten(source: TokenizedLine) -> tuple[str, tuple[str, ...]]:
     """A line with its literals as the target writes them, and its words."""
-    said = {copied.word: copied.text for copied in source.copied}
+    said = {copied.word: copied.text for copied in source.literals}
     words = tuple(said.get(place, word.text) for place, word in enumerate(source.words))
     text, end = "", 0
     for word, own in zip(source.words, words, strict=True):
@@ -377,12 +382,14 @@ def weights_of(hypothesis: Hypothesis | None) -> FloatArray:
     return hypothesis.weights
 
 
-def truncate(line: Encoded, number: int, on_problem: OnProblem | None = None) -> Encoded:
+def truncate(
+    line: TokenizedLine, number: int, on_problem: OnProblem | None = None
+) -> TokenizedLine:
     """Cut a line of more than `LONGEST` pieces to so many, and to the words that these are of."""
     if len(line.ids) <= LONGEST:
         return line
     ids = np.append(line.ids[: LONGEST - 1], np.int32(EOS))
-    word_of = np.append(line.word_of[: LONGEST - 1], np.int32(-1))
+    word_of = np.append(line.word_ids[: LONGEST - 1], np.int32(-1))
     crossing = tuple(each for each in line.crossing if each.piece < LONGEST - 1)
     count = 1 + max([int(word_of.max(initial=-1)), *(each.word for each in crossing)])
     if on_problem:
@@ -391,10 +398,10 @@ def truncate(line: Encoded, number: int, on_problem: OnProblem | None = None) ->
         line,
         ids=ids,
         pieces=(*line.pieces[: LONGEST - 1], line.pieces[-1]),
-        word_of=word_of,
+        word_ids=word_of,
         crossing=crossing,
         words=line.words[:count],
-        copied=tuple(each for each in line.copied if each.word < count),
+        literals=tuple(each for each in line.literals if each.word < count),
     )
 
 
@@ -418,7 +425,7 @@ def padded(rows: Sequence[IntArray]) -> tuple[IntArray, IntArray]:
     return ids, lengths
 
 
-def sum_logp(hypothesis: Hypothesis, rows: Labelled) -> tuple[float, ...]:
+def sum_logp(hypothesis: Hypothesis, rows: UnitLabels) -> tuple[float, ...]:
     """The log-probability of each row: the sum over its pieces, or its shares of them."""
     total = hypothesis.token_logp.astype(np.float64) @ rows.membership
     return tuple(total.tolist())

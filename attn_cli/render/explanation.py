@@ -181,7 +181,7 @@ class _Drawing:
 
     def targets(self) -> list[int]:
         """The target pieces of the word."""
-        return np.flatnonzero(self.explanation.target.word_of == self.word).tolist()
+        return np.flatnonzero(self.explanation.target.word_ids == self.word).tolist()
 
     def piece_title(self, target: int) -> list[Text]:
         """Which piece of the word, and which head."""
@@ -392,7 +392,7 @@ class _Drawing:
             (printable(name), float(weight), True)
             for name, weight in zip(table.source, table.weights[self.word], strict=True)
         ]
-        cells.append((LEFTOVER_TITLE[table.kind], float(table.leftover[self.word]), False))
+        cells.append((LEFTOVER_TITLE[table.kind], float(table.unaligned[self.word]), False))
         for name, weight, is_word in cells:
             text = f" {name} {weight:.2f} "
             if line.cell_len + cell_len(text) + 1 > self.width:

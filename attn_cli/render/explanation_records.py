@@ -38,7 +38,7 @@ def explanation_jsonl(record: dict[str, Any]) -> str:
 
 def _pieces(explanation: Explanation, words: Collection[int] | None) -> list[int]:
     """The indices of the target pieces of these words."""
-    word_of = explanation.target.word_of.tolist()
+    word_of = explanation.target.word_ids.tolist()
     return [i for i, word in enumerate(word_of) if words is None or word in words]
 
 
@@ -56,7 +56,7 @@ def _encode(explanation: Explanation, pieces: list[int]) -> Iterator[dict[str, A
         "normalizer": explanation.normalizer,
         "formulas": list(explanation.formulas),
         "pieces": list(source.pieces),
-        "word_of": source.word_of.tolist(),
+        "word_of": source.word_ids.tolist(),
         "embeddings": _numbers(steps.embeddings),
         "states": _numbers(steps.states),
     }
@@ -94,7 +94,7 @@ def _of_heads(
 
 def _piece(explanation: Explanation, i: int) -> dict[str, Any]:
     target = explanation.target
-    return {"index": i, "piece": target.pieces[i], "word": int(target.word_of[i])}
+    return {"index": i, "piece": target.pieces[i], "word": int(target.word_ids[i])}
 
 
 def _queries(explanation: Explanation, pieces: list[int]) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 
 from attn_cli.render.table import printable
-from attn_cli.types import Links, Translation
+from attn_cli.types import Translation, WordAlignment
 
 #: Cells of a line of the plain form.
 WIDTH = 80
@@ -28,7 +28,7 @@ _SPECIAL = {
 }
 
 
-def gloss(translation: Translation, links: Links, *, width: int = WIDTH) -> str:
+def gloss(translation: Translation, links: WordAlignment, *, width: int = WIDTH) -> str:
     """The words and their glosses in columns, folded at `width` cells; the translation in quotes.
 
     An empty line follows, since a record has several. A blank line of input gives that line alone.
@@ -44,7 +44,7 @@ def gloss(translation: Translation, links: Links, *, width: int = WIDTH) -> str:
     return "\n".join([*lines, ""])
 
 
-def gb4e(translation: Translation, links: Links) -> str:
+def gb4e(translation: Translation, links: WordAlignment) -> str:
     """The same as an example of the LaTeX package gb4e. An empty line follows."""
     words, glosses = _columns(translation, links)
     if not words:
@@ -63,10 +63,10 @@ def gb4e(translation: Translation, links: Links) -> str:
     )
 
 
-def _columns(translation: Translation, links: Links) -> tuple[list[str], list[str]]:
+def _columns(translation: Translation, links: WordAlignment) -> tuple[list[str], list[str]]:
     """The source words, and the target words that each is linked to."""
     partners: dict[int, list[str]] = {}
-    for s, t in links.ordered():
+    for s, t in links.sorted_links():
         partners.setdefault(s, []).append(translation.target_words[t])
     words = [printable(word) for word in translation.source_words]
     glosses = [

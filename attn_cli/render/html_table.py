@@ -71,7 +71,7 @@ def html_table(
             else _cell(float(weight), alignment.source[column], word)
             for column, weight in enumerate(alignment.weights[row])
         )
-        + (_rest_cell(float(alignment.leftover[row])) if with_rest else "")
+        + (_rest_cell(float(alignment.unaligned[row])) if with_rest else "")
         + "</tr>"
         for row, word in enumerate(alignment.target)
     ]
@@ -95,7 +95,7 @@ def html_text(renderable: RenderableType, *, width: int = 100) -> str:
 
 
 def _has_rest(alignment: SoftAlignment) -> bool:
-    return not alignment.source or max(alignment.leftover, default=0.0) >= LEFTOVER_MATTERS
+    return not alignment.source or max(alignment.unaligned, default=0.0) >= LEFTOVER_MATTERS
 
 
 def _text(text: str) -> str:

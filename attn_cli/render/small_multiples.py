@@ -30,7 +30,7 @@ from attn_cli.render.table import (
     title_of,
     truncate,
 )
-from attn_cli.types import HeadTable
+from attn_cli.types import HeadAlignment
 
 _NARROWEST, _WIDEST = 4, 9  # cells of a word: three letters and a gap, and what is wide enough
 _LABEL = 12  # a target word that is longer is shortened
@@ -45,13 +45,13 @@ class HeadGrid:
     `source` and `target` are the raw lines of the heading.
     """
 
-    heads: Sequence[HeadTable]
+    heads: Sequence[HeadAlignment]
     source: str
     target: str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         ink, width = TerminalStyle.of(console, options), options.max_width
-        yield from title_of(self.heads[0].table, self.source, self.target, width, ink)
+        yield from title_of(self.heads[0].alignment, self.source, self.target, width, ink)
         layout = _Layout.of(self.heads, width, ink)
         if layout is None:
             yield from _one_by_one(self.heads)
@@ -73,12 +73,12 @@ class _Layout:
     across: int
 
     @classmethod
-    def of(cls, heads: Sequence[HeadTable], width: int, ink: TerminalStyle) -> "_Layout | None":
+    def of(cls, heads: Sequence[HeadAlignment], width: int, ink: TerminalStyle) -> "_Layout | None":
         """None where not even one table fits."""
-        table = heads[0].table
+        table = heads[0].alignment
         rows = [truncate(printable(word), _LABEL, ink) for word in table.target]
         columns = [printable(word) for word in table.source]
-        matters = any((each.table.leftover >= LEFTOVER_MATTERS).any() for each in heads)
+        matters = any((each.alignment.unaligned >= LEFTOVER_MATTERS).any() for each in heads)
         label = max(map(cell_len, rows), default=0)
         longest = max(map(cell_len, columns), default=0)
         count, titles = len(columns) + matters, max(cell_len(_title(each)) for each in heads)
@@ -104,7 +104,7 @@ class _Layout:
         return self.cell * (len(self.columns) + bool(self.leftover))
 
 
-def _of_layer(heads: Sequence[HeadTable]) -> int:
+def _of_layer(heads: Sequence[HeadAlignment]) -> int:
     """How many heads a layer has."""
     return sum(each.layer == heads[0].layer for each in heads)
 
@@ -124,7 +124,7 @@ def _parted(count: int, most: int) -> int:
     return -(-count // parts)
 
 
-def _bands(heads: Sequence[HeadTable], across: int) -> Iterator[Sequence[HeadTable]]:
+def _bands(heads: Sequence[HeadAlignment], across: int) -> Iterator[Sequence[HeadAlignment]]:
     """The heads in bands of `across`, none of which begins in one layer and ends in the next,
     unless it holds whole layers."""
     group = max(across, _of_layer(heads))
@@ -133,11 +133,11 @@ def _bands(heads: Sequence[HeadTable], across: int) -> Iterator[Sequence[HeadTab
         yield from (together[at : at + across] for at in range(0, len(together), across))
 
 
-def _title(each: HeadTable) -> str:
+def _title(each: HeadAlignment) -> str:
     return f"layer {each.layer} head {each.head}"
 
 
-def _band(heads: Sequence[HeadTable], layout: _Layout, ink: TerminalStyle) -> Iterator[Text]:
+def _band(heads: Sequence[HeadAlignment], layout: _Layout, ink: TerminalStyle) -> Iterator[Text]:
     """A line of titles, one of source words, and one for each target word."""
     block = max(layout.block, max(cell_len(_title(each)) for each in heads))
     titles = [[Text(_title(each), "bold")] for each in heads]
@@ -165,14 +165,14 @@ def _line(name: str, blocks: Sequence[Sequence[Text]], block: int, layout: _Layo
     return line
 
 
-def _cells(each: HeadTable, row: int, layout: _Layout, ink: TerminalStyle) -> Iterator[Text]:
-    for column, weight in enumerate(each.table.weights[row]):
-        if each.table.is_masked(row, column):
+def _cells(each: HeadAlignment, row: int, layout: _Layout, ink: TerminalStyle) -> Iterator[Text]:
+    for column, weight in enumerate(each.alignment.weights[row]):
+        if each.alignment.is_masked(row, column):
             yield Text(" " * layout.cell)
             continue
         yield Text(_percent(float(weight), layout.cell, ink), ink.style(float(weight)))
     if layout.leftover:
-        mass = float(each.table.leftover[row])
+        mass = float(each.alignment.unaligned[row])
         yield Text(_percent(mass, layout.cell, ink), Style(italic=True, dim=True))
 
 
@@ -189,9 +189,9 @@ def _clipped(word: str, cell: int) -> str:
     return word if cell_len(word) < cell else set_cell_size(word, cell - 1)
 
 
-def _one_by_one(heads: Sequence[HeadTable]) -> Iterator[RenderableType]:
+def _one_by_one(heads: Sequence[HeadAlignment]) -> Iterator[RenderableType]:
     """The heads one below the other."""
     for each in heads:
         yield Text()
         yield Text(_title(each), "bold")
-        yield alignment_table(each.table, heading=False)
+        yield alignment_table(each.alignment, heading=False)

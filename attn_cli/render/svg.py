@@ -26,7 +26,7 @@ from attn_cli.render.table import (
     heat,
     is_square,
 )
-from attn_cli.types import HeadTable, SoftAlignment
+from attn_cli.types import HeadAlignment, SoftAlignment
 
 FONTS = (
     "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'Noto Sans', 'DejaVu Sans', "
@@ -77,18 +77,18 @@ def svg(alignment: SoftAlignment, *, source: str | None = None, target: str | No
     return "\n".join([*parts, *_card(layout), "</svg>"]) + "\n"
 
 
-def svg_of_heads(heads: Sequence[HeadTable], *, source: str, target: str) -> str:
+def svg_of_heads(heads: Sequence[HeadAlignment], *, source: str, target: str) -> str:
     """The tables of several heads as one SVG document: layers down, the heads of each across.
 
     `source` and `target` are the raw lines named in its title.
     """
-    layouts = [_Layout(each.table, f"layer {each.layer}, head {each.head}") for each in heads]
+    layouts = [_Layout(each.alignment, f"layer {each.layer}, head {each.head}") for each in heads]
     width = max(layout.width for layout in layouts)
     height = max(layout.height for layout in layouts)
     layers = sorted({each.layer for each in heads})
     numbers = sorted({each.head for each in heads})
     across, down = (width + _GUTTER) * len(numbers), (height + _GUTTER) * len(layers)
-    caption = f"{_caption(heads[0].table)}; {len(heads)} heads"
+    caption = f"{_caption(heads[0].alignment)}; {len(heads)} heads"
     parts = _document(f"{source} → {target}", caption, across - _GUTTER, down - _GUTTER)
     for each, layout in zip(heads, layouts, strict=True):
         x = (width + _GUTTER) * numbers.index(each.head)
@@ -127,7 +127,7 @@ class _Layout:
 
     def __init__(self, alignment: SoftAlignment, caption: str) -> None:
         self.alignment, self.caption = alignment, caption
-        self.has_leftover = bool((alignment.leftover >= LEFTOVER_MATTERS).any())
+        self.has_leftover = bool((alignment.unaligned >= LEFTOVER_MATTERS).any())
         columns = len(alignment.source)
         label = max(map(_text_width, alignment.target), default=0) + _GUTTER
         longest = max(map(_text_width, alignment.source), default=0)
@@ -183,7 +183,7 @@ def _rows(layout: _Layout) -> Iterator[str]:
             x = layout.column_x(column)
             yield _cell(x, y, layout.cell, weight, f"{other} → {word}: {weight:.2f}")
         if layout.has_leftover:
-            mass = float(alignment.leftover[row])
+            mass = float(alignment.unaligned[row])
             x = layout.leftover_x + _CELL // 2
             yield f'<text class="small number faint" x="{x}" y="{base:g}">{_number(mass)}</text>'
 

@@ -211,8 +211,8 @@ def is_square(alignment: SoftAlignment) -> bool:
 
 def caption_of(alignment: SoftAlignment) -> tuple[str, str]:
     """Return the name of the kind of table, and what its weights are."""
-    origin = "" if is_square(alignment) else f", {alignment.origin}"
-    return f"{alignment.kind}{origin}", MEANING[alignment.kind, alignment.origin]
+    origin = "" if is_square(alignment) else f", {alignment.mode}"
+    return f"{alignment.kind}{origin}", MEANING[alignment.kind, alignment.mode]
 
 
 def title_of(
@@ -270,7 +270,7 @@ def _columns(alignment: SoftAlignment, room: int, ink: TerminalStyle) -> list[_C
             for row, weight in enumerate(alignment.weights[:, index])
         )
         columns.append(_Column(title, weights, max(_DIGITS, cell_len(title)) + 2 * _PAD))
-    leftover = tuple(float(weight) for weight in alignment.leftover)
+    leftover = tuple(float(weight) for weight in alignment.unaligned)
     if not columns or max(leftover, default=0) >= LEFTOVER_MATTERS:
         title = LEFTOVER_TITLE[alignment.kind]
         title = truncate(title, room - 2 * _PAD, ink)

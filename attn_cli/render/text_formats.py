@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from attn_cli.types import Diagnostics, Links, SoftAlignment, Translation
+from attn_cli.types import Diagnostics, SoftAlignment, Translation, WordAlignment
 
 #: What would break a record, and the space it becomes.
 _LINE_BREAKS = str.maketrans("\r\n", "  ")
@@ -94,15 +94,17 @@ def nbest(translation: Translation, count: int) -> str:
     )
 
 
-def pharaoh(links: Links, *, scores: bool = False) -> str:
+def pharaoh(links: WordAlignment, *, scores: bool = False) -> str:
     """The links alone, `0-0 2-1 1-2`: source-target, 0-based, by target word.
 
     With `scores` each link of known weight carries it, `0-0:0.94`.
     """
-    return " ".join(_link(links, pair, scores) for pair in links.ordered())
+    return " ".join(_link(links, pair, scores) for pair in links.sorted_links())
 
 
-def translated_pharaoh(translation: Translation, links: Links, *, scores: bool = False) -> str:
+def translated_pharaoh(
+    translation: Translation, links: WordAlignment, *, scores: bool = False
+) -> str:
     """`translation ||| 0-0 2-1 1-2`. Split it from the right: the text may hold ` ||| ` itself."""
     if not translation.text:
         return ""
@@ -128,7 +130,7 @@ def tsv(translation: Translation) -> str:
 
 def jsonl(
     translation: Translation,
-    links: Links,
+    links: WordAlignment,
     *,
     model: str,
     n_best: int = 1,
@@ -155,8 +157,8 @@ def jsonl(
         "source_words": translation.source_words,
         "target_words": translation.target_words,
         "weights": _rows(alignment) if alignment else [],
-        "leftover": [_number(mass) for mass in alignment.leftover] if alignment else [],
-        "links": [_weighted(links, pair) for pair in links.ordered()],
+        "leftover": [_number(mass) for mass in alignment.unaligned] if alignment else [],
+        "links": [_weighted(links, pair) for pair in links.sorted_links()],
         "logprobs": [_number(logp) for logp in translation.word_logp],
         "unsure": translation.unsure,
         "model": model,
@@ -170,8 +172,8 @@ def jsonl(
             {
                 "layer": each.layer,
                 "head": each.head,
-                "weights": _rows(each.table),
-                "leftover": [_number(mass) for mass in each.table.leftover],
+                "weights": _rows(each.alignment),
+                "leftover": [_number(mass) for mass in each.alignment.unaligned],
             }
             for each in translation.heads
         ]
@@ -232,15 +234,15 @@ def _number(value: float) -> float | None:
     return round(float(value), 4) + 0.0 if math.isfinite(value) else None
 
 
-def _link(links: Links, pair: tuple[int, int], scores: bool) -> str:
+def _link(links: WordAlignment, pair: tuple[int, int], scores: bool) -> str:
     s, t = pair
-    known = scores and pair in links.weights
-    return f"{s}-{t}:{links.weights[pair]:.2f}" if known else f"{s}-{t}"
+    known = scores and pair in links.scores
+    return f"{s}-{t}:{links.scores[pair]:.2f}" if known else f"{s}-{t}"
 
 
-def _weighted(links: Links, pair: tuple[int, int]) -> tuple[int, int, float | None]:
+def _weighted(links: WordAlignment, pair: tuple[int, int]) -> tuple[int, int, float | None]:
     """[source, target, weight]; a weight that is not known is null."""
-    return *pair, _number(links.weights.get(pair, math.nan))
+    return *pair, _number(links.scores.get(pair, math.nan))
 
 
 def tsv_cell(word: str) -> str:

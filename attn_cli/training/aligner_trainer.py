@@ -26,8 +26,8 @@ from torch import Tensor, nn
 
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.config import TrainConfig
-from attn_cli.data.batching import Batch, Batches, Share, batches_of
-from attn_cli.data.segmentation import Segmented
+from attn_cli.data.batching import Batch, BatchIterator, WorkerBatch, sequential_batches
+from attn_cli.data.segmentation import SubwordCorpus
 from attn_cli.errors import TrainingError
 from attn_cli.inference.engines.interface import PaddedWords
 from attn_cli.inference.engines.torch import words_of
@@ -179,7 +179,7 @@ class AlignerTrainer:
     def __init__(
         self,
         head: WordAligner,
-        text: Segmented,
+        text: SubwordCorpus,
         votes: LinkTable,
         *,
         settings: TrainConfig,
@@ -203,8 +203,8 @@ class AlignerTrainer:
         )
         self.held_out = _sample_held_out(text.pairs, seed)
         train_pairs = np.setdiff1d(text.pairs, self.held_out)
-        train_text = replace(text, corpus=text.corpus.part(train_pairs))
-        self.batches = Batches(train_text, tokens=BATCH_PIECES, seed=seed)
+        train_text = replace(text, corpus=text.corpus.subset(train_pairs))
+        self.batches = BatchIterator(train_text, tokens=BATCH_PIECES, seed=seed)
         self._base_settings = replace(settings, learning_rate=LEARNING_RATE, schedule="cosine")
         self.max_steps = settings.aligner_steps or default_steps(text)
         self.state = AlignerTrainerState(max_steps=self.max_steps)
@@ -300,7 +300,9 @@ class AlignerTrainer:
                 self.relabeled = self._relabel(at_least=RELABEL_THRESHOLD, soft=False)
             self.state.step += 1
             with self._pace.time_update(), self.group.detect_lost_workers():
-                self._update(self.batches.next_share(rank=self.group.rank, size=self.group.size))
+                self._update(
+                    self.batches.next_for_worker(rank=self.group.rank, size=self.group.size)
+                )
             self.state.seconds = time.monotonic() - start_with_earlier
             if self.state.step == 1 or self.state.step % self._base_settings.log_every == 0:
                 self._report()
@@ -341,12 +343,12 @@ class AlignerTrainer:
         """Seconds of the relabelings still to come."""
         return (1 + (self.relabeled is None)) * self._pace.relabeling
 
-    def _update(self, share: Share) -> None:
+    def _update(self, share: WorkerBatch) -> None:
         """Make one update from a batch, of which each worker computes its share.
 
         The losses are means over the words of the whole batch.
         """
-        (batch,) = share.batches
+        (batch,) = share.micro_batches
         set_learning_rate(self.optimizer, learning_rate(self.state.step, self.settings))
         self.optimizer.zero_grad(set_to_none=True)
         source, target = self._word_groups(batch)
@@ -449,7 +451,7 @@ class AlignerTrainer:
             table = {
                 name: column.numpy() for name, column in self.group.concatenate(own_links).items()
             }
-        return LinkTable.gathered(**table, n_pairs=len(self.votes))
+        return LinkTable.from_arrays(**table, n_pairs=len(self.votes))
 
     @torch.inference_mode()
     def _predict(self, pairs: IntArray) -> Iterator[tuple[Batch, FloatArray, FloatArray]]:
@@ -460,7 +462,7 @@ class AlignerTrainer:
         self.aligner.eval()
         rank, size = self.group.rank, self.group.size
         for batch in self._synchronize_batches(
-            batches_of(self.text, pairs, tokens=BATCH_PIECES, rank=rank, size=size)
+            sequential_batches(self.text, pairs, tokens=BATCH_PIECES, rank=rank, size=size)
         ):
             source, target = self._word_groups(batch)
             mask = target.mask[:, :, None] & source.mask[:, None, :]
@@ -485,8 +487,8 @@ class AlignerTrainer:
 
     def _word_groups(self, batch: Batch) -> tuple[WordGroups, WordGroups]:
         return (
-            words_of(PaddedWords(batch.source, batch.source_word), self.device),
-            words_of(PaddedWords(batch.target_out, batch.target_word), self.device),
+            words_of(PaddedWords(batch.source, batch.source_word_ids), self.device),
+            words_of(PaddedWords(batch.target_out, batch.target_word_ids), self.device),
         )
 
     def _link_matrices(
@@ -494,17 +496,17 @@ class AlignerTrainer:
     ) -> Tensor:
         """Return the links of a batch (B, W_t, W_s), 0 for words removed by augmentation."""
         sizes = {"n_target": target.mean.shape[1], "n_source": source.mean.shape[1]}
-        links = torch.from_numpy(table.matrices(batch.indices, **sizes)).to(self.device)
+        links = torch.from_numpy(table.to_matrices(batch.indices, **sizes)).to(self.device)
         return links * (target.mask[:, :, None] & source.mask[:, None, :])
 
 
-def count_batches(text: Segmented) -> int:
+def count_batches(text: SubwordCorpus) -> int:
     """Estimate the number of batches in an epoch."""
     n_pieces = int(text.target_lengths[text.pairs].sum()) + len(text)  # one EOS each
     return max(1, n_pieces // (BATCH_PIECES * 9 // 10))
 
 
-def default_steps(text: Segmented) -> int:
+def default_steps(text: SubwordCorpus) -> int:
     """Count the updates of `EPOCHS` epochs, at most `SUFFICIENT_STEPS` or 1.5 epochs."""
     epoch = count_batches(text)
     return min(EPOCHS * epoch, max(SUFFICIENT_STEPS, epoch * 3 // 2))

@@ -95,7 +95,7 @@ def prepare_alignments(
 def _digest(links: LinkTable) -> str:
     """sha256 of a table of links."""
     total = hashlib.sha256()
-    for array in (links.source, links.target, links.weight, links.starts):
+    for array in (links.source, links.target, links.score, links.starts):
         total.update(array.tobytes())
     return total.hexdigest()
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from attn_cli import __version__
 from attn_cli.bundles import manifest, storage
 from attn_cli.config import Recipe
-from attn_cli.data.batching import Batches, batches_of
+from attn_cli.data.batching import BatchIterator, sequential_batches
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import HeadSelection, select_heads
 from attn_cli.nn.builder import build_model
@@ -56,7 +56,7 @@ def build_trainer(
     """The trainer of a network on that data, which makes the bundle in the folder of `run`."""
     recipe, group = data.recipe, context.group
     validation = Validator(
-        list(batches_of(data.valid, data.valid.pairs, tokens=recipe.train.batch_tokens)),
+        list(sequential_batches(data.valid, data.valid.pairs, tokens=recipe.train.batch_tokens)),
         list(data.valid.corpus.source_texts()),
         list(data.valid.corpus.target_texts()),
         tokenizers=data.tokenizers,
@@ -91,7 +91,7 @@ def build_trainer(
 
     return Trainer(
         network,
-        Batches(data.train, tokens=recipe.train.batch_tokens, seed=recipe.seed),
+        BatchIterator(data.train, tokens=recipe.train.batch_tokens, seed=recipe.seed),
         validation,
         settings=recipe.train,
         hardware=context.hardware,

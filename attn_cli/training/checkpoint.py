@@ -119,7 +119,7 @@ def links_to_tensors(links: LinkTable) -> Tensors:
     return {
         "source": torch.from_numpy(links.source.astype(np.int32)),
         "target": torch.from_numpy(links.target.astype(np.int32)),
-        "weight": torch.from_numpy(links.weight),
+        "weight": torch.from_numpy(links.score),
         "starts": torch.from_numpy(links.starts),
     }
 

@@ -13,9 +13,9 @@ from attn_cli.bundles import bundle
 from attn_cli.config import Recipe
 from attn_cli.data import corpus, store
 from attn_cli.data.arrays import Storage
-from attn_cli.data.augmentation import Variants, varied
-from attn_cli.data.literals import Literals
-from attn_cli.data.segmentation import Segmented, segmented
+from attn_cli.data.augmentation import Augmentation, augment
+from attn_cli.data.literals import LiteralRules
+from attn_cli.data.segmentation import SubwordCorpus, segment_corpus
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.errors import TrainingError
 from attn_cli.training import events
@@ -45,8 +45,8 @@ class PreparedData:
     """
 
     recipe: Recipe
-    train: Segmented
-    valid: Segmented
+    train: SubwordCorpus
+    valid: SubwordCorpus
     digest: str
     tokenizers: tuple[SubwordTokenizer, SubwordTokenizer]
     n_lines: int
@@ -74,7 +74,7 @@ def prepare_data(recipe: Recipe, run: TrainRun, context: Context) -> PreparedDat
     text = store.load(folder)
     reports = loaded.reports if loaded is not None else []
     for report in reports:
-        for sentence in report.sentences():
+        for sentence in report.messages():
             emit(events.Notice(sentence))
     emit(
         events.DataPrepared(
@@ -88,7 +88,7 @@ def prepare_data(recipe: Recipe, run: TrainRun, context: Context) -> PreparedDat
     recipe = _set_max_steps(
         recipe, text.train, finetuning=run.start_from is not None, timed=run.budget.is_limited
     )
-    n_lines = reports[0].seen if reports else 0
+    n_lines = reports[0].n_read if reports else 0
     return PreparedData(recipe, text.train, text.valid, text.digest, tokenizers, n_lines)
 
 
@@ -97,9 +97,9 @@ class _LoadedText:
     """A text as it was read: what is taught, what is validated on, and what was left out."""
 
     train: corpus.Corpus
-    variants: Variants | None
+    variants: Augmentation | None
     valid: corpus.Corpus
-    reports: list[corpus.Report]
+    reports: list[corpus.CorpusReport]
 
 
 def _load_text(recipe: Recipe, folder: Path, stdin: BinaryIO | None) -> _LoadedText:
@@ -110,9 +110,9 @@ def _load_text(recipe: Recipe, folder: Path, stdin: BinaryIO | None) -> _LoadedT
         seed=recipe.seed,
         stdin=stdin,
         storage=storage,
-        literals=Literals.of(recipe),
+        literals=LiteralRules.from_recipe(recipe),
     )
-    train, variants = varied(loaded.train, recipe.data.augmentation, seed=recipe.seed)
+    train, variants = augment(loaded.train, recipe.data.augmentation, seed=recipe.seed)
     return _LoadedText(train, variants, loaded.valid, list(loaded.reports))
 
 
@@ -124,11 +124,14 @@ def _segment_and_store(
 ) -> None:
     """Split the text into pieces and store it. Adds to the reports of what was left out."""
     assert loaded is not None
-    training, report = segmented(
-        loaded.train, *tokenizers, sampling=recipe.tokenizer.subword_alpha, variants=loaded.variants
-    ).limited(max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio)
+    training, report = segment_corpus(
+        loaded.train,
+        *tokenizers,
+        sampling=recipe.tokenizer.subword_alpha,
+        augmentation=loaded.variants,
+    ).filter_lengths(max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio)
     loaded.reports.append(report)
-    store.save(folder, training, segmented(loaded.valid, *tokenizers))
+    store.save(folder, training, segment_corpus(loaded.valid, *tokenizers))
 
 
 def _run_on_each_machine(group: Group, work: Callable[[], T]) -> T | None:
@@ -162,7 +165,7 @@ def remove_text(folder: Path) -> None:
         folder.parent.rmdir()
 
 
-def _set_max_steps(recipe: Recipe, text: Segmented, *, finetuning: bool, timed: bool) -> Recipe:
+def _set_max_steps(recipe: Recipe, text: SubwordCorpus, *, finetuning: bool, timed: bool) -> Recipe:
     """The recipe with `train.max_steps` decided: by the amount of text where it says 0.
 
     Where the training is `timed` that is what the text deserves at most.

@@ -10,7 +10,7 @@ import torch
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.bundles import bundle, manifest, storage
 from attn_cli.config import Recipe
-from attn_cli.data.batching import batches_of
+from attn_cli.data.batching import sequential_batches
 from attn_cli.errors import AttnError
 from attn_cli.inference.calibration import calibrate
 from attn_cli.inference.confidence import LEAST_PAIRS
@@ -40,7 +40,9 @@ def select_attention_head(
     pairs = sample_pairs(data.train, links)
     selected = find_best_head(
         network,
-        batches_of(data.train, pairs, tokens=recipe.train.batch_tokens) if len(pairs) else (),
+        sequential_batches(data.train, pairs, tokens=recipe.train.batch_tokens)
+        if len(pairs)
+        else (),
         links,
         model=recipe.model,
         hardware=context.hardware,

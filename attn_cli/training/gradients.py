@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from attn_cli.config import TrainConfig
-from attn_cli.data.batching import Batch, Share
+from attn_cli.data.batching import Batch, WorkerBatch
 from attn_cli.nn.device import Hardware
 from attn_cli.nn.seq2seq import ForwardOutput, Seq2Seq
 from attn_cli.training.compiling import compile_network
@@ -61,21 +61,23 @@ class Gradients:
         self._forward = compile_network(self._parallel) if compiles else self._parallel
 
     def compute(
-        self, share: Share, *, step: int, guidance: Guidance | None, reward: float | None
+        self, share: WorkerBatch, *, step: int, guidance: Guidance | None, reward: float | None
     ) -> Losses:
         """Add the gradients of a share; returns what it adds to the losses of the batch.
 
         `guidance` counts update `step`; `reward` is hard attention's baseline.
         """
-        targets = [guidance.target_distribution(b) if guidance else None for b in share.batches]
+        targets = [
+            guidance.target_distribution(b) if guidance else None for b in share.micro_batches
+        ]
         n_guided = [0 if w is None or share.is_empty else int(w.any(-1).sum()) for w in targets]
         total_guided = max(1.0, self.group.sum([sum(n_guided)])[0]) if guidance else 1.0
         weight = guidance.weight_at(step) if guidance else 0.0
         losses = Losses(guided_pieces=sum(n_guided))
-        for number, batch in enumerate(share.batches):
+        for number, batch in enumerate(share.micro_batches):
             pieces = 0 if share.is_empty else int(batch.target_length.sum())
-            part, guided_part = pieces / share.pieces, n_guided[number] / total_guided
-            is_last = number == len(share.batches) - 1
+            part, guided_part = pieces / share.n_pieces, n_guided[number] / total_guided
+            is_last = number == len(share.micro_batches) - 1
             with nullcontext() if is_last else without_sync(self._parallel):
                 batch_losses = self._losses(batch, targets[number], guidance, reward)
                 total = batch_losses.total * part

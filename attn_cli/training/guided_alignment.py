@@ -55,7 +55,7 @@ class Guidance:
         A row sums to 1, or is 0 for words without enough votes, EOS and PAD.
         """
         words = word_targets(self.links, batch)  # (B, words + 1, W)
-        return words[np.arange(len(batch))[:, None], batch.target_word]  # (B, T, W)
+        return words[np.arange(len(batch))[:, None], batch.target_word_ids]  # (B, T, W)
 
     def loss(self, weights: Tensor, targets: FloatArray, batch: Batch) -> Tensor:
         """Return the guided loss of a batch, the mean over the pieces with a row in `targets`.
@@ -65,7 +65,7 @@ class Guidance:
         """
         if weights.dim() == 4:
             weights = weights[:, :, self.head]
-        tensors = (torch.from_numpy(a).to(weights.device) for a in (targets, batch.source_word))
+        tensors = (torch.from_numpy(a).to(weights.device) for a in (targets, batch.source_word_ids))
         return guided_loss(weights, *tensors)
 
 
@@ -75,11 +75,12 @@ def word_targets(links: LinkTable, batch: Batch) -> FloatArray:
     A row sums to 1, or is 0 for words without enough votes. The last row is 0, for EOS and PAD.
     """
     n_target, n_source = (
-        int(word_of.max(initial=-1)) + 1 for word_of in (batch.target_word, batch.source_word)
+        int(word_of.max(initial=-1)) + 1
+        for word_of in (batch.target_word_ids, batch.source_word_ids)
     )
-    votes = links.matrices(batch.indices, n_target=n_target + 1, n_source=n_source)
+    votes = links.to_matrices(batch.indices, n_target=n_target + 1, n_source=n_source)
     votes[:, n_target] = 0  # the word -1 of EOS and PAD
-    is_present = (batch.source_word[:, :, None] == np.arange(n_source)).any(1)  # (B, W)
+    is_present = (batch.source_word_ids[:, :, None] == np.arange(n_source)).any(1)  # (B, W)
     return normalize_votes(votes * is_present[:, None, :])
 
 
@@ -111,9 +112,9 @@ def guided_loss(weights: Tensor, targets: Tensor, source_word: Tensor) -> Tensor
 
     `weights` are attention weights (B, T, S), `targets` the target distributions (B, T, W).
 
-    `source_word` (B, S) is each source piece's word, -1 for none. For target piece t the loss is
-    -Σ_u targets_tu log Σ_{s of u} weights_ts, at least the entropy of targets_t; pieces whose row
-    of `targets` is 0 are ignored, and without any other piece loss and gradient are 0. Computed
+    `source_word_ids` (B, S) is each source piece's word, -1 for none. For target piece t the loss
+    is -Σ_u targets_tu log Σ_{s of u} weights_ts, at least the entropy of targets_t; pieces whose
+    row of `targets` is 0 are ignored, and without any other piece loss and gradient are 0. Computed
     in fp32.
     """
     dtype = torch.promote_types(weights.dtype, torch.float32)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.alignment.merge import mean_over_words
+from attn_cli.alignment.merge import word_mean_matrix
 from attn_cli.config import ModelConfig
 from attn_cli.data.batching import Batch
-from attn_cli.data.segmentation import Segmented
+from attn_cli.data.segmentation import SubwordCorpus
 from attn_cli.nn.device import Hardware
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.training.guided_alignment import word_targets
@@ -39,7 +39,7 @@ class SelectedHead(NamedTuple):
         )
 
 
-def sample_pairs(text: Segmented, links: LinkTable) -> IntArray:
+def sample_pairs(text: SubwordCorpus, links: LinkTable) -> IntArray:
     """At most `MAX_PAIRS` of the text's pairs that have links, evenly spread over it."""
     linked = text.pairs[np.diff(links.starts)[text.pairs] > 0]
     positions = np.linspace(0, len(linked) - 1, min(MAX_PAIRS, len(linked))).astype(np.intp)
@@ -106,11 +106,12 @@ def merge_words(attention: FloatArray, batch: Batch) -> FloatArray:
     The last column is what the end of the sentence was given.
     """
     n_target, n_source = (
-        int(word_of.max(initial=-1)) + 1 for word_of in (batch.target_word, batch.source_word)
+        int(word_of.max(initial=-1)) + 1
+        for word_of in (batch.target_word_ids, batch.source_word_ids)
     )
-    word_of = np.where(batch.source_word < 0, n_source, batch.source_word)  # (B, S)
+    word_of = np.where(batch.source_word_ids < 0, n_source, batch.source_word_ids)  # (B, S)
     sums = (word_of[:, :, None] == np.arange(n_source + 1)).astype(np.float32)  # (B, S, W + 1)
-    means = mean_over_words(batch.target_word, n_target)  # (B, U, T)
+    means = word_mean_matrix(batch.target_word_ids, n_target)  # (B, U, T)
     batch_size, length, heads, size = attention.shape
     rows = means @ attention.reshape(batch_size, length, heads * size)  # (B, U, H·S)
     merged: FloatArray = rows.reshape(batch_size, n_target * heads, size) @ sums

@@ -10,9 +10,9 @@ from attn_cli.alignment.link_table import LinkTable
 from attn_cli.bundles import bundle
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.data import corpus
-from attn_cli.data.batching import batches_of
-from attn_cli.data.literals import Literals
-from attn_cli.data.segmentation import segmented
+from attn_cli.data.batching import sequential_batches
+from attn_cli.data.literals import LiteralRules
+from attn_cli.data.segmentation import segment_corpus
 from attn_cli.errors import ModelError
 from attn_cli.inference.engines.interface import ALL_HEADS
 from attn_cli.inference.engines.torch import load
@@ -46,24 +46,26 @@ def show_best_head(
             f"the model {model.name} has graphs but no parameters, which comparing heads needs",
             "Name a model that attn train or attn models import made.",
         )
-    literals = Literals.of(model.recipe)
+    literals = LiteralRules.from_recipe(model.recipe)
     if data.pairs:
         pairs, report = corpus.read_pairs(data.pairs, stdin=stdin, literals=literals)
     else:
         pairs, report = corpus.read_parallel(
             data.source, data.target, stdin=stdin, literals=literals
         )
-    text, _ = segmented(pairs, model.source, model.target).limited(
+    text, _ = segment_corpus(pairs, model.source, model.target).filter_lengths(
         max_length=data.max_length, max_ratio=data.max_ratio
     )
     if links is None:
-        table = _vote(model.recipe, text.corpus, report.seen, threads)
+        table = _vote(model.recipe, text.corpus, report.n_read, threads)
     else:
-        table = read_links(links, text.corpus, n_lines=report.seen, stdin=stdin)
+        table = read_links(links, text.corpus, n_lines=report.n_read, stdin=stdin)
     sample = sample_pairs(text, table)
     selected = find_best_head(
         load(model, ALL_HEADS, device="cpu", threads=threads).network,
-        batches_of(text, sample, tokens=model.recipe.train.batch_tokens) if len(sample) else (),
+        sequential_batches(text, sample, tokens=model.recipe.train.batch_tokens)
+        if len(sample)
+        else (),
         table,
         model=model.recipe.model,
         hardware=select_hardware("cpu", "fp32"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from attn_cli.data.batching import Batches
+from attn_cli.data.batching import BatchIterator
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state_dict import load_state, unique_state_dict
 from attn_cli.training import checkpoint
@@ -27,7 +27,7 @@ class SavedState:
         path: Path,
         network: Seq2Seq,
         optimizer: torch.optim.Optimizer,
-        batches: Batches,
+        batches: BatchIterator,
         *,
         text: Mapping[str, str],
         group: Group,

@@ -15,9 +15,9 @@ from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.data import corpus
-from attn_cli.data.batching import batches_of
-from attn_cli.data.literals import Literals
-from attn_cli.data.segmentation import Segmentation, Segmented, segmented
+from attn_cli.data.batching import sequential_batches
+from attn_cli.data.literals import LiteralRules
+from attn_cli.data.segmentation import Segmentation, SubwordCorpus, segment_corpus
 from attn_cli.data.shortlist import Shortlist
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.errors import ModelError
@@ -32,11 +32,11 @@ N_FREQUENT = 200
 #: Target pieces of a source piece: those with the most links, and on average no more than so many.
 MAX_PER_PIECE, MAX_AVERAGE = 60, 11
 
-#: Links of a source piece to a target piece that weigh less than this together are noise: an
-#: aligner's guess in one pair.
+#: WordAlignment of a source piece to a target piece that weigh less than this together are noise:
+#: an aligner's guess in one pair.
 MIN_WEIGHT = 0.3
 
-#: Links of a word aligner that are counted have at least this probability.
+#: WordAlignment of a word aligner that are counted have at least this probability.
 MIN_PROBABILITY = 0.1
 
 #: Target places of a batch that a word aligner reads.
@@ -48,7 +48,7 @@ Floats = NDArray[np.float64]
 
 
 def build_shortlist(
-    text: Segmented, links: LinkTable, tokenizers: tuple[SubwordTokenizer, SubwordTokenizer]
+    text: SubwordCorpus, links: LinkTable, tokenizers: tuple[SubwordTokenizer, SubwordTokenizer]
 ) -> Shortlist:
     """The shortlist of a vocabulary, from the pairs of `text` and their `links`.
 
@@ -90,38 +90,38 @@ def shortlist_from_text(
             f"the model {model.name} has no word aligner to link the words of these pairs",
             "Give their links with --links, as attn align --fit makes them.",
         )
-    literals = Literals.of(model.recipe)
+    literals = LiteralRules.from_recipe(model.recipe)
     if data.pairs:
         pairs, report = corpus.read_pairs(data.pairs, stdin=stdin, literals=literals)
     else:
         pairs, report = corpus.read_parallel(
             data.source, data.target, stdin=stdin, literals=literals
         )
-    text, _ = segmented(pairs, model.source, model.target).limited(
+    text, _ = segment_corpus(pairs, model.source, model.target).filter_lengths(
         max_length=data.max_length, max_ratio=data.max_ratio
     )
     if links is None:
         table = link_words(open_aligner(model), text)
     else:
-        table = read_links(links, text.corpus, n_lines=report.seen, stdin=stdin)
+        table = read_links(links, text.corpus, n_lines=report.n_read, stdin=stdin)
     return build_shortlist(text, table, (model.source, model.target))
 
 
-def link_words(matcher: AlignmentModel, text: Segmented) -> LinkTable:
+def link_words(matcher: AlignmentModel, text: SubwordCorpus) -> LinkTable:
     """The links of all pairs of `text` as a word aligner finds them, with probabilities."""
     columns: list[tuple[NDArray[np.generic], ...]] = []
-    for batch in batches_of(text, text.pairs, tokens=_BATCH_PIECES):
+    for batch in sequential_batches(text, text.pairs, tokens=_BATCH_PIECES):
         links = matcher.align(
-            PaddedWords(batch.source, batch.source_word),
-            PaddedWords(batch.target_out, batch.target_word),
+            PaddedWords(batch.source, batch.source_word_ids),
+            PaddedWords(batch.target_out, batch.target_word_ids),
         ).links  # (B, T, S)
         row, target, source = np.nonzero(links >= MIN_PROBABILITY)
         columns.append((batch.indices[row], source, target, links[row, target, source]))
     pairs, source, target, weights = map(np.concatenate, zip(*columns, strict=True))
-    return LinkTable.gathered(pairs, source, target, weights, n_pairs=len(text.corpus.lines))
+    return LinkTable.from_arrays(pairs, source, target, weights, n_pairs=len(text.corpus.lines))
 
 
-def count_links(text: Segmented, links: LinkTable, target_vocab: int) -> tuple[Longs, Floats]:
+def count_links(text: SubwordCorpus, links: LinkTable, target_vocab: int) -> tuple[Longs, Floats]:
     """Pairs of pieces that are linked, rising, as source piece · V + target piece; and how much
     the links of each weigh together."""
     n_forms = len(text.target.first) - 1
@@ -129,7 +129,9 @@ def count_links(text: Segmented, links: LinkTable, target_vocab: int) -> tuple[L
     return _sum_by_key(_piece_pairs(text, *np.divmod(forms, n_forms), weights, target_vocab))
 
 
-def _form_pairs(text: Segmented, links: LinkTable, n_forms: int) -> Iterator[tuple[Longs, Floats]]:
+def _form_pairs(
+    text: SubwordCorpus, links: LinkTable, n_forms: int
+) -> Iterator[tuple[Longs, Floats]]:
     """Of each block of pairs the forms that are linked, as source form · forms + target form."""
     sides = text.corpus.source.sentences, text.corpus.target.sentences
     for start in range(0, len(text), _PAIRS):
@@ -141,13 +143,17 @@ def _form_pairs(text: Segmented, links: LinkTable, n_forms: int) -> Iterator[tup
         row = np.repeat(np.arange(len(pairs)), count)
         form = sources.values[sources.starts[row] + links.source[link]].astype(np.int64)
         other = targets.values[targets.starts[row] + links.target[link]]
-        yield form * n_forms + other, links.weight[link].astype(np.float64)
+        yield form * n_forms + other, links.score[link].astype(np.float64)
     for side in sides:
         side.release()
 
 
 def _piece_pairs(
-    text: Segmented, source_forms: Longs, target_forms: Longs, weights: Floats, target_vocab: int
+    text: SubwordCorpus,
+    source_forms: Longs,
+    target_forms: Longs,
+    weights: Floats,
+    target_vocab: int,
 ) -> Iterator[tuple[Longs, Floats]]:
     """Each piece of a source form with each piece of the target form that it is linked to."""
     for start in range(0, len(source_forms), _FORMS):
@@ -183,7 +189,7 @@ def _sum_by_key(blocks: Iterator[tuple[Longs, Floats]]) -> tuple[Longs, Floats]:
     return keys, sums
 
 
-def _most_frequent(text: Segmented, vocab: int) -> Longs:
+def _most_frequent(text: SubwordCorpus, vocab: int) -> Longs:
     """The pieces that occur most often in the target text, EOS and specials not among them."""
     of_form = text.corpus.target.counts(text.pairs)
     pieces = text.target.pieces.gather(text.target.first[:-1])

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from attn_cli.config import TrainConfig
-from attn_cli.data.batching import Batches
+from attn_cli.data.batching import BatchIterator
 from attn_cli.errors import TrainingError
 from attn_cli.nn.device import Hardware
 from attn_cli.nn.seq2seq import Seq2Seq
@@ -70,7 +70,7 @@ class Trainer:
     def __init__(
         self,
         network: Seq2Seq,
-        batches: Batches,
+        batches: BatchIterator,
         validate: Validate,
         *,
         settings: TrainConfig,
@@ -241,10 +241,10 @@ class Trainer:
         The loss is the mean over the pieces of the whole batch, however it is shared out.
         """
         at, group = self.state, self.group
-        share = self.batches.next_share(
+        share = self.batches.next_for_worker(
             rank=group.rank, size=group.size, parts=self.settings.accumulate
         )
-        self._tokens = share.pieces
+        self._tokens = share.n_pieces
         set_learning_rate(self.optimizer, self._learning_rate())
         self.optimizer.zero_grad(set_to_none=True)
         losses = self.gradients.compute(

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from attn_cli import __version__, config
-from attn_cli.alignment.likelihood import Words, held_out_likelihood, strongest
+from attn_cli.alignment.likelihood import WordSequences, held_out_likelihood, select_strongest
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.alignment.statistical import COMMITTEE, Member
+from attn_cli.alignment.statistical import COMMITTEE, CommitteeMember
 from attn_cli.bundles import manifest, storage
 from attn_cli.config import Recipe
 from attn_cli.data.corpus import Corpus
-from attn_cli.data.segmentation import Segmented, segmented
+from attn_cli.data.segmentation import SubwordCorpus, segment_corpus
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.errors import UsageError
 from attn_cli.files import atomic
@@ -88,16 +88,17 @@ def fit(
     threads: int,
     emit: events.Listener,
     interrupted: Callable[[], bool] = lambda: False,
-    members: Sequence[Member] | None = None,
+    members: Sequence[CommitteeMember] | None = None,
     train_aligner: bool = True,
     force: bool = False,
 ) -> FittedAlignments | None:
     """Link the words of `corpus`; to `teach` a head makes the folder `out` its bundle.
 
-    `members` vote, as in `statistical.votes`. The head learns from pairs that are not too long
-    (`data.max_length`). It is left out where these are too few, or where it does not agree with the
-    committee on pairs that were kept from it; a notice says so, and there is no bundle then. Its
-    links are joined to the votes where that makes a clearly better lexicon (`held_out_likelihood`).
+    `members` vote, as in `statistical.collect_votes`. The head learns from pairs that are not too
+    long (`data.max_length`). It is left out where these are too few, or where it does not agree
+    with the committee on pairs that were kept from it; a notice says so, and there is no bundle
+    then. Its links are joined to the votes where that makes a clearly better lexicon
+    (`held_out_likelihood`).
 
     What is done lies in `out` until all is: None when `interrupted`, and the next `fit` of the same
     goes on from there, as after a kill. Raises UsageError where something else was begun there,
@@ -149,7 +150,7 @@ def _prepare_folder(
     recipe: Recipe,
     corpus: Corpus,
     out: Path,
-    members: Sequence[Member] | None,
+    members: Sequence[CommitteeMember] | None,
     *,
     train_aligner: bool,
     force: bool,
@@ -193,7 +194,7 @@ def _train_aligner(
     None when `interrupted`.
     """
     tokenizers = votes_only.source, votes_only.target
-    text = _filter_lengths(segmented(votes_only.corpus, *tokenizers), recipe.data.max_length)
+    text = _filter_lengths(segment_corpus(votes_only.corpus, *tokenizers), recipe.data.max_length)
     if len(text) < MIN_PAIRS:
         emit(events.Notice(f"{len(text):,} pairs are too few for a word aligner: votes alone"))
         return votes_only
@@ -239,18 +240,18 @@ def has_better_lexicon(corpus: Corpus, votes: LinkTable, combined: LinkTable, *,
     are right, so the lexicon has to be better by `MIN_GAIN`.
     """
     source, target = (
-        Words(side.sentences.values, side.sentences.starts)
+        WordSequences(side.sentences.values, side.sentences.starts)
         for side in (corpus.source, corpus.target)
     )
-    majority = strongest(votes, int((votes.weight > 0.5).sum()))
-    candidate = strongest(combined, len(majority.weight))
+    majority = select_strongest(votes, int((votes.score > 0.5).sum()))
+    candidate = select_strongest(combined, len(majority.score))
     before, after = (
         held_out_likelihood(source, target, links, seed=seed) for links in (majority, candidate)
     )
     return after - before > MIN_GAIN
 
 
-def _filter_lengths(text: Segmented, max_length: int) -> Segmented:
+def _filter_lengths(text: SubwordCorpus, max_length: int) -> SubwordCorpus:
     """The pairs of at most so many pieces a side: what a head makes of a pair grows with both."""
     lengths = np.maximum(text.source_lengths, text.target_lengths)[text.pairs]
-    return replace(text, corpus=text.corpus.part(text.pairs[lengths <= max_length]))
+    return replace(text, corpus=text.corpus.subset(text.pairs[lengths <= max_length]))

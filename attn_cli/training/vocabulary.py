@@ -6,8 +6,8 @@ from collections.abc import Callable
 from attn_cli.bundles.vocabularies import VocabularyFile, read_tokenizers, vocabulary_contents
 from attn_cli.config import Recipe
 from attn_cli.data import corpus
-from attn_cli.data.augmentation import Variants
-from attn_cli.data.literals import Literals
+from attn_cli.data.augmentation import Augmentation
+from attn_cli.data.literals import LiteralRules
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.training.group import Group
@@ -36,14 +36,14 @@ def broadcast_tokenizers(
 
 
 def train_tokenizers(
-    recipe: Recipe, text: corpus.Corpus, variants: Variants | None = None
+    recipe: Recipe, text: corpus.Corpus, variants: Augmentation | None = None
 ) -> tuple[Tokenizer, Tokenizer]:
     """The vocabulary of each side, learnt from the text; one and the same where it is joint."""
-    literals = Literals.of(recipe)
+    literals = LiteralRules.from_recipe(recipe)
     share = min(1.0, MAX_WORDS / text.n_words)
     source, target = text.source_counts(share=share), text.target_counts(share=share)
     if variants is not None:
-        source = variants.in_small_letters(source)
+        source = variants.add_lowercase_counts(source)
     if recipe.tokenizer.joint:
         counts = dict(source)
         for form, count in target.items():

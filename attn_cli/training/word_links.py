@@ -13,7 +13,7 @@ import numpy as np
 
 from attn_cli.alignment import statistical
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.alignment.pharaoh import links_in
+from attn_cli.alignment.pharaoh import parse_links
 from attn_cli.config import UNGUIDED, Recipe, file_of_links
 from attn_cli.data.corpus import Corpus
 from attn_cli.data.text_io import Lines, open_lines
@@ -83,7 +83,7 @@ def prepare_word_links(
     workers: int,
     emit: events.Listener,
     interrupted: Callable[[], bool] = lambda: False,
-    members: Sequence[statistical.Member] | None = None,
+    members: Sequence[statistical.CommitteeMember] | None = None,
     max_seconds: float = math.inf,
     later_time_factor: float = 0.0,
     resume: bool = False,
@@ -99,11 +99,11 @@ def prepare_word_links(
     would end after `max_seconds` are left out; what the others said counts as the whole for a
     training that `resume`s alone. None if no links are wanted, if it was `interrupted` before there
     were any, or if there is no time for one aligner. Notices tell what is left out. `members` are
-    as in `statistical.votes`. What comes after the votes takes `then` times as long as they do:
-    part of the time that is left.
+    as in `statistical.collect_votes`. What comes after the votes takes `then` times as long as they
+    do: part of the time that is left.
 
     Raises DataError for a file that cannot be read, is longer than the text, has a link outside its
-    sentence or none at all; and what `statistical.votes` raises.
+    sentence or none at all; and what `statistical.collect_votes` raises.
     """
     if not needs_links(recipe):
         return None
@@ -135,7 +135,7 @@ def prepare_word_links(
     emit(
         events.AlignmentsReady(
             pairs=int(np.count_nonzero(np.diff(links.table.starts))),
-            links=len(links.table.weight),
+            links=len(links.table.score),
             seconds=time.monotonic() - start,
             cached=links.cached,
         )
@@ -182,7 +182,7 @@ class _Progress:
         Jobs of an earlier run had done their share before.
         """
         before = self._done_before or 0.0
-        if before < statistical.ENOUGH_DONE:
+        if before < statistical.MIN_SHARE:
             return project_seconds(taken, done)
         return project_seconds(taken, (done - before) / max(1e-9, 1.0 - before))
 
@@ -190,7 +190,7 @@ class _Progress:
 def project_seconds(elapsed: float, done: float) -> float:
     """Seconds that all of it takes, of which a share `done` has taken `taken`; 0 while that says
     too little."""
-    return elapsed / done if done >= statistical.ENOUGH_DONE else 0.0
+    return elapsed / done if done >= statistical.MIN_SHARE else 0.0
 
 
 def _vote(
@@ -199,7 +199,7 @@ def _vote(
     cache: Path,
     workers: int,
     progress: _Progress,
-    members: Sequence[statistical.Member] | None,
+    members: Sequence[statistical.CommitteeMember] | None,
     max_seconds: float,
     resume: bool,
 ) -> WordLinks:
@@ -214,16 +214,16 @@ def _vote(
         return cached
     progress.begin()
     left_out = list[int]()
-    table = statistical.votes(
+    table = statistical.collect_votes(
         map(corpus.source.words, corpus.pairs),
         map(corpus.target.words, corpus.pairs),
         seed=recipe.seed,
         workers=workers,
         program=recipe.train.aligner,
         members=members,
-        kept=_prepare_votes_folder(cache.with_name(VOTES), provenance),
+        cache=_prepare_votes_folder(cache.with_name(VOTES), provenance),
         max_seconds=max_seconds if math.isfinite(max_seconds) else None,
-        on_left_out=left_out.append,
+        on_omitted=left_out.append,
         on_progress=progress,
     )
     facts = provenance | {LEFT_OUT: sum(left_out)} if left_out else provenance
@@ -295,7 +295,7 @@ def read_links(
                 f"{lines.name} has no link for any pair that is trained on",
                 "Give one line of links, such as 0-0 2-1, for each line of the training text.",
             )
-    return LinkTable.gathered(
+    return LinkTable.from_arrays(
         links["pair"],
         links["source"],
         links["target"],
@@ -332,15 +332,15 @@ def _parse_links(text: str, shape: tuple[int, int], where: str) -> dict[tuple[in
 
     Raises DataError, saying `where`, if one is malformed, outside the sentence or not a share.
     """
-    parsed = links_in(text, where=where)
-    for s, t in parsed.pairs:
+    parsed = parse_links(text, where=where)
+    for s, t in parsed.links:
         if s >= shape[0] or t >= shape[1]:
             raise DataError(
                 f"{where} links words {s}-{t} of a pair with {shape[0]} source and {shape[1]} "
                 "target words",
                 "Words are attn's own, and count from 0: attn align prints such links.",
             )
-    weights = {link: parsed.weights.get(link, 1.0) for link in parsed.pairs}
+    weights = {link: parsed.scores.get(link, 1.0) for link in parsed.links}
     if not all(0 <= share <= 1 for share in weights.values()):
         raise DataError(
             f"{where} has a weight that is not between 0 and 1",

@@ -11,15 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attn_cli.alignment.aer import alignment_score
+from attn_cli.alignment.aer import score_alignment
 from attn_cli.alignment.extraction import extract
-from attn_cli.alignment.merge import soft_alignment
+from attn_cli.alignment.merge import build_alignment
 from attn_cli.inference.translator import padded
 from attn_cli.nn.attention import SoftAttention
 from attn_cli.nn.seq2seq import Seq2Seq
-from attn_cli.types import BOS, Encoded, GoldLinks, SoftAlignment
+from attn_cli.types import BOS, GoldAlignment, SoftAlignment, TokenizedLine
 
-Pair = tuple[Encoded, Encoded]
+Pair = tuple[TokenizedLine, TokenizedLine]
 Heads = NDArray[np.float32]  # (heads, T, S) of one pair, ends included
 
 #: Pairs that are forced together.
@@ -74,18 +74,18 @@ def forced(network: Seq2Seq, pairs: Sequence[Pair]) -> list[Heads]:
 def table_of(pair: Pair, heads: Heads, chosen: Sequence[int]) -> SoftAlignment:
     """The table of words of the mean of these heads."""
     mean = heads[list(chosen)].mean(axis=0)
-    return soft_alignment(mean, *pair, kind="attention", origin="forced")
+    return build_alignment(mean, *pair, kind="attention", mode="forced")
 
 
 # As an alignment
 
 
 def errors(
-    tables: Sequence[SoftAlignment], gold: Sequence[GoldLinks], *, gold_base: int
+    tables: Sequence[SoftAlignment], gold: Sequence[GoldAlignment], *, gold_base: int
 ) -> dict[str, dict[str, Any]]:
     """AER, precision and recall of the links of `tables`, by each of `HOW`."""
     return {
-        how: alignment_score(
+        how: score_alignment(
             gold, [extract(table, how) for table in tables], gold_base=gold_base
         ).record()
         for how in HOW
@@ -106,13 +106,13 @@ def shape(tables: Sequence[SoftAlignment]) -> dict[str, float]:
     for table in tables:
         if not (table.source and table.target):
             continue
-        rows = np.concatenate([table.weights, table.leftover[:, None]], axis=1).astype(float)
+        rows = np.concatenate([table.weights, table.unaligned[:, None]], axis=1).astype(float)
         logs = np.log(np.where(rows > 0, rows, 1.0))
         nats = -(rows * logs).sum(axis=1)
         entropy += nats.tolist()
         share += (nats / np.log(rows.shape[1])).tolist()
         peak += table.weights.max(axis=1).tolist()
-        leftover += table.leftover.tolist()
+        leftover += table.unaligned.tolist()
         uneven += np.abs(1 - table.weights.sum(axis=0)).tolist()
     names = ("entropy", "share", "peak", "unevenness", "leftover")
     columns = (entropy, share, peak, uneven, leftover)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from attn_cli import config
-from attn_cli.alignment.pharaoh import links_in, read_gold
+from attn_cli.alignment.pharaoh import parse_links, read_gold
 from attn_cli.bundles.bundle import open_bundle
 from attn_cli.data import words
 from attn_cli.inference.beam_search import SearchConfig
@@ -19,7 +19,7 @@ from attn_cli.inference.engines.registry import open_decoder
 from attn_cli.inference.engines.torch import TorchDecoder
 from attn_cli.inference.translator import Job, Translator
 from attn_cli.nn.attention import HardAttention, SoftAttention
-from attn_cli.types import GoldLinks
+from attn_cli.types import GoldAlignment
 from measuring import present
 from measuring.attention import errors, forced, moved, shape, table_of
 
@@ -138,7 +138,7 @@ class Measurer:
             found["silver"] = self.error_rates(*self._silver(self.links), gold_base=0)
         return {"aer": found}
 
-    def _silver(self, links: Path) -> tuple[list[Any], list[GoldLinks]]:
+    def _silver(self, links: Path) -> tuple[list[Any], list[GoldAlignment]]:
         count = min(SILVER, self.limit or SILVER)
         sides = [self._lines("multi30k", f"train.{side}.gz")[:count] for side in ("en", "fr")]
         codes = self.bundle.source, self.bundle.target
@@ -146,10 +146,10 @@ class Measurer:
         pairs = list(zip(*encoded, strict=True))
         gold = []
         for line in _read(links)[:count]:
-            found = links_in(line, where=str(links))
-            weights = {link: found.weights.get(link, 1.0) for link in found.pairs}
+            found = parse_links(line, where=str(links))
+            weights = {link: found.scores.get(link, 1.0) for link in found.links}
             gold.append(
-                GoldLinks.of(
+                GoldAlignment.from_links(
                     *(
                         {link for link in weights if weights[link] >= least}
                         for least in (SURE, POSSIBLE)
@@ -159,7 +159,7 @@ class Measurer:
         return pairs, gold
 
     def error_rates(
-        self, pairs: Sequence[Any], gold: Sequence[GoldLinks], *, gold_base: int
+        self, pairs: Sequence[Any], gold: Sequence[GoldAlignment], *, gold_base: int
     ) -> dict[str, Any]:
         """Of what the model shows; of each head; and of the head that is best on every second
         pair, measured on the others, where what it shows is measured too."""
@@ -212,7 +212,7 @@ class Measurer:
             "source": list(table.source),
             "target": list(table.target),
             "weights": [[round(float(w), 3) for w in row] for row in table.weights],
-            "leftover": [round(float(w), 3) for w in table.leftover],
+            "leftover": [round(float(w), 3) for w in table.unaligned],
             "said": said,
         }
 

@@ -24,8 +24,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from attn_cli import config
 from attn_cli.data import corpus
-from attn_cli.data.batching import Batches
-from attn_cli.data.segmentation import segmented
+from attn_cli.data.batching import BatchIterator
+from attn_cli.data.segmentation import segment_corpus
 from attn_cli.nn.builder import build_model
 from attn_cli.nn.device import select_hardware
 from attn_cli.training.trainer import Trainer
@@ -68,16 +68,16 @@ def prepared(path: Path, scratch: Path) -> Trainer:
     hardware = select_hardware("cpu", recipe.train.precision)
     text = corpus.load(recipe.data, path.parent, seed=recipe.seed, stdin=None).train
     tokenizers = train_tokenizers(recipe, text)
-    pairs, _ = segmented(text, *tokenizers, sampling=recipe.tokenizer.subword_alpha).limited(
-        max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio
-    )
+    pairs, _ = segment_corpus(
+        text, *tokenizers, sampling=recipe.tokenizer.subword_alpha
+    ).filter_lengths(max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio)
     network = build_model(
         recipe.model, source_vocab=tokenizers[0].vocab_size, target_vocab=tokenizers[1].vocab_size
     )
     network.train()
     return Trainer(
         network.to(hardware.device),
-        Batches(pairs, tokens=recipe.train.batch_tokens, seed=recipe.seed),
+        BatchIterator(pairs, tokens=recipe.train.batch_tokens, seed=recipe.seed),
         lambda _: None,  # type: ignore[arg-type,return-value]
         settings=recipe.train,
         hardware=hardware,
@@ -174,8 +174,8 @@ def timed(trainer: Trainer, update: Callable[[], int], updates: int) -> dict[str
     watch(trainer.optimizer, "step", OPTIMIZER)
     watch(trainer.optimizer, "zero_grad", OPTIMIZER)
     for name in ("__next__", "next_share"):
-        if hasattr(Batches, name):
-            watch(Batches, name, BATCHES)
+        if hasattr(BatchIterator, name):
+            watch(BatchIterator, name, BATCHES)
 
     clock.turn(REST)
     clock.seconds.clear()

@@ -27,11 +27,11 @@ sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "tatoeba")]
 from lexicon import LINKS_OF_SAID, dictionary, linked, said, turned  # noqa: E402
 
 from attn_cli.alignment import statistical  # noqa: E402
-from attn_cli.alignment.pharaoh import links_in  # noqa: E402
-from attn_cli.data.literals import Literals  # noqa: E402
+from attn_cli.alignment.pharaoh import parse_links  # noqa: E402
+from attn_cli.data.literals import LiteralRules  # noqa: E402
 from attn_cli.data.words import split  # noqa: E402
 from attn_cli.files import atomic  # noqa: E402
-from attn_cli.types import Links  # noqa: E402
+from attn_cli.types import WordAlignment  # noqa: E402
 
 SURE = 0.7  # share of the votes of a link that counts
 SHARE = 0.26  # of the words of a pair
@@ -42,12 +42,12 @@ OFTEN = 20  # times that two words of the dictionary are linked at least
 Row = tuple[str, str, str]
 
 
-def share_linked(english: str, french: str, links: Links) -> float:
+def share_linked(english: str, french: str, links: WordAlignment) -> float:
     """The share of the words with a sure link, the mean of both sides.
 
     Marks count for nothing, nor does a side of few words; it is 1 where neither has enough.
     """
-    sure = [link for link in links.pairs if links.weights.get(link, 1.0) >= SURE]
+    sure = [link for link in links.links if links.scores.get(link, 1.0) >= SURE]
     shares = []
     for side, text in enumerate((english, french)):
         words = {
@@ -67,7 +67,7 @@ def rows(path: Path) -> list[Row]:
 def votes(pairs: Sequence[Row], *, workers: int) -> list[str]:
     """The links that the committee of aligners votes for, a line a pair."""
     sides = ([[word.text for word in split(row[side])] for row in pairs] for side in (0, 1))
-    table = statistical.votes(*sides, seed=1, workers=workers)
+    table = statistical.collect_votes(*sides, seed=1, workers=workers)
     return [
         " ".join(f"{s}-{t}:{weight:.4g}" for (s, t), weight in sorted(table.links(pair).items()))
         for pair in range(len(table))
@@ -79,18 +79,18 @@ def with_partners(
 ) -> Iterator[tuple[Row, str]]:
     """The pairs whose words have partners, and our own, with their links."""
     for number, (row, text) in enumerate(zip(pairs, links, strict=True), start=1):
-        found = links_in(text, where=f"line {number}")
+        found = parse_links(text, where=f"line {number}")
         if row[2] == OURS or share_linked(row[0], row[1], found) >= share:
             yield row, text
 
 
-def over_literals(source: str, target: str, links: str, literals: Literals) -> str:
+def over_literals(source: str, target: str, links: str, literals: LiteralRules) -> str:
     """Links over plain words as links over words of which each literal is one.
 
     So `train.guided_alignment` wants them where `tokenizer.literals` is on. A word of several plain
     ones has the surest of their links.
     """
-    sides = literals.match_to_learn(source, target)
+    sides = literals.match_for_training(source, target)
     if not any(sides):
         return links
     places = [
@@ -147,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         alone = [pair for en, fr in words for pair in zip(said(en, 0), said(fr, 1), strict=True)]
         write(folder / f"{name}.tsv", pairs + alone, reverse=of == 1)
         write(folder / f"{name}.valid.tsv", valid, reverse=of == 1)
-        literals = Literals(*name.split("-"))
+        literals = LiteralRules(*name.split("-"))
         of_pairs = [
             over_literals(
                 *((row[1], row[0], turned(text)) if of else (row[0], row[1], text)), literals

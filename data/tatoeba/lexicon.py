@@ -18,8 +18,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from attn_cli.alignment.pharaoh import links_in
-from attn_cli.data.words import forms, split
+from attn_cli.alignment.pharaoh import parse_links
+from attn_cli.data.words import split, surface_forms
 
 HERE = Path(__file__).resolve().parent
 OFTEN = 3  # times that two words are linked at least
@@ -36,9 +36,11 @@ def linked(lines: Iterator[tuple[str, str, str]]) -> Counter[Pair]:
     """How often a word of letters inside a sentence is linked to one inside the other."""
     found: Counter[Pair] = Counter()
     for number, (english, french, text) in enumerate(lines, start=1):
-        words = [[form.strip() for form in forms(split(side))] for side in (english, french)]
-        links = links_in(text, where=f"line {number}")
-        sure = [link for link in links.pairs if links.weights.get(link, 1.0) >= SURE]
+        words = [
+            [form.strip() for form in surface_forms(split(side))] for side in (english, french)
+        ]
+        links = parse_links(text, where=f"line {number}")
+        sure = [link for link in links.links if links.scores.get(link, 1.0) >= SURE]
         sources, targets = Counter(s for s, _ in sure), Counter(t for _, t in sure)
         for s, t in sure:
             pair = words[0][s], words[1][t]

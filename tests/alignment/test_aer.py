@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from attn_cli.alignment.aer import AlignmentScore, alignment_score
-from attn_cli.alignment.pharaoh import flipped, read_gold, read_links
-from attn_cli.types import GoldLinks, Links
+from attn_cli.alignment.aer import AlignmentScore, score_alignment
+from attn_cli.alignment.pharaoh import read_gold, read_links, transpose
+from attn_cli.types import GoldAlignment, WordAlignment
 
 _BESIDE = Path(__file__).parents[2].parent / "shared" / "data"
 DATA = Path(os.environ.get("ATTN_TEST_DATA", _BESIDE)) / "alignment"
@@ -17,7 +17,7 @@ needs_data = pytest.mark.skipif(
 
 
 def links(*pairs):
-    return Links(frozenset(pairs), 9, 9)
+    return WordAlignment(frozenset(pairs), 9, 9)
 
 
 def lines(name):
@@ -43,8 +43,8 @@ def test_the_published_figures_of_romanian_english_to_the_printed_digit(
     file = f"ro-en.giza.{name}.links"
     found, links_base = read_links(lines(file), name=file, base="auto")
     if name == "reverse":
-        found = [flipped(one) for one in found]
-    score = alignment_score(gold, found, gold_base=gold_base, links_base=links_base)
+        found = [transpose(one) for one in found]
+    score = score_alignment(gold, found, gold_base=gold_base, links_base=links_base)
     assert (gold_base, links_base) == (1, 0)
     assert (round(score.aer, 1), round(score.precision, 1), round(score.recall, 1)) == (
         aer,
@@ -57,14 +57,17 @@ def test_the_published_figures_of_romanian_english_to_the_printed_digit(
 def test_the_hansards_gold_is_in_base_one_with_possible_links_beside_the_sure():
     gold, base = read_gold(lines("en-fr.dev.gold"), name="gold")
     assert base == 1
-    score = alignment_score(gold, [links()] * len(gold), gold_base=base)
+    score = score_alignment(gold, [links()] * len(gold), gold_base=base)
     assert score.signature == "224 pairs, 1963 sure, 7201 possible, base gold 1 links 0"
 
 
 def test_the_counts_of_all_pairs_are_summed_before_dividing():
-    gold = [GoldLinks.of([(0, 0)], [(1, 1)]), GoldLinks.of([(0, 0), (1, 1)], [])]
+    gold = [
+        GoldAlignment.from_links([(0, 0)], [(1, 1)]),
+        GoldAlignment.from_links([(0, 0), (1, 1)], []),
+    ]
     found = [links((0, 0), (1, 1), (2, 2)), links((0, 0))]
-    score = alignment_score(gold, found)
+    score = score_alignment(gold, found)
     assert score == AlignmentScore(
         pairs=2, proposed=4, in_sure=2, in_possible=3, sure=3, possible=4
     )
@@ -75,7 +78,7 @@ def test_the_counts_of_all_pairs_are_summed_before_dividing():
 
 
 def test_finding_exactly_the_sure_links_is_no_error():
-    score = alignment_score([GoldLinks.of([(0, 0)], [(1, 1)])], [links((0, 0))])
+    score = score_alignment([GoldAlignment.from_links([(0, 0)], [(1, 1)])], [links((0, 0))])
     assert (score.aer, score.precision, score.recall, score.f1) == (0, 100, 100, 100)
 
 
@@ -91,13 +94,13 @@ def test_finding_exactly_the_sure_links_is_no_error():
 def test_where_there_is_nothing_to_count_the_figures_are_defined(
     sure, possible, found, aer, precision, recall
 ):
-    score = alignment_score([GoldLinks.of(sure, possible)], [links(*found)])
+    score = score_alignment([GoldAlignment.from_links(sure, possible)], [links(*found)])
     assert (score.aer, score.precision, score.recall) == (aer, precision, recall)
 
 
 def test_the_line_for_people_carries_the_signature():
     score = AlignmentScore(447, 5000, 3600, 4800, 4038, 17438, gold_base=1, links_base=0)
-    assert score.line() == (
+    assert score.summary() == (
         "AER 7.1 (P 96.0 R 89.2, 447 pairs, 4038 sure, 13400 possible, base gold 1 links 0)"
     )
 

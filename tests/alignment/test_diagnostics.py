@@ -14,7 +14,7 @@ from attn_cli.alignment.diagnostics import (
     mean_entropy,
     repeated_words,
 )
-from attn_cli.types import Links, SoftAlignment
+from attn_cli.types import SoftAlignment, WordAlignment
 
 
 def table(rows, source="a b", target="x y") -> SoftAlignment:
@@ -52,7 +52,9 @@ def test_immediate_repetitions_are_found(text, repeated):
 
 
 def test_unlinked_source_words_are_those_of_letters_or_digits_without_a_link():
-    found = diagnose(table([[1, 0, 0], [0, 1, 0]], "a b ."), Links(frozenset({(0, 0)}), 3, 2))
+    found = diagnose(
+        table([[1, 0, 0], [0, 1, 0]], "a b ."), WordAlignment(frozenset({(0, 0)}), 3, 2)
+    )
     assert found.unlinked_source == (1,)
 
 
@@ -64,7 +66,7 @@ def test_disagreement_is_the_total_variation_distance():
 
 
 def test_a_table_of_other_words_is_not_compared():
-    links = Links(frozenset(), 2, 2)
+    links = WordAlignment(frozenset(), 2, 2)
     other = table([[1, 0]], target="z")
     assert diagnose(table([[1, 0], [0, 1]]), links, other).disagreement is None
 
@@ -74,12 +76,12 @@ def test_numbers_are_never_negative(rows):
     weights = np.array(rows, np.float32)
     weights /= weights.sum(1, keepdims=True) * 1.25
     target = " ".join("xyzw"[: len(rows)])
-    found = diagnose(table(weights, "a b c", target), Links(frozenset(), 3, len(rows)))
+    found = diagnose(table(weights, "a b c", target), WordAlignment(frozenset(), 3, len(rows)))
     assert found.coverage_deviation >= 0
     assert 0 <= found.source_entropy <= math.log(len(rows)) + 1e-6
     assert 0 <= found.target_entropy <= math.log(4) + 1e-6
 
 
 def test_a_blank_sentence_has_nothing_wrong():
-    found = diagnose(table(np.zeros((0, 0)), "", ""), Links(frozenset(), 0, 0))
+    found = diagnose(table(np.zeros((0, 0)), "", ""), WordAlignment(frozenset(), 0, 0))
     assert (found.coverage_deviation, found.target_entropy, found.repeated_target) == (0, 0, ())

@@ -14,7 +14,7 @@ pairs = st.lists(st.dictionaries(places, st.sampled_from([0.25, 0.5, 1.0])), max
 
 @given(pairs)
 def test_what_goes_in_comes_out(rows: list[dict[tuple[int, int], float]]) -> None:
-    table = LinkTable.of(rows)
+    table = LinkTable.from_links(rows)
     assert len(table) == len(rows)
     assert [table.links(pair) for pair in range(len(rows))] == rows
 
@@ -24,7 +24,7 @@ def test_a_matrix_holds_each_link_at_its_target_and_source(
     rows: list[dict[tuple[int, int], float]],
 ) -> None:
     order = np.arange(len(rows), dtype=np.int32)[::-1]
-    matrices = LinkTable.of(rows).matrices(order, n_target=8, n_source=10)
+    matrices = LinkTable.from_links(rows).to_matrices(order, n_target=8, n_source=10)
     assert matrices.shape == (len(rows), 8, 10)
     for matrix, row in zip(matrices, reversed(rows), strict=True):
         found = {(int(s), int(t)): float(matrix[t, s]) for t, s in np.argwhere(matrix)}
@@ -32,8 +32,8 @@ def test_a_matrix_holds_each_link_at_its_target_and_source(
 
 
 def test_a_link_beyond_a_cut_sentence_is_left_out() -> None:
-    table = LinkTable.of([{(0, 0): 1.0, (5, 0): 1.0, (0, 5): 1.0}])
-    matrix = table.matrices(np.array([0], np.int32), n_target=2, n_source=3)[0]
+    table = LinkTable.from_links([{(0, 0): 1.0, (5, 0): 1.0, (0, 5): 1.0}])
+    matrix = table.to_matrices(np.array([0], np.int32), n_target=2, n_source=3)[0]
     assert matrix.tolist() == [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
 
 
@@ -44,7 +44,7 @@ def test_links_gathered_in_any_order_are_those_of_their_pairs(
     found = [(pair, *link, weight) for pair, row in enumerate(rows) for link, weight in row.items()]
     random.shuffle(found)
     pair, source, target, weight = (np.array([f[n] for f in found], float) for n in range(4))
-    table = LinkTable.gathered(
+    table = LinkTable.from_arrays(
         pair.astype(int), source.astype(int), target.astype(int), weight, n_pairs=len(rows)
     )
     assert [table.links(number) for number in range(len(rows))] == rows

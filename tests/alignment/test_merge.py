@@ -7,18 +7,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attn_cli.alignment.merge import labelled, mean_over_words, membership, merge, soft_alignment
-from attn_cli.types import EOS, Crossing, Encoded, Word
+from attn_cli.alignment.merge import (
+    build_alignment,
+    label_units,
+    membership,
+    merge_weights,
+    word_mean_matrix,
+)
+from attn_cli.types import EOS, Crossing, TokenizedLine, Word
 
 # "I love" as _I _lo ve </s>; "Je t'aime" as _Je t' ai me </s>
-SOURCE = Encoded(
+SOURCE = TokenizedLine(
     "I love",
     np.array([4, 5, 6, EOS], np.int32),
     ("▁I", "▁lo", "ve", "</s>"),
     np.array([0, 1, 1, -1], np.int32),
     (Word("I", 0, 1), Word("love", 2, 6)),
 )
-TARGET = Encoded(
+TARGET = TokenizedLine(
     "Je t'aime",
     np.array([7, 8, 9, 10, EOS], np.int32),
     ("▁Je", "▁t'", "ai", "me", "</s>"),
@@ -38,7 +44,7 @@ WEIGHTS = np.array(
 
 
 def table(**options):
-    return soft_alignment(WEIGHTS, SOURCE, TARGET, kind="attention", origin="forced", **options)
+    return build_alignment(WEIGHTS, SOURCE, TARGET, kind="attention", mode="forced", **options)
 
 
 def test_a_source_word_receives_the_sum_and_a_target_word_the_mean_of_its_pieces():
@@ -47,7 +53,7 @@ def test_a_source_word_receives_the_sum_and_a_target_word_the_mean_of_its_pieces
 
 
 def test_the_mass_on_the_source_end_is_the_leftover():
-    np.testing.assert_allclose(table().leftover, [0.02, 0.40, 0.30], atol=1e-6)
+    np.testing.assert_allclose(table().unaligned, [0.02, 0.40, 0.30], atol=1e-6)
 
 
 def test_the_target_end_has_no_row_and_the_source_end_no_column():
@@ -59,16 +65,16 @@ def test_at_piece_level_rows_and_columns_are_the_pieces_without_the_ends():
     assert pieces.source == ("▁I", "▁lo", "ve")
     assert pieces.target == ("▁Je", "▁t'", "ai", "me")
     np.testing.assert_array_equal(pieces.weights, WEIGHTS[:4, :3])
-    np.testing.assert_array_equal(pieces.leftover, WEIGHTS[:4, 3])
+    np.testing.assert_array_equal(pieces.unaligned, WEIGHTS[:4, 3])
 
 
 def test_the_table_says_its_kind_origin_and_level():
     made = table(level="piece")
-    assert (made.kind, made.origin, made.level) == ("attention", "forced", "piece")
+    assert (made.kind, made.mode, made.level) == ("attention", "forced", "piece")
 
 
 def test_a_target_word_without_a_piece_looks_at_nothing():
-    weights, leftover = merge(
+    weights, leftover = merge_weights(
         np.array([[0.7, 0.3]], np.float32),
         membership(np.array([0, -1], np.int32), 1),
         membership(np.array([1], np.int32), 2),
@@ -81,19 +87,19 @@ def test_a_piece_that_crosses_words_counts_for_each_by_its_share():
     # The source piece "don'" is three quarters of do, a quarter of n't; so is the target's first.
     source = replace(SOURCE, crossing=(Crossing(0, 0, 0.75), Crossing(0, 1, 0.25)))
     target = replace(TARGET, crossing=(Crossing(0, 0, 0.75), Crossing(0, 1, 0.25)))
-    table = soft_alignment(WEIGHTS, source, target, kind="attention", origin="forced")
+    table = build_alignment(WEIGHTS, source, target, kind="attention", mode="forced")
     own = WEIGHTS.astype(float)
     columns = np.stack([0.75 * own[:, 0], 0.25 * own[:, 0] + own[:, 1] + own[:, 2]], 1)
     np.testing.assert_allclose(table.weights[0], columns[0], atol=1e-6)
     expected = (0.25 * columns[0] + columns[1]) / 1.25
     np.testing.assert_allclose(table.weights[1], expected, atol=1e-6)
-    means = mean_over_words(target.word_of[None], 3, [target.crossing])[0]
+    means = word_mean_matrix(target.word_ids[None], 3, [target.crossing])[0]
     np.testing.assert_allclose(means[:2, :2], [[1, 0], [0.2, 0.8]])
 
 
 def test_rows_that_do_not_sum_to_one_are_a_bug_of_ours():
     with pytest.raises(AssertionError, match="sum to 1"):
-        soft_alignment(WEIGHTS * 0.5, SOURCE, TARGET, kind="attention", origin="decoded")
+        build_alignment(WEIGHTS * 0.5, SOURCE, TARGET, kind="attention", mode="decoded")
 
 
 @settings(derandomize=True, deadline=None)
@@ -103,7 +109,7 @@ def test_every_row_and_its_leftover_sum_to_one(data):
     source_of = data.draw(st.lists(st.integers(-1, n_source - 1), min_size=1, max_size=9))
     target_of = data.draw(st.lists(st.integers(-1, n_target - 1), max_size=9))
     raw = np.random.default_rng(0).random((len(target_of), len(source_of))) + 1e-3
-    weights, leftover = merge(
+    weights, leftover = merge_weights(
         (raw / raw.sum(axis=1, keepdims=True)).astype(np.float32),
         membership(np.array(source_of, np.int32), n_source),
         membership(np.array(target_of, np.int32), n_target),
@@ -116,24 +122,24 @@ def test_every_row_and_its_leftover_sum_to_one(data):
 
 
 def test_the_words_of_a_line_are_named_and_the_end_is_none_of_them():
-    names, of, _ = labelled(SOURCE, "word")
+    names, of, _ = label_units(SOURCE, "word")
     assert (names, of.tolist()) == (("I", "love"), [0, 1, 1, -1])
 
 
 def test_the_pieces_of_a_line_are_named_and_the_end_is_none_of_them():
-    names, of, _ = labelled(SOURCE, "piece")
+    names, of, _ = label_units(SOURCE, "piece")
     assert (names, of.tolist()) == (("▁I", "▁lo", "ve"), [0, 1, 2, -1])
 
 
 def test_a_word_whose_pieces_were_not_read_keeps_its_name():
-    cut = replace(SOURCE, ids=SOURCE.ids[:1], pieces=("▁I",), word_of=np.array([0], np.int32))
-    assert labelled(cut, "word").labels == ("I", "love")
-    assert labelled(cut, "piece").labels == ("▁I",)
+    cut = replace(SOURCE, ids=SOURCE.ids[:1], pieces=("▁I",), word_ids=np.array([0], np.int32))
+    assert label_units(cut, "word").labels == ("I", "love")
+    assert label_units(cut, "piece").labels == ("▁I",)
 
 
 def test_the_mean_over_a_words_pieces_gives_each_its_share():
     word_of = np.array([[0, 0, 1, -1], [0, -1, -1, -1]], np.int32)
-    assert mean_over_words(word_of, 3).tolist() == [
+    assert word_mean_matrix(word_of, 3).tolist() == [
         [[0.5, 0.5, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]],
         [[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]],
     ]
@@ -141,10 +147,10 @@ def test_the_mean_over_a_words_pieces_gives_each_its_share():
 
 @settings(derandomize=True, deadline=None)
 @given(st.lists(st.lists(st.integers(-1, 3), min_size=6, max_size=6), min_size=1, max_size=3))
-def test_the_mean_over_words_is_numpys_mean_of_each_words_pieces(rows):
+def test_the_word_mean_matrix_is_numpys_mean_of_each_words_pieces(rows):
     word_of = np.array(rows, np.int32)
     values = np.random.default_rng(0).random((*word_of.shape, 2)).astype(np.float32)
-    found = mean_over_words(word_of, 4) @ values
+    found = word_mean_matrix(word_of, 4) @ values
     for row, owners, theirs in zip(found, word_of, values, strict=True):
         for word in range(4):
             own = theirs[owners == word]

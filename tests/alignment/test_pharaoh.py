@@ -4,15 +4,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attn_cli.alignment.pharaoh import check_same_length, flipped, links_in, read_gold, read_links
+from attn_cli.alignment.pharaoh import (
+    check_same_length,
+    parse_links,
+    read_gold,
+    read_links,
+    transpose,
+)
 from attn_cli.errors import DataError
 from attn_cli.render.text_formats import pharaoh
-from attn_cli.types import Links
+from attn_cli.types import WordAlignment
 
 
 def pairs(lines, **options):
     links, _ = read_links(lines, name="a.links", **options)
-    return [sorted(one.pairs) for one in links]
+    return [sorted(one.links) for one in links]
 
 
 def test_a_line_of_pharaoh_is_its_links():
@@ -21,7 +27,7 @@ def test_a_line_of_pharaoh_is_its_links():
 
 def test_a_link_may_carry_a_score():
     (links,), _ = read_links(["0-0:0.93 1-1"], name="a.links")
-    assert links.weights == {(0, 0): 0.93}
+    assert links.scores == {(0, 0): 0.93}
 
 
 def test_an_empty_line_is_a_sentence_without_links():
@@ -29,14 +35,14 @@ def test_an_empty_line_is_a_sentence_without_links():
 
 
 def test_one_line_keeps_its_own_numbers_and_ends_at_its_last_linked_word():
-    links = links_in("1-1 3-2:0.5", where="a.links line 1")
-    assert links == Links(frozenset({(1, 1), (3, 2)}), 4, 3, {(3, 2): 0.5})
+    links = parse_links("1-1 3-2:0.5", where="a.links line 1")
+    assert links == WordAlignment(frozenset({(1, 1), (3, 2)}), 4, 3, {(3, 2): 0.5})
 
 
 @pytest.mark.parametrize("text", ["0-0 x", "0p0", "-1-0"])
 def test_one_line_that_is_wrong_is_refused_where_it_stands(text):
     with pytest.raises(DataError, match=r"^a\.links line 7 "):
-        links_in(text, where="a.links line 7")
+        parse_links(text, where="a.links line 7")
 
 
 def test_gold_marks_sure_links_with_a_dash_and_possible_ones_with_p_or_a_question_mark():
@@ -129,11 +135,11 @@ def test_unequal_files_are_refused_with_both_counts():
 
 
 def test_flipping_exchanges_the_sides():
-    links = Links(frozenset({(0, 2)}), 1, 3, {(0, 2): 0.5})
-    assert flipped(links) == Links(frozenset({(2, 0)}), 3, 1, {(2, 0): 0.5})
+    links = WordAlignment(frozenset({(0, 2)}), 1, 3, {(0, 2): 0.5})
+    assert transpose(links) == WordAlignment(frozenset({(2, 0)}), 3, 1, {(2, 0): 0.5})
 
 
 @settings(derandomize=True, deadline=None)
 @given(st.frozensets(st.tuples(st.integers(0, 30), st.integers(0, 30))))
 def test_written_links_read_back_the_same(written):
-    assert pairs([pharaoh(Links(written, 31, 31))]) == [sorted(written)]
+    assert pairs([pharaoh(WordAlignment(written, 31, 31))]) == [sorted(written)]

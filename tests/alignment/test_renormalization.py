@@ -3,7 +3,7 @@
 import numpy as np
 
 from attn_cli.alignment.renormalization import renormalize, renormalize_tables
-from attn_cli.types import HeadTable, SoftAlignment, Translation
+from attn_cli.types import HeadAlignment, SoftAlignment, Translation
 
 
 def table(*rows: list[float]) -> SoftAlignment:
@@ -15,27 +15,27 @@ def table(*rows: list[float]) -> SoftAlignment:
 def test_rows_sum_to_1_in_their_old_proportions():
     found = renormalize(table([0.25, 0.25], [0.1, 0.3]))
     np.testing.assert_allclose(found.weights, [[0.5, 0.5], [0.25, 0.75]], rtol=1e-6)
-    assert not found.leftover.any()
+    assert not found.unaligned.any()
 
 
 def test_a_row_of_zeros_stays_as_it_is():
     found = renormalize(table([0.0, 0.0], [0.5, 0.0]))
     np.testing.assert_array_equal(found.weights, [[0, 0], [1, 0]])
-    np.testing.assert_array_equal(found.leftover, [1, 0])
+    np.testing.assert_array_equal(found.unaligned, [1, 0])
 
 
 def test_link_probabilities_do_not_change():
     links = np.array([[0.9, 0.2]], np.float32)
     one = table([0.2, 0.2])
     found = renormalize(
-        SoftAlignment(one.source, one.target, one.weights, one.leftover, "alignment", links=links)
+        SoftAlignment(one.source, one.target, one.weights, one.unaligned, "alignment", links=links)
     )
     assert found.links is links
 
 
 def test_the_tables_of_heads_change_too():
     one = table([0.25, 0.25])
-    translation = Translation(1, "a b", "x", alignment=one, heads=(HeadTable(1, 1, one),))
+    translation = Translation(1, "a b", "x", alignment=one, heads=(HeadAlignment(1, 1, one),))
     found = renormalize_tables(translation)
     np.testing.assert_allclose(found.heads[0].table.weights, [[0.5, 0.5]])
     assert renormalize_tables(Translation(1, "", "")).alignment is None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from attn_cli.alignment import statistical
-from attn_cli.alignment.statistical import LONGEST, Member, votes
+from attn_cli.alignment.statistical import MAX_WORDS, CommitteeMember, collect_votes
 from attn_cli.errors import TrainingError, UsageError
 
 #: A toy language and its translation, word for word.
@@ -20,12 +20,15 @@ TARGET = [[WORDS[word] for word in words] for words in SOURCE]
 BACKWARDS = [words[::-1] for words in TARGET]
 
 #: A committee of the fastest members.
-SIMPLE = (Member(letters=0, order=False, null=0.2), Member(letters=2, order=False, null=0.2))
+SIMPLE = (
+    CommitteeMember(prefix_length=0, uses_hmm=False, null_prior=0.2),
+    CommitteeMember(prefix_length=2, uses_hmm=False, null_prior=0.2),
+)
 
 
 def links_of(source, target, **how):
     """The links of each pair and their weights."""
-    table = votes(source, target, **{"seed": 1, "workers": 1} | how)
+    table = collect_votes(source, target, **{"seed": 1, "workers": 1} | how)
     return [table.links(pair) for pair in range(len(table))]
 
 
@@ -37,7 +40,7 @@ def simple(monkeypatch):
 @pytest.fixture
 def processes(simple, monkeypatch):
     """Processes, however small the text is."""
-    monkeypatch.setattr(statistical, "SMALL", 0)
+    monkeypatch.setattr(statistical, "SMALL_CORPUS", 0)
 
 
 # What is found
@@ -72,7 +75,11 @@ def test_a_clitic_is_found_where_no_other_object_stands():
 
 
 def test_prefixes_gather_the_forms_of_a_word(monkeypatch):
-    monkeypatch.setattr(statistical, "COMMITTEE", (Member(letters=4, order=False, null=0.2),))
+    monkeypatch.setattr(
+        statistical,
+        "COMMITTEE",
+        (CommitteeMember(prefix_length=4, uses_hmm=False, null_prior=0.2),),
+    )
     source = [[f"walk{n}", word] for n, word in enumerate(WORDS)] * 2
     target = [[WORDS[word], f"geht{n}"] for n, word in enumerate(WORDS)] * 2
     assert all({(0, 1), (1, 0)} <= found.keys() for found in links_of(source, target))
@@ -88,7 +95,7 @@ def test_case_makes_no_difference(simple):
 
 
 def test_a_sentence_without_words_or_with_too_many_has_no_links_and_disturbs_no_other(simple):
-    odd = [([], ["x"]), (["x"], []), ([], []), (["a"] * (LONGEST + 1), ["x"])]
+    odd = [([], ["x"]), (["x"], []), ([], []), (["a"] * (MAX_WORDS + 1), ["x"])]
     odd += [(["a"], ["x"] * 70_000)]
     source, target = [words for words, _ in odd], [words for _, words in odd]
     found = links_of([*source, *SOURCE], [*target, *TARGET])
@@ -97,7 +104,7 @@ def test_a_sentence_without_words_or_with_too_many_has_no_links_and_disturbs_no_
 
 
 def test_the_longest_sentence_that_is_read_is_linked(simple):
-    (found,) = links_of([["a"] * LONGEST], [["x"]])
+    (found,) = links_of([["a"] * MAX_WORDS], [["x"]])
     assert found
 
 
@@ -122,7 +129,7 @@ def test_processes_find_the_very_same_links_and_tell_how_far_they_are(processes,
     beside = links_of(SOURCE, TARGET, workers=2, on_progress=told.append)
     assert told == sorted(told)
     assert (told[-1], multiprocessing.active_children()) == (1, [])
-    monkeypatch.setattr(statistical, "SMALL", 10**9)
+    monkeypatch.setattr(statistical, "SMALL_CORPUS", 10**9)
     assert links_of(SOURCE, TARGET) == beside
 
 
@@ -163,30 +170,30 @@ def save_no_starts(save):
 
 
 def test_no_more_processes_than_the_memory_holds():
-    assert statistical._at_once(4, 1_000) == 4
-    assert statistical._at_once(4, 10**15) == 1
+    assert statistical._max_parallel(4, 1_000) == 4
+    assert statistical._max_parallel(4, 10**15) == 1
 
 
 # Going on, and in time
 
 
 def test_a_job_whose_links_are_kept_is_not_done_again(processes, monkeypatch, tmp_path):
-    whole = links_of(SOURCE, TARGET, kept=tmp_path)
+    whole = links_of(SOURCE, TARGET, cache=tmp_path)
     stamps = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     (tmp_path / "2.counts.npy").unlink()
     data = (tmp_path / "1.links.npy").read_bytes()
     (tmp_path / "1.links.npy").write_bytes(data[:-8])  # cut short
-    assert links_of(SOURCE, TARGET, kept=tmp_path) == whole
+    assert links_of(SOURCE, TARGET, cache=tmp_path) == whole
     again = {path.name for path, stamp in stamps.items() if path.stat().st_mtime_ns != stamp}
     assert again == {f"{job}.{kind}.npy" for job in (1, 2) for kind in ("links", "counts")}
 
 
 def test_members_without_time_are_left_out_of_the_count_and_said(processes, tmp_path):
-    links_of(SOURCE, TARGET, kept=tmp_path)
+    links_of(SOURCE, TARGET, cache=tmp_path)
     for job in (2, 3):
         (tmp_path / f"{job}.counts.npy").unlink()
     left_out = []
-    few = links_of(SOURCE, TARGET, kept=tmp_path, max_seconds=1e-9, on_left_out=left_out.append)
+    few = links_of(SOURCE, TARGET, cache=tmp_path, max_seconds=1e-9, on_omitted=left_out.append)
     assert left_out == [1]
     assert {share for pair in few for share in pair.values()} <= {0.5, 1.0}
 
@@ -198,10 +205,10 @@ def test_without_time_for_any_member_there_is_no_count(processes, seconds):
 
 
 def plan(finished=0, **how):
-    members = [Member(letters=n, order=True, null=0.1) for n in range(3)]
+    members = [CommitteeMember(prefix_length=n, uses_hmm=True, null_prior=0.1) for n in range(3)]
     jobs = statistical._jobs(members, 1, "thot", None)
     clock = Clock()
-    return statistical._Plan(jobs, jobs[:finished], clock=clock, **how), clock
+    return statistical._Schedule(jobs, jobs[:finished], clock=clock, **how), clock
 
 
 class Clock:
@@ -224,7 +231,7 @@ def test_members_that_would_end_too_late_are_left_out_with_both_directions():
     todo.finish(jobs[2], 12)
     assert todo.next() is None
     todo.finish(jobs[3], 12)
-    assert [(job.member.letters, job.reverse) for job in todo.finished] == [
+    assert [(job.member.prefix_length, job.reverse) for job in todo.finished] == [
         (letters, reverse) for letters in (0, 1) for reverse in (False, True)
     ]
     assert todo.left_out == 1
@@ -249,7 +256,7 @@ def test_where_there_is_no_time_for_one_member_that_is_said_as_soon_as_it_is_kno
 def test_a_program_that_is_not_installed_is_wrong_usage(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match="eflomal is not installed") as caught:
-        votes(SOURCE, TARGET, seed=1, workers=1, program="eflomal")
+        collect_votes(SOURCE, TARGET, seed=1, workers=1, program="eflomal")
     assert "pip install eflomal" in caught.value.hint
 
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attn_cli.alignment.aer import alignment_score
-from attn_cli.alignment.pharaoh import flipped, read_gold, read_links
-from attn_cli.alignment.symmetrization import NEIGHBOURS, soft, symmetrize
+from attn_cli.alignment.aer import score_alignment
+from attn_cli.alignment.pharaoh import read_gold, read_links, transpose
+from attn_cli.alignment.symmetrization import NEIGHBOURS, harmonic_mean, symmetrize
 from attn_cli.choices import LinkSymmetrization
-from attn_cli.types import Links, SoftAlignment
+from attn_cli.types import SoftAlignment, WordAlignment
 
 _BESIDE = Path(__file__).parents[2].parent / "shared" / "data"
 DATA = Path(os.environ.get("ATTN_TEST_DATA", _BESIDE)) / "alignment"
@@ -32,17 +32,17 @@ PUBLISHED = {
 
 
 def links(*pairs, weights=None):
-    return Links(frozenset(pairs), 99, 99, weights or {})
+    return WordAlignment(frozenset(pairs), 99, 99, weights or {})
 
 
 def combined(forward, reverse, method, **rule):
-    return symmetrize(links(*forward), links(*reverse), method, **rule).pairs
+    return symmetrize(links(*forward), links(*reverse), method, **rule).links
 
 
 def giza(name):
     lines = (DATA / f"ro-en.giza.{name}.links").read_text(encoding="utf-8").splitlines()
     found, _ = read_links(lines, name=name)
-    return [flipped(one) for one in found] if name == "reverse" else found
+    return [transpose(one) for one in found] if name == "reverse" else found
 
 
 # Published
@@ -55,7 +55,7 @@ def test_the_links_are_those_published_for_romanian_english(method):
         symmetrize(*both, method) for both in zip(giza("forward"), giza("reverse"), strict=True)
     ]
     published = giza(PUBLISHED[method])
-    assert [one.pairs for one in found] == [one.pairs for one in published]
+    assert [one.links for one in found] == [one.links for one in published]
 
 
 @needs_data
@@ -73,7 +73,7 @@ def test_the_figures_are_those_published_to_the_printed_digit(method, aer, preci
     found = [
         symmetrize(*both, method) for both in zip(giza("forward"), giza("reverse"), strict=True)
     ]
-    score = alignment_score(gold, found)
+    score = score_alignment(gold, found)
     got = round(score.aer, 1), round(score.precision, 1), round(score.recall, 1)
     assert got == (aer, precision, recall)
 
@@ -126,17 +126,17 @@ def test_of_neighbours_that_compete_for_a_word_the_first_of_the_order_wins():
 def test_a_combined_link_weighs_the_mean_of_both_directions():
     forward = links((0, 0), (1, 1), weights={(0, 0): 0.9, (1, 1): 0.5})
     reverse = links((0, 0), weights={(0, 0): 0.7})
-    found = symmetrize(forward, reverse, "union").weights
+    found = symmetrize(forward, reverse, "union").scores
     assert found == pytest.approx({(0, 0): 0.8, (1, 1): 0.25})
 
 
 def test_where_a_weight_is_missing_there_are_none():
     forward = links((0, 0), (1, 1), weights={(0, 0): 0.9, (1, 1): 0.5})
-    assert symmetrize(forward, links((0, 0)), "union").weights == {}
+    assert symmetrize(forward, links((0, 0)), "union").scores == {}
 
 
 def test_the_sentence_is_as_long_as_the_longer_of_both():
-    found = symmetrize(Links(frozenset(), 3, 4), Links(frozenset(), 2, 7), "union")
+    found = symmetrize(WordAlignment(frozenset(), 3, 4), WordAlignment(frozenset(), 2, 7), "union")
     assert (found.n_source, found.n_target) == (3, 7)
 
 
@@ -226,32 +226,32 @@ def table(weights, *, source="abcdefgh", target="stuvwxyz"):
 
 
 def test_a_cell_of_both_tables_is_the_harmonic_mean_of_both():
-    found = soft(table([[0.8, 0.1], [0.0, 0.6]]), table([[0.4, 0.3], [0.1, 0.2]]))
+    found = harmonic_mean(table([[0.8, 0.1], [0.0, 0.6]]), table([[0.4, 0.3], [0.1, 0.2]]))
     expected = [[2 * 0.8 * 0.4 / 1.2, 2 * 0.1 * 0.1 / 0.2], [0, 2 * 0.6 * 0.2 / 0.8]]
     np.testing.assert_allclose(found.weights, expected, rtol=1e-6)
-    np.testing.assert_allclose(found.leftover, 1 - np.sum(expected, axis=1), rtol=1e-6)
+    np.testing.assert_allclose(found.unaligned, 1 - np.sum(expected, axis=1), rtol=1e-6)
 
 
 def test_from_counts_a_cell_is_the_dice_coefficient():
     counts = np.array([[6, 1, 1], [2, 3, 2]])  # (T, S), the last column of words without partner
     linked = counts[:, :2]
     of_target, of_source = counts.sum(axis=1), np.array([12, 5])  # some sources linked elsewhere
-    found = soft(table(linked / of_target[:, None]), table((linked / of_source).T))
+    found = harmonic_mean(table(linked / of_target[:, None]), table((linked / of_source).T))
     dice = 2 * linked / (of_target[:, None] + of_source)
     np.testing.assert_allclose(found.weights, dice, rtol=1e-6)
 
 
 def test_a_row_of_more_than_one_is_scaled_down():
-    found = soft(table([[0.5, 0.5]]), table([[1.0], [1.0]]))
+    found = harmonic_mean(table([[0.5, 0.5]]), table([[1.0], [1.0]]))
     np.testing.assert_allclose(found.weights, [[0.5, 0.5]])
-    assert found.leftover == pytest.approx([0])
+    assert found.unaligned == pytest.approx([0])
 
 
 def test_the_table_keeps_the_names_and_the_kind_of_forward():
     forward = table([[0.5, 0.5]])
-    found = soft(forward, table([[1.0], [1.0]]))
+    found = harmonic_mean(forward, table([[1.0], [1.0]]))
     assert (found.source, found.target) == (forward.source, forward.target)
-    assert (found.kind, found.level, found.origin) == ("attention", "word", "decoded")
+    assert (found.kind, found.level, found.mode) == ("attention", "word", "decoded")
 
 
 @pytest.mark.parametrize(("n_target", "n_source"), [(0, 0), (2, 0), (0, 2)])
@@ -260,8 +260,8 @@ def test_an_empty_side_leaves_everything_over(n_target, n_source):
         names = tuple("abc"[:columns]), tuple("abc"[:rows])
         return SoftAlignment(*names, np.zeros((rows, columns), np.float32), np.ones(rows))
 
-    found = soft(empty(n_target, n_source), empty(n_source, n_target))
-    assert found.leftover.tolist() == [1.0] * n_target
+    found = harmonic_mean(empty(n_target, n_source), empty(n_source, n_target))
+    assert found.unaligned.tolist() == [1.0] * n_target
 
 
 def distributions(rows, columns):
@@ -275,15 +275,15 @@ def distributions(rows, columns):
 @always
 @given(distributions(3, 4), distributions(4, 3))
 def test_a_row_and_its_leftover_sum_to_one(forward, reverse):
-    found = soft(table(forward), table(reverse))
-    np.testing.assert_allclose(found.weights.sum(axis=1) + found.leftover, 1, atol=1e-5)
+    found = harmonic_mean(table(forward), table(reverse))
+    np.testing.assert_allclose(found.weights.sum(axis=1) + found.unaligned, 1, atol=1e-5)
     assert found.weights.min() >= 0
-    assert found.leftover.min() >= 0
+    assert found.unaligned.min() >= 0
 
 
 @always
 @given(distributions(3, 4), distributions(4, 3))
 def test_no_cell_is_more_than_twice_the_smaller_of_both(forward, reverse):
-    found = soft(table(forward), table(reverse)).weights
+    found = harmonic_mean(table(forward), table(reverse)).weights
     smaller = np.minimum(np.array(forward), np.array(reverse).T)
     assert (found <= 2 * smaller + 1e-6).all()

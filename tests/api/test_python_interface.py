@@ -11,7 +11,7 @@ from program import LINKS, PAIRS, attn
 import attn_cli
 from attn_cli.api.results import AlignmentResult
 from attn_cli.errors import ModelError, UsageError
-from attn_cli.types import Links, SoftAlignment, Translation
+from attn_cli.types import SoftAlignment, Translation, WordAlignment
 
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
 
@@ -104,7 +104,7 @@ def result_of(source: list[str], target: list[str], weights) -> AlignmentResult:
     weights = np.array(weights, np.float32).reshape(len(target), len(source))
     table = SoftAlignment(tuple(source), tuple(target), weights, 1 - weights.sum(1))
     translation = Translation(1, " ".join(source), " ".join(target), alignment=table)
-    return AlignmentResult(translation, Links(frozenset(), len(source), len(target)), "m")
+    return AlignmentResult(translation, WordAlignment(frozenset(), len(source), len(target)), "m")
 
 
 class Cells(html.parser.HTMLParser):

@@ -40,9 +40,9 @@ def told(monkeypatch):
     def votes(source, target, *, on_progress, **_):
         asked.append((list(source), list(target)))
         on_progress(0.5)
-        return LinkTable.of([{(1, 0): 0.9, (0, 1): 0.6, (0, 0): 0.1}] * len(asked[0][0]))
+        return LinkTable.from_links([{(1, 0): 0.9, (0, 1): 0.6, (0, 0): 0.1}] * len(asked[0][0]))
 
-    monkeypatch.setattr(statistical, "votes", votes)
+    monkeypatch.setattr(statistical, "collect_votes", votes)
     return asked
 
 
@@ -162,7 +162,7 @@ def test_who_interrupts_it_gets_the_status_of_that_and_no_links(
         on_progress(0.5)
         raise AssertionError("it went on")
 
-    monkeypatch.setattr(statistical, "votes", votes)
+    monkeypatch.setattr(statistical, "collect_votes", votes)
     ended = attn("align", "--fit", "--out", tmp_path / "x", stdin=TABBED)
     assert (ended.status, ended.stdout) == (status, b"")
     assert ended.err.splitlines()[-2:] == [
@@ -179,13 +179,13 @@ def test_quick_asks_fewer_aligners_and_teaches_nothing(monkeypatch):
 
     def votes(source, target, *, members, **_):
         asked.append(members)
-        return LinkTable.of([{(1, 0): 1.0, (0, 1): 1.0}] * len(list(source)))
+        return LinkTable.from_links([{(1, 0): 1.0, (0, 1): 1.0}] * len(list(source)))
 
-    monkeypatch.setattr(statistical, "votes", votes)
+    monkeypatch.setattr(statistical, "collect_votes", votes)
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 0)
     assert attn(*FIT, "--quick", stdin=TABBED).lines() == [CROSSED] * len(PAIRS)
     assert attn(*FIT, stdin=TABBED).lines() == [CROSSED] * len(PAIRS)
-    assert asked == [statistical.QUICK, statistical.COMMITTEE]
+    assert asked == [statistical.QUICK_COMMITTEE, statistical.COMMITTEE]
 
 
 # Going on
@@ -198,12 +198,12 @@ def test_what_was_interrupted_goes_on_with_the_jobs_and_updates_that_are_done(
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
     monkeypatch.setattr(unsupervised_alignment, "MIN_F1", 0.0)
     monkeypatch.setattr(aligner_trainer, "EPOCHS", 20)
-    monkeypatch.setattr(statistical, "SMALL", 0)
+    monkeypatch.setattr(statistical, "SMALL_CORPUS", 0)
     once = attn(*FIT, *sides, "--scores", "--out", tmp_path / "once", "--threads", "1")
     assert once.status == 0
     done, updates = [], []
 
-    def finish(plan, job, seconds, finish=statistical._Plan.finish):
+    def finish(plan, job, seconds, finish=statistical._Schedule.finish):
         done.append(job.number)
         finish(plan, job, seconds)
         if len(done) == 3:
@@ -215,7 +215,7 @@ def test_what_was_interrupted_goes_on_with_the_jobs_and_updates_that_are_done(
         if len(updates) == 12:
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(statistical._Plan, "finish", finish)
+    monkeypatch.setattr(statistical._Schedule, "finish", finish)
     monkeypatch.setattr(aligner_trainer.AlignerTrainer, "_update", update)
     command = (*FIT, *sides, "--scores", "--out", tmp_path / "x", "--threads", "1")
     assert [attn(*command).status for _ in range(2)] == [130, 143]

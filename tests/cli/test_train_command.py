@@ -11,7 +11,7 @@ from program import HEAD, PAIRS, TINY, attn
 from attn_cli import config
 from attn_cli.nn.device import select_hardware
 
-QUICK = (*TINY, "--max-steps", "4")
+QUICK_COMMITTEE = (*TINY, "--max-steps", "4")
 
 
 def test_the_printed_recipe_has_no_path_upwards_and_no_wide_padding(tmp_path, monkeypatch):
@@ -123,7 +123,7 @@ def test_every_row_of_the_log_is_an_event(tiny):
 
 
 def test_in_a_pipe_each_event_is_a_plain_line_and_stdout_stays_empty(pairs_file, tmp_path):
-    ended = attn("train", "--pairs", pairs_file, "--out", tmp_path / "x", *QUICK)
+    ended = attn("train", "--pairs", pairs_file, "--out", tmp_path / "x", *QUICK_COMMITTEE)
     assert (ended.status, ended.stdout) == (0, b"")
     lines = ended.err.splitlines()
     assert len(lines) == len(log_of(tmp_path / "x")) + 1
@@ -134,21 +134,23 @@ def test_in_a_pipe_each_event_is_a_plain_line_and_stdout_stays_empty(pairs_file,
 
 
 def test_quiet_says_nothing_of_a_training_that_goes_well(pairs_file, tmp_path):
-    ended = attn("train", "--pairs", pairs_file, "--out", tmp_path / "x", *QUICK, "-q")
+    ended = attn("train", "--pairs", pairs_file, "--out", tmp_path / "x", *QUICK_COMMITTEE, "-q")
     assert (ended.status, ended.err) == (0, "")
 
 
 def test_auto_precision_is_what_the_processor_computes_natively_and_is_said(pairs_file, tmp_path):
     out = tmp_path / "x"
     text = ("--pairs", pairs_file, "--out", out)
-    ended = attn("train", *text, *QUICK, "--set", "train.precision=auto")
+    ended = attn("train", *text, *QUICK_COMMITTEE, "--set", "train.precision=auto")
     (started,) = [row for row in log_of(out) if row["event"] == "started"]
     assert started["precision"] == select_hardware("auto", "auto").precision
     assert f", {started['precision']}, " in ended.err
 
 
 def test_on_a_terminal_the_panel_shows_history_and_a_table(pairs_file, tmp_path):
-    ended = attn("train", "--pairs", pairs_file, "--out", tmp_path / "x", *QUICK, terminal=True)
+    ended = attn(
+        "train", "--pairs", pairs_file, "--out", tmp_path / "x", *QUICK_COMMITTEE, terminal=True
+    )
     assert ended.status == 0
     shown = ended.err.rpartition("\x1b[?1049l")[2]  # what stays when the panel's screen is left
     assert "finished: maximum updates" in shown
@@ -162,7 +164,7 @@ def test_on_a_terminal_the_panel_shows_history_and_a_table(pairs_file, tmp_path)
     [("I see.", "attention, decoded"), ("I see. ||| Je vois.", "attention, forced")],
 )
 def test_a_sentence_of_ones_own_is_watched(watched, title, pairs_file, tmp_path):
-    text = ("--pairs", pairs_file, "--out", tmp_path / "x", *QUICK, "--watch", watched)
+    text = ("--pairs", pairs_file, "--out", tmp_path / "x", *QUICK_COMMITTEE, "--watch", watched)
     ended = attn("train", *text, terminal=True)
     assert ended.status == 0
     shown = ended.err.rpartition("\x1b[?1049l")[2]
@@ -181,7 +183,7 @@ def test_a_sentence_to_watch_has_words(watched, pairs_file, tmp_path):
 
 
 def test_a_dumb_terminal_gets_plain_lines(pairs_file, tmp_path):
-    text = ("--pairs", pairs_file, "--out", tmp_path / "x", *QUICK)
+    text = ("--pairs", pairs_file, "--out", tmp_path / "x", *QUICK_COMMITTEE)
     ended = attn("train", *text, terminal=True, environment={"TERM": "dumb"})
     assert ended.status == 0
     assert "\x1b" not in ended.err
@@ -189,14 +191,17 @@ def test_a_dumb_terminal_gets_plain_lines(pairs_file, tmp_path):
 
 def test_pairs_may_come_from_stdin(tmp_path):
     text = "".join(f"{s}\t{t}\n" for s, t in PAIRS.items())
-    assert attn("train", "--pairs", "-", "--out", tmp_path / "x", *QUICK, stdin=text).status == 0
+    assert (
+        attn("train", "--pairs", "-", "--out", tmp_path / "x", *QUICK_COMMITTEE, stdin=text).status
+        == 0
+    )
 
 
 def test_the_recipe_of_a_model_in_a_linked_folder_finds_its_text(pairs_file, tmp_path):
     (tmp_path / "disk" / "deep").mkdir(parents=True)
     (tmp_path / "runs").symlink_to(tmp_path / "disk" / "deep")
     out = tmp_path / "runs" / "x"
-    assert attn("train", "--pairs", pairs_file, "--out", out, *QUICK).status == 0
+    assert attn("train", "--pairs", pairs_file, "--out", out, *QUICK_COMMITTEE).status == 0
     assert (out / config.load(out / "recipe.toml").data.pairs).samefile(pairs_file)
 
 
@@ -205,7 +210,7 @@ def test_every_line_left_out_is_counted_with_its_number(tmp_path):
     rows = [f"{s}\t{t}".encode() for s, t in PAIRS.items()]
     rows[4], rows[6], rows[8] = b"no tab", b"\xff\tx", b"\tempty"
     path.write_bytes(b"\n".join(rows))
-    err = attn("train", "--pairs", path, "--out", tmp_path / "x", *QUICK).err
+    err = attn("train", "--pairs", path, "--out", tmp_path / "x", *QUICK_COMMITTEE).err
     for number in (5, 7, 9):
         assert f"(line {number})" in err
 
@@ -236,7 +241,7 @@ def test_file_endings_do_not_forbid_to_go_on_from_a_model(tiny, tmp_path):
 
 def test_a_model_is_not_written_over(tiny, pairs_file):
     before = {path: path.stat().st_mtime_ns for path in tiny.iterdir()}
-    ended = attn("train", "--pairs", pairs_file, "--out", tiny, *QUICK)
+    ended = attn("train", "--pairs", pairs_file, "--out", tiny, *QUICK_COMMITTEE)
     assert ended.status == 2
     assert "--resume" in ended.err
     assert "--force" in ended.err
@@ -244,7 +249,10 @@ def test_a_model_is_not_written_over(tiny, pairs_file):
 
 
 def test_force_replaces_it(damaged, pairs_file):
-    assert attn("train", "--pairs", pairs_file, "--out", damaged, *QUICK, "--force").status == 0
+    assert (
+        attn("train", "--pairs", pairs_file, "--out", damaged, *QUICK_COMMITTEE, "--force").status
+        == 0
+    )
     assert [row["event"] for row in log_of(damaged)].count("started") == 1
     steps = {p.name for p in (damaged / "checkpoints").glob("step-*")}
     assert steps == {"step-0000004.safetensors"}
@@ -257,7 +265,7 @@ def test_force_with_text_that_is_not_there_loses_no_model(damaged, tmp_path):
 
 
 def test_after_a_mistyped_file_the_same_folder_can_be_used(pairs_file, tmp_path):
-    out = ("--out", tmp_path / "x", *QUICK)
+    out = ("--out", tmp_path / "x", *QUICK_COMMITTEE)
     ended = attn("train", "--pairs", tmp_path / "no.tsv", *out)
     assert ended.status == 3
     assert "no such file" in ended.err
@@ -311,7 +319,7 @@ def test_a_full_disk_is_five_and_says_where(pairs_file, tmp_path, room):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
-        ended = attn("train", "--pairs", pairs_file, "--out", tmp_path / "x", *QUICK)
+        ended = attn("train", "--pairs", pairs_file, "--out", tmp_path / "x", *QUICK_COMMITTEE)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert ended.status == 5

@@ -3,11 +3,11 @@
 import pytest
 from program import attn
 
-from attn_cli.alignment.aer import alignment_score
+from attn_cli.alignment.aer import score_alignment
 from attn_cli.cli.input import Request
 from attn_cli.cli.worst_pairs import worst_pairs
 from attn_cli.errors import ExitStatus
-from attn_cli.types import GoldLinks, Links
+from attn_cli.types import GoldAlignment, WordAlignment
 
 PAIRS = "Thank you.\tMerci.\nI love you\tJe t'aime\nGood night.\tBonne nuit.\n"
 
@@ -38,16 +38,16 @@ def test_records_have_the_score_and_the_links(gold):
     assert record["wrong"] == [[2, 1], [1, 2]]
 
 
-def links(*pairs: tuple[int, int]) -> Links:
-    return Links(frozenset(pairs), 3, 3)
+def links(*pairs: tuple[int, int]) -> WordAlignment:
+    return WordAlignment(frozenset(pairs), 3, 3)
 
 
 def test_pairs_are_in_the_order_of_their_aer():
-    gold = [GoldLinks.of([(0, 0), (1, 1)], [(2, 2)])] * 4
+    gold = [GoldAlignment.from_links([(0, 0), (1, 1)], [(2, 2)])] * 4
     found = [links((0, 0), (1, 1)), links((0, 1)), links((0, 0)), links((0, 0), (1, 1), (2, 2))]
     requests = [Request(line, "a b c", "x y z") for line in range(1, 5)]
     worst = worst_pairs(requests, found, gold, 9)
-    scores = [alignment_score([g], [f]).aer for g, f in zip(gold, found, strict=True)]
+    scores = [score_alignment([g], [f]).aer for g, f in zip(gold, found, strict=True)]
     assert [pair.request.line for pair in worst] == [2, 3]
     assert [pair.score.aer for pair in worst] == sorted(scores, reverse=True)[:2]
     assert worst_pairs(requests, found, gold, 1) == worst[:1]

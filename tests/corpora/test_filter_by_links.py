@@ -4,8 +4,8 @@ import pytest
 from scripts import DATA, imported
 
 from attn_cli import config
-from attn_cli.alignment.pharaoh import links_in
-from attn_cli.data.literals import Literals
+from attn_cli.alignment.pharaoh import parse_links
+from attn_cli.data.literals import LiteralRules
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def script():
     ],
 )
 def test_the_share_of_words_with_a_sure_link(script, english, french, links, share):
-    assert script.share_linked(english, french, links_in(links, where="here")) == pytest.approx(
+    assert script.share_linked(english, french, parse_links(links, where="here")) == pytest.approx(
         share
     )
 
@@ -93,7 +93,7 @@ def test_the_recipe_names_the_text_that_is_written():
 def test_links_of_the_parts_of_a_literal_become_links_of_the_literal(script) -> None:
     source, target = "It costs $12.50 now", "Cela coûte 12,50 $ maintenant"
     plain = "0-0:1 1-1:1 2-3:0.5 3-2:0.8 4-4:0.9"  # $-$ and 12.50-12,50 are two words a side
-    literals = Literals("en", "fr")
+    literals = LiteralRules("en", "fr")
     found = script.over_literals(source, target, plain, literals)
     assert found == "0-0:1 1-1:1 2-2:0.8 3-3:0.9"
     assert script.over_literals("a cat", "un chat", "0-0:1 1-1:1", literals) == ("0-0:1 1-1:1")

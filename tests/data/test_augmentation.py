@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.data.augmentation import FINAL_MARKS, varied
-from attn_cli.data.batching import Batch, Batches, batches_of
+from attn_cli.data.augmentation import FINAL_PUNCTUATION, augment
+from attn_cli.data.batching import Batch, BatchIterator, sequential_batches
 from attn_cli.data.corpus import Corpus, read_pairs
-from attn_cli.data.segmentation import Segmented, segmented
+from attn_cli.data.segmentation import SubwordCorpus, segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.training.guided_alignment import Guidance
 
@@ -45,11 +45,11 @@ def draw(
     pairs: list[tuple[str, str]], how: config.AugmentationConfig, *, seed: int = 1
 ) -> list[tuple[str, str]]:
     """Each pair as it was drawn, words and spaces as they would be read."""
-    corpus, variants = varied(corpus_of(pairs), how, seed=seed)
+    corpus, variants = augment(corpus_of(pairs), how, seed=seed)
     assert variants is not None
     sentences = corpus.source.sentences, corpus.target.sentences
     gathered = [side.gather(corpus.pairs) for side in sentences]
-    drawn = variants.drawn(*gathered, corpus.pairs, np.random.default_rng(seed))
+    drawn = variants.sample(*gathered, corpus.pairs, np.random.default_rng(seed))
     return [
         tuple(  # type: ignore[misc]
             "".join(side.forms[form] for form in rows[pair]).removeprefix(" ")
@@ -105,7 +105,7 @@ def test_a_short_word_that_both_sides_write_may_be_two_words_and_stays() -> None
 
 
 def test_made_up_words_are_the_same_on_both_sides_and_of_neither() -> None:
-    corpus, variants = varied(corpus_of([*PAIRS, ("A piano", "Un piano")]), ALL, seed=1)
+    corpus, variants = augment(corpus_of([*PAIRS, ("A piano", "Un piano")]), ALL, seed=1)
     assert variants is not None
     known = {form.strip().lower() for form in corpus_of(PAIRS).source.forms}
     for shared, spelled in ((variants.names, str.istitle), (variants.words, str.islower)):
@@ -133,12 +133,12 @@ def test_a_name_is_left_alone_where_it_is_not_one_word_for_one(pair) -> None:
 
 def test_without_variants_a_corpus_stays_the_very_same() -> None:
     corpus = corpus_of(PAIRS)
-    assert varied(corpus, NEVER, seed=1) == (corpus, None)
+    assert augment(corpus, NEVER, seed=1) == (corpus, None)
 
 
 @pytest.mark.parametrize("share", ["drop_final_punctuation", "replace_words"])
 def test_no_form_is_added_that_is_never_drawn(share: str) -> None:
-    corpus, _ = varied(corpus_of(PAIRS), config.AugmentationConfig(**{share: 1}), seed=1)
+    corpus, _ = augment(corpus_of(PAIRS), config.AugmentationConfig(**{share: 1}), seed=1)
     assert list(corpus.source.forms) == list(corpus_of(PAIRS).source.forms)
 
 
@@ -179,10 +179,10 @@ VARIANTS = st.builds(
 @given(st.lists(st.tuples(SENTENCES, SENTENCES), min_size=1, max_size=8), VARIANTS, st.data())
 def test_a_drawn_pair_differs_by_a_name_a_word_a_mark_and_case_at_most(pairs, how, data) -> None:
     seed = data.draw(st.integers(0, 99))
-    corpus, variants = varied(corpus_of(pairs), how, seed=seed)
+    corpus, variants = augment(corpus_of(pairs), how, seed=seed)
     assert variants is not None
     whole = [side.sentences.gather(corpus.pairs) for side in (corpus.source, corpus.target)]
-    drawn = variants.drawn(*whole, corpus.pairs, np.random.default_rng(seed))
+    drawn = variants.sample(*whole, corpus.pairs, np.random.default_rng(seed))
     for pair in range(len(corpus)):
         (mine, new_mine), (theirs, new_theirs) = (
             ([side.forms[f] for f in old[pair]], [side.forms[f] for f in new[pair]])
@@ -194,7 +194,7 @@ def test_a_drawn_pair_differs_by_a_name_a_word_a_mark_and_case_at_most(pairs, ho
         assert dropped == len(theirs) - len(new_theirs)
         assert dropped in (0, 1)
         if dropped:
-            assert {*mine[-1].strip(), *theirs[-1].strip()} <= FINAL_MARKS
+            assert {*mine[-1].strip(), *theirs[-1].strip()} <= FINAL_PUNCTUATION
         if new_mine not in (mine[: len(new_mine)], [f.lower() for f in mine[: len(new_mine)]]):
             assert how.replace_names or how.replace_words
         renamed = [i for i, (a, b) in enumerate(zip(theirs, new_theirs, strict=False)) if a != b]
@@ -224,10 +224,10 @@ def tokenizer() -> Tokenizer:
 
 
 @pytest.fixture(scope="module")
-def data(tokenizer) -> Segmented:
+def data(tokenizer) -> SubwordCorpus:
     """Two hundred and ten pairs that vary half of the time, with subword sampling."""
-    corpus, variants = varied(corpus_of(PAIRS * 30), HALF, seed=1)
-    return segmented(corpus, tokenizer, tokenizer, sampling=0.5, variants=variants)
+    corpus, variants = augment(corpus_of(PAIRS * 30), HALF, seed=1)
+    return segment_corpus(corpus, tokenizer, tokenizer, sampling=0.5, augmentation=variants)
 
 
 def same(one: Batch, other: Batch) -> bool:
@@ -235,13 +235,13 @@ def same(one: Batch, other: Batch) -> bool:
 
 
 def test_the_seed_decides_what_is_drawn(data) -> None:
-    one, other, third = (Batches(data, tokens=200, seed=seed) for seed in (3, 3, 4))
+    one, other, third = (BatchIterator(data, tokens=200, seed=seed) for seed in (3, 3, 4))
     assert all(same(next(one), next(other)) for _ in range(40))
     assert not all(same(next(one), next(third)) for _ in range(5))
 
 
 def test_an_epoch_varies_other_sentences_than_the_last(data, tokenizer) -> None:
-    batches = Batches(data, tokens=10**6, seed=1)
+    batches = BatchIterator(data, tokens=10**6, seed=1)
     epochs = []
     for batch in itertools.islice(batches, 3):
         order = np.argsort(batch.indices)
@@ -254,20 +254,20 @@ def test_an_epoch_varies_other_sentences_than_the_last(data, tokenizer) -> None:
 @pytest.mark.parametrize("given_before", [0, 1, 7, 40])
 def test_training_that_is_resumed_draws_the_very_same(data, tokenizer, given_before) -> None:
     """From a position in JSON and the text read again, as a new process has it."""
-    batches = Batches(data, tokens=150, seed=1, pool=50)
+    batches = BatchIterator(data, tokens=150, seed=1, pool=50)
     for _ in range(given_before):
         next(batches)
-    corpus, variants = varied(corpus_of(PAIRS * 30), HALF, seed=1)
-    again = segmented(corpus, tokenizer, tokenizer, sampling=0.5, variants=variants)
-    restored = Batches(again, tokens=150, seed=1, pool=50)
+    corpus, variants = augment(corpus_of(PAIRS * 30), HALF, seed=1)
+    again = segment_corpus(corpus, tokenizer, tokenizer, sampling=0.5, augmentation=variants)
+    restored = BatchIterator(again, tokens=150, seed=1, pool=50)
     restored.restore(json.loads(json.dumps(batches.state())))
     assert all(same(next(batches), next(restored)) for _ in range(60))
 
 
 def test_what_is_validated_on_never_varies(tokenizer) -> None:
-    corpus, variants = varied(corpus_of(PAIRS), ALL, seed=1)
-    data = segmented(corpus, tokenizer, tokenizer, sampling=0.5, variants=variants)
-    (batch,) = batches_of(data, data.pairs, tokens=10**6)
+    corpus, variants = augment(corpus_of(PAIRS), ALL, seed=1)
+    data = segment_corpus(corpus, tokenizer, tokenizer, sampling=0.5, augmentation=variants)
+    (batch,) = sequential_batches(data, data.pairs, tokens=10**6)
     texts = [tokenizer.decode(row).text for row in batch.source]
     assert texts == [PAIRS[pair][0] for pair in batch.indices]
 
@@ -276,43 +276,43 @@ def test_what_is_validated_on_never_varies(tokenizer) -> None:
 
 
 def test_a_vocabulary_sees_the_share_in_small_letters() -> None:
-    _, variants = varied(corpus_of(PAIRS), config.AugmentationConfig(lowercase=0.25), seed=1)
+    _, variants = augment(corpus_of(PAIRS), config.AugmentationConfig(lowercase=0.25), seed=1)
     assert variants is not None
-    counts = variants.in_small_letters({" The": 8, " the": 4, " IBM": 4, " Rare": 1, ".": 9})
+    counts = variants.add_lowercase_counts({" The": 8, " the": 4, " IBM": 4, " Rare": 1, ".": 9})
     assert counts == {" The": 8, " the": 6, " IBM": 4, " ibm": 1, " Rare": 1, ".": 9}
 
 
 def test_links_to_a_mark_that_was_left_out_guide_nothing(tokenizer) -> None:
     """Each target word is linked to the source's last word, and the last one to each."""
-    corpus, variants = varied(
+    corpus, variants = augment(
         corpus_of([("One two.", "Un deux."), ("One two", "Un deux")]),
         config.AugmentationConfig(drop_final_punctuation=1),
         seed=1,
     )
-    data = segmented(corpus, tokenizer, tokenizer, variants=variants)
+    data = segment_corpus(corpus, tokenizer, tokenizer, augmentation=variants)
     links = {(2, 0): 0.9, (0, 0): 0.5, (1, 1): 1.0, (2, 1): 1.0, (2, 2): 1.0, (0, 2): 1.0}
-    table = LinkTable.of([links, {}])
+    table = LinkTable.from_links([links, {}])
     for rows in ([0], [0, 1]):
-        part = Segmented(
-            corpus.part(np.array(rows)), data.source, data.target, *([data.source_lengths] * 2),
+        part = SubwordCorpus(
+            corpus.subset(np.array(rows)), data.source, data.target, *([data.source_lengths] * 2),
             variants,
         )  # fmt: skip
-        batch = next(Batches(part, tokens=10**6, seed=1))
+        batch = next(BatchIterator(part, tokens=10**6, seed=1))
         row = batch.indices.tolist().index(0)
-        assert (batch.source_word[row].max(), batch.target_word[row].max()) == (1, 1)
+        assert (batch.source_word_ids[row].max(), batch.target_word_ids[row].max()) == (1, 1)
         wanted = Guidance(table, weight=1, decay=1, max_steps=1).target_distribution(batch)[row]
-        for word, place in zip(batch.target_word[row], wanted, strict=True):
+        for word, place in zip(batch.target_word_ids[row], wanted, strict=True):
             expected = {0: [1, 0], 1: [0, 1], -1: [0, 0]}[int(word)]
             assert place[:2].tolist() == expected
             assert not place[2:].any()
 
 
 def test_a_new_name_stands_in_the_place_of_the_old_one_so_links_need_no_change(tokenizer) -> None:
-    corpus, variants = varied(corpus_of(PAIRS), config.AugmentationConfig(replace_names=1), seed=1)
-    data = segmented(corpus, tokenizer, tokenizer, variants=variants)
-    (plain,) = batches_of(data, data.pairs, tokens=10**6)
-    varying = next(Batches(data, tokens=10**6, seed=1))
-    for side in ("source_word", "target_word"):
+    corpus, variants = augment(corpus_of(PAIRS), config.AugmentationConfig(replace_names=1), seed=1)
+    data = segment_corpus(corpus, tokenizer, tokenizer, augmentation=variants)
+    (plain,) = sequential_batches(data, data.pairs, tokens=10**6)
+    varying = next(BatchIterator(data, tokens=10**6, seed=1))
+    for side in ("source_word_ids", "target_word_ids"):
         words = [
             dict(zip(batch.indices.tolist(), getattr(batch, side).max(axis=1), strict=True))
             for batch in (plain, varying)

@@ -9,9 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attn_cli import config
-from attn_cli.data.batching import POSITIONS, ROWS, Batch, Batches, batches_of
+from attn_cli.data.batching import (
+    LENGTH_MULTIPLE,
+    ROW_MULTIPLE,
+    Batch,
+    BatchIterator,
+    sequential_batches,
+)
 from attn_cli.data.corpus import read_pairs
-from attn_cli.data.segmentation import Segmented, segmented
+from attn_cli.data.segmentation import SubwordCorpus, segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import DataError
 from attn_cli.types import BOS, EOS, PAD
@@ -25,7 +31,7 @@ def tokenizer() -> Tokenizer:
 
 
 @pytest.fixture(scope="module")
-def data(tokenizer, tmp_path_factory) -> Segmented:
+def data(tokenizer, tmp_path_factory) -> SubwordCorpus:
     """Three hundred pairs of one to nine made-up words a side, with subword sampling."""
     rng = np.random.default_rng(5)
 
@@ -37,14 +43,14 @@ def data(tokenizer, tmp_path_factory) -> Segmented:
 
     path = tmp_path_factory.mktemp("corpus") / "pairs.tsv"
     path.write_text("".join(f"{sentence()}\t{sentence()}\n" for _ in range(300)))
-    return segmented(read_pairs(path)[0], tokenizer, tokenizer, sampling=0.5)
+    return segment_corpus(read_pairs(path)[0], tokenizer, tokenizer, sampling=0.5)
 
 
 def same(one: Batch, other: Batch) -> bool:
     return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in Batch.__slots__)
 
 
-def epoch_of(batches: Batches) -> list[Batch]:
+def epoch_of(batches: BatchIterator) -> list[Batch]:
     """The batches of the epoch that comes next; the first of the one behind it is lost."""
     first = next(batches)
     epoch = batches.epoch
@@ -55,26 +61,26 @@ def epoch_of(batches: Batches) -> list[Batch]:
 
 
 def test_a_batch_holds_what_the_tokenizer_says_of_each_line(data, tokenizer):
-    batch = next(batches_of(data, data.pairs[:7], tokens=10_000))
+    batch = next(sequential_batches(data, data.pairs[:7], tokens=10_000))
     sides = (
-        (data.corpus.source, batch.source, batch.source_length, batch.source_word),
-        (data.corpus.target, batch.target_out, batch.target_length, batch.target_word),
+        (data.corpus.source, batch.source, batch.source_length, batch.source_word_ids),
+        (data.corpus.target, batch.target_out, batch.target_length, batch.target_word_ids),
     )
     for side, ids, lengths, word_of in sides:
         assert ids.shape == word_of.shape
         assert len(ids) == 7
-        assert lengths.max() <= ids.shape[1] < lengths.max() + POSITIONS
+        assert lengths.max() <= ids.shape[1] < lengths.max() + LENGTH_MULTIPLE
         for row, pair in enumerate(batch.indices):
             encoded = tokenizer.encode(side.text(pair))
             end = lengths[row]
             assert ids[row, :end].tolist() == encoded.ids.tolist()
-            assert word_of[row, :end].tolist() == encoded.word_of.tolist()
+            assert word_of[row, :end].tolist() == encoded.word_ids.tolist()
             assert set(ids[row, end:]) <= {PAD}
             assert set(word_of[row, end:]) <= {-1}
 
 
 def test_the_decoders_input_is_its_output_one_step_later(data):
-    for batch in itertools.islice(Batches(data, tokens=200, seed=1), 20):
+    for batch in itertools.islice(BatchIterator(data, tokens=200, seed=1), 20):
         for given_, wanted, length in zip(
             batch.target_in, batch.target_out, batch.target_length, strict=True
         ):
@@ -85,13 +91,13 @@ def test_the_decoders_input_is_its_output_one_step_later(data):
 
 
 def test_a_sampled_batch_still_spells_its_sentences(data, tokenizer):
-    for batch in itertools.islice(Batches(data, tokens=300, seed=1), 5):
+    for batch in itertools.islice(BatchIterator(data, tokens=300, seed=1), 5):
         for ids, pair in zip(batch.source, batch.indices, strict=True):
             assert tokenizer.decode(ids).text == data.corpus.source.text(pair)
 
 
 def test_every_array_is_int32(data):
-    batch = next(Batches(data, tokens=300, seed=1))
+    batch = next(BatchIterator(data, tokens=300, seed=1))
     assert {getattr(batch, name).dtype for name in Batch.__slots__} == {np.dtype(np.int32)}
 
 
@@ -101,7 +107,7 @@ def test_every_array_is_int32(data):
 @settings(derandomize=True, deadline=None, max_examples=25)
 @given(tokens=st.integers(1, 400), pool=st.integers(1, 400), seed=st.integers(0, 9))
 def test_each_epoch_gives_every_pair_once_within_the_budget(data, tokens, pool, seed):
-    batches = Batches(data, tokens=tokens, seed=seed, pool=pool)
+    batches = BatchIterator(data, tokens=tokens, seed=seed, pool=pool)
     epoch = epoch_of(batches)
     given_ = np.concatenate([batch.indices for batch in epoch])
     assert sorted(given_) == data.pairs.tolist()
@@ -109,7 +115,7 @@ def test_each_epoch_gives_every_pair_once_within_the_budget(data, tokens, pool, 
 
 
 def test_batches_hold_a_quarter_of_the_padding_that_chance_would_give_them(data):
-    epoch = epoch_of(Batches(data, tokens=300, seed=1))
+    epoch = epoch_of(BatchIterator(data, tokens=300, seed=1))
     lengths = np.concatenate([batch.target_length for batch in epoch])
     places = sum(batch.target_out.size for batch in epoch)
     ends = np.cumsum([len(batch) for batch in epoch])[:-1]
@@ -120,45 +126,45 @@ def test_batches_hold_a_quarter_of_the_padding_that_chance_would_give_them(data)
 
 def test_batches_for_validation_are_not_sampled_and_come_shortest_first(data):
     pairs = data.pairs[50:150]
-    once, again = (list(batches_of(data, pairs, tokens=200)) for _ in range(2))
+    once, again = (list(sequential_batches(data, pairs, tokens=200)) for _ in range(2))
     assert all(map(same, once, again))
     assert sorted(np.concatenate([batch.indices for batch in once])) == pairs.tolist()
     longest = [batch.target_length.max() for batch in once]
     assert longest == sorted(longest)
-    assert list(batches_of(data, data.pairs[:0], tokens=200)) == []
+    assert list(sequential_batches(data, data.pairs[:0], tokens=200)) == []
 
 
 # In which order
 
 
 def test_the_order_depends_on_seed_and_epoch_alone(data):
-    one, other = (Batches(data, tokens=300, seed=3, pool=100) for _ in range(2))
+    one, other = (BatchIterator(data, tokens=300, seed=3, pool=100) for _ in range(2))
     first, second = epoch_of(one), epoch_of(one)
     assert all(map(same, first, epoch_of(other)))
     assert not same(first[0], second[0])
-    assert not same(first[0], next(Batches(data, tokens=300, seed=4, pool=100)))
+    assert not same(first[0], next(BatchIterator(data, tokens=300, seed=4, pool=100)))
 
 
 @pytest.mark.parametrize("given_before", [0, 1, 7, 40, 100])
 def test_a_restored_position_goes_on_with_identical_batches(data, given_before):
-    batches = Batches(data, tokens=300, seed=1, pool=100)
+    batches = BatchIterator(data, tokens=300, seed=1, pool=100)
     for _ in range(given_before):
         next(batches)
     saved = json.loads(json.dumps(batches.state()))
-    restored = Batches(data, tokens=300, seed=1, pool=100)
+    restored = BatchIterator(data, tokens=300, seed=1, pool=100)
     restored.restore(saved)
     assert all(same(next(batches), next(restored)) for _ in range(60))
     assert batches.state() == restored.state()
 
 
 def test_an_epoch_draws_other_segmentations_than_the_last(data):
-    batches = Batches(data, tokens=10**6, seed=1)
+    batches = BatchIterator(data, tokens=10**6, seed=1)
     lengths = [np.sort(next(batches).source_length).tolist() for _ in range(3)]
     assert lengths[0] != lengths[1] != lengths[2]
 
 
 def test_a_position_in_another_corpus_is_refused(data):
-    batches = Batches(data, tokens=300, seed=1)
+    batches = BatchIterator(data, tokens=300, seed=1)
     with pytest.raises(DataError, match="one among 299 pairs, but the corpus has 300"):
         batches.restore({**batches.state(), "pairs": 299})
 
@@ -168,20 +174,24 @@ def test_a_position_in_another_corpus_is_refused(data):
 
 @pytest.mark.parametrize(("size", "parts"), [(1, 1), (2, 1), (3, 2), (1, 5), (9, 9)])
 def test_the_shares_of_a_batch_are_its_pairs_dealt_out(data, size, parts):
-    whole = next(Batches(data, tokens=200, seed=1))
+    whole = next(BatchIterator(data, tokens=200, seed=1))
     shares = [
-        Batches(data, tokens=200, seed=1).next_share(rank=rank, size=size, parts=parts)
+        BatchIterator(data, tokens=200, seed=1).next_for_worker(rank=rank, size=size, parts=parts)
         for rank in range(size)
     ]
-    dealt = [batch.indices for s in shares if not s.is_empty for batch in s.batches]
+    dealt = [batch.indices for s in shares if not s.is_empty for batch in s.micro_batches]
     assert sorted(np.concatenate(dealt)) == sorted(whole.indices)
-    assert {share.pieces for share in shares} == {int(whole.target_length.sum())}
-    assert all(len(share.batches) >= 1 for share in shares)  # each worker has gradients to add
+    assert {share.n_pieces for share in shares} == {int(whole.target_length.sum())}
+    assert all(
+        len(share.micro_batches) >= 1 for share in shares
+    )  # each worker has gradients to add
 
 
 def test_few_shapes_recur(data):
-    batches = list(batches_of(data, data.pairs, tokens=300))
-    assert all(batch.source.shape[1] % POSITIONS == 0 for batch in batches)
+    batches = list(sequential_batches(data, data.pairs, tokens=300))
+    assert all(batch.source.shape[1] % LENGTH_MULTIPLE == 0 for batch in batches)
     assert all(batch.target_out.size <= 300 for batch in batches)
-    full = [len(batch) for batch in batches[:-1] if len(batch) > ROWS]
-    assert 2 * sum(rows % ROWS == 0 for rows in full) > len(full)  # the others end at a length
+    full = [len(batch) for batch in batches[:-1] if len(batch) > ROW_MULTIPLE]
+    assert 2 * sum(rows % ROW_MULTIPLE == 0 for rows in full) > len(
+        full
+    )  # the others end at a length

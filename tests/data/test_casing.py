@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attn_cli.data import words
-from attn_cli.data.casing import shouted, shouting, spoken
+from attn_cli.data.casing import is_all_caps, lowercase_forms, uppercase
 from attn_cli.types import SoftAlignment, Translation
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=200)
@@ -16,14 +16,14 @@ LOUD = st.text("AIÉİẞΣŉǄ 日1'-.?!\u0301\u00a0", max_size=30)
 
 
 def read(raw: str) -> str:
-    return "".join(spoken(raw, words.split(raw))).removeprefix(" ")
+    return "".join(lowercase_forms(raw, words.split(raw))).removeprefix(" ")
 
 
 @pytest.mark.parametrize(
     "raw", ["I LOVE YOU", "JE T'AIME !", "«OÙ EST-IL ?»", "STOP! NOW", "3 MEN, 4 COWS", "DON'T!"]
 )
 def test_a_line_without_a_small_letter_is_shouted(raw: str) -> None:
-    assert shouted(raw)
+    assert is_all_caps(raw)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_line_without_a_small_letter_is_shouted(raw: str) -> None:
     ],
 )
 def test_another_line_is_not(raw: str) -> None:
-    assert not shouted(raw)
+    assert not is_all_caps(raw)
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def test_a_shouted_line_is_read_in_small_letters_but_for_the_first_of_a_sentence
 @PROPERTY
 def test_what_is_read_differs_in_case_alone_word_by_word(raw: str) -> None:
     found = words.split(raw)
-    forms = spoken(raw, found)
-    for form, plain in zip(forms, words.forms(found), strict=True):
+    forms = lowercase_forms(raw, found)
+    for form, plain in zip(forms, words.surface_forms(found), strict=True):
         assert form.lower() == plain.lower()
         assert form[:1].isspace() == plain[:1].isspace()
 
@@ -77,7 +77,7 @@ FOUND = Translation(
 
 
 def test_a_translation_in_capitals_is_so_in_its_texts_its_words_and_its_table() -> None:
-    loud = shouting(FOUND, level="word")
+    loud = uppercase(FOUND, level="word")
     assert (loud.text, loud.texts) == ("STRASSE L'ÉTÉ", ("STRASSE L'ÉTÉ", "SS"))
     assert loud.target_words == ("STRASSE", "L'", "ÉTÉ")
     assert loud.alignment is not None
@@ -87,7 +87,7 @@ def test_a_translation_in_capitals_is_so_in_its_texts_its_words_and_its_table() 
 
 
 def test_pieces_stay_the_networks_own() -> None:
-    loud = shouting(FOUND, level="piece")
+    loud = uppercase(FOUND, level="piece")
     assert (loud.text, loud.target_words, loud.alignment) == (
         "STRASSE L'ÉTÉ", FOUND.target_words, TABLE,
     )  # fmt: skip

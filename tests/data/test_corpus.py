@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from attn_cli import config
 from attn_cli.data import corpus as corpus_module
 from attn_cli.data import words
-from attn_cli.data.arrays import Ragged, Storage
+from attn_cli.data.arrays import RaggedArray, Storage
 from attn_cli.data.corpus import Corpus, load, read_pairs, read_parallel
-from attn_cli.data.literals import Literals, number_of
-from attn_cli.data.segmentation import segmented
+from attn_cli.data.literals import LiteralRules, placeholder_number
+from attn_cli.data.segmentation import segment_corpus
 from attn_cli.errors import DataError, UsageError
 
 
@@ -61,7 +61,7 @@ def test_two_files_a_tsv_and_bars_give_the_same_corpus(write):
     three = read_pairs(write("a.bars.gz", "I love you. ||| Je t'aime.\nYes ||| Oui\n"))
     for corpus, report in (one, two, three):
         assert pairs_of(corpus) == [("I love you.", "Je t'aime."), ("Yes", "Oui")]
-        assert (report.seen, report.kept, report.findings) == (2, 2, ())
+        assert (report.n_read, report.n_used, report.skipped) == (2, 2, ())
         assert corpus.digest == one[0].digest
 
 
@@ -79,7 +79,7 @@ def test_any_text_keeps_its_words_though_it_is_read_chunk_by_chunk(text):
     assert interner.add(text) == bool(text.split())
     side = interner.side()
     forms = [side.forms[form] for form in side.sentences[0]]
-    assert forms == words.forms(words.split(text))
+    assert forms == words.surface_forms(words.split(text))
     assert side.text(0) == " ".join(text.split())
 
 
@@ -96,24 +96,24 @@ def test_every_pair_left_out_is_reported_with_its_line(write):
     assert pairs_of(corpus) == [("a", "b"), ("d", "e")]
     assert corpus.lines.tolist() == [1, 6]
     name = str(corpus.name)
-    assert report.sentences() == [
+    assert report.messages() == [
         f"{name}: 1 pair left out: no TAB or ' ||| ' between two sides (line 2)",
         f"{name}: 2 pairs left out: an empty side (lines 3, 4)",
         f"{name}: 1 pair left out: not valid UTF-8 (line 5)",
     ]
-    assert (report.seen, report.kept) == (6, 2)
+    assert (report.n_read, report.n_used) == (6, 2)
 
 
 def test_the_first_ten_lines_are_named_and_the_rest_counted(write):
     _, report = read_pairs(write("a.tsv", "a\tb\n" + "no tab\n" * 23))
-    assert str(report.findings[0]).endswith("(lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 13 more)")
+    assert str(report.skipped[0]).endswith("(lines 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 13 more)")
 
 
 def test_invalid_text_in_two_files_names_the_file_it_is_in(write):
     source, target = write("a.en", b"a\nb\n"), write("a.fr", b"c\n\xff\n")
     corpus, report = read_parallel(source, target)
     assert len(corpus) == 1
-    assert report.findings[0].reason == f"not valid UTF-8 in {target}"
+    assert report.skipped[0].reason == f"not valid UTF-8 in {target}"
 
 
 def test_files_of_unequal_length_are_refused(write):
@@ -132,7 +132,7 @@ def test_a_corpus_without_a_pair_is_refused(write, text):
 def test_counts_are_of_the_forms_of_a_part(write):
     corpus, _ = read_pairs(write("a.tsv", "a a.\tx\nb a\ty\n"))
     assert corpus.source_counts() == {" a": 3, ".": 1, " b": 1}
-    assert corpus.part(corpus.pairs[1:]).source_counts() == {" b": 1, " a": 1}
+    assert corpus.subset(corpus.pairs[1:]).source_counts() == {" b": 1, " a": 1}
     assert corpus.target_counts() == {" x": 1, " y": 1}
 
 
@@ -150,7 +150,7 @@ def test_a_share_of_the_counts_is_within_one_of_it_form_by_form_and_in_all(write
 def test_the_digest_changes_with_the_text_and_the_part(write):
     one, _ = read_pairs(write("a.tsv", "a b\tc\nd\te\n"))
     two, _ = read_pairs(write("b.tsv", "a\tb c\nd\te\n"))
-    assert len({one.digest, two.digest, one.part(one.pairs[:1]).digest}) == 3
+    assert len({one.digest, two.digest, one.subset(one.pairs[:1]).digest}) == 3
 
 
 # Validation
@@ -237,7 +237,7 @@ def test_a_recipe_that_names_half_its_text_is_wrong_usage(write, tmp_path, data,
 def test_gathered_rows_are_the_rows_asked_for(drawn):
     rows, asked = drawn
     starts = np.cumsum([0, *map(len, rows)])
-    ragged = Ragged(np.array([*chain.from_iterable(rows)], np.int32), starts)
+    ragged = RaggedArray(np.array([*chain.from_iterable(rows)], np.int32), starts)
     gathered = ragged.gather(np.array(asked, np.int32))
     assert [gathered[row].tolist() for row in range(len(gathered))] == [rows[row] for row in asked]
 
@@ -245,24 +245,24 @@ def test_gathered_rows_are_the_rows_asked_for(drawn):
 def test_pairs_beyond_the_limits_are_left_out_and_reported(write):
     lines = ["ab\tcd", "abcdefgh\tx", "abc\tabcdefghijklm", "abc\tx", "a\tabc"]
     corpus, _ = read_pairs(write("a.tsv", "\n".join(lines)))
-    data = segmented(corpus, Letters(), Letters())  # pieces are letters and a space
-    kept, report = data.limited(max_length=9, max_ratio=2)
+    data = segment_corpus(corpus, Letters(), Letters())  # pieces are letters and a space
+    kept, report = data.filter_lengths(max_length=9, max_ratio=2)
     assert [corpus.source.text(pair) for pair in kept.pairs] == ["ab", "abc", "a"]
     assert kept.corpus.lines[kept.pairs].tolist() == [1, 4, 5]
-    assert [str(finding) for finding in report.findings] == [
+    assert [str(finding) for finding in report.skipped] == [
         "1 pair left out: more than 9 pieces on a side (line 3)",
         "1 pair left out: one side more than 2 times as long as the other (line 2)",
     ]
     with pytest.raises(DataError, match=r"no pair of .* can be used"):
-        data.limited(max_length=1, max_ratio=2)
+        data.filter_lengths(max_length=1, max_ratio=2)
 
 
 def test_candidates_are_drawn_with_their_sharpened_probability(write):
     corpus, _ = read_pairs(write("a.tsv", "abc xyz abc\tx\n"))
     alpha = 0.5
-    data = segmented(corpus, Letters(), Letters(), sampling=alpha)
+    data = segment_corpus(corpus, Letters(), Letters(), sampling=alpha)
     forms = np.repeat(np.array([0, 1], np.int32), 5000)
-    rows = data.source.rows(forms, np.random.default_rng(1))
+    rows = data.source.sample_rows(forms, np.random.default_rng(1))
     assert set(rows[:5000]) == {0, 1}  # the candidates of " abc", letters first
     assert set(rows[5000:]) == {2, 3}
     expected = 0.8**alpha / (0.8**alpha + 0.2**alpha)  # p ∝ p^alpha: two thirds
@@ -274,8 +274,8 @@ def test_without_a_generator_or_sampling_the_deterministic_segmentation_is_taken
     corpus, _ = read_pairs(write("a.tsv", "abc xyz\tx\n"))
     forms = np.array([1, 0, 1], np.int32)
     for sampling, rng in ((0.0, np.random.default_rng(1)), (0.5, None)):
-        side = segmented(corpus, Letters(), Letters(), sampling=sampling).source
-        texts = ["".join(map(chr, side.pieces[row])) for row in side.rows(forms, rng)]
+        side = segment_corpus(corpus, Letters(), Letters(), sampling=sampling).source
+        texts = ["".join(map(chr, side.pieces[row])) for row in side.sample_rows(forms, rng)]
         assert texts == [" xyz", " abc", " xyz"]
 
 
@@ -288,12 +288,12 @@ def test_a_part_segments_the_forms_it_holds_and_no_others(write):
             return super().segment(form)
 
     corpus, _ = read_pairs(write("a.tsv", "a b a\tx\nc\ty\n"))
-    data = segmented(corpus.part(corpus.pairs[:1]), Listener(), Letters())
+    data = segment_corpus(corpus.subset(corpus.pairs[:1]), Listener(), Letters())
     assert asked == [" a", " b"]
     assert data.source_lengths.tolist() == [6, 0]
 
 
-# Literals
+# LiteralRules
 
 
 def test_literals_of_both_sides_are_marked_words_and_the_text_stays(write):
@@ -304,13 +304,13 @@ def test_literals_of_both_sides_are_marked_words_and_the_text_stays(write):
         ("Good day.", "Bonjour."),
     ]
     path = write("a.tsv", "".join(f"{s}\t{t}\n" for s, t in pairs))
-    corpus, _ = read_pairs(path, literals=Literals("en", "fr"))
+    corpus, _ = read_pairs(path, literals=LiteralRules("en", "fr"))
     assert pairs_of(corpus) == pairs
     assert corpus.source.words(0) == ("I", "have", "1,250", "books", ".")
     assert corpus.target.words(0) == ("J'", "ai", "1\u00a0250", "livres", ".")
 
     def numbers(side, pair):
-        found = (number_of(side.forms[form]) for form in side.sentences[pair])
+        found = (placeholder_number(side.forms[form]) for form in side.sentences[pair])
         return {number for number in found if number is not None}
 
     sizes = [len(numbers(corpus.source, pair)) for pair in range(4)]
@@ -327,7 +327,7 @@ def test_without_literals_a_corpus_is_what_it_was(write):
 def test_lines_of_more_than_two_columns_are_read_and_said(write):
     corpus, report = read_pairs(write("a.tsv", "a\tb\tc\nd\te\nf\tg\t\ti\n"))
     assert list(corpus.target_texts()) == ["b", "e", "g"]
-    (sentence,) = report.sentences()
+    (sentence,) = report.messages()
     assert "2 lines have more than two columns" in sentence
     assert "(lines 1, 3)" in sentence
 

@@ -3,7 +3,7 @@
 import pytest
 
 from attn_cli.data import words
-from attn_cli.data.languages import looks_like, name_of
+from attn_cli.data.languages import language_name, looks_like
 
 
 def says(line, language, expected):
@@ -93,4 +93,8 @@ def test_a_pair_of_which_one_language_is_not_known_says_nothing(pair):
 
 
 def test_languages_have_english_names():
-    assert (name_of("fr-CA"), name_of("en"), name_of("cs")) == ("French", "English", None)
+    assert (language_name("fr-CA"), language_name("en"), language_name("cs")) == (
+        "French",
+        "English",
+        None,
+    )

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attn_cli.data import literals, words
-from attn_cli.data.literals import FIGURES, PLACEHOLDERS, Literals, Placed
+from attn_cli.data.literals import N_FIGURES, N_PLACEHOLDERS, LiteralRules, NumberedLiteral
 
-ENGLISH, FRENCH = Literals("en", "fr"), Literals("fr", "en")
+ENGLISH, FRENCH = LiteralRules("en", "fr"), LiteralRules("fr", "en")
 
 FRAGMENTS = st.sampled_from(
     [
@@ -34,14 +34,14 @@ FRAGMENTS = st.sampled_from(
 ANY_TEXT = st.one_of(st.text(max_size=30), st.lists(FRAGMENTS, max_size=20).map("".join))
 
 
-def rewritten(raw: str, languages: Literals) -> list[str]:
+def rewritten(raw: str, languages: LiteralRules) -> list[str]:
     return [
-        languages.write(raw[each.start : each.end], is_figure=each.is_figure)
+        languages.rewrite(raw[each.start : each.end], is_figure=each.is_figure)
         for each in languages.find(raw)
     ]
 
 
-def found(raw: str, languages: Literals = ENGLISH) -> list[str]:
+def found(raw: str, languages: LiteralRules = ENGLISH) -> list[str]:
     return [raw[each.start : each.end] for each in languages.find(raw)]
 
 
@@ -120,7 +120,7 @@ def test_what_is_not_certain_is_copied(raw: str) -> None:
 
 def test_numbers_of_an_unknown_language_are_copied() -> None:
     raw = "1,250 of 12.5%"
-    for languages in (Literals(), Literals("en", "xx"), Literals("en", "en-GB")):
+    for languages in (LiteralRules(), LiteralRules("en", "xx"), LiteralRules("en", "en-GB")):
         assert rewritten(raw, languages) == ["1,250", "12.5%"]
 
 
@@ -135,7 +135,7 @@ def test_every_digit_is_in_a_literal_and_literals_do_not_overlap(raw: str) -> No
             end = literal.end
             covered |= set(range(literal.start, literal.end))
             said = raw[literal.start : literal.end]
-            written = languages.write(said, is_figure=literal.is_figure)
+            written = languages.rewrite(said, is_figure=literal.is_figure)
             assert Counter(filter(str.isdigit, written)) == Counter(filter(str.isdigit, said))
         assert all(place in covered for place, sign in enumerate(raw) if sign.isdecimal())
 
@@ -168,7 +168,7 @@ def test_words_around_literals_are_those_around_numbers(raw: str, expected: str)
 # Pairs
 
 
-def said(raw: str, placed: list[Placed]) -> dict[int, str]:
+def said(raw: str, placed: list[NumberedLiteral]) -> dict[int, str]:
     return {each.number: raw[each.start : each.end] for each in placed}
 
 
@@ -182,7 +182,7 @@ def test_literals_match_whatever_the_language_writes_and_where_they_stand() -> N
         "$1,250.50": "1 250,50 $",
         "a@b.fr": "a@b.fr",
     }
-    assert all((number < FIGURES) == ("@" not in text) for number, text in mine.items())
+    assert all((number < N_FIGURES) == ("@" not in text) for number, text in mine.items())
 
 
 def test_a_literal_of_one_side_or_of_another_count_does_not_match() -> None:
@@ -196,18 +196,18 @@ def test_every_placeholder_is_drawn_and_none_twice_in_a_line() -> None:
     drawn: Counter[int] = Counter()
     for number in range(400):
         line = f"{number} a@b{number}.fr {number + 1000} #x"
-        ours, theirs = ENGLISH.match_to_learn(line, line)
+        ours, theirs = ENGLISH.match_for_training(line, line)
         assert len({each.number for each in ours}) == len(ours) == 4
         assert ours == theirs
         drawn.update(each.number for each in ours)
-    assert set(drawn) == set(range(PLACEHOLDERS))
+    assert set(drawn) == set(range(N_PLACEHOLDERS))
 
 
 def test_literals_beyond_the_placeholders_stay_as_they_are() -> None:
     line = " ".join(f"{number}." for number in range(100, 115))
-    for match in (ENGLISH.match, ENGLISH.match_to_learn):
+    for match in (ENGLISH.match, ENGLISH.match_for_training):
         ours, _ = match(line, line)
-        assert len({each.number for each in ours}) == len(ours) == FIGURES
+        assert len({each.number for each in ours}) == len(ours) == N_FIGURES
 
 
 def test_a_name_of_both_sides_is_a_literal_in_some_pairs() -> None:
@@ -215,16 +215,16 @@ def test_a_name_of_both_sides_is_a_literal_in_some_pairs() -> None:
     for number in range(200):
         tail = "a" * number
         english, french = f"Is Tatiana here {tail}", f"Tatiana est-elle là {tail}"
-        ours, theirs = ENGLISH.match_to_learn(english, french)
+        ours, theirs = ENGLISH.match_for_training(english, french)
         assert list(said(english, ours).values()) == ["Tatiana"] * len(ours)
         assert list(said(french, theirs).values()) == ["Tatiana"] * len(ours)
         replaced += bool(ours)
-    assert 0.5 < replaced * literals.NAME_EVERY / 200 < 2
+    assert 0.5 < replaced * literals.NAME_INTERVAL / 200 < 2
 
 
 def test_a_marked_form_tells_its_placeholder_and_itself() -> None:
     for form in (" 1,250", "1,250", " a b"):
-        marked = literals.mark(form, 7)
-        assert literals.number_of(marked) == 7
-        assert literals.unmark(marked) == form
-        assert literals.number_of(form) is None
+        marked = literals.add_mark(form, 7)
+        assert literals.placeholder_number(marked) == 7
+        assert literals.remove_mark(marked) == form
+        assert literals.placeholder_number(form) is None

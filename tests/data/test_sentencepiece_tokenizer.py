@@ -44,11 +44,11 @@ def test_words_are_those_of_the_raw_line_and_shares_sum_to_one(tokenizer, line):
         (w.start, w.end) for w in words.split(line[start:])
     ]
     assert all(line[word.start : word.end] == word.text for word in encoded.words)
-    assert encoded.word_of[-1] == -1
+    assert encoded.word_ids[-1] == -1
     if encoded.words:
         first = 1 if start else 0
-        assert (encoded.word_of[first:-1] >= 0).all()
-        assert (np.diff(encoded.word_of[first:-1]) >= 0).all()
+        assert (encoded.word_ids[first:-1] >= 0).all()
+        assert (np.diff(encoded.word_ids[first:-1]) >= 0).all()
     shares = {}
     for piece, _, share in encoded.crossing:
         shares[piece] = shares.get(piece, 0) + share
@@ -88,11 +88,11 @@ def test_a_language_token_is_one_piece_of_no_word():
     tokenizer = make(target_token=">>deu<<")
     other, default = tokenizer.encode(">>fra<< the dog"), tokenizer.encode("the dog")
     assert (other.pieces[0], default.pieces[0]) == (">>fra<<", ">>deu<<")
-    assert other.word_of[0] == default.word_of[0] == -1
+    assert other.word_ids[0] == default.word_ids[0] == -1
     assert [word.text for word in other.words] == [word.text for word in default.words]
     assert other.words[0].start == len(">>fra<< ")
     unknown = make().encode(">>xyz<< the dog")
-    assert unknown.word_of[0] == 0
+    assert unknown.word_ids[0] == 0
     assert tokenizer.decode(default.ids).text == "the dog"
 
 
@@ -104,7 +104,7 @@ def test_a_target_token_that_is_not_in_the_vocabulary_is_refused():
 
 def test_a_line_in_capitals_is_read_in_lower_case_with_the_words_of_the_raw_line():
     tokenizer = make()
-    line = tokenizer.encode("THE DOG DOESN'T SEE", spoken=True)
+    line = tokenizer.encode("THE DOG DOESN'T SEE", lowercase=True)
     assert line.ids.tolist() == tokenizer.encode("The dog doesn't see").ids.tolist()
     assert [word.text for word in line.words] == ["THE", "DOG", "DOES", "N'T", "SEE"]
 
@@ -117,7 +117,7 @@ def test_forms_are_segmented_as_they_stand_in_a_line():
     assert dict(tokenizer.candidates(" doesn't", 8))[tokenizer.segment(" doesn't")] <= 0
     tokens = tokenizer.encode_tokens(["doesn't", "see", "."])
     assert [word.text for word in tokens.words] == ["doesn't", "see", "."]
-    assert set(tokens.word_of.tolist()) == {0, 1, 2, -1}
+    assert set(tokens.word_ids.tolist()) == {0, 1, 2, -1}
 
 
 def test_bytes_are_spelt_as_characters():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from attn_cli.data.shortlist import MAGIC, MULTIPLE, NONE, Shortlist
+from attn_cli.data.shortlist import MAGIC, MULTIPLE, NO_PIECE, Shortlist
 from attn_cli.errors import ModelError
 from attn_cli.types import EOS, PAD
 
@@ -20,7 +20,7 @@ def shortlist(rows=ROWS, always=(EOS, 6), source_vocab=6, target_vocab=10):
 
 
 def listed(row):
-    return [piece for piece in row.tolist() if piece != NONE]
+    return [piece for piece in row.tolist() if piece != NO_PIECE]
 
 
 def test_a_sentence_has_what_its_pieces_are_linked_to_and_what_all_have():
@@ -33,7 +33,7 @@ def test_a_sentence_has_what_its_pieces_are_linked_to_and_what_all_have():
 
 def test_pieces_come_first_and_nothing_behind_them():
     (row,) = shortlist().select(np.array([[3]], np.int32))
-    assert (row[4:] == NONE).all()
+    assert (row[4:] == NO_PIECE).all()
 
 
 def test_a_list_is_the_same_in_company_whatever_a_file_says_of_padding():

@@ -11,11 +11,11 @@ import pytest
 from attn_cli import config
 from attn_cli.data import arrays, store
 from attn_cli.data import corpus as corpus_module
-from attn_cli.data.arrays import Column, Storage, StringArray, file_of, open_array
-from attn_cli.data.augmentation import varied
-from attn_cli.data.batching import Batch, Batches, batches_of
+from attn_cli.data.arrays import Column, Storage, StringArray, mapped_file, open_array
+from attn_cli.data.augmentation import augment
+from attn_cli.data.batching import Batch, BatchIterator, sequential_batches
 from attn_cli.data.corpus import read_pairs
-from attn_cli.data.segmentation import Segmented, segmented
+from attn_cli.data.segmentation import SubwordCorpus, segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import ModelError
 
@@ -33,7 +33,7 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture(autouse=True)
 def fewer_made_up_words(monkeypatch):
-    monkeypatch.setattr("attn_cli.data.augmentation.INVENTED", 200)
+    monkeypatch.setattr("attn_cli.data.augmentation.N_INVENTED", 200)
 
 
 def prepare(
@@ -41,22 +41,25 @@ def prepare(
     storage: Storage,
     how: config.AugmentationConfig = VARIED,
     sampling: float = 0.5,
-) -> tuple[Segmented, Segmented]:
+) -> tuple[SubwordCorpus, SubwordCorpus]:
     """A training and a validation part, as `attn train` makes them."""
     text = "\n".join([*LINES, "", "too short\t" + "too long " * 20])
     corpus, _ = read_pairs("-", stdin=io.BytesIO(text.encode()), storage=storage)
     train, valid = corpus.split(5, seed=1)
-    taught, variants = varied(train, how, seed=1)
-    whole = segmented(taught, tokenizer, tokenizer, sampling=sampling, variants=variants)
+    taught, variants = augment(train, how, seed=1)
+    whole = segment_corpus(taught, tokenizer, tokenizer, sampling=sampling, augmentation=variants)
     return (
-        whole.limited(max_length=60, max_ratio=6)[0],
-        segmented(valid, tokenizer, tokenizer),
+        whole.filter_lengths(max_length=60, max_ratio=6)[0],
+        segment_corpus(valid, tokenizer, tokenizer),
     )
 
 
-def drawn(train: Segmented, valid: Segmented) -> list[Batch]:
-    batches = Batches(train, tokens=120, seed=3, pool=20)
-    return [*(next(batches) for _ in range(40)), *batches_of(valid, valid.pairs, tokens=100)]
+def drawn(train: SubwordCorpus, valid: SubwordCorpus) -> list[Batch]:
+    batches = BatchIterator(train, tokens=120, seed=3, pool=20)
+    return [
+        *(next(batches) for _ in range(40)),
+        *sequential_batches(valid, valid.pairs, tokens=100),
+    ]
 
 
 def same(one: Batch, other: Batch) -> bool:
@@ -87,9 +90,9 @@ def test_a_text_that_is_opened_is_mapped_and_its_parts_share_their_words(tokeniz
     text = store.save(tmp_path, *prepare(tokenizer, Storage()))
     values = [part.corpus.target.sentences.values for part in (text.train, text.valid)]
     assert values[0] is values[1]
-    assert file_of(values[0]) is not None
+    assert mapped_file(values[0]) is not None
     assert not values[0].flags.writeable
-    assert file_of(text.train.source.pieces.values).parent == tmp_path
+    assert mapped_file(text.train.source.pieces.values).parent == tmp_path
 
 
 def test_a_folder_holds_the_arrays_of_the_text_and_their_index_alone(tokenizer, tmp_path):
@@ -167,12 +170,12 @@ def test_a_column_is_what_was_appended(tmp_path, on_disk):
 def test_strings_come_back_one_by_one_and_all_together(tmp_path, monkeypatch, on_disk, strings):
     monkeypatch.setattr(arrays, "_STRINGS", 4)
     storage = Storage.create(tmp_path / "there") if on_disk else Storage()
-    array = StringArray.of(strings, storage, name="forms")
+    array = StringArray.from_strings(strings, storage, name="forms")
     assert list(array) == [array[n] for n in range(len(array))] == strings
 
 
 def test_released_pages_are_read_again(tmp_path):
     values = Storage(tmp_path).store("a", np.arange(100_000))
     before = values.sum()
-    arrays.release(values)
+    arrays.release_pages(values)
     assert values.sum() == before

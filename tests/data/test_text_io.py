@@ -17,13 +17,13 @@ from attn_cli.data.text_io import (
     MAX_CHUNK_COST,
     Line,
     Lines,
+    batched,
     chunked,
     cost_of_text,
-    grouped,
-    in_step,
     open_lines,
     open_output,
     parse_pair,
+    zip_lines,
 )
 from attn_cli.errors import DataError
 
@@ -135,7 +135,7 @@ def test_standard_input_that_is_closed_is_bad_data():
 @pytest.mark.parametrize("live", [False, True])
 def test_chunks_are_full_when_the_lines_are_there(live):
     data = b"".join(b"%d\n" % number for number in range(1, 26))
-    chunks = list(lines_of(data).chunks(10, live=live))
+    chunks = list(lines_of(data).chunks(10, interactive=live))
     assert [len(chunk) for chunk in chunks] == [10, 10, 5]
     assert [line for chunk in chunks for line in chunk] == list(lines_of(data))
 
@@ -147,7 +147,7 @@ def test_a_co_process_gets_its_answer_before_it_sends_its_next_line():
         open(writing, "wb", buffering=0) as writer,
         open_lines("-", stdin=pipe) as lines,
     ):
-        chunks = lines.chunks(10, live=True)
+        chunks = lines.chunks(10, interactive=True)
         for number in range(1, 4):
             writer.write(b"line %d\nand half " % number)
             chunk = next(chunks)  # would wait for ever if it wanted more than one line
@@ -160,7 +160,7 @@ def test_lines_waiting_in_a_pipe_fill_a_chunk():
     reading, writing = os.pipe()
     os.write(writing, b"a\n" * 100)
     with open(reading, "rb") as pipe, open_lines("-", stdin=pipe) as lines:
-        chunks = lines.chunks(60, live=True)
+        chunks = lines.chunks(60, interactive=True)
         assert [len(next(chunks)), len(next(chunks))] == [60, 40]
         os.close(writing)
         assert next(chunks, None) is None
@@ -172,11 +172,11 @@ def test_an_error_while_reading_ahead_reaches_the_consumer(tmp_path):
         open_lines(tmp_path / "short.gz") as lines,
         pytest.raises(DataError, match="ends too early"),
     ):
-        list(lines.chunks(10, live=True))
+        list(lines.chunks(10, interactive=True))
 
 
 def test_a_consumer_that_stops_early_leaves_no_thread_behind():
-    chunks = lines_of(b"a\n" * 3_000_000).chunks(1, live=True)  # more than is read ahead
+    chunks = lines_of(b"a\n" * 3_000_000).chunks(1, interactive=True)  # more than is read ahead
     next(chunks)
     readers = [thread for thread in threading.enumerate() if thread.name == "attn-read-ahead"]
     assert len(readers) == 1
@@ -189,7 +189,7 @@ WAITING = """
 import sys
 from attn_cli.data.text_io import open_lines
 with open_lines("-", stdin=sys.stdin.buffer) as lines:
-    for chunk in lines.chunks(10, live=True):
+    for chunk in lines.chunks(10, interactive=True):
         print(chunk[0].text, flush=True)
         if chunk[0].text == "quit":
             break
@@ -224,7 +224,7 @@ def test_a_process_ends_quietly_while_its_input_is_still_open(ending):
 
 
 def test_grouped_keeps_order_and_leaves_the_rest_to_the_last_list():
-    assert list(grouped(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(batched(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
 
 
 # Pairs
@@ -257,7 +257,7 @@ def test_a_pair_is_what_a_tab_or_three_bars_separate(text, pair):
 
 
 def test_two_files_go_in_step():
-    pairs = in_step(lines_of(b"a\nb\n"), lines_of(b"c\nd\n"))
+    pairs = zip_lines(lines_of(b"a\nb\n"), lines_of(b"c\nd\n"))
     assert [(one.number, one.text, other.text) for one, other in pairs] == [
         (1, "a", "c"),
         (2, "b", "d"),
@@ -270,7 +270,7 @@ def test_files_of_unequal_length_are_refused_with_both_names_and_counts(ours, th
     target = Lines(io.BytesIO(b"b\n" * theirs), name="a.fr")
     seen = []
     with pytest.raises(DataError) as caught:
-        seen.extend(in_step(source, target))
+        seen.extend(zip_lines(source, target))
     assert caught.value.problem == f"a.en has {ours} lines but a.fr has {theirs}"
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from attn_cli import config
 from attn_cli.data import literals, words
-from attn_cli.data.literals import PLACEHOLDERS, Literals
+from attn_cli.data.literals import N_PLACEHOLDERS, LiteralRules
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import DataError, ModelError, UsageError
 from attn_cli.types import BOS, EOS, PAD, UNK
@@ -75,7 +75,7 @@ def test_the_order_of_the_lines_does_not_change_the_model(kind: str) -> None:
 
 
 def test_counted_forms_teach_what_their_lines_teach() -> None:
-    counts = Counter(form for line in LINES for form in words.forms(words.split(line)))
+    counts = Counter(form for line in LINES for form in words.surface_forms(words.split(line)))
     counted = Tokenizer.train_on_counts(counts, config.TokenizerConfig(vocab_size=420))
     assert counted.to_bytes() == UNIGRAM.to_bytes()
 
@@ -96,7 +96,7 @@ def test_a_piece_may_hold_an_apostrophe_or_a_hyphen() -> None:
 
 @EACH_KIND
 def test_no_piece_crosses_a_word_boundary(tokenizer: Tokenizer) -> None:
-    spelt = {f.replace(" ", "▁") for line in LINES for f in words.forms(words.split(line))}
+    spelt = {f.replace(" ", "▁") for line in LINES for f in words.surface_forms(words.split(line))}
     learned = [tokenizer.piece(id) for id in range(260, tokenizer.vocab_size)]
     assert [piece for piece in learned if not any(piece in form for form in spelt)] == []
 
@@ -248,14 +248,14 @@ def test_encode_gives_each_piece_its_word() -> None:
     encoded = UNIGRAM.encode("I don't.")
     assert [word.text for word in encoded.words] == ["I", "do", "n't", "."]
     for index, form in enumerate([" I", " do", "n't", "."]):
-        own = encoded.ids[encoded.word_of == index]
+        own = encoded.ids[encoded.word_ids == index]
         assert tuple(own) == UNIGRAM.segment(form)
-    assert encoded.ids.dtype == encoded.word_of.dtype == np.int32
+    assert encoded.ids.dtype == encoded.word_ids.dtype == np.int32
 
 
 def test_an_empty_line_is_an_end_alone() -> None:
     encoded = UNIGRAM.encode(" \u3000 ")
-    assert (encoded.ids.tolist(), encoded.word_of.tolist(), encoded.words) == ([EOS], [-1], ())
+    assert (encoded.ids.tolist(), encoded.word_ids.tolist(), encoded.words) == ([EOS], [-1], ())
 
 
 @given(ANY_TEXT, st.sampled_from([UNIGRAM, BPE, PLAIN]))
@@ -265,10 +265,10 @@ def test_every_word_owns_neighbouring_pieces_and_nothing_is_unknown(
 ) -> None:
     encoded = tokenizer.encode(raw)
     assert not set(encoded.ids[:-1].tolist()) & {PAD, BOS, EOS, UNK}
-    assert (encoded.ids[-1], encoded.word_of[-1]) == (EOS, -1)
-    steps = np.diff(encoded.word_of[:-1], prepend=-1)
+    assert (encoded.ids[-1], encoded.word_ids[-1]) == (EOS, -1)
+    steps = np.diff(encoded.word_ids[:-1], prepend=-1)
     assert set(steps.tolist()) <= {0, 1}
-    assert len(encoded.words) == max(encoded.word_of[:-1], default=-1) + 1
+    assert len(encoded.words) == max(encoded.word_ids[:-1], default=-1) + 1
 
 
 # ---- decode
@@ -281,7 +281,7 @@ def test_without_normalisation_decode_undoes_encode_up_to_white_space(raw: str) 
     assert PLAIN.decode(PLAIN.encode(raw).ids).text == text
     encoded, decoded = PLAIN.encode(text), PLAIN.decode(PLAIN.encode(text).ids)
     assert decoded.words == encoded.words
-    assert decoded.word_of.tolist() == encoded.word_of.tolist()
+    assert decoded.word_ids.tolist() == encoded.word_ids.tolist()
 
 
 @given(
@@ -293,7 +293,7 @@ def test_decode_undoes_encode_of_normalised_text(raw: str, tokenizer: Tokenizer)
     encoded = tokenizer.encode(text)
     decoded = tokenizer.decode(encoded.ids)
     assert (decoded.text, decoded.words) == (text, encoded.words)
-    assert decoded.word_of.tolist() == encoded.word_of.tolist()
+    assert decoded.word_ids.tolist() == encoded.word_ids.tolist()
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def ids_of(*names: str) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("said", "text", "word_of"),
+    ("said", "text", "word_ids"),
     [
         ("", "", []),
         ("</s>", "", [-1]),
@@ -329,10 +329,10 @@ def ids_of(*names: str) -> list[int]:
     ],
 )
 def test_decode_gives_each_id_the_word_it_contributes_to(
-    said: str, text: str, word_of: list[int]
+    said: str, text: str, word_ids: list[int]
 ) -> None:
     decoded = UNIGRAM.decode(ids_of(*said.split()))
-    assert (decoded.text, decoded.word_of.tolist()) == (text, word_of)
+    assert (decoded.text, decoded.word_ids.tolist()) == (text, word_ids)
 
 
 ANY_IDS = st.lists(
@@ -349,9 +349,9 @@ ANY_IDS = st.lists(
 @PROPERTY
 def test_any_ids_decode_to_words_that_never_go_back(ids: list[int]) -> None:
     decoded = UNIGRAM.decode(np.array(ids, np.int32))
-    spoken = decoded.word_of[np.array(ids, int) > UNK]
-    assert len(decoded.word_of) == len(ids)
-    assert all(decoded.word_of[np.array(ids, int) <= UNK] == -1)
+    spoken = decoded.word_ids[np.array(ids, int) > UNK]
+    assert len(decoded.word_ids) == len(ids)
+    assert all(decoded.word_ids[np.array(ids, int) <= UNK] == -1)
     assert all(np.diff(spoken) >= 0)
     assert all(spoken < len(decoded.words))
     assert all(spoken >= 0) or not decoded.words
@@ -370,7 +370,7 @@ def test_tokens_of_another_program_stay_one_word_each() -> None:
     tokens = ["do", "n't", "look", "aujourd'hui", "."]
     line = UNIGRAM.encode_tokens(tokens)
     assert [word.text for word in line.words] == tokens
-    assert sorted(set(line.word_of.tolist())) == [-1, 0, 1, 2, 3, 4]
+    assert sorted(set(line.word_ids.tolist())) == [-1, 0, 1, 2, 3, 4]
     assert line.raw == "do n't look aujourd'hui ."
     assert UNIGRAM.encode_tokens([]).words == ()
 
@@ -410,7 +410,7 @@ def test_a_line_with_typographic_quotes_is_read_as_a_straight_one_with_its_own_w
     spans = [(word.start, word.end) for word in straight.words]
     if [(word.start, word.end) for word in encoded.words] == spans:  # "’ʼ" is two, "''" one
         assert encoded.ids.tolist() == straight.ids.tolist()
-        assert encoded.word_of.tolist() == straight.word_of.tolist()
+        assert encoded.word_ids.tolist() == straight.word_ids.tolist()
     assert QUOTES.decode(encoded.ids).text == " ".join(raw.translate(STRAIGHT).split())
 
 
@@ -426,7 +426,7 @@ def test_guillemets_stay() -> None:
 
 def test_a_tokenizer_that_is_loaded_again_reads_quotes_as_it_is_told(tmp_path: Path) -> None:
     QUOTES.save(tmp_path / "model")
-    loaded = Tokenizer.load(tmp_path / "model", plain_quotes=True)
+    loaded = Tokenizer.load(tmp_path / "model", normalize_quotes=True)
     assert loaded.encode("t’aime").ids.tolist() == QUOTES.encode("t'aime").ids.tolist()
     other = Tokenizer.load(tmp_path / "model")
     assert other.encode("t’aime").ids.tolist() != QUOTES.encode("t'aime").ids.tolist()
@@ -436,7 +436,7 @@ def test_a_tokenizer_that_is_loaded_again_reads_quotes_as_it_is_told(tmp_path: P
 
 
 def test_a_line_in_capitals_is_read_as_if_it_were_not_and_keeps_its_words() -> None:
-    loud = UNIGRAM.encode("DO YOU LOVE THE OLD DOG?", spoken=True)
+    loud = UNIGRAM.encode("DO YOU LOVE THE OLD DOG?", lowercase=True)
     assert loud.ids.tolist() == UNIGRAM.encode("Do you love the old dog?").ids.tolist()
     assert [word.text for word in loud.words] == ["DO", "YOU", "LOVE", "THE", "OLD", "DOG", "?"]
     assert loud.raw == "DO YOU LOVE THE OLD DOG?"
@@ -448,13 +448,13 @@ def test_a_line_in_capitals_is_read_as_if_it_were_not_and_keeps_its_words() -> N
 COPYING = Tokenizer.train(
     [*LINES, *string.ascii_letters, *"()"],
     config.TokenizerConfig(vocab_size=480, literals=True),
-    literals=Literals("en", "fr"),
+    literals=LiteralRules("en", "fr"),
 )
 
 
 def test_placeholders_stand_between_the_special_ids_and_the_bytes() -> None:
     assert len(UNIGRAM.placeholders) == 0
-    assert list(COPYING.placeholders) == list(range(UNK + 1, UNK + 1 + PLACEHOLDERS))
+    assert list(COPYING.placeholders) == list(range(UNK + 1, UNK + 1 + N_PLACEHOLDERS))
     assert COPYING.piece(COPYING.placeholders[-1] + 1) == "<0x00>"
     assert COPYING.segment(" \x00")[-1] == COPYING.placeholders[-1] + 1
     again = Tokenizer.from_bytes(COPYING.to_bytes())
@@ -462,18 +462,18 @@ def test_placeholders_stand_between_the_special_ids_and_the_bytes() -> None:
 
 
 def test_a_marked_form_is_its_placeholder_and_no_text_is() -> None:
-    for number in range(PLACEHOLDERS):
+    for number in range(N_PLACEHOLDERS):
         id = COPYING.placeholders[number]
         space = COPYING.segment(" $a")[0]
-        assert COPYING.segment(literals.mark("1,250", number)) == (id,)
-        assert COPYING.segment(literals.mark(" 1,250", number)) == (space, id)
-        assert COPYING.candidates(literals.mark(" 5", number), 8) == [((space, id), 0.0)]
+        assert COPYING.segment(literals.add_mark("1,250", number)) == (id,)
+        assert COPYING.segment(literals.add_mark(" 1,250", number)) == (space, id)
+        assert COPYING.candidates(literals.add_mark(" 5", number), 8) == [((space, id), 0.0)]
         assert id not in COPYING.segment(f" {COPYING.piece(id)}")
 
 
 def test_marked_forms_teach_the_vocabulary_nothing() -> None:
-    counts = Counter(words.forms(words.split(" ".join(LINES))))
-    marked = counts + Counter({literals.mark(" zzz", 3): 1000})
+    counts = Counter(words.surface_forms(words.split(" ".join(LINES))))
+    marked = counts + Counter({literals.add_mark(" zzz", 3): 1000})
     settings = config.TokenizerConfig(vocab_size=420, literals=True)
     one, other = (Tokenizer.train_on_counts(each, settings) for each in (counts, marked))
     assert one.to_bytes() == other.to_bytes()
@@ -530,5 +530,5 @@ def test_the_share_of_unknown_letters_is_that_of_words_in_bits_or_bytes():
 def test_a_line_in_capitals_is_known_as_its_words_are():
     text = ["the house is near the river and the children love the old garden"] * 20
     tokenizer = Tokenizer.train(text, config.TokenizerConfig(vocab_size=340))
-    assert tokenizer.unknown_share("THE CHILDREN LOVE", spoken=True) < 0.5
+    assert tokenizer.unknown_share("THE CHILDREN LOVE", lowercase=True) < 0.5
     assert tokenizer.unknown_share("THE CHILDREN LOVE") == 1

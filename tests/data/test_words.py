@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attn_cli.data import words
-from attn_cli.data.words import forms, split
+from attn_cli.data.words import split, surface_forms
 from attn_cli.types import Word
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=200)
@@ -147,7 +147,7 @@ def test_a_word_knows_its_span_in_the_raw_text() -> None:
 
 
 def test_a_form_has_a_space_in_front_unless_glued_to_the_word_before() -> None:
-    assert forms(split("Je  t'aime\u00a0!")) == [" Je", " t'", "aime", " !"]
+    assert surface_forms(split("Je  t'aime\u00a0!")) == [" Je", " t'", "aime", " !"]
 
 
 @pytest.mark.parametrize("raw", ["0'0.0", "1'000.50", "l'1.5'a", "1.0'0.0-1'0"])
@@ -190,7 +190,7 @@ def test_words_and_the_gaps_between_them_restore_the_text(raw: str) -> None:
 @given(ANY_TEXT)
 @PROPERTY
 def test_forms_spell_the_text_with_single_spaces(raw: str) -> None:
-    assert "".join(forms(split(raw))).split() == raw.split()
+    assert "".join(surface_forms(split(raw))).split() == raw.split()
 
 
 @pytest.mark.parametrize(

@@ -232,8 +232,8 @@ def test_a_head_that_was_fitted_and_kept_has_a_graph(tmp_path, monkeypatch):
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 2)
     monkeypatch.setattr(unsupervised_alignment, "MIN_F1", 0)
     monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
-    votes = LinkTable.of([{(0, 0): 0.9, (1, 1): 0.9}] * 20)
-    monkeypatch.setattr(statistical, "votes", lambda *_, **__: votes)
+    votes = LinkTable.from_links([{(0, 0): 0.9, (1, 1): 0.9}] * 20)
+    monkeypatch.setattr(statistical, "collect_votes", lambda *_, **__: votes)
     ended = attn("align", "--fit", "--out", tmp_path / "kept", stdin="red car\tauto rouge\n" * 20)
     assert ended.status == 0, ended.err
     opened = bundle.open_bundle(tmp_path / "kept")

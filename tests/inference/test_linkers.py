@@ -34,7 +34,7 @@ class Told:
     def told(self, pair):
         words = tuple(pair.source.split()), tuple(pair.target.split())
         leftover = 1 - self.weights.sum(axis=1)
-        table = SoftAlignment(*words, self.weights, leftover, origin="forced")
+        table = SoftAlignment(*words, self.weights, leftover, mode="forced")
         return Translation(pair.line, pair.source, pair.target, *words, alignment=table)
 
 
@@ -54,7 +54,7 @@ def both_ways(method):
 
 def test_one_way_the_links_are_those_of_the_table():
     ((found, links),) = DirectionalLinker(Told(FORWARD), extract).link([PAIR])
-    assert (found.line, links.pairs) == (3, {(0, 0), (0, 1), (1, 1)})
+    assert (found.line, links.links) == (3, {(0, 0), (0, 1), (1, 1)})
 
 
 def test_the_reverse_aligner_is_asked_for_the_pair_the_other_way_round():
@@ -65,8 +65,8 @@ def test_the_reverse_aligner_is_asked_for_the_pair_the_other_way_round():
 
 def test_links_of_both_directions_are_symmetrised_and_weigh_their_mean():
     _, links = both_ways("intersection")
-    assert links.weights == pytest.approx({(0, 0): 0.8, (1, 1): 0.65})
-    assert both_ways("union")[1].pairs == {(0, 0), (0, 1), (1, 1)}
+    assert links.scores == pytest.approx({(0, 0): 0.8, (1, 1): 0.65})
+    assert both_ways("union")[1].links == {(0, 0), (0, 1), (1, 1)}
 
 
 def test_the_table_stays_the_forward_one_where_links_are_combined():
@@ -78,12 +78,12 @@ def test_soft_makes_one_table_and_reads_the_links_off_it():
     found, links = both_ways("soft")
     expected = [[2 * 0.9 * 0.7 / 1.6, 0], [2 * 0.5 * 0.2 / 0.7, 2 * 0.5 * 0.8 / 1.3]]
     np.testing.assert_allclose(found.alignment.weights, expected, rtol=1e-6)
-    assert links.weights == pytest.approx({(0, 0): expected[0][0], (1, 1): expected[1][1]})
+    assert links.scores == pytest.approx({(0, 0): expected[0][0], (1, 1): expected[1][1]})
 
 
 # Votes
 
-VOTES = LinkTable.of([{}, {(0, 0): 0.3, (1, 1): 1.0, (0, 1): 0.6}])  # of the pairs 0 and 1
+VOTES = LinkTable.from_links([{}, {(0, 0): 0.3, (1, 1): 1.0, (0, 1): 0.6}])  # of the pairs 0 and 1
 
 
 def voted(line, **how):
@@ -96,22 +96,22 @@ def voted(line, **how):
 
 def test_a_link_weighs_the_mean_of_what_the_table_and_the_votes_say():
     table = voted(3)
-    np.testing.assert_allclose(table.links, [[(0.9 + 0.3) / 2, 0], [(0.5 + 0.6) / 2, 0.75]])
+    np.testing.assert_allclose(table.link_probs, [[(0.9 + 0.3) / 2, 0], [(0.5 + 0.6) / 2, 0.75]])
     np.testing.assert_array_equal(table.weights, np.array(FORWARD, np.float32))
 
 
 def test_alone_the_votes_are_the_links_and_a_row_of_them_sums_to_one_with_its_leftover():
     table = voted(3, alone=True)
-    np.testing.assert_allclose(table.links, [[0.3, 0], [0.6, 1]])
+    np.testing.assert_allclose(table.link_probs, [[0.3, 0], [0.6, 1]])
     np.testing.assert_allclose(table.weights, [[0.3, 0], [0.6 / 1.6, 1 / 1.6]])
-    np.testing.assert_allclose(table.leftover, [0.7, 0], atol=1e-7)
+    np.testing.assert_allclose(table.unaligned, [0.7, 0], atol=1e-7)
 
 
 @pytest.mark.parametrize("line", [4, 5])
 @pytest.mark.parametrize("alone", [False, True])
 def test_a_line_that_nobody_voted_on_keeps_its_table(line, alone):
     table = voted(line, alone=alone)
-    assert table.links is None
+    assert table.link_probs is None
     np.testing.assert_array_equal(table.weights, np.array(FORWARD, np.float32))
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from attn_cli.inference import neural_alignment
 from attn_cli.inference.engines.interface import AlignmentOutput
 from attn_cli.inference.neural_alignment import Nothing, align_batch
-from attn_cli.types import EOS, PAD, Encoded, Word
+from attn_cli.types import EOS, PAD, TokenizedLine, Word
 
 GARBAGE = 9.0
 
@@ -25,12 +25,12 @@ class Marking:
 
     def align(self, source, target):
         self.asked.append((source, target))
-        height, width = (int(side.word_of.max()) + 1 for side in (target, source))
+        height, width = (int(side.word_ids.max()) + 1 for side in (target, source))
         rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
         first = source.ids[:, 0, None, None] + target.ids[:, 0, None, None] / 100
         weights = first + rows / 1000 + columns / 10000
         leftover = np.broadcast_to(np.arange(height), (len(first), height)).astype(np.float32)
-        for row, (ours, theirs) in enumerate(zip(target.word_of, source.word_of, strict=True)):
+        for row, (ours, theirs) in enumerate(zip(target.word_ids, source.word_ids, strict=True)):
             weights[row, ours.max() + 1 :] = weights[row, :, theirs.max() + 1 :] = GARBAGE
         return AlignmentOutput(
             weights.astype(np.float32), leftover, (2 * weights).astype(np.float32)
@@ -42,7 +42,7 @@ def line(first, *sizes, cut=None):
     word_of = np.repeat(np.arange(len(sizes)), sizes)[:cut]
     ids = np.arange(first, first + len(word_of) + 1)
     ids[-1] = EOS
-    return Encoded(
+    return TokenizedLine(
         "raw",
         ids.astype(np.int32),
         tuple(f"p{i}" for i in ids),
@@ -53,7 +53,7 @@ def line(first, *sizes, cut=None):
 
 def tables_of(*pairs, matcher=None, **how):
     sources, targets = zip(*pairs, strict=True)
-    return align_batch(matcher or Marking(), sources, targets, origin="forced", **how)
+    return align_batch(matcher or Marking(), sources, targets, mode="forced", **how)
 
 
 def test_each_pair_gets_its_own_words_weights_and_links_in_order():
@@ -64,13 +64,13 @@ def test_each_pair_gets_its_own_words_weights_and_links_in_order():
     ]
     np.testing.assert_allclose(tables[0].weights, [[10.2, 10.2001, 10.2002]], rtol=1e-6)
     np.testing.assert_allclose(tables[1].weights, [[30.4], [30.401]], rtol=1e-6)
-    np.testing.assert_allclose(tables[1].links, 2 * tables[1].weights, rtol=1e-6)
-    assert tables[1].leftover.tolist() == [0, 1]
+    np.testing.assert_allclose(tables[1].link_probs, 2 * tables[1].weights, rtol=1e-6)
+    assert tables[1].unaligned.tolist() == [0, 1]
 
 
 def test_a_table_says_what_it_is():
     (table,) = tables_of((line(10, 1), line(20, 1)))
-    assert (table.kind, table.level, table.origin) == ("alignment", "word", "forced")
+    assert (table.kind, table.level, table.mode) == ("alignment", "word", "forced")
 
 
 def test_the_pieces_of_a_side_come_with_their_words_and_padding_with_none():
@@ -78,14 +78,14 @@ def test_the_pieces_of_a_side_come_with_their_words_and_padding_with_none():
     tables_of((line(10, 2, 1), line(20, 1)), (line(30, 1), line(40, 1)), matcher=matcher)
     ((source, _),) = matcher.asked
     assert source.ids.tolist() == [[10, 11, 12, EOS], [30, EOS, PAD, PAD]]
-    assert source.word_of.tolist() == [[0, 0, 1, -1], [0, -1, -1, -1]]
+    assert source.word_ids.tolist() == [[0, 0, 1, -1], [0, -1, -1, -1]]
 
 
 def test_at_piece_level_each_piece_is_asked_about_by_itself():
     matcher = Marking()
     (table,) = tables_of((line(10, 2, 1), line(20, 2)), matcher=matcher, level="piece")
     assert (table.source, table.target) == (("p10", "p11", "p12"), ("p20", "p21"))
-    assert matcher.asked[0][0].word_of.tolist() == [[0, 1, 2, -1]]
+    assert matcher.asked[0][0].word_ids.tolist() == [[0, 1, 2, -1]]
     assert table.level == "piece"
 
 
@@ -93,10 +93,10 @@ def test_words_whose_pieces_were_not_read_correspond_to_nothing():
     (table,) = tables_of((line(10, 1, 1, 1, cut=2), line(20, 1, 2, 2, cut=2)))
     assert table.weights.shape == (3, 3)
     assert table.weights[:2, :2].all()
-    for each in (table.weights, table.links):
+    for each in (table.weights, table.link_probs):
         assert not each[2].any()
         assert not each[:, 2].any()
-    assert table.leftover[2] == 1
+    assert table.unaligned[2] == 1
 
 
 @pytest.mark.parametrize("blank", [line(9), line(9, 1, cut=0)], ids=["blank", "unread"])
@@ -106,7 +106,7 @@ def test_nobody_is_asked_about_a_side_without_pieces(blank):
     assert not matcher.asked
     for table in tables:
         assert not table.weights.any()
-        assert table.leftover.tolist() == [1] * len(table.target)
+        assert table.unaligned.tolist() == [1] * len(table.target)
 
 
 def test_blank_sides_do_not_shift_the_others():
@@ -136,7 +136,7 @@ def test_all_are_asked_about_once_in_order_and_as_many_at_a_time_as_the_cells_al
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(neural_alignment, "CELLS", cells)
         tables = align_batch(
-            matcher, *([p[side] for p in pairs] for side in (0, 1)), origin="decoded"
+            matcher, *([p[side] for p in pairs] for side in (0, 1)), mode="decoded"
         )
     firsts = [int(first) for source, _ in matcher.asked for first in source.ids[:, 0]]
     assert firsts == [10 * n for n in range(1, len(sizes) + 1)]
@@ -153,5 +153,5 @@ def test_all_are_asked_about_once_in_order_and_as_many_at_a_time_as_the_cells_al
 def test_who_knows_nothing_links_nothing():
     (table,) = tables_of((line(10, 1, 2), line(20, 1, 1)), matcher=Nothing())
     assert not table.weights.any()
-    assert not table.links.any()
-    assert table.leftover.tolist() == [1, 1]
+    assert not table.link_probs.any()
+    assert table.unaligned.tolist() == [1, 1]

@@ -31,7 +31,7 @@ def part(text: str, *scores: float, links: bool = False, pieces: int = 3) -> Tra
         hypotheses=tuple(hypothesis_of(pieces, score) for score in scores),
         texts=(text, *(f"{text}{n}" for n in range(1, len(scores)))),
         alignment=SoftAlignment(
-            ("a", "b"), words, table, 1 - table.sum(1), links=table / 2 if links else None
+            ("a", "b"), words, table, 1 - table.sum(1), link_probs=table / 2 if links else None
         ),
         word_logp=(-1.0, -2.0),
     )
@@ -54,12 +54,12 @@ def test_the_table_has_a_block_for_each_part_and_nothing_elsewhere(links: bool) 
     zero = np.zeros((2, 2))
     block = first.alignment.weights
     assert np.array_equal(table.weights, np.block([[block, zero], [zero, block]]))
-    assert np.allclose(table.weights.sum(1) + table.leftover, 1)
+    assert np.allclose(table.weights.sum(1) + table.unaligned, 1)
     assert (table.source, table.target) == (("a", "b") * 2, ("x", "y", "v", "w"))
     if links:
-        assert np.array_equal(table.links, np.block([[block, zero], [zero, block]]) / 2)
+        assert np.array_equal(table.link_probs, np.block([[block, zero], [zero, block]]) / 2)
     else:
-        assert table.links is None
+        assert table.link_probs is None
 
 
 def test_without_tables_there_is_none() -> None:

@@ -60,7 +60,7 @@ def test_its_table_has_the_tables_of_its_sentences_along_the_diagonal(make, head
     table = whole.alignment
     assert (table.source, table.target) == (whole.source_words, whole.target_words)
     assert table.weights.shape == (len(table.target), len(table.source))
-    np.testing.assert_allclose(table.weights.sum(1) + table.leftover, 1, atol=1e-4)
+    np.testing.assert_allclose(table.weights.sum(1) + table.unaligned, 1, atol=1e-4)
     row = column = 0
     outside = table.weights.copy()
     for part in parts:
@@ -68,7 +68,9 @@ def test_its_table_has_the_tables_of_its_sentences_along_the_diagonal(make, head
         block = np.s_[row : row + height, column : column + width]
         np.testing.assert_allclose(table.weights[block], part.alignment.weights, atol=1e-5)
         if head:
-            np.testing.assert_allclose(table.links[block], part.alignment.links, atol=1e-5)
+            np.testing.assert_allclose(
+                table.link_probs[block], part.alignment.link_probs, atol=1e-5
+            )
         outside[block] = 0
         row, column = row + height, column + width
     assert not outside.any()

@@ -146,5 +146,5 @@ def test_the_matcher_says_for_numpy_what_the_head_says():
     said, both = TorchAligner(head).align(side(*SOURCES), side(*TARGETS)), found(SOURCES, TARGETS)
     assert said.links.shape == said.weights.shape == (3, 5, 4)
     torch.testing.assert_close(torch.tensor(said.weights), both.to_source[..., :-1].exp())
-    torch.testing.assert_close(torch.tensor(said.leftover), both.to_source[..., -1].exp())
+    torch.testing.assert_close(torch.tensor(said.unaligned), both.to_source[..., -1].exp())
     torch.testing.assert_close(torch.tensor(said.links), both.link_probs)

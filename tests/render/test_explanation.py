@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from systems import COVERING, lines, model_of, name_of, network_of
 
-from attn_cli.alignment.merge import soft_alignment
+from attn_cli.alignment.merge import build_alignment
 from attn_cli.inference.engines.interface import select_heads
 from attn_cli.inference.explanation import formulas
 from attn_cli.nn.attention_trace import trace_attention
@@ -19,7 +19,7 @@ from attn_cli.render.explanation import STEPS, ExplanationView, StepView
 from attn_cli.render.explanation_records import explanation_jsonl, explanation_records
 from attn_cli.render.explanation_walk import Position, walk
 from attn_cli.render.table import plain
-from attn_cli.types import Encoded, Explanation, Word
+from attn_cli.types import Explanation, TokenizedLine, Word
 
 TRACED = [system for system in COVERING if system[1] != "none"]
 each_system = pytest.mark.parametrize("system", TRACED, ids=map(name_of, TRACED))
@@ -30,13 +30,13 @@ ACTIVATIONS = {
 }
 
 
-def encoded(ids, name: str) -> Encoded:
+def encoded(ids, name: str) -> TokenizedLine:
     """A line of two-piece words, but for the last; `name` begins each piece."""
     count = len(ids) - 1
     word_of = np.append(np.arange(count) // 2, -1).astype(np.int32)
     words = tuple(Word(f"{name}{w}", 3 * w, 3 * w + 2) for w in range((count + 1) // 2))
     pieces = (*(f"▁{name}{n}" for n in range(count)), "</s>")
-    return Encoded(" ".join(w.text for w in words), ids, pieces, word_of, words)
+    return TokenizedLine(" ".join(w.text for w in words), ids, pieces, word_of, words)
 
 
 def explanation_of(system) -> Explanation:
@@ -49,7 +49,7 @@ def explanation_of(system) -> Explanation:
     model = model_of(system)
     shown = select_heads(model).heads or tuple(range(len(steps.heads)))
     weights = np.mean([steps.heads[index].weights for index in shown], axis=0)
-    table = soft_alignment(weights, source, target, kind="attention", origin="decoded")
+    table = build_alignment(weights, source, target, kind="attention", mode="decoded")
     best = steps.logp.argsort(1)[:, ::-1][:, :5]
     candidates = tuple(
         tuple((f"▁v{i}", float(np.exp(row[i]))) for i in of_row)
@@ -113,8 +113,8 @@ def test_steps_4_to_7_recomputed_from_the_records_give_the_table(system):
         total[i] += weights / len(explanation.shown)
     (table,) = [r for r in records if r["name"] == "table"]
     source, target = explanation.source, explanation.target
-    merged = soft_alignment(
-        total.astype(np.float32), source, target, kind="attention", origin="decoded"
+    merged = build_alignment(
+        total.astype(np.float32), source, target, kind="attention", mode="decoded"
     )
     np.testing.assert_allclose(merged.weights, table["weights"], atol=1e-3)
 
@@ -135,7 +135,7 @@ ADDITIVE = next(each for each in TRACED if each[1] == "additive")
 def test_steps_5_to_7_recomputed_from_the_text_give_the_context():
     explanation = explanation_of(ADDITIVE)
     pieces = explanation.source.pieces
-    target = list(explanation.target.word_of).index(2)  # a word of one piece
+    target = list(explanation.target.word_ids).index(2)  # a word of one piece
     energies = np.array([numbers(shown(explanation, 4, word=2), piece)[0] for piece in pieces])
     weights = np.exp(energies - energies.max())
     weights /= weights.sum()
@@ -168,7 +168,7 @@ def test_a_layer_of_several_heads_shows_their_weights_and_the_mean():
     text = shown(explanation, 5, word=2)
     assert "head 1" in text
     assert "head 2" in text
-    i = list(explanation.target.word_of).index(2)
+    i = list(explanation.target.word_ids).index(2)
     mean = np.mean([explanation.steps.heads[h].weights[i] for h in explanation.shown], axis=0)
     _, below = text.split("mean\n")
     means = [numbers(below, piece)[0] for piece in explanation.source.pieces]

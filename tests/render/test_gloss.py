@@ -1,14 +1,14 @@
 """Glosses against examples written by hand."""
 
 from attn_cli.render.gloss import gb4e, gloss
-from attn_cli.types import Links, Translation
+from attn_cli.types import Translation, WordAlignment
 
 
-def pair(source: str, target: str, links: str) -> tuple[Translation, Links]:
+def pair(source: str, target: str, links: str) -> tuple[Translation, WordAlignment]:
     words, others = tuple(source.split()), tuple(target.split())
     found = frozenset(tuple(map(int, link.split("-"))) for link in links.split())
     translation = Translation(1, source, target, words, others)
-    return translation, Links(found, len(words), len(others))
+    return translation, WordAlignment(found, len(words), len(others))
 
 
 GERMAN = pair("Peter hat ihn gestern gesehen", "Peter saw him yesterday", "0-0 2-2 3-3 4-1")

@@ -8,7 +8,7 @@ import shutil
 import pytest
 from pages import CROSSED, links_above, page_of, table, translation
 
-from attn_cli.types import GoldLinks, HeadTable
+from attn_cli.types import GoldAlignment, HeadAlignment
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed: make setup"
@@ -178,7 +178,7 @@ def test_attention_and_word_aligner_are_switched(open_page):
 
 def test_heads_are_switched(open_page):
     heads = tuple(
-        HeadTable(layer, head, table("ab", "xy", [[layer / 10, head / 10], [0, 1]], [0, 0]))
+        HeadAlignment(layer, head, table("ab", "xy", [[layer / 10, head / 10], [0, 1]], [0, 0]))
         for layer in (1, 2)
         for head in (1, 2)
     )
@@ -197,7 +197,7 @@ def test_unsure_words_are_marked(open_page):
 
 
 def test_gold_links_are_hits_misses_and_extras(open_page):
-    gold = [GoldLinks.of([(0, 0), (1, 2), (1, 1)], [(2, 2)])]
+    gold = [GoldAlignment.from_links([(0, 0), (1, 2), (1, 1)], [(2, 2)])]
     page = open_page([CROSSED], gold=gold)
     assert [curves(page, kind) for kind in ("hit", "extra", "miss")] == [2, 1, 1]
     # A = 3, S = 3, A & S = 2, A & P = 2: 1 - 4 / 6
@@ -305,8 +305,8 @@ def test_axe_finds_no_fault_in_roles_names_and_contrast(open_page, scheme, width
         "axe_playwright_python.sync_playwright",
         reason="axe-playwright-python is not installed: make setup",
     )
-    gold = [GoldLinks.of([(0, 0), (1, 1)], []), GoldLinks.of([(0, 0)], [])]
-    heads = (HeadTable(1, 1, CROSSED.alignment), HeadTable(1, 2, CROSSED.alignment))
+    gold = [GoldAlignment.from_links([(0, 0), (1, 1)], []), GoldAlignment.from_links([(0, 0)], [])]
+    heads = (HeadAlignment(1, 1, CROSSED.alignment), HeadAlignment(1, 2, CROSSED.alignment))
     first = translation(
         1,
         BOTH.source,

@@ -14,7 +14,7 @@ from pages import CROSSED, links_above, page_of, table, translation
 
 from attn_cli.render.html.encoding import SYMBOLS, encode_weights
 from attn_cli.render.html.page import Page
-from attn_cli.types import GoldLinks
+from attn_cli.types import GoldAlignment
 
 
 def decoded(text, count):
@@ -136,7 +136,7 @@ def test_a_pair_without_weights_and_a_page_without_pairs_are_pages():
 
 
 def test_gold_links_follow_the_pairs():
-    page = Page().begin() + Page().end([GoldLinks.of([(0, 0)], [(1, 2)])])
+    page = Page().begin() + Page().end([GoldAlignment.from_links([(0, 0)], [(1, 2)])])
     assert data_of(page, "gold") == [["0-0", "0-0 1-2"]]
 
 

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from attn_cli.render.small_multiples import HeadGrid
-from attn_cli.types import HeadTable, SoftAlignment
+from attn_cli.types import HeadAlignment, SoftAlignment
 
 SOURCE, TARGET = ("I", "love", "strawberries"), ("J'", "aime", "les", "fraises")
 
@@ -25,9 +25,9 @@ def head(layer, number, source=SOURCE, target=TARGET, leftover=0.0):
         tuple(target),
         ((1 - leftover) * weights).astype(np.float32),
         np.full(len(target), leftover, np.float32),
-        origin="forced",
+        mode="forced",
     )
-    return HeadTable(layer, number, table)
+    return HeadAlignment(layer, number, table)
 
 
 def heads(layers, of_each, **options):
@@ -86,7 +86,7 @@ def test_weights_are_percent_and_shades_where_there_is_no_colour():
         np.array([[1, 0, 0], [0.05, 0.45, 0.5]], np.float32),
         np.zeros(2, np.float32),
     )
-    *_, first, second = drawn([HeadTable(1, 1, table)]).rstrip("\n").split("\n")
+    *_, first, second = drawn([HeadAlignment(1, 1, table)]).rstrip("\n").split("\n")
     assert first.split() == ["x", "100█", "·", "·"]
     assert second.split() == ["y", "5", "45▒", "50▒"]
 
@@ -106,7 +106,7 @@ def test_what_is_left_over_has_a_column_where_it_matters():
 def test_heavy_cells_have_a_background():
     weights = np.array([[0.67, 0.33]], np.float32)  # of no other test: Rich keeps a style's codes
     table = SoftAlignment(("a", "b"), ("x",), weights, np.zeros(1, np.float32))
-    text = drawn([HeadTable(1, 1, table)], colours="truecolor")
+    text = drawn([HeadAlignment(1, 1, table)], colours="truecolor")
     heated = [part.split()[-1] for part in text.split("\x1b[") if "48;2;" in part]
     assert heated == ["67", "33"]
 

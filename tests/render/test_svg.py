@@ -32,7 +32,7 @@ CROSSED = table(
     ["Je", "t'", "aime"],
     [[0.94, 0.04, 0.02], [0.11, 0.01, 0.88], [0.05, 0.91, 0.04]],
     kind="alignment",
-    origin="forced",
+    mode="forced",
 )
 
 

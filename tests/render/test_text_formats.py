@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from attn_cli.render import text_formats
-from attn_cli.types import Hypothesis, Links, SoftAlignment, Translation
+from attn_cli.types import Hypothesis, SoftAlignment, Translation, WordAlignment
 
 WEIGHTS = np.array([[0.94, 0.04, 0.02], [0.11, 0.01, 0.88], [0.05, 0.91, 0.04]], np.float32)
-LINKS = Links(frozenset({(0, 0), (1, 2), (2, 1)}), 3, 3, {(0, 0): 0.94, (2, 1): 0.88, (1, 2): 0.91})
-NO_LINKS = Links(frozenset(), 0, 0)
+LINKS = WordAlignment(
+    frozenset({(0, 0), (1, 2), (2, 1)}), 3, 3, {(0, 0): 0.94, (2, 1): 0.88, (1, 2): 0.91}
+)
+NO_LINKS = WordAlignment(frozenset(), 0, 0)
 BLANK = Translation(4, " \t", "")
 
 
@@ -75,7 +77,7 @@ def test_pharaoh_with_scores_has_two_decimals():
 
 
 def test_a_link_of_unknown_weight_has_no_score():
-    assert text_formats.pharaoh(Links(frozenset({(0, 0)}), 1, 1), scores=True) == "0-0"
+    assert text_formats.pharaoh(WordAlignment(frozenset({(0, 0)}), 1, 1), scores=True) == "0-0"
 
 
 def test_the_pharaoh_of_a_translation_follows_its_text():
@@ -140,7 +142,9 @@ def test_a_number_that_json_cannot_write_is_null():
 
 
 def test_a_link_of_unknown_weight_is_null_in_jsonl():
-    assert record(translation(), Links(frozenset({(0, 0)}), 1, 1))["links"] == [[0, 0, None]]
+    assert record(translation(), WordAlignment(frozenset({(0, 0)}), 1, 1))["links"] == [
+        [0, 0, None]
+    ]
 
 
 UNSCORED = {"hypotheses": (), "texts": (), "word_logp": ()}

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.data.batching import batches_of
+from attn_cli.data.batching import sequential_batches
 from attn_cli.data.corpus import read_pairs
-from attn_cli.data.segmentation import segmented
+from attn_cli.data.segmentation import segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import DataError, TrainingError
 from attn_cli.nn.builder import build_word_aligner
@@ -160,7 +160,7 @@ def toy(tmp_path_factory):
     corpus, _ = read_pairs(path)
     counts = corpus.source_counts() | corpus.target_counts()
     tokenizer = Tokenizer.train_on_counts(counts, config.TokenizerConfig(vocab_size=400))
-    return segmented(corpus, tokenizer, tokenizer), LinkTable.of(votes), links
+    return segment_corpus(corpus, tokenizer, tokenizer), LinkTable.from_links(votes), links
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +216,7 @@ def test_its_last_word_on_every_pair_is_the_links_without_the_noise(toy, learned
 
 def test_what_few_hold_and_nobody_contradicts_is_a_link_before_there_are_verdicts(toy, taught):
     text, _, links = toy
-    votes = LinkTable.of([dict.fromkeys(right, 0.3) for right in links])
+    votes = LinkTable.from_links([dict.fromkeys(right, 0.3) for right in links])
     trainer = taught(steps=120, votes=votes, interrupted=lambda: trainer.state.step >= 60)
     assert trainer.run() is None
     assert trainer.relabeled is None
@@ -475,10 +475,13 @@ def test_saved_by_another_number_of_workers_it_goes_on_with_other_random_numbers
 def test_the_shares_of_all_workers_are_the_pairs_each_once(size, toy):
     text, *_ = toy
     shares = [
-        [batch.indices for batch in batches_of(text, text.pairs, tokens=90, rank=rank, size=size)]
+        [
+            batch.indices
+            for batch in sequential_batches(text, text.pairs, tokens=90, rank=rank, size=size)
+        ]
         for rank in range(size)
     ]
-    whole = [batch.indices for batch in batches_of(text, text.pairs, tokens=90)]
+    whole = [batch.indices for batch in sequential_batches(text, text.pairs, tokens=90)]
     assert len(whole) > 2 * size
     for rank, share in enumerate(shares):
         assert all(map(np.array_equal, share, whole[rank::size]))

@@ -12,9 +12,9 @@ from torch.nn import functional
 
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.data.batching import Batch, Batches, batches_of
+from attn_cli.data.batching import Batch, BatchIterator, sequential_batches
 from attn_cli.data.corpus import read_pairs
-from attn_cli.data.segmentation import segmented
+from attn_cli.data.segmentation import segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.nn.builder import build_model
 from attn_cli.nn.device import select_hardware
@@ -40,7 +40,7 @@ def a_batch(source_word, target_word, indices=None) -> Batch:
 
 
 def guidance(*pairs, weight=1.0, decay=1.0, max_steps=10) -> Guidance:
-    return Guidance(LinkTable.of(pairs), weight=weight, decay=decay, max_steps=max_steps)
+    return Guidance(LinkTable.from_links(pairs), weight=weight, decay=decay, max_steps=max_steps)
 
 
 # What the links want
@@ -216,15 +216,15 @@ def toy(pairs_file):
     corpus, _ = read_pairs(pairs_file)
     counts = corpus.source_counts() | corpus.target_counts()
     tokenizer = Tokenizer.train_on_counts(counts, config.TokenizerConfig(vocab_size=400))
-    data = segmented(corpus, tokenizer, tokenizer, sampling=0.5)
-    batch = next(batches_of(data, data.pairs, tokens=10**6))
+    data = segment_corpus(corpus, tokenizer, tokenizer, sampling=0.5)
+    batch = next(sequential_batches(data, data.pairs, tokens=10**6))
     lengths = {
         int(pair): (int(source.max()) + 1, int(target.max()) + 1)
         for pair, source, target in zip(
-            batch.indices, batch.source_word, batch.target_word, strict=True
+            batch.indices, batch.source_word_ids, batch.target_word_ids, strict=True
         )
     }
-    links = LinkTable.of(
+    links = LinkTable.from_links(
         {(max(0, lengths[pair][0] - 1 - word), word): 1.0 for word in range(lengths[pair][1])}
         for pair in range(len(PAIRS))
     )
@@ -245,7 +245,7 @@ def share_on_the_links(toy, folder, *, weight: float) -> float:
     network = build_model(model, source_vocab=vocab, target_vocab=vocab)
     Trainer(
         network,
-        Batches(data, tokens=settings.batch_tokens, seed=1),
+        BatchIterator(data, tokens=settings.batch_tokens, seed=1),
         lambda network: ValidationScores(loss=1.0, bleu=0.0, chrf=0.0),
         settings=settings,
         hardware=hardware,

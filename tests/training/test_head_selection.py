@@ -9,7 +9,7 @@ from torch import nn
 
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.alignment.merge import membership, merge
+from attn_cli.alignment.merge import membership, merge_weights
 from attn_cli.data.batching import Batch
 from attn_cli.nn.device import select_hardware
 from attn_cli.training.guided_alignment import guided_head
@@ -45,7 +45,7 @@ def best(weights, *, layers, heads, links, batch):
     return find_best_head(
         Pretended([weights]),
         [batch],
-        LinkTable.of([links]),
+        LinkTable.from_links([links]),
         model=model(layers, heads),
         hardware=select_hardware("cpu", "fp32"),
     )
@@ -100,7 +100,7 @@ def test_where_no_word_has_links_nothing_is_chosen():
 
 
 def test_words_are_weighed_as_the_tables_weigh_them():
-    """The same as `merge`, which makes the tables, sentence by sentence."""
+    """The same as `merge_weights`, which makes the tables, sentence by sentence."""
     source = np.array([[0, 1, 1, 2, -1], [0, 1, -1, -1, -1]], np.int32)
     target = np.array([[0, 0, 1, -1], [0, -1, -1, -1]], np.int32)
     sizes = [(5, 4), (3, 2)]  # pieces of each, end included
@@ -112,7 +112,7 @@ def test_words_are_weighed_as_the_tables_weigh_them():
     for b, (s, t) in enumerate(sizes):
         n_source, n_target = source[b].max() + 1, target[b].max() + 1
         for head in range(3):
-            table, leftover = merge(
+            table, leftover = merge_weights(
                 weights[b, :t, head, :s],
                 membership(source[b, :s], n_source),
                 membership(target[b, :t], n_target),

@@ -11,9 +11,9 @@ from program import PAIRS
 from systems import model_of
 
 from attn_cli import config
-from attn_cli.data.batching import Batches
+from attn_cli.data.batching import BatchIterator
 from attn_cli.data.corpus import read_pairs
-from attn_cli.data.segmentation import segmented
+from attn_cli.data.segmentation import segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.nn.builder import build_model
 from attn_cli.nn.device import select_hardware
@@ -44,7 +44,7 @@ def text(tmp_path_factory):
     corpus, _ = read_pairs(path)
     counts = corpus.source_counts() | corpus.target_counts()
     tokenizer = Tokenizer.train_on_counts(counts, config.TokenizerConfig(vocab_size=400))
-    return segmented(corpus, tokenizer, tokenizer), tokenizer.vocab_size
+    return segment_corpus(corpus, tokenizer, tokenizer), tokenizer.vocab_size
 
 
 def trainer_of(kind, text, folder, **given):
@@ -52,7 +52,7 @@ def trainer_of(kind, text, folder, **given):
     torch.manual_seed(1)
     return Trainer(
         build_model(model_of(KINDS[kind]), source_vocab=vocab, target_vocab=vocab),
-        Batches(data, tokens=SETTINGS.batch_tokens, seed=1),
+        BatchIterator(data, tokens=SETTINGS.batch_tokens, seed=1),
         lambda network: ValidationScores(loss=1.0, bleu=1.0, chrf=1.0),
         settings=SETTINGS,
         hardware=select_hardware("cpu", "fp32"),

@@ -8,7 +8,7 @@ import pytest
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.data.corpus import read_pairs
-from attn_cli.data.segmentation import segmented
+from attn_cli.data.segmentation import segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.training import shortlisting
 from attn_cli.training.shortlisting import build_shortlist, count_links
@@ -46,7 +46,7 @@ def text(tmp_path):
     (tmp_path / "pairs").write_text(PAIRS, encoding="utf-8")
     tokenizer = Halves()
     corpus, _ = read_pairs(tmp_path / "pairs")
-    return segmented(corpus, tokenizer, tokenizer), tokenizer
+    return segment_corpus(corpus, tokenizer, tokenizer), tokenizer
 
 
 def named(tokenizer, pieces):
@@ -55,7 +55,7 @@ def named(tokenizer, pieces):
 
 def test_each_piece_of_a_word_is_linked_to_each_of_the_words_it_is_linked_to(text):
     segments, tokenizer = text
-    keys, weights = count_links(segments, LinkTable.of(LINKS), tokenizer.vocab_size)
+    keys, weights = count_links(segments, LinkTable.from_links(LINKS), tokenizer.vocab_size)
     ours, theirs = np.divmod(keys, tokenizer.vocab_size)
     found = {
         (tokenizer.piece(s), tokenizer.piece(t)): w
@@ -78,7 +78,7 @@ def test_each_piece_of_a_word_is_linked_to_each_of_the_words_it_is_linked_to(tex
 def test_a_row_has_the_heaviest_links_and_the_piece_spelt_alike(text, monkeypatch):
     segments, tokenizer = text
     monkeypatch.setattr(shortlisting, "N_FREQUENT", 0)
-    found = build_shortlist(segments, LinkTable.of(LINKS), (tokenizer, tokenizer))
+    found = build_shortlist(segments, LinkTable.from_links(LINKS), (tokenizer, tokenizer))
     assert found.always.tolist() == [EOS]
     row = {
         piece: named(tokenizer, found.linked[found.starts[id] : found.starts[id + 1]])
@@ -89,7 +89,7 @@ def test_a_row_has_the_heaviest_links_and_the_piece_spelt_alike(text, monkeypatc
     assert row["se"] == {"se"}  # "see" has no links
 
     monkeypatch.setattr(shortlisting, "MAX_PER_PIECE", 2)
-    fewer = build_shortlist(segments, LinkTable.of(LINKS), (tokenizer, tokenizer))
+    fewer = build_shortlist(segments, LinkTable.from_links(LINKS), (tokenizer, tokenizer))
     th = tokenizer.numbers["th"]
     assert named(tokenizer, fewer.linked[fewer.starts[th] : fewer.starts[th + 1]]) == {
         "th", "l", "e",
@@ -99,7 +99,7 @@ def test_a_row_has_the_heaviest_links_and_the_piece_spelt_alike(text, monkeypatc
 def test_links_of_little_weight_are_noise(text, monkeypatch):
     segments, tokenizer = text
     monkeypatch.setattr(shortlisting, "N_FREQUENT", 0)
-    links = LinkTable.of([{(0, 0): 0.2}, {}, {}])
+    links = LinkTable.from_links([{(0, 0): 0.2}, {}, {}])
     found = build_shortlist(segments, links, (tokenizer, tokenizer))
     assert len(found.linked) == len(tokenizer.numbers)  # each is spelt as itself
 
@@ -107,7 +107,7 @@ def test_links_of_little_weight_are_noise(text, monkeypatch):
 def test_the_commonest_pieces_are_for_every_sentence_and_in_no_row(text, monkeypatch):
     segments, tokenizer = text
     monkeypatch.setattr(shortlisting, "N_FREQUENT", 2)
-    found = build_shortlist(segments, LinkTable.of(LINKS), (tokenizer, tokenizer))
+    found = build_shortlist(segments, LinkTable.from_links(LINKS), (tokenizer, tokenizer))
     counts = Counter({"l": 2, "e": 2, "ch": 2, "at": 2, "le": 1, "s": 1, "cha": 1, "ts": 1})
     common = named(tokenizer, found.always[1:])
     assert len(common) == 2
@@ -119,14 +119,14 @@ def test_there_are_no_more_links_than_so_many_a_piece_on_average(text, monkeypat
     segments, tokenizer = text
     monkeypatch.setattr(shortlisting, "N_FREQUENT", 0)
     monkeypatch.setattr(shortlisting, "MAX_AVERAGE", 0)
-    found = build_shortlist(segments, LinkTable.of(LINKS), (tokenizer, tokenizer))
+    found = build_shortlist(segments, LinkTable.from_links(LINKS), (tokenizer, tokenizer))
     assert len(found.linked) == len(tokenizer.numbers)
 
 
 @pytest.mark.parametrize("literals", [False, True])
 def test_the_end_and_what_a_text_can_always_be_made_of_are_listed(literals):
     settings = config.TokenizerConfig(vocab_size=400, literals=literals)
-    kinds = shortlisting.Literals("en", "fr") if literals else None
+    kinds = shortlisting.LiteralRules("en", "fr") if literals else None
     tokenizer = Tokenizer.train(["a few words to learn from, no more"], settings, literals=kinds)
     pieces = [tokenizer.piece(int(id)) for id in tokenizer.fallback_pieces]
     assert pieces[0] == "</s>"

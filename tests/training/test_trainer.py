@@ -13,9 +13,9 @@ from program import PAIRS
 
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.data.batching import Batches
+from attn_cli.data.batching import BatchIterator
 from attn_cli.data.corpus import read_pairs
-from attn_cli.data.segmentation import segmented
+from attn_cli.data.segmentation import segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import TrainingError
 from attn_cli.nn.builder import build_model
@@ -56,7 +56,7 @@ def text(pairs_file):
     settings = config.TokenizerConfig(vocab_size=400)
     counts = corpus.source_counts() | corpus.target_counts()
     tokenizer = Tokenizer.train_on_counts(counts, settings)
-    return segmented(corpus, tokenizer, tokenizer), tokenizer.vocab_size
+    return segment_corpus(corpus, tokenizer, tokenizer), tokenizer.vocab_size
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def trainer(text, tmp_path):
 
         made = Trainer(
             network,
-            Batches(data, tokens=settings.batch_tokens, seed=1),
+            BatchIterator(data, tokens=settings.batch_tokens, seed=1),
             validate,
             settings=settings,
             hardware=select_hardware("cpu", "fp32"),
@@ -449,7 +449,7 @@ def test_a_sentence_that_takes_long_is_watched_at_validations_alone(timed):
 
 # Guidance
 
-LINKS = LinkTable.of([{(0, 0): 1.0, (1, 1): 0.5}] * len(PAIRS))
+LINKS = LinkTable.from_links([{(0, 0): 1.0, (1, 1): 0.5}] * len(PAIRS))
 GUIDANCE = Guidance(LINKS, weight=0.5, decay=0.5, max_steps=6)
 
 

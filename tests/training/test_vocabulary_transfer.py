@@ -5,7 +5,7 @@ from program import HEAD, TINY, attn
 
 from attn_cli.bundles.bundle import open_bundle
 from attn_cli.config import TokenizerConfig as TokenizerConfig
-from attn_cli.data.literals import Literals
+from attn_cli.data.literals import LiteralRules
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.training import checkpoint
 from attn_cli.training.vocabulary_transfer import transfer_vocabulary
@@ -28,7 +28,7 @@ def test_a_known_piece_keeps_its_row_and_a_new_one_is_the_mean_of_its_parts(tiny
     old = start.source
     lines = ["the cat sat with the other cats"] * 3 + ["je t'aime bien"]
     settings = TokenizerConfig(vocab_size=320, literals=True)
-    new = Tokenizer.train(lines, settings, literals=Literals("en", "fr"))
+    new = Tokenizer.train(lines, settings, literals=LiteralRules("en", "fr"))
     tensors = _weights(start)
     transferred = transfer_vocabulary(tensors, start, (new, new))
     name = "source_embedding.table.weight"

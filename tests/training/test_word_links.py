@@ -66,12 +66,12 @@ def aligners(monkeypatch):
         if (how["max_seconds"] or math.inf) < 10:
             raise TimeoutError
         if (how["max_seconds"] or math.inf) < 20:
-            how["on_left_out"](2)
+            how["on_omitted"](2)
         asked.append((list(source), list(target), seed, program))
         on_progress(0.5)
-        return LinkTable.of([{(0, 0): 0.25 * len(asked)}] * len(asked[-1][0]))
+        return LinkTable.from_links([{(0, 0): 0.25 * len(asked)}] * len(asked[-1][0]))
 
-    monkeypatch.setattr(statistical, "votes", votes)
+    monkeypatch.setattr(statistical, "collect_votes", votes)
     return asked
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from attn_cli.cli.input import CHUNK
-from attn_cli.data.text_io import grouped, open_lines, unreadable
+from attn_cli.data.text_io import batched, open_lines, read_error
 from attn_cli.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class InputFile:
             with open(self.path, "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise unreadable(str(self.path), error) from error
+            raise read_error(str(self.path), error) from error
 
     def has_changed(self) -> bool:
         """Whether it is no longer what it was when it was found."""
@@ -168,7 +168,7 @@ def _named(given: str, output: Path) -> Iterator[tuple[Path, str]]:
             raise DataError(f"no file matches {given}", "Check the pattern and its folder.")
         yield from ((each, each.relative_to(base).as_posix()) for each in files)
     else:
-        raise unreadable(given, FileNotFoundError())
+        raise read_error(given, FileNotFoundError())
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
@@ -206,7 +206,7 @@ def _table_chunks(file: InputFile, columns: Columns, size: int) -> Iterator[Chun
             for batch in _batches(file, table, list(columns.texts))
             for row in zip(*(batch[name].to_pylist() for name in columns.texts), strict=True)
         )
-        for number, group in enumerate(grouped(rows, size)):
+        for number, group in enumerate(batched(rows, size)):
             payload = json.dumps(group, ensure_ascii=False).encode("utf-8", "replace")
             done = number * size
             position = (done + len(group)) * file.size // total
@@ -221,7 +221,7 @@ def _open_table(file: InputFile) -> "pq.ParquetFile":
     try:
         return pq.ParquetFile(file.path)
     except OSError as error:
-        raise unreadable(str(file.path), error) from error
+        raise read_error(str(file.path), error) from error
     except pa.ArrowException as error:
         raise _damaged_table(file) from error
 
@@ -298,7 +298,7 @@ def _join_table(file: InputFile, columns: Columns, parts: Sequence[Path], out: B
         schema = table.schema_arrow.append(pa.field(columns.result, pa.string()))
         results = (each for part in parts for each in json.loads(part.read_bytes()))
         with pq.ParquetWriter(out, schema, compression=_compression(table)) as writer:
-            for group in grouped(_batches(file, table), _ROW_GROUP):
+            for group in batched(_batches(file, table), _ROW_GROUP):
                 rows = pa.Table.from_batches(group)
                 added: list[Any] = [next(results, None) for _ in range(len(rows))]
                 rows = rows.append_column(

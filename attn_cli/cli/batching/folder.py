@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from attn_cli.cli.batching.files import Columns, InputFile, join_results, records_of
-from attn_cli.data.text_io import unwritable
+from attn_cli.data.text_io import write_error
 from attn_cli.errors import DataError, UsageError
 from attn_cli.files.atomic import PART, remove_parts, write
 from attn_cli.files.folder_lock import lock_folder
@@ -181,7 +181,7 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise write_error(path, error) from error
 
 
 def changed(file: InputFile) -> DataError:

@@ -7,7 +7,7 @@ logits. An `AlignmentModel` aligns the words of two sentences.
 
 from typing import Any, NamedTuple, Protocol
 
-from attn_cli.alignment.merge import mean_over_words
+from attn_cli.alignment.merge import word_mean_matrix
 from attn_cli.config import ModelConfig
 from attn_cli.errors import UsageError
 from attn_cli.types import Crossing, FloatArray, IntArray
@@ -123,15 +123,15 @@ class PaddedWords(NamedTuple):
     """
 
     ids: IntArray
-    word_of: IntArray
+    word_ids: IntArray
     crossing: tuple[tuple[Crossing, ...], ...] = ()
 
     @property
     def mean(self) -> FloatArray:
         """(B, W, P): 1 / n at each of a word's n pieces, W being the most words of a row."""
         last = max((each.word for row in self.crossing for each in row), default=-1)
-        words = max(int(self.word_of.max()), last) + 1
-        return mean_over_words(self.word_of, words, self.crossing)
+        words = max(int(self.word_ids.max()), last) + 1
+        return word_mean_matrix(self.word_ids, words, self.crossing)
 
 
 class AlignmentOutput(NamedTuple):

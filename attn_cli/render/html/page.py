@@ -30,7 +30,7 @@ import numpy as np
 from attn_cli.choices import MatrixKind
 from attn_cli.render.html.encoding import SYMBOLS, encode_weights
 from attn_cli.render.table import COLORMAP, LEFTOVER_MATTERS, LEFTOVER_TITLE
-from attn_cli.types import GoldLinks, Links, SoftAlignment, Translation
+from attn_cli.types import GoldAlignment, SoftAlignment, Translation, WordAlignment
 
 _SCRIPTS = ("1-data.js", "2-links.js", "3-table.js", "4-list.js", "5-heads.js", "6-page.js")
 
@@ -70,20 +70,20 @@ class Page:
             "leftoverFrom": round(1000 * LEFTOVER_MATTERS),
         }
 
-    def end(self, gold: Sequence[GoldLinks] | None = None) -> str:
+    def end(self, gold: Sequence[GoldAlignment] | None = None) -> str:
         """Everything after the last pair; `gold` has the links of each pair."""
         marks = None if gold is None else [[_links(g.sure), _links(g.possible)] for g in gold]
         return _fill(_parts()[1], gold=_json(marks))
 
 
-def pair(translation: Translation, links: Links, *, is_first: bool) -> str:
+def pair(translation: Translation, links: WordAlignment, *, is_first: bool) -> str:
     """One pair of a page: `translation.alignment`, the tables of `others` and of `heads`."""
     tables: dict[str, str] = {table.kind: _encode(table) for table in translation.others}
     own = translation.alignment
     if own is not None:
         tables[own.kind] = _encode(own)
     for each in translation.heads:
-        tables[f"{each.layer}.{each.head}"] = _encode(each.table)
+        tables[f"{each.layer}.{each.head}"] = _encode(each.alignment)
     source = _segments(translation.source, translation.source_words)
     target = _segments(translation.text, translation.target_words)
     best = translation.hypotheses[:1]
@@ -91,7 +91,7 @@ def pair(translation: Translation, links: Links, *, is_first: bool) -> str:
         "n": translation.line,
         "s": translation.source_words if source is None else source,
         "t": translation.target_words if target is None else target,
-        "l": _links(links.pairs),
+        "l": _links(links.links),
         "w": tables,
         "S": translation.source if source is None else None,
         "T": translation.text if target is None else None,
@@ -106,9 +106,9 @@ def pair(translation: Translation, links: Links, *, is_first: bool) -> str:
 
 def _encode(table: SoftAlignment) -> str:
     """The probabilities of links where they are known, else the weights (T, S) and the leftover."""
-    if table.links is not None or table.kind == "alignment":
-        return encode_weights(table.link_weights)
-    return encode_weights(np.column_stack([table.weights, table.leftover]))
+    if table.link_probs is not None or table.kind == "alignment":
+        return encode_weights(table.link_scores)
+    return encode_weights(np.column_stack([table.weights, table.unaligned]))
 
 
 def _segments(text: str, words: Sequence[str]) -> list[str] | None:
