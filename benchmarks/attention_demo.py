@@ -61,10 +61,10 @@ def measure(name: str, settings: tuple[str, ...], folder: Path, *, threads: int)
     rows = events(folder)
     rates = [row["tokens_per_second"] for row in rows if row["event"] == "progress"]
     record: dict[str, Any] = {
-        "parameters": next(row["parameters"] for row in rows if row["event"] == "started"),
+        "parameters": next(row["parameters"] for row in rows if row["event"] == "training_started"),
         "pieces_per_second": statistics.median(rates),
-        "seconds": next(row["seconds"] for row in rows if row["event"] == "finished"),
-        "apart": next(row["difference"] for row in rows if row["event"] == "exported"),
+        "seconds": next(row["seconds"] for row in rows if row["event"] == "training_finished"),
+        "apart": next(row["difference"] for row in rows if row["event"] == "graphs_exported"),
         "conditions": conditions(f"threads: {threads}"),
     }
     said = {

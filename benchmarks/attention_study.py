@@ -356,7 +356,9 @@ def events(folder: Path) -> list[dict[str, Any]]:
 def reason_of(folder: Path) -> str:
     """Why the last training there ended: steps, or minutes where --minutes ran out; "" where it is
     not over."""
-    rows = [row for row in events(folder) if row["event"] in ("started", "finished")]
+    rows = [
+        row for row in events(folder) if row["event"] in ("training_started", "training_finished")
+    ]
     reason = rows[-1].get("reason", "") if rows else ""
     return "" if reason == "interrupted" else str(reason)
 
@@ -441,9 +443,9 @@ def speeds(options: Options) -> None:
 def history(folder: Path) -> dict[str, Any]:
     """What the log says: weights, updates, minutes, the curve, and when 45 BLEU were reached."""
     rows = events(folder)
-    started = next(row for row in rows if row["event"] == "started")
+    started = next(row for row in rows if row["event"] == "training_started")
     rates = [row["tokens_per_second"] for row in rows if row["event"] == "progress"]
-    finished = [row for row in rows if row["event"] == "finished"][-1]
+    finished = [row for row in rows if row["event"] == "training_finished"][-1]
     curve = [
         {
             "update": row["step"],
@@ -452,7 +454,7 @@ def history(folder: Path) -> dict[str, Any]:
             "loss": round(row["loss"], 4),
         }
         for row in rows
-        if row["event"] == "validated"
+        if row["event"] == "validation_finished"
     ]
     return {
         "parameters": started["parameters"],
@@ -463,7 +465,7 @@ def history(folder: Path) -> dict[str, Any]:
         "skipped": finished["skipped"],
         "minutes": round(finished["seconds"] / 60, 3),
         "pieces_per_second": round(statistics.median(rates)) if rates else None,
-        "resumed": sum(row["event"] == "started" for row in rows) - 1,
+        "resumed": sum(row["event"] == "training_started" for row in rows) - 1,
         "curve": curve,
         "to_45": next((point for point in curve if point["bleu"] >= 45), None),
     }

@@ -55,7 +55,7 @@ def trained(model: Path, text: str, guide: str) -> float:
             named = itertools.chain.from_iterable(("--set", setting) for setting in settings)
             attn("train", recipe, *files(text, Path(folder)), "--out", model, *named)
     rows = map(json.loads, (model / "log.jsonl").read_text(encoding="utf-8").splitlines())
-    return [float(row["bleu"]) for row in rows if row["event"] == "validated"][-1]
+    return [float(row["bleu"]) for row in rows if row["event"] == "validation_finished"][-1]
 
 
 def files(text: str, folder: Path) -> list[str | Path]:

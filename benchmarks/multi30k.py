@@ -29,12 +29,12 @@ def curve(log: Path) -> None:
     """Validation BLEU (greedy) against minutes since the first update, as the log has it."""
     started = 0.0
     for row in map(json.loads, log.read_text(encoding="utf-8").splitlines()):
-        if row["event"] == "started":
+        if row["event"] == "training_started":
             started = row["time"]
-        elif row["event"] == "validated":
+        elif row["event"] == "validation_finished":
             minutes = (row["time"] - started) / 60
             print(f"{minutes:6.1f} min   update {row['step']:6}   BLEU {row['bleu']:.1f}")
-        elif row["event"] == "finished":
+        elif row["event"] == "training_finished":
             print(f"{(row['time'] - started) / 60:6.1f} min   finished: {row['reason']}")
 
 

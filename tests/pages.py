@@ -6,18 +6,18 @@ from attn_cli.render.html.page import Page, pair
 from attn_cli.types import SoftAlignment, Translation, WordAlignment
 
 
-def table(source, target, weights=None, leftover=None, *, kind="attention", links=None):
+def table(source, target, weights=None, unaligned=None, *, kind="attention", links=None):
     """A table of weights; without any, each target word gives all to the source word above it."""
     shape = (len(target), len(source))
     if weights is None:
         weights = np.eye(*shape)
-    if leftover is None:
-        leftover = np.zeros(shape[0])
+    if unaligned is None:
+        unaligned = np.zeros(shape[0])
     return SoftAlignment(
         tuple(source),
         tuple(target),
         np.array(weights, np.float32).reshape(shape),
-        np.array(leftover, np.float32),
+        np.array(unaligned, np.float32),
         kind,
         link_probs=None if links is None else np.array(links, np.float32).reshape(shape),
     )

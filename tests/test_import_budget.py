@@ -91,7 +91,7 @@ def test_resolving_a_recipe_loads_no_torch():
 
 
 def test_comparing_runs_loads_no_torch(tmp_path):
-    (tmp_path / "log.jsonl").write_text('{"event": "started", "step": 0}\n')
+    (tmp_path / "log.jsonl").write_text('{"event": "training_started", "step": 0}\n')
     packages = loaded("-m", "attn_cli", "runs", str(tmp_path))
     assert not packages & {"torch", "sacrebleu", "onnxruntime", "rich"}
 

@@ -45,8 +45,8 @@ def threshold(alignment: SoftAlignment, minimum: float) -> WordAlignment:
 def argmax(alignment: SoftAlignment, minimum: float = 0.0) -> WordAlignment:
     """The heaviest source word of each target word, the first of equals, with its weight.
 
-    A target word gets no link where the leftover is heavier still, or where its heaviest weight is
-    below `minimum`.
+    A target word gets no link if its unaligned share is larger, or its largest weight is below
+    `minimum`.
     """
     if not alignment.source:
         return _links(alignment, np.empty((0, 2), dtype=np.intp))
@@ -83,16 +83,16 @@ def itermax(alignment: SoftAlignment, minimum: float = 0.0) -> WordAlignment:
     return _links(alignment, np.argwhere(linked))
 
 
-def _mutual(weights: FloatArray | NDArray[np.float64], leftover: FloatArray) -> NDArray[np.bool_]:
+def _mutual(weights: FloatArray | NDArray[np.float64], unaligned: FloatArray) -> NDArray[np.bool_]:
     """(T, S): where a cell above 0 is the heaviest of its row and of its column, the first of
-    equals, and no lighter than the row's leftover."""
+    equals, and no lighter than the row's unaligned share."""
     found = np.zeros(weights.shape, dtype=np.bool_)
     if not weights.size:
         return found
     rows = np.arange(len(weights))  # (T,)
     columns = weights.argmax(axis=1)  # (T,)
     best = weights[rows, columns]  # (T,)
-    chosen = (weights.argmax(axis=0)[columns] == rows) & (best >= leftover) & (best > 0)
+    chosen = (weights.argmax(axis=0)[columns] == rows) & (best >= unaligned) & (best > 0)
     found[rows[chosen], columns[chosen]] = True
     return found
 

@@ -91,12 +91,12 @@ def merge_weights(
     source_words: NDArray[np.floating[Any]],
     target_words: NDArray[np.floating[Any]],
 ) -> tuple[FloatArray, FloatArray]:
-    """Word weights (n_target, n_source) and leftover (n_target,) from piece weights (T, S).
+    """Word weights (n_target, n_source) and unaligned (n_target,) from piece weights (T, S).
 
     `source_words` (S, n_source) and `target_words` (T, n_target) are the shares of each piece in
-    each word (`membership`). A target word that owns no piece looks at nothing: its row is
-    0 and its leftover 1. A source word that owns no piece has a column of 0. A piece that looked
-    nowhere, whose row is 0 since there is no attention, leaves all over.
+    each word (`membership`). The row of a target word without pieces is 0, and its
+    unaligned share 1; so are those of a piece without attention. The column of a source word
+    without pieces is 0.
     """
     shape = (len(target_words), len(source_words))
     assert weights.shape == shape, (weights.shape, shape)

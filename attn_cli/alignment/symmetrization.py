@@ -75,7 +75,7 @@ def harmonic_mean(forward: SoftAlignment, reverse: SoftAlignment) -> SoftAlignme
     which is at most twice the smaller of the two: high only where both directions agree. For counts
     it is the Dice coefficient of Och & Ney's (2003) heuristic models, C(s, t) / C(t) being p and
     C(s, t) / C(s) being q. A row that sums to more than 1, as it may where several source words
-    look at one target word, is scaled down to 1; what a row lacks of 1 is its leftover.
+    look at one target word, is scaled down to 1; what a row lacks of 1 is its unaligned share.
     """
     assert reverse.weights.shape == forward.weights.shape[::-1], "tables of different pairs"
     given_target = forward.weights.astype(np.float64)  # (T, S)

@@ -32,8 +32,9 @@ from attn_cli.bundles import vocabularies
 from attn_cli.errors import ModelError
 from attn_cli.files.reading import leads_outside, read_small
 
-#: The format this program writes, and the newest it reads.
-FORMAT = 1
+#: The format this program writes, and the newest it reads. In format 1 some files, parameters and
+#: inputs of graphs have other names; `stored_name`, `nn.state_dict` and `engines.onnx` map them.
+FORMAT = 2
 
 RECIPE, FACTS, CARD = "recipe.toml", "bundle.json", "MODEL_CARD.md"
 WEIGHTS, WORD_ALIGNER = "model.safetensors", "word_aligner.safetensors"
@@ -167,7 +168,7 @@ def score_of(facts: dict[str, Any], metric: str) -> float | None:
 
 
 def _is_well_formed(facts: dict[str, Any]) -> bool:
-    """Whether `facts` has all the fields of format 1, with their types."""
+    """Whether `facts` has all fields, with their types."""
     files, scores, staged = facts.get("files"), facts.get("scores"), facts.get("staged", [])
     license = facts.get("license", facts.get("licence", ""))
     texts = (*map(facts.get, ("name", "source", "target")), license)

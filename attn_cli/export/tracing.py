@@ -34,7 +34,14 @@ from attn_cli.inference.engines.interface import (
     PaddedWords,
     select_heads,
 )
-from attn_cli.inference.engines.onnx import AFTER, MEMORY, OUTPUT, STATE, OnnxAligner, OnnxDecoder
+from attn_cli.inference.engines.onnx import (
+    MEMORY,
+    NEXT_STATE,
+    OUTPUT,
+    STATE,
+    OnnxAligner,
+    OnnxDecoder,
+)
 from attn_cli.inference.engines.torch import TorchDecoder, load, load_aligner
 from attn_cli.nn.attention import MEMORY_TENSORS, Memory, RowLayout
 from attn_cli.nn.embeddings import SelectedRows
@@ -98,7 +105,7 @@ def export(
     vocab = opened.source.vocab_size, opened.target.vocab_size
     with torch.no_grad():
         graphs = translator_graphs(stepper.network, listed=bool(listed)) if stepper else {}
-        graphs |= head_graph(matcher.head) if matcher else {}
+        graphs |= head_graph(matcher.aligner) if matcher else {}
     difference = _difference(graphs, stepper, matcher, vocab)
     _check(opened, difference, TOLERANCE)
     if precision == "int8":
@@ -111,7 +118,7 @@ def export(
     if half and stepper:
         data[manifest.WEIGHTS] = _halved(stepper.network)
     if half and matcher:
-        data[manifest.WORD_ALIGNER] = _halved(matcher.head)
+        data[manifest.WORD_ALIGNER] = _halved(matcher.aligner)
     storage.add_graphs(opened.path, data, precision=precision)
     return Exported(tuple(data), size, difference)
 
@@ -200,10 +207,10 @@ class _Select(nn.Module):
 
     def __init__(self, network: Seq2Seq) -> None:
         super().__init__()
-        self.scores = network.scores
+        self.output_projection = network.output_projection
 
     def forward(self, listed: Tensor) -> tuple[Tensor, ...]:
-        return self.scores.select(listed)
+        return self.output_projection.select(listed)
 
 
 def _best(logp: Tensor, ranks: Tensor) -> tuple[Tensor, Tensor]:
@@ -261,25 +268,25 @@ def translator_graphs(network: Seq2Seq, *, listed: bool = False) -> dict[str, on
     given = {
         "previous": torch.tensor([BOS, 4, 5]),
         "rows": rows,
-        "gold": torch.tensor([4, 5, EOS]),
-        "ranks": torch.zeros(2, dtype=torch.long),
-        "row": torch.tensor([[0, 1], [2, 0]]),
-        "place": torch.tensor([0, 1, 2]),
+        "target": torch.tensor([4, 5, EOS]),
+        "candidates": torch.zeros(2, dtype=torch.long),
+        "row_at_slot": torch.tensor([[0, 1], [2, 0]]),
+        "slot_of_row": torch.tensor([0, 1, 2]),
         **dict(zip(memory_names, memory.tensors, strict=True)),
         **{STATE + name: part for name, part in state.items()},
     }
     open_sizes = {
-        **dict.fromkeys(("previous", "rows", "gold", "place"), "N"),
-        "ranks": "C",
-        "row": "BQ",
+        **dict.fromkeys(("previous", "rows", "target", "slot_of_row"), "N"),
+        "candidates": "C",
+        "row_at_slot": "BQ",
         **dict.fromkeys(memory_names, "BS"),
         **{
             STATE + name: axes.replace("N", "R")
             for name, axes in network.decoder.dynamic_axes().items()
         },
     }
-    after = [AFTER + name for name in state]
-    found = ["gold_logp", "weights", *after]
+    after = [NEXT_STATE + name for name in state]
+    found = ["target_logp", "weights", *after]
     graphs = {manifest.ENCODER: encoder}
     if listed:
         graphs |= _shortlist_graphs(network, given, open_sizes, found)
@@ -296,14 +303,16 @@ def _shortlist_graphs(
     """The selection of rows and the step that scores them, from the inputs of another step."""
     pieces = torch.tensor([[EOS, UNK, 4], [EOS, UNK, NO_PIECE]])
     names = [OUTPUT + name for name in SelectedRows._fields]
-    selected = dict(zip(names, network.scores.select(pieces), strict=True))
+    selected = dict(zip(names, network.output_projection.select(pieces), strict=True))
     before = {name: part for name, part in given.items() if not name.startswith(STATE)}
     states = {name: part for name, part in given.items() if name.startswith(STATE)}
-    before["gold"] = torch.tensor([0, 1, 0])
+    before["target"] = torch.tensor([0, 1, 0])
     step = _Step(network, [name.removeprefix(STATE) for name in states], selected=True)
     axes: dict[str, str | dict[int, str]] = {name: {0: "B", 2: "L"} for name in names}
     return {
-        manifest.SELECT: _traced(_Select(network), {"listed": pieces}, names, {"listed": "BL"}),
+        manifest.SELECT: _traced(
+            _Select(network), {"shortlist": pieces}, names, {"shortlist": "BL"}
+        ),
         manifest.SHORTLIST_STEP: _traced(
             step, before | selected | states, ["ids", "logp", *found], axes | open_sizes
         ),
@@ -317,7 +326,7 @@ def head_graph(head: WordAligner) -> dict[str, onnx.ModelProto]:
     graph = _traced(
         _Match(head),
         {"source": ids, "source_mean": mean, "target": ids.clone(), "target_mean": mean.clone()},
-        ["weights", "leftover", "links"],
+        ["weights", "unaligned", "links"],
         {"source": "BP", "source_mean": "BWP", "target": "BO", "target_mean": "BVO"},
     )
     return {manifest.WORD_ALIGNER_GRAPH: graph}

@@ -164,9 +164,9 @@ class PairAligner:
     def _blank(self, pair: Pair, source: TokenizedLine, target: TokenizedLine) -> Translation:
         names = label_units(source, self.level).labels, label_units(target, self.level).labels
         nothing = np.zeros((len(names[1]), len(names[0])), np.float32)
-        leftover = np.ones(len(names[1]), np.float32)
+        unaligned = np.ones(len(names[1]), np.float32)
         kind: MatrixKind = "alignment" if self.matcher else "attention"
-        alignment = SoftAlignment(*names, nothing, leftover, kind, self.level, "forced")
+        alignment = SoftAlignment(*names, nothing, unaligned, kind, self.level, "forced")
         return Translation(
             pair.line, pair.source, pair.target, *names, alignment=alignment,
             word_logp=(0.0,) * len(names[1]),

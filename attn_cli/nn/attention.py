@@ -106,7 +106,7 @@ class Attention(nn.Module):
 class SoftAttention(Attention):
     """a_ij = softmax_j e_ij over the source positions, c_i = Σ_j a_ij h_j (Bahdanau et al., §3.1).
 
-    With `value_map` the values are V h_j (Vaswani et al. 2017, §3.2.1).
+    With `project_values` the values are V h_j (Vaswani et al. 2017, §3.2.1).
     """
 
     def __init__(
@@ -115,16 +115,16 @@ class SoftAttention(Attention):
         *,
         value: int,
         normalizer: Callable[[Tensor], Tensor] = softmax,
-        value_map: bool = False,
+        project_values: bool = False,
     ) -> None:
         super().__init__()
         self.scorer, self.normalizer = scorer, normalizer
-        self.value_map = nn.Linear(value, value, bias=False) if value_map else nn.Identity()
+        self.value_proj = nn.Linear(value, value, bias=False) if project_values else nn.Identity()
         self.uses_coverage, self.context_size = scorer.uses_coverage, value
 
     def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
         """See `Attention.prepare_memory`."""
-        return Memory(self.value_map(values), self.scorer.keys(values), mask)
+        return Memory(self.value_proj(values), self.scorer.keys(values), mask)
 
     def forward(
         self, states: Tensor, memory: Memory, coverage: Tensor | None = None
@@ -230,14 +230,14 @@ class MultiHeadAttention(Attention):
     ) -> None:
         super().__init__()
         self.scorers: Iterable[Scorer] = nn.ModuleList(scorers)  # type: ignore[assignment]
-        self.value_map = nn.Linear(value, value, bias=False)
-        self.out = StepLinear(value, value, bias=False)
+        self.value_proj = nn.Linear(value, value, bias=False)
+        self.out_proj = StepLinear(value, value, bias=False)
         self.normalizer, self.context_size, self.heads = normalizer, value, len(scorers)
 
     def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
         """See `Attention.prepare_memory`; the keys of all heads are concatenated."""
         keys = torch.cat([scorer.keys(values) for scorer in self.scorers], dim=-1)
-        return Memory(self.value_map(values), keys, mask)
+        return Memory(self.value_proj(values), keys, mask)
 
     def forward(
         self, states: Tensor, memory: Memory, coverage: Tensor | None = None
@@ -257,7 +257,7 @@ class MultiHeadAttention(Attention):
             weights.append(self.normalizer(energies))
             contexts.append(torch.bmm(weights[-1].to(values.dtype), values))  # (B, Q, D/heads)
         context = memory.ungroup(torch.cat(contexts, dim=-1))  # (N, D)
-        return AttentionOutput(self.out(context), memory.ungroup(torch.stack(weights, dim=2)))
+        return AttentionOutput(self.out_proj(context), memory.ungroup(torch.stack(weights, dim=2)))
 
 
 class NoAttention(Attention):

@@ -181,7 +181,7 @@ def _score_function(scorer: Scorer) -> ScoreFunction:
     if not isinstance(scorer, AdditiveScorer):
         return ScoreFunction("dot")
     vector = _array(scorer.energy.weight[0])
-    covered = _array(scorer.covered.weight[:, 0]) if scorer.uses_coverage else None
+    covered = _array(scorer.coverage_proj.weight[:, 0]) if scorer.uses_coverage else None
     return ScoreFunction(
         "additive", activation=scorer.activation, vector=vector, coverage_vector=covered
     )
@@ -196,8 +196,8 @@ class _TransformerTrace(_Trace):
 
     def hooks(self) -> Iterator[tuple[nn.Module, Callable[..., None]]]:
         for depth, layer in enumerate(self.layers):
-            yield layer.query, self._output_hook(("queries", depth))
-            yield layer.out, self._output_hook(("contexts", depth))
+            yield layer.cross_query_proj, self._output_hook(("queries", depth))
+            yield layer.cross_out_proj, self._output_hook(("contexts", depth))
 
     def _output_hook(self, name: Any) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:

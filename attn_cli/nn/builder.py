@@ -48,13 +48,13 @@ def build_model(model: ModelConfig, *, source_vocab: int, target_vocab: int) -> 
         encoder=encoder,
         decoder=decoder,
         readout=_readout(model, decoder),
-        scores=OutputProjection(target_vocab, model.embedding),
+        output_projection=OutputProjection(target_vocab, model.embedding),
     )
     _init_parameters(network)
     if model.tie_embeddings == "all":
-        network.source_embedding.table = network.target_embedding.table
+        network.source_embedding.embedding = network.target_embedding.embedding
     if model.tie_embeddings in ("all", "output"):
-        network.scores.tie(network.target_embedding)
+        network.output_projection.tie(network.target_embedding)
     return network
 
 
@@ -74,7 +74,7 @@ def _encoder(model: ModelConfig) -> RecurrentEncoder | TransformerEncoder:
             positions=model.positional_encoding,
         )
     width = settings.width * (1 + settings.bidirectional)
-    looks = SelfAttention(width, heads=settings.heads, dropout=dropout)
+    self_attention = SelfAttention(width, heads=settings.heads, dropout=dropout)
     return RecurrentEncoder(
         model.embedding,
         settings.width,
@@ -84,7 +84,7 @@ def _encoder(model: ModelConfig) -> RecurrentEncoder | TransformerEncoder:
         # A dot product of normalized states saturates the softmax from the start.
         layer_norm=model.layer_norm and model.scorer != "dot",
         bidirectional=settings.bidirectional,
-        looks=looks if settings.self_attention else None,
+        self_attention=self_attention if settings.self_attention else None,
     )
 
 
@@ -154,8 +154,8 @@ def _attention(model: ModelConfig, value: int) -> Attention:
         ]
         return MultiHeadAttention(scorers, value=value, normalizer=normalizer)
     scorer = _scorer(model, settings.kind, value)
-    value_map = settings.kind == "scaled_dot"
-    return SoftAttention(scorer, value=value, normalizer=normalizer, value_map=value_map)
+    project_values = settings.kind == "scaled_dot"
+    return SoftAttention(scorer, value=value, normalizer=normalizer, project_values=project_values)
 
 
 def _scorer(model: ModelConfig, kind: str, value: int, *, heads: int = 1) -> Scorer:

@@ -81,10 +81,10 @@ class RecurrentDecoderBase(Decoder):
         self.context_size = attention.context_size
         self.num_layers = layers
         self.state_kinds = ("layer", "memory")[: CELLS[cell].num_state_tensors]
-        self.upper = nn.ModuleList(
+        self.upper_layers = nn.ModuleList(
             RNN_LAYERS[cell](width, width, batch_first=True) for _ in range(layers - 1)
         )
-        self.initial = nn.Linear(
+        self.bridge = nn.Linear(
             attention.context_size, width * layers * CELLS[cell].num_state_tensors
         )
         self.dropout = SequenceDropout(dropout)
@@ -100,7 +100,7 @@ class RecurrentDecoderBase(Decoder):
 
     def init_state(self, memory: Memory) -> State:
         """s_0 = tanh(W c̄) for each layer, c̄ being the attention's initial context."""
-        hidden = self.dropout(torch.tanh(self.initial(self.attention.initial_context(memory))))
+        hidden = self.dropout(torch.tanh(self.bridge(self.attention.initial_context(memory))))
         parts = hidden.chunk(self.num_layers * len(self.state_kinds), dim=-1)
         state = dict(zip(self._state_names(), parts, strict=True))
         if self.attention.uses_coverage:
@@ -144,7 +144,7 @@ class BahdanauDecoder(RecurrentDecoderBase):
         """See `Decoder.step`."""
         attended, new_state = self._step(self.cell.from_input(embedded), state, memory)
         top = new_state["layer0"][:, None, :]  # (N, 1, H)
-        for depth, layer in enumerate(self.upper, start=1):
+        for depth, layer in enumerate(self.upper_layers, start=1):
             before = self._layer_state(state, depth)
             output, after = run_layer(layer, self.dropout(top), before)
             top = top + output
@@ -161,7 +161,7 @@ class BahdanauDecoder(RecurrentDecoderBase):
                 steps.append(DecoderOutput(state["layer0"], *attended))
         output = stack_steps(steps)
         top = output.states
-        for depth, layer in enumerate(self.upper, start=1):
+        for depth, layer in enumerate(self.upper_layers, start=1):
             before = self._layer_state(initial, depth)
             top = top + run_layer(layer, self.dropout(top), before)[0]
         return output._replace(states=top)
@@ -203,7 +203,7 @@ class LuongDecoder(RecurrentDecoderBase):
             dropout=dropout,
             layer_norm=layer_norm,
         )
-        self.mix = StepLinear(self.context_size + width, width)  # W_c
+        self.attention_combine = StepLinear(self.context_size + width, width)  # W_c
 
     def _feedback_size(self) -> int:
         """Width of the first layer's second input: that of h̃."""
@@ -212,11 +212,11 @@ class LuongDecoder(RecurrentDecoderBase):
     def init_state(self, memory: Memory) -> State:
         """See `Decoder.init_state`; h̃_0 is 0."""
         state = super().init_state(memory)
-        return state | {"fed": torch.zeros_like(state["layer0"])}
+        return state | {"attentional_state": torch.zeros_like(state["layer0"])}
 
     def dynamic_axes(self) -> dict[str, str]:
         """See `Decoder.dynamic_axes`."""
-        return super().dynamic_axes() | {"fed": "N"}
+        return super().dynamic_axes() | {"attentional_state": "N"}
 
     def step(self, embedded: Tensor, state: State, memory: Memory) -> tuple[DecoderOutput, State]:
         """See `Decoder.step`."""
@@ -235,18 +235,22 @@ class LuongDecoder(RecurrentDecoderBase):
         self, input_gates: Tensor, state: State, memory: Memory
     ) -> tuple[DecoderOutput, State]:
         """One step of all layers: s_i from h̃_{i-1}, then attend with s_i, then h̃_i."""
-        after = self.cell(input_gates, state["fed"], self._layer_state(state, 0))
+        after = self.cell(input_gates, state["attentional_state"], self._layer_state(state, 0))
         new_state = self._pack_layer(after, 0)
         top = after[0][:, None, :]  # (N, 1, H)
-        for depth, layer in enumerate(self.upper, start=1):
+        for depth, layer in enumerate(self.upper_layers, start=1):
             before = self._layer_state(state, depth)
             output, after = run_layer(layer, self.dropout(top), before)
             top = top + output
             new_state |= self._pack_layer(after, depth)
         query = top[:, 0]  # (N, H)
         attended, coverage = self._attend(query, state, memory)
-        attentional = torch.tanh(self.mix(torch.cat([attended.contexts, query], dim=-1)))  # (N, H)
-        return DecoderOutput(attentional, *attended), new_state | coverage | {"fed": attentional}
+        attentional = torch.tanh(
+            self.attention_combine(torch.cat([attended.contexts, query], dim=-1))
+        )  # (N, H)
+        return DecoderOutput(attentional, *attended), new_state | coverage | {
+            "attentional_state": attentional
+        }
 
 
 def stack_steps(steps: list[DecoderOutput]) -> DecoderOutput:

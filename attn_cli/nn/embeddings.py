@@ -17,15 +17,15 @@ class PieceEmbedding(nn.Module):
 
     def __init__(self, vocab: int, width: int, *, dropout: float, scaled: bool = True) -> None:
         super().__init__()
-        self.table = nn.Embedding(vocab, width, padding_idx=PAD)
-        nn.init.normal_(self.table.weight, std=width**-0.5)
-        nn.init.zeros_(self.table.weight[PAD])
+        self.embedding = nn.Embedding(vocab, width, padding_idx=PAD)
+        nn.init.normal_(self.embedding.weight, std=width**-0.5)
+        nn.init.zeros_(self.embedding.weight[PAD])
         self.dropout = SequenceDropout(dropout)
         self.scale = math.sqrt(width) if scaled else 1.0
 
     def forward(self, ids: Tensor) -> Tensor:
         """(…) int ids → (…, E)."""
-        embedded: Tensor = self.dropout(self.table(ids) * self.scale)
+        embedded: Tensor = self.dropout(self.embedding(ids) * self.scale)
         return embedded
 
 
@@ -57,7 +57,7 @@ class OutputProjection(nn.Module):
 
     def tie(self, embedding: PieceEmbedding) -> None:
         """Use the matrix of the embedding, as one parameter (Press & Wolf 2017)."""
-        table = embedding.table.weight
+        table = embedding.embedding.weight
         assert isinstance(table, nn.Parameter)
         self.weight = table
 

@@ -15,7 +15,7 @@ class RecurrentEncoder(nn.Module):
 
     One layer reads the sentence and one the sentence reversed within its length. The result equals
     PyTorch's packed bidirectional layer, without packing, so that it exports with dynamic shapes.
-    Layers above the first are residual. `looks` is an optional self-attention over the states
+    Layers above the first are residual. `self_attention`, if any, attends over the states
     (intra-attention, Cheng et al. 2016, in the form of Vaswani et al. 2017).
     """
 
@@ -29,21 +29,21 @@ class RecurrentEncoder(nn.Module):
         dropout: float,
         layer_norm: bool,
         bidirectional: bool = True,
-        looks: nn.Module | None = None,
+        self_attention: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.width = width * (1 + bidirectional)
         inputs = [embedding] + [self.width] * (layers - 1)
         layer = RNN_LAYERS[cell]
-        self.forwards = nn.ModuleList(layer(size, width, batch_first=True) for size in inputs)
-        self.backwards = nn.ModuleList(
+        self.forward_layers = nn.ModuleList(layer(size, width, batch_first=True) for size in inputs)
+        self.backward_layers = nn.ModuleList(
             layer(size, width, batch_first=True) for size in inputs if bidirectional
         )
         self.norms = nn.ModuleList(
             nn.LayerNorm(self.width) if layer_norm else nn.Identity() for _ in inputs
         )
         self.dropout = SequenceDropout(dropout)
-        self.looks = looks
+        self.self_attention = self_attention
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         """(B, S, E), (B,) → states (B, S, D), zero at padding."""
@@ -51,17 +51,21 @@ class RecurrentEncoder(nn.Module):
         flip = reverse_indices(lengths, size)[:, :, None]  # (B, S, 1)
         mask = length_mask(lengths, size)  # (B, S)
         states = embedded
-        for depth, (forward_layer, norm) in enumerate(zip(self.forwards, self.norms, strict=True)):
+        for depth, (forward_layer, norm) in enumerate(
+            zip(self.forward_layers, self.norms, strict=True)
+        ):
             output = forward_layer(states)[0]  # (B, S, D or D/2)
-            if self.backwards:
+            if self.backward_layers:
                 reversed_states = states.gather(1, flip.expand_as(states))  # (B, S, E or D)
-                backward = self.backwards[depth](reversed_states)[0]  # of the reversed sentence
+                backward = self.backward_layers[depth](reversed_states)[
+                    0
+                ]  # of the reversed sentence
                 backward = backward.gather(1, flip.expand_as(backward))
                 output = torch.cat([output, backward], dim=-1)
             output = norm(output)  # (B, S, D)
             states = self.dropout(output if depth == 0 else output + states)
-        if self.looks is not None:
-            states = self.looks(states, mask=mask[:, None, None, :])
+        if self.self_attention is not None:
+            states = self.self_attention(states, mask=mask[:, None, None, :])
         masked: Tensor = states * mask[:, :, None]
         return masked
 

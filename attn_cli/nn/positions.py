@@ -25,13 +25,13 @@ class PositionalEncoding(nn.Module):
     def __init__(self, width: int, *, kind: Positions) -> None:
         super().__init__()
         self.width = width
-        self.table = nn.Embedding(MAX_POSITIONS, width) if kind == "learned" else None
-        if self.table is not None:
-            nn.init.normal_(self.table.weight, std=width**-0.5)
+        self.embedding = nn.Embedding(MAX_POSITIONS, width) if kind == "learned" else None
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, std=width**-0.5)
 
     def forward(self, embedded: Tensor, positions: Tensor) -> Tensor:
         """(…, D) at `positions` (…) → (…, D)."""
-        if self.table is None:
+        if self.embedding is None:
             return embedded + sinusoids(positions, self.width).to(embedded.dtype)
-        learned: Tensor = self.table(positions.clamp(max=MAX_POSITIONS - 1))
+        learned: Tensor = self.embedding(positions.clamp(max=MAX_POSITIONS - 1))
         return embedded + learned

@@ -59,7 +59,7 @@ class AdditiveScorer(Scorer):
         self.activation = activation
         self.uses_coverage = coverage
         if coverage:
-            self.covered = nn.Linear(1, width, bias=False)  # w
+            self.coverage_proj = nn.Linear(1, width, bias=False)  # w
 
     def keys(self, values: Tensor) -> Tensor:
         """U h_j."""
@@ -75,7 +75,7 @@ class AdditiveScorer(Scorer):
         """See `Scorer.forward`."""
         hidden = queries[:, :, None] + keys[:, None]  # (B, Q, S, A)
         if coverage is not None:
-            hidden = hidden + self.covered(coverage[..., None])
+            hidden = hidden + self.coverage_proj(coverage[..., None])
         hidden = _ACTIVATIONS[self.activation](hidden)
         energies: Tensor = self.energy(hidden).squeeze(-1)  # (B, Q, S)
         return energies

@@ -20,13 +20,13 @@ class DeepOutput(nn.Module):
 
     def __init__(self, state: int, context: int, embedding: int, *, dropout: float) -> None:
         super().__init__()
-        self.mix = nn.Linear(state + context + embedding, 2 * embedding)
+        self.maxout_proj = nn.Linear(state + context + embedding, 2 * embedding)
         self.dropout = SequenceDropout(dropout)
 
     def forward(self, output: DecoderOutput, embedded: Tensor) -> Tensor:
         """A decoder's output (…), the embedding (…, E) of the last piece → features (…, E)."""
         inputs = torch.cat([output.states, output.contexts, embedded], dim=-1)
-        pairs = self.mix(self.dropout(inputs)).unflatten(-1, (-1, 2))  # (…, E, 2)
+        pairs = self.maxout_proj(self.dropout(inputs)).unflatten(-1, (-1, 2))  # (…, E, 2)
         features: Tensor = self.dropout(pairs.amax(-1))
         return features
 
@@ -37,12 +37,12 @@ class LinearReadout(nn.Module):
 
     def __init__(self, state: int, embedding: int, *, dropout: float) -> None:
         super().__init__()
-        self.map = nn.Identity() if state == embedding else nn.Linear(state, embedding)
+        self.proj = nn.Identity() if state == embedding else nn.Linear(state, embedding)
         self.dropout = Dropout(dropout)
 
     def forward(self, output: DecoderOutput, embedded: Tensor) -> Tensor:
         """A decoder's output (…) → features (…, E)."""
-        features: Tensor = self.map(self.dropout(output.states))
+        features: Tensor = self.proj(self.dropout(output.states))
         return features
 
 
@@ -70,7 +70,7 @@ class Seq2Seq(nn.Module):
         encoder: nn.Module,
         decoder: Decoder,
         readout: DeepOutput | LinearReadout,
-        scores: OutputProjection,
+        output_projection: OutputProjection,
     ) -> None:
         super().__init__()
         self.source_embedding = source_embedding
@@ -78,7 +78,7 @@ class Seq2Seq(nn.Module):
         self.encoder = encoder
         self.decoder = decoder
         self.readout = readout
-        self.scores = scores
+        self.output_projection = output_projection
 
     def encode(self, src: Tensor, src_len: Tensor) -> Memory:
         """(B, S) ids, (B,) lengths → the memory to attend to."""
@@ -107,8 +107,10 @@ class Seq2Seq(nn.Module):
         assert output.weights is not None
         features = self.readout(output, embedded)  # (N, E)
         if selected is None:
-            return self.scores(features), output.weights, after
-        logits = self.scores.project_selected(memory.group(features), selected)  # (B, Q, L)
+            return self.output_projection(features), output.weights, after
+        logits = self.output_projection.project_selected(
+            memory.group(features), selected
+        )  # (B, Q, L)
         return memory.ungroup(logits), output.weights, after
 
     def forward(

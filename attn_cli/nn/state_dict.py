@@ -1,5 +1,8 @@
 """A network's parameters as a flat dictionary of tensors, each tied matrix once."""
 
+import re
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
 from attn_cli.errors import ModelError
@@ -19,9 +22,11 @@ def unique_state_dict(network: nn.Module) -> dict[str, Tensor]:
 def load_state(network: nn.Module, tensors: dict[str, Tensor], *, where: str) -> None:
     """Copy `tensors` into the network in place; tied matrices stay tied.
 
-    Raises ModelError, naming `where`, if a tensor is missing, unknown or of another shape.
+    The names of models of format 1 are read too. Raises ModelError, naming `where`, if a tensor is
+    missing, unknown or of another shape.
     """
     expected = unique_state_dict(network)
+    tensors = with_current_names(tensors)
     if missing := sorted(expected.keys() - tensors.keys()):
         raise ModelError(f"{where} has no tensor {missing[0]}", _HINT)
     if unknown := sorted(tensors.keys() - expected.keys()):
@@ -32,5 +37,60 @@ def load_state(network: nn.Module, tensors: dict[str, Tensor], *, where: str) ->
             raise ModelError(f"{where}: {name} has the shape {shapes}", _HINT)
         expected[name].copy_(tensor)
 
+
+def with_current_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the parameters by today's names."""
+    return {current_name(name): tensor for name, tensor in tensors.items()}
+
+
+def current_name(name: str) -> str:
+    """Return today's name of a parameter of a model of format 1; other names stay as they are."""
+    for former, current in _FORMER_NAMES:
+        name = former.sub(current, name)
+    return name
+
+
+#: Patterns of the names of format 1, and their replacements; applied in order. No name of today
+#: matches one of them.
+_FORMER_NAMES = [
+    (re.compile(former), current)
+    for former, current in (
+        # Both networks
+        (r"(^|\.)forwards\.", r"\1forward_layers."),
+        (r"(^|\.)backwards\.", r"\1backward_layers."),
+        (r"^(source|target)_embedding\.table\.", r"\1_embedding.embedding."),
+        # Translation network
+        (r"^encoder\.looks\.", "encoder.self_attention."),
+        (r"^encoder\.layers\.(\d+)\.attention\.", r"encoder.layers.\1.self_attention."),
+        (r"^decoder\.layers\.(\d+)\.own\.", r"decoder.layers.\1.self_attention."),
+        (r"\.self_attention\.maps\.", ".self_attention.qkv_proj."),
+        (r"\.self_attention\.out\.", ".self_attention.out_proj."),
+        (r"^decoder\.layers\.(\d+)\.norm\.", r"decoder.layers.\1.cross_norm."),
+        (r"^decoder\.layers\.(\d+)\.query\.", r"decoder.layers.\1.cross_query_proj."),
+        (r"^decoder\.layers\.(\d+)\.source\.", r"decoder.layers.\1.cross_kv_proj."),
+        (r"^decoder\.layers\.(\d+)\.out\.", r"decoder.layers.\1.cross_out_proj."),
+        (r"\.feed_forward\.into\.", ".feed_forward.fc1."),
+        (r"\.feed_forward\.out\.", ".feed_forward.fc2."),
+        (r"^(encoder|decoder)\.position\.table\.", r"\1.positional_encoding.embedding."),
+        (r"^decoder\.initial\.", "decoder.bridge."),
+        (r"^decoder\.upper\.", "decoder.upper_layers."),
+        (r"^decoder\.mix\.", "decoder.attention_combine."),
+        (r"^decoder\.attention\.value_map\.", "decoder.attention.value_proj."),
+        (r"^decoder\.attention\.out\.", "decoder.attention.out_proj."),
+        (r"^decoder\.attention\.scorer\.covered\.", "decoder.attention.scorer.coverage_proj."),
+        (r"^readout\.mix\.", "readout.maxout_proj."),
+        (r"^readout\.map\.", "readout.proj."),
+        (r"^scores\.", "output_projection."),
+        # Word aligner
+        (r"^(source|target)\.encoder\.", r"\1_encoder.encoder."),
+        (r"^score\.(source|target)\.", r"scorer.\1_proj."),
+        (r"^score\.(source|target)_alone\.", r"scorer.\1_lexical."),
+        (r"^refine\.first\.", "refiner.conv1."),
+        (r"^refine\.second\.", "refiner.conv2."),
+        (r"^refine\.last\.", "refiner.conv_out."),
+        (r"^refine\.share$", "refiner.channel_weights"),
+        (r"^refine\.nearness$", "refiner.distance_weight"),
+    )
+]
 
 _HINT = "Its recipe.toml and its parameters do not match; take both from one bundle."

@@ -117,8 +117,8 @@ class SelfAttention(nn.Module):
     def __init__(self, width: int, *, heads: int, dropout: float, norm_first: bool = True) -> None:
         super().__init__()
         self.norm = SublayerNorm(width, norm_first=norm_first)
-        self.maps = nn.Linear(width, 3 * width)  # W_Q, W_K, W_V
-        self.out = nn.Linear(width, width)
+        self.qkv_proj = nn.Linear(width, 3 * width)  # W_Q, W_K, W_V
+        self.out_proj = nn.Linear(width, width)
         self.dropout = Dropout(dropout)
         self.heads = heads
 
@@ -133,12 +133,12 @@ class SelfAttention(nn.Module):
 
     def project_qkv(self, states: Tensor) -> tuple[Tensor, ...]:
         """(…, D) → queries, keys and values (…, D)."""
-        qkv: Tensor = self.maps(self.norm.before(states))
+        qkv: Tensor = self.qkv_proj(self.norm.before(states))
         return qkv.chunk(3, dim=-1)
 
     def add_residual(self, states: Tensor, contexts: Tensor) -> Tensor:
         """Project the contexts of the heads and add them to the states."""
-        return self.norm.after(states + self.dropout(self.out(contexts)))
+        return self.norm.after(states + self.dropout(self.out_proj(contexts)))
 
 
 class FeedForward(nn.Module):
@@ -147,15 +147,15 @@ class FeedForward(nn.Module):
     def __init__(self, width: int, options: LayerOptions) -> None:
         super().__init__()
         self.norm = SublayerNorm(width, norm_first=options.norm_first)
-        self.into = nn.Linear(width, options.feed_forward)
-        self.out = nn.Linear(options.feed_forward, width)
+        self.fc1 = nn.Linear(width, options.feed_forward)
+        self.fc2 = nn.Linear(options.feed_forward, width)
         self.activation = ACTIVATIONS[options.activation]
         self.dropout = Dropout(options.dropout)
 
     def forward(self, states: Tensor) -> Tensor:
         """(…, D) → (…, D)."""
-        hidden = self.dropout(self.activation(self.into(self.norm.before(states))))
-        return self.norm.after(states + self.dropout(self.out(hidden)))
+        hidden = self.dropout(self.activation(self.fc1(self.norm.before(states))))
+        return self.norm.after(states + self.dropout(self.fc2(hidden)))
 
 
 class EncoderLayer(nn.Module):
@@ -163,12 +163,12 @@ class EncoderLayer(nn.Module):
 
     def __init__(self, width: int, options: LayerOptions) -> None:
         super().__init__()
-        self.attention = _self_attention(width, options)
+        self.self_attention = _self_attention(width, options)
         self.feed_forward = FeedForward(width, options)
 
     def forward(self, states: Tensor, mask: Tensor) -> Tensor:
         """(B, S, D), mask (B, 1, 1, S) → (B, S, D)."""
-        output: Tensor = self.feed_forward(self.attention(states, mask=mask))
+        output: Tensor = self.feed_forward(self.self_attention(states, mask=mask))
         return output
 
 
@@ -179,7 +179,7 @@ class TransformerEncoder(nn.Module):
         self, width: int, options: LayerOptions, *, layers: int, positions: Positions
     ) -> None:
         super().__init__()
-        self.position = PositionalEncoding(width, kind=positions)
+        self.positional_encoding = PositionalEncoding(width, kind=positions)
         self.dropout = Dropout(options.dropout)
         self.layers = nn.ModuleList(EncoderLayer(width, options) for _ in range(layers))
         self.norm = _final_norm(width, options)
@@ -190,7 +190,7 @@ class TransformerEncoder(nn.Module):
         size = embedded.shape[1]
         mask = length_mask(lengths, size)  # (B, S)
         positions = torch.arange(size, device=embedded.device)
-        states = self.dropout(self.position(embedded, positions))
+        states = self.dropout(self.positional_encoding(embedded, positions))
         for layer in self.layers:
             states = layer(states, mask[:, None, None, :])
         masked: Tensor = self.norm(states) * mask[:, :, None]
@@ -205,11 +205,11 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, width: int, value: int, options: LayerOptions) -> None:
         super().__init__()
-        self.own = _self_attention(width, options)
-        self.norm = SublayerNorm(width, norm_first=options.norm_first)
-        self.query = nn.Linear(width, width)
-        self.source = nn.Linear(value, 2 * width)  # keys and values of the source
-        self.out = nn.Linear(width, width)
+        self.self_attention = _self_attention(width, options)
+        self.cross_norm = SublayerNorm(width, norm_first=options.norm_first)
+        self.cross_query_proj = nn.Linear(width, width)
+        self.cross_kv_proj = nn.Linear(value, 2 * width)  # keys and values of the source
+        self.cross_out_proj = nn.Linear(width, width)
         self.feed_forward = FeedForward(width, options)
         self.dropout = Dropout(options.dropout)
         self.heads = options.heads
@@ -219,12 +219,12 @@ class DecoderLayer(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """A known target: (B, T, D), the source's keys and values (B, S, D), its mask (B, 1, 1, S)
         → (B, T, D), contexts (B, T, D), weights (B, heads, T, S) or None."""
-        states = self.own(states, causal=True)
-        queries = self.query(self.norm.before(states))
+        states = self.self_attention(states, causal=True)
+        queries = self.cross_query_proj(self.cross_norm.before(states))
         parts = (split_heads(part, self.heads) for part in (queries, keys, values))
         heads, probs = scaled_dot_product_attention(*parts, mask=mask, weights=weights)
-        contexts = self.out(merge_heads(heads))
-        states = self.norm.after(states + self.dropout(contexts))
+        contexts = self.cross_out_proj(merge_heads(heads))
+        states = self.cross_norm.after(states + self.dropout(contexts))
         return self.feed_forward(states), contexts, probs
 
     def step(
@@ -232,19 +232,21 @@ class DecoderLayer(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor]]:
         """One step: (N, D), the cache before it → (N, D), contexts (N, D), weights (N, heads, S),
         the cache after it."""
-        query, key, value = (part[:, None] for part in self.own.project_qkv(states))  # (N, 1, D)
+        query, key, value = (
+            part[:, None] for part in self.self_attention.project_qkv(states)
+        )  # (N, 1, D)
         keys, values = torch.cat([cache[0], key], 1), torch.cat([cache[1], value], 1)
         parts = (split_heads(part, self.heads) for part in (query, keys, values))
         heads, _ = scaled_dot_product_attention(*parts, weights=True)
-        states = self.own.add_residual(states, merge_heads(heads)[:, 0])
-        queries = memory.group(self.query(self.norm.before(states)))  # (B, Q, D)
+        states = self.self_attention.add_residual(states, merge_heads(heads)[:, 0])
+        queries = memory.group(self.cross_query_proj(self.cross_norm.before(states)))  # (B, Q, D)
         parts = (split_heads(part, self.heads) for part in (queries, memory.keys, memory.values))
         mask = memory.mask[:, None, None, :]
         heads, probs = scaled_dot_product_attention(*parts, mask=mask, weights=True)
         assert probs is not None
-        contexts = self.out(memory.ungroup(merge_heads(heads)))  # (N, D)
+        contexts = self.cross_out_proj(memory.ungroup(merge_heads(heads)))  # (N, D)
         weights = memory.ungroup(probs.transpose(1, 2))  # (N, heads, S)
-        states = self.norm.after(states + contexts)
+        states = self.cross_norm.after(states + contexts)
         return self.feed_forward(states), contexts, weights, (keys, values)
 
 
@@ -259,7 +261,7 @@ class TransformerDecoder(Decoder):
         self, width: int, options: LayerOptions, *, value: int, layers: int, positions: Positions
     ) -> None:
         super().__init__()
-        self.position = PositionalEncoding(width, kind=positions)
+        self.positional_encoding = PositionalEncoding(width, kind=positions)
         self.dropout = Dropout(options.dropout)
         self.layers = nn.ModuleList(DecoderLayer(width, value, options) for _ in range(layers))
         self.norm = _final_norm(width, options)
@@ -267,7 +269,7 @@ class TransformerDecoder(Decoder):
 
     def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
         """See `Decoder.prepare_memory`."""
-        pairs = [layer.source(values).chunk(2, -1) for layer in self._layers()]
+        pairs = [layer.cross_kv_proj(values).chunk(2, -1) for layer in self._layers()]
         keys, projected = zip(*pairs, strict=True)
         return Memory(torch.cat(projected, -1), torch.cat(keys, -1), mask)
 
@@ -286,7 +288,7 @@ class TransformerDecoder(Decoder):
     def step(self, embedded: Tensor, state: State, memory: Memory) -> tuple[DecoderOutput, State]:
         """See `Decoder.step`."""
         position = state["position"]
-        states = self.position(embedded, position)  # (N, D)
+        states = self.positional_encoding(embedded, position)  # (N, D)
         new_state, all_weights = {"position": position + 1}, []
         for depth, (layer, part) in enumerate(
             zip(self._layers(), self._split_layers(memory), strict=True)
@@ -301,7 +303,7 @@ class TransformerDecoder(Decoder):
     def unroll(self, embedded: Tensor, memory: Memory, *, weights: bool = True) -> DecoderOutput:
         """See `Decoder.unroll`; without weights it uses the fused kernel."""
         positions = torch.arange(embedded.shape[1], device=embedded.device)
-        states = self.dropout(self.position(embedded, positions))  # (B, T, D)
+        states = self.dropout(self.positional_encoding(embedded, positions))  # (B, T, D)
         mask, by_layer = memory.mask[:, None, None, :], []
         for layer, part in zip(self._layers(), self._split_layers(memory), strict=True):
             states, contexts, probs = layer(states, part.keys, part.values, mask, weights=weights)

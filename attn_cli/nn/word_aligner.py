@@ -75,24 +75,24 @@ class WordAligner(nn.Module):
         self.source_embedding = PieceEmbedding(source_vocab, embedding, dropout=dropout)
         self.target_embedding = PieceEmbedding(target_vocab, embedding, dropout=dropout)
         if shared:
-            self.source_embedding.table = self.target_embedding.table
-        self.source = WordEncoder(embedding, width, dropout=dropout)
-        self.target = WordEncoder(embedding, width, dropout=dropout)
-        self.score = PairwiseScorer(embedding, embedding + 2 * width, channels)
+            self.source_embedding.embedding = self.target_embedding.embedding
+        self.source_encoder = WordEncoder(embedding, width, dropout=dropout)
+        self.target_encoder = WordEncoder(embedding, width, dropout=dropout)
+        self.scorer = PairwiseScorer(embedding, embedding + 2 * width, channels)
         self.source_null = nn.Linear(embedding + 2 * width, 1)
         self.target_null = nn.Linear(embedding + 2 * width, 1)
-        self.refine = ConvRefiner(channels + 1)
+        self.refiner = ConvRefiner(channels + 1)
 
     def forward(self, source: WordGroups, target: WordGroups) -> AlignmentLogProbs:
         """Both sides of a batch → the alignment log-probabilities of every pair."""
         mask = target.mask[:, :, None] & source.mask[:, None, :]  # (B, W_t, W_s)
         src_embedded = source.mean @ self.source_embedding(source.ids)  # (B, W_s, E)
         tgt_embedded = target.mean @ self.target_embedding(target.ids)  # (B, W_t, E)
-        src = self.source(src_embedded, source.mask)  # (B, W_s, D)
-        tgt = self.target(tgt_embedded, target.mask)  # (B, W_t, D)
-        channels = self.score(tgt_embedded, tgt, src_embedded, src)  # (B, C + 1, W_t, W_s)
+        src = self.source_encoder(src_embedded, source.mask)  # (B, W_s, D)
+        tgt = self.target_encoder(tgt_embedded, target.mask)  # (B, W_t, D)
+        channels = self.scorer(tgt_embedded, tgt, src_embedded, src)  # (B, C + 1, W_t, W_s)
         distance = diagonal_distance(target.mask, source.mask)
-        energies = self.refine(channels, distance, mask).float()  # (B, W_t, W_s)
+        energies = self.refiner(channels, distance, mask).float()  # (B, W_t, W_s)
         target_null = self.target_null(tgt).float()  # (B, W_t, 1)
         source_null = self.source_null(src).float().transpose(1, 2)  # (B, 1, W_s)
         return AlignmentLogProbs(
@@ -125,19 +125,21 @@ class PairwiseScorer(nn.Module):
         super().__init__()
         self.channels = channels
         self.width = 32  # of each channel
-        self.source = nn.Linear(encoded, channels * self.width)
-        self.target = nn.Linear(encoded, channels * self.width)
-        self.source_alone = nn.Linear(embedding, 4 * self.width, bias=False)
-        self.target_alone = nn.Linear(embedding, 4 * self.width, bias=False)
+        self.source_proj = nn.Linear(encoded, channels * self.width)
+        self.target_proj = nn.Linear(encoded, channels * self.width)
+        self.source_lexical = nn.Linear(embedding, 4 * self.width, bias=False)
+        self.target_lexical = nn.Linear(embedding, 4 * self.width, bias=False)
 
     def forward(
         self, tgt_embedded: Tensor, tgt: Tensor, src_embedded: Tensor, src: Tensor
     ) -> Tensor:
         """Words as embeddings (B, W, E) and encoded (B, W, D) → (B, C + 1, W_t, W_s)."""
-        query = self.target(tgt).unflatten(-1, (self.channels, -1)).transpose(1, 2)
-        key = self.source(src).unflatten(-1, (self.channels, -1)).transpose(1, 2)
+        query = self.target_proj(tgt).unflatten(-1, (self.channels, -1)).transpose(1, 2)
+        key = self.source_proj(src).unflatten(-1, (self.channels, -1)).transpose(1, 2)
         energies = query @ key.transpose(2, 3) / math.sqrt(self.width)  # (B, C, W_t, W_s)
-        lexical = self.target_alone(tgt_embedded) @ self.source_alone(src_embedded).transpose(1, 2)
+        lexical = self.target_lexical(tgt_embedded) @ self.source_lexical(src_embedded).transpose(
+            1, 2
+        )
         lexical = lexical[:, None] / math.sqrt(4 * self.width)  # (B, 1, W_t, W_s)
         return torch.cat([energies, lexical], dim=1)
 
@@ -147,21 +149,24 @@ class ConvRefiner(nn.Module):
 
     def __init__(self, channels: int, width: int = 16) -> None:
         super().__init__()
-        self.share = nn.Parameter(torch.ones(channels))
-        self.nearness = nn.Parameter(torch.ones(1))
-        self.first = nn.Conv2d(channels + 3, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
-        self.last = nn.Conv2d(width, 1, 1)
+        self.channel_weights = nn.Parameter(torch.ones(channels))
+        self.distance_weight = nn.Parameter(torch.ones(1))
+        self.conv1 = nn.Conv2d(channels + 3, width, 3, padding=1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.conv_out = nn.Conv2d(width, 1, 1)
 
     def forward(self, channels: Tensor, distance: Tensor, mask: Tensor) -> Tensor:
         """(B, C, W_t, W_s), (B, W_t, W_s), (B, W_t, W_s) bool → energies (B, W_t, W_s)."""
-        linear = torch.einsum("bcts,c->bts", channels, self.share) - self.nearness * distance
+        linear = (
+            torch.einsum("bcts,c->bts", channels, self.channel_weights)
+            - self.distance_weight * distance
+        )
         linear = linear.masked_fill(~mask, MASKED)
         extra = torch.stack([distance, linear.softmax(2), linear.softmax(1)], dim=1)
         inside = mask[:, None]  # (B, 1, W_t, W_s)
-        hidden = self.first(torch.cat([channels, extra], dim=1) * inside).relu() * inside
-        hidden = (hidden + self.second(hidden).relu()) * inside
-        energies: Tensor = (linear + self.last(hidden)[:, 0]).masked_fill(~mask, MASKED)
+        hidden = self.conv1(torch.cat([channels, extra], dim=1) * inside).relu() * inside
+        hidden = (hidden + self.conv2(hidden).relu()) * inside
+        energies: Tensor = (linear + self.conv_out(hidden)[:, 0]).masked_fill(~mask, MASKED)
         return energies
 
 

@@ -23,7 +23,7 @@ from attn_cli.render.bars import (
     weight_bar,
 )
 from attn_cli.render.table import (
-    LEFTOVER_TITLE,
+    UNALIGNED_TITLE,
     TerminalStyle,
     alignment_table,
     printable,

@@ -12,8 +12,8 @@ from rich.console import Console, RenderableType
 from attn_cli.render.table import (
     COLORED_FROM,
     DIM_BELOW,
-    LEFTOVER_MATTERS,
-    LEFTOVER_TITLE,
+    UNALIGNED_MATTERS,
+    UNALIGNED_TITLE,
     UNSURE,
     ZERO_BELOW,
     caption_of,
@@ -60,7 +60,7 @@ def html_table(
     with_rest = _has_rest(alignment)
     heads = [_head(_text(word), "col", _COLUMN) for word in alignment.source]
     if with_rest:
-        rest = f'<i style="opacity:.6;font-weight:400">{LEFTOVER_TITLE[alignment.kind]}</i>'
+        rest = f'<i style="opacity:.6;font-weight:400">{UNALIGNED_TITLE[alignment.kind]}</i>'
         heads.append(_head(rest, "col", _COLUMN))
     rows = [
         "<tr>"

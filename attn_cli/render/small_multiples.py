@@ -18,9 +18,9 @@ from rich.style import Style
 from rich.text import Text
 
 from attn_cli.render.table import (
-    LEFTOVER_MATTERS,
-    LEFTOVER_TITLE,
     SHADES,
+    UNALIGNED_MATTERS,
+    UNALIGNED_TITLE,
     ZERO_BELOW,
     TerminalStyle,
     alignment_table,
@@ -67,7 +67,7 @@ class _Layout:
 
     rows: Sequence[str]
     columns: Sequence[str]
-    leftover: str  # the title of the leftover's column, "" for none
+    unaligned: str  # the title of the unaligned share's column, "" for none
     label: int
     cell: int
     across: int
@@ -93,7 +93,7 @@ class _Layout:
         even = _evenly(len(heads), of_layer=_of_layer(heads), most=most)
         cells = range(_NARROWEST, min(_WIDEST, longest + 1) + 1)
         cell = max((each for each in cells if across(each) >= even), default=_NARROWEST)
-        title = LEFTOVER_TITLE[table.kind] if matters else ""
+        title = UNALIGNED_TITLE[table.kind] if matters else ""
         if cell_len(title) >= cell:
             title = title.strip("()")
         return cls(rows, columns, title, label, cell, even)
@@ -101,7 +101,7 @@ class _Layout:
     @property
     def block(self) -> int:
         """The cells of a table's columns."""
-        return self.cell * (len(self.columns) + bool(self.leftover))
+        return self.cell * (len(self.columns) + bool(self.unaligned))
 
 
 def _of_layer(heads: Sequence[HeadAlignment]) -> int:
@@ -143,8 +143,8 @@ def _band(heads: Sequence[HeadAlignment], layout: _Layout, ink: TerminalStyle) -
     titles = [[Text(_title(each), "bold")] for each in heads]
     yield _line("", titles, block, layout)
     words = [Text(center(_clipped(word, layout.cell), layout.cell)) for word in layout.columns]
-    if layout.leftover:
-        end = _clipped(layout.leftover, layout.cell)
+    if layout.unaligned:
+        end = _clipped(layout.unaligned, layout.cell)
         words.append(Text(center(end, layout.cell), "italic dim"))
     yield _line("", [words] * len(heads), block, layout)
     for row, name in enumerate(layout.rows):

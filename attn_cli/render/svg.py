@@ -16,8 +16,8 @@ from xml.sax.saxutils import escape
 from attn_cli.render.table import (
     COLORED_FROM,
     DIM_BELOW,
-    LEFTOVER_MATTERS,
-    LEFTOVER_TITLE,
+    UNALIGNED_MATTERS,
+    UNALIGNED_TITLE,
     WHITE,
     ZERO_BELOW,
     Colour,
@@ -134,7 +134,7 @@ class _Layout:
         self.slanted = longest > _WIDEST or longest * columns > _WIDE
         self.cell = _CELL if self.slanted else max(_CELL, round(longest + 18))
 
-        table = label + self.cell * columns + (_GUTTER + _CELL if self.has_leftover else 0)
+        table = label + self.cell * columns + (_GUTTER + _CELL if self.has_unaligned else 0)
         if self.slanted:  # the last words may lean out over the right edge
             table += max(0, longest * _SLANT - self.cell / 2)
         inner = max(table, _text_width(caption) * _SMALL / _WORD)
@@ -150,7 +150,7 @@ class _Layout:
         return self.left + column * self.cell
 
     @property
-    def leftover_x(self) -> int:
+    def unaligned_x(self) -> int:
         return self.column_x(len(self.alignment.source)) + _GUTTER
 
 
@@ -163,9 +163,9 @@ def _column_words(layout: _Layout) -> Iterator[str]:
         else:
             place = f'class="column" x="{x:g}" y="{y}"'
         yield f"<text {place}>{_xml(word)}</text>"
-    if layout.has_leftover:
-        x = layout.leftover_x + _CELL / 2
-        title = LEFTOVER_TITLE[layout.alignment.kind]
+    if layout.has_unaligned:
+        x = layout.unaligned_x + _CELL / 2
+        title = UNALIGNED_TITLE[layout.alignment.kind]
         yield f'<text class="small number faint" x="{x:g}" y="{y}">{title}</text>'
 
 

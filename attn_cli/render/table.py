@@ -36,8 +36,8 @@ ZERO_BELOW = 0.005
 DIM_BELOW = 0.1
 #: From here on a cell has a background.
 COLORED_FROM = 0.2
-#: A column for the leftover is shown when some target word leaves at least this much.
-LEFTOVER_MATTERS = 0.05
+#: A column for the unaligned share is shown when some target word leaves at least this much.
+UNALIGNED_MATTERS = 0.05
 
 Colour = tuple[int, int, int]
 
@@ -75,7 +75,7 @@ MEANING = {
 #: Stands behind a target word of low probability.
 UNSURE, UNSURE_STYLE = "?", "bold yellow"
 
-LEFTOVER_TITLE = {
+UNALIGNED_TITLE = {
     "attention": "(end)",
     "alignment": "(none)",
     "encoder self-attention": "(end)",
@@ -261,7 +261,7 @@ def _label(word: str, width: int, gap: int, *, is_unsure: bool) -> Text:
 
 
 def _columns(alignment: SoftAlignment, room: int, ink: TerminalStyle) -> list[_Column]:
-    """A column for each source word, and one for the leftover where it matters."""
+    """A column for each source word, and one for the unaligned share where it matters."""
     columns = []
     for index, word in enumerate(alignment.source):
         title = truncate(printable(word), room - 2 * _PAD, ink)
@@ -274,7 +274,7 @@ def _columns(alignment: SoftAlignment, room: int, ink: TerminalStyle) -> list[_C
     if not columns or max(leftover, default=0) >= LEFTOVER_MATTERS:
         title = LEFTOVER_TITLE[alignment.kind]
         title = truncate(title, room - 2 * _PAD, ink)
-        columns.append(_Column(title, leftover, len(title) + 2 * _PAD, is_word=False))
+        columns.append(_Column(title, unaligned, len(title) + 2 * _PAD, is_word=False))
     return columns
 
 

@@ -41,8 +41,8 @@ def negative_log_likelihood(
     if torch.is_autocast_enabled(device_type):
         # What a norm or a sum returns is fp32 still: cast once, and not in each block.
         rows = rows.to(torch.get_autocast_dtype(device_type))
-    weight: Tensor = network.scores.weight
-    bias: Tensor = network.scores.bias
+    weight: Tensor = network.output_projection.weight
+    bias: Tensor = network.output_projection.bias
     targets = targets_padded.flatten()[mask]  # (R,)
     if sampled and sampled + len(targets) < len(weight):
         pieces, targets, log_weight = sample_vocabulary(targets, len(weight), sampled)
@@ -83,8 +83,8 @@ def log_likelihoods(network: Seq2Seq, features: Tensor, targets: Tensor) -> Tens
     """features (B, T, E), wanted (B, T) → log-probability of each piece (B, T), 0 for PAD."""
     rows, index = features.flatten(0, 1), targets.flatten()[:, None]  # (B·T, E), (B·T, 1)
     parts = [
-        network.scores(rows[part]).float().log_softmax(-1).gather(1, index[part])[:, 0]
-        for part in _blocks(len(rows), network.scores.weight)
+        network.output_projection(rows[part]).float().log_softmax(-1).gather(1, index[part])[:, 0]
+        for part in _blocks(len(rows), network.output_projection.weight)
     ]
     return torch.cat(parts).view_as(targets).masked_fill(targets == PAD, 0.0)
 

@@ -116,20 +116,20 @@ class _Log:
             self.state = ""  # another command goes on with it
         else:
             self.seconds += max(0.0, now - self.time)
-        if name == "prepared":
+        if name == "data_prepared":
             self.state = ""
         self.time = now
         step, bleu = _number(row, "step"), _number(row, "bleu")
-        if name == "finished":
+        if name == "training_finished":
             self.state = "interrupted" if row.get("reason") == "interrupted" else "finished"
             self.average = bleu if bleu is not None else self.average
-        if step is None or name == "headprogress":
+        if step is None or name == "aligner_training_progress":
             return
-        if name == "started":  # what was beyond that was lost with the last process
+        if name == "training_started":  # what was beyond that was lost with the last process
             self.validated = [each for each in self.validated if each.step <= step]
         self.step = int(step)
         loss = _number(row, "loss")
-        if name == "validated" and loss is not None and bleu is not None:
+        if name == "validation_finished" and loss is not None and bleu is not None:
             self.validated.append(_Validation(step, loss, bleu))
 
 

@@ -7,11 +7,12 @@ from torch import Tensor
 
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
+from attn_cli.nn.state_dict import with_current_names
 
 _SPACE = "\u2581"  # SentencePiece's sign for a space
 
 #: Parameters with a row for each piece: of the source, and of the target.
-_SOURCE, _TARGET = ("source_embedding.",), ("target_embedding.", "scores.")
+_SOURCE, _TARGET = ("source_embedding.",), ("target_embedding.", "output_projection.")
 
 
 def transfer_vocabulary(
@@ -26,6 +27,7 @@ def transfer_vocabulary(
     the mean of all (Aji et al. 2020 compare such ways). Nothing changes where the tokenizers are
     those of `start`.
     """
+    tensors = with_current_names(tensors)
     source_rows = _old_rows(start.source, tokenizers[0])
     is_joint = start.source is start.target and tokenizers[0] is tokenizers[1]
     target_rows = source_rows if is_joint else _old_rows(start.target, tokenizers[1])

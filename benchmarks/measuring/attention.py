@@ -98,11 +98,11 @@ def errors(
 def shape(tables: Sequence[SoftAlignment]) -> dict[str, float]:
     """How spread, and how fair to the source, weights are, over all words of `tables`.
 
-    entropy: mean nats of a target word's row, its leftover being one place more; share: that
+    entropy: mean nats of a target word's row, its unaligned share being one place more; share: that
     entropy by the most it could be, log(S + 1); peak: a row's largest weight; unevenness:
     mean |1 - Σ_t a_ts| of a source word, 0 where each is looked at once.
     """
-    entropy, share, peak, uneven, leftover = [], [], [], [], []
+    entropy, share, peak, uneven, unaligned = [], [], [], [], []
     for table in tables:
         if not (table.source and table.target):
             continue
@@ -114,8 +114,8 @@ def shape(tables: Sequence[SoftAlignment]) -> dict[str, float]:
         peak += table.weights.max(axis=1).tolist()
         leftover += table.unaligned.tolist()
         uneven += np.abs(1 - table.weights.sum(axis=0)).tolist()
-    names = ("entropy", "share", "peak", "unevenness", "leftover")
-    columns = (entropy, share, peak, uneven, leftover)
+    names = ("entropy", "share", "peak", "unevenness", "unaligned")
+    columns = (entropy, share, peak, uneven, unaligned)
     return {n: round(float(np.mean(c)), 4) for n, c in zip(names, columns, strict=True)}
 
 

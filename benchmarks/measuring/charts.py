@@ -105,7 +105,7 @@ _CELL, _GAP, _WORDS = 17, 22, 88
 
 
 def tables(title: str, systems: Mapping[str, Mapping[str, Sequence]], *, across: int = 3) -> str:
-    """The table of weights of each system: {source, target, weights (T, S), leftover (T,)}.
+    """The table of weights of each system: {source, target, weights (T, S), unaligned (T,)}.
 
     The last column, apart, is what went to the end of the sentence.
     """
@@ -132,7 +132,7 @@ def tables(title: str, systems: Mapping[str, Mapping[str, Sequence]], *, across:
                 f'<text class="small" x="{_WORDS - 6}" y="{top + 12}" text-anchor="end">'
                 f"{escape(word)}</text>"
             )
-            weights = [*table["weights"][row], table["leftover"][row]]
+            weights = [*table["weights"][row], table["unaligned"][row]]
             for column, weight in enumerate(weights):
                 left = _WORDS + _CELL * column + (8 if column == columns else 0)
                 there = [*table["source"], "end"][column]

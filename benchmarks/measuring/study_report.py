@@ -181,7 +181,7 @@ def weights(results: Results) -> str:
     for name in names(results):
         found = runs(results, name)
         if deep(found[0], "shape") is not None:
-            keys = ("entropy", "share", "peak", "leftover", "unevenness")
+            keys = ("entropy", "share", "peak", "unaligned", "unevenness")
             rows.append([name, *(mean(found, "shape", key, digits=2) for key in keys)])
     return table(titles, rows)
 

@@ -83,14 +83,14 @@ def record(recording: Path) -> None:
 
 def _table_as_json(table: SoftAlignment) -> dict[str, Any]:
     row = asdict(table)
-    for name in ("weights", "leftover"):
+    for name in ("weights", "unaligned"):
         row[name] = np.round(row[name].astype(float), 4).tolist()
     row.pop("links")
     return row
 
 
 def _table_from_json(row: dict[str, Any]) -> SoftAlignment:
-    arrays = {name: np.array(row[name], np.float32) for name in ("weights", "leftover")}
+    arrays = {name: np.array(row[name], np.float32) for name in ("weights", "unaligned")}
     words = {name: tuple(row[name]) for name in ("source", "target")}
     return SoftAlignment(**(row | arrays | words))
 

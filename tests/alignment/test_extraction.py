@@ -13,16 +13,16 @@ from attn_cli.choices import Extraction
 from attn_cli.types import SoftAlignment
 
 
-def soft(weights, leftover=None, kind="attention"):
+def soft(weights, unaligned=None, kind="attention"):
     weights = np.array(weights, np.float32)
     n_target, n_source = weights.shape
-    if leftover is None:
-        leftover = 1 - weights.sum(axis=1)
+    if unaligned is None:
+        unaligned = 1 - weights.sum(axis=1)
     return SoftAlignment(
         tuple("abc"[:n_source]),
         tuple("xyz"[:n_target]),
         weights,
-        np.array(leftover, np.float32),
+        np.array(unaligned, np.float32),
         kind,
     )
 

@@ -80,7 +80,7 @@ def test_a_target_word_without_a_piece_looks_at_nothing():
         membership(np.array([1], np.int32), 2),
     )
     np.testing.assert_allclose(weights, [[0.0], [0.7]], atol=1e-6)
-    np.testing.assert_allclose(leftover, [1.0, 0.3], atol=1e-6)
+    np.testing.assert_allclose(unaligned, [1.0, 0.3], atol=1e-6)
 
 
 def test_a_piece_that_crosses_words_counts_for_each_by_its_share():
@@ -104,7 +104,7 @@ def test_rows_that_do_not_sum_to_one_are_a_bug_of_ours():
 
 @settings(derandomize=True, deadline=None)
 @given(data=st.data())
-def test_every_row_and_its_leftover_sum_to_one(data):
+def test_every_row_and_its_unaligned_sum_to_one(data):
     n_source, n_target = (data.draw(st.integers(0, 4), label=side) for side in ("S", "T"))
     source_of = data.draw(st.lists(st.integers(-1, n_source - 1), min_size=1, max_size=9))
     target_of = data.draw(st.lists(st.integers(-1, n_target - 1), max_size=9))
@@ -114,8 +114,8 @@ def test_every_row_and_its_leftover_sum_to_one(data):
         membership(np.array(source_of, np.int32), n_source),
         membership(np.array(target_of, np.int32), n_target),
     )
-    np.testing.assert_allclose(weights.sum(axis=1) + leftover, np.ones(n_target), atol=1e-5)
-    assert weights.dtype == leftover.dtype == np.float32
+    np.testing.assert_allclose(weights.sum(axis=1) + unaligned, np.ones(n_target), atol=1e-5)
+    assert weights.dtype == unaligned.dtype == np.float32
 
 
 # What rows and columns are

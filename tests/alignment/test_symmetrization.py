@@ -221,8 +221,8 @@ def test_visiting_each_link_once_grows_what_repeated_passes_grow(forward, revers
 def table(weights, *, source="abcdefgh", target="stuvwxyz"):
     weights = np.array(weights, np.float32).reshape(len(weights), -1)
     n_target, n_source = weights.shape
-    leftover = (1 - weights.sum(axis=1)).astype(np.float32)
-    return SoftAlignment(tuple(source[:n_source]), tuple(target[:n_target]), weights, leftover)
+    unaligned = (1 - weights.sum(axis=1)).astype(np.float32)
+    return SoftAlignment(tuple(source[:n_source]), tuple(target[:n_target]), weights, unaligned)
 
 
 def test_a_cell_of_both_tables_is_the_harmonic_mean_of_both():

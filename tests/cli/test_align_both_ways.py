@@ -64,7 +64,7 @@ def test_soft_links_are_cells_of_the_table_shown(back, align):
     for record in align("-f", "jsonl", *options, stdin=PAIRED).records():
         weights = record["weights"]
         assert all(weights[t][s] == weight >= 0.2 for s, t, weight in record["links"])
-        sums = [sum(row) + rest for row, rest in zip(weights, record["leftover"], strict=True)]
+        sums = [sum(row) + rest for row, rest in zip(weights, record["unaligned"], strict=True)]
         assert sums == pytest.approx([1] * len(weights), abs=1e-2)
 
 

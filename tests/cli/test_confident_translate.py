@@ -169,7 +169,7 @@ def test_a_training_with_enough_validation_pairs_calibrates_its_model(tmp_path):
     ended = attn("train", *text, "--out", out, *TINY, "--max-steps", "4")
     assert ended.status == 0, ended.err
     rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    (row,) = [row for row in rows if row["event"] == "calibrated"]
+    (row,) = [row for row in rows if row["event"] == "confidence_calibrated"]
     assert row["pairs"] == len(PAIRS) + len(more)
     (record,) = attn("translate", "-m", out, "-f", "jsonl", "I see a dog.").records()
     assert 0 <= record["confidence"] <= 1

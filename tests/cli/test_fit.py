@@ -109,12 +109,12 @@ def test_tokenized_words_are_what_spaces_separate(told):
 
 
 @pytest.mark.usefixtures("told")
-def test_votes_alone_score_nothing_and_a_row_of_them_sums_to_one_with_its_leftover():
+def test_votes_alone_score_nothing_and_a_row_of_them_sums_to_one_with_its_unaligned():
     given = "red car\tauto rouge\n\n"
     first, blank = attn(*FIT, "-f", "jsonl", stdin=given).records()
     assert (first["score"], first["logprobs"], first["nbest"]) == (None, [], [])
     assert first["weights"] == [[0.1, 0.9], [0.6, 0]]
-    assert first["leftover"] == [0, 0.4]
+    assert first["unaligned"] == [0, 0.4]
     assert (blank["score"], blank["weights"], blank["line"]) == (0, [], 2)
 
 

@@ -82,8 +82,8 @@ def test_all_heads_stand_in_a_record_layer_by_layer(align):
     assert list(heads) == [(1, 1), (1, 2), (2, 1), (2, 2)]
     assert list(every_head(align, "--layer", 2)) == [(2, 1), (2, 2)]
     for each in heads.values():
-        for row, leftover in zip(each["weights"], each["leftover"], strict=True):
-            assert sum(row) + leftover == pytest.approx(1, abs=1e-3)
+        for row, unaligned in zip(each["weights"], each["unaligned"], strict=True):
+            assert sum(row) + unaligned == pytest.approx(1, abs=1e-3)
 
 
 def test_each_head_is_what_it_is_alone(align):
@@ -261,7 +261,7 @@ def test_it_translates_and_its_records_have_no_weights(blind):
     record = record_of(attn("translate", "-m", blind, "-f", "jsonl", SOURCE))
     assert record["target"] == text
     assert record["target_words"]
-    assert (record["weights"], record["leftover"], record["links"]) == ([], [], [])
+    assert (record["weights"], record["unaligned"], record["links"]) == ([], [], [])
     fails(attn("translate", "-m", blind, "-f", "jsonl", "--weights", "attention", "a"), 4, "no att")
 
 

@@ -17,16 +17,20 @@ def row(event, after, /, **fields):
 
 
 def validated(seconds, step, bleu, loss=2.0):
-    return row("validated", seconds, step=step, loss=loss, bleu=bleu)
+    return row("validation_finished", seconds, step=step, loss=loss, bleu=bleu)
 
 
 BEGUN = [
     row("phase", 0, number=1, name="text", phases=["text", "network"]),
-    row("started", 10, step=0, max_steps=100),
+    row("training_started", 10, step=0, max_steps=100),
     row("progress", 20, step=50, loss=4.0, seconds=10.0),
     validated(30, 50, 12.5, 3.0),
 ]
-FINISHED = [*BEGUN, validated(60, 100, 11.0), row("finished", 90, reason="steps", bleu=13.0)]
+FINISHED = [
+    *BEGUN,
+    validated(60, 100, 11.0),
+    row("training_finished", 90, reason="steps", bleu=13.0),
+]
 
 
 def run_in(folder, rows, recipe="", end=""):
@@ -45,8 +49,8 @@ def states(rows, tmp_path, *, now=NOW + 1e6):
     ("rows", "state"),
     [
         (FINISHED, "finished"),
-        ([*FINISHED, row("exported", 95, seconds=5.0)], "finished"),
-        ([*BEGUN, row("finished", 40, reason="interrupted", bleu=0.0)], "interrupted"),
+        ([*FINISHED, row("graphs_exported", 95, seconds=5.0)], "finished"),
+        ([*BEGUN, row("training_finished", 40, reason="interrupted", bleu=0.0)], "interrupted"),
         (BEGUN, "crashed"),
         ([*FINISHED, *BEGUN], "crashed"),  # a resume that was killed
         ([], "crashed"),
@@ -81,7 +85,7 @@ def test_the_best_validation_counts_and_an_average_that_is_better(tmp_path):
 def test_what_a_killed_process_had_done_beyond_its_checkpoint_is_left_out(tmp_path):
     resumed = [
         row("phase", 1000, number=1, name="text"),
-        row("started", 1010, step=60),
+        row("training_started", 1010, step=60),
         validated(1030, 100, 20.0),
     ]
     run = read_run(run_in(tmp_path / "x", [*BEGUN, validated(60, 100, 99.0), *resumed]))
@@ -92,7 +96,7 @@ def test_what_a_killed_process_had_done_beyond_its_checkpoint_is_left_out(tmp_pa
 @pytest.mark.parametrize(
     "end",
     ['{"time": 1, "ev', "\n\n", "\x00\x01\n", "[1]\n", "null\n", '{"event": 7}\n',
-     '{"event": "validated", "step": "x", "bleu": null, "time": "y"}\n'],
+     '{"event": "validation_finished", "step": "x", "bleu": null, "time": "y"}\n'],
 )  # fmt: skip
 def test_a_half_written_log_is_read_as_far_as_it_goes(end, tmp_path):
     run = read_run(run_in(tmp_path / "x", BEGUN, end=end))

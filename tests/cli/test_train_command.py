@@ -115,10 +115,13 @@ def test_every_row_of_the_log_is_an_event(tiny):
     rows = log_of(tiny)
     events = [row["event"] for row in rows]
     assert events[:2] == ["phase", "activity"]
-    assert [each for each in events if each in ("prepared", "started")] == ["prepared", "started"]
-    assert events[-2:] == ["averaged", "finished"]
+    assert [each for each in events if each in ("data_prepared", "training_started")] == [
+        "data_prepared",
+        "training_started",
+    ]
+    assert events[-2:] == ["checkpoints_averaged", "training_finished"]
     assert events.count("progress") == 160 // 20
-    assert [row["step"] for row in rows if row["event"] == "validated"] == [80, 160]
+    assert [row["step"] for row in rows if row["event"] == "validation_finished"] == [80, 160]
     assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
 
 
@@ -169,7 +172,7 @@ def test_a_sentence_of_ones_own_is_watched(watched, title, pairs_file, tmp_path)
     assert ended.status == 0
     shown = ended.err.rpartition("\x1b[?1049l")[2]
     assert title in shown
-    rows = [row for row in log_of(tmp_path / "x") if row["event"] == "watched"]
+    rows = [row for row in log_of(tmp_path / "x") if row["event"] == "sentence_translated"]
     assert {row["source"] for row in rows} == {"I see."}
     assert rows[-1]["step"] == 4
 
@@ -224,7 +227,7 @@ def test_from_a_model_the_first_update_is_already_good(tiny, pairs_file, tmp_pat
     text = ("--from", tiny, "--pairs", pairs_file, "--valid-pairs", pairs_file, "--out", out)
     small = ("--set", "train.learning_rate=1e-6", "--set", "train.precision=fp32")
     assert attn("train", *text, *small, "--max-steps", "1").status == 0
-    (validated,) = [row for row in log_of(out) if row["event"] == "validated"]
+    (validated,) = [row for row in log_of(out) if row["event"] == "validation_finished"]
     assert validated["bleu"] == pytest.approx(100)
     assert (out / "joint.spm").read_bytes() == (tiny / "joint.spm").read_bytes()
 
@@ -333,7 +336,13 @@ def test_a_network_that_explodes_is_five_with_a_valid_log(pairs_file, tmp_path):
     ended = attn("train", "--pairs", pairs_file, "--out", out, *TINY, *explode)
     assert ended.status == 5
     assert "not a number" in ended.err.splitlines()[-1]
-    assert [row["in_a_row"] for row in log_of(out) if row["event"] == "skipped"] == [1, 2, 3, 4, 5]
+    assert [row["in_a_row"] for row in log_of(out) if row["event"] == "non_finite_update"] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
 
 
 def test_max_minutes_ends_a_training_with_a_model(pairs_file, tmp_path):

@@ -88,7 +88,7 @@ def test_a_record_holds_what_the_contract_says(translate):
     (record,) = translate("-f", "jsonl", "we see a dog.").records()
     assert list(record) == [
         *("line", "source", "target", "score", "confidence", "source_words", "target_words"),
-        *("weights", "leftover", "links", "logprobs", "unsure", "model", "nbest"),
+        *("weights", "unaligned", "links", "logprobs", "unsure", "model", "nbest"),
     ]
     assert record["target"] == "nous vois un chien."
     assert record["source_words"] == ["we", "see", "a", "dog", "."]
@@ -97,10 +97,10 @@ def test_a_record_holds_what_the_contract_says(translate):
     assert record["nbest"] == [{"target": record["target"], "score": record["score"]}]
 
 
-def test_each_row_of_weights_and_its_leftover_are_a_distribution(translate):
+def test_each_row_of_weights_and_its_unaligned_are_a_distribution(translate):
     for record in translate("-f", "jsonl", stdin="\n".join(SOURCES[:12])).records():
-        for row, leftover in zip(record["weights"], record["leftover"], strict=True):
-            assert sum(row) + leftover == pytest.approx(1, abs=1e-3)
+        for row, unaligned in zip(record["weights"], record["unaligned"], strict=True):
+            assert sum(row) + unaligned == pytest.approx(1, abs=1e-3)
             assert len(row) == len(record["source_words"])
         assert len(record["weights"]) == len(record["target_words"])
 
@@ -118,7 +118,7 @@ def test_words_weights_links_and_logprobs_of_a_record_agree_in_size(translate, l
         "-f", "jsonl", "--level", level, "the sellers love Anna's books"
     ).records()
     rows, columns = len(record["target_words"]), len(record["source_words"])
-    assert len(record["weights"]) == len(record["logprobs"]) == len(record["leftover"]) == rows
+    assert len(record["weights"]) == len(record["logprobs"]) == len(record["unaligned"]) == rows
     assert {len(row) for row in record["weights"]} == {columns}
     assert all(s < columns and t < rows for s, t, _ in record["links"])
 

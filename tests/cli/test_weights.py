@@ -86,13 +86,13 @@ def test_the_score_is_the_decoders_whichever_weights_are_shown(align):
 
 
 @pytest.mark.parametrize("level", ["word", "piece"])
-def test_a_row_of_the_head_and_its_leftover_sum_to_one(align, level):
+def test_a_row_of_the_head_and_its_unaligned_sum_to_one(align, level):
     given = PAIRED + "I see the the\tvois rouge Anna Anna\n"
     for record in align("-f", "jsonl", "--level", level, stdin=given).records():
         assert len(record["weights"]) == len(record["target_words"])
-        for row, leftover in zip(record["weights"], record["leftover"], strict=True):
+        for row, unaligned in zip(record["weights"], record["unaligned"], strict=True):
             assert len(row) == len(record["source_words"])
-            assert sum(row) + leftover == pytest.approx(1, abs=1e-2)
+            assert sum(row) + unaligned == pytest.approx(1, abs=1e-2)
 
 
 def test_links_go_by_their_probability_not_by_the_cell(align):
@@ -140,8 +140,8 @@ def test_the_word_aligner_and_the_shortlist_of_its_links_are_files_of_the_bundle
 def test_the_log_tells_how_the_head_learns_before_the_network_does(headed):
     rows = [json.loads(line) for line in (headed / "log.jsonl").read_text().splitlines()]
     told = [row["event"] for row in rows if row["event"] not in ("phase", "activity")]
-    assert told[:3] == ["prepared", "linked", "headprogress"]
-    assert told.index("headlearned") < told.index("started")
+    assert told[:3] == ["data_prepared", "alignments_ready", "aligner_training_progress"]
+    assert told.index("aligner_trained") < told.index("training_started")
 
 
 def test_teaching_a_head_draws_nothing_from_the_random_numbers_of_the_network(

@@ -100,7 +100,7 @@ def test_a_link_weighs_the_mean_of_what_the_table_and_the_votes_say():
     np.testing.assert_array_equal(table.weights, np.array(FORWARD, np.float32))
 
 
-def test_alone_the_votes_are_the_links_and_a_row_of_them_sums_to_one_with_its_leftover():
+def test_alone_the_votes_are_the_links_and_a_row_of_them_sums_to_one_with_its_unaligned():
     table = voted(3, alone=True)
     np.testing.assert_allclose(table.link_probs, [[0.3, 0], [0.6, 1]])
     np.testing.assert_allclose(table.weights, [[0.3, 0], [0.6 / 1.6, 1 / 1.6]])

@@ -33,7 +33,7 @@ class Marking:
         for row, (ours, theirs) in enumerate(zip(target.word_ids, source.word_ids, strict=True)):
             weights[row, ours.max() + 1 :] = weights[row, :, theirs.max() + 1 :] = GARBAGE
         return AlignmentOutput(
-            weights.astype(np.float32), leftover, (2 * weights).astype(np.float32)
+            weights.astype(np.float32), unaligned, (2 * weights).astype(np.float32)
         )
 
 

@@ -40,7 +40,7 @@ WIDE = {"encoder": {"width": 40}, "attention": {"width": 32}, "decoder": {"width
 def never_bos(network):
     """Such that PAD and BOS, which no list has, are of no weight."""
     with torch.no_grad():
-        network.scores.bias[:EOS] = -1e4
+        network.output_projection.bias[:EOS] = -1e4
     return network
 
 

@@ -50,7 +50,7 @@ def test_steps_along_a_target_give_what_one_teacher_forced_pass_gives(stepper):
     behind = np.concatenate([np.full((2, 1), BOS), GOLD[:, :-1]], axis=1)
     with torch.no_grad():
         whole = network(*(torch.from_numpy(a.astype(np.int64)) for a in (IDS, LENGTHS, behind)))
-        logp = network.scores(whole.features).log_softmax(-1)
+        logp = network.output_projection(whole.features).log_softmax(-1)
     for t, out in enumerate(unrolled(stepper)):
         expected = logp[range(2), t, GOLD[:, t].tolist()].numpy()
         np.testing.assert_allclose(out.target_logp, expected, atol=1e-5)

@@ -91,13 +91,13 @@ def test_soft_attention_gives_the_mean_of_the_values_by_softmax_of_the_scores():
 
 def test_scaled_dot_attention_maps_queries_keys_and_values():
     scorer = ScaledDotScorer(H, D, A)
-    module = with_random_parameters(SoftAttention(scorer, value=D, value_map=True))
+    module = with_random_parameters(SoftAttention(scorer, value=D, project_values=True))
     output = attend(module, *a_batch())
     for n, s, h in sentences():
         query = array(scorer.query) @ s + scorer.query.bias.detach().numpy()
         expected = weights_of(h @ array(scorer.key).T @ query / np.sqrt(A))
         np.testing.assert_allclose(output.weights[n, : len(h)], expected, atol=1e-5)
-        mapped = h @ array(module.value_map).T
+        mapped = h @ array(module.value_proj).T
         np.testing.assert_allclose(output.contexts[n], expected @ mapped, atol=1e-5)
 
 
@@ -118,7 +118,7 @@ def test_coverage_changes_the_scores_as_the_scorer_says():
     for n, s, h in sentences():
         hidden = array(scorer.query) @ s + scorer.query.bias.detach().numpy()
         hidden = hidden + h @ array(scorer.key).T
-        hidden = hidden + covered[n, : len(h), None].numpy() * array(scorer.covered)[:, 0]
+        hidden = hidden + covered[n, : len(h), None].numpy() * array(scorer.coverage_proj)[:, 0]
         expected = weights_of(np.tanh(hidden) @ array(scorer.energy)[0])
         np.testing.assert_allclose(output.weights[n, : len(h)], expected, atol=1e-6)
 
@@ -265,7 +265,11 @@ def expectation(network, passed, steps, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(torch, "multinomial", lambda weights, n: next(draws)[:, None])
         found, wanted = passed(len(ways))
-    logp = network.scores(found.features).log_softmax(-1).gather(2, wanted[..., None])[..., 0]
+    logp = (
+        network.output_projection(found.features)
+        .log_softmax(-1)
+        .gather(2, wanted[..., None])[..., 0]
+    )
     likely = found.sampled_logp.sum(1).exp()  # (3^T,)
     torch.testing.assert_close(likely.sum(), torch.ones(()))
     expected = (likely * logp.sum(1)).sum() / steps
@@ -344,7 +348,7 @@ def test_the_bonus_is_the_mean_entropy_of_the_choices(monkeypatch):
 def test_one_head_with_identity_maps_is_soft_attention():
     scorer = AdditiveScorer(H, D, A)
     one = with_random_parameters(MultiHeadAttention([scorer], value=D))
-    for each in (one.value_map, one.out):
+    for each in (one.value_proj, one.out_proj):
         nn.init.eye_(each.weight)
     expected = attend(SoftAttention(scorer, value=D).eval(), *a_batch())
     output = attend(one, *a_batch())
@@ -357,14 +361,14 @@ def test_each_head_scores_by_itself_and_weighs_its_part_of_the_values():
     module = with_random_parameters(MultiHeadAttention(scorers, value=D))
     output = attend(module, *a_batch())
     for n, s, h in sentences():
-        mapped, heads = h @ array(module.value_map).T, []
+        mapped, heads = h @ array(module.value_proj).T, []
         for head, scorer in enumerate(scorers):
             query = array(scorer.query) @ s + scorer.query.bias.detach().numpy()
             expected = weights_of(h @ array(scorer.key).T @ query / np.sqrt(2))
             np.testing.assert_allclose(output.weights[n, head, : len(h)], expected, atol=1e-5)
             assert (output.weights[n, head, len(h) :] == 0).all()
             heads.append(expected @ mapped[:, 2 * head : 2 * head + 2])
-        expected = array(module.out) @ np.concatenate(heads)
+        expected = array(module.out_proj) @ np.concatenate(heads)
         np.testing.assert_allclose(output.contexts[n], expected, atol=1e-4)
 
 
@@ -385,7 +389,7 @@ def test_without_attention_there_is_one_context_the_last_states_and_no_weights(b
         bidirectional=bidirectional,
     )
     theirs = nn.GRU(5, 4, bidirectional=bidirectional, batch_first=True)
-    for ours, end in ((encoder.forwards, ""), (encoder.backwards, "_reverse")):
+    for ours, end in ((encoder.forward_layers, ""), (encoder.backward_layers, "_reverse")):
         for layer in ours:
             for name, weight in layer.named_parameters():
                 getattr(theirs, f"{name}{end}").data.copy_(weight)

@@ -60,7 +60,7 @@ def test_unroll_equals_folded_single_steps(model) -> None:
     network = network_of(model)
     src, src_len, tgt = a_batch()
     whole = network(src, src_len, tgt)
-    logits = network.scores(whole.features)
+    logits = network.output_projection(whole.features)
     memory = network.encode(src, src_len)
     state = network.init_state(memory)
     for t in range(tgt.shape[1]):
@@ -114,7 +114,7 @@ def test_gradients_agree_with_finite_differences(model) -> None:
     wanted = tgt.roll(-1, dims=1)
 
     def loss() -> torch.Tensor:
-        logits = network.scores(network(src, src_len, tgt).features)
+        logits = network.output_projection(network(src, src_len, tgt).features)
         return nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten())
 
     network.zero_grad()
@@ -141,9 +141,9 @@ def test_encoder_equals_torchs_packed_layer(cell, layer, bidirectional) -> None:
     how = {"cell": cell, "layers": 1, "bidirectional": bidirectional}
     ours = RecurrentEncoder(6, 4, dropout=0.0, layer_norm=False, **how)
     theirs = layer(6, 4, bidirectional=bidirectional, batch_first=True)
-    for name, weight in ours.forwards[0].named_parameters():
+    for name, weight in ours.forward_layers[0].named_parameters():
         getattr(theirs, name).data.copy_(weight)
-    for each in ours.backwards:
+    for each in ours.backward_layers:
         for name, weight in each.named_parameters():
             getattr(theirs, f"{name}_reverse").data.copy_(weight)
     embedded, lengths = torch.randn(3, 5, 6), torch.tensor([2, 5, 3])
@@ -192,5 +192,5 @@ def test_tied_matrices_are_saved_once_and_tied_again(tied) -> None:
     torch.testing.assert_close(
         another(src, src_len, tgt).features, network(src, src_len, tgt).features
     )
-    shared = another.scores.weight is another.target_embedding.table.weight
+    shared = another.output_projection.weight is another.target_embedding.embedding.weight
     assert shared == (tied != "none")

@@ -79,7 +79,7 @@ def test_additive_scores_are_v_of_g_of_two_maps_and_of_what_is_covered(activatio
     scores, s, h, covered = asked(scorer, query=4, value=6, coverage=coverage)
     w, b, u = (array(x) for x in (scorer.query.weight, scorer.query.bias, scorer.key.weight))
     v, g = array(scorer.energy.weight)[0], ACTIVATIONS[activation]
-    of_cover = array(scorer.covered.weight)[:, 0] if coverage else np.zeros(3)
+    of_cover = array(scorer.coverage_proj.weight)[:, 0] if coverage else np.zeros(3)
 
     def formula(n, q, j):
         return v @ g(w @ s[n, q] + b + u @ h[n, j] + of_cover * covered[n, q, j])

@@ -65,14 +65,14 @@ def test_an_encoder_layer_is_torchs(norm_first, activation):
     options = OPTIONS._replace(norm_first=norm_first, activation=activation)
     ours = opinionated(EncoderLayer(WIDTH, options))
     theirs = torchs(nn.TransformerEncoderLayer, options)
-    maps = ours.attention.maps
-    copied_heads(theirs.self_attn, [maps.weight], [maps.bias], ours.attention.out)
+    maps = ours.self_attention.qkv_proj
+    copied_heads(theirs.self_attn, [maps.weight], [maps.bias], ours.self_attention.out_proj)
     copied(
         [
-            (ours.attention.norm, theirs.norm1),
+            (ours.self_attention.norm, theirs.norm1),
             (ours.feed_forward.norm, theirs.norm2),
-            (ours.feed_forward.into, theirs.linear1),
-            (ours.feed_forward.out, theirs.linear2),
+            (ours.feed_forward.fc1, theirs.linear1),
+            (ours.feed_forward.fc2, theirs.linear2),
         ]
     )
     states, mask = random(3, SIZE, WIDTH), length_mask(LENGTHS, SIZE)
@@ -87,32 +87,33 @@ def test_a_decoder_layer_is_torchs(norm_first, activation):
     options = OPTIONS._replace(norm_first=norm_first, activation=activation)
     ours = opinionated(DecoderLayer(WIDTH, WIDTH, options))
     theirs = torchs(nn.TransformerDecoderLayer, options)
-    maps, query, source = ours.own.maps, ours.query, ours.source
-    copied_heads(theirs.self_attn, [maps.weight], [maps.bias], ours.own.out)
+    maps = ours.self_attention.qkv_proj
+    query, source = ours.cross_query_proj, ours.cross_kv_proj
+    copied_heads(theirs.self_attn, [maps.weight], [maps.bias], ours.self_attention.out_proj)
     copied_heads(
         theirs.multihead_attn,
         [query.weight, source.weight],
         [query.bias, source.bias],
-        ours.out,
+        ours.cross_out_proj,
     )
     copied(
         [
-            (ours.own.norm, theirs.norm1),
-            (ours.norm, theirs.norm2),
+            (ours.self_attention.norm, theirs.norm1),
+            (ours.cross_norm, theirs.norm2),
             (ours.feed_forward.norm, theirs.norm3),
-            (ours.feed_forward.into, theirs.linear1),
-            (ours.feed_forward.out, theirs.linear2),
+            (ours.feed_forward.fc1, theirs.linear1),
+            (ours.feed_forward.fc2, theirs.linear2),
         ]
     )
     states, values = random(3, TARGET, WIDTH), random(3, SIZE, WIDTH, seed=3)
     mask = length_mask(LENGTHS, SIZE)
-    keys, parts = ours.source(values).chunk(2, -1)
+    keys, parts = ours.cross_kv_proj(values).chunk(2, -1)
     found, contexts, weights = ours(states, keys, parts, mask[:, None, None, :], weights=True)
     later = nn.Transformer.generate_square_subsequent_mask(TARGET)
     expected = theirs(states, values, tgt_mask=later, memory_key_padding_mask=~mask)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
-    asked = ours.norm.before(ours.own(states, causal=True))
+    asked = ours.cross_norm.before(ours.self_attention(states, causal=True))
     looked, shares = theirs.multihead_attn(
         asked, values, values, key_padding_mask=~mask, average_attn_weights=False
     )

@@ -120,7 +120,7 @@ def test_links_are_those_of_the_command():
     assert pair["l"] == "0-0 1-2 2-1"
 
 
-def test_attention_has_its_leftover_and_an_aligner_the_probabilities_of_links():
+def test_attention_has_its_unaligned_and_an_aligner_the_probabilities_of_links():
     attention = table("ab", "x", [[0.5, 0.25]], [0.25])
     aligner = table("ab", "x", [[0.5, 0.25]], [0.25], kind="alignment", links=[[0.875, 0.125]])
     both = translation(1, "a b", "x", alignment=attention, others=(aligner,))

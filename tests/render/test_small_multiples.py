@@ -16,7 +16,7 @@ from attn_cli.types import HeadAlignment, SoftAlignment
 SOURCE, TARGET = ("I", "love", "strawberries"), ("J'", "aime", "les", "fraises")
 
 
-def head(layer, number, source=SOURCE, target=TARGET, leftover=0.0):
+def head(layer, number, source=SOURCE, target=TARGET, unaligned=0.0):
     weights = np.random.default_rng(10 * layer + number).dirichlet(
         np.full(len(source), 0.3), len(target)
     )
@@ -100,7 +100,7 @@ def test_words_are_whole_where_there_is_room_and_lose_their_end_where_not():
 
 def test_what_is_left_over_has_a_column_where_it_matters():
     assert "end" not in drawn(heads(1, 2))
-    assert drawn(heads(1, 2, leftover=0.3)).count("30") >= 8
+    assert drawn(heads(1, 2, unaligned=0.3)).count("30") >= 8
 
 
 def test_heavy_cells_have_a_background():
@@ -124,7 +124,7 @@ words = st.lists(
 @settings(max_examples=30, deadline=None)
 @given(words, words, st.integers(1, 3), st.integers(1, 4), st.integers(20, 200))
 def test_no_line_is_wider_than_the_screen(source, target, layers, of_each, width):
-    text = drawn(heads(layers, of_each, source=source, target=target, leftover=0.2), width=width)
+    text = drawn(heads(layers, of_each, source=source, target=target, unaligned=0.2), width=width)
     assert all(cell_len(line) <= width for line in text.split("\n"))
 
 

@@ -12,17 +12,17 @@ from attn_cli.types import SoftAlignment
 NS = "{http://www.w3.org/2000/svg}"
 
 
-def table(source, target, weights=None, leftover=None, **options):
+def table(source, target, weights=None, unaligned=None, **options):
     shape = (len(target), len(source))
     if weights is None:
         weights = np.full(shape, 1 / max(shape[1], 1))
-    if leftover is None:
-        leftover = np.zeros(shape[0])
+    if unaligned is None:
+        unaligned = np.zeros(shape[0])
     return SoftAlignment(
         tuple(source),
         tuple(target),
         np.array(weights, np.float32).reshape(shape),
-        np.array(leftover, np.float32),
+        np.array(unaligned, np.float32),
         **options,
     )
 
@@ -79,7 +79,7 @@ def test_hostile_words_are_words():
     picture.encode()
 
 
-def test_leftover_is_shown_when_it_matters():
+def test_unaligned_is_shown_when_it_matters():
     assert "(end)" in texts(svg(table("ab", "x", [[0.4, 0.3]], [0.3])))
     assert "(end)" not in texts(svg(table("ab", "x", [[0.5, 0.48]], [0.02])))
 
@@ -91,7 +91,7 @@ def test_long_words_are_written_aslant():
 
 def test_an_empty_table_is_a_picture_too():
     ET.fromstring(svg(table([], [])))
-    ET.fromstring(svg(table([], ["x"], leftover=[1.0])))
+    ET.fromstring(svg(table([], ["x"], unaligned=[1.0])))
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)

@@ -25,18 +25,18 @@ from attn_cli.types import SoftAlignment
 LOVE = [[0.94, 0.04, 0.02], [0.11, 0.001, 0.889], [0.05, 0.91, 0.04]]
 
 
-def table(source, target, weights=None, leftover=None, **options):
+def table(source, target, weights=None, unaligned=None, **options):
     shape = (len(target), len(source))
     if weights is None:
         weights = np.random.default_rng(0).dirichlet(np.full(max(shape[1], 1), 0.2), shape[0])
         weights = weights[:, : shape[1]]
-    if leftover is None:
-        leftover = np.zeros(shape[0])
+    if unaligned is None:
+        unaligned = np.zeros(shape[0])
     return SoftAlignment(
         tuple(source),
         tuple(target),
         np.array(weights, np.float32).reshape(shape),
-        np.array(leftover, np.float32),
+        np.array(unaligned, np.float32),
         **options,
     )
 
@@ -143,7 +143,7 @@ def test_the_heading_shows_the_raw_lines_where_they_are_given():
     assert "→ Je t'aime\n" in drawn(CROSSED, source="I love you", target="Je t'aime")
 
 
-def test_a_column_for_the_leftover_is_shown_only_when_it_matters():
+def test_a_column_for_the_unaligned_is_shown_only_when_it_matters():
     assert "(end)" in drawn(table("a", "xy", [[0.9], [0.99]], [0.1, 0.01]))
     assert "(end)" not in drawn(table("a", "xy", [[0.96], [0.99]], [0.04, 0.01]))
     assert "(none)" in drawn(table("a", "x", [[0.9]], [0.1], kind="alignment"))
@@ -188,8 +188,8 @@ def test_a_sentence_of_no_words_is_a_heading_alone():
     assert rows(table([], [])) == [""]
 
 
-def test_where_there_is_no_source_all_is_leftover():
-    assert [line.split() for line in rows(table([], ["x"], leftover=[1.0]))] == [
+def test_where_there_is_no_source_all_is_unaligned():
+    assert [line.split() for line in rows(table([], ["x"], unaligned=[1.0]))] == [
         ["(end)"],
         ["x", "1.00█"],
     ]
@@ -229,7 +229,7 @@ _SENTENCE = st.lists(_WORDS, min_size=1, max_size=24)
 @given(_SENTENCE, st.lists(_WORDS, min_size=1, max_size=4), st.integers(20, 200))
 @example(["日本語" * 20] * 3, ["👨\u200d👩\u200d👧" * 30], 20)
 def test_no_line_is_wider_than_asked_and_rows_of_a_panel_are_equally_wide(source, target, width):
-    alignment = table(source, target, leftover=np.full(len(target), 0.1))
+    alignment = table(source, target, unaligned=np.full(len(target), 0.1))
     assert all(cell_len(line) <= width for line in drawn(alignment, width=width).split("\n"))
     for panel in panels(alignment, width=width):
         assert len({cell_len(line) for line in panel}) == 1

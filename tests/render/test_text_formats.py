@@ -106,7 +106,7 @@ def test_the_jsonl_record_is_that_of_the_contract():
         '"confidence": 0.8123, '
         '"source_words": ["I", "love", "you"], "target_words": ["Je", "t\'", "aime"], '
         '"weights": [[0.94, 0.04, 0.02], [0.11, 0.01, 0.88], [0.05, 0.91, 0.04]], '
-        '"leftover": [0.0, 0.0, 0.0], '
+        '"unaligned": [0.0, 0.0, 0.0], '
         '"links": [[0, 0, 0.94], [2, 1, 0.88], [1, 2, 0.91]], '
         '"logprobs": [-0.1, -0.2, -0.1], "unsure": [1], "model": "en-fr", '
         '"nbest": [{"target": "Je t\'aime", "score": -0.41}, '

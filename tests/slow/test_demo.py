@@ -33,8 +33,8 @@ def test_the_first_screen_translates_with_its_table(source, target, words, demo)
     assert rows[-len(words) :] == words
     record = json.loads(attn(f'translate "{source}" --format jsonl', demo))
     assert record["target"] == target
-    for row, leftover in zip(record["weights"], record["leftover"], strict=True):
-        assert sum(row) + leftover == pytest.approx(1, abs=1e-3)
+    for row, unaligned in zip(record["weights"], record["unaligned"], strict=True):
+        assert sum(row) + unaligned == pytest.approx(1, abs=1e-3)
 
 
 def error_of(weights, demo):

@@ -75,13 +75,13 @@ def children(process: "subprocess.Popen[bytes]") -> list[int]:
 
 def test_a_lost_worker_ends_the_training_with_a_sentence_and_status_5_and_it_resumes(tmp_path):
     process = attn(*command(tmp_path, *LONG, "--workers", "2"))
-    wait_for(tmp_path, "validated")
+    wait_for(tmp_path, "validation_finished")
     os.kill(children(process)[0], signal.SIGKILL)
     status, err = ended(process)
     assert status == 5
     assert "worker 1 ended by signal 9" in err
     assert "--resume" in err
-    before = events(tmp_path, "validated")[-1]["step"]
+    before = events(tmp_path, "validation_finished")[-1]["step"]
     assert isinstance(before, int)
     resumed = attn(
         "train",
@@ -93,12 +93,12 @@ def test_a_lost_worker_ends_the_training_with_a_sentence_and_status_5_and_it_res
         str(before + 60),
     )
     assert ended(resumed)[0] == 0
-    assert events(tmp_path, "started")[-1]["step"] == before
+    assert events(tmp_path, "training_started")[-1]["step"] == before
 
 
 def test_when_the_main_worker_is_killed_the_others_leave(tmp_path):
     process = attn(*command(tmp_path, *LONG, "--workers", "2"))
-    wait_for(tmp_path, "validated")
+    wait_for(tmp_path, "validation_finished")
     [other] = children(process)
     process.kill()
     process.communicate()
@@ -152,11 +152,11 @@ def test_two_workers_resume_their_word_aligner_to_the_same_parameters(tmp_path):
         folder.mkdir()
     assert ended(attn(*command(whole, *how)))[0] == 0
     process = attn(*command(halves, *how))
-    wait_for(halves, "headprogress", 60)
+    wait_for(halves, "aligner_training_progress", 60)
     process.terminate()
     status, err = ended(process)
     assert status == 143, err
-    assert not events(halves, "headlearned")
+    assert not events(halves, "aligner_trained")
     assert ended(attn("train", "--resume", str(halves / "out"), "--workers", "2"))[0] == 0
     one, other = (
         (folder / "out" / manifest.WORD_ALIGNER).read_bytes() for folder in (whole, halves)
@@ -175,12 +175,12 @@ def test_torchrun_restarts_the_workers_and_they_go_on_from_the_last_checkpoint(t
     words = ("--nproc-per-node", "2", "--max-restarts", "1", "-m", "attn_cli")
     steps = ("--max-steps", "400", "--set", "train.validate_every=50", "--set", "train.patience=0")
     process = torchrun(*words, *command(tmp_path, *steps))
-    wait_for(tmp_path, "validated")
-    before = events(tmp_path, "validated")[-1]["step"]
+    wait_for(tmp_path, "validation_finished")
+    before = events(tmp_path, "validation_finished")[-1]["step"]
     os.kill(children(process)[-1], signal.SIGKILL)
     status, err = ended(process)
     assert status == 0, err
-    first, second = events(tmp_path, "started")
+    first, second = events(tmp_path, "training_started")
     assert (first["step"], second["step"]) == (0, before) or second["step"] > before
 
 
@@ -249,7 +249,7 @@ def test_two_hosts_train_one_model(tmp_path):
         for process in processes:
             status, err = ended(process)
             assert status == 0, err
-    assert events(folders[0], "started")[0]["workers"] == 2
+    assert events(folders[0], "training_started")[0]["workers"] == 2
     assert (folders[0] / "out" / "bundle.json").exists()
     assert not (folders[1] / "out" / "bundle.json").exists()  # the main worker alone writes
 

@@ -236,7 +236,7 @@ def test_the_loss_falls_and_how_well_it_agrees_is_told(learned):
 
 def test_what_is_told_is_fit_for_the_log(learned):
     rows = json.loads(json.dumps([events.record(event) for event in learned[2]]))
-    assert [row["event"] for row in rows] == ["headprogress"] * 4 + ["headlearned"]
+    assert [row["event"] for row in rows] == ["aligner_training_progress"] * 4 + ["aligner_trained"]
 
 
 def test_the_harmonic_mean_of_precision_and_recall_is_nothing_where_both_are():

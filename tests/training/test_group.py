@@ -91,7 +91,9 @@ def trained(tmp_path_factory, pairs_file, links_file):
 
 def test_the_losses_of_one_worker_of_two_and_of_parts_are_the_same(trained):
     """To 1e-4: the batches are the same, and so are their means."""
-    one, two, parts = (losses_of(out, "progress", "validated") for out in trained.values())
+    one, two, parts = (
+        losses_of(out, "progress", "validation_finished") for out in trained.values()
+    )
     assert len(one) == 13
     np.testing.assert_allclose(two, one, atol=1e-4)
     np.testing.assert_allclose(parts, one, atol=1e-4)
@@ -99,7 +101,7 @@ def test_the_losses_of_one_worker_of_two_and_of_parts_are_the_same(trained):
 
 
 def test_the_word_aligner_of_two_workers_learns_as_that_of_one(trained):
-    one, two = (losses_of(trained[name], "headprogress") for name in ("one", "two"))
+    one, two = (losses_of(trained[name], "aligner_training_progress") for name in ("one", "two"))
     assert len(one) == 12
     np.testing.assert_allclose(two, one, atol=1e-4)
     assert np.ptp(one) > 0.1

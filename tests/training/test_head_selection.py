@@ -119,7 +119,7 @@ def test_words_are_weighed_as_the_tables_weigh_them():
             )
             ours = found[b, :n_target, head]
             np.testing.assert_allclose(ours[:, :n_source], table, atol=1e-6)
-            np.testing.assert_allclose(ours[:, -1], leftover, atol=1e-6)
+            np.testing.assert_allclose(ours[:, -1], unaligned, atol=1e-6)
 
 
 def test_it_is_said_in_a_sentence():

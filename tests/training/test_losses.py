@@ -26,7 +26,7 @@ def test_loss_and_gradients_equal_torchs_cross_entropy(smoothing, block, monkeyp
     features = torch.randn(3, 4, 5, dtype=torch.float64, requires_grad=True)
     wanted = torch.randint(4, 17, (3, 4))
     wanted[0, 2:] = PAD
-    scores = network.scores
+    scores = network.output_projection
 
     ours = negative_log_likelihood(network, features, wanted, smoothing=smoothing)
     found = torch.autograd.grad(3 * ours, [features, scores.weight, scores.bias])
@@ -46,8 +46,8 @@ def test_in_bf16_the_loss_is_that_of_features_rounded_to_bf16_and_summed_in_fp32
     features, wanted = torch.randn(3, 4, 16), torch.randint(4, 40, (3, 4))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         ours = negative_log_likelihood(network, features, wanted, smoothing=0.1)
-    matrix = network.scores.weight.bfloat16()
-    logits = (features.bfloat16() @ matrix.mT).float() + network.scores.bias
+    matrix = network.output_projection.weight.bfloat16()
+    logits = (features.bfloat16() @ matrix.mT).float() + network.output_projection.bias
     theirs = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), label_smoothing=0.1)
     assert ours.dtype == torch.float32
     torch.testing.assert_close(ours, theirs)
@@ -81,6 +81,6 @@ def test_a_sampled_loss_teaches_only_the_pieces_that_it_scores() -> None:
     network = build_model(tiny, source_vocab=400, target_vocab=400)
     features, wanted = torch.randn(1, 3, 5), torch.tensor([[8, 20, 399]])
     loss = negative_log_likelihood(network, features, wanted, smoothing=0.0, sampled=50)
-    (bias,) = torch.autograd.grad(loss, [network.scores.bias])
+    (bias,) = torch.autograd.grad(loss, [network.output_projection.bias])
     assert (bias != 0).sum() == losses.ROW_MULTIPLE
     assert (bias[wanted[0]] < 0).all()

@@ -58,7 +58,7 @@ def events_of(out):
 
 
 def notices_of(out):
-    return [row["message"] for row in events_of(out) if row["event"] == "noticed"]
+    return [row["message"] for row in events_of(out) if row["event"] == "notice"]
 
 
 def resume(out, *options):
@@ -106,7 +106,7 @@ def test_killed_before_its_text_was_read_a_training_begins_again_and_says_so(
         with pytest.raises(Killed):
             attn("train", "--pairs", pairs_file, "--out", out, *RECIPE)
     assert "training starts again" in resume(out).err
-    assert [row["event"] for row in events_of(out)][-1] == "finished"
+    assert [row["event"] for row in events_of(out)][-1] == "training_finished"
     assert not any("begin" in message for message in notices_of(out)[1:])
 
 
@@ -274,7 +274,7 @@ def test_an_interrupted_training_ends_at_once_and_goes_on_to_the_same_files(
         ended = attn(*command, "--out", out)
     assert ended.status == 130
     assert ended.err.endswith(f"resume with: attn train --resume {out}\n")
-    finished = [row for row in events_of(out) if row["event"] == "finished"]
+    finished = [row for row in events_of(out) if row["event"] == "training_finished"]
     assert all(row["reason"] == "interrupted" for row in finished) or name == "export_graphs"
     resume(out)
     assert is_the_same(out, uncut[0])

@@ -31,7 +31,7 @@ def test_a_known_piece_keeps_its_row_and_a_new_one_is_the_mean_of_its_parts(tiny
     new = Tokenizer.train(lines, settings, literals=LiteralRules("en", "fr"))
     tensors = _weights(start)
     transferred = transfer_vocabulary(tensors, start, (new, new))
-    name = "source_embedding.table.weight"
+    name = "source_embedding.embedding.weight"
     table, rows = tensors[name], transferred[name]
     assert rows.shape == (new.vocab_size, table.shape[1])
     assert transferred["scores.bias"].shape == (new.vocab_size,)

@@ -137,13 +137,13 @@ class PaddedWords(NamedTuple):
 class AlignmentOutput(NamedTuple):
     """The alignment of B pairs of sentences.
 
-    weights (B, T, S): the distribution of each target word over the source words, and leftover
+    weights (B, T, S): the distribution of each target word over the source words, and unaligned
     (B, T), its probability of NULL; together they sum to 1. links (B, T, S): the probability of
     each link, from both directions.
     """
 
     weights: FloatArray
-    leftover: FloatArray
+    unaligned: FloatArray
     links: FloatArray
 
 

@@ -3,19 +3,19 @@
 The inputs and outputs of the graphs, by the names that `export` gives them:
 
     encoder   ids (B, S), lengths (B,)                     → memory.*, state.*
-    step      previous (N,), rows (N,), gold (N,), ranks (C,), row (B, Q), place (N,),
-              memory.*, state.*                            → ids, logp, gold_logp, weights, after.*
-    forced    the same without ranks                       → gold_logp, weights, after.*
-    select    listed (B, L)                                → output.*
+    step      previous (N,), rows (N,), target (N,), candidates (C,), row_at_slot (B, Q),
+              slot_of_row (N,), memory.*, state.*    → ids, logp, target_logp, weights, next_state.*
+    forced    the same without candidates                  → target_logp, weights, next_state.*
+    select    shortlist (B, L)                             → output.*
     shortlist_step    as step, and output.*                → as step
-    head      source (B, P), source_mean (B, W, P),
-              target (B, O), target_mean (B, V, O)         → weights, leftover, links
+    word_aligner      source (B, P), source_mean (B, W, P),
+              target (B, O), target_mean (B, V, O)         → weights, unaligned, links
 
 Weights are (N, S), or (N, heads, S) of a network with several heads. `rows` selects rows of the
-previous state, so that reordering needs no call of its own; `row` and `place` are
-`BeamRows.layout`; of `ranks` only the size C counts, at most the vocabulary's. `listed` are pieces,
-negative after a list's end; `gold` and `ids` are then columns of the lists, and C is at most L.
-Unused inputs are left out of a graph.
+previous state, so that reordering needs no call of its own; `row_at_slot` and `slot_of_row` are
+`BeamRows.layout`; of `candidates` only the size C counts, at most the vocabulary's. `shortlist` are
+pieces, negative after a list's end; `target` and `ids` are then columns of the lists, and C is at
+most L. Unused inputs are left out of a graph. Graphs of format 1 have the names of `FORMER_NAMES`.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,10 +44,31 @@ from attn_cli.types import EOS, IntArray
 
 Tensors = dict[str, NDArray[Any]]
 
-MEMORY, STATE, AFTER, OUTPUT = "memory.", "state.", "after.", "output."
+MEMORY, STATE, NEXT_STATE, OUTPUT = "memory.", "state.", "next_state.", "output."
 
 _ONLY_FATAL = 4
 _AGAIN = "Make its graphs again with attn export, or copy the model again."
+
+
+#: The names of inputs and outputs in graphs of format 1, and today's.
+FORMER_NAMES = {
+    "gold": "target",
+    "ranks": "candidates",
+    "row": "row_at_slot",
+    "place": "slot_of_row",
+    "listed": "shortlist",
+    "gold_logp": "target_logp",
+    "leftover": "unaligned",
+    "state.fed": "state.attentional_state",
+    "next_state.fed": "next_state.attentional_state",
+}
+
+
+def current_name(name: str) -> str:
+    """Return today's name of an input or output of a graph of format 1."""
+    if name.startswith("after."):
+        name = NEXT_STATE + name.removeprefix("after.")
+    return FORMER_NAMES.get(name, name)
 
 
 class Graph:
@@ -70,17 +91,19 @@ class Graph:
                 f"the model {path.parent} is damaged: ONNX Runtime cannot load {path.name}", _AGAIN
             ) from error
         self._path = path
-        self.inputs = tuple(each.name for each in self._session.get_inputs())
-        self.outputs = tuple(each.name for each in self._session.get_outputs())
+        inputs = [each.name for each in self._session.get_inputs()]
+        outputs = [each.name for each in self._session.get_outputs()]
+        self._inputs = {current_name(name): name for name in inputs}
+        self._outputs = {current_name(name): name for name in outputs}
 
     def __call__(self, given: Mapping[str, NDArray[Any]]) -> Tensors:
         """Every output for `given`, of which what the graph does not need is left out.
 
         Raises ModelError when it cannot compute with that, MemoryError when that is too large.
         """
-        wanted = {name: part for name, part in given.items() if name in self.inputs}
+        feed = {self._inputs[name]: part for name, part in given.items() if name in self._inputs}
         try:
-            found = self._session.run(self.outputs, wanted)
+            found = self._session.run(list(self._outputs.values()), feed)
         except Exception as error:  # as above
             if "alloc" in str(error):
                 raise MemoryError from error
@@ -89,7 +112,7 @@ class Graph:
                 f"{self._path.name} on what its vocabulary gives",
                 _AGAIN,
             ) from error
-        return dict(zip(self.outputs, found, strict=True))
+        return dict(zip(self._outputs, found, strict=True))
 
 
 class _Source(NamedTuple):
@@ -157,7 +180,7 @@ class OnnxDecoder:
         if self._shortlist is None or not beam:
             return begun
         listed = self._shortlist.select(source.ids)
-        output = self._graph(manifest.SELECT)({"listed": _long(listed)})
+        output = self._graph(manifest.SELECT)({"shortlist": _long(listed)})
         candidates = min(beam, listed.shape[1])
         return begun._replace(candidates=candidates, listing=Listing(listed), output=output)
 
@@ -173,10 +196,10 @@ class OnnxDecoder:
         given: Tensors = {
             "previous": _long(previous),
             "rows": _long(state.order),
-            "gold": _long(column),
-            "ranks": np.zeros(state.candidates, np.int64),
-            "row": _long(row),
-            "place": _long(place),
+            "target": _long(column),
+            "candidates": np.zeros(state.candidates, np.int64),
+            "row_at_slot": _long(row),
+            "slot_of_row": _long(place),
         }
         given |= {MEMORY + name: part for name, part in state.memory.items()}
         given |= {STATE + name: part for name, part in state.state.items()}
@@ -187,9 +210,9 @@ class OnnxDecoder:
         out = StepOutput(
             found.get("ids", none).astype(np.int32),
             found.get("logp", none).astype(np.float32),
-            None if target is None else found["gold_logp"],
+            None if target is None else found["target_logp"],
             self._view.of(found["weights"]),
-            state._replace(state=_part(found, AFTER), order=rows),
+            state._replace(state=_part(found, NEXT_STATE), order=rows),
         )
         return out if listing is None else listing.with_pieces(out, state.rows, target)
 
@@ -225,7 +248,7 @@ class OnnxAligner:
             given[name] = _long(side.ids)
             given[f"{name}_mean"] = side.mean
         found = self._graph(given)
-        return AlignmentOutput(found["weights"], found["leftover"], found["links"])
+        return AlignmentOutput(found["weights"], found["unaligned"], found["links"])
 
 
 def load(

@@ -89,7 +89,7 @@ class TorchDecoder:
         if self.shortlist is None or not beam:
             return state
         listing = Listing(self.shortlist.select(ids))
-        selected = self.network.scores.select(self._tensor(listing.pieces))
+        selected = self.network.output_projection.select(self._tensor(listing.pieces))
         return state._replace(listing=listing, selected=selected)
 
     @torch.inference_mode()
@@ -165,14 +165,14 @@ class TorchDecoder:
 class TorchAligner:
     """Runs an `WordAligner` without gradients and without dropout."""
 
-    def __init__(self, head: WordAligner) -> None:
-        self.head = head.eval()
-        self.device = next(head.parameters()).device
+    def __init__(self, aligner: WordAligner) -> None:
+        self.aligner = aligner.eval()
+        self.device = next(aligner.parameters()).device
 
     @torch.inference_mode()
     def align(self, source: PaddedWords, target: PaddedWords) -> AlignmentOutput:
         """See `AlignmentModel.align`."""
-        found = self.head(*(words_of(side, self.device) for side in (source, target)))
+        found = self.aligner(*(words_of(side, self.device) for side in (source, target)))
         shares = found.to_source.exp()  # (B, T, S + 1)
         return AlignmentOutput(
             shares[..., :-1].cpu().numpy(),

@@ -66,7 +66,7 @@ function cellOf(pair, link) {
 const pairs = JSON.parse(byId("pairs").textContent).map((record, index) => new Pair(record, index));
 const tables = new WeakMap(); // pair → Map of view → table
 
-// Return the table of a view of a pair: `weights` (T * S) and `leftover` (T) or null.
+// Return the table of a view of a pair: `weights` (T * S) and `unaligned` (T) or null.
 // A view is "attention", "alignment", or "layer.head".
 function tableOf(pair, view) {
   let known = tables.get(pair);
@@ -80,15 +80,15 @@ function readTable(pair, view) {
   const T = pair.t.length;
   const text = pair.w[view];
   if (text === undefined) return null;
-  if (view === "alignment") return { weights: decode(text, T * S), leftover: null };
+  if (view === "alignment") return { weights: decode(text, T * S), unaligned: null };
   const all = decode(text, T * (S + 1));
   const weights = new Uint16Array(T * S);
-  const leftover = new Uint16Array(T);
+  const unaligned = new Uint16Array(T);
   for (let t = 0; t < T; t++) {
     weights.set(all.subarray(t * (S + 1), t * (S + 1) + S), t * S);
-    leftover[t] = all[t * (S + 1) + S];
+    unaligned[t] = all[t * (S + 1) + S];
   }
-  return { weights, leftover };
+  return { weights, unaligned };
 }
 
 // Return the links of a pair in a view, as a set of cells. `minimum` in thousandths; null for the

@@ -15,13 +15,13 @@ function drawTable(pair, table, caption) {
   holder.textContent = "";
   cells = [];
   if (!table) return;
-  const leftoverName = info.leftover.attention;
-  const hasLeftover = table.leftover && table.leftover.some((mass) => mass >= info.leftoverFrom);
-  const size = measure(pair, holder.clientWidth, hasLeftover);
+  const unalignedName = info.unaligned.attention;
+  const hasUnaligned = table.unaligned && table.unaligned.some((mass) => mass >= info.unalignedFrom);
+  const size = measure(pair, holder.clientWidth, hasUnaligned);
   const body = make("tbody");
   const head = make("tr", {}, make("td", { className: "corner" }));
   pair.source.forEach((word, s) => head.append(heading(word, "source", s, "col")));
-  if (hasLeftover) head.append(make("th", { scope: "col", className: "leftover" }, leftoverName));
+  if (hasUnaligned) head.append(make("th", { scope: "col", className: "unaligned" }, unalignedName));
   pair.target.forEach((word, t) => {
     const row = make("tr", {}, heading(word, "target", t, "row"));
     pair.source.forEach((_, s) => {
@@ -29,9 +29,9 @@ function drawTable(pair, table, caption) {
       cells.push(cell);
       row.append(cell);
     });
-    if (hasLeftover) {
-      const mass = formatWeight(table.leftover[t]);
-      row.append(make("td", { className: "leftover" }, mass));
+    if (hasUnaligned) {
+      const mass = formatWeight(table.unaligned[t]);
+      row.append(make("td", { className: "unaligned" }, mass));
     }
     body.append(row);
   });
@@ -66,11 +66,11 @@ function makeCell(weight) {
 }
 
 // Choose the width of columns, and whether their words lean and cells have numbers.
-function measure(pair, width, hasLeftover) {
+function measure(pair, width, hasUnaligned) {
   const length = (word) => [...word].reduce((sum, letter) => sum + (letter > "\u2e80" ? 16 : WORD_SIZE), 0);
   const label = Math.min(Math.max(...pair.target.map(length), 20) + 20, width * 0.34);
   const longest = Math.min(Math.max(...pair.source.map(length), 10), 220);
-  const columns = pair.s.length + (hasLeftover ? 1.3 : 0);
+  const columns = pair.s.length + (hasUnaligned ? 1.3 : 0);
   const room = (width - label - 12) / Math.max(columns, 1);
   const isSlanted = longest + 12 > Math.min(room, WIDEST + 40);
   const lean = isSlanted ? longest * 0.72 : 0;

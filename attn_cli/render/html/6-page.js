@@ -176,8 +176,8 @@ function drawDetails(pair, table, partners) {
     details.append(make("span", { className: "fact" }, `probability ${Math.exp(logp).toFixed(2)}`));
   }
   const items = partners.slice(0, 6).map(({ index, weight }) => bar(bdi(pair[other][index], other), weight));
-  const mass = focus.side === "target" && table?.leftover ? table.leftover[focus.index] : 0;
-  if (mass >= 5) items.push(bar(make("i", {}, info.leftover.attention), mass));
+  const mass = focus.side === "target" && table?.unaligned ? table.unaligned[focus.index] : 0;
+  if (mass >= 5) items.push(bar(make("i", {}, info.unaligned.attention), mass));
   if (items.length) details.append(make("ul", {}, ...items));
   else details.append(make("span", { className: "fact" }, "no partner"));
 }

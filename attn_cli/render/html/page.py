@@ -66,8 +66,8 @@ class Page:
             "minimum": {kind: round(1000 * least) for kind, least in self.minimum.items()},
             "symbols": SYMBOLS,
             "colors": COLORMAP,
-            "leftover": LEFTOVER_TITLE,
-            "leftoverFrom": round(1000 * LEFTOVER_MATTERS),
+            "unaligned": UNALIGNED_TITLE,
+            "unalignedFrom": round(1000 * UNALIGNED_MATTERS),
         }
 
     def end(self, gold: Sequence[GoldAlignment] | None = None) -> str:
