@@ -21,7 +21,7 @@ from attn_cli import config
 from attn_cli.bundles import manifest
 from attn_cli.export import tracing
 from attn_cli.nn.builder import build_word_aligner
-from attn_cli.nn.state_dict import unique_state_dict
+from attn_cli.nn.state_dict import current_name, unique_state_dict
 from attn_cli.training import events
 
 FILE = Path(__file__).parent / "fixtures" / "wire_names.json"
@@ -122,6 +122,12 @@ NAMES = {
 def test_names_that_others_read_are_as_written_down(kind) -> None:
     expected = json.loads(FILE.read_text(encoding="utf-8"))
     assert NAMES[kind]() == expected[kind]
+
+
+@pytest.mark.parametrize("kind", ["model.safetensors", "word_aligner.safetensors"])
+def test_no_parameter_has_a_name_that_is_read_as_a_former_one(kind) -> None:
+    names = json.loads(FILE.read_text(encoding="utf-8"))[kind]
+    assert [current_name(name) for name in names] == names
 
 
 if __name__ == "__main__":

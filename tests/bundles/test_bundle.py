@@ -87,7 +87,7 @@ def test_a_bundle_json_that_is_none_is_a_damaged_model(tmp_path, facts):
 
 def test_a_newer_format_is_told_from_damage_whatever_it_holds(tmp_path):
     (tmp_path / "bundle.json").write_text(json.dumps({"format": manifest.FORMAT + 1, "files": 3}))
-    with pytest.raises(ModelError, match="format 2, this program reads 1") as caught:
+    with pytest.raises(ModelError, match="format 3, this program reads 2") as caught:
         read_manifest(tmp_path)
     assert caught.value.hint == "Upgrade attn."
 

@@ -140,7 +140,7 @@ def test_a_sound_model_is_told_in_a_line(shelf, tiny):
     for name in ("en-xx", tiny):
         ended = attn("models", "verify", name)
         assert (ended.status, ended.err) == (0, "")
-        assert ended.lines() == [f"{name} is sound: 3 files, {size} bytes, format 1"]
+        assert ended.lines() == [f"{name} is sound: 3 files, {size} bytes, format 2"]
 
 
 def test_a_model_with_a_head_and_one_with_nothing_else_are_sound(headed, tmp_path):
@@ -176,8 +176,8 @@ def foreign(folder):
 
 
 def newer(folder):
-    retold(folder, format=2)
-    return "format 2, this program reads 1. Upgrade"
+    retold(folder, format=3)
+    return "format 3, this program reads 2. Upgrade"
 
 
 def resealed(folder, *settings):
