@@ -63,7 +63,6 @@ __all__ = [
     "IncrementalDecoder",
     "Job",
     "Model",
-    "Pair",
     "PairAligner",
     "Recipe",
     "SearchConfig",

@@ -8,7 +8,7 @@ Batch first everywhere; masks are bool and True means a real token.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,19 @@ DecodingMode = Literal["decoded", "forced"]
 
 #: The four ids that every vocabulary starts with, whatever its language.
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class InputLine:
+    """A line to translate, or a pair of lines to align; `line` is its number, from 1.
+
+    `extra` are the fields of a JSONL record, which the output repeats.
+    """
+
+    line: int
+    source: str
+    target: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.confidence import FEATURES, Calibration
 from attn_cli.inference.engines.interface import StepOutput
 from attn_cli.inference.neural_alignment import Nothing
-from attn_cli.inference.pair_aligner import Pair, PairAligner
-from attn_cli.inference.translator import Job, Translator
-from attn_cli.types import Translation
+from attn_cli.inference.pair_aligner import PairAligner
+from attn_cli.inference.translator import Translator
+from attn_cli.types import InputLine, Translation
 
 LINES = [
     "I love you, and you love me, but the children are not playing with him.",
@@ -82,7 +82,7 @@ def translator(*, beam: int = 2, **how) -> Translator:
 
 
 def translate(*lines: str, **how) -> list[Translation]:
-    return translator(**how).translate([Job(n, line) for n, line in enumerate(lines, 1)])
+    return translator(**how).translate([InputLine(n, line) for n, line in enumerate(lines, 1)])
 
 
 def check(line: str, found: Translation) -> None:
@@ -233,7 +233,7 @@ def test_a_vocabulary_without_placeholders_reads_digits_as_text() -> None:
 
 def test_pairs_are_aligned_with_the_literals_of_both_sides_as_words() -> None:
     aligner = PairAligner(TOKENIZER, TOKENIZER, stepper=NOISE)
-    (found,) = aligner.align([Pair(1, "you paid $12.50 and 7", "tu paies 12,50 $ et sept")])
+    (found,) = aligner.align([InputLine(1, "you paid $12.50 and 7", "tu paies 12,50 $ et sept")])
     assert found.source_words == ("you", "paid", "$12.50", "and", "7")
     assert found.target_words == ("tu", "paies", "12,50 $", "et", "sept")
     assert found.alignment.weights.shape == (5, 5)
@@ -323,7 +323,7 @@ def test_unsure_words_of_a_line_in_parts_are_those_of_its_sentences():
 
 def test_literals_are_no_evidence():
     (_, found), (_, plain) = translator().translate_with_evidence(
-        [Job(1, "It cost 12 and 5"), Job(2, "It cost x and y")]
+        [InputLine(1, "It cost 12 and 5"), InputLine(2, "It cost x and y")]
     )
     assert found is not None
     assert plain is not None

@@ -13,8 +13,9 @@ from attn_cli.console import available_cores
 from attn_cli.errors import UsageError
 from attn_cli.inference.linkers import VoteInterpolatedAligner
 from attn_cli.inference.neural_alignment import Nothing
-from attn_cli.inference.pair_aligner import Pair, PairAligner
+from attn_cli.inference.pair_aligner import PairAligner
 from attn_cli.inference.translator import OnProblem
+from attn_cli.types import InputLine
 
 if TYPE_CHECKING:
     from attn_cli.training.events import Listener
@@ -58,7 +59,7 @@ def align(
     if threshold is not None and not 0 <= threshold <= 1:
         raise UsageError(f"threshold cannot be {threshold}", "Give a number from 0 to 1.")
     rows = [
-        Pair(line, _one_line(source), _one_line(target))
+        InputLine(line, _one_line(source), _one_line(target))
         for line, (source, target) in enumerate(pairs, start=1)
     ]
     options = _Options(quick, seed, device, threads or available_cores())
@@ -103,7 +104,7 @@ def vote_aligner(
 
 
 def _fit(
-    rows: list[Pair], options: _Options, *, tokenized: bool, on_event: "Listener | None"
+    rows: list[InputLine], options: _Options, *, tokenized: bool, on_event: "Listener | None"
 ) -> "FittedAlignments":
     from attn_cli.alignment.statistical import QUICK_COMMITTEE
     from attn_cli.data.corpus import corpus_of_pairs

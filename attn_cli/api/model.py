@@ -212,7 +212,7 @@ class Model:
         nor a word aligner, UsageError for sides of different length.
         """
         if isinstance(source, str) and isinstance(target, str):
-            return self._align_chunk([Pair(1, _one_line(source), _one_line(target))])[0]
+            return self._align_chunk([InputLine(1, _one_line(source), _one_line(target))])[0]
         if isinstance(source, str) or isinstance(target, str):
             raise UsageError(
                 "one side is a line and the other is several", "Give two strings, or two lists."
@@ -224,7 +224,7 @@ class Model:
                 "Give a target for each source.",
             )
         pairs = [
-            Pair(line, _one_line(one), _one_line(other))
+            InputLine(line, _one_line(one), _one_line(other))
             for line, (one, other) in enumerate(zip(*sides, strict=True), start=1)
         ]
         chunks = (pairs[start : start + CHUNK] for start in range(0, len(pairs), CHUNK))
@@ -302,16 +302,18 @@ class Model:
         )
 
     def _translate_chunk(self, lines: Sequence[str], first: int) -> list[TranslationResult]:
-        jobs = [Job(number, _one_line(line)) for number, line in enumerate(lines, start=first)]
+        inputs = [
+            InputLine(number, _one_line(line)) for number, line in enumerate(lines, start=first)
+        ]
         by_aligner = self.settings.weights == "alignment"
         return [
             TranslationResult(
                 each, self._links(each, by_aligner=by_aligner), self.name, self.settings.n_best
             )
-            for each in self._translator.translate(jobs)
+            for each in self._translator.translate(inputs)
         ]
 
-    def _align_chunk(self, pairs: Sequence[Pair]) -> list[AlignmentResult]:
+    def _align_chunk(self, pairs: Sequence[InputLine]) -> list[AlignmentResult]:
         aligner = self._pair_aligner
         by_aligner = aligner.matcher is not None
         return [

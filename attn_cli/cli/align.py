@@ -147,7 +147,6 @@ def align(
     from attn_cli.cli.output_format import format_of
     from attn_cli.cli.worst_pairs import write_worst_pairs
     from attn_cli.errors import UsageError
-    from attn_cli.inference.pair_aligner import Pair
 
     console = console_of(context)
     options = AlignOptions(
@@ -209,7 +208,7 @@ def align(
             writer = replace(writer, read_gold=lambda: scored.gold_links[0])
         write = stack.enter_context(writer.for_shard(options.shard).open(console, output))
         for chunk in chunks:
-            linked = linker.link([Pair(r.line, r.source, r.target) for r in chunk])
+            linked = linker.link(chunk)
             write([(request, *each) for request, each in zip(chunk, linked, strict=True)])
             if scored:
                 scored.add([(links, pair) for pair, links in linked])

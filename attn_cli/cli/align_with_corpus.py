@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from attn_cli.cli.align_options import AlignOptions
-from attn_cli.cli.input import Request, language_of, requests, requests_of_two, warning_callback
+from attn_cli.cli.input import language_of, requests, requests_of_two, warning_callback
 from attn_cli.console import Console
 from attn_cli.errors import DataError, UsageError
 from attn_cli.inference.linkers import VoteInterpolatedAligner
+from attn_cli.types import InputLine
 
 if TYPE_CHECKING:
     from attn_cli.data.corpus import Corpus
@@ -46,7 +47,7 @@ class Bitext:
                 )
         return corpus
 
-    def requests(self) -> AbstractContextManager[Iterator[list[Request]]]:
+    def requests(self) -> AbstractContextManager[Iterator[list[InputLine]]]:
         """Chunks of all lines, in order, to be aligned."""
         if self.target is not None:
             return requests_of_two(self.console, self.source, self.target)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from attn_cli.cli.align_options import AlignOptions
 from attn_cli.cli.align_self_attention import self_attention_linker
 from attn_cli.cli.diagnose import other_aligner
-from attn_cli.cli.input import Request, requests, requests_of_two, warning_callback
+from attn_cli.cli.input import requests, requests_of_two, warning_callback
 from attn_cli.cli.model_loading import LoadedModel, ModelLoader
 from attn_cli.cli.output import Writer
 from attn_cli.console import Console
@@ -22,8 +22,9 @@ from attn_cli.inference.linkers import (
     check_opposite,
 )
 from attn_cli.inference.pair_aligner import PairAligner
+from attn_cli.types import InputLine
 
-Chunks = Iterator[list[Request]]
+Chunks = Iterator[list[InputLine]]
 
 
 def chunks_of(console: Console, options: AlignOptions) -> AbstractContextManager[Chunks]:

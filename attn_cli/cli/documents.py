@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from attn_cli.cli.input import Request
 from attn_cli.console import Console
 from attn_cli.data.text_io import open_output
 from attn_cli.errors import UsageError

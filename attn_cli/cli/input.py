@@ -4,7 +4,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,22 +22,13 @@ from attn_cli.data.text_io import (
     zip_lines,
 )
 from attn_cli.errors import DataError, UsageError
+from attn_cli.types import InputLine
 
 #: Lines looked at together, so that like lengths can share a batch.
 CHUNK = 1024
 
 #: Fewer where somebody waits for the first of them.
 INTERACTIVE_CHUNK = 32
-
-
-@dataclass(frozen=True)
-class Request:
-    """One input line: what it asks for, and the fields a JSONL record brought along."""
-
-    line: int
-    source: str
-    target: str = ""
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,7 +93,7 @@ def requests(
     *,
     pairs: bool,
     shard: Shard | None = None,
-) -> Iterator[Iterator[list[Request]]]:
+) -> Iterator[Iterator[list[InputLine]]]:
     """Chunks of requests from `texts`, else from `path` or stdin; with `pairs`, of two sides.
 
     With a `shard`, only those of its lines.
@@ -134,7 +125,7 @@ def requests(
 @contextmanager
 def requests_of_two(
     console: Console, source: Path, target: Path, *, shard: Shard | None = None
-) -> Iterator[Iterator[list[Request]]]:
+) -> Iterator[Iterator[list[InputLine]]]:
     """Chunks of requests from two files in step: line n of one with line n of the other.
 
     With a `shard`, only those of its lines.
@@ -155,25 +146,25 @@ def requests_of_two(
             ours.skip(part.start)
             theirs.skip(part.start)
             pairs = islice(pairs, len(part))
-        each = (Request(a.number, a.text, b.text) for a, b in pairs)
+        each = (InputLine(a.number, a.text, b.text) for a, b in pairs)
         yield chunked(each, size, cost=cost_of_request)
 
 
-def cost_of_request(request: Request) -> int:
+def cost_of_request(request: InputLine) -> int:
     """See `cost_of_text`."""
     return cost_of_text(max(request.source, request.target, key=len))
 
 
-def _of_arguments(console: Console, texts: list[str], *, pairs: bool) -> list[Request]:
+def _of_arguments(console: Console, texts: list[str], *, pairs: bool) -> list[InputLine]:
     said = [_clean(console, number, text) for number, text in enumerate(texts, start=1)]
     if not pairs:
-        return [Request(number, text) for number, text in enumerate(said, start=1)]
+        return [InputLine(number, text) for number, text in enumerate(said, start=1)]
     if len(said) != 2:
         raise UsageError(
             f"align takes a SOURCE and a TARGET, but got {len(said)} texts",
             'Write attn align "I love you" "Je t\'aime", or pipe pairs in.',
         )
-    return [Request(1, said[0], said[1])]
+    return [InputLine(1, said[0], said[1])]
 
 
 def _clean(console: Console, number: int, text: str) -> str:
@@ -200,28 +191,28 @@ class Reader:
     def __init__(self, name: str, input_format: InputFormat, pairs: bool) -> None:
         self.name, self.input_format, self.pairs = name, input_format, pairs
 
-    def __call__(self, line: Line) -> Request:
+    def __call__(self, line: Line) -> InputLine:
         if self.input_format == "jsonl":
             return self._record(line)
         if not self.pairs:
-            return Request(line.number, line.text)
+            return InputLine(line.number, line.text)
         if not line.text.strip():
-            return Request(line.number, "", "")
+            return InputLine(line.number, "", "")
         pair = parse_pair(line.text)
         if pair is None:
             raise DataError(
                 f"{self.name} line {line.number} has no TAB and no ' ||| ' between two sides",
                 "Write source<TAB>target on each line.",
             )
-        return Request(line.number, *pair)
+        return InputLine(line.number, *pair)
 
-    def _record(self, line: Line) -> Request:
+    def _record(self, line: Line) -> InputLine:
         if not line.text.strip():
-            return Request(line.number, "", "")
+            return InputLine(line.number, "", "")
         record = self._object(line)
         source = self._text(line, record, "source")
         target = self._text(line, record, "target") if self.pairs else ""
-        return Request(line.number, one_line(source), one_line(target), record)
+        return InputLine(line.number, one_line(source), one_line(target), record)
 
     def _object(self, line: Line) -> dict[str, Any]:
         try:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.cli.choosing import translating_models
-from attn_cli.cli.input import Request
 from attn_cli.console import Console
 from attn_cli.data import languages, words
 from attn_cli.data.casing import is_all_caps
@@ -28,7 +27,7 @@ class LineNotes:
         self.console, self.bundle, self.is_single = console, bundle, is_single
         self._counts: Counter[str] = Counter()
 
-    def check(self, requests: Sequence[Request]) -> None:
+    def check(self, requests: Sequence[InputLine]) -> None:
         """Note what is wrong with these lines."""
         for request in requests:
             if not request.source.strip():

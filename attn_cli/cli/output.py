@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO, assert_never
 from attn_cli.alignment.extraction import DEFAULT_THRESHOLD, extract
 from attn_cli.choices import Extraction, MatrixKind, OutputFormat
 from attn_cli.cli.documents import Found, ReadGold, write_page, write_picture
-from attn_cli.cli.input import Request, Shard
+from attn_cli.cli.input import Shard
 from attn_cli.console import Console
 from attn_cli.data.text_io import open_output
 from attn_cli.inference.from_bundle import link_threshold

@@ -17,7 +17,7 @@ from attn_cli.choices import (
 )
 from attn_cli.cli.diagnose import check_flag, check_format, flag, other_aligner
 from attn_cli.cli.documents import Found
-from attn_cli.cli.input import Request, warning_callback
+from attn_cli.cli.input import warning_callback
 from attn_cli.cli.model_loading import ModelLoader
 from attn_cli.cli.output import Writer
 from attn_cli.console import Console
@@ -25,7 +25,8 @@ from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.diagnosis import with_diagnostics
 from attn_cli.inference.from_bundle import translator_of
-from attn_cli.inference.translator import Job, OnProblem
+from attn_cli.inference.translator import OnProblem
+from attn_cli.types import InputLine
 
 #: The formats that a model without attention can write too.
 _NEED_NO_WEIGHTS = ("text", "jsonl")
@@ -37,7 +38,7 @@ _SHOW_UNSURE = ("table", "jsonl", "html")
 #: The formats that have every translation of --n-best.
 _ALL_TRANSLATIONS = ("text", "jsonl")
 
-Translate = Callable[[Sequence[Request]], list[Found]]
+Translate = Callable[[Sequence[InputLine]], list[Found]]
 
 
 @dataclass(frozen=True)
@@ -192,10 +193,10 @@ def translator_from_model(
         line_notes = LineNotes(console, opened.bundle, is_single=is_single)
         notes.callback(line_notes.close)
 
-    def translate(requests: Sequence[Request]) -> list[Found]:
+    def translate(requests: Sequence[InputLine]) -> list[Found]:
         if line_notes is not None:
             line_notes.check(requests)
-        translations = translator.translate([Job(r.line, r.source) for r in requests])
+        translations = translator.translate(requests)
         if options.unaligned_mass == "renormalize":
             translations = [renormalize_tables(each) for each in translations]
         linked = [(each, writer.links(each)) for each in translations]

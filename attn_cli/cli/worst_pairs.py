@@ -6,7 +6,6 @@ from pathlib import Path
 
 from attn_cli.alignment.aer import AlignmentScore, score_alignment
 from attn_cli.cli.evaluation import GoldEvaluator
-from attn_cli.cli.input import Request
 from attn_cli.cli.output import Writer
 from attn_cli.console import Console
 from attn_cli.inference.diagnosis import LinkerProtocol
@@ -18,12 +17,12 @@ from attn_cli.types import GoldAlignment, Translation, WordAlignment
 class WorstPair:
     """A pair, its score, its sure gold links that are missing, and its links that gold lacks."""
 
-    request: Request
+    request: InputLine
     score: AlignmentScore
     missing: tuple[tuple[int, int], ...]
     wrong: tuple[tuple[int, int], ...]
 
-    def with_fields(self) -> Request:
+    def with_fields(self) -> InputLine:
         """The request with `aer`, `missing` and `wrong` as fields of its JSONL record."""
         fields = {
             "aer": round(self.score.aer, 2),
@@ -77,14 +76,14 @@ def write_worst_pairs(
     output: Path | None,
     writer: Writer,
     linker: LinkerProtocol,
-    chunks: Iterable[Sequence[Request]],
+    chunks: Iterable[Sequence[InputLine]],
     scored: GoldEvaluator,
     count: int,
 ) -> None:
     """Link all pairs, report their AER, and write the `count` that differ most from the gold."""
-    requests: list[Request] = []
+    requests: list[InputLine] = []
     for chunk in chunks:
-        scored.add([(links, pair) for pair, links in linker.link(_pairs(chunk))])
+        scored.add([(links, pair) for pair, links in linker.link(chunk)])
         requests += chunk
     scored.report()
     gold, _ = scored.gold_links
@@ -97,9 +96,5 @@ def write_worst_pairs(
         read_gold=lambda: [gold[place[pair.request.line]] for pair in worst],
     )
     with writer.open(console, output) as write:
-        linked = linker.link(_pairs([pair.request for pair in worst]))
+        linked = linker.link([pair.request for pair in worst])
         write([(pair.with_fields(), *each) for pair, each in zip(worst, linked, strict=True)])
-
-
-def _pairs(requests: Sequence[Request]) -> list[Pair]:
-    return [Pair(request.line, request.source, request.target) for request in requests]

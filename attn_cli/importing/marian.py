@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save
 
 from attn_cli import __version__
-from attn_cli.bundles import bundle, vocabularies
+from attn_cli.bundles import manifest, storage, vocabularies
 from attn_cli.config import Recipe
 from attn_cli.data.sentencepiece_tokenizer import SentencePieceTokenizer
 from attn_cli.errors import ModelError
@@ -31,11 +31,11 @@ class ImportedModel:
 
     def write(self, out: Path) -> None:
         """Write the bundle, without graphs, into an empty folder."""
-        bundle.write_definition(out, self.recipe, self.source, self.target)
-        weights = {bundle.WEIGHTS: save(unique_state_dict(self.network))}
-        bundle.write_manifest(out, self.recipe, version=__version__, scores={}, files=weights)
+        storage.write_definition(out, self.recipe, self.source, self.target)
+        weights = {manifest.WEIGHTS: save(unique_state_dict(self.network))}
+        storage.write_manifest(out, self.recipe, version=__version__, scores={}, files=weights)
         if self.card:
-            (out / bundle.CARD).write_text(self.card, encoding="utf-8")
+            (out / manifest.CARD).write_text(self.card, encoding="utf-8")
 
 
 def read_model(

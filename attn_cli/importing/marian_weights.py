@@ -26,20 +26,20 @@ _AGAIN = "Copy the folder again."
 
 #: Parts of a layer: of Transformers → of `nn`. Queries, keys and values are one matrix in `nn`.
 _ENCODER_LAYER = {
-    "self_attn.out_proj": "attention.out",
-    "self_attn_layer_norm": "attention.norm",
-    "fc1": "feed_forward.into",
-    "fc2": "feed_forward.out",
+    "self_attn.out_proj": "self_attention.out_proj",
+    "self_attn_layer_norm": "self_attention.norm",
+    "fc1": "feed_forward.fc1",
+    "fc2": "feed_forward.fc2",
     "final_layer_norm": "feed_forward.norm",
 }
 _DECODER_LAYER = {
-    "self_attn.out_proj": "own.out",
-    "self_attn_layer_norm": "own.norm",
-    "encoder_attn.q_proj": "query",
-    "encoder_attn.out_proj": "out",
-    "encoder_attn_layer_norm": "norm",
-    "fc1": "feed_forward.into",
-    "fc2": "feed_forward.out",
+    "self_attn.out_proj": "self_attention.out_proj",
+    "self_attn_layer_norm": "self_attention.norm",
+    "encoder_attn.q_proj": "cross_query_proj",
+    "encoder_attn.out_proj": "cross_out_proj",
+    "encoder_attn_layer_norm": "cross_norm",
+    "fc1": "feed_forward.fc1",
+    "fc2": "feed_forward.fc2",
     "final_layer_norm": "feed_forward.norm",
 }
 _SHARED = "model.shared.weight"
@@ -88,18 +88,18 @@ def convert_weights(
     """
     source = _Tensors(tensors, where)
     converted = dict(_layers(source, config))
-    embeddings = {"source_embedding.table.weight": (_SOURCE, 0, config.vocab_size)}
+    embeddings = {"source_embedding.embedding.weight": (_SOURCE, 0, config.vocab_size)}
     if not config.share_embeddings:
-        embeddings["target_embedding.table.weight"] = (_TARGET, 1, config.decoder_vocab_size)
+        embeddings["target_embedding.embedding.weight"] = (_TARGET, 1, config.decoder_vocab_size)
     if not config.tie_output:
-        embeddings["scores.weight"] = ((_OUTPUT,), 1, config.decoder_vocab_size)
+        embeddings["output_projection.weight"] = ((_OUTPUT,), 1, config.decoder_vocab_size)
     for name, (names, side, size) in embeddings.items():
         table = source.first(names, (size, config.width))
         converted[name] = table[vocabularies[side].rows]
     bias = source.optional(_BIAS, (1, config.decoder_vocab_size))
     bias = torch.zeros(config.decoder_vocab_size) if bias is None else bias[0]
-    converted["scores.bias"] = bias[vocabularies[1].rows]
-    converted["scores.bias"][[PAD, BOS]] = NEVER
+    converted["output_projection.bias"] = bias[vocabularies[1].rows]
+    converted["output_projection.bias"][[PAD, BOS]] = NEVER
     source.ignore([*_SOURCE, *_TARGET, _OUTPUT])
     _check_positions(source)
     source.require_all_used()
@@ -112,13 +112,16 @@ def _layers(source: "_Tensors", config: MarianConfig) -> Iterator[tuple[str, Ten
             "encoder",
             config.encoder_layers,
             _ENCODER_LAYER,
-            (("attention.maps", "self_attn.", "qkv"),),
+            (("self_attention.qkv_proj", "self_attn.", "qkv"),),
         ),
         (
             "decoder",
             config.decoder_layers,
             _DECODER_LAYER,
-            (("own.maps", "self_attn.", "qkv"), ("source", "encoder_attn.", "kv")),
+            (
+                ("self_attention.qkv_proj", "self_attn.", "qkv"),
+                ("cross_kv_proj", "encoder_attn.", "kv"),
+            ),
         ),
     )
     for side, layers, parts, stacks in sides:

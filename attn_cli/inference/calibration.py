@@ -16,7 +16,8 @@ from attn_cli.errors import DataError
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.confidence import LEAST_PAIRS, Calibration, fit, rank_correlation
 from attn_cli.inference.engines.interface import IncrementalDecoder
-from attn_cli.inference.translator import Job, Translator
+from attn_cli.inference.translator import Translator
+from attn_cli.types import InputLine
 
 #: Pairs to which it is fitted at most: of more, an even share.
 MOST_PAIRS = 1000
@@ -74,7 +75,7 @@ def calibrate(
         per_chunk = (time.monotonic() - began) / max(1, number)
         if time.monotonic() - began + per_chunk > max_seconds:
             break
-        found = translator.translate_with_evidence([Job(1, source) for source, _ in chunk])
+        found = translator.translate_with_evidence([InputLine(1, source) for source, _ in chunk])
         chrf = evaluation.sentence_chrf(
             [each.text for each, _ in found], [target for _, target in chunk]
         )

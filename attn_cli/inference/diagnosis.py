@@ -15,7 +15,7 @@ Linked = tuple[Translation, WordAlignment]
 class LinkerProtocol(Protocol):
     """Gives each pair a table and links."""
 
-    def link(self, pairs: Sequence[Pair]) -> list[Linked]:
+    def link(self, pairs: Sequence[InputLine]) -> list[Linked]:
         """Each pair with its links, in order."""
 
 
@@ -26,19 +26,21 @@ class DiagnosingLinker:
     linker: LinkerProtocol
     other: AlignerProtocol | None = None
 
-    def link(self, pairs: Sequence[Pair]) -> list[Linked]:
+    def link(self, pairs: Sequence[InputLine]) -> list[Linked]:
         """Each pair with its links, in order."""
         linked = self.linker.link(pairs)
         return with_diagnostics(linked, self.other, pairs)
 
 
 def with_diagnostics(
-    linked: Sequence[Linked], other: AlignerProtocol | None, pairs: Sequence[Pair] | None = None
+    linked: Sequence[Linked],
+    other: AlignerProtocol | None,
+    pairs: Sequence[InputLine] | None = None,
 ) -> list[Linked]:
     """Add the diagnostics of each translation; `pairs` are its lines, by default its own texts."""
     tables: Sequence[SoftAlignment | None] = [None] * len(linked)
     if other is not None:
-        pairs = pairs or [Pair(each.line, each.source, each.text) for each, _ in linked]
+        pairs = pairs or [InputLine(each.line, each.source, each.text) for each, _ in linked]
         tables = [each.alignment for each in other.align(pairs)]
     return [
         (_diagnosed(translation, links, table), links)

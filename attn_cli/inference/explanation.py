@@ -86,7 +86,7 @@ def explain(
 
 def _translate(text: str, translator: Translator) -> tuple[TokenizedLine, TokenizedLine]:
     """The line and its best translation in pieces."""
-    job = Job(1, text)
+    job = InputLine(1, text)
     source, *others = translator.encode(job)
     if others:
         raise UsageError(

@@ -26,7 +26,7 @@ Extract = Callable[[Translation], WordAlignment]
 class AlignerProtocol(Protocol):
     """Whatever gives each pair a table of weights."""
 
-    def align(self, pairs: Sequence[Pair]) -> list[Translation]:
+    def align(self, pairs: Sequence[InputLine]) -> list[Translation]:
         """Each pair with its `alignment`, in order."""
 
 
@@ -58,7 +58,9 @@ class SymmetrizedLinker:
     def link(self, pairs: Sequence[Pair]) -> list[tuple[Translation, WordAlignment]]:
         """Each pair with the links of both directions, in order."""
         there = self.forward.align(pairs)
-        back = self.reverse.align([Pair(pair.line, pair.target, pair.source) for pair in pairs])
+        back = self.reverse.align(
+            [InputLine(pair.line, pair.target, pair.source) for pair in pairs]
+        )
         return [self._linked(*both) for both in zip(there, back, strict=True)]
 
     def _linked(self, there: Translation, back: Translation) -> tuple[Translation, WordAlignment]:
@@ -77,7 +79,7 @@ class RenormalizingAligner:
 
     aligner: AlignerProtocol
 
-    def align(self, pairs: Sequence[Pair]) -> list[Translation]:
+    def align(self, pairs: Sequence[InputLine]) -> list[Translation]:
         """Each pair with its `alignment`, in order."""
         return [renormalize_tables(each) for each in self.aligner.align(pairs)]
 
@@ -92,7 +94,7 @@ class PerHeadAligner:
     aligner: AlignerProtocol
     heads: Sequence[tuple[int, int, AlignerProtocol]]
 
-    def align(self, pairs: Sequence[Pair]) -> list[Translation]:
+    def align(self, pairs: Sequence[InputLine]) -> list[Translation]:
         """Each pair with its `alignment` and its `heads`, in order."""
         alone = [(layer, head, aligner.align(pairs)) for layer, head, aligner in self.heads]
         return [
@@ -122,7 +124,7 @@ class VoteInterpolatedAligner:
     pair_of_line: dict[int, int]
     alone: bool = False
 
-    def align(self, pairs: Sequence[Pair]) -> list[Translation]:
+    def align(self, pairs: Sequence[InputLine]) -> list[Translation]:
         """Each pair with its `alignment`, in order."""
         return [self._joined(found) for found in self.aligner.align(pairs)]
 

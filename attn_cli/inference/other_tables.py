@@ -35,7 +35,7 @@ class OtherTables:
         """
         result = list(translations)
         places = [place for place, each in enumerate(result) if _can_be_aligned(each)]
-        pairs = [Pair(result[p].line, result[p].source, result[p].text) for p in places]
+        pairs = [InputLine(result[p].line, result[p].source, result[p].text) for p in places]
         for aligner in self.aligners:
             for place, aligned in zip(places, aligner.align(pairs), strict=True):
                 result[place] = _with_other(result[place], aligned)

@@ -6,7 +6,6 @@ Knows no file, no terminal and no torch.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -68,12 +67,12 @@ class PairAligner:
         self.stepper, self.matcher = stepper, matcher
         self.tokenized, self.level, self.on_problem = tokenized, level, on_problem
 
-    def stream(self, chunks: Iterable[Sequence[Pair]]) -> Iterator[Translation]:
+    def stream(self, chunks: Iterable[Sequence[InputLine]]) -> Iterator[Translation]:
         """The alignment of every pair, in order, chunk by chunk."""
         for chunk in chunks:
             yield from self.align(chunk)
 
-    def align(self, pairs: Sequence[Pair]) -> list[Translation]:
+    def align(self, pairs: Sequence[InputLine]) -> list[Translation]:
         """Each pair as a translation whose text was given and whose alignment is `forced`.
 
         A pair with a blank side has empty words on that side, and no weights. Without a stepper
@@ -97,7 +96,7 @@ class PairAligner:
             found.get(place) or self._blank(pair, *sides[place]) for place, pair in enumerate(pairs)
         ]
 
-    def sides(self, pair: Pair) -> Sides:
+    def sides(self, pair: InputLine) -> Sides:
         """Both sides as the network reads them; the literals that both have are placeholders."""
         ours: Sequence[NumberedLiteral] = ()
         theirs: Sequence[NumberedLiteral] = ()

@@ -7,7 +7,7 @@ import numpy as np
 
 from attn_cli.alignment.merge import build_alignment, label_units
 from attn_cli.errors import ModelError, UsageError
-from attn_cli.inference.pair_aligner import Pair, PairAligner
+from attn_cli.inference.pair_aligner import PairAligner
 from attn_cli.types import (
     FloatArray,
     HeadAlignment,
@@ -58,7 +58,7 @@ class SelfAttentionAligner:
         self.pairs, self.tracer, self.side = pairs, tracer, side
         self.layer, self.head, self.each_head = layer, head, each_head
 
-    def align(self, pairs: Sequence[Pair]) -> list[Translation]:
+    def align(self, pairs: Sequence[InputLine]) -> list[Translation]:
         """Each pair with its `alignment`, in order.
 
         Raises ModelError if the network has no self-attention on that side, UsageError if it has
@@ -66,7 +66,7 @@ class SelfAttentionAligner:
         """
         return [self._align(pair) for pair in pairs]
 
-    def _align(self, pair: Pair) -> Translation:
+    def _align(self, pair: InputLine) -> Translation:
         source, target = self.pairs.sides(pair)
         line, text = (source, pair.source) if self.side == "encoder" else (target, pair.target)
         layers = self.tracer.trace_self_attention(source.ids, target.ids, self.side)

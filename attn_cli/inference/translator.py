@@ -24,6 +24,7 @@ from attn_cli.types import (
     PAD,
     FloatArray,
     Hypothesis,
+    InputLine,
     IntArray,
     SoftAlignment,
     TokenizedLine,
@@ -46,19 +47,11 @@ BATCH_CELLS = 3000
 
 
 @dataclass(frozen=True)
-class Job:
-    """One line to translate: its number, from 1, and its text."""
-
-    line: int
-    text: str
-
-
-@dataclass(frozen=True)
 class _Line:
     """One line as it is read: whether it is `loud`, all in capitals, and the parts it is cut into,
     of which there is at least one."""
 
-    job: Job
+    input: InputLine
     loud: bool
     parts: Sequence[TokenizedLine]
 
@@ -106,14 +99,14 @@ class Translator:
         self.unsure_below, self.calibration = unsure_below, calibration
         self.on_problem = on_problem
 
-    def stream(self, chunks: Iterable[Sequence[Job]]) -> Iterator[Translation]:
-        """The translation of every job, in order, chunk by chunk: no chunk waits for the next."""
+    def stream(self, chunks: Iterable[Sequence[InputLine]]) -> Iterator[Translation]:
+        """The translation of every line, in order, chunk by chunk: no chunk waits for the next."""
         for chunk in chunks:
             yield from self.translate(chunk)
 
-    def translate(self, jobs: Sequence[Job]) -> list[Translation]:
-        """The translations of `jobs`, in order. Lines of like length share a batch inside."""
-        found = self._found(jobs, with_evidence=self.calibration is not None)
+    def translate(self, lines: Sequence[InputLine]) -> list[Translation]:
+        """The translations of `lines`, in order. Lines of like length share a batch inside."""
+        found = self._found(lines, with_evidence=self.calibration is not None)
         if self.calibration is None:
             return [translation for translation, _ in found]
         return [
@@ -122,20 +115,20 @@ class Translator:
         ]
 
     def translate_with_evidence(
-        self, jobs: Sequence[Job]
+        self, lines: Sequence[InputLine]
     ) -> "list[tuple[Translation, Evidence | None]]":
         """The same without confidence, and what is known of each translation; None where nothing
         had to be translated."""
-        return [(each, evidence) for each, evidence in self._found(jobs, with_evidence=True)]
+        return [(each, evidence) for each, evidence in self._found(lines, with_evidence=True)]
 
-    def _found(self, jobs: Sequence[Job], *, with_evidence: bool) -> "list[_Found]":
-        lines = [self._read(job) for job in jobs]
-        alone = [len(line.parts) == 1 for line in lines for _ in line.parts]
-        parts = [part for line in lines for part in line.parts]
+    def _found(self, lines: Sequence[InputLine], *, with_evidence: bool) -> "list[_Found]":
+        read = [self._read(line) for line in lines]
+        alone = [len(line.parts) == 1 for line in read for _ in line.parts]
+        parts = [part for line in read for part in line.parts]
         found = iter(self._translated(parts, alone, with_evidence=with_evidence))
-        return [self._reassemble(line, [next(found) for _ in line.parts]) for line in lines]
+        return [self._reassemble(line, [next(found) for _ in line.parts]) for line in read]
 
-    def _read(self, job: Job) -> "_Line":
+    def _read(self, line: InputLine) -> "_Line":
         """A line as the network is to read it, whole or sentence by sentence."""
         loud = self.capitals and is_all_caps(job.text)
         parts = self.source.encode_parts(job.text, lowercase=loud)
@@ -147,16 +140,16 @@ class Translator:
         elif len(parts) > 1 or (0 < self.split_over < size and not parts[0].has_only_literals):
             parts = [
                 part
-                for start, end in self._sentences(job.text)
+                for start, end in self._sentences(line.source)
                 for part in self.source.encode_parts(
                     job.text[start:end], lowercase=loud, is_whole=False
                 )
             ]
-        return _Line(job, loud, [truncate(part, job.line, self.on_problem) for part in parts])
+        return _Line(line, loud, [truncate(part, line.line, self.on_problem) for part in parts])
 
     def encode(self, job: Job) -> Sequence[TokenizedLine]:
         """The line as the network reads it: one part, or several that are translated one by one."""
-        return self._read(job).parts
+        return self._read(line).parts
 
     def _sentences(self, text: str) -> list[tuple[int, int]]:
         """Where the sentences of a line are; no literal is in two of them."""
@@ -279,7 +272,7 @@ class Translator:
         whole, *others = (part.translation for part in parts)
         if others:
             whole = merge_sentences([whole, *others], n_best=self.how.n_best)
-        whole = replace(whole, line=line.job.line, source=line.job.text)
+        whole = replace(whole, line=line.input.line, source=line.input.source)
         evidence = [part.evidence for part in parts if part.evidence is not None]
         return _Found(
             uppercase(whole, level=self.level) if line.loud else whole,

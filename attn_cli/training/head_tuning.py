@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.bundles import bundle
+from attn_cli.bundles import manifest, storage
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.data import corpus
 from attn_cli.data.batching import sequential_batches
@@ -41,7 +41,7 @@ def show_best_head(
             f"the model {model.name} has no attention heads to choose from",
             "Name a model with several heads, such as a Transformer.",
         )
-    if not model.has_files(bundle.WEIGHTS):
+    if not model.has_files(manifest.WEIGHTS):
         raise ModelError(
             f"the model {model.name} has graphs but no parameters, which comparing heads needs",
             "Name a model that attn train or attn models import made.",
@@ -74,7 +74,7 @@ def show_best_head(
         decode = replace(
             model.recipe.decode, attention_layer=selected.layer, attention_head=selected.head
         )
-        bundle.write_recipe(model.path, replace(model.recipe, decode=decode))
+        storage.write_recipe(model.path, replace(model.recipe, decode=decode))
     return selected
 
 

@@ -12,8 +12,8 @@ from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import ALL_HEADS, HeadSelection, StepOutput
 from attn_cli.inference.engines.torch import SearchState, TorchDecoder
-from attn_cli.inference.pair_aligner import Pair, PairAligner
-from attn_cli.inference.translator import Job, Translator
+from attn_cli.inference.pair_aligner import PairAligner
+from attn_cli.inference.translator import Translator
 from attn_cli.nn.device import Hardware
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.training import events
@@ -21,7 +21,7 @@ from attn_cli.training.early_stopping import ValidationScores
 from attn_cli.training.group import Group
 from attn_cli.training.interruption import Interrupted
 from attn_cli.training.losses import negative_log_likelihood
-from attn_cli.types import IntArray
+from attn_cli.types import InputLine, IntArray
 
 
 class SentenceWatcher:
@@ -45,10 +45,10 @@ class SentenceWatcher:
         align = self.view is not None
         if self.target is None:
             translator = Translator(stepper, *self.tokenizers, self.search, align=align)
-            (found,) = translator.translate([Job(1, self.source)])
+            (found,) = translator.translate([InputLine(1, self.source)])
         else:
             aligner = PairAligner(*self.tokenizers, stepper=stepper)
-            (found,) = aligner.align([Pair(1, self.source, self.target)])
+            (found,) = aligner.align([InputLine(1, self.source, self.target)])
         return events.SentenceTranslated(
             step, self.source, found.text, found.alignment if align else None
         )
@@ -77,7 +77,7 @@ class Validator:
     ) -> None:
         self.group, self.interrupted = group or Group(), interrupted
         self.batches, self.references, self.hardware = batches, list(references), hardware
-        self.jobs = [Job(line, text) for line, text in enumerate(sources, start=1)]
+        self.jobs = [InputLine(line, text) for line, text in enumerate(sources, start=1)]
         self.tokenizers, self.search, self.view = tokenizers, search, view
         self.sample = pick_sample(sources)
 

@@ -31,7 +31,8 @@ from attn_cli.cli.input import CHUNK
 from attn_cli.inference import translator
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.onnx import Graph, OnnxDecoder
-from attn_cli.inference.translator import Job, Translator
+from attn_cli.inference.translator import Translator
+from attn_cli.types import InputLine
 
 #: Operators that are a matrix product, in floating point and in integers; gates of a layer.
 FLOATS = ("MatMul", "Gemm", "FusedMatMul", "FusedGemm")
@@ -74,7 +75,7 @@ def translating(
     def run(lines: Sequence[str]) -> None:
         for start in range(0, len(lines), CHUNK):
             chunk = lines[start : start + CHUNK]
-            works.translate([Job(number, line) for number, line in enumerate(chunk, start=1)])
+            works.translate([InputLine(number, line) for number, line in enumerate(chunk, start=1)])
 
     return stepper, works, run
 

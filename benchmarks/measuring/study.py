@@ -17,7 +17,7 @@ from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import select_heads
 from attn_cli.inference.engines.registry import open_decoder
 from attn_cli.inference.engines.torch import TorchDecoder
-from attn_cli.inference.translator import Job, Translator
+from attn_cli.inference.translator import Translator
 from attn_cli.nn.attention import HardAttention, SoftAttention
 from attn_cli.types import GoldAlignment
 from measuring import present
@@ -115,7 +115,9 @@ class Measurer:
         """Each line whole: nothing is cut into sentences."""
         how = SearchConfig(beam=beam)
         translator = Translator(self.stepper, self.bundle.source, self.bundle.target, how)
-        return [t.text for t in translator.translate([Job(n, x) for n, x in enumerate(lines, 1)])]
+        return [
+            t.text for t in translator.translate([InputLine(n, x) for n, x in enumerate(lines, 1)])
+        ]
 
     # Alignments
 

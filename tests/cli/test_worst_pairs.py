@@ -45,7 +45,7 @@ def links(*pairs: tuple[int, int]) -> WordAlignment:
 def test_pairs_are_in_the_order_of_their_aer():
     gold = [GoldAlignment.from_links([(0, 0), (1, 1)], [(2, 2)])] * 4
     found = [links((0, 0), (1, 1)), links((0, 1)), links((0, 0)), links((0, 0), (1, 1), (2, 2))]
-    requests = [Request(line, "a b c", "x y z") for line in range(1, 5)]
+    requests = [InputLine(line, "a b c", "x y z") for line in range(1, 5)]
     worst = worst_pairs(requests, found, gold, 9)
     scores = [score_alignment([g], [f]).aer for g, f in zip(gold, found, strict=True)]
     assert [pair.request.line for pair in worst] == [2, 3]

@@ -15,10 +15,9 @@ from attn_cli.inference.linkers import (
     VoteInterpolatedAligner,
     check_opposite,
 )
-from attn_cli.inference.pair_aligner import Pair
-from attn_cli.types import SoftAlignment, Translation
+from attn_cli.types import InputLine, SoftAlignment, Translation
 
-PAIR = Pair(3, "a b", "x y")
+PAIR = InputLine(3, "a b", "x y")
 
 
 class Told:
@@ -60,7 +59,7 @@ def test_one_way_the_links_are_those_of_the_table():
 def test_the_reverse_aligner_is_asked_for_the_pair_the_other_way_round():
     reverse = Told(REVERSE)
     SymmetrizedLinker(Told(FORWARD), reverse, extract, "union").link([PAIR])
-    assert reverse.asked == [Pair(3, "x y", "a b")]
+    assert reverse.asked == [InputLine(3, "x y", "a b")]
 
 
 def test_links_of_both_directions_are_symmetrised_and_weigh_their_mean():
@@ -89,7 +88,7 @@ VOTES = LinkTable.from_links([{}, {(0, 0): 0.3, (1, 1): 1.0, (0, 1): 0.6}])  # o
 def voted(line, **how):
     """The table of a pair from that line, where line 3 is pair 1, 4 is pair 0, others are none."""
     (found,) = VoteInterpolatedAligner(Told(FORWARD), VOTES, {3: 1, 4: 0}, **how).align(
-        [Pair(line, "a b", "x y")]
+        [InputLine(line, "a b", "x y")]
     )
     return found.alignment
 

@@ -7,7 +7,8 @@ from program import PAIRS, attn
 from attn_cli.bundles.bundle import open_bundle
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.registry import open_aligner, open_decoder
-from attn_cli.inference.translator import Job, Translator, length_batches
+from attn_cli.inference.translator import Translator, length_batches
+from attn_cli.types import InputLine
 
 SOURCES = [source for source in PAIRS if source[0].isupper()]  # small ones begin no sentence
 A, B, C = SOURCES[0], SOURCES[7], SOURCES[3]
@@ -39,7 +40,7 @@ def make(bundle):
 
 
 def translate(translator: Translator, *lines: str):
-    return translator.translate([Job(number, text) for number, text in enumerate(lines, 1)])
+    return translator.translate([InputLine(number, text) for number, text in enumerate(lines, 1)])
 
 
 # Sentence by sentence

@@ -16,15 +16,15 @@ from attn_cli.cli.align_options import AlignOptions
 from attn_cli.cli.align_with_models import linker_from_models
 from attn_cli.cli.batching.files import Columns, InputFile, Kind, pack
 from attn_cli.cli.documents import Found
-from attn_cli.cli.input import CHUNK, Reader, Request, cost_of_request, one_line
+from attn_cli.cli.input import CHUNK, Reader, cost_of_request, one_line
 from attn_cli.cli.output import Writer
 from attn_cli.cli.translate_with_model import TranslateOptions, translator_from_model
 from attn_cli.console import Console
 from attn_cli.data.text_io import Line, chunked
 from attn_cli.errors import ModelError
-from attn_cli.inference.pair_aligner import Pair
+from attn_cli.types import InputLine
 
-Find = Callable[[Sequence[Request]], list[Found]]
+Find = Callable[[Sequence[InputLine]], list[Found]]
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class Task:
         assert self.writer is not None
         linker, writer = linker_from_models(console, options, replace(self.writer, format=format))
 
-        def link(requests: Sequence[Request]) -> list[Found]:
-            linked = linker.link([Pair(r.line, r.source, r.target) for r in requests])
+        def link(requests: Sequence[InputLine]) -> list[Found]:
+            linked = linker.link(requests)
             return [(request, *each) for request, each in zip(requests, linked, strict=True)]
 
         return link, writer
@@ -188,7 +188,7 @@ class Worker:
         self, find: Find, writer: Writer, first: int, rows: Sequence[Sequence[str | None]]
     ) -> bytes:
         requests = (
-            Request(number, one_line(row[0] or ""), one_line(row[1] or "") if row[1:] else "")
+            InputLine(number, one_line(row[0] or ""), one_line(row[1] or "") if row[1:] else "")
             for number, row in zip(count(first), rows, strict=False)
         )
         found = (
