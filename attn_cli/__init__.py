@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from attn_cli.inference.beam_search import SearchConfig
     from attn_cli.inference.engines.interface import IncrementalDecoder
     from attn_cli.inference.engines.registry import open_decoder
-    from attn_cli.inference.pair_aligner import Pair, PairAligner
-    from attn_cli.inference.translator import Job, Translator
-    from attn_cli.types import Hypothesis, SoftAlignment, Translation, WordAlignment
+    from attn_cli.inference.pair_aligner import PairAligner
+    from attn_cli.inference.translator import Translator
+    from attn_cli.types import Hypothesis, InputLine, SoftAlignment, Translation, WordAlignment
 
 _HOMES = {
     "Alignment": "api.results",
@@ -35,12 +35,11 @@ _HOMES = {
     "Bundle": "bundles.bundle",
     "ExitStatus": "errors",
     "Hypothesis": "types",
-    "Job": "inference.translator",
     "WordAlignment": "types",
-    "Pair": "inference.pair_aligner",
     "Recipe": "config",
     "SearchConfig": "inference.beam_search",
     "SoftAlignment": "types",
+    "InputLine": "types",
     "IncrementalDecoder": "inference.engines.interface",
     "Tokenizer": "data.tokenizer",
     "Translation": "types",
@@ -61,7 +60,7 @@ __all__ = [
     "ExplanationResult",
     "Hypothesis",
     "IncrementalDecoder",
-    "Job",
+    "InputLine",
     "Model",
     "PairAligner",
     "Recipe",

@@ -3,8 +3,8 @@
 A source word receives the sum of what its pieces receive; a target word looks where its pieces
 look on average. A piece of several words counts for each by its share of characters there. Pieces
 of no word (`word_ids` -1: the end of the sentence) are not words: what the target gives to the
-source's end is `leftover`, and the target's own end has no row. Nothing is renormalised, so each
-row and its leftover sum to 1 because the piece weights did.
+source's end is `unaligned`, and the target's own end has no row. Nothing is renormalised, so each
+row and its unaligned share sum to 1 because the piece weights did.
 """
 
 from collections.abc import Sequence
@@ -44,8 +44,8 @@ def build_alignment(
     the sentences are taken out of the table.
     """
     columns, rows = label_units(source, level), label_units(target, level)
-    merged, leftover = merge_weights(weights, columns.membership, rows.membership)
-    return SoftAlignment(columns.labels, rows.labels, merged, leftover, kind, level, mode)
+    merged, unaligned = merge_weights(weights, columns.membership, rows.membership)
+    return SoftAlignment(columns.labels, rows.labels, merged, unaligned, kind, level, mode)
 
 
 class UnitLabels(NamedTuple):

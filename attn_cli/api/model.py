@@ -33,9 +33,9 @@ from attn_cli.inference.from_bundle import (
     require_decoder,
     translator_of,
 )
-from attn_cli.inference.pair_aligner import Pair, PairAligner
-from attn_cli.inference.translator import Job, Translator
-from attn_cli.types import Translation, WordAlignment
+from attn_cli.inference.pair_aligner import PairAligner
+from attn_cli.inference.translator import Translator
+from attn_cli.types import InputLine, Translation, WordAlignment
 
 if TYPE_CHECKING:
     from attn_cli.inference.confidence import Calibration

@@ -11,12 +11,12 @@ from attn_cli.console import Console
 from attn_cli.data.text_io import open_output
 from attn_cli.errors import UsageError
 from attn_cli.inference.other_tables import OtherTables
-from attn_cli.types import GoldAlignment, SoftAlignment, Translation, WordAlignment
+from attn_cli.types import GoldAlignment, InputLine, SoftAlignment, Translation, WordAlignment
 
 if TYPE_CHECKING:
     from attn_cli.render.html.page import Page
 
-Found = tuple[Request, Translation, WordAlignment]
+Found = tuple[InputLine, Translation, WordAlignment]
 Add = Callable[[list[Found]], None]
 Picture = Literal["svg", "png", "pdf"]
 ReadGold = Callable[[], Sequence[GoldAlignment]]

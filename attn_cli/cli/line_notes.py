@@ -8,6 +8,7 @@ from attn_cli.cli.choosing import translating_models
 from attn_cli.console import Console
 from attn_cli.data import languages, words
 from attn_cli.data.casing import is_all_caps
+from attn_cli.types import InputLine
 
 #: Lines of one kind that have a note of their own; the others are counted.
 MOST_NOTES = 3

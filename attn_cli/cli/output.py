@@ -15,7 +15,7 @@ from attn_cli.data.text_io import open_output
 from attn_cli.inference.from_bundle import link_threshold
 from attn_cli.inference.other_tables import OtherTables
 from attn_cli.render import text_formats
-from attn_cli.types import Translation, WordAlignment
+from attn_cli.types import InputLine, Translation, WordAlignment
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -140,7 +140,7 @@ class Writer:
         elif found:
             write(*(self.record(*each) + "\n" for each in found))
 
-    def record(self, request: Request, translation: Translation, links: WordAlignment) -> str:
+    def record(self, request: InputLine, translation: Translation, links: WordAlignment) -> str:
         """The record of one request in a text format, without its final newline."""
         if self.marks_unsure:
             translation = text_formats.mark_unsure(translation)

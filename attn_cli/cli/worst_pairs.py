@@ -9,8 +9,7 @@ from attn_cli.cli.evaluation import GoldEvaluator
 from attn_cli.cli.output import Writer
 from attn_cli.console import Console
 from attn_cli.inference.diagnosis import LinkerProtocol
-from attn_cli.inference.pair_aligner import Pair
-from attn_cli.types import GoldAlignment, Translation, WordAlignment
+from attn_cli.types import GoldAlignment, InputLine, Translation, WordAlignment
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class WorstPair:
 
 
 def worst_pairs(
-    requests: Sequence[Request],
+    requests: Sequence[InputLine],
     links: Sequence[WordAlignment],
     gold: Sequence[GoldAlignment],
     count: int,

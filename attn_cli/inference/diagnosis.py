@@ -6,8 +6,7 @@ from typing import Protocol
 
 from attn_cli.alignment.diagnostics import diagnose
 from attn_cli.inference.linkers import AlignerProtocol
-from attn_cli.inference.pair_aligner import Pair
-from attn_cli.types import SoftAlignment, Translation, WordAlignment
+from attn_cli.types import InputLine, SoftAlignment, Translation, WordAlignment
 
 Linked = tuple[Translation, WordAlignment]
 

@@ -12,8 +12,8 @@ from attn_cli.alignment.merge import build_alignment
 from attn_cli.config import ModelConfig, Recipe
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.engines.interface import select_heads
-from attn_cli.inference.translator import Job, Translator
-from attn_cli.types import AttentionSteps, Explanation, IntArray, TokenizedLine
+from attn_cli.inference.translator import Translator
+from attn_cli.types import AttentionSteps, Explanation, InputLine, IntArray, TokenizedLine
 
 #: Likeliest pieces that step 8 shows.
 CANDIDATES = 5

@@ -16,8 +16,7 @@ from attn_cli.alignment.symmetrization import harmonic_mean, symmetrize
 from attn_cli.choices import Symmetrization
 from attn_cli.config import Recipe
 from attn_cli.errors import ModelError
-from attn_cli.inference.pair_aligner import Pair
-from attn_cli.types import HeadAlignment, Translation, WordAlignment
+from attn_cli.types import HeadAlignment, InputLine, Translation, WordAlignment
 
 #: How the links of a pair are read off its table.
 Extract = Callable[[Translation], WordAlignment]
@@ -37,7 +36,7 @@ class DirectionalLinker:
     aligner: AlignerProtocol
     extract: Extract
 
-    def link(self, pairs: Sequence[Pair]) -> list[tuple[Translation, WordAlignment]]:
+    def link(self, pairs: Sequence[InputLine]) -> list[tuple[Translation, WordAlignment]]:
         """Each pair with its links, in order."""
         return [(found, self.extract(found)) for found in self.aligner.align(pairs)]
 
@@ -55,7 +54,7 @@ class SymmetrizedLinker:
     extract: Extract
     method: Symmetrization
 
-    def link(self, pairs: Sequence[Pair]) -> list[tuple[Translation, WordAlignment]]:
+    def link(self, pairs: Sequence[InputLine]) -> list[tuple[Translation, WordAlignment]]:
         """Each pair with the links of both directions, in order."""
         there = self.forward.align(pairs)
         back = self.reverse.align(
@@ -140,8 +139,8 @@ class VoteInterpolatedAligner:
             links = (table.link_scores + votes) / 2
             return replace(found, alignment=replace(table, link_probs=links))
         weights = votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)
-        leftover = 1 - weights.sum(axis=1)
-        voted = replace(table, weights=weights, unaligned=leftover, link_probs=votes)
+        unaligned = 1 - weights.sum(axis=1)
+        voted = replace(table, weights=weights, unaligned=unaligned, link_probs=votes)
         return replace(found, alignment=voted)
 
 

@@ -110,5 +110,5 @@ def _fill(table: SoftAlignment, found: AlignmentOutput, row: int, width: int, he
     """Write what was found for one pair of `width` source and `height` target words."""
     assert table.link_probs is not None
     table.weights[:height, :width] = found.weights[row, :height, :width]
-    table.unaligned[:height] = found.leftover[row, :height]
+    table.unaligned[:height] = found.unaligned[row, :height]
     table.link_probs[:height, :width] = found.links[row, :height, :width]

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from attn_cli.data.casing import is_all_caps
 from attn_cli.inference.linkers import AlignerProtocol
-from attn_cli.inference.pair_aligner import Pair
-from attn_cli.types import HeadAlignment, SoftAlignment, Translation
+from attn_cli.types import HeadAlignment, InputLine, SoftAlignment, Translation
 
 #: Pairs that get the tables of single heads, which cost a forced decoding each.
 PAIRS_WITH_HEADS = 50

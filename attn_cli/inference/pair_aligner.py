@@ -25,18 +25,9 @@ from attn_cli.inference.translator import (
     truncate,
     weights_of,
 )
-from attn_cli.types import Hypothesis, SoftAlignment, TokenizedLine, Translation
+from attn_cli.types import Hypothesis, InputLine, SoftAlignment, TokenizedLine, Translation
 
 _SPACED = re.compile(r"[^ \t]+")
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One pair to align: the line it came from, from 1, and its two sides."""
-
-    line: int
-    source: str
-    target: str
 
 
 Sides = tuple[TokenizedLine, TokenizedLine]
@@ -146,7 +137,11 @@ class PairAligner:
         ]
 
     def _aligned(
-        self, pair: Pair, target: TokenizedLine, forced: Hypothesis | None, table: SoftAlignment
+        self,
+        pair: InputLine,
+        target: TokenizedLine,
+        forced: Hypothesis | None,
+        table: SoftAlignment,
     ) -> Translation:
         return Translation(
             line=pair.line,
@@ -160,7 +155,7 @@ class PairAligner:
             word_logp=sum_logp(forced, label_units(target, self.level)) if forced else (),
         )
 
-    def _blank(self, pair: Pair, source: TokenizedLine, target: TokenizedLine) -> Translation:
+    def _blank(self, pair: InputLine, source: TokenizedLine, target: TokenizedLine) -> Translation:
         names = label_units(source, self.level).labels, label_units(target, self.level).labels
         nothing = np.zeros((len(names[1]), len(names[0])), np.float32)
         unaligned = np.ones(len(names[1]), np.float32)

@@ -11,6 +11,7 @@ from attn_cli.inference.pair_aligner import PairAligner
 from attn_cli.types import (
     FloatArray,
     HeadAlignment,
+    InputLine,
     IntArray,
     SoftAlignment,
     TableKind,

@@ -130,24 +130,24 @@ class Translator:
 
     def _read(self, line: InputLine) -> "_Line":
         """A line as the network is to read it, whole or sentence by sentence."""
-        loud = self.capitals and is_all_caps(job.text)
-        parts = self.source.encode_parts(job.text, lowercase=loud)
+        loud = self.capitals and is_all_caps(line.source)
+        parts = self.source.encode_parts(line.source, lowercase=loud)
         size = sum(len(part.words) for part in parts)
         if size > MAX_TABLE_WORDS and self.align:  # one table would be too large
             if len(parts) > 1 or parts[0].has_only_literals:
-                line = self.source.encode(job.text, lowercase=loud)
-                parts = [replace(line, has_only_literals=False)]
+                whole = self.source.encode(line.source, lowercase=loud)
+                parts = [replace(whole, has_only_literals=False)]
         elif len(parts) > 1 or (0 < self.split_over < size and not parts[0].has_only_literals):
             parts = [
                 part
                 for start, end in self._sentences(line.source)
                 for part in self.source.encode_parts(
-                    job.text[start:end], lowercase=loud, is_whole=False
+                    line.source[start:end], lowercase=loud, is_whole=False
                 )
             ]
         return _Line(line, loud, [truncate(part, line.line, self.on_problem) for part in parts])
 
-    def encode(self, job: Job) -> Sequence[TokenizedLine]:
+    def encode(self, line: InputLine) -> Sequence[TokenizedLine]:
         """The line as the network reads it: one part, or several that are translated one by one."""
         return self._read(line).parts
 

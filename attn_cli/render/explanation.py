@@ -392,7 +392,7 @@ class _Drawing:
             (printable(name), float(weight), True)
             for name, weight in zip(table.source, table.weights[self.word], strict=True)
         ]
-        cells.append((LEFTOVER_TITLE[table.kind], float(table.unaligned[self.word]), False))
+        cells.append((UNALIGNED_TITLE[table.kind], float(table.unaligned[self.word]), False))
         for name, weight, is_word in cells:
             text = f" {name} {weight:.2f} "
             if line.cell_len + cell_len(text) + 1 > self.width:

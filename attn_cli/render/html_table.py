@@ -95,7 +95,7 @@ def html_text(renderable: RenderableType, *, width: int = 100) -> str:
 
 
 def _has_rest(alignment: SoftAlignment) -> bool:
-    return not alignment.source or max(alignment.unaligned, default=0.0) >= LEFTOVER_MATTERS
+    return not alignment.source or max(alignment.unaligned, default=0.0) >= UNALIGNED_MATTERS
 
 
 def _text(text: str) -> str:

@@ -78,7 +78,7 @@ class _Layout:
         table = heads[0].alignment
         rows = [truncate(printable(word), _LABEL, ink) for word in table.target]
         columns = [printable(word) for word in table.source]
-        matters = any((each.alignment.unaligned >= LEFTOVER_MATTERS).any() for each in heads)
+        matters = any((each.alignment.unaligned >= UNALIGNED_MATTERS).any() for each in heads)
         label = max(map(cell_len, rows), default=0)
         longest = max(map(cell_len, columns), default=0)
         count, titles = len(columns) + matters, max(cell_len(_title(each)) for each in heads)
@@ -171,7 +171,7 @@ def _cells(each: HeadAlignment, row: int, layout: _Layout, ink: TerminalStyle) -
             yield Text(" " * layout.cell)
             continue
         yield Text(_percent(float(weight), layout.cell, ink), ink.style(float(weight)))
-    if layout.leftover:
+    if layout.unaligned:
         mass = float(each.alignment.unaligned[row])
         yield Text(_percent(mass, layout.cell, ink), Style(italic=True, dim=True))
 

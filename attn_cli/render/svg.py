@@ -127,7 +127,7 @@ class _Layout:
 
     def __init__(self, alignment: SoftAlignment, caption: str) -> None:
         self.alignment, self.caption = alignment, caption
-        self.has_leftover = bool((alignment.unaligned >= LEFTOVER_MATTERS).any())
+        self.has_unaligned = bool((alignment.unaligned >= UNALIGNED_MATTERS).any())
         columns = len(alignment.source)
         label = max(map(_text_width, alignment.target), default=0) + _GUTTER
         longest = max(map(_text_width, alignment.source), default=0)
@@ -182,9 +182,9 @@ def _rows(layout: _Layout) -> Iterator[str]:
             weight = float(alignment.weights[row, column])
             x = layout.column_x(column)
             yield _cell(x, y, layout.cell, weight, f"{other} → {word}: {weight:.2f}")
-        if layout.has_leftover:
+        if layout.has_unaligned:
             mass = float(alignment.unaligned[row])
-            x = layout.leftover_x + _CELL // 2
+            x = layout.unaligned_x + _CELL // 2
             yield f'<text class="small number faint" x="{x}" y="{base:g}">{_number(mass)}</text>'
 
 

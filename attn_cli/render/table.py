@@ -270,9 +270,9 @@ def _columns(alignment: SoftAlignment, room: int, ink: TerminalStyle) -> list[_C
             for row, weight in enumerate(alignment.weights[:, index])
         )
         columns.append(_Column(title, weights, max(_DIGITS, cell_len(title)) + 2 * _PAD))
-    leftover = tuple(float(weight) for weight in alignment.unaligned)
-    if not columns or max(leftover, default=0) >= LEFTOVER_MATTERS:
-        title = LEFTOVER_TITLE[alignment.kind]
+    unaligned = tuple(float(weight) for weight in alignment.unaligned)
+    if not columns or max(unaligned, default=0) >= UNALIGNED_MATTERS:
+        title = UNALIGNED_TITLE[alignment.kind]
         title = truncate(title, room - 2 * _PAD, ink)
         columns.append(_Column(title, unaligned, len(title) + 2 * _PAD, is_word=False))
     return columns

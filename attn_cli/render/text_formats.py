@@ -157,7 +157,7 @@ def jsonl(
         "source_words": translation.source_words,
         "target_words": translation.target_words,
         "weights": _rows(alignment) if alignment else [],
-        "leftover": [_number(mass) for mass in alignment.unaligned] if alignment else [],
+        "unaligned": [_number(mass) for mass in alignment.unaligned] if alignment else [],
         "links": [_weighted(links, pair) for pair in links.sorted_links()],
         "logprobs": [_number(logp) for logp in translation.word_logp],
         "unsure": translation.unsure,
@@ -173,7 +173,7 @@ def jsonl(
                 "layer": each.layer,
                 "head": each.head,
                 "weights": _rows(each.alignment),
-                "leftover": [_number(mass) for mass in each.alignment.unaligned],
+                "unaligned": [_number(mass) for mass in each.alignment.unaligned],
             }
             for each in translation.heads
         ]

@@ -112,7 +112,7 @@ def shape(tables: Sequence[SoftAlignment]) -> dict[str, float]:
         entropy += nats.tolist()
         share += (nats / np.log(rows.shape[1])).tolist()
         peak += table.weights.max(axis=1).tolist()
-        leftover += table.unaligned.tolist()
+        unaligned += table.unaligned.tolist()
         uneven += np.abs(1 - table.weights.sum(axis=0)).tolist()
     names = ("entropy", "share", "peak", "unevenness", "unaligned")
     columns = (entropy, share, peak, uneven, unaligned)

@@ -19,7 +19,7 @@ from attn_cli.inference.engines.registry import open_decoder
 from attn_cli.inference.engines.torch import TorchDecoder
 from attn_cli.inference.translator import Translator
 from attn_cli.nn.attention import HardAttention, SoftAttention
-from attn_cli.types import GoldAlignment
+from attn_cli.types import GoldAlignment, InputLine
 from measuring import present
 from measuring.attention import errors, forced, moved, shape, table_of
 
@@ -214,7 +214,7 @@ class Measurer:
             "source": list(table.source),
             "target": list(table.target),
             "weights": [[round(float(w), 3) for w in row] for row in table.weights],
-            "leftover": [round(float(w), 3) for w in table.unaligned],
+            "unaligned": [round(float(w), 3) for w in table.unaligned],
             "said": said,
         }
 

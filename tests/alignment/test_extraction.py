@@ -38,7 +38,7 @@ def test_links_carry_the_weights_of_their_cells():
     assert argmax(CROSSED).scores == pytest.approx({(0, 0): 0.94, (2, 1): 0.88, (1, 2): 0.91})
 
 
-def test_argmax_leaves_a_word_alone_whose_leftover_is_heavier():
+def test_argmax_leaves_a_word_alone_whose_unaligned_is_heavier():
     assert argmax(soft([[0.3, 0.1], [0.5, 0.4]])).links == {(0, 1)}
 
 
@@ -63,7 +63,7 @@ def test_mutual_links_words_that_are_each_others_heaviest():
     assert mutual(SHARED).links == {(0, 1)}
 
 
-def test_mutual_leaves_a_word_alone_whose_leftover_is_heavier():
+def test_mutual_leaves_a_word_alone_whose_unaligned_is_heavier():
     assert mutual(soft([[0.3, 0.1], [0.2, 0.7]])).links == {(1, 1)}
 
 

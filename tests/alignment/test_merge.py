@@ -52,7 +52,7 @@ def test_a_source_word_receives_the_sum_and_a_target_word_the_mean_of_its_pieces
     np.testing.assert_allclose(table().weights, expected, atol=1e-6)
 
 
-def test_the_mass_on_the_source_end_is_the_leftover():
+def test_the_mass_on_the_source_end_is_the_unaligned():
     np.testing.assert_allclose(table().unaligned, [0.02, 0.40, 0.30], atol=1e-6)
 
 
@@ -74,7 +74,7 @@ def test_the_table_says_its_kind_origin_and_level():
 
 
 def test_a_target_word_without_a_piece_looks_at_nothing():
-    weights, leftover = merge_weights(
+    weights, unaligned = merge_weights(
         np.array([[0.7, 0.3]], np.float32),
         membership(np.array([0, -1], np.int32), 1),
         membership(np.array([1], np.int32), 2),
@@ -109,7 +109,7 @@ def test_every_row_and_its_unaligned_sum_to_one(data):
     source_of = data.draw(st.lists(st.integers(-1, n_source - 1), min_size=1, max_size=9))
     target_of = data.draw(st.lists(st.integers(-1, n_target - 1), max_size=9))
     raw = np.random.default_rng(0).random((len(target_of), len(source_of))) + 1e-3
-    weights, leftover = merge_weights(
+    weights, unaligned = merge_weights(
         (raw / raw.sum(axis=1, keepdims=True)).astype(np.float32),
         membership(np.array(source_of, np.int32), n_source),
         membership(np.array(target_of, np.int32), n_target),

@@ -274,7 +274,7 @@ def distributions(rows, columns):
 
 @always
 @given(distributions(3, 4), distributions(4, 3))
-def test_a_row_and_its_leftover_sum_to_one(forward, reverse):
+def test_a_row_and_its_unaligned_sum_to_one(forward, reverse):
     found = harmonic_mean(table(forward), table(reverse))
     np.testing.assert_allclose(found.weights.sum(axis=1) + found.unaligned, 1, atol=1e-5)
     assert found.weights.min() >= 0

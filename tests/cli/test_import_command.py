@@ -57,8 +57,8 @@ def test_a_record_has_a_weight_for_every_two_words_and_rows_sum_to_one(model):
     ended = attn("translate", "-m", "imported", "-f", "jsonl", "the dog doesn't see it.")
     (record,) = ended.records()
     assert record["source_words"] == ["the", "dog", "does", "n't", "see", "it", "."]
-    for row, leftover in zip(record["weights"], record["leftover"], strict=True):
-        assert sum(row) + leftover == pytest.approx(1, abs=1e-3)
+    for row, unaligned in zip(record["weights"], record["unaligned"], strict=True):
+        assert sum(row) + unaligned == pytest.approx(1, abs=1e-3)
 
 
 def test_a_given_target_is_aligned_by_the_head_that_is_named(model):

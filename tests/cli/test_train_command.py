@@ -145,7 +145,7 @@ def test_auto_precision_is_what_the_processor_computes_natively_and_is_said(pair
     out = tmp_path / "x"
     text = ("--pairs", pairs_file, "--out", out)
     ended = attn("train", *text, *QUICK_COMMITTEE, "--set", "train.precision=auto")
-    (started,) = [row for row in log_of(out) if row["event"] == "started"]
+    (started,) = [row for row in log_of(out) if row["event"] == "training_started"]
     assert started["precision"] == select_hardware("auto", "auto").precision
     assert f", {started['precision']}, " in ended.err
 
@@ -256,7 +256,7 @@ def test_force_replaces_it(damaged, pairs_file):
         attn("train", "--pairs", pairs_file, "--out", damaged, *QUICK_COMMITTEE, "--force").status
         == 0
     )
-    assert [row["event"] for row in log_of(damaged)].count("started") == 1
+    assert [row["event"] for row in log_of(damaged)].count("training_started") == 1
     steps = {p.name for p in (damaged / "checkpoints").glob("step-*")}
     assert steps == {"step-0000004.safetensors"}
 

@@ -4,10 +4,9 @@ import pytest
 from program import attn
 
 from attn_cli.alignment.aer import score_alignment
-from attn_cli.cli.input import Request
 from attn_cli.cli.worst_pairs import worst_pairs
 from attn_cli.errors import ExitStatus
-from attn_cli.types import GoldAlignment, WordAlignment
+from attn_cli.types import GoldAlignment, InputLine, WordAlignment
 
 PAIRS = "Thank you.\tMerci.\nI love you\tJe t'aime\nGood night.\tBonne nuit.\n"
 

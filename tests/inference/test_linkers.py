@@ -32,8 +32,8 @@ class Told:
 
     def told(self, pair):
         words = tuple(pair.source.split()), tuple(pair.target.split())
-        leftover = 1 - self.weights.sum(axis=1)
-        table = SoftAlignment(*words, self.weights, leftover, mode="forced")
+        unaligned = 1 - self.weights.sum(axis=1)
+        table = SoftAlignment(*words, self.weights, unaligned, mode="forced")
         return Translation(pair.line, pair.source, pair.target, *words, alignment=table)
 
 

@@ -29,7 +29,7 @@ class Marking:
         rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
         first = source.ids[:, 0, None, None] + target.ids[:, 0, None, None] / 100
         weights = first + rows / 1000 + columns / 10000
-        leftover = np.broadcast_to(np.arange(height), (len(first), height)).astype(np.float32)
+        unaligned = np.broadcast_to(np.arange(height), (len(first), height)).astype(np.float32)
         for row, (ours, theirs) in enumerate(zip(target.word_ids, source.word_ids, strict=True)):
             weights[row, ours.max() + 1 :] = weights[row, :, theirs.max() + 1 :] = GARBAGE
         return AlignmentOutput(

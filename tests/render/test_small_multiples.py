@@ -23,8 +23,8 @@ def head(layer, number, source=SOURCE, target=TARGET, unaligned=0.0):
     table = SoftAlignment(
         tuple(source),
         tuple(target),
-        ((1 - leftover) * weights).astype(np.float32),
-        np.full(len(target), leftover, np.float32),
+        ((1 - unaligned) * weights).astype(np.float32),
+        np.full(len(target), unaligned, np.float32),
         mode="forced",
     )
     return HeadAlignment(layer, number, table)

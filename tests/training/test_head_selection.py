@@ -112,7 +112,7 @@ def test_words_are_weighed_as_the_tables_weigh_them():
     for b, (s, t) in enumerate(sizes):
         n_source, n_target = source[b].max() + 1, target[b].max() + 1
         for head in range(3):
-            table, leftover = merge_weights(
+            table, unaligned = merge_weights(
                 weights[b, :t, head, :s],
                 membership(source[b, :s], n_source),
                 membership(target[b, :t], n_target),

@@ -29,7 +29,7 @@ import numpy as np
 
 from attn_cli.choices import MatrixKind
 from attn_cli.render.html.encoding import SYMBOLS, encode_weights
-from attn_cli.render.table import COLORMAP, LEFTOVER_MATTERS, LEFTOVER_TITLE
+from attn_cli.render.table import COLORMAP, UNALIGNED_MATTERS, UNALIGNED_TITLE
 from attn_cli.types import GoldAlignment, SoftAlignment, Translation, WordAlignment
 
 _SCRIPTS = ("1-data.js", "2-links.js", "3-table.js", "4-list.js", "5-heads.js", "6-page.js")
@@ -105,7 +105,7 @@ def pair(translation: Translation, links: WordAlignment, *, is_first: bool) -> s
 
 
 def _encode(table: SoftAlignment) -> str:
-    """The probabilities of links where they are known, else the weights (T, S) and the leftover."""
+    """Encode the link probabilities, or else the weights (T, S) and the unaligned shares (T,)."""
     if table.link_probs is not None or table.kind == "alignment":
         return encode_weights(table.link_scores)
     return encode_weights(np.column_stack([table.weights, table.unaligned]))
