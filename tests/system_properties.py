@@ -31,7 +31,7 @@ def assert_unroll_equals_single_steps(system: System) -> None:
     src, src_len, tgt = a_batch()
     whole = network(src, src_len, tgt)
     close(network(src, src_len, tgt, weights=False).features, whole.features)
-    logits = network.scores(whole.features)
+    logits = network.output_projection(whole.features)
     memory = network.encode(src, src_len)
     state = network.init_state(memory)
     assert state.keys() == network.decoder.dynamic_axes().keys()

@@ -107,7 +107,7 @@ def test_states_logits_and_attention_are_those_of_transformers(name, tmp_path):
         states = network.encoder(network.source_embedding(src), src_len)
         tgt_in = torch.cat([torch.ones(5, 1).long(), torch.from_numpy(targets)[:, :-1].long()], 1)
         output = network(src, src_len, tgt_in)
-        logits = network.scores(output.features)
+        logits = network.output_projection(output.features)
     real = length_mask(torch.from_numpy(target_lengths), targets.shape[1])
     torch.testing.assert_close(
         states[mask], theirs.encoder_last_hidden_state[mask], atol=1e-5, rtol=0

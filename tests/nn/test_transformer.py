@@ -202,7 +202,7 @@ def test_weights_are_those_of_every_head_layer_by_layer():
     found = decoded(module, embedded)
     assert found.weights.shape == (3, TARGET, 2 * HEADS, SIZE)
     mask = length_mask(LENGTHS, SIZE)
-    states = module.position(embedded, torch.arange(TARGET))
+    states = module.positional_encoding(embedded, torch.arange(TARGET))
     for depth, layer in enumerate(module.layers):
         keys, values = layer.source(random(3, SIZE, WIDTH, seed=5)).chunk(2, -1)
         states, _, shares = layer(states, keys, values, mask[:, None, None, :], weights=True)
@@ -267,7 +267,7 @@ def test_without_positions_words_would_be_a_set(positions):
     length = torch.tensor([SIZE])
     straight, mixed = module(embedded, length), module(embedded[:, order], length)
     assert not torch.allclose(mixed, straight[:, order], atol=1e-2)
-    module.position.forward = lambda embedded, places: embedded
+    module.positional_encoding.forward = lambda embedded, places: embedded
     straight, mixed = module(embedded, length), module(embedded[:, order], length)
     torch.testing.assert_close(mixed, straight[:, order], atol=1e-5, rtol=1e-5)
 

@@ -128,7 +128,7 @@ def test_the_diagonal_leads_from_the_first_words_to_the_last_whatever_the_paddin
 @pytest.mark.parametrize(("tied", "tables"), [("all", 1), ("output", 2), ("none", 2)])
 def test_both_languages_share_a_table_of_pieces_where_the_network_does(tied, tables):
     names = unique_state_dict(head_of(tied=tied))
-    assert sum(name.endswith("table.weight") for name in names) == tables
+    assert sum(name.endswith("embedding.embedding.weight") for name in names) == tables
 
 
 def test_every_weight_learns():
