@@ -93,10 +93,11 @@ def requests(
     *,
     pairs: bool,
     shard: Shard | None = None,
+    skip: int = 0,
 ) -> Iterator[Iterator[list[InputLine]]]:
     """Chunks of requests from `texts`, else from `path` or stdin; with `pairs`, of two sides.
 
-    With a `shard`, only those of its lines.
+    With a `shard`, only those of its lines; without the first `skip` of them.
     """
     if texts and path is not None:
         raise UsageError("text was given both as arguments and with --input", "Give one of them.")
@@ -114,10 +115,12 @@ def requests(
         size = INTERACTIVE_CHUNK if console.stdout_is_terminal else CHUNK
         read = Reader(lines.name, input_format, pairs)
         if part is None:
+            if skip:
+                lines.skip(skip)
             chunks: Iterator[list[Line]] = lines.chunks(size, interactive=live)
         else:
-            lines.skip(part.start)
-            part_lines = islice(lines, len(part))
+            lines.skip(part.start + skip)
+            part_lines = islice(lines, max(0, len(part) - skip))
             chunks = chunked(part_lines, size, cost=lambda line: cost_of_text(line.text))
         yield ([read(line) for line in chunk] for chunk in chunks)
 

@@ -103,20 +103,20 @@ class Writer:
             with write_picture(self.format, console, output) as add:
                 yield add
         elif output is None or str(output) == "-":
-            with self._writing(console.write, console) as add:
+            with self.writing(console.write, console) as add:
                 yield add
         else:
             with (
                 open_output(output) as file,
-                self._writing(lambda *each: _put(file, *each), None) as add,
+                self.writing(lambda *each: _put(file, *each), None) as add,
             ):
                 yield add
 
     @contextmanager
-    def _writing(
+    def writing(
         self, write: Write, console: Console | None
     ) -> Iterator[Callable[[list[Found]], None]]:
-        """The function that writes a chunk; a header precedes the first, or the end."""
+        """A function that writes a chunk by `write`; a header precedes the first, or the end."""
         names = text_formats.DIAGNOSTICS_HEADER if self.diagnostics else text_formats.TSV_HEADER
         header = names + "\n"
         if self.format != "tsv" or not self.has_header:

@@ -82,6 +82,13 @@ def translate(
         InputFormat, typer.Option("--input-format", help='jsonl reads {"source": …}.')
     ] = "text",
     shard: ShardOption = None,
+    resume_output: Annotated[
+        bool,
+        typer.Option(
+            "--resume-output",
+            help="Keep an unfinished output in FILE.part, and go on with it if it is there.",
+        ),
+    ] = False,
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
     engine: EngineOption = "auto",
@@ -94,13 +101,16 @@ def translate(
       attn translate "I love you" --align          # with the table of its attention
       attn translate -i a.en -o a.fr               # or: attn translate < a.en > a.fr
       attn translate -i a.en.gz -o a.jsonl.gz --n-best 3
+      attn translate -i long.en -o long.fr --resume-output
       attn translate "I love you" -o table.svg
     """
     from contextlib import ExitStack
+    from dataclasses import replace
 
     from attn_cli.cli.choosing import choose_model
     from attn_cli.cli.hints import hint_at_texts
     from attn_cli.cli.input import Shard, requests
+    from attn_cli.cli.line_progress import line_progress
     from attn_cli.cli.output_format import check_document, format_of
     from attn_cli.cli.translate_with_model import TranslateOptions, translator_from_model
 
@@ -131,13 +141,29 @@ def translate(
     part = None if shard is None else Shard.parse(shard)
     check_document(options.format, shard=part is not None)
     with ExitStack() as stack:
+        resumed = None
+        if resume_output:
+            from attn_cli.cli import resume_output as resuming
+
+            source, target = resuming.check_resumable(input, output, options.format)
+            origin = resuming.origin_of(options, source, input_format=input_format, shard=shard)
+            resumed = stack.enter_context(resuming.open_resumable(console, target, origin))
+        done = resumed.lines if resumed else 0
         chunks = stack.enter_context(
-            requests(console, text or [], input, input_format, pairs=False, shard=part)
+            requests(console, text or [], input, input_format, pairs=False, shard=part, skip=done)
         )
         find, writer = translator_from_model(
             console, options, notes=stack, is_single=len(text or []) == 1
         )
         writer = writer.for_shard(part)
-        write = stack.enter_context(writer.open(console, output))
+        if resumed:
+            writer = replace(writer, has_header=writer.has_header and not done)
+            write = stack.enter_context(writer.writing(resumed.write, None))
+        else:
+            write = stack.enter_context(writer.open(console, output))
+        advance = stack.enter_context(line_progress(console, input, output, shard=part, done=done))
         for chunk in chunks:
             write(find(chunk))
+            if resumed:
+                resumed.commit(len(chunk))
+            advance(len(chunk))

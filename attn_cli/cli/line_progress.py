@@ -1,0 +1,38 @@
+"""A bar on the terminal while a long file is translated: lines, speed and the time that is left."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from attn_cli.cli.input import CHUNK, Shard
+from attn_cli.console import Console
+from attn_cli.data.text_io import count_lines
+
+
+@contextmanager
+def line_progress(
+    console: Console, input: Path | None, output: Path | None, *, shard: Shard | None, done: int = 0
+) -> Iterator[Callable[[int], None]]:
+    """Yield a function that is told how many lines were written.
+
+    Without a terminal, with results on the terminal, or for few lines it shows nothing. `done`
+    lines were written before.
+    """
+    total = 0
+    if input is not None and input.is_file() and _is_shown(console, output):
+        total = len(shard.of(console, input)) if shard else count_lines(input)
+    if total - done <= CHUNK:
+        yield lambda lines: None
+        return
+    from attn_cli.render.progress import Progress, bar
+
+    with bar(console.rich(stderr=True)) as show:
+        progress = Progress(total, show)
+        progress.add(read=done, known=done, records=0)
+        yield lambda lines: progress.add(read=lines, known=0, records=lines)
+
+
+def _is_shown(console: Console, output: Path | None) -> bool:
+    on_screen = console.stdout_is_terminal and str(output or "-") == "-"
+    plain = console.environment.get("TERM", "") in ("dumb", "unknown")
+    return console.stderr_is_terminal and not (console.quiet or plain or on_screen)
