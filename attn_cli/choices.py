@@ -8,6 +8,7 @@ from typing import Literal
 OutputFormat = Literal[
     "text", "table", "pharaoh", "jsonl", "tsv", "gloss", "gb4e", "html", "svg", "png", "pdf"
 ]
+View = Literal["auto", "table", "compact", "links"]
 InputFormat = Literal["text", "jsonl"]
 ScoreFormat = Literal["text", "json"]
 

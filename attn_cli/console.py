@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from attn_cli.errors import DataError
+from attn_cli.files.pager import PagedStream, pager_command, screen_height
 from attn_cli.files.standard_streams import (
     ClosedStream,
     StdoutClosedError,
@@ -111,6 +112,22 @@ class Console:
         with console.capture() as captured:
             console.print(renderable)
         self.write(captured.get() + end)
+
+    @contextlib.contextmanager
+    def paged(self) -> Iterator[None]:
+        """Show what is written in the pager if it is longer than the screen of a terminal."""
+        height = screen_height(self.stdout) if self.stdout_is_terminal else None
+        command = pager_command(self.environment)
+        if height is None or command is None or not self.width:
+            yield
+            return
+        stdout, stream = self.stdout, PagedStream(self.stdout, command, height, self.environment)
+        self.stdout = stream
+        try:
+            yield
+        finally:
+            self.stdout = stdout
+            stream.close()
 
     @cached_property
     def width(self) -> int:

@@ -23,6 +23,7 @@ from attn_cli.cli.options import (
     ThresholdOption,
     TokenizedOption,
     UnalignedMassOption,
+    ViewOption,
     WeightsOption,
     console_of,
 )
@@ -48,6 +49,7 @@ def align(
         typer.Option("--format", "-f", help="Output format. [table on a terminal, else pharaoh]"),
     ] = None,
     tokenized: TokenizedOption = False,
+    view: ViewOption = "auto",
     weights: WeightsOption = None,
     level: LevelOption = "word",
     extract: ExtractOption = "threshold",
@@ -142,9 +144,9 @@ def align(
     )
     from attn_cli.cli.evaluation import GoldEvaluator
     from attn_cli.cli.hints import hint_at_pair
-    from attn_cli.cli.input import Shard
+    from attn_cli.cli.input import Shard, reads_live
     from attn_cli.cli.output import Writer
-    from attn_cli.cli.output_format import format_of
+    from attn_cli.cli.output_format import check_view, format_of
     from attn_cli.cli.worst_pairs import write_worst_pairs
     from attn_cli.errors import UsageError
 
@@ -177,11 +179,12 @@ def align(
         shard=None if shard is None else Shard.parse(shard),
     )
     on_screen = console.stdout_is_terminal and str(output or "-") == "-"
-    is_table = pair or worst or (on_screen and not fit)
+    is_table = pair or worst or view != "auto" or (on_screen and not fit)
     usual: OutputFormat = "table" if is_table else "pharaoh"
     chosen = format_of(output, format, default=usual)
     hint_at_pair(console, options.pair)
     options.check(chosen, gold=gold is not None)
+    check_view(chosen, view)
     if worst is not None and gold is None:
         raise UsageError("--worst compares links with gold links", "Give --gold, too.")
     writer = Writer(
@@ -191,6 +194,7 @@ def align(
         threshold=threshold,
         scores=scores,
         diagnostics=diagnostics,
+        view=view,
     )
     with ExitStack() as stack:
         scored = GoldEvaluator(console, gold, index_base) if gold else None
@@ -206,7 +210,9 @@ def align(
             return
         if scored:
             writer = replace(writer, read_gold=lambda: scored.gold_links[0])
-        write = stack.enter_context(writer.for_shard(options.shard).open(console, output))
+        is_live = not (pair or source) and reads_live(console, input)
+        writer = writer.for_shard(options.shard)
+        write = stack.enter_context(writer.open(console, output, is_live=is_live))
         for chunk in chunks:
             linked = linker.link(chunk)
             write([(request, *each) for request, each in zip(chunk, linked, strict=True)])

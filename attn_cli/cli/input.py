@@ -84,6 +84,11 @@ class Shard:
         return lines
 
 
+def reads_live(console: Console, path: Path | None) -> bool:
+    """Whether lines come from a terminal or a pipe that may still be written to."""
+    return str(path or "-") == "-" and console.stdin_is_live
+
+
 @contextmanager
 def requests(
     console: Console,

@@ -24,6 +24,7 @@ from attn_cli.choices import (
     MatrixKind,
     Symmetrization,
     UnalignedMass,
+    View,
 )
 from attn_cli.cli.candidates import complete_language, complete_model
 from attn_cli.console import Color, Console
@@ -147,6 +148,14 @@ EngineOption = Annotated[
 ]
 InputOption = Annotated[
     Path | None, typer.Option("--input", "-i", help="Input file; *.gz, or - for stdin.")
+]
+ViewOption = Annotated[
+    View,
+    typer.Option(
+        "--view",
+        help="How a table is drawn: with numbers, as a compact heat map, or a line for each target "
+        "word. auto is the first that fits the terminal.",
+    ),
 ]
 ShardOption = Annotated[
     str | None,

@@ -1,13 +1,13 @@
 """How translate and align write what they found: one record a line, or a table, or a picture."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, assert_never
 
 from attn_cli.alignment.extraction import DEFAULT_THRESHOLD, extract
-from attn_cli.choices import Extraction, MatrixKind, OutputFormat
+from attn_cli.choices import Extraction, MatrixKind, OutputFormat, View
 from attn_cli.cli.documents import Found, ReadGold, write_page, write_picture
 from attn_cli.cli.input import Shard
 from attn_cli.console import Console
@@ -43,6 +43,7 @@ class Writer:
     scores: bool = False
     marks_unsure: bool = False
     unsure_below: float = 0.0
+    view: View = "auto"
     page: "Page | None" = None
     read_gold: ReadGold | None = None
     others: OtherTables | None = None
@@ -92,9 +93,13 @@ class Writer:
 
     @contextmanager
     def open(
-        self, console: Console, output: Path | None
+        self, console: Console, output: Path | None, *, is_live: bool = False
     ) -> Iterator[Callable[[list[Found]], None]]:
-        """A function that writes a chunk of what was found, flushed before it returns."""
+        """A function that writes a chunk of what was found, flushed before it returns.
+
+        On a terminal a pager shows tables that are longer than the screen, unless the input
+        `is_live`: then no result waits for the next.
+        """
         if self.format == "html":
             assert self.page is not None
             with write_page(self.page, console, output, self.others, self.read_gold) as add:
@@ -103,7 +108,11 @@ class Writer:
             with write_picture(self.format, console, output) as add:
                 yield add
         elif output is None or str(output) == "-":
-            with self.writing(console.write, console) as add:
+            is_paged = self.format == "table" and not is_live
+            with (
+                console.paged() if is_paged else nullcontext(),
+                self.writing(console.write, console) as add,
+            ):
                 yield add
         else:
             with (
@@ -184,7 +193,8 @@ class Writer:
 
     def _table(self, translation: Translation, write: Write, console: Console | None) -> None:
         from attn_cli.render.small_multiples import HeadGrid
-        from attn_cli.render.table import alignment_table, plain
+        from attn_cli.render.table import PLAIN_WIDTH, alignment_table, plain
+        from attn_cli.render.views import view_of
 
         if translation.alignment is None or not translation.alignment.target:
             write("\n")
@@ -192,15 +202,19 @@ class Writer:
         if self.caption is not None:
             write(self.caption(translation) + "\n")
         source, target = translation.source, translation.text
-        table: RenderableType = alignment_table(
+        weights = alignment_table(
             translation.alignment,
             source=source,
             target=target,
             unsure=translation.unsure,
             unsure_below=self.unsure_below,
         )
+        table: RenderableType = weights
         if translation.heads:
             table = HeadGrid(translation.heads, source, target)
+        elif self.view != "auto" or (console is not None and console.stdout_is_terminal):
+            width = console.width if console is not None else PLAIN_WIDTH
+            table = view_of(weights, self.view, width=width)
         if console is not None:
             console.show(table, end="\n")
             return

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import get_args
 
-from attn_cli.choices import OutputFormat
+from attn_cli.choices import OutputFormat, View
 from attn_cli.errors import UsageError
 
 #: What a file of that extension can hold, by the names of the formats; any format has no place
@@ -54,6 +54,15 @@ def format_of(
         f"there is no format for {output}",
         f"Name it {_extensions(known)}, or say one with --format and another name.",
     )
+
+
+def check_view(format: OutputFormat, view: View) -> None:
+    """Raises UsageError for a view of what is no table."""
+    if view != "auto" and format != "table":
+        raise UsageError(
+            f"--view {view} draws a table, but the format is {format}",
+            "Leave --view out, or write --format table.",
+        )
 
 
 def check_document(format: OutputFormat, *, shard: bool) -> None:

@@ -24,6 +24,7 @@ from attn_cli.cli.options import (
     ThresholdOption,
     ToOption,
     UnalignedMassOption,
+    ViewOption,
     WeightsOption,
     console_of,
 )
@@ -44,6 +45,7 @@ def translate(
     align: Annotated[
         bool, typer.Option("--align", help="Show the attention weights: short for --format table.")
     ] = False,
+    view: ViewOption = "auto",
     weights: WeightsOption = None,
     level: LevelOption = "word",
     extract: ExtractOption = "threshold",
@@ -109,14 +111,14 @@ def translate(
 
     from attn_cli.cli.choosing import choose_model
     from attn_cli.cli.hints import hint_at_texts
-    from attn_cli.cli.input import Shard, requests
+    from attn_cli.cli.input import Shard, reads_live, requests
     from attn_cli.cli.line_progress import line_progress
-    from attn_cli.cli.output_format import check_document, format_of
+    from attn_cli.cli.output_format import check_document, check_view, format_of
     from attn_cli.cli.translate_with_model import TranslateOptions, translator_from_model
 
     console = console_of(context)
     options = TranslateOptions(
-        format_of(output, format, default="table" if align else "text"),
+        format_of(output, format, default="table" if align or view != "auto" else "text"),
         model=choose_model(model, to),
         weights=weights,
         level=level,
@@ -140,6 +142,7 @@ def translate(
     hint_at_texts(console, text or [])
     part = None if shard is None else Shard.parse(shard)
     check_document(options.format, shard=part is not None)
+    check_view(options.format, view)
     with ExitStack() as stack:
         resumed = None
         if resume_output:
@@ -155,12 +158,13 @@ def translate(
         find, writer = translator_from_model(
             console, options, notes=stack, is_single=len(text or []) == 1
         )
-        writer = writer.for_shard(part)
+        writer = replace(writer.for_shard(part), view=view)
         if resumed:
             writer = replace(writer, has_header=writer.has_header and not done)
             write = stack.enter_context(writer.writing(resumed.write, None))
         else:
-            write = stack.enter_context(writer.open(console, output))
+            is_live = not text and reads_live(console, input)
+            write = stack.enter_context(writer.open(console, output, is_live=is_live))
         advance = stack.enter_context(line_progress(console, input, output, shard=part, done=done))
         for chunk in chunks:
             write(find(chunk))

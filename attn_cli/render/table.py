@@ -110,7 +110,11 @@ def alignment_table(
     )
 
 
-def plain(table: RenderableType, *, width: int = 100) -> str:
+#: Cells of a table in a file.
+PLAIN_WIDTH = 100
+
+
+def plain(table: RenderableType, *, width: int = PLAIN_WIDTH) -> str:
     """The table as text without colours, for a file."""
     paper = Console(file=StringIO(), width=width, color_system=None, force_terminal=False)
     with paper.capture() as captured:
@@ -148,6 +152,11 @@ class AlignmentTable:
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         return Measurement(self._width(options), self._width(options))
+
+    def fits(self, width: int) -> bool:
+        """Whether it is no wider than `width` cells without folding."""
+        plain = TerminalStyle("none", ascii_only=False)
+        return len(_panels(self.alignment, width, plain, self.unsure)) <= 1
 
     def _width(self, options: ConsoleOptions) -> int:
         return min(self.width or options.max_width, options.max_width)

@@ -339,3 +339,22 @@ def test_a_full_disk_is_a_sentence_not_a_bug(translate):
     ended = translate("I see.", stdout=Full())
     assert ended.status == 3
     assert ended.err.startswith("attn: cannot write standard output: No space left on device.")
+
+
+def test_a_view_is_a_table(tiny):
+    compact = attn("translate", "-m", tiny, "--view", "compact", "I see a dog.")
+    assert "██" in compact.out
+    assert attn("translate", "-m", tiny, "--view", "links", "I see a dog.").out.count("←") == 5
+    ended = attn("translate", "-m", tiny, "--view", "links", "-f", "jsonl", "I see a dog.")
+    assert ended.status == 2
+
+
+def test_on_a_terminal_a_long_sentence_is_drawn_compact(tiny):
+    text = "I see a dog. " * 5
+    (table, compact) = (
+        attn("translate", "-m", tiny, "--align", text, terminal=terminal).out
+        for terminal in (False, True)
+    )
+    number = re.compile(r"\b[01]\.\d\d")
+    assert number.search(table)
+    assert not number.search(compact)

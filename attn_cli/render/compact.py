@@ -1,0 +1,168 @@
+"""Draw a table of weights in the terminal as a heat map of one or two columns a source word.
+
+Knows values, Rich and the styles of `render.table`. Source words lean above their columns, a letter
+a line, so that 60 words fit 120 columns. Where columns of one cell do not fit either, the table
+folds.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.style import Style
+from rich.text import Text
+
+from attn_cli.render.table import (
+    COLORED_FROM,
+    LEFTOVER_MATTERS,
+    LEFTOVER_TITLE,
+    SHADES,
+    UNSURE,
+    UNSURE_STYLE,
+    TerminalStyle,
+    is_square,
+    printable,
+    step,
+    title_of,
+    truncate,
+)
+from attn_cli.types import SoftAlignment
+
+_LABEL = 16  # cells of the longest target word
+_HEADING = 14  # letters of the longest source word
+_GAP = 2  # between a target word and its row
+#: From here on a cell without a background is a dot.
+_DOT_FROM = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class CompactTable:
+    """A heat map without numbers; Rich draws it when it is printed.
+
+    `source` and `target` are the raw lines of the heading; target words of the indices `unsure`
+    are marked.
+    """
+
+    alignment: SoftAlignment
+    source: str
+    target: str
+    unsure: frozenset[int] = frozenset()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        ink, width = TerminalStyle.of(console, options), options.max_width
+        yield from title_of(self.alignment, self.source, self.target, width, ink)
+        layout = _Layout.of(self.alignment, width, ink)
+        for columns in layout.panels:
+            yield Text()
+            yield from _headings(layout, columns)
+            for row, label in enumerate(layout.labels):
+                yield _row(self.alignment, layout, row, label, columns, ink, row in self.unsure)
+
+    def fits(self, width: int) -> bool:
+        """Whether it is no wider than `width` cells without folding."""
+        plain = TerminalStyle("none", ascii_only=False)
+        return len(_Layout.of(self.alignment, width, plain).panels) == 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What stands where. A column is a source word, or the leftover, after the last of them."""
+
+    labels: Sequence[str]
+    headings: Sequence[Sequence[str]]  # of each column, its letters from the first
+    label: int
+    cell: int
+    panels: Sequence[range]
+
+    @classmethod
+    def of(cls, alignment: SoftAlignment, width: int, ink: TerminalStyle) -> "_Layout":
+        labels = [truncate(printable(word), _LABEL, ink) for word in alignment.target]
+        letters = max(min(_HEADING, width // 3), 1)
+        words = [truncate(printable(word), letters, ink) for word in alignment.source]
+        has_leftover = not is_square(alignment) and bool(
+            (alignment.leftover >= LEFTOVER_MATTERS).any()
+        )
+        if has_leftover:
+            words.append(LEFTOVER_TITLE[alignment.kind].strip("()"))
+        headings = [_letters(word) for word in words]
+        label = max(map(cell_len, labels), default=0)
+        room = max(width - label - _GAP, 1)
+        widest = max((cell_len(letter) for letters in headings for letter in letters), default=1)
+        for cell in (2, 1):
+            if _width(headings, cell) <= room and (cell >= widest or cell == 1):
+                return cls(labels, headings, label, cell, [range(len(headings))])
+        cell = min(widest, 2)
+        count = max((room - max(map(len, headings), default=0)) // cell, 1)
+        panels = [
+            range(first, min(first + count, len(headings)))
+            for first in range(0, len(headings), count)
+        ]
+        return cls(labels, headings, label, cell, panels)
+
+
+def _letters(word: str) -> list[str]:
+    """The letters of a word, each with the marks that combine with it."""
+    letters: list[str] = []
+    for sign in word:
+        if letters and cell_len(sign) == 0:
+            letters[-1] += sign
+        else:
+            letters.append(sign)
+    return letters
+
+
+def _width(headings: Sequence[Sequence[str]], cell: int) -> int:
+    """The cells of the columns with their leaning words."""
+    return max((cell * n + max(len(h), cell) for n, h in enumerate(headings)), default=0)
+
+
+def _headings(layout: _Layout, columns: range) -> Iterator[Text]:
+    """The source words, leaning to the right: the letter k of a word k lines up and k cells on."""
+    words = [layout.headings[column] for column in columns]
+    for height in range(max(map(len, words), default=0) - 1, -1, -1):
+        line = Text(" " * (layout.label + _GAP), no_wrap=True, overflow="crop")
+        end = 0  # the first free cell
+        for number, letters in enumerate(words):
+            start = layout.cell * number + height
+            if height < len(letters) and start >= end:
+                line.append(" " * (start - end))
+                line.append(letters[height], "bold" if layout.cell == 2 or number % 2 == 0 else "")
+                end = start + cell_len(letters[height])
+        yield line
+
+
+def _row(
+    alignment: SoftAlignment,
+    layout: _Layout,
+    row: int,
+    label: str,
+    columns: range,
+    ink: TerminalStyle,
+    is_unsure: bool,
+) -> Text:
+    line = Text(" " * (layout.label - cell_len(label)), no_wrap=True, overflow="crop")
+    line.append(label, "bold")
+    line.append(UNSURE if is_unsure else " ", UNSURE_STYLE if is_unsure else "")
+    line.append(" " * (_GAP - 1))
+    for column in columns:
+        if column < len(alignment.source):
+            line.append_text(_cell(float(alignment.weights[row, column]), layout.cell, ink))
+        else:
+            line.append_text(_cell(float(alignment.leftover[row]), layout.cell, ink))
+    if ink.colours == "none":  # else the background of spaces is what is drawn
+        line.rstrip()
+    return line
+
+
+def _cell(weight: float, width: int, ink: TerminalStyle) -> Text:
+    if weight < COLORED_FROM:
+        sign = ink.sign("·") if weight >= _DOT_FROM else " "
+        return Text(sign.ljust(width), Style(dim=True))
+    if ink.colours == "none":
+        sign = step(weight, _ASCII_SHADES if ink.ascii_only else SHADES, " ")
+        return Text(sign * width)
+    return Text(" " * width, ink.style(weight))
+
+
+_ASCII_SHADES = ((0.8, "#"), (0.6, "+"), (0.4, "="), (COLORED_FROM, "-"))
