@@ -15,9 +15,9 @@ from rich.text import Text
 
 from attn_cli.render.table import (
     COLORED_FROM,
-    LEFTOVER_MATTERS,
-    LEFTOVER_TITLE,
     SHADES,
+    UNALIGNED_MATTERS,
+    UNALIGNED_TITLE,
     UNSURE,
     UNSURE_STYLE,
     TerminalStyle,
@@ -67,7 +67,7 @@ class CompactTable:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What stands where. A column is a source word, or the leftover, after the last of them."""
+    """What stands where. A column is a source word or, last, the unaligned share."""
 
     labels: Sequence[str]
     headings: Sequence[Sequence[str]]  # of each column, its letters from the first
@@ -80,11 +80,11 @@ class _Layout:
         labels = [truncate(printable(word), _LABEL, ink) for word in alignment.target]
         letters = max(min(_HEADING, width // 3), 1)
         words = [truncate(printable(word), letters, ink) for word in alignment.source]
-        has_leftover = not is_square(alignment) and bool(
-            (alignment.leftover >= LEFTOVER_MATTERS).any()
+        has_unaligned = not is_square(alignment) and bool(
+            (alignment.unaligned >= UNALIGNED_MATTERS).any()
         )
-        if has_leftover:
-            words.append(LEFTOVER_TITLE[alignment.kind].strip("()"))
+        if has_unaligned:
+            words.append(UNALIGNED_TITLE[alignment.kind].strip("()"))
         headings = [_letters(word) for word in words]
         label = max(map(cell_len, labels), default=0)
         room = max(width - label - _GAP, 1)
@@ -149,7 +149,7 @@ def _row(
         if column < len(alignment.source):
             line.append_text(_cell(float(alignment.weights[row, column]), layout.cell, ink))
         else:
-            line.append_text(_cell(float(alignment.leftover[row]), layout.cell, ink))
+            line.append_text(_cell(float(alignment.unaligned[row]), layout.cell, ink))
     if ink.colours == "none":  # else the background of spaces is what is drawn
         line.rstrip()
     return line

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from attn_cli.render.table import (
     DIM_BELOW,
-    LEFTOVER_TITLE,
+    UNALIGNED_TITLE,
     UNSURE,
     UNSURE_STYLE,
     TerminalStyle,
@@ -64,7 +64,7 @@ def _partners(alignment: SoftAlignment, row: int, ink: TerminalStyle) -> Iterato
     pairs = zip(alignment.weights[row], alignment.source, strict=True)
     weights = [(float(weight), word) for weight, word in pairs]
     if not is_square(alignment):
-        weights.append((float(alignment.leftover[row]), LEFTOVER_TITLE[alignment.kind]))
+        weights.append((float(alignment.unaligned[row]), UNALIGNED_TITLE[alignment.kind]))
     heaviest = sorted(weights, key=lambda each: -each[0])
     for number, (weight, word) in enumerate(heaviest):
         if weight < DIM_BELOW:
