@@ -3,7 +3,7 @@
 import pytest
 from program import TINY, attn
 
-from attn_cli.cli import train as command
+from attn_cli.cli import train_run as command
 from attn_cli.training import events
 from attn_cli.training.tensorboard import FOLDER, scalars, tensorboard_listener
 
