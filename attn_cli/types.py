@@ -307,7 +307,7 @@ class AttentionSteps:
 class Explanation:
     """The eight steps of attention on one sentence, with the table that they give.
 
-    `source` and `target` are the lines in pieces. `shown` are the indices of the heads of `steps`
+    `source` and `target` are the lines in pieces. `head_indices` select the heads of `steps`
     whose mean weights, merged over words, are the `table`. `candidates` are the likeliest pieces
     and their probabilities, for each of T target pieces; probs (T,) are those of the target's own.
     `formulas` are those of the eight steps, in the paper's symbols.
@@ -320,7 +320,7 @@ class Explanation:
     source: TokenizedLine
     target: TokenizedLine
     steps: AttentionSteps
-    shown: tuple[int, ...]
+    head_indices: tuple[int, ...]
     table: SoftAlignment
     candidates: tuple[tuple[tuple[str, float], ...], ...]
     probs: tuple[float, ...]

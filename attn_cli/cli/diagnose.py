@@ -57,13 +57,15 @@ def other_aligner(
     return None
 
 
-def flag(found: Sequence[Found], threshold: float, console: Console, *, format: str) -> list[Found]:
+def flag(
+    records: Sequence[Found], threshold: float, console: Console, *, format: str
+) -> list[Found]:
     """Mark the translations of a confidence below `threshold`.
 
     The records of jsonl have a field; for other formats a line on stderr names each.
     """
     flagged = []
-    for request, translation, links in found:
+    for request, translation, links in records:
         confidence = translation.confidence
         is_low = confidence is not None and confidence < threshold
         if is_low and format != "jsonl":

@@ -123,14 +123,14 @@ def _from_files(
 
     if [str(path) for path in (links, source, target)].count("-") > 1:
         raise UsageError("two files are standard input", "Name one of them.")
-    ours, theirs, linked = (
+    source_lines, target_lines, link_lines = (
         stack.enter_context(
             open_lines(path, stdin=console.stdin, on_problem=warning_callback(console, str(path)))
         )
         for path in (source, target, links)
     )
-    iterator, number = iter(linked), 0
-    pairs = zip_lines(ours, theirs)
+    iterator, number = iter(link_lines), 0
+    pairs = zip_lines(source_lines, target_lines)
     for one, other in pairs:
         number = one.number
         line = next(iterator, None)
@@ -141,9 +141,9 @@ def _from_files(
             side.text.split() if tokenized else [word.text for word in words.split(side.text)]
             for side in (one, other)
         ]
-        found = parse_links(line.text, where=f"{links} line {number}")
-        _check(found, sides, f"{links} line {number}")
-        yield sides[0], sides[1], found
+        parsed = parse_links(line.text, where=f"{links} line {number}")
+        _check(parsed, sides, f"{links} line {number}")
+        yield sides[0], sides[1], parsed
     if surplus := sum(1 for _ in iterator):
         raise_length_mismatch(str(source), number, str(links), number + surplus)
 

@@ -61,8 +61,8 @@ def explain(
         layer=layer or decode.attention_layer,
         head=decode.attention_head if head is None else head,
     )
-    shown = selection.heads or tuple(range(len(steps.heads)))
-    weights = np.stack([steps.heads[index].weights for index in shown]).mean(0)  # (T, S)
+    indices = selection.heads or tuple(range(len(steps.heads)))
+    weights = np.stack([steps.heads[index].weights for index in indices]).mean(0)  # (T, S)
     best = np.argsort(-steps.logp, axis=1, kind="stable")[:, :CANDIDATES]  # (T, C)
     return Explanation(
         model=recipe.name,
@@ -72,7 +72,7 @@ def explain(
         source=source,
         target=target,
         steps=steps,
-        shown=shown,
+        head_indices=indices,
         table=build_alignment(
             weights.astype(np.float32), source, target, kind="attention", mode="decoded"
         ),

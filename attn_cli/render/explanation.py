@@ -85,7 +85,7 @@ class StepView:
 
     @property
     def _head(self) -> int:
-        return self.explanation.shown[0] if self.head is None else self.head
+        return self.explanation.head_indices[0] if self.head is None else self.head
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ class _Drawing:
         return line
 
     def count(self, columns: int, other: int) -> int:
-        """How many components fit in each of `columns` vectors, beside `other` cells."""
+        """How many components fit in each of `columns` vectors and `other` cells."""
         free = (self.width - self.label - other) // columns - 2
         return max(1, free // COMPONENT)
 
@@ -241,9 +241,9 @@ class _Drawing:
             line = self.name(self.explanation.target.pieces[target])
             line.append_text(components(query.tolist(), n, self.style))
             lines.append(line.append(f"{fixed(float(np.linalg.norm(query)), 2):>8}"))
-            shown = strip(query.tolist(), self.width - self.label - 2, self.style)
-            if shown is not None:
-                lines.append(Text(" " * (self.label + 2)).append_text(shown))
+            colors = strip(query.tolist(), self.width - self.label - 2, self.style)
+            if colors is not None:
+                lines.append(Text(" " * (self.label + 2)).append_text(colors))
             lines.append(Text())
         return lines[:-1]
 
@@ -278,8 +278,9 @@ class _Drawing:
 
     def heads_of_layer(self) -> list[HeadSteps]:
         """The head that is drawn, or all whose mean the table is."""
-        shown = self.explanation.shown
-        indices = shown if self.index in shown else (self.index,)
+        indices = self.explanation.head_indices
+        if self.index not in indices:
+            indices = (self.index,)
         return [self.explanation.steps.heads[index] for index in indices]
 
     def step4(self) -> list[Text]:
@@ -398,8 +399,8 @@ class _Drawing:
             if line.cell_len + cell_len(text) + 1 > self.width:
                 lines.append(line)
                 line = Text("  ")
-            shown = on_heat(text, weight, self.style) if is_word else Text(text, "dim italic")
-            line.append(" ").append_text(shown)
+            cell = on_heat(text, weight, self.style) if is_word else Text(text, "dim italic")
+            line.append(" ").append_text(cell)
         return [*lines, line]
 
     def step6(self) -> list[Text]:

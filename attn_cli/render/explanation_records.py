@@ -43,7 +43,7 @@ def _pieces(explanation: Explanation, words: Collection[int] | None) -> list[int
 
 
 def _heads(explanation: Explanation) -> list[HeadSteps]:
-    return [explanation.steps.heads[index] for index in explanation.shown]
+    return [explanation.steps.heads[index] for index in explanation.head_indices]
 
 
 def _encode(explanation: Explanation, pieces: list[int]) -> Iterator[dict[str, Any]]:

@@ -34,7 +34,7 @@ class Position:
 
     def after(self, key: str, explanation: Explanation) -> "Position":
         """The position after a key; the same for a key without meaning."""
-        words, heads = len(explanation.table.target), len(explanation.shown)
+        words, heads = len(explanation.table.target), len(explanation.head_indices)
         if key in _FORWARD:
             return self._with_step(min(self.step + 1, len(STEPS) + 1))
         if key in _BACK:
@@ -90,11 +90,11 @@ class _Screen:
         body = self._body(console, options, width, style)
         room = max(height - len(top) - 2, 1)
         first = min(self.position.line, max(len(body) - room, 0))
-        shown = body[first : first + room]
-        more = len(body) - first - len(shown)
-        bottom = _keys(style, width, has_heads=len(self.explanation.shown) > 1, more=more)
-        filler = [Text()] * (room - len(shown) + 1)
-        for line in [*top, *shown, *filler]:
+        visible = body[first : first + room]
+        more = len(body) - first - len(visible)
+        bottom = _keys(style, width, has_heads=len(self.explanation.head_indices) > 1, more=more)
+        filler = [Text()] * (room - len(visible) + 1)
+        for line in [*top, *visible, *filler]:
             line.truncate(width)
             yield line
         yield bottom
@@ -109,7 +109,7 @@ class _Screen:
                 Text.assemble(*((part.text, part.style or "") for part in line))
                 for line in segments
             ]
-        head = self.explanation.shown[self.position.head]
+        head = self.explanation.head_indices[self.position.head]
         view = StepView(self.explanation, self.position.step, self.position.word, head)
         return view.lines(width, style)
 
@@ -120,8 +120,8 @@ def _keys(style: TerminalStyle, width: int, *, has_heads: bool, more: int) -> Te
     for key, meaning in _HELP:
         if (key == "h" and not has_heads) or (key == "j k" and not more):
             continue
-        shown = key.replace("→ ←", "n p").replace("↓ ↑", "") if style.ascii_only else key
-        line.append(f" {shown} ", "bold").append(f"{meaning}  ", "dim")
+        name = key.replace("→ ←", "n p").replace("↓ ↑", "") if style.ascii_only else key
+        line.append(f" {name} ", "bold").append(f"{meaning}  ", "dim")
     if more:
         line.append(f" {more} more lines", "dim")
     line.truncate(width)

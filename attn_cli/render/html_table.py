@@ -50,10 +50,11 @@ def html_table(
         " ".join(words) if line is None else line
         for words, line in ((alignment.source, source), (alignment.target, target))
     )
-    shown, said = (_text(line) for line in lines)
+    source_text, target_text = (_text(line) for line in lines)
     name, meaning = caption_of(alignment)
     caption = (
-        f'<caption style="{_CAPTION}"><bdi>{shown}</bdi> → <b><bdi>{said}</bdi></b><br>'
+        f'<caption style="{_CAPTION}"><bdi>{source_text}</bdi> → '
+        f"<b><bdi>{target_text}</bdi></b><br>"
         f'<small style="opacity:.7">{name} — {meaning}</small>'
         "</caption>"
     )
@@ -90,8 +91,8 @@ def html_text(renderable: RenderableType, *, width: int = 100) -> str:
     )
     paper.print(renderable)
     font = "font-family:Menlo,'DejaVu Sans Mono',Consolas,monospace;line-height:1.25"
-    shown = paper.export_html(inline_styles=True, code_format="{code}")
-    return f'<pre style="{font};white-space:pre;overflow-x:auto">{shown}</pre>'
+    text = paper.export_html(inline_styles=True, code_format="{code}")
+    return f'<pre style="{font};white-space:pre;overflow-x:auto">{text}</pre>'
 
 
 def _has_rest(alignment: SoftAlignment) -> bool:

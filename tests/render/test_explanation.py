@@ -110,7 +110,7 @@ def test_steps_4_to_7_recomputed_from_the_records_give_the_table(system):
         values = np.array(keys[head]["values"])
         context = (weights[:, None] * values).sum(0)  # steps 6 and 7
         np.testing.assert_allclose(context, contexts[*head, i], atol=1e-3)
-        total[i] += weights / len(explanation.shown)
+        total[i] += weights / len(explanation.head_indices)
     (table,) = [r for r in records if r["name"] == "table"]
     source, target = explanation.source, explanation.target
     merged = build_alignment(
@@ -169,7 +169,9 @@ def test_a_layer_of_several_heads_shows_their_weights_and_the_mean():
     assert "head 1" in text
     assert "head 2" in text
     i = list(explanation.target.word_ids).index(2)
-    mean = np.mean([explanation.steps.heads[h].weights[i] for h in explanation.shown], axis=0)
+    mean = np.mean(
+        [explanation.steps.heads[h].weights[i] for h in explanation.head_indices], axis=0
+    )
     _, below = text.split("mean\n")
     means = [numbers(below, piece)[0] for piece in explanation.source.pieces]
     np.testing.assert_allclose(means, mean, atol=1e-4)
