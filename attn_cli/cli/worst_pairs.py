@@ -56,8 +56,8 @@ def worst_pairs(
         WorstPair(
             request,
             score_alignment([truth], [proposed]),
-            _ordered(truth.sure - proposed.pairs),
-            _ordered(proposed.pairs - truth.possible),
+            _ordered(truth.sure - proposed.links),
+            _ordered(proposed.links - truth.possible),
         )
         for request, proposed, truth in zip(requests, links, gold, strict=True)
     ]
