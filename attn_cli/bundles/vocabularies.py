@@ -10,6 +10,7 @@ from attn_cli.data.literals import LiteralRules
 from attn_cli.data.sentencepiece_tokenizer import SentencePieceTokenizer, read_pieces
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
+from attn_cli.data.word_rules import recipe_rules
 from attn_cli.errors import ModelError
 
 #: SentencePiece models: of both languages together, or of each.
@@ -42,8 +43,8 @@ def vocabulary_files(recipe: Recipe) -> tuple[str, ...]:
 def load_tokenizers(files: Sequence[Path], recipe: Recipe) -> Tokenizers:
     """Return the source's and the target's tokenizer from the files of `vocabulary_files`.
 
-    Both are one object where one SentencePiece model serves both languages. Raises ModelError if a
-    file cannot be read or is of another kind.
+    Both are one object if one vocabulary and the same word rules serve both languages. Raises
+    ModelError if a file cannot be read or is of another kind.
     """
     return read_tokenizers([VocabularyFile(str(file), _read(file)) for file in files], recipe)
 
@@ -51,6 +52,7 @@ def load_tokenizers(files: Sequence[Path], recipe: Recipe) -> Tokenizers:
 def read_tokenizers(files: Sequence[VocabularyFile], recipe: Recipe) -> Tokenizers:
     """Return the tokenizers from the contents of the files. Raises as `load_tokenizers`."""
     settings = recipe.tokenizer
+    source_rules, target_rules = recipe_rules(recipe)
     if settings.pretokenization == "words":
         literals = LiteralRules.from_recipe(recipe)
         loaded = [
@@ -62,14 +64,18 @@ def read_tokenizers(files: Sequence[VocabularyFile], recipe: Recipe) -> Tokenize
             )
             for file in files
         ]
-        return loaded[0], loaded[-1]
+        return loaded[0].with_rules(source_rules), loaded[-1].with_rules(target_rules)
     source, target, *lists = files
     pieces = [read_pieces(each.data, each.path) for each in lists]
     return (
         SentencePieceTokenizer(
-            source.data, pieces[0], target_token=settings.target_token, where=source.path
+            source.data,
+            pieces[0],
+            target_token=settings.target_token,
+            where=source.path,
+            rules=source_rules,
         ),
-        SentencePieceTokenizer(target.data, pieces[-1], where=target.path),
+        SentencePieceTokenizer(target.data, pieces[-1], where=target.path, rules=target_rules),
     )
 
 

@@ -20,6 +20,7 @@ from attn_cli.types import InputLine
 
 if TYPE_CHECKING:
     from attn_cli.data.corpus import Corpus
+    from attn_cli.data.word_rules import WordRules
 
 
 @dataclass(frozen=True)
@@ -31,14 +32,17 @@ class Bitext:
     target: Path | None
     tokenized: bool
 
-    def corpus(self) -> "Corpus":
-        """The pairs to learn from. Raises DataError if there is none, or a line is no pair."""
+    def corpus(self, rules: "tuple[WordRules, WordRules]") -> "Corpus":
+        """The pairs to learn from, split by the rules of each side. Raises DataError if there is
+        none, or a line is no pair."""
         from attn_cli.data.corpus import MISSING_SEPARATOR, read_pairs, read_parallel
 
         stdin = self.console.stdin
         if self.target is not None:
-            return read_parallel(self.source, self.target, stdin=stdin, tokenized=self.tokenized)[0]
-        corpus, report = read_pairs(self.source, stdin=stdin, tokenized=self.tokenized)
+            return read_parallel(
+                self.source, self.target, stdin=stdin, tokenized=self.tokenized, rules=rules
+            )[0]
+        corpus, report = read_pairs(self.source, stdin=stdin, tokenized=self.tokenized, rules=rules)
         for finding in report.skipped:
             if finding.reason == MISSING_SEPARATOR:
                 raise DataError(
@@ -120,6 +124,7 @@ def fit_aligner(text: Bitext, options: AlignOptions, *, tables: bool) -> Iterato
     from attn_cli.cli.interruption import StopRequest
     from attn_cli.cli.output_folder import make_folder
     from attn_cli.cli.progress import LEAVING, SAVING, report_progress
+    from attn_cli.data.word_rules import recipe_rules
     from attn_cli.files.folder_lock import lock_folder
     from attn_cli.training.unsupervised_alignment import UNFINISHED, aligner_recipe, fit
 
@@ -138,9 +143,10 @@ def fit_aligner(text: Bitext, options: AlignOptions, *, tables: bool) -> Iterato
             report_progress(text.console, folder, name, anew=anew, stopping=stopping) as watching,
             StopRequest(watching.stopping) as interruption,
         ):
+            recipe = aligner_recipe(name, *languages, seed=options.seed)
             found = fit(
-                aligner_recipe(name, *languages, seed=options.seed),
-                text.corpus(),
+                recipe,
+                text.corpus(recipe_rules(recipe)),
                 folder,
                 device=options.device,
                 threads=options.threads,

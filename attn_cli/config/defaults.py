@@ -13,11 +13,12 @@ DEFAULT_TRANSFORMER_LAYERS = 4
 
 #: Values of keys that are missing in the recipe of an older bundle and whose default has changed.
 LEGACY_DEFAULTS: dict[str, Any] = {
+    "tokenizer": {"word_rules": 1},
     "model": {
         "word_aligner": False,
         "attention": {"kind": "additive"},
         "decoder": {"input_feeding": False},
-    }
+    },
 }
 
 

@@ -72,6 +72,12 @@ class TokenizerConfig:
         "",
         "imported models of several target languages: the token that selects one, such as >>fra<<",
     )
+    word_rules: int = option(
+        2,
+        "version of the rules that split text into words, each language by its own",
+        low=1,
+        high=2,
+    )
     vocab_size: int = option(
         8000, "pieces in a vocabulary, including 256 for single bytes", low=300, high=MAX_VOCABULARY
     )

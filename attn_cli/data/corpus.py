@@ -26,8 +26,13 @@ from attn_cli.data import words
 from attn_cli.data.arrays import LongArray, RaggedArray, Storage, StringArray, blocks, slices
 from attn_cli.data.literals import LiteralRules, NumberedLiteral, add_mark, remove_mark
 from attn_cli.data.text_io import Line, open_lines, parse_pair, zip_lines
+from attn_cli.data.word_rules import ALL_LANGUAGES, WordRules
 from attn_cli.errors import DataError, UsageError
 from attn_cli.types import IntArray
+
+#: The word rules of the source and the target language.
+RulesOfSides = tuple[WordRules, WordRules]
+UNNAMED = (ALL_LANGUAGES, ALL_LANGUAGES)
 
 #: Why a line of `read_pairs` was left out: it is not a pair at all.
 MISSING_SEPARATOR = "no TAB or ' ||| ' between two sides"
@@ -264,17 +269,19 @@ def load(
     stdin: BinaryIO | None = None,
     storage: Storage | None = None,
     literals: LiteralRules | None = None,
+    rules: RulesOfSides = UNNAMED,
 ) -> CorpusSplits:
     """The training and the validation pairs of a recipe whose paths are relative to `folder`.
 
     `storage` keeps them and what is made of them; without one memory does. The `literals` that both
-    sides of a pair have are one word each, marked as placeholders. Without validation files
+    sides of a pair have are one word each, marked as placeholders. `rules` split text into words.
+    Without validation files
     `data.valid_size` pairs are split off, `seed` says which. The limits on length need a tokenizer:
     they come with `SubwordCorpus.limited`. Raises UsageError if the recipe names no text, or half
     of it, and DataError if the text cannot be used.
     """
     storage = storage or Storage()
-    text = _read(data.source, data.target, data.pairs, folder, "", stdin, storage, literals)
+    text = _read(data.source, data.target, data.pairs, folder, "", stdin, storage, literals, rules)
     if text is None:
         raise UsageError(
             "no training text is named", "Set data.pairs, or data.source and data.target."
@@ -289,6 +296,7 @@ def load(
         stdin,
         storage,
         literals,
+        rules,
     )
     if held_out is None:
         try:
@@ -310,6 +318,7 @@ def _read(
     stdin: BinaryIO | None,
     storage: Storage,
     literals: LiteralRules | None,
+    rules: RulesOfSides = UNNAMED,
 ) -> tuple[Corpus, CorpusReport] | None:
     """The corpus that three keys of a recipe name, or None if all are empty."""
     ours, theirs, both = f"data.{key}source", f"data.{key}target", f"data.{key}pairs"
@@ -320,10 +329,10 @@ def _read(
         raise UsageError(f"{named} is set but {missing} is not", f"Set {missing} too.")
     if pairs:
         file = _within(folder, pairs)
-        return read_pairs(file, stdin=stdin, storage=storage, literals=literals)
+        return read_pairs(file, stdin=stdin, storage=storage, literals=literals, rules=rules)
     if source:
         files = _within(folder, source), _within(folder, target)
-        return read_parallel(*files, stdin=stdin, storage=storage, literals=literals)
+        return read_parallel(*files, stdin=stdin, storage=storage, literals=literals, rules=rules)
     return None
 
 
@@ -339,6 +348,7 @@ def read_parallel(
     tokenized: bool = False,
     storage: Storage | None = None,
     literals: LiteralRules | None = None,
+    rules: RulesOfSides = UNNAMED,
 ) -> tuple[Corpus, CorpusReport]:
     """The corpus in two files, line by line beside each other (`*.gz`, "-" for `stdin`).
 
@@ -365,6 +375,7 @@ def read_parallel(
             storage or Storage(),
             tokenized=tokenized,
             literals=literals,
+            rules=rules,
         )
 
 
@@ -375,6 +386,7 @@ def read_pairs(
     tokenized: bool = False,
     storage: Storage | None = None,
     literals: LiteralRules | None = None,
+    rules: RulesOfSides = UNNAMED,
 ) -> tuple[Corpus, CorpusReport]:
     """The corpus in one file of `source<TAB>target` or `source ||| target` lines.
 
@@ -383,7 +395,12 @@ def read_pairs(
     with open_lines(path, stdin=stdin) as lines:
         rows = map(_row, lines)
         return _interned(
-            lines.name, rows, storage or Storage(), tokenized=tokenized, literals=literals
+            lines.name,
+            rows,
+            storage or Storage(),
+            tokenized=tokenized,
+            literals=literals,
+            rules=rules,
         )
 
 
@@ -426,11 +443,12 @@ def _interned(
     *,
     tokenized: bool,
     literals: LiteralRules | None,
+    rules: RulesOfSides = UNNAMED,
 ) -> tuple[Corpus, CorpusReport]:
     chunks = _Tokens if tokenized else _Chunks
     match = _match_none if literals is None or tokenized else literals.match_for_training
-    source = _Interner(chunks(), storage, "source")
-    target = _Interner(chunks(), storage, "target")
+    source = _Interner(chunks(rules[0]), storage, "source")
+    target = _Interner(chunks(rules[1]), storage, "target")
     lines, numbers = array("i"), storage.column("lines", np.int32)
     tally, wide = _Tally(), _Tally()
     seen = kept = 0
@@ -512,7 +530,7 @@ class _Interner:
         """Takes one more sentence, with these literals; whether it had any word."""
         before = len(self._forms)
         if literals:
-            forms = _marked_forms(text, literals)
+            forms = _marked_forms(text, literals, self._chunks.rules)
             self._forms.extend([self._chunks.numbers[form] for form in forms])
             self._ends.append(len(self._forms))
             return True
@@ -545,10 +563,12 @@ class _Interner:
         return CorpusSide(forms, sentences)
 
 
-def _marked_forms(text: str, literals: Sequence[NumberedLiteral]) -> Iterator[str]:
+def _marked_forms(
+    text: str, literals: Sequence[NumberedLiteral], rules: WordRules
+) -> Iterator[str]:
     """The word forms of a text, its literals marked."""
     number = {literal.start: literal.number for literal in literals}
-    found = words.split(text, [(literal.start, literal.end) for literal in literals])
+    found = words.split(text, [(literal.start, literal.end) for literal in literals], rules=rules)
     for word, form in zip(found, words.surface_forms(found), strict=True):
         yield add_mark(form, number[word.start]) if word.start in number else form
 
@@ -569,8 +589,9 @@ class _Chunks(dict[str, bytes]):
     them; where a text has changed so much that they no longer serve, remembering begins anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rules: WordRules) -> None:
         super().__init__()
+        self.rules = rules
         self.numbers = _Numbers()
         self._not_remembered = 0
 
@@ -585,7 +606,7 @@ class _Chunks(dict[str, bytes]):
 
     def forms(self, chunk: str) -> list[str]:
         """The word forms of a chunk."""
-        return words.surface_forms(words.split(chunk))
+        return words.surface_forms(words.split(chunk, rules=self.rules))
 
     def __missing__(self, chunk: str) -> bytes:
         numbers = [self.numbers[form] for form in self.forms(chunk)]

@@ -21,6 +21,7 @@ from attn_cli.data import casing, words
 from attn_cli.data.literals import LiteralRules, LiteralSpan, NumberedLiteral
 from attn_cli.data.piece_words import Span, words_of_pieces
 from attn_cli.data.tokenizer_interface import DecodedText
+from attn_cli.data.word_rules import ALL_LANGUAGES, WordRules
 from attn_cli.errors import ModelError
 from attn_cli.types import BOS, EOS, PAD, UNK, IntArray, TokenizedLine, Word
 
@@ -46,7 +47,13 @@ class SentencePieceTokenizer:
     """
 
     def __init__(
-        self, model: bytes, pieces: Sequence[str], *, target_token: str = "", where: str = "it"
+        self,
+        model: bytes,
+        pieces: Sequence[str],
+        *,
+        target_token: str = "",
+        where: str = "it",
+        rules: WordRules = ALL_LANGUAGES,
     ) -> None:
         """From a serialized model and the pieces in the order of their ids.
 
@@ -64,6 +71,7 @@ class SentencePieceTokenizer:
                 f"{where} has no token {target_token}", _language_hint(self.language_tokens)
             )
         self.target_token = target_token
+        self.rules = rules
         self.placeholders = range(0)
         self.literals: LiteralRules | None = None
         self._bytes = {
@@ -120,7 +128,7 @@ class SentencePieceTokenizer:
         start = len(token)
         found = tuple(
             Word(word.text, word.start + start, word.end + start)
-            for word in words.split(raw[start:])
+            for word in words.split(raw[start:], rules=self.rules)
         )
         text, spelt = raw, found
         if lowercase:
@@ -207,7 +215,7 @@ class SentencePieceTokenizer:
         lead = len(text) - len(text.lstrip())
         text = text.strip()
         spans = [(max(start - lead, 0), max(end - lead, 0)) for start, end in spans]
-        found = words.split(text)
+        found = words.split(text, rules=self.rules)
         word_of, crossing = words_of_pieces(text, spans, found)
         silent = np.array([id <= UNK or self._is_language(id) for id in ids], bool)
         word_of[silent] = -1

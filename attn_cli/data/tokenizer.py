@@ -12,6 +12,7 @@ Unigram: Kudo 2018, "Subword Regularization". BPE: Sennrich et al. 2016, "Neural
 of Rare Words with Subword Units"; its sampling: Provilkov et al. 2020, "BPE-Dropout".
 """
 
+import copy
 import functools
 import io
 import itertools
@@ -40,6 +41,7 @@ from attn_cli.data.literals import (
     NumberedLiteral,
 )
 from attn_cli.data.tokenizer_interface import DecodedText
+from attn_cli.data.word_rules import ALL_LANGUAGES, WordRules
 from attn_cli.errors import DataError, ModelError, UsageError
 from attn_cli.types import BOS, EOS, PAD, UNK, CopiedLiteral, IntArray, TokenizedLine, Word
 
@@ -87,6 +89,7 @@ class Tokenizer:
         *,
         normalize_quotes: bool = False,
         literals: LiteralRules | None = None,
+        rules: WordRules = ALL_LANGUAGES,
     ) -> None:
         """From a processor with our vocabulary; `train`, `load` and `from_bytes` see to that.
 
@@ -94,7 +97,8 @@ class Tokenizer:
         `literals`, and a vocabulary that has placeholders, what they find is copied.
         """
         self._processor = processor
-        self._plain_quotes = normalize_quotes
+        self._normalize_quotes = normalize_quotes
+        self.rules = rules
         every_id = list(range(processor.vocab_size()))
         self._pieces: list[str] = processor.id_to_piece(every_id)
         self._scores: list[float] = processor.get_score(every_id)
@@ -106,6 +110,14 @@ class Tokenizer:
         self.literals = literals if self.placeholders else None
         self._cached = functools.lru_cache(maxsize=_CACHED_FORMS)(self._segment)
 
+    def with_rules(self, rules: WordRules) -> "Tokenizer":
+        """Return a tokenizer of the same vocabulary for text that other rules split into words."""
+        if rules is self.rules:
+            return self
+        other = copy.copy(self)
+        other.rules = rules
+        return other
+
     @classmethod
     def train(
         cls,
@@ -113,12 +125,13 @@ class Tokenizer:
         settings: config.TokenizerConfig,
         *,
         literals: LiteralRules | None = None,
+        rules: WordRules = ALL_LANGUAGES,
     ) -> "Tokenizer":
         """A tokenizer learned from raw lines: from how often each of their forms occurs."""
         counts: Counter[str] = Counter()
         for line in lines:
-            counts.update(words.surface_forms(words.split(line)))
-        return cls.train_on_counts(counts, settings, literals=literals)
+            counts.update(words.surface_forms(words.split(line, rules=rules)))
+        return cls.train_on_counts(counts, settings, literals=literals, rules=rules)
 
     @classmethod
     def train_on_counts(
@@ -127,6 +140,7 @@ class Tokenizer:
         settings: config.TokenizerConfig,
         *,
         literals: LiteralRules | None = None,
+        rules: WordRules = ALL_LANGUAGES,
     ) -> "Tokenizer":
         """A tokenizer learned from word forms and how often each occurs, and from nothing else.
 
@@ -180,12 +194,20 @@ class Tokenizer:
         except RuntimeError as error:
             raise _training_problem(str(error), settings) from error
         return cls.from_bytes(
-            model.getvalue(), normalize_quotes=settings.normalize_quotes, literals=literals
+            model.getvalue(),
+            normalize_quotes=settings.normalize_quotes,
+            literals=literals,
+            rules=rules,
         )
 
     @classmethod
     def load(
-        cls, path: Path, *, normalize_quotes: bool = False, literals: LiteralRules | None = None
+        cls,
+        path: Path,
+        *,
+        normalize_quotes: bool = False,
+        literals: LiteralRules | None = None,
+        rules: WordRules = ALL_LANGUAGES,
     ) -> "Tokenizer":
         """The tokenizer in a file. Raises ModelError if it is missing or not one of ours."""
         try:
@@ -196,7 +218,11 @@ class Tokenizer:
                 "Check the name, or copy the model again.",
             ) from error
         return cls.from_bytes(
-            model, where=str(path), normalize_quotes=normalize_quotes, literals=literals
+            model,
+            where=str(path),
+            normalize_quotes=normalize_quotes,
+            literals=literals,
+            rules=rules,
         )
 
     def save(self, path: Path) -> None:
@@ -211,6 +237,7 @@ class Tokenizer:
         where: str = "the tokenizer",
         normalize_quotes: bool = False,
         literals: LiteralRules | None = None,
+        rules: WordRules = ALL_LANGUAGES,
     ) -> "Tokenizer":
         """The tokenizer in a serialised SentencePiece model; `where` names it in a ModelError."""
         sentencepiece.set_min_log_level(_ONLY_ERRORS_THAT_KILL)
@@ -227,7 +254,7 @@ class Tokenizer:
                 "it lacks our special ids, the 256 bytes or the space",
                 "Train a tokenizer with attn train.",
             )
-        return cls(processor, normalize_quotes=normalize_quotes, literals=literals)
+        return cls(processor, normalize_quotes=normalize_quotes, literals=literals, rules=rules)
 
     def to_bytes(self) -> bytes:
         """The serialised SentencePiece model."""
@@ -324,7 +351,9 @@ class Tokenizer:
         letters on average. LiteralRules are left out; 0 for a line without a word.
         """
         literals = self.literals.find(raw) if self.literals is not None else []
-        found = words.split(raw, [(literal.start, literal.end) for literal in literals])
+        found = words.split(
+            raw, [(literal.start, literal.end) for literal in literals], rules=self.rules
+        )
         starts = {literal.start for literal in literals}
         letters = unknown = 0
         forms = casing.lowercase_forms(raw, found) if lowercase else words.surface_forms(found)
@@ -346,7 +375,9 @@ class Tokenizer:
         if self.literals is None:
             return _Survey([], None)
         literals = self.literals.find(raw)
-        found = words.split(raw, [(literal.start, literal.end) for literal in literals])
+        found = words.split(
+            raw, [(literal.start, literal.end) for literal in literals], rules=self.rules
+        )
         starts = {literal.start for literal in literals}
         runs: list[list[int]] = []  # [start, end]
         goes_on = False
@@ -422,7 +453,9 @@ class Tokenizer:
         """The line with placeholders for those that are `placed` of its literals."""
         found = survey.found if survey else None
         if found is None:
-            found = words.split(raw, [(literal.start, literal.end) for literal in placed])
+            found = words.split(
+                raw, [(literal.start, literal.end) for literal in placed], rules=self.rules
+            )
         forms = casing.lowercase_forms(raw, found) if lowercase else words.surface_forms(found)
         if not placed:
             line = self._encoded(raw, found, [self.segment(form) for form in forms])
@@ -490,7 +523,9 @@ class Tokenizer:
         text, starts, literals = self._spell(said, source)
         lead = len(text) - len(text.lstrip())
         text = text.strip()
-        found = words.split(text, [(start - lead, end - lead) for start, end in literals])
+        found = words.split(
+            text, [(start - lead, end - lead) for start, end in literals], rules=self.rules
+        )
         # The first word to end behind a piece's start: white space belongs to no word.
         word_of = np.searchsorted([word.end for word in found], np.array(starts) - lead, "right")
         word_of = np.minimum(word_of, len(found) - 1)
@@ -524,7 +559,7 @@ class Tokenizer:
     def _read(self, form: str) -> str:
         """A form as SentencePiece is given it."""
         form = _valid(form)
-        return form.translate(STRAIGHT_QUOTES) if self._plain_quotes else form
+        return form.translate(STRAIGHT_QUOTES) if self._normalize_quotes else form
 
     def _segment(self, form: str) -> tuple[int, ...]:
         if self.placeholders and (number := literal_text.placeholder_number(form)) is not None:

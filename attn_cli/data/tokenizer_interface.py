@@ -100,3 +100,12 @@ class SubwordTokenizer(Protocol):
     def to_bytes(self) -> bytes:
         """Return the serialized SentencePiece model."""
         ...
+
+
+def is_same_vocabulary(one: SubwordTokenizer, other: SubwordTokenizer) -> bool:
+    """Return whether both tokenizers have the same pieces under the same ids."""
+    return one is other or (
+        one.vocab_size == other.vocab_size
+        and all(one.piece(id) == other.piece(id) for id in range(one.vocab_size))
+        and one.to_bytes() == other.to_bytes()
+    )

@@ -1,7 +1,4 @@
-r"""Raw text → the words a person would point at, each with its span in the text.
-
-Knows nothing of pieces, vocabularies or languages: one function serves them all, and where the
-conventions of two languages meet, the more specific rule wins.
+r"""Split raw text into words, each with its span in the text.
 
 A *run* is letters and digits with the combining marks and format characters (joiners, soft hyphen,
 variation selectors) that follow them. Words are, in this order of preference:
@@ -13,37 +10,11 @@ variation selectors) that follow them. Words are, in this order of preference:
     emoji        each by itself: a ZWJ sequence, a flag, a keycap, with skin tone and selectors
     the rest     punctuation and symbols one by one, but a run of the same one together: ... !! --
 
-White space (what `str.isspace` says) separates words and belongs to none; every other character
-belongs to exactly one word, in order. Scripts without spaces other than CJK (Thai, Khmer, Lao)
-give a run a phrase. Addresses are not special, unless they are named as literals: `a.b@c.fr` is
-`a . b @ c . fr`.
+White space (`str.isspace`) separates words and belongs to none; every other character belongs to
+exactly one word, in order. In scripts without spaces other than CJK (Thai, Khmer, Lao) a run is a
+phrase. An address that is no literal is split: `a.b@c.fr` is `a . b @ c . fr`.
 
-A compound is then cut, ignoring case; `'` stands for U+0027, U+2019 and U+02BC, `-` for the hyphens
-U+002D, U+2010 and U+2011:
-
-1. English contractions and possessives, from the right, as in the Penn treebank:
-   it 's · we 're · I 'll · I 'd 've · I 'm · do n't · ca n't · wo n't (`cannot` stays whole).
-2. French and Italian elisions, from the left: c' d' j' l' m' n' s' t' qu' jusqu' lorsqu' puisqu'
-   quoiqu' · dell' nell' all' sull' dall' coll' un' quest' quell'. So d' you, s' il, c' qu' il, and
-   l' 11; but O'Neill, o'clock, y'all, quelqu'un, presqu'île, aujourd'hui stay whole.
-3. French clitics behind a verb: cherchez -le · donnez -le -moi · a -t-il · donne -m' en. The whole
-   end of the compound must be clitics, the rest one run (or `y-…`, `sous-…`), and the verb's last
-   letters must fit the first clitic, as French grammar has it:
-
-       -t-il -t-elle -t-on                    any verb                    a-t-il, sera-t-on
-       -t-en -t-y                             va                          va-t-en
-       -je                                    -e -é -i -s -x              ai-je, puis-je, veux-je
-       -tu                                    -s -x                       as-tu, peux-tu
-       -il -elle                              -t -d                       fait-il, prend-elle
-       -on                                    vowel or n r s + t, vowel + nd, -erd -ord
-       -ils -elles                            -nt                         sont-ils
-       -ce                                    -t, sera                    est-ce, sera-ce
-       -le -la -les -lui -leur -moi -toi      -e -s -z, va                donne-moi, prends-le
-       -nous -vous -m'en -t'en -l'y           -e -s -z, va                allez-vous, va-t'en
-       -y -en                                 one -s or -z, va            allons-y, prends-en
-
-   So add-on, carry-on, check-in, Shangri-La, tra-la-la, arc-en-ciel, peut-être, moi-même, celui-ci,
-   garde-à-vous stay whole, and so do `rendez-vous` and what follows a preposition (`chez-moi`).
+A compound is then cut by the rules of its language (`word_rules`).
 """
 
 import functools
@@ -52,14 +23,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
+from attn_cli.data.word_rules import ALL_LANGUAGES, JOINERS, WordRules
 from attn_cli.types import Word
 
-_APOSTROPHE = "['\u2019\u02bc]"
-_HYPHEN = "[-\u2010\u2011]"
-#: What may stand once between two runs of a compound: apostrophes, hyphens, U+00B7, U+05F3, U+05F4.
-_JOINERS = "'\u2019\u02bc\\-\u2010\u2011\u00b7\u05f3\u05f4"
-
-#: Letters (for Python) that are words by themselves: ideographs, kana, and their iteration marks.
+#: Letters that are words by themselves: ideographs, kana, and their iteration marks.
 _CJK = (
     "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3031-\u3035\u3038-\u303b\u3041-\u3096\u309d-\u309f"
     "\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d"
@@ -70,76 +37,38 @@ _REGIONAL = "[\U0001f1e6-\U0001f1ff]"
 _SKIN_TONES = "\U0001f3fb-\U0001f3ff"
 _EMOJI = "[\u2194\u2195\u231a-\u23ff\u2600-\u27bf\u2b05-\u2b55\U0001f000-\U0001faff]"
 
-_CONTRACTION = re.compile(
-    rf"(?<![{_JOINERS}])(?:n{_APOSTROPHE}t|{_APOSTROPHE}(?:s|re|ll|ve|d|m))\Z", re.IGNORECASE
-)
-_LONGEST_CONTRACTION = 3
 
-_ELISION = re.compile(
-    rf"(?!n{_APOSTROPHE}t\Z)"  # the "n't" of text that is already cut
-    rf"(?:[cdjlmnst]|(?:jus|lors|puis|quoi)?qu|(?:de|ne|a|su|da|co|que)ll|un|quest){_APOSTROPHE}",
-    re.IGNORECASE,
-)
+def split(
+    raw: str,
+    literals: Sequence[tuple[int, int]] = (),
+    *,
+    rules: WordRules = ALL_LANGUAGES,
+) -> tuple[Word, ...]:
+    """Return the words of `raw`, in order; a text of spaces alone has none.
 
-_CLITICS = re.compile(
-    rf"""
-    (?! (?:chez|entre|sans|dans|apr[eè]s|sous|vers) {_HYPHEN} [^{_JOINERS}]+ \Z
-      | rendez {_HYPHEN} vous \Z )
-    (?: (?:y|sous) {_HYPHEN} )?
-    [^{_JOINERS}]+
-    (?P<clitics>
-      (?: {_HYPHEN} t (?:{_HYPHEN}|{_APOSTROPHE}) (?:ils?|elles?|on)
-        | (?<=va) {_HYPHEN} t {_HYPHEN} (?:en|y)
-        | (?<=[eéisx]) {_HYPHEN} je
-        | (?<=[sx]) {_HYPHEN} tu
-        | (?<=[td]) {_HYPHEN} (?:il|elle)
-        | (?: (?<=[aeiouyéèêâîôûnrs]t) | (?<=[aeiouyé]nd) | (?<=[eo]rd) ) {_HYPHEN} on
-        | (?<=nt) {_HYPHEN} (?:ils|elles)
-        | (?: (?<=t) | (?<=sera) ) {_HYPHEN} ce
-        | (?: (?<=[esz]) | (?<=va) ) {_HYPHEN}
-          (?: l(?:es?|a) | lui | leur | moi | toi | nous | vous | [mtl]{_APOSTROPHE}(?:en|y) )
-        | (?: (?<=[^sz][sz]) | (?<=va) ) {_HYPHEN} (?:en|y)
-      ) (?= {_HYPHEN} | \Z )
-      (?: {_HYPHEN}
-          (?: l(?:es?|a) | lui | leur | moi | toi | nous | vous | en | y
-            | [mtl]{_APOSTROPHE}(?:en|y) )
-          (?= {_HYPHEN} | \Z )
-      )*
-    )
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
-_CLITIC = re.compile(
-    rf"{_HYPHEN}t(?:{_HYPHEN}|{_APOSTROPHE}(?!en|y))\w+"
-    rf"|{_HYPHEN}[mtl]{_APOSTROPHE}|{_HYPHEN}?\w+",
-    re.IGNORECASE,
-)
-
-
-def split(raw: str, literals: Sequence[tuple[int, int]] = ()) -> tuple[Word, ...]:
-    """The words of `raw`, in order; a text of spaces alone has none.
-
-    Each of the `literals`, ascending spans of it, is one word, and what is glued to it another.
+    Each of the `literals`, ascending spans of it, is one word, and the text that touches it is
+    another. `rules` cut compounds.
     """
     if literals:
-        return _split_around(raw, literals)
+        return _split_around(raw, literals, rules)
     words: list[Word] = []
     add = words.append
     pattern = _everyday_pattern() if _EVERYDAY.fullmatch(raw) else _pattern()
     for match in pattern.finditer(raw):
         text, start = match.group(), match.start()
         if _COMPOUND.match(text):
-            parts = _known_parts(text) if len(text) <= _LONGEST_KNOWN else _parts(text)
-            for first, last in parts:
+            for first, last in rules.cut(text):
                 add(Word(text[first:last], start + first, start + last))
         else:
             add(Word(text, start, match.end()))
     return tuple(words)
 
 
-def _split_around(raw: str, literals: Sequence[tuple[int, int]]) -> tuple[Word, ...]:
-    """The words of a text whose literals are read as digits, then cut where literals begin and
-    end: so d'1,250 and 2019's are cut as everyday words are."""
+def _split_around(
+    raw: str, literals: Sequence[tuple[int, int]], rules: WordRules
+) -> tuple[Word, ...]:
+    """Split a text with a digit in place of each literal, so that d'1,250 and 2019's are cut as
+    other words; then cut before and behind each literal."""
     digits: list[str] = []
     place = 0  # in the text with digits
     spans: list[tuple[int, int, int]] = []  # where the digit is, and the literal in `raw`
@@ -155,7 +84,7 @@ def _split_around(raw: str, literals: Sequence[tuple[int, int]]) -> tuple[Word, 
     following = iter(spans)
     digit, first, last = next(following)
     shift = 0  # from the text with digits to `raw`, behind the last literal
-    for word in split("".join(digits)):
+    for word in split("".join(digits), rules=rules):
         start = word.start
         while start <= digit < word.end:
             if start < digit:
@@ -173,10 +102,10 @@ def _word(raw: str, start: int, end: int) -> Word:
 
 
 def surface_forms(words: Iterable[Word]) -> list[str]:
-    """Each word's text, with a space in front unless it is glued to the word before it.
+    """Return each word's text, with a space in front unless it touches the word before it.
 
-    The first word has a space too, so that a word is spelt alike wherever it stands in a sentence.
-    `words` are those of one text, as `split` gives them: only white space lies between two of them.
+    The first word has a space too, so that a word has one form wherever it stands in a sentence.
+    `words` are those of one text, as `split` returns them.
     """
     spelt: list[str] = []
     end = -1
@@ -186,39 +115,8 @@ def surface_forms(words: Iterable[Word]) -> list[str]:
     return spelt
 
 
-def _parts(compound: str) -> tuple[tuple[int, int], ...]:
-    """Where a compound's words are: half-open spans that tile it."""
-    first, last = 0, len(compound)
-    head: list[tuple[int, int]] = []
-    tail: list[tuple[int, int]] = []
-    while True:
-        near_end = max(first + 1, last - _LONGEST_CONTRACTION)
-        found = _CONTRACTION.search(compound, near_end, last)
-        if not found:
-            break
-        tail.append((found.start(), last))
-        last = found.start()
-    while found := _ELISION.match(compound, first, last):
-        if found.end() == last:
-            break
-        head.append((first, found.end()))
-        first = found.end()
-    if found := _CLITICS.fullmatch(compound, first, last):
-        start = found.start("clitics")
-        middle = [clitic.span() for clitic in _CLITIC.finditer(compound, start, last)]
-        head += [(first, start), *middle]
-    else:
-        head.append((first, last))
-    return (*head, *reversed(tail))
-
-
-#: Compounds recur; the cache is bounded in entries and, by the longest one kept, in memory.
-_known_parts = functools.lru_cache(maxsize=1 << 14)(_parts)
-_LONGEST_KNOWN = 64
-
-
-#: A word that begins as a run does and has a joiner in it, as nothing but a compound has.
-_COMPOUND = re.compile(f"[^{_JOINERS}][^{_JOINERS}]*+[{_JOINERS}]")
+#: A run with a joiner behind it: only a compound has one.
+_COMPOUND = re.compile(f"[^{JOINERS}][^{JOINERS}]*+[{JOINERS}]")
 
 #: Text of Latin letters and usual punctuation, in which one character alone follows others.
 _EVERYDAY = re.compile("[\0-\u02ff\u2010-\u2027\u202f\u20ac]*+")
@@ -239,21 +137,20 @@ def _everyday_pattern() -> re.Pattern[str]:
 
 @functools.cache
 def _pattern() -> re.Pattern[str]:
-    """The expression that finds words in any text.
+    """Return the expression that finds words in any text.
 
-    Compiled when first used, since Python's `re` knows no class of marks and the Unicode tables
-    have to be asked for one.
+    Compiled at first use: Python's `re` has no class of marks, so the Unicode tables are searched.
     """
-    asked = itertools.chain.from_iterable(itertools.starmap(range, _BLOCKS_WITH_FOLLOWERS))
-    return _expression("".join(_ranges(filter(_follows, asked))))
+    codes = itertools.chain.from_iterable(itertools.starmap(range, _BLOCKS_WITH_FOLLOWERS))
+    return _expression("".join(_ranges(filter(_follows, codes))))
 
 
 def _expression(followers: str) -> re.Pattern[str]:
-    """The one expression that finds words.
+    """Return an expression that finds words.
 
-    `followers` is what a class of characters that follow others holds. Quantifiers are possessive
-    (`++`), so a hostile line costs no more than any other line of its length. No group captures
-    within one: Python 3.11 loses count of it then ("0'0.0").
+    `followers` are the characters that follow others, as the inside of a character class.
+    Quantifiers are possessive (`++`), so the time is linear in the length of any line. No group
+    captures within one: Python 3.11 fails on it ("0'0.0").
     """
     letter = rf"[^\W_{_CJK}\u02bc]"
     follower = f"[{followers}]"
@@ -272,13 +169,13 @@ def _expression(followers: str) -> re.Pattern[str]:
 def _run_of_words(run: str, letter: str) -> str:
     """Match runs of letters joined by apostrophes, hyphens, or the points of a number."""
     number = r"(?<=\d)[.,:\u066b\u066c](?=\d)"
-    return rf"{run}(?:(?:[{_JOINERS}](?={letter})|{number}){run})*+"
+    return rf"{run}(?:(?:[{JOINERS}](?={letter})|{number}){run})*+"
 
 
 def _follows(code: int) -> bool:
-    """Whether a character belongs to whatever it follows: marks, and format characters.
+    """Return whether a character belongs to the one before it: marks, and format characters.
 
-    Not the zero-width space and the byte order mark, which do separate what is around them.
+    Not the zero-width space and the byte order mark, which separate words.
     """
     return unicodedata.category(chr(code)) in _FOLLOWING and code not in (0x200B, 0xFEFF)
 
@@ -289,7 +186,7 @@ _BLOCKS_WITH_FOLLOWERS = ((0xAD, 0x3100), (0xA600, 0xAC00), (0xFB00, 0x1F000), (
 
 
 def _ranges(codes: Iterable[int]) -> Iterator[str]:
-    """Ascending code points as the ranges of a character class."""
+    """Yield ascending code points as the ranges of a character class."""
     first = last = -2
     for code in codes:
         if code != last + 1:

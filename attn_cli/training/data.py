@@ -17,6 +17,7 @@ from attn_cli.data.augmentation import Augmentation, augment
 from attn_cli.data.literals import LiteralRules
 from attn_cli.data.segmentation import SubwordCorpus, segment_corpus
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
+from attn_cli.data.word_rules import recipe_rules
 from attn_cli.errors import TrainingError
 from attn_cli.training import events
 from attn_cli.training.group import Group
@@ -111,6 +112,7 @@ def _load_text(recipe: Recipe, folder: Path, stdin: BinaryIO | None) -> _LoadedT
         stdin=stdin,
         storage=storage,
         literals=LiteralRules.from_recipe(recipe),
+        rules=recipe_rules(recipe),
     )
     train, variants = augment(loaded.train, recipe.data.augmentation, seed=recipe.seed)
     return _LoadedText(train, variants, loaded.valid, list(loaded.reports))

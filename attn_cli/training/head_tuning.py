@@ -13,6 +13,7 @@ from attn_cli.data import corpus
 from attn_cli.data.batching import sequential_batches
 from attn_cli.data.literals import LiteralRules
 from attn_cli.data.segmentation import segment_corpus
+from attn_cli.data.word_rules import recipe_rules
 from attn_cli.errors import ModelError
 from attn_cli.inference.engines.interface import ALL_HEADS
 from attn_cli.inference.engines.torch import load
@@ -46,12 +47,12 @@ def show_best_head(
             f"the model {model.name} has graphs but no parameters, which comparing heads needs",
             "Name a model that attn train or attn models import made.",
         )
-    literals = LiteralRules.from_recipe(model.recipe)
+    literals, rules = LiteralRules.from_recipe(model.recipe), recipe_rules(model.recipe)
     if data.pairs:
-        pairs, report = corpus.read_pairs(data.pairs, stdin=stdin, literals=literals)
+        pairs, report = corpus.read_pairs(data.pairs, stdin=stdin, literals=literals, rules=rules)
     else:
         pairs, report = corpus.read_parallel(
-            data.source, data.target, stdin=stdin, literals=literals
+            data.source, data.target, stdin=stdin, literals=literals, rules=rules
         )
     text, _ = segment_corpus(pairs, model.source, model.target).filter_lengths(
         max_length=data.max_length, max_ratio=data.max_ratio

@@ -19,7 +19,8 @@ from attn_cli.data.batching import sequential_batches
 from attn_cli.data.literals import LiteralRules
 from attn_cli.data.segmentation import Segmentation, SubwordCorpus, segment_corpus
 from attn_cli.data.shortlist import Shortlist
-from attn_cli.data.tokenizer_interface import SubwordTokenizer
+from attn_cli.data.tokenizer_interface import SubwordTokenizer, is_same_vocabulary
+from attn_cli.data.word_rules import recipe_rules
 from attn_cli.errors import ModelError
 from attn_cli.inference.engines.interface import AlignmentModel, PaddedWords
 from attn_cli.inference.engines.registry import open_aligner
@@ -90,12 +91,12 @@ def shortlist_from_text(
             f"the model {model.name} has no word aligner to link the words of these pairs",
             "Give their links with --links, as attn align --fit makes them.",
         )
-    literals = LiteralRules.from_recipe(model.recipe)
+    literals, rules = LiteralRules.from_recipe(model.recipe), recipe_rules(model.recipe)
     if data.pairs:
-        pairs, report = corpus.read_pairs(data.pairs, stdin=stdin, literals=literals)
+        pairs, report = corpus.read_pairs(data.pairs, stdin=stdin, literals=literals, rules=rules)
     else:
         pairs, report = corpus.read_parallel(
-            data.source, data.target, stdin=stdin, literals=literals
+            data.source, data.target, stdin=stdin, literals=literals, rules=rules
         )
     text, _ = segment_corpus(pairs, model.source, model.target).filter_lengths(
         max_length=data.max_length, max_ratio=data.max_ratio
@@ -200,7 +201,7 @@ def _most_frequent(text: SubwordCorpus, vocab: int) -> Longs:
 
 def _identical_pieces(source: SubwordTokenizer, target: SubwordTokenizer) -> IntArray:
     """(source pieces,) the target piece of the same spelling, -1 where there is none."""
-    if source is target:
+    if is_same_vocabulary(source, target):
         return np.arange(source.vocab_size, dtype=np.int32)
     number = {target.piece(id): id for id in range(target.vocab_size)}
     ids = (number.get(source.piece(id), -1) for id in range(source.vocab_size))

@@ -10,6 +10,7 @@ from attn_cli.data.augmentation import Augmentation
 from attn_cli.data.literals import LiteralRules
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
+from attn_cli.data.word_rules import recipe_rules
 from attn_cli.training.group import Group
 
 #: Words from which a vocabulary is learnt: of a longer text an even share, since SentencePiece
@@ -38,8 +39,8 @@ def broadcast_tokenizers(
 def train_tokenizers(
     recipe: Recipe, text: corpus.Corpus, variants: Augmentation | None = None
 ) -> tuple[Tokenizer, Tokenizer]:
-    """The vocabulary of each side, learnt from the text; one and the same where it is joint."""
-    literals = LiteralRules.from_recipe(recipe)
+    """Return the tokenizer of each side, learned from the text; a joint one serves both."""
+    literals, rules = LiteralRules.from_recipe(recipe), recipe_rules(recipe)
     share = min(1.0, MAX_WORDS / text.n_words)
     source, target = text.source_counts(share=share), text.target_counts(share=share)
     if variants is not None:
@@ -49,8 +50,8 @@ def train_tokenizers(
         for form, count in target.items():
             counts[form] = counts.get(form, 0) + count
         joint = Tokenizer.train_on_counts(counts, recipe.tokenizer, literals=literals)
-        return joint, joint
+        return joint.with_rules(rules[0]), joint.with_rules(rules[1])
     return (
-        Tokenizer.train_on_counts(source, recipe.tokenizer, literals=literals),
-        Tokenizer.train_on_counts(target, recipe.tokenizer, literals=literals),
+        Tokenizer.train_on_counts(source, recipe.tokenizer, literals=literals, rules=rules[0]),
+        Tokenizer.train_on_counts(target, recipe.tokenizer, literals=literals, rules=rules[1]),
     )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from attn_cli.bundles.bundle import Bundle
-from attn_cli.data.tokenizer_interface import SubwordTokenizer
+from attn_cli.data.tokenizer_interface import SubwordTokenizer, is_same_vocabulary
 from attn_cli.nn.state_dict import with_current_names
 
 _SPACE = "\u2581"  # SentencePiece's sign for a space
@@ -29,7 +29,7 @@ def transfer_vocabulary(
     """
     tensors = with_current_names(tensors)
     source_rows = _old_rows(start.source, tokenizers[0])
-    is_joint = start.source is start.target and tokenizers[0] is tokenizers[1]
+    is_joint = is_same_vocabulary(start.source, start.target) and is_same_vocabulary(*tokenizers)
     target_rows = source_rows if is_joint else _old_rows(start.target, tokenizers[1])
     transferred = dict(tensors)
     for prefixes, rows in ((_SOURCE, source_rows), (_TARGET, target_rows)):

@@ -26,6 +26,7 @@ from attn_cli import config
 from attn_cli.data import corpus
 from attn_cli.data.batching import BatchIterator
 from attn_cli.data.segmentation import segment_corpus
+from attn_cli.data.word_rules import recipe_rules
 from attn_cli.nn.builder import build_model
 from attn_cli.nn.device import select_hardware
 from attn_cli.training.trainer import Trainer
@@ -66,7 +67,8 @@ def prepared(path: Path, scratch: Path) -> Trainer:
     """A trainer of that recipe, which writes and validates nothing."""
     recipe = config.load(path)
     hardware = select_hardware("cpu", recipe.train.precision)
-    text = corpus.load(recipe.data, path.parent, seed=recipe.seed, stdin=None).train
+    rules = recipe_rules(recipe)
+    text = corpus.load(recipe.data, path.parent, seed=recipe.seed, rules=rules).train
     tokenizers = train_tokenizers(recipe, text)
     pairs, _ = segment_corpus(
         text, *tokenizers, sampling=recipe.tokenizer.subword_alpha

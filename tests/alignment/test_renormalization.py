@@ -28,14 +28,16 @@ def test_link_probabilities_do_not_change():
     links = np.array([[0.9, 0.2]], np.float32)
     one = table([0.2, 0.2])
     found = renormalize(
-        SoftAlignment(one.source, one.target, one.weights, one.unaligned, "alignment", links=links)
+        SoftAlignment(
+            one.source, one.target, one.weights, one.unaligned, "alignment", link_probs=links
+        )
     )
-    assert found.links is links
+    assert found.link_probs is links
 
 
 def test_the_tables_of_heads_change_too():
     one = table([0.25, 0.25])
     translation = Translation(1, "a b", "x", alignment=one, heads=(HeadAlignment(1, 1, one),))
     found = renormalize_tables(translation)
-    np.testing.assert_allclose(found.heads[0].table.weights, [[0.5, 0.5]])
+    np.testing.assert_allclose(found.heads[0].alignment.weights, [[0.5, 0.5]])
     assert renormalize_tables(Translation(1, "", "")).alignment is None

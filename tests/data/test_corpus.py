@@ -17,6 +17,7 @@ from attn_cli.data.arrays import RaggedArray, Storage
 from attn_cli.data.corpus import Corpus, load, read_pairs, read_parallel
 from attn_cli.data.literals import LiteralRules, placeholder_number
 from attn_cli.data.segmentation import segment_corpus
+from attn_cli.data.word_rules import ALL_LANGUAGES
 from attn_cli.errors import DataError, UsageError
 
 
@@ -75,7 +76,7 @@ def test_words_come_back_for_display(write):
 @settings(derandomize=True, deadline=None, max_examples=300)
 @given(st.text(max_size=40))
 def test_any_text_keeps_its_words_though_it_is_read_chunk_by_chunk(text):
-    interner = corpus_module._Interner(corpus_module._Chunks(), Storage(), "x")
+    interner = corpus_module._Interner(corpus_module._Chunks(ALL_LANGUAGES), Storage(), "x")
     assert interner.add(text) == bool(text.split())
     side = interner.side()
     forms = [side.forms[form] for form in side.sentences[0]]
@@ -171,8 +172,8 @@ def test_a_split_is_of_whole_groups_and_depends_on_the_seed_alone(numbered):
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=60), st.integers(1, 20))
 def test_no_source_sentence_is_on_both_sides_of_any_split(sources, size):
     interners = (
-        corpus_module._Interner(corpus_module._Chunks(), Storage(), "x"),
-        corpus_module._Interner(corpus_module._Chunks(), Storage(), "x"),
+        corpus_module._Interner(corpus_module._Chunks(ALL_LANGUAGES), Storage(), "x"),
+        corpus_module._Interner(corpus_module._Chunks(ALL_LANGUAGES), Storage(), "x"),
     )
     for number, source in enumerate(sources):
         interners[0].add(source)
