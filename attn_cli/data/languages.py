@@ -1,21 +1,24 @@
-"""Whether a line is in a language that one did not expect, by the commonest words of both.
+"""Detect a line in another language than expected, by the most frequent words of both.
 
-Knows words; no vocabulary and no network. Languages are named as in recipes: "en", "fr-CA".
+The one place with words of languages. Languages are named as in recipes: "en", "fr-CA".
 """
 
 import functools
 from collections.abc import Iterable
 from typing import NamedTuple
 
-#: English names of the languages whose commonest words are known.
+#: English names of the languages in `_WORDS`.
 NAMES = {
     "de": "German",
     "en": "English",
+    "es": "Spanish",
     "fr": "French",
+    "it": "Italian",
+    "pt": "Portuguese",
 }
 
-#: The commonest words of each language: those that hardly occur in a line of another language, then
-#: those that do as parts of names and titles (*La Paz*, *Bank of America*). A word that is common
+#: The most frequent words of each language: those that are rare in a line of another language, then
+#: those that occur there in names and titles (*La Paz*, *Bank of America*). A word that is common
 #: in English and French alike (*on*, *but*, *main*) is in neither.
 _WORDS = {
     "en": (
@@ -44,61 +47,85 @@ _WORDS = {
         "so guten morgen danke bitte ja hallo mein dein unser euch uns mich dich mir dir zum zur",
         "der die von im des am es er zu",
     ),
+    "es": (
+        "yo tú usted ustedes nosotros ellos ellas está están estoy soy eres somos muy pero más "
+        "también porque cuando donde dónde qué quién cómo con por para una unos unas hay tiene "
+        "tengo hacer hasta desde entre sobre sin así ahora siempre nunca aquí allí gracias hola "
+        "buenos buenas sí ese esa esto estos estas mi su sus fue había ser nada algo todo",
+        "el la los las de del y en un es se lo le al no que",
+    ),
+    "it": (
+        "io lui lei noi voi loro sono sei siamo siete hanno abbiamo che non più molto anche perché "
+        "quando dove cosa chi come con per della delle degli nella nel sulla dal dalla gli uno "
+        "questo questa questi quello quella ma mio mia suo sua essere avere stato era fare grazie "
+        "buongiorno ciao sempre mai qui ora così tutto niente dell' nell' all' un'",
+        "il la le i lo di del e in un è si al da no l' d' c'",
+    ),
+    "pt": (
+        "eu você vocês ele ela nós eles elas não são está estão estou sou somos muito mas mais "
+        "também porque quando onde quem como com por para uma umas uns em pelo pela foi tem tenho "
+        "fazer até desde entre sobre sem agora sempre nunca aqui obrigado obrigada olá bom isso "
+        "isto seu sua meu minha ser pode tudo nada ao aos",
+        "o a os as de do da dos das e no na um é se que",
+    ),
 }  # fmt: skip
 
-#: The least share of the words of a line that are common ones, and how many times the evidence for
-#: the expected language they have to outweigh.
-_LEAST_SHARE, _OUTWEIGHS = 0.15, 2
+#: Minimum share of frequent words in a line, and how many times as many as those of the expected
+#: language they must be.
+_MIN_SHARE, _MIN_RATIO = 0.15, 2
 
 _APOSTROPHES = str.maketrans("’ʼ", "''")
 
 
 class _Pair(NamedTuple):
-    """The words of a language that are none of another's: the sure ones, and all."""
+    """The words of a language that another does not have: the reliable ones, and all."""
 
-    sure: frozenset[str]
+    reliable: frozenset[str]
     all: frozenset[str]
 
 
 def language_name(language: str) -> str | None:
-    """The English name of a language, None for one whose words are not known."""
+    """Return the English name of a language; None for one without words here."""
     return NAMES.get(primary_language(language))
 
 
 def primary_language(language: str) -> str:
-    """The language without its region: "fr" of "fr-CA"."""
+    """Return the language without its region: "fr" of "fr-CA"."""
     return language.lower().replace("_", "-").partition("-")[0]
 
 
-def looks_like(words: Iterable[str], language: str, *, expected: str) -> bool:
-    """Whether the words of a line say that it is in `language` and not in the `expected` one.
+def frequent_words(language: str) -> frozenset[str]:
+    """Return the most frequent words of a language of `NAMES`, in lower case."""
+    return frozenset(" ".join(_WORDS[language]).split())
 
-    False where the words of one of them are not known, and in doubt.
+
+def looks_like(words: Iterable[str], language: str, *, expected: str) -> bool:
+    """Return whether the words of a line are of `language` and not of the `expected` one.
+
+    False in doubt, and for a language without words here.
     """
     pair = primary_language(language), primary_language(expected)
     if not (pair[0] in _WORDS and pair[1] in _WORDS) or pair[0] == pair[1]:
         return False
-    other, own = _distinct(*pair), _distinct(*reversed(pair))
-    spoken = [w for word in words if (w := _plain(word)).strip("'").isalpha()]
-    sure = sum(word in other.sure for word in spoken)
-    found = sum(word in other.all for word in spoken)
-    against = sum(word in own.all for word in spoken)
+    other, own = _distinct_words(*pair), _distinct_words(*reversed(pair))
+    letters = [w for word in words if (w := _normalize(word)).strip("'").isalpha()]
+    reliable = sum(word in other.reliable for word in letters)
+    count = sum(word in other.all for word in letters)
+    expected_count = sum(word in own.all for word in letters)
     return (
-        (sure >= 1 or found >= 2)
-        and found >= _LEAST_SHARE * len(spoken)
-        and found > _OUTWEIGHS * against
+        (reliable >= 1 or count >= 2)
+        and count >= _MIN_SHARE * len(letters)
+        and count > _MIN_RATIO * expected_count
     )
 
 
-def _plain(word: str) -> str:
+def _normalize(word: str) -> str:
     return word.lower().translate(_APOSTROPHES).strip("-")
 
 
 @functools.cache
-def _distinct(language: str, other: str) -> _Pair:
-    """The words of a language that the other does not have."""
-    sure, all_words = (
-        set(" ".join(parts).split()) for parts in (_WORDS[language][:1], _WORDS[language])
-    )
-    others = set(" ".join(_WORDS[other]).split())
-    return _Pair(frozenset(sure - others), frozenset(all_words - others))
+def _distinct_words(language: str, other: str) -> _Pair:
+    """Return the words of a language that the other does not have."""
+    others = frequent_words(other)
+    reliable = frozenset(_WORDS[language][0].split())
+    return _Pair(reliable - others, frequent_words(language) - others)

@@ -10,7 +10,9 @@ import re
 import zlib
 from collections import Counter
 
+from attn_cli.data.languages import frequent_words
 from attn_cli.data.sentences import split as split_sentences
+from attn_cli.data.words import split as split_words
 
 #: The reasons for leaving a pair out, in the order in which they are looked for.
 LEFT_OUT = (
@@ -124,28 +126,23 @@ def _is_text(side: str) -> bool:
     return latin > 0 and latin >= 0.8 * letters and latin >= 0.25 * len(side.replace(" ", ""))
 
 
-#: Words of English, of French, and of other languages of such corpora, each no word of the others.
-_FUNCTION_WORDS = """
-the of and to is are was were be been it he she they we you with from by that this these those which
-who what when where how not have has had will would can could should do does did if an at as his her
-their our your my there than then its into must may shall such only any all i'm don't it's i've
+_OTHER_LANGUAGES = ("de", "es", "it", "pt")
 
-le la les des du de un une et est sont était être il elle ils nous vous je tu que qui dans pour par
-avec sur pas ne ce cette ces au aux se sa son ses leur leurs mais ou où comme plus très sans fait
-cela votre notre mon ma mes été avait ont peut doit
 
-não você são uma um em pelo pela foi está como para isso seu sua ao da mais pode ser o
-las una con por está más pero das und nicht ist ein eine mit für von auf gli della che sono per
-"""
-_LANGUAGES = tuple(frozenset(words.split()) for words in _FUNCTION_WORDS.split("\n\n"))
-_ELISIONS = tuple(f"{letter}'" for letter in "cdjlmnqs")
+def _frequent_words() -> tuple[frozenset[str], ...]:
+    """The words of English, of French, and of the other languages of such corpora, all distinct."""
+    english, french = frequent_words("en"), frequent_words("fr")
+    others = frozenset[str]().union(*map(frequent_words, _OTHER_LANGUAGES))
+    return english - french - others, french - english - others, others - english - french
+
+
+_LANGUAGES = _frequent_words()
 
 
 def _is_in(side: str, language: int) -> bool:
     """Whether it may be English (0) or French (1): no other language has over twice its words."""
-    words = set(re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", side.lower()))
-    counts = [sum(word in known for word in words) for known in _LANGUAGES]
-    counts[1] += sum(word.startswith(_ELISIONS) for word in words)
+    words = {word.text.lower() for word in split_words(side)}
+    counts = [len(words & frequent) for frequent in _LANGUAGES]
     own = counts.pop(language)
     return max(counts) < 2 or max(counts) <= 2 * own
 
