@@ -99,10 +99,12 @@ def requests(
     pairs: bool,
     shard: Shard | None = None,
     skip: int = 0,
+    to_file: bool = False,
 ) -> Iterator[Iterator[list[InputLine]]]:
     """Chunks of requests from `texts`, else from `path` or stdin; with `pairs`, of two sides.
 
-    With a `shard`, only those of its lines; without the first `skip` of them.
+    With a `shard`, only those of its lines; without the first `skip` of them. Chunks are small
+    where somebody sees the results as they come: on a terminal, unless they go `to_file`.
     """
     if texts and path is not None:
         raise UsageError("text was given both as arguments and with --input", "Give one of them.")
@@ -117,7 +119,7 @@ def requests(
         live = str(name) == "-" and console.stdin_is_live
         if str(name) == "-" and console.stdin_is_terminal:
             console.info("attn: reading lines from the terminal; ^D ends them")
-        size = INTERACTIVE_CHUNK if console.stdout_is_terminal else CHUNK
+        size = INTERACTIVE_CHUNK if console.stdout_is_terminal and not to_file else CHUNK
         read = Reader(lines.name, input_format, pairs)
         if part is None:
             if skip:

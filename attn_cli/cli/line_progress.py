@@ -21,7 +21,7 @@ def line_progress(
     total = 0
     if input is not None and input.is_file() and _is_shown(console, output):
         total = len(shard.of(console, input)) if shard else count_lines(input)
-    if total - done <= CHUNK:
+    if total <= CHUNK or total <= done:
         yield lambda lines: None
         return
     from attn_cli.render.progress import Progress, bar

@@ -153,7 +153,16 @@ def translate(
             resumed = stack.enter_context(resuming.open_resumable(console, target, origin))
         done = resumed.lines if resumed else 0
         chunks = stack.enter_context(
-            requests(console, text or [], input, input_format, pairs=False, shard=part, skip=done)
+            requests(
+                console,
+                text or [],
+                input,
+                input_format,
+                pairs=False,
+                shard=part,
+                skip=done,
+                to_file=str(output or "-") != "-",
+            )
         )
         find, writer = translator_from_model(
             console, options, notes=stack, is_single=len(text or []) == 1

@@ -1,12 +1,18 @@
 """Manual pages: one a command, in the words of --help, and without a mistake in their roff."""
 
+import runpy
 import shutil
 import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from attn_cli.cli.manual import pages, write_pages
 
+ROOT = Path(__file__).parents[2]
 PAGES = pages()
 
 
@@ -39,3 +45,40 @@ def test_groff_reads_the_pages_without_a_warning(tmp_path):
         )
         assert done.stderr == b""
         assert b"attn" in done.stdout
+
+
+def test_the_build_of_a_wheel_takes_every_page(monkeypatch):
+    """The hook on a stand-in of hatchling, which is installed only where a wheel is built."""
+
+    class Interface:
+        root = str(ROOT)
+
+        def __class_getitem__(cls, _):
+            return cls
+
+    name = "hatchling.builders.hooks.plugin.interface"
+    for parent in ("hatchling", "hatchling.builders", "hatchling.builders.hooks"):
+        monkeypatch.setitem(sys.modules, parent, ModuleType(parent))
+    monkeypatch.setitem(sys.modules, name.rpartition(".")[0], ModuleType("plugin"))
+    stand_in = ModuleType(name)
+    stand_in.BuildHookInterface = Interface
+    monkeypatch.setitem(sys.modules, name, stand_in)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    hook = runpy.run_path(str(ROOT / "hatch_build.py"))["ManualHook"]()
+    build = {"shared_data": {}}
+    hook.initialize("standard", build)
+    assert {Path(source).name for source in build["shared_data"]} == set(PAGES)
+    assert all(Path(source).is_file() for source in build["shared_data"])
+    assert "share/man/man1/attn-translate.1" in build["shared_data"].values()
+    hook.finalize("standard", build, "")
+    assert not any(Path(source).exists() for source in build["shared_data"])
+    editable = {"shared_data": {}}
+    hook.initialize("editable", editable)
+    assert editable == {"shared_data": {}}
+
+
+def test_the_project_names_the_hook_and_what_it_needs():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "custom" in project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]
+    assert any(each.startswith("typer") for each in project["build-system"]["requires"])
+    assert "/hatch_build.py" in project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
