@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from attn_cli.errors import AttnError, ExitStatus
     from attn_cli.inference.beam_search import SearchConfig
     from attn_cli.inference.engines.interface import IncrementalDecoder
-    from attn_cli.inference.engines.registry import open_decoder
+    from attn_cli.inference.engines.registry import open_decoder, open_generator
     from attn_cli.inference.pair_aligner import PairAligner
     from attn_cli.inference.translator import Translator
     from attn_cli.types import Hypothesis, InputLine, SoftAlignment, Translation, WordAlignment
@@ -49,6 +49,7 @@ _HOMES = {
     "load": "api.model",
     "open_bundle": "bundles.bundle",
     "open_decoder": "inference.engines.registry",
+    "open_generator": "inference.engines.registry",
 }
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "load",
     "open_bundle",
     "open_decoder",
+    "open_generator",
 ]
 
 

@@ -18,6 +18,7 @@ from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.confidence import FEATURES, Calibration
 from attn_cli.inference.engines.interface import StepOutput
+from attn_cli.inference.generation import BeamSearchGenerator
 from attn_cli.inference.neural_alignment import Nothing
 from attn_cli.inference.pair_aligner import PairAligner
 from attn_cli.inference.translator import Translator
@@ -77,7 +78,13 @@ NOISE = Noise(TOKENIZER.vocab_size)
 
 def translator(*, beam: int = 2, **how) -> Translator:
     return Translator(
-        NOISE, TOKENIZER, TOKENIZER, SearchConfig(beam=beam), split_over=50, capitals=True, **how
+        BeamSearchGenerator(NOISE),
+        TOKENIZER,
+        TOKENIZER,
+        SearchConfig(beam=beam),
+        split_over=50,
+        capitals=True,
+        **how,
     )
 
 

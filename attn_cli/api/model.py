@@ -33,6 +33,7 @@ from attn_cli.inference.from_bundle import (
     require_decoder,
     translator_of,
 )
+from attn_cli.inference.generation import BeamSearchGenerator
 from attn_cli.inference.pair_aligner import PairAligner
 from attn_cli.inference.translator import Translator
 from attn_cli.types import InputLine, Translation, WordAlignment
@@ -254,7 +255,8 @@ class Model:
 
         settings = self.settings
         decoder = open_torch_decoder(self.bundle, device=settings.device, threads=settings.threads)
-        return translator_of(self.bundle, decoder, self.search, align=False), decoder
+        generator = BeamSearchGenerator(decoder)
+        return translator_of(self.bundle, generator, self.search, align=False), decoder
 
     @cached_property
     def _aligner(self) -> AlignmentModel:
@@ -274,7 +276,7 @@ class Model:
         assert self._decoder is not None
         return translator_of(
             self.bundle,
-            self._decoder,
+            BeamSearchGenerator(self._decoder),
             self.search,
             align=True,
             aligner=self._aligner if self.settings.weights == "alignment" else None,

@@ -23,8 +23,10 @@ from attn_cli.inference.engines.registry import (
     open_aligner,
     open_decoder,
     open_decoders,
+    open_generator,
 )
 from attn_cli.inference.from_bundle import load_calibration, require_decoder
+from attn_cli.inference.generation import Generator
 from attn_cli.inference.other_tables import OtherTables
 from attn_cli.inference.pair_aligner import PairAligner
 
@@ -72,6 +74,7 @@ class LoadedModel:
     heads: Sequence[tuple[int, int, IncrementalDecoder]] = ()
     calibration: "Calibration | None" = None
     others: "OtherWeights | None" = None
+    generator: Generator | None = None
 
     def other_tables(self, *, level: Level = "word", tokenized: bool = False) -> OtherTables:
         """What adds the tables of the model's other weights to pairs; see `PairAligner`."""
@@ -136,11 +139,13 @@ class ModelLoader:
         def load(bundle: Bundle) -> LoadedModel:
             if shown and weights != "alignment":
                 _require_attention(bundle)
-            stepper = self.decoder(bundle, shortlist=shortlist)
+            generator = self.generator(bundle, shortlist=shortlist)
             matcher = self.aligner(bundle) if weights == "alignment" else None
             calibration = load_calibration(bundle) if confident else None
             others = self._others(bundle, is_aligner=matcher is not None) if every else None
-            return LoadedModel(bundle, stepper, matcher, calibration=calibration, others=others)
+            return LoadedModel(
+                bundle, None, matcher, calibration=calibration, others=others, generator=generator
+            )
 
         return self._load(name, load)
 
@@ -219,6 +224,18 @@ class ModelLoader:
         name = f"ONNX Runtime, {bundle.precision}" if running == "onnx" else "PyTorch"
         self.console.verbose_info(f"{what}: {name}")
 
+    def generator(self, bundle: Bundle, *, shortlist: bool | None) -> Generator:
+        """The translation network of a bundle and its search. Raises as `decoder`."""
+        require_decoder(bundle)
+        self._say(bundle, "translator", "translator")
+        return open_generator(
+            bundle,
+            engine=self.engine,
+            device=self.device,
+            threads=self._threads,
+            shortlist=shortlist,
+        )
+
     def decoder(
         self, bundle: Bundle, view: HeadSelection | None = None, *, shortlist: bool | None = False
     ) -> IncrementalDecoder:
@@ -241,7 +258,7 @@ class ModelLoader:
                 f"the model {bundle.name} has no word aligner",
                 "Leave --weights out to see the decoder's attention.",
             )
-        self._say(bundle, "head", "word aligner")
+        self._say(bundle, "word_aligner", "word aligner")
         return open_aligner(bundle, engine=self.engine, device=self.device, threads=self._threads)
 
     @property

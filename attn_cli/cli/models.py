@@ -115,14 +115,16 @@ def _engines(bundle: "Bundle", *, weights: str, graphs: tuple[str, ...]) -> "lis
 def _check_translating(bundle: "Bundle", *, engine: "Engine", threads: int) -> None:
     import numpy as np
 
-    from attn_cli.inference.beam_search import SearchConfig, search
-    from attn_cli.inference.engines.registry import open_decoder
+    from attn_cli.inference.beam_search import SearchConfig
+    from attn_cli.inference.engines.registry import open_generator
+    from attn_cli.inference.generation import SourceBatch
 
-    stepper = open_decoder(bundle, engine=engine, device="cpu", threads=threads)
+    generator = open_generator(bundle, engine=engine, device="cpu", threads=threads)
     ids = bundle.source.encode(_LINE).ids[None, :]  # (1, S)
     lengths = np.array([ids.shape[1]], np.int32)
     with _computing(bundle):
-        (found,) = search(stepper, ids, lengths, SearchConfig.of(bundle.recipe.decode))
+        batch = SourceBatch(ids, lengths)
+        (found,) = generator.generate(batch, SearchConfig.of(bundle.recipe.decode))
     pieces = bundle.target.vocab_size
     if not found or not all(h.ids.max() < pieces and np.isfinite(h.score) for h in found):
         raise _nonsense(bundle, "network")
@@ -196,7 +198,7 @@ def calibrate(
     from attn_cli.bundles.storage import add_file
     from attn_cli.errors import DataError, TrainingError
     from attn_cli.inference import calibration
-    from attn_cli.inference.engines.registry import open_decoder
+    from attn_cli.inference.engines.registry import open_generator
 
     console = console_of(context)
     read = _read_pairs(console, pairs, source, target)
@@ -207,10 +209,12 @@ def calibrate(
             f"the model {bundle.name} does not translate, so it has no confidence",
             "Name a model that does.",
         )
-    stepper = open_decoder(bundle, engine=engine, device="cpu", threads=threads or console.cores)
+    generator = open_generator(
+        bundle, engine=engine, device="cpu", threads=threads or console.cores
+    )
     most = min(len(read), calibration.MOST_PAIRS)
     console.info(f"attn: translating {most:,} of {len(read):,} pairs with {bundle.name}")
-    fitted = calibration.calibrate(bundle, stepper, read)
+    fitted = calibration.calibrate(bundle, generator, read)
     try:
         add_file(path, CONFIDENCE, fitted.calibration.to_bytes())
     except TrainingError as error:

@@ -151,11 +151,11 @@ def translator_from_model(
             f"Calibrate it: attn models calibrate {options.model or name} --pairs FILE, or leave "
             f"{'--scores' if options.flag_below is None else '--flag-below'} out.",
         )
-    assert opened.stepper is not None
+    assert opened.generator is not None
     decode = opened.bundle.recipe.decode
     translator = translator_of(
         opened.bundle,
-        opened.stepper,
+        opened.generator,
         options.search(SearchConfig.of(decode)),
         align=format != "text",
         aligner=opened.matcher,

@@ -15,7 +15,7 @@ from attn_cli.bundles.bundle import Bundle
 from attn_cli.errors import DataError
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.confidence import LEAST_PAIRS, Calibration, fit, rank_correlation
-from attn_cli.inference.engines.interface import IncrementalDecoder
+from attn_cli.inference.generation import Generator
 from attn_cli.inference.translator import Translator
 from attn_cli.types import InputLine
 
@@ -46,7 +46,7 @@ class Calibrated:
 
 def calibrate(
     bundle: Bundle,
-    stepper: IncrementalDecoder,
+    generator: Generator,
     pairs: Sequence[tuple[str, str]],
     *,
     max_seconds: float = float("inf"),
@@ -60,7 +60,7 @@ def calibrate(
     began = time.monotonic()
     decode = bundle.recipe.decode
     translator = Translator(
-        stepper,
+        generator,
         bundle.source,
         bundle.target,
         SearchConfig.of(decode),

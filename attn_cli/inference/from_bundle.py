@@ -7,7 +7,8 @@ from attn_cli.bundles.manifest import CONFIDENCE
 from attn_cli.choices import Extraction, Level
 from attn_cli.errors import ModelError
 from attn_cli.inference.beam_search import SearchConfig
-from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
+from attn_cli.inference.engines.interface import AlignmentModel
+from attn_cli.inference.generation import Generator
 from attn_cli.inference.translator import OnProblem, Translator
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def translator_of(
     bundle: Bundle,
-    decoder: IncrementalDecoder,
+    generator: Generator,
     search: SearchConfig,
     *,
     align: bool,
@@ -33,7 +34,7 @@ def translator_of(
     """
     decode = bundle.recipe.decode
     return Translator(
-        decoder,
+        generator,
         bundle.source,
         bundle.target,
         search,

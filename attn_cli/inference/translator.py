@@ -14,9 +14,10 @@ from attn_cli.data import sentences
 from attn_cli.data.casing import is_all_caps, uppercase
 from attn_cli.data.tokenizer import SPACE
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
-from attn_cli.inference.beam_search import SearchConfig, search
+from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.copying import Copying
-from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
+from attn_cli.inference.engines.interface import AlignmentModel
+from attn_cli.inference.generation import Generator, SourceBatch
 from attn_cli.inference.neural_alignment import align_batch
 from attn_cli.inference.sentence_merging import merge_sentences
 from attn_cli.types import (
@@ -78,7 +79,7 @@ class Translator:
 
     def __init__(
         self,
-        stepper: IncrementalDecoder,
+        generator: Generator,
         source: SubwordTokenizer,
         target: SubwordTokenizer,
         how: SearchConfig,
@@ -92,7 +93,7 @@ class Translator:
         calibration: "Calibration | None" = None,
         on_problem: OnProblem | None = None,
     ) -> None:
-        self.stepper, self.source, self.target = stepper, source, target
+        self.generator, self.source, self.target = generator, source, target
         self.matcher = matcher
         self.how, self.align, self.level = how, align, level
         self.split_over, self.capitals = split_over, capitals
@@ -181,11 +182,8 @@ class Translator:
                 to_translate[place] = len(part.ids)
         for places in length_batches(to_translate, self.how):
             sources = [parts[place] for place in places]
-            ids, lengths = padded([part.ids for part in sources])
-            rows = search(
-                self.stepper,
-                ids,
-                lengths,
+            rows = self.generator.generate(
+                SourceBatch(*padded([part.ids for part in sources])),
                 self.how,
                 keep_weights=self.align and self.matcher is None,
                 copying=self._copying(sources),

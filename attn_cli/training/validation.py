@@ -12,6 +12,7 @@ from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import ALL_HEADS, HeadSelection, StepOutput
 from attn_cli.inference.engines.torch import SearchState, TorchDecoder
+from attn_cli.inference.generation import BeamSearchGenerator
 from attn_cli.inference.pair_aligner import PairAligner
 from attn_cli.inference.translator import Translator
 from attn_cli.nn.device import Hardware
@@ -44,7 +45,8 @@ class SentenceWatcher:
         stepper = TorchDecoder(network, self.view or ALL_HEADS)
         align = self.view is not None
         if self.target is None:
-            translator = Translator(stepper, *self.tokenizers, self.search, align=align)
+            generator = BeamSearchGenerator(stepper)
+            translator = Translator(generator, *self.tokenizers, self.search, align=align)
             (found,) = translator.translate([InputLine(1, self.source)])
         else:
             aligner = PairAligner(*self.tokenizers, stepper=stepper)
@@ -95,12 +97,10 @@ class Validator:
         samples = self.jobs[self.sample : self.sample + 1] if self.view is not None else []
         if not self.group.is_main:
             samples = []
-        sample_stepper = TorchDecoder(
-            network, stepper.view
-        )  # what one worker does alone, it does to its end
-        sample = Translator(sample_stepper, *self.tokenizers, self.search, align=True).translate(
-            samples
-        )
+        # Not interruptible: the other workers do not take part.
+        generator = BeamSearchGenerator(TorchDecoder(network, stepper.view))
+        translator = Translator(generator, *self.tokenizers, self.search, align=True)
+        sample = translator.translate(samples)
         bleu, chrf = 0.0, 0.0
         if self.group.is_main:
             bleu, chrf = (
@@ -113,7 +113,7 @@ class Validator:
     def _translate(self, stepper: TorchDecoder) -> list[str]:
         """The translation of each validation sentence, of which every worker makes its share."""
         rank, size = self.group.rank, self.group.size
-        translator = Translator(stepper, *self.tokenizers, self.search)
+        translator = Translator(BeamSearchGenerator(stepper), *self.tokenizers, self.search)
         try:
             own_texts = [each.text for each in translator.translate(self.jobs[rank::size])]
         except Interrupted:

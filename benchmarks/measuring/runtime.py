@@ -31,6 +31,7 @@ from attn_cli.cli.input import CHUNK
 from attn_cli.inference import translator
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.onnx import Graph, OnnxDecoder
+from attn_cli.inference.generation import BeamSearchGenerator
 from attn_cli.inference.translator import Translator
 from attn_cli.types import InputLine
 
@@ -70,7 +71,7 @@ def translating(
     opened = open_bundle(folder)
     stepper = OnnxDecoder(folder, threads=1)
     how = replace(SearchConfig.of(opened.recipe.decode), beam=beam)
-    works = Translator(stepper, opened.source, opened.target, how)
+    works = Translator(BeamSearchGenerator(stepper), opened.source, opened.target, how)
 
     def run(lines: Sequence[str]) -> None:
         for start in range(0, len(lines), CHUNK):

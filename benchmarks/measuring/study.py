@@ -17,6 +17,7 @@ from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import select_heads
 from attn_cli.inference.engines.registry import open_decoder
 from attn_cli.inference.engines.torch import TorchDecoder
+from attn_cli.inference.generation import BeamSearchGenerator
 from attn_cli.inference.translator import Translator
 from attn_cli.nn.attention import HardAttention, SoftAttention
 from attn_cli.types import GoldAlignment, InputLine
@@ -114,7 +115,9 @@ class Measurer:
     def translated(self, lines: Sequence[str], *, beam: int) -> list[str]:
         """Each line whole: nothing is cut into sentences."""
         how = SearchConfig(beam=beam)
-        translator = Translator(self.stepper, self.bundle.source, self.bundle.target, how)
+        translator = Translator(
+            BeamSearchGenerator(self.stepper), self.bundle.source, self.bundle.target, how
+        )
         return [
             t.text for t in translator.translate([InputLine(n, x) for n, x in enumerate(lines, 1)])
         ]

@@ -6,9 +6,9 @@ from program import PAIRS, attn
 
 from attn_cli.bundles.bundle import open_bundle
 from attn_cli.inference.beam_search import SearchConfig
-from attn_cli.inference.engines.registry import open_aligner, open_decoder
+from attn_cli.inference.engines.registry import open_aligner, open_generator
 from attn_cli.inference.translator import Translator, length_batches
-from attn_cli.types import InputLine
+from attn_cli.types import Hypothesis, InputLine
 
 SOURCES = [source for source in PAIRS if source[0].isupper()]  # small ones begin no sentence
 A, B, C = SOURCES[0], SOURCES[7], SOURCES[3]
@@ -23,12 +23,12 @@ def bundle(headed):
 @pytest.fixture(scope="module")
 def make(bundle):
     """Translators of the tiny model with its head; they split lines of more than ten words."""
-    stepper = open_decoder(bundle, device="cpu", threads=1)
+    generator = open_generator(bundle, device="cpu", threads=1)
     matcher = open_aligner(bundle, device="cpu", threads=1)
 
     def made(*, beam: int = 3, n_best: int = 1, head: bool = False, **how) -> Translator:
         return Translator(
-            stepper,
+            generator,
             bundle.source,
             bundle.target,
             SearchConfig(beam=beam, n_best=n_best),
@@ -183,3 +183,16 @@ def test_the_recipe_of_a_model_says_how_lines_are_read(tiny):
         " ".join([PAIRS[A], PAIRS[B]] * 6),
         PAIRS[A].upper(),
     ]
+
+
+def test_an_engine_with_its_own_search_translates(bundle):
+    ids = bundle.target.encode("je vois un chien.").ids
+
+    class OwnSearch:
+        def generate(self, batch, settings, *, keep_weights=False, copying=None):
+            best = Hypothesis(ids, -1.0, np.zeros(len(ids), np.float32))
+            return [[best] for _ in batch.lengths]
+
+    translator = Translator(OwnSearch(), bundle.source, bundle.target, SearchConfig())
+    found = translate(translator, "I see a dog.", "")
+    assert [each.text for each in found] == ["je vois un chien.", ""]

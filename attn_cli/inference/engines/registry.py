@@ -1,7 +1,8 @@
-"""Open the networks of a bundle with the engine that can run them."""
+"""The engines, and the networks of a bundle opened with the engine that can run them."""
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from attn_cli.bundles import manifest
@@ -14,17 +15,126 @@ from attn_cli.inference.engines.interface import (
     IncrementalDecoder,
     select_heads,
 )
+from attn_cli.inference.generation import BeamSearchGenerator, Generator
 
 if TYPE_CHECKING:
     from attn_cli.inference.engines.onnx import OnnxDecoder
     from attn_cli.inference.engines.torch import TorchDecoder
 
-EngineName = Literal["onnx", "torch"]
-Part = Literal["translator", "head"]
+    Decoder = OnnxDecoder | TorchDecoder
 
-#: The files that each engine runs of each part of a bundle.
-_GRAPHS = {"translator": (manifest.ENCODER, manifest.STEP), "head": (manifest.WORD_ALIGNER_GRAPH,)}
-_WEIGHTS = {"translator": manifest.WEIGHTS, "head": manifest.WORD_ALIGNER}
+EngineName = Literal["onnx", "torch"]
+Part = Literal["translator", "word_aligner"]
+
+
+@dataclass(frozen=True)
+class EngineSpec:
+    """What an engine needs, what it reports where that is missing, and how it loads networks.
+
+    `files` are those that it runs, by the part of the bundle; `devices` those that it computes on,
+    None for all. `load_decoder` takes (bundle, heads, device, threads, shortlist).
+    """
+
+    package: str
+    files: Mapping[Part, tuple[str, ...]]
+    devices: tuple[str, ...] | None
+    wrong_device: tuple[str, str]
+    no_files: tuple[str, str]
+    load_decoder: "Callable[[Bundle, HeadSelection, str, int | None, bool], Decoder]"
+    load_aligner: Callable[[Bundle, str, int | None], AlignmentModel]
+
+    def supports(self, device: str) -> bool:
+        """Whether it computes on that device."""
+        return self.devices is None or device in self.devices
+
+    def has_files(self, opened: Bundle, part: Part) -> bool:
+        """Whether the bundle has the files that it runs."""
+        return opened.has_files(*self.files[part])
+
+    def is_installed(self) -> bool:
+        """Whether its package is installed."""
+        return importlib.util.find_spec(self.package) is not None
+
+
+def _load_onnx(
+    opened: Bundle, view: HeadSelection, device: str, threads: int | None, shortlist: bool
+) -> "OnnxDecoder":
+    from attn_cli.inference.engines import onnx
+
+    listed = shortlist and opened.has_files(*manifest.SHORTLIST_GRAPHS)
+    return onnx.load(opened, view, threads=threads, shortlist=opened.shortlist if listed else None)
+
+
+def _load_onnx_aligner(opened: Bundle, device: str, threads: int | None) -> AlignmentModel:
+    from attn_cli.inference.engines import onnx
+
+    return onnx.load_aligner(opened, threads=threads)
+
+
+def _load_torch(
+    opened: Bundle, view: HeadSelection, device: str, threads: int | None, shortlist: bool
+) -> "TorchDecoder":
+    from attn_cli.inference.engines import torch
+
+    listed = opened.shortlist if shortlist else None
+    return torch.load(opened, view, device=device, threads=threads, shortlist=listed)
+
+
+def _load_torch_aligner(opened: Bundle, device: str, threads: int | None) -> AlignmentModel:
+    from attn_cli.inference.engines import torch
+
+    return torch.load_aligner(opened, device=device, threads=threads)
+
+
+#: The engines; `auto` takes the first that can run a model.
+ENGINES: dict[EngineName, EngineSpec] = {
+    "onnx": EngineSpec(
+        "onnxruntime",
+        {
+            "translator": (manifest.ENCODER, manifest.STEP),
+            "word_aligner": (manifest.WORD_ALIGNER_GRAPH,),
+        },
+        ("auto", "cpu"),
+        (
+            "ONNX Runtime computes on the processor here, not on {device}",
+            "Leave --device out, or use --engine torch.",
+        ),
+        (
+            "the model {name} has no graphs for ONNX Runtime",
+            "Make them: attn export {path}",
+        ),
+        _load_onnx,
+        _load_onnx_aligner,
+    ),
+    "torch": EngineSpec(
+        "torch",
+        {"translator": (manifest.WEIGHTS,), "word_aligner": (manifest.WORD_ALIGNER,)},
+        None,
+        ("", ""),
+        (
+            "the model {name} has graphs for ONNX Runtime only, no weights for torch",
+            "Leave --engine and --device out.",
+        ),
+        _load_torch,
+        _load_torch_aligner,
+    ),
+}
+
+
+def open_generator(
+    opened: Bundle,
+    *,
+    engine: Engine = "auto",
+    device: str = "auto",
+    threads: int | None = None,
+    view: HeadSelection | None = None,
+    shortlist: bool | None = None,
+) -> Generator:
+    """Open the translation network of a bundle, with a search. Arguments and errors as below."""
+    decoder = open_decoder(
+        opened, engine=engine, device=device, threads=threads, view=view, shortlist=shortlist
+    )
+    return BeamSearchGenerator(decoder)
 
 
 def open_decoder(
@@ -92,64 +202,52 @@ def _loaded(
     threads: int | None,
     *,
     shortlist: bool = False,
-) -> "OnnxDecoder | TorchDecoder":
-    if engine_of(opened, "translator", engine=engine, device=device) == "onnx":
-        from attn_cli.inference.engines import onnx
-
-        has_graphs = opened.has_files(*manifest.SHORTLIST_GRAPHS)
-        listed = opened.shortlist if shortlist and has_graphs else None
-        return onnx.load(opened, view, threads=threads, shortlist=listed)
-    from attn_cli.inference.engines import torch
-
-    listed = opened.shortlist if shortlist else None
-    return torch.load(opened, view, device=device, threads=threads, shortlist=listed)
+) -> "Decoder":
+    spec = ENGINES[engine_of(opened, "translator", engine=engine, device=device)]
+    return spec.load_decoder(opened, view, device, threads, shortlist)
 
 
 def open_aligner(
     opened: Bundle, *, engine: Engine = "auto", device: str = "auto", threads: int | None = None
 ) -> AlignmentModel:
-    """The word aligner of a bundle that has one. Raises as `open_decoder`."""
-    if engine_of(opened, "head", engine=engine, device=device) == "onnx":
-        from attn_cli.inference.engines import onnx
-
-        return onnx.load_aligner(opened, threads=threads)
-    from attn_cli.inference.engines import torch
-
-    return torch.load_aligner(opened, device=device, threads=threads)
+    """Open the word aligner of a bundle that has one. Raises as `open_decoder`."""
+    spec = ENGINES[engine_of(opened, "word_aligner", engine=engine, device=device)]
+    return spec.load_aligner(opened, device, threads)
 
 
 def engine_of(
     opened: Bundle, part: Part, *, engine: Engine = "auto", device: str = "auto"
 ) -> EngineName:
-    """Which engine runs a part of a bundle.
+    """Return the engine that runs a part of a bundle; for `auto` the first of `ENGINES` that can.
 
-    ONNX Runtime where there are graphs and nobody asks for torch or for a device that only torch
-    drives; torch otherwise.
+    Raises as `open_decoder`.
     """
-    if engine == "onnx" and device not in ("auto", "cpu"):
-        raise UsageError(
-            f"ONNX Runtime computes on the processor here, not on {device}",
-            "Leave --device out, or use --engine torch.",
-        )
-    weights, has_graphs = _WEIGHTS[part], opened.has_files(*_GRAPHS[part])
-    if engine == "onnx" and not has_graphs:
-        raise ModelError(
-            f"the model {opened.name} has no graphs for ONNX Runtime",
-            f"Make them: attn export {opened.path}",
-        )
-    if engine == "onnx" or (engine == "auto" and has_graphs and device in ("auto", "cpu")):
-        if _installed("onnxruntime"):
-            return "onnx"
-        if engine == "onnx" or not opened.has_files(weights):
-            raise _missing("onnxruntime", opened)
-    if not opened.has_files(weights):
-        raise ModelError(
-            f"the model {opened.name} has graphs for ONNX Runtime only, no weights for torch",
-            "Leave --engine and --device out.",
-        )
-    if not _installed("torch"):
-        raise _missing("torch", opened)
-    return "torch"
+    if engine != "auto":
+        spec = ENGINES[engine]
+        if not spec.supports(device):
+            problem, hint = spec.wrong_device
+            raise UsageError(problem.format(device=device), hint)
+        if not spec.has_files(opened, part):
+            raise _no_files(spec, opened)
+        if not spec.is_installed():
+            raise _missing(spec.package, opened)
+        return engine
+    fitting = [
+        name
+        for name, spec in ENGINES.items()
+        if spec.supports(device) and spec.has_files(opened, part)
+    ]
+    for name in fitting:
+        if ENGINES[name].is_installed():
+            return name
+    if fitting:
+        raise _missing(ENGINES[fitting[-1]].package, opened)
+    raise _no_files(list(ENGINES.values())[-1], opened)
+
+
+def _no_files(spec: EngineSpec, opened: Bundle) -> ModelError:
+    problem, hint = (text.format(name=opened.name, path=opened.path) for text in spec.no_files)
+    return ModelError(problem, hint)
 
 
 def _missing(package: str, opened: Bundle) -> ModelError:
@@ -157,7 +255,3 @@ def _missing(package: str, opened: Bundle) -> ModelError:
         f"the model {opened.name} needs {package}, which is not installed",
         f"Install it: pip install {package}",
     )
-
-
-def _installed(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
