@@ -57,6 +57,12 @@ def train(
         str | None,
         typer.Option("--from", help="Fine-tune this model.", autocompletion=complete_model),
     ] = None,
+    aligner_only: Annotated[
+        bool,
+        typer.Option(
+            "--aligner-only", help="With --from: train a word aligner for it, and nothing else."
+        ),
+    ] = False,
     resume: Annotated[
         Path | None,
         typer.Option("--resume", metavar="DIR", help="Resume the training in DIR."),
@@ -113,6 +119,7 @@ def train(
       attn train --source a.en --target a.fr --set model.encoder.cell=lstm --print-recipe
       attn train --resume runs/mine
       attn train --from en-fr --pairs mine.tsv --out runs/tuned
+      attn train --aligner-only --from opus --pairs mine.tsv --out runs/aligned
     """
     from attn_cli.cli.train_definition import (
         check_recipe_options,
@@ -143,6 +150,23 @@ def train(
     changes = list(settings or [])
     changes += [f"train.max_steps={max_steps}"] if max_steps is not None else []
     changes += [f"seed={seed}"] if seed is not None else []
+    if aligner_only:
+        from attn_cli.cli.train_aligner import SETTINGS, train_aligner
+
+        if start_from is None or resume or recipe or recipe_name or workers:
+            raise UsageError(
+                "--aligner-only needs --from, and no recipe, --resume or --workers",
+                "Write: attn train --aligner-only --from MODEL --pairs FILE --out DIR",
+            )
+        definition = new_definition(None, None, texts, [*SETTINGS, *changes], start_from, out)
+        train_aligner(
+            console,
+            definition,
+            device=device,
+            threads=threads or console.cores,
+            force=force,
+        )
+        return
     worker = worker_rank(console, workers)
     if resume is not None:
         if recipe or recipe_name or texts or start_from or (out and out != resume):

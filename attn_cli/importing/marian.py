@@ -32,10 +32,10 @@ class ImportedModel:
     def write(self, out: Path) -> None:
         """Write the bundle, without graphs, into an empty folder."""
         storage.write_definition(out, self.recipe, self.source, self.target)
-        weights = {manifest.WEIGHTS: save(unique_state_dict(self.network))}
-        storage.write_manifest(out, self.recipe, version=__version__, scores={}, files=weights)
+        files = {manifest.WEIGHTS: save(unique_state_dict(self.network))}
         if self.card:
-            (out / manifest.CARD).write_text(self.card, encoding="utf-8")
+            files[manifest.CARD] = self.card.encode("utf-8")
+        storage.write_manifest(out, self.recipe, version=__version__, scores={}, files=files)
 
 
 def read_model(
@@ -53,15 +53,12 @@ def read_model(
     recipe = config.recipe(name, source=source, target=target, target_token=target_token)
     vocabulary = read_vocabularies(folder, config)
     spm = [_read_model_file(folder / file) for file in (vocabularies.SOURCE, vocabularies.TARGET)]
-    tokenizers = [
+    tokenizers = (
         SentencePieceTokenizer(
-            model,
-            each.pieces,
-            target_token=target_token if side == 0 else "",
-            where=str(folder),
-        )
-        for side, (model, each) in enumerate(zip(spm, vocabulary, strict=True))
-    ]
+            spm[0], vocabulary[0].pieces, target_token=target_token, where=str(folder)
+        ),
+        SentencePieceTokenizer(spm[1], vocabulary[1].pieces, where=str(folder)),
+    )
     tensors = convert_weights(read_weights(folder), config, vocabulary, where=str(folder))
     network = build_model(
         recipe.model,

@@ -88,7 +88,9 @@ def convert_weights(
     """
     source = _Tensors(tensors, where)
     converted = dict(_layers(source, config))
-    embeddings = {"source_embedding.embedding.weight": (_SOURCE, 0, config.vocab_size)}
+    embeddings: dict[str, tuple[tuple[str, ...], int, int]] = {
+        "source_embedding.embedding.weight": (_SOURCE, 0, config.vocab_size)
+    }
     if not config.share_embeddings:
         embeddings["target_embedding.embedding.weight"] = (_TARGET, 1, config.decoder_vocab_size)
     if not config.tie_output:

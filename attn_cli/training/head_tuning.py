@@ -9,8 +9,8 @@ from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.bundles import manifest, storage
 from attn_cli.bundles.bundle import Bundle
-from attn_cli.data import corpus
 from attn_cli.data.batching import sequential_batches
+from attn_cli.data.corpus import Corpus
 from attn_cli.data.literals import LiteralRules
 from attn_cli.data.segmentation import segment_corpus
 from attn_cli.data.word_rules import recipe_rules
@@ -18,6 +18,7 @@ from attn_cli.errors import ModelError
 from attn_cli.inference.engines.interface import ALL_HEADS
 from attn_cli.inference.engines.torch import load
 from attn_cli.nn.device import select_hardware
+from attn_cli.training.given_pairs import read_given_pairs
 from attn_cli.training.head_selection import SelectedHead, find_best_head, sample_pairs
 from attn_cli.training.word_links import LINKS, prepare_word_links, read_links
 
@@ -47,13 +48,7 @@ def show_best_head(
             f"the model {model.name} has graphs but no parameters, which comparing heads needs",
             "Name a model that attn train or attn models import made.",
         )
-    literals, rules = LiteralRules.from_recipe(model.recipe), recipe_rules(model.recipe)
-    if data.pairs:
-        pairs, report = corpus.read_pairs(data.pairs, stdin=stdin, literals=literals, rules=rules)
-    else:
-        pairs, report = corpus.read_parallel(
-            data.source, data.target, stdin=stdin, literals=literals, rules=rules
-        )
+    pairs, report = read_given_pairs(data, model.recipe, stdin=stdin)
     text, _ = segment_corpus(pairs, model.source, model.target).filter_lengths(
         max_length=data.max_length, max_ratio=data.max_ratio
     )
@@ -79,7 +74,7 @@ def show_best_head(
     return selected
 
 
-def _vote(recipe: config.Recipe, pairs: corpus.Corpus, n_lines: int, threads: int) -> LinkTable:
+def _vote(recipe: config.Recipe, pairs: Corpus, n_lines: int, threads: int) -> LinkTable:
     """The links of statistical aligners."""
     train = replace(recipe.train, guided_alignment=config.STATISTICAL, guided_alignment_weight=1.0)
     with TemporaryDirectory() as folder:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.bundles.bundle import Bundle
-from attn_cli.data import corpus
 from attn_cli.data.batching import sequential_batches
 from attn_cli.data.literals import LiteralRules
 from attn_cli.data.segmentation import Segmentation, SubwordCorpus, segment_corpus
@@ -24,6 +23,7 @@ from attn_cli.data.word_rules import recipe_rules
 from attn_cli.errors import ModelError
 from attn_cli.inference.engines.interface import AlignmentModel, PaddedWords
 from attn_cli.inference.engines.registry import open_aligner
+from attn_cli.training.given_pairs import read_given_pairs
 from attn_cli.training.word_links import read_links
 from attn_cli.types import EOS, UNK, IntArray
 
@@ -91,13 +91,7 @@ def shortlist_from_text(
             f"the model {model.name} has no word aligner to link the words of these pairs",
             "Give their links with --links, as attn align --fit makes them.",
         )
-    literals, rules = LiteralRules.from_recipe(model.recipe), recipe_rules(model.recipe)
-    if data.pairs:
-        pairs, report = corpus.read_pairs(data.pairs, stdin=stdin, literals=literals, rules=rules)
-    else:
-        pairs, report = corpus.read_parallel(
-            data.source, data.target, stdin=stdin, literals=literals, rules=rules
-        )
+    pairs, report = read_given_pairs(data, model.recipe, stdin=stdin)
     text, _ = segment_corpus(pairs, model.source, model.target).filter_lengths(
         max_length=data.max_length, max_ratio=data.max_ratio
     )

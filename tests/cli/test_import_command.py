@@ -117,3 +117,30 @@ def test_a_folder_of_another_kind_is_an_error_with_status_4_and_leaves_nothing(h
     assert (ended.status, "'t5', not a Marian model" in ended.err) == (4, True)
     assert not (home / "models" / "other").exists()
     assert attn("models", "import", str(tmp_path / "nowhere")).status == 4
+
+
+def test_a_word_aligner_is_trained_on_top_and_the_network_stays(model, tmp_path):
+    pairs, links = tmp_path / "a.tsv", tmp_path / "a.links"
+    pairs.write_text("".join(f"{s}\t{t}\n" for s, t in PAIRS.items()), encoding="utf-8")
+    links.write_text("".join(f"{line}\n" for line in LINKS), encoding="utf-8")
+    tiny = (f"train.guided_alignment={links}", "train.aligner_steps=60", *(
+        f"model.word_aligner.{key}" for key in ("embedding=32", "width=24", "channels=2")
+    ))  # fmt: skip
+    settings = [part for each in tiny for part in ("--set", each)]
+    out = tmp_path / "aligned"
+    how = ("--aligner-only", "--from", "imported", "--pairs", str(pairs), "--out", str(out))
+    ended = attn("train", *how, *settings, "--threads", "1")
+    assert ended.status == 0, ended.err
+    assert (out / "model.safetensors").read_bytes() == (model / "model.safetensors").read_bytes()
+    ended = attn("align", "-m", str(out), "-f", "jsonl", "I see a dog.", "je vois un chien.")
+    record = ended.records()[0]
+    links = {(s, t) for s, t, *_ in record["links"]}
+    assert len(links & {(0, 0), (1, 1), (2, 2), (3, 3), (4, 4)}) >= 3
+    assert attn("models", "verify", str(out)).status == 0
+    how = ("--weights", "alignment", "-f", "jsonl")
+    assert attn("translate", "-m", str(out), *how, "I see a dog.").status == 0
+
+
+def test_aligner_only_needs_a_model(model):
+    ended = attn("train", "--aligner-only", "--pairs", "a.tsv")
+    assert (ended.status, "--aligner-only needs --from" in ended.err) == (2, True)

@@ -1,0 +1,101 @@
+"""Train a word aligner for a finished model, whose translation network stays as it is."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+import torch
+
+from attn_cli import __version__
+from attn_cli.bundles import storage
+from attn_cli.bundles.bundle import Bundle
+from attn_cli.bundles.manifest import CARD, CONFIDENCE, SHORTLIST, WEIGHTS, WORD_ALIGNER
+from attn_cli.config import Recipe
+from attn_cli.data.literals import LiteralRules
+from attn_cli.data.segmentation import segment_corpus
+from attn_cli.nn.builder import build_word_aligner
+from attn_cli.nn.device import find_device
+from attn_cli.nn.state_dict import unique_state_dict
+from attn_cli.training import checkpoint, events
+from attn_cli.training.aligner_trainer import AlignerTrainer
+from attn_cli.training.finishing import export_graphs
+from attn_cli.training.given_pairs import read_given_pairs
+from attn_cli.training.word_links import LINKS, prepare_word_links
+
+#: The folder of what is done, until all is.
+UNFINISHED = ".aligner"
+
+
+def train_aligner_only(
+    recipe: Recipe,
+    start: Bundle,
+    out: Path,
+    *,
+    device: str,
+    threads: int,
+    emit: events.Listener,
+    interrupted: Callable[[], bool] = lambda: False,
+    stdin: BinaryIO | None = None,
+) -> bool:
+    """Write into `out` the model `start` with a word aligner that learns from pairs.
+
+    `recipe` names the pairs, relative to the working directory, and has the settings of the word
+    aligner and its training. Their links come from the file of `train.guided_alignment`, or from
+    statistical aligners. Returns False if it was `interrupted`; votes are kept in `out`, and the
+    same call goes on from there. Raises DataError for text or links that cannot be used.
+    """
+    torch.set_num_threads(threads)
+    torch.manual_seed(recipe.seed)
+    pairs, report = read_given_pairs(recipe.data, literals=LiteralRules.from_recipe(start.recipe), stdin=stdin)
+    text, shorter = segment_corpus(pairs, start.source, start.target).filter_lengths(
+        max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio
+    )
+    for sentence in (*report.messages(), *shorter.messages()):
+        emit(events.Notice(sentence))
+    unfinished = out / UNFINISHED
+    links = prepare_word_links(
+        recipe,
+        text.corpus,
+        n_lines=report.n_read,
+        cache=unfinished / LINKS,
+        workers=threads,
+        emit=emit,
+        interrupted=interrupted,
+        resume=True,
+        stdin=stdin,
+    )
+    if links is None or interrupted():
+        return False
+    links.save(unfinished / LINKS)
+    aligner = build_word_aligner(
+        recipe.model, source_vocab=start.source.vocab_size, target_vocab=start.target.vocab_size
+    )
+    trainer = AlignerTrainer(
+        aligner.to(find_device(device)),
+        text,
+        links.table,
+        settings=recipe.train,
+        seed=recipe.seed,
+        folder=unfinished,
+        emit=emit,
+        interrupted=interrupted,
+    )
+    trainer.resume()
+    if trainer.run() is None:
+        return False
+    files = {
+        name: start.file(name).read_bytes()
+        for name in (WEIGHTS, SHORTLIST, CONFIDENCE, CARD)
+        if start.has_files(name)
+    }
+    files[WORD_ALIGNER] = checkpoint.serialize(unique_state_dict(trainer.aligner))
+    scores = {name: each for name, each in start.facts["scores"].items() if name != "aer"}
+    recipe = replace(start.recipe, model=recipe.model)
+    storage.write_definition(out, recipe, start.source, start.target)
+    storage.write_manifest(out, recipe, version=__version__, scores=scores, files=files)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    precision = "int8" if start.precision == "int8" else "fp32"
+    export_graphs(out, replace(recipe, train=replace(recipe.train, export=precision)), emit)
+    return True

@@ -1,0 +1,22 @@
+"""The pairs of the files that a command names, all of them."""
+
+from typing import BinaryIO
+
+from attn_cli.config import DataConfig, Recipe
+from attn_cli.data.corpus import Corpus, CorpusReport, read_pairs, read_parallel
+from attn_cli.data.literals import LiteralRules
+from attn_cli.data.word_rules import recipe_rules
+
+
+def read_given_pairs(
+    data: DataConfig, recipe: Recipe, *, stdin: BinaryIO | None = None
+) -> tuple[Corpus, CorpusReport]:
+    """Return the training pairs that `data` names, relative to the working directory.
+
+    Words and literals are those of the model of `recipe`. Raises DataError for text that cannot be
+    used.
+    """
+    literals, rules = LiteralRules.from_recipe(recipe), recipe_rules(recipe)
+    if data.pairs:
+        return read_pairs(data.pairs, stdin=stdin, literals=literals, rules=rules)
+    return read_parallel(data.source, data.target, stdin=stdin, literals=literals, rules=rules)
