@@ -12,6 +12,7 @@ from attn_cli import __version__
 from attn_cli.bundles import storage
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.bundles.manifest import CARD, CONFIDENCE, SHORTLIST, WEIGHTS, WORD_ALIGNER
+from attn_cli.choices import Precision
 from attn_cli.config import Recipe
 from attn_cli.data.literals import LiteralRules
 from attn_cli.data.segmentation import segment_corpus
@@ -96,6 +97,6 @@ def train_aligner_only(
     storage.write_definition(out, recipe, start.source, start.target)
     storage.write_manifest(out, recipe, version=__version__, scores=scores, files=files)
     shutil.rmtree(unfinished, ignore_errors=True)
-    precision = "int8" if start.precision == "int8" else "fp32"
+    precision: Precision = "int8" if start.precision == "int8" else "fp32"
     export_graphs(out, replace(recipe, train=replace(recipe.train, export=precision)), emit)
     return True
