@@ -49,7 +49,9 @@ def train_aligner_only(
     """
     torch.set_num_threads(threads)
     torch.manual_seed(recipe.seed)
-    pairs, report = read_given_pairs(recipe.data, literals=LiteralRules.from_recipe(start.recipe), stdin=stdin)
+    pairs, report = read_given_pairs(
+        recipe.data, literals=LiteralRules.from_recipe(start.recipe), stdin=stdin
+    )
     text, shorter = segment_corpus(pairs, start.source, start.target).filter_lengths(
         max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio
     )
