@@ -14,7 +14,6 @@ from attn_cli.bundles.bundle import Bundle
 from attn_cli.bundles.manifest import CARD, CONFIDENCE, SHORTLIST, WEIGHTS, WORD_ALIGNER
 from attn_cli.choices import Precision
 from attn_cli.config import Recipe
-from attn_cli.data.literals import LiteralRules
 from attn_cli.data.segmentation import segment_corpus
 from attn_cli.nn.builder import build_word_aligner
 from attn_cli.nn.device import find_device
@@ -49,9 +48,7 @@ def train_aligner_only(
     """
     torch.set_num_threads(threads)
     torch.manual_seed(recipe.seed)
-    pairs, report = read_given_pairs(
-        recipe.data, literals=LiteralRules.from_recipe(start.recipe), stdin=stdin
-    )
+    pairs, report = read_given_pairs(recipe.data, start.recipe, stdin=stdin)
     text, shorter = segment_corpus(pairs, start.source, start.target).filter_lengths(
         max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio
     )

@@ -11,9 +11,7 @@ from attn_cli.bundles import manifest, storage
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.data.batching import sequential_batches
 from attn_cli.data.corpus import Corpus
-from attn_cli.data.literals import LiteralRules
 from attn_cli.data.segmentation import segment_corpus
-from attn_cli.data.word_rules import recipe_rules
 from attn_cli.errors import ModelError
 from attn_cli.inference.engines.interface import ALL_HEADS
 from attn_cli.inference.engines.torch import load

@@ -15,11 +15,9 @@ from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.data.batching import sequential_batches
-from attn_cli.data.literals import LiteralRules
 from attn_cli.data.segmentation import Segmentation, SubwordCorpus, segment_corpus
 from attn_cli.data.shortlist import Shortlist
 from attn_cli.data.tokenizer_interface import SubwordTokenizer, is_same_vocabulary
-from attn_cli.data.word_rules import recipe_rules
 from attn_cli.errors import ModelError
 from attn_cli.inference.engines.interface import AlignmentModel, PaddedWords
 from attn_cli.inference.engines.registry import open_aligner
