@@ -10,7 +10,9 @@
     └── ClusterError     5   a cluster could not be started, or was lost
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import TypeVar
 
 
 class ExitStatus(IntEnum):
@@ -68,3 +70,16 @@ class ClusterError(AttnError):
     """A cluster did not start, or was lost."""
 
     status = ExitStatus.TRAINING
+
+
+T = TypeVar("T")
+
+
+def get_choice(registry: Mapping[str, T], name: str, what: str) -> T:
+    """Return the entry of that name in a registry, such as the scorers or the output formats.
+
+    Raises UsageError for an unknown name; `what` says what it should be: "a scorer".
+    """
+    if name not in registry:
+        raise UsageError(f"{name!r} is not {what}", f"Choose one of {', '.join(registry)}.")
+    return registry[name]

@@ -5,10 +5,13 @@ knows it, and else the cell's weight (`SoftAlignment.link_scores`): `threshold` 
 go by that, while who is the heaviest of a row or a column is read off the weights.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli.choices import Extraction
+from attn_cli.errors import get_choice
 from attn_cli.types import FloatArray, SoftAlignment, WordAlignment
 
 #: The least weight of a link for `threshold`, unless one is given. A word aligner is as good
@@ -22,19 +25,14 @@ ALPHA, ROUNDS = 0.9, 2
 def extract(
     alignment: SoftAlignment, method: Extraction = "threshold", minimum: float | None = None
 ) -> WordAlignment:
-    """The links of a table, each with its weight: by which method, and of which weight at least.
+    """Return the links of a matrix by a method, each with its score, which is at least `minimum`.
 
-    Without a `minimum`, `threshold` takes `DEFAULT_THRESHOLD` and the others take none.
+    Without a `minimum`, `threshold` takes `DEFAULT_THRESHOLD` and the others 0. Raises UsageError
+    for an unknown method.
     """
-    match method:
-        case "threshold":
-            return threshold(alignment, DEFAULT_THRESHOLD if minimum is None else minimum)
-        case "argmax":
-            return argmax(alignment, minimum or 0.0)
-        case "mutual":
-            return mutual(alignment, minimum or 0.0)
-        case "itermax":
-            return itermax(alignment, minimum or 0.0)
+    extract_links = get_choice(EXTRACTIONS, method, "an extraction")
+    default = DEFAULT_THRESHOLD if method == "threshold" else 0.0
+    return extract_links(alignment, default if minimum is None else minimum)
 
 
 def threshold(alignment: SoftAlignment, minimum: float) -> WordAlignment:
@@ -81,6 +79,15 @@ def itermax(alignment: SoftAlignment, minimum: float = 0.0) -> WordAlignment:
         share = np.where(targets & sources, 0.0, np.where(targets | sources, ALPHA, 1.0))
         linked |= heavy & _mutual(alignment.weights * share, alignment.unaligned)
     return _links(alignment, np.argwhere(linked))
+
+
+#: Extractions by their names: (alignment, minimum score of a link) → links.
+EXTRACTIONS: dict[str, Callable[[SoftAlignment, float], WordAlignment]] = {
+    "threshold": threshold,
+    "argmax": argmax,
+    "mutual": mutual,
+    "itermax": itermax,
+}
 
 
 def _mutual(weights: FloatArray | NDArray[np.float64], unaligned: FloatArray) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ Koehn, Och & Marcu (2003), section 3.1, and Koehn et al. (2005) for the last:
 
     intersection          links of both directions
     union                 links of either
-    grow-diag             the intersection, then from the union every neighbour of a link taken
+    grow-diag             the intersection, then from the union every neighbor of a link taken
                           (beside it or diagonal), as long as there are any
     grow-diag-final       then what is left of forward, then of reverse
     grow-diag-final-and   the same, but only between two words that have no link yet
@@ -21,25 +21,26 @@ Under these names go two rules for when a link may be added, and they give diffe
 * `either` of its words: the rule of the paper, of Moses' `symal` and of fast_align's `atools`. It
   finds more of the links and errs more often.
 
-Where two neighbours compete for a word, the first one looked at wins; so the order matters, in a
+Where two neighbors compete for a word, the first one looked at wins; so the order matters, in a
 sentence here and there, and every tool has its own. Links are visited in passes, by source word,
 then by target word; one taken ahead of the pass belongs to it, one taken behind it to the next. The
-neighbours of a link are visited in the order of `NEIGHBOURS`.
+neighbors of a link are visited in the order of `NEIGHBORS`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 
 import numpy as np
 
 from attn_cli.choices import LinkSymmetrization, Unaligned
+from attn_cli.errors import get_choice
 from attn_cli.types import SoftAlignment, WordAlignment
 
 Link = tuple[int, int]
 
-#: (source, target) steps to the neighbours of a link, in the order that the published links show:
+#: (source, target) steps to the neighbors of a link, in the order that the published links show:
 #: that of a set of these in Python before 3.8, which their program went through.
-NEIGHBOURS = ((0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, 0), (1, -1), (1, 1))
+NEIGHBORS = ((0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, 0), (1, -1), (1, 1))
 
 
 def symmetrize(
@@ -103,51 +104,75 @@ def _combined(
     method: LinkSymmetrization,
     unaligned: Unaligned,
 ) -> frozenset[Link]:
-    if method == "intersection":
-        return forward & reverse
-    if method == "union":
-        return forward | reverse
-    taken = _GrowingAlignment(forward & reverse)
-    taken.grow(forward | reverse, unaligned)
-    if method != "grow-diag":
-        least: Unaligned = "both" if method == "grow-diag-final-and" else unaligned
-        for direction in (forward, reverse):
-            for pair in sorted(direction):
-                taken.add(pair, least)
-    return frozenset(taken.pairs)
+    combine = get_choice(_COMBINATIONS, method, "a symmetrization of links")
+    return combine(forward, reverse, unaligned)
+
+
+def _grow_diag(
+    forward: frozenset[Link], reverse: frozenset[Link], unaligned: Unaligned
+) -> "_GrowingAlignment":
+    growing = _GrowingAlignment(forward & reverse)
+    growing.grow(forward | reverse, unaligned)
+    return growing
+
+
+def _grow_diag_final(
+    forward: frozenset[Link], reverse: frozenset[Link], unaligned: Unaligned, final: Unaligned
+) -> frozenset[Link]:
+    growing = _grow_diag(forward, reverse, unaligned)
+    for direction in (forward, reverse):
+        for link in sorted(direction):
+            growing.add(link, final)
+    return frozenset(growing.links)
+
+
+#: Symmetrizations by their names: (forward, reverse, rule for a link to add) → links.
+_COMBINATIONS: dict[
+    str, Callable[[frozenset[Link], frozenset[Link], Unaligned], frozenset[Link]]
+] = {
+    "intersection": lambda forward, reverse, rule: forward & reverse,
+    "union": lambda forward, reverse, rule: forward | reverse,
+    "grow-diag": lambda forward, reverse, rule: frozenset(_grow_diag(forward, reverse, rule).links),
+    "grow-diag-final": lambda forward, reverse, rule: _grow_diag_final(
+        forward, reverse, rule, rule
+    ),
+    "grow-diag-final-and": lambda forward, reverse, rule: _grow_diag_final(
+        forward, reverse, rule, "both"
+    ),
+}
 
 
 class _GrowingAlignment:
-    """The links taken so far, and the words that have one."""
+    """Links, and the words that have one."""
 
-    def __init__(self, pairs: Iterable[Link]) -> None:
-        self.pairs = set(pairs)
-        self.sources = {s for s, _ in self.pairs}
-        self.targets = {t for _, t in self.pairs}
+    def __init__(self, links: Iterable[Link]) -> None:
+        self.links = set(links)
+        self.sources = {s for s, _ in self.links}
+        self.targets = {t for _, t in self.links}
 
-    def add(self, pair: Link, unaligned: Unaligned) -> bool:
-        """Takes the link if as many of its words as `unaligned` says have none yet."""
-        s, t = pair
+    def add(self, link: Link, unaligned: Unaligned) -> bool:
+        """Add the link if both or either of its words, as `unaligned` says, have none yet."""
+        s, t = link
         free = s not in self.sources, t not in self.targets
         if not (all(free) if unaligned == "both" else any(free)):
             return False
-        self.pairs.add(pair)
+        self.links.add(link)
         self.sources.add(s)
         self.targets.add(t)
         return True
 
     def grow(self, union: frozenset[Link], unaligned: Unaligned) -> None:
-        """Takes neighbours from the union, pass by pass, until there are none.
+        """Add neighbors from the union, pass by pass, until there are none.
 
-        Each link is visited once: words never lose a link, so a neighbour that could not be taken
-        then cannot be later.
+        Each link is visited once: words never lose a link, so a neighbor that cannot be added
+        then cannot be added later.
         """
-        this_pass = sorted(self.pairs)  # sorted, it is a heap
+        this_pass = sorted(self.links)  # sorted, it is a heap
         while this_pass:
             next_pass: list[Link] = []
             while this_pass:
                 s, t = heappop(this_pass)
-                for near in ((s + ds, t + dt) for ds, dt in NEIGHBOURS):
+                for near in ((s + ds, t + dt) for ds, dt in NEIGHBORS):
                     if near in union and self.add(near, unaligned):
                         heappush(this_pass if near > (s, t) else next_pass, near)
             this_pass = next_pass

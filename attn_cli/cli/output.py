@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, assert_never
+from typing import TYPE_CHECKING, TextIO
 
 from attn_cli.alignment.extraction import DEFAULT_THRESHOLD, extract
 from attn_cli.choices import Extraction, MatrixKind, OutputFormat, View
@@ -12,6 +12,7 @@ from attn_cli.cli.documents import Found, ReadGold, write_page, write_picture
 from attn_cli.cli.input import Shard
 from attn_cli.console import Console
 from attn_cli.data.text_io import open_output
+from attn_cli.errors import get_choice
 from attn_cli.inference.from_bundle import link_threshold
 from attn_cli.inference.other_tables import OtherTables
 from attn_cli.render import text_formats
@@ -153,37 +154,8 @@ class Writer:
         """The record of one request in a text format, without its final newline."""
         if self.marks_unsure:
             translation = text_formats.mark_unsure(translation)
-        match self.format:
-            case "pharaoh" if self.given:
-                return text_formats.pharaoh(links, scores=self.scores)
-            case "pharaoh":
-                return text_formats.translated_pharaoh(translation, links, scores=self.scores)
-            case "jsonl":
-                return text_formats.jsonl(
-                    translation,
-                    links,
-                    model=self.model,
-                    n_best=self.n_best,
-                    extra=request.extra,
-                )
-            case "tsv" if self.diagnostics:
-                return text_formats.diagnostics_tsv(translation)
-            case "tsv":
-                return text_formats.tsv(translation)
-            case "gloss" | "gb4e":
-                from attn_cli.render import gloss
-
-                is_plain = self.format == "gloss"
-                return (gloss.gloss if is_plain else gloss.gb4e)(translation, links)
-            case "text" if self.n_best > 1:
-                return text_formats.nbest(translation, self.n_best)
-            case "text" if self.scores and translation.confidence is not None:
-                return text_formats.scored_text(translation)
-            case "text":
-                return text_formats.text(translation)
-            case "table" | "html" | "svg" | "png" | "pdf":
-                raise AssertionError(f"{self.format} is not written record by record")
-        assert_never(self.format)
+        write = get_choice(_RECORDS, self.format, "a format of records")
+        return write(self, request, translation, links)
 
     def links(self, translation: Translation) -> WordAlignment:
         """The links of a translation's own table, as --extract and --threshold want them."""
@@ -223,3 +195,62 @@ class Writer:
 
 def _put(file: TextIO, *records: str) -> None:
     file.write("".join(records).encode("utf-8", "replace").decode("utf-8"))
+
+
+def _pharaoh(
+    writer: Writer, request: InputLine, translation: Translation, links: WordAlignment
+) -> str:
+    if writer.given:
+        return text_formats.pharaoh(links, scores=writer.scores)
+    return text_formats.translated_pharaoh(translation, links, scores=writer.scores)
+
+
+def _jsonl(
+    writer: Writer, request: InputLine, translation: Translation, links: WordAlignment
+) -> str:
+    return text_formats.jsonl(
+        translation, links, model=writer.model, n_best=writer.n_best, extra=request.extra
+    )
+
+
+def _tsv(writer: Writer, request: InputLine, translation: Translation, links: WordAlignment) -> str:
+    if writer.diagnostics:
+        return text_formats.diagnostics_tsv(translation)
+    return text_formats.tsv(translation)
+
+
+def _gloss(
+    writer: Writer, request: InputLine, translation: Translation, links: WordAlignment
+) -> str:
+    from attn_cli.render import gloss
+
+    return gloss.gloss(translation, links)
+
+
+def _gb4e(
+    writer: Writer, request: InputLine, translation: Translation, links: WordAlignment
+) -> str:
+    from attn_cli.render import gloss
+
+    return gloss.gb4e(translation, links)
+
+
+def _text(
+    writer: Writer, request: InputLine, translation: Translation, links: WordAlignment
+) -> str:
+    if writer.n_best > 1:
+        return text_formats.nbest(translation, writer.n_best)
+    if writer.scores and translation.confidence is not None:
+        return text_formats.scored_text(translation)
+    return text_formats.text(translation)
+
+
+#: The formats of one record a line, each without its final newline.
+_RECORDS: dict[str, Callable[[Writer, InputLine, Translation, WordAlignment], str]] = {
+    "text": _text,
+    "pharaoh": _pharaoh,
+    "jsonl": _jsonl,
+    "tsv": _tsv,
+    "gloss": _gloss,
+    "gb4e": _gb4e,
+}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from attn_cli.config import TRANSFORMER, ModelConfig
+from attn_cli.errors import get_choice
 from attn_cli.nn.attention import (
     Attention,
     HardAttention,
@@ -133,7 +134,7 @@ def _readout(model: ModelConfig, decoder: Decoder) -> DeepOutput | LinearReadout
 def _attention(model: ModelConfig, value: int) -> Attention:
     """Build the attention of a recurrent decoder to states of width `value`."""
     settings, query = model.attention, model.decoder.width
-    normalizer = NORMALIZERS[settings.normalizer]
+    normalizer = get_choice(NORMALIZERS, settings.normalizer, "a normalizer")
     if settings.kind == "none":
         return NoAttention(value=value, bidirectional=model.encoder.bidirectional)
     if settings.kind == "local":
@@ -160,7 +161,8 @@ def _attention(model: ModelConfig, value: int) -> Attention:
 
 def _scorer(model: ModelConfig, kind: str, value: int, *, heads: int = 1) -> Scorer:
     """Build a scorer for values of width `value`; `heads` of them divide the attention's width."""
-    return SCORERS[kind](model, value, model.attention.width // heads)
+    build = get_choice(SCORERS, kind, "a scorer")
+    return build(model, value, model.attention.width // heads)
 
 
 def _additive(model: ModelConfig, value: int, width: int) -> Scorer:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from attn_cli.alignment.aer import score_alignment
 from attn_cli.alignment.pharaoh import read_gold, read_links, transpose
-from attn_cli.alignment.symmetrization import NEIGHBOURS, harmonic_mean, symmetrize
+from attn_cli.alignment.symmetrization import NEIGHBORS, harmonic_mean, symmetrize
 from attn_cli.choices import LinkSymmetrization
 from attn_cli.types import SoftAlignment, WordAlignment
 
@@ -200,7 +200,7 @@ def grown_by_passes(forward, reverse, rule):
     while len(taken) > size:
         size = len(taken)
         for s, t in np.ndindex(8, 8):
-            for ds, dt in NEIGHBOURS if (s, t) in taken else ():
+            for ds, dt in NEIGHBORS if (s, t) in taken else ():
                 near = s + ds, t + dt
                 free = near[0] not in {a for a, _ in taken}, near[1] not in {b for _, b in taken}
                 if near in forward | reverse and (all if rule == "both" else any)(free):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from attn_cli.bundles import manifest
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.choices import Engine
-from attn_cli.errors import ModelError, UsageError
+from attn_cli.errors import ModelError, UsageError, get_choice
 from attn_cli.inference.engines.interface import (
     AlignmentModel,
     HeadSelection,
@@ -223,7 +223,7 @@ def engine_of(
     Raises as `open_decoder`.
     """
     if engine != "auto":
-        spec = ENGINES[engine]
+        spec = get_choice(ENGINES, engine, "an engine")
         if not spec.supports(device):
             problem, hint = spec.wrong_device
             raise UsageError(problem.format(device=device), hint)
