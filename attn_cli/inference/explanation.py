@@ -41,8 +41,8 @@ def explain(
 ) -> Explanation:
     """Translate a sentence and record the eight steps of attention.
 
-    `layer` and `head` count from 1; by default those that the recipe shows. The table is the mean
-    of the heads of the layer, or that of `head`.
+    `layer` and `head` count from 1; by default those that the recipe shows. The table is that of
+    `head`, or with a layer alone the mean of its heads.
 
     Raises UsageError for a blank line, for several sentences that are translated one by one, for
     one that is too long, and for a layer or head that is not there; ModelError for a network
@@ -56,11 +56,9 @@ def explain(
     source, target = _translate(text, translator)
     steps = tracer.trace_attention(source.ids, target.ids)
     decode = recipe.decode
-    selection = select_heads(
-        recipe.model,
-        layer=layer or decode.attention_layer,
-        head=decode.attention_head if head is None else head,
-    )
+    if head is None:  # that of the recipe is a head of its own layer
+        head = decode.attention_head if layer is None else 0
+    selection = select_heads(recipe.model, layer=layer or decode.attention_layer, head=head)
     indices = selection.heads or tuple(range(len(steps.heads)))
     weights = np.stack([steps.heads[index].weights for index in indices]).mean(0)  # (T, S)
     best = np.argsort(-steps.logp, axis=1, kind="stable")[:, :CANDIDATES]  # (T, C)

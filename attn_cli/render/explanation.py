@@ -50,7 +50,7 @@ _SHORT = ("Encode", "Query", "Keys", "Score", "Normalize", "Weight", "Sum", "Pre
 #: Steps that are the same for each target word.
 _OF_THE_SENTENCE = (1, 3)
 
-_PROB = "magenta"
+_PROB, _NORM = "magenta", "cyan"  # colors of bars
 _LABEL = 12  # most cells of a piece's name
 _NUMBER = 9  # cells of an energy or a weight
 
@@ -227,7 +227,7 @@ class _Drawing:
             line.append_text(components(embedding.tolist(), n, self.style))
             line.append_text(components(state.tolist(), n, self.style))
             line.append(f"{fixed(norm, 2):>8}  ")
-            lines.append(line.append_text(bar(norm, norms.max(), bars, self.style)))
+            lines.append(line.append_text(bar(norm, norms.max(), bars, self.style, _NORM)))
         return lines
 
     def step2(self) -> list[Text]:
@@ -241,9 +241,12 @@ class _Drawing:
             line = self.name(self.explanation.target.pieces[target])
             line.append_text(components(query.tolist(), n, self.style))
             lines.append(line.append(f"{fixed(float(np.linalg.norm(query)), 2):>8}"))
-            colors = strip(query.tolist(), self.width - self.label - 2, self.style)
+            colors = strip(query.tolist(), self.width - self.label - 20, self.style)
             if colors is not None:
-                lines.append(Text(" " * (self.label + 2)).append_text(colors))
+                line = Text(" " * (self.label + 1)).append_text(colors)
+                lines.append(
+                    line.append(f"  {min(len(query), 2 * colors.cell_len)} components", "dim")
+                )
             lines.append(Text())
         return lines[:-1]
 
@@ -268,7 +271,7 @@ class _Drawing:
             line.append_text(components(key.tolist(), n, self.style))
             line.append_text(components(value.tolist(), n, self.style))
             line.append(f"{fixed(norm, 2):>8}  ")
-            lines.append(line.append_text(bar(norm, norms.max(), bars, self.style)))
+            lines.append(line.append_text(bar(norm, norms.max(), bars, self.style, _NORM)))
         return lines
 
     def head_title(self) -> list[Text]:

@@ -82,6 +82,17 @@ def test_a_blank_pair_gives_a_blank_record(transformer):
     assert record["weights"] == []
 
 
+def test_explain_shows_the_heads_of_a_layer_and_their_mean(transformer):
+    how = ("-m", transformer, "--layer", 2, "--threads", 1)
+    text = attn("explain", SOURCE, *how, "--step", 5).out
+    assert "head 1   head 2" in text
+    assert " mean\n" in text
+    records = attn("explain", SOURCE, *how, "--step", 5, "-f", "jsonl").records()
+    assert {(each["layer"], each["head"]) for each in records[:-1]} == {(2, 1), (2, 2)}
+    alone = attn("explain", SOURCE, *how, "--head", 2, "--step", 5, "-f", "jsonl").records()
+    assert {(each["layer"], each["head"]) for each in alone[:-1]} == {(2, 2)}
+
+
 @pytest.mark.parametrize(
     ("side", "options", "problem"),
     [
