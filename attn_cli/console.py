@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 from attn_cli.errors import DataError
 from attn_cli.files.pager import PagedStream, pager_command, screen_height
@@ -122,7 +122,7 @@ class Console:
             yield
             return
         stdout, stream = self.stdout, PagedStream(self.stdout, command, height, self.environment)
-        self.stdout = stream
+        self.stdout = cast(BinaryIO, stream)
         try:
             yield
         finally:

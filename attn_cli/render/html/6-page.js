@@ -449,6 +449,7 @@ function start() {
     width = stage.clientWidth;
     redraw();
   }).observe(stage);
+  matchMedia("print").addEventListener("change", redraw); // a sheet has another width
   document.fonts?.ready.then(place);
 }
 
