@@ -37,7 +37,7 @@ def test_each_shell_has_a_script_that_asks_attn(shell):
     ended = attn("completion", shell)
     assert ended.status == 0
     assert candidates.VARIABLE in ended.out
-    assert f"complete_{shell}" in ended.out
+    assert f"complete_{'fish' if shell == 'bash' else shell}" in ended.out
 
 
 @pytest.mark.parametrize("shell", ["bash", "fish", "powershell"])
@@ -50,12 +50,26 @@ def test_zsh_gets_values_with_their_help():
     assert any("translate" in line for line in offered("attn tr", "zsh"))
 
 
+SHIPPED = [name for name, path in registry.names() if registry.is_shipped(path)]
+
+
 @pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
-def test_bash_completes_by_the_script(tmp_path):
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("attn models show fr", [name for name in SHIPPED if name.startswith("fr")]),
+        ('attn translate "two words" -f js', ["jsonl"]),
+        ("attn train --set model.encoder.ce", ["model.encoder.cell="]),
+        ("attn train --set model.encoder.cell=l", ["lstm"]),
+        ("attn train --recipe-name transformer-", ["transformer-tiny"]),
+        ("attn translate some.fi", []),
+    ],
+)
+def test_bash_completes_by_the_script(tmp_path, line, completed):
     (tmp_path / "attn").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m attn_cli "$@"\n')
     (tmp_path / "attn").chmod(0o755)
     ask = (
-        'eval "$(attn completion bash)"; COMP_WORDS=(attn models show fr); COMP_CWORD=3; '
+        f"eval \"$(attn completion bash)\"; COMP_LINE='{line}'; COMP_POINT={len(line)}; "
         '_attn_completion attn; echo "${COMPREPLY[@]}"'
     )
     done = subprocess.run(
@@ -65,7 +79,7 @@ def test_bash_completes_by_the_script(tmp_path):
         encoding="utf-8",
         check=True,
     )
-    assert done.stdout.split() == [name for name, _ in registry.names() if name.startswith("fr")]
+    assert (done.stdout.split(), done.stderr) == (completed, "")
 
 
 def test_models_recipes_languages_and_keys_are_offered():
