@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from attn_cli.choices import MAX_THREADS
 from attn_cli.console import Color, Console
 from attn_cli.errors import UsageError
 from attn_cli.files import user_folders
@@ -72,7 +73,10 @@ def _check(path: Path, key: str, value: Any) -> None:
     valid, what = {
         "model": (isinstance(value, str) and value, "a name or a folder"),
         "color": (value in colors, f"one of {', '.join(colors)}"),
-        "threads": (type(value) is int and value > 0, "a whole number from 1"),
+        "threads": (
+            type(value) is int and 0 < value <= MAX_THREADS,
+            f"a whole number from 1 to {MAX_THREADS}",
+        ),
     }[key]
     if not valid:
         raise UsageError(f"{path}: {key} cannot be {value!r}", f"Give {what}.")

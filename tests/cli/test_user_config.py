@@ -8,6 +8,7 @@ from program import attn
 
 from attn_cli.bundles import registry
 from attn_cli.cli.user_config import UserConfig, config_file, load_user_config
+from attn_cli.console import Console
 from attn_cli.errors import UsageError
 from attn_cli.files import user_folders
 
@@ -49,6 +50,13 @@ def test_its_color_holds_unless_an_option_or_a_variable_says_otherwise():
     assert b"\x1b[" not in attn(*table, environment={"NO_COLOR": "1"}).stdout
 
 
+def test_its_threads_are_those_of_commands_without_the_option():
+    write("threads = 3\n")
+    console = Console.of_process()
+    load_user_config(config_file()).apply(console)
+    assert console.cores == 3
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -57,6 +65,7 @@ def test_its_color_holds_unless_an_option_or_a_variable_says_otherwise():
         ("color = 'red'", "one of auto, always, never"),
         ("threads = 0", "a whole number from 1"),
         ("threads = true", "a whole number from 1"),
+        ("threads = 1000000000", "a whole number from 1"),
         ("model = ''", "a name or a folder"),
         ("model = ", "is not TOML"),
         ("model = 'a'\nmodel = 'b'", "is not TOML"),
