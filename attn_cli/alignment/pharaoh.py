@@ -30,6 +30,7 @@ Lengths = Sequence[tuple[int, int]]
 #: Sentences with links, and never a 0, that make a file base 1.
 MIN_LINES = 10
 
+_SCORE = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _LINK = re.compile(r"(-?[0-9]{1,9})([-p?])(-?[0-9]{1,9})(?::(\S+))?")
 
 
@@ -229,10 +230,7 @@ def _sentence(line: str, where: str) -> LinkLine:
 
 
 def _score(score: str, text: str, where: str) -> float:
-    try:
-        value = float(score)
-    except ValueError:
-        value = math.nan
+    value = float(score) if _SCORE.fullmatch(score) else math.nan  # which reads 1_0 too
     if not math.isfinite(value):
         raise DataError(
             f"{where} has {_shortened(text)!r}, whose score is not a number",

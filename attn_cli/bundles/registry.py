@@ -46,7 +46,7 @@ def names() -> Iterator[tuple[str, Path]]:
     """Yield (name, folder) of every registered model; the first folder of a name counts."""
     seen: set[str] = set()
     for shelf in shelves():
-        for path in sorted(shelf.iterdir()) if shelf.is_dir() else []:
+        for path in sorted(shelf.iterdir()) if os.path.isdir(shelf) else []:
             name = _displaced_name(path) or path.name
             if _is_model(path) and not name.startswith(".") and name not in seen:
                 seen.add(name)
@@ -187,8 +187,9 @@ def default_name() -> str:
 
 
 def find(name: str | None) -> Path:
-    """The directory of the model called `name`: a path, or a name on a shelf.
+    """The directory of the model called `name`: a name on a shelf, else a path.
 
+    A folder of the name of a registered model needs a separator, as in ./en-fr.
     Without a name: $ATTN_MODEL, then en-fr, then the demo's run in this folder.
     Raises ModelError when there is none.
     """
@@ -204,14 +205,12 @@ def find(name: str | None) -> Path:
             "Train the demo with: attn train (a minute or two), or name a model with --model.",
         )
     path = Path(wanted)
-    if _is_model(path):
-        return path
     shelved = dict(names())
-    if wanted in shelved:  # though a folder without a model may have that name here too
+    if wanted in shelved:  # a folder here of that name does not replace it: ./NAME is that folder
         return shelved[wanted]
-    if path.is_dir():
+    if os.path.isdir(path):
         return path
-    if path.exists():
+    if os.path.exists(path):
         raise ModelError(f"{wanted} is a file; a model is a folder", "Name the folder it is in.")
     known = ", ".join(sorted(shelved)) or "none yet"
     near = _similar(wanted, shelved)
@@ -229,7 +228,7 @@ def _similar(name: str, known: Iterable[str]) -> str:
 
 
 def _is_model(path: Path) -> bool:
-    return (path / "bundle.json").is_file()
+    return os.path.isfile(path / "bundle.json")  # False also for a name that is too long
 
 
 def demo_corpus() -> Path:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -226,7 +227,7 @@ class Reader:
 
     def _object(self, line: Line) -> dict[str, Any]:
         try:
-            record = json.loads(line.text, parse_constant=_refuse_constant)
+            record = json.loads(line.text, parse_constant=_refuse_constant, parse_float=_finite)
             reason = "" if isinstance(record, dict) else f"it is {_json_type(record)}"
         except json.JSONDecodeError as error:
             reason = f"{error.msg} at column {error.colno}"
@@ -268,6 +269,13 @@ def _json_type(value: Any) -> str:
 def one_line(text: str) -> str:
     """`text` with its line ends as spaces."""
     return text.replace("\r\n", " ").replace("\n", " ")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text[:20]} is too large")
+    return number
 
 
 def _refuse_constant(name: str) -> float:

@@ -117,7 +117,8 @@ def _check_translating(bundle: "Bundle", *, engine: "Engine", threads: int) -> N
 
     from attn_cli.inference.beam_search import SearchConfig
     from attn_cli.inference.engines.registry import open_generator
-    from attn_cli.inference.generation import SourceBatch
+    from attn_cli.inference.forced_decoding import force_decode
+    from attn_cli.inference.generation import BeamSearchGenerator, SourceBatch
 
     generator = open_generator(bundle, engine=engine, device="cpu", threads=threads)
     ids = bundle.source.encode(_LINE).ids[None, :]  # (1, S)
@@ -125,6 +126,8 @@ def _check_translating(bundle: "Bundle", *, engine: "Engine", threads: int) -> N
     with _computing(bundle):
         batch = SourceBatch(ids, lengths)
         (found,) = generator.generate(batch, SearchConfig.of(bundle.recipe.decode))
+        if isinstance(generator, BeamSearchGenerator):
+            force_decode(generator.decoder, ids, lengths, [ids[0]])
     pieces = bundle.target.vocab_size
     if not found or not all(h.ids.max() < pieces and np.isfinite(h.score) for h in found):
         raise _nonsense(bundle, "network")

@@ -159,7 +159,7 @@ def _did_you_mean(key: str, prefix: str, fields: dict[str, Any]) -> str:
 def _scalar(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, or a number of too many digits
         return text
 
 

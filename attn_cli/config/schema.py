@@ -336,6 +336,13 @@ class Recipe:
                 "but tokenizer.joint = false gives each its own vocabulary",
                 'Set model.tie_embeddings = "output" or tokenizer.joint = true.',
             )
+        layers, heads = self.model.heads
+        for name, most in (("attention_layer", layers), ("attention_head", heads)):
+            if getattr(self.decode, name) > max(1, most):
+                raise UsageError(
+                    f"decode.{name} = {getattr(self.decode, name)}, but the decoder has {most}",
+                    f"Set decode.{name} to at most {max(1, most)}, or 0.",
+                )
         if self.train.compile and self.model.decoder.kind != TRANSFORMER:
             raise UsageError(
                 "train.compile needs a Transformer decoder: a recurrent one would be compiled "

@@ -5,9 +5,14 @@ from typing import Any
 
 from attn_cli.errors import UsageError
 
+#: Dots in a line: tomllib takes quadratic time for a key of many parts.
+_MAX_DOTS = 500
+
 
 def parse_tree(text: str, where: str) -> dict[str, Any]:
     """Parse a TOML text; raise UsageError, with `where` in its message, if it is not TOML."""
+    if any(line.count(".") > _MAX_DOTS for line in text.splitlines()):
+        raise UsageError(f"{where} is nested too deeply", "Fix its keys.")
     try:
         return tomllib.loads(text)
     except RecursionError as error:

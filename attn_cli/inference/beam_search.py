@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 
 from attn_cli.config import DecodeConfig
 from attn_cli.inference.copying import SPARE, SPARE_WITHOUT, Bits, Copying, count_bits
-from attn_cli.inference.engines.interface import IncrementalDecoder, State, StepOutput
+from attn_cli.inference.engines.interface import (
+    IncrementalDecoder,
+    State,
+    StepOutput,
+    refuse_nan,
+)
 from attn_cli.inference.penalties import coverage, length_norm
 from attn_cli.types import BOS, EOS, FloatArray, Hypothesis, IntArray
 
@@ -133,6 +138,7 @@ class _Beam:
     def _advance(self, step: int, previous: IntArray) -> IntArray:
         """One more piece for every row; returns the pieces of the rows still alive after it."""
         out, ids, gained = self._step(step, previous)
+        refuse_nan(gained, out.weights)
         if self.settings.coverage_penalty:
             self.attended = self.attended + out.weights
         parent, piece, logp = self._choose(ids, self.logp[:, None] + gained)

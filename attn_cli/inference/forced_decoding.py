@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from attn_cli.inference.engines.interface import IncrementalDecoder
+from attn_cli.inference.engines.interface import IncrementalDecoder, refuse_nan
 from attn_cli.types import BOS, Hypothesis, IntArray
 
 
@@ -30,6 +30,7 @@ def force_decode(
         target = np.array([targets[b][t] for b in rows], np.int32)
         out = stepper.step(state, previous, target)
         assert out.target_logp is not None
+        refuse_nan(out.target_logp, out.weights)
         for row, b in enumerate(rows):
             token_logp[b][t] = out.target_logp[row]
             weights[b][t] = out.weights[row, : lengths[b]]

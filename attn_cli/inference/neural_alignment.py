@@ -9,7 +9,12 @@ import numpy as np
 
 from attn_cli.alignment.merge import UnitLabels, label_units
 from attn_cli.choices import Level
-from attn_cli.inference.engines.interface import AlignmentModel, AlignmentOutput, PaddedWords
+from attn_cli.inference.engines.interface import (
+    AlignmentModel,
+    AlignmentOutput,
+    PaddedWords,
+    refuse_nan,
+)
 from attn_cli.types import PAD, DecodingMode, SoftAlignment, TokenizedLine
 
 #: Pairs of words in a batch: bounds the memory of the pictures that the head makes of them.
@@ -39,6 +44,7 @@ def align_batch(
             _side([sources[place].ids for place in places], [pairs[p][0] for p in places]),
             _side([targets[place].ids for place in places], [pairs[p][1] for p in places]),
         )
+        refuse_nan(found.weights, found.leftover, found.links)
         for row, place in enumerate(places):
             _fill(tables[place], found, row, *map(_size, pairs[place]))
     return tables

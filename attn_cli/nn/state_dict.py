@@ -26,6 +26,13 @@ def load_state(network: nn.Module, tensors: dict[str, Tensor], *, where: str) ->
     missing, unknown or of another shape.
     """
     expected = unique_state_dict(network)
+    check_state(expected, tensors, where=where)
+    for name, tensor in with_current_names(tensors).items():
+        expected[name].copy_(tensor)
+
+
+def check_state(expected: dict[str, Tensor], tensors: dict[str, Tensor], *, where: str) -> None:
+    """Raise ModelError as `load_state`; `expected` may be on the meta device."""
     tensors = with_current_names(tensors)
     if missing := sorted(expected.keys() - tensors.keys()):
         raise ModelError(f"{where} has no tensor {missing[0]}", _HINT)
@@ -35,7 +42,6 @@ def load_state(network: nn.Module, tensors: dict[str, Tensor], *, where: str) ->
         if tensor.shape != expected[name].shape:
             shapes = f"{tuple(tensor.shape)}, not {tuple(expected[name].shape)}"
             raise ModelError(f"{where}: {name} has the shape {shapes}", _HINT)
-        expected[name].copy_(tensor)
 
 
 def with_current_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

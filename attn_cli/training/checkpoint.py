@@ -46,7 +46,9 @@ def load(path: Path) -> tuple[Tensors, dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             facts = json.loads((file.metadata() or {}).get("facts", "{}"))
-    except (OSError, SafetensorError, ValueError) as error:
+        if not isinstance(facts, dict):
+            raise ValueError("its facts are no JSON object")
+    except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise ModelError(
             f"cannot read the weights in {path}: {error}", "Copy or train them again."
         ) from error
@@ -101,6 +103,11 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> Non
             _, index, name = key.split(".")
             state.setdefault(int(index), {})[name] = tensor
     full_state = optimizer.state_dict()
+    parameters = [each for group in optimizer.param_groups for each in group["params"]]
+    for index, moments in state.items():
+        for name, tensor in moments.items():
+            if tensor.ndim and tensor.shape != parameters[index].shape:
+                raise ValueError(f"optimiser.{index}.{name} has the shape {tuple(tensor.shape)}")
     optimizer.load_state_dict({**full_state, "state": state})
 
 

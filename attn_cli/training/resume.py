@@ -160,9 +160,15 @@ def check_digests(
 def _load_plan(path: Path) -> Plan:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        recipe = config.parse(facts["recipe"], where=str(path))
-        return Plan(recipe, facts["start"], facts["text"], facts["options"], facts["finished"])
-    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
+        texts = facts["recipe"], facts["start"], facts["finished"]
+        if (
+            not all(isinstance(text, str) for text in texts)
+            or os.path.basename(texts[1]) != texts[1]
+        ):
+            raise ValueError("a text is none, or names a folder elsewhere")
+        parsed = config.parse(recipe, where=str(path))
+        return Plan(parsed, start, facts["text"], facts["options"], finished)
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, UsageError) as error:
         raise ModelError(
             f"the training's {path} cannot be read", "Train again with --force."
         ) from error

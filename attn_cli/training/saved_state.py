@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from attn_cli.data.batching import BatchIterator
+from attn_cli.errors import ModelError
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state_dict import load_state, unique_state_dict
 from attn_cli.training import checkpoint
@@ -59,6 +60,16 @@ class SavedState:
         tensors, facts = checkpoint.load(self.path) if self.group.is_main else ({}, {})
         tensors = self.group.broadcast_dict(tensors)
         facts = self.group.broadcast(facts)
+        try:
+            return self._restore(tensors, facts)
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError) as error:
+            raise self._damaged(error) from error
+        except (TypeError, ValueError) as error:
+            raise self._damaged(error) from error
+
+    def _restore(
+        self, tensors: checkpoint.Tensors, facts: dict[str, Any]
+    ) -> tuple[TrainerState, int]:
         with torch.no_grad():
             weights = checkpoint.with_prefix(tensors, "model.")
             load_state(self.network, weights, where=str(self.path))
@@ -66,10 +77,16 @@ class SavedState:
         state = TrainerState.from_json(facts["position"])
         state.finished = ""
         self._restore_place(facts, state)
-        workers = facts.get("workers", 1)
+        workers = int(facts.get("workers", 1))
         if workers == self.group.size:
             checkpoint.restore_rng(tensors, rank=self.group.rank)
         return state, workers
+
+    def _damaged(self, error: Exception) -> ModelError:
+        return ModelError(
+            f"the checkpoint {self.path} is damaged: {type(error).__name__}: {error}",
+            "Train again with --force, or from the model with --from.",
+        )
 
     def _restore_place(self, facts: dict[str, Any], state: TrainerState) -> None:
         """Go back to the place in the text, if it is the text that the checkpoint belongs to."""

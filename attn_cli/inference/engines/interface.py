@@ -7,9 +7,12 @@ logits. An `AlignmentModel` aligns the words of two sentences.
 
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from attn_cli.alignment.merge import word_mean_matrix
 from attn_cli.config import ModelConfig
-from attn_cli.errors import UsageError
+from attn_cli.errors import ModelError, UsageError
 from attn_cli.types import Crossing, FloatArray, IntArray
 
 #: A batch of encoded sources: opaque.
@@ -33,6 +36,15 @@ class HeadSelection(NamedTuple):
 
 #: The mean of all heads.
 ALL_HEADS = HeadSelection(())
+
+
+def refuse_nan(*outputs: NDArray[Any]) -> None:
+    """Raise ModelError if a network has computed NaN, which no search can rank."""
+    if any(np.isnan(output).any() for output in outputs):
+        raise ModelError(
+            "the model computes NaN: its parameters are damaged or diverged in training",
+            "Copy or train it again; attn models verify checks it.",
+        )
 
 
 def select_heads(model: ModelConfig, *, layer: int = 0, head: int = 0) -> HeadSelection:

@@ -99,14 +99,17 @@ class Graph:
     def __call__(self, given: Mapping[str, NDArray[Any]]) -> Tensors:
         """Every output for `given`, of which what the graph does not need is left out.
 
-        Raises ModelError when it cannot compute with that, MemoryError when that is too large.
+        Raises ModelError when it cannot compute with that, or not in the memory that there is.
         """
         feed = {self._inputs[name]: part for name, part in given.items() if name in self._inputs}
         try:
             found = self._session.run(list(self._outputs.values()), feed)
         except Exception as error:  # as above
             if "alloc" in str(error):
-                raise MemoryError from error
+                raise ModelError(
+                    f"{self._path} needs more memory than there is",
+                    "Use a smaller --beam, a machine with more memory, or another model.",
+                ) from error
             raise ModelError(
                 f"the model {self._path.parent} is unfit: ONNX Runtime cannot run "
                 f"{self._path.name} on what its vocabulary gives",

@@ -1,5 +1,6 @@
 """An `IncrementalDecoder` and an `AlignmentModel` that run PyTorch networks."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
@@ -27,7 +28,7 @@ from attn_cli.nn.builder import build_model, build_word_aligner
 from attn_cli.nn.device import find_device
 from attn_cli.nn.embeddings import SelectedRows
 from attn_cli.nn.seq2seq import Seq2Seq
-from attn_cli.nn.state_dict import load_state
+from attn_cli.nn.state_dict import check_state, load_state, unique_state_dict
 from attn_cli.nn.word_aligner import WordAligner, WordGroups
 from attn_cli.types import AttentionSteps, FloatArray, IntArray
 
@@ -196,30 +197,26 @@ def load(
     shortlist: Shortlist | None = None,
 ) -> TorchDecoder:
     """The network of a bundle, ready to step. See `engine.open.open_decoder`."""
-    network = build_model(
-        bundle.recipe.model,
-        source_vocab=bundle.source.vocab_size,
-        target_vocab=bundle.target.vocab_size,
-    )
-    network = _load_parameters(network, bundle.weights, device, threads)
+    network = _load(build_model, bundle, bundle.weights, device, threads)
     return TorchDecoder(network, view, shortlist=shortlist)
 
 
 def load_aligner(bundle: Bundle, *, device: str, threads: int | None) -> TorchAligner:
     """The word aligner of a bundle that has one. See `engine.open.open_aligner`."""
-    head = build_word_aligner(
-        bundle.recipe.model,
-        source_vocab=bundle.source.vocab_size,
-        target_vocab=bundle.target.vocab_size,
-    )
-    return TorchAligner(_load_parameters(head, bundle.word_aligner, device, threads))
+    aligner = _load(build_word_aligner, bundle, bundle.word_aligner, device, threads)
+    return TorchAligner(aligner)
 
 
 Network = TypeVar("Network", Seq2Seq, WordAligner)
 
 
-def _load_parameters(network: Network, weights: Path, device: str, threads: int | None) -> Network:
-    """The network with the weights of that file, on its device."""
+def _load(
+    build: Callable[..., Network], bundle: Bundle, weights: Path, device: str, threads: int | None
+) -> Network:
+    """Return the network that `build` makes of a recipe, with the weights of that file.
+
+    Shapes are compared before anything is allocated: a recipe may ask for more than there is.
+    """
     if threads:
         torch.set_num_threads(threads)
     try:
@@ -229,6 +226,14 @@ def _load_parameters(network: Network, weights: Path, device: str, threads: int 
             f"the model {weights.parent} is damaged: {weights.name}: {error}",
             "Copy or train it again.",
         ) from error
+    sizes = {
+        "source_vocab": bundle.source.vocab_size,
+        "target_vocab": bundle.target.vocab_size,
+    }
+    with torch.device("meta"):
+        expected = unique_state_dict(build(bundle.recipe.model, **sizes))
+    check_state(expected, tensors, where=str(weights))
+    network = build(bundle.recipe.model, **sizes)
     with torch.no_grad():
         load_state(network, tensors, where=str(weights))
     return network.to(find_device(device))

@@ -1,0 +1,220 @@
+"""Attacks on the program, each with the exit statuses that it may have. Run by tests and the table.
+
+An attack prepares a folder, runs commands in this process and returns what they left. The table of
+docs/reliability.md is made from these by `tests/slow/test_reliability.py`.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from program import Ended, attn
+
+from attn_cli.bundles import manifest
+
+MODEL = Path(__file__).parent / "fixtures" / "bundle_v1"
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What is attacked and how; `run` yields what each command left, in a folder of its own."""
+
+    promise: str
+    name: str
+    statuses: tuple[int, ...]
+    run: Callable[[Path], Iterator[Ended]]
+
+    @property
+    def id(self) -> str:
+        return self.name.replace(" ", "-")
+
+
+ATTACKS: list[Attack] = []
+
+
+def attack(promise: str, name: str, *statuses: int) -> Callable[..., Callable[..., object]]:
+    """Add a function to ATTACKS."""
+
+    def add(run: Callable[[Path], Iterator[Ended]]) -> Callable[[Path], Iterator[Ended]]:
+        ATTACKS.append(Attack(promise, name, statuses, run))
+        return run
+
+    return add
+
+
+STATUS = "An exit status says whose fault it is"
+
+
+def model_in(folder: Path) -> Path:
+    """A copy of the frozen model, for an attack to change."""
+    return Path(shutil.copytree(MODEL, folder / "model", dirs_exist_ok=True))
+
+
+def reseal(model: Path, name: str, content: bytes) -> None:
+    """Change a file and its checksum, as somebody does who prepares a model."""
+    (model / name).write_bytes(content)
+    facts = json.loads((model / manifest.FACTS).read_text(encoding="utf-8"))
+    facts["files"][name] = manifest.entry_of(content)
+    (model / manifest.FACTS).write_text(json.dumps(facts), encoding="utf-8")
+
+
+def uses(model: Path) -> Iterator[Ended]:
+    """The commands that load a model, by both engines."""
+    for engine in ("onnx", "torch"):
+        yield attn("translate", "-m", model, "I see.", "--engine", engine)
+    yield attn("align", "-m", model, "I see.", "je vois.", "--weights", "attention")
+    yield attn("models", "verify", model)
+
+
+# Names and paths
+
+
+@attack(STATUS, "a model's name of 300 characters", 4)
+def _long_model(folder: Path) -> Iterator[Ended]:
+    yield attn("translate", "-m", "x" * 300, "dog")
+    yield attn("models", "show", "x" * 5000)
+    yield attn("translate", "-m", "a\0b", "dog")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATTN_MODEL", "x" * 300)
+        yield attn("translate", "dog")
+
+
+@attack(STATUS, "a home of 300 characters", 0, 3)
+def _long_home(folder: Path) -> Iterator[Ended]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATTN_HOME", "/" + "x" * 300)
+        yield attn("translate", "-m", MODEL, "dog")
+        yield attn("models", "list")
+        yield attn("models", "add", MODEL, "--name", "mine")
+
+
+@attack(STATUS, "a file name that is not UTF-8", 0, 2, 3, 4)
+def _odd_names(folder: Path) -> Iterator[Ended]:
+    odd = os.fsdecode(b"\xff\xfe.en")
+    yield attn("translate", "-m", MODEL, "-i", odd)
+    yield attn("translate", "-m", odd, "dog")
+    yield attn("train", odd)
+    yield attn("translate", "-m", MODEL, "dog", "-o", folder / odd)
+    (folder / odd).write_text("dog\n")
+    yield attn("translate", "-m", MODEL, "-i", folder / odd, "-f", "jsonl")
+    yield attn("models", "add", MODEL, "--name", odd)
+
+
+@attack(STATUS, "a working folder that was deleted", 0)
+def _no_folder(folder: Path) -> Iterator[Ended]:
+    (folder / "gone").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder / "gone")
+        (folder / "gone").rmdir()
+        yield attn("translate", "-m", MODEL, "I see.", "-o", folder / "out")
+        yield attn("align", "-m", MODEL, "I see.", "je vois.")
+
+
+# Options and records
+
+
+@attack(STATUS, "an option out of any bounds", 2)
+def _options(folder: Path) -> Iterator[Ended]:
+    for option in ("--length-penalty", "--coverage-penalty", "--beam", "--n-best", "--threads"):
+        for value in ("1e308", "-1", "nan", "inf", "9" * 30, "9" * 5000, ""):
+            yield attn("translate", "-m", MODEL, "dog", option, value)
+    for key in ("tokenizer.vocab_size", "model.encoder.width", "train.batch_tokens"):
+        for value in ("2147483648", "9" * 30, "9" * 5000, "1e308", "nan", "-1"):
+            if (key, value) != ("train.batch_tokens", "2147483648"):
+                yield attn("train", "--set", f"{key}={value}", "--out", folder / "run")
+
+
+@attack(STATUS, "a JSONL record with numbers that JSON cannot give back", 3)
+def _json_numbers(folder: Path) -> Iterator[Ended]:
+    for number in ("1e400", "-1e400", "[1e999]", "NaN", "Infinity", "9" * 5000):
+        line = f'{{"source": "I see.", "id": {number}}}\n'
+        yield attn("translate", "-m", MODEL, "--input-format", "jsonl", stdin=line)
+
+
+@attack(STATUS, "Pharaoh numbers that only Python reads", 3)
+def _pharaoh(folder: Path) -> Iterator[Ended]:
+    (folder / "good").write_text("0-0\n")
+    for link in ("1_0-0", "0-0:1_0", "٣-0", "0-0:٣", "0-0:0x1p3", "0-0:nan", "0-0:1e400", "0-0:+1"):
+        (folder / "bad").write_text(f"{link}\n", encoding="utf-8")
+        yield attn("symmetrize", folder / "bad", folder / "good")
+
+
+# Recipes
+
+
+@attack(STATUS, "a recipe in a model with senseless values", 4)
+def _recipes(folder: Path) -> Iterator[Ended]:
+    text = (MODEL / manifest.RECIPE).read_text(encoding="utf-8")
+    sizes = ("1000000000", "9223372036854775807", "1e308", "9" * 5000, "nan")
+    changes = [("width = 8 ", f"width = {size} ") for size in (*sizes, "65536")] + [
+        ("embedding = 32", f"embedding = {size}") for size in (*sizes, "65536")
+    ]
+    changes += [
+        (text, "[" * 100_000),
+        (text, "a = " + "[" * 100_000),
+        (text, "a." * 50_000 + "a = 1"),
+        (text, text + "\n[decode]\nattention_layer = 1000000000\n"),
+        (text, text + "\n[decode]\nattention_head = 1000000000\n"),
+        (text, text + "\n[decode]\nlength_penalty = 1e308\n"),
+        (text, text + "\n[decode]\nmax_length_ratio = 1e308\n"),
+        (text, text + "\n[decode]\nmax_length_extra = 9223372036854775807\n"),
+        (text, text + "\n[decode]\nbeam_size = 9223372036854775807\n"),
+        (text, ""),
+    ]
+    head = text.partition("[decode]")[0]
+    for old, new in changes:
+        changed = new.replace(text, head, 1) if old == text else text.replace(old, new, 1)
+        model = model_in(folder)
+        reseal(model, manifest.RECIPE, changed.encode())
+        yield attn("translate", "-m", model, "I see.", "--engine", "torch")
+        yield attn("models", "verify", model)
+
+
+@attack(STATUS, "a text file of a model that is not UTF-8, or a folder", 0, 4)
+def _texts(folder: Path) -> Iterator[Ended]:
+    for name in (manifest.RECIPE, manifest.CARD, manifest.CONFIDENCE):
+        model = model_in(folder)
+        reseal(model, name, b"\xff\xfe\x00")
+        yield attn("models", "show", model)
+        yield attn("translate", "-m", model, "I see.", "-f", "jsonl")
+        (model / name).unlink()
+        (model / name).mkdir()
+        yield attn("models", "show", model)
+        yield attn("translate", "-m", model, "I see.", "-f", "jsonl")
+        shutil.rmtree(model)
+
+
+# Weights and graphs
+
+
+@attack(STATUS, "weights that are NaN", 4)
+def _nan(folder: Path) -> Iterator[Ended]:
+    import torch
+    from safetensors.torch import load_file, save
+
+    for name in (manifest.WEIGHTS, "alignment_head.safetensors"):
+        model = model_in(folder)
+        tensors = {key: torch.full_like(t, torch.nan) for key, t in load_file(model / name).items()}
+        reseal(model, name, save(tensors))
+        if name == manifest.WEIGHTS:
+            yield attn("translate", "-m", model, "I see.", "--engine", "torch")
+        else:
+            yield attn("align", "-m", model, "I see.", "je vois.", "--engine", "torch")
+        yield attn("models", "verify", model)
+
+
+@attack(STATUS, "graphs whose weights are NaN", 4)
+def _nan_graphs(folder: Path) -> Iterator[Ended]:
+    model = model_in(folder)
+    size = (model / manifest.GRAPH_WEIGHTS).stat().st_size
+    reseal(model, manifest.GRAPH_WEIGHTS, b"\xff" * size)
+    yield attn("translate", "-m", model, "I see.", "--engine", "onnx")
+    yield attn("translate", "-m", model, "I see.", "-f", "jsonl", "--engine", "onnx")
+    yield attn(
+        "align", "-m", model, "I see.", "je vois.", "--engine", "onnx", "--weights", "attention"
+    )
+    yield attn("models", "verify", model)
