@@ -44,7 +44,7 @@ def align_batch(
             _side([sources[place].ids for place in places], [pairs[p][0] for p in places]),
             _side([targets[place].ids for place in places], [pairs[p][1] for p in places]),
         )
-        refuse_nan(found.weights, found.leftover, found.links)
+        refuse_nan(found.weights, found.unaligned, found.links)
         for row, place in enumerate(places):
             _fill(tables[place], found, row, *map(_size, pairs[place]))
     return tables

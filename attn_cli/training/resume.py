@@ -160,11 +160,8 @@ def check_digests(
 def _load_plan(path: Path) -> Plan:
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        texts = facts["recipe"], facts["start"], facts["finished"]
-        if (
-            not all(isinstance(text, str) for text in texts)
-            or os.path.basename(texts[1]) != texts[1]
-        ):
+        recipe, start, finished = texts = facts["recipe"], facts["start"], facts["finished"]
+        if not all(isinstance(text, str) for text in texts) or os.path.basename(start) != start:
             raise ValueError("a text is none, or names a folder elsewhere")
         parsed = config.parse(recipe, where=str(path))
         return Plan(parsed, start, facts["text"], facts["options"], finished)
