@@ -4,8 +4,8 @@
 
     AttnError
     ├── UsageError       2   the command line, an option or a recipe is wrong
-    ├── DataError        3   text, links or gold that cannot be used as they are
-    ├── ModelError       4   a model that is missing, damaged, or unfit for what was asked
+    ├── DataError        3   text, links or gold alignments that cannot be used
+    ├── ModelError       4   a model that is missing, damaged or unsuitable
     ├── TrainingError    5   training cannot continue: NaN, disk full
     └── ClusterError     5   a cluster could not be started, or was lost
 """
@@ -49,13 +49,13 @@ class UsageError(AttnError):
 
 
 class DataError(AttnError):
-    """Input text, links or gold alignments that are missing or cannot be used as they are."""
+    """Input text, links or gold alignments that are missing or cannot be used."""
 
     status = ExitStatus.BAD_DATA
 
 
 class ModelError(AttnError):
-    """A model that is missing, damaged, of a newer format, or unfit for what was asked of it."""
+    """A model that is missing, damaged, of a newer format, or unsuitable for the command."""
 
     status = ExitStatus.BAD_MODEL
 

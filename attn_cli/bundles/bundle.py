@@ -62,7 +62,7 @@ class Bundle:
 
     @property
     def weights(self) -> Path:
-        """The file of weights."""
+        """The file of the parameters."""
         return self.file(WEIGHTS)
 
     @property
@@ -93,9 +93,9 @@ class Bundle:
 
     @property
     def shortlist(self) -> Shortlist | None:
-        """The pieces that its translations may be made of, if it has such a file.
+        """The shortlist, if the bundle has one.
 
-        Raises ModelError where that is damaged, or of another vocabulary.
+        Raises ModelError if it is damaged or of another vocabulary.
         """
         if not self.has_files(SHORTLIST):
             return None
@@ -122,10 +122,10 @@ def open_bundle(path: Path) -> Bundle:
 
 
 def load_stable(path: Path, load: Callable[[Bundle], T]) -> T:
-    """Open the model in that folder and load of it what `load` does, all from one model.
+    """Open the model in that folder and return `load(bundle)`.
 
-    Where its bundle.json was replaced meanwhile, as by a training that goes on, begins again.
-    Raises as `open_bundle` and `load`.
+    Repeats both if bundle.json was replaced in the meantime, as by a running training. Raises as
+    `open_bundle` and `load`.
     """
     for attempt in range(_ATTEMPTS):
         facts = read_manifest(path)
@@ -166,9 +166,9 @@ def _open(path: Path, facts: dict[str, Any]) -> Bundle:
 
 
 def load_tokenizers(path: Path, recipe: Recipe) -> tuple[SubwordTokenizer, SubwordTokenizer]:
-    """The source's and the target's tokenizer; one and the same where the vocabulary is joint.
+    """Return the source's and the target's tokenizer; one object if the vocabulary is joint.
 
-    `path` may be a training's folder, which is no model yet.
+    `path` may be the folder of a training that has no model yet.
     """
     files = [path / name for name in vocabulary_files(recipe)]
     return vocabularies.load_tokenizers(files, recipe)

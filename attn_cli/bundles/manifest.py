@@ -94,8 +94,8 @@ def stored_name(facts: dict[str, Any], name: str) -> str | None:
 def verify_checksums(path: Path) -> dict[str, Any]:
     """Read every file of the model and compare its sha256; returns the bundle.json.
 
-    What differs is read a second time, since a training that goes on may have replaced it. Raises
-    ModelError as `open_bundle` does, and for a file that was altered.
+    If a check fails all files are read again, since a running training may have replaced them.
+    Raises ModelError as `open_bundle`, and for a wrong checksum.
     """
     try:
         return _verify_checksums(path)
@@ -112,7 +112,7 @@ def _verify_checksums(path: Path) -> dict[str, Any]:
 
 
 def checked_manifest(path: Path) -> dict[str, Any]:
-    """The bundle.json of the folder `path`, each of its files there and of the size it says."""
+    """Read bundle.json, and check that its files exist and have their sizes."""
     facts = read_manifest(path)
     check_sizes(path, facts)
     return facts
@@ -130,7 +130,7 @@ def check_sizes(path: Path, facts: dict[str, Any]) -> None:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """The bundle.json of the folder `path`, its format and its form checked."""
+    """Read and check the bundle.json of the folder `path`. Raises ModelError if it is invalid."""
     unreadable = ModelError(f"the model {path} is damaged: {FACTS} cannot be read", _DAMAGED)
     _refuse_link_outside(path, path / FACTS)
     try:
@@ -161,7 +161,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def score_of(facts: dict[str, Any], metric: str) -> float | None:
-    """The score of that name in a bundle.json, if there is one."""
+    """Return a score of bundle.json; None if there is none, or it is no finite number."""
     entry = facts["scores"].get(metric)
     score = entry.get("score") if isinstance(entry, dict) else None
     return float(score) if isinstance(score, int | float) and abs(score) < _NO_SCORE else None
@@ -217,7 +217,7 @@ def _size(file: Path) -> int | None:
 
 
 def checksum(file: Path) -> str:
-    """The sha256 of a model's file."""
+    """Return the sha256 of a file. Raises ModelError if it cannot be read."""
     try:
         return str(file_entry(file)["sha256"])
     except OSError as error:

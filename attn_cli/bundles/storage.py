@@ -45,11 +45,10 @@ from attn_cli.files import atomic
 
 
 def copy(bundle: Bundle, folder: Path, *, graphs: bool = True) -> None:
-    """Copy a bundle into an empty folder: its own files and its card, bundle.json last.
+    """Copy the files of a bundle and its card into an empty folder, bundle.json last.
 
-    What else lies beside them, a training's log and checkpoints, is left out. Without `graphs` it
-    becomes a model that has none. Raises ModelError when a file of the copy is not what was
-    written, OSError when the disk will not take it.
+    Logs and checkpoints of its training are not copied, nor are graphs without `graphs`. Raises
+    ModelError if a copied file has another checksum, OSError if the disk cannot be written.
     """
     facts = {key: value for key, value in bundle.facts.items() if key != "staged"}
     if not graphs:
@@ -67,7 +66,7 @@ def copy(bundle: Bundle, folder: Path, *, graphs: bool = True) -> None:
 
 
 def _without_graphs(facts: dict[str, Any]) -> dict[str, Any]:
-    """The facts of the same model without graphs."""
+    """Return the content of bundle.json without graphs."""
     files = {name: entry for name, entry in facts["files"].items() if name not in ALL_GRAPHS}
     return {key: value for key, value in facts.items() if key != "precision"} | {"files": files}
 
@@ -75,13 +74,13 @@ def _without_graphs(facts: dict[str, Any]) -> dict[str, Any]:
 def write_definition(
     path: Path, recipe: Recipe, source: SubwordTokenizer, target: SubwordTokenizer
 ) -> None:
-    """Begin a bundle: the recipe and the vocabulary, before there are weights.
+    """Write the recipe and the vocabulary of a new bundle, which has no parameters yet.
 
-    Removes the model that was there. Raises TrainingError if the disk will not take it.
+    Removes an existing model. Raises TrainingError if the disk cannot be written.
     """
     with _writing(path):
         path.mkdir(parents=True, exist_ok=True)
-        (path / FACTS).unlink(missing_ok=True)  # first: without it nothing else counts
+        (path / FACTS).unlink(missing_ok=True)  # first: it invalidates the rest
         _settle(path)
         for name in OWN_FILES:
             (path / name).unlink(missing_ok=True)
@@ -92,10 +91,7 @@ def write_definition(
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
-    """Write the recipe, as the file a person edits to get another model.
-
-    A model that is there already is sealed with it.
-    """
+    """Write the recipe, with help for each key, and update bundle.json if it exists."""
     heading = f"attn train {RECIPE} --out ../another"
     add_file(path, RECIPE, config.to_toml(recipe, helps=True, heading=heading).encode("utf-8"))
 
@@ -108,10 +104,10 @@ def write_manifest(
     scores: dict[str, Any],
     files: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Make the folder a model: of its recipe, vocabulary and weights, and of these new `files`.
+    """Write bundle.json: the recipe, the vocabulary, the parameters and these new `files`.
 
-    Graphs and a calibration do not belong to it: they are those of other weights. Raises
-    TrainingError if the disk will not take it.
+    Graphs and a calibration are left out, since they belong to other parameters. Raises
+    TrainingError if the disk cannot be written.
     """
     new = dict(files or {})
     with _writing(path):
@@ -150,9 +146,9 @@ def add_file(path: Path, name: str, data: bytes | None = None) -> None:
 
 
 def add_graphs(path: Path, files: Mapping[str, bytes], *, precision: str) -> None:
-    """Replace the graphs of a model, and weights that change with them, at one instant.
+    """Replace the graphs of a model, and parameters that change with them, atomically.
 
-    Raises TrainingError if the disk will not take them.
+    Raises TrainingError if the disk cannot be written.
     """
     with _writing(path):
         _settle(path)
@@ -161,9 +157,9 @@ def add_graphs(path: Path, files: Mapping[str, bytes], *, precision: str) -> Non
 
 
 def _replace(path: Path, facts: dict[str, Any], files: Mapping[str, bytes]) -> None:
-    """Make `facts`, with these new files, the model in the folder.
+    """Replace bundle.json and these files atomically.
 
-    Raises OSError before that has happened, and the model is what it was.
+    Raises OSError if that fails; the model is then unchanged.
     """
     staging = path / STAGING
     entries = {}
@@ -179,7 +175,7 @@ def _replace(path: Path, facts: dict[str, Any], files: Mapping[str, bytes]) -> N
     except OSError:
         shutil.rmtree(staging, ignore_errors=True)
         raise
-    with suppress(OSError):  # files with other names make no other model
+    with suppress(OSError):  # the model is complete without this
         _settle(path)
         for name in OWN_FILES:
             if name not in facts["files"] and name not in entries:
@@ -187,9 +183,9 @@ def _replace(path: Path, facts: dict[str, Any], files: Mapping[str, bytes]) -> N
 
 
 def recover(path: Path) -> None:
-    """Complete a replacement of files that a killed process began, or discard what it left.
+    """Complete a replacement that a killed process began, or discard its files.
 
-    Raises TrainingError if the disk will not take it; the model is the same then.
+    Raises TrainingError if the disk cannot be written; the model is then unchanged.
     """
     with _writing(path):
         atomic.remove_parts(path)

@@ -189,7 +189,7 @@ def align(
         raise UsageError("--worst compares links with gold links", "Give --gold, too.")
     writer = Writer(
         chosen,
-        given=True,
+        has_given_targets=True,
         extraction=extract,
         threshold=threshold,
         scores=scores,

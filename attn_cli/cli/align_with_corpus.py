@@ -1,4 +1,4 @@
-"""`attn align --fit`: learn from the very pairs that are to be aligned, then align them."""
+"""`attn align --fit`: fit an aligner to the input pairs, then align them."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from attn_cli.cli.align_options import AlignOptions
-from attn_cli.cli.input import language_of, requests, requests_of_two, warning_callback
+from attn_cli.cli.input import language_of, open_input, open_parallel_input, warning_callback
 from attn_cli.console import Console
 from attn_cli.errors import DataError, UsageError
 from attn_cli.inference.linkers import VoteInterpolatedAligner
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Bitext:
-    """Pairs that can be read twice: from two files side by side, or from one."""
+    """Pairs that can be read twice: from two parallel files, or from one."""
 
     console: Console
     source: Path
@@ -51,23 +51,23 @@ class Bitext:
                 )
         return corpus
 
-    def requests(self) -> AbstractContextManager[Iterator[list[InputLine]]]:
-        """Chunks of all lines, in order, to be aligned."""
+    def chunks(self) -> AbstractContextManager[Iterator[list[InputLine]]]:
+        """Open all lines, chunk by chunk, in order."""
         if self.target is not None:
-            return requests_of_two(self.console, self.source, self.target)
+            return open_parallel_input(self.console, self.source, self.target)
         if str(self.source) == "-":
             self.console.stdin.seek(0)
-        return requests(self.console, [], self.source, "text", pairs=True)
+        return open_input(self.console, [], self.source, "text", pairs=True)
 
 
 @contextmanager
 def rereadable_pairs(console: Console, options: AlignOptions) -> Iterator[Bitext]:
-    """The pairs that the command line names; those of standard input are kept in a file meanwhile.
+    """Yield the pairs of the options; standard input is copied to a temporary file.
 
-    Raises UsageError where other pairs cannot be read twice, DataError where there is no room.
+    Raises UsageError if another input cannot be read twice, DataError if the disk is full.
     """
     for file in filter(None, (options.source, options.target, options.input)):
-        if _is_gone_when_read(file) or (str(file) == "-" and options.source is not None):
+        if _is_pipe(file) or (str(file) == "-" and options.source is not None):
             raise UsageError(
                 f"--fit reads its text twice, and {file} can be read only once",
                 "Name files, or pipe in lines of source<TAB>target.",
@@ -75,18 +75,18 @@ def rereadable_pairs(console: Console, options: AlignOptions) -> Iterator[Bitext
     path = options.source or options.input or Path("-")
     with ExitStack() as stack:
         if str(path) == "-":
-            console = stack.enter_context(_with_stdin_kept(console))
+            console = stack.enter_context(_with_stdin_in_file(console))
         yield Bitext(console, path, options.target, options.tokenized)
 
 
-def _is_gone_when_read(path: Path) -> bool:
-    """Whether that is a pipe, such as a shell's <(command)."""
+def _is_pipe(path: Path) -> bool:
+    """Whether the path is a pipe, such as a shell's <(command)."""
     return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
 
 
 @contextmanager
-def _with_stdin_kept(console: Console) -> Iterator[Console]:
-    """The console with all that its standard input holds in a file."""
+def _with_stdin_in_file(console: Console) -> Iterator[Console]:
+    """Yield the console with its standard input copied to a temporary file."""
     if console.stdin_is_terminal:
         console.info("attn: reading lines from the terminal; ^D ends them")
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""The pairs of `attn align`, and the linker that its options name."""
+"""The pairs of `attn align`, and the linker that its options select."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -7,7 +7,7 @@ from dataclasses import replace
 from attn_cli.cli.align_options import AlignOptions
 from attn_cli.cli.align_self_attention import self_attention_linker
 from attn_cli.cli.diagnose import other_aligner
-from attn_cli.cli.input import requests, requests_of_two, warning_callback
+from attn_cli.cli.input import open_input, open_parallel_input, warning_callback
 from attn_cli.cli.model_loading import LoadedModel, ModelLoader
 from attn_cli.cli.output import Writer
 from attn_cli.console import Console
@@ -28,10 +28,10 @@ Chunks = Iterator[list[InputLine]]
 
 
 def chunks_of(console: Console, options: AlignOptions) -> AbstractContextManager[Chunks]:
-    """The pairs, as they are read."""
+    """Open the pairs, chunk by chunk."""
     if options.source is not None and options.target is not None:
-        return requests_of_two(console, options.source, options.target, shard=options.shard)
-    return requests(
+        return open_parallel_input(console, options.source, options.target, shard=options.shard)
+    return open_input(
         console,
         list(options.pair),
         options.input,
@@ -44,43 +44,43 @@ def chunks_of(console: Console, options: AlignOptions) -> AbstractContextManager
 def linker_from_models(
     console: Console, options: AlignOptions, writer: Writer
 ) -> tuple[LinkerProtocol, Writer]:
-    """Whoever links by the models that were named, and the writer of what they find."""
+    """Return a linker by the models of the options, and the writer of its results."""
     if options.show != "cross":
         return self_attention_linker(console, options, writer)
-    opener = ModelLoader(console, options.device, options.threads, options.engine)
+    loader = ModelLoader(console, options.device, options.threads, options.engine)
     scored, is_page = writer.format == "jsonl", writer.format == "html"
-    opened = opener.load_aligner(
+    loaded = loader.load_aligner(
         options.model, options.matrix_kind, scored=scored, look=options.heads, every=is_page
     )
-    writer = writer.for_model(opened.bundle, by_head=opened.matcher is not None)
+    writer = writer.for_model(loaded.bundle, by_head=loaded.matcher is not None)
     if is_page:
-        others = opened.other_tables(level=options.level, tokenized=options.tokenized)
+        others = loaded.other_tables(level=options.level, tokenized=options.tokenized)
         writer = replace(writer, others=others)
-    forward = _aligner(console, options, opened)
+    forward = _aligner(console, options, loaded)
     if options.reverse is None:
-        aligner = _with_mass(_with_heads(forward, options, opened), options)
+        aligner = _with_mass(_with_heads(forward, options, loaded), options)
         linker: LinkerProtocol = DirectionalLinker(aligner, writer.links)
-        return _with_diagnostics(linker, options, opener, opened), writer
-    other = opener.load_aligner(options.reverse, options.weights, scored=False)
-    check_opposite(opened.bundle.recipe, other.bundle.recipe)
+        return _with_diagnostics(linker, options, loader, loaded), writer
+    other = loader.load_aligner(options.reverse, options.weights, scored=False)
+    check_opposite(loaded.bundle.recipe, other.bundle.recipe)
     method = options.symmetrize or "grow-diag-final-and"
     reverse = _aligner(console, options, other, name=other.bundle.name)
     if writer.page is not None and method != "soft":
         writer = replace(writer, page=replace(writer.page, extraction=method))
     aligners = _with_mass(forward, options), _with_mass(reverse, options)
     symmetrized = SymmetrizedLinker(*aligners, writer.links, method)
-    return _with_diagnostics(symmetrized, options, opener, opened), writer
+    return _with_diagnostics(symmetrized, options, loader, loaded), writer
 
 
 def _with_mass(aligner: AlignerProtocol, options: AlignOptions) -> AlignerProtocol:
-    """The aligner, with or without the weight that belongs to no word."""
+    """Renormalize the weights over the words with --unaligned-mass renormalize."""
     return RenormalizingAligner(aligner) if options.unaligned_mass == "renormalize" else aligner
 
 
 def _with_diagnostics(
     linker: LinkerProtocol, options: AlignOptions, loader: ModelLoader, loaded: LoadedModel
 ) -> LinkerProtocol:
-    """The linker, which diagnoses each pair with --diagnostics."""
+    """Add diagnostics to each pair with --diagnostics."""
     if not options.diagnostics:
         return linker
     other = other_aligner(
@@ -94,13 +94,13 @@ def _with_diagnostics(
 
 
 def _aligner(
-    console: Console, options: AlignOptions, opened: LoadedModel, name: str = ""
+    console: Console, options: AlignOptions, loaded: LoadedModel, name: str = ""
 ) -> PairAligner:
     return PairAligner(
-        opened.bundle.source,
-        opened.bundle.target,
-        stepper=opened.stepper,
-        matcher=opened.matcher,
+        loaded.bundle.source,
+        loaded.bundle.target,
+        stepper=loaded.stepper,
+        matcher=loaded.matcher,
         tokenized=options.tokenized,
         level=options.level,
         on_problem=warning_callback(console, name),
@@ -108,23 +108,23 @@ def _aligner(
 
 
 def _with_heads(
-    aligner: PairAligner, options: AlignOptions, opened: LoadedModel
+    aligner: PairAligner, options: AlignOptions, loaded: LoadedModel
 ) -> PairAligner | PerHeadAligner:
-    """The aligner, with those of the heads that are wanted alone beside it."""
+    """Add the tables of single heads, if the options select them."""
 
-    def alone(stepper: IncrementalDecoder) -> PairAligner:
+    def by_head(stepper: IncrementalDecoder) -> PairAligner:
         return PairAligner(
-            opened.bundle.source,
-            opened.bundle.target,
+            loaded.bundle.source,
+            loaded.bundle.target,
             stepper=stepper,
             tokenized=options.tokenized,
             level=options.level,
         )
 
-    if not opened.heads:
+    if not loaded.heads:
         return aligner
     return PerHeadAligner(
-        aligner, [(layer, head, alone(found)) for layer, head, found in opened.heads]
+        aligner, [(layer, head, by_head(found)) for layer, head, found in loaded.heads]
     )
 
 
@@ -132,7 +132,7 @@ def _with_heads(
 def linker_from_corpus(
     console: Console, options: AlignOptions, writer: Writer
 ) -> Iterator[tuple[Chunks, LinkerProtocol, Writer]]:
-    """The pairs, whoever links them after learning from them, and the writer of what it finds."""
+    """Yield the pairs, a linker that was fitted to them, and the writer of its results."""
     from attn_cli.cli.align_with_corpus import fit_aligner, rereadable_pairs
     from attn_cli.cli.output_folder import refuse_to_replace
 
@@ -149,7 +149,7 @@ def linker_from_corpus(
         writer = replace(writer, model=found.name)
         if writer.format == "html":
             writer = writer.with_page("alignment", languages=found.languages)
-        with text.requests() as chunks:
+        with text.chunks() as chunks:
             aligner = _with_mass(found.aligner, options)
             linker: LinkerProtocol = DirectionalLinker(aligner, writer.links)
             if options.diagnostics:

@@ -144,7 +144,7 @@ def batch(
             files.RECORDS,
             Writer(
                 "pharaoh",
-                given=True,
+                has_given_targets=True,
                 extraction=extract,
                 threshold=threshold,
                 scores=scores,

@@ -61,7 +61,7 @@ def _target_of(path: Path) -> str:
     return target
 
 
-def _is_language(language: str, wanted: str) -> bool:
-    """Whether a language is the one that is wanted: fr-CA is fr, but fr is not fr-CA."""
-    language, wanted = (each.lower().replace("_", "-") for each in (language, wanted))
-    return wanted in (language, primary_language(language))
+def _is_language(language: str, other: str) -> bool:
+    """Whether a language is, or is a variety of, another: fr-CA is fr, but fr is not fr-CA."""
+    language, other = (each.lower().replace("_", "-") for each in (language, other))
+    return other in (language, primary_language(language))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.choices import Level
-from attn_cli.cli.documents import Found
+from attn_cli.cli.documents import LineResult
 from attn_cli.cli.model_loading import ModelLoader
 from attn_cli.console import Console
 from attn_cli.errors import UsageError
@@ -58,8 +58,8 @@ def other_aligner(
 
 
 def flag(
-    records: Sequence[Found], threshold: float, console: Console, *, format: str
-) -> list[Found]:
+    records: Sequence[LineResult], threshold: float, console: Console, *, format: str
+) -> list[LineResult]:
     """Mark the translations of a confidence below `threshold`.
 
     The records of jsonl have a field; for other formats a line on stderr names each.

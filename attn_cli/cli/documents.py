@@ -16,8 +16,8 @@ from attn_cli.types import GoldAlignment, InputLine, SoftAlignment, Translation,
 if TYPE_CHECKING:
     from attn_cli.render.html.page import Page
 
-Found = tuple[InputLine, Translation, WordAlignment]
-Add = Callable[[list[Found]], None]
+LineResult = tuple[InputLine, Translation, WordAlignment]
+Add = Callable[[list[LineResult]], None]
 Picture = Literal["svg", "png", "pdf"]
 ReadGold = Callable[[], Sequence[GoldAlignment]]
 
@@ -42,7 +42,7 @@ def write_page(
         write(page.begin().encode())
         is_first = True
 
-        def add(found: list[Found]) -> None:
+        def add(found: list[LineResult]) -> None:
             nonlocal is_first
             translations = [each for _, each, _ in found]
             if others is not None:
@@ -67,7 +67,7 @@ def write_picture(format: Picture, console: Console, output: Path | None) -> Ite
         raise UsageError(f"a terminal does not show {format}", f"Name a file: -o table.{format}")
     shown: list[Translation] = []
 
-    def add(found: list[Found]) -> None:
+    def add(found: list[LineResult]) -> None:
         shown.extend(each for _, each, _ in found if each.source.strip())
         if len(shown) > 1:
             raise UsageError(

@@ -1,4 +1,4 @@
-"""Files to score: references, links and gold, for `score` and for `align --gold`."""
+"""Read references, links and gold links, and score them, for `score` and `align --gold`."""
 
 from functools import cached_property
 from pathlib import Path
@@ -13,32 +13,36 @@ from attn_cli.errors import UsageError
 from attn_cli.types import GoldAlignment, Translation, WordAlignment
 
 
-def gold_of(console: Console, path: Path, base: IndexBase) -> tuple[list[GoldAlignment], int]:
-    """The gold links in a file, and the base they were in."""
-    return read_gold(texts_of(console, path), name=str(path), base=base)
+def read_gold_file(
+    console: Console, path: Path, base: IndexBase
+) -> tuple[list[GoldAlignment], int]:
+    """Read a file of gold links; return them and the index base of the file."""
+    return read_gold(read_lines(console, path), name=str(path), base=base)
 
 
-def links_of(console: Console, path: Path, base: IndexBase) -> tuple[list[WordAlignment], int]:
-    """The Pharaoh links in a file, and the base they were in."""
-    return read_links(texts_of(console, path), name=str(path), base=base)
+def read_link_file(
+    console: Console, path: Path, base: IndexBase
+) -> tuple[list[WordAlignment], int]:
+    """Read a file of Pharaoh links; return them and the index base of the file."""
+    return read_links(read_lines(console, path), name=str(path), base=base)
 
 
-def texts_of(console: Console, path: Path) -> list[str]:
-    """The lines of a file, or of stdin for "-"."""
+def read_lines(console: Console, path: Path) -> list[str]:
+    """Read the lines of a file, or of stdin for "-"."""
     with open_lines(
         path, stdin=console.stdin, on_problem=warning_callback(console, str(path))
     ) as lines:
         return [line.text for line in lines]
 
 
-def references_of(console: Console, paths: list[Path]) -> list[list[str | None]]:
-    """The lines of each reference file, None where one behind the first has a blank line."""
-    first, *others = (texts_of(console, path) for path in paths)
+def read_references(console: Console, paths: list[Path]) -> list[list[str | None]]:
+    """Read reference files; a blank line in all but the first is None, no reference."""
+    first, *others = (read_lines(console, path) for path in paths)
     return [[*first], *([line if line.strip() else None for line in other] for other in others)]
 
 
-def bases(texts: list[str]) -> tuple[IndexBase, IndexBase]:
-    """--index-base, once for both sides or once for each: gold first, then links."""
+def parse_index_bases(texts: list[str]) -> tuple[IndexBase, IndexBase]:
+    """Parse --index-base: one value for both, or one for gold and one for links."""
     if len(texts) > 2:
         raise UsageError("--index-base was given more than twice", "Once for gold, once for links.")
     chosen: list[IndexBase] = []
@@ -50,39 +54,39 @@ def bases(texts: list[str]) -> tuple[IndexBase, IndexBase]:
 
 
 def score_files(console: Console, gold: Path, links: Path, texts: list[str]) -> AlignmentScore:
-    """AER of a file of links against a file of gold; says on stderr which bases it decided on."""
-    gold_base, links_base = bases(texts)
-    truth, gold_found = gold_of(console, gold, gold_base)
-    found, links_found = links_of(console, links, links_base)
-    check_same_length(truth, found, (str(gold), str(links)))
+    """Return the AER of a file of links; report automatic index parse_index_bases on stderr."""
+    gold_base, links_base = parse_index_bases(texts)
+    gold_links, gold_index = read_gold_file(console, gold, gold_base)
+    system_links, links_index = read_link_file(console, links, links_base)
+    check_same_length(gold_links, system_links, (str(gold), str(links)))
     if "auto" in (gold_base, links_base):
-        console.info(f"attn: counting words from {gold_found} in gold, from {links_found} in links")
-    return score_alignment(truth, found, gold_base=gold_found, links_base=links_found)
+        console.info(f"attn: counting words from {gold_index} in gold, from {links_index} in links")
+    return score_alignment(gold_links, system_links, gold_base=gold_index, links_base=links_index)
 
 
 class GoldEvaluator:
-    """Collects the links of a run and scores them at its end, when the sentences are known."""
+    """Collects the links of a run, and scores them at its end."""
 
     def __init__(self, console: Console, path: Path, index_base: str) -> None:
         self.console, self.path = console, path
-        self.base, _ = bases([index_base])
-        self.gold = texts_of(console, path)
-        self.found: list[WordAlignment] = []
+        self.base, _ = parse_index_bases([index_base])
+        self.gold = read_lines(console, path)
+        self.links: list[WordAlignment] = []
         self.lengths: list[tuple[int, int]] = []
 
-    def add(self, found: list[tuple[WordAlignment, Translation]]) -> None:
-        """The links of the next lines, and the pairs they are in."""
-        for links, pair in found:
-            self.found.append(links)
+    def add(self, linked: list[tuple[WordAlignment, Translation]]) -> None:
+        """Add the links of the next lines, with their pairs."""
+        for links, pair in linked:
+            self.links.append(links)
             self.lengths.append((len(pair.source_words), len(pair.target_words)))
 
     @cached_property
     def gold_links(self) -> tuple[list[GoldAlignment], int]:
-        """The gold links of all lines, and the base they were in; once all links are added."""
-        check_same_length(self.gold, self.found, (str(self.path), "the input"))
+        """The gold links of all lines, and their index base; read after all links are added."""
+        check_same_length(self.gold, self.links, (str(self.path), "the input"))
         return read_gold(self.gold, name=str(self.path), base=self.base, lengths=self.lengths)
 
     def report(self) -> None:
-        """One line on stderr: AER, precision, recall and the signature."""
+        """Write AER, precision, recall and the signature to stderr, in one line."""
         gold, base = self.gold_links
-        self.console.raw(score_alignment(gold, self.found, gold_base=base).summary())
+        self.console.raw(score_alignment(gold, self.links, gold_base=base).summary())

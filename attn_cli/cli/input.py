@@ -1,4 +1,4 @@
-"""Where translate and align get their lines: arguments, files, a pipe, JSONL. One record a line."""
+"""Read the lines of translate and align from arguments, files or a pipe, as text or JSONL."""
 
 import itertools
 import json
@@ -25,10 +25,10 @@ from attn_cli.data.text_io import (
 from attn_cli.errors import DataError, UsageError
 from attn_cli.types import InputLine
 
-#: Lines looked at together, so that like lengths can share a batch.
+#: Lines of a chunk, so that lines of similar length can share a batch.
 CHUNK = 1024
 
-#: Fewer where somebody waits for the first of them.
+#: Lines of a chunk if a user waits for the first result.
 INTERACTIVE_CHUNK = 32
 
 
@@ -36,8 +36,8 @@ INTERACTIVE_CHUNK = 32
 class Shard:
     """Part `number`, from 1, of `count` consecutive parts of a file.
 
-    Parts begin at multiples of TOGETHER lines, so that the same lines share a batch as without
-    parts, and the outputs of all parts, one after another, are the output of the whole file.
+    Parts begin at multiples of CHUNK lines, so that the same lines share a batch as without parts,
+    and the concatenated outputs of all parts are the output of the whole file.
     """
 
     number: int
@@ -45,7 +45,7 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> "Shard":
-        """The part that `K/N` names. Raises UsageError for what names none."""
+        """Parse `K/N`. Raises UsageError for anything else."""
         number, slash, count = text.partition("/")
         if slash and all(each.isascii() and each.isdecimal() for each in (number, count)):
             shard = cls(int(number), int(count))
@@ -54,7 +54,7 @@ class Shard:
         raise UsageError(f"--shard cannot be {text}", "Give K/N, such as 1/8 to 8/8.")
 
     def lines(self, total: int) -> range:
-        """The lines of this part, from 0, of a file of `total` lines."""
+        """Return the lines of this part, from 0, of a file of `total` lines."""
         blocks = -(-total // CHUNK)
         start, end = (
             blocks * part // self.count * CHUNK for part in (self.number - 1, self.number)
@@ -62,9 +62,9 @@ class Shard:
         return range(min(start, total), min(end, total))
 
     def of(self, console: Console, *paths: Path | None) -> range:
-        """The lines of this part of a file, or of two in step.
+        """Return the lines of this part of a file, or of two parallel files.
 
-        Raises UsageError for what is not a file, DataError for files of different lengths.
+        Raises UsageError if one is no regular file, DataError if their lengths differ.
         """
         counts = []
         for path in paths:
@@ -91,7 +91,7 @@ def reads_live(console: Console, path: Path | None) -> bool:
 
 
 @contextmanager
-def requests(
+def open_input(
     console: Console,
     texts: list[str],
     path: Path | None,
@@ -102,15 +102,17 @@ def requests(
     skip: int = 0,
     to_file: bool = False,
 ) -> Iterator[Iterator[list[InputLine]]]:
-    """Chunks of requests from `texts`, else from `path` or stdin; with `pairs`, of two sides.
+    """Yield chunks of lines from `texts`, else from `path` or stdin; with `pairs`, of two sides.
 
-    With a `shard`, only those of its lines; without the first `skip` of them. Chunks are small
-    where somebody sees the results as they come: on a terminal, unless they go `to_file`.
+    With a `shard`, only its lines; `skip` leaves out the first of them. Chunks are small if stdout
+    is a terminal, unless results go `to_file`.
     """
     if texts and path is not None:
         raise UsageError("text was given both as arguments and with --input", "Give one of them.")
     if texts and shard is not None:
-        raise UsageError("--shard is a part of a file, not of arguments", "Leave one of them out.")
+        raise UsageError(
+            "--shard selects a part of a file, not of arguments", "Leave one of them out."
+        )
     if texts:
         yield iter([_of_arguments(console, texts, pairs=pairs)])
         return
@@ -121,7 +123,7 @@ def requests(
         if str(name) == "-" and console.stdin_is_terminal:
             console.info("attn: reading lines from the terminal; ^D ends them")
         size = INTERACTIVE_CHUNK if console.stdout_is_terminal and not to_file else CHUNK
-        read = Reader(lines.name, input_format, pairs)
+        read = LineParser(lines.name, input_format, pairs)
         if part is None:
             if skip:
                 lines.skip(skip)
@@ -134,10 +136,10 @@ def requests(
 
 
 @contextmanager
-def requests_of_two(
+def open_parallel_input(
     console: Console, source: Path, target: Path, *, shard: Shard | None = None
 ) -> Iterator[Iterator[list[InputLine]]]:
-    """Chunks of requests from two files in step: line n of one with line n of the other.
+    """Yield chunks of pairs from two parallel files: line n of one with line n of the other.
 
     With a `shard`, only those of its lines.
     """
@@ -158,10 +160,10 @@ def requests_of_two(
             theirs.skip(part.start)
             pairs = islice(pairs, len(part))
         each = (InputLine(a.number, a.text, b.text) for a, b in pairs)
-        yield chunked(each, size, cost=cost_of_request)
+        yield chunked(each, size, cost=line_cost)
 
 
-def cost_of_request(request: InputLine) -> int:
+def line_cost(request: InputLine) -> int:
     """See `cost_of_text`."""
     return cost_of_text(max(request.source, request.target, key=len))
 
@@ -179,7 +181,7 @@ def _of_arguments(console: Console, texts: list[str], *, pairs: bool) -> list[In
 
 
 def _clean(console: Console, number: int, text: str) -> str:
-    """An argument as one line of proper text."""
+    """Return an argument as one line of valid text."""
     repaired = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if repaired != text:
         console.warn(f"text {number} is not valid UTF-8; read with U+FFFD")
@@ -187,7 +189,7 @@ def _clean(console: Console, number: int, text: str) -> str:
 
 
 def warning_callback(console: Console, name: str = "") -> Callable[[int, str], None]:
-    """Says on stderr what was wrong with a line, by its number and the file's `name`."""
+    """Return a callback that warns about a line, by its number and the file's `name`."""
     where = f"{name}: " if name else ""
 
     def report(number: int, problem: str) -> None:
@@ -196,8 +198,8 @@ def warning_callback(console: Console, name: str = "") -> Callable[[int, str], N
     return report
 
 
-class Reader:
-    """A line becomes a request. Raises DataError naming the file and line that cannot be one."""
+class LineParser:
+    """Parses a line. Raises DataError, with file and line number, for an invalid one."""
 
     def __init__(self, name: str, input_format: InputFormat, pairs: bool) -> None:
         self.name, self.input_format, self.pairs = name, input_format, pairs
@@ -267,7 +269,7 @@ def _json_type(value: Any) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text` with its line ends as spaces."""
+    """Return `text` with spaces in place of line ends."""
     return text.replace("\r\n", " ").replace("\n", " ")
 
 
@@ -283,6 +285,6 @@ def _refuse_constant(name: str) -> float:
 
 
 def language_of(path: Path | None) -> str:
-    """What a file's name says of its language: 'en' for a.en and a.en.gz, else nothing."""
+    """Return the language in a file's extension: 'en' for a.en and a.en.gz; else ''."""
     suffix = Path(str(path or "").removesuffix(".gz")).suffix[1:]
     return suffix if 2 <= len(suffix) <= 3 and suffix.isalpha() and suffix != "txt" else ""

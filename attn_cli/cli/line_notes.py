@@ -20,28 +20,28 @@ UNKNOWN_SHARE = 2 / 3
 class LineNotes:
     """Report lines that look like the target language, or are mostly unknown to the model.
 
-    Of each kind `MOST_NOTES` lines are named; `close` tells how many more there were. `is_single`
-    tells that there is but one line.
+    `MOST_NOTES` lines of each kind are named; `close` reports the number of the others.
+    `is_single` if there is one line only.
     """
 
     def __init__(self, console: Console, bundle: Bundle, *, is_single: bool = False) -> None:
         self.console, self.bundle, self.is_single = console, bundle, is_single
         self._counts: Counter[str] = Counter()
 
-    def check(self, requests: Sequence[InputLine]) -> None:
-        """Note what is wrong with these lines."""
-        for request in requests:
-            if not request.source.strip():
+    def check(self, lines: Sequence[InputLine]) -> None:
+        """Write a note for each line that the model should not get."""
+        for line in lines:
+            if not line.source.strip():
                 continue
-            if (kind := self._kind(request.source)) is None:
+            if (kind := self._kind(line.source)) is None:
                 continue
             self._counts[kind] += 1
             if self._counts[kind] <= MOST_NOTES:
-                subject = "this" if self.is_single else f"line {request.line}"
+                subject = "this" if self.is_single else f"line {line.line}"
                 self.console.info(f"attn: {self._sentences[kind](subject, 1)}")
 
     def close(self) -> None:
-        """Tell of the lines that have no note of their own."""
+        """Report how many lines had no note of their own."""
         for kind, count in self._counts.items():
             if (more := count - MOST_NOTES) > 0:
                 subject = f"{more:,} more line{'s' * (more > 1)}"
@@ -52,8 +52,8 @@ class LineNotes:
         texts = (word.text for word in words.split(text))
         if languages.looks_like(texts, recipe.target, expected=recipe.source):
             return "target"
-        spoken = recipe.decode.handle_all_caps and is_all_caps(text)
-        if self.bundle.source.unknown_share(text, lowercase=spoken) > UNKNOWN_SHARE:
+        lowercase = recipe.decode.handle_all_caps and is_all_caps(text)
+        if self.bundle.source.unknown_share(text, lowercase=lowercase) > UNKNOWN_SHARE:
             return "unknown"
         return None
 

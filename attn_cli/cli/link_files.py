@@ -1,4 +1,4 @@
-"""Two files of links read in step, for `symmetrize`: a pair of Links for each pair of lines."""
+"""Read two files of links in parallel, for `symmetrize`."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,31 +16,32 @@ Both = tuple[WordAlignment, WordAlignment]
 class LinkFiles:
     """The links of a forward and a reverse file, line by line, both source-target.
 
-    With `turned` the reverse file holds target-source. Lines come in groups of `together`.
+    `is_transposed` if the reverse file holds target-source. Lines come in groups of `group_size`.
     """
 
-    def __init__(self, forward: Lines, reverse: Lines, *, turned: bool, together: int) -> None:
+    def __init__(
+        self, forward: Lines, reverse: Lines, *, is_transposed: bool, group_size: int
+    ) -> None:
         self.forward, self.reverse = forward, reverse
-        self.turned, self.together = turned, together
-        self.agreed = 0  # links of both, as the reverse file is read
-        self.agreed_otherwise = 0  # links of both, were it read the other way
+        self.is_transposed, self.group_size = is_transposed, group_size
+        self.agreed = 0  # links of both files, in the order that is assumed
+        self.agreed_otherwise = 0  # links of both files, in the other order
 
     def groups(self) -> Iterator[list[Both]]:
-        """Raises DataError where a line holds no links, or one file is longer."""
+        """Yield groups of lines. Raises DataError for invalid links, or if one file is longer."""
         lines = zip_lines(self.forward, self.reverse)
-        return batched((self._both(*each) for each in lines), self.together)
+        return batched((self._both(*each) for each in lines), self.group_size)
 
     @property
     def looks_reversed(self) -> bool:
-        """Whether the reverse file seems to be in the other order.
-
-        Two alignments of a pair agree in most of their links, and seldom by chance.
-        """
+        """Whether the reverse file agrees more with the forward file in the other order."""
         return self.agreed < self.agreed_otherwise
 
-    def _both(self, ours: Line, theirs: Line) -> Both:
-        forward, read = _links(self.forward, ours), _links(self.reverse, theirs)
-        reverse, otherwise = (transpose(read), read) if self.turned else (read, transpose(read))
+    def _both(self, forward_line: Line, reverse_line: Line) -> Both:
+        forward, read = _links(self.forward, forward_line), _links(self.reverse, reverse_line)
+        reverse, otherwise = (
+            (transpose(read), read) if self.is_transposed else (read, transpose(read))
+        )
         self.agreed += len(forward.links & reverse.links)
         self.agreed_otherwise += len(forward.links & otherwise.links)
         return forward, reverse
@@ -48,12 +49,12 @@ class LinkFiles:
 
 @contextmanager
 def open_links(
-    console: Console, forward: Path, reverse: Path, *, turned: bool
+    console: Console, forward: Path, reverse: Path, *, is_transposed: bool
 ) -> Iterator[LinkFiles]:
-    """The two files, of which one may be "-"; one line at a time where a pipe waits for each."""
-    live = console.stdin_is_live and "-" in (str(forward), str(reverse))
+    """Open the two files; one may be "-". From a is_live pipe, groups have one line."""
+    is_live = console.stdin_is_live and "-" in (str(forward), str(reverse))
     with ExitStack() as stack:
-        ours, theirs = (
+        forward_lines, reverse_lines = (
             stack.enter_context(
                 open_lines(
                     path, stdin=console.stdin, on_problem=warning_callback(console, str(path))
@@ -61,12 +62,17 @@ def open_links(
             )
             for path in (forward, reverse)
         )
-        yield LinkFiles(ours, theirs, turned=turned, together=1 if live else CHUNK)
+        yield LinkFiles(
+            forward_lines,
+            reverse_lines,
+            is_transposed=is_transposed,
+            group_size=1 if is_live else CHUNK,
+        )
 
 
 @contextmanager
 def text_output(console: Console, output: Path | None) -> Iterator[Callable[..., None]]:
-    """A function that writes records to a file, or to stdout where none is named."""
+    """Yield a function that writes records to a file, by default to stdout."""
     if output is None or str(output) == "-":
         yield console.write
     else:

@@ -1,4 +1,4 @@
-"""A model's name on the command line becomes a bundle and the engines that are wanted of it."""
+"""Load the model that --model names: its bundle, and the engines that a command needs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +18,7 @@ from attn_cli.inference.engines.interface import (
     single_heads,
 )
 from attn_cli.inference.engines.registry import (
+    ENGINES,
     Part,
     engine_of,
     open_aligner,
@@ -36,11 +37,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HeadRequest:
-    """Which of a decoder's heads are looked at; layers and heads count from 1.
+    """Attention heads of a decoder; layers and heads count from 1.
 
-    Without a `layer` it is the one that the model shows. `head` 0 is the mean of the layer's heads.
-    With `each`, all heads, of the layer if there is one, are wanted one by one, beside what the
-    model shows.
+    Without a `layer`, the model's default. `head` 0 is the mean of the layer's heads. With `each`,
+    every head of the layer, or of all layers, in addition to the model's default.
     """
 
     layer: int | None = None
@@ -48,7 +48,7 @@ class HeadRequest:
     each: bool = False
 
     def view(self, recipe: Recipe) -> HeadSelection:
-        """What is seen of that model. Raises UsageError for what it does not have."""
+        """Return the selection in that model. Raises UsageError if it has no such head."""
         decode = recipe.decode
         if self.each:
             return select_heads(
@@ -61,11 +61,11 @@ class HeadRequest:
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A bundle with its engines running, those that were wanted.
+    """A bundle with the engines that a command needs.
 
-    `heads` are the layer and the number of each head that is wanted alone, and who looks by it.
-    `calibration` is None where it is not wanted, and of a model that has none. `others` are its
-    other weights, where they are wanted.
+    `heads` are the layer and the number of each single head, and a decoder that returns its
+    weights. `calibration` is None if it is not needed or the model has none. `others` are the
+    model's other weights, if needed.
     """
 
     bundle: Bundle
@@ -77,7 +77,7 @@ class LoadedModel:
     generator: Generator | None = None
 
     def other_tables(self, *, level: Level = "word", tokenized: bool = False) -> OtherTables:
-        """What adds the tables of the model's other weights to pairs; see `PairAligner`."""
+        """Return what adds the tables of the model's other weights; arguments as `PairAligner`."""
         others = self.others or OtherWeights()
 
         def by(
@@ -103,7 +103,7 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class OtherWeights:
-    """What a model can show beside the weights that were chosen, None where it has no more."""
+    """The weights that a model has in addition to the selected ones; None where it has none."""
 
     aligner: AlignmentModel | None = None
     decoder: IncrementalDecoder | None = None
@@ -112,7 +112,7 @@ class OtherWeights:
 
 @dataclass(frozen=True)
 class ModelLoader:
-    """Opens models: where they compute, and which weights they are to give."""
+    """Loads models on a device, with a number of threads and an engine."""
 
     console: Console
     device: str
@@ -129,11 +129,10 @@ class ModelLoader:
         shortlist: bool | None = None,
         every: bool = False,
     ) -> LoadedModel:
-        """A model that translates, with its head where its weights are wanted.
+        """Load a model that translates, and its word aligner if `weights` is "alignment".
 
-        With `shown` a model that has no weights to show is refused; `confident`, its calibration
-        is loaded where it has one; `every`, its other weights are too. `shortlist` is as in
-        `open_decoder`.
+        `shown` refuses a model without weights, `confident` loads its calibration, `every` its
+        other weights. `shortlist` is as in `open_decoder`.
         """
 
         def load(bundle: Bundle) -> LoadedModel:
@@ -158,18 +157,17 @@ class ModelLoader:
         look: HeadRequest | None = None,
         every: bool = False,
     ) -> LoadedModel:
-        """A model that aligns: by its word aligner if it has one, unless attention is asked for.
+        """Load a model that aligns, by its word aligner if it has one and `weights` allows it.
 
-        With `scored` its targets are to be scored too, where it can. `look` says which of the
-        decoder's heads are looked at, if not those that the model shows. With `every` its other
-        weights are loaded too.
+        `scored` also loads the decoder, to score targets. `look` selects heads of the decoder.
+        `every` also loads its other weights.
         """
 
         def load(bundle: Bundle) -> LoadedModel:
             kind = weights or ("alignment" if bundle.can_align else "attention")
             if kind == "attention":
                 _require_attention(bundle)
-                loaded = self._looking(bundle, look)
+                loaded = self._load_heads(bundle, look)
             else:
                 matcher = self.aligner(bundle)
                 wanted = scored and bundle.can_translate
@@ -182,12 +180,12 @@ class ModelLoader:
 
         return self._load(name, load)
 
-    def _looking(self, bundle: Bundle, look: HeadRequest | None) -> LoadedModel:
+    def _load_heads(self, bundle: Bundle, look: HeadRequest | None) -> LoadedModel:
         view = look.view(bundle.recipe) if look else None
         if look is None or not look.each:
             return LoadedModel(bundle, self.decoder(bundle, view), None)
         alone = single_heads(bundle.recipe.model, layer=look.layer or 0)
-        self._say(bundle, "translator", "translator")
+        self._log_engine(bundle, "translator", "translator")
         stepper, *others = open_decoders(
             bundle,
             [look.view(bundle.recipe), *(each.view for each in alone)],
@@ -199,35 +197,35 @@ class ModelLoader:
         return LoadedModel(bundle, stepper, None, heads)
 
     def _others(self, bundle: Bundle, *, is_aligner: bool, has_heads: bool = False) -> OtherWeights:
-        """The weights of a model beside those of its aligner, or of its attention."""
+        """Load the weights that the word aligner, or else the attention, does not give."""
         aligner = self.aligner(bundle) if bundle.can_align and not is_aligner else None
         if not (bundle.can_translate and bundle.has_attention):
             return OtherWeights(aligner)
         layers, count = bundle.recipe.model.heads
         if layers * count > 1 and not has_heads:
-            loaded = self._looking(bundle, HeadRequest(each=True))
+            loaded = self._load_heads(bundle, HeadRequest(each=True))
             return OtherWeights(aligner, loaded.stepper if is_aligner else None, loaded.heads)
         return OtherWeights(aligner, self.decoder(bundle) if is_aligner else None)
 
     def _load(self, name: str | None, load: Callable[[Bundle], LoadedModel]) -> LoadedModel:
-        """What `load` makes of the model of that name."""
+        """Find the model and call `load` with its bundle."""
         path = registry.find(name)
 
-        def load_and_say(bundle: Bundle) -> LoadedModel:
+        def load_and_log(bundle: Bundle) -> LoadedModel:
             self.console.verbose_info(f"model {bundle.name} from {path}")
             return load(bundle)
 
-        return load_stable(path, load_and_say)
+        return load_stable(path, load_and_log)
 
-    def _say(self, bundle: Bundle, part: Part, what: str) -> None:
-        running = engine_of(bundle, part, engine=self.engine, device=self.device)
-        name = f"ONNX Runtime, {bundle.precision}" if running == "onnx" else "PyTorch"
-        self.console.verbose_info(f"{what}: {name}")
+    def _log_engine(self, bundle: Bundle, part: Part, what: str) -> None:
+        engine = engine_of(bundle, part, engine=self.engine, device=self.device)
+        precision = f", {bundle.precision}" if engine == "onnx" else ""
+        self.console.verbose_info(f"{what}: {ENGINES[engine].title}{precision}")
 
     def generator(self, bundle: Bundle, *, shortlist: bool | None) -> Generator:
-        """The translation network of a bundle and its search. Raises as `decoder`."""
+        """Load the translation network of a bundle, with a search. Raises as `decoder`."""
         require_decoder(bundle)
-        self._say(bundle, "translator", "translator")
+        self._log_engine(bundle, "translator", "translator")
         return open_generator(
             bundle,
             engine=self.engine,
@@ -239,9 +237,9 @@ class ModelLoader:
     def decoder(
         self, bundle: Bundle, view: HeadSelection | None = None, *, shortlist: bool | None = False
     ) -> IncrementalDecoder:
-        """The decoder of a bundle. Raises ModelError if it has none."""
+        """Load the decoder of a bundle. Raises ModelError if it has none."""
         require_decoder(bundle)
-        self._say(bundle, "translator", "translator")
+        self._log_engine(bundle, "translator", "translator")
         return open_decoder(
             bundle,
             engine=self.engine,
@@ -252,13 +250,13 @@ class ModelLoader:
         )
 
     def aligner(self, bundle: Bundle) -> AlignmentModel:
-        """The word aligner of a bundle. Raises ModelError if it has none."""
+        """Load the word aligner of a bundle. Raises ModelError if it has none."""
         if not bundle.can_align:
             raise ModelError(
                 f"the model {bundle.name} has no word aligner",
                 "Leave --weights out to see the decoder's attention.",
             )
-        self._say(bundle, "word_aligner", "word aligner")
+        self._log_engine(bundle, "word_aligner", "word aligner")
         return open_aligner(bundle, engine=self.engine, device=self.device, threads=self._threads)
 
     @property

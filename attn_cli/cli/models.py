@@ -231,7 +231,7 @@ def _read_pairs(
     console: Console, pairs: str | None, source: str | None, target: str | None
 ) -> list[tuple[str, str]]:
     """The pairs of one file or of two. Raises UsageError and DataError."""
-    from attn_cli.cli.input import requests, requests_of_two
+    from attn_cli.cli.input import open_input, open_parallel_input
 
     if (pairs is None) == (source is None and target is None) or (source is None) != (
         target is None
@@ -241,9 +241,9 @@ def _read_pairs(
             "Give --pairs FILE, or --source FILE and --target FILE.",
         )
     if source is not None and target is not None:
-        reading = requests_of_two(console, Path(source), Path(target))
+        reading = open_parallel_input(console, Path(source), Path(target))
     else:
-        reading = requests(console, [], Path(pairs or "-"), "text", pairs=True)
+        reading = open_input(console, [], Path(pairs or "-"), "text", pairs=True)
     with reading as chunks:
         return [(each.source, each.target) for chunk in chunks for each in chunk]
 

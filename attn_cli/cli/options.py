@@ -1,6 +1,6 @@
-"""What every command has: the flags that change how it talks, and options that several take.
+"""The flags of every command, and the options that several commands share.
 
-Knows Typer and the console; loads nothing heavy.
+Imports nothing heavy.
 """
 
 import functools
@@ -49,10 +49,10 @@ _COLORS = {
 
 
 def command(function: Function, *, reads_config: bool = True) -> Function:
-    """`function` as a command with the flags that all have: they set its console.
+    """Add the flags of every command to `function`; they set its console.
 
-    The function itself, whose first parameter is the context, never sees them. With `reads_config`
-    the defaults of the user's config.toml hold.
+    The first parameter of `function` is the context; it does not get the flags. With
+    `reads_config`, the defaults of the user's config.toml apply.
     """
     signature = inspect.signature(function)
     flags = [
@@ -66,19 +66,19 @@ def command(function: Function, *, reads_config: bool = True) -> Function:
     ]
 
     @functools.wraps(function)
-    def run(context: typer.Context, **given: Any) -> None:
+    def run(context: typer.Context, **values: Any) -> None:
         console = console_of(context)
         for name in _FLAGS:
-            if given.pop(name):
+            if values.pop(name):
                 setattr(console, name, True)
-        color, no_color = (given.pop(name) for name in _COLORS)
+        color, no_color = (values.pop(name) for name in _COLORS)
         console.color = "never" if no_color else color
         if reads_config:
             from attn_cli.cli.user_config import config_file, load_user_config
 
             load_user_config(config_file()).apply(console)
         try:
-            function(context, **given)
+            function(context, **values)
         except BrokenPipeError as error:  # Typer would end quietly, as if it were that of stdout
             raise RuntimeError("a pipe to another process is broken") from error
 
@@ -90,30 +90,27 @@ def command(function: Function, *, reads_config: bool = True) -> Function:
 
 
 def console_of(context: typer.Context) -> Console:
-    """The console that `app` handed in."""
+    """Return the console that `app` passed to the command."""
     console = context.find_root().obj
     assert isinstance(console, Console)
     return console
 
 
 def show_help(context: typer.Context) -> None:
-    """Where a command must follow and none does: how they are called, on stderr, and status 2."""
+    """Write the help to stderr and exit with status 2, if no subcommand follows."""
     if context.invoked_subcommand is None:
         console_of(context).raw(context.get_help())
         raise typer.Exit(ExitStatus.USAGE)
 
 
 def need(*packages: str) -> None:
-    """Make sure, without importing them, that these are installed.
-
-    Raises ModuleNotFoundError, which `app` turns into a sentence.
-    """
+    """Raise ModuleNotFoundError unless these packages are installed; import none of them."""
     for package in packages:
         try:
-            there = importlib.util.find_spec(package) is not None
+            installed = importlib.util.find_spec(package) is not None
         except ValueError:  # imported before, and left without a spec
-            there = False
-        if not there:
+            installed = False
+        if not installed:
             raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
 

@@ -1,4 +1,4 @@
-"""How translate and align write what they found: one record a line, or a table, or a picture."""
+"""Write translations and alignments: one record a line, tables, pages or pictures."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from attn_cli.alignment.extraction import DEFAULT_THRESHOLD, extract
 from attn_cli.choices import Extraction, MatrixKind, OutputFormat, View
-from attn_cli.cli.documents import Found, ReadGold, write_page, write_picture
+from attn_cli.cli.documents import LineResult, ReadGold, write_page, write_picture
 from attn_cli.cli.input import Shard
 from attn_cli.console import Console
 from attn_cli.data.text_io import open_output
@@ -29,7 +29,7 @@ Write = Callable[..., None]  # takes records, each with its final newline
 
 @dataclass(frozen=True)
 class Writer:
-    """Writes translations in one format. `given` when the targets were given, not found.
+    """Writes translations in one format. `has_given_targets` if the targets are the input's.
 
     A `page` is written in the format html: `others` adds tables to its pairs, and `read_gold` gives
     their gold links once all are aligned.
@@ -37,7 +37,7 @@ class Writer:
 
     format: OutputFormat
     model: str = ""
-    given: bool = False
+    has_given_targets: bool = False
     n_best: int = 1
     extraction: Extraction = "threshold"
     threshold: float | None = None
@@ -53,12 +53,11 @@ class Writer:
     caption: Callable[[Translation], str] | None = None  # above each table
 
     def for_shard(self, shard: Shard | None) -> "Writer":
-        """The writer of a part of a file: the first part alone has a header."""
+        """Return the writer of a part of a file; only the first part has a header."""
         return replace(self, has_header=shard is None or shard.number == 1)
 
     def for_model(self, model: "Bundle", *, by_head: bool) -> "Writer":
-        """The writer for what this model finds, which says how sure a link of its word aligner
-        must be unless the user does."""
+        """Return the writer for a model, with the threshold of its word aligner by default."""
         threshold = link_threshold(model, self.threshold, self.extraction, by_aligner=by_head)
         writer = replace(self, model=model.name, threshold=threshold)
         if self.format != "html":
@@ -76,7 +75,7 @@ class Writer:
         languages: tuple[str, str] = ("", ""),
         aligner_threshold: float = DEFAULT_THRESHOLD,
     ) -> "Writer":
-        """The writer of a page whose links are from weights of this kind.
+        """Return the writer of a page whose links come from weights of this kind.
 
         `aligner_threshold` is that of a word aligner's links, if they are not the page's own.
         """
@@ -95,11 +94,11 @@ class Writer:
     @contextmanager
     def open(
         self, console: Console, output: Path | None, *, is_live: bool = False
-    ) -> Iterator[Callable[[list[Found]], None]]:
-        """A function that writes a chunk of what was found, flushed before it returns.
+    ) -> Iterator[Callable[[list[LineResult]], None]]:
+        """Yield a function that writes a chunk of results and flushes it.
 
-        On a terminal a pager shows tables that are longer than the screen, unless the input
-        `is_live`: then no result waits for the next.
+        On a terminal, a pager shows tables that are longer than the screen, unless the input
+        `is_live`, since no result may wait for the next line.
         """
         if self.format == "html":
             assert self.page is not None
@@ -125,40 +124,40 @@ class Writer:
     @contextmanager
     def writing(
         self, write: Write, console: Console | None
-    ) -> Iterator[Callable[[list[Found]], None]]:
-        """A function that writes a chunk by `write`; a header precedes the first, or the end."""
+    ) -> Iterator[Callable[[list[LineResult]], None]]:
+        """Yield a function that writes a chunk by `write`, after a header if the format has one."""
         names = text_formats.DIAGNOSTICS_HEADER if self.diagnostics else text_formats.TSV_HEADER
         header = names + "\n"
         if self.format != "tsv" or not self.has_header:
             header = ""
 
-        def add(found: list[Found]) -> None:
+        def add(results: list[LineResult]) -> None:
             nonlocal header
-            if header and found:
+            if header and results:
                 write(header)
                 header = ""
-            self._write(found, write, console)
+            self._write(results, write, console)
 
         yield add
         if header:
             write(header)
 
-    def _write(self, found: list[Found], write: Write, console: Console | None) -> None:
+    def _write(self, results: list[LineResult], write: Write, console: Console | None) -> None:
         if self.format == "table":
-            for _, translation, _ in found:
+            for _, translation, _ in results:
                 self._table(translation, write, console)
-        elif found:
-            write(*(self.record(*each) + "\n" for each in found))
+        elif results:
+            write(*(self.record(*each) + "\n" for each in results))
 
-    def record(self, request: InputLine, translation: Translation, links: WordAlignment) -> str:
-        """The record of one request in a text format, without its final newline."""
+    def record(self, line: InputLine, translation: Translation, links: WordAlignment) -> str:
+        """Return the record of one line in a text format, without its final newline."""
         if self.marks_unsure:
             translation = text_formats.mark_unsure(translation)
         write = get_choice(_RECORDS, self.format, "a format of records")
-        return write(self, request, translation, links)
+        return write(self, line, translation, links)
 
     def links(self, translation: Translation) -> WordAlignment:
-        """The links of a translation's own table, as --extract and --threshold want them."""
+        """Extract the links of a translation by --extract and --threshold."""
         if translation.alignment is None:
             return WordAlignment(frozenset(), 0, 0)
         return extract(translation.alignment, self.extraction, self.threshold)

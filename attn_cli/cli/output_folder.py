@@ -1,4 +1,4 @@
-"""The folder that a model goes into: what it holds is not written over unless that is asked for."""
+"""The output folder of a model, which is not overwritten without --force."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ from attn_cli.errors import UsageError
 
 
 def refuse_to_replace(out: Path, *, force: bool, resumable: bool) -> None:
-    """Make sure nothing is lost: a folder that holds a model or a training is not written over.
+    """Raise UsageError if the folder holds a model or a training, unless with `force`.
 
-    With `resumable` the hint says how to go on with it.
+    With `resumable`, the hint names --resume.
     """
     holds = any((out / name).exists() for name in ("bundle.json", "checkpoints"))
     if holds and not force:
@@ -20,7 +20,7 @@ def refuse_to_replace(out: Path, *, force: bool, resumable: bool) -> None:
 
 
 def make_folder(out: Path) -> None:
-    """The folder, made if need be. Raises UsageError where it cannot be."""
+    """Create the folder if it is missing. Raises UsageError if that fails."""
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file", "Choose another --out.")
     try:

@@ -79,11 +79,11 @@ def _score_links(
 def _score_text(
     console: Console, references: list[Path], hypothesis: Path, format: ScoreFormat
 ) -> None:
-    from attn_cli.cli.evaluation import references_of, texts_of
+    from attn_cli.cli.evaluation import read_lines, read_references
     from attn_cli.evaluation import text_scores
 
-    translations = texts_of(console, hypothesis)
-    scores = text_scores(translations, references_of(console, references))
+    translations = read_lines(console, hypothesis)
+    scores = text_scores(translations, read_references(console, references))
     if format == "json":
         records = {name: each.record() for name, each in scores.items()}
         console.write(json.dumps(records, ensure_ascii=False) + "\n")

@@ -71,9 +71,11 @@ def symmetrize(
         )
     if str(forward) == str(reverse) == "-":
         raise UsageError("both files are standard input", "Name one of them.")
-    turned = reverse_order == "ts"
+    is_transposed = reverse_order == "ts"
     with ExitStack() as stack:
-        files = stack.enter_context(open_links(console, forward, reverse, turned=turned))
+        files = stack.enter_context(
+            open_links(console, forward, reverse, is_transposed=is_transposed)
+        )
         write = stack.enter_context(text_output(console, output))
         for group in files.groups():
             found = (combined(*both, method, unaligned=unaligned) for both in group)
@@ -81,5 +83,5 @@ def symmetrize(
     if files.looks_reversed:
         console.info(
             f"attn: {forward} has more links in common with {reverse} read the other way; "
-            f"try --reverse-order {'st' if turned else 'ts'}"
+            f"try --reverse-order {'st' if is_transposed else 'ts'}"
         )

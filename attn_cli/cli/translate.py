@@ -111,7 +111,7 @@ def translate(
 
     from attn_cli.cli.choosing import choose_model
     from attn_cli.cli.hints import hint_at_texts
-    from attn_cli.cli.input import Shard, reads_live, requests
+    from attn_cli.cli.input import Shard, open_input, reads_live
     from attn_cli.cli.line_progress import line_progress
     from attn_cli.cli.output_format import check_document, check_view, format_of
     from attn_cli.cli.translate_with_model import TranslateOptions, translator_from_model
@@ -153,7 +153,7 @@ def translate(
             resumed = stack.enter_context(resuming.open_resumable(console, target, origin))
         done = resumed.lines if resumed else 0
         chunks = stack.enter_context(
-            requests(
+            open_input(
                 console,
                 text or [],
                 input,

@@ -16,7 +16,7 @@ from attn_cli.choices import (
     UnalignedMass,
 )
 from attn_cli.cli.diagnose import check_flag, check_format, flag, other_aligner
-from attn_cli.cli.documents import Found
+from attn_cli.cli.documents import LineResult
 from attn_cli.cli.input import warning_callback
 from attn_cli.cli.model_loading import ModelLoader
 from attn_cli.cli.output import Writer
@@ -38,7 +38,7 @@ _SHOW_UNSURE = ("table", "jsonl", "html")
 #: The formats that have every translation of --n-best.
 _ALL_TRANSLATIONS = ("text", "jsonl")
 
-Translate = Callable[[Sequence[InputLine]], list[Found]]
+Translate = Callable[[Sequence[InputLine]], list[LineResult]]
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,9 @@ class TranslateOptions:
             )
 
     def search(self, recipe: SearchConfig) -> SearchConfig:
-        """The recipe's search with the options that were given in the place of its own.
+        """Return the recipe's search settings with those of the options.
 
-        Raises UsageError for a number that is none, which Typer lets pass its bounds.
+        Raises UsageError for NaN and infinity, which Typer's bounds allow.
         """
         given: dict[str, Any] = {
             "beam": self.beam,
@@ -193,7 +193,7 @@ def translator_from_model(
         line_notes = LineNotes(console, opened.bundle, is_single=is_single)
         notes.callback(line_notes.close)
 
-    def translate(requests: Sequence[InputLine]) -> list[Found]:
+    def translate(requests: Sequence[InputLine]) -> list[LineResult]:
         if line_notes is not None:
             line_notes.check(requests)
         translations = translator.translate(requests)

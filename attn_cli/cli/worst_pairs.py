@@ -86,7 +86,7 @@ def write_worst_pairs(
         requests += chunk
     scored.report()
     gold, _ = scored.gold_links
-    worst = worst_pairs(requests, scored.found, gold, count)
+    worst = worst_pairs(requests, scored.links, gold, count)
     captions = {pair.request.line: pair.caption for pair in worst}
     place = {request.line: index for index, request in enumerate(requests)}
     writer = replace(

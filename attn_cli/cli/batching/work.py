@@ -1,4 +1,4 @@
-"""Chunks of records become results, by the pipelines of translate and align. Knows no Ray."""
+"""Process chunks of records by the pipelines of translate and align. Imports no Ray."""
 
 import hashlib
 import io
@@ -15,8 +15,8 @@ from attn_cli.choices import InputFormat, OutputFormat
 from attn_cli.cli.align_options import AlignOptions
 from attn_cli.cli.align_with_models import linker_from_models
 from attn_cli.cli.batching.files import Columns, InputFile, Kind, pack
-from attn_cli.cli.documents import Found
-from attn_cli.cli.input import CHUNK, Reader, cost_of_request, one_line
+from attn_cli.cli.documents import LineResult
+from attn_cli.cli.input import CHUNK, LineParser, line_cost, one_line
 from attn_cli.cli.output import Writer
 from attn_cli.cli.translate_with_model import TranslateOptions, translator_from_model
 from attn_cli.console import Console
@@ -24,15 +24,14 @@ from attn_cli.data.text_io import Line, chunked
 from attn_cli.errors import ModelError
 from attn_cli.types import InputLine
 
-Find = Callable[[Sequence[InputLine]], list[Found]]
+ProcessLines = Callable[[Sequence[InputLine]], list[LineResult]]
 
 
 @dataclass(frozen=True)
 class Task:
     """What to do with each record: translate it, or align its two sides.
 
-    Files are cut into chunks of `records`. `writer` says how links are read off and written when
-    pairs are aligned.
+    Files are cut into chunks of `records`. `writer` extracts and writes links if pairs are aligned.
     """
 
     options: TranslateOptions | AlignOptions
@@ -54,17 +53,17 @@ class Task:
         return [options.model]
 
     def digests(self) -> list[str]:
-        """The version of attn, and the models as they are here. Raises ModelError without one."""
+        """Return the version of attn and a digest of each model. Raises ModelError without one."""
         return [f"attn {__version__}", *map(digest_of_model, self.models)]
 
     def format(self, kind: Kind) -> OutputFormat:
-        """How records of a kind of file are written: as they came."""
+        """Return the output format of a kind of file, which is its input format."""
         if kind == "jsonl":
             return "jsonl"
         return "pharaoh" if self.pairs else "text"
 
-    def open(self, console: Console, kind: Kind) -> tuple[Find, Writer]:
-        """A function that finds what is wanted of records, and the writer of what it finds.
+    def open(self, console: Console, kind: Kind) -> tuple[ProcessLines, Writer]:
+        """Return a function that processes records, and the writer of its results.
 
         Raises ModelError and UsageError as translate and align do.
         """
@@ -74,14 +73,14 @@ class Task:
         assert self.writer is not None
         linker, writer = linker_from_models(console, options, replace(self.writer, format=format))
 
-        def link(requests: Sequence[InputLine]) -> list[Found]:
-            linked = linker.link(requests)
-            return [(request, *each) for request, each in zip(requests, linked, strict=True)]
+        def link(lines: Sequence[InputLine]) -> list[LineResult]:
+            linked = linker.link(lines)
+            return [(line, *each) for line, each in zip(lines, linked, strict=True)]
 
         return link, writer
 
     def job(self) -> dict[str, Any]:
-        """All that its results depend on, as JSON. Raises ModelError without a model."""
+        """Return all that the results depend on, as JSON. Raises ModelError without a model."""
         given: dict[str, Any] = {
             each.name: getattr(self.options, each.name)
             for each in fields(self.options)
@@ -108,14 +107,14 @@ class Task:
 
 
 def digest_of_model(name: str | None) -> str:
-    """The name of a model and a digest of its files. Raises ModelError where there is none."""
+    """Return the name of a model and a digest of its files. Raises ModelError if there is none."""
     facts = manifest.checked_manifest(registry.find(name))
     sums = sorted((file, entry["sha256"]) for file, entry in facts["files"].items())
     return f"{facts['name']} {hashlib.sha256(json.dumps(sums).encode()).hexdigest()[:16]}"
 
 
 class _Notes(Console):
-    """A console in memory, whose warnings are kept."""
+    """A console in memory that collects its warnings."""
 
     notes: list[str]
 
@@ -130,10 +129,10 @@ class Worker:
     task: Task
     digests: Sequence[str]
     _console: _Notes = field(init=False)
-    _open: dict[OutputFormat, tuple[Find, Writer]] = field(init=False, default_factory=dict)
+    _open: dict[OutputFormat, tuple[ProcessLines, Writer]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Raises ModelError where the models are missing here, or others than the driver's."""
+        """Raise ModelError if the models are missing here, or differ from the driver's."""
         self._console = _Notes(
             stdin=io.BytesIO(),
             stdout=io.BytesIO(),
@@ -154,7 +153,7 @@ class Worker:
             )
 
     def results(self, file: InputFile, first: int, payload: bytes) -> tuple[bytes, list[str]]:
-        """The result of a chunk that begins with record `first`, and what was wrong with lines.
+        """Return the result of a chunk that begins with record `first`, and its warnings.
 
         Raises DataError for a record that cannot be read.
         """
@@ -163,39 +162,43 @@ class Worker:
         format = self.task.format(kind)
         if format not in self._open:
             self._open[format] = self.task.open(self._console, kind)
-        find, writer = self._open[format]
+        process, writer = self._open[format]
         if kind == "parquet":
-            result = self._table(find, writer, first, json.loads(payload))
+            result = self._table(process, writer, first, json.loads(payload))
         else:
-            result = self._lines(find, writer, file, first, payload)
+            result = self._lines(process, writer, file, first, payload)
         return result, self._console.notes
 
     def _lines(
-        self, find: Find, writer: Writer, file: InputFile, first: int, payload: bytes
+        self, process: ProcessLines, writer: Writer, file: InputFile, first: int, payload: bytes
     ) -> bytes:
         form: InputFormat = "jsonl" if file.kind == "jsonl" else "text"
-        read = Reader(str(file.path), form, self.task.pairs)
+        read = LineParser(str(file.path), form, self.task.pairs)
         lines = map(Line, count(first), payload.decode().split("\n"))
-        found = (
+        results = (
             each
-            for group in chunked(map(read, lines), CHUNK, cost=cost_of_request)
-            for each in find(group)
+            for group in chunked(map(read, lines), CHUNK, cost=line_cost)
+            for each in process(group)
         )
-        data = "".join(writer.record(*each) + "\n" for each in found).encode("utf-8", "replace")
+        data = "".join(writer.record(*each) + "\n" for each in results).encode("utf-8", "replace")
         return pack(data) if file.is_gzip else data
 
     def _table(
-        self, find: Find, writer: Writer, first: int, rows: Sequence[Sequence[str | None]]
+        self,
+        process: ProcessLines,
+        writer: Writer,
+        first: int,
+        rows: Sequence[Sequence[str | None]],
     ) -> bytes:
-        requests = (
+        lines = (
             InputLine(number, one_line(row[0] or ""), one_line(row[1] or "") if row[1:] else "")
             for number, row in zip(count(first), rows, strict=False)
         )
-        found = (
-            each for group in chunked(requests, CHUNK, cost=cost_of_request) for each in find(group)
+        results = (
+            each for group in chunked(lines, CHUNK, cost=line_cost) for each in process(group)
         )
         records = [
             None if None in row else writer.record(*each)
-            for row, each in zip(rows, found, strict=True)
+            for row, each in zip(rows, results, strict=True)
         ]
         return json.dumps(records).encode()

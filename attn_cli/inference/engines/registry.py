@@ -35,6 +35,7 @@ class EngineSpec:
     None for all. `load_decoder` takes (bundle, heads, device, threads, shortlist).
     """
 
+    title: str
     package: str
     files: Mapping[Part, tuple[str, ...]]
     devices: tuple[str, ...] | None
@@ -89,6 +90,7 @@ def _load_torch_aligner(opened: Bundle, device: str, threads: int | None) -> Ali
 #: The engines; `auto` takes the first that can run a model.
 ENGINES: dict[EngineName, EngineSpec] = {
     "onnx": EngineSpec(
+        "ONNX Runtime",
         "onnxruntime",
         {
             "translator": (manifest.ENCODER, manifest.STEP),
@@ -107,6 +109,7 @@ ENGINES: dict[EngineName, EngineSpec] = {
         _load_onnx_aligner,
     ),
     "torch": EngineSpec(
+        "PyTorch",
         "torch",
         {"translator": (manifest.WEIGHTS,), "word_aligner": (manifest.WORD_ALIGNER,)},
         None,
@@ -146,13 +149,13 @@ def open_decoder(
     view: HeadSelection | None = None,
     shortlist: bool | None = None,
 ) -> IncrementalDecoder:
-    """The network of a bundle that translates, on the engine that `engine_of` names.
+    """Open the translation network of a bundle on the engine that `engine_of` returns.
 
-    `view` is the head that is looked at, by default what the recipe's [decode] says. Without
-    `shortlist` candidates are of the whole vocabulary; by default the recipe's [decode] decides.
+    `view` selects attention heads, by default those of the recipe's [decode]. With `shortlist`
+    False the candidates are of the whole vocabulary; by default the recipe's [decode] decides.
 
-    Raises ModelError when files are damaged or do not fit, or the engine has none to run;
-    UsageError when engine and device exclude each other, or the device is not there.
+    Raises ModelError if files are damaged or do not match, or the engine has none to run;
+    UsageError if engine and device exclude each other, or the device is missing.
     """
     recipe = opened.recipe
     if view is None:
@@ -171,7 +174,7 @@ def open_decoders(
     device: str = "auto",
     threads: int | None = None,
 ) -> list[IncrementalDecoder]:
-    """The network of a bundle, loaded once and looked at through each of these views.
+    """Open the translation network of a bundle once, with each of these selections of heads.
 
     Raises as `open_decoder`.
     """
@@ -182,7 +185,7 @@ def open_decoders(
 def open_torch_decoder(
     opened: Bundle, *, device: str = "auto", threads: int | None = None
 ) -> "TorchDecoder":
-    """The network of a bundle on PyTorch, whose inner values can be recorded.
+    """Open the translation network of a bundle on PyTorch, to record its inner values.
 
     Raises as `open_decoder`.
     """
