@@ -197,46 +197,38 @@ def _put(file: TextIO, *records: str) -> None:
 
 
 def _pharaoh(
-    writer: Writer, request: InputLine, translation: Translation, links: WordAlignment
+    writer: Writer, line: InputLine, translation: Translation, links: WordAlignment
 ) -> str:
-    if writer.given:
+    if writer.has_given_targets:
         return text_formats.pharaoh(links, scores=writer.scores)
     return text_formats.translated_pharaoh(translation, links, scores=writer.scores)
 
 
-def _jsonl(
-    writer: Writer, request: InputLine, translation: Translation, links: WordAlignment
-) -> str:
+def _jsonl(writer: Writer, line: InputLine, translation: Translation, links: WordAlignment) -> str:
     return text_formats.jsonl(
-        translation, links, model=writer.model, n_best=writer.n_best, extra=request.extra
+        translation, links, model=writer.model, n_best=writer.n_best, extra=line.extra
     )
 
 
-def _tsv(writer: Writer, request: InputLine, translation: Translation, links: WordAlignment) -> str:
+def _tsv(writer: Writer, line: InputLine, translation: Translation, links: WordAlignment) -> str:
     if writer.diagnostics:
         return text_formats.diagnostics_tsv(translation)
     return text_formats.tsv(translation)
 
 
-def _gloss(
-    writer: Writer, request: InputLine, translation: Translation, links: WordAlignment
-) -> str:
+def _gloss(writer: Writer, line: InputLine, translation: Translation, links: WordAlignment) -> str:
     from attn_cli.render import gloss
 
     return gloss.gloss(translation, links)
 
 
-def _gb4e(
-    writer: Writer, request: InputLine, translation: Translation, links: WordAlignment
-) -> str:
+def _gb4e(writer: Writer, line: InputLine, translation: Translation, links: WordAlignment) -> str:
     from attn_cli.render import gloss
 
     return gloss.gb4e(translation, links)
 
 
-def _text(
-    writer: Writer, request: InputLine, translation: Translation, links: WordAlignment
-) -> str:
+def _text(writer: Writer, line: InputLine, translation: Translation, links: WordAlignment) -> str:
     if writer.n_best > 1:
         return text_formats.nbest(translation, writer.n_best)
     if writer.scores and translation.confidence is not None:

@@ -153,6 +153,7 @@ def zeros(file):
     ],
 )
 def test_damage_that_keeps_size_and_time_is_found_also_after_a_first_use(name, options, model):
+    name = manifest.stored_name(read_manifest(model), name)
     command = ("translate", "-m", model, "I see.", *options)
     assert attn(*command).status == 0
     zeros(model / name)

@@ -204,7 +204,7 @@ def test_weights_are_those_of_every_head_layer_by_layer():
     mask = length_mask(LENGTHS, SIZE)
     states = module.positional_encoding(embedded, torch.arange(TARGET))
     for depth, layer in enumerate(module.layers):
-        keys, values = layer.source(random(3, SIZE, WIDTH, seed=5)).chunk(2, -1)
+        keys, values = layer.cross_kv_proj(random(3, SIZE, WIDTH, seed=5)).chunk(2, -1)
         states, _, shares = layer(states, keys, values, mask[:, None, None, :], weights=True)
         heads = found.weights[:, :, depth * HEADS : (depth + 1) * HEADS]
         torch.testing.assert_close(heads, shares.transpose(1, 2))
