@@ -34,8 +34,8 @@ HOMES = {
     "onnx": {"export"},
     "sentencepiece": {"data.tokenizer", "data.sentencepiece_tokenizer"},
     "tensorboard": set(),  # torch.utils.tensorboard is what imports it
-    "thot": {"alignment.statistical"},
-    "eflomal": {"alignment.statistical"},
+    "thot": {"alignment.aligner_jobs"},
+    "eflomal": {"alignment.aligner_jobs"},
     "sacrebleu": {"evaluation"},
     "ray": {"cli.batching.cluster"},
     "pyarrow": {"cli.batching.cluster", "cli.batching.files"},

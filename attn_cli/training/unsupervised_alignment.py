@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from attn_cli import __version__, config
+from attn_cli.alignment.aligner_jobs import CommitteeMember
 from attn_cli.alignment.likelihood import WordSequences, held_out_likelihood, select_strongest
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.alignment.statistical import COMMITTEE, CommitteeMember
+from attn_cli.alignment.statistical import COMMITTEE
 from attn_cli.bundles import manifest, storage
 from attn_cli.config import Recipe
 from attn_cli.data.corpus import Corpus

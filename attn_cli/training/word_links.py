@@ -12,6 +12,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from attn_cli.alignment import statistical
+from attn_cli.alignment.aligner_jobs import CommitteeMember
+from attn_cli.alignment.aligner_processes import MIN_SHARE
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.alignment.pharaoh import parse_links
 from attn_cli.config import UNGUIDED, Recipe, file_of_links
@@ -83,7 +85,7 @@ def prepare_word_links(
     workers: int,
     emit: events.Listener,
     interrupted: Callable[[], bool] = lambda: False,
-    members: Sequence[statistical.CommitteeMember] | None = None,
+    members: Sequence[CommitteeMember] | None = None,
     max_seconds: float = math.inf,
     later_time_factor: float = 0.0,
     resume: bool = False,
@@ -182,7 +184,7 @@ class _Progress:
         Jobs of an earlier run had done their share before.
         """
         before = self._done_before or 0.0
-        if before < statistical.MIN_SHARE:
+        if before < MIN_SHARE:
             return project_seconds(taken, done)
         return project_seconds(taken, (done - before) / max(1e-9, 1.0 - before))
 
@@ -190,7 +192,7 @@ class _Progress:
 def project_seconds(elapsed: float, done: float) -> float:
     """Seconds that all of it takes, of which a share `done` has taken `taken`; 0 while that says
     too little."""
-    return elapsed / done if done >= statistical.MIN_SHARE else 0.0
+    return elapsed / done if done >= MIN_SHARE else 0.0
 
 
 def _vote(
@@ -199,7 +201,7 @@ def _vote(
     cache: Path,
     workers: int,
     progress: _Progress,
-    members: Sequence[statistical.CommitteeMember] | None,
+    members: Sequence[CommitteeMember] | None,
     max_seconds: float,
     resume: bool,
 ) -> WordLinks:

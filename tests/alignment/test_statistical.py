@@ -9,8 +9,9 @@ from itertools import islice, permutations, product
 import numpy as np
 import pytest
 
-from attn_cli.alignment import statistical
-from attn_cli.alignment.statistical import MAX_WORDS, CommitteeMember, collect_votes
+from attn_cli.alignment import aligner_jobs, aligner_processes, statistical
+from attn_cli.alignment.aligner_jobs import MAX_WORDS, CommitteeMember
+from attn_cli.alignment.statistical import collect_votes
 from attn_cli.errors import TrainingError, UsageError
 
 #: A toy language and its translation, word for word.
@@ -160,7 +161,7 @@ def test_a_process_that_is_killed_is_a_sentence(processes):
 
 
 def test_what_a_job_raises_is_raised_here(processes, monkeypatch):
-    monkeypatch.setattr(statistical.np, "save", save_no_starts(np.save))
+    monkeypatch.setattr(aligner_jobs.np, "save", save_no_starts(np.save))
     with pytest.raises(TrainingError, match="No such file"):
         links_of(SOURCE, TARGET)
 
@@ -170,8 +171,8 @@ def save_no_starts(save):
 
 
 def test_no_more_processes_than_the_memory_holds():
-    assert statistical._max_parallel(4, 1_000) == 4
-    assert statistical._max_parallel(4, 10**15) == 1
+    assert aligner_processes.max_parallel(4, 1_000) == 4
+    assert aligner_processes.max_parallel(4, 10**15) == 1
 
 
 # Going on, and in time
@@ -206,9 +207,9 @@ def test_without_time_for_any_member_there_is_no_count(processes, seconds):
 
 def plan(finished=0, **how):
     members = [CommitteeMember(prefix_length=n, uses_hmm=True, null_prior=0.1) for n in range(3)]
-    jobs = statistical._jobs(members, 1, "thot", None)
+    jobs = aligner_jobs.make_jobs(members, 1, "thot", None)
     clock = Clock()
-    return statistical._Schedule(jobs, jobs[:finished], clock=clock, **how), clock
+    return aligner_processes.Schedule(jobs, jobs[:finished], clock=clock, **how), clock
 
 
 class Clock:

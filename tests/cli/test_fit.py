@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 from program import attn
 
-from attn_cli.alignment import statistical
+from attn_cli.alignment import aligner_processes, statistical
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.training import aligner_trainer, unsupervised_alignment
 
@@ -203,7 +203,7 @@ def test_what_was_interrupted_goes_on_with_the_jobs_and_updates_that_are_done(
     assert once.status == 0
     done, updates = [], []
 
-    def finish(plan, job, seconds, finish=statistical._Schedule.finish):
+    def finish(plan, job, seconds, finish=aligner_processes.Schedule.finish):
         done.append(job.number)
         finish(plan, job, seconds)
         if len(done) == 3:
@@ -215,7 +215,7 @@ def test_what_was_interrupted_goes_on_with_the_jobs_and_updates_that_are_done(
         if len(updates) == 12:
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(statistical._Schedule, "finish", finish)
+    monkeypatch.setattr(aligner_processes.Schedule, "finish", finish)
     monkeypatch.setattr(aligner_trainer.AlignerTrainer, "_update", update)
     command = (*FIT, *sides, "--scores", "--out", tmp_path / "x", "--threads", "1")
     assert [attn(*command).status for _ in range(2)] == [130, 143]
