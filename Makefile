@@ -22,7 +22,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,cluster]'
 	@touch $@
 
-demo: setup ## translate two sentences with the model on the shelf, and show what it looks at
+demo: setup ## translate two sentences with a shipped model, and show its attention
 	$(BIN)/attn translate "I love you" "Look it up." --align
 	$(BIN)/attn align "I love you" "Je t'aime"
 

@@ -78,7 +78,7 @@ def _options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--model", "-m", help="a name on the shelf or a folder [attn's default]")
+    add("--model", "-m", help="a registered name or a folder [attn's default]")
     add("--rounds", type=int, default=11, help="how often each command is run [11]")
     add("--threads", type=int, help="threads of numpy's and torch's products [their own default]")
     add("--where", action="store_true", help="tables of where the time of a translation goes, too")

@@ -22,7 +22,7 @@ DEMO_RUN = Path("runs/demo")
 _RECIPES = _PACKAGE / "recipes"
 
 
-def shelves() -> list[Path]:
+def model_folders() -> list[Path]:
     """Return the folders in which names are looked up, in order: the user's, then the shipped."""
     own = [user_folders.data_folder(), user_folders.former_folder()]
     return [*(folder / "models" for folder in own if folder), *_shipped()]
@@ -30,7 +30,7 @@ def shelves() -> list[Path]:
 
 def installed_path(name: str) -> Path:
     """Return the folder of a model of that name in the user's registry, there or not."""
-    return shelves()[0] / name
+    return model_folders()[0] / name
 
 
 def _shipped() -> list[Path]:
@@ -45,8 +45,8 @@ def is_shipped(path: Path) -> bool:
 def names() -> Iterator[tuple[str, Path]]:
     """Yield (name, folder) of every registered model; the first folder of a name counts."""
     seen: set[str] = set()
-    for shelf in shelves():
-        for path in sorted(shelf.iterdir()) if os.path.isdir(shelf) else []:
+    for folder in model_folders():
+        for path in sorted(folder.iterdir()) if os.path.isdir(folder) else []:
             name = _displaced_name(path) or path.name
             if _is_model(path) and not name.startswith(".") and name not in seen:
                 seen.add(name)
@@ -100,8 +100,8 @@ def check_removable(name: str) -> Path:
 
     Raises ModelError where there is none of that name, UsageError for one that is shipped.
     """
-    own = [shelf for shelf in shelves() if shelf not in _shipped()]
-    for place in (shelf / name for shelf in own if not set(name) & set("/\\:")):
+    own = [folder for folder in model_folders() if folder not in _shipped()]
+    for place in (folder / name for folder in own if not set(name) & set("/\\:")):
         if _is_model(place):
             return place
     if name in dict(names()):
@@ -125,18 +125,18 @@ def remove(name: str) -> Path:
     return place
 
 
-def _recover(shelf: Path) -> None:
+def _recover(folder: Path) -> None:
     """Put back what a killed `atomic_install` displaced, and remove what else it left.
 
     The lock of the folder is held, so that no other process is at work there.
     """
-    for path in shelf.glob(".*"):
+    for path in folder.glob(".*"):
         hidden, _, ending = path.name.rpartition(".")
         stem, _, process = hidden.rpartition(".")
         if ending not in ("new", "old") or not process.isdecimal() or len(stem) < 2:
             continue
-        if ending == "old" and not os.path.lexists(shelf / stem[1:]):
-            os.rename(path, shelf / stem[1:])
+        if ending == "old" and not os.path.lexists(folder / stem[1:]):
+            os.rename(path, folder / stem[1:])
         else:
             _remove(path)
 
@@ -187,7 +187,7 @@ def default_name() -> str:
 
 
 def find(name: str | None) -> Path:
-    """The directory of the model called `name`: a name on a shelf, else a path.
+    """The directory of the model called `name`: a registered name, else a path.
 
     A folder of the name of a registered model needs a separator, as in ./en-fr.
     Without a name: $ATTN_MODEL, then en-fr, then the demo's run in this folder.
@@ -195,9 +195,9 @@ def find(name: str | None) -> Path:
     """
     wanted = name or default_name()
     if not wanted:
-        shelved = dict(names())
-        if DEFAULT in shelved:
-            return shelved[DEFAULT]
+        registered = dict(names())
+        if DEFAULT in registered:
+            return registered[DEFAULT]
         if _is_model(DEMO_RUN):
             return DEMO_RUN
         raise ModelError(
@@ -205,15 +205,15 @@ def find(name: str | None) -> Path:
             "Train the demo with: attn train (a minute or two), or name a model with --model.",
         )
     path = Path(wanted)
-    shelved = dict(names())
-    if wanted in shelved:  # a folder here of that name does not replace it: ./NAME is that folder
-        return shelved[wanted]
+    registered = dict(names())
+    if wanted in registered:  # even if there is a folder ./NAME
+        return registered[wanted]
     if os.path.isdir(path):
         return path
     if os.path.exists(path):
         raise ModelError(f"{wanted} is a file; a model is a folder", "Name the folder it is in.")
-    known = ", ".join(sorted(shelved)) or "none yet"
-    near = _similar(wanted, shelved)
+    known = ", ".join(sorted(registered)) or "none yet"
+    near = _similar(wanted, registered)
     raise ModelError(
         f"there is no model {wanted}, neither a folder nor a registered name",
         (f"Did you mean {near}? " if near else "") + f"Registered: {known}.",

@@ -1,4 +1,4 @@
-"""attn models: what is on the shelf, whether it is sound, and what joins it."""
+"""attn models: list, verify, add and remove the registered models."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

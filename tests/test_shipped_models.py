@@ -1,4 +1,4 @@
-"""The models that come along: whole, small, documented, right on the textbook's sentences."""
+"""The shipped models: whole, small, documented, right on the textbook's sentences."""
 
 from pathlib import Path
 
@@ -7,16 +7,16 @@ from program import attn
 
 from attn_cli import config
 from attn_cli.bundles import manifest
-from attn_cli.bundles.registry import shelves
+from attn_cli.bundles.registry import model_folders
 
-SHELF = Path(__file__).resolve().parents[1] / "models"
-MODELS = sorted(path.parent for path in SHELF.glob("*/bundle.json"))
+SHIPPED = Path(__file__).resolve().parents[1] / "models"
+MODELS = sorted(path.parent for path in SHIPPED.glob("*/bundle.json"))
 MEGABYTE = 1_000_000
 
 
-def test_the_shelf_holds_both_directions():
+def test_both_directions_are_shipped():
     assert [path.name for path in MODELS] == ["en-fr", "fr-en"]
-    assert SHELF in shelves()
+    assert SHIPPED in model_folders()
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
@@ -52,7 +52,7 @@ def test_its_card_gives_the_scores_of_its_bundle(path):
 
 @pytest.mark.parametrize("text", ["I love you", "i love you"])
 def test_i_love_you_is_the_picture_of_the_textbook(text):
-    (record,) = attn("translate", "-m", SHELF / "en-fr", "-f", "jsonl", text).records()
+    (record,) = attn("translate", "-m", SHIPPED / "en-fr", "-f", "jsonl", text).records()
     assert record["target"] == "Je t'aime"
     je, t, aime = record["weights"]
     assert je[0] >= 0.85
@@ -61,15 +61,15 @@ def test_i_love_you_is_the_picture_of_the_textbook(text):
 
 
 def test_look_it_up_is_several_words_for_several():
-    (text,) = attn("translate", "-m", SHELF / "en-fr", "Look it up.").lines()
+    (text,) = attn("translate", "-m", SHIPPED / "en-fr", "Look it up.").lines()
     assert text.rstrip(" .!") in ("Cherche-le", "Cherchez-le")
 
 
 def test_the_way_back_knows_it_too():
-    assert attn("translate", "-m", SHELF / "fr-en", "Je t'aime.").lines() == ["I love you."]
+    assert attn("translate", "-m", SHIPPED / "fr-en", "Je t'aime.").lines() == ["I love you."]
 
 
 def test_capitals_and_typographic_apostrophes_are_read_as_words():
-    run = attn("translate", "-m", SHELF / "en-fr", "I LOVE YOU", "What\u2019s your name?")
-    straight = attn("translate", "-m", SHELF / "en-fr", "What's your name?")
+    run = attn("translate", "-m", SHIPPED / "en-fr", "I LOVE YOU", "What\u2019s your name?")
+    straight = attn("translate", "-m", SHIPPED / "en-fr", "What's your name?")
     assert run.lines() == ["JE T'AIME", *straight.lines()]
