@@ -54,7 +54,7 @@ def origin_of(
     """Return what an output is made of, as JSON has it. Raises ModelError without a model."""
     from attn_cli import __version__
     from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import read_manifest
+    from attn_cli.bundles.manifest import read_manifest
 
     status = input.stat()
     manifest = json.dumps(read_manifest(registry.find(options.model)), sort_keys=True)
