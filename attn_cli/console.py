@@ -86,25 +86,25 @@ class Console:
     def info(self, text: str) -> None:
         """Write a line to stderr, unless --quiet."""
         if not self.quiet:
-            self._talk(text)
+            self._write_message(text)
 
     def verbose_info(self, text: str) -> None:
         """Write a line to stderr with --verbose."""
         if self.verbose:
-            self._talk(text)
+            self._write_message(text)
 
     def warn(self, text: str) -> None:
         """Write a warning about the input to stderr, also with --quiet."""
-        self._talk(f"attn: {text}")
+        self._write_message(f"attn: {text}")
 
     def raw(self, text: str) -> None:
         """Write text to stderr without a prefix, also with --quiet."""
-        self._talk(text)
+        self._write_message(text)
 
     def fail(self, problem: str, hint: str) -> None:
         """Write an error to stderr: the problem and where, then what to do."""
-        said = f"attn: {_sentence(problem)}" + (f" {_sentence(hint)}" if hint else "")
-        self._talk(said)
+        message = f"attn: {_sentence(problem)}" + (f" {_sentence(hint)}" if hint else "")
+        self._write_message(message)
 
     def show(self, renderable: "RenderableType", *, end: str = "") -> None:
         """Write a table or a panel and then `end` to stdout, in color if supported."""
@@ -132,13 +132,13 @@ class Console:
     @cached_property
     def width(self) -> int:
         """Columns of the terminal; 80 without one."""
-        wished = self.environment.get("COLUMNS", "")
-        if wished.isdecimal() and int(wished):
-            return int(wished)
+        columns = self.environment.get("COLUMNS", "")
+        if columns.isdecimal() and int(columns):
+            return int(columns)
         for stream in (self.stdout, self.stderr, self.stdin):
             try:
-                if columns := os.get_terminal_size(stream.fileno()).columns:
-                    return columns
+                if size := os.get_terminal_size(stream.fileno()).columns:
+                    return size
             except (OSError, ValueError, AttributeError):
                 continue
         return 80
@@ -234,9 +234,9 @@ class Console:
     def divert(self, log: Path) -> Iterator[None]:
         """Append what libraries and processes write on stdout and stderr to the file `log`.
 
-        What this console writes goes where it went before.
+        The console itself still writes to the former streams.
         """
-        kept: dict[int, int] = {}
+        descriptors: dict[int, int] = {}
         stdout, stderr = self.stdout, self.stderr
         with open(log, "ab") as file:
             try:
@@ -244,20 +244,23 @@ class Console:
                     with contextlib.suppress(OSError, ValueError, AttributeError):
                         stream.flush()
                     with contextlib.suppress(OSError):  # closed
-                        kept[number] = os.dup(number)
+                        descriptors[number] = os.dup(number)
                         os.dup2(file.fileno(), number)
-                self.stdout, self.stderr = _beside(stdout, kept), _beside(stderr, kept)
+                self.stdout, self.stderr = (
+                    _undiverted(stdout, descriptors),
+                    _undiverted(stderr, descriptors),
+                )
                 yield
             finally:
                 for stream in (sys.stdout, sys.stderr):
                     with contextlib.suppress(OSError, ValueError, AttributeError):
                         stream.flush()
                 self.stdout, self.stderr = stdout, stderr
-                for number, copy in kept.items():
+                for number, copy in descriptors.items():
                     os.dup2(copy, number)
                     os.close(copy)
 
-    def _talk(self, text: str) -> None:
+    def _write_message(self, text: str) -> None:
         _Messages(self.stderr).write((text + "\n").encode("utf-8", "replace"))
 
 
@@ -318,7 +321,7 @@ class _Unbuffered(io.BufferedIOBase):
 
 
 class _Messages(_Unbuffered):
-    """A stream on stderr; what it does not take is dropped, since the work matters more."""
+    """A stream on stderr that ignores write errors."""
 
     def write(self, data: Any) -> int:
         with contextlib.suppress(OSError, ValueError):  # closed, full, or without a reader
@@ -331,15 +334,14 @@ def _bytes(record: str | bytes) -> bytes:
 
 
 def _binary(stream: Any) -> BinaryIO:
-    """The bytes of a standard stream of the interpreter, which is None where it is closed."""
-    binary: BinaryIO = stream.buffer if stream else ClosedStream()
-    return binary
+    """Return the binary stream of a standard stream, which is None if it is closed."""
+    return stream.buffer if stream else cast("BinaryIO", ClosedStream())
 
 
-def _beside(stream: BinaryIO, kept: dict[int, int]) -> BinaryIO:
-    """A stream on the copy of the descriptor of `stream`, or `stream` where it is not diverted."""
+def _undiverted(stream: BinaryIO, descriptors: dict[int, int]) -> BinaryIO:
+    """Return a stream on the saved descriptor of `stream`, or `stream` if it is not diverted."""
     try:
-        return open(kept[stream.fileno()], "wb", buffering=0, closefd=False)
+        return open(descriptors[stream.fileno()], "wb", buffering=0, closefd=False)
     except (KeyError, OSError, ValueError, AttributeError):
         return stream
 

@@ -146,7 +146,7 @@ class _GrowingAlignment:
     """Links, and the words that have one."""
 
     def __init__(self, links: Iterable[Link]) -> None:
-        self.links = set(links)
+        self.links: set[Link] = set(links)
         self.sources = {s for s, _ in self.links}
         self.targets = {t for _, t in self.links}
 
