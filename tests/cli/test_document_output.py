@@ -157,3 +157,12 @@ def test_the_name_of_a_compressed_file_says_its_format_too(tiny, tmp_path):
 def test_a_shard_of_a_page_is_refused(tiny, pairs_file):
     ended = attn("translate", "-i", pairs_file, "-m", tiny, "-f", "html", "--shard", "1/2")
     assert ended.status == 2
+
+
+def test_letters_that_no_font_has_are_named(tiny, tmp_path):
+    pytest.importorskip("typst", reason="typst is not installed")
+    khitan = "\U00018b00"
+    ended = attn("align", f"I {khitan}", "je", "-m", tiny, "-o", tmp_path / "a.png")
+    assert ended.status == 0
+    assert f"no font on this machine has {khitan}" in ended.err
+    assert attn("align", "I", "je", "-m", tiny, "-o", tmp_path / "b.png").err == ""
