@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from program import HEAD, LINKS, PAIRS, TINY, attn
+from program import LINKS, PAIRS, TINY, WORD_ALIGNER, attn
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,7 +53,7 @@ def headed(
     text = ("--from", tiny, "--pairs", pairs_file, "--valid-pairs", pairs_file, "--out", out)
     links = ("--set", f"train.guided_alignment={links_file}")
     still = ("--max-steps", "1", "--set", "train.learning_rate=1e-6", "--set", "name=headed")
-    ended = attn("train", *text, *TINY, *HEAD, *links, *still)
+    ended = attn("train", *text, *TINY, *WORD_ALIGNER, *links, *still)
     assert ended.status == 0, ended.err
     return out
 

@@ -44,7 +44,7 @@ TINY = (
 )
 
 #: Options that make it learn a word aligner for PAIRS, from LINKS in a file, in another.
-HEAD = (
+WORD_ALIGNER = (
     *("--set", "model.word_aligner=true", "--set", "model.word_aligner.embedding=32"),
     *("--set", "model.word_aligner.width=24", "--set", "model.word_aligner.channels=2"),
     *("--set", "train.aligner_steps=60", "--set", "train.guided_alignment_weight=0"),

@@ -6,7 +6,7 @@ import shutil
 import tomllib
 
 import pytest
-from program import HEAD, PAIRS, TINY, TRANSFORMER, attn
+from program import PAIRS, TINY, TRANSFORMER, WORD_ALIGNER, attn
 
 from attn_cli.bundles.manifest import verify_checksums
 
@@ -36,7 +36,13 @@ def blind(tmp_path_factory, pairs_file, links_file):
     """A model that reads the sentence into one vector, with a word aligner beside it."""
     out = tmp_path_factory.mktemp("runs") / "blind"
     links = ("--set", f"train.guided_alignment={links_file}")
-    head = (*HEAD, "--set", "train.aligner_steps=2", "--set", "train.guided_alignment_weight=1")
+    head = (
+        *WORD_ALIGNER,
+        "--set",
+        "train.aligner_steps=2",
+        "--set",
+        "train.guided_alignment_weight=1",
+    )
     none = ("--set", "model.attention.kind=none", "--set", "name=blind")
     trained(out, pairs_file, *links, *head, *none, steps=20)
     return out

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from program import HEAD, PAIRS, TINY, attn
+from program import PAIRS, TINY, WORD_ALIGNER, attn
 
 from attn_cli import config
 from attn_cli.nn.device import select_hardware
@@ -363,7 +363,7 @@ def test_a_word_aligner_that_does_not_fit_into_the_minutes_is_left_out_with_a_no
     monkeypatch.setattr("attn_cli.training.aligner_trainer.AlignerTrainer.run", run)
     out = tmp_path / "x"
     links = ("--set", f"train.guided_alignment={links_file}", "--max-minutes", "60")
-    how = ("--out", out, *TINY, *HEAD, *links, "--max-steps", "5")
+    how = ("--out", out, *TINY, *WORD_ALIGNER, *links, "--max-steps", "5")
     ended = attn("train", "--pairs", pairs_file, *how)
     assert ended.status == 0
     assert "no word aligner: it would learn too little in the 1" in ended.err

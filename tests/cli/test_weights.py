@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from program import HEAD, LINKS, PAIRS, TINY, attn
+from program import LINKS, PAIRS, TINY, WORD_ALIGNER, attn
 from safetensors.numpy import load_file
 
 SOURCE, TARGET = "I see the red car.", "je vois la voiture rouge."
@@ -155,7 +155,7 @@ def test_teaching_a_head_draws_nothing_from_the_random_numbers_of_the_network(
         "train.guided_alignment_weight=0",
     )
     assert attn("train", *text, *links, "--out", tmp_path / "without").status == 0
-    head = (*HEAD, "--set", "train.aligner_steps=2")
+    head = (*WORD_ALIGNER, "--set", "train.aligner_steps=2")
     assert attn("train", *text, *links, *head, "--out", tmp_path / "with").status == 0
     ours, theirs = (load_file(tmp_path / out / "model.safetensors") for out in ("with", "without"))
     assert ours.keys() == theirs.keys()

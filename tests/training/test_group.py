@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from program import HEAD, TINY, attn
+from program import TINY, WORD_ALIGNER, attn
 
 from attn_cli.errors import TrainingError, UsageError
 from attn_cli.training import aligner_trainer, checkpoint
@@ -72,7 +72,7 @@ def trained(tmp_path_factory, pairs_file, links_file):
     """The folders of the same training, word aligner and network, by one worker, two, and in parts:
     in fp32 and without dropout."""
     links = ("--set", f"train.guided_alignment={links_file}")
-    aligner = (*HEAD, *links, "--set", "model.word_aligner.dropout=0")
+    aligner = (*WORD_ALIGNER, *links, "--set", "model.word_aligner.dropout=0")
     text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, *TINY, *aligner)
     text = (*text, "--set", "train.aligner_steps=12")
     exact = ("--set", "train.precision=fp32", "--set", "train.log_every=1")

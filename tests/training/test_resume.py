@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from program import HEAD, TINY, attn
+from program import TINY, WORD_ALIGNER, attn
 from safetensors.torch import load_file
 
 from attn_cli import config
@@ -130,7 +130,7 @@ def test_a_training_cut_off_while_its_head_learns_reaches_the_very_same_files(
     links = ("--set", f"train.guided_alignment={links_file}", "--set", "train.aligner_steps=12")
     recipe = (
         *RECIPE,
-        *HEAD,
+        *WORD_ALIGNER,
         *links,
         "--set",
         "train.guided_alignment_weight=1",

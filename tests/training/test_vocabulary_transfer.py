@@ -1,7 +1,7 @@
 """Beginning from a model of another vocabulary."""
 
 import torch
-from program import HEAD, TINY, attn
+from program import TINY, WORD_ALIGNER, attn
 
 from attn_cli.bundles.bundle import open_bundle
 from attn_cli.config import TokenizerConfig as TokenizerConfig
@@ -60,7 +60,18 @@ def test_training_goes_on_from_a_model_with_a_vocabulary_of_the_new_text(headed,
     links = tmp_path / "new.links"
     links.write_text("0-0 1-1 2-2\n0-0 1-1\n" * 4)
     out = tmp_path / "out"
-    how = ("--from", headed, "--pairs", text, "--valid-pairs", text, "--out", out, *TINY, *HEAD)
+    how = (
+        "--from",
+        headed,
+        "--pairs",
+        text,
+        "--valid-pairs",
+        text,
+        "--out",
+        out,
+        *TINY,
+        *WORD_ALIGNER,
+    )
     new = ("--set", "train.new_vocabulary=true", "--set", "tokenizer.vocab_size=330")
     refused = attn("train", *how, *new, "--set", "train.freeze_aligner=true")
     assert refused.status == 2
