@@ -45,7 +45,9 @@ LinkOrder = Literal["ts", "st"]
 IndexBase = Literal["auto", 0, 1]
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
-Engine = Literal["auto", "onnx", "torch"]
+#: What runs networks; auto selects one of them.
+EngineName = Literal["onnx", "torch"]
+Engine = Literal["auto", EngineName]
 Precision = Literal["int8", "fp32"]
 
 #: Upper bounds. Memory grows with the beam; a process gets no faster by thousands of threads.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attn_cli.bundles import manifest
 from attn_cli.bundles.bundle import Bundle
-from attn_cli.choices import Engine
+from attn_cli.choices import Engine, EngineName
 from attn_cli.errors import ModelError, UsageError, get_choice
 from attn_cli.inference.engines.interface import (
     AlignmentModel,
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     Decoder = OnnxDecoder | TorchDecoder
 
-EngineName = Literal["onnx", "torch"]
 Part = Literal["translator", "word_aligner"]
 
 
@@ -32,7 +31,8 @@ class EngineSpec:
     """What an engine needs, what it reports where that is missing, and how it loads networks.
 
     `files` are those that it runs, by the part of the bundle; `devices` those that it computes on,
-    None for all. `load_decoder` takes (bundle, heads, device, threads, shortlist).
+    None for all. `load_decoder` takes (bundle, heads, device, threads, shortlist) and gives the
+    step interface; an engine with its own search has `load_generator` instead.
     """
 
     title: str
@@ -41,8 +41,9 @@ class EngineSpec:
     devices: tuple[str, ...] | None
     wrong_device: tuple[str, str]
     no_files: tuple[str, str]
-    load_decoder: "Callable[[Bundle, HeadSelection, str, int | None, bool], Decoder]"
-    load_aligner: Callable[[Bundle, str, int | None], AlignmentModel]
+    load_decoder: "Callable[[Bundle, HeadSelection, str, int | None, bool], Decoder] | None" = None
+    load_aligner: Callable[[Bundle, str, int | None], AlignmentModel] | None = None
+    load_generator: Callable[[Bundle, str, int | None], Generator] | None = None
 
     def supports(self, device: str) -> bool:
         """Whether it computes on that device."""
@@ -133,7 +134,14 @@ def open_generator(
     view: HeadSelection | None = None,
     shortlist: bool | None = None,
 ) -> Generator:
-    """Open the translation network of a bundle, with a search. Arguments and errors as below."""
+    """Open the translation network of a bundle, with a search.
+
+    Arguments and errors are those of `open_decoder`; an engine with its own search ignores `view`
+    and `shortlist`.
+    """
+    spec = ENGINES[engine_of(opened, "translator", engine=engine, device=device)]
+    if spec.load_generator is not None:
+        return spec.load_generator(opened, device, threads)
     decoder = open_decoder(
         opened, engine=engine, device=device, threads=threads, view=view, shortlist=shortlist
     )
@@ -207,6 +215,8 @@ def _loaded(
     shortlist: bool = False,
 ) -> "Decoder":
     spec = ENGINES[engine_of(opened, "translator", engine=engine, device=device)]
+    if spec.load_decoder is None:
+        raise _unsupported(spec, "translates only: it cannot force a target or show attention")
     return spec.load_decoder(opened, view, device, threads, shortlist)
 
 
@@ -215,6 +225,8 @@ def open_aligner(
 ) -> AlignmentModel:
     """Open the word aligner of a bundle that has one. Raises as `open_decoder`."""
     spec = ENGINES[engine_of(opened, "word_aligner", engine=engine, device=device)]
+    if spec.load_aligner is None:
+        raise _unsupported(spec, "cannot run a word aligner")
     return spec.load_aligner(opened, device, threads)
 
 
@@ -246,6 +258,10 @@ def engine_of(
     if fitting:
         raise _missing(ENGINES[fitting[-1]].package, opened)
     raise _no_files(list(ENGINES.values())[-1], opened)
+
+
+def _unsupported(spec: EngineSpec, problem: str) -> UsageError:
+    return UsageError(f"{spec.title} {problem}", "Choose another --engine, or leave it out.")
 
 
 def _no_files(spec: EngineSpec, opened: Bundle) -> ModelError:
