@@ -210,7 +210,7 @@ def _read_facts(
 
 
 def _check_sizes(path: Path, entries: dict[str, zipfile.ZipInfo], facts: dict[str, Any]) -> None:
-    """Make sure that the entries are the files of bundle.json, and of the sizes it says."""
+    """Raise ModelError unless the entries are the files of bundle.json, with their sizes."""
     files = facts["files"]
     for name in entries.keys() - files.keys() - {FACTS, CARD}:
         raise _refused(path, f"its file {name!r} is not in its {FACTS}")
@@ -225,7 +225,7 @@ def _check_sizes(path: Path, entries: dict[str, zipfile.ZipInfo], facts: dict[st
 
 
 def _read(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
-    """Yield the content of an entry, which has the size that it says, or ModelError is raised."""
+    """Yield the content of an entry. Raises ModelError if it has another size than declared."""
     left = entry.file_size
     try:
         with archive.open(entry) as source:

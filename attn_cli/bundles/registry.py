@@ -150,7 +150,7 @@ def _remove(path: Path) -> None:
 
 
 def _checked(name: str) -> str:
-    """The name, if it can be that of a folder and is no path, hidden file or option."""
+    """Return the name. Raises UsageError for a path, a hidden file or an option."""
     if not name or name.strip() != name or name[0] in ".-" or not name.isprintable():
         problem = f"{name!r} cannot be a model's name"
     elif set(name) & set("/\\:"):
@@ -187,14 +187,14 @@ def default_name() -> str:
 
 
 def find(name: str | None) -> Path:
-    """The directory of the model called `name`: a registered name, else a path.
+    """Find the folder of a model: a registered name, else a path.
 
     A folder of the name of a registered model needs a separator, as in ./en-fr.
     Without a name: $ATTN_MODEL, then en-fr, then the demo's run in this folder.
     Raises ModelError when there is none.
     """
-    wanted = name or default_name()
-    if not wanted:
+    requested = name or default_name()
+    if not requested:
         registered = dict(names())
         if DEFAULT in registered:
             return registered[DEFAULT]
@@ -204,18 +204,18 @@ def find(name: str | None) -> Path:
             "no model is registered",
             "Train the demo with: attn train (a minute or two), or name a model with --model.",
         )
-    path = Path(wanted)
+    path = Path(requested)
     registered = dict(names())
-    if wanted in registered:  # even if there is a folder ./NAME
-        return registered[wanted]
+    if requested in registered:  # even if there is a folder ./NAME
+        return registered[requested]
     if os.path.isdir(path):
         return path
     if os.path.exists(path):
-        raise ModelError(f"{wanted} is a file; a model is a folder", "Name the folder it is in.")
+        raise ModelError(f"{requested} is a file; a model is a folder", "Name the folder it is in.")
     known = ", ".join(sorted(registered)) or "none yet"
-    near = _similar(wanted, registered)
+    near = _similar(requested, registered)
     raise ModelError(
-        f"there is no model {wanted}, neither a folder nor a registered name",
+        f"there is no model {requested}, neither a folder nor a registered name",
         (f"Did you mean {near}? " if near else "") + f"Registered: {known}.",
     )
 
@@ -232,7 +232,7 @@ def _is_model(path: Path) -> bool:
 
 
 def demo_corpus() -> Path:
-    """The folder of the demo corpus and its recipe."""
+    """Return the folder of the demo corpus and its recipe."""
     for root in (_SHIPPED, _CHECKOUT):
         if (root / "data" / "demo" / "recipe.toml").is_file():
             return root / "data" / "demo"
@@ -240,12 +240,12 @@ def demo_corpus() -> Path:
 
 
 def recipe_names() -> list[str]:
-    """The names of the recipes that came with the program."""
+    """Return the names of the included recipes."""
     return sorted(path.stem for path in _RECIPES.glob("*.toml"))
 
 
 def named_recipe(name: str) -> Path:
-    """The file of the recipe called `name`. Raises UsageError where there is none."""
+    """Return the file of an included recipe. Raises UsageError if there is none."""
     known = recipe_names()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)

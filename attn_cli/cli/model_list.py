@@ -97,5 +97,5 @@ def _score(facts: dict[str, Any], metric: str) -> float | None:
 
 
 def _plain(text: str) -> str:
-    """A text of somebody's bundle.json as one cell: single spaces, no control characters."""
+    """Return a text of bundle.json as one cell: single spaces, no control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -23,14 +23,14 @@ LEAVING = "stopping soon; interrupt again to stop at once"
 
 
 class ProgressSink(NamedTuple):
-    """Whoever watches: told each event, and that someone wants it to stop."""
+    """Receives each event of a training, and the request to stop."""
 
     listen: events.Listener
     stopping: Callable[[], None]
 
 
 def is_live(console: Console) -> bool:
-    """Whether somebody sees a panel: on a terminal that can draw one."""
+    """Whether stderr is a terminal that can draw a panel."""
     plain = console.environment.get("TERM", "") in ("dumb", "unknown")
     return console.stderr_is_terminal and not console.quiet and not plain
 

@@ -20,7 +20,7 @@ FILE = "config.toml"
 
 @dataclass(frozen=True)
 class UserConfig:
-    """What the file says; None is what it does not say."""
+    """The settings of the file; None for those that it does not set."""
 
     model: str | None = None
     color: Color | None = None

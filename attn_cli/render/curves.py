@@ -1,4 +1,4 @@
-"""Small curves of braille dots, for a panel or a table of runs. Knows plain numbers alone."""
+"""Draw small curves of braille dots, for a panel or a table of runs."""
 
 from collections.abc import Sequence
 from itertools import pairwise

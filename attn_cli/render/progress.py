@@ -1,4 +1,4 @@
-"""The progress of a long job: a bar on a terminal, plain lines elsewhere. Knows no job."""
+"""Draw the progress of a long job: a bar on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ _EVERY = 30.0
 
 @dataclass
 class Progress:
-    """How far a job is: bytes of its input, and records.
+    """The progress of a job: bytes of its input, and records.
 
     `known` bytes were done before and say nothing about the speed. `show` is told after each step.
     """
@@ -74,7 +74,7 @@ def duration(seconds: float) -> str:
 
 
 def plain(say: Callable[[str], None], *, every: float = _EVERY) -> Callable[[Progress], None]:
-    """A function that says the state in a line, at most every so many seconds."""
+    """Return a function that writes the state as a line, at most every so many seconds."""
     last = 0.0
 
     def show(progress: Progress) -> None:
@@ -88,7 +88,7 @@ def plain(say: Callable[[str], None], *, every: float = _EVERY) -> Callable[[Pro
 
 @contextmanager
 def bar(console: "Console") -> Iterator[Callable[[Progress], None]]:
-    """A function that shows the state as a bar, which goes when the block ends."""
+    """Yield a function that draws the state as a bar; the bar is removed at the end."""
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 

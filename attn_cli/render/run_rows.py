@@ -1,4 +1,4 @@
-"""What is listed of a training, in plain text. Knows plain numbers; loads no Rich."""
+"""The rows of a table of trainings, in plain text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from attn_cli.render.curves import Point
 
 @dataclass(frozen=True)
 class RunRow:
-    """One training as it is listed; `differs` is what its recipe says that others do not."""
+    """One training; `differs` are the keys of its recipe that differ from the others."""
 
     name: str
     state: str
@@ -25,7 +25,7 @@ HEADINGS = ("run", "state", "updates", "minutes", "loss", "BLEU", "differs in")
 
 
 def cells(row: RunRow) -> tuple[str, ...]:
-    """What the table says of a run, in plain text."""
+    """Return the cells of a run, in plain text."""
     return (
         row.name,
         row.state,

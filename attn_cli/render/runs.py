@@ -1,4 +1,4 @@
-"""A table of trainings, and their curves side by side. Knows plain numbers and Rich."""
+"""Draw a table of trainings, and their curves side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _BLANK = "\u2800"
 
 @dataclass(frozen=True)
 class RunsTable:
-    """The table of some runs, and below it the loss and BLEU of those that were validated."""
+    """A table of runs, and below it the curves of loss and BLEU of those with validations."""
 
     rows: Sequence[RunRow]
 

@@ -1,4 +1,4 @@
-"""Draws the tables of several heads side by side, small, in the terminal.
+"""Draw small tables of several heads side by side in the terminal.
 
 Knows values, Rich and the inks of `render.terminal`.
 
@@ -40,7 +40,7 @@ _BETWEEN = 3  # … and between two tables
 
 @dataclass(frozen=True, slots=True)
 class HeadGrid:
-    """The tables of heads of one sentence, as Rich draws them when they are printed.
+    """A renderable of the tables of several heads of one sentence.
 
     `source` and `target` are the raw lines of the heading.
     """
@@ -63,7 +63,7 @@ class HeadGrid:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """The words, how wide their cells are, and how many tables stand side by side."""
+    """The words, the widths of their cells, and the number of tables side by side."""
 
     rows: Sequence[str]
     columns: Sequence[str]
@@ -105,7 +105,7 @@ class _Layout:
 
 
 def _of_layer(heads: Sequence[HeadAlignment]) -> int:
-    """How many heads a layer has."""
+    """The number of heads of a layer."""
     return sum(each.layer == heads[0].layer for each in heads)
 
 
@@ -119,7 +119,7 @@ def _evenly(count: int, *, of_layer: int, most: int) -> int:
 
 
 def _parted(count: int, most: int) -> int:
-    """The size of the largest of as few parts as can be, of `most` at most."""
+    """Return the size of the parts if `count` is split into the fewest parts of at most `most`."""
     parts = -(-count // most)
     return -(-count // parts)
 
@@ -177,7 +177,7 @@ def _cells(each: HeadAlignment, row: int, layout: _Layout, ink: TerminalStyle) -
 
 
 def _percent(weight: float, width: int, ink: TerminalStyle) -> str:
-    """The weight in percent, or a dot for nothing; without colours its shade follows."""
+    """Return the weight in percent, or a dot for 0; without colors, also its shade."""
     if weight < ZERO_BELOW:
         return center(f"  {ink.sign('·')} ", width)
     shade = "" if ink.colours != "none" or ink.ascii_only else step(weight, SHADES, "")
@@ -190,7 +190,7 @@ def _clipped(word: str, cell: int) -> str:
 
 
 def _one_by_one(heads: Sequence[HeadAlignment]) -> Iterator[RenderableType]:
-    """The heads one below the other."""
+    """Return the heads below each other."""
     for each in heads:
         yield Text()
         yield Text(_title(each), "bold")

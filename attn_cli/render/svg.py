@@ -1,4 +1,4 @@
-"""Draws a table of weights as a picture: a standalone SVG, in the colours of the terminal's table.
+"""Draw a table of weights as a standalone SVG, in the colors of the terminal's table.
 
 Knows values and the heat of `render.terminal`; no file, no browser.
 
@@ -65,7 +65,7 @@ _STYLE = f"""
 
 
 def svg(alignment: SoftAlignment, *, source: str | None = None, target: str | None = None) -> str:
-    """The table as an SVG document, target words down and source words across.
+    """Return the table as an SVG document, a row for each target word.
 
     `source` and `target` are the raw lines named in its title; the words joined if None.
     """
@@ -78,7 +78,7 @@ def svg(alignment: SoftAlignment, *, source: str | None = None, target: str | No
 
 
 def svg_of_heads(heads: Sequence[HeadAlignment], *, source: str, target: str) -> str:
-    """The tables of several heads as one SVG document: layers down, the heads of each across.
+    """Return the tables of several heads as one SVG document, a row for each layer.
 
     `source` and `target` are the raw lines named in its title.
     """
@@ -98,7 +98,7 @@ def svg_of_heads(heads: Sequence[HeadAlignment], *, source: str, target: str) ->
 
 
 def _document(title: str, description: str, width: int, height: int) -> list[str]:
-    """The beginning of a picture: what it says, to those who hear it, and how it looks."""
+    """Return the start of a document: size, title and description for screen readers, styles."""
     return [
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" class="attn" '
         f'width="{width}" height="{height}" viewBox="0 0 {width} {height}">',
@@ -109,7 +109,7 @@ def _document(title: str, description: str, width: int, height: int) -> list[str
 
 
 def _card(layout: "_Layout") -> Iterator[str]:
-    """A table on its own ground, its caption below it."""
+    """Return a table on its background, with its caption below."""
     yield (
         f'<rect class="card" x="0.5" y="0.5" width="{layout.width - 1}" '
         f'height="{layout.height - 1}" rx="10"/>'
@@ -189,7 +189,7 @@ def _rows(layout: _Layout) -> Iterator[str]:
 
 
 def _cell(x: int, y: int, width: int, weight: float, says: str) -> str:
-    """A rectangle and its number; below WARM the heat fades into the cold cell under it."""
+    """Return a rectangle and its number; below WARM its color is transparent in part."""
     box = f'x="{x + 1}" y="{y + 1}" width="{width - 2}" height="{_ROW - 2}" rx="4"'
     cell = f'<rect class="cold" {box}/>'
     colour = heat(max(weight, COLORED_FROM))
@@ -214,7 +214,7 @@ def _caption(alignment: SoftAlignment) -> str:
 
 
 def _description(alignment: SoftAlignment) -> str:
-    """The table in a sentence: each target word and the source word it gives most weight."""
+    """Describe the table: each target word and the source word of its largest weight."""
     if not alignment.source:
         return _caption(alignment)
     best = alignment.weights.argmax(axis=1)

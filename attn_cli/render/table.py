@@ -1,4 +1,4 @@
-"""Draws a table of weights in the terminal: target words down, source words across, heat behind.
+"""Draw a table of weights in the terminal: a row for each target word, colored by weight.
 
 Knows values and Rich only. One renderable serves the screen, a live panel, HTML and Rich's SVG: it
 asks the console it is drawn on for its width, its colours and its character set.
@@ -93,7 +93,7 @@ def alignment_table(
     unsure: Collection[int] = (),
     unsure_below: float = 0.0,
 ) -> "AlignmentTable":
-    """A renderable of `alignment`, at most `width` cells wide (the console's width if None).
+    """Return a renderable of `alignment`, at most `width` cells wide (None: the console's width).
 
     `source` and `target` are the raw lines of the heading; their words joined by spaces if None.
     The target words of the indices `unsure` are marked; the heading says that their probability is
@@ -115,7 +115,7 @@ PLAIN_WIDTH = 100
 
 
 def plain(table: RenderableType, *, width: int = PLAIN_WIDTH) -> str:
-    """The table as text without colours, for a file."""
+    """Return the table as text without colors, for a file."""
     paper = Console(file=StringIO(), width=width, color_system=None, force_terminal=False)
     with paper.capture() as captured:
         paper.print(table)
@@ -124,7 +124,7 @@ def plain(table: RenderableType, *, width: int = PLAIN_WIDTH) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AlignmentTable:
-    """What `alignment_table` makes; Rich calls it when it is printed."""
+    """The renderable that `alignment_table` returns."""
 
     alignment: SoftAlignment
     width: int | None
@@ -164,7 +164,7 @@ class AlignmentTable:
 
 @dataclass(frozen=True, slots=True)
 class TerminalStyle:
-    """What the console at hand can show: how many colours, and which signs."""
+    """The capabilities of a console: the number of colors, and the characters."""
 
     colours: Literal["none", "16", "many"]
     ascii_only: bool
@@ -194,7 +194,7 @@ class TerminalStyle:
         return center(number, width).replace(f"{number} ", f"{number}{shade or ' '}", 1)
 
     def style(self, weight: float) -> Style:
-        """How a cell of this weight looks: faint, then plain, then with heat behind it."""
+        """Return the style of a cell: dim, plain or with a colored background."""
         if weight < COLORED_FROM or self.colours == "none":
             return Style(dim=True) if weight < DIM_BELOW else Style()
         if self.colours == "16":
@@ -262,7 +262,7 @@ def _panels(
 
 
 def _label(word: str, width: int, gap: int, *, is_unsure: bool) -> Text:
-    """A target word at the right of `width` cells, and a gap in which an unsure one is marked."""
+    """Return a target word, right-aligned in `width` cells, and the mark of an unsure one."""
     text = Text(" " * (width - cell_len(word)) + word, "bold")
     if is_unsure:
         return text.append(" ").append(UNSURE, UNSURE_STYLE).append(" " * (gap - 2))
@@ -270,7 +270,7 @@ def _label(word: str, width: int, gap: int, *, is_unsure: bool) -> Text:
 
 
 def _columns(alignment: SoftAlignment, room: int, ink: TerminalStyle) -> list[_Column]:
-    """A column for each source word, and one for the unaligned share where it matters."""
+    """Return a column for each source word, and one for the unaligned share if it is large."""
     columns = []
     for index, word in enumerate(alignment.source):
         title = truncate(printable(word), room - 2 * _PAD, ink)
@@ -288,7 +288,7 @@ def _columns(alignment: SoftAlignment, room: int, ink: TerminalStyle) -> list[_C
 
 
 def _folded(columns: Sequence[_Column], room: int) -> list[list[_Column]]:
-    """The columns in as few panels as `room` allows, the widest panel as narrow as it can be."""
+    """Split the columns into the fewest panels that fit `room`, of about equal width."""
     fewest = len(_filled(columns, room))
     widest = max((column.width for column in columns), default=0)
     return next(
@@ -299,7 +299,7 @@ def _folded(columns: Sequence[_Column], room: int) -> list[list[_Column]]:
 
 
 def _filled(columns: Sequence[_Column], limit: int) -> list[list[_Column]]:
-    """The columns in panels of at most `limit` cells, each filled before the next is begun."""
+    """Split the columns into panels of at most `limit` cells, each filled in turn."""
     panels: list[list[_Column]] = []
     free = 0
     for column in columns:
@@ -374,7 +374,7 @@ def step(weight: float, steps: Sequence[tuple[float, str]], lowest: str) -> str:
 
 
 def heat(weight: float) -> Colour:
-    """The colour of a weight from WARM on, between the stops of RAMP."""
+    """Return the color of a weight from WARM on, interpolated between the stops of RAMP."""
     for (low, cool), (high, hot) in pairwise(COLORMAP):
         if weight <= high:
             share = (weight - low) / (high - low)

@@ -1,4 +1,4 @@
-"""The stable text formats, a small function each: text, Pharaoh, JSONL, TSV. One record a call.
+"""The stable text formats: text, Pharaoh, JSONL, TSV. Each function returns one record.
 
 Knows values only; links are extracted elsewhere and passed in. A record is returned without its
 final newline. A record is one line (n-best and TSV: whole lines), whatever the text holds, and a
@@ -33,7 +33,7 @@ DIAGNOSTICS_HEADER = (
 
 
 def text(translation: Translation) -> str:
-    """The translation alone."""
+    """Return the translation."""
     return translation.text.translate(_LINE_BREAKS)
 
 
@@ -45,7 +45,7 @@ def scored_text(translation: Translation) -> str:
 
 
 def mark_unsure(translation: Translation) -> Translation:
-    """The translation with its unsure words between ⟦ and ⟧ in its text, neighbors together.
+    """Put the unsure words of the text between ⟦ and ⟧, neighboring words together.
 
     Where the text has one of these signs itself, it is doubled.
     """
@@ -95,7 +95,7 @@ def nbest(translation: Translation, count: int) -> str:
 
 
 def pharaoh(links: WordAlignment, *, scores: bool = False) -> str:
-    """The links alone, `0-0 2-1 1-2`: source-target, 0-based, by target word.
+    """Return the links, `0-0 2-1 1-2`: source-target, 0-based, by target word.
 
     With `scores` each link of known weight carries it, `0-0:0.94`.
     """
@@ -112,7 +112,7 @@ def translated_pharaoh(
 
 
 def tsv(translation: Translation) -> str:
-    """A line for each cell, with the fields of `TSV_HEADER`.
+    """Return a line for each cell, with the fields of `TSV_HEADER`.
 
     A word with a quotation mark or a TAB stands between quotation marks, its own doubled, as csv
     and spreadsheets read it.
@@ -136,7 +136,7 @@ def jsonl(
     n_best: int = 1,
     extra: Mapping[str, Any] | None = None,
 ) -> str:
-    """The record of `translate` and `align`, always with the same fields in the same order.
+    """Return the record of `translate` and `align`, with fixed fields in a fixed order.
 
     Numbers are rounded to four decimals; one that is not finite, which JSON cannot write, is null.
     So is the score of two sides that nobody scored; a blank one has the score 0. The confidence is
@@ -198,7 +198,7 @@ def _diagnostics(diagnostics: Diagnostics) -> dict[str, Any]:
 
 
 def diagnostics_tsv(translation: Translation) -> str:
-    """A line with the fields of `DIAGNOSTICS_HEADER`; what is not known is empty."""
+    """Return a line with the fields of `DIAGNOSTICS_HEADER`; unknown fields are empty."""
     diagnostics = translation.diagnostics
     values: tuple[float | None, ...] = (None,) * 6
     if diagnostics is not None:
@@ -246,6 +246,6 @@ def _weighted(links: WordAlignment, pair: tuple[int, int]) -> tuple[int, int, fl
 
 
 def tsv_cell(word: str) -> str:
-    """A word as csv reads it: with a quotation mark or a TAB, between quotation marks."""
+    """Quote a word for csv if it contains a quotation mark or a TAB."""
     word = word.translate(_LINE_BREAKS)
     return '"' + word.replace('"', '""') + '"' if '"' in word or "\t" in word else word

@@ -1,4 +1,4 @@
-"""The panel of a training: phases, time left, two curves, and one table in which attention forms.
+"""Draw the panel of a training: phases, time left, two curves, and a table of attention.
 
 Knows values and Rich only: it is told plain numbers and drawn on whatever console it is given.
 """
@@ -47,7 +47,7 @@ class ProgressStage:
 
 @dataclass
 class TrainingPanel:
-    """What the panel shows now. Set its fields and draw it again.
+    """The content of the panel. Set its fields and draw it again.
 
     `phases` are the names of the phases, `phase` the number of the one that runs, from 1, and
     `left_out` the numbers of those that were not gone through. With a `stage` the bar is its own,

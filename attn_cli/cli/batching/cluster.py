@@ -200,7 +200,7 @@ class _Chunks(Datasource):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class _Read:
-    """Reads the chunks of one file that are not known, and says at the end which there are."""
+    """Reads the chunks of one file that have no result, and at the end lists all chunks."""
 
     task: Task
     number: int

@@ -37,7 +37,7 @@ _SCRIPTS = ("1-data.js", "2-links.js", "3-table.js", "4-list.js", "5-heads.js", 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page says about all its pairs.
+    """The settings of a page, for all its pairs.
 
     `kind` are the weights that are shown first and that links are from. `minimum` is the least
     weight of a link, by kind of weights; `extraction` is how the links of each pair were extracted:
