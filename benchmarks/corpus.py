@@ -195,7 +195,7 @@ class _Words(dict[int, str]):
 def _prepare(options: argparse.Namespace) -> None:
     began = time.perf_counter()
     from attn_cli import config
-    from attn_cli.data import corpus, store
+    from attn_cli.data import corpus_reader, store
     from attn_cli.data.arrays import Storage
     from attn_cli.data.augmentation import augment
     from attn_cli.data.segmentation import segment_corpus
@@ -212,7 +212,7 @@ def _prepare(options: argparse.Namespace) -> None:
         )
         recipe = replace(config.Recipe(), data=data)
         with _stage("read", stages, memory):
-            loaded, _ = corpus.read_parallel(
+            loaded, _ = corpus_reader.read_parallel(
                 options.folder / "source", options.folder / "target", storage=Storage.create(text)
             )
         with _stage("split", stages, memory):

@@ -107,7 +107,7 @@ def _fit(
     rows: list[InputLine], options: _Options, *, tokenized: bool, on_event: "Listener | None"
 ) -> "FittedAlignments":
     from attn_cli.alignment.statistical import QUICK_COMMITTEE
-    from attn_cli.data.corpus import corpus_of_pairs
+    from attn_cli.data.corpus_reader import corpus_of_pairs
     from attn_cli.training.unsupervised_alignment import aligner_recipe, fit
 
     corpus, _ = corpus_of_pairs(

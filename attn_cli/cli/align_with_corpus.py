@@ -35,7 +35,7 @@ class Bitext:
     def corpus(self, rules: "tuple[WordRules, WordRules]") -> "Corpus":
         """The pairs to learn from, split by the rules of each side. Raises DataError if there is
         none, or a line is no pair."""
-        from attn_cli.data.corpus import MISSING_SEPARATOR, read_pairs, read_parallel
+        from attn_cli.data.corpus_reader import MISSING_SEPARATOR, read_pairs, read_parallel
 
         stdin = self.console.stdin
         if self.target is not None:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from attn_cli.data.arrays import RaggedArray, Storage, blocks, slices
 from attn_cli.data.augmentation import Augmentation
-from attn_cli.data.corpus import MAX_LISTED_LINES, Corpus, CorpusReport, CorpusSide, SkipReason
+from attn_cli.data.corpus import Corpus, CorpusSide
+from attn_cli.data.corpus_report import MAX_LISTED_LINES, CorpusReport, SkipReason
 from attn_cli.types import IntArray
 
 MAX_CANDIDATES = 16  # segmentations of a form that subword sampling chooses from

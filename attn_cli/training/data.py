@@ -11,9 +11,10 @@ from typing import BinaryIO, TypeVar
 from attn_cli import config
 from attn_cli.bundles import bundle
 from attn_cli.config import Recipe
-from attn_cli.data import corpus, store
+from attn_cli.data import corpus, corpus_reader, store
 from attn_cli.data.arrays import Storage
 from attn_cli.data.augmentation import Augmentation, augment
+from attn_cli.data.corpus_report import CorpusReport
 from attn_cli.data.literals import LiteralRules
 from attn_cli.data.segmentation import SubwordCorpus, segment_corpus
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
@@ -100,12 +101,12 @@ class _LoadedText:
     train: corpus.Corpus
     variants: Augmentation | None
     valid: corpus.Corpus
-    reports: list[corpus.CorpusReport]
+    reports: list[CorpusReport]
 
 
 def _load_text(recipe: Recipe, folder: Path, stdin: BinaryIO | None) -> _LoadedText:
     storage = Storage.create(folder)
-    loaded = corpus.load(
+    loaded = corpus_reader.load(
         recipe.data,
         Path(),
         seed=recipe.seed,

@@ -3,7 +3,9 @@
 from typing import BinaryIO
 
 from attn_cli.config import DataConfig, Recipe
-from attn_cli.data.corpus import Corpus, CorpusReport, read_pairs, read_parallel
+from attn_cli.data.corpus import Corpus
+from attn_cli.data.corpus_reader import read_pairs, read_parallel
+from attn_cli.data.corpus_report import CorpusReport
 from attn_cli.data.literals import LiteralRules
 from attn_cli.data.word_rules import recipe_rules
 

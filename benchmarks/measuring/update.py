@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from attn_cli import config
-from attn_cli.data import corpus
+from attn_cli.data import corpus_reader
 from attn_cli.data.batching import BatchIterator
 from attn_cli.data.segmentation import segment_corpus
 from attn_cli.data.word_rules import recipe_rules
@@ -68,7 +68,7 @@ def prepared(path: Path, scratch: Path) -> Trainer:
     recipe = config.load(path)
     hardware = select_hardware("cpu", recipe.train.precision)
     rules = recipe_rules(recipe)
-    text = corpus.load(recipe.data, path.parent, seed=recipe.seed, rules=rules).train
+    text = corpus_reader.load(recipe.data, path.parent, seed=recipe.seed, rules=rules).train
     tokenizers = train_tokenizers(recipe, text)
     pairs, _ = segment_corpus(
         text, *tokenizers, sampling=recipe.tokenizer.subword_alpha

@@ -13,7 +13,8 @@ from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.data.augmentation import FINAL_PUNCTUATION, augment
 from attn_cli.data.batching import Batch, BatchIterator, sequential_batches
-from attn_cli.data.corpus import Corpus, read_pairs
+from attn_cli.data.corpus import Corpus
+from attn_cli.data.corpus_reader import read_pairs
 from attn_cli.data.segmentation import SubwordCorpus, segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.training.guided_alignment import Guidance

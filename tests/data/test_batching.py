@@ -16,7 +16,7 @@ from attn_cli.data.batching import (
     BatchIterator,
     sequential_batches,
 )
-from attn_cli.data.corpus import read_pairs
+from attn_cli.data.corpus_reader import read_pairs
 from attn_cli.data.segmentation import SubwordCorpus, segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import DataError

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attn_cli import config
-from attn_cli.data import corpus as corpus_module
-from attn_cli.data import words
+from attn_cli.data import corpus_builder, words
 from attn_cli.data.arrays import RaggedArray, Storage
-from attn_cli.data.corpus import Corpus, load, read_pairs, read_parallel
+from attn_cli.data.corpus import Corpus
+from attn_cli.data.corpus_builder import ChunkCache, SideBuilder
+from attn_cli.data.corpus_reader import load, read_pairs, read_parallel
 from attn_cli.data.literals import LiteralRules, placeholder_number
 from attn_cli.data.segmentation import segment_corpus
 from attn_cli.data.word_rules import ALL_LANGUAGES
@@ -76,9 +77,9 @@ def test_words_come_back_for_display(write):
 @settings(derandomize=True, deadline=None, max_examples=300)
 @given(st.text(max_size=40))
 def test_any_text_keeps_its_words_though_it_is_read_chunk_by_chunk(text):
-    interner = corpus_module._Interner(corpus_module._Chunks(ALL_LANGUAGES), Storage(), "x")
+    interner = SideBuilder(ChunkCache(ALL_LANGUAGES), Storage(), "x")
     assert interner.add(text) == bool(text.split())
-    side = interner.side()
+    side = interner.finish()
     forms = [side.forms[form] for form in side.sentences[0]]
     assert forms == words.surface_forms(words.split(text))
     assert side.text(0) == " ".join(text.split())
@@ -87,7 +88,7 @@ def test_any_text_keeps_its_words_though_it_is_read_chunk_by_chunk(text):
 def test_forgotten_chunks_change_nothing(write, monkeypatch):
     text = "".join(f"w{n % 7} w{n % 5}\tx{n % 3}\n" for n in range(50))
     remembered, _ = read_pairs(write("a.tsv", text))
-    monkeypatch.setattr(corpus_module, "_REMEMBERED", 2)
+    monkeypatch.setattr(corpus_builder, "_CACHE_SIZE", 2)
     assert read_pairs(write("a.tsv", text))[0].digest == remembered.digest
 
 
@@ -172,14 +173,14 @@ def test_a_split_is_of_whole_groups_and_depends_on_the_seed_alone(numbered):
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=60), st.integers(1, 20))
 def test_no_source_sentence_is_on_both_sides_of_any_split(sources, size):
     interners = (
-        corpus_module._Interner(corpus_module._Chunks(ALL_LANGUAGES), Storage(), "x"),
-        corpus_module._Interner(corpus_module._Chunks(ALL_LANGUAGES), Storage(), "x"),
+        SideBuilder(ChunkCache(ALL_LANGUAGES), Storage(), "x"),
+        SideBuilder(ChunkCache(ALL_LANGUAGES), Storage(), "x"),
     )
     for number, source in enumerate(sources):
         interners[0].add(source)
         interners[1].add(f"t{number}")
     numbers = np.arange(len(sources), dtype=np.int32)
-    corpus = Corpus("x", interners[0].side(), interners[1].side(), numbers + 1, numbers)
+    corpus = Corpus("x", interners[0].finish(), interners[1].finish(), numbers + 1, numbers)
     if len(set(sources)) == 1:
         with pytest.raises(DataError, match="one source sentence that can be used"):
             corpus.split(size, seed=1)

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 
 from attn_cli import config
-from attn_cli.data import arrays, store
-from attn_cli.data import corpus as corpus_module
+from attn_cli.data import arrays, corpus_reader, store
 from attn_cli.data.arrays import Column, Storage, StringArray, mapped_file, open_array
 from attn_cli.data.augmentation import augment
 from attn_cli.data.batching import Batch, BatchIterator, sequential_batches
-from attn_cli.data.corpus import read_pairs
+from attn_cli.data.corpus_reader import read_pairs
 from attn_cli.data.segmentation import SubwordCorpus, segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import ModelError
@@ -73,7 +72,7 @@ def test_batches_from_disk_are_those_from_memory(
 ):
     in_memory = prepare(tokenizer, Storage(), how, sampling)
     # Small runs, so that sentences, forms and strings are stored in several.
-    monkeypatch.setattr(corpus_module, "_TOGETHER", 7)
+    monkeypatch.setattr(corpus_reader, "_BLOCK_SIZE", 7)
     monkeypatch.setattr("attn_cli.data.segmentation._FORMS", 5)
     monkeypatch.setattr(arrays, "_STRINGS", 3)
     storage = Storage.create(tmp_path / "text") if built_there else Storage()

@@ -13,7 +13,7 @@ from torch.nn import functional
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.data.batching import Batch, BatchIterator, sequential_batches
-from attn_cli.data.corpus import read_pairs
+from attn_cli.data.corpus_reader import read_pairs
 from attn_cli.data.segmentation import segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.nn.builder import build_model

@@ -17,7 +17,7 @@ from program import TINY, WORD_ALIGNER, attn
 from safetensors.torch import load_file
 
 from attn_cli.bundles import manifest, vocabularies
-from attn_cli.data import corpus
+from attn_cli.data import corpus_reader
 from attn_cli.files.folder_lock import lock_folder
 from attn_cli.training import pipeline
 from attn_cli.training.aligner_trainer import AlignerTrainer
@@ -102,7 +102,7 @@ def test_killed_before_its_text_was_read_a_training_begins_again_and_says_so(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(corpus, "load", load)
+        patch.setattr(corpus_reader, "load", load)
         with pytest.raises(Killed):
             attn("train", "--pairs", pairs_file, "--out", out, *RECIPE)
     assert "training starts again" in resume(out).err
@@ -120,7 +120,7 @@ def test_a_forced_training_that_was_killed_early_has_harmed_nothing(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(corpus, "load", load)
+        patch.setattr(corpus_reader, "load", load)
         with pytest.raises(Killed):
             attn("train", "--pairs", pairs_file, "--out", damaged, *RECIPE, "--force")
     assert manifest.verify_checksums(damaged) == before
@@ -252,7 +252,7 @@ def test_a_resumed_training_keeps_the_minutes_it_was_given(run, pairs_file, tmp_
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        (corpus, "load"),
+        (corpus_reader, "load"),
         (AlignerTrainer, "_relabel"),
         (Validator, "_translate"),
         (pipeline, "export_graphs"),

@@ -12,7 +12,7 @@ from systems import model_of
 
 from attn_cli import config
 from attn_cli.data.batching import BatchIterator
-from attn_cli.data.corpus import read_pairs
+from attn_cli.data.corpus_reader import read_pairs
 from attn_cli.data.segmentation import segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.nn.builder import build_model

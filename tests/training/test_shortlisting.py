@@ -7,7 +7,7 @@ import pytest
 
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.data.corpus import read_pairs
+from attn_cli.data.corpus_reader import read_pairs
 from attn_cli.data.segmentation import segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.training import shortlisting

@@ -14,7 +14,7 @@ from program import PAIRS
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.data.batching import BatchIterator
-from attn_cli.data.corpus import read_pairs
+from attn_cli.data.corpus_reader import read_pairs
 from attn_cli.data.segmentation import segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import TrainingError

@@ -9,7 +9,7 @@ from program import PAIRS, TINY, attn
 from attn_cli import config
 from attn_cli.alignment import statistical
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.data.corpus import read_pairs
+from attn_cli.data.corpus_reader import read_pairs
 from attn_cli.errors import DataError
 from attn_cli.training import events
 from attn_cli.training.word_links import prepare_word_links

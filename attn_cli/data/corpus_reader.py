@@ -1,0 +1,265 @@
+"""Read parallel corpora from files, standard input or memory."""
+
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+from attn_cli import config
+from attn_cli.data.arrays import Storage
+from attn_cli.data.corpus import Corpus
+from attn_cli.data.corpus_builder import ChunkCache, SideBuilder, TokenCache
+from attn_cli.data.corpus_report import CorpusReport, SkipCounter, SkipReason
+from attn_cli.data.literals import LiteralRules, NumberedLiteral
+from attn_cli.data.text_io import Line, open_lines, parse_pair, zip_lines
+from attn_cli.data.word_rules import ALL_LANGUAGES, WordRules
+from attn_cli.errors import DataError, UsageError
+
+#: The word rules of the source and the target language.
+RulesOfSides = tuple[WordRules, WordRules]
+UNNAMED = (ALL_LANGUAGES, ALL_LANGUAGES)
+
+#: The reason why a line of `read_pairs` is left out that is no pair.
+MISSING_SEPARATOR = "no TAB or ' ||| ' between two sides"
+
+_BLOCK_SIZE = 1 << 16  # sentences that are read before they are stored
+
+
+class CorpusSplits(NamedTuple):
+    """The texts of a recipe: two corpora, or two parts of one, and their reports."""
+
+    train: Corpus
+    valid: Corpus
+    reports: tuple[CorpusReport, ...]
+
+
+def load(
+    data: config.DataConfig,
+    folder: Path,
+    *,
+    seed: int,
+    stdin: BinaryIO | None = None,
+    storage: Storage | None = None,
+    literals: LiteralRules | None = None,
+    rules: RulesOfSides = UNNAMED,
+) -> CorpusSplits:
+    """Read the training and the validation pairs of a recipe, whose paths are relative to `folder`.
+
+    `storage` keeps the arrays, by default in memory. The `literals` that both
+    sides of a pair have are one word each, marked as placeholders. `rules` split text into words.
+    Without validation files
+    `data.valid_size` pairs are split off, drawn by `seed`. The limits on length need a tokenizer:
+    see `SubwordCorpus.filter_lengths`. Raises UsageError if the recipe names no text, or half
+    of it, and DataError if the text cannot be used.
+    """
+    storage = storage or Storage()
+    text = _read(data.source, data.target, data.pairs, folder, "", stdin, storage, literals, rules)
+    if text is None:
+        raise UsageError(
+            "no training text is named", "Set data.pairs, or data.source and data.target."
+        )
+    corpus, report = text
+    held_out = _read(
+        data.valid_source,
+        data.valid_target,
+        data.valid_pairs,
+        folder,
+        "valid_",
+        stdin,
+        storage,
+        literals,
+        rules,
+    )
+    if held_out is None:
+        try:
+            return CorpusSplits(*corpus.split(data.valid_size, seed=seed), (report,))
+        except DataError as error:
+            if not report.skipped:
+                raise
+            left_out = "; ".join(map(str, report.skipped))
+            raise DataError(f"{error.problem}: {left_out}", error.hint) from error
+    return CorpusSplits(corpus, held_out[0], (report, held_out[1]))
+
+
+def _read(
+    source: str,
+    target: str,
+    pairs: str,
+    folder: Path,
+    key: str,
+    stdin: BinaryIO | None,
+    storage: Storage,
+    literals: LiteralRules | None,
+    rules: RulesOfSides = UNNAMED,
+) -> tuple[Corpus, CorpusReport] | None:
+    """Read the corpus that three keys of a recipe name; None if all are empty."""
+    ours, theirs, both = f"data.{key}source", f"data.{key}target", f"data.{key}pairs"
+    if pairs and (source or target):
+        raise UsageError(f"{both} and {ours if source else theirs} both name text", "Drop one.")
+    if bool(source) != bool(target):
+        named, missing = (ours, theirs) if source else (theirs, ours)
+        raise UsageError(f"{named} is set but {missing} is not", f"Set {missing} too.")
+    if pairs:
+        file = _within(folder, pairs)
+        return read_pairs(file, stdin=stdin, storage=storage, literals=literals, rules=rules)
+    if source:
+        files = _within(folder, source), _within(folder, target)
+        return read_parallel(*files, stdin=stdin, storage=storage, literals=literals, rules=rules)
+    return None
+
+
+def _within(folder: Path, name: str) -> Path:
+    return Path(name) if name == "-" else folder / name
+
+
+def read_parallel(
+    source: Path | str,
+    target: Path | str,
+    *,
+    stdin: BinaryIO | None = None,
+    tokenized: bool = False,
+    storage: Storage | None = None,
+    literals: LiteralRules | None = None,
+    rules: RulesOfSides = UNNAMED,
+) -> tuple[Corpus, CorpusReport]:
+    """Read a corpus from two parallel files (`*.gz`, "-" for `stdin`).
+
+    With `tokenized`, words are what spaces and TABs separate. `storage` keeps the arrays. The
+    `literals` that both sides of a pair have are one word each, marked as placeholders.
+    Left out and reported: lines that are not valid UTF-8 (a model must not learn to write U+FFFD)
+    and pairs with an empty side. Raises DataError if a file cannot be read, if one is longer than
+    the other, or if no pair is left.
+    """
+    with open_lines(source, stdin=stdin) as ours, open_lines(target, stdin=stdin) as theirs:
+        return _build(
+            f"{ours.name} and {theirs.name}",
+            (
+                _Row(
+                    line.number,
+                    line.text,
+                    other.text,
+                    f"not valid UTF-8 in {(ours if line.problem else theirs).name}"
+                    if line.problem or other.problem
+                    else "",
+                )
+                for line, other in zip_lines(ours, theirs)
+            ),
+            storage or Storage(),
+            tokenized=tokenized,
+            literals=literals,
+            rules=rules,
+        )
+
+
+def read_pairs(
+    path: Path | str,
+    *,
+    stdin: BinaryIO | None = None,
+    tokenized: bool = False,
+    storage: Storage | None = None,
+    literals: LiteralRules | None = None,
+    rules: RulesOfSides = UNNAMED,
+) -> tuple[Corpus, CorpusReport]:
+    """Read a corpus from one file of `source<TAB>target` or `source ||| target` lines.
+
+    As `read_parallel`; a line without either separator is left out and reported too.
+    """
+    with open_lines(path, stdin=stdin) as lines:
+        rows = map(_row, lines)
+        return _build(
+            lines.name,
+            rows,
+            storage or Storage(),
+            tokenized=tokenized,
+            literals=literals,
+            rules=rules,
+        )
+
+
+def corpus_of_pairs(
+    pairs: Iterable[tuple[str, str]],
+    *,
+    name: str,
+    tokenized: bool = False,
+    storage: Storage | None = None,
+) -> tuple[Corpus, CorpusReport]:
+    """Make a corpus of (source, target) lines, as `read_parallel`; `name` is for errors."""
+    rows = (_Row(number, *pair, "") for number, pair in enumerate(pairs, start=1))
+    return _build(name, rows, storage or Storage(), tokenized=tokenized, literals=None)
+
+
+class _Row(NamedTuple):
+    """A line: its two sides, or the reason why it cannot be used."""
+
+    number: int
+    source: str
+    target: str
+    reason: str
+    is_wide: bool = False  # with more columns than two
+
+
+def _row(line: Line) -> _Row:
+    pair = parse_pair(line.text)
+    if pair is None and line.text.strip():
+        return _Row(line.number, "", "", MISSING_SEPARATOR)
+    if line.problem:
+        return _Row(line.number, "", "", "not valid UTF-8")
+    is_wide = line.text.count("\t") > 1
+    return _Row(line.number, *(pair or ("", "")), "", is_wide)
+
+
+def _build(
+    name: str,
+    rows: Iterable[_Row],
+    storage: Storage,
+    *,
+    tokenized: bool,
+    literals: LiteralRules | None,
+    rules: RulesOfSides = UNNAMED,
+) -> tuple[Corpus, CorpusReport]:
+    chunks = TokenCache if tokenized else ChunkCache
+    match = _match_none if literals is None or tokenized else literals.match_for_training
+    source = SideBuilder(chunks(rules[0]), storage, "source")
+    target = SideBuilder(chunks(rules[1]), storage, "target")
+    lines, numbers = array("i"), storage.column("lines", np.int32)
+    tally, wide = SkipCounter(), SkipCounter()
+    n_read = n_used = 0
+    for row in rows:
+        n_read += 1
+        if row.reason:
+            tally.add(row.reason, row.number)
+            continue
+        if row.is_wide:
+            wide.add("", row.number)
+        ours, theirs = match(row.source, row.target)
+        if not (source.add(row.source, ours) and target.add(row.target, theirs)):
+            tally.add("an empty side", row.number)
+            source.truncate(len(lines))
+            target.truncate(len(lines))
+        else:
+            lines.append(row.number)
+            if len(lines) == _BLOCK_SIZE:
+                n_used += len(lines)
+                numbers.append(lines)
+                source.flush()
+                target.flush()
+                lines = array("i")
+    n_used += len(lines)
+    numbers.append(lines)
+    notes = tuple(map(_wide_lines, wide.skipped()))
+    report = CorpusReport(name, n_read, n_used, tally.skipped(), notes)
+    report.require_pairs()
+    pairs = np.arange(n_used, dtype=np.int32)
+    corpus = Corpus(name, source.finish(), target.finish(), numbers.finish(), pairs, storage)
+    return corpus, report
+
+
+def _wide_lines(wide: SkipReason) -> str:
+    have = "1 line has" if wide.count == 1 else f"{wide.count} lines have"
+    return f"{have} more than two columns, of which the first two were read ({wide.places})"
+
+
+def _match_none(source: str, target: str) -> tuple[list[NumberedLiteral], list[NumberedLiteral]]:
+    return [], []
