@@ -144,3 +144,12 @@ def test_a_word_aligner_is_trained_on_top_and_the_network_stays(model, tmp_path)
 def test_aligner_only_needs_a_model(model):
     ended = attn("train", "--aligner-only", "--pairs", "a.tsv")
     assert (ended.status, "--aligner-only needs --from" in ended.err) == (2, True)
+
+
+def test_the_eight_steps_and_a_page_are_shown(model, tmp_path):
+    ended = attn("explain", "-m", "imported", "the dog doesn't see.")
+    assert ended.status == 0, ended.err
+    assert "does" in ended.out
+    page = tmp_path / "page.html"
+    assert attn("translate", "-m", "imported", "-o", str(page), "the dog doesn't see.").status == 0
+    assert "n't" in page.read_text(encoding="utf-8")
