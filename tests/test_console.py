@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from attn_cli.console import Console
+from attn_cli.console import Console, _read_keys
 from attn_cli.errors import DataError
 
 
@@ -132,3 +132,13 @@ def test_colour_is_for_terminals_that_want_it(terminal, environment, colour):
 
 def test_the_cores_are_those_this_process_may_use():
     assert 1 <= console().cores <= (os.cpu_count() or 1)
+
+
+def test_keys_have_names_whatever_a_terminal_sends_for_them():
+    reader, writer = os.pipe()
+    os.write(writer, b"\x1b[C\x1bODq5 \x1b[B\x7f\n\x1b")
+    os.close(writer)
+    keys = list(_read_keys(reader))
+    os.close(reader)
+    names = ["right", "left", "q", "5", "space", "down", "backspace", "enter", "escape"]
+    assert keys == names
