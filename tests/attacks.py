@@ -4,17 +4,21 @@ An attack prepares a folder, runs commands in this process and returns what they
 docs/reliability.md is made from these by `tests/slow/test_reliability.py`.
 """
 
+import errno
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from faults import failing_at
 from program import Ended, attn
 
 from attn_cli.bundles import manifest
+from attn_cli.errors import TrainingError
 
 MODEL = Path(__file__).parent / "fixtures" / "bundle_v1"
 
@@ -47,6 +51,8 @@ def attack(promise: str, name: str, *statuses: int) -> Callable[..., Callable[..
 
 
 STATUS = "An exit status says whose fault it is"
+INSIDE = "A model is read from its folder only, and runs no code"
+WHOLE = "A file is the old one or the new one, whatever fails"
 
 
 def model_in(folder: Path) -> Path:
@@ -218,3 +224,111 @@ def _nan_graphs(folder: Path) -> Iterator[Ended]:
         "align", "-m", model, "I see.", "je vois.", "--engine", "onnx", "--weights", "attention"
     )
     yield attn("models", "verify", model)
+
+
+@attack(STATUS, "graphs that cannot be run", 4)
+def _broken_graphs(folder: Path) -> Iterator[Ended]:
+    for name in (manifest.FORCED, manifest.STEP, manifest.ENCODER):
+        for content in (b"", b"\0" * 100, b"\xff" * 1000, (MODEL / name).read_bytes()[:-100]):
+            model = model_in(folder)
+            reseal(model, name, content)
+            yield attn("models", "verify", model)
+            shutil.rmtree(model)
+
+
+@attack(INSIDE, "a graph whose weights are in a file elsewhere", 4)
+def _external_data(folder: Path) -> Iterator[Ended]:
+    import onnx
+
+    secret = folder / "secret.bin"
+    secret.write_bytes((MODEL / manifest.GRAPH_WEIGHTS).read_bytes())
+    for location in ("../secret.bin", str(secret), "./../model/../secret.bin"):
+        for name in (manifest.ENCODER, manifest.STEP):
+            model = model_in(folder)
+            graph = onnx.load(str(model / name), load_external_data=False)
+            for tensor in graph.graph.initializer:
+                for entry in tensor.external_data:
+                    if entry.key == "location":
+                        entry.value = location
+            reseal(model, name, graph.SerializeToString())
+            yield attn("translate", "-m", model, "I see.", "--engine", "onnx")
+            yield attn("models", "verify", model)
+
+
+@attack(INSIDE, "a file that is a link out of the folder", 4)
+def _links(folder: Path) -> Iterator[Ended]:
+    for name in (*manifest.read_manifest(MODEL)["files"], manifest.FACTS, manifest.CARD):
+        model = model_in(folder)
+        (folder / name).write_bytes((model / name).read_bytes() if name != manifest.CARD else b"#")
+        (model / name).unlink(missing_ok=True)
+        (model / name).symlink_to(folder / name)
+        if name in (manifest.FACTS, manifest.CARD):
+            yield attn("models", "show", model)
+        else:
+            yield attn("translate", "-m", model, "I see.")
+        yield attn("models", "add", model, "--name", "mine", "--force")
+        shutil.rmtree(model)
+
+
+@attack(INSIDE, "a pickle where weights should be", 4)
+def _pickles(folder: Path) -> Iterator[Ended]:
+    """The pickle would make a file; safetensors do not read it."""
+    code = b"cos\nsystem\n(S'touch " + os.fsencode(folder / "made") + b"'\ntR."
+    for name in (manifest.WEIGHTS, "joint.spm", manifest.ENCODER):
+        model = model_in(folder)
+        reseal(model, name, code)
+        yield from uses(model) if name == "joint.spm" else [attn("models", "verify", model)]
+        shutil.rmtree(model)
+    assert not (folder / "made").exists()
+
+
+# Faults of the disk
+
+
+def _faults(folder: Path, run: Callable[[], Ended]) -> Iterator[Ended]:
+    """Let each change that `run` makes in a folder fail, in turn, in each of three ways."""
+    with failing_at(float("inf"), folder, errno.EIO) as disk:
+        assert run().status == 0
+    changes = disk.changes
+    for error in (errno.ENOSPC, errno.EIO, errno.EINTR):
+        for change in range(changes):
+            with failing_at(change, folder, error):
+                yield run()
+
+
+@attack(WHOLE, "a fault of the disk at each change by --output", 0, 3)
+def _output_faults(folder: Path) -> Iterator[Ended]:
+    out = folder / "out"
+    out.write_text("old\n")
+    for ended in _faults(folder, lambda: attn("translate", "-m", MODEL, "I see.", "-o", out)):
+        assert out.read_text() == "old\n" or ended.status == 0 or out.read_text().count("\n") == 1
+        assert [path.name for path in folder.iterdir()] == ["out"]
+        yield ended
+
+
+@attack(WHOLE, "a fault of the disk at each change by models add", 0, 3)
+def _add_faults(folder: Path) -> Iterator[Ended]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATTN_HOME", str(folder / "home"))
+        add = ("models", "add", MODEL, "--name", "mine", "--force")
+        models = folder / "home" / "models"
+        assert attn(*add).status == 0
+        for ended in _faults(folder, lambda: attn(*add)):
+            assert manifest.verify_checksums(models / "mine")
+            yield ended
+
+
+@attack(WHOLE, "a fault of the disk at each change by export", 0, 3, 4, 5)
+def _export_faults(folder: Path) -> Iterator[Ended]:
+    from attn_cli.bundles.storage import add_graphs
+
+    for change in range(40):
+        model = model_in(folder)
+        names = (manifest.ENCODER, manifest.STEP, manifest.FORCED, manifest.GRAPH_WEIGHTS)
+        files = {name: (model / name).read_bytes() for name in names}
+        with failing_at(change, model, errno.ENOSPC) as disk, suppress(TrainingError):
+            add_graphs(model, files, precision="fp32")
+        yield attn("translate", "-m", model, "I see.", "--engine", "onnx")
+        shutil.rmtree(model)
+        if disk.changes <= change:
+            return

@@ -28,6 +28,7 @@ class _Disk:
     torn: bool = False
     changes: int = 0
     dead: bool = False
+    error: int = 0  # an errno that one change fails with, instead of a kill
     written: list[str] = field(default_factory=list)
 
 
@@ -51,6 +52,17 @@ def killed_after(changes: float, folder: Path, *, torn: bool = False) -> Iterato
             os.truncate(last, os.path.getsize(last) // 2)
 
 
+@contextmanager
+def failing_at(change: float, folder: Path, error: int) -> Iterator[_Disk]:
+    """Within the block, let one change of `folder` fail with an errno: the one after so many."""
+    global _disk
+    _disk = disk = _Disk(os.path.realpath(folder), change, error=error)
+    try:
+        yield disk
+    finally:
+        _disk = None
+
+
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
     if _disk is None or not (event == "open" or event in _NAMES):
         return
@@ -59,7 +71,10 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
         return
     if isinstance(path, int) or not (_is_within(path) or _is_relative(event, arguments)):
         return
-    if _disk.dead or _disk.changes >= _disk.allowed:
+    if _disk.error and _disk.changes == _disk.allowed:
+        _disk.changes += 1
+        raise OSError(_disk.error, os.strerror(_disk.error))
+    if not _disk.error and (_disk.dead or _disk.changes >= _disk.allowed):
         _disk.dead = True
         raise Killed
     _disk.changes += 1

@@ -1,0 +1,136 @@
+"""Readers of bytes that somebody else wrote, which may raise `AttnError` and nothing else.
+
+    python tests/fuzz_targets.py NAME -runs=20000 [CORPUS]
+
+runs one of them with atheris, whose choice of inputs follows the coverage of the code.
+"""
+
+import io
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from attn_cli import config
+from attn_cli.alignment.pharaoh import read_gold, read_links
+from attn_cli.bundles import archive, manifest
+from attn_cli.cli.input import Reader
+from attn_cli.data.text_io import Line, Lines, parse_pair
+from attn_cli.errors import AttnError
+
+FOLDER = Path(tempfile.mkdtemp(prefix="attn-fuzz-"))
+
+
+def corpus(data: bytes) -> None:
+    """Lines of a text, and the pairs that they are."""
+    lines = list(Lines(io.BytesIO(data), name="text"))
+    assert len(lines) == data.count(b"\n") + (not data.endswith(b"\n") and data not in _EMPTY)
+    for line in lines:
+        parse_pair(line.text)
+
+
+_EMPTY = (b"", b"\xef\xbb\xbf")
+
+
+def pharaoh(data: bytes) -> None:
+    """Links of any aligner."""
+    read_links(data.decode("utf-8", "replace").split("\n"), name="links")
+
+
+def gold(data: bytes) -> None:
+    """Gold links."""
+    read_gold(data.decode("utf-8", "replace").split("\n"), name="gold")
+
+
+def jsonl(data: bytes) -> None:
+    """A record, which can be written again as JSON."""
+    for pairs in (False, True):
+        request = Reader("records", "jsonl", pairs)(Line(1, data.decode("utf-8", "replace")))
+        json.dumps(request.extra, allow_nan=False)
+
+
+def recipe(data: bytes) -> None:
+    """A recipe, which can be written and read again."""
+    parsed = config.parse(data.decode("utf-8", "replace"))
+    assert config.parse(config.to_toml(parsed)) == parsed
+
+
+def bundle_json(data: bytes) -> None:
+    """The manifest of a model, in a folder with a few files."""
+    (FOLDER / manifest.FACTS).write_bytes(data)
+    manifest.checked_manifest(FOLDER)
+    manifest.verify_checksums(FOLDER)
+
+
+def safetensors(data: bytes) -> None:
+    """The weights of a network or a checkpoint."""
+    from attn_cli.training import checkpoint
+
+    path = FOLDER / "weights.safetensors"
+    path.write_bytes(data)
+    checkpoint.load(path)
+
+
+def model_archive(data: bytes) -> None:
+    """A model in one file."""
+    path = FOLDER / "model.zip"
+    path.write_bytes(data)
+    with archive.open_archive(path):
+        pass
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "corpus": corpus,
+    "pharaoh": pharaoh,
+    "gold": gold,
+    "jsonl": jsonl,
+    "recipe": recipe,
+    "bundle_json": bundle_json,
+    "safetensors": safetensors,
+    "model_archive": model_archive,
+}
+
+#: A good input of each, from which a fuzzer begins.
+SEEDS = {
+    "corpus": b"I see.\tje vois.\r\na ||| b\n\xff\n",
+    "pharaoh": b"0-0 1-2:0.5\n\n2-1\n",
+    "gold": b"1-1 2p3 4?4\n",
+    "jsonl": b'{"source": "I see.", "target": "je vois.", "id": [1, 2.5, null]}',
+    "recipe": b'name = "a"\n[model.encoder]\ncell = "lstm"\nwidth = 64\n',
+    "bundle_json": b'{"format": 1, "name": "a", "source": "en", "target": "fr", "scores": {}, '
+    b'"files": {"weights.safetensors": {"bytes": 3, "sha256": "00"}}, "staged": []}',
+    "safetensors": b'\x40\0\0\0\0\0\0\0{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    + b" " * 8
+    + b"\0\0\0\0",
+    "model_archive": b"PK\x05\x06" + bytes(18),
+}
+
+
+def run(name: str, data: bytes) -> None:
+    """Run a target; a refusal is what bad input should get."""
+    with suppress(AttnError):
+        TARGETS[name](data)
+
+
+def main() -> None:
+    """Run one target under atheris, with the options of libFuzzer that follow its name."""
+    import atheris
+
+    _, name, *options = sys.argv
+    for module in [each for each in sys.modules if each.startswith("attn_cli")]:
+        del sys.modules[module]
+    with atheris.instrument_imports(include=["attn_cli"]):
+        import fuzz_targets
+    seeds = Path(tempfile.mkdtemp(prefix="attn-seeds-"))
+    (seeds / "seed").write_bytes(SEEDS[name])
+    atheris.Setup(
+        [sys.argv[0], *options, os.fspath(seeds)], lambda data: fuzz_targets.run(name, data)
+    )
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

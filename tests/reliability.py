@@ -1,0 +1,46 @@
+"""Makes docs/reliability.md: each attack of tests/attacks.py, with its cases and their statuses.
+
+PYTHONPATH=tests python tests/reliability.py
+"""
+
+import os
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from attacks import ATTACKS
+
+DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
+BEGIN, END = "<!-- begin: tests/reliability.py -->\n", "<!-- end -->\n"
+
+
+def table() -> str:
+    """The rows of all attacks, and the number of all cases."""
+    rows = ["| promise | attack | cases | result |", "|---|---|---:|---|"]
+    total = 0
+    for attack in ATTACKS:
+        with tempfile.TemporaryDirectory() as folder:
+            ended = Counter(each.status for each in attack.run(Path(folder)))
+        unexpected = sorted(ended.keys() - set(attack.statuses))
+        assert not unexpected, (attack.name, unexpected)
+        total += sum(ended.values())
+        result = ", ".join(f"status {status}: {count}" for status, count in sorted(ended.items()))
+        rows.append(f"| {attack.promise} | {attack.name} | {sum(ended.values())} | {result} |")
+    return "\n".join([*rows, "", f"{total} cases in {len(ATTACKS)} attacks.", ""])
+
+
+def renewed(document: str) -> str:
+    """The document with another table."""
+    before, _, rest = document.partition(BEGIN)
+    return before + BEGIN + table() + END + rest.partition(END)[2]
+
+
+def main() -> None:
+    """Write the table into the document."""
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["ATTN_HOME"] = home
+        DOCUMENT.write_text(renewed(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""A coverage-guided fuzzer on each reader of what somebody else wrote."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fuzz_targets import TARGETS
+
+RUNS = 20_000
+SCRIPT = Path(__file__).resolve().parents[1] / "fuzz_targets.py"
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("atheris") is None,
+    reason="needs atheris: pip install -e '.[fuzz]'",
+)
+@pytest.mark.parametrize("name", TARGETS)
+def test_no_input_that_a_fuzzer_finds_breaks_a_reader(name, tmp_path):
+    options = [f"-runs={RUNS}", "-seed=1", "-max_len=4096", "-timeout=20"]
+    ended = subprocess.run(
+        [sys.executable, str(SCRIPT), name, *options],
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=1200,
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    assert f"Done {RUNS} runs" in ended.stderr

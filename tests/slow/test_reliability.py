@@ -1,0 +1,8 @@
+"""The table of docs/reliability.md is what the attacks give today."""
+
+from reliability import DOCUMENT, renewed
+
+
+def test_the_table_of_attacks_is_that_of_today():
+    document = DOCUMENT.read_text(encoding="utf-8")
+    assert renewed(document) == document
