@@ -18,7 +18,8 @@ import sentencepiece
 from numpy.typing import NDArray
 
 from attn_cli.data import casing, words
-from attn_cli.data.literals import LiteralRules, LiteralSpan, NumberedLiteral
+from attn_cli.data.literal_search import LiteralSpan
+from attn_cli.data.literals import LiteralRules, NumberedLiteral
 from attn_cli.data.piece_words import Span, words_of_pieces
 from attn_cli.data.tokenizer_interface import DecodedText
 from attn_cli.data.word_rules import ALL_LANGUAGES, WordRules

@@ -33,11 +33,11 @@ from numpy.typing import NDArray
 from attn_cli import config
 from attn_cli.data import casing, words
 from attn_cli.data import literals as literal_text
+from attn_cli.data.literal_search import DIGIT_PATTERN, LiteralSpan
 from attn_cli.data.literals import (
     N_FIGURES,
     N_PLACEHOLDERS,
     LiteralRules,
-    LiteralSpan,
     NumberedLiteral,
 )
 from attn_cli.data.tokenizer_interface import DecodedText
@@ -431,7 +431,7 @@ class Tokenizer:
         never[list(self._bytes)] = True
         never[[PAD, BOS, UNK]] = True
         ends = np.cumsum([len(piece) + 1 for piece in self._pieces])
-        digits = re.finditer(literal_text.DIGIT_PATTERN, "\n".join(self._pieces))
+        digits = re.finditer(DIGIT_PATTERN, "\n".join(self._pieces))
         never[np.searchsorted(ends, [digit.start() for digit in digits], "right")] = True
         never[list(self.placeholders)] = False
         return never

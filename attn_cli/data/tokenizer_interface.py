@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from attn_cli.data.literals import LiteralRules, LiteralSpan, NumberedLiteral
+from attn_cli.data.literal_search import LiteralSpan
+from attn_cli.data.literals import LiteralRules, NumberedLiteral
 from attn_cli.types import Crossing, IntArray, TokenizedLine, Word
 
 

@@ -1,0 +1,258 @@
+r"""Find literals: numbers, addresses, code and emoji in one line of text.
+
+    figures  1,250 · 12.5% · $12.50 · -5 · 10:30 · 2024-01-15 · 3-1 · 1/2 · 06 12 34 56 78
+    others   https://a.b/c · a@b.fr · example.com · @name · #tag · `code` · {name} · %s · <b> ·
+             /etc/hosts · notes.txt · COVID-19 · MP3 · my_name · emoji
+
+A figure is the digits and the marks between them; letters behind it are a word of its line (19 th,
+25 kg), and a currency sign before a word of scale is too ($ 5 million). `1,250` is an
+English number, `1 250` a French one; an ambiguous figure (dates, versions, telephone numbers,
+`1.250` in French) is copied unchanged. Expressions are compiled at first use.
+"""
+
+import functools
+import re
+from typing import NamedTuple
+
+_NBSP = "\u00a0"
+_SPACES = "\u00a0\u202f\u2009"  # in figures, beside the plain space
+
+
+class LiteralSpan(NamedTuple):
+    """A span of a line that is copied; two literals of the same meaning have the same `key`."""
+
+    start: int
+    end: int
+    key: str
+    is_figure: bool
+
+
+class NumberStyle(NamedTuple):
+    """The format of numbers in a language: the marks of decimals and thousands, the text before
+    a percent sign, and whether a currency sign follows its number."""
+
+    decimal: str
+    group: str
+    before_percent: str
+    sign_follows: bool
+
+
+STYLES = {
+    "en": NumberStyle(".", ",", "", False),
+    "fr": NumberStyle(",", _NBSP, _NBSP, True),
+    "de": NumberStyle(",", ".", _NBSP, True),
+    "es": NumberStyle(",", ".", _NBSP, True),
+    "it": NumberStyle(",", ".", "", True),
+    "pt": NumberStyle(",", ".", "", True),
+}
+
+
+def find(raw: str, style: NumberStyle | None) -> list[LiteralSpan]:
+    """Return the literals of a line in order; its language has that style of numbers."""
+    if not compiled(_MAY_HOLD).search(raw):
+        return []
+    found: list[LiteralSpan] = []
+    if compiled(_HINTS).search(raw):
+        found = [
+            LiteralSpan(*span, raw[span[0] : span[1]], False)
+            for match in compiled(_OTHER, re.VERBOSE | re.IGNORECASE).finditer(raw)
+            if (span := _trimmed(raw, match))
+        ]
+    if not compiled(DIGIT_PATTERN).search(raw):
+        return found
+    start = 0
+    for literal in [*found, LiteralSpan(len(raw), len(raw), "", False)]:
+        found += _figures(raw, start, literal.start, style)
+        start = literal.end
+    return sorted(found)
+
+
+def _trimmed(raw: str, match: re.Match[str]) -> tuple[int, int] | None:
+    """Return the span of a literal without the marks that end its sentence."""
+    start, end = match.span()
+    if match.lastgroup == "address":
+        while end > start and (raw[end - 1] in ".,;:!?'\"»”’…" or _closes_nothing(raw[start:end])):
+            end -= 1
+    return (start, end) if end > start else None
+
+
+def _closes_nothing(text: str) -> bool:
+    """Return whether a text ends with a bracket that it does not open."""
+    opening = {")": "(", "]": "[", "}": "{"}.get(text[-1])
+    return opening is not None and text.count(text[-1]) > text.count(opening)
+
+
+def _figures(raw: str, start: int, end: int, style: NumberStyle | None) -> list[LiteralSpan]:
+    """Return the figures, and the words with digits, between two positions of a line."""
+    found = []
+    for match in compiled(_FIGURE, re.VERBOSE).finditer(raw, start, end):
+        span = match.span()
+        text = match.group()
+        is_word = match["word"] is not None
+        found.append(LiteralSpan(*span, text if is_word else _key(text, style), not is_word))
+    return found
+
+
+def _key(text: str, style: NumberStyle | None) -> str:
+    """Return the value of a figure in a form that is the same in every language."""
+    if style is None:
+        return text
+    parts = _parts(text, style)
+    if parts is None:
+        time = compiled(_TIME).fullmatch(text)
+        plain = f"{time[1]}:{time[2]}" if time else text
+        return plain.translate(_PLAIN_MARKS)
+    return f"{parts.sign}{parts.currency}{parts.whole}.{parts.fraction}{parts.percent}"
+
+
+class _Number(NamedTuple):
+    """The parts of a number: texts, empty for a part that is missing."""
+
+    sign: str
+    currency: str
+    whole: str
+    fraction: str
+    percent: str
+    is_grouped: bool
+
+
+def _parts(text: str, style: NumberStyle) -> _Number | None:
+    """Return the parts of a number written in this style; None for any other text."""
+    found = _number_pattern(style).fullmatch(text)
+    if found is None:
+        return None
+    whole = re.sub(r"\D", "", found["whole"])
+    if (before := found["before"]) and found["after"]:
+        return None
+    return _Number(
+        (found["sign"] or "").translate(_PLAIN_MARKS),
+        before or found["after"] or "",
+        whole,
+        found["fraction"] or "",
+        found["percent"] or "",
+        is_grouped=whole != found["whole"],
+    )
+
+
+def rewrite_number(text: str, source: NumberStyle, target: NumberStyle) -> str:
+    parts = _parts(text, source)
+    if parts is None:
+        time = compiled(_TIME).fullmatch(text)
+        return f"{time[1]}:{time[2]}" if time and target.decimal == "." else text
+    whole = parts.whole
+    if parts.is_grouped:
+        whole = f"{int(whole):,}".replace(",", target.group) if whole.isascii() else text
+    number = whole + (target.decimal + parts.fraction if parts.fraction else "")
+    if parts.percent:
+        number += target.before_percent + parts.percent
+    if not parts.currency:
+        return parts.sign + number
+    if target.sign_follows:
+        return f"{parts.sign}{number}{_NBSP}{parts.currency}"
+    return f"{parts.sign}{parts.currency}{number}"
+
+
+_ODD_DIGIT = "\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u2089\u2150-\u218b\u2460-\u249b"  # ² ½ ①
+_ODD = "\u2194-\u2bff\ufdd0-\ufdef\ufe0f\u20e3\U00010000-\U0010ffff"  # where emoji are
+#: A digit in any script, and the like of ² and ½.
+DIGIT_PATTERN = rf"[\d{_ODD_DIGIT}]"
+
+#: A line without any of these has no literal.
+_MAY_HOLD = (
+    rf"[0-9@#`{{%<\\_/&~{_ODD_DIGIT}\u0660-\u1fff\ua620-\uabff{_ODD}\uff10-\uff19]"
+    r"|\.[a-zA-Z]|[:;][-()DP]"
+)
+
+#: Only a line with one of these is searched for literals that are no figures.
+_HINTS = rf"[@#`{{%<\\_&~{_ODD}]|//|/\w|\.[a-zA-Z]|[:;]-?[()DP]"
+
+NAME_PATTERN = r"(?<![\w'’@#.-])[^\W\d_a-z][^\W\d_A-Z]{2,}(?![\w@])"
+
+_EMOJI = (
+    "[\u2194-\u21aa\u231a-\u23ff\u25aa-\u25fe\u2600-\u27bf\u2934-\u2935\u2b05-\u2b55"
+    "\U0001f000-\U0001faff]"
+)
+_TAIL = "[\ufe0e\ufe0f\u200d\u20e3\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]*+"
+_FLAG = "[\U0001f1e6-\U0001f1ff]{2}"
+_DOMAINS = (
+    "com|org|net|edu|gov|int|info|biz|io|dev|app|ai|eu|fr|de|uk|us|ca|be|ch|es|it|nl|ru|jp|cn|in"
+    "|au|br|tv|me|co"
+)
+_FILES = (
+    "txt|md|rst|pdf|docx?|xlsx?|pptx?|odt|ods|csv|tsv|json|jsonl|xml|ya?ml|toml|ini|cfg|conf|log"
+    "|html?|css|js|ts|jsx|tsx|py|ipynb|c|cc|cpp|h|hpp|rs|go|java|rb|php|sh|bat|exe|dll|so|zip|tar"
+    "|gz|bz2|xz|7z|rar|png|jpe?g|gif|svg|webp|mp3|mp4|wav|avi|mkv|mov|sql|db|tex|bib|onnx|iso|deb"
+    "|rpm"
+)
+
+_OTHER = rf"""
+    ``[^\t\n]+?`` | `[^`\t\n]+`
+  | (?P<address>
+        (?:https?|ftp|file)://[^\s<>"«»“”`]+ | mailto:[^\s<>"«»]+
+      | (?<![\w@.-])www\.[^\s<>"«»“”`]+
+      | (?<![\w@./-])(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+(?:{_DOMAINS})\b(?![\w@-]|\.[a-z])
+        (?:[/:?\#][^\s<>"«»“”`]*)?
+      | (?<![\w./\\])(?:~|\.{{1,2}})/[^\s<>"«»“”`|]*
+      | (?<![\w./\\<])(?:/[\w.@+%=-]+){{2,}}/?
+      | (?<!\w)[a-z]:\\[^\s<>"|?*«»]*
+      | (?<![\w./@\\-])(?:[\w-]+[/\\])*[\w-]+(?:\.[\w-]+)*\.(?:{_FILES})(?![\w/\\])
+    )
+  | (?<![\w.+-])[\w.+-]*\w@\w[\w-]*(?:\.[\w-]+)*\.\w[\w-]*
+  | \{{\{{[^{{}}\n\t]*\}}\}} | [$\#]?\{{[\w.:!,\ \[\]'"|-]*\}}
+  | %\(\w+\)[-+\#0\ ]*\d*(?:\.\d+)?[a-z]
+  | (?<![\w%])%(?:\d+\$)?[-+\#0]*\d*(?:\.\d+)?[sdifgxuc@](?!\w)
+  | </?[a-z][^<>\n\t]{{0,200}}> | &(?:[a-z]\w*|\#\w+);
+  | (?<![\w@.])@\w(?:[\w.-]*\w)? | (?<![\w#&])\#\w(?:[\w-]*\w)?
+  | [0-9#*]\ufe0f?\u20e3{_TAIL}
+  | (?:{_FLAG}|{_EMOJI}){_TAIL} (?:\ ?(?:{_FLAG}|{_EMOJI}){_TAIL})*+
+  | (?<!\S)[:;]-?[()DP](?!\S)
+  | [\ufdd0-\ufdef]+
+  | (?<![\w'’-])\w*[^\W_]_+(?:\w*[^\W_])?(?!\w) | (?<!\w)_+[^\W_]\w*
+"""
+
+#: Letters behind a figure that are a word of the line: ordinals, decades, units.
+_SUFFIX = r"(?:[^\W\dA-Z_]{1,4}|[CKF]|k?Wh?|[km]?Hz|[km]?V|[kmc]?L|m?Ah?)(?!\w)"
+_SCALE = (
+    r"(?:[^\W\d_]|[\s-]?(?:thousand|hundred|million|billion|trillion|bn"
+    r"|mille|millier|milliard|mio|mrd|tausend)s?)"
+)
+_SPACE = f"[ {_SPACES}]"
+_RUN = r"\d+(?:[.,:/'’×٫٬‐‑–−-]\d+)*"
+_GROUPED = rf"\d{{1,3}}(?:{_SPACE}\d{{3}}(?!\d))+(?:[.,]\d+)?"
+_CLOCK = rf"\d{{1,2}}(?:[hH]|{_SPACE}[hH]{_SPACE})\d{{2}}(?!\w)"
+
+_FIGURE = rf"""
+    (?P<word> (?<!\w) (?!{_CLOCK})
+        (?: (?!\d+{_SUFFIX}) (?=\w*[^\W\d_]) (?=\w*\d) \w+(?:\.\d+)*
+          | (?=\w*[{_ODD_DIGIT}]) \w+
+          | (?<![-–‑/.])[^\W\d_a-z][^\W\d_]*(?:[-–‑/.][^\W_]+)*
+            [-–‑][^\W_]*\d[^\W_]*(?:[-–‑.][^\W_]+)* ) )
+  | (?<!\w) (?!{_GROUPED}(?![ .-]?\d))
+    [+(]?\d{{1,4}}\)? (?:[ .{_SPACES}-]\(?\d{{2,4}}\)?){{3,}} (?!\w)
+  | (?:(?<![\w.,)\]}}%'’-])[-−+±])?
+    (?P<currency>[$€£¥₹](?={_SPACE}?(?:{_GROUPED}|{_RUN})(?!{_SCALE})){_SPACE}?)?
+    (?: {_CLOCK} | {_GROUPED} | {_RUN} )
+    (?(currency) | (?: {_SPACE}?(?:[%‰](?!\w) | [$€£¥₹](?!\w)) )?)
+  | [{_ODD_DIGIT}]+
+"""
+_PLAIN_MARKS = str.maketrans("\u2010\u2011\u2013\u2212\u2019\u00a0\u202f\u2009", "----'   ")
+_TIME = rf"(\d{{1,2}})(?:[hH]|{_SPACE}[hH]{_SPACE})(\d{{2}})"
+
+
+@functools.cache
+def compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    return re.compile(pattern, flags)
+
+
+@functools.cache
+def _number_pattern(style: NumberStyle) -> re.Pattern[str]:
+    """Return the expression of a number in this style, with a currency or percent sign."""
+    groups = [rf"[1-9]\d{{0,2}}(?:{_SPACE}\d{{3}})+"]
+    if style.group in ".,":
+        groups.append(rf"[1-9]\d{{0,2}}(?:[{style.group}]\d{{3}})+")
+    return re.compile(
+        rf"(?P<sign>[-−+±]?)(?:(?P<before>[$€£¥₹]){_SPACE}?)?"
+        rf"(?P<whole>{'|'.join(groups)}|\d+)(?:[{style.decimal}](?P<fraction>\d+))?"
+        rf"(?:{_SPACE}?(?P<percent>[%‰])|{_SPACE}?(?P<after>[$€£¥₹]))?",
+        re.ASCII,
+    )
