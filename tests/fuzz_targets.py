@@ -17,7 +17,7 @@ from pathlib import Path
 from attn_cli import config
 from attn_cli.alignment.pharaoh import read_gold, read_links
 from attn_cli.bundles import archive, manifest
-from attn_cli.cli.input import Reader
+from attn_cli.cli.input import LineParser
 from attn_cli.data.text_io import Line, Lines, parse_pair
 from attn_cli.errors import AttnError
 
@@ -48,8 +48,8 @@ def gold(data: bytes) -> None:
 def jsonl(data: bytes) -> None:
     """A record, which can be written again as JSON."""
     for pairs in (False, True):
-        request = Reader("records", "jsonl", pairs)(Line(1, data.decode("utf-8", "replace")))
-        json.dumps(request.extra, allow_nan=False)
+        line = LineParser("records", "jsonl", pairs)(Line(1, data.decode("utf-8", "replace")))
+        json.dumps(line.extra, allow_nan=False)
 
 
 def recipe(data: bytes) -> None:
