@@ -32,7 +32,11 @@ HOMES = {
     "safetensors": {"training", "export", "importing", "inference.engines.torch"},
     "onnxruntime": {"inference.engines.onnx"},
     "onnx": {"export"},
-    "sentencepiece": {"data.tokenizer", "data.sentencepiece_tokenizer"},
+    "sentencepiece": {
+        "data.tokenizer",
+        "data.tokenizer_training",
+        "data.sentencepiece_tokenizer",
+    },
     "tensorboard": set(),  # torch.utils.tensorboard is what imports it
     "thot": {"alignment.aligner_jobs"},
     "eflomal": {"alignment.aligner_jobs"},

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from attn_cli.data.arrays import RaggedArray
 from attn_cli.errors import ModelError
 from attn_cli.types import EOS, PAD, IntArray
 
@@ -75,11 +76,8 @@ class Shortlist:
         chosen[:, self.always] = True
         sentence, place = np.nonzero(ids != PAD)
         pieces = ids[sentence, place]
-        first = self.starts[pieces]
-        lengths = self.starts[pieces + 1] - first
-        begin = np.cumsum(lengths) - lengths
-        entries = np.arange(lengths.sum()) + np.repeat(first - begin, lengths)
-        chosen[np.repeat(sentence, lengths), self.linked[entries]] = True
+        rows = RaggedArray(self.linked, self.starts).gather(pieces)
+        chosen[np.repeat(sentence, rows.lengths), rows.values] = True
         row, piece = np.nonzero(chosen)
         counts = np.bincount(row, minlength=len(ids))
         size = -(-int(counts.max(initial=1)) // MULTIPLE) * MULTIPLE

@@ -1,30 +1,24 @@
-"""Words ↔ pieces: SentencePiece, trained and applied one word at a time.
+"""A SentencePiece vocabulary, applied to one word at a time.
 
-Knows `words` and nothing of networks, batches or bundles; no other file imports sentencepiece.
+SentencePiece segments the *form* of a word: its text, with a space in front unless it touches the
+word before (`words.surface_forms`). So no piece crosses a word boundary, and the word of each piece
+is exact. Every vocabulary starts with PAD BOS EOS UNK (`types`), the placeholders of literals if it
+has any, and the 256 bytes: a character without a piece is encoded as bytes, so nothing is UNK.
 
-A word is given to SentencePiece as its *form*: its text, with a space in front unless it is glued
-to the word before (`words.surface_forms`). So no piece ever crosses a word boundary, and which word
-a piece belongs to is known by construction rather than guessed from the pieces. Every vocabulary
-starts with PAD BOS EOS UNK (`values`), the placeholders of literals if it has any, and the 256
-bytes: a character without a piece is spelt in bytes, so nothing is ever UNK.
-
-Unigram: Kudo 2018, "Subword Regularization". BPE: Sennrich et al. 2016, "Neural Machine Translation
-of Rare Words with Subword Units"; its sampling: Provilkov et al. 2020, "BPE-Dropout".
+BPE's subword sampling: Provilkov et al. 2020, "BPE-Dropout".
 """
 
 import copy
 import functools
-import io
 import itertools
 import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
-from typing import Literal as OneOf
 
 import numpy as np
 import sentencepiece
@@ -36,52 +30,35 @@ from attn_cli.data import literals as literal_text
 from attn_cli.data.literal_search import DIGIT_PATTERN, LiteralSpan
 from attn_cli.data.literals import (
     N_FIGURES,
-    N_PLACEHOLDERS,
     LiteralRules,
     NumberedLiteral,
 )
+from attn_cli.data.spelling import STRAIGHT_QUOTES, TextBuilder, decode_utf8, replace_surrogates
 from attn_cli.data.tokenizer_interface import DecodedText
+from attn_cli.data.tokenizer_training import (
+    FIRST_PLACEHOLDER,
+    LOG_LEVEL,
+    MAX_FORM_LENGTH,
+    PLACEHOLDER_PIECES,
+    SPACE,
+    train_model,
+)
 from attn_cli.data.word_rules import ALL_LANGUAGES, WordRules
-from attn_cli.errors import DataError, ModelError, UsageError
+from attn_cli.errors import ModelError
 from attn_cli.types import BOS, EOS, PAD, UNK, CopiedLiteral, IntArray, TokenizedLine, Word
 
-#: SentencePiece's mark of a space.
-SPACE = "\u2581"
-_FIRST_PLACEHOLDER = UNK + 1
-_PLACEHOLDER_PIECES = [
-    f"<num{number}>" if number < N_FIGURES else f"<lit{number - N_FIGURES}>"
-    for number in range(N_PLACEHOLDERS)
-]
-
-#: Stand between two forms in a row of training, where no piece may cross them. A delimiter must
-#: survive normalisation, be in no form, and cost no piece of its own.
-_TWO_SPACES = "  "
-
-#: A form longer than this (in characters) teaches by its beginning, is not cached, and has one
-#: segmentation: text that long between two spaces is no word.
-_LONG = 256
 _CACHED_FORMS = 1 << 16
 
 #: A name is unknown that has as many letters and pieces, of fewer letters than this on average.
 _SHORTEST_NAME, _FEWEST_PIECES, _LETTERS_PER_PIECE = 5, 3, 2.0
 _LAST_LATIN = "\u02ff"
 
-_LOWEST_COVERAGE = 0.98
 _DROPOUT = 0.1
 _DRAWS_PER_CANDIDATE = 4
-_ONLY_ERRORS_THAT_KILL = 3
-
-#: Typographic quotes and apostrophes as the straight ones of a keyboard; guillemets stay.
-STRAIGHT_QUOTES = str.maketrans(
-    dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u2032\u00b4`", "'")
-    | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"')
-)
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Tokenizer:
-    """One vocabulary, and the way from words to its pieces and back."""
+    """One vocabulary: words → pieces, and pieces → text."""
 
     def __init__(
         self,
@@ -106,7 +83,7 @@ class Tokenizer:
         first_byte = processor.piece_to_id(_byte_piece(0))
         self._bytes = range(first_byte, first_byte + 256)
         #: The ids of the placeholders, by number; none in a vocabulary without.
-        self.placeholders = range(_FIRST_PLACEHOLDER, first_byte)
+        self.placeholders = range(FIRST_PLACEHOLDER, first_byte)
         self.literals = literals if self.placeholders else None
         self._cached = functools.lru_cache(maxsize=_CACHED_FORMS)(self._segment)
 
@@ -127,7 +104,7 @@ class Tokenizer:
         literals: LiteralRules | None = None,
         rules: WordRules = ALL_LANGUAGES,
     ) -> "Tokenizer":
-        """A tokenizer learned from raw lines: from how often each of their forms occurs."""
+        """Train a tokenizer on the word forms of raw lines."""
         counts: Counter[str] = Counter()
         for line in lines:
             counts.update(words.surface_forms(words.split(line, rules=rules)))
@@ -142,10 +119,9 @@ class Tokenizer:
         literals: LiteralRules | None = None,
         rules: WordRules = ALL_LANGUAGES,
     ) -> "Tokenizer":
-        """A tokenizer learned from word forms and how often each occurs, and from nothing else.
+        """Train a tokenizer on word forms and their counts.
 
-        It has placeholders where `settings.literals` says so; forms of `literals.mark` are none of
-        its text.
+        It has placeholders if `settings.literals` says so; marked forms are left out.
 
         No random number is drawn, and SentencePiece is given one thread, since its sums of floats,
         hence its bytes, differ with their number. The vocabulary is smaller than
@@ -154,47 +130,8 @@ class Tokenizer:
         Raises DataError if there is no form with something to see, UsageError if the settings
         leave no room for the characters of the forms.
         """
-        if settings.character_coverage < _LOWEST_COVERAGE:
-            raise UsageError(
-                f"tokenizer.character_coverage = {settings.character_coverage} is too low "
-                "for SentencePiece",
-                f"Set it between {_LOWEST_COVERAGE} and 1.",
-            )
-        counts = {f: n for f, n in counts.items() if literal_text.placeholder_number(f) is None}
-        if settings.normalize_quotes:
-            plain: Counter[str] = Counter()
-            for form, count in counts.items():
-                plain[form.translate(STRAIGHT_QUOTES)] += count
-            counts = plain
-        model = io.BytesIO()
-        try:
-            sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=_rows(counts, settings.kind),
-                input_format="tsv",
-                pretokenization_delimiter=2 * SPACE,  # what is left of _TWO_SPACES
-                model_writer=model,
-                model_type=settings.kind,
-                vocab_size=settings.vocab_size,
-                hard_vocab_limit=False,
-                character_coverage=settings.character_coverage,
-                required_chars=SPACE,
-                control_symbols=_PLACEHOLDER_PIECES if settings.literals else [],
-                normalization_rule_name=settings.normalization,
-                add_dummy_prefix=False,
-                remove_extra_whitespaces=False,
-                split_by_unicode_script=False,  # or no piece could hold an apostrophe: l' n't -t-il
-                byte_fallback=True,
-                pad_id=PAD,
-                bos_id=BOS,
-                eos_id=EOS,
-                unk_id=UNK,
-                num_threads=1,
-                minloglevel=_ONLY_ERRORS_THAT_KILL,
-            )
-        except RuntimeError as error:
-            raise _training_problem(str(error), settings) from error
         return cls.from_bytes(
-            model.getvalue(),
+            train_model(counts, settings),
             normalize_quotes=settings.normalize_quotes,
             literals=literals,
             rules=rules,
@@ -209,7 +146,7 @@ class Tokenizer:
         literals: LiteralRules | None = None,
         rules: WordRules = ALL_LANGUAGES,
     ) -> "Tokenizer":
-        """The tokenizer in a file. Raises ModelError if it is missing or not one of ours."""
+        """Load a tokenizer from a file. Raises ModelError if it is missing or of another kind."""
         try:
             model = path.read_bytes()
         except OSError as error:
@@ -226,7 +163,7 @@ class Tokenizer:
         )
 
     def save(self, path: Path) -> None:
-        """Write what `load` reads: a SentencePiece model, usable by SentencePiece itself."""
+        """Write the SentencePiece model, which SentencePiece itself can use too."""
         path.write_bytes(self.to_bytes())
 
     @classmethod
@@ -239,8 +176,8 @@ class Tokenizer:
         literals: LiteralRules | None = None,
         rules: WordRules = ALL_LANGUAGES,
     ) -> "Tokenizer":
-        """The tokenizer in a serialised SentencePiece model; `where` names it in a ModelError."""
-        sentencepiece.set_min_log_level(_ONLY_ERRORS_THAT_KILL)
+        """Load a serialized SentencePiece model; `where` names it in a ModelError."""
+        sentencepiece.set_min_log_level(LOG_LEVEL)
         processor = sentencepiece.SentencePieceProcessor()
         try:
             processor.LoadFromSerializedProto(model)
@@ -248,36 +185,36 @@ class Tokenizer:
             raise ModelError(
                 f"{where} is not a SentencePiece model", "Copy the model again, or train another."
             ) from error
-        if not _ours(processor):
+        if not _has_our_special_tokens(processor):
             raise ModelError(
-                f"{where} is a SentencePiece model of another make: "
-                "it lacks our special ids, the 256 bytes or the space",
+                f"{where} is a SentencePiece model of another program: "
+                "it lacks the special ids, the 256 bytes or the space",
                 "Train a tokenizer with attn train.",
             )
         return cls(processor, normalize_quotes=normalize_quotes, literals=literals, rules=rules)
 
     def to_bytes(self) -> bytes:
-        """The serialised SentencePiece model."""
+        """Return the serialized SentencePiece model."""
         model: bytes = self._processor.serialized_model_proto()
         return model
 
     @property
     def vocab_size(self) -> int:
-        """How many ids there are: at most what the settings asked for."""
+        """Number of ids, at most `vocab_size` of the settings."""
         return len(self._pieces)
 
     def piece(self, id: int) -> str:
-        """An id's printable form: `▁aime`, `<0xE2>`, `</s>`."""
+        """Return an id's printable form: `▁aime`, `<0xE2>`, `</s>`."""
         return self._pieces[id]
 
     def segment(self, form: str) -> tuple[int, ...]:
-        """The ids of one word form (`" aime"`, or `"aime"` where glued); never empty, never UNK."""
-        return self._cached(form) if len(form) <= _LONG else self._segment(form)
+        """Return the ids of one word form (`" aime"`, or `"aime"`); never empty, never UNK."""
+        return self._cached(form) if len(form) <= MAX_FORM_LENGTH else self._segment(form)
 
     def candidates(self, form: str, n: int) -> list[tuple[tuple[int, ...], float]]:
-        """At most `n` segmentations of a form, likeliest first, to sample from while training.
+        """Return at most `n` segmentations of a form, most probable first, for subword sampling.
 
-        Each has its natural log-probability, normalised over those returned. Unigram: the n best
+        Each has its natural log-probability, normalized over those returned. Unigram: the n best
         under the model (Kudo 2018, section 3.2). BPE has no probabilities: the distinct outcomes of
         4·n draws of BPE-dropout (p = 0.1) with their relative frequencies, from the same random
         numbers for each form. Deterministic; a list of one where there is nothing to choose.
@@ -287,11 +224,11 @@ class Tokenizer:
             return [(best, 0.0)]
         if (
             n <= 1
-            or len(form) > _LONG
+            or len(form) > MAX_FORM_LENGTH
             or all(id in self._bytes or id == self._space_id for id in best)
         ):
             return [(best, 0.0)]
-        return self._n_best(form, n) if self._has_n_best else self._drawn(form, n)
+        return self._n_best(form, n) if self._has_n_best else self._sample(form, n)
 
     def encode(
         self,
@@ -302,7 +239,7 @@ class Tokenizer:
     ) -> TokenizedLine:
         """A line as the network reads it: the pieces of its words, then EOS.
 
-        Words and spans are those of `raw`; pieces spell its normalised form, and with
+        Words and spans are those of `raw`; pieces spell its normalized form, and with
         `lowercase_forms`, for a line in capitals, that of `capitals.lowercase_forms`. The
         `literals` have placeholders: by default those of the line that `find_literals` finds, as
         many as there are placeholders for.
@@ -337,10 +274,10 @@ class Tokenizer:
         return [part for part in parts if part.words]
 
     def find_literals(self, raw: str, *, lowercase: bool = False) -> list[LiteralSpan]:
-        """What of a line is copied: its literals, and what this vocabulary has no word for.
+        """Return what of a line is copied: its literals and its unknown words.
 
-        That is a run of words in a script that it does not know, or a name that it would spell in
-        bits of one letter or two.
+        Unknown are words in a script that the vocabulary lacks, and names that it segments into
+        pieces of one or two letters.
         """
         return self._survey(raw, lowercase).literals
 
@@ -410,7 +347,7 @@ class Tokenizer:
         )
 
     def _is_spelt(self, word: str, pieces: tuple[int, ...]) -> bool:
-        """Whether a word is long and made of bits of one letter or two."""
+        """Return whether a word is long and its pieces have one or two letters."""
         count = len(pieces) - (pieces[0] == self._space_id)
         return (
             count >= _FEWEST_PIECES
@@ -420,13 +357,13 @@ class Tokenizer:
 
     @functools.cached_property
     def _known_letters(self) -> frozenset[str]:
-        """The letters beyond Latin that stand beside others in a piece, as those of words do."""
+        """The letters beyond Latin that occur with others in a piece."""
         spelt = (piece for piece in self._pieces if len(piece.strip(SPACE)) > 1)
         return frozenset(itertools.chain.from_iterable(spelt))
 
     @functools.cached_property
     def forbidden_pieces(self) -> NDArray[np.bool_]:
-        """(V,) what a translation whose literals are copied may not hold: digits and bytes."""
+        """(V,) pieces that a translation with copied literals may not contain: digits and bytes."""
         never = np.zeros(self.vocab_size, bool)
         never[list(self._bytes)] = True
         never[[PAD, BOS, UNK]] = True
@@ -438,8 +375,7 @@ class Tokenizer:
 
     @property
     def fallback_pieces(self) -> IntArray:
-        """What any translation may need: EOS, the placeholders, and the bytes where it may be spelt
-        in them, which is where no literals are copied."""
+        """Pieces that any translation may need: EOS, placeholders, and bytes without literals."""
         bytes = () if self.literals else self._bytes
         return np.array([EOS, *self.placeholders, *bytes], np.int32)
 
@@ -510,17 +446,17 @@ class Tokenizer:
     def decode(
         self, ids: Sequence[int] | IntArray, source: TokenizedLine | None = None
     ) -> DecodedText:
-        """The text that any ids of the vocabulary say, and the word each of them belongs to.
+        """Return the text of any ids of the vocabulary, and the word of each id.
 
-        Placeholders say what is copied from the `source`, and nothing where it has none of them.
+        A placeholder becomes its literal of the `source`, or nothing if the source has none.
 
         A piece belongs to the word that holds its first visible character; one without (a space,
         the first bytes of a character) to the word it leads up to, or at the end to the last one.
-        Total: specials say nothing wherever they stand, a byte that is not UTF-8 says U+FFFD as in
+        Any ids are valid: specials have no text, a byte that is not UTF-8 becomes U+FFFD as in
         SentencePiece, and the text is one line without space at either end.
         """
-        said = np.asarray(ids, np.int64).tolist()
-        text, starts, literals = self._spell(said, source)
+        id_list = np.asarray(ids, np.int64).tolist()
+        text, starts, literals = self._spell(id_list, source)
         lead = len(text) - len(text.lstrip())
         text = text.strip()
         found = words.split(
@@ -529,7 +465,7 @@ class Tokenizer:
         # The first word to end behind a piece's start: white space belongs to no word.
         word_of = np.searchsorted([word.end for word in found], np.array(starts) - lead, "right")
         word_of = np.minimum(word_of, len(found) - 1)
-        word_of[[id <= UNK for id in said]] = -1
+        word_of[[id <= UNK for id in id_list]] = -1
         return DecodedText(text, found, word_of.astype(np.int32))
 
     def _spell(
@@ -537,11 +473,11 @@ class Tokenizer:
     ) -> tuple[str, list[int], list[tuple[int, int]]]:
         """The text of ids, where in it each one's first character is, and where literals are."""
         copied = {each.id: each for each in source.literals} if source else {}
-        text = _Text(source.raw if source else "", source.words if source else ())
+        text = TextBuilder(source.raw if source else "", source.words if source else ())
         starts: list[int] = []
         for in_bytes, run in itertools.groupby(ids, self._bytes.__contains__):
             if in_bytes:
-                characters, sizes = _utf8_characters(bytes(id - self._bytes[0] for id in run))
+                characters, sizes = decode_utf8(bytes(id - self._bytes[0] for id in run))
                 place = text.add(characters)
                 for size in sizes:
                     starts += [place] * size
@@ -549,7 +485,9 @@ class Tokenizer:
                 continue
             for id in run:
                 if id in copied:
-                    starts.append(text.add_literal(copied[id]))
+                    starts.append(
+                        text.add_literal(copied[id], is_figure=id - FIRST_PLACEHOLDER < N_FIGURES)
+                    )
                 elif id > UNK and id not in self.placeholders:
                     starts.append(text.add(self._pieces[id].replace(SPACE, " ")))
                 else:
@@ -557,8 +495,8 @@ class Tokenizer:
         return "".join(text.fragments), starts, text.literals
 
     def _read(self, form: str) -> str:
-        """A form as SentencePiece is given it."""
-        form = _valid(form)
+        """Return a form as the input of SentencePiece."""
+        form = replace_surrogates(form)
         return form.translate(STRAIGHT_QUOTES) if self._normalize_quotes else form
 
     def _segment(self, form: str) -> tuple[int, ...]:
@@ -569,7 +507,7 @@ class Tokenizer:
             ids: list[int] = self._processor.encode_as_ids(form)
             if any(id != self._space_id for id in ids):
                 return tuple(ids)
-        # Normalisation leaves nothing to see (U+200B, a control character): as it stands, then.
+        # Normalization leaves nothing to see (U+200B, a control character): as it stands, then.
         space = (self._space_id,) if form.startswith(" ") else ()
         text = form.removeprefix(" ") or form
         return (*space, *(self._bytes[byte] for byte in text.encode()))
@@ -596,7 +534,7 @@ class Tokenizer:
         total = highest + math.log(math.fsum(math.exp(each - highest) for each in logp.values()))
         return [(ids, each - total) for ids, each in _likeliest(logp, n)]
 
-    def _drawn(self, form: str, n: int) -> list[tuple[tuple[int, ...], float]]:
+    def _sample(self, form: str, n: int) -> list[tuple[tuple[int, ...], float]]:
         sentencepiece.set_random_generator_seed(1)
         counts: Counter[tuple[int, ...]] = Counter()
         for _ in range(_DRAWS_PER_CANDIDATE * n):
@@ -610,73 +548,14 @@ class Tokenizer:
 
 
 class _Survey(NamedTuple):
-    """The literals of a line, and its words where it has none."""
+    """The literals of a line, and its words if it has no literals."""
 
     literals: list[LiteralSpan]
     found: tuple[Word, ...] | None
 
 
-class _Text:
-    """A text while it is spelt. A literal stays apart from words and literals that it would not
-    touch in the source line `raw`, whatever the pieces say."""
-
-    def __init__(self, raw: str, words: Sequence[Word]) -> None:
-        self._raw, self._words = raw, words
-        self._last: Word | None = None  # the literal before, in the source
-        self._is_figure = False
-        self._since = ""  # the text behind it
-        self.fragments: list[str] = []
-        self.literals: list[tuple[int, int]] = []
-        self.length = 0
-
-    def add(self, fragment: str) -> int:
-        """Add what a piece says; where it begins."""
-        if self._last is not None:
-            if not self._since and fragment[:1].isalnum() and not self._may_touch(fragment[0]):
-                self._append(" ")
-            self._since += fragment
-        return self._append(fragment)
-
-    def add_literal(self, copied: CopiedLiteral) -> int:
-        """Add a literal; where it begins."""
-        word = self._words[copied.word]
-        if self.length and not self.fragments[-1][-1].isspace() and self._needs_space(word):
-            self._append(" ")
-        self._last, self._since = word, ""
-        self._is_figure = copied.id - _FIRST_PLACEHOLDER < N_FIGURES
-        place = self._append(copied.text)
-        self.literals.append((place, self.length))
-        return place
-
-    def _append(self, fragment: str) -> int:
-        place = self.length
-        if fragment:
-            self.fragments.append(fragment)
-            self.length += len(fragment)
-        return place
-
-    def _may_touch(self, sign: str) -> bool:
-        """Whether a letter or digit may touch the literal before it."""
-        assert self._last is not None
-        if self._is_figure and sign.isalpha():
-            return True
-        return self._raw[self._last.end : self._last.end + 1].isalnum()
-
-    def _needs_space(self, word: Word) -> bool:
-        """Whether a literal has to stand apart from the text before it."""
-        if self._last is not None and not any(s.isalnum() or s.isspace() for s in self._since):
-            return self._raw[self._last.end : word.start] != self._since
-        sign = self.fragments[-1][-1]
-        if not sign.isalnum():
-            return sign in ".,;:!?…)]}" and self._raw[: word.start][-1:] != sign
-        return self._is_number(word) or not self._raw[: word.start][-1:].isalnum()
-
-    def _is_number(self, word: Word) -> bool:
-        return word.text[:1].isdigit()
-
-
 def _is_covered(raw: str, literals: Sequence[LiteralSpan]) -> bool:
-    """Whether all letters and digits of a line are in its literals, if it has any sign at all."""
+    """Return whether all letters and digits of a line, which is not blank, are in its literals."""
     end = 0
     for literal in [*literals, LiteralSpan(len(raw), len(raw), "", is_figure=False)]:
         if any(map(str.isalnum, raw[end : literal.start])):
@@ -685,55 +564,20 @@ def _is_covered(raw: str, literals: Sequence[LiteralSpan]) -> bool:
     return bool(raw.strip())
 
 
-def _rows(counts: Mapping[str, int], kind: OneOf["unigram", "bpe"]) -> Iterator[str]:
-    """The forms and their counts as SentencePiece's training rows: text, tab, count.
-
-    Unigram takes its first candidates from what stands at least twice in the rows, whatever their
-    counts: given once, a form as frequent as " l'" or " wearing" would never be a piece. So one of
-    a form's occurrences is traded for a row that holds it twice. On Multi30k en+fr, 8,000 pieces,
-    a validation line takes 14.7 pieces and 94.7 nats; with forms given once, 17.7 and 107.2; with
-    whole lines as rows and the delimiter between their words, 17.1 and 112.3.
-    """
-    for form, count in sorted(counts.items()):
-        text = _valid(form[:_LONG])
-        if kind == "unigram" and count > 1:
-            yield f"{text}{_TWO_SPACES}{text}\t1"
-            count -= 2
-        if count:
-            yield f"{text}\t{count}"
-
-
 def _likeliest(scores: dict[tuple[int, ...], Any], n: int) -> list[tuple[tuple[int, ...], Any]]:
     return sorted(scores.items(), key=lambda scored: (-scored[1], scored[0]))[:n]
 
 
-def _valid(form: str) -> str:
-    """The form with lone surrogates, which UTF-8 cannot spell, replaced by U+FFFD."""
-    return _SURROGATE.sub("\ufffd", form)
-
-
-def _utf8_characters(run: bytes) -> tuple[str, list[int]]:
-    """The characters of a run of bytes, and each one's size in bytes.
-
-    A byte that is not UTF-8 is a U+FFFD of its own, as in SentencePiece; white space is a space,
-    for no form holds any other, and a line end said in bytes would break the reader's lines.
-    """
-    escaped = run.decode("utf-8", "surrogateescape")
-    sizes = [len(character.encode("utf-8", "surrogateescape")) for character in escaped]
-    spaced = "".join(" " if character.isspace() else character for character in escaped)
-    return _valid(spaced), sizes
-
-
-def _ours(processor: sentencepiece.SentencePieceProcessor) -> bool:
+def _has_our_special_tokens(processor: sentencepiece.SentencePieceProcessor) -> bool:
     """Whether a model has our four special ids, behind them all placeholders or none, then all
     bytes, and the space."""
     specials = (processor.pad_id(), processor.bos_id(), processor.eos_id(), processor.unk_id())
     first = processor.piece_to_id(_byte_piece(0))
-    placeholders = list(range(_FIRST_PLACEHOLDER, first))
+    placeholders = list(range(FIRST_PLACEHOLDER, first))
     return (
         specials == (PAD, BOS, EOS, UNK)
-        and first >= _FIRST_PLACEHOLDER
-        and processor.id_to_piece(placeholders) in ([], _PLACEHOLDER_PIECES)
+        and first >= FIRST_PLACEHOLDER
+        and processor.id_to_piece(placeholders) in ([], PLACEHOLDER_PIECES)
         and processor.vocab_size() > first + 255
         and all(processor.is_byte(list(range(first, first + 256))))
         and processor.piece_to_id(SPACE) != UNK
@@ -742,21 +586,3 @@ def _ours(processor: sentencepiece.SentencePieceProcessor) -> bool:
 
 def _byte_piece(byte: int) -> str:
     return f"<0x{byte:02X}>"
-
-
-def _training_problem(reason: str, settings: config.TokenizerConfig) -> DataError | UsageError:
-    """SentencePiece's refusal as a sentence to act on."""
-    if found := re.search(r"required_chars\. \d+ vs (\d+)", reason):
-        needed = found.group(1)
-        return UsageError(
-            f"tokenizer.vocab_size = {settings.vocab_size} has no room for the bytes "
-            f"and the characters of the text, which take {needed}",
-            f"Set it to {needed} or more, or lower tokenizer.character_coverage.",
-        )
-    if "sentences_.empty" in reason or "seed_sentencepieces.empty" in reason:
-        return DataError(
-            "no tokenizer can be learned from a text without words", "Check the training files."
-        )
-    return DataError(
-        f"SentencePiece cannot learn from this text: {reason}", "Check the training files."
-    )

@@ -169,7 +169,7 @@ def test_a_model_with_other_special_ids_is_refused(tmp_path: Path) -> None:
         vocab_size=60,
         minloglevel=3,
     )
-    with pytest.raises(ModelError, match="of another make"):
+    with pytest.raises(ModelError, match="of another program"):
         Tokenizer.load(tmp_path / "foreign.model")
 
 

@@ -1,0 +1,92 @@
+"""Characters of texts and pieces: quotes, surrogates, bytes; the text of decoded pieces."""
+
+import re
+from collections.abc import Sequence
+
+from attn_cli.types import CopiedLiteral, Word
+
+#: Typographic quotes and apostrophes as the straight ones of a keyboard; guillemets stay.
+STRAIGHT_QUOTES = str.maketrans(
+    dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u2032\u00b4`", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"')
+)
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def replace_surrogates(form: str) -> str:
+    """Return the form with lone surrogates, which UTF-8 cannot encode, replaced by U+FFFD."""
+    return _SURROGATE.sub("\ufffd", form)
+
+
+def decode_utf8(run: bytes) -> tuple[str, list[int]]:
+    """Return the characters of a run of bytes, and the size of each in bytes.
+
+    A byte that is not UTF-8 is a U+FFFD of its own, as in SentencePiece; white space is a space,
+    since no form has any other, and a line end would break the lines of the output.
+    """
+    escaped = run.decode("utf-8", "surrogateescape")
+    sizes = [len(character.encode("utf-8", "surrogateescape")) for character in escaped]
+    spaced = "".join(" " if character.isspace() else character for character in escaped)
+    return replace_surrogates(spaced), sizes
+
+
+class TextBuilder:
+    """Builds a text from pieces and literals.
+
+    A literal is separated from words and literals that it does not touch in the source line `raw`.
+    """
+
+    def __init__(self, raw: str, words: Sequence[Word]) -> None:
+        self._raw, self._words = raw, words
+        self._last: Word | None = None  # the literal before, in the source
+        self._is_figure = False
+        self._since = ""  # the text behind it
+        self.fragments: list[str] = []
+        self.literals: list[tuple[int, int]] = []
+        self.length = 0
+
+    def add(self, fragment: str) -> int:
+        """Add the text of a piece; return its start."""
+        if self._last is not None:
+            if not self._since and fragment[:1].isalnum() and not self._may_touch(fragment[0]):
+                self._append(" ")
+            self._since += fragment
+        return self._append(fragment)
+
+    def add_literal(self, copied: CopiedLiteral, *, is_figure: bool) -> int:
+        """Add a literal; return its start."""
+        word = self._words[copied.word]
+        if self.length and not self.fragments[-1][-1].isspace() and self._needs_space(word):
+            self._append(" ")
+        self._last, self._since = word, ""
+        self._is_figure = is_figure
+        place = self._append(copied.text)
+        self.literals.append((place, self.length))
+        return place
+
+    def _append(self, fragment: str) -> int:
+        place = self.length
+        if fragment:
+            self.fragments.append(fragment)
+            self.length += len(fragment)
+        return place
+
+    def _may_touch(self, sign: str) -> bool:
+        """Return whether a letter or digit may touch the literal before it."""
+        assert self._last is not None
+        if self._is_figure and sign.isalpha():
+            return True
+        return self._raw[self._last.end : self._last.end + 1].isalnum()
+
+    def _needs_space(self, word: Word) -> bool:
+        """Return whether a space must separate a literal from the text before it."""
+        if self._last is not None and not any(s.isalnum() or s.isspace() for s in self._since):
+            return self._raw[self._last.end : word.start] != self._since
+        sign = self.fragments[-1][-1]
+        if not sign.isalnum():
+            return sign in ".,;:!?…)]}" and self._raw[: word.start][-1:] != sign
+        return self._is_number(word) or not self._raw[: word.start][-1:].isalnum()
+
+    def _is_number(self, word: Word) -> bool:
+        return word.text[:1].isdigit()
