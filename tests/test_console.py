@@ -7,6 +7,7 @@ import pytest
 
 from attn_cli.console import Console, _read_keys
 from attn_cli.errors import DataError
+from attn_cli.files.standard_streams import StdoutClosedError
 
 
 def console(*, terminal=False, stdout=None, **environment):
@@ -78,7 +79,7 @@ class Refusing(io.BytesIO):
 
 
 def test_a_closed_pipe_is_told_from_a_full_disk():
-    with pytest.raises(BrokenPipeError):
+    with pytest.raises(StdoutClosedError):
         console(stdout=Refusing(BrokenPipeError())).write("a")
     with pytest.raises(DataError, match="No space left"):
         console(stdout=Refusing(OSError(28, "No space left on device"))).write("a")

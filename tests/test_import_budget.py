@@ -136,7 +136,7 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frozen = Path(__file__).parent / "fixtures" / "bundle_v1"
     folder = Path(shutil.copytree(frozen, tmp_path_factory.mktemp("models") / "graphs"))
     facts = manifest.read_manifest(folder)
-    for name in (manifest.WEIGHTS, manifest.WORD_ALIGNER):
+    for name in (manifest.WEIGHTS, manifest.FORMER_NAMES[manifest.WORD_ALIGNER]):
         (folder / name).unlink()
         del facts["files"][name]
     (folder / manifest.FACTS).write_text(json.dumps(facts))
