@@ -119,6 +119,7 @@ def checked_manifest(path: Path) -> dict[str, Any]:
 
 
 def check_sizes(path: Path, facts: dict[str, Any]) -> None:
+    """Raise ModelError unless the files exist, inside the folder, with their sizes."""
     for name, entry in facts["files"].items():
         _refuse_link_outside(path, locate(path, facts, name))
         size = _size(locate(path, facts, name))
@@ -228,6 +229,7 @@ def checksum(file: Path) -> str:
 
 
 def altered(path: Path, name: str) -> ModelError:
+    """Return the error for a file with another checksum."""
     what = f"the checksum (sha256) of {name} does not match"
     return ModelError(f"the model {path} is damaged: {what}", _DAMAGED)
 
