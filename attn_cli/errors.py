@@ -12,7 +12,7 @@
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 
 class ExitStatus(IntEnum):
@@ -75,7 +75,7 @@ class ClusterError(AttnError):
 T = TypeVar("T")
 
 
-def get_choice(registry: Mapping[str, T], name: str, what: str) -> T:
+def get_choice(registry: Mapping[Any, T], name: str, what: str) -> T:
     """Return the entry of that name in a registry, such as the scorers or the output formats.
 
     Raises UsageError for an unknown name; `what` says what it should be: "a scorer".

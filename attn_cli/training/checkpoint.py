@@ -104,10 +104,10 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> Non
             state.setdefault(int(index), {})[name] = tensor
     full_state = optimizer.state_dict()
     parameters = [each for group in optimizer.param_groups for each in group["params"]]
-    for index, moments in state.items():
+    for place, moments in state.items():
         for name, tensor in moments.items():
-            if tensor.ndim and tensor.shape != parameters[index].shape:
-                raise ValueError(f"optimiser.{index}.{name} has the shape {tuple(tensor.shape)}")
+            if tensor.ndim and tensor.shape != parameters[place].shape:
+                raise ValueError(f"optimiser.{place}.{name} has the shape {tuple(tensor.shape)}")
     optimizer.load_state_dict({**full_state, "state": state})
 
 
