@@ -15,8 +15,8 @@ def notebook():
 def without_numbers(lines: list[str]) -> str:
     """The text with each number as #, since the last digit may differ elsewhere."""
     text = re.sub(r"-?\d+(\.\d+)?(e-?\d+)?|·", "#", "".join(lines))
-    text = re.sub(r"style=\"[^\"]*\"", "", text)  # a cell's color
-    return re.sub(r"\s+", " ", text)
+    text = re.sub(r"</?span[^>]*>|style=\"[^\"]*\"", "", text)  # the color of a number or a cell
+    return re.sub(r"[\s\u2212]+", "", text)  # a column is as wide as its numbers
 
 
 def test_the_cells_run_and_show_what_is_stored(notebook, tmp_path):

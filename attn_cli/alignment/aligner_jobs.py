@@ -54,6 +54,8 @@ class CommitteeMember:
 
 
 class SideSize(NamedTuple):
+    """The sentences and words of one side of the text."""
+
     sentences: int
     words: int
 
@@ -133,6 +135,7 @@ class AlignerJob:
 def make_jobs(
     members: Sequence[CommitteeMember], seed: int, program: AlignerProgram, results: Path
 ) -> list[AlignerJob]:
+    """Return two jobs for each member, one a direction, with seeds drawn from `seed`."""
     both = list(itertools.product(members, (False, True)))
     seeds = np.random.SeedSequence(seed).generate_state(len(both))
     return [

@@ -29,6 +29,7 @@ _POLL_SECONDS = 0.2
 
 
 def run_in_turn(jobs: Sequence[AlignerJob], folder: Path, on_progress: ProgressCallback) -> None:
+    """Run the jobs one after another in this process; progress is from 0 to 1 over all."""
     for before, job in enumerate(jobs):
 
         def of_all(done: float, before: int = before) -> None:

@@ -59,7 +59,7 @@ def check_recipe_options(name: str | None, recipe: Path | None, start_from: str 
     """Raise UsageError if two options define the network."""
     if name is not None and recipe is not None:
         raise UsageError(
-            f"two recipes were texts: {recipe} and --recipe-name {name}", "Leave one of them out."
+            f"two recipes were given: {recipe} and --recipe-name {name}", "Leave one of them out."
         )
     if name is not None and start_from is not None:
         raise UsageError(

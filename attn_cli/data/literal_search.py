@@ -135,6 +135,7 @@ def _parts(text: str, style: NumberStyle) -> _Number | None:
 
 
 def rewrite_number(text: str, source: NumberStyle, target: NumberStyle) -> str:
+    """Return a number, price or time of one style as the other writes it; else the text itself."""
     parts = _parts(text, source)
     if parts is None:
         time = compiled(_TIME).fullmatch(text)
@@ -241,6 +242,7 @@ _TIME = rf"(\d{{1,2}})(?:[hH]|{_SPACE}[hH]{_SPACE})(\d{{2}})"
 
 @functools.cache
 def compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    """Compile an expression once, when it is first needed."""
     return re.compile(pattern, flags)
 
 

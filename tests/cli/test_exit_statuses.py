@@ -68,7 +68,7 @@ def test_debug_shows_where_a_bug_is(tiny):
         (["translate", "--beem", "3"], ["--beem", "--beam"]),
         (["translate", "--beam", "0"], ["--beam"]),
         (["translate", "--beam", "many"], ["--beam"]),
-        (["translate", "-f", "pdf"], ["pdf"]),
+        (["translate", "-f", "docx"], ["docx"]),
         (["translate", "-f"], ["-f"]),
         (["translate", "a", "--length-penalty", "nan"], ["--length-penalty"]),
         (["translate", "a", "-i", "b"], ["--input"]),
@@ -170,8 +170,8 @@ def test_a_recipe_of_another_size_than_was_sealed_is_four(damaged):
 
 
 def test_a_model_of_a_newer_format_is_four_and_says_to_upgrade(damaged):
-    (damaged / "bundle.json").write_text('{"format": 2, "parts": []}')
-    fails(attn("translate", "-m", damaged, "a"), 4, "format 2", "Upgrade")
+    (damaged / "bundle.json").write_text('{"format": 3, "parts": []}')
+    fails(attn("translate", "-m", damaged, "a"), 4, "format 3", "Upgrade")
 
 
 def test_a_folder_of_a_models_name_does_not_hide_the_model(tiny, tmp_path, monkeypatch):

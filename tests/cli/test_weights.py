@@ -113,7 +113,8 @@ def test_hostile_pairs_keep_their_place(align):
     records = ended.records()
     assert [record["line"] for record in records] == [1, 2, 3, 4, 5, 6]
     assert records[2]["source_words"] == ["I", "see", "."]
-    assert len(records[5]["weights"][0]) == 1600
+    cut = records[5]  # its table has the words that were read
+    assert len(cut["weights"][0]) == len(cut["source_words"]) < 1600
     assert [link for record in records[:4] for link in record["links"]] == []
 
 

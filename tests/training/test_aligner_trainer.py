@@ -246,7 +246,7 @@ def test_the_harmonic_mean_of_precision_and_recall_is_nothing_where_both_are():
 
 def test_pairs_too_few_to_keep_any_apart_are_learnt_all_the_same(toy, taught):
     text, votes, _ = toy
-    few = replace(text, corpus=text.corpus.part(text.pairs[:5]))
+    few = replace(text, corpus=text.corpus.subset(text.pairs[:5]))
     trainer = taught(text=few, steps=2)
     table = trainer.run()
     assert trainer.state.agreement.pairs == 0
@@ -337,11 +337,11 @@ class Dying:
     def __init__(self, batches, *, after):
         self.batches, self.left, self.state = batches, after, batches.state
 
-    def next_share(self, **worker):
+    def next_for_worker(self, **worker):
         self.left -= 1
         if self.left < 0:
             raise KeyboardInterrupt
-        return self.batches.next_share(**worker)
+        return self.batches.next_for_worker(**worker)
 
 
 def test_a_head_that_has_learned_says_the_same_again_without_learning(whole, taught, tmp_path):
@@ -361,7 +361,7 @@ def test_without_a_save_there_is_nothing_to_resume(taught):
 def test_a_head_of_other_pairs_is_not_gone_on_with(toy, taught, tmp_path):
     taught(folder=tmp_path, interrupted=lambda: True).run()
     text, *_ = toy
-    fewer = replace(text, corpus=text.corpus.part(text.pairs[:50]))
+    fewer = replace(text, corpus=text.corpus.subset(text.pairs[:50]))
     with pytest.raises(DataError, match="190 pairs"):
         taught(text=fewer, folder=tmp_path).resume()
 

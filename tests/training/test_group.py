@@ -115,7 +115,7 @@ def test_what_two_workers_say_of_the_links_of_all_pairs_is_what_one_says(trained
         )
         tables.append(checkpoint.links_from_tensors(checkpoint.with_prefix(tensors, "verdicts.")))
     one, two = tables
-    assert len(one.weight) > 200
+    assert len(one.score) > 200
     for part in ("starts", "source", "target"):
         np.testing.assert_array_equal(getattr(two, part), getattr(one, part))
-    np.testing.assert_allclose(two.weight, one.weight, atol=1e-4)
+    np.testing.assert_allclose(two.score, one.score, atol=1e-4)

@@ -258,7 +258,7 @@ def share_on_the_links(toy, folder, *, weight: float) -> float:
     with torch.inference_mode():
         weights = network.eval()(*map(hardware.tensor, parts)).weights.numpy()
     wanted = guide.target_distribution(batch)
-    of_word = batch.source_word[:, :, None] == np.arange(wanted.shape[2])  # (B, S, W)
+    of_word = batch.source_word_ids[:, :, None] == np.arange(wanted.shape[2])  # (B, S, W)
     looked = (weights @ of_word).argmax(-1)  # (B, T)
     guided = wanted.any(-1)
     return float((looked == wanted.argmax(-1))[guided].mean())

@@ -285,7 +285,7 @@ STUCK = """
 import sys, threading
 from attn_cli.cli import interruption
 interruption.GRACE_SECONDS = 0.2
-with interruption.Interruption():
+with interruption.StopRequest():
     print("ready", flush=True)
     lock = threading.Lock()
     lock.acquire()

@@ -8,6 +8,7 @@ import pytest
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.data.corpus_reader import read_pairs
+from attn_cli.data.literals import LiteralRules
 from attn_cli.data.segmentation import segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.training import shortlisting
@@ -126,7 +127,7 @@ def test_there_are_no_more_links_than_so_many_a_piece_on_average(text, monkeypat
 @pytest.mark.parametrize("literals", [False, True])
 def test_the_end_and_what_a_text_can_always_be_made_of_are_listed(literals):
     settings = config.TokenizerConfig(vocab_size=400, literals=literals)
-    kinds = shortlisting.LiteralRules("en", "fr") if literals else None
+    kinds = LiteralRules("en", "fr") if literals else None
     tokenizer = Tokenizer.train(["a few words to learn from, no more"], settings, literals=kinds)
     pieces = [tokenizer.piece(int(id)) for id in tokenizer.fallback_pieces]
     assert pieces[0] == "</s>"

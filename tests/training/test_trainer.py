@@ -298,9 +298,9 @@ class Slow:
     def __init__(self, batches, clock):
         self.batches, self.clock = batches, clock
 
-    def next_share(self, **how):
+    def next_for_worker(self, **how):
         self.clock.now += 0.5
-        return self.batches.next_share(**how)
+        return self.batches.next_for_worker(**how)
 
     def __getattr__(self, name):
         return getattr(self.batches, name)

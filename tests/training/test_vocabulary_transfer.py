@@ -34,7 +34,7 @@ def test_a_known_piece_keeps_its_row_and_a_new_one_is_the_mean_of_its_parts(tiny
     name = "source_embedding.embedding.weight"
     table, rows = tensors[name], transferred[name]
     assert rows.shape == (new.vocab_size, table.shape[1])
-    assert transferred["scores.bias"].shape == (new.vocab_size,)
+    assert transferred["output_projection.bias"].shape == (new.vocab_size,)
     known = {old.piece(id): id for id in range(old.vocab_size)}
     kinds = set()
     for id in range(new.vocab_size):
@@ -49,7 +49,7 @@ def test_a_known_piece_keeps_its_row_and_a_new_one_is_the_mean_of_its_parts(tiny
         kinds.add((piece in known, id in new.placeholders))
         torch.testing.assert_close(rows[id], expected)
     assert len(kinds) == 3
-    others = {key for key in tensors if not key.startswith(("source_emb", "target_emb", "scores"))}
+    others = {key for key in tensors if not key.startswith(("source_emb", "target_emb", "output_"))}
     assert others
     assert all(transferred[key] is tensors[key] for key in others)
 

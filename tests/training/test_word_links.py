@@ -39,7 +39,7 @@ def links(text, tmp_path):
         cache = tmp_path / "links.safetensors"
         found = prepare_word_links(
             recipe,
-            text.part(text.pairs[list(part)]),
+            text.subset(text.pairs[list(part)]),
             n_lines=N_LINES,
             cache=cache,
             workers=1,
