@@ -245,7 +245,7 @@ def shelf(monkeypatch, tmp_path):
     """A shelf with two models: one into French and one into English."""
     monkeypatch.setenv("ATTN_HOME", str(tmp_path))
     monkeypatch.delenv("ATTN_MODEL", raising=False)
-    monkeypatch.setattr("attn_cli.bundles.registry._ours", list)
+    monkeypatch.setattr("attn_cli.bundles.registry._shipped", list)
     models = tmp_path / "models"
     shutil.copytree(EN_FR, models / "into-fr")
     back = shutil.copytree(EN_FR, models / "into-en")
@@ -360,6 +360,7 @@ def test_a_damaged_model_or_one_that_aligns_only_is_not_picked(shelf):
     (shelf / "broken" / "bundle.json").write_text("{}")
     aligner = shutil.copytree(shelf / "into-fr", shelf / "aligner")
     told = json.loads((aligner / "bundle.json").read_text(encoding="utf-8"))
-    told["files"] = {"word_aligner.onnx": told["files"]["word_aligner.onnx"]}
+    name = manifest.stored_name(told, manifest.WORD_ALIGNER_GRAPH)
+    told["files"] = {name: told["files"][name]}
     (aligner / "bundle.json").write_text(json.dumps(told), encoding="utf-8")
     assert attn("translate", "-q", "--to", "fr", "I see").status == 0

@@ -332,7 +332,7 @@ def test_a_full_disk_is_five_and_says_where(pairs_file, tmp_path, room):
 
 def test_a_network_that_explodes_is_five_with_a_valid_log(pairs_file, tmp_path):
     out = tmp_path / "x"
-    explode = ("--set", "train.learning_rate=1e30", "--set", "train.warmup_steps=0")
+    explode = ("--set", "train.learning_rate=1e6", "--set", "train.warmup_steps=0")
     ended = attn("train", "--pairs", pairs_file, "--out", out, *TINY, *explode)
     assert ended.status == 5
     assert "not a number" in ended.err.splitlines()[-1]
