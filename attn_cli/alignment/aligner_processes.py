@@ -4,6 +4,7 @@ import math
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 import time
 import traceback
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Any
 
 from attn_cli.alignment.aligner_jobs import AlignerJob, ProgressCallback, run_job
 from attn_cli.errors import TrainingError
@@ -144,6 +146,19 @@ def run_in_processes(
             process.end()
 
 
+@contextmanager
+def _hide_main_module() -> Iterator[None]:
+    """Keep a new process from importing the main module, such as a script that has no guard."""
+    main = sys.modules["__main__"].__dict__
+    hidden: dict[str, Any] = {n: main[n] for n in ("__file__", "__spec__") if n in main}
+    main.pop("__file__", None)
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        main.update(hidden)
+
+
 class _Process:
     """A job in a process, which says the `share` it has done into our `_receiver`."""
 
@@ -153,7 +168,7 @@ class _Process:
         self._began = time.monotonic()
         self._receiver, sender = spawn.Pipe(duplex=False)
         self._process = spawn.Process(target=_run_in_child, args=(job, folder, sender), daemon=True)
-        with _block_sigint():
+        with _block_sigint(), _hide_main_module():
             self._process.start()
         sender.close()
 
