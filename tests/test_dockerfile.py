@@ -29,6 +29,7 @@ def test_all_that_the_wheel_contains_is_copied():
         *project["project"]["license-files"],
         *wheel["packages"],
         *wheel["force-include"],
+        *(hook.get("path", "hatch_build.py") for hook in wheel["hooks"].values()),
     ]
     missing = [
         path
