@@ -74,7 +74,8 @@ class Alignment:
         return f"Alignment({self.source!r} ↔ {self.target!r})"
 
     def __str__(self) -> str:
-        from attn_cli.render.table import alignment_table, plain
+        from attn_cli.render.table import alignment_table
+        from attn_cli.render.terminal import plain
 
         table = alignment_table(
             self.table, source=self.source, target=self.target, unsure=self.unsure
@@ -224,7 +225,7 @@ class ExplanationResult:
 
     def __str__(self) -> str:
         from attn_cli.render.explanation import ExplanationView
-        from attn_cli.render.table import plain
+        from attn_cli.render.terminal import plain
 
         return plain(ExplanationView(self.explanation, words=(self.word - 1,))).rstrip("\n")
 

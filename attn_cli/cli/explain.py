@@ -120,7 +120,7 @@ def _show(
 ) -> None:
     """Write the steps of these words, then the table if all steps are wanted."""
     from attn_cli.render.explanation import ExplanationView
-    from attn_cli.render.table import plain
+    from attn_cli.render.terminal import plain
 
     view = ExplanationView(explanation, tuple(steps), tuple(words))
     if output is None or str(output) == "-":

@@ -164,7 +164,8 @@ class Writer:
 
     def _table(self, translation: Translation, write: Write, console: Console | None) -> None:
         from attn_cli.render.small_multiples import HeadGrid
-        from attn_cli.render.table import PLAIN_WIDTH, alignment_table, plain
+        from attn_cli.render.table import alignment_table
+        from attn_cli.render.terminal import PLAIN_WIDTH, plain
         from attn_cli.render.views import view_of
 
         if translation.alignment is None or not translation.alignment.target:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from attn_cli.render.table import Colour, TerminalStyle, heat
+from attn_cli.render.heat import RGB, heat
+from attn_cli.render.terminal import TerminalStyle
 
 #: Width of a component of a vector: its sign, a digit and three decimals, or more digits.
 COMPONENT = 7
@@ -83,10 +84,10 @@ def on_heat(text: str, weight: float, style: TerminalStyle) -> Text:
 
 
 def _many(style: TerminalStyle) -> bool:
-    return style.colours == "many"
+    return style.colors == "many"
 
 
-def _diverging(share: float) -> Colour:
+def _diverging(share: float) -> RGB:
     """The color of a component, from -1 to 1."""
     end, strength = (NEGATIVE, -share) if share < 0 else (POSITIVE, share)
     red, green, blue = (
@@ -95,5 +96,5 @@ def _diverging(share: float) -> Colour:
     return red, green, blue
 
 
-def _rgb(color: Colour) -> str:
+def _rgb(color: RGB) -> str:
     return "rgb({},{},{})".format(*color)

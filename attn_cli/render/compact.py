@@ -1,8 +1,8 @@
 """Draw a table of weights in the terminal as a heat map of one or two columns a source word.
 
-Knows values, Rich and the styles of `render.table`. Source words lean above their columns, a letter
-a line, so that 60 words fit 120 columns. Where columns of one cell do not fit either, the table
-folds.
+Imports values, Rich and the styles of `render.terminal`. Source words are slanted above their
+columns, a letter a line, so that 60 words fit 120 columns. Where columns of one cell do not fit
+either, the table folds.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,20 +13,10 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.style import Style
 from rich.text import Text
 
-from attn_cli.render.table import (
-    COLORED_FROM,
-    SHADES,
-    UNALIGNED_MATTERS,
-    UNALIGNED_TITLE,
-    UNSURE,
-    UNSURE_STYLE,
-    TerminalStyle,
-    is_square,
-    printable,
-    step,
-    title_of,
-    truncate,
-)
+from attn_cli.render.captions import UNALIGNED_TITLE, is_square
+from attn_cli.render.heat import COLORED_FROM, UNALIGNED_MATTERS
+from attn_cli.render.table import title_of
+from attn_cli.render.terminal import SHADES, TerminalStyle, printable, step, truncate, word_label
 from attn_cli.types import SoftAlignment
 
 _LABEL = 16  # cells of the longest target word
@@ -50,14 +40,16 @@ class CompactTable:
     unsure: frozenset[int] = frozenset()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        ink, width = TerminalStyle.of(console, options), options.max_width
-        yield from title_of(self.alignment, self.source, self.target, width, ink)
-        layout = _Layout.of(self.alignment, width, ink)
+        terminal, width = TerminalStyle.of(console, options), options.max_width
+        yield from title_of(self.alignment, self.source, self.target, width, terminal)
+        layout = _Layout.of(self.alignment, width, terminal)
         for columns in layout.panels:
             yield Text()
             yield from _headings(layout, columns)
             for row, label in enumerate(layout.labels):
-                yield _row(self.alignment, layout, row, label, columns, ink, row in self.unsure)
+                yield _row(
+                    self.alignment, layout, row, label, columns, terminal, row in self.unsure
+                )
 
     def fits(self, width: int) -> bool:
         """Whether it is no wider than `width` cells without folding."""
@@ -67,7 +59,7 @@ class CompactTable:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What stands where. A column is a source word or, last, the unaligned share."""
+    """Texts and widths. A column is a source word or, last, the unaligned share."""
 
     labels: Sequence[str]
     headings: Sequence[Sequence[str]]  # of each column, its letters from the first
@@ -76,10 +68,10 @@ class _Layout:
     panels: Sequence[range]
 
     @classmethod
-    def of(cls, alignment: SoftAlignment, width: int, ink: TerminalStyle) -> "_Layout":
-        labels = [truncate(printable(word), _LABEL, ink) for word in alignment.target]
+    def of(cls, alignment: SoftAlignment, width: int, terminal: TerminalStyle) -> "_Layout":
+        labels = [truncate(printable(word), _LABEL, terminal) for word in alignment.target]
         letters = max(min(_HEADING, width // 3), 1)
-        words = [truncate(printable(word), letters, ink) for word in alignment.source]
+        words = [truncate(printable(word), letters, terminal) for word in alignment.source]
         has_unaligned = not is_square(alignment) and bool(
             (alignment.unaligned >= UNALIGNED_MATTERS).any()
         )
@@ -113,12 +105,12 @@ def _letters(word: str) -> list[str]:
 
 
 def _width(headings: Sequence[Sequence[str]], cell: int) -> int:
-    """The cells of the columns with their leaning words."""
+    """The cells of the columns with their slanted words."""
     return max((cell * n + max(len(h), cell) for n, h in enumerate(headings)), default=0)
 
 
 def _headings(layout: _Layout, columns: range) -> Iterator[Text]:
-    """The source words, leaning to the right: the letter k of a word k lines up and k cells on."""
+    """The source words, slanted to the right: the letter k of a word k lines up and k cells on."""
     words = [layout.headings[column] for column in columns]
     for height in range(max(map(len, words), default=0) - 1, -1, -1):
         line = Text(" " * (layout.label + _GAP), no_wrap=True, overflow="crop")
@@ -138,31 +130,29 @@ def _row(
     row: int,
     label: str,
     columns: range,
-    ink: TerminalStyle,
+    terminal: TerminalStyle,
     is_unsure: bool,
 ) -> Text:
-    line = Text(" " * (layout.label - cell_len(label)), no_wrap=True, overflow="crop")
-    line.append(label, "bold")
-    line.append(UNSURE if is_unsure else " ", UNSURE_STYLE if is_unsure else "")
+    line = word_label(label, layout.label, is_unsure=is_unsure)
     line.append(" " * (_GAP - 1))
     for column in columns:
         if column < len(alignment.source):
-            line.append_text(_cell(float(alignment.weights[row, column]), layout.cell, ink))
+            line.append_text(_cell(float(alignment.weights[row, column]), layout.cell, terminal))
         else:
-            line.append_text(_cell(float(alignment.unaligned[row]), layout.cell, ink))
-    if ink.colours == "none":  # else the background of spaces is what is drawn
+            line.append_text(_cell(float(alignment.unaligned[row]), layout.cell, terminal))
+    if terminal.colors == "none":  # else the background of spaces is what is drawn
         line.rstrip()
     return line
 
 
-def _cell(weight: float, width: int, ink: TerminalStyle) -> Text:
+def _cell(weight: float, width: int, terminal: TerminalStyle) -> Text:
     if weight < COLORED_FROM:
-        sign = ink.sign("·") if weight >= _DOT_FROM else " "
+        sign = terminal.sign("·") if weight >= _DOT_FROM else " "
         return Text(sign.ljust(width), Style(dim=True))
-    if ink.colours == "none":
-        sign = step(weight, _ASCII_SHADES if ink.ascii_only else SHADES, " ")
+    if terminal.colors == "none":
+        sign = step(weight, _ASCII_SHADES if terminal.ascii_only else SHADES, " ")
         return Text(sign * width)
-    return Text(" " * width, ink.style(weight))
+    return Text(" " * width, terminal.style(weight))
 
 
 _ASCII_SHADES = ((0.8, "#"), (0.6, "+"), (0.4, "="), (COLORED_FROM, "-"))

@@ -22,13 +22,9 @@ from attn_cli.render.bars import (
     strip,
     weight_bar,
 )
-from attn_cli.render.table import (
-    UNALIGNED_TITLE,
-    TerminalStyle,
-    alignment_table,
-    printable,
-    truncate,
-)
+from attn_cli.render.captions import UNALIGNED_TITLE
+from attn_cli.render.table import alignment_table
+from attn_cli.render.terminal import TerminalStyle, printable, truncate
 from attn_cli.types import Explanation, FloatArray, HeadSteps
 
 #: Names and sentences of the steps.
@@ -116,8 +112,8 @@ def header(explanation: Explanation, word: int, width: int, style: TerminalStyle
     line = Text.assemble(source, (f" {style.sign('→')} ", "dim"))
     for index, target in enumerate(explanation.table.target):
         marked = index == word
-        text = f"[{printable(target)}]" if marked and style.colours == "none" else printable(target)
-        line.append(text, "bold reverse" if marked and style.colours != "none" else "bold")
+        text = f"[{printable(target)}]" if marked and style.colors == "none" else printable(target)
+        line.append(text, "bold reverse" if marked and style.colors != "none" else "bold")
         line.append(" ")
     model = Text(f"{explanation.model}, {explanation.attention} attention", "dim")
     free = width - line.cell_len - model.cell_len

@@ -8,7 +8,8 @@ from rich.live import Live
 from rich.text import Text
 
 from attn_cli.render.explanation import STEPS, StepView, header, progress
-from attn_cli.render.table import TerminalStyle, alignment_table
+from attn_cli.render.table import alignment_table
+from attn_cli.render.terminal import TerminalStyle
 from attn_cli.types import Explanation
 
 _FORWARD, _BACK = ("right", "space", "enter", "n"), ("left", "backspace", "p")

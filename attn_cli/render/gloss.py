@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from attn_cli.render.table import printable
+from attn_cli.render.terminal import printable
 from attn_cli.types import Translation, WordAlignment
 
 #: Cells of a line of the plain form.

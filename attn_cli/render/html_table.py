@@ -9,18 +9,16 @@ from io import StringIO
 
 from rich.console import Console, RenderableType
 
-from attn_cli.render.table import (
+from attn_cli.render.captions import UNALIGNED_TITLE, caption_of
+from attn_cli.render.heat import (
     COLORED_FROM,
     DIM_BELOW,
     UNALIGNED_MATTERS,
-    UNALIGNED_TITLE,
-    UNSURE,
     ZERO_BELOW,
-    caption_of,
     contrasting_color,
     heat,
-    printable,
 )
+from attn_cli.render.terminal import UNSURE, printable
 from attn_cli.types import SoftAlignment
 
 _TABLE = "border-collapse:separate;border-spacing:2px;width:auto;margin:0"

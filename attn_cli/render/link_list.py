@@ -1,6 +1,6 @@
 """Draw a table of weights in the terminal as a line a target word: its partners and their weights.
 
-Knows values, Rich and the styles of `render.table`.
+Imports values, Rich and the styles of `render.terminal`.
 """
 
 from collections.abc import Iterator
@@ -10,17 +10,10 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from attn_cli.render.table import (
-    DIM_BELOW,
-    UNALIGNED_TITLE,
-    UNSURE,
-    UNSURE_STYLE,
-    TerminalStyle,
-    is_square,
-    printable,
-    title_of,
-    truncate,
-)
+from attn_cli.render.captions import UNALIGNED_TITLE, is_square
+from attn_cli.render.heat import DIM_BELOW
+from attn_cli.render.table import title_of
+from attn_cli.render.terminal import TerminalStyle, printable, truncate, word_label
 from attn_cli.types import SoftAlignment
 
 _LABEL = 24  # cells of the longest target word
@@ -42,36 +35,33 @@ class LinkList:
     unsure: frozenset[int] = frozenset()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        ink, width = TerminalStyle.of(console, options), options.max_width
-        yield from title_of(self.alignment, self.source, self.target, width, ink)
+        terminal, width = TerminalStyle.of(console, options), options.max_width
+        yield from title_of(self.alignment, self.source, self.target, width, terminal)
         yield Text()
-        labels = [truncate(printable(word), _LABEL, ink) for word in self.alignment.target]
+        labels = [truncate(printable(word), _LABEL, terminal) for word in self.alignment.target]
         longest = max(map(cell_len, labels), default=0)
         for row, label in enumerate(labels):
-            line = Text(" " * (longest - cell_len(label)), no_wrap=True, overflow="crop")
-            line.append(label, "bold")
-            is_unsure = row in self.unsure
-            line.append(UNSURE if is_unsure else " ", UNSURE_STYLE if is_unsure else "")
-            line.append("<-" if ink.ascii_only else "←", "dim")
-            for part in _partners(self.alignment, row, ink):
+            line = word_label(label, longest, is_unsure=row in self.unsure)
+            line.append("<-" if terminal.ascii_only else "←", "dim")
+            for part in _partners(self.alignment, row, terminal):
                 if line.cell_len + len(_BETWEEN) + part.cell_len > width:
                     break
                 line.append_text(part)
             yield line
 
 
-def _partners(alignment: SoftAlignment, row: int, ink: TerminalStyle) -> Iterator[Text]:
+def _partners(alignment: SoftAlignment, row: int, terminal: TerminalStyle) -> Iterator[Text]:
     pairs = zip(alignment.weights[row], alignment.source, strict=True)
     weights = [(float(weight), word) for weight, word in pairs]
     if not is_square(alignment):
         weights.append((float(alignment.unaligned[row]), UNALIGNED_TITLE[alignment.kind]))
-    heaviest = sorted(weights, key=lambda each: -each[0])
-    for number, (weight, word) in enumerate(heaviest):
+    by_weight = sorted(weights, key=lambda each: -each[0])
+    for number, (weight, word) in enumerate(by_weight):
         if weight < DIM_BELOW:
             return
         text = Text(_BETWEEN if number else " ")
-        text.append(truncate(printable(word), _PARTNER, ink)).append(" ")
-        text.append(_short(weight), ink.style(weight))
+        text.append(truncate(printable(word), _PARTNER, terminal)).append(" ")
+        text.append(_short(weight), terminal.style(weight))
         yield text
 
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from attn_cli.render.curves import Point, curve
 from attn_cli.render.run_rows import HEADINGS, RunRow, cells
-from attn_cli.render.table import printable
+from attn_cli.render.terminal import printable
 
 #: One for each run, again from the first when there are more.
 COLORS = ("magenta", "cyan", "yellow", "green", "blue", "red")

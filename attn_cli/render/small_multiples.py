@@ -1,6 +1,6 @@
 """Draw small tables of several heads side by side in the terminal.
 
-Knows values, Rich and the inks of `render.terminal`.
+Imports values, Rich and the styles of `render.terminal`.
 
 All tables are of one sentence, so the target words stand once, at the left of each band of tables,
 and a weight is a number of two digits, in percent. The cells are as wide as they can be where that
@@ -17,23 +17,14 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.style import Style
 from rich.text import Text
 
-from attn_cli.render.table import (
-    SHADES,
-    UNALIGNED_MATTERS,
-    UNALIGNED_TITLE,
-    ZERO_BELOW,
-    TerminalStyle,
-    alignment_table,
-    center,
-    printable,
-    step,
-    title_of,
-    truncate,
-)
+from attn_cli.render.captions import UNALIGNED_TITLE
+from attn_cli.render.heat import UNALIGNED_MATTERS, ZERO_BELOW
+from attn_cli.render.table import alignment_table, title_of
+from attn_cli.render.terminal import SHADES, TerminalStyle, center, printable, step, truncate
 from attn_cli.types import HeadAlignment
 
 _NARROWEST, _WIDEST = 4, 9  # cells of a word: three letters and a gap, and what is wide enough
-_LABEL = 12  # a target word that is longer is shortened
+_LABEL = 12  # a target word that is longer is truncated
 _GAP = 1  # between the target words and the first table
 _BETWEEN = 3  # … and between two tables
 
@@ -50,15 +41,15 @@ class HeadGrid:
     target: str
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        ink, width = TerminalStyle.of(console, options), options.max_width
-        yield from title_of(self.heads[0].alignment, self.source, self.target, width, ink)
-        layout = _Layout.of(self.heads, width, ink)
+        terminal, width = TerminalStyle.of(console, options), options.max_width
+        yield from title_of(self.heads[0].alignment, self.source, self.target, width, terminal)
+        layout = _Layout.of(self.heads, width, terminal)
         if layout is None:
             yield from _one_by_one(self.heads)
             return
         for band in _bands(self.heads, layout.across):
             yield Text()
-            yield from _band(band, layout, ink)
+            yield from _band(band, layout, terminal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +64,12 @@ class _Layout:
     across: int
 
     @classmethod
-    def of(cls, heads: Sequence[HeadAlignment], width: int, ink: TerminalStyle) -> "_Layout | None":
+    def of(
+        cls, heads: Sequence[HeadAlignment], width: int, terminal: TerminalStyle
+    ) -> "_Layout | None":
         """None where not even one table fits."""
         table = heads[0].alignment
-        rows = [truncate(printable(word), _LABEL, ink) for word in table.target]
+        rows = [truncate(printable(word), _LABEL, terminal) for word in table.target]
         columns = [printable(word) for word in table.source]
         matters = any((each.alignment.unaligned >= UNALIGNED_MATTERS).any() for each in heads)
         label = max(map(cell_len, rows), default=0)
@@ -137,7 +130,9 @@ def _title(each: HeadAlignment) -> str:
     return f"layer {each.layer} head {each.head}"
 
 
-def _band(heads: Sequence[HeadAlignment], layout: _Layout, ink: TerminalStyle) -> Iterator[Text]:
+def _band(
+    heads: Sequence[HeadAlignment], layout: _Layout, terminal: TerminalStyle
+) -> Iterator[Text]:
     """A line of titles, one of source words, and one for each target word."""
     block = max(layout.block, max(cell_len(_title(each)) for each in heads))
     titles = [[Text(_title(each), "bold")] for each in heads]
@@ -148,7 +143,7 @@ def _band(heads: Sequence[HeadAlignment], layout: _Layout, ink: TerminalStyle) -
         words.append(Text(center(end, layout.cell), "italic dim"))
     yield _line("", [words] * len(heads), block, layout)
     for row, name in enumerate(layout.rows):
-        cells = [list(_cells(each, row, layout, ink)) for each in heads]
+        cells = [list(_cells(each, row, layout, terminal)) for each in heads]
         yield _line(name, cells, block, layout)
 
 
@@ -160,27 +155,29 @@ def _line(name: str, blocks: Sequence[Sequence[Text]], block: int, layout: _Layo
         for part in parts:
             line.append_text(part)
         if number + 1 < len(blocks):
-            taken = sum(part.cell_len for part in parts)
-            line.append(" " * (block - taken + _BETWEEN))
+            width = sum(part.cell_len for part in parts)
+            line.append(" " * (block - width + _BETWEEN))
     return line
 
 
-def _cells(each: HeadAlignment, row: int, layout: _Layout, ink: TerminalStyle) -> Iterator[Text]:
+def _cells(
+    each: HeadAlignment, row: int, layout: _Layout, terminal: TerminalStyle
+) -> Iterator[Text]:
     for column, weight in enumerate(each.alignment.weights[row]):
         if each.alignment.is_masked(row, column):
             yield Text(" " * layout.cell)
             continue
-        yield Text(_percent(float(weight), layout.cell, ink), ink.style(float(weight)))
+        yield Text(_percent(float(weight), layout.cell, terminal), terminal.style(float(weight)))
     if layout.unaligned:
         mass = float(each.alignment.unaligned[row])
-        yield Text(_percent(mass, layout.cell, ink), Style(italic=True, dim=True))
+        yield Text(_percent(mass, layout.cell, terminal), Style(italic=True, dim=True))
 
 
-def _percent(weight: float, width: int, ink: TerminalStyle) -> str:
+def _percent(weight: float, width: int, terminal: TerminalStyle) -> str:
     """Return the weight in percent, or a dot for 0; without colors, also its shade."""
     if weight < ZERO_BELOW:
-        return center(f"  {ink.sign('·')} ", width)
-    shade = "" if ink.colours != "none" or ink.ascii_only else step(weight, SHADES, "")
+        return center(f"  {terminal.sign('·')} ", width)
+    shade = "" if terminal.colors != "none" or terminal.ascii_only else step(weight, SHADES, "")
     return center(f"{100 * weight:3.0f}{shade or ' '}", width)
 
 

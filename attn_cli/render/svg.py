@@ -1,6 +1,6 @@
 """Draw a table of weights as a standalone SVG, in the colors of the terminal's table.
 
-Knows values and the heat of `render.terminal`; no file, no browser.
+Imports values and the colors of weights.
 
 The picture is text and rectangles: words can be selected and searched, each cell says in a tooltip
 what it is, and a reader of screens hears the title and the description. It brings its own
@@ -13,18 +13,16 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
-from attn_cli.render.table import (
+from attn_cli.render.captions import UNALIGNED_TITLE, caption_of, is_square
+from attn_cli.render.heat import (
     COLORED_FROM,
     DIM_BELOW,
+    RGB,
     UNALIGNED_MATTERS,
-    UNALIGNED_TITLE,
     WHITE,
     ZERO_BELOW,
-    Colour,
-    caption_of,
     contrasting_color,
     heat,
-    is_square,
 )
 from attn_cli.types import HeadAlignment, SoftAlignment
 
@@ -38,7 +36,7 @@ _WORD, _SMALL = 16, 13  # font sizes of words, and of numbers and the caption
 _ROW = 38  # height of a cell
 _CELL = 58  # least width of a cell
 _WIDEST = 112  # source words wider than this, or a table wider than …
-_WIDE = 900  # … this, have them written aslant above cells of the least width
+_WIDE = 900  # … this, have them slanted above cells of the least width
 _GUTTER = 14  # between words and cells
 _SLANT = 0.7072  # cos 45° = sin 45°
 
@@ -70,9 +68,9 @@ def svg(alignment: SoftAlignment, *, source: str | None = None, target: str | No
     `source` and `target` are the raw lines named in its title; the words joined if None.
     """
     layout = _Layout(alignment, _caption(alignment))
-    said_source = " ".join(alignment.source) if source is None else source
-    said_target = " ".join(alignment.target) if target is None else target
-    title = said_source if is_square(alignment) else f"{said_source} → {said_target}"
+    source_text = " ".join(alignment.source) if source is None else source
+    target_text = " ".join(alignment.target) if target is None else target
+    title = source_text if is_square(alignment) else f"{source_text} → {target_text}"
     parts = _document(title, _description(alignment), layout.width, layout.height)
     return "\n".join([*parts, *_card(layout), "</svg>"]) + "\n"
 
@@ -123,7 +121,7 @@ def _card(layout: "_Layout") -> Iterator[str]:
 
 
 class _Layout:
-    """Where things stand, in pixels."""
+    """Positions and sizes, in pixels."""
 
     def __init__(self, alignment: SoftAlignment, caption: str) -> None:
         self.alignment, self.caption = alignment, caption
@@ -135,7 +133,7 @@ class _Layout:
         self.cell = _CELL if self.slanted else max(_CELL, round(longest + 18))
 
         table = label + self.cell * columns + (_GUTTER + _CELL if self.has_unaligned else 0)
-        if self.slanted:  # the last words may lean out over the right edge
+        if self.slanted:  # the last words may reach over the right edge
             table += max(0, longest * _SLANT - self.cell / 2)
         inner = max(table, _text_width(caption) * _SMALL / _WORD)
         above = longest * _SLANT + _WORD if self.slanted else _WORD
@@ -188,21 +186,23 @@ def _rows(layout: _Layout) -> Iterator[str]:
             yield f'<text class="small number faint" x="{x}" y="{base:g}">{_number(mass)}</text>'
 
 
-def _cell(x: int, y: int, width: int, weight: float, says: str) -> str:
-    """Return a rectangle and its number; below WARM its color is transparent in part."""
+def _cell(x: int, y: int, width: int, weight: float, tooltip: str) -> str:
+    """Return a rectangle and its number; below `COLORED_FROM` its color is partly transparent."""
     box = f'x="{x + 1}" y="{y + 1}" width="{width - 2}" height="{_ROW - 2}" rx="4"'
     cell = f'<rect class="cold" {box}/>'
-    colour = heat(max(weight, COLORED_FROM))
+    color = heat(max(weight, COLORED_FROM))
     if weight >= ZERO_BELOW:
         opacity = min(weight / COLORED_FROM, 1.0)
         faded = "" if opacity == 1 else f' fill-opacity="{opacity * 0.5:.2f}"'
-        cell += f'<rect fill="{_hex(colour)}"{faded} {box}/>'
-    ink = " faint" if weight < DIM_BELOW else ""
+        cell += f'<rect fill="{_hex(color)}"{faded} {box}/>'
+    shade = " faint" if weight < DIM_BELOW else ""
     if weight >= COLORED_FROM:
-        ink = " on-dark" if contrasting_color(colour) == WHITE else " on-light"
-    centre, base = x + width / 2, y + _ROW / 2 + 4.5
-    number = f'<text class="small number{ink}" x="{centre:g}" y="{base:g}">{_number(weight)}</text>'
-    return f"<g><title>{_xml(says)}</title>{cell}{number}</g>"
+        shade = " on-dark" if contrasting_color(color) == WHITE else " on-light"
+    center, base = x + width / 2, y + _ROW / 2 + 4.5
+    number = (
+        f'<text class="small number{shade}" x="{center:g}" y="{base:g}">{_number(weight)}</text>'
+    )
+    return f"<g><title>{_xml(tooltip)}</title>{cell}{number}</g>"
 
 
 def _number(weight: float) -> str:
@@ -225,8 +225,8 @@ def _description(alignment: SoftAlignment) -> str:
     return f"{_caption(alignment)}. Heaviest for each word: {pairs}."
 
 
-def _hex(colour: Colour) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*colour)
+def _hex(color: RGB) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*color)
 
 
 _UNFIT = re.compile(

@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from attn_cli.render.curves import Point, curve, sparkline
-from attn_cli.render.table import alignment_table, printable
+from attn_cli.render.table import alignment_table
+from attn_cli.render.terminal import printable
 from attn_cli.types import SoftAlignment
 
 _FRAME = 5  # lines that are always there: the panel's edges, phases, bar, figures

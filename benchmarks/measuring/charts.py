@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 from xml.sax.saxutils import escape
 
-from attn_cli.render.table import heat
+from attn_cli.render.heat import heat
 
 #: Of colours that most people tell apart on light and dark ground (Okabe & Ito 2008).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31")

@@ -18,7 +18,7 @@ from attn_cli.nn.attention_trace import trace_attention
 from attn_cli.render.explanation import STEPS, ExplanationView, StepView
 from attn_cli.render.explanation_records import explanation_jsonl, explanation_records
 from attn_cli.render.explanation_walk import Position, walk
-from attn_cli.render.table import plain
+from attn_cli.render.terminal import plain
 from attn_cli.types import Explanation, TokenizedLine, Word
 
 TRACED = [system for system in COVERING if system[1] != "none"]

@@ -12,14 +12,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.style import Style
 
-from attn_cli.render.table import (
-    COLORED_FROM,
-    COLORMAP,
-    alignment_table,
-    contrasting_color,
-    heat,
-    printable,
-)
+from attn_cli.render.heat import COLORED_FROM, COLORMAP, contrasting_color, heat
+from attn_cli.render.table import alignment_table
+from attn_cli.render.terminal import printable
 from attn_cli.types import SoftAlignment
 
 LOVE = [[0.94, 0.04, 0.02], [0.11, 0.001, 0.889], [0.05, 0.91, 0.04]]

@@ -28,8 +28,9 @@ from typing import Any
 import numpy as np
 
 from attn_cli.choices import MatrixKind
+from attn_cli.render.captions import UNALIGNED_TITLE
+from attn_cli.render.heat import COLORMAP, UNALIGNED_MATTERS
 from attn_cli.render.html.encoding import SYMBOLS, encode_weights
-from attn_cli.render.table import COLORMAP, UNALIGNED_MATTERS, UNALIGNED_TITLE
 from attn_cli.types import GoldAlignment, SoftAlignment, Translation, WordAlignment
 
 _SCRIPTS = ("1-data.js", "2-links.js", "3-table.js", "4-list.js", "5-heads.js", "6-page.js")
