@@ -13,7 +13,7 @@ import torch
 from attn_cli import config
 from attn_cli.config import ModelConfig
 from attn_cli.errors import UsageError
-from attn_cli.export import tracing
+from attn_cli.export import graph_files, parity, tracing
 from attn_cli.inference.beam_search import SearchConfig, search
 from attn_cli.inference.engines.interface import select_heads
 from attn_cli.inference.engines.onnx import OnnxDecoder
@@ -153,7 +153,7 @@ def engines_of(system: System, folder, change=lambda graph: graph):
     network = network_of(system)
     with torch.no_grad():
         graphs = tracing.translator_graphs(network)
-    tracing.write(folder, {name: change(graph) for name, graph in graphs.items()})
+    graph_files.write_graphs(folder, {name: change(graph) for name, graph in graphs.items()})
     view = select_heads(model_of(system))
     return TorchDecoder(network, view), OnnxDecoder(folder, view)
 
@@ -183,7 +183,7 @@ def assert_forced_as_decoded(stepper, rows: list[list[Hypothesis]]) -> None:
 def assert_engines_agree(system: System, folder) -> None:
     """Everything that must hold of a system's graphs."""
     ours, theirs = engines_of(system, folder)
-    assert tracing.compare_decoders(ours, theirs, (VOCAB, VOCAB)) < tracing.TOLERANCE
+    assert parity.compare_decoders(ours, theirs, (VOCAB, VOCAB)) < parity.TOLERANCE
     for beam in (1, 5):
         found = [found_with(stepper, beam) for stepper in (ours, theirs)]
         assert_alike(*found)

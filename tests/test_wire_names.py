@@ -19,7 +19,7 @@ from systems import COVERING, fresh
 
 from attn_cli import config
 from attn_cli.bundles import manifest
-from attn_cli.export import tracing
+from attn_cli.export import graph_files, tracing
 from attn_cli.nn.builder import build_word_aligner
 from attn_cli.nn.state_dict import current_name, unique_state_dict
 from attn_cli.training import events
@@ -59,8 +59,8 @@ def graphs() -> dict[str, dict[str, list[str]]]:
     names: dict[str, dict[str, set[str]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for system in EXPORTED:
-            tracing.write(
-                Path(folder), tracing.translator_graphs(fresh(system).eval(), listed=True)
+            graph_files.write_graphs(
+                Path(folder), tracing.translator_graphs(fresh(system).eval(), with_shortlist=True)
             )
             for file in sorted(Path(folder).glob("*.onnx")):
                 graph = onnx.load(file, load_external_data=False).graph

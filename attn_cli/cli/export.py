@@ -69,7 +69,7 @@ def export(
     console = console_of(context)
     path = registry.find(model)
     with lock_folder(path):
-        from attn_cli.export.tracing import export as write_graphs
+        from attn_cli.export.bundle_export import export as write_graphs
 
         opened, shortlist = open_bundle(path), None
         if pairs or source:

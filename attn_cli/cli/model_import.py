@@ -54,7 +54,7 @@ def import_model(
     """
     from attn_cli.bundles import registry
     from attn_cli.bundles.bundle import open_bundle
-    from attn_cli.export.tracing import export
+    from attn_cli.export.bundle_export import export
     from attn_cli.importing.marian import read_model
 
     console = console_of(context)

@@ -1,1 +1,1 @@
-"""Graphs that run without torch: tracing, parity and quantization."""
+"""Graphs for ONNX Runtime: tracing, quantization, parity with torch, and writing."""

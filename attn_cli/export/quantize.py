@@ -1,6 +1,4 @@
-"""Graphs made small and quick: products in int8, weights in half precision, one file for several.
-
-Knows ONNX's protobufs, no network and no torch.
+"""Make graphs smaller and faster: products in int8, other weights in half precision.
 
 ONNX Runtime's own dynamic quantisation gives a whole activation matrix one scale, so what is found
 for a sentence depends on which others share its batch. Here each row has its own: weights are int8
@@ -20,14 +18,13 @@ that, and a model says the same wherever it runs.
 * What is left and large is kept as float16 and widened again when it is loaded.
 """
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 #: Rows and columns of a matrix from which integers pay.
 WORTH = 64
@@ -40,7 +37,6 @@ _WITHIN = 90  # for both sides of a product: 2 · (90 + 90) · 90 < 2¹⁵
 _MIDDLE = 90  # of uint8: what stands for 0
 _CONTRIB = "com.microsoft"
 _SMALLEST_SCALE = 1e-12
-_ALIGNMENT = 64
 
 #: The rows of the output layer that a shortlist has selected, from one graph to the other.
 SELECTED, SELECTED_SCALE = "output.weight", "output.scale"
@@ -273,41 +269,3 @@ def _by_column(
     matrix (K, N)."""
     scale = np.maximum(np.abs(matrix).max(axis=0) / highest, _SMALLEST_SCALE)
     return np.rint(matrix / scale).astype(np.int8), scale.astype(np.float32)
-
-
-class Shared:
-    """One file of weights for several graphs; what two graphs share is there once."""
-
-    def __init__(self, file: str) -> None:
-        self._file = file
-        self._data = bytearray()
-        self._places: dict[bytes, tuple[int, int]] = {}
-
-    def without_weights(self, model: ModelProto) -> ModelProto:
-        """The graph with its larger constants moved into the file."""
-        model = onnx.ModelProto.FromString(model.SerializeToString())
-        for tensor in _large(model.graph):
-            offset, length = self._place(numpy_helper.to_array(tensor).tobytes())
-            tensor.ClearField("raw_data")
-            tensor.data_location = TensorProto.EXTERNAL
-            for key, value in (("location", self._file), ("offset", offset), ("length", length)):
-                tensor.external_data.add(key=key, value=str(value))
-        return model
-
-    def data(self) -> bytes:
-        """The content of the file."""
-        return bytes(self._data)
-
-    def _place(self, content: bytes) -> tuple[int, int]:
-        digest = hashlib.sha256(content).digest()
-        if digest not in self._places:
-            self._data.extend(bytes(-len(self._data) % _ALIGNMENT))
-            self._places[digest] = len(self._data), len(content)
-            self._data.extend(content)
-        return self._places[digest]
-
-
-def _large(graph: GraphProto) -> Iterator[TensorProto]:
-    for tensor in graph.initializer:
-        if len(tensor.raw_data) >= 1024:
-            yield tensor

@@ -68,7 +68,7 @@ def export_graphs(out: Path, recipe: Recipe, emit: events.Listener) -> None:
     if recipe.train.export == "none":
         return
     try:
-        from attn_cli.export.tracing import export
+        from attn_cli.export.bundle_export import export
     except ModuleNotFoundError as error:
         emit(events.Notice(f"no graphs: {error.name} is not installed"))
         return

@@ -239,7 +239,7 @@ def test_a_head_that_computes_no_numbers_is_unfit(headed, tmp_path):
 @pytest.fixture(scope="module")
 def graphs(tiny, tmp_path_factory):
     """The tiny model with its graphs beside its weights. Do not change it."""
-    from attn_cli.export.tracing import export
+    from attn_cli.export.bundle_export import export
 
     copy = shutil.copytree(tiny, tmp_path_factory.mktemp("graphs") / "tiny")
     export(bundle.open_bundle(copy), precision="fp32")

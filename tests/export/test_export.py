@@ -13,7 +13,7 @@ from attn_cli.alignment import statistical
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.bundles import bundle, manifest, storage
 from attn_cli.errors import ModelError
-from attn_cli.export import quantize, tracing
+from attn_cli.export import bundle_export, quantize, tracing
 from attn_cli.training import aligner_trainer, shortlisting, unsupervised_alignment
 
 MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
@@ -117,8 +117,8 @@ def test_int8_graphs_are_smaller_and_another_export_takes_their_place(model):
 def test_nothing_is_written_where_graphs_differ_from_the_network(model, monkeypatch, amount):
     graphs_of = tracing.translator_graphs
 
-    def other(network, *, listed):
-        graphs = graphs_of(network, listed=listed)
+    def other(network, *, with_shortlist):
+        graphs = graphs_of(network, with_shortlist=with_shortlist)
         return {name: spoiled(graph, amount) for name, graph in graphs.items()}
 
     monkeypatch.setattr(tracing, "translator_graphs", other)
@@ -221,7 +221,7 @@ def test_graphs_that_cannot_be_made_leave_the_model_as_it_was_trained(
     def refused(*_, **__):
         raise ModelError("the graphs differ", "")
 
-    monkeypatch.setattr(tracing, "export", refused)
+    monkeypatch.setattr(bundle_export, "export", refused)
     text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, "--max-steps", "1")
     how = ("--set", "train.export=fp32")
     ended = attn("train", *text, "--out", tmp_path / "run", *TINY, *how)

@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from attn_cli.export import quantize
+from attn_cli.export import graph_files, quantize
 
 K, N = 96, 80  # both above quantize.WORTH
 HIGHEST = 90  # of an integer in a product: 2 · 180 · 90 still fits 16 bits
@@ -190,7 +190,7 @@ def test_the_graph_that_was_given_is_left_alone():
     model = product(random(K, N))
     before = model.SerializeToString()
     quantize.quantize_graph(model)
-    quantize.Shared("weights.bin").without_weights(model)
+    graph_files.SharedWeights("weights.bin").without_weights(model)
     assert model.SerializeToString() == before
 
 
@@ -200,7 +200,7 @@ def test_the_graph_that_was_given_is_left_alone():
 def test_weights_that_two_graphs_share_are_in_the_file_once(tmp_path):
     x, w = random(3, K), random(K, N)
     other = random(K, N, seed=2)
-    shared = quantize.Shared("weights.bin")
+    shared = graph_files.SharedWeights("weights.bin")
     for name, model in (("a", product(w)), ("b", product(w.copy())), ("c", product(other))):
         onnx.save(shared.without_weights(model), tmp_path / f"{name}.onnx")
     (tmp_path / "weights.bin").write_bytes(shared.data())
@@ -211,7 +211,7 @@ def test_weights_that_two_graphs_share_are_in_the_file_once(tmp_path):
 
 def test_small_constants_stay_in_the_graph():
     layer = helper.make_node("Gemm", ["x", "w", "b"], ["y"])
-    model = quantize.Shared("weights.bin").without_weights(
+    model = graph_files.SharedWeights("weights.bin").without_weights(
         model_of(layer, w=random(K, N), b=random(N))
     )
     outside = {each.name for each in model.graph.initializer if each.external_data}

@@ -17,7 +17,7 @@ from marian_models import (
 
 from attn_cli.bundles.bundle import open_bundle
 from attn_cli.errors import ModelError
-from attn_cli.export.tracing import export
+from attn_cli.export.bundle_export import export
 from attn_cli.importing.marian import read_model
 from attn_cli.importing.marian_config import read_config
 from attn_cli.importing.marian_vocabulary import read_vocabularies

@@ -7,7 +7,7 @@ import torch
 from attn_cli import config
 from attn_cli.bundles import manifest
 from attn_cli.errors import ModelError
-from attn_cli.export import quantize, tracing
+from attn_cli.export import graph_files, quantize, tracing
 from attn_cli.inference.beam_search import SearchConfig, search
 from attn_cli.inference.engines.interface import PaddedWords
 from attn_cli.inference.engines.onnx import OnnxAligner, OnnxDecoder
@@ -59,7 +59,7 @@ def network_of(model, *, vocab=TARGET_VOCAB, seed=2):
 
 
 def written(folder, graphs):
-    tracing.write(folder, graphs)
+    graph_files.write_graphs(folder, graphs)
     return OnnxDecoder(folder)
 
 
@@ -217,7 +217,7 @@ def test_both_engines_match_the_same_words(tmp_path, tied):
     )
     ours = TorchAligner(head)
     with torch.no_grad():
-        tracing.write(tmp_path, tracing.head_graph(head))
+        graph_files.write_graphs(tmp_path, tracing.aligner_graph(head))
     theirs = OnnxAligner(tmp_path / manifest.WORD_ALIGNER_GRAPH)
     for left, right in (
         ([[1]], [[1]]),

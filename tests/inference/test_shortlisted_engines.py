@@ -7,7 +7,7 @@ import torch
 from test_onnx_engine import SHAPES, begun, lines, model_of, network_of
 
 from attn_cli.data.shortlist import Shortlist
-from attn_cli.export import quantize, tracing
+from attn_cli.export import graph_files, quantize, tracing
 from attn_cli.inference.beam_search import SearchConfig, search
 from attn_cli.inference.copying import Copying
 from attn_cli.inference.engines.onnx import OnnxDecoder
@@ -46,10 +46,10 @@ def never_bos(network):
 
 def graphs_of(network, folder, shortlist, *, int8=False):
     with torch.no_grad():
-        graphs = tracing.translator_graphs(network, listed=True)
+        graphs = tracing.translator_graphs(network, with_shortlist=True)
     if int8:
         graphs = quantize.quantize_graphs(graphs)
-    tracing.write(folder, graphs)
+    graph_files.write_graphs(folder, graphs)
     return OnnxDecoder(folder, shortlist=shortlist)
 
 
