@@ -83,7 +83,7 @@ class Alignment:
         return plain(table).rstrip("\n")
 
     def _repr_html_(self) -> str:
-        from attn_cli.render.html_table import html_table
+        from attn_cli.render.notebook import html_table
 
         return html_table(self.table, source=self.source, target=self.target, unsure=self.unsure)
 
@@ -231,6 +231,6 @@ class ExplanationResult:
 
     def _repr_html_(self) -> str:
         from attn_cli.render.explanation import ExplanationView
-        from attn_cli.render.html_table import html_text
+        from attn_cli.render.notebook import html_text
 
         return html_text(ExplanationView(self.explanation, words=(self.word - 1,)))

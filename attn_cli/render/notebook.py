@@ -29,7 +29,7 @@ _CELL = (
     "text-align:center;font-variant-numeric:tabular-nums;padding:.2em .6em;border:0;"
     "border-radius:3px;min-width:2.6em"
 )
-_MASKED = '<td style="border:0;background:none"></td>'
+_EMPTY = '<td style="border:0;background:none"></td>'
 
 
 def html_table(
@@ -56,28 +56,27 @@ def html_table(
         f'<small style="opacity:.7">{name} — {meaning}</small>'
         "</caption>"
     )
-    with_rest = _has_rest(alignment)
+    has_unaligned = _has_unaligned(alignment)
     heads = [_head(_text(word), "col", _COLUMN) for word in alignment.source]
-    if with_rest:
-        rest = f'<i style="opacity:.6;font-weight:400">{UNALIGNED_TITLE[alignment.kind]}</i>'
-        heads.append(_head(rest, "col", _COLUMN))
+    if has_unaligned:
+        title = f'<i style="opacity:.6;font-weight:400">{UNALIGNED_TITLE[alignment.kind]}</i>'
+        heads.append(_head(title, "col", _COLUMN))
     rows = [
         "<tr>"
         + _head(_text(word) + f" {UNSURE}" * (row in unsure), "row", _ROW)
         + "".join(
-            _MASKED
+            _EMPTY
             if alignment.is_masked(row, column)
             else _cell(float(weight), alignment.source[column], word)
             for column, weight in enumerate(alignment.weights[row])
         )
-        + (_rest_cell(float(alignment.unaligned[row])) if with_rest else "")
+        + (_unaligned_cell(float(alignment.unaligned[row])) if has_unaligned else "")
         + "</tr>"
         for row, word in enumerate(alignment.target)
     ]
-    corner = '<td style="border:0;background:none"></td>'
     return (
         f'<table class="attn-alignment" style="{_TABLE}">{caption}'
-        f"<thead><tr>{corner}{''.join(heads)}</tr></thead>\n"
+        f"<thead><tr>{_EMPTY}{''.join(heads)}</tr></thead>\n"
         f"<tbody>{chr(10).join(rows)}</tbody></table>"
     )
 
@@ -93,7 +92,7 @@ def html_text(renderable: RenderableType, *, width: int = 100) -> str:
     return f'<pre style="{font};white-space:pre;overflow-x:auto">{text}</pre>'
 
 
-def _has_rest(alignment: SoftAlignment) -> bool:
+def _has_unaligned(alignment: SoftAlignment) -> bool:
     return not alignment.source or max(alignment.unaligned, default=0.0) >= UNALIGNED_MATTERS
 
 
@@ -110,7 +109,7 @@ def _cell(weight: float, source: str, target: str) -> str:
     return f'<td style="{_CELL};{_color(weight)}" title="{tooltip}">{_number(weight)}</td>'
 
 
-def _rest_cell(weight: float) -> str:
+def _unaligned_cell(weight: float) -> str:
     return f'<td style="{_CELL};opacity:.6;background:none"><i>{_number(weight)}</i></td>'
 
 
