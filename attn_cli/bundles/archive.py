@@ -124,13 +124,12 @@ def open_archive(path: Path) -> Iterator[PackedModel]:
         yield _open(path, stack)
 
 
-#: What `zipfile` raises for a damaged archive.
+#: What `zipfile` raises for a damaged archive; RuntimeError for a feature that it does not have.
 _ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
     EOFError,
-    NotImplementedError,
     RuntimeError,
     ValueError,
 )
