@@ -45,11 +45,10 @@ import functools
 import re
 from collections.abc import Callable
 
-from attn_cli.config import Recipe
-from attn_cli.errors import ModelError
+from attn_cli.config import Recipe, TokenizerConfig
 
-#: The version for new models.
-VERSION = 2
+#: The version for new models; recipes with a later one are refused by its bounds.
+VERSION = TokenizerConfig.word_rules
 
 APOSTROPHE = "['\u2019\u02bc]"
 HYPHENS = "-\u2010\u2011"
@@ -181,17 +180,9 @@ LANGUAGES = {
 
 
 def word_rules(language: str, version: int = VERSION) -> WordRules:
-    """Return the rules for a language, named as in recipes: "en", "fr-CA"; "" is not named.
-
-    Raises ModelError for a version that this program does not have.
-    """
-    if version == 1 or (version == VERSION and not language):
+    """Return the rules for a language, named as in recipes: "en", "fr-CA"; "" is not named."""
+    if version == 1 or not language:
         return ALL_LANGUAGES
-    if version != VERSION:
-        raise ModelError(
-            f"the rules that split words have no version {version}, only 1 to {VERSION}",
-            "Upgrade attn.",
-        )
     return LANGUAGES.get(re.split("[-_]", language.lower())[0], UNDETERMINED)
 
 
