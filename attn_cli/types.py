@@ -248,6 +248,10 @@ class Translation:
     is_flagged: bool | None = None
 
 
+#: A line, its translation or pair, and the links of its words.
+LineResult = tuple[InputLine, Translation, WordAlignment]
+
+
 @dataclass(frozen=True, slots=True)
 class ScoreFunction:
     """How a head scores a key k_j against a query q_i.

@@ -30,17 +30,18 @@ from attn_cli.inference.engines.registry import open_aligner, open_decoder
 from attn_cli.inference.from_bundle import (
     link_threshold,
     load_calibration,
+    pair_aligner_of,
     require_decoder,
     translator_of,
 )
 from attn_cli.inference.generation import BeamSearchGenerator
-from attn_cli.inference.pair_aligner import PairAligner
 from attn_cli.inference.translator import Translator
 from attn_cli.types import InputLine, Translation, WordAlignment
 
 if TYPE_CHECKING:
     from attn_cli.inference.confidence import Calibration
     from attn_cli.inference.engines.torch import TorchDecoder
+    from attn_cli.inference.pair_aligner import PairAligner
 
 #: Lines in a chunk of a list, as in a file on the command line: like lengths share a batch.
 CHUNK = 1024
@@ -285,7 +286,7 @@ class Model:
         )
 
     @cached_property
-    def _pair_aligner(self) -> PairAligner:
+    def _pair_aligner(self) -> "PairAligner":
         kind = self.settings.weights or ("alignment" if self.bundle.can_align else "attention")
         if kind == "attention":
             require_decoder(self.bundle)
@@ -295,9 +296,8 @@ class Model:
                     "vector",
                     "Use a model with attention or a word aligner.",
                 )
-        return PairAligner(
-            self.bundle.source,
-            self.bundle.target,
+        return pair_aligner_of(
+            self.bundle,
             stepper=self._decoder,
             matcher=self._aligner if kind == "alignment" else None,
             level=self.settings.level,

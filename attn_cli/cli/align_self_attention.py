@@ -9,9 +9,8 @@ from attn_cli.cli.input import warning_callback
 from attn_cli.cli.output import Writer
 from attn_cli.console import Console
 from attn_cli.inference.engines.registry import open_torch_decoder
-from attn_cli.inference.from_bundle import require_decoder
+from attn_cli.inference.from_bundle import pair_aligner_of, require_decoder
 from attn_cli.inference.linkers import AlignerProtocol, DirectionalLinker, RenormalizingAligner
-from attn_cli.inference.pair_aligner import PairAligner
 from attn_cli.inference.self_attention import SelfAttentionAligner, Side
 
 
@@ -25,9 +24,8 @@ def self_attention_linker(
         require_decoder(bundle)
         console.verbose_info(f"model {bundle.name} from {path}; translator: PyTorch")
         decoder = open_torch_decoder(bundle, device=options.device, threads=options.threads)
-        pairs = PairAligner(
-            bundle.source,
-            bundle.target,
+        pairs = pair_aligner_of(
+            bundle,
             stepper=decoder,
             tokenized=options.tokenized,
             level=options.level,

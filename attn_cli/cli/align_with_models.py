@@ -1,18 +1,18 @@
 """The pairs of `attn align`, and the linker that its options select."""
 
+import functools
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 from attn_cli.cli.align_options import AlignOptions
 from attn_cli.cli.align_self_attention import self_attention_linker
-from attn_cli.cli.diagnose import other_aligner
 from attn_cli.cli.input import open_input, open_parallel_input, warning_callback
 from attn_cli.cli.model_loading import LoadedModel, ModelLoader
 from attn_cli.cli.output import Writer
 from attn_cli.console import Console
 from attn_cli.inference.diagnosis import DiagnosingLinker, LinkerProtocol
-from attn_cli.inference.engines.interface import IncrementalDecoder
+from attn_cli.inference.from_bundle import pair_aligner_of
 from attn_cli.inference.linkers import (
     AlignerProtocol,
     DirectionalLinker,
@@ -83,22 +83,15 @@ def _with_diagnostics(
     """Add diagnostics to each pair with --diagnostics."""
     if not options.diagnostics:
         return linker
-    other = other_aligner(
-        loader,
-        loaded.bundle,
-        by_aligner=loaded.matcher is not None,
-        tokenized=options.tokenized,
-        level=options.level,
-    )
+    other = loader.other_aligner(loaded, level=options.level, tokenized=options.tokenized)
     return DiagnosingLinker(linker, other)
 
 
 def _aligner(
     console: Console, options: AlignOptions, loaded: LoadedModel, name: str = ""
 ) -> PairAligner:
-    return PairAligner(
-        loaded.bundle.source,
-        loaded.bundle.target,
+    return pair_aligner_of(
+        loaded.bundle,
         stepper=loaded.stepper,
         matcher=loaded.matcher,
         tokenized=options.tokenized,
@@ -111,20 +104,13 @@ def _with_heads(
     aligner: PairAligner, options: AlignOptions, loaded: LoadedModel
 ) -> PairAligner | PerHeadAligner:
     """Add the tables of single heads, if the options select them."""
-
-    def by_head(stepper: IncrementalDecoder) -> PairAligner:
-        return PairAligner(
-            loaded.bundle.source,
-            loaded.bundle.target,
-            stepper=stepper,
-            tokenized=options.tokenized,
-            level=options.level,
-        )
-
     if not loaded.heads:
         return aligner
+    build = functools.partial(
+        pair_aligner_of, loaded.bundle, tokenized=options.tokenized, level=options.level
+    )
     return PerHeadAligner(
-        aligner, [(layer, head, by_head(found)) for layer, head, found in loaded.heads]
+        aligner, [(layer, head, build(stepper=decoder)) for layer, head, decoder in loaded.heads]
     )
 
 

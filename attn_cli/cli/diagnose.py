@@ -1,16 +1,12 @@
-"""--diagnostics and --flag-below: the aligner to compare with, and the lines that are flagged."""
+"""--diagnostics and --flag-below: the formats that hold them, and the lines that are flagged."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from attn_cli.bundles.bundle import Bundle
-from attn_cli.choices import Level
-from attn_cli.cli.documents import LineResult
-from attn_cli.cli.model_loading import ModelLoader
 from attn_cli.console import Console
 from attn_cli.errors import UsageError
-from attn_cli.inference.pair_aligner import PairAligner
+from attn_cli.types import LineResult
 
 #: The formats that hold diagnostics.
 FORMATS = ("jsonl", "tsv")
@@ -29,32 +25,6 @@ def check_flag(threshold: float | None) -> None:
     """Raises UsageError if --flag-below is not a number."""
     if threshold is not None and math.isnan(threshold):
         raise UsageError("--flag-below cannot be nan", "Give a number from 0 to 1.")
-
-
-def other_aligner(
-    loader: ModelLoader, bundle: Bundle, *, by_aligner: bool, tokenized: bool, level: Level
-) -> PairAligner | None:
-    """Return an aligner by the kind of weights that is not shown; None if the model has no other.
-
-    `by_aligner` says that the word aligner's weights are shown.
-    """
-    if by_aligner and bundle.can_translate and bundle.has_attention:
-        return PairAligner(
-            bundle.source,
-            bundle.target,
-            stepper=loader.decoder(bundle),
-            tokenized=tokenized,
-            level=level,
-        )
-    if not by_aligner and bundle.can_align:
-        return PairAligner(
-            bundle.source,
-            bundle.target,
-            matcher=loader.aligner(bundle),
-            tokenized=tokenized,
-            level=level,
-        )
-    return None
 
 
 def flag(

@@ -10,13 +10,12 @@ import numpy as np
 from attn_cli.console import Console
 from attn_cli.data.text_io import open_output
 from attn_cli.errors import UsageError
-from attn_cli.inference.other_tables import OtherTables
-from attn_cli.types import GoldAlignment, InputLine, SoftAlignment, Translation, WordAlignment
+from attn_cli.types import GoldAlignment, LineResult, SoftAlignment, Translation
 
 if TYPE_CHECKING:
+    from attn_cli.inference.other_tables import OtherTables
     from attn_cli.render.html.page import Page
 
-LineResult = tuple[InputLine, Translation, WordAlignment]
 Add = Callable[[list[LineResult]], None]
 Picture = Literal["svg", "png", "pdf"]
 ReadGold = Callable[[], Sequence[GoldAlignment]]
@@ -32,7 +31,7 @@ def write_page(
     page: "Page",
     console: Console,
     output: Path | None,
-    others: OtherTables | None,
+    others: "OtherTables | None",
     read_gold: ReadGold | None,
 ) -> Iterator[Add]:
     """A function that adds pairs, with their `others`, to a page; `read_gold` ends it."""

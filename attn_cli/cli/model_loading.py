@@ -1,5 +1,6 @@
 """Load the model that --model names: its bundle, and the engines that a command needs."""
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -26,13 +27,13 @@ from attn_cli.inference.engines.registry import (
     open_decoders,
     open_generator,
 )
-from attn_cli.inference.from_bundle import load_calibration, require_decoder
+from attn_cli.inference.from_bundle import load_calibration, pair_aligner_of, require_decoder
 from attn_cli.inference.generation import Generator
-from attn_cli.inference.other_tables import OtherTables
-from attn_cli.inference.pair_aligner import PairAligner
 
 if TYPE_CHECKING:
     from attn_cli.inference.confidence import Calibration
+    from attn_cli.inference.other_tables import OtherTables
+    from attn_cli.inference.pair_aligner import PairAligner
 
 
 @dataclass(frozen=True)
@@ -76,28 +77,18 @@ class LoadedModel:
     others: "OtherWeights | None" = None
     generator: Generator | None = None
 
-    def other_tables(self, *, level: Level = "word", tokenized: bool = False) -> OtherTables:
+    def other_tables(self, *, level: Level = "word", tokenized: bool = False) -> "OtherTables":
         """Return what adds the tables of the model's other weights; arguments as `PairAligner`."""
+        from attn_cli.inference.other_tables import OtherTables
+
         others = self.others or OtherWeights()
-
-        def by(
-            decoder: IncrementalDecoder | None = None, aligner: AlignmentModel | None = None
-        ) -> PairAligner:
-            return PairAligner(
-                self.bundle.source,
-                self.bundle.target,
-                stepper=decoder,
-                matcher=aligner,
-                tokenized=tokenized,
-                level=level,
-            )
-
+        build = functools.partial(pair_aligner_of, self.bundle, tokenized=tokenized, level=level)
         return OtherTables(
             [
-                *([by(aligner=others.aligner)] if others.aligner else []),
-                *([by(others.decoder)] if others.decoder else []),
+                *([build(matcher=others.aligner)] if others.aligner else []),
+                *([build(stepper=others.decoder)] if others.decoder else []),
             ],
-            [(layer, head, by(decoder)) for layer, head, decoder in others.heads],
+            [(layer, head, build(stepper=decoder)) for layer, head, decoder in others.heads],
         )
 
 
@@ -185,7 +176,7 @@ class ModelLoader:
         if look is None or not look.each:
             return LoadedModel(bundle, self.decoder(bundle, view), None)
         alone = single_heads(bundle.recipe.model, layer=look.layer or 0)
-        self._log_engine(bundle, "translator", "translator")
+        self._log_engine(bundle, "translator")
         stepper, *others = open_decoders(
             bundle,
             [look.view(bundle.recipe), *(each.view for each in alone)],
@@ -207,6 +198,25 @@ class ModelLoader:
             return OtherWeights(aligner, loaded.stepper if is_aligner else None, loaded.heads)
         return OtherWeights(aligner, self.decoder(bundle) if is_aligner else None)
 
+    def other_aligner(
+        self, loaded: LoadedModel, *, level: Level, tokenized: bool = False
+    ) -> "PairAligner | None":
+        """Return an aligner by the kind of weights that is not shown; None if there is no other.
+
+        Shown are those of the word aligner if it is loaded, else the decoder's attention.
+        """
+        is_aligner = loaded.matcher is not None
+        others = self._others(loaded.bundle, is_aligner=is_aligner, has_heads=True)
+        if others.aligner is None and others.decoder is None:
+            return None
+        return pair_aligner_of(
+            loaded.bundle,
+            stepper=others.decoder,
+            matcher=others.aligner,
+            tokenized=tokenized,
+            level=level,
+        )
+
     def _load(self, name: str | None, load: Callable[[Bundle], LoadedModel]) -> LoadedModel:
         """Find the model and call `load` with its bundle."""
         path = registry.find(name)
@@ -217,15 +227,15 @@ class ModelLoader:
 
         return load_stable(path, load_and_log)
 
-    def _log_engine(self, bundle: Bundle, part: Part, what: str) -> None:
+    def _log_engine(self, bundle: Bundle, part: Part) -> None:
         engine = engine_of(bundle, part, engine=self.engine, device=self.device)
         precision = f", {bundle.precision}" if engine == "onnx" else ""
-        self.console.verbose_info(f"{what}: {ENGINES[engine].title}{precision}")
+        self.console.verbose_info(f"{part.replace('_', ' ')}: {ENGINES[engine].title}{precision}")
 
     def generator(self, bundle: Bundle, *, shortlist: bool | None) -> Generator:
         """Load the translation network of a bundle, with a search. Raises as `decoder`."""
         require_decoder(bundle)
-        self._log_engine(bundle, "translator", "translator")
+        self._log_engine(bundle, "translator")
         return open_generator(
             bundle,
             engine=self.engine,
@@ -239,7 +249,7 @@ class ModelLoader:
     ) -> IncrementalDecoder:
         """Load the decoder of a bundle. Raises ModelError if it has none."""
         require_decoder(bundle)
-        self._log_engine(bundle, "translator", "translator")
+        self._log_engine(bundle, "translator")
         return open_decoder(
             bundle,
             engine=self.engine,
@@ -256,7 +266,7 @@ class ModelLoader:
                 f"the model {bundle.name} has no word aligner",
                 "Leave --weights out to see the decoder's attention.",
             )
-        self._log_engine(bundle, "word_aligner", "word aligner")
+        self._log_engine(bundle, "word_aligner")
         return open_aligner(bundle, engine=self.engine, device=self.device, threads=self._threads)
 
     @property

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, TextIO
 
 from attn_cli.alignment.extraction import DEFAULT_THRESHOLD, extract
 from attn_cli.choices import Extraction, MatrixKind, OutputFormat, View
-from attn_cli.cli.documents import LineResult, ReadGold, write_page, write_picture
 from attn_cli.cli.input import Shard
 from attn_cli.console import Console
 from attn_cli.data.text_io import open_output
 from attn_cli.errors import get_choice
 from attn_cli.inference.from_bundle import link_threshold
-from attn_cli.inference.other_tables import OtherTables
 from attn_cli.render import text_formats
-from attn_cli.types import InputLine, Translation, WordAlignment
+from attn_cli.types import InputLine, LineResult, Translation, WordAlignment
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from attn_cli.bundles.bundle import Bundle
+    from attn_cli.cli.documents import ReadGold
+    from attn_cli.inference.other_tables import OtherTables
     from attn_cli.render.html.page import Page
 
 Write = Callable[..., None]  # takes records, each with its final newline
@@ -46,8 +46,8 @@ class Writer:
     unsure_below: float = 0.0
     view: View = "auto"
     page: "Page | None" = None
-    read_gold: ReadGold | None = None
-    others: OtherTables | None = None
+    read_gold: "ReadGold | None" = None
+    others: "OtherTables | None" = None
     has_header: bool = True
     diagnostics: bool = False
     caption: Callable[[Translation], str] | None = None  # above each table
@@ -101,10 +101,14 @@ class Writer:
         `is_live`, since no result may wait for the next line.
         """
         if self.format == "html":
+            from attn_cli.cli.documents import write_page
+
             assert self.page is not None
             with write_page(self.page, console, output, self.others, self.read_gold) as add:
                 yield add
         elif self.format in ("svg", "png", "pdf"):
+            from attn_cli.cli.documents import write_picture
+
             with write_picture(self.format, console, output) as add:
                 yield add
         elif output is None or str(output) == "-":

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
-from attn_cli.alignment.renormalization import renormalize_tables
 from attn_cli.choices import (
     Engine,
     Extraction,
@@ -15,18 +14,16 @@ from attn_cli.choices import (
     OutputFormat,
     UnalignedMass,
 )
-from attn_cli.cli.diagnose import check_flag, check_format, flag, other_aligner
-from attn_cli.cli.documents import LineResult
+from attn_cli.cli.diagnose import check_flag, check_format, flag
 from attn_cli.cli.input import warning_callback
 from attn_cli.cli.model_loading import ModelLoader
 from attn_cli.cli.output import Writer
 from attn_cli.console import Console
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.beam_search import SearchConfig
-from attn_cli.inference.diagnosis import with_diagnostics
 from attn_cli.inference.from_bundle import translator_of
 from attn_cli.inference.translator import OnProblem
-from attn_cli.types import InputLine
+from attn_cli.types import InputLine, LineResult
 
 #: The formats that a model without attention can write too.
 _NEED_NO_WEIGHTS = ("text", "jsonl")
@@ -68,8 +65,7 @@ class TranslateOptions:
     @property
     def writes_confidence(self) -> bool:
         """Whether the records have the confidence of their translations."""
-        text = self.format == "text" and self.scores and self.n_best == 1
-        return text or self.format in ("jsonl", "html") or self.diagnostics or self.needs_confidence
+        return self.format in ("jsonl", "html") or self.diagnostics or self.needs_confidence
 
     @property
     def needs_confidence(self) -> bool:
@@ -178,13 +174,7 @@ def translator_from_model(
 
     other = None
     if options.diagnostics:
-        other = other_aligner(
-            loader,
-            opened.bundle,
-            by_aligner=opened.matcher is not None,
-            tokenized=False,
-            level=options.level,
-        )
+        other = loader.other_aligner(opened, level=options.level)
 
     line_notes = None
     if notes is not None and not console.quiet:
@@ -198,9 +188,13 @@ def translator_from_model(
             line_notes.check(requests)
         translations = translator.translate(requests)
         if options.unaligned_mass == "renormalize":
+            from attn_cli.alignment.renormalization import renormalize_tables
+
             translations = [renormalize_tables(each) for each in translations]
         linked = [(each, writer.links(each)) for each in translations]
         if options.diagnostics:
+            from attn_cli.inference.diagnosis import with_diagnostics
+
             linked = with_diagnostics(linked, other)
         found = [(request, *each) for request, each in zip(requests, linked, strict=True)]
         if options.flag_below is None:

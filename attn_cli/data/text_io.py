@@ -15,7 +15,6 @@ import itertools
 import os
 import queue
 import re
-import secrets
 import shutil
 import threading
 import zlib
@@ -273,7 +272,7 @@ def open_output(path: Path | str, *, stdout: BinaryIO | None = None) -> Iterator
         return
     in_place = os.path.exists(path) and not os.path.isfile(path)
     final = Path(path) if in_place else Path(os.path.realpath(path))
-    part = final if in_place else final.with_name(f".attn-{secrets.token_hex(8)}.part")
+    part = final if in_place else final.with_name(f".attn-{os.urandom(8).hex()}.part")
     try:  # from before the file is there, since a signal may come as soon as it is
         try:
             raw = open(part, "wb" if in_place else "xb")  # noqa: SIM115

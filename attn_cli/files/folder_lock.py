@@ -5,7 +5,6 @@ The system holds it for the process and releases it when the process ends, howev
 
 import contextlib
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,7 +58,7 @@ def _acquire(path: Path) -> int | None:
                 os.close(descriptor)
                 continue
             os.ftruncate(descriptor, 0)
-            os.write(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
+            os.write(descriptor, f"{os.getpid()} {_host()}\n".encode())
         except BlockingIOError as error:
             holder = _holder(descriptor)
             os.close(descriptor)
@@ -80,6 +79,12 @@ def _has_name(descriptor: int, path: Path) -> bool:
         return False
 
 
+def _host() -> str:
+    import socket  # which a command that locks nothing does not need
+
+    return socket.gethostname()
+
+
 def _holder(descriptor: int) -> str:
     """The process that has written its number into the file."""
     try:
@@ -87,7 +92,7 @@ def _holder(descriptor: int) -> str:
         process, host = os.read(descriptor, 500).decode("utf-8", "replace").split()
     except (OSError, ValueError):
         return "another process"
-    elsewhere = "" if host == socket.gethostname() else f" on {host}"
+    elsewhere = "" if host == _host() else f" on {host}"
     return f"process {process}{elsewhere}"
 
 

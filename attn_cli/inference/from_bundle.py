@@ -1,4 +1,4 @@
-"""Build translators with the settings of a model's recipe, for the command line and for Python."""
+"""Build translators and aligners with the settings of a model's recipe."""
 
 from typing import TYPE_CHECKING
 
@@ -7,12 +7,13 @@ from attn_cli.bundles.manifest import CONFIDENCE
 from attn_cli.choices import Extraction, Level
 from attn_cli.errors import ModelError
 from attn_cli.inference.beam_search import SearchConfig
-from attn_cli.inference.engines.interface import AlignmentModel
+from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
 from attn_cli.inference.generation import Generator
 from attn_cli.inference.translator import OnProblem, Translator
 
 if TYPE_CHECKING:
     from attn_cli.inference.confidence import Calibration
+    from attn_cli.inference.pair_aligner import PairAligner
 
 
 def translator_of(
@@ -45,6 +46,29 @@ def translator_of(
         capitals=decode.handle_all_caps,
         unsure_below=decode.unsure_below if marks_unsure else 0.0,
         calibration=calibration,
+        on_problem=on_problem,
+    )
+
+
+def pair_aligner_of(
+    bundle: Bundle,
+    *,
+    stepper: IncrementalDecoder | None = None,
+    matcher: AlignmentModel | None = None,
+    tokenized: bool = False,
+    level: Level = "word",
+    on_problem: OnProblem | None = None,
+) -> "PairAligner":
+    """Return an aligner of pairs with the vocabularies of a bundle; arguments as `PairAligner`."""
+    from attn_cli.inference.pair_aligner import PairAligner
+
+    return PairAligner(
+        bundle.source,
+        bundle.target,
+        stepper=stepper,
+        matcher=matcher,
+        tokenized=tokenized,
+        level=level,
         on_problem=on_problem,
     )
 

@@ -15,14 +15,13 @@ from attn_cli.choices import InputFormat, OutputFormat
 from attn_cli.cli.align_options import AlignOptions
 from attn_cli.cli.align_with_models import linker_from_models
 from attn_cli.cli.batching.files import Columns, InputFile, Kind, pack
-from attn_cli.cli.documents import LineResult
 from attn_cli.cli.input import CHUNK, LineParser, line_cost, one_line
 from attn_cli.cli.output import Writer
 from attn_cli.cli.translate_with_model import TranslateOptions, translator_from_model
 from attn_cli.console import Console
 from attn_cli.data.text_io import Line, chunked
 from attn_cli.errors import ModelError
-from attn_cli.types import InputLine
+from attn_cli.types import InputLine, LineResult
 
 ProcessLines = Callable[[Sequence[InputLine]], list[LineResult]]
 
