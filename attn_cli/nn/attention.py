@@ -4,6 +4,7 @@
 attention weights; the context is the weighted sum of the values.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -75,7 +76,7 @@ class AttentionOutput(NamedTuple):
     sampled_logp: Tensor | None = None
 
 
-class Attention(nn.Module):
+class Attention(nn.Module, ABC):
     """Base class: (N, H) decoder states and a memory → contexts and attention weights."""
 
     #: Whether `forward` takes the coverage: the sum of the attention weights so far.
@@ -84,15 +85,16 @@ class Attention(nn.Module):
     #: Width D of a context.
     context_size: int
 
+    @abstractmethod
     def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
         """Encoder states (B, S, D) and their mask (B, S) → the memory of all decoder steps."""
-        raise NotImplementedError
 
     def initial_context(self, memory: Memory) -> Tensor:
         """Return the mean of the values, (B, D), from which a decoder computes its first state."""
         mask = memory.mask[:, :, None].to(memory.values.dtype)  # (B, S, 1)
         return (memory.values * mask).sum(1) / mask.sum(1)
 
+    @abstractmethod
     def forward(
         self, states: Tensor, memory: Memory, coverage: Tensor | None = None
     ) -> AttentionOutput:
@@ -100,7 +102,6 @@ class Attention(nn.Module):
 
         `coverage` (N, S) is for attention with `uses_coverage`.
         """
-        raise NotImplementedError
 
 
 class SoftAttention(Attention):

@@ -1,6 +1,7 @@
 """Record what attention computes along a known target: the modules run as they are, with hooks."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
@@ -69,20 +70,20 @@ def trace_attention(network: Seq2Seq, src: Tensor, tgt: Tensor) -> AttentionStep
     )
 
 
-class _Trace:
+class _Trace(ABC):
     """Base class: the tensors that the hooks recorded, by name, and the steps they make."""
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
         self.records: dict[Any, list[Any]] = {}
 
+    @abstractmethod
     def hooks(self) -> Iterator[tuple[nn.Module, Callable[..., None]]]:
         """Yield modules and what to call with their inputs and output."""
-        raise NotImplementedError
 
+    @abstractmethod
     def steps(self) -> tuple[tuple[HeadSteps, ...], FloatArray]:
         """Return the steps of all heads, and the contexts (L, T, D) of all layers."""
-        raise NotImplementedError
 
     def record(self, name: Any, value: Any) -> None:
         """Append a value of the current step."""

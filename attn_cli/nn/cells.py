@@ -4,6 +4,7 @@ The state of a cell is a tuple of tensors (N, H), of which the first is its outp
 for an LSTM.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -23,7 +24,7 @@ RNN_LAYERS: dict[CellName, Callable[..., nn.RNNBase]] = {
 }
 
 
-class Cell(nn.Module):
+class Cell(nn.Module, ABC):
     """One step of a recurrence, s_i = f(s_{i-1}, [E y_{i-1} ; c_i]), for any number of gates.
 
     W [x ; c] is computed as W_x x + W_c c, so that W_x x of a known target is one product.
@@ -47,8 +48,10 @@ class Cell(nn.Module):
         hidden_gates = self.norm_state(self.from_state(state[0]))  # (N, gates·H)
         return self._next_state(gate_inputs, hidden_gates, state)
 
-    def _next_state(self, gate_inputs: Tensor, hidden_gates: Tensor, state: CellState) -> CellState:
-        raise NotImplementedError
+    @abstractmethod
+    def _next_state(
+        self, gate_inputs: Tensor, hidden_gates: Tensor, state: CellState
+    ) -> CellState: ...
 
 
 class RNNCell(Cell):

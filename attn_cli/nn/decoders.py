@@ -1,5 +1,6 @@
 """Step 8 of attention: the context, the decoder's state and the last piece give the next state."""
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import torch
@@ -28,38 +29,38 @@ class DecoderOutput(NamedTuple):
     sampled_logp: Tensor | None = None
 
 
-class Decoder(nn.Module):
+class Decoder(nn.Module, ABC):
     """Base class of decoders: one step of a search, or a known target at once."""
 
     #: Width H of `DecoderOutput.states` and D of `DecoderOutput.contexts`.
     width: int
     context_size: int
 
+    @abstractmethod
     def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
         """Encoder states (B, S, D) and their mask (B, S) → the memory to attend to."""
-        raise NotImplementedError
 
+    @abstractmethod
     def init_state(self, memory: Memory) -> State:
         """Return the state before the first step, one row for each sentence."""
-        raise NotImplementedError
 
+    @abstractmethod
     def dynamic_axes(self) -> dict[str, str]:
         """Return the dynamic axes of each tensor of the state: N rows, T pieces so far, S."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step(self, embedded: Tensor, state: State, memory: Memory) -> tuple[DecoderOutput, State]:
         """Embeddings (N, E) of y_{i-1} and the state before → the output and the state after.
 
         Row n attends to sentence n, or to that of its slot in `memory.layout`.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def unroll(self, embedded: Tensor, memory: Memory, *, weights: bool = True) -> DecoderOutput:
         """Embeddings (B, T, E) of y_0 … y_{T-1} of a known target → the output of all T steps.
 
         Without `weights` the attention weights may be omitted.
         """
-        raise NotImplementedError
 
 
 class RecurrentDecoderBase(Decoder):

@@ -1,6 +1,7 @@
 """Steps 2 to 4 of attention: queries, keys, and the energy of each pair of them."""
 
 import math
+from abc import ABC, abstractmethod
 from typing import Literal
 
 import torch
@@ -13,7 +14,7 @@ Activation = Literal["tanh", "relu", "sigmoid"]
 _ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
 
 
-class Scorer(nn.Module):
+class Scorer(nn.Module, ABC):
     """Base class: queries (B, Q, A) and keys (B, S, A) → energies (B, Q, S).
 
     Keys are computed once per sentence, queries once per step. A scorer with `uses_coverage` also
@@ -22,17 +23,17 @@ class Scorer(nn.Module):
 
     uses_coverage = False
 
+    @abstractmethod
     def keys(self, values: Tensor) -> Tensor:
         """(B, S, D) source states → (B, S, A)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def queries(self, states: Tensor) -> Tensor:
         """(…, H) decoder states → (…, A)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(self, queries: Tensor, keys: Tensor, coverage: Tensor | None = None) -> Tensor:
         """(B, Q, A), (B, S, A) → energies (B, Q, S)."""
-        raise NotImplementedError
 
 
 class AdditiveScorer(Scorer):
