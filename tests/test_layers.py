@@ -35,6 +35,7 @@ HOMES = {
     "sentencepiece": {
         "data.tokenizer",
         "data.tokenizer_training",
+        "data.sentencepiece_model",
         "data.sentencepiece_tokenizer",
     },
     "tensorboard": set(),  # torch.utils.tensorboard is what imports it

@@ -9,7 +9,6 @@ SentencePiece's own, as in Marian.
 import functools
 import itertools
 import json
-import math
 import re
 from collections.abc import Sequence
 
@@ -21,12 +20,16 @@ from attn_cli.data import casing, words
 from attn_cli.data.literal_search import LiteralSpan
 from attn_cli.data.literals import LiteralRules, NumberedLiteral
 from attn_cli.data.piece_words import Span, words_of_pieces
-from attn_cli.data.tokenizer_interface import DecodedText
+from attn_cli.data.sentencepiece_model import (
+    SPACE,
+    load_processor,
+    normalize_scores,
+)
+from attn_cli.data.spelling import decode_utf8, replace_surrogates
+from attn_cli.data.tokenizer_interface import DecodedText, ScoredSegmentations, segment_tokens
 from attn_cli.data.word_rules import ALL_LANGUAGES, WordRules
 from attn_cli.errors import ModelError
 from attn_cli.types import BOS, EOS, PAD, UNK, IntArray, TokenizedLine, Word
-
-SPACE = "\u2581"
 
 #: The names of the first four ids.
 SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
@@ -34,9 +37,7 @@ SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
 #: A token at the start of a source line that names the target language, such as `>>fra<<`.
 _LANGUAGE_TOKEN = re.compile(">>[^<>]+<<")
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _CACHED_FORMS = 1 << 16
-_ONLY_ERRORS_THAT_KILL = 3
 _TRAIN_AGAIN = "Import the model again from its folder."
 
 
@@ -62,7 +63,7 @@ class SentencePieceTokenizer:
         with `SPECIALS` or one occurs twice.
         """
         self._model = model
-        self._processor = _load(model, where)
+        self._processor = load_processor(model, where)
         self._pieces = list(pieces)
         self._ids = {piece: id for id, piece in enumerate(self._pieces)}
         if tuple(self._pieces[: len(SPECIALS)]) != SPECIALS or len(self._ids) < len(self._pieces):
@@ -160,25 +161,17 @@ class SentencePieceTokenizer:
         return [self.encode(raw, lowercase=lowercase)]
 
     def encode_tokens(self, tokens: Sequence[str]) -> TokenizedLine:
-        """See `SubwordTokenizer.encode_tokens`. A token is glued where that needs fewer pieces."""
-        found: list[Word] = []
-        ids: list[int] = [self._ids[self.target_token]] if self.target_token else []
-        word_of = [-1] * len(ids)
-        end = 0
-        for number, token in enumerate(tokens):
-            found.append(Word(token, end, end + len(token)))
-            end += len(token) + 1
-            apart, glued = self.segment(" " + token), self.segment(token)
-            chosen = glued if number and len(glued) < len(apart) else apart
-            ids += chosen
-            word_of += [number] * len(chosen)
-        ids.append(EOS)
+        """See `SubwordTokenizer.encode_tokens` and `segment_tokens`."""
+        token_words, segments = segment_tokens(tokens, self.segment)
+        head = [self._ids[self.target_token]] if self.target_token else []
+        ids = [*head, *itertools.chain.from_iterable(segments), EOS]
+        word_of = np.repeat(np.arange(len(segments)), list(map(len, segments)))
         return TokenizedLine(
             raw=" ".join(tokens),
             ids=np.array(ids, np.int32),
             pieces=tuple(self._pieces[id] for id in ids),
-            word_ids=np.array([*word_of, -1], np.int32),
-            words=tuple(found),
+            word_ids=np.concatenate([[-1] * len(head), word_of, [-1]]).astype(np.int32),
+            words=token_words,
         )
 
     def find_literals(self, raw: str, *, lowercase: bool = False) -> list[LiteralSpan]:
@@ -193,20 +186,18 @@ class SentencePieceTokenizer:
         total = sum(letters)
         return sum(letters[word] for word in unknown if word >= 0) / total if total else 0.0
 
-    def candidates(self, form: str, n: int) -> list[tuple[tuple[int, ...], float]]:
+    def candidates(self, form: str, n: int) -> ScoredSegmentations:
         """See `SubwordTokenizer.candidates`: the n best of a unigram model, else the best alone."""
         best = self.segment(form)
         try:
-            lists = self._glued.nbest_encode_as_pieces(_valid(form), nbest_size=n)
+            lists = self._glued.nbest_encode_as_pieces(replace_surrogates(form), nbest_size=n)
         except RuntimeError:  # BPE has no n best
             return [(best, 0.0)]
         logp: dict[tuple[int, ...], float] = {}
         for pieces in lists:
             score = sum(self._processor.get_score(self._processor.piece_to_id(p)) for p in pieces)
             logp.setdefault(tuple(self._ids.get(piece, UNK) for piece in pieces) or best, score)
-        highest = max(logp.values())
-        total = highest + math.log(sum(math.exp(each - highest) for each in logp.values()))
-        return [(ids, each - total) for ids, each in sorted(logp.items(), key=lambda p: -p[1])]
+        return normalize_scores(logp)
 
     def decode(
         self, ids: Sequence[int] | IntArray, source: TokenizedLine | None = None
@@ -227,9 +218,10 @@ class SentencePieceTokenizer:
         text, spans = "", []
         for in_bytes, run in itertools.groupby(ids, self._bytes.__contains__):
             if in_bytes:
-                spelt, run_spans = _spell_bytes([self._bytes[id] for id in run])
-                spans += [(start + len(text), end + len(text)) for start, end in run_spans]
-                text += spelt
+                characters, sizes = decode_utf8(bytes(self._bytes[id] for id in run))
+                for place, size in enumerate(sizes, start=len(text)):
+                    spans += [(place, place + 1)] * size
+                text += characters
                 continue
             for id in run:
                 silent = id <= UNK or self._is_language(id)
@@ -252,11 +244,11 @@ class SentencePieceTokenizer:
 
     def _pieces_of(self, text: str) -> tuple[list[str], list[Span]]:
         """The pieces of a text, and the span of its characters that each spells."""
-        mapping = self._processor.encode_as_offset_mapping(_valid(text))
+        mapping = self._processor.encode_as_offset_mapping(replace_surrogates(text))
         return list(mapping["pieces"]), list(mapping["offsets"])
 
     def _segment(self, form: str) -> tuple[int, ...]:
-        pieces = self._glued.encode_as_pieces(_valid(form))
+        pieces = self._glued.encode_as_pieces(replace_surrogates(form))
         return tuple(self._ids.get(piece, UNK) for piece in pieces) or (UNK,)
 
     @functools.cached_property
@@ -267,7 +259,7 @@ class SentencePieceTokenizer:
         proto = sentencepiece_model_pb2.ModelProto.FromString(self._model)  # type: ignore[attr-defined]
         proto.normalizer_spec.add_dummy_prefix = False
         proto.normalizer_spec.remove_extra_whitespaces = False
-        return _load(proto.SerializeToString(), "the tokenizer")
+        return load_processor(proto.SerializeToString(), "the tokenizer")
 
 
 def read_pieces(data: bytes, where: str) -> list[str]:
@@ -281,18 +273,6 @@ def read_pieces(data: bytes, where: str) -> list[str]:
     return pieces
 
 
-def _load(model: bytes, where: str) -> sentencepiece.SentencePieceProcessor:
-    sentencepiece.set_min_log_level(_ONLY_ERRORS_THAT_KILL)
-    processor = sentencepiece.SentencePieceProcessor()
-    try:
-        processor.LoadFromSerializedProto(model)
-    except RuntimeError as error:
-        raise ModelError(
-            f"{where} is not a SentencePiece model", "Copy the model again."
-        ) from error
-    return processor
-
-
 def _lower(raw: str, found: Sequence[Word]) -> tuple[str, tuple[Word, ...]]:
     """A line in capitals as lower case, and its words there."""
     text, end, spelt = "", 0, []
@@ -302,22 +282,6 @@ def _lower(raw: str, found: Sequence[Word]) -> tuple[str, tuple[Word, ...]]:
         spelt.append(Word(form, len(text), len(text) + len(form)))
         text, end = text + form, word.end
     return text + raw[end:], tuple(spelt)
-
-
-def _spell_bytes(run: Sequence[int]) -> tuple[str, list[Span]]:
-    """The characters of a run of bytes, U+FFFD for one that is not UTF-8, and the span of each."""
-    escaped = bytes(run).decode("utf-8", "surrogateescape")
-    spans: list[Span] = []
-    for place, character in enumerate(escaped):
-        size = len(character.encode("utf-8", "surrogateescape"))
-        spans += [(place, place + 1)] * size
-    text = "".join(" " if character.isspace() else character for character in escaped)
-    return _valid(text), spans
-
-
-def _valid(text: str) -> str:
-    """The text with lone surrogates, which UTF-8 cannot spell, replaced by U+FFFD."""
-    return _SURROGATE.sub("\ufffd", text)
 
 
 def _language_hint(tokens: Sequence[str]) -> str:

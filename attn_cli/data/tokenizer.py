@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import sentencepiece
@@ -33,14 +33,17 @@ from attn_cli.data.literals import (
     LiteralRules,
     NumberedLiteral,
 )
+from attn_cli.data.sentencepiece_model import (
+    SPACE,
+    load_processor,
+    normalize_scores,
+)
 from attn_cli.data.spelling import STRAIGHT_QUOTES, TextBuilder, decode_utf8, replace_surrogates
-from attn_cli.data.tokenizer_interface import DecodedText
+from attn_cli.data.tokenizer_interface import DecodedText, ScoredSegmentations, segment_tokens
 from attn_cli.data.tokenizer_training import (
     FIRST_PLACEHOLDER,
-    LOG_LEVEL,
     MAX_FORM_LENGTH,
     PLACEHOLDER_PIECES,
-    SPACE,
     train_model,
 )
 from attn_cli.data.word_rules import ALL_LANGUAGES, WordRules
@@ -177,14 +180,7 @@ class Tokenizer:
         rules: WordRules = ALL_LANGUAGES,
     ) -> "Tokenizer":
         """Load a serialized SentencePiece model; `where` names it in a ModelError."""
-        sentencepiece.set_min_log_level(LOG_LEVEL)
-        processor = sentencepiece.SentencePieceProcessor()
-        try:
-            processor.LoadFromSerializedProto(model)
-        except RuntimeError as error:
-            raise ModelError(
-                f"{where} is not a SentencePiece model", "Copy the model again, or train another."
-            ) from error
+        processor = load_processor(model, where, "Copy the model again, or train another.")
         if not _has_our_special_tokens(processor):
             raise ModelError(
                 f"{where} is a SentencePiece model of another program: "
@@ -211,7 +207,7 @@ class Tokenizer:
         """Return the ids of one word form (`" aime"`, or `"aime"`); never empty, never UNK."""
         return self._cached(form) if len(form) <= MAX_FORM_LENGTH else self._segment(form)
 
-    def candidates(self, form: str, n: int) -> list[tuple[tuple[int, ...], float]]:
+    def candidates(self, form: str, n: int) -> ScoredSegmentations:
         """Return at most `n` segmentations of a form, most probable first, for subword sampling.
 
         Each has its natural log-probability, normalized over those returned. Unigram: the n best
@@ -240,9 +236,9 @@ class Tokenizer:
         """A line as the network reads it: the pieces of its words, then EOS.
 
         Words and spans are those of `raw`; pieces spell its normalized form, and with
-        `lowercase_forms`, for a line in capitals, that of `capitals.lowercase_forms`. The
-        `literals` have placeholders: by default those of the line that `find_literals` finds, as
-        many as there are placeholders for.
+        `lowercase`, for a line in capitals, that of `casing.lowercase_forms`. The `literals`
+        have placeholders: by default those of the line that `find_literals` finds, as many as there
+        are placeholders for.
         """
         if literals is None:
             survey = self._survey(raw, lowercase)
@@ -285,7 +281,7 @@ class Tokenizer:
         """The share of a line's letters in words that the vocabulary does not know, from 0 to 1.
 
         It spells them in bytes, in a script of which it knows no word, or in bits of fewer than two
-        letters on average. LiteralRules are left out; 0 for a line without a word.
+        letters on average. Literals are left out; 0 for a line without a word.
         """
         literals = self.literals.find(raw) if self.literals is not None else []
         found = words.split(
@@ -413,20 +409,8 @@ class Tokenizer:
         return line
 
     def encode_tokens(self, tokens: Sequence[str]) -> TokenizedLine:
-        """Tokens that another program has split, as they are: each is one word.
-
-        Whether a token was glued to the one before is not told; where it needs fewer pieces that
-        way, it was (`.` after a word, `n't`). The first never is.
-        """
-        found: list[Word] = []
-        pieces: list[tuple[int, ...]] = []
-        end = 0
-        for token in tokens:
-            found.append(Word(token, end, end + len(token)))
-            end += len(token) + 1
-            apart, glued = self.segment(" " + token), self.segment(token)
-            pieces.append(glued if pieces and len(glued) < len(apart) else apart)
-        return self._encoded(" ".join(tokens), tuple(found), pieces)
+        """See `SubwordTokenizer.encode_tokens` and `segment_tokens`."""
+        return self._encoded(" ".join(tokens), *segment_tokens(tokens, self.segment))
 
     def _encoded(
         self, raw: str, found: tuple[Word, ...], pieces: Sequence[tuple[int, ...]]
@@ -526,15 +510,14 @@ class Tokenizer:
             return False
         return True
 
-    def _n_best(self, form: str, n: int) -> list[tuple[tuple[int, ...], float]]:
-        found = self._processor.nbest_encode_as_ids(self._read(form), nbest_size=n)
-        distinct = dict.fromkeys(tuple(ids) for ids in found)
-        logp = {ids: math.fsum(self._scores[id] for id in ids) for ids in distinct}
-        highest = max(logp.values())
-        total = highest + math.log(math.fsum(math.exp(each - highest) for each in logp.values()))
-        return [(ids, each - total) for ids, each in _likeliest(logp, n)]
+    def _n_best(self, form: str, n: int) -> ScoredSegmentations:
+        best = self._processor.nbest_encode_as_ids(self._read(form), nbest_size=n)
+        distinct = dict.fromkeys(tuple(ids) for ids in best)
+        return normalize_scores(
+            {ids: math.fsum(self._scores[id] for id in ids) for ids in distinct}
+        )
 
-    def _sample(self, form: str, n: int) -> list[tuple[tuple[int, ...], float]]:
+    def _sample(self, form: str, n: int) -> ScoredSegmentations:
         sentencepiece.set_random_generator_seed(1)
         counts: Counter[tuple[int, ...]] = Counter()
         for _ in range(_DRAWS_PER_CANDIDATE * n):
@@ -542,9 +525,9 @@ class Tokenizer:
                 self._read(form), out_type=int, enable_sampling=True, alpha=_DROPOUT, nbest_size=-1
             )
             counts[tuple(drawn)] += 1
-        kept = _likeliest(counts, n)
-        total = sum(count for _, count in kept)
-        return [(ids, math.log(count / total)) for ids, count in kept]
+        most_frequent = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:n]
+        total = sum(count for _, count in most_frequent)
+        return [(ids, math.log(count / total)) for ids, count in most_frequent]
 
 
 class _Survey(NamedTuple):
@@ -562,10 +545,6 @@ def _is_covered(raw: str, literals: Sequence[LiteralSpan]) -> bool:
             return False
         end = literal.end
     return bool(raw.strip())
-
-
-def _likeliest(scores: dict[tuple[int, ...], Any], n: int) -> list[tuple[tuple[int, ...], Any]]:
-    return sorted(scores.items(), key=lambda scored: (-scored[1], scored[0]))[:n]
 
 
 def _has_our_special_tokens(processor: sentencepiece.SentencePieceProcessor) -> bool:

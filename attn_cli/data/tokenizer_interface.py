@@ -1,6 +1,6 @@
 """The interface of tokenizers: lines ↔ subword ids, and the word of each subword."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from attn_cli.data.literal_search import LiteralSpan
 from attn_cli.data.literals import LiteralRules, NumberedLiteral
 from attn_cli.types import Crossing, IntArray, TokenizedLine, Word
+
+#: Segmentations of a word form, each with its natural log-probability.
+ScoredSegmentations = list[tuple[tuple[int, ...], float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class SubwordTokenizer(Protocol):
         """Return the ids of one word form, `" love"`, or `"love"` glued to the word before."""
         ...
 
-    def candidates(self, form: str, n: int) -> list[tuple[tuple[int, ...], float]]:
+    def candidates(self, form: str, n: int) -> ScoredSegmentations:
         """Return at most `n` segmentations of a form with their log-probabilities, best first."""
         ...
 
@@ -110,3 +113,23 @@ def is_same_vocabulary(one: SubwordTokenizer, other: SubwordTokenizer) -> bool:
         and all(one.piece(id) == other.piece(id) for id in range(one.vocab_size))
         and one.to_bytes() == other.to_bytes()
     )
+
+
+def segment_tokens(
+    tokens: Sequence[str], segment: Callable[[str], tuple[int, ...]]
+) -> tuple[tuple[Word, ...], list[tuple[int, ...]]]:
+    """Return the words and their ids of tokens that another program has split.
+
+    The text is the tokens with a space between any two, which do not tell whether one was glued to
+    the token before; where it needs fewer ids that way, it was (`.` after a word, `n't`). The first
+    never is.
+    """
+    words: list[Word] = []
+    ids: list[tuple[int, ...]] = []
+    end = 0
+    for token in tokens:
+        words.append(Word(token, end, end + len(token)))
+        end += len(token) + 1
+        apart, glued = segment(" " + token), segment(token)
+        ids.append(glued if ids and len(glued) < len(apart) else apart)
+    return tuple(words), ids

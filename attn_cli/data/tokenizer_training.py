@@ -14,12 +14,11 @@ import sentencepiece
 
 from attn_cli import config
 from attn_cli.data.literals import N_FIGURES, N_PLACEHOLDERS, placeholder_number
+from attn_cli.data.sentencepiece_model import LOG_LEVEL, SPACE
 from attn_cli.data.spelling import STRAIGHT_QUOTES, replace_surrogates
 from attn_cli.errors import DataError, UsageError
 from attn_cli.types import BOS, EOS, PAD, UNK
 
-#: SentencePiece's mark of a space.
-SPACE = "\u2581"
 FIRST_PLACEHOLDER = UNK + 1
 PLACEHOLDER_PIECES = [
     f"<num{number}>" if number < N_FIGURES else f"<lit{number - N_FIGURES}>"
@@ -32,9 +31,6 @@ _DELIMITER = "  "
 
 #: Characters of a form that are trained on; a longer one is also not cached by a `Tokenizer`.
 MAX_FORM_LENGTH = 256
-
-#: Only fatal errors of SentencePiece are logged.
-LOG_LEVEL = 3
 
 _MIN_COVERAGE = 0.98
 

@@ -12,8 +12,8 @@ from attn_cli.alignment.merge import UnitLabels, build_alignment, label_units
 from attn_cli.choices import Level, MatrixKind
 from attn_cli.data import sentences
 from attn_cli.data.casing import is_all_caps, uppercase
+from attn_cli.data.sentencepiece_model import SPACE
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
-from attn_cli.data.tokenizer_training import SPACE
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.copying import Copying
 from attn_cli.inference.engines.interface import AlignmentModel

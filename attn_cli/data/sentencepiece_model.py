@@ -1,0 +1,39 @@
+"""Load SentencePiece models, and normalize the scores of their segmentations."""
+
+import math
+from collections.abc import Mapping
+
+import sentencepiece
+
+from attn_cli.data.tokenizer_interface import ScoredSegmentations
+from attn_cli.errors import ModelError
+
+#: SentencePiece's mark of a space.
+SPACE = "\u2581"
+
+#: Only fatal errors of SentencePiece are logged.
+LOG_LEVEL = 3
+
+
+def load_processor(
+    model: bytes, where: str, hint: str = "Copy the model again."
+) -> sentencepiece.SentencePieceProcessor:
+    """Load a serialized model. Raises ModelError, naming `where`, with `hint` if it is not one."""
+    sentencepiece.set_min_log_level(LOG_LEVEL)
+    processor = sentencepiece.SentencePieceProcessor()
+    try:
+        processor.LoadFromSerializedProto(model)
+    except RuntimeError as error:
+        raise ModelError(f"{where} is not a SentencePiece model", hint) from error
+    return processor
+
+
+def normalize_scores(scores: Mapping[tuple[int, ...], float]) -> ScoredSegmentations:
+    """Return segmentations, most probable first, whose probabilities sum to 1.
+
+    `scores` are logarithms of unnormalized probabilities.
+    """
+    highest = max(scores.values())
+    total = highest + math.log(math.fsum(math.exp(each - highest) for each in scores.values()))
+    ordered = sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+    return [(ids, score - total) for ids, score in ordered]
