@@ -13,7 +13,7 @@ from marian_models import write_folder
 #: Documents whose links are checked, beside those whose blocks are run.
 LINKED = (*DOCUMENTS, *(ROOT / name for name in (
     "CONTRIBUTING.md", "CHANGELOG.md", "GLOSSARY.md", "models/README.md", "data/README.md",
-    "benchmarks/README.md",
+    "benchmarks/README.md", "SECURITY.md",
 )))  # fmt: skip
 
 MOST_WORDS = 900
