@@ -1,5 +1,6 @@
 """Read parallel corpora from files, standard input or memory."""
 
+import functools
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
@@ -47,31 +48,28 @@ def load(
 ) -> CorpusSplits:
     """Read the training and the validation pairs of a recipe, whose paths are relative to `folder`.
 
-    `storage` keeps the arrays, by default in memory. The `literals` that both
-    sides of a pair have are one word each, marked as placeholders. `rules` split text into words.
-    Without validation files
-    `data.valid_size` pairs are split off, drawn by `seed`. The limits on length need a tokenizer:
-    see `SubwordCorpus.filter_lengths`. Raises UsageError if the recipe names no text, or half
-    of it, and DataError if the text cannot be used.
+    `storage` keeps the arrays, by default in memory. The `literals` that both sides of a pair have
+    are one word each, marked as placeholders. `rules` split text into words. Without validation
+    files `data.valid_size` pairs are split off, drawn by `seed`. The limits on length need a
+    tokenizer: see `SubwordCorpus.filter_lengths`. Raises UsageError if the recipe names no text, or
+    half of it, and DataError if the text cannot be used.
     """
-    storage = storage or Storage()
-    text = _read(data.source, data.target, data.pairs, folder, "", stdin, storage, literals, rules)
+    read = functools.partial(
+        _read,
+        data,
+        folder,
+        stdin=stdin,
+        storage=storage or Storage(),
+        literals=literals,
+        rules=rules,
+    )
+    text = read("")
     if text is None:
         raise UsageError(
             "no training text is named", "Set data.pairs, or data.source and data.target."
         )
     corpus, report = text
-    held_out = _read(
-        data.valid_source,
-        data.valid_target,
-        data.valid_pairs,
-        folder,
-        "valid_",
-        stdin,
-        storage,
-        literals,
-        rules,
-    )
+    held_out = read("valid_")
     if held_out is None:
         try:
             return CorpusSplits(*corpus.split(data.valid_size, seed=seed), (report,))
@@ -84,18 +82,19 @@ def load(
 
 
 def _read(
-    source: str,
-    target: str,
-    pairs: str,
+    data: config.DataConfig,
     folder: Path,
-    key: str,
+    prefix: str,
+    *,
     stdin: BinaryIO | None,
     storage: Storage,
     literals: LiteralRules | None,
-    rules: RulesOfSides = UNNAMED,
+    rules: RulesOfSides,
 ) -> tuple[Corpus, CorpusReport] | None:
-    """Read the corpus that three keys of a recipe name; None if all are empty."""
-    ours, theirs, both = f"data.{key}source", f"data.{key}target", f"data.{key}pairs"
+    """Read the corpus that three keys of [data] with this prefix name; None if all are empty."""
+    names = [prefix + name for name in ("source", "target", "pairs")]
+    source, target, pairs = (str(getattr(data, name)) for name in names)
+    ours, theirs, both = (f"data.{name}" for name in names)
     if pairs and (source or target):
         raise UsageError(f"{both} and {ours if source else theirs} both name text", "Drop one.")
     if bool(source) != bool(target):
@@ -187,7 +186,7 @@ def corpus_of_pairs(
 ) -> tuple[Corpus, CorpusReport]:
     """Make a corpus of (source, target) lines, as `read_parallel`; `name` is for errors."""
     rows = (_Row(number, *pair, "") for number, pair in enumerate(pairs, start=1))
-    return _build(name, rows, storage or Storage(), tokenized=tokenized, literals=None)
+    return _build(name, rows, storage or Storage(), tokenized=tokenized)
 
 
 class _Row(NamedTuple):
@@ -216,7 +215,7 @@ def _build(
     storage: Storage,
     *,
     tokenized: bool,
-    literals: LiteralRules | None,
+    literals: LiteralRules | None = None,
     rules: RulesOfSides = UNNAMED,
 ) -> tuple[Corpus, CorpusReport]:
     chunks = TokenCache if tokenized else ChunkCache
