@@ -1,4 +1,4 @@
-"""Diagnostics of a sentence from its table of weights: what looks wrong without a reference.
+"""Diagnostics of a sentence from its table of weights: signs of errors without a reference.
 
 Coverage deviation and entropies follow Rikters & Fishel 2017, "Confidence through Attention",
 section 3, with a positive sign: larger is worse.

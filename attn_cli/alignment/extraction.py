@@ -1,8 +1,8 @@
 """Extract hard links from a soft alignment, by four methods.
 
-What a link weighs is its probability where the table
-knows it, and else the cell's weight (`SoftAlignment.link_scores`): `threshold` and every `minimum`
-go by that, while who is the heaviest of a row or a column is read off the weights.
+The score of a link is its probability if the table has one, else the weight of its cell
+(`SoftAlignment.link_scores`). `threshold` and every `minimum` compare scores; the largest cell of a
+row or a column is that of the largest weight.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from attn_cli.types import FloatArray, SoftAlignment, WordAlignment
 #: from 0.3 to 0.5 on Hansards en-fr.dev and best at 0.3 on the demo corpus; so is attention there.
 DEFAULT_THRESHOLD = 0.3
 
-#: Itermax: what a cell counts for when one of its words has a link, and how often it looks.
+#: Itermax: the factor of a cell one of whose words has a link, and the number of rounds.
 ALPHA, ROUNDS = 0.9, 2
 
 
@@ -36,14 +36,14 @@ def extract(
 
 
 def threshold(alignment: SoftAlignment, minimum: float) -> WordAlignment:
-    """Every cell whose weight is at least `minimum`, with that weight."""
+    """Return every cell whose score is at least `minimum`."""
     return _links(alignment, np.argwhere(alignment.link_scores >= minimum))
 
 
 def argmax(alignment: SoftAlignment, minimum: float = 0.0) -> WordAlignment:
-    """The heaviest source word of each target word, the first of equals, with its weight.
+    """Return the source word of the largest weight for each target word, the first of equals.
 
-    A target word gets no link if its unaligned share is larger, or its largest weight is below
+    A target word has no link if its unaligned share is larger, or the link's score is below
     `minimum`.
     """
     if not alignment.source:
@@ -56,7 +56,7 @@ def argmax(alignment: SoftAlignment, minimum: float = 0.0) -> WordAlignment:
 
 
 def mutual(alignment: SoftAlignment, minimum: float = 0.0) -> WordAlignment:
-    """The links of `argmax` whose target word is also the heaviest of its source word.
+    """Return the links of `argmax` whose weight is also the largest of its source word.
 
     So every word has at most one link (the Argmax of Jalili Sabet et al. 2020, section 3.2).
     """
@@ -65,11 +65,11 @@ def mutual(alignment: SoftAlignment, minimum: float = 0.0) -> WordAlignment:
 
 
 def itermax(alignment: SoftAlignment, minimum: float = 0.0) -> WordAlignment:
-    """The links of `mutual`, then those of another look at what they leave (`ROUNDS` in all).
+    """Return the links of `mutual`, then those of further rounds over the rest (`ROUNDS` in all).
 
-    In the second look a weight counts whole where neither of its words has a link, times `ALPHA`
-    where one has, and not at all where both have (Itermax of Jalili Sabet et al. 2020, section
-    3.2). So words without a partner may find one, and some words have two.
+    After the first round a weight is multiplied by 1 if neither of its words has a link, by `ALPHA`
+    if one has, and by 0 if both have (Itermax of Jalili Sabet et al. 2020, section 3.2). So words
+    without a link may get one, and some words have two.
     """
     heavy = alignment.link_scores >= minimum  # (T, S)
     linked = np.zeros(heavy.shape, dtype=np.bool_)
@@ -91,8 +91,8 @@ EXTRACTIONS: dict[str, Callable[[SoftAlignment, float], WordAlignment]] = {
 
 
 def _mutual(weights: FloatArray | NDArray[np.float64], unaligned: FloatArray) -> NDArray[np.bool_]:
-    """(T, S): where a cell above 0 is the heaviest of its row and of its column, the first of
-    equals, and no lighter than the row's unaligned share."""
+    """Return (T, S) whether a cell is above 0, the largest of its row and of its column (the first
+    of equals), and at least the row's unaligned share."""
     found = np.zeros(weights.shape, dtype=np.bool_)
     if not weights.size:
         return found

@@ -1,4 +1,6 @@
-"""How well the words of held-out pairs are foretold by what links say of the other pairs.
+"""How well word links predict: the likelihood of the words of held-out pairs.
+
+The probabilities are estimated from the links of the other pairs.
 
 Needs no gold: of two tables with as many links, the one whose links are right more often makes the
 better lexicon. benchmarks/README.md shows where it was compared with gold.
@@ -16,7 +18,7 @@ from attn_cli.types import IntArray
 #: A pair is held out from one of so many lexicons.
 FOLDS = 5
 
-#: Pairs that are foretold at most, and pairs of words looked at together: bound time and memory.
+#: Maximum pairs whose likelihood is computed, and word pairs computed together: bound time, memory.
 MAX_PAIRS, _CELLS = 20_000, 1 << 22
 
 #: The share of the probability that a word has from its frequency alone.
@@ -40,7 +42,7 @@ class WordSequences:
 
 
 def select_strongest(table: LinkTable, count: int) -> LinkTable:
-    """The table with its `count` heaviest links alone."""
+    """Return the table with only its `count` links of the highest score."""
     kept = np.zeros(len(table.score), np.bool_)
     kept[np.argsort(-table.score, kind="stable")[:count]] = True
     counted = np.concatenate([[0], np.cumsum(kept)])

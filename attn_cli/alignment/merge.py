@@ -1,10 +1,10 @@
 """Merge attention weights between pieces into weights between words.
 
-A source word receives the sum of what its pieces receive; a target word looks where its pieces
-look on average. A piece of several words counts for each by its share of characters there. Pieces
-of no word (`word_ids` -1: the end of the sentence) are not words: what the target gives to the
-source's end is `unaligned`, and the target's own end has no row. Nothing is renormalised, so each
-row and its unaligned share sum to 1 because the piece weights did.
+A source word receives the sum of what its pieces receive; the weights of a target word are the mean
+of those of its pieces. A piece of several words counts for each by its share of characters there.
+Pieces of no word (`word_ids` -1: the end of the sentence) are not words: the weight of the source's
+end is `unaligned`, and the target's own end has no row. Nothing is renormalized, so each row and
+its unaligned share sum to 1 because the piece weights did.
 """
 
 from collections.abc import Sequence

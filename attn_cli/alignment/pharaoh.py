@@ -1,7 +1,6 @@
 """Reads word links from text: Pharaoh (`0-0 2-1:0.93`) and gold (`1-1 2p3 4?4`), in either base.
 
-Knows no files: lines come from anywhere, and `name` says where in errors. Links are written by
-`render.lines`.
+Lines come from anywhere; `name` is their origin in errors. `render.text_formats` writes links.
 
 Nothing in these formats says whether their first word is 0 or 1, and a wrong guess gives a score
 that is wrong in silence. `detect_base` decides from a whole file at once, by this rule:

@@ -1,7 +1,7 @@
 """Two alignments of one pair, one from each direction, become one: links, or tables of weights.
 
-Knows no files and no networks. Links are (source, target) in both directions: those of a file that
-holds target-source are turned first, with `links.flipped`.
+Links are (source, target) in both directions: those of a file that holds target-source are
+transposed first, with `pharaoh.transpose`.
 
 Koehn, Och & Marcu (2003), section 3.1, and Koehn et al. (2005) for the last:
 
@@ -52,8 +52,8 @@ def symmetrize(
 ) -> WordAlignment:
     """The links of both directions combined; both are (source, target).
 
-    A link weighs the mean of what the two directions give it, nothing from one that does not have
-    it. Where a link of either direction has no weight, none has one here.
+    The score of a link is the mean of its scores in both directions, 0 in one without it. If a link
+    of either direction has no score, none of the result has one.
     """
     pairs = _combined(forward.links, reverse.links, method, unaligned)
     weighted = forward.scores.keys() >= forward.links and reverse.scores.keys() >= reverse.links
@@ -76,7 +76,7 @@ def harmonic_mean(forward: SoftAlignment, reverse: SoftAlignment) -> SoftAlignme
     which is at most twice the smaller of the two: high only where both directions agree. For counts
     it is the Dice coefficient of Och & Ney's (2003) heuristic models, C(s, t) / C(t) being p and
     C(s, t) / C(s) being q. A row that sums to more than 1, as it may where several source words
-    look at one target word, is scaled down to 1; what a row lacks of 1 is its unaligned share.
+    attend to one target word, is scaled down to 1; what a row lacks of 1 is its unaligned share.
     """
     assert reverse.weights.shape == forward.weights.shape[::-1], "tables of different pairs"
     given_target = forward.weights.astype(np.float64)  # (T, S)

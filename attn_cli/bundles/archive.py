@@ -116,7 +116,7 @@ def is_archive(path: Path) -> bool:
 
 @contextmanager
 def open_archive(path: Path) -> Iterator[PackedModel]:
-    """Open an archive and check all that can be told before anything is unpacked.
+    """Open an archive and check all that can be checked before anything is unpacked.
 
     Raises ModelError for what is no archive of a model, or has something else inside.
     """

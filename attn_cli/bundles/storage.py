@@ -54,7 +54,7 @@ def copy(bundle: Bundle, folder: Path, *, graphs: bool = True) -> None:
     if not graphs:
         facts = _without_graphs(facts)
     for name, entry in facts["files"].items():
-        with suppress(FileNotFoundError):  # then `_checksum` says which
+        with suppress(FileNotFoundError):  # then `checksum` raises
             shutil.copyfile(locate(bundle.path, bundle.facts, name), folder / name)
         if checksum(folder / name) != entry["sha256"]:
             raise altered(bundle.path, name)

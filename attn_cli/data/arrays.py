@@ -1,7 +1,7 @@
 """Arrays in memory, or in `.npy` files of a folder that every process maps: one copy a machine.
 
-Knows numpy and files, no words. Pages of a mapped file are the system's cache: they are shared by
-all processes and given up when memory runs short.
+Pages of a mapped file are the system's cache: all processes share them, and the system frees them
+when memory is short.
 """
 
 import io

@@ -1,13 +1,12 @@
-"""Training sentences as people type them: in small letters, without a full stop, with other names.
+"""Augment training sentences: lower case, no final punctuation, invented names and words.
 
-Knows corpora and numpy, no tokenizer and no network: sentences in, sentences out, as numbers of
-word forms. What is drawn is drawn anew in each epoch, so a corpus grows by forms and by no pair.
+Sentences are numbers of word forms. They are sampled anew in each epoch, so a corpus grows by forms
+and by no pair.
 
-A network that has read edited text alone is at a loss with "i love you"; one that has met two names
-a thousand times each writes one of them for a third, and some word that it knows for one that it
-does not. Small letters are on the source side alone: what is said is still written as it should be.
-Replacing what both sides write by something that nobody ever wrote teaches to copy, as placeholders
-do (Currey et al. 2017, "Copied Monolingual Data", teach it by copied text).
+A network trained on edited text alone translates "i love you" badly, and it replaces a rare name or
+word by a frequent one. Lower case is for the source side alone: translations are written as in
+edited text. A word of both sides, replaced by an invented one, teaches to copy, as placeholders do
+(Currey et al. 2017, "Copied Monolingual Data", teach it by copied text).
 """
 
 from collections.abc import Callable, Iterable
@@ -21,7 +20,7 @@ from attn_cli.data.arrays import LongArray, RaggedArray, Storage, StringArray
 from attn_cli.data.corpus import Corpus, CorpusSide
 from attn_cli.types import IntArray
 
-#: What ends a sentence and is left out when one types in haste.
+#: Punctuation at the end of a sentence that `drop_final_punctuation` leaves out.
 FINAL_PUNCTUATION = frozenset(".!?…。！？")
 
 #: Words that are made up for each kind of shared word.
@@ -95,8 +94,8 @@ class Augmentation:
         return _without_last(RaggedArray(lowered, source.starts), bare), _without_last(theirs, bare)
 
     def add_lowercase_counts(self, counts: dict[str, int]) -> dict[str, int]:
-        """Source forms and their counts as a vocabulary should see them: the share in small
-        letters counted too."""
+        """Source forms and their counts for training a vocabulary: with those in lower case, at
+        their share."""
         seen = dict(counts)
         for form, count in counts.items():
             if (small := form.lower()) != form:
@@ -225,7 +224,7 @@ def _numbered(side: CorpusSide, words: set[str]) -> IntArray:
 
 
 def _invented(corpus: Corpus, rng: np.random.Generator) -> list[str]:
-    """Words in small letters that nobody ever wrote, made of two or three bits of words."""
+    """Return invented words in lower case, made of two or three parts of words."""
     forms = {form.strip().lower() for side in (corpus.source, corpus.target) for form in side.forms}
     words = sorted(filter(str.isalpha, forms))
     if not words:

@@ -1,6 +1,6 @@
 """Batches of pairs of similar length under a token budget, in an order that a seed decides.
 
-Knows corpora of pieces and numpy, no network: a batch is plain arrays.
+A batch is plain arrays.
 
 An epoch shuffles the pairs and deals them into *pools*. A pool draws its segmentations, sorts its
 pairs by length, cuts them into batches and shuffles those. Everything random in a pool comes from
@@ -124,12 +124,12 @@ class BatchIterator:
         }
 
     def restore(self, state: dict[str, int]) -> None:
-        """Goes to a position. Raises DataError if it was taken in a corpus of another size."""
+        """Go to a position. Raises DataError if it was taken in a corpus of another size."""
         if state["pairs"] != len(self._data):
             raise DataError(
                 f"the position is one among {state['pairs']} pairs, "
                 f"but the corpus has {len(self._data)}",
-                "Go on with the very text and recipe that training began with.",
+                "Continue with the text and the recipe that training began with.",
             )
         self.epoch, self._pool, self._next = state["epoch"], state["pool"], state["batch"]
 

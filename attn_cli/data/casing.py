@@ -1,7 +1,6 @@
-"""Lines all in capitals: which they are, how they are read, how their translations are written.
+"""Lines in capitals: detect them, give their words lower case, capitalize their translations.
 
-Knows words and values, no tokenizer and no network: a network that has read edited text alone knows
-`LOVE` as letters at best, but `love` as a word.
+A vocabulary of edited text segments `LOVE` into letters, but has `love` as a piece.
 """
 
 from collections.abc import Sequence
@@ -16,8 +15,8 @@ _WORDS, _LETTERS = 2, 4
 
 
 def is_all_caps(raw: str) -> bool:
-    """Whether a line is in capitals: of its letters that have a case none is small, and there are
-    at least four of them, in two words or more."""
+    """Return whether a line is in capitals: it has at least four, in two words or more, and no
+    lower-case letter."""
     return (
         raw.isupper()
         and sum(map(str.isupper, raw)) >= _LETTERS
@@ -26,10 +25,10 @@ def is_all_caps(raw: str) -> bool:
 
 
 def lowercase_forms(raw: str, found: Sequence[Word]) -> list[str]:
-    """The forms of `found`, the words of a shouted line, as if it had not been shouted.
+    """Return the forms of `found`, the words of a line in capitals, in lower case.
 
-    In small letters but for the first of each sentence. A form may have another length than
-    its word (İ), so spans remain those of the words in `raw`.
+    The first letter of each sentence remains. A form may have another length than its word (İ), so
+    spans are those of the words in `raw`.
     """
     begins = iter([*(start for start, _ in sentences.split(raw)), len(raw)])
     begin = next(begins)
@@ -46,7 +45,7 @@ def lowercase_forms(raw: str, found: Sequence[Word]) -> list[str]:
 
 
 def uppercase(translation: Translation, *, level: Level) -> Translation:
-    """The translation in capitals. Pieces are the network's own and stay what they are."""
+    """Return the translation in capitals; the pieces, those of the vocabulary, do not change."""
     loud = replace(
         translation,
         text=translation.text.upper(),

@@ -1,8 +1,7 @@
 """The corpus in pieces: each distinct word form segmented once, and looked up when a batch is made.
 
-Knows corpora of word forms and asks a tokenizer for segmentations; knows no batch. That forms, not
-sentences, are segmented gives the word of each piece for nothing, and makes subword sampling (Kudo
-2018) a matter of one random number a word.
+Since forms, not sentences, are segmented, the word of each piece is known, and subword sampling
+(Kudo 2018) takes one random number a word.
 """
 
 import itertools
@@ -25,7 +24,7 @@ _FORMS = 1 << 14  # forms segmented before they are stored
 
 
 class Segmenter(Protocol):
-    """What is asked of a tokenizer here."""
+    """The part of a tokenizer's interface that segmentation needs."""
 
     def segment(self, form: str) -> tuple[int, ...]:
         """The piece ids of one word form; at least one."""

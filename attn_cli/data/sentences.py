@@ -1,7 +1,7 @@
 r"""Raw text → its sentences, each as a span: where a paragraph may be cut for translation.
 
-Knows nothing of languages, words or networks: one function serves them all, and in doubt it does
-not cut, since half a sentence is worse to translate than two at once.
+One function serves all languages. In doubt it does not cut, since half a sentence is translated
+worse than two at once.
 
 A sentence ends behind a run of marks, `. ! ? … 。 ！ ？` and those of Arabic, Urdu and Hindi, with
 the closing quotes and brackets that touch it, and a » that French sets apart by a space. White

@@ -1,7 +1,7 @@
-"""A prepared text on disk: pairs in pieces, ready to be drawn from by any number of processes.
+"""A prepared text on disk: pairs in pieces, from which any number of processes sample.
 
-Knows corpora in pieces and a folder: arrays as `.npy`, which are mapped, and one JSON that names
-them. Nothing in it can run code.
+A folder holds arrays as `.npy`, which are mapped, and one JSON that names them. Nothing in it can
+run code.
 """
 
 import contextlib

@@ -1,6 +1,6 @@
 """Bytes to lines, for every command: files, gzip, pipes, terminals; and text back to a file.
 
-Knows no language, no terminal and no `sys`: standard input and output are handed in.
+Standard input and output are arguments.
 
 A line ends with a line feed, and a carriage return before it goes too; U+2028, U+0085 and form feed
 are characters like any other. Text is UTF-8. Lines count from 1.

@@ -1,4 +1,4 @@
-"""Clean a pair, and say what is wrong with it. Knows no files and no training.
+"""Clean a pair, and say what is wrong with it.
 
 `clean` changes how a pair is written, never its words: quotes and apostrophes become the straight
 ones of a keyboard, spaces plain and single, French marks stand as French typography has them.

@@ -1,4 +1,4 @@
-"""Files of English-French pairs, as their publishers give them. Knows no cleaning."""
+"""Files of English-French pairs, as their publishers give them."""
 
 import ast
 import gzip

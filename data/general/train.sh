@@ -24,7 +24,7 @@ if [ $name = fr-en ]; then
         $data/recipe.toml > $recipe
 fi
 
-# From the model on the shelf, which knows everyday sentences, with a vocabulary of the new text.
+# From the shipped model, of everyday sentences, with a vocabulary of the new text.
 attn train $recipe --from $name --out runs/general-$name "$@" --set train.new_vocabulary=true
 
 # On from there, at a lower rate.

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes a model of the shelf again: sh data/tatoeba/train.sh en-fr [--device cuda]
+# Makes a shipped model again: sh data/tatoeba/train.sh en-fr [--device cuda]
 # From the public pairs to runs/NAME-3, where `attn models verify` and `add` take it.
 set -eu
 name=$1
