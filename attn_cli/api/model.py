@@ -64,6 +64,7 @@ class ModelSettings:
 def load(
     model: str | Path | None = None,
     *,
+    target_token: str | None = None,
     weights: MatrixKind | None = None,
     level: Level = "word",
     extract: Extraction = "threshold",
@@ -79,13 +80,14 @@ def load(
 ) -> "Model":
     """Load a model by its registered name or its folder, with the decode settings of its recipe.
 
-    The arguments are the options of `attn translate` and `attn align`: `weights` ("attention" or
+    The arguments are the options of `attn translate` and `attn align`: `target_token`, such as
+    "fra", of an imported model of several target languages, `weights` ("attention" or
     "alignment"; by default the decoder's attention for a translation, the word aligner's for a
     given pair), `level` ("word" or "piece"), `extract` and `threshold` for links, the options of
     the search, `shortlist`, `engine`, `device`, and `threads`, by default all cores.
 
     Raises ModelError if the model is missing, damaged or has not what is requested, UsageError for
-    an argument out of its bounds.
+    an argument out of its bounds or a target token that the model does not have.
     """
     _check(beam, n_best, length_penalty, coverage_penalty, threshold, threads)
     path = registry.find(None if model is None else str(model))
@@ -107,6 +109,7 @@ def load(
     changes = {name: value for name, value in search.items() if value is not None}
 
     def open_model(bundle: Bundle) -> Model:
+        bundle = bundle.with_target_token(target_token)
         decoder = calibration = None
         if bundle.can_translate:
             decoder = open_decoder(

@@ -6,7 +6,7 @@ files, `storage` writes them.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -101,6 +101,17 @@ class Bundle:
             return None
         source, target = self.source.vocab_size, self.target.vocab_size
         return Shortlist.load(self.file(SHORTLIST), source_vocab=source, target_vocab=target)
+
+    def with_target_token(self, token: str | None) -> "Bundle":
+        """Return the bundle whose source lines begin with this token, such as >>fra<<.
+
+        None is its recipe's. Raises UsageError if the vocabulary has no such token.
+        """
+        if token is None:
+            return self
+        source = vocabularies.with_target_token(self.source, token)
+        tokenizer = replace(self.recipe.tokenizer, target_token=source.target_token)
+        return replace(self, source=source, recipe=replace(self.recipe, tokenizer=tokenizer))
 
     def has_files(self, *names: str) -> bool:
         """Whether all these files belong to the bundle."""

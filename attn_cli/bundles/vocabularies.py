@@ -11,7 +11,7 @@ from attn_cli.data.sentencepiece_tokenizer import SentencePieceTokenizer, read_p
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.data.word_rules import recipe_rules
-from attn_cli.errors import ModelError
+from attn_cli.errors import ModelError, UsageError
 
 #: SentencePiece models: of both languages together, or of each.
 JOINT, SOURCE, TARGET = "joint.spm", "source.spm", "target.spm"
@@ -77,6 +77,18 @@ def read_tokenizers(files: Sequence[VocabularyFile], recipe: Recipe) -> Tokenize
         ),
         SentencePieceTokenizer(target.data, pieces[-1], where=target.path, rules=target_rules),
     )
+
+
+def with_target_token(source: SubwordTokenizer, token: str) -> SentencePieceTokenizer:
+    """Return the source's tokenizer with that token of a target language.
+
+    Raises UsageError if its vocabulary has no such token.
+    """
+    if not isinstance(source, SentencePieceTokenizer):
+        raise UsageError(
+            f"the model has one target language, and no token {token}", "Leave --target-token out."
+        )
+    return source.with_target_token(token)
 
 
 def vocabulary_contents(

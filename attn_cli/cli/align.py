@@ -19,6 +19,7 @@ from attn_cli.cli.options import (
     ScoresOption,
     ShardOption,
     SymmetrizeOption,
+    TargetTokenOption,
     ThreadsOption,
     ThresholdOption,
     TokenizedOption,
@@ -42,6 +43,7 @@ def align(
         Path | None, typer.Option("--target", help="File of target lines; needs --source.")
     ] = None,
     model: ModelOption = None,
+    target_token: TargetTokenOption = None,
     input: InputOption = None,
     output: OutputOption = None,
     format: Annotated[
@@ -160,6 +162,7 @@ def align(
         tokenized=tokenized,
         level=level,
         model=model,
+        target_token=target_token,
         weights=weights,
         head=head,
         layer=layer,

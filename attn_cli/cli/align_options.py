@@ -53,6 +53,7 @@ class AlignOptions:
     shard: Shard | None = None
     quick: bool = False
     show: ShownAttention = "cross"
+    target_token: str | None = None
     unaligned_mass: UnalignedMass = "keep"
     diagnostics: bool = False
 
@@ -153,10 +154,10 @@ class AlignOptions:
     def _check_fit(self) -> None:
         if self.shard is not None:
             raise UsageError("--fit learns from the whole file", "Leave --shard out.")
-        for name in ("model", "weights", "reverse", "head", "layer"):
+        for name in ("model", "target_token", "weights", "reverse", "head", "layer"):
             if getattr(self, name) is not None:
                 raise UsageError(
-                    f"--fit uses no model, so it excludes --{name}",
+                    f"--fit uses no model, so it excludes --{name.replace('_', '-')}",
                     "Leave one of the two out.",
                 )
         if self.quick and self.out is not None:

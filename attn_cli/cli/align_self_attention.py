@@ -22,6 +22,7 @@ def self_attention_linker(
 
     def load(bundle: Bundle) -> tuple[DirectionalLinker, Writer]:
         require_decoder(bundle)
+        bundle = bundle.with_target_token(options.target_token)
         console.verbose_info(f"model {bundle.name} from {path}; translator: PyTorch")
         decoder = open_torch_decoder(bundle, device=options.device, threads=options.threads)
         pairs = pair_aligner_of(

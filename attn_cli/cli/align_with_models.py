@@ -50,7 +50,12 @@ def linker_from_models(
     loader = ModelLoader(console, options.device, options.threads, options.engine)
     scored, is_page = writer.format == "jsonl", writer.format == "html"
     loaded = loader.load_aligner(
-        options.model, options.matrix_kind, scored=scored, look=options.heads, every=is_page
+        options.model,
+        options.matrix_kind,
+        scored=scored,
+        look=options.heads,
+        every=is_page,
+        target_token=options.target_token,
     )
     writer = writer.for_model(loaded.bundle, by_head=loaded.matcher is not None)
     if is_page:

@@ -18,6 +18,7 @@ from attn_cli.cli.options import (
     ScoresOption,
     ShortlistOption,
     SymmetrizeOption,
+    TargetTokenOption,
     ThresholdOption,
     TokenizedOption,
     ToOption,
@@ -47,6 +48,7 @@ def batch(
     ] = False,
     model: ModelOption = None,
     to: ToOption = None,
+    target_token: TargetTokenOption = None,
     address: Annotated[
         str | None,
         typer.Option("--address", help="Ray cluster: auto or HOST:PORT. [this machine]"),
@@ -124,6 +126,7 @@ def batch(
             tokenized=tokenized,
             level=level,
             model=model,
+            target_token=target_token,
             weights=weights,
             head=None,
             layer=None,
@@ -155,6 +158,7 @@ def batch(
             TranslateOptions(
                 "text",
                 model=model,
+                target_token=target_token,
                 weights=weights,
                 level=level,
                 extract=extract,

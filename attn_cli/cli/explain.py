@@ -11,6 +11,7 @@ from attn_cli.cli.options import (
     DeviceOption,
     ModelOption,
     OutputOption,
+    TargetTokenOption,
     ThreadsOption,
     ToOption,
     console_of,
@@ -29,6 +30,7 @@ def explain(
     text: Annotated[str, typer.Argument(help="A sentence to translate.", show_default=False)],
     model: ModelOption = None,
     to: ToOption = None,
+    target_token: TargetTokenOption = None,
     step: Annotated[
         int | None, typer.Option("--step", min=1, max=8, help="Show this step only, from 1 to 8.")
     ] = None,
@@ -68,7 +70,12 @@ def explain(
     from attn_cli.cli.choosing import choose_model
 
     console = console_of(context)
-    loaded = load(choose_model(model, to), device=device, threads=threads or console.cores)
+    loaded = load(
+        choose_model(model, to),
+        target_token=target_token,
+        device=device,
+        threads=threads or console.cores,
+    )
     explanation = loaded.explain(text, layer=layer, head=head).explanation
     n_words = len(explanation.table.target)
     if format == "jsonl":

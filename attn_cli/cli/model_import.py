@@ -7,7 +7,7 @@ import typer
 
 from attn_cli.choices import Precision
 from attn_cli.cli.candidates import complete_model
-from attn_cli.cli.options import console_of
+from attn_cli.cli.options import TargetTokenOption, console_of
 from attn_cli.errors import DataError, ModelError, TrainingError, UsageError
 
 PairsOption = Annotated[
@@ -31,7 +31,7 @@ def import_model(
         str,
         typer.Option(
             "--target-token",
-            help="Of several target languages the token of one, such as '>>fra<<'.",
+            help="Of several target languages the token of one, such as fra for >>fra<<.",
         ),
     ] = "",
     precision: Annotated[
@@ -49,7 +49,7 @@ def import_model(
 
     Examples:
       attn models import opus-mt-en-fr
-      attn models import opus-mt-en-roa --name en-it --target-token '>>ita<<' --target it
+      attn models import opus-mt-en-roa --name en-it --target-token ita --target it
       attn models import opus-mt-en-fr --precision int8
     """
     from attn_cli.bundles import registry
@@ -87,6 +87,7 @@ def tune(
         Path | None,
         typer.Option("--links", help="Word links of these pairs. [statistical aligners' votes]"),
     ] = None,
+    target_token: TargetTokenOption = None,
 ) -> None:
     """Choose the attention head that a model shows: the one that agrees best with word links.
 
@@ -115,7 +116,12 @@ def tune(
     try:
         with lock_folder(path):
             selected = show_best_head(
-                open_bundle(path), data, links=links, threads=console.cores, stdin=console.stdin
+                open_bundle(path),
+                data,
+                links=links,
+                threads=console.cores,
+                target_token=target_token,
+                stdin=console.stdin,
             )
     except TrainingError as error:
         raise DataError(

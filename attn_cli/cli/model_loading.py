@@ -119,11 +119,13 @@ class ModelLoader:
         confident: bool = False,
         shortlist: bool | None = None,
         every: bool = False,
+        target_token: str | None = None,
     ) -> LoadedModel:
         """Load a model that translates, and its word aligner if `weights` is "alignment".
 
         `shown` refuses a model without weights, `confident` loads its calibration, `every` its
-        other weights. `shortlist` is as in `open_decoder`.
+        other weights. `shortlist` is as in `open_decoder`, `target_token` as in
+        `Bundle.with_target_token`.
         """
 
         def load(bundle: Bundle) -> LoadedModel:
@@ -137,7 +139,7 @@ class ModelLoader:
                 bundle, None, matcher, calibration=calibration, others=others, generator=generator
             )
 
-        return self._load(name, load)
+        return self._load(name, load, target_token)
 
     def load_aligner(
         self,
@@ -147,11 +149,12 @@ class ModelLoader:
         scored: bool,
         look: HeadRequest | None = None,
         every: bool = False,
+        target_token: str | None = None,
     ) -> LoadedModel:
         """Load a model that aligns, by its word aligner if it has one and `weights` allows it.
 
         `scored` also loads the decoder, to score targets. `look` selects heads of the decoder.
-        `every` also loads its other weights.
+        `every` also loads its other weights. `target_token` is as in `Bundle.with_target_token`.
         """
 
         def load(bundle: Bundle) -> LoadedModel:
@@ -169,7 +172,7 @@ class ModelLoader:
                 loaded = replace(loaded, others=others)
             return loaded
 
-        return self._load(name, load)
+        return self._load(name, load, target_token)
 
     def _load_heads(self, bundle: Bundle, look: HeadRequest | None) -> LoadedModel:
         view = look.view(bundle.recipe) if look else None
@@ -217,13 +220,18 @@ class ModelLoader:
             level=level,
         )
 
-    def _load(self, name: str | None, load: Callable[[Bundle], LoadedModel]) -> LoadedModel:
+    def _load(
+        self,
+        name: str | None,
+        load: Callable[[Bundle], LoadedModel],
+        target_token: str | None,
+    ) -> LoadedModel:
         """Find the model and call `load` with its bundle."""
         path = registry.find(name)
 
         def load_and_log(bundle: Bundle) -> LoadedModel:
             self.console.verbose_info(f"model {bundle.name} from {path}")
-            return load(bundle)
+            return load(bundle.with_target_token(target_token))
 
         return load_stable(path, load_and_log)
 

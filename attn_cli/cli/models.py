@@ -10,7 +10,14 @@ import typer
 from attn_cli.cli import model_archives, model_import, model_list
 from attn_cli.cli.candidates import complete_model
 from attn_cli.cli.help_text import HelpGroup, HelpTyper
-from attn_cli.cli.options import EngineOption, ThreadsOption, command, console_of, show_help
+from attn_cli.cli.options import (
+    EngineOption,
+    TargetTokenOption,
+    ThreadsOption,
+    command,
+    console_of,
+    show_help,
+)
 from attn_cli.console import Console
 from attn_cli.errors import ModelError, UsageError
 
@@ -184,6 +191,7 @@ def calibrate(
         str | None,
         typer.Option("--target", metavar="FILE", help="… and their translations, line by line."),
     ] = None,
+    target_token: TargetTokenOption = None,
     engine: EngineOption = "auto",
     threads: ThreadsOption = None,
 ) -> None:
@@ -206,7 +214,7 @@ def calibrate(
     console = console_of(context)
     read = _read_pairs(console, pairs, source, target)
     path = registry.find(name)
-    bundle = open_bundle(path)
+    bundle = open_bundle(path).with_target_token(target_token)
     if not bundle.can_translate:
         raise ModelError(
             f"the model {bundle.name} does not translate, so it has no confidence",

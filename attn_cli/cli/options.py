@@ -123,6 +123,15 @@ ModelOption = Annotated[
         autocompletion=complete_model,
     ),
 ]
+TargetTokenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--target-token",
+        metavar="TOKEN",
+        help="Of an imported model of several target languages the token of one, such as fra for "
+        ">>fra<<. [the recipe's]",
+    ),
+]
 ToOption = Annotated[
     str | None,
     typer.Option(

@@ -7,7 +7,13 @@ import typer
 
 from attn_cli.choices import MAX_THREADS
 from attn_cli.cli.candidates import complete_model, complete_recipe_name, complete_setting
-from attn_cli.cli.options import DeviceOption, ThreadsOption, console_of, need
+from attn_cli.cli.options import (
+    DeviceOption,
+    TargetTokenOption,
+    ThreadsOption,
+    console_of,
+    need,
+)
 from attn_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,6 +69,7 @@ def train(
             "--aligner-only", help="With --from: train a word aligner for it, and nothing else."
         ),
     ] = False,
+    target_token: TargetTokenOption = None,
     resume: Annotated[
         Path | None,
         typer.Option("--resume", metavar="DIR", help="Resume the training in DIR."),
@@ -150,6 +157,7 @@ def train(
     changes = list(settings or [])
     changes += [f"train.max_steps={max_steps}"] if max_steps is not None else []
     changes += [f"seed={seed}"] if seed is not None else []
+    changes += _target_token_setting(target_token, start_from)
     if aligner_only:
         from attn_cli.cli.train_aligner import SETTINGS, train_aligner
 
@@ -217,6 +225,15 @@ def train(
         )
     if status:
         raise typer.Exit(status)
+
+
+def _target_token_setting(token: str | None, start_from: str | None) -> list[str]:
+    """Return the setting of --target-token. Raises UsageError if no model is named."""
+    if token is None:
+        return []
+    if start_from is None:
+        raise UsageError("--target-token is one of a model's", "Name the model: --from.")
+    return [f"tokenizer.target_token={token}"]
 
 
 def _parse_watch(text: str | None) -> "WatchedSentence":

@@ -110,7 +110,24 @@ def new_definition(
         recipe = recipe if path else config.finetuning_defaults(recipe)
         recipe = finetuning_recipe(config.with_settings(recipe, changes), start)
     recipe = config.with_settings(recipe, changes)
+    if start is not None and recipe.tokenizer.target_token:
+        start, recipe = _with_target_token(start, recipe)
     return TrainDefinition(recipe, base, out or Path("runs") / recipe.name, start_from=start)
+
+
+def _with_target_token(start: "Bundle", recipe: "Recipe") -> "tuple[Bundle, Recipe]":
+    """Return both with the token as the vocabulary has it. Raises UsageError if it has none."""
+    from dataclasses import replace
+
+    if recipe.train.new_vocabulary:
+        raise UsageError(
+            "train.new_vocabulary and a target token exclude each other: the new vocabulary has "
+            "no tokens of target languages",
+            "Leave one of the two out.",
+        )
+    start = start.with_target_token(recipe.tokenizer.target_token)
+    token = start.recipe.tokenizer.target_token
+    return start, replace(recipe, tokenizer=replace(recipe.tokenizer, target_token=token))
 
 
 def _with_named_recipe(name: str, recipe: "Recipe") -> "Recipe":

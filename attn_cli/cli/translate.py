@@ -20,6 +20,7 @@ from attn_cli.cli.options import (
     ScoresOption,
     ShardOption,
     ShortlistOption,
+    TargetTokenOption,
     ThreadsOption,
     ThresholdOption,
     ToOption,
@@ -37,6 +38,7 @@ def translate(
     ] = None,
     model: ModelOption = None,
     to: ToOption = None,
+    target_token: TargetTokenOption = None,
     input: InputOption = None,
     output: OutputOption = None,
     format: Annotated[
@@ -120,6 +122,7 @@ def translate(
     options = TranslateOptions(
         format_of(output, format, default="table" if align or view != "auto" else "text"),
         model=choose_model(model, to),
+        target_token=target_token,
         weights=weights,
         level=level,
         extract=extract,

@@ -44,6 +44,7 @@ class TranslateOptions:
 
     format: OutputFormat
     model: str | None = None
+    target_token: str | None = None
     weights: MatrixKind | None = None
     level: Level = "word"
     extract: Extraction = "threshold"
@@ -139,6 +140,7 @@ def translator_from_model(
         confident=options.writes_confidence,
         shortlist=False if options.no_shortlist else None,
         every=format == "html",
+        target_token=options.target_token,
     )
     if options.needs_confidence and opened.calibration is None:
         name = opened.bundle.name

@@ -190,7 +190,9 @@ class _SampledPairs:
             side.sentences.release()
         if rng is not None and data.augmentation is not None:
             source, target = data.augmentation.sample(source, target, pairs, rng)
-        self._source = _SampledSide(source, data.source, rng, multiple=LENGTH_MULTIPLE)
+        self._source = _SampledSide(
+            source, data.source, rng, multiple=LENGTH_MULTIPLE, prefix=data.source_prefix
+        )
         self._target = _SampledSide(target, data.target, rng)
 
     def cut(self, tokens: int) -> list[LongArray]:
@@ -250,7 +252,7 @@ class _Plan:
 
 
 class _SampledSide:
-    """One side of them: `lengths` (rows,) counts each sentence's pieces, EOS not among them."""
+    """One side of them: `lengths` (rows,) counts each sentence's pieces without prefix and EOS."""
 
     def __init__(
         self,
@@ -259,8 +261,9 @@ class _SampledSide:
         rng: np.random.Generator | None,
         *,
         multiple: int = 1,
+        prefix: tuple[int, ...] = (),
     ) -> None:
-        self._pieces, self._multiple = segmentation.pieces, multiple
+        self._pieces, self._multiple, self._prefix = segmentation.pieces, multiple, prefix
         self._choice = RaggedArray(segmentation.sample_rows(words.values, rng), words.starts)
         self.lengths = np.add.reduceat(
             self._pieces.lengths_of(self._choice.values), words.starts[:-1]
@@ -274,12 +277,15 @@ class _SampledSide:
         starts = pieces.starts[choice.starts]  # (B+1,) where each sentence's pieces begin
         lengths = np.diff(starts)
         row = np.repeat(np.arange(len(rows)), lengths)
-        column = np.arange(starts[-1]) - np.repeat(starts[:-1], lengths)
+        before = len(self._prefix)
+        column = before + np.arange(starts[-1]) - np.repeat(starts[:-1], lengths)
+        lengths = lengths + before
 
         longest = int(lengths.max()) + 1
         shape = (len(rows), -(-longest // self._multiple) * self._multiple)
         ids = np.full(shape, PAD, np.int32)
         word_of = np.full(shape, -1, np.int32)
+        ids[:, :before] = self._prefix
         ids[row, column] = pieces.values
         ids[np.arange(len(rows)), lengths] = EOS
         word_of[row, column] = np.repeat(word, pieces.lengths)

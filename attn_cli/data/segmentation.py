@@ -42,10 +42,12 @@ def segment_corpus(
     *,
     sampling: float = 0.0,
     augmentation: Augmentation | None = None,
+    source_prefix: tuple[int, ...] = (),
 ) -> "SubwordCorpus":
     """The pairs of `corpus` as pieces; with `sampling` > 0 each form has up to 16 segmentations.
 
-    With `augmentation`, which `corpus` must be widened for, they vary when they are drawn.
+    With `augmentation`, which `corpus` must be widened for, they vary when they are drawn. The ids
+    of `source_prefix` begin every source sentence.
     """
     every = augmentation is not None
     ours, theirs = (
@@ -62,6 +64,7 @@ def segment_corpus(
         _piece_counts(corpus.source, ours, corpus.pairs),
         _piece_counts(corpus.target, theirs, corpus.pairs),
         augmentation,
+        source_prefix,
     )
 
 
@@ -93,7 +96,8 @@ class SubwordCorpus:
     """The pairs of a corpus in pieces.
 
     `source_lengths` and `target_lengths` (all pairs,) count the deterministic pieces without EOS;
-    they are 0 for pairs of the corpus that are not in this part.
+    they are 0 for pairs of the corpus that are not in this part. The ids of `source_prefix`, which
+    are not counted, begin every source sentence and belong to no word.
     """
 
     corpus: Corpus
@@ -102,6 +106,7 @@ class SubwordCorpus:
     source_lengths: IntArray
     target_lengths: IntArray
     augmentation: Augmentation | None = None
+    source_prefix: tuple[int, ...] = ()
 
     @property
     def pairs(self) -> IntArray:

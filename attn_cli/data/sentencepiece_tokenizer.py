@@ -6,6 +6,7 @@ piece spells, through its own normalization. A piece's id is its place in a voca
 SentencePiece's own, as in Marian.
 """
 
+import copy
 import functools
 import itertools
 import json
@@ -28,7 +29,7 @@ from attn_cli.data.sentencepiece_model import (
 from attn_cli.data.spelling import decode_utf8, replace_surrogates
 from attn_cli.data.tokenizer_interface import DecodedText, ScoredSegmentations, segment_tokens
 from attn_cli.data.word_rules import ALL_LANGUAGES, WordRules
-from attn_cli.errors import ModelError
+from attn_cli.errors import ModelError, UsageError
 from attn_cli.types import BOS, EOS, PAD, UNK, IntArray, TokenizedLine, Word
 
 #: The names of the first four ids.
@@ -82,6 +83,27 @@ class SentencePieceTokenizer:
             if (byte := _BYTE.fullmatch(piece)) and self._is_byte(piece)
         }
         self.segment = functools.lru_cache(maxsize=_CACHED_FORMS)(self._segment)
+
+    def with_target_token(self, token: str) -> "SentencePieceTokenizer":
+        """Return the same tokenizer with this `target_token`, such as `>>fra<<` or `fra`.
+
+        Raises UsageError, which lists the tokens, if the vocabulary has none of that name.
+        """
+        names = (token, f">>{token}<<")
+        named = next((name for name in names if name in self.language_tokens), None)
+        if named is None:
+            raise UsageError(
+                f"the model has no token {token} of a target language",
+                _language_hint(self.language_tokens),
+            )
+        other = copy.copy(self)
+        other.target_token = named
+        return other
+
+    @property
+    def prefix_ids(self) -> tuple[int, ...]:
+        """See `SubwordTokenizer.prefix_ids`."""
+        return (self._ids[self.target_token],) if self.target_token else ()
 
     @functools.cached_property
     def language_tokens(self) -> list[str]:
@@ -163,7 +185,7 @@ class SentencePieceTokenizer:
     def encode_tokens(self, tokens: Sequence[str]) -> TokenizedLine:
         """See `SubwordTokenizer.encode_tokens` and `segment_tokens`."""
         token_words, segments = segment_tokens(tokens, self.segment)
-        head = [self._ids[self.target_token]] if self.target_token else []
+        head = self.prefix_ids
         ids = [*head, *itertools.chain.from_iterable(segments), EOS]
         word_of = np.repeat(np.arange(len(segments)), list(map(len, segments)))
         return TokenizedLine(

@@ -32,7 +32,7 @@ from attn_cli.files import atomic
 #: What names the arrays, written last: a folder without it holds no text.
 INDEX = "text.json"
 
-FORMAT = 2
+FORMAT = 3
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -66,6 +66,7 @@ def save(folder: Path, train: SubwordCorpus, valid: SubwordCorpus) -> StoredText
             "name": text.corpus.name,
             "digest": text.corpus.digest,
             "variants": text.augmentation and asdict(text.augmentation.settings),
+            "source_prefix": text.source_prefix,
             "arrays": {name: stored[id(values)] for name, values in arrays.items()},
         }
     path = folder / INDEX
@@ -168,6 +169,7 @@ def _part(folder: Path, entry: dict[str, Any], opened: Arrays) -> SubwordCorpus:
         _variants(config.AugmentationConfig(**entry["variants"]), arrays)
         if entry["variants"]
         else None,
+        tuple(entry["source_prefix"]),
     )
 
 

@@ -63,6 +63,8 @@ _DRAWS_PER_CANDIDATE = 4
 class Tokenizer:
     """One vocabulary: words → pieces, and pieces → text."""
 
+    prefix_ids: tuple[int, ...] = ()
+
     def __init__(
         self,
         processor: sentencepiece.SentencePieceProcessor,

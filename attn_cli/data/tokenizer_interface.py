@@ -34,11 +34,17 @@ class SubwordTokenizer(Protocol):
     """One vocabulary, and the way from lines to its subwords and back.
 
     Ids begin with PAD BOS EOS UNK (`types`). `placeholders` are the ids that stand for `literals`,
-    which are copied; an empty range and None in a vocabulary without.
+    which are copied; an empty range and None in a vocabulary without. `prefix_ids` begin every
+    source line and belong to no word: the token of a target language, or none.
     """
 
     placeholders: range
     literals: LiteralRules | None
+
+    @property
+    def prefix_ids(self) -> tuple[int, ...]:
+        """The ids that every source line begins with."""
+        ...
 
     @property
     def vocab_size(self) -> int:

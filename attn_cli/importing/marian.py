@@ -45,19 +45,22 @@ def read_model(
 
     `source` and `target` name the languages if its tokenizer_config.json does not;
     `target_token` is one of its tokens of target languages, such as >>fra<<, that lines begin with.
-    Raises ModelError if the folder is damaged or holds another kind of model.
+    Raises ModelError if the folder is damaged or holds another kind of model, UsageError for a
+    token that it does not have.
     """
     if not folder.is_dir():
         raise ModelError(f"there is no folder {folder}", LAYOUT)
     config = read_config(folder)
-    recipe = config.recipe(name, source=source, target=target, target_token=target_token)
     vocabulary = read_vocabularies(folder, config)
     spm = [_read_model_file(folder / file) for file in (vocabularies.SOURCE, vocabularies.TARGET)]
     tokenizers = (
-        SentencePieceTokenizer(
-            spm[0], vocabulary[0].pieces, target_token=target_token, where=str(folder)
-        ),
+        SentencePieceTokenizer(spm[0], vocabulary[0].pieces, where=str(folder)),
         SentencePieceTokenizer(spm[1], vocabulary[1].pieces, where=str(folder)),
+    )
+    if target_token:
+        tokenizers = tokenizers[0].with_target_token(target_token), tokenizers[1]
+    recipe = config.recipe(
+        name, source=source, target=target, target_token=tokenizers[0].target_token
     )
     tensors = convert_weights(read_weights(folder), config, vocabulary, where=str(folder))
     network = build_model(

@@ -132,9 +132,11 @@ def _segment_and_store(
         *tokenizers,
         sampling=recipe.tokenizer.subword_alpha,
         augmentation=loaded.variants,
+        source_prefix=tokenizers[0].prefix_ids,
     ).filter_lengths(max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio)
     loaded.reports.append(report)
-    store.save(folder, training, segment_corpus(loaded.valid, *tokenizers))
+    valid = segment_corpus(loaded.valid, *tokenizers, source_prefix=tokenizers[0].prefix_ids)
+    store.save(folder, training, valid)
 
 
 def _run_on_each_machine(group: Group, work: Callable[[], T]) -> T | None:

@@ -27,13 +27,15 @@ def show_best_head(
     *,
     links: Path | None,
     threads: int,
+    target_token: str | None = None,
     stdin: BinaryIO | None = None,
 ) -> SelectedHead | None:
     """Write into the recipe of a model the head that agrees best with links of the pairs of `data`.
 
-    The pairs' `links` are in a file, line by line, or statistical aligners make them. None if no
-    head ever points at a link; the recipe is then unchanged. Raises ModelError for a model without
-    parameters or without several heads, DataError for text or links that cannot be used.
+    The pairs' `links` are in a file, line by line, or statistical aligners make them. Source lines
+    begin with `target_token`, if any. None if no head ever points at a link; the recipe is then
+    unchanged. Raises ModelError for a model without parameters or without several heads, UsageError
+    for one without that token, DataError for text or links that cannot be used.
     """
     layers, heads = model.recipe.model.heads
     if layers * heads <= 1:
@@ -47,9 +49,10 @@ def show_best_head(
             "Name a model that attn train or attn models import made.",
         )
     pairs, report = read_given_pairs(data, model.recipe, stdin=stdin)
-    text, _ = segment_corpus(pairs, model.source, model.target).filter_lengths(
-        max_length=data.max_length, max_ratio=data.max_ratio
-    )
+    source = model.with_target_token(target_token).source
+    text, _ = segment_corpus(
+        pairs, source, model.target, source_prefix=source.prefix_ids
+    ).filter_lengths(max_length=data.max_length, max_ratio=data.max_ratio)
     if links is None:
         table = _vote(model.recipe, text.corpus, report.n_read, threads)
     else:

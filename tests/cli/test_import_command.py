@@ -4,6 +4,13 @@ import pytest
 from marian_models import write_folder
 from program import LINKS, PAIRS, attn
 
+import attn_cli
+from attn_cli.bundles.bundle import open_bundle
+from attn_cli.data.batching import sequential_batches
+from attn_cli.data.corpus_reader import read_pairs
+from attn_cli.data.segmentation import segment_corpus
+from attn_cli.types import EOS
+
 pytest.importorskip("transformers")
 pytestmark = pytest.mark.filterwarnings("default")  # transformers' own
 
@@ -22,6 +29,14 @@ def model(home):
     assert ended.status == 0, ended.err
     assert "attention of 4 heads each in 2 layers, graphs in int8" in ended.err
     return home / "models" / "imported"
+
+
+def write_pairs(folder):
+    """The pairs of `program` and their links, as files."""
+    pairs, links = folder / "a.tsv", folder / "a.links"
+    pairs.write_text("".join(f"{s}\t{t}\n" for s, t in PAIRS.items()), encoding="utf-8")
+    links.write_text("".join(f"{line}\n" for line in LINKS), encoding="utf-8")
+    return pairs, links
 
 
 @pytest.fixture(autouse=True)
@@ -83,9 +98,7 @@ def test_tokenized_text_is_aligned_by_its_own_words(model):
 
 
 def test_tune_shows_the_head_that_agrees_with_links(model, tmp_path):
-    pairs, links = tmp_path / "a.tsv", tmp_path / "a.links"
-    pairs.write_text("".join(f"{s}\t{t}\n" for s, t in PAIRS.items()), encoding="utf-8")
-    links.write_text("".join(f"{line}\n" for line in LINKS), encoding="utf-8")
+    pairs, links = write_pairs(tmp_path)
     ended = attn("models", "tune", "imported", "--pairs", str(pairs), "--links", str(links))
     assert ended.status == 0, ended.err
     assert "attention shown: layer" in ended.err
@@ -100,15 +113,103 @@ def test_tune_needs_pairs_and_several_heads(model):
     assert (ended.status, "no attention heads to choose from" in ended.err) == (4, True)
 
 
-def test_a_target_token_at_import_begins_every_line(home):
-    folder = write_folder(home / "several")
-    how = ("--name", "several", "--target-token", ">>deu<<", "--target", "de")
-    assert attn("models", "import", str(folder), *how).status == 0
-    ended = attn("translate", "-m", "several", "-f", "jsonl", "--level", "piece", "the dog")
-    other = attn("translate", "-m", "several", "-f", "jsonl", "--level", "piece", ">>fra<< the dog")
-    assert ended.records()[0]["score"] != other.records()[0]["score"]
-    ended = attn("models", "import", str(folder), "--name", "x", "--target-token", ">>ita<<")
-    assert (ended.status, ">>deu<<, >>fra<<" in ended.err) == (4, True)
+@pytest.fixture(scope="module")
+def several(home, model):
+    """A model of two target languages; its default is German."""
+    how = ("--name", "several", "--target-token", "deu", "--target", "de", "--precision", "fp32")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATTN_HOME", str(home))
+        ended = attn("models", "import", str(home / "opus"), *how)
+    assert ended.status == 0, ended.err
+    return home / "models" / "several"
+
+
+@pytest.mark.parametrize("token", ["fra", ">>fra<<"])
+@pytest.mark.parametrize(
+    "command",
+    [("translate", "-f", "jsonl"), ("translate", "-f", "jsonl", "--engine", "torch")],
+    ids=" ".join,
+)
+def test_a_target_token_is_the_same_as_one_at_the_start_of_the_line(several, command, token):
+    own = attn(*command, "-m", "several", "--target-token", token, "the dog").records()[0]
+    written = attn(*command, "-m", "several", ">>fra<< the dog").records()[0]
+    default = attn(*command, "-m", "several", "the dog").records()[0]
+    for key in ("target", "score", "weights"):
+        assert own[key] == written[key]
+    assert own["score"] != default["score"]
+
+
+def test_every_command_that_reads_sources_takes_a_target_token(several, tmp_path):
+    pair = ("the dog sees.", "le chien voit.")
+
+    def explained(*options):
+        steps = attn("explain", "-m", "several", "-f", "jsonl", *options).records()
+        return [each["weights"] for each in steps if each["step"] == 5]
+
+    def aligned(*options):
+        return attn("align", "-m", "several", "-f", "jsonl", *options).records()[0]["weights"]
+
+    token = ("--target-token", "fra")
+    assert explained(pair[0], *token) == explained(f">>fra<< {pair[0]}")
+    assert aligned(*pair, *token) == aligned(f">>fra<< {pair[0]}", pair[1]) != aligned(*pair)
+    how = ("--show", "encoder")
+    assert aligned(*pair, *how, *token) != aligned(*pair, *how)
+    loaded = attn_cli.load("several", target_token="fra")
+    assert loaded.align(*pair).to_dict()["weights"] == aligned(*pair, *token)
+
+
+def test_heads_are_compared_behind_the_target_token(several, tmp_path):
+    pairs, links = write_pairs(tmp_path)
+    source = open_bundle(several).source.with_target_token("fra")
+    corpus, _ = read_pairs(pairs)
+    text = segment_corpus(corpus, source, source, source_prefix=source.prefix_ids)
+    batch = next(sequential_batches(text, text.pairs, tokens=1000))
+    forms = [corpus.source.forms[form] for form in corpus.source.sentences[batch.indices[0]]]
+    words = [source.segment(form) for form in forms]
+    length = 1 + sum(map(len, words)) + 1
+    assert batch.source_length[0] == length
+    assert batch.source[0, :length].tolist() == [*source.prefix_ids, *sum(words, ()), EOS]
+    of_words = [number for number, ids in enumerate(words) for _ in ids]
+    assert batch.source_word_ids[0, :length].tolist() == [-1, *of_words, -1]
+    how = ("--pairs", str(pairs), "--links", str(links), "--target-token", "fra")
+    assert attn("models", "tune", "several", *how).status == 0
+    assert open_bundle(several).recipe.tokenizer.target_token == ">>deu<<"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("translate", "-m", "several", "a dog"),
+        ("align", "-m", "several", "a dog", "un chien"),
+        ("align", "-m", "several", "a dog", "un chien", "--show", "decoder", "-f", "table"),
+        ("explain", "-m", "several", "a dog"),
+        ("models", "tune", "several", "--pairs", "a.tsv"),
+        ("models", "calibrate", "several", "--pairs", "a.tsv"),
+        ("models", "import", "opus", "--name", "x"),
+        ("train", "--aligner-only", "--from", "several", "--pairs", "a.tsv"),
+        ("train", "--from", "several", "--pairs", "a.tsv"),
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_an_unknown_target_token_is_an_error_that_names_those_that_there_are(
+    several, home, tmp_path, monkeypatch, command
+):
+    monkeypatch.chdir(tmp_path)
+    write_pairs(tmp_path)
+    (tmp_path / "opus").symlink_to(home / "opus")
+    ended = attn(*command, "--target-token", "ita")
+    assert (ended.status, ended.out) == (2, "")
+    assert "no token ita" in ended.err
+    assert ">>deu<<, >>fra<<" in ended.err
+
+
+def test_a_model_of_one_target_language_has_no_target_token():
+    ended = attn("translate", "-m", "en-fr", "--target-token", "fra", "a dog")
+    assert (ended.status, "one target language" in ended.err) == (2, True)
+    ended = attn("train", "--pairs", "a.tsv", "--target-token", "fra")
+    assert (ended.status, "Name the model: --from" in ended.err) == (2, True)
+    ended = attn("align", "--fit", "--target-token", "fra", stdin=b"a\tb\n")
+    assert (ended.status, "excludes --target-token" in ended.err) == (2, True)
 
 
 def test_a_folder_of_another_kind_is_an_error_with_status_4_and_leaves_nothing(home, tmp_path):
@@ -120,9 +221,7 @@ def test_a_folder_of_another_kind_is_an_error_with_status_4_and_leaves_nothing(h
 
 
 def test_a_word_aligner_is_trained_on_top_and_the_network_stays(model, tmp_path):
-    pairs, links = tmp_path / "a.tsv", tmp_path / "a.links"
-    pairs.write_text("".join(f"{s}\t{t}\n" for s, t in PAIRS.items()), encoding="utf-8")
-    links.write_text("".join(f"{line}\n" for line in LINKS), encoding="utf-8")
+    pairs, links = write_pairs(tmp_path)
     tiny = (f"train.guided_alignment={links}", "train.aligner_steps=60", *(
         f"model.word_aligner.{key}" for key in ("embedding=32", "width=24", "channels=2")
     ))  # fmt: skip
