@@ -15,11 +15,9 @@ from attn_cli.bundles.manifest import CARD, CONFIDENCE, SHORTLIST, WEIGHTS, WORD
 from attn_cli.choices import Precision
 from attn_cli.config import Recipe
 from attn_cli.data.segmentation import segment_corpus
-from attn_cli.nn.builder import build_word_aligner
-from attn_cli.nn.device import find_device
 from attn_cli.nn.state_dict import unique_state_dict
 from attn_cli.training import checkpoint, events
-from attn_cli.training.aligner_trainer import AlignerTrainer
+from attn_cli.training.aligner_trainer import train_new_aligner
 from attn_cli.training.finishing import export_graphs
 from attn_cli.training.given_pairs import read_given_pairs
 from attn_cli.training.word_links import LINKS, prepare_word_links
@@ -69,21 +67,17 @@ def train_aligner_only(
     if links is None or interrupted():
         return False
     links.save(unfinished / LINKS)
-    aligner = build_word_aligner(
-        recipe.model, source_vocab=start.source.vocab_size, target_vocab=start.target.vocab_size
-    )
-    trainer = AlignerTrainer(
-        aligner.to(find_device(device)),
+    trainer = train_new_aligner(
+        recipe,
         text,
         links.table,
-        settings=recipe.train,
-        seed=recipe.seed,
+        vocab=(start.source.vocab_size, start.target.vocab_size),
         folder=unfinished,
+        device=device,
         emit=emit,
         interrupted=interrupted,
     )
-    trainer.resume()
-    if trainer.run() is None:
+    if trainer is None:
         return False
     files = {
         name: start.file(name).read_bytes()

@@ -13,38 +13,38 @@ All workers of a group train it, each on its share of every batch.
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.config import TrainConfig
-from attn_cli.data.batching import Batch, BatchIterator, WorkerBatch, sequential_batches
+from attn_cli.config import Recipe, TrainConfig
+from attn_cli.data.batching import BatchIterator, WorkerBatch
 from attn_cli.data.segmentation import SubwordCorpus
 from attn_cli.errors import TrainingError
-from attn_cli.inference.engines.interface import PaddedWords
-from attn_cli.inference.engines.torch import words_of
-from attn_cli.nn.device import select_hardware
+from attn_cli.nn.builder import build_word_aligner
+from attn_cli.nn.device import find_device, select_hardware
 from attn_cli.nn.state_dict import load_state, unique_state_dict
-from attn_cli.nn.word_aligner import AlignmentLogProbs, WordAligner, WordGroups
+from attn_cli.nn.word_aligner import WordAligner
 from attn_cli.training import checkpoint, events
+from attn_cli.training.aligner_loss import LossSums, loss_sums
+from attn_cli.training.aligner_pace import AlignerPace
 from attn_cli.training.checkpoint import links_from_tensors, links_to_tensors
 from attn_cli.training.group import Group, format_workers
 from attn_cli.training.interruption import Interrupted
+from attn_cli.training.link_prediction import Agreement, LinkPredictor
 from attn_cli.training.optim import (
     build_optimizer,
     clip_gradients,
     learning_rate,
     set_learning_rate,
 )
-from attn_cli.types import FloatArray, IntArray
+from attn_cli.types import IntArray
 
 #: Votes for NULL at each word: with fewer votes in total, a word is more likely unlinked.
 NULL_VOTES = 0.05
@@ -52,8 +52,8 @@ NULL_VOTES = 0.05
 #: The mean of the aligner's probability and the committee's votes from which a link is a label.
 RELABEL_THRESHOLD = 0.35
 
-#: Target places in a batch, padding included.
-BATCH_PIECES = 4_000
+#: Target tokens in a batch, padding included.
+BATCH_TOKENS = 4_000
 
 #: Epochs, and the number of updates that suffices for any text that fits into them.
 EPOCHS, SUFFICIENT_STEPS = 10, 900
@@ -64,78 +64,13 @@ LEARNING_RATE, WARMUP_STEPS = 2e-3, 100
 #: Held-out pairs, on which the aligner's links are compared with the committee's.
 HELD_OUT_PAIRS = 500
 
-#: Updates to measure before the number that fits into the time limit is computed.
-PACE_UPDATES = 10
-
 #: The fewest updates worth starting, unless the text needs fewer.
 MIN_STEPS = 50
-
-#: The time of a forward pass, as a share of an update's.
-FORWARD_SHARE = 0.35
 
 #: Seconds between two saves.
 SAVE_SECONDS = 60.0
 
 ALIGNER_CHECKPOINT = "head.safetensors"
-
-#: A link of a pair, as workers exchange it.
-_LINK = {"pairs": np.int32, "source": np.int32, "target": np.int32, "weight": np.float32}
-
-
-class _Pace:
-    """Measures the seconds of an update and of relabeling all pairs."""
-
-    def __init__(self, batches: int) -> None:
-        self._batches = batches
-        self._updates: list[float] = []
-        self._relabeling: float | None = None
-
-    @contextmanager
-    def time_update(self) -> Iterator[None]:
-        """Measure an update."""
-        start = time.monotonic()
-        yield
-        self._updates.append(time.monotonic() - start)
-        del self._updates[:-PACE_UPDATES]
-
-    @contextmanager
-    def time_relabeling(self) -> Iterator[None]:
-        """Measure relabeling."""
-        start = time.monotonic()
-        yield
-        self._relabeling = time.monotonic() - start
-
-    @property
-    def is_known(self) -> bool:
-        """Whether enough updates have been measured."""
-        return len(self._updates) >= PACE_UPDATES
-
-    @property
-    def update(self) -> float:
-        """Mean seconds of the last updates."""
-        return sum(self._updates) / max(1, len(self._updates))
-
-    @property
-    def relabeling(self) -> float:
-        """Seconds of the last relabeling, or an estimate from the forward passes it needs."""
-        if self._relabeling is not None:
-            return self._relabeling
-        return self._batches * FORWARD_SHARE * self.update
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """Precision, recall and F1 in % of the aligner's links against the committee's, held out."""
-
-    pairs: int
-    precision: float
-    recall: float
-
-    @property
-    def f1(self) -> float:
-        """The harmonic mean of precision and recall."""
-        total = self.precision + self.recall
-        return 2 * self.precision * self.recall / total if total else 0.0
 
 
 @dataclass
@@ -178,7 +113,7 @@ class AlignerTrainer:
 
     def __init__(
         self,
-        head: WordAligner,
+        aligner: WordAligner,
         text: SubwordCorpus,
         votes: LinkTable,
         *,
@@ -190,26 +125,32 @@ class AlignerTrainer:
         max_seconds: float | None = None,
         group: Group | None = None,
     ) -> None:
-        self.aligner, self.text, self.votes = head, text, votes
+        self.aligner, self.text, self.votes = aligner, text, votes
         self.group = group or Group()
-        self._parallel: nn.Module = head  # wrapped when it runs
-        self.device = next(head.parameters()).device
+        self._parallel: nn.Module = aligner  # `run` wraps it
+        self.device = next(aligner.parameters()).device
         self.hardware = select_hardware(self.device.type, settings.precision)
         self.max_seconds = math.inf if max_seconds is None else max_seconds
-        self.checkpoint_path, self.emit, self.interrupted = (
-            folder / ALIGNER_CHECKPOINT,
-            emit,
-            interrupted,
+        self.checkpoint_path = folder / ALIGNER_CHECKPOINT
+        self.emit, self.interrupted = emit, interrupted
+        self.predictor = LinkPredictor(
+            aligner,
+            text,
+            votes,
+            hardware=self.hardware,
+            group=self.group,
+            batch_tokens=BATCH_TOKENS,
+            interrupted=lambda: self.interrupted(),
         )
         self.held_out = _sample_held_out(text.pairs, seed)
         train_pairs = np.setdiff1d(text.pairs, self.held_out)
         train_text = replace(text, corpus=text.corpus.subset(train_pairs))
-        self.batches = BatchIterator(train_text, tokens=BATCH_PIECES, seed=seed)
+        self.batches = BatchIterator(train_text, tokens=BATCH_TOKENS, seed=seed)
         self._base_settings = replace(settings, learning_rate=LEARNING_RATE, schedule="cosine")
         self.max_steps = settings.aligner_steps or default_steps(text)
         self.state = AlignerTrainerState(max_steps=self.max_steps)
-        self._pace = _Pace(count_batches(text))
-        self.optimizer = build_optimizer(head, self.settings)
+        self._pace = AlignerPace(count_batches(text))
+        self.optimizer = build_optimizer(aligner, self.settings)
         self.relabeled: LinkTable | None = None  # when finished: the final links of every pair
         self._losses: list[float] = []
 
@@ -244,8 +185,8 @@ class AlignerTrainer:
         checkpoint.restore_optimizer(self.optimizer, tensors)
         self.batches.restore(facts["batches"])
         self.state = AlignerTrainerState.from_json(facts["place"])
-        if verdicts := checkpoint.with_prefix(tensors, "verdicts."):
-            self.relabeled = links_from_tensors(verdicts)
+        if links := checkpoint.with_prefix(tensors, "verdicts."):
+            self.relabeled = links_from_tensors(links)
         if (workers := facts.get("workers", 1)) == self.group.size:
             checkpoint.restore_rng(tensors, rank=self.group.rank)
         elif not self.is_finished:
@@ -268,7 +209,7 @@ class AlignerTrainer:
         Returns the links of every pair whose mean of the aligner's probability and the committee's
         votes is at least half of `RELABEL_THRESHOLD`, weighted by that mean.
 
-        Raises TimeoutError as soon as too few updates are found to fit into `max_seconds`.
+        Raises TimeoutError as soon as too few updates fit into `max_seconds`.
         """
         if self.is_finished:
             return self.relabeled
@@ -306,8 +247,8 @@ class AlignerTrainer:
             self.state.seconds = time.monotonic() - start_with_earlier
             if self.state.step == 1 or self.state.step % self._base_settings.log_every == 0:
                 self._report()
-        agreement = self._agreement()
-        self.relabeled = self._relabel(at_least=RELABEL_THRESHOLD / 2)
+        agreement = self.predictor.agreement(self.held_out)
+        self.relabeled = self._relabel(at_least=RELABEL_THRESHOLD / 2, soft=True)
         self.state.agreement, self.state.seconds = agreement, time.monotonic() - start_with_earlier
         self._save()
         self._emit_on_main(events.AlignerTrained(**asdict(agreement), seconds=self.state.seconds))
@@ -330,8 +271,8 @@ class AlignerTrainer:
         """Return the main worker's decision, or stop if any worker is interrupted."""
         if self.group.size == 1:
             return decision
-        sent = [float(each) for each in decision[1:]] if self.group.is_main else [0.0] * 3
-        interrupted, too_slow, save, max_steps = self.group.sum([decision.interrupted, *sent])
+        from_main = list(map(float, decision[1:])) if self.group.is_main else [0.0] * 3
+        interrupted, too_slow, save, max_steps = self.group.sum([decision.interrupted, *from_main])
         return _Decision(bool(interrupted), bool(too_slow), bool(save), int(max_steps))
 
     def _fit_into(self, seconds: float) -> int:
@@ -343,6 +284,11 @@ class AlignerTrainer:
         """Seconds of the relabelings still to come."""
         return (1 + (self.relabeled is None)) * self._pace.relabeling
 
+    def _relabel(self, *, at_least: float, soft: bool) -> LinkTable:
+        """Combine aligner and committee, and measure the time: see `LinkPredictor.combine`."""
+        with self._pace.time_relabeling():
+            return self.predictor.combine(at_least=at_least, soft=soft)
+
     def _update(self, share: WorkerBatch) -> None:
         """Make one update from a batch, of which each worker computes its share.
 
@@ -351,9 +297,9 @@ class AlignerTrainer:
         (batch,) = share.micro_batches
         set_learning_rate(self.optimizer, learning_rate(self.state.step, self.settings))
         self.optimizer.zero_grad(set_to_none=True)
-        source, target = self._word_groups(batch)
+        source, target = self.predictor.word_groups(batch)
         labels = self.votes if self.relabeled is None else self.relabeled
-        targets = self._link_matrices(labels, source, target, batch)
+        targets = self.predictor.link_matrices(labels, source, target, batch)
         with self.hardware.autocast():
             output = self._parallel(source, target)
         losses = loss_sums(
@@ -379,14 +325,15 @@ class AlignerTrainer:
         self._losses.append(value)
 
     def _report(self) -> None:
-        at = self.state
+        state = self.state
         self._emit_on_main(
             events.AlignerTrainingProgress(
-                step=at.step,
-                max_steps=at.max_steps,
+                step=state.step,
+                max_steps=state.max_steps,
                 loss=sum(self._losses) / max(1, len(self._losses)),
-                seconds=at.seconds,
-                seconds_left=self._pace.update * (at.max_steps - at.step) + self._relabeling_left(),
+                seconds=state.seconds,
+                seconds_left=self._pace.update * (state.max_steps - state.step)
+                + self._relabeling_left(),
             )
         )
         self._losses.clear()
@@ -409,159 +356,48 @@ class AlignerTrainer:
         }
         checkpoint.save(self.checkpoint_path, tensors, facts)
 
-    def _agreement(self) -> Agreement:
-        """Compare the aligner's links on held-out pairs with those of half of the votes.
 
-        Raises Interrupted.
-        """
-        n_predicted = n_voted = n_common = 0
-        for _, links, votes in self._predict(self.held_out):
-            predicted_links, voted_links = links >= 0.5, votes >= 0.5
-            n_predicted, n_voted = (
-                n_predicted + int(predicted_links.sum()),
-                n_voted + int(voted_links.sum()),
-            )
-            n_common += int((predicted_links & voted_links).sum())
-        n_predicted, n_voted, n_common = map(int, self.group.sum([n_predicted, n_voted, n_common]))
-        return Agreement(
-            len(self.held_out),
-            100 * n_common / max(1, n_predicted),
-            100 * n_common / max(1, n_voted),
-        )
+def train_new_aligner(
+    recipe: Recipe,
+    text: SubwordCorpus,
+    links: LinkTable,
+    *,
+    vocab: tuple[int, int],
+    folder: Path,
+    device: str,
+    emit: events.Listener,
+    interrupted: Callable[[], bool],
+) -> AlignerTrainer | None:
+    """Build the word aligner of a recipe and train it; return its trainer, or None if interrupted.
 
-    def _relabel(self, *, at_least: float, soft: bool = True) -> LinkTable:
-        """Combine aligner and committee on every pair: links with their mean, or with weight 1.
-
-        Each worker computes its share of the batches; all return the whole table.
-        Raises Interrupted.
-        """
-        links: dict[str, list[NDArray[Any]]]
-        links = {name: [np.zeros(0, dtype)] for name, dtype in _LINK.items()}
-        with self._pace.time_relabeling():
-            for batch, predicted, votes in self._predict(self.text.pairs):
-                mean = (predicted + votes) / 2
-                row, target, source = np.nonzero(mean >= at_least)
-                weight = mean[row, target, source] if soft else np.ones(len(row))
-                columns: Sequence[NDArray[Any]] = (batch.indices[row], source, target, weight)
-                for name, column in zip(_LINK, columns, strict=True):
-                    links[name].append(column.astype(_LINK[name]))
-            own_links = {
-                name: torch.from_numpy(np.concatenate(parts)) for name, parts in links.items()
-            }
-            table = {
-                name: column.numpy() for name, column in self.group.concatenate(own_links).items()
-            }
-        return LinkTable.from_arrays(**table, n_pairs=len(self.votes))
-
-    @torch.inference_mode()
-    def _predict(self, pairs: IntArray) -> Iterator[tuple[Batch, FloatArray, FloatArray]]:
-        """Yield this worker's batches, the aligner's probability of each link and the votes.
-
-        Raises Interrupted on every worker if any of them is interrupted.
-        """
-        self.aligner.eval()
-        rank, size = self.group.rank, self.group.size
-        for batch in self._synchronize_batches(
-            sequential_batches(self.text, pairs, tokens=BATCH_PIECES, rank=rank, size=size)
-        ):
-            source, target = self._word_groups(batch)
-            mask = target.mask[:, :, None] & source.mask[:, None, :]
-            with self.hardware.autocast():
-                output = self.aligner(source, target)
-            links = output.link_probs * mask
-            votes = self._link_matrices(self.votes, source, target, batch)
-            yield batch, links.cpu().numpy(), votes.cpu().numpy()
-        self.aligner.train()
-
-    def _synchronize_batches(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Yield the batches in step with the other workers; raises Interrupted."""
-        while True:
-            batch = next(batches, None)
-            interrupted, working = self.group.sum([self.interrupted(), batch is not None])
-            if interrupted:
-                raise Interrupted
-            if not working:
-                return
-            if batch is not None:
-                yield batch
-
-    def _word_groups(self, batch: Batch) -> tuple[WordGroups, WordGroups]:
-        return (
-            words_of(PaddedWords(batch.source, batch.source_word_ids), self.device),
-            words_of(PaddedWords(batch.target_out, batch.target_word_ids), self.device),
-        )
-
-    def _link_matrices(
-        self, table: LinkTable, source: WordGroups, target: WordGroups, batch: Batch
-    ) -> Tensor:
-        """Return the links of a batch (B, W_t, W_s), 0 for words removed by augmentation."""
-        sizes = {"n_target": target.mean.shape[1], "n_source": source.mean.shape[1]}
-        links = torch.from_numpy(table.to_matrices(batch.indices, **sizes)).to(self.device)
-        return links * (target.mask[:, :, None] & source.mask[:, None, :])
+    `vocab` is the sizes of the source and target vocabularies. Training resumes from the checkpoint
+    in `folder`, if there is one.
+    """
+    aligner = build_word_aligner(recipe.model, source_vocab=vocab[0], target_vocab=vocab[1])
+    trainer = AlignerTrainer(
+        aligner.to(find_device(device)),
+        text,
+        links,
+        settings=recipe.train,
+        seed=recipe.seed,
+        folder=folder,
+        emit=emit,
+        interrupted=interrupted,
+    )
+    trainer.resume()
+    return None if trainer.run() is None else trainer
 
 
 def count_batches(text: SubwordCorpus) -> int:
     """Estimate the number of batches in an epoch."""
     n_pieces = int(text.target_lengths[text.pairs].sum()) + len(text)  # one EOS each
-    return max(1, n_pieces // (BATCH_PIECES * 9 // 10))
+    return max(1, n_pieces // (BATCH_TOKENS * 9 // 10))
 
 
 def default_steps(text: SubwordCorpus) -> int:
     """Count the updates of `EPOCHS` epochs, at most `SUFFICIENT_STEPS` or 1.5 epochs."""
     epoch = count_batches(text)
     return min(EPOCHS * epoch, max(SUFFICIENT_STEPS, epoch * 3 // 2))
-
-
-class LossSums(NamedTuple):
-    """Two sums of nats over words, target words and source words, and how many words each counts.
-
-    A batch may be divided: the losses of its parts, each by the counts of the whole batch, add up
-    to that of the batch.
-    """
-
-    sums: Tensor  # (2,)
-    counts: Tensor  # (2,)
-
-    def mean(self, counts: Tensor) -> Tensor:
-        """Return the sum of both means, each over its count of `counts`."""
-        return (self.sums / counts.clamp(min=1)).sum()
-
-
-def loss_sums(
-    output: AlignmentLogProbs, votes: Tensor, masks: tuple[Tensor, Tensor], *, null_votes: float
-) -> LossSums:
-    """Votes (B, W_t, W_s) → nats by which the head's choices differ from theirs.
-
-    Over target words choosing among source words, and the other way. What a word should choose are
-    its votes, with `doubt` of them for NULL, over their sum; without doubt NULL has what they leave
-    of 1. `real` are the masks (B, W_t) and (B, W_s) of the words; pairs without any vote are
-    unknown and do not count.
-    """
-    has_votes = votes.flatten(1).any(1)[:, None]  # (B, 1)
-    to_source = _cross_entropy(output.to_source, votes, null_votes)  # (B, W_t)
-    to_target = _cross_entropy(
-        output.to_target.transpose(1, 2), votes.transpose(1, 2), null_votes
-    )  # (B, W_s)
-    masks_known = [has_votes & mask for mask in masks]
-    sums = [
-        (lost * each).sum() for lost, each in zip((to_source, to_target), masks_known, strict=True)
-    ]
-    return LossSums(torch.stack(sums), torch.stack([each.sum() for each in masks_known]))
-
-
-def bidirectional_cross_entropy(
-    output: AlignmentLogProbs, votes: Tensor, masks: tuple[Tensor, Tensor], *, null_votes: float
-) -> Tensor:
-    """The loss of a whole batch, in nats a word: see `loss_sums`."""
-    losses = loss_sums(output, votes, masks, null_votes=null_votes)
-    return losses.mean(losses.counts)
-
-
-def _cross_entropy(logp: Tensor, votes: Tensor, null_votes: float) -> Tensor:
-    """(B, W, V + 1) and (B, W, V) → the cross-entropy of each word (B, W)."""
-    total = votes.sum(-1, keepdim=True)  # (B, W, 1)
-    targets = votes / (total + null_votes if null_votes else total.clamp(min=1))
-    return -(targets * logp[..., :-1]).sum(-1) - (1 - targets.sum(-1)) * logp[..., -1]
 
 
 def _sample_held_out(pairs: IntArray, seed: int) -> IntArray:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from attn_cli.bundles import manifest, storage
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.training import events
-from attn_cli.training.aligner_trainer import ALIGNER_CHECKPOINT as HEAD_STATE
+from attn_cli.training.aligner_trainer import ALIGNER_CHECKPOINT
 from attn_cli.training.resume import (
     CHECKPOINTS,
     Plan,
@@ -46,7 +46,7 @@ def continue_training(
     for key in changed:
         emit(events.Notice(f"{names[key]} has changed: {_CONSEQUENCES[key]}"))
     if set(changed) & {"training", "links"}:
-        (run.out / CHECKPOINTS / HEAD_STATE).unlink(missing_ok=True)
+        (run.out / CHECKPOINTS / ALIGNER_CHECKPOINT).unlink(missing_ok=True)
     plan = replace(plan, text=digests)
     storage.write_recipe(run.out, plan.recipe)
     plan.save(run.out)

@@ -23,11 +23,9 @@ from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.errors import UsageError
 from attn_cli.files import atomic
 from attn_cli.inference.engines.torch import TorchAligner
-from attn_cli.nn.builder import build_word_aligner
-from attn_cli.nn.device import find_device
 from attn_cli.nn.state_dict import unique_state_dict
 from attn_cli.training import checkpoint, events
-from attn_cli.training.aligner_trainer import AlignerTrainer
+from attn_cli.training.aligner_trainer import train_new_aligner
 from attn_cli.training.finishing import export_graphs
 from attn_cli.training.resume import CHECKPOINTS
 from attn_cli.training.vocabulary import train_tokenizers
@@ -199,25 +197,20 @@ def _train_aligner(
     if len(text) < MIN_PAIRS:
         emit(events.Notice(f"{len(text):,} pairs are too few for a word aligner: votes alone"))
         return votes_only
-    aligner = build_word_aligner(
-        recipe.model,
-        source_vocab=tokenizers[0].vocab_size,
-        target_vocab=tokenizers[1].vocab_size,
-    )
-    trainer = AlignerTrainer(
-        aligner.to(find_device(device)),
+    trainer = train_new_aligner(
+        recipe,
         text,
         votes_only.votes,
-        settings=recipe.train,
-        seed=recipe.seed,
+        vocab=(tokenizers[0].vocab_size, tokenizers[1].vocab_size),
         folder=out / UNFINISHED,
+        device=device,
         emit=emit,
         interrupted=interrupted,
     )
-    trainer.resume()
-    combined = trainer.run()
-    if combined is None:
+    if trainer is None:
         return None
+    combined = trainer.relabeled
+    assert combined is not None
     assert trainer.state.agreement is not None
     if trainer.state.agreement.f1 < MIN_F1:
         emit(events.Notice("the word aligner learnt too little of these pairs: votes alone"))

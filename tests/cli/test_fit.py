@@ -12,6 +12,7 @@ from program import attn
 from attn_cli.alignment import aligner_processes, statistical
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.training import aligner_trainer, unsupervised_alignment
+from attn_cli.training.link_prediction import LinkPredictor
 
 #: Sentences of two words, whose translations come the other way round: for statistics to find out.
 LEFT = {"red": "rouge", "old": "vieux", "big": "grand", "new": "neuf", "hot": "chaud"}
@@ -332,11 +333,7 @@ def test_a_pair_too_long_for_the_head_is_aligned_and_not_learned(monkeypatch, tm
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
     monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
     seen = []
-    monkeypatch.setattr(
-        aligner_trainer.AlignerTrainer,
-        "_word_groups",
-        _spied(aligner_trainer.AlignerTrainer._word_groups, seen),
-    )
+    monkeypatch.setattr(LinkPredictor, "word_groups", _spied(LinkPredictor.word_groups, seen))
     given = f"{TABBED}{'red ' * 400}\tauto rouge\n"
     assert len(attn(*FIT, "--out", tmp_path / "x", stdin=given).lines()) == len(PAIRS) + 1
     assert max(seen) < 20
@@ -345,9 +342,9 @@ def test_a_pair_too_long_for_the_head_is_aligned_and_not_learned(monkeypatch, tm
 def _spied(sides, seen):
     """The method, and how long the sources are that it is asked for."""
 
-    def spied(trainer, batch):
+    def spied(predictor, batch):
         seen.append(batch.source.shape[1])
-        return sides(trainer, batch)
+        return sides(predictor, batch)
 
     return spied
 

@@ -23,13 +23,9 @@ from attn_cli.nn.builder import build_word_aligner
 from attn_cli.nn.state_dict import unique_state_dict
 from attn_cli.nn.word_aligner import AlignmentLogProbs
 from attn_cli.training import aligner_trainer, checkpoint, events
-from attn_cli.training.aligner_trainer import (
-    Agreement,
-    AlignerTrainer,
-    bidirectional_cross_entropy,
-    default_steps,
-    loss_sums,
-)
+from attn_cli.training.aligner_loss import bidirectional_cross_entropy, loss_sums
+from attn_cli.training.aligner_trainer import AlignerTrainer, default_steps
+from attn_cli.training.link_prediction import Agreement
 
 # The loss
 
@@ -200,7 +196,7 @@ def learned(taught):
 def test_a_head_learns_what_the_votes_agree_on_and_finds_it_in_pairs_it_has_not_seen(toy, learned):
     trainer, *_ = learned
     assert len(trainer.held_out) == 10
-    for batch, found, _ in trainer._predict(trainer.held_out):
+    for batch, found, _ in trainer.predictor.predict(trainer.held_out):
         for pair, links in zip(batch.indices, found, strict=True):
             right = toy[2][pair]
             assert {(int(s), int(t)) for t, s in np.argwhere(links > 0.5)} == right
@@ -221,7 +217,7 @@ def test_what_few_hold_and_nobody_contradicts_is_a_link_before_there_are_verdict
     assert trainer.run() is None
     assert trainer.relabeled is None
     trainer.interrupted = lambda: False
-    sure = [found[said > 0].mean() for _, found, said in trainer._predict(text.pairs)]
+    sure = [found[said > 0].mean() for _, found, said in trainer.predictor.predict(text.pairs)]
     assert np.mean(sure) > 0.7  # 0.3 of 0.3 and the doubt, 0.05
 
 
@@ -257,7 +253,7 @@ def test_pairs_too_few_to_keep_any_apart_are_learnt_all_the_same(toy, taught):
 def test_updates_are_ten_times_through_a_short_text(toy):
     text, *_ = toy
     places = int(text.target_lengths.sum()) + len(text)
-    once = math.ceil(places / aligner_trainer.BATCH_PIECES)
+    once = math.ceil(places / aligner_trainer.BATCH_TOKENS)
     assert 10 <= default_steps(text) <= 10 * once
 
 
