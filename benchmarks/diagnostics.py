@@ -11,22 +11,18 @@ negative. Counts of words are divided by the number of words.
 """
 
 import argparse
-import json
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from measuring import DATA, Skipped, attn, conditions, present, report, say, table
+from measuring import Skipped, conditions, report, say, table
+from measuring.pairs import TEST_PAIRS, add_pair_options, read_pairs, translate_to_records
 
 from attn_cli import evaluation
 from attn_cli.bundles import registry
 from attn_cli.bundles.manifest import read_manifest
-from attn_cli.data.text_io import open_lines, parse_pair
 from attn_cli.inference.confidence import rank_correlation
-
-_TESTS = [DATA / "general" / "test" / f"{name}.tsv.gz" for name in ("newstest2013", "tico19-dev")]
 
 Record = dict[str, Any]
 
@@ -56,14 +52,14 @@ def main() -> int:
     options = _options()
     records = []
     for model in options.model or ["en-fr", "fr-en"]:
-        for file in options.pairs or _TESTS:
+        for file in options.pairs or TEST_PAIRS:
             try:
-                records.append(_measure(model, Path(file), options.languages, options.limit))
+                records.append(_measure(model, file, options))
             except Skipped as reason:
                 say(f"{model} on {file}: skipped, {reason}")
     if not records:
         say("nothing was measured")
-        return 1
+        return 0
     rows = [
         (
             *(record["model"], record["text"], f"{record['lines']:,}"),
@@ -81,49 +77,25 @@ def _options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", action="append", help="a name or a folder; may be repeated")
-    parser.add_argument("--pairs", action="append", help="a file of pairs; may be repeated")
-    parser.add_argument("--languages", default="en,fr", help="of the columns of the pairs")
-    parser.add_argument("--limit", type=int, default=500, help="lines of each file")
-    parser.add_argument("--output", type=Path, help="write OUTPUT.md and OUTPUT.json too")
+    add_pair_options(parser, limit=500)
     return parser.parse_args()
 
 
-def _measure(model: str, file: Path, columns: str, limit: int) -> Record:
+def _measure(model: str, file: Path, options: argparse.Namespace) -> Record:
     """The correlations of one model on one file. Raises Skipped."""
     facts = read_manifest(registry.find(model))
-    order = columns.split(",")
-    if sorted(order) != sorted((facts["source"], facts["target"])):
-        raise Skipped(f"it translates {facts['source']}-{facts['target']}, the text is {columns}")
-    pairs = _read(present(file), limit, is_turned=order[0] != facts["source"])
-    sources, references = zip(*pairs, strict=True)
-    translated = _translate(model, sources)
+    sources, references = read_pairs(file, facts, languages=options.languages, limit=options.limit)
+    translated = translate_to_records(model, sources, "--diagnostics")
     chrf = evaluation.sentence_chrf([each["target"] for each in translated], references)
     return {
         "model": model,
         "text": file.name.split(".")[0],
-        "lines": len(pairs),
+        "lines": len(sources),
         "correlations": {
             name: rank_correlation([measure(each) for each in translated], chrf)
             for name, measure in MEASURES.items()
         },
     }
-
-
-def _read(file: Path, limit: int, *, is_turned: bool) -> list[tuple[str, str]]:
-    with open_lines(file) as lines:
-        pairs = [pair for line in lines if (pair := parse_pair(line.text))][:limit]
-    pairs = [pair for pair in pairs if all(map(str.strip, pair))]
-    return [(target, source) for source, target in pairs] if is_turned else pairs
-
-
-def _translate(model: str, sources: Sequence[str]) -> list[Record]:
-    """The records of the translations, with their diagnostics."""
-    with tempfile.TemporaryDirectory() as folder:
-        text, records = Path(folder, "source"), Path(folder, "records.jsonl")
-        text.write_text("".join(f"{source}\n" for source in sources), encoding="utf-8")
-        how = ("-q", "-m", model, "-f", "jsonl", "--diagnostics")
-        attn("translate", *how, "-i", text, "-o", records)
-        return [json.loads(line) for line in records.read_text(encoding="utf-8").split("\n")[:-1]]
 
 
 if __name__ == "__main__":

@@ -10,13 +10,10 @@ import argparse
 import gzip
 import itertools
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-DATA = ROOT.parent / "shared" / "data"
+from measuring import ATTN, DATA, ROOT, Skipped, cost_of, present, say
 
 #: Pairs of text → the updates that are made of it.
 UPDATES = {"5k": 600, "29k": 700, "140k": 400}
@@ -29,15 +26,16 @@ def main() -> None:
     parser.add_argument("texts", nargs="*", default=list(UPDATES), choices=list(UPDATES))
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "guided")
     chosen = parser.parse_args()
-    if not DATA.is_dir():
-        sys.exit(f"{DATA} is not there; benchmarks/README.md says where the corpora come from")
     print("| text | updates | guided by | BLEU, greedy | AER of attention |\n|---|---|---|---|---|")
     for text, guide in itertools.product(chosen.texts, GUIDES):
         model = chosen.out / f"{text}-{guide}"
-        bleu = trained(model, text, guide)
-        print(
-            f"| {text} | {UPDATES[text]} | {guide} | {bleu:.1f} | {error_rate(model)} |", flush=True
-        )
+        try:
+            bleu = trained(model, text, guide)
+            aer = error_rate(model)
+        except Skipped as reason:
+            say(f"{model.name}: skipped, {reason}")
+            continue
+        print(f"| {text} | {UPDATES[text]} | {guide} | {bleu:.1f} | {aer} |", flush=True)
 
 
 def trained(model: Path, text: str, guide: str) -> float:
@@ -62,12 +60,12 @@ def files(text: str, folder: Path) -> list[str | Path]:
     """The options that name the text, and Multi30k's validation pairs where it is from there."""
     if text == "140k":
         held_out = ("--set", "data.valid_source=", "--set", "data.valid_target=")
-        return ["--pairs", DATA / "tatoeba" / "en-fr.tsv.gz", *held_out]
+        return ["--pairs", present(DATA / "tatoeba" / "en-fr.tsv.gz"), *held_out]
     captions = DATA / "multi30k"
     options: list[str | Path] = []
     for option, language in (("source", "en"), ("target", "fr")):
         part = folder / f"train.{language}"
-        with gzip.open(captions / f"train.{language}.gz", "rb") as lines:
+        with gzip.open(present(captions / f"train.{language}.gz"), "rb") as lines:
             part.write_bytes(b"".join(itertools.islice(lines, 5_000 if text == "5k" else None)))
         options += [f"--{option}", part, f"--valid-{option}", captions / f"val.{language}.gz"]
     return options
@@ -77,17 +75,16 @@ def error_rate(model: Path) -> str:
     """The AER line of the model's attention on the development pairs of the Hansards."""
     pairs, gold = (DATA / "alignment" / f"en-fr.dev.{end}" for end in ("src-tgt", "gold"))
     options = ("--weights", "attention", "--tokenized", "--index-base", "1", "--gold", gold)
-    said = attn("align", "-m", model, "--input", pairs, *options)
-    return said.splitlines()[-1].removeprefix("AER ").partition(",")[0] + ")"
+    messages = attn("align", "-m", model, "--input", pairs, *options)
+    return messages.splitlines()[-1].removeprefix("AER ").partition(",")[0] + ")"
 
 
 def attn(*arguments: str | Path) -> str:
-    """Run attn; what it said on stderr."""
-    command = [sys.executable, "-m", "attn_cli", *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(done.stderr)
-    return done.stderr
+    """Run attn; return its messages on stderr. Raises Skipped with the last one if it fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        messages = Path(folder, "stderr")
+        cost_of([*ATTN, *arguments], stderr=messages)
+        return messages.read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":

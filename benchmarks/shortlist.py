@@ -19,23 +19,20 @@ from typing import Any
 
 from measuring import (
     ATTN,
-    DATA,
     ONE_THREAD,
     Skipped,
     conditions,
     cost_of,
     on_one_core,
-    present,
     report,
     say,
     table,
 )
+from measuring.pairs import TEST_PAIRS, add_pair_options, read_pairs
 
 from attn_cli import evaluation
 from attn_cli.bundles import manifest, registry
-from attn_cli.data.text_io import open_lines, parse_pair
 
-_TESTS = [DATA / "general" / "test" / f"{name}.tsv.gz" for name in ("newstest2013", "tico19-dev")]
 _WAYS: dict[str, tuple[str, ...]] = {"shortlist": (), "vocabulary": ("--no-shortlist",)}
 
 
@@ -43,15 +40,15 @@ def main() -> int:
     options = _options()
     on_one_core()
     records = []
-    for file in options.pairs or _TESTS:
+    for file in options.pairs or TEST_PAIRS:
         for beam_size in options.beam or [5]:
             try:
-                records.append(_measure(options, Path(file), beam_size))
+                records.append(_measure(options, file, beam_size))
             except Skipped as reason:
                 say(f"{file}: skipped, {reason}")
     if not records:
         say("nothing was measured")
-        return 1
+        return 0
     titles = (
         *("text", "lines", "beam", "the same", "BLEU, shortlist", "BLEU, vocabulary"),
         *("CPU s, shortlist", "CPU s, vocabulary", "ratio"),
@@ -66,12 +63,9 @@ def _options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default="en-fr", help="a name or a folder")
-    parser.add_argument("--pairs", action="append", help="a file of pairs; may be repeated")
-    parser.add_argument("--languages", default="en,fr", help="of the columns of the pairs")
     parser.add_argument("--beam", action="append", type=int, help="beam size; may be repeated")
-    parser.add_argument("--limit", type=int, default=1000, help="lines of each file")
     parser.add_argument("--repeat", type=int, default=3, help="runs of each")
-    parser.add_argument("--output", type=Path, help="write OUTPUT.md and OUTPUT.json too")
+    add_pair_options(parser, limit=1000)
     return parser.parse_args()
 
 
@@ -81,11 +75,7 @@ def _measure(options: argparse.Namespace, file: Path, beam_size: int) -> dict[st
     facts = manifest.read_manifest(folder)
     if manifest.SHORTLIST not in facts["files"]:
         raise Skipped(f"{options.model} has no shortlist: attn export {options.model} --pairs FILE")
-    source = options.languages.split(",").index(facts["source"])
-    with open_lines(present(file)) as lines:
-        pairs = [pair for line in lines if (pair := parse_pair(line.text))][: options.limit]
-    sources = [pair[source] for pair in pairs]
-    references = [pair[1 - source] for pair in pairs]
+    sources, references = read_pairs(file, facts, languages=options.languages, limit=options.limit)
     times: dict[str, list[float]] = {way: [] for way in _WAYS}
     texts: dict[str, list[str]] = {}
     for _ in range(options.repeat):
