@@ -330,6 +330,12 @@ class Recipe:
     decode: DecodeConfig = field(default_factory=DecodeConfig)
 
     def __post_init__(self) -> None:
+        if self.tokenizer.literals and self.tokenizer.pretokenization == "none":
+            raise UsageError(
+                "tokenizer.literals copies by placeholders, which the vocabulary of an imported "
+                "model does not have",
+                "Leave it false.",
+            )
         if self.model.tie_embeddings == "all" and not self.tokenizer.joint:
             raise UsageError(
                 'model.tie_embeddings = "all" shares one matrix between both languages, '

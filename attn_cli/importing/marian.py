@@ -18,6 +18,9 @@ from attn_cli.nn.builder import build_model
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state_dict import load_state, unique_state_dict
 
+#: The heading of what attn adds to the card of a folder.
+CARD_HEADING = "## In attn"
+
 
 @dataclass(frozen=True)
 class ImportedModel:
@@ -32,10 +35,27 @@ class ImportedModel:
     def write(self, out: Path) -> None:
         """Write the bundle, without graphs, into an empty folder."""
         storage.write_definition(out, self.recipe, self.source, self.target)
-        files = {manifest.WEIGHTS: save(unique_state_dict(self.network))}
-        if self.card:
-            files[manifest.CARD] = self.card.encode("utf-8")
+        files = {
+            manifest.WEIGHTS: save(unique_state_dict(self.network)),
+            manifest.CARD: self._card().encode("utf-8"),
+        }
         storage.write_manifest(out, self.recipe, version=__version__, scores={}, files=files)
+
+    def _card(self) -> str:
+        """The card of the folder, and what differs from models that attn trains."""
+        card = original_card(self.card) or f"# {self.recipe.name}\n"
+        tokens = ", ".join(token.strip("<>") for token in self.source.language_tokens)
+        languages = f"Target languages (`--target-token`): {tokens}.\n" if tokens else ""
+        return (
+            f"{card}\n{CARD_HEADING}\n\nImported by attn {__version__}. Numbers, addresses and "
+            "emoji are translated like other words, not copied from the source, since the "
+            f"vocabulary has no placeholders for them.\n{languages}"
+        )
+
+
+def original_card(card: str) -> str:
+    """Return the card of the folder that a model was imported from."""
+    return f"\n{card}".partition(f"\n{CARD_HEADING}\n")[0].removeprefix("\n")
 
 
 def read_model(

@@ -11,6 +11,7 @@ from attn_cli.data.literals import LiteralRules
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.data.word_rules import recipe_rules
+from attn_cli.errors import UsageError
 from attn_cli.training.group import Group
 
 #: Words from which a vocabulary is learnt: of a longer text an even share, since SentencePiece
@@ -39,7 +40,15 @@ def broadcast_tokenizers(
 def train_tokenizers(
     recipe: Recipe, text: corpus.Corpus, variants: Augmentation | None = None
 ) -> tuple[Tokenizer, Tokenizer]:
-    """Return the tokenizer of each side, learned from the text; a joint one serves both."""
+    """Return the tokenizer of each side, learned from the text; a joint one serves both.
+
+    Raises UsageError for a recipe whose vocabulary was imported.
+    """
+    if recipe.tokenizer.pretokenization == "none":
+        raise UsageError(
+            'a vocabulary with tokenizer.pretokenization = "none" can be imported, but not learned',
+            "Fine-tune the imported model with --from, or set tokenizer.pretokenization=words.",
+        )
     literals, rules = LiteralRules.from_recipe(recipe), recipe_rules(recipe)
     share = min(1.0, MAX_WORDS / text.n_words)
     source, target = text.source_counts(share=share), text.target_counts(share=share)
