@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: When to write colors: `auto` is on a terminal.
 Color = Literal["auto", "always", "never"]
 
+#: $TERM of terminals that cannot move the cursor.
+_DUMB_TERMINALS = ("dumb", "unknown")
+
 
 @dataclass
 class Console:
@@ -74,7 +77,7 @@ class Console:
         Raises StdoutClosedError if the reader is gone, DataError if stdout cannot be written.
         """
         try:
-            write_records(self.stdout, [_bytes(each) for each in records])
+            write_records(self.stdout, [to_bytes(each) for each in records])
         except BrokenPipeError as error:
             raise StdoutClosedError from error
         except OSError as error:
@@ -142,6 +145,16 @@ class Console:
             except (OSError, ValueError, AttributeError):
                 continue
         return 80
+
+    def is_on_terminal(self, output: Path | None) -> bool:
+        """Whether results for --output are written to the terminal."""
+        return self.stdout_is_terminal and is_stdout(output)
+
+    @property
+    def draws_progress(self) -> bool:
+        """Whether stderr is a terminal on which progress can be drawn, without --quiet."""
+        is_dumb = self.environment.get("TERM", "") in _DUMB_TERMINALS
+        return self.stderr_is_terminal and not self.quiet and not is_dumb
 
     @property
     def reads_keys(self) -> bool:
@@ -211,7 +224,7 @@ class Console:
         terminal = self.stderr_is_terminal if stderr else self.stdout_is_terminal
         color = self.has_color(stderr=stderr)
         system: Any = "auto" if color else None
-        if color and not terminal and self.environment.get("TERM", "dumb") in ("dumb", "unknown"):
+        if color and not terminal and self.environment.get("TERM", "dumb") in _DUMB_TERMINALS:
             system = "standard"  # it is forced, and nothing says more of the reader
         return RichConsole(
             file=stream,
@@ -329,7 +342,13 @@ class _Messages(_Unbuffered):
         return len(data)
 
 
-def _bytes(record: str | bytes) -> bytes:
+def is_stdout(output: Path | None) -> bool:
+    """Return whether --output is standard output: left out, or `-`."""
+    return str(output or "-") == "-"
+
+
+def to_bytes(record: str | bytes) -> bytes:
+    """Return a record as bytes; text as UTF-8, with ? for what UTF-8 cannot encode."""
     return record if isinstance(record, bytes) else record.encode("utf-8", "replace")
 
 

@@ -181,8 +181,7 @@ def align(
         seed=seed,
         shard=None if shard is None else Shard.parse(shard),
     )
-    on_screen = console.stdout_is_terminal and str(output or "-") == "-"
-    is_table = pair or worst or view != "auto" or (on_screen and not fit)
+    is_table = pair or worst or view != "auto" or (console.is_on_terminal(output) and not fit)
     usual: OutputFormat = "table" if is_table else "pharaoh"
     chosen = format_of(output, format, default=usual)
     hint_at_pair(console, options.pair)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from attn_cli.cli.output_file import open_writer
 from attn_cli.console import Console
-from attn_cli.data.text_io import open_output
 from attn_cli.errors import UsageError
 from attn_cli.types import GoldAlignment, LineResult, SoftAlignment, Translation
 
@@ -37,8 +37,8 @@ def write_page(
     """A function that adds pairs, with their `others`, to a page; `read_gold` ends it."""
     from attn_cli.render.html.page import pair
 
-    with _open(console, output) as write:
-        write(page.begin().encode())
+    with open_writer(console, output) as write:
+        write(page.begin())
         is_first = True
 
         def add(found: list[LineResult]) -> None:
@@ -50,10 +50,10 @@ def write_page(
             for translation, (_, _, links) in zip(translations, found, strict=True):
                 parts.append(pair(translation, links, is_first=is_first))
                 is_first = False
-            write("".join(parts).encode())
+            write("".join(parts))
 
         yield add
-        write(page.end(read_gold() if read_gold else None).encode())
+        write(page.end(read_gold() if read_gold else None))
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def write_picture(format: Picture, console: Console, output: Path | None) -> Ite
 
     A second pair raises UsageError before anything is written.
     """
-    if format != "svg" and str(output or "-") == "-" and console.stdout_is_terminal:
+    if format != "svg" and console.is_on_terminal(output):
         raise UsageError(f"a terminal does not show {format}", f"Name a file: -o table.{format}")
     shown: list[Translation] = []
 
@@ -80,7 +80,7 @@ def write_picture(format: Picture, console: Console, output: Path | None) -> Ite
     data = picture.encode("utf-8", "replace")
     if format != "svg":
         data = _rasterize(picture, translation, console, format)
-    with _open(console, output) as write:
+    with open_writer(console, output) as write:
         write(data)
 
 
@@ -105,18 +105,3 @@ def _rasterize(
             f"no font on this machine has {letters}; install one that does, such as Noto Sans"
         )
     return rasterize(picture, format, title=f"{translation.source} → {translation.text}")
-
-
-@contextmanager
-def _open(console: Console, output: Path | None) -> Iterator[Callable[[bytes], None]]:
-    """A function that writes bytes to a file, or to stdout."""
-    if str(output or "-") == "-":
-        yield console.write
-        return
-    assert output is not None
-    with open_output(output) as file:
-
-        def write(data: bytes) -> None:
-            file.buffer.write(data)
-
-        yield write

@@ -1,7 +1,6 @@
 """attn explain: the eight steps of attention on one sentence, with its real numbers."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,7 +15,7 @@ from attn_cli.cli.options import (
     ToOption,
     console_of,
 )
-from attn_cli.console import Console
+from attn_cli.console import Console, is_stdout
 from attn_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -79,6 +78,7 @@ def explain(
     explanation = loaded.explain(text, layer=layer, head=head).explanation
     n_words = len(explanation.table.target)
     if format == "jsonl":
+        from attn_cli.cli.output_file import open_writer
         from attn_cli.render.explanation_records import explanation_jsonl, explanation_records
 
         records = explanation_records(
@@ -86,7 +86,7 @@ def explain(
             steps=_steps(step),
             words=None if word in (None, "all") else _words(word, n_words),
         )
-        with _writer(console, output) as write:
+        with open_writer(console, output) as write:
             for record in records:
                 write(explanation_jsonl(record) + "\n")
         return
@@ -126,27 +126,13 @@ def _show(
     words: Sequence[int],
 ) -> None:
     """Write the steps of these words, then the table if all steps are wanted."""
+    from attn_cli.cli.output_file import open_writer
     from attn_cli.render.explanation import ExplanationView
     from attn_cli.render.terminal import plain
 
     view = ExplanationView(explanation, tuple(steps), tuple(words))
-    if output is None or str(output) == "-":
+    if is_stdout(output):
         console.show(view)
         return
-    with _writer(console, output) as write:
+    with open_writer(console, output) as write:
         write(plain(view))
-
-
-@contextmanager
-def _writer(console: Console, output: Path | None) -> Iterator[Callable[[str], None]]:
-    from attn_cli.data.text_io import open_output
-
-    if output is None or str(output) == "-":
-        yield console.write
-        return
-    with open_output(output) as file:
-
-        def write(text: str) -> None:
-            file.write(text)
-
-        yield write

@@ -71,7 +71,7 @@ def lexicon(
       attn align --source a.en --target a.fr -f jsonl | attn lexicon --input-format jsonl
     """
     from attn_cli.alignment.lexicon import Lexicon
-    from attn_cli.cli.link_files import text_output
+    from attn_cli.cli.output_file import open_writer
 
     console = console_of(context)
     with ExitStack() as stack:
@@ -96,7 +96,7 @@ def lexicon(
             if lowercase:
                 one, other = ([word.lower() for word in side] for side in (one, other))
             words.add(one, other, linked, threshold=threshold)
-        write = stack.enter_context(text_output(console, output))
+        write = stack.enter_context(open_writer(console, output))
         if format == "tsv":
             write("\t".join(_FIELDS) + "\n")
         for entry in words.entries(min_count=min_count, min_prob=min_prob):

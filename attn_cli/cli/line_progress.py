@@ -13,13 +13,14 @@ from attn_cli.data.text_io import count_lines
 def line_progress(
     console: Console, input: Path | None, output: Path | None, *, shard: Shard | None, done: int = 0
 ) -> Iterator[Callable[[int], None]]:
-    """Yield a function that is told how many lines were written.
+    """Yield a function that takes the number of lines written since the last call.
 
     Without a terminal, with results on the terminal, or for few lines it shows nothing. `done`
     lines were written before.
     """
     total = 0
-    if input is not None and input.is_file() and _is_shown(console, output):
+    is_shown = console.draws_progress and not console.is_on_terminal(output)
+    if is_shown and input is not None and input.is_file():
         total = len(shard.of(console, input)) if shard else count_lines(input)
     if total <= CHUNK or total <= done:
         yield lambda lines: None
@@ -30,9 +31,3 @@ def line_progress(
         progress = Progress(total, show)
         progress.add(read=done, known=done, records=0)
         yield lambda lines: progress.add(read=lines, known=0, records=lines)
-
-
-def _is_shown(console: Console, output: Path | None) -> bool:
-    on_screen = console.stdout_is_terminal and str(output or "-") == "-"
-    plain = console.environment.get("TERM", "") in ("dumb", "unknown")
-    return console.stderr_is_terminal and not (console.quiet or plain or on_screen)

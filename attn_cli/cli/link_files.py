@@ -1,13 +1,13 @@
 """Read two files of links in parallel, for `symmetrize`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from attn_cli.alignment.pharaoh import parse_links, transpose
 from attn_cli.cli.input import CHUNK, warning_callback
 from attn_cli.console import Console
-from attn_cli.data.text_io import Line, Lines, batched, open_lines, open_output, zip_lines
+from attn_cli.data.text_io import Line, Lines, batched, open_lines, zip_lines
 from attn_cli.types import WordAlignment
 
 Both = tuple[WordAlignment, WordAlignment]
@@ -51,7 +51,7 @@ class LinkFiles:
 def open_links(
     console: Console, forward: Path, reverse: Path, *, is_transposed: bool
 ) -> Iterator[LinkFiles]:
-    """Open the two files; one may be "-". From a is_live pipe, groups have one line."""
+    """Open the two files; one may be "-". From a live pipe, groups have one line."""
     is_live = console.stdin_is_live and "-" in (str(forward), str(reverse))
     with ExitStack() as stack:
         forward_lines, reverse_lines = (
@@ -68,16 +68,6 @@ def open_links(
             is_transposed=is_transposed,
             group_size=1 if is_live else CHUNK,
         )
-
-
-@contextmanager
-def text_output(console: Console, output: Path | None) -> Iterator[Callable[..., None]]:
-    """Yield a function that writes records to a file, by default to stdout."""
-    if output is None or str(output) == "-":
-        yield console.write
-    else:
-        with open_output(output) as file:
-            yield lambda *records: file.writelines(records)
 
 
 def _links(lines: Lines, line: Line) -> WordAlignment:

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from attn_cli.alignment.extraction import DEFAULT_THRESHOLD, extract
 from attn_cli.choices import Extraction, MatrixKind, OutputFormat, View
 from attn_cli.cli.input import Shard
-from attn_cli.console import Console
-from attn_cli.data.text_io import open_output
+from attn_cli.cli.output_file import Write, open_writer
+from attn_cli.console import Console, is_stdout
 from attn_cli.errors import get_choice
 from attn_cli.inference.from_bundle import link_threshold
 from attn_cli.render import text_formats
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from attn_cli.cli.documents import ReadGold
     from attn_cli.inference.other_tables import OtherTables
     from attn_cli.render.html.page import Page
-
-Write = Callable[..., None]  # takes records, each with its final newline
 
 
 @dataclass(frozen=True)
@@ -111,17 +109,13 @@ class Writer:
 
             with write_picture(self.format, console, output) as add:
                 yield add
-        elif output is None or str(output) == "-":
-            is_paged = self.format == "table" and not is_live
+        else:
+            on_stdout = is_stdout(output)
+            is_paged = on_stdout and self.format == "table" and not is_live
             with (
                 console.paged() if is_paged else nullcontext(),
-                self.writing(console.write, console) as add,
-            ):
-                yield add
-        else:
-            with (
-                open_output(output) as file,
-                self.writing(lambda *each: _put(file, *each), None) as add,
+                open_writer(console, output) as write,
+                self.writing(write, console if on_stdout else None) as add,
             ):
                 yield add
 
@@ -195,10 +189,6 @@ class Writer:
             console.show(table, end="\n")
             return
         write(plain(table) + "\n")
-
-
-def _put(file: TextIO, *records: str) -> None:
-    file.write("".join(records).encode("utf-8", "replace").decode("utf-8"))
 
 
 def _pharaoh(

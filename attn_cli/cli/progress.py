@@ -29,12 +29,6 @@ class ProgressSink(NamedTuple):
     stopping: Callable[[], None]
 
 
-def is_live(console: Console) -> bool:
-    """Whether stderr is a terminal that can draw a panel."""
-    plain = console.environment.get("TERM", "") in ("dumb", "unknown")
-    return console.stderr_is_terminal and not console.quiet and not plain
-
-
 @contextmanager
 def report_progress(
     console: Console,
@@ -55,10 +49,11 @@ def report_progress(
         elapsed=lambda: time.monotonic() - console.started,
         max_seconds=max_seconds if math.isfinite(max_seconds) else None,
     )
-    live = is_live(console)
     with (
         _log(out / LOG, anew=anew) as write,
-        _panel(console, panel, stopping) if live else _lines(console, stopping) as shown,
+        _panel(console, panel, stopping)
+        if console.draws_progress
+        else _lines(console, stopping) as shown,
     ):
 
         def listen(event: events.Event) -> None:

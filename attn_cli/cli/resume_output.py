@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from attn_cli.choices import OutputFormat
 from attn_cli.cli.output_format import DOCUMENTS
-from attn_cli.console import Console
+from attn_cli.console import Console, is_stdout
 from attn_cli.errors import DataError, UsageError
 from attn_cli.files import atomic
 
@@ -36,7 +36,7 @@ def check_resumable(
     """Return both files. Raises UsageError where an output cannot go on."""
     if input is None or not input.is_file():
         raise UsageError("--resume-output needs a file to read again", "Name it with --input.")
-    if output is None or str(output) == "-" or output.name.endswith(".gz"):
+    if output is None or is_stdout(output) or output.name.endswith(".gz"):
         raise UsageError(
             "--resume-output needs an output file that is not compressed", "Name it with --output."
         )

@@ -59,7 +59,8 @@ def symmetrize(
     from contextlib import ExitStack
 
     from attn_cli.alignment.symmetrization import symmetrize as combined
-    from attn_cli.cli.link_files import open_links, text_output
+    from attn_cli.cli.link_files import open_links
+    from attn_cli.cli.output_file import open_writer
     from attn_cli.errors import UsageError
     from attn_cli.render.text_formats import pharaoh
 
@@ -76,7 +77,7 @@ def symmetrize(
         files = stack.enter_context(
             open_links(console, forward, reverse, is_transposed=is_transposed)
         )
-        write = stack.enter_context(text_output(console, output))
+        write = stack.enter_context(open_writer(console, output))
         for group in files.groups():
             found = (combined(*both, method, unaligned=unaligned) for both in group)
             write(*(pharaoh(links, scores=scores) + "\n" for links in found))

@@ -203,7 +203,6 @@ def _train_run(
     accept_new_data: bool = False,
 ) -> "TrainRun":
     """Return the training that the saved plan describes."""
-    from attn_cli.cli.progress import is_live
     from attn_cli.training.train_run import TrainRun
 
     return TrainRun(
@@ -218,7 +217,7 @@ def _train_run(
         workers=saved.options.get("workers"),
         budget=_budget(console, saved),
         watch=sentence,
-        live=is_live(console),
+        live=console.draws_progress,
         stdin=console.stdin,
     )
 

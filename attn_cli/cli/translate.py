@@ -117,6 +117,7 @@ def translate(
     from attn_cli.cli.line_progress import line_progress
     from attn_cli.cli.output_format import check_document, check_view, format_of
     from attn_cli.cli.translate_with_model import TranslateOptions, translator_from_model
+    from attn_cli.console import is_stdout
 
     console = console_of(context)
     options = TranslateOptions(
@@ -164,7 +165,7 @@ def translate(
                 pairs=False,
                 shard=part,
                 skip=done,
-                to_file=str(output or "-") != "-",
+                to_file=not is_stdout(output),
             )
         )
         find, writer = translator_from_model(
