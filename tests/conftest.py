@@ -70,3 +70,14 @@ def _no_shelf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ATTN_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("ATTN_MODEL", raising=False)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The empty home folder of a user without variables of attn or XDG."""
+    for name in ("ATTN_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ATTN_MODEL", "")  # so that the value that a command sets is removed again
+    monkeypatch.delenv("ATTN_MODEL")
+    return tmp_path

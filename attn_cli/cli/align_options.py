@@ -30,26 +30,26 @@ _WITH_SELF_ATTENTION = ("table", "jsonl", "tsv", "svg", "png", "pdf")
 class AlignOptions:
     """The options of `attn align` that name the pairs and the aligner."""
 
-    pair: tuple[str, ...]
-    source: Path | None
-    target: Path | None
-    input: Path | None
-    input_format: InputFormat
-    tokenized: bool
-    level: Level
-    model: str | None
-    weights: MatrixKind | None
-    head: str | None
-    layer: int | None
-    reverse: str | None
-    symmetrize: Symmetrization | None
-    fit: bool
-    out: Path | None
-    force: bool
-    device: str
-    engine: Engine
     threads: int
-    seed: int
+    pair: tuple[str, ...] = ()
+    source: Path | None = None
+    target: Path | None = None
+    input: Path | None = None
+    input_format: InputFormat = "text"
+    tokenized: bool = False
+    level: Level = "word"
+    model: str | None = None
+    weights: MatrixKind | None = None
+    head: str | None = None
+    layer: int | None = None
+    reverse: str | None = None
+    symmetrize: Symmetrization | None = None
+    fit: bool = False
+    out: Path | None = None
+    force: bool = False
+    device: str = "auto"
+    engine: Engine = "auto"
+    seed: int = 1
     shard: Shard | None = None
     quick: bool = False
     show: ShownAttention = "cross"

@@ -118,27 +118,15 @@ def batch(
     model = choose_model(model, to)
     if align:
         pairs = AlignOptions(
-            pair=(),
-            source=None,
-            target=None,
-            input=None,
-            input_format="text",
+            threads=1,
             tokenized=tokenized,
             level=level,
             model=model,
             target_token=target_token,
             weights=weights,
-            head=None,
-            layer=None,
             reverse=reverse,
             symmetrize=symmetrize,
-            fit=False,
-            out=None,
-            force=False,
-            device="auto",
             engine=engine,
-            threads=1,
-            seed=1,
         )
         pairs.check("pharaoh", gold=False)
         task = Task(

@@ -1,6 +1,6 @@
 """attn completion: the script by which a shell completes the command line at Tab."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -87,7 +87,7 @@ def _running_shell() -> str:
     except (ShellDetectionFailure, RuntimeError, OSError):
         name = ""
     name = "powershell" if name == "pwsh" else name
-    if name not in ("bash", "zsh", "fish", "powershell"):
+    if name not in get_args(Shell):
         raise UsageError(
             f"the shell {name} has no completion" if name else "the shell is unknown",
             "Name one: attn completion bash (or zsh, fish, powershell).",

@@ -6,19 +6,13 @@ from typing import Annotated
 import typer
 
 from attn_cli.choices import Precision
-from attn_cli.cli.candidates import complete_model
-from attn_cli.cli.options import console_of
+from attn_cli.cli.options import ModelArgument, console_of
 from attn_cli.errors import UsageError
 
 
 def export(
     context: typer.Context,
-    model: Annotated[
-        str,
-        typer.Argument(
-            help="Name of a registered model, or a folder.", autocompletion=complete_model
-        ),
-    ],
+    model: ModelArgument,
     precision: Annotated[
         Precision,
         typer.Option("--precision", help="int8: a third of the size, and faster; fp32: exact."),

@@ -6,21 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli.candidates import complete_model
-from attn_cli.cli.options import console_of
+from attn_cli.cli.options import ModelArgument, console_of
 from attn_cli.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from attn_cli.console import Console
 
-Model = Annotated[
-    str,
-    typer.Argument(help="Name of a registered model, or a folder.", autocompletion=complete_model),
-]
-
 
 def pack(
     context: typer.Context,
-    name: Model,
+    name: ModelArgument,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="The file, or - for stdout. [NAME.zip]"),
@@ -37,35 +32,36 @@ def pack(
     from attn_cli.bundles import archive, registry
     from attn_cli.bundles.bundle import load_stable
     from attn_cli.bundles.manifest import verify_checksums
+    from attn_cli.console import is_stdout
     from attn_cli.data.text_io import open_output
 
     console = console_of(context)
-    found = registry.find(name)
-    verify_checksums(found)
-    called = output or Path(found.resolve().name + archive.SUFFIX)
-    if str(called).endswith(".gz"):
-        raise UsageError(f"{called} would be compressed twice", "Name it *.zip.")
-    if str(called) == "-" and console.stdout_is_terminal:
+    folder = registry.find(name)
+    verify_checksums(folder)
+    output = output or Path(folder.resolve().name + archive.SUFFIX)
+    if str(output).endswith(".gz"):
+        raise UsageError(f"{output} would be compressed twice", "Name it *.zip.")
+    if console.is_on_terminal(output):
         raise UsageError("an archive is not for a terminal", "Name a file with --output.")
-    with open_output(called, stdout=console.stdout) as file:
-        load_stable(found, lambda opened: archive.pack(opened, file.buffer))
-    if str(called) != "-":
-        console.info(f"attn: {called}, {called.stat().st_size / 1e6:.1f} MB")
+    with open_output(output, stdout=console.stdout) as file:
+        load_stable(folder, lambda opened: archive.pack(opened, file.buffer))
+    if not is_stdout(output):
+        console.info(f"attn: {output}, {output.stat().st_size / 1e6:.1f} MB")
 
 
 def add_archive(console: "Console", file: Path, name: str | None, *, force: bool) -> None:
-    """Unpack an archive into the registry, and verify what was unpacked before it has its name."""
+    """Unpack an archive into the registry, and verify its files before they have its name."""
     from attn_cli.bundles import archive, registry
     from attn_cli.bundles.bundle import open_bundle
     from attn_cli.bundles.manifest import verify_checksums
 
     with archive.open_archive(file) as packed:
-        called = name or packed.name
-        with registry.atomic_install(called, force=force) as folder:
+        name = name or packed.name
+        with registry.atomic_install(name, force=force) as folder:
             packed.unpack(folder)
             verify_checksums(folder)
             open_bundle(folder)
-    console.info(f"attn: {called} is now in {registry.installed_path(called)}")
+    console.info(f"attn: {name} is now in {registry.installed_path(name)}")
 
 
 def remove(

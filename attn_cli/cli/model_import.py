@@ -1,4 +1,4 @@
-"""attn models import and tune: models made elsewhere, and the attention head that one shows."""
+"""attn models import and tune: models of Marian, and the attention head that a model shows."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,13 +6,8 @@ from typing import Annotated
 import typer
 
 from attn_cli.choices import Precision
-from attn_cli.cli.candidates import complete_model
-from attn_cli.cli.options import TargetTokenOption, console_of
+from attn_cli.cli.options import ModelArgument, TargetTokenOption, console_of
 from attn_cli.errors import DataError, ModelError, TrainingError, UsageError
-
-PairsOption = Annotated[
-    Path | None, typer.Option("--pairs", help="source<TAB>target lines; - for stdin.")
-]
 
 
 def import_model(
@@ -58,29 +53,26 @@ def import_model(
     from attn_cli.importing.marian import read_model
 
     console = console_of(context)
-    called = name or folder.resolve().name
+    name = name or folder.resolve().name
     imported = read_model(
-        folder, name=called, source=source, target=target, target_token=target_token
+        folder, name=name, source=source, target=target, target_token=target_token
     )
-    with registry.atomic_install(called, force=force) as out:
+    with registry.atomic_install(name, force=force) as out:
         imported.write(out)
         written = export(open_bundle(out), precision=precision)
     heads = " of {1} heads each in {0} layers".format(*imported.recipe.model.heads)
     console.info(
-        f"attn: {called} is now in {registry.installed_path(called)}: attention{heads}, graphs in "
+        f"attn: {name} is now in {registry.installed_path(name)}: attention{heads}, graphs in "
         f"{precision}, {written.bytes / 1e6:.1f} MB"
     )
 
 
 def tune(
     context: typer.Context,
-    name: Annotated[
-        str,
-        typer.Argument(
-            help="Name of a registered model, or a folder.", autocompletion=complete_model
-        ),
-    ],
-    pairs: PairsOption = None,
+    name: ModelArgument,
+    pairs: Annotated[
+        Path | None, typer.Option("--pairs", help="source<TAB>target lines; - for stdin.")
+    ] = None,
     source: Annotated[Path | None, typer.Option("--source", help="Or this source text,")] = None,
     target: Annotated[Path | None, typer.Option("--target", help="and this target text.")] = None,
     links: Annotated[

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli import model_archives, model_import, model_list
-from attn_cli.cli.candidates import complete_model
 from attn_cli.cli.help_text import HelpGroup, HelpTyper
 from attn_cli.cli.options import (
     EngineOption,
+    ModelArgument,
     TargetTokenOption,
     ThreadsOption,
     command,
@@ -24,6 +24,7 @@ from attn_cli.errors import ModelError, UsageError
 if TYPE_CHECKING:
     from attn_cli.bundles.bundle import Bundle
     from attn_cli.choices import Engine
+    from attn_cli.inference.engines.registry import Part
 
 app = HelpTyper(
     cls=HelpGroup,
@@ -33,14 +34,9 @@ app = HelpTyper(
     callback=show_help,
 )
 
-Name = Annotated[
-    str,
-    typer.Argument(help="Name of a registered model, or a folder.", autocompletion=complete_model),
-]
-
 _AGAIN = "Train it again, or copy it again from an intact source."
 
-#: What a model under test is given to read: any line will do.
+#: The line that a model under test reads: any will do.
 _LINE = "I love you."
 
 
@@ -53,7 +49,7 @@ app.command("tune")(command(model_import.tune))
 
 @app.command("verify")
 @command
-def verify(context: typer.Context, name: Name) -> None:
+def verify(context: typer.Context, name: ModelArgument) -> None:
     """Verify a model: the checksum of each file, its format, and a test computation.
 
     Examples:
@@ -65,9 +61,9 @@ def verify(context: typer.Context, name: Name) -> None:
     from attn_cli.inference.from_bundle import load_calibration
 
     console = console_of(context)
-    found = registry.find(name)
-    verify_checksums(found)
-    bundle = open_bundle(found)
+    folder = registry.find(name)
+    verify_checksums(folder)
+    bundle = open_bundle(folder)
     _check_vocabulary(bundle)
     load_calibration(bundle)
     _check_computing(bundle, threads=console.cores)
@@ -92,31 +88,29 @@ def _check_vocabulary(bundle: "Bundle") -> None:
 
 def _check_computing(bundle: "Bundle", *, threads: int) -> None:
     """One short line through all that the model has, on each engine that it has files for."""
-    from attn_cli.bundles.manifest import ENCODER, STEP, WEIGHTS, WORD_ALIGNER, WORD_ALIGNER_GRAPH
-
     if not bundle.can_translate and not bundle.can_align:
         raise ModelError(
             f"the model {bundle.path} has neither a network that translates nor one that aligns",
             _AGAIN,
         )
     if bundle.can_translate:
-        for engine in _engines(bundle, weights=WEIGHTS, graphs=(ENCODER, STEP)):
+        for engine in _engines(bundle, "translator"):
             _check_translating(bundle, engine=engine, threads=threads)
     if bundle.can_align:
-        for engine in _engines(bundle, weights=WORD_ALIGNER, graphs=(WORD_ALIGNER_GRAPH,)):
+        for engine in _engines(bundle, "word_aligner"):
             _check_aligning(bundle, engine=engine, threads=threads)
 
 
-def _engines(bundle: "Bundle", *, weights: str, graphs: tuple[str, ...]) -> "list[Engine]":
-    """The engines that have something to run and are installed; else the one that will say so."""
-    from importlib.util import find_spec
+def _engines(bundle: "Bundle", part: "Part") -> "list[Engine]":
+    """Return the installed engines that the bundle has files for; else auto, which then fails."""
+    from attn_cli.inference.engines.registry import ENGINES
 
-    found: list[Engine] = []
-    if bundle.has_files(*graphs) and find_spec("onnxruntime"):
-        found.append("onnx")
-    if bundle.has_files(weights) and find_spec("torch"):
-        found.append("torch")
-    return found or ["auto"]
+    usable: list[Engine] = [
+        name
+        for name, spec in ENGINES.items()
+        if spec.has_files(bundle, part) and spec.is_installed()
+    ]
+    return usable or ["auto"]
 
 
 def _check_translating(bundle: "Bundle", *, engine: "Engine", threads: int) -> None:
@@ -132,11 +126,11 @@ def _check_translating(bundle: "Bundle", *, engine: "Engine", threads: int) -> N
     lengths = np.array([ids.shape[1]], np.int32)
     with _computing(bundle):
         batch = SourceBatch(ids, lengths)
-        (found,) = generator.generate(batch, SearchConfig.of(bundle.recipe.decode))
+        (hypotheses,) = generator.generate(batch, SearchConfig.of(bundle.recipe.decode))
         if isinstance(generator, BeamSearchGenerator):
             force_decode(generator.decoder, ids, lengths, [ids[0]])
     pieces = bundle.target.vocab_size
-    if not found or not all(h.ids.max() < pieces and np.isfinite(h.score) for h in found):
+    if not hypotheses or not all(h.ids.max() < pieces and np.isfinite(h.score) for h in hypotheses):
         raise _nonsense(bundle, "network")
 
 
@@ -179,7 +173,7 @@ def _nonsense(bundle: "Bundle", part: str) -> ModelError:
 @command
 def calibrate(
     context: typer.Context,
-    name: Name,
+    name: ModelArgument,
     pairs: Annotated[
         str | None,
         typer.Option("--pairs", metavar="FILE", help="source<TAB>target lines; *.gz, - is stdin."),
@@ -285,17 +279,17 @@ def add(
     if archive.is_archive(Path(path)):
         model_archives.add_archive(console_of(context), Path(path), name, force=force)
         return
-    found = registry.find(path)
-    manifest.verify_checksums(found)
-    called = bundle.open_bundle(found).name if name is None else name
-    with registry.atomic_install(called, force=force) as folder:
-        bundle.load_stable(found, lambda opened: storage.copy(opened, folder))
-    console_of(context).info(f"attn: {called} is now in {registry.installed_path(called)}")
+    source = registry.find(path)
+    manifest.verify_checksums(source)
+    name = bundle.open_bundle(source).name if name is None else name
+    with registry.atomic_install(name, force=force) as folder:
+        bundle.load_stable(source, lambda opened: storage.copy(opened, folder))
+    console_of(context).info(f"attn: {name} is now in {registry.installed_path(name)}")
 
 
 @app.command("show")
 @command
-def show(context: typer.Context, name: Name) -> None:
+def show(context: typer.Context, name: ModelArgument) -> None:
     """Print the card of a model, or its recipe and scores if it has no card.
 
     Examples:
@@ -318,7 +312,7 @@ def show(context: typer.Context, name: Name) -> None:
 
 @app.command("path")
 @command
-def path(context: typer.Context, name: Name) -> None:
+def path(context: typer.Context, name: ModelArgument) -> None:
     """Print the folder of a model.
 
     Examples:
@@ -327,6 +321,6 @@ def path(context: typer.Context, name: Name) -> None:
     from attn_cli.bundles import registry
     from attn_cli.bundles.manifest import read_manifest
 
-    found = registry.find(name)
-    read_manifest(found)
-    console_of(context).write(f"{found}\n")
+    folder = registry.find(name)
+    read_manifest(folder)
+    console_of(context).write(f"{folder}\n")

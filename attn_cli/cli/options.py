@@ -132,6 +132,10 @@ TargetTokenOption = Annotated[
         ">>fra<<. [the recipe's]",
     ),
 ]
+ModelArgument = Annotated[
+    str,
+    typer.Argument(help="Name of a registered model, or a folder.", autocompletion=complete_model),
+]
 ToOption = Annotated[
     str | None,
     typer.Option(

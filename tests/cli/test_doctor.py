@@ -13,13 +13,7 @@ from program import attn
 MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """A user with an empty home folder."""
-    for name in ("ATTN_HOME", "ATTN_MODEL", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def report():

@@ -15,15 +15,7 @@ from attn_cli.files import user_folders
 MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """A user without any variable, whose home is a temporary folder."""
-    for name in ("ATTN_HOME", "ATTN_MODEL", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("ATTN_MODEL", "")  # so that what a command sets is taken back
-    monkeypatch.delenv("ATTN_MODEL")
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def write(text):
