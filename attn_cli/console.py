@@ -48,7 +48,7 @@ class Console:
     verbose: bool = False
     debug: bool = False
     color: Color | None = None  # of the command line, which precedes the environment
-    default_color: Color = "auto"  # where neither says anything
+    default_color: Color = "auto"  # without --color and without a variable
     default_threads: int | None = None  # of commands without --threads; None for all cores
     started: float = field(default_factory=time.monotonic)  # of the command, in time.monotonic
 
@@ -225,7 +225,7 @@ class Console:
         color = self.has_color(stderr=stderr)
         system: Any = "auto" if color else None
         if color and not terminal and self.environment.get("TERM", "dumb") in _DUMB_TERMINALS:
-            system = "standard"  # it is forced, and nothing says more of the reader
+            system = "standard"  # forced, for a reader of unknown colors
         return RichConsole(
             file=stream,
             width=None if stderr and terminal else self.width,  # a live panel follows the window

@@ -91,20 +91,20 @@ def _with_stdin_in_file(console: Console) -> Iterator[Console]:
         console.info("attn: reading lines from the terminal; ^D ends them")
     with ExitStack() as stack:
         try:
-            kept = stack.enter_context(tempfile.TemporaryFile(prefix="attn-"))
-            shutil.copyfileobj(console.stdin, kept)
-            kept.seek(0)
+            copy = stack.enter_context(tempfile.TemporaryFile(prefix="attn-"))
+            shutil.copyfileobj(console.stdin, copy)
+            copy.seek(0)
         except OSError as error:
             raise DataError(
                 f"cannot copy standard input to a temporary file: {error.strerror}",
                 "Name files instead: --source and --target.",
             ) from error
-        yield replace(console, stdin=kept, stdin_is_live=False, stdin_is_terminal=False)
+        yield replace(console, stdin=copy, stdin_is_live=False, stdin_is_terminal=False)
 
 
 @dataclass(frozen=True)
 class FittedAligner:
-    """An aligner that has learned a text, its name and languages, and its links' least weight."""
+    """An aligner fitted to a text, its name and languages, and the minimum weight of its links."""
 
     aligner: VoteInterpolatedAligner
     name: str
@@ -114,10 +114,9 @@ class FittedAligner:
 
 @contextmanager
 def fit_aligner(text: Bitext, options: AlignOptions, *, tables: bool) -> Iterator[FittedAligner]:
-    """An aligner that has learned `text`. Its bundle stays in --out.
+    """Yield an aligner fitted to `text`, whose bundle is in --out.
 
-    Without `tables` it need only link: what it found while it learnt is enough for that. Leaves by
-    typer.Exit when interrupted.
+    Without `tables` it only links, by the votes of the fit. Raises typer.Exit when interrupted.
     """
     from attn_cli.alignment.statistical import QUICK_COMMITTEE
     from attn_cli.api.fitting import default_threshold, vote_aligner
@@ -144,7 +143,7 @@ def fit_aligner(text: Bitext, options: AlignOptions, *, tables: bool) -> Iterato
             StopRequest(watching.stopping) as interruption,
         ):
             recipe = aligner_recipe(name, *languages, seed=options.seed)
-            found = fit(
+            fitted = fit(
                 recipe,
                 text.corpus(recipe_rules(recipe)),
                 folder,
@@ -156,19 +155,19 @@ def fit_aligner(text: Bitext, options: AlignOptions, *, tables: bool) -> Iterato
                 train_aligner=options.out is not None,
                 force=options.force,
             )
-        if found is None:
+        if fitted is None:
             if options.out is not None:
                 text.console.info("attn: run the same command again to continue")
             raise typer.Exit(interruption.status)
         if options.out is not None:
-            kept = f"the model is in {options.out}; try: attn align -m {options.out}"
-            lost = f"no model was saved in {options.out}: votes apply to these pairs only"
-            text.console.info(f"attn: {kept if found.matcher else lost}")
+            saved = f"the model is in {options.out}; try: attn align -m {options.out}"
+            unsaved = f"no model was saved in {options.out}: votes apply to these pairs only"
+            text.console.info(f"attn: {saved if fitted.matcher else unsaved}")
         aligner = vote_aligner(
-            found,
+            fitted,
             tokenized=text.tokenized,
             tables=tables,
             on_problem=warning_callback(text.console),
         )
-        threshold = default_threshold(len(found.corpus), quick=options.quick)
+        threshold = default_threshold(len(fitted.corpus), quick=options.quick)
         yield FittedAligner(aligner, name, languages, threshold)

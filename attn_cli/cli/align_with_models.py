@@ -133,15 +133,15 @@ def linker_from_corpus(
     tables = writer.format != "pharaoh" or not by_threshold
     with (
         rereadable_pairs(console, options) as text,
-        fit_aligner(text, options, tables=tables) as found,
+        fit_aligner(text, options, tables=tables) as fitted,
     ):
         if writer.threshold is None and by_threshold:
-            writer = replace(writer, threshold=found.threshold)
-        writer = replace(writer, model=found.name)
+            writer = replace(writer, threshold=fitted.threshold)
+        writer = replace(writer, model=fitted.name)
         if writer.format == "html":
-            writer = writer.with_page("alignment", languages=found.languages)
+            writer = writer.with_page("alignment", languages=fitted.languages)
         with text.chunks() as chunks:
-            aligner = _with_mass(found.aligner, options)
+            aligner = _with_mass(fitted.aligner, options)
             linker: LinkerProtocol = DirectionalLinker(aligner, writer.links)
             if options.diagnostics:
                 linker = DiagnosingLinker(linker)

@@ -129,8 +129,8 @@ def build() -> typer.Typer:
     return app
 
 
-def _version(context: typer.Context, wanted: bool) -> None:
-    if wanted:
+def _version(context: typer.Context, is_set: bool) -> None:
+    if is_set:
         from attn_cli import __version__
 
         console_of(context).write(f"attn {__version__}\n")
@@ -144,7 +144,7 @@ def _root(
         typer.Option("--version", help="Print the version.", is_eager=True, callback=_version),
     ] = False,
 ) -> None:
-    """What stands before the command."""
+    """The options before the command."""
     show_help(context)
 
 
@@ -247,10 +247,10 @@ def main() -> NoReturn:
 def _leave(status: int) -> NoReturn:
     """End the process without taking apart what its libraries have built.
 
-    Everything is written and closed by now, and the interpreter's own way out, which frees each
-    module and network, takes a fifth of the time that a sentence does.
+    Everything is written and closed by now. The interpreter's exit, which frees each module and
+    network, takes a fifth of the time of a sentence.
     """
-    if threading.active_count() > 1:  # somebody is still at work
+    if threading.active_count() > 1:  # a thread still works
         sys.exit(status)
     os._exit(status)
 

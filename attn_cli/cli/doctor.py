@@ -21,7 +21,7 @@ _PACKAGES = (
     *("sentencepiece", "sil-thot", "torch", "typer"),
 )
 
-#: The variables that change what attn does. No others are shown: they are nobody's business.
+#: The variables that change what attn does. Others may hold secrets, and are not shown.
 _VARIABLES = (
     *("ATTN_HOME", "ATTN_MODEL", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"),
     *("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "TERM", "COLORTERM", "COLUMNS"),

@@ -41,13 +41,13 @@ def write_page(
         write(page.begin())
         is_first = True
 
-        def add(found: list[LineResult]) -> None:
+        def add(results: list[LineResult]) -> None:
             nonlocal is_first
-            translations = [each for _, each, _ in found]
+            translations = [each for _, each, _ in results]
             if others is not None:
                 translations = others.add(translations)
             parts = []
-            for translation, (_, _, links) in zip(translations, found, strict=True):
+            for translation, (_, _, links) in zip(translations, results, strict=True):
                 parts.append(pair(translation, links, is_first=is_first))
                 is_first = False
             write("".join(parts))
@@ -66,8 +66,8 @@ def write_picture(format: Picture, console: Console, output: Path | None) -> Ite
         raise UsageError(f"a terminal does not show {format}", f"Name a file: -o table.{format}")
     shown: list[Translation] = []
 
-    def add(found: list[LineResult]) -> None:
-        shown.extend(each for _, each, _ in found if each.source.strip())
+    def add(results: list[LineResult]) -> None:
+        shown.extend(each for _, each, _ in results if each.source.strip())
         if len(shown) > 1:
             raise UsageError(
                 f"{format} shows one sentence, but there are several lines",

@@ -54,7 +54,7 @@ def parse_index_bases(texts: list[str]) -> tuple[IndexBase, IndexBase]:
 
 
 def score_files(console: Console, gold: Path, links: Path, texts: list[str]) -> AlignmentScore:
-    """Return the AER of a file of links; report automatic index parse_index_bases on stderr."""
+    """Return the AER of a file of links; report automatic index bases on stderr."""
     gold_base, links_base = parse_index_bases(texts)
     gold_links, gold_index = read_gold_file(console, gold, gold_base)
     system_links, links_index = read_link_file(console, links, links_base)

@@ -70,9 +70,9 @@ class HelpGroup(_Examples, TyperGroup):
 class HelpTyper(typer.Typer):
     """A Typer application whose commands are `HelpCommand`."""
 
-    def command(self, name: str | None = None, **how: Any) -> Callable[[Any], Any]:
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
         """Register a command, as `typer.Typer.command` does."""
-        return super().command(name, cls=HelpCommand, **how)
+        return super().command(name, cls=HelpCommand, **settings)
 
 
 def _on_console(option: Any) -> Any:
@@ -82,7 +82,7 @@ def _on_console(option: Any) -> Any:
     return option
 
 
-def _write_help(context: Any, option: Any, wanted: bool) -> None:
-    if wanted and not context.resilient_parsing:
+def _write_help(context: Any, option: Any, is_set: bool) -> None:
+    if is_set and not context.resilient_parsing:
         console_of(context).write(context.get_help() + "\n")
         context.exit()

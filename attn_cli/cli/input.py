@@ -145,7 +145,7 @@ def open_parallel_input(
     """
     part = shard.of(console, source, target) if shard else None
     with ExitStack() as stack:
-        ours, theirs = (
+        source_lines, target_lines = (
             stack.enter_context(
                 open_lines(
                     path, stdin=console.stdin, on_problem=warning_callback(console, str(path))
@@ -154,10 +154,10 @@ def open_parallel_input(
             for path in (source, target)
         )
         size = INTERACTIVE_CHUNK if console.stdout_is_terminal else CHUNK
-        pairs: Iterator[tuple[Line, Line]] = zip_lines(ours, theirs)
+        pairs: Iterator[tuple[Line, Line]] = zip_lines(source_lines, target_lines)
         if part is not None:
-            ours.skip(part.start)
-            theirs.skip(part.start)
+            source_lines.skip(part.start)
+            target_lines.skip(part.start)
             pairs = islice(pairs, len(part))
         each = (InputLine(a.number, a.text, b.text) for a, b in pairs)
         yield chunked(each, size, cost=line_cost)
@@ -169,15 +169,15 @@ def line_cost(request: InputLine) -> int:
 
 
 def _of_arguments(console: Console, texts: list[str], *, pairs: bool) -> list[InputLine]:
-    said = [_clean(console, number, text) for number, text in enumerate(texts, start=1)]
+    lines = [_clean(console, number, text) for number, text in enumerate(texts, start=1)]
     if not pairs:
-        return [InputLine(number, text) for number, text in enumerate(said, start=1)]
-    if len(said) != 2:
+        return [InputLine(number, text) for number, text in enumerate(lines, start=1)]
+    if len(lines) != 2:
         raise UsageError(
-            f"align takes a SOURCE and a TARGET, but got {len(said)} texts",
+            f"align takes a SOURCE and a TARGET, but got {len(lines)} texts",
             'Write attn align "I love you" "Je t\'aime", or pipe pairs in.',
         )
-    return [InputLine(1, said[0], said[1])]
+    return [InputLine(1, lines[0], lines[1])]
 
 
 def _clean(console: Console, number: int, text: str) -> str:
@@ -254,8 +254,8 @@ class LineParser:
         raise self._bad_record(f'line {line.number} has no "{key}"{others}')
 
     def _bad_record(self, problem: str) -> DataError:
-        wanted = '{"source": "…", "target": "…"}' if self.pairs else '{"source": "…"}'
-        return DataError(f"{self.name} {problem}", f"Write one record a line, such as {wanted}.")
+        example = '{"source": "…", "target": "…"}' if self.pairs else '{"source": "…"}'
+        return DataError(f"{self.name} {problem}", f"Write one record a line, such as {example}.")
 
 
 #: The most keys of a record that an error names.

@@ -1,4 +1,4 @@
-"""^C and SIGTERM: work is saved and left, or left at once, and the process is gone in seconds."""
+"""^C and SIGTERM: the work is saved, or left at once, and the process ends within seconds."""
 
 import contextlib
 import os
@@ -20,16 +20,16 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """^C and SIGTERM ask for an end; a second one, or any within `abandonable`, ends at once.
+    """^C and SIGTERM request a stop; a second one, or any within `abandonable`, stops at once.
 
-    `say` is called when the first arrives, wherever the program may be just then. A process that is
-    still there `GRACE_SECONDS` later, as in a long call of a library, is ended as a kill would end
-    it: what has been saved is safe.
+    `on_request` is called when the first arrives, between any two instructions. A process that
+    still runs `GRACE_SECONDS` later, as in a long call of a library, is ended as by a kill: what
+    has been saved is safe.
     """
 
-    def __init__(self, say: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, on_request: Callable[[], None] = lambda: None) -> None:
         self.signal: int | None = None
-        self._say = say
+        self._on_request = on_request
         self._abandonable = False
         self._before: dict[int, Any] = {}
         self._watchdog: _Watchdog | None = None
@@ -40,12 +40,12 @@ class StopRequest:
 
     @property
     def status(self) -> ExitStatus:
-        """What to end with."""
+        """The exit status for the signal."""
         return _status(self.signal)
 
     @contextmanager
     def abandonable(self) -> Iterator[None]:
-        """Work that a signal may end by an exception, since nothing of it needs to be saved."""
+        """Let a signal end the block by an exception, since nothing of it needs to be saved."""
         if self.signal is not None:
             self._end(self.signal, None)
         self._abandonable = True
@@ -72,12 +72,12 @@ class StopRequest:
     def _arrived(self, number: int, frame: FrameType | None) -> None:
         first, self.signal = self.signal is None, number
         if first and not self._abandonable:
-            self._say()
+            self._on_request()
         else:
             self._end(number, frame)
 
     def _end(self, number: int, frame: FrameType | None) -> None:
-        """Do what the signal did before."""
+        """Call the handler that the signal had before."""
         handler = self._before.get(number)
         if callable(handler):
             handler(number, frame)
@@ -114,7 +114,7 @@ class _Watchdog:
                 self._give_up_after(GRACE_SECONDS, numbers[0])
 
     def _give_up_after(self, seconds: float, number: int) -> None:
-        """End the process unless this is closed, or hears of another signal, within that time."""
+        """End the process unless this is closed, or another signal arrives, within that time."""
         readable, _, _ = select.select([self._receiver], [], [], seconds)
         if readable:
             return

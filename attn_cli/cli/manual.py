@@ -45,9 +45,9 @@ def pages() -> dict[str, str]:
 
 def _commands(command: Any, name: str, parent: Any) -> Iterator[tuple[str, Any]]:
     """Yield the name and the context of a command and of all below it."""
-    called = name.rpartition("-")[2]
+    own_name = name.rpartition("-")[2]
     context = command.context_class(
-        command, info_name=called, parent=parent, **command.context_settings
+        command, info_name=own_name, parent=parent, **command.context_settings
     )
     yield name, context
     if hasattr(command, "list_commands"):
@@ -102,7 +102,7 @@ def _text(text: str) -> str:
 
 
 def write_pages(folder: Path) -> list[Path]:
-    """Write all pages into a folder, made if need be; returns their paths."""
+    """Write all pages into a folder, created if it is missing; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for name, text in pages().items():

@@ -164,8 +164,9 @@ class ModelLoader:
                 loaded = self._load_heads(bundle, look)
             else:
                 matcher = self.aligner(bundle)
-                wanted = scored and bundle.can_translate
-                loaded = LoadedModel(bundle, self.decoder(bundle) if wanted else None, matcher)
+                needs_decoder = scored and bundle.can_translate
+                decoder = self.decoder(bundle) if needs_decoder else None
+                loaded = LoadedModel(bundle, decoder, matcher)
             if every:
                 is_aligner = kind == "alignment"
                 others = self._others(bundle, is_aligner=is_aligner, has_heads=bool(loaded.heads))

@@ -1,14 +1,13 @@
 """The format of an output file: that of its extension, unless --format says one that fits."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
 from attn_cli.choices import OutputFormat, View
 from attn_cli.errors import UsageError
 
-#: What a file of that extension can hold, by the names of the formats; any format has no place
-#: in a file of an extension that is not here.
+#: The formats that a file of an extension can hold. Other extensions can hold every format.
 EXTENSIONS = {
     ".svg": ("svg",),
     ".png": ("png",),
@@ -74,8 +73,11 @@ def check_document(format: OutputFormat, *, shard: bool) -> None:
         )
 
 
-def _extensions(formats: Iterable[str]) -> str:
+def _extensions(formats: Sequence[str]) -> str:
     """Return the extensions of files that hold one of these formats, for people."""
-    wanted = set(formats)
-    found = [f"*{extension}" for extension, each in EXTENSIONS.items() if wanted & set(each)]
-    return " or ".join(found) or "otherwise"
+    fitting = [
+        f"*{extension}"
+        for extension, each in EXTENSIONS.items()
+        if not set(formats).isdisjoint(each)
+    ]
+    return " or ".join(fitting) or "otherwise"

@@ -1,4 +1,4 @@
-"""Who listens to a training: the log always; a live panel on a terminal, plain lines in a pipe."""
+"""Report the events of a training: in its log, and as a live panel or as plain lines."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from attn_cli.training import events
 
 LOG = "log.jsonl"
 
-#: What is said when somebody wants it to end: where that is kept for later, and where it is not.
+#: The message after a request to stop: where the work is saved, and where it is not.
 SAVING = "saving, then stopping; interrupt again to stop at once"
 LEAVING = "stopping soon; interrupt again to stop at once"
 
@@ -39,10 +39,11 @@ def report_progress(
     stopping: str = SAVING,
     max_seconds: float = math.inf,
 ) -> Iterator[ProgressSink]:
-    """Writes each event to the log, begun `anew` or gone on with, and shows it as it can be.
+    """Yield what writes each event to the log, and shows it on a panel or as a line.
 
-    `stopping` is said when somebody wants it to end. The panel counts the seconds from the start of
-    the command, and to `max_seconds` where that is finite.
+    With `anew` the log is truncated, else continued. `stopping` is the message after a request to
+    stop. The panel counts the seconds from the start of the command, and to `max_seconds` if that
+    is finite.
     """
     panel = TrainingPanel(
         title,
@@ -64,7 +65,7 @@ def report_progress(
 
 
 def ignore(event: events.Event) -> None:
-    """What a worker does with events that the main worker tells."""
+    """Do nothing, in a worker whose events the main worker reports."""
 
 
 @contextmanager
@@ -91,21 +92,21 @@ def _log(path: Path, *, anew: bool) -> Iterator[events.Listener]:
 
 
 @contextmanager
-def _lines(console: Console, said: str) -> Iterator[ProgressSink]:
+def _lines(console: Console, message: str) -> Iterator[ProgressSink]:
     def stopping() -> None:
-        with contextlib.suppress(RuntimeError, OSError):  # it came in the middle of a line
-            console.info(f"attn: {said}")
+        with contextlib.suppress(RuntimeError, OSError):  # a signal in the middle of a line
+            console.info(f"attn: {message}")
 
     yield ProgressSink(lambda event: console.info(line(event)), stopping)
 
 
 def line(event: events.Event) -> str:
-    """The event as one plain line."""
+    """Return the event as one plain line."""
     return _preparing(event) if isinstance(event, events.Preparing) else _training(event)
 
 
 def _workers(event: events.TrainingStarted) -> str:
-    """Who computes: `2 workers of 1 thread`."""
+    """Return the workers and their threads: `2 workers of 1 thread`."""
     threads = f"{event.threads} thread" + "s" * (event.threads != 1)
     return threads if event.workers == 1 else f"{event.workers} workers of {threads}"
 
@@ -136,10 +137,10 @@ def _training(event: events.Training) -> str:
         case events.SentenceTranslated():
             return f"at {event.step}: {event.source} → {event.text}"
         case events.CheckpointsAveraged():
-            kept = "kept" if event.kept else "not kept"
+            outcome = "kept" if event.kept else "not kept"
             return (
                 f"average of the {event.checkpoints} best: BLEU {event.bleu:.1f} against "
-                f"{event.best_bleu:.1f}, {kept}"
+                f"{event.best_bleu:.1f}, {outcome}"
             )
         case events.TrainingFinished():
             return (
@@ -168,16 +169,18 @@ def _preparing(event: events.Preparing) -> str:
             vocabulary = str(event.source_vocab)
             if event.target_vocab != event.source_vocab:
                 vocabulary += f" and {event.target_vocab}"
-            kept = f"{event.valid_pairs:,} for validation, " if event.valid_pairs else ""
-            return f"text: {event.pairs:,} pairs, {kept}{vocabulary} pieces ({event.seconds:.0f} s)"
+            valid = f"{event.valid_pairs:,} for validation, " if event.valid_pairs else ""
+            return (
+                f"text: {event.pairs:,} pairs, {valid}{vocabulary} pieces ({event.seconds:.0f} s)"
+            )
         case events.Notice():
             return event.message
         case events.AlignmentProgress():
             left = "" if event.seconds_left is None else f", {clock(event.seconds_left)} left"
             return f"word links: aligners at {event.done:.0%}{left}"
         case events.AlignmentsReady():
-            found = "from cache" if event.cached else f"{event.seconds:.0f} s"
-            return f"word links: {event.links:,} in {event.pairs:,} pairs ({found})"
+            origin = "from cache" if event.cached else f"{event.seconds:.0f} s"
+            return f"word links: {event.links:,} in {event.pairs:,} pairs ({origin})"
         case events.AlignerTrainingProgress():
             return (
                 f"word aligner: update {event.step} of {event.max_steps}, "
@@ -201,10 +204,10 @@ _REASONS = {
 
 
 @contextmanager
-def _panel(console: Console, panel: TrainingPanel, said: str) -> Iterator[ProgressSink]:
-    """A panel that fills the terminal while it lasts, and stays among its lines once it has ended.
+def _panel(console: Console, panel: TrainingPanel, message: str) -> Iterator[ProgressSink]:
+    """Draw a panel on the terminal's alternate screen; at the end print it after its lines.
 
-    It has a screen of its own, as an editor has, which no change of the window's size can tear.
+    As in an editor, a change of the window's size leaves no parts of it behind.
     """
     from rich.live import Live
 
@@ -226,7 +229,7 @@ def _panel(console: Console, panel: TrainingPanel, said: str) -> Iterator[Progre
                 live.refresh()
 
             def stopping() -> None:
-                panel.stopping = said  # drawn with the next refresh
+                panel.stopping = message  # drawn with the next refresh
 
             yield ProgressSink(show, stopping)
         panel.end(*(panel.result or (("interrupted", False) if panel.stopping else ("done", True))))
@@ -240,9 +243,9 @@ def _panel(console: Console, panel: TrainingPanel, said: str) -> Iterator[Progre
 
 
 def update_panel(panel: TrainingPanel, event: events.Event) -> bool:
-    """Show an event on the panel; True if a line of its own reports it at the end as well."""
+    """Show an event on the panel; return whether it also gets a line at the end."""
     if isinstance(event, events.Preparing):
-        return _tell_preparing(panel, event)
+        return _show_preparing(panel, event)
     match event:
         case events.TrainingStarted():
             panel.step, panel.max_steps, panel.stage = event.step, event.max_steps, None
@@ -267,13 +270,13 @@ def update_panel(panel: TrainingPanel, event: events.Event) -> bool:
         case events.TrainingFinished():
             panel.step, panel.stopping = event.step, ""
             succeeded = event.reason != "interrupted"
-            how = f"finished: {_REASONS[event.reason]}" if succeeded else "interrupted: saved"
-            panel.result = f"{how}, BLEU {event.bleu:.1f} after {event.step:,} updates", succeeded
+            end = f"finished: {_REASONS[event.reason]}" if succeeded else "interrupted: saved"
+            panel.result = f"{end}, BLEU {event.bleu:.1f} after {event.step:,} updates", succeeded
     return True
 
 
-def _tell_preparing(panel: TrainingPanel, event: events.Preparing) -> bool:
-    """The same for what comes before the updates, and beside them."""
+def _show_preparing(panel: TrainingPanel, event: events.Preparing) -> bool:
+    """Do the same for an event before or between the updates."""
     panel.stage = _stage(event) or panel.stage
     match event:
         case events.Phase():
@@ -294,7 +297,7 @@ def _tell_preparing(panel: TrainingPanel, event: events.Preparing) -> bool:
 
 
 def _stage(event: events.Event) -> ProgressStage | None:
-    """How far that is which comes before the network's updates, if the event is of it."""
+    """Return the progress of a stage before the network's updates; None for other events."""
     votes = "statistical aligners vote on word links"
     learns = "a network learns word alignment from these votes"
     match event:

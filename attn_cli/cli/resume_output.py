@@ -1,4 +1,4 @@
-"""attn translate --resume-output: an output that an interrupted command left goes on.
+"""attn translate --resume-output: continue the output of an interrupted command.
 
 The records are in `OUTPUT.part`, and `OUTPUT.part.json` says how many input lines they answer, in
 how many bytes, and from which model, options and input they are. It is written after each chunk, so
@@ -66,8 +66,8 @@ def origin_of(
         "shard": shard,
         **{name: v for name, v in asdict(options).items() if name not in _NOT_OF_THE_ORIGIN},
     }
-    kept: Origin = json.loads(json.dumps(origin))
-    return kept
+    as_json: Origin = json.loads(json.dumps(origin))
+    return as_json
 
 
 @dataclass

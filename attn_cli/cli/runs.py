@@ -40,15 +40,15 @@ def runs(
         if folders and not folder.is_dir():
             raise UsageError(f"{folder} is not a folder", "Name the --out folder of attn train.")
     paths = dict.fromkeys(path for folder in named for path in find_runs(folder))
-    found = [read_run(path) for path in paths]
-    differ = recipe_differences(found)
+    trainings = [read_run(path) for path in paths]
+    differ = recipe_differences(trainings)
     if as_json:
         import json
 
-        records = [_record(run, each) for run, each in zip(found, differ, strict=True)]
+        records = [_record(run, each) for run, each in zip(trainings, differ, strict=True)]
         console.write(json.dumps(records, ensure_ascii=False, indent=2) + "\n")
         return
-    if not found:
+    if not trainings:
         console.info(f"attn: no runs in {', '.join(map(str, named))}; attn train makes one")
         return
     from attn_cli.render.run_rows import HEADINGS, RunRow, cells
@@ -65,7 +65,7 @@ def runs(
             run.losses,
             run.bleus,
         )
-        for run, each in zip(found, differ, strict=True)
+        for run, each in zip(trainings, differ, strict=True)
     ]
     if console.stdout_is_terminal:
         from attn_cli.render.runs import RunsTable

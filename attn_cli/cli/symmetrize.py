@@ -79,8 +79,8 @@ def symmetrize(
         )
         write = stack.enter_context(open_writer(console, output))
         for group in files.groups():
-            found = (combined(*both, method, unaligned=unaligned) for both in group)
-            write(*(pharaoh(links, scores=scores) + "\n" for links in found))
+            linked = (combined(*both, method, unaligned=unaligned) for both in group)
+            write(*(pharaoh(links, scores=scores) + "\n" for links in linked))
     if files.looks_reversed:
         console.info(
             f"attn: {forward} has more links in common with {reverse} read the other way; "

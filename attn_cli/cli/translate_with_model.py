@@ -103,17 +103,18 @@ class TranslateOptions:
 
         Raises UsageError for NaN and infinity, which Typer's bounds allow.
         """
-        given: dict[str, Any] = {
+        values: dict[str, Any] = {
             "beam": self.beam,
             "length_penalty": self.length_penalty,
             "coverage_penalty": self.coverage_penalty,
         }
-        for name, value in given.items():
+        for name, value in values.items():
             if isinstance(value, float) and not isfinite(value):
                 option = f"--{name.replace('_', '-')}"
                 raise UsageError(f"{option} cannot be {value}", "Give a number.")
-        how = replace(recipe, **{name: each for name, each in given.items() if each is not None})
-        return replace(how, n_best=self.n_best, beam=max(how.beam, self.n_best))
+        changes = {name: value for name, value in values.items() if value is not None}
+        search = replace(recipe, **changes)
+        return replace(search, n_best=self.n_best, beam=max(search.beam, self.n_best))
 
 
 def translator_from_model(
@@ -124,11 +125,11 @@ def translator_from_model(
     notes: ExitStack | None = None,
     is_single: bool = False,
 ) -> tuple[Translate, Writer]:
-    """A function that translates by the model that was named, and the writer of what it finds.
+    """Return a function that translates by the model of the options, and the writer of its results.
 
-    `on_problem` hears of each line that was not read to its end, by default the console. With
-    `notes`, lines that the model should not be given are noted on the console, and counted where
-    there are many, when that closes; `is_single` tells that there is but one line.
+    `on_problem` is called for each truncated line; by default the console warns. With `notes`, the
+    console names lines that do not suit the model, and counts the others when `notes` closes;
+    `is_single` if there is one line only.
     """
     options.check()
     format, weights = options.format, options.weights
@@ -198,9 +199,9 @@ def translator_from_model(
             from attn_cli.inference.diagnosis import with_diagnostics
 
             linked = with_diagnostics(linked, other)
-        found = [(request, *each) for request, each in zip(requests, linked, strict=True)]
+        results = [(request, *each) for request, each in zip(requests, linked, strict=True)]
         if options.flag_below is None:
-            return found
-        return flag(found, options.flag_below, console, format=format)
+            return results
+        return flag(results, options.flag_below, console, format=format)
 
     return translate, writer

@@ -1,4 +1,4 @@
-"""Reads small files whose path or content nobody vouches for: no pipe, no device, no flood."""
+"""Read small files of untrusted path or content: no pipe, no device, no file of any size."""
 
 import errno
 import os

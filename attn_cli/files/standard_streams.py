@@ -1,4 +1,4 @@
-"""Standard streams that are closed, that nobody reads, or that a signal interrupts."""
+"""Standard streams that are closed, that have no reader, or that a signal interrupts."""
 
 import bisect
 import contextlib

@@ -151,15 +151,15 @@ def run(
 
 def _cause(error: BaseException) -> Exception:
     """The exception of our code that Ray wraps, or ClusterError."""
-    seen: BaseException | None = error
-    while isinstance(seen, ray.exceptions.RayError):
-        inner = getattr(seen, "cause", None) or seen.__cause__
-        seen = inner if isinstance(inner, BaseException) else None
-    if isinstance(seen, Exception):
-        return seen
-    said = str(error).strip().splitlines() or [type(error).__name__]
+    cause: BaseException | None = error
+    while isinstance(cause, ray.exceptions.RayError):
+        inner = getattr(cause, "cause", None) or cause.__cause__
+        cause = inner if isinstance(inner, BaseException) else None
+    if isinstance(cause, Exception):
+        return cause
+    message = str(error).strip().splitlines() or [type(error).__name__]
     return ClusterError(
-        f"the Ray cluster was lost: {said[0][:200]}",
+        f"the Ray cluster was lost: {message[0][:200]}",
         "Finished work is kept: run the same command again.",
     )
 

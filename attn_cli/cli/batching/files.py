@@ -115,10 +115,10 @@ def find_files(inputs: Sequence[str], output: Path) -> list[InputFile]:
     Hidden files below a folder and what lies in `output` are left out. Raises DataError for what
     is not there, UsageError where two files would have one output, or an output is an input.
     """
-    found: dict[str, InputFile] = {}
-    for given in inputs:
-        for path, name in _named(given, output):
-            other = found.get(name)
+    files: dict[str, InputFile] = {}
+    for argument in inputs:
+        for path, name in _named(argument, output):
+            other = files.get(name)
             if other and not os.path.samefile(other.path, path):
                 raise UsageError(
                     f"{other.path} and {path} would both become {output / name}",
@@ -129,20 +129,20 @@ def find_files(inputs: Sequence[str], output: Path) -> list[InputFile]:
                     f"the output of {path} would replace it", "Choose another --output folder."
                 )
             status = path.stat()
-            found[name] = InputFile(path, name, status.st_size, status.st_mtime_ns)
-    for name in found:
-        if parent := next((str(p) for p in Path(name).parents if str(p) in found), None):
+            files[name] = InputFile(path, name, status.st_size, status.st_mtime_ns)
+    for name in files:
+        if parent := next((str(p) for p in Path(name).parents if str(p) in files), None):
             raise UsageError(
-                f"{output / parent} cannot be the output of {found[parent].path} and a folder "
-                f"for that of {found[name].path}",
+                f"{output / parent} cannot be the output of {files[parent].path} and a folder "
+                f"for that of {files[name].path}",
                 "Translate them into two folders.",
             )
-    return list(found.values())
+    return list(files.values())
 
 
-def _named(given: str, output: Path) -> Iterator[tuple[Path, str]]:
+def _named(argument: str, output: Path) -> Iterator[tuple[Path, str]]:
     """The files that one input names, sorted, each with its relative name."""
-    path = Path(given)
+    path = Path(argument)
     if path.is_dir():
         names = sorted(
             each.relative_to(path)
@@ -151,24 +151,26 @@ def _named(given: str, output: Path) -> Iterator[tuple[Path, str]]:
         )
         names = [name for name in names if not any(part[0] == "." for part in name.parts)]
         if not names:
-            raise DataError(f"there is no file in the folder {given}", "Name one with files in it.")
+            raise DataError(
+                f"there is no file in the folder {argument}", "Name one with files in it."
+            )
         yield from ((path / name, name.as_posix()) for name in names)
     elif path.exists():
         if not path.is_file():
             raise UsageError(
-                f"{given} is not a file: batch reads its inputs more than once",
+                f"{argument} is not a file: batch reads its inputs more than once",
                 "Use attn translate in a pipe.",
             )
         yield path, path.name
-    elif glob.has_magic(given):
+    elif glob.has_magic(argument):
         base = next(p for p in path.parents if not glob.has_magic(str(p)))
-        matches = [Path(each) for each in sorted(glob.glob(given, recursive=True))]
+        matches = [Path(each) for each in sorted(glob.glob(argument, recursive=True))]
         files = [each for each in matches if each.is_file() and not _is_inside(each, output)]
         if not files:
-            raise DataError(f"no file matches {given}", "Check the pattern and its folder.")
+            raise DataError(f"no file matches {argument}", "Check the pattern and its folder.")
         yield from ((each, each.relative_to(base).as_posix()) for each in files)
     else:
-        raise read_error(given, FileNotFoundError())
+        raise read_error(argument, FileNotFoundError())
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

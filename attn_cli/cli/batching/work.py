@@ -80,14 +80,14 @@ class Task:
 
     def job(self) -> dict[str, Any]:
         """Return all that the results depend on, as JSON. Raises ModelError without a model."""
-        given: dict[str, Any] = {
+        values: dict[str, Any] = {
             each.name: getattr(self.options, each.name)
             for each in fields(self.options)
             if each.name not in ("model", "reverse", "threads", "format")
         }
         if self.writer is not None:
             names = ("extraction", "threshold", "scores")
-            given |= {name: getattr(self.writer, name) for name in names}
+            values |= {name: getattr(self.writer, name) for name in names}
         models = {"model": self.models[0]}
         if len(self.models) > 1:
             models["reverse model"] = self.models[1]
@@ -99,7 +99,7 @@ class Task:
             "columns": [*self.columns.texts, self.columns.result],
             **{
                 name: str(value) if isinstance(value, Path) else value
-                for name, value in given.items()
+                for name, value in values.items()
                 if value is not None and value is not False and value != ()
             },
         }
