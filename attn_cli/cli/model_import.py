@@ -1,4 +1,4 @@
-"""attn models import and tune: models of Marian, and the attention head that a model shows."""
+"""attn models import: models that other tools have trained."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from attn_cli.choices import Precision
-from attn_cli.cli.options import ModelArgument, TargetTokenOption, console_of
-from attn_cli.errors import DataError, ModelError, TrainingError, UsageError
+from attn_cli.cli.options import console_of
 
 
 def import_model(
@@ -65,63 +64,3 @@ def import_model(
         f"attn: {name} is now in {registry.installed_path(name)}: attention{heads}, graphs in "
         f"{precision}, {written.bytes / 1e6:.1f} MB"
     )
-
-
-def tune(
-    context: typer.Context,
-    name: ModelArgument,
-    pairs: Annotated[
-        Path | None, typer.Option("--pairs", help="source<TAB>target lines; - for stdin.")
-    ] = None,
-    source: Annotated[Path | None, typer.Option("--source", help="Or this source text,")] = None,
-    target: Annotated[Path | None, typer.Option("--target", help="and this target text.")] = None,
-    links: Annotated[
-        Path | None,
-        typer.Option("--links", help="Word links of these pairs. [statistical aligners' votes]"),
-    ] = None,
-    target_token: TargetTokenOption = None,
-) -> None:
-    """Choose the attention head that a model shows: the one that agrees best with word links.
-
-    Compares all heads, and the mean of each layer, on at most 500 of the pairs.
-
-    Examples:
-      attn models tune en-fr --pairs a.tsv
-      attn models tune en-fr --pairs a.tsv --links a.links
-    """
-    if bool(pairs) == bool(source or target) or bool(source) != bool(target):
-        raise UsageError(
-            "tune needs sources and their translations",
-            "Give --pairs FILE, or --source FILE and --target FILE.",
-        )
-    from attn_cli import config
-    from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import open_bundle
-    from attn_cli.files.folder_lock import lock_folder
-    from attn_cli.training.head_tuning import show_best_head
-
-    console = console_of(context)
-    path = registry.find(name)
-    data = config.DataConfig(
-        source=str(source or ""), target=str(target or ""), pairs=str(pairs or "")
-    )
-    try:
-        with lock_folder(path):
-            selected = show_best_head(
-                open_bundle(path),
-                data,
-                links=links,
-                threads=console.cores,
-                target_token=target_token,
-                stdin=console.stdin,
-            )
-    except TrainingError as error:
-        raise DataError(
-            error.problem, "Copy the model to your registry first: attn models add."
-        ) from error
-    if selected is None:
-        raise ModelError(
-            f"no attention head of {name} ever points where word links do",
-            "Give more pairs, or other --links.",
-        )
-    console.info(f"attn: {selected.describe()}")

@@ -7,19 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_cli.cli import model_archives, model_import, model_list
+from attn_cli.cli import model_archives, model_import, model_list, model_tuning
 from attn_cli.cli.help_text import HelpGroup, HelpTyper
 from attn_cli.cli.options import (
-    EngineOption,
     ModelArgument,
-    TargetTokenOption,
-    ThreadsOption,
     command,
     console_of,
     show_help,
 )
-from attn_cli.console import Console
-from attn_cli.errors import ModelError, UsageError
+from attn_cli.errors import ModelError
 
 if TYPE_CHECKING:
     from attn_cli.bundles.bundle import Bundle
@@ -44,7 +40,7 @@ app.command("list")(command(model_list.list_models))
 app.command("pack")(command(model_archives.pack))
 app.command("remove")(command(model_archives.remove))
 app.command("import")(command(model_import.import_model))
-app.command("tune")(command(model_import.tune))
+app.command("tune")(command(model_tuning.tune))
 
 
 @app.command("verify")
@@ -169,85 +165,7 @@ def _nonsense(bundle: "Bundle", part: str) -> ModelError:
     )
 
 
-@app.command("calibrate")
-@command
-def calibrate(
-    context: typer.Context,
-    name: ModelArgument,
-    pairs: Annotated[
-        str | None,
-        typer.Option("--pairs", metavar="FILE", help="source<TAB>target lines; *.gz, - is stdin."),
-    ] = None,
-    source: Annotated[
-        str | None, typer.Option("--source", metavar="FILE", help="Or two files: source lines …")
-    ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option("--target", metavar="FILE", help="… and their translations, line by line."),
-    ] = None,
-    target_token: TargetTokenOption = None,
-    engine: EngineOption = "auto",
-    threads: ThreadsOption = None,
-) -> None:
-    """Calibrate the confidence of a model on held-out pairs, and save it in the model.
-
-    Translates the sources and compares them with the targets by sentence chrF. Takes at most 1,000
-    pairs, evenly spaced. Training does the same at its end.
-
-    Examples:
-      attn models calibrate en-fr --pairs valid.tsv
-    """
-    from attn_cli.bundles import registry
-    from attn_cli.bundles.bundle import open_bundle
-    from attn_cli.bundles.manifest import CONFIDENCE
-    from attn_cli.bundles.storage import add_file
-    from attn_cli.errors import DataError, TrainingError
-    from attn_cli.inference import calibration
-    from attn_cli.inference.engines.registry import open_generator
-
-    console = console_of(context)
-    read = _read_pairs(console, pairs, source, target)
-    path = registry.find(name)
-    bundle = open_bundle(path).with_target_token(target_token)
-    if not bundle.can_translate:
-        raise ModelError(
-            f"the model {bundle.name} does not translate, so it has no confidence",
-            "Name a model that does.",
-        )
-    generator = open_generator(
-        bundle, engine=engine, device="cpu", threads=threads or console.cores
-    )
-    most = min(len(read), calibration.MOST_PAIRS)
-    console.info(f"attn: translating {most:,} of {len(read):,} pairs with {bundle.name}")
-    fitted = calibration.calibrate(bundle, generator, read)
-    try:
-        add_file(path, CONFIDENCE, fitted.calibration.to_bytes())
-    except TrainingError as error:
-        raise DataError(
-            error.problem, "Copy the model to your registry first: attn models add."
-        ) from error
-    console.info(f"attn: {fitted.sentence()}")
-
-
-def _read_pairs(
-    console: Console, pairs: str | None, source: str | None, target: str | None
-) -> list[tuple[str, str]]:
-    """The pairs of one file or of two. Raises UsageError and DataError."""
-    from attn_cli.cli.input import open_input, open_parallel_input
-
-    if (pairs is None) == (source is None and target is None) or (source is None) != (
-        target is None
-    ):
-        raise UsageError(
-            "calibrate needs sources and their translations",
-            "Give --pairs FILE, or --source FILE and --target FILE.",
-        )
-    if source is not None and target is not None:
-        reading = open_parallel_input(console, Path(source), Path(target))
-    else:
-        reading = open_input(console, [], Path(pairs or "-"), "text", pairs=True)
-    with reading as chunks:
-        return [(each.source, each.target) for chunk in chunks for each in chunk]
+app.command("calibrate")(command(model_tuning.calibrate))
 
 
 @app.command("add")

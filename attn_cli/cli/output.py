@@ -93,7 +93,7 @@ class Writer:
     def open(
         self, console: Console, output: Path | None, *, is_live: bool = False
     ) -> Iterator[Callable[[list[LineResult]], None]]:
-        """Yield a function that writes a chunk of results and flushes it.
+        """Yield a function that writes a chunk of results; on stdout it also flushes them.
 
         On a terminal, a pager shows tables that are longer than the screen, unless the input
         `is_live`, since no result may wait for the next line.
