@@ -170,16 +170,10 @@ class Console:
 
         The terminal neither waits for a line nor shows the keys within the block.
         """
-        import termios
-        import tty
+        from attn_cli.files.terminal_keys import pressed_keys
 
-        stream = self.stdin.fileno()
-        before = termios.tcgetattr(stream)
-        try:
-            tty.setcbreak(stream)
-            yield _read_keys(stream)
-        finally:
-            termios.tcsetattr(stream, termios.TCSADRAIN, before)
+        with pressed_keys(self.stdin.fileno()) as keys:
+            yield keys
 
     @property
     def cores(self) -> int:
@@ -275,33 +269,6 @@ class Console:
 
     def _write_message(self, text: str) -> None:
         _Messages(self.stderr).write((text + "\n").encode("utf-8", "replace"))
-
-
-#: Names of keys by what a terminal sends for them.
-_KEYS = {
-    "\x1b[A": "up",
-    "\x1b[B": "down",
-    "\x1b[C": "right",
-    "\x1b[D": "left",
-    "\x1bOA": "up",
-    "\x1bOB": "down",
-    "\x1bOC": "right",
-    "\x1bOD": "left",
-    "\n": "enter",
-    "\r": "enter",
-    "\x7f": "backspace",
-    "\x1b": "escape",
-    " ": "space",
-}
-
-
-def _read_keys(stream: int) -> Iterator[str]:
-    while data := os.read(stream, 64):
-        text = data.decode("utf-8", "replace")
-        while text:
-            size = 3 if text[:3] in _KEYS else 1
-            key, text = text[:size], text[size:]
-            yield _KEYS.get(key, key)
 
 
 def available_cores() -> int:

@@ -5,9 +5,10 @@ import os
 
 import pytest
 
-from attn_cli.console import Console, _read_keys
+from attn_cli.console import Console
 from attn_cli.errors import DataError
 from attn_cli.files.standard_streams import StdoutClosedError
+from attn_cli.files.terminal_keys import read_keys
 
 
 def console(*, terminal=False, stdout=None, **environment):
@@ -139,7 +140,7 @@ def test_keys_have_names_whatever_a_terminal_sends_for_them():
     reader, writer = os.pipe()
     os.write(writer, b"\x1b[C\x1bODq5 \x1b[B\x7f\n\x1b")
     os.close(writer)
-    keys = list(_read_keys(reader))
+    keys = list(read_keys(reader))
     os.close(reader)
     names = ["right", "left", "q", "5", "space", "down", "backspace", "enter", "escape"]
     assert keys == names
