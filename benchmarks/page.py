@@ -1,54 +1,69 @@
-"""The page of --format html: its size, and the time until a browser has painted it.
+"""The page of --format html: its size, and what a browser does until it has painted it.
 
     python benchmarks/page.py
     python benchmarks/page.py --pairs 10000 --words 30
+    python benchmarks/page.py --files former.html     # another page, in turn with these
 
 The pairs are made up: sentences of --words words, each with the attention of a decoder and the
-probabilities of a word aligner, drawn from a sparse Dirichlet distribution. Chromium opens the page
---repeat times from a file, each time in a new window. First paint is what the browser's own
-Performance API says; processor time is that of the page's thread until everything is drawn.
+probabilities of a word aligner, drawn from a sparse Dirichlet distribution. Chromium opens each
+page --repeat times from a file, each time in a new window, in turn with a page of one word,
+"empty". The browser's own trace gives processor time of the page's thread: until the first paint
+with content, until the paint of the first pair's words and links, and until that of the whole list.
+The time of the first paint on the clock is there, too: it depends on what else the machine does.
 """
 
 import argparse
 import shutil
 import statistics
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from measuring import Skipped, conditions, say, table
 
-from attn_cli.render.html.page import Page, pair
+from attn_cli.render.html.page import Page, PageWriter
 from attn_cli.types import SoftAlignment, Translation, WordAlignment
 
-_MEASURE = """() => {
-  const paints = performance.getEntriesByType("paint");
-  return paints.find((each) => each.name === "first-contentful-paint").startTime;
-}"""
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+Event = dict[str, Any]
+
+_EMPTY = "<!doctype html><meta charset=utf-8><title>empty</title><p>word"
+
+#: What the trace must hold: tasks, paints, and the marks of the page.
+_CATEGORIES = ["toplevel", "devtools.timeline", "blink.user_timing", "loading"]
+
+_COLUMNS = ["first paint", "first pair", "all", "first paint, clock"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pairs", type=int, nargs="+", default=[1, 1000])
+    parser.add_argument("--pairs", type=int, nargs="*", default=[1, 1000])
     parser.add_argument("--words", type=int, default=20)
+    parser.add_argument("--files", type=Path, nargs="*", default=[])
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
-    rows = []
     with tempfile.TemporaryDirectory() as folder:
+        pages = {"empty": Path(folder) / "empty.html"}
+        pages["empty"].write_text(_EMPTY)
         for count in options.pairs:
-            file = Path(folder) / f"{count}.html"
-            file.write_text(page_of(count, options.words), encoding="utf-8")
-            paints, seconds = open_in_browser(file, options.repeat)
-            rows.append(
-                [
-                    f"{count:,}",
-                    f"{file.stat().st_size / 1e6:.2f}",
-                    f"{statistics.median(paints):.0f}",
-                    f"{1000 * statistics.median(seconds):.0f}",
-                ]
-            )
-            say(f"{count:,} pairs: done")
-    heads = ["pairs", "MB", "first paint, ms", "processor, ms"]
+            name = f"{count:,} pairs"
+            pages[name] = Path(folder) / f"{count}.html"
+            pages[name].write_text(page_of(count, options.words), encoding="utf-8")
+        pages |= {file.name: file for file in options.files}
+        times = measure(pages, options.repeat)
+        rows = [
+            [
+                name,
+                f"{file.stat().st_size / 1e6:.2f}",
+                *(f"{statistics.median(each):.0f}" for each in zip(*times[name], strict=True)),
+            ]
+            for name, file in pages.items()
+        ]
+    heads = ["page", "MB", *(f"{name}, ms" for name in _COLUMNS)]
     print(table(heads, rows) + conditions())
 
 
@@ -56,7 +71,7 @@ def page_of(count: int, words: int) -> str:
     """A page of `count` pairs."""
     generator = np.random.default_rng(0)
     names = [f"word{n}" for n in range(500)]
-    page = Page("benchmark", minimum={"attention": 0.3, "alignment": 0.5})
+    page = PageWriter(Page("benchmark", minimum={"attention": 0.3, "alignment": 0.5}))
     parts = [page.begin()]
     for line in range(1, count + 1):
         source, target = (tuple(generator.choice(names, words).tolist()) for _ in range(2))
@@ -76,32 +91,73 @@ def page_of(count: int, words: int) -> str:
         translation = Translation(
             line, *text, source, target, alignment=attention, others=(alignment,), confidence=0.5
         )
-        parts.append(pair(translation, links, is_first=line == 1))
+        parts.append(page.pair(translation, links))
     return "".join([*parts, page.end()])
 
 
-def open_in_browser(file: Path, repeat: int) -> tuple[list[float], list[float]]:
-    """First paints in ms, and processor seconds of the page's thread."""
+def measure(pages: dict[str, Path], repeat: int) -> dict[str, list[list[float]]]:
+    """The times of _COLUMNS of each page, in ms, for each time it is opened."""
     chromium = shutil.which("chromium")
     if chromium is None:
         raise Skipped("there is no Chromium: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
-    paints, seconds = [], []
+    times: dict[str, list[list[float]]] = {name: [] for name in pages}
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for _ in range(repeat):
-            page = browser.new_page(viewport={"width": 1440, "height": 900})
-            session = page.context.new_cdp_session(page)
-            session.send("Performance.enable", {"timeDomain": "threadTicks"})
-            page.goto(file.as_uri())
-            page.wait_for_selector("#table td")
-            paints.append(page.evaluate(_MEASURE))
-            metrics = session.send("Performance.getMetrics")["metrics"]
-            seconds.append(next(m["value"] for m in metrics if m["name"] == "TaskDuration"))
-            page.close()
+        for turn in range(repeat):
+            for name, file in pages.items():
+                times[name].append(times_of(open_page(browser, file)))
+            say(f"turn {turn + 1} of {repeat}")
         browser.close()
-    return paints, seconds
+    return times
+
+
+def open_page(browser: "Browser", file: Path) -> list[Event]:
+    """Open a page; the events of the browser until it is complete."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    session = browser.new_browser_cdp_session()
+    events: list[Event] = []
+    ended: list[Event] = []
+    session.on("Tracing.dataCollected", lambda part: events.extend(part["value"]))
+    session.on("Tracing.tracingComplete", lambda end: ended.append(end))
+    config = {"includedCategories": _CATEGORIES}
+    session.send("Tracing.start", {"transferMode": "ReportEvents", "traceConfig": config})
+    page.goto(file.as_uri())
+    page.wait_for_selector("body:not([aria-busy])", state="attached")
+    page.wait_for_function("performance.getEntriesByType('paint').length == 2")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 100)))")
+    session.send("Tracing.end")
+    while not ended:
+        page.wait_for_timeout(50)
+    page.close()
+    return events
+
+
+def times_of(events: Sequence[Event]) -> list[float]:
+    """The times of _COLUMNS from the events of one page."""
+    first = next(event for event in events if event["name"] == "firstContentfulPaint")
+    thread = first["pid"], first["tid"]
+    own = [event for event in events if (event["pid"], event["tid"]) == thread]
+    begin = max(event["ts"] for event in own if event["name"] == "navigationStart")
+    marks = {event["name"]: event["ts"] for event in own if event["ts"] >= begin}
+    loaded = marks["domContentLoadedEventEnd"]
+    paints = [event["ts"] + event["dur"] for event in own if event["name"] == "Paint"]
+    ends = [max(paint for paint in paints if paint <= first["ts"])]  # then it is on the screen
+    for name in ("first pair", "complete"):
+        mark = marks.get(name, loaded)
+        ends.append(min((paint for paint in paints if paint > mark), default=max(paints)))
+    processor = [1e-3 * processor_time(own, begin, end) for end in ends]
+    return [*processor, 1e-3 * (first["ts"] - begin)]
+
+
+def processor_time(events: Sequence[Event], begin: float, end: float) -> float:
+    """Microseconds of processor time of the tasks that begin between two times."""
+    return sum(
+        event.get("tdur", 0)
+        for event in events
+        if event["name"].endswith("RunTask") and begin <= event["ts"] < end
+    )
 
 
 if __name__ == "__main__":

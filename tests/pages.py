@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from attn_cli.render.html.page import Page, pair
+from attn_cli.render.html.page import Page, PageWriter
 from attn_cli.types import SoftAlignment, Translation, WordAlignment
 
 
@@ -62,6 +62,7 @@ def links_above(minimum):
 def page_of(translations, *, gold=None, links_of=None, model="en-fr", **fields):
     """The page of these pairs, with links from 0.3 on."""
     links_of = links_of or links_above(0.3)
-    page = Page(model, minimum={"attention": 0.3, "alignment": 0.5}, **fields)
-    parts = [pair(each, links_of(each), is_first=not n) for n, each in enumerate(translations)]
-    return page.begin() + "".join(parts) + page.end(gold)
+    minimum = {"attention": 0.3, "alignment": 0.5}
+    writer = PageWriter(Page(model, minimum=minimum, has_gold=gold is not None, **fields))
+    parts = [writer.pair(each, links_of(each)) for each in translations]
+    return "".join([writer.begin(), *parts, writer.end(gold)])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -35,25 +36,24 @@ def write_page(
     read_gold: ReadGold | None,
 ) -> Iterator[Add]:
     """A function that adds pairs, with their `others`, to a page; `read_gold` ends it."""
-    from attn_cli.render.html.page import pair
+    from attn_cli.render.html.page import PageWriter
 
     with open_writer(console, output) as write:
-        write(page.begin())
-        is_first = True
+        writer = PageWriter(replace(page, has_gold=read_gold is not None))
+        write(writer.begin())
 
         def add(results: list[LineResult]) -> None:
-            nonlocal is_first
             translations = [each for _, each, _ in results]
             if others is not None:
                 translations = others.add(translations)
-            parts = []
-            for translation, (_, _, links) in zip(translations, results, strict=True):
-                parts.append(pair(translation, links, is_first=is_first))
-                is_first = False
+            parts = [
+                writer.pair(translation, links)
+                for translation, (_, _, links) in zip(translations, results, strict=True)
+            ]
             write("".join(parts))
 
         yield add
-        write(page.end(read_gold() if read_gold else None))
+        write(writer.end(read_gold() if read_gold else None))
 
 
 @contextmanager

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attn_cli.alignment.extraction import DEFAULT_THRESHOLD, extract
-from attn_cli.choices import Extraction, MatrixKind, OutputFormat, View
+from attn_cli.choices import Extraction, OutputFormat, View
 from attn_cli.cli.input import Shard
 from attn_cli.cli.output_file import Write, open_writer
 from attn_cli.console import Console, is_stdout
 from attn_cli.errors import get_choice
 from attn_cli.inference.from_bundle import link_threshold
 from attn_cli.render import text_formats
-from attn_cli.types import InputLine, LineResult, Translation, WordAlignment
+from attn_cli.types import InputLine, LineResult, TableKind, Translation, WordAlignment
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -68,7 +68,7 @@ class Writer:
 
     def with_page(
         self,
-        kind: MatrixKind,
+        kind: TableKind,
         *,
         languages: tuple[str, str] = ("", ""),
         aligner_threshold: float = DEFAULT_THRESHOLD,
@@ -79,7 +79,8 @@ class Writer:
         """
         from attn_cli.render.html.page import Page
 
-        minimum: dict[MatrixKind, float] = {
+        minimum: dict[TableKind, float] = {
+            kind: DEFAULT_THRESHOLD,
             "attention": DEFAULT_THRESHOLD,
             "alignment": aligner_threshold,
         }

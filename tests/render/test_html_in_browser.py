@@ -51,6 +51,7 @@ def open_page(browser, tmp_path):
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(dialog.message))
         page.goto(file.as_uri())
+        page.wait_for_selector("body:not([aria-busy])" if script else "noscript", state="attached")
         return page
 
     yield open_page

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from pages import CROSSED, links_above, page_of, table, translation
 
 from attn_cli.render.html.encoding import SYMBOLS, encode_weights
-from attn_cli.render.html.page import Page
+from attn_cli.render.html.page import BLOCK, FIRST_BLOCK, Page, PageWriter
 from attn_cli.types import GoldAlignment
 
 
@@ -31,8 +31,16 @@ def decoded(text, count):
 
 
 def data_of(page, name):
-    """The JSON of an element of the page."""
+    """The JSON of an element of the page; of "pairs" that of its blocks, one behind the other."""
+    if name == "pairs":
+        return [pair for block in blocks_of(page) for pair in block]
     return json.loads(re.search(rf'<script id="{name}"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
+
+
+def blocks_of(page):
+    """The pairs of each block."""
+    blocks = re.findall(r'<script class="pairs"[^>]*>(.*?)</script>', page, re.DOTALL)
+    return [json.loads(block) for block in blocks]
 
 
 weights = arrays(
@@ -135,8 +143,30 @@ def test_a_pair_without_weights_and_a_page_without_pairs_are_pages():
     assert data_of(page_of([]), "pairs") == []
 
 
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [0],
+        [1],
+        [FIRST_BLOCK],
+        [FIRST_BLOCK, 1],
+        [FIRST_BLOCK, BLOCK],
+        [FIRST_BLOCK, BLOCK, 1],
+    ],
+)
+def test_the_script_stands_behind_a_first_block_of_pairs(sizes):
+    page = page_of([translation(line, "a", "b") for line in range(1, sum(sizes) + 1)])
+    assert [len(block) for block in blocks_of(page)] == sizes
+    assert [pair["n"] for pair in data_of(page, "pairs")] == list(range(1, sum(sizes) + 1))
+    before, behind = page.split("<script>")
+    assert len(blocks_of(before)) == 1
+    assert len(blocks_of(behind)) == len(sizes) - 1
+    assert data_of(behind, "gold") is None
+
+
 def test_gold_links_follow_the_pairs():
-    page = Page().begin() + Page().end([GoldAlignment.from_links([(0, 0)], [(1, 2)])])
+    writer = PageWriter(Page())
+    page = writer.begin() + writer.end([GoldAlignment.from_links([(0, 0)], [(1, 2)])])
     assert data_of(page, "gold") == [["0-0", "0-0 1-2"]]
 
 

@@ -5,7 +5,7 @@
 
 const byId = (id) => document.getElementById(id);
 const info = JSON.parse(byId("info").textContent);
-const gold = JSON.parse(byId("gold").textContent);
+let gold = null; // the links of each pair, where there are any
 
 // As in encoding.py: the symbols of the text in which tables are written.
 const SYMBOLS = info.symbols;
@@ -63,7 +63,17 @@ function cellOf(pair, link) {
   return t * pair.s.length + s;
 }
 
-const pairs = JSON.parse(byId("pairs").textContent).map((record, index) => new Pair(record, index));
+const pairs = []; // those that have been read
+
+// Read the next block of pairs; whether there was one.
+function readBlock() {
+  const block = document.querySelector("script.pairs");
+  if (!block) return false;
+  for (const record of JSON.parse(block.textContent)) pairs.push(new Pair(record, pairs.length));
+  block.remove();
+  return true;
+}
+
 const tables = new WeakMap(); // pair → Map of view → table
 
 // Return the table of a view of a pair: `weights` (T * S) and `unaligned` (T) or null.

@@ -6,6 +6,8 @@
 const SVG = "http://www.w3.org/2000/svg";
 const SIDES = ["source", "target"];
 const SIZES = [29, 25, 21, 18]; // of words, in pixels
+const NARROWEST_LETTER = 0.42; // of the size; a line of text is hardly ever narrower
+const LABEL_PADDING = 14; // around a word, in pixels
 const LABEL_FROM = 20; // weights, in thousandths, that a partner of a word is labeled with
 
 const stage = byId("stage");
@@ -60,18 +62,26 @@ function arrange() {
   const longest = Math.max(words.source.length, words.target.length);
   const largest = longest <= 6 ? 0 : longest <= 10 ? 1 : 2;
   stage.classList.remove("columns");
+  const width = stage.clientWidth;
   const isFitting = SIZES.slice(largest).some((size) => {
+    if (SIDES.some((side) => narrowest(words[side], size) > width)) return false; // without layout
     stage.style.setProperty("--size", `${size}px`);
-    return [...stage.querySelectorAll(".words")].every((row) => row.scrollWidth <= stage.clientWidth);
+    return [...stage.querySelectorAll(".words")].every((row) => row.scrollWidth <= width);
   });
   stage.classList.toggle("columns", !isFitting);
   stage.classList.toggle("long", longest > 24);
   place();
 }
 
+// About the least width of a row of words.
+function narrowest(row, size) {
+  const letters = row.reduce((sum, word) => sum + word.firstChild.textContent.length, 0);
+  return letters * NARROWEST_LETTER * size + row.length * LABEL_PADDING;
+}
+
 // Put every curve where its words are.
 function place() {
-  if (!svg) return;
+  if (!curves.size) return;
   const frame = stage.getBoundingClientRect();
   svg.setAttribute("width", frame.width);
   svg.setAttribute("height", frame.height);

@@ -4,7 +4,7 @@ const ROW = 62; // pixels
 
 const list = byId("list");
 const runway = byId("runway");
-let order = pairs.map((_, index) => index); // the pairs of the list, by index
+let order = []; // the pairs of the list, by index
 const rows = new Map(); // place in the list → element
 
 const plain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
@@ -43,7 +43,7 @@ const SORTS = [
   ["aer", "Highest error rate", "aer", -1],
 ];
 
-// Offer the filters and sorts that the data have something for.
+// Offer the filters and sorts that the pairs have something for.
 function prepareList() {
   const has = {
     confidence: pairs.some((pair) => typeof pair.c === "number"),
@@ -53,12 +53,15 @@ function prepareList() {
     unlinked: true,
   };
   const canFilter = { all: true, unlinked: true, unsure: pairs.some((pair) => pair.u?.length), errors: has.aer };
-  for (const [value, text] of FILTERS) {
-    if (canFilter[value]) byId("filter").append(make("option", { value }, text));
-  }
-  for (const [value, text, measure] of SORTS) {
-    if (!measure || has[measure]) byId("sort").append(make("option", { value }, text));
-  }
+  offer(byId("filter"), FILTERS.filter(([value]) => canFilter[value]));
+  offer(byId("sort"), SORTS.filter(([, , measure]) => !measure || has[measure]));
+}
+
+// Give a select these options; the chosen one stays.
+function offer(select, options) {
+  const chosen = select.value;
+  select.replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
+  if (options.some(([value]) => value === chosen)) select.value = chosen;
 }
 
 // Search, filter and sort.
@@ -73,7 +76,8 @@ function arrangeList() {
     order.sort((a, b) => (value(a) - value(b)) * sign || a - b);
   }
   const all = count(pairs.length);
-  byId("count").textContent = order.length === pairs.length ? `${all} pairs` : `${count(order.length)} of ${all} pairs`;
+  const text = order.length === pairs.length ? `${all} pairs` : `${count(order.length)} of ${all} pairs`;
+  byId("count").textContent = state.isComplete ? text : "…";
   runway.style.height = `${order.length * ROW}px`;
   for (const row of rows.values()) row.remove();
   rows.clear();

@@ -2,10 +2,13 @@
 
 Imports values and reads the template, style and scripts of this folder; knows no file of the user.
 
-The page is written in parts, so that memory does not grow with the number of pairs: `begin`, a
-`pair` each, `end`. It loads nothing: its content security policy allows the style and the script
-of the page alone, by their hashes. The data are JSON in elements that no browser runs; `<` is
-escaped in them, so that no text can end one.
+`PageWriter` writes the page in parts, so that memory does not grow with the number of pairs. It
+loads nothing: its content security policy allows the style and the script of the page alone, by
+their hashes. The data are JSON in elements that no browser runs; `<` is escaped in them, so that no
+text can end one.
+
+The pairs are in blocks, one element each. The script stands behind the first, which has as many
+pairs as a screen shows of the list: a browser paints the first pair before it has read the others.
 
 A pair is an object with short names: `n` line, `s` and `t` the words with the space behind each
 (`S` and `T` the texts, where words do not add up to them), `l` links in Pharaoh's notation, `w`
@@ -27,13 +30,24 @@ from typing import Any
 
 import numpy as np
 
-from attn_cli.choices import MatrixKind
 from attn_cli.render.captions import UNALIGNED_TITLE
 from attn_cli.render.heat import COLORMAP, UNALIGNED_MATTERS
 from attn_cli.render.html.encoding import SYMBOLS, encode_weights
-from attn_cli.types import GoldAlignment, SoftAlignment, Translation, WordAlignment
+from attn_cli.types import GoldAlignment, SoftAlignment, TableKind, Translation, WordAlignment
 
-_SCRIPTS = ("1-data.js", "2-links.js", "3-table.js", "4-list.js", "5-heads.js", "6-page.js")
+_SCRIPTS = (
+    "1-data.js",
+    "2-links.js",
+    "3-table.js",
+    "4-list.js",
+    "5-heads.js",
+    "6-page.js",
+    "7-input.js",
+    "8-start.js",
+)
+
+#: Pairs of the first block, and of each other one.
+FIRST_BLOCK, BLOCK = 32, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +61,14 @@ class Page:
     """
 
     model: str = ""
-    kind: MatrixKind = "attention"
+    kind: TableKind = "attention"
     languages: tuple[str, str] = ("", "")
     extraction: str = "threshold"
-    minimum: dict[MatrixKind, float] = field(default_factory=dict)
+    minimum: dict[TableKind, float] = field(default_factory=dict)
+    has_gold: bool = False
 
-    def begin(self) -> str:
-        """Everything before the first pair."""
-        return _fill(
-            _parts()[0], title=_encodable(escape(self.model or "attn")), info=_json(self._info())
-        )
-
-    def _info(self) -> dict[str, Any]:
+    def info(self) -> dict[str, Any]:
+        """The settings as the page's script reads them."""
         return {
             "model": self.model,
             "view": self.kind,
@@ -69,16 +79,46 @@ class Page:
             "colors": COLORMAP,
             "unaligned": UNALIGNED_TITLE,
             "unalignedFrom": round(1000 * UNALIGNED_MATTERS),
+            "hasGold": self.has_gold,
         }
+
+
+@dataclass
+class PageWriter:
+    """Returns the parts of a page: `begin` once, `pair` for each, `end` once."""
+
+    page: Page
+    count: int = 0
+
+    def begin(self) -> str:
+        """Everything before the first pair."""
+        title = _encodable(escape(self.page.model or "attn"))
+        return _fill(_parts()[0], title=title, info=_json(self.page.info()))
+
+    def pair(self, translation: Translation, links: WordAlignment) -> str:
+        """One pair: `translation.alignment`, the tables of `others` and of `heads`."""
+        place = self.count
+        self.count += 1
+        if place == FIRST_BLOCK:
+            separator = _parts()[1] + _OPEN_BLOCK
+        elif place > FIRST_BLOCK and (place - FIRST_BLOCK) % BLOCK == 0:
+            separator = _CLOSE_BLOCK + _OPEN_BLOCK
+        else:
+            separator = ",\n" if place else "\n"
+        return separator + _json(_record(translation, links))
 
     def end(self, gold: Sequence[GoldAlignment] | None = None) -> str:
         """Everything after the last pair; `gold` has the links of each pair."""
         marks = None if gold is None else [[_links(g.sure), _links(g.possible)] for g in gold]
-        return _fill(_parts()[1], gold=_json(marks))
+        behind = _CLOSE_BLOCK if self.count > FIRST_BLOCK else _parts()[1]
+        return behind + _fill(_parts()[2], gold=_json(marks))
 
 
-def pair(translation: Translation, links: WordAlignment, *, is_first: bool) -> str:
-    """One pair of a page: `translation.alignment`, the tables of `others` and of `heads`."""
+_OPEN_BLOCK = '<script class="pairs" type="application/json">[\n'
+_CLOSE_BLOCK = "]</script>\n"
+
+
+def _record(translation: Translation, links: WordAlignment) -> dict[str, Any]:
     tables: dict[str, str] = {table.kind: _encode(table) for table in translation.others}
     own = translation.alignment
     if own is not None:
@@ -101,8 +141,7 @@ def pair(translation: Translation, links: WordAlignment, *, is_first: bool) -> s
         "u": translation.unsure or None,
         "b": [_round(logp, 3) for logp in translation.word_logp] or None,
     }
-    known = {name: value for name, value in record.items() if value is not None}
-    return ("\n" if is_first else ",\n") + _json(known)
+    return {name: value for name, value in record.items() if value is not None}
 
 
 def _encode(table: SoftAlignment) -> str:
@@ -153,18 +192,26 @@ def _fill(template: str, **values: str) -> str:
 
 
 @functools.cache
-def _parts() -> tuple[str, str]:
-    """The template before and behind its pairs, with style, script and policy in it."""
+def _parts() -> tuple[str, str, str]:
+    """The template before its first block of pairs, up to the other blocks, and behind them.
+
+    Style, script and policy are in it.
+    """
     style, script = _read("page.css"), "".join(_read(name) for name in _SCRIPTS)
     script = f'"use strict";\n(() => {{\n{script}}})();\n'
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    before, behind = _read("page.html").split("{{pairs}}")
+    before, rest = _read("page.html").split("{{pairs}}")
+    between, behind = rest.split("{{blocks}}")
     known = {"style": style, "script": script, "policy": policy}
     later = {name: f"{{{{{name}}}}}" for name in ("title", "info", "gold")}
-    return _fill(before, **known, **later), _fill(behind, **known, **later)
+    return (
+        _fill(before, **known, **later),
+        _fill(between, **known, **later),
+        _fill(behind, **known, **later),
+    )
 
 
 def _hash(text: str) -> str:
