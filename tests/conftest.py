@@ -65,8 +65,8 @@ def damaged(tiny: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def _no_shelf(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A machine where nobody has put a model anywhere."""
+def _empty_registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty registry, and no default model."""
     monkeypatch.setenv("ATTN_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("ATTN_MODEL", raising=False)
     monkeypatch.chdir(tmp_path)

@@ -160,7 +160,7 @@ def test_a_value_that_does_not_fit_is_refused_by_its_key(setting, words):
     assert caught.value.hint
 
 
-def test_an_alignment_head_is_wanted_by_true_and_keeps_its_other_settings():
+def test_a_word_aligner_is_wanted_by_true_and_keeps_its_other_settings():
     sized = ["model.word_aligner.width=64", "model.word_aligner=true"]
     head = config.WordAlignerConfig(enabled=True, width=64)
     assert config.with_settings(Recipe(), sized).model.word_aligner == head

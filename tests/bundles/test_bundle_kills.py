@@ -170,8 +170,8 @@ def test_a_model_that_is_replaced_while_it_is_loaded_is_loaded_again(tmp_path):
 
 @pytest.mark.parametrize("torn", [False, True], ids=["whole", "torn"])
 @pytest.mark.parametrize("exchanges", [True, False], ids=["exchange", "renames"])
-@pytest.mark.usefixtures("_no_shelf")
-def test_a_model_on_the_shelf_that_is_replaced_is_the_old_one_or_the_new(
+@pytest.mark.usefixtures("_empty_registry")
+def test_a_registered_model_that_is_replaced_is_the_old_one_or_the_new(
     exchanges, torn, tmp_path, monkeypatch
 ):
     if not exchanges:
@@ -205,7 +205,7 @@ def test_a_model_on_the_shelf_that_is_replaced_is_the_old_one_or_the_new(
     assert names_of(models) == {"mine"}
 
 
-@pytest.mark.usefixtures("_no_shelf")
+@pytest.mark.usefixtures("_empty_registry")
 def test_a_replacement_interrupted_between_its_renames_puts_the_old_model_back(
     tmp_path, monkeypatch
 ):
@@ -235,7 +235,7 @@ def test_a_replacement_interrupted_between_its_renames_puts_the_old_model_back(
     assert manifest.verify_checksums(models / "mine")
 
 
-@pytest.mark.usefixtures("_no_shelf")
+@pytest.mark.usefixtures("_empty_registry")
 def test_what_killed_replacements_left_is_swept_whatever_its_name(tmp_path):
     models = tmp_path / "home" / "models"
     for name in (".one.77.new", ".one.77.old", ".two.78.old", ".hidden", ".a.b.new"):

@@ -1,4 +1,4 @@
-"""Where a model's name leads: a folder, the user's shelf, the default, the demo's run."""
+"""Where a model's name leads: a folder, the user's registry, the default, the demo's run."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from attn_cli.bundles import registry
 from attn_cli.errors import DataError, ModelError, UsageError
 
-pytestmark = pytest.mark.usefixtures("_no_shelf", "_nothing_shipped")
+pytestmark = pytest.mark.usefixtures("_empty_registry", "_nothing_shipped")
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_a_path_is_itself(tmp_path):
     assert registry.find("runs/mine") == Path("runs/mine")
 
 
-def test_a_name_is_looked_up_on_the_users_shelf_before_the_shipped_one(tmp_path):
+def test_a_name_is_looked_up_in_the_users_registry_before_the_shipped_models(tmp_path):
     shipped = model(tmp_path / "shipped" / "models" / "en-fr")
     assert registry.find("en-fr") == shipped
     own = model(tmp_path / "home" / "models" / "en-fr")
@@ -87,7 +87,7 @@ def test_ours_are_the_models_that_were_installed_with_the_program(tmp_path):
     assert not registry.is_shipped(tmp_path / "shipped" / "models" / "linked")
 
 
-def test_who_has_no_home_has_an_empty_shelf_there(monkeypatch, tmp_path):
+def test_without_a_home_the_registry_is_empty(monkeypatch, tmp_path):
     def homeless():
         raise RuntimeError("Could not determine home directory.")
 
@@ -109,14 +109,14 @@ def put(name, content, *, force=False, ending=None):
             raise ending
 
 
-def on_the_shelf(tmp_path):
+def registered_models(tmp_path):
     return {path.name: path for path in (tmp_path / "home" / "models").iterdir()}
 
 
-def test_what_is_put_on_the_shelf_is_found_there(tmp_path):
+def test_a_model_that_is_added_is_registered(tmp_path):
     put("my-en.fr", "{}")
     assert registry.find("my-en.fr") == tmp_path / "home" / "models" / "my-en.fr"
-    assert set(on_the_shelf(tmp_path)) == {"my-en.fr"}
+    assert set(registered_models(tmp_path)) == {"my-en.fr"}
 
 
 def test_a_name_that_is_taken_is_kept_unless_force_replaces_it(tmp_path):
@@ -127,7 +127,7 @@ def test_a_name_that_is_taken_is_kept_unless_force_replaces_it(tmp_path):
     assert (registry.find("mine") / "bundle.json").read_text() == "old"
     put("mine", "new", force=True)
     assert (registry.find("mine") / "bundle.json").read_text() == "new"
-    assert set(on_the_shelf(tmp_path)) == {"mine"}
+    assert set(registered_models(tmp_path)) == {"mine"}
 
 
 def test_force_replaces_a_link_and_not_what_it_leads_to(tmp_path):
@@ -137,7 +137,7 @@ def test_force_replaces_a_link_and_not_what_it_leads_to(tmp_path):
     put("mine", "new", force=True)
     assert (run / "bundle.json").read_text() == "{}"
     assert not registry.find("mine").is_symlink()
-    assert set(on_the_shelf(tmp_path)) == {"mine"}
+    assert set(registered_models(tmp_path)) == {"mine"}
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_failure_leaves_nothing_and_what_was_there(tmp_path, ending):
     with pytest.raises((ModelError, KeyboardInterrupt, DataError)):
         put("mine", "half", force=True, ending=ending)
     assert (registry.find("mine") / "bundle.json").read_text() == "old"
-    assert set(on_the_shelf(tmp_path)) == {"mine"}
+    assert set(registered_models(tmp_path)) == {"mine"}
 
 
 def test_a_model_that_cannot_be_put_in_place_leaves_the_one_that_was_there(tmp_path):
@@ -157,10 +157,10 @@ def test_a_model_that_cannot_be_put_in_place_leaves_the_one_that_was_there(tmp_p
         with registry.atomic_install("mine", force=True) as folder:
             folder.rmdir()
     assert (registry.find("mine") / "bundle.json").read_text() == "old"
-    assert set(on_the_shelf(tmp_path)) == {"mine"}
+    assert set(registered_models(tmp_path)) == {"mine"}
 
 
-def test_a_half_copied_model_that_was_left_behind_is_not_on_the_shelf(tmp_path):
+def test_a_half_copied_model_that_was_left_behind_is_not_registered(tmp_path):
     model(tmp_path / "home" / "models" / ".mine.7.new")
     assert dict(registry.names()) == {}
 

@@ -45,7 +45,7 @@ def files_of(command):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.usefixtures("_no_shelf")
+@pytest.mark.usefixtures("_empty_registry")
 def test_a_file_that_is_a_link_out_of_the_folder_is_refused(name, model, tmp_path):
     if name == manifest.CARD:
         (model / name).write_text("secret")

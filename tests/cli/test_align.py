@@ -141,7 +141,7 @@ def test_the_other_fields_of_a_record_pass_through(align):
     assert record["weights"] != "theirs"
 
 
-def test_a_model_without_a_head_has_no_alignment_weights(align):
+def test_a_model_without_a_word_aligner_has_no_alignment_weights(align):
     ended = align("--weights", "alignment", "a", "b")
     assert ended.status == 4
     assert "no word aligner" in ended.err

@@ -241,8 +241,8 @@ def notes(*arguments, **how):
 
 
 @pytest.fixture
-def shelf(monkeypatch, tmp_path):
-    """A shelf with two models: one into French and one into English."""
+def registry_folder(monkeypatch, tmp_path):
+    """A registry with two models: one into French and one into English."""
     monkeypatch.setenv("ATTN_HOME", str(tmp_path))
     monkeypatch.delenv("ATTN_MODEL", raising=False)
     monkeypatch.setattr("attn_cli.bundles.registry._shipped", list)
@@ -262,20 +262,20 @@ def retell(folder, **facts):
     (folder / "bundle.json").write_text(json.dumps(told | facts), encoding="utf-8")
 
 
-@pytest.mark.usefixtures("shelf")
+@pytest.mark.usefixtures("registry_folder")
 def test_a_line_in_the_target_language_is_noted_with_the_model_of_the_way_back():
     assert notes("-m", "into-fr", "Je t'aime") == ["attn: this looks French; -m into-en?"]
     assert notes("-m", "into-en", "I love the dog") == ["attn: this looks English; -m into-fr?"]
     assert not [note for note in notes("-m", "into-en", "Je t'aime") if "looks" in note]
 
 
-def test_without_a_model_of_the_way_back_the_note_says_what_the_model_does(shelf):
-    shutil.rmtree(shelf / "into-en")
+def test_without_a_model_of_the_way_back_the_note_says_what_the_model_does(registry_folder):
+    shutil.rmtree(registry_folder / "into-en")
     (note,) = notes("-m", "into-fr", "Je t'aime")
     assert note == "attn: this looks French, the language that bundle-v1 translates into"
 
 
-@pytest.mark.usefixtures("shelf")
+@pytest.mark.usefixtures("registry_folder")
 def test_a_line_that_is_mostly_unknown_is_noted():
     assert notes("-m", "into-fr", "Привет мир") == [
         "attn: this is mostly unknown to the model bundle-v1"
@@ -283,7 +283,7 @@ def test_a_line_that_is_mostly_unknown_is_noted():
     assert notes("-m", "into-fr", "I see two books.", "", "12") == []
 
 
-@pytest.mark.usefixtures("shelf")
+@pytest.mark.usefixtures("registry_folder")
 @pytest.mark.parametrize(
     ("count", "summary"),
     [
@@ -301,7 +301,7 @@ def test_a_flood_of_lines_has_three_notes_and_a_count(count, summary):
     ]
 
 
-@pytest.mark.usefixtures("shelf")
+@pytest.mark.usefixtures("registry_folder")
 def test_notes_are_talk_and_change_nothing_on_stdout():
     loud, quiet = (attn("translate", "-m", "into-fr", *how, "Je t'aime") for how in ([], ["-q"]))
     assert loud.stdout == quiet.stdout
@@ -311,54 +311,57 @@ def test_notes_are_talk_and_change_nothing_on_stdout():
 # --to
 
 
-@pytest.mark.usefixtures("shelf")
+@pytest.mark.usefixtures("registry_folder")
 @pytest.mark.parametrize(
     ("to", "model"), [("fr", "bundle-v1"), ("en", "into-en"), ("EN", "into-en")]
 )
-def test_to_picks_the_model_of_the_shelf_that_translates_into_it(to, model):
+def test_to_picks_the_registered_model_that_translates_into_it(to, model):
     (record,) = attn("translate", "-q", "--to", to, "-f", "jsonl", "I see a dog.").records()
     assert record["model"] == model
 
 
-def test_to_with_no_model_or_several_is_refused_with_their_names(shelf):
+def test_to_with_no_model_or_several_is_refused_with_their_names(registry_folder):
     ended = attn("translate", "--to", "de", "I see")
     assert (ended.status, ended.stdout) == (4, b"")
     assert "no registered model translates into de" in ended.err
     assert "into-en (into en), into-fr (into fr)" in ended.err
-    shutil.copytree(shelf / "into-fr", shelf / "mine")
+    shutil.copytree(registry_folder / "into-fr", registry_folder / "mine")
     ended = attn("translate", "--to", "fr", "I see")
     assert (ended.status, ended.stdout) == (2, b"")
     assert "2 models translate into fr: into-fr, mine. Name one of them with --model." in ended.err
 
 
-def test_to_beside_a_model_must_not_contradict_it(shelf):
+def test_to_beside_a_model_must_not_contradict_it(registry_folder):
     assert attn("translate", "-q", "--to", "fr", "-m", "into-fr", "I see").status == 0
-    assert attn("translate", "-q", "--to", "fr", "-m", shelf / "into-fr", "I see").status == 0
+    assert (
+        attn("translate", "-q", "--to", "fr", "-m", registry_folder / "into-fr", "I see").status
+        == 0
+    )
     ended = attn("translate", "--to", "en", "-m", "into-fr", "I see")
     assert (ended.status, ended.stdout) == (2, b"")
     assert "--to en contradicts --model into-fr, which translates into fr" in ended.err
 
 
-def test_to_takes_the_model_of_the_environment_where_it_fits(shelf, monkeypatch):
-    shutil.copytree(shelf / "into-fr", shelf / "mine")
-    retell(shelf / "mine", name="mine")
+def test_to_takes_the_model_of_the_environment_where_it_fits(registry_folder, monkeypatch):
+    shutil.copytree(registry_folder / "into-fr", registry_folder / "mine")
+    retell(registry_folder / "mine", name="mine")
     monkeypatch.setenv("ATTN_MODEL", "mine")
     for to, model in (("fr", "mine"), ("en", "into-en")):
         (record,) = attn("translate", "-q", "--to", to, "-f", "jsonl", "I see a dog.").records()
         assert record["model"] == model
 
 
-def test_a_region_is_the_language_but_not_the_other_way_round(shelf):
-    retell(shelf / "into-fr", target="fr-CA")
+def test_a_region_is_the_language_but_not_the_other_way_round(registry_folder):
+    retell(registry_folder / "into-fr", target="fr-CA")
     assert attn("translate", "-q", "--to", "fr", "I see").status == 0
     assert attn("translate", "-q", "--to", "fr_ca", "I see").status == 0
     assert attn("translate", "-q", "--to", "fr-FR", "I see").status == 4
 
 
-def test_a_damaged_model_or_one_that_aligns_only_is_not_picked(shelf):
-    (shelf / "broken").mkdir()
-    (shelf / "broken" / "bundle.json").write_text("{}")
-    aligner = shutil.copytree(shelf / "into-fr", shelf / "aligner")
+def test_a_damaged_model_or_one_that_aligns_only_is_not_picked(registry_folder):
+    (registry_folder / "broken").mkdir()
+    (registry_folder / "broken" / "bundle.json").write_text("{}")
+    aligner = shutil.copytree(registry_folder / "into-fr", registry_folder / "aligner")
     told = json.loads((aligner / "bundle.json").read_text(encoding="utf-8"))
     name = manifest.stored_name(told, manifest.WORD_ALIGNER_GRAPH)
     told["files"] = {name: told["files"][name]}

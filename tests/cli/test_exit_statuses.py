@@ -107,12 +107,12 @@ def test_an_output_in_no_folder_is_three(tiny, tmp_path):
 # 4: a model missing, damaged or unfit
 
 
-@pytest.mark.usefixtures("_no_shelf")
+@pytest.mark.usefixtures("_empty_registry")
 def test_an_unknown_model_is_four():
     fails(attn("translate", "-m", "xx-yy", "a"), 4, "no model xx-yy")
 
 
-@pytest.mark.usefixtures("_no_shelf")
+@pytest.mark.usefixtures("_empty_registry")
 def test_the_default_model_may_be_named_by_the_environment(monkeypatch, tiny):
     monkeypatch.setenv("ATTN_MODEL", str(tiny))
     assert attn("translate", "I see a dog.").out == "je vois un chien.\n"

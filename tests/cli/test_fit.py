@@ -195,7 +195,7 @@ def test_quick_asks_fewer_aligners_and_teaches_nothing(monkeypatch):
 def test_what_was_interrupted_goes_on_with_the_jobs_and_updates_that_are_done(
     monkeypatch, tmp_path, sides
 ):
-    """Stopped among the jobs, then among the head's updates; the end is that of one run."""
+    """Stopped among the jobs, then among the word aligner's updates; the end is that of one run."""
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
     monkeypatch.setattr(unsupervised_alignment, "MIN_F1", 0.0)
     monkeypatch.setattr(aligner_trainer, "EPOCHS", 20)
@@ -246,7 +246,7 @@ def test_an_unfinished_fit_of_another_text_is_discarded_only_by_force(monkeypatc
 # The model that is kept
 
 
-def test_the_pairs_themselves_get_what_head_and_votes_agree_on(kept):
+def test_the_pairs_themselves_get_what_word_aligner_and_votes_agree_on(kept):
     out, ended = kept
     assert ended.lines() == [CROSSED] * len(PAIRS) * 10
     assert f"attn align -m {out}" in ended.err.splitlines()[-1]
@@ -289,7 +289,7 @@ def test_no_training_begins_with_it(kept, tmp_path):
     assert attn("train", "--resume", kept[0]).status == 2
 
 
-def test_it_is_a_bundle_of_a_recipe_a_vocabulary_and_a_head(kept):
+def test_it_is_a_bundle_of_a_recipe_a_vocabulary_and_a_word_aligner(kept):
     out, _ = kept
     files = json.loads((out / "bundle.json").read_text())["files"]
     head = {"word_aligner.safetensors", "word_aligner.onnx"}
@@ -297,7 +297,7 @@ def test_it_is_a_bundle_of_a_recipe_a_vocabulary_and_a_head(kept):
     assert not (out / "model.safetensors").exists()
 
 
-def test_the_shelf_shows_it(kept, tmp_path, monkeypatch):
+def test_the_list_of_models_shows_it(kept, tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "words").symlink_to(kept[0])
     monkeypatch.setenv("ATTN_HOME", str(tmp_path))
@@ -319,7 +319,7 @@ def test_too_few_pairs_leave_no_model_and_that_is_said(tmp_path):
 
 
 @pytest.mark.usefixtures("told")
-def test_a_head_that_does_not_agree_with_the_votes_is_not_trusted(monkeypatch, tmp_path):
+def test_a_word_aligner_that_does_not_agree_with_the_votes_is_not_trusted(monkeypatch, tmp_path):
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
     monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
     ended = attn("align", "--fit", "--out", tmp_path / "x", stdin=TABBED)
@@ -329,7 +329,7 @@ def test_a_head_that_does_not_agree_with_the_votes_is_not_trusted(monkeypatch, t
 
 
 @pytest.mark.usefixtures("told")
-def test_a_pair_too_long_for_the_head_is_aligned_and_not_learned(monkeypatch, tmp_path):
+def test_a_pair_too_long_for_the_word_aligner_is_aligned_and_not_learned(monkeypatch, tmp_path):
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
     monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
     seen = []

@@ -1,4 +1,4 @@
-"""attn models: what is on the shelf, whether it is sound, and how a model gets there."""
+"""attn models: which models are registered, whether they are sound, and how one is added."""
 
 import json
 import shutil
@@ -10,41 +10,42 @@ from safetensors.torch import load_file, save_file
 from attn_cli import config
 from attn_cli.bundles import bundle, manifest, storage
 
-pytestmark = pytest.mark.usefixtures("_no_shelf")
+pytestmark = pytest.mark.usefixtures("_empty_registry")
 
 
 @pytest.fixture
-def shelf(monkeypatch, tmp_path, tiny):
-    """A shelf that holds the tiny model under the name en-xx."""
+def registry_folder(monkeypatch, tmp_path, tiny):
+    """A registry with the tiny model under the name en-xx."""
     home = tmp_path / "home"
     shutil.copytree(tiny, home / "models" / "en-xx", ignore=shutil.ignore_patterns("checkpoints"))
     return home / "models"
 
 
-def ours(ended, shelf):
-    """The rows of the list that stand on this shelf (a checkout may ship others)."""
-    return [line for line in ended.lines() if str(shelf) in line]
+def ours(ended, registry_folder):
+    """The rows of the list of this registry (a checkout may ship others)."""
+    return [line for line in ended.lines() if str(registry_folder) in line]
 
 
-def test_list_names_each_model_with_its_languages_size_score_and_folder(shelf):
+def test_list_names_each_model_with_its_languages_size_score_and_folder(registry_folder):
     ended = attn("models", "list")
     assert (ended.status, ended.err) == (0, "")
-    (row,) = ours(ended, shelf)
+    (row,) = ours(ended, registry_folder)
     assert row.split()[:2] == ["en-xx", "en-"]
     assert "MB" in row
     assert " 100.0 " in row
 
 
-def test_list_has_a_header_and_json_for_programs(shelf):
+def test_list_has_a_header_and_json_for_programs(registry_folder):
     header, *_ = attn("models", "list").lines()
     assert header.split() == ["NAME", "LANGUAGES", "SIZE", "BLEU", "AER", "LICENSE", "FOLDER"]
     records = json.loads(attn("models", "list", "--json").out)
     (ours,) = (each for each in records if each["name"] == "en-xx")
-    assert ours["folder"] == str(shelf / "en-xx")
+    assert ours["folder"] == str(registry_folder / "en-xx")
     assert (ours["source"], ours["target"], ours["bleu"], ours["aer"]) == ("en", "", 100.0, None)
     assert (ours["translates"], ours["shipped"]) == (True, False)
     size = sum(
-        entry["bytes"] for entry in manifest.read_manifest(shelf / "en-xx")["files"].values()
+        entry["bytes"]
+        for entry in manifest.read_manifest(registry_folder / "en-xx")["files"].values()
     )
     assert ours["bytes"] == size
 
@@ -56,55 +57,56 @@ def retold(folder, **facts):
     return folder
 
 
-def columns(shelf):
-    (row,) = ours(attn("models", "list"), shelf)
+def columns(registry_folder):
+    (row,) = ours(attn("models", "list"), registry_folder)
     return [cell.strip() for cell in row.split("  ") if cell]
 
 
-def test_list_has_a_column_for_each_fact_and_a_dash_for_what_is_unknown(shelf):
+def test_list_has_a_column_for_each_fact_and_a_dash_for_what_is_unknown(registry_folder):
     size = sum(
-        entry["bytes"] for entry in manifest.read_manifest(shelf / "en-xx")["files"].values()
+        entry["bytes"]
+        for entry in manifest.read_manifest(registry_folder / "en-xx")["files"].values()
     )
     known = ["en-xx", "en-", f"{size / 1e6:.1f} MB"]
-    place = str(shelf / "en-xx")
-    assert columns(shelf) == [*known, "100.0", "-", "-", place]
+    place = str(registry_folder / "en-xx")
+    assert columns(registry_folder) == [*known, "100.0", "-", "-", place]
     scores = {"bleu": {"score": 57.06}, "aer": {"score": 5.9, "signature": "…"}}
-    retold(shelf / "en-xx", scores=scores, license="CC  BY\n2.0 \x1b[31mFR")
-    assert columns(shelf) == [*known, "57.1", "5.9", "CC BY 2.0 [31mFR", place]
-    retold(shelf / "en-xx", scores={"step": 3, "aer": "low"})
-    assert columns(shelf)[3:5] == ["-", "-"]
+    retold(registry_folder / "en-xx", scores=scores, license="CC  BY\n2.0 \x1b[31mFR")
+    assert columns(registry_folder) == [*known, "57.1", "5.9", "CC BY 2.0 [31mFR", place]
+    retold(registry_folder / "en-xx", scores={"step": 3, "aer": "low"})
+    assert columns(registry_folder)[3:5] == ["-", "-"]
 
 
-def test_list_tells_who_translates_by_weights_or_graphs_from_who_aligns_only(shelf):
+def test_list_tells_who_translates_by_weights_or_graphs_from_who_aligns_only(registry_folder):
     files = {name: {"bytes": 1, "sha256": ""} for name in ("encoder.onnx", "step.onnx")}
-    retold(shelf / "en-xx", files=files)
-    assert columns(shelf)[3] == "100.0"
-    retold(shelf / "en-xx", files={"word_aligner.onnx": files["step.onnx"]})
-    assert columns(shelf)[3] == "aligns only"
+    retold(registry_folder / "en-xx", files=files)
+    assert columns(registry_folder)[3] == "100.0"
+    retold(registry_folder / "en-xx", files={"word_aligner.onnx": files["step.onnx"]})
+    assert columns(registry_folder)[3] == "aligns only"
 
 
-def test_list_tells_of_a_damaged_model_and_shows_the_others(shelf, tiny):
-    broken = shelf / "broken"
+def test_list_tells_of_a_damaged_model_and_shows_the_others(registry_folder, tiny):
+    broken = registry_folder / "broken"
     broken.mkdir()
     for content in ("", "[]", "{}", '{"format": 1}', '{"format": 1, "files": {"a": 1}}', "\udcff"):
         (broken / "bundle.json").write_text(content, encoding="utf-8", errors="surrogateescape")
         ended = attn("models", "list")
         assert ended.status == 0
         assert "damaged" in ended.err
-        assert [row.split()[0] for row in ours(ended, shelf)] == ["en-xx"]
+        assert [row.split()[0] for row in ours(ended, registry_folder)] == ["en-xx"]
 
 
-def test_path_is_the_folder_of_a_name_or_a_path(shelf, tiny):
-    assert attn("models", "path", "en-xx").lines() == [str(shelf / "en-xx")]
+def test_path_is_the_folder_of_a_name_or_a_path(registry_folder, tiny):
+    assert attn("models", "path", "en-xx").lines() == [str(registry_folder / "en-xx")]
     assert attn("models", "path", tiny).lines() == [str(tiny)]
 
 
-def test_show_prints_the_card_where_there_is_one(shelf):
-    (shelf / "en-xx" / "MODEL_CARD.md").write_text("# A card\nétude\n", encoding="utf-8")
+def test_show_prints_the_card_where_there_is_one(registry_folder):
+    (registry_folder / "en-xx" / "MODEL_CARD.md").write_text("# A card\nétude\n", encoding="utf-8")
     assert attn("models", "show", "en-xx").out == "# A card\nétude\n"
 
 
-def test_show_prints_recipe_and_scores_where_there_is_no_card(shelf):
+def test_show_prints_recipe_and_scores_where_there_is_no_card(registry_folder):
     from attn_cli.config import parse
 
     shown = attn("models", "show", "en-xx").out
@@ -114,15 +116,15 @@ def test_show_prints_recipe_and_scores_where_there_is_no_card(shelf):
 
 
 @pytest.mark.parametrize("verb", ["path", "show", "verify", "add"])
-def test_an_unknown_model_is_a_sentence_that_names_those_there_are(shelf, verb):
+def test_an_unknown_model_is_a_sentence_that_names_those_there_are(registry_folder, verb):
     ended = attn("models", verb, "eo-fr")
     assert (ended.status, ended.stdout) == (4, b"")
     assert ended.err.startswith("attn: there is no model eo-fr")
     assert "en-xx" in ended.err
 
 
-def test_a_model_without_its_recipe_cannot_be_shown(shelf):
-    (shelf / "en-xx" / "recipe.toml").unlink()
+def test_a_model_without_its_recipe_cannot_be_shown(registry_folder):
+    (registry_folder / "en-xx" / "recipe.toml").unlink()
     assert attn("models", "show", "en-xx").status == 4
 
 
@@ -135,7 +137,7 @@ def test_models_alone_says_how_it_is_called():
 # verify
 
 
-def test_a_sound_model_is_told_in_a_line(shelf, tiny):
+def test_a_sound_model_is_told_in_a_line(registry_folder, tiny):
     size = sum((tiny / name).stat().st_size for name in manifest.read_manifest(tiny)["files"])
     for name in ("en-xx", tiny):
         ended = attn("models", "verify", name)
@@ -290,9 +292,9 @@ def test_a_damaged_model_does_not_translate(damaged, damage):
     assert said in line
 
 
-def test_an_altered_model_of_the_users_shelf_does_not_translate(shelf):
+def test_an_altered_model_of_the_users_registry_does_not_translate(registry_folder):
     assert attn("translate", "-m", "en-xx", "I see a dog.").out == "je vois un chien.\n"
-    said = altered(shelf / "en-xx")
+    said = altered(registry_folder / "en-xx")
     ended = attn("translate", "-m", "en-xx", "I see a dog.")
     assert ended.status == 4
     assert said in ended.err
@@ -328,21 +330,21 @@ def test_another_name_is_that_of_the_folder_and_the_recipe_keeps_its_own(mine, t
     assert manifest.read_manifest(added)["name"] == "tiny"
 
 
-def test_a_model_on_the_shelf_is_replaced_with_force_only(shelf, mine):
+def test_a_registered_model_is_replaced_with_force_only(registry_folder, mine):
     ended = attn("models", "add", mine, "--name", "en-xx")
     assert ended.status == 2
     assert "en-xx already" in ended.err
     assert "--force" in ended.err
     resealed(mine, "seed=9")
     assert attn("models", "add", mine, "--name", "en-xx", "--force").status == 0
-    assert config.load(shelf / "en-xx" / "recipe.toml").seed == 9
-    assert [path.name for path in shelf.iterdir()] == ["en-xx"]
+    assert config.load(registry_folder / "en-xx" / "recipe.toml").seed == 9
+    assert [path.name for path in registry_folder.iterdir()] == ["en-xx"]
 
 
-def test_a_model_may_replace_itself(shelf):
-    before = manifest.read_manifest(shelf / "en-xx")
+def test_a_model_may_replace_itself(registry_folder):
+    before = manifest.read_manifest(registry_folder / "en-xx")
     assert attn("models", "add", "en-xx", "--name", "en-xx", "--force").status == 0
-    assert manifest.verify_checksums(shelf / "en-xx") == before
+    assert manifest.verify_checksums(registry_folder / "en-xx") == before
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../a", "-a", ".a"])
@@ -361,16 +363,16 @@ def test_a_recipes_name_that_is_a_path_is_not_followed(mine, tmp_path):
 
 
 @pytest.mark.parametrize("damage", [cut, altered, missing, foreign, newer])
-def test_a_damaged_model_does_not_join_the_shelf(shelf, mine, damage):
+def test_a_damaged_model_is_not_added(registry_folder, mine, damage):
     said = damage(mine)
     ended = attn("models", "add", mine, "--name", "en-xx", "--force")
     assert ended.status == 4
     assert said in ended.err
-    assert [path.name for path in shelf.iterdir()] == ["en-xx"]
+    assert [path.name for path in registry_folder.iterdir()] == ["en-xx"]
     assert attn("models", "verify", "en-xx").status == 0
 
 
-def test_a_shelf_that_cannot_be_written_is_a_sentence(mine, tmp_path):
+def test_a_registry_that_cannot_be_written_is_a_sentence(mine, tmp_path):
     (tmp_path / "home").write_text("")
     ended = attn("models", "add", mine)
     assert (ended.status, ended.stdout) == (3, b"")

@@ -1,4 +1,4 @@
-"""--weights: the decoder's attention or its word aligner's, and how a model gets a head."""
+"""--weights: the decoder's attention or its word aligner's, and how a model gets a word aligner."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ def align(headed):
         (["--weights", "alignment"], "alignment, decoded"),
     ],
 )
-def test_translate_shows_attention_unless_the_head_is_asked_for(translate, options, title):
+def test_translate_shows_attention_unless_the_word_aligner_is_asked_for(translate, options, title):
     assert translate("--align", SOURCE, *options).lines()[0].startswith(title)
 
 
@@ -44,16 +44,16 @@ def test_translate_shows_attention_unless_the_head_is_asked_for(translate, optio
         (["--weights", "attention"], "attention, forced"),
     ],
 )
-def test_align_shows_the_head_unless_attention_is_asked_for(align, options, title):
+def test_align_shows_the_word_aligner_unless_attention_is_asked_for(align, options, title):
     assert align(SOURCE, TARGET, *options).lines()[0].startswith(title)
 
 
-def test_align_shows_attention_where_there_is_no_head(tiny):
+def test_align_shows_attention_where_there_is_no_word_aligner(tiny):
     assert attn("align", "-m", tiny, SOURCE, TARGET).lines()[0].startswith("attention, forced")
 
 
 @pytest.mark.parametrize("arguments", [["translate", SOURCE], ["align", SOURCE, TARGET]])
-def test_a_model_without_a_head_has_no_alignment_weights(tiny, arguments):
+def test_a_model_without_a_word_aligner_has_no_alignment_weights(tiny, arguments):
     ended = attn(*arguments, "-m", tiny, "--weights", "alignment")
     assert (ended.status, ended.stdout) == (4, b"")
     assert "the model tiny has no word aligner" in ended.err
@@ -63,7 +63,7 @@ def test_a_model_without_a_head_has_no_alignment_weights(tiny, arguments):
 # What they say
 
 
-def test_the_links_of_the_head_are_those_it_was_taught(align):
+def test_the_links_of_the_word_aligner_are_those_it_was_taught(align):
     assert align(stdin=PAIRED).lines() == LINKS
 
 
@@ -86,7 +86,7 @@ def test_the_score_is_the_decoders_whichever_weights_are_shown(align):
 
 
 @pytest.mark.parametrize("level", ["word", "piece"])
-def test_a_row_of_the_head_and_its_unaligned_sum_to_one(align, level):
+def test_a_row_of_the_word_aligner_and_its_unaligned_sum_to_one(align, level):
     given = PAIRED + "I see the the\tvois rouge Anna Anna\n"
     for record in align("-f", "jsonl", "--level", level, stdin=given).records():
         assert len(record["weights"]) == len(record["target_words"])
@@ -138,7 +138,7 @@ def test_the_word_aligner_and_the_shortlist_of_its_links_are_files_of_the_bundle
     assert (headed / "word_aligner.safetensors").stat().st_size == sizes
 
 
-def test_the_log_tells_how_the_head_learns_before_the_network_does(headed):
+def test_the_log_tells_how_the_word_aligner_learns_before_the_network_does(headed):
     rows = [json.loads(line) for line in (headed / "log.jsonl").read_text().splitlines()]
     told = [row["event"] for row in rows if row["event"] not in ("phase", "activity")]
     assert told[:3] == ["data_prepared", "alignments_ready", "aligner_training_progress"]

@@ -151,7 +151,7 @@ def test_an_altered_model_is_not_made_graphs_of(model):
     fails(attn("export", model), 4, "model.safetensors", "sha256")
 
 
-@pytest.mark.usefixtures("_no_shelf")
+@pytest.mark.usefixtures("_empty_registry")
 def test_an_unknown_model_or_precision_is_named():
     fails(attn("export", "xx-yy"), 4, "xx-yy")
     assert attn("export", MODEL, "--precision", "int4").status == 2
@@ -230,7 +230,7 @@ def test_graphs_that_cannot_be_made_leave_the_model_as_it_was_trained(
     assert bundle.open_bundle(tmp_path / "run").can_translate
 
 
-def test_a_head_that_was_fitted_and_kept_has_a_graph(tmp_path, monkeypatch):
+def test_a_word_aligner_that_was_fitted_and_kept_has_a_graph(tmp_path, monkeypatch):
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 2)
     monkeypatch.setattr(unsupervised_alignment, "MIN_F1", 0)
     monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)

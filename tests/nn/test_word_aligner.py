@@ -141,7 +141,7 @@ def test_every_weight_learns():
 # The Matcher over it
 
 
-def test_the_matcher_says_for_numpy_what_the_head_says():
+def test_the_alignment_model_gives_in_numpy_what_the_network_gives():
     head = head_of()
     said, both = TorchAligner(head).align(side(*SOURCES), side(*TARGETS)), found(SOURCES, TARGETS)
     assert said.links.shape == said.weights.shape == (3, 5, 4)

@@ -74,7 +74,7 @@ def test_what_does_not_fit_folds():
     assert sum(line.split()[:1] == ["w0"] for line in lines) == 2
 
 
-def test_a_compact_table_has_a_column_for_a_leftover_that_matters():
+def test_a_compact_table_has_a_column_for_an_unaligned_share_that_matters():
     assert body(compact(table("ab", "x", [[0.2, 0.2]], [0.6])))[-1] == "x  ░░░░▓▓"
 
 
@@ -96,7 +96,7 @@ def test_a_link_list_has_a_line_for_each_target_word():
     ]
 
 
-def test_a_leftover_is_a_partner_and_a_word_may_have_none():
+def test_the_unaligned_share_is_a_partner_and_a_word_may_have_none():
     alignment = table("ab", "xy", [[0.4, 0], [0.05, 0.05]], [0.6, 0.02])
     assert body(links(alignment)) == ["x ← (end) .60  a .40", "y ←"]
 

@@ -161,7 +161,7 @@ def toy(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def taught(toy, tmp_path_factory):
-    """Makes a trainer of a small head on the toy language."""
+    """Makes a trainer of a small word aligner on the toy language."""
     text, votes, _ = toy
 
     def taught(*, steps=12, text=text, votes=votes, folder=None, emit=None, **how):
@@ -193,7 +193,9 @@ def learned(taught):
     return trainer, trainer.run(), said
 
 
-def test_a_head_learns_what_the_votes_agree_on_and_finds_it_in_pairs_it_has_not_seen(toy, learned):
+def test_a_word_aligner_learns_what_the_votes_agree_on_and_finds_it_in_pairs_it_has_not_seen(
+    toy, learned
+):
     trainer, *_ = learned
     assert len(trainer.held_out) == 10
     for batch, found, _ in trainer.predictor.predict(trainer.held_out):
@@ -285,20 +287,20 @@ def same(ours, theirs):
 
 @pytest.fixture(scope="module")
 def whole(taught):
-    """What a head has learned that nothing stopped."""
+    """What a word aligner has learned that nothing stopped."""
     trainer = taught()
     trainer.run()
     return state(trainer)
 
 
-def test_the_same_pairs_and_seed_make_the_same_head(whole, taught):
+def test_the_same_pairs_and_seed_make_the_same_word_aligner(whole, taught):
     again = taught()
     again.run()
     assert same(state(again), whole)
 
 
 @pytest.mark.parametrize("step", [0, 1, 6, 7, 11])  # verdicts are made before update 7
-def test_a_head_interrupted_and_resumed_becomes_what_it_would_have_become(
+def test_a_word_aligner_interrupted_and_resumed_becomes_what_it_would_have_become(
     whole, taught, tmp_path, step
 ):
     cut = taught(folder=tmp_path, interrupted=lambda: cut.state.step >= step)
@@ -311,7 +313,7 @@ def test_a_head_interrupted_and_resumed_becomes_what_it_would_have_become(
 
 
 @pytest.mark.parametrize("step", [3, 9])
-def test_a_head_killed_and_resumed_becomes_what_it_would_have_become(
+def test_a_word_aligner_killed_and_resumed_becomes_what_it_would_have_become(
     whole, taught, tmp_path, monkeypatch, step
 ):
     """It goes on from a save of the minute, several updates ago."""
@@ -340,7 +342,9 @@ class Dying:
         return self.batches.next_for_worker(**worker)
 
 
-def test_a_head_that_has_learned_says_the_same_again_without_learning(whole, taught, tmp_path):
+def test_a_word_aligner_that_has_learned_says_the_same_again_without_learning(
+    whole, taught, tmp_path
+):
     taught(folder=tmp_path).run()
     said = []
     again = taught(folder=tmp_path, emit=said.append)
@@ -354,7 +358,7 @@ def test_without_a_save_there_is_nothing_to_resume(taught):
     assert not taught().resume()
 
 
-def test_a_head_of_other_pairs_is_not_gone_on_with(toy, taught, tmp_path):
+def test_a_word_aligner_of_other_pairs_is_not_gone_on_with(toy, taught, tmp_path):
     taught(folder=tmp_path, interrupted=lambda: True).run()
     text, *_ = toy
     fewer = replace(text, corpus=text.corpus.subset(text.pairs[:50]))
@@ -405,7 +409,7 @@ class SteadyPace:
 
 
 @pytest.mark.parametrize(("deserved", "seconds"), [(200, 55.0), (20, 25.0)])
-def test_too_little_time_for_a_head_is_an_error_before_an_update_is_made(
+def test_too_little_time_for_a_word_aligner_is_an_error_before_an_update_is_made(
     deserved, seconds, taught, monkeypatch, tmp_path
 ):
     """A second an update, and two judgements of 3: 49 updates fit, or 19 where 20 are enough."""
@@ -417,7 +421,7 @@ def test_too_little_time_for_a_head_is_an_error_before_an_update_is_made(
     assert trainer.state.step == 0
 
 
-def test_a_head_that_is_too_slow_to_be_measured_is_given_up_when_its_time_is_over(
+def test_a_word_aligner_that_is_too_slow_to_be_measured_is_given_up_when_its_time_is_over(
     taught, monkeypatch
 ):
     clock = Clock()
@@ -433,7 +437,7 @@ def test_a_head_that_is_too_slow_to_be_measured_is_given_up_when_its_time_is_ove
     assert clock.now == 32
 
 
-def test_a_head_that_has_learned_needs_no_time(whole, taught, tmp_path):
+def test_a_word_aligner_that_has_learned_needs_no_time(whole, taught, tmp_path):
     taught(folder=tmp_path).run()
     again = taught(folder=tmp_path, max_seconds=0.0)
     again.resume()
@@ -445,7 +449,7 @@ def test_a_head_that_has_learned_needs_no_time(whole, taught, tmp_path):
 
 @pytest.fixture(scope="module")
 def left(taught, tmp_path_factory):
-    """The folder of a head that a single worker has left after 6 updates."""
+    """The folder of a word aligner that a single worker has left after 6 updates."""
     folder = tmp_path_factory.mktemp("left")
     trainer = taught(folder=folder, interrupted=lambda: trainer.state.step >= 6)
     assert trainer.run() is None

@@ -124,7 +124,7 @@ def test_a_guided_training_killed_and_resumed_reaches_the_very_same_weights(pair
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)], ids=["interrupt", "kill"]
 )
-def test_a_training_cut_off_while_its_head_learns_reaches_the_very_same_files(
+def test_a_training_cut_off_while_its_word_aligner_learns_reaches_the_very_same_files(
     number, status, pairs_file, links_file, tmp_path
 ):
     links = ("--set", f"train.guided_alignment={links_file}", "--set", "train.aligner_steps=12")
@@ -178,8 +178,8 @@ def test_a_damaged_state_is_a_sentence(damaged):
     assert "last.safetensors" in ended.err
 
 
-def test_a_training_from_before_there_were_heads_goes_on_without_one(tmp_path):
-    """An older recipe.toml, whose [model] does not speak of a head, as every one does now."""
+def test_a_training_from_before_there_were_word_aligners_goes_on_without_one(tmp_path):
+    """An older recipe.toml, whose [model] has no key of a word aligner, as every one does now."""
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.safetensors").touch()
     (tmp_path / "recipe.toml").write_text("[model]\nembedding = 32\n")
