@@ -29,8 +29,8 @@ demo: setup ## translate two sentences with a shipped model, and show its attent
 test: setup ## the tests, in a few minutes; a process a core, of one thread
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(ARGS)
 
-slow: setup ## the tests that train real models, and the fuzzers where atheris is installed
-	$(BIN)/python -m pytest -o addopts="-q --strict-markers" $(or $(ARGS),tests/slow)
+slow: setup ## the tests that take long: real trainings, whole products, fuzzers (atheris)
+	$(BIN)/python -m pytest -o addopts="-q --strict-markers" $(or $(ARGS),-m slow)
 
 check: setup ## formatting, lint and types, changing nothing
 	$(BIN)/ruff format --check .

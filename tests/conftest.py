@@ -1,10 +1,12 @@
 """One tiny model, trained once by the program itself, for every test that needs some model."""
 
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from program import LINKS, PAIRS, TINY, WORD_ALIGNER, attn
 
 
@@ -18,6 +20,27 @@ def _home_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 
 @pytest.fixture(scope="session")
+def build_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return build(name, make): the folder `name` that the first worker of this run to come made.
+
+    `make` takes the folder, which does not exist yet, and fills it; the other workers wait for it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    shared.mkdir(exist_ok=True)
+
+    def build(name: str, make: Callable[[Path], None]) -> Path:
+        with FileLock(shared / f"{name}.lock"):
+            if not (shared / f"{name}.ready").exists():
+                shutil.rmtree(shared / name, ignore_errors=True)  # of a worker that failed
+                make(shared / name)
+                (shared / f"{name}.ready").touch()
+        return shared / name
+
+    return build
+
+
+@pytest.fixture(scope="session")
 def pairs_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pairs the tiny model knows, as source<TAB>target lines."""
     path = tmp_path_factory.mktemp("text") / "pairs.tsv"
@@ -26,14 +49,16 @@ def pairs_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory, pairs_file: Path) -> Path:
+def tiny(build_once: Callable[..., Path], pairs_file: Path) -> Path:
     """The folder of a model that has learned PAIRS by heart. Read it, do not change it."""
-    out = tmp_path_factory.mktemp("runs") / "tiny"
-    text = ("--pairs", pairs_file, "--valid-pairs", pairs_file)
-    limits = ("--max-steps", "160", "--set", "train.validate_every=80", "--set", "name=tiny")
-    ended = attn("train", *text, "--out", out, *TINY, *limits, *("--set", "source=en"))
-    assert ended.status == 0, ended.err
-    return out
+
+    def make(out: Path) -> None:
+        text = ("--pairs", pairs_file, "--valid-pairs", pairs_file)
+        limits = ("--max-steps", "160", "--set", "train.validate_every=80", "--set", "name=tiny")
+        ended = attn("train", *text, "--out", out, *TINY, *limits, *("--set", "source=en"))
+        assert ended.status == 0, ended.err
+
+    return build_once("tiny", make)
 
 
 @pytest.fixture(scope="session")
@@ -45,17 +70,17 @@ def links_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def headed(
-    tmp_path_factory: pytest.TempPathFactory, tiny: Path, pairs_file: Path, links_file: Path
-) -> Path:
+def headed(build_once: Callable[..., Path], tiny: Path, pairs_file: Path, links_file: Path) -> Path:
     """The tiny model with a word aligner, which has learned LINKS. Do not change it either."""
-    out = tmp_path_factory.mktemp("runs") / "headed"
-    text = ("--from", tiny, "--pairs", pairs_file, "--valid-pairs", pairs_file, "--out", out)
-    links = ("--set", f"train.guided_alignment={links_file}")
-    still = ("--max-steps", "1", "--set", "train.learning_rate=1e-6", "--set", "name=headed")
-    ended = attn("train", *text, *TINY, *WORD_ALIGNER, *links, *still)
-    assert ended.status == 0, ended.err
-    return out
+
+    def make(out: Path) -> None:
+        text = ("--from", tiny, "--pairs", pairs_file, "--valid-pairs", pairs_file, "--out", out)
+        links = ("--set", f"train.guided_alignment={links_file}")
+        still = ("--max-steps", "1", "--set", "train.learning_rate=1e-6", "--set", "name=headed")
+        ended = attn("train", *text, *TINY, *WORD_ALIGNER, *links, *still)
+        assert ended.status == 0, ended.err
+
+    return build_once("headed", make)
 
 
 @pytest.fixture

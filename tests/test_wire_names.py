@@ -15,7 +15,7 @@ from pathlib import Path
 import onnx
 import pytest
 from program import attn
-from systems import COVERING, fresh
+from systems import PAIRWISE, fresh
 
 from attn_cli import config
 from attn_cli.bundles import manifest
@@ -44,7 +44,7 @@ def event_fields() -> dict[str, list[str]]:
 
 def parameters() -> list[str]:
     """Keys of model.safetensors, over systems that together have every part."""
-    return sorted({name for system in COVERING for name in unique_state_dict(fresh(system))})
+    return sorted({name for system in PAIRWISE for name in unique_state_dict(fresh(system))})
 
 
 def aligner_parameters() -> list[str]:

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from attn_cli.files import atomic
 MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
 
 
+@cache
 def stored(name):
     """The file of the fixture that today's name means."""
     return manifest.locate(MODEL, manifest.read_manifest(MODEL), name)
@@ -74,7 +76,18 @@ def names_of(folder):
     return {path.name for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize("torn", [False, True], ids=["whole", "torn"])
+#: Whether the file that was written last is torn by the kill before change `allowed`.
+TORN = pytest.mark.parametrize(
+    "torn",
+    [
+        pytest.param(lambda allowed: allowed % 2 == 1, id="alternately"),
+        pytest.param(lambda _: False, id="whole", marks=pytest.mark.slow),
+        pytest.param(lambda _: True, id="torn", marks=pytest.mark.slow),
+    ],
+)
+
+
+@TORN
 @pytest.mark.parametrize(
     "change", [publish, include_head, write_recipe, include_graphs, write_definition]
 )
@@ -89,7 +102,7 @@ def test_a_change_killed_at_any_moment_leaves_the_old_model_or_the_new(change, t
     left = []
     for allowed in range(disk.changes):
         folder = Path(shutil.copytree(MODEL, tmp_path / str(allowed)))
-        with pytest.raises(Killed), killed_after(allowed, folder, torn=torn):
+        with pytest.raises(Killed), killed_after(allowed, folder, torn=torn(allowed)):
             change(folder)
         left.append(model_of(folder))
         assert left[-1] in (old, new)
@@ -168,7 +181,7 @@ def test_a_model_that_is_replaced_while_it_is_loaded_is_loaded_again(tmp_path):
     assert opened.facts == manifest.read_manifest(folder)
 
 
-@pytest.mark.parametrize("torn", [False, True], ids=["whole", "torn"])
+@TORN
 @pytest.mark.parametrize("exchanges", [True, False], ids=["exchange", "renames"])
 @pytest.mark.usefixtures("_empty_registry")
 def test_a_registered_model_that_is_replaced_is_the_old_one_or_the_new(
@@ -191,7 +204,7 @@ def test_a_registered_model_that_is_replaced_is_the_old_one_or_the_new(
     left = set()
     for allowed in range(disk.changes):
         put(MODEL)
-        with pytest.raises(Killed), killed_after(allowed, models, torn=torn):
+        with pytest.raises(Killed), killed_after(allowed, models, torn=torn(allowed)):
             put(newer)
         found = registry.find("mine")
         assert [name for name, path in registry.names() if path.parent == models] == ["mine"]

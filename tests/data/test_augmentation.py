@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
+from attn_cli.data import augmentation
 from attn_cli.data.augmentation import FINAL_PUNCTUATION, augment
 from attn_cli.data.batching import Batch, BatchIterator, sequential_batches
 from attn_cli.data.corpus import Corpus
@@ -35,6 +36,14 @@ PAIRS = [
     ("...", "..."),
     ("She LEFT", "Elle est PARTIE"),
 ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_made_up_words():
+    """A hundredth of the made-up words: to make them is what takes time here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(augmentation, "N_INVENTED", 200)
+        yield
 
 
 def corpus_of(pairs: list[tuple[str, str]]) -> Corpus:
@@ -105,7 +114,8 @@ def test_a_short_word_that_both_sides_write_may_be_two_words_and_stays() -> None
     assert draw(pairs, config.AugmentationConfig(replace_words=1)) == pairs
 
 
-def test_made_up_words_are_the_same_on_both_sides_and_of_neither() -> None:
+def test_made_up_words_are_the_same_on_both_sides_and_of_neither(monkeypatch) -> None:
+    monkeypatch.setattr(augmentation, "N_INVENTED", 2000)
     corpus, variants = augment(corpus_of([*PAIRS, ("A piano", "Un piano")]), ALL, seed=1)
     assert variants is not None
     known = {form.strip().lower() for form in corpus_of(PAIRS).source.forms}

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -70,24 +71,40 @@ def spoiled(graph, amount):
 # What is written
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """Returns a function: the frozen model with graphs made with these options, and what was said.
+
+    Read it, do not change it.
+    """
+
+    @cache
+    def export(*options):
+        folder = Path(shutil.copytree(MODEL, tmp_path_factory.mktemp("exported") / "model"))
+        without(folder, *manifest.GRAPHS)
+        return folder, attn("export", folder, *options)
+
+    return export
+
+
 @pytest.mark.parametrize(
     ("options", "precision"), [([], "int8"), (["--precision", "fp32"], "fp32")], ids=str
 )
-def test_graphs_join_the_bundle_with_their_sums_and_precision(model, options, precision):
-    without(model, *manifest.GRAPHS)
-    ended = attn("export", model, *options)
+def test_graphs_join_the_bundle_with_their_sums_and_precision(exported, options, precision):
+    folder, ended = exported(*options)
     assert (ended.status, ended.stdout) == (0, b"")
     assert f"has graphs in {precision}, 0." in ended.err
-    assert set(manifest.verify_checksums(model)["files"]) == set(files_of(model)) - {manifest.FACTS}
-    opened = bundle.open_bundle(model)
+    files = set(manifest.verify_checksums(folder)["files"])
+    assert files == set(files_of(folder)) - {manifest.FACTS}
+    opened = bundle.open_bundle(folder)
     assert opened.has_files(*manifest.GRAPHS)
     assert opened.precision == precision
 
 
-def test_both_engines_say_the_same_with_fp32_graphs(model):
-    assert attn("export", model, "--precision", "fp32").status == 0
+def test_both_engines_say_the_same_with_fp32_graphs(exported):
+    folder, _ = exported("--precision", "fp32")
     for command, given in (("translate", TEXT), ("align", PAIRS)):
-        how = (command, "-m", model, "-f", "jsonl", "--scores")
+        how = (command, "-m", folder, "-f", "jsonl", "--scores")
         ours, theirs, default = (
             attn(*how, *engine, stdin=given).records()
             for engine in (["--engine", "torch"], ["--engine", "onnx"], [])
@@ -100,14 +117,18 @@ def test_both_engines_say_the_same_with_fp32_graphs(model):
                 assert np.allclose(*weights, atol=1e-3)
 
 
-def test_int8_graphs_are_smaller_and_another_export_takes_their_place(model):
-    sizes = []
-    for precision in ("fp32", "int8"):
-        assert attn("export", model, "--precision", precision).status == 0
-        facts = manifest.verify_checksums(model)
-        sizes.append(sum(facts["files"][name]["bytes"] for name in manifest.GRAPHS))
-    assert sizes[1] < sizes[0]
-    assert bundle.open_bundle(model).precision == "int8"
+def test_int8_graphs_are_smaller_and_another_export_takes_their_place(exported, tmp_path):
+    folder = Path(shutil.copytree(exported("--precision", "fp32")[0], tmp_path / "model"))
+    before = graph_bytes(folder)
+    assert attn("export", folder, "--precision", "int8").status == 0
+    assert graph_bytes(folder) < before
+    assert bundle.open_bundle(folder).precision == "int8"
+
+
+def graph_bytes(folder):
+    """The size of a model's graphs."""
+    facts = manifest.verify_checksums(folder)
+    return sum(facts["files"][name]["bytes"] for name in manifest.GRAPHS)
 
 
 # What is refused
@@ -248,12 +269,19 @@ def test_a_word_aligner_that_was_fitted_and_kept_has_a_graph(tmp_path, monkeypat
 # Shortlists
 
 
-@pytest.fixture
-def pairs(tmp_path):
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
     """Pairs of words the frozen model knows."""
-    path = tmp_path / "pairs.tsv"
+    path = tmp_path_factory.mktemp("pairs") / "pairs.tsv"
     path.write_text(PAIRS * 3, encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def shortlisted(exported, pairs, tmp_path):
+    """A copy of the frozen model with a shortlist of these pairs."""
+    folder, _ = exported("--pairs", pairs, "--precision", "fp32")
+    return Path(shutil.copytree(folder, tmp_path / "shortlisted"))
 
 
 def scores_of(model, *options):
@@ -261,19 +289,22 @@ def scores_of(model, *options):
     return [record["score"] for record in attn(*how, stdin=TEXT).records() if record["target"]]
 
 
-def test_pairs_give_a_model_a_shortlist_that_both_engines_use_and_a_flag_turns_off(model, pairs):
-    ended = attn("export", model, "--pairs", pairs, "--precision", "fp32")
+def test_pairs_give_a_model_a_shortlist_that_both_engines_use_and_a_flag_turns_off(
+    exported, shortlisted, pairs
+):
+    _, ended = exported("--pairs", pairs, "--precision", "fp32")
     assert ended.status == 0, ended.err
     assert "its shortlist has" in ended.err
-    opened = bundle.open_bundle(model)
+    opened = bundle.open_bundle(shortlisted)
     assert opened.has_files(manifest.SHORTLIST, manifest.SELECT, manifest.SHORTLIST_STEP)
-    assert set(manifest.verify_checksums(model)["files"]) == set(files_of(model)) - {manifest.FACTS}
+    files = set(manifest.verify_checksums(shortlisted)["files"])
+    assert files == set(files_of(shortlisted)) - {manifest.FACTS}
     assert opened.shortlist is not None
-    listed, whole = scores_of(model), scores_of(model, "--no-shortlist")
-    assert np.allclose(listed, scores_of(model, "--engine", "torch"), atol=1e-3)
+    listed, whole = scores_of(shortlisted), scores_of(shortlisted, "--no-shortlist")
+    assert np.allclose(listed, scores_of(shortlisted, "--engine", "torch"), atol=1e-3)
     assert not np.allclose(listed, whole, atol=1e-3)
-    without(model, manifest.SHORTLIST)
-    assert scores_of(model) == whole
+    without(shortlisted, manifest.SHORTLIST)
+    assert scores_of(shortlisted) == whole
 
 
 def test_links_in_a_file_are_counted_in_place_of_the_aligners(model, pairs, tmp_path, monkeypatch):
@@ -282,35 +313,33 @@ def test_links_in_a_file_are_counted_in_place_of_the_aligners(model, pairs, tmp_
     links.write_text("0-0\n0-0\n" * 3, encoding="utf-8")
     sizes = []
     for given in ([], ["--links", links]):
-        assert attn("export", model, "--pairs", pairs, *given).status == 0
+        assert attn("export", model, "--pairs", pairs, "--precision", "fp32", *given).status == 0
         sizes.append(len(bundle.open_bundle(model).shortlist.linked))
     assert sizes[1] < sizes[0]
 
 
-def test_a_shortlist_stays_through_another_export_and_half_its_weights(model, pairs):
-    assert attn("export", model, "--pairs", pairs).status == 0
-    before = (model / manifest.SHORTLIST).read_bytes()
-    assert attn("export", model, "--precision", "fp32", "--half").status == 0
-    assert (model / manifest.SHORTLIST).read_bytes() == before
-    assert bundle.open_bundle(model).has_files(manifest.SHORTLIST, manifest.SHORTLIST_STEP)
+def test_a_shortlist_stays_through_another_export_and_half_its_weights(shortlisted):
+    before = (shortlisted / manifest.SHORTLIST).read_bytes()
+    assert attn("export", shortlisted, "--precision", "fp32", "--half").status == 0
+    assert (shortlisted / manifest.SHORTLIST).read_bytes() == before
+    opened = bundle.open_bundle(shortlisted)
+    assert opened.has_files(manifest.SHORTLIST, manifest.SHORTLIST_STEP)
 
 
-def test_a_recipe_that_wants_no_shortlist_uses_none(model, pairs):
-    assert attn("export", model, "--pairs", pairs).status == 0
-    whole = scores_of(model, "--no-shortlist")
-    recipe = (model / manifest.RECIPE).read_text(encoding="utf-8")
+def test_a_recipe_that_wants_no_shortlist_uses_none(shortlisted):
+    whole = scores_of(shortlisted, "--no-shortlist")
+    recipe = (shortlisted / manifest.RECIPE).read_text(encoding="utf-8")
     assert "[decode]" in recipe
     off = recipe.replace("[decode]", "[decode]\nshortlist = false")
-    changed(model, manifest.RECIPE, off.encode())
-    assert scores_of(model) == whole
+    changed(shortlisted, manifest.RECIPE, off.encode())
+    assert scores_of(shortlisted) == whole
 
 
-@pytest.mark.parametrize("content", [b"", b"attnSL1\n" + bytes(64)])
-def test_a_damaged_shortlist_is_a_damaged_model_unless_it_is_not_used(model, pairs, content):
-    assert attn("export", model, "--pairs", pairs).status == 0
-    changed(model, manifest.SHORTLIST, content)
-    fails(attn("translate", "-m", model, "I see"), 4, "shortlist.bin", "is not the shortlist")
-    assert attn("translate", "-m", model, "--no-shortlist", "I see").status == 0
+@pytest.mark.parametrize("content", [b"", b"attnSL1\n" + bytes(64)], ids=["empty", "no data"])
+def test_a_damaged_shortlist_is_a_damaged_model_unless_it_is_not_used(shortlisted, content):
+    changed(shortlisted, manifest.SHORTLIST, content)
+    fails(attn("translate", "-m", shortlisted, "I see"), 4, "shortlist.bin", "not the shortlist")
+    assert attn("translate", "-m", shortlisted, "--no-shortlist", "I see").status == 0
 
 
 def test_links_alone_or_one_side_alone_are_a_usage_error(model, pairs):

@@ -91,10 +91,15 @@ def found_alike(ones, others, *, atol=1e-3):
             np.testing.assert_allclose(one.token_logp, other.token_logp, atol=atol)
 
 
+@pytest.fixture(scope="module")
+def engines(network, tmp_path_factory):
+    """The network with a shortlist on torch, and as graphs."""
+    listed, folder = shortlist_of(), tmp_path_factory.mktemp("graphs")
+    return TorchDecoder(network, shortlist=listed), graphs_of(network, folder, listed)
+
+
 @pytest.mark.parametrize(("beam", "batch"), [(1, 1), (1, 30), (5, 1), (5, 30)])
-def test_both_engines_find_the_same_among_a_shortlist(network, tmp_path, beam, batch):
-    listed = shortlist_of()
-    engines = TorchDecoder(network, shortlist=listed), graphs_of(network, tmp_path, listed)
+def test_both_engines_find_the_same_among_a_shortlist(engines, beam, batch):
     how = SearchConfig(beam=beam, n_best=min(beam, 3))
     found_alike(*(search(each, *lines(batch, 8, VOCAB), how) for each in engines))
 

@@ -22,7 +22,7 @@ def bundle(headed):
 
 @pytest.fixture(scope="module")
 def make(bundle):
-    """Translators of the tiny model with its word aligner; they split lines of more than ten words."""
+    """Translators of the tiny model and its word aligner, which split lines of over ten words."""
     generator = open_generator(bundle, device="cpu", threads=1)
     matcher = open_aligner(bundle, device="cpu", threads=1)
 

@@ -1,7 +1,17 @@
 """The demo's model, trained once for all slow tests just as a reader would train it."""
 
+from pathlib import Path
+
 import document_blocks
 import pytest
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark every test of this folder as slow."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")
