@@ -29,7 +29,7 @@ Lengths = Sequence[tuple[int, int]]
 #: Sentences with links, and never a 0, that make a file base 1.
 MIN_LINES = 10
 
-_SCORE = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_SCORE = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _LINK = re.compile(r"(-?[0-9]{1,9})([-p?])(-?[0-9]{1,9})(?::(\S+))?")
 
 

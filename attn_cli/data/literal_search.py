@@ -71,15 +71,20 @@ def _trimmed(raw: str, match: re.Match[str]) -> tuple[int, int] | None:
     """Return the span of a literal without the marks that end its sentence."""
     start, end = match.span()
     if match.lastgroup == "address":
-        while end > start and (raw[end - 1] in ".,;:!?'\"»”’…" or _closes_nothing(raw[start:end])):
+        text = match.group()
+        unopened = {mark: text.count(mark) - text.count(_BRACKETS[mark]) for mark in _BRACKETS}
+        while end > start:
+            mark = raw[end - 1]
+            if unopened.get(mark, 0) > 0:
+                unopened[mark] -= 1
+            elif mark not in _SENTENCE_MARKS:
+                break
             end -= 1
     return (start, end) if end > start else None
 
 
-def _closes_nothing(text: str) -> bool:
-    """Return whether a text ends with a bracket that it does not open."""
-    opening = {")": "(", "]": "[", "}": "{"}.get(text[-1])
-    return opening is not None and text.count(text[-1]) > text.count(opening)
+_BRACKETS = {")": "(", "]": "[", "}": "{"}
+_SENTENCE_MARKS = ".,;:!?'\"»”’…"
 
 
 def _figures(raw: str, start: int, end: int, style: NumberStyle | None) -> list[LiteralSpan]:
@@ -141,8 +146,11 @@ def rewrite_number(text: str, source: NumberStyle, target: NumberStyle) -> str:
         time = compiled(_TIME).fullmatch(text)
         return f"{time[1]}:{time[2]}" if time and target.decimal == "." else text
     whole = parts.whole
-    if parts.is_grouped:
-        whole = f"{int(whole):,}".replace(",", target.group) if whole.isascii() else text
+    if parts.is_grouped:  # not by int(), which refuses more than 4,300 digits
+        first = len(whole) % 3
+        groups = [whole[:first]] if first else []
+        groups += [whole[place : place + 3] for place in range(first, len(whole), 3)]
+        whole = target.group.join(groups)
     number = whole + (target.decimal + parts.fraction if parts.fraction else "")
     if parts.percent:
         number += target.before_percent + parts.percent

@@ -84,9 +84,10 @@ class TextBuilder:
         if self._last is not None and not any(s.isalnum() or s.isspace() for s in self._since):
             return self._raw[self._last.end : word.start] != self._since
         sign = self.fragments[-1][-1]
+        before = self._raw[max(0, word.start - 1) : word.start]
         if not sign.isalnum():
-            return sign in ".,;:!?…)]}" and self._raw[: word.start][-1:] != sign
-        return self._is_number(word) or not self._raw[: word.start][-1:].isalnum()
+            return sign in ".,;:!?…)]}" and before != sign
+        return self._is_number(word) or not before.isalnum()
 
     def _is_number(self, word: Word) -> bool:
         return word.text[:1].isdigit()

@@ -341,7 +341,9 @@ class Tokenizer:
                 return True
         return max(word) > _LAST_LATIN and any(
             sign > _LAST_LATIN and sign.isalpha() and sign not in self._known_letters
-            for sign in unicodedata.normalize("NFKC", word)
+            # In parts, since its time is quadratic in a run of combining marks.
+            for start in range(0, len(word), MAX_FORM_LENGTH)
+            for sign in unicodedata.normalize("NFKC", word[start : start + MAX_FORM_LENGTH])
         )
 
     def _is_spelt(self, word: str, pieces: tuple[int, ...]) -> bool:

@@ -157,14 +157,17 @@ class Translator:
         spans = list(sentences.split(text))
         if self.source.literals is None or len(spans) == 1:
             return spans
-        for literal in self.source.find_literals(text):
-            inside = [
-                n for n, (start, _) in enumerate(spans) if literal.start < start < literal.end
-            ]
-            if inside:  # the sentences that begin in it belong to the one before
-                first, last = inside[0] - 1, inside[-1]
-                spans[first : last + 1] = [(spans[first][0], spans[last][1])]
-        return spans
+        literals = iter(self.source.find_literals(text))
+        literal = next(literals, None)
+        merged = spans[:1]
+        for start, end in spans[1:]:
+            while literal is not None and literal.end <= start:
+                literal = next(literals, None)
+            if literal is not None and literal.start < start:  # it begins within a literal
+                merged[-1] = (merged[-1][0], end)
+            else:
+                merged.append((start, end))
+        return merged
 
     def _translated(
         self, parts: Sequence[TokenizedLine], alone: Sequence[bool], *, with_evidence: bool

@@ -228,3 +228,9 @@ def test_a_marked_form_tells_its_placeholder_and_itself() -> None:
         assert literals.placeholder_number(marked) == 7
         assert literals.remove_mark(marked) == form
         assert literals.placeholder_number(form) is None
+
+
+def test_a_number_of_thousands_of_digits_is_rewritten():
+    """Python's int() reads at most 4,300 digits."""
+    number = "12" + ",345" * 2_000
+    assert ENGLISH.rewrite(number, is_figure=True) == number.replace(",", "\u00a0")

@@ -1,0 +1,16 @@
+"""No text of 100 kB takes a second more than its translation."""
+
+import pytest
+from hostile_text import STAGES, seconds, text_of
+
+SIZE = 100_000
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_no_text_of_100_kb_takes_a_stage_a_second_of_the_processor(name):
+    run, texts = STAGES[name]
+    seconds(run, text_of(texts[0], 10))
+    for parts in texts:
+        text = text_of(parts, SIZE)
+        taken = seconds(run, text)
+        assert taken < 1 or min(seconds(run, text) for _ in range(3)) < 1, (parts, taken)

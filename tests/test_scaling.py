@@ -1,0 +1,22 @@
+"""What a line costs before and behind the network grows with its length, not with its square."""
+
+import pytest
+from hostile_text import STAGES, seconds, text_of
+
+#: A text of eight times the length takes eight times as long where time is linear, sixty-four times
+#: where it is quadratic. A stage that stays below FAST seconds is not judged.
+SMALL, LARGE = 1_000, 8_000
+MOST_TIMES, FAST = 24, 0.02
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_time_of_a_stage_is_not_quadratic_in_the_length_of_a_text(name):
+    run, texts = STAGES[name]
+    seconds(run, text_of(texts[0], 10))  # compiles expressions, loads the vocabulary
+    for parts in texts:
+        large = seconds(run, text_of(parts, LARGE))
+        if large < FAST:
+            continue
+        small = min(seconds(run, text_of(parts, SMALL)) for _ in range(3))
+        large = min(large, seconds(run, text_of(parts, LARGE)))
+        assert large < max(FAST, MOST_TIMES * small), (parts, small, large)
