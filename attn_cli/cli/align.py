@@ -147,6 +147,7 @@ def align(
     from attn_cli.cli.evaluation import GoldEvaluator
     from attn_cli.cli.hints import hint_at_pair
     from attn_cli.cli.input import Shard, reads_live
+    from attn_cli.cli.line_progress import line_progress
     from attn_cli.cli.output import Writer
     from attn_cli.cli.output_format import check_view, format_of
     from attn_cli.cli.worst_pairs import write_worst_pairs
@@ -215,9 +216,13 @@ def align(
         is_live = not (pair or source) and reads_live(console, input)
         writer = writer.for_shard(options.shard)
         write = stack.enter_context(writer.open(console, output, is_live=is_live))
+        file = None if fit else source or input  # --fit has a progress of its own
+        progress = line_progress(console, file, output, shard=options.shard)
+        advance = stack.enter_context(progress)
         for chunk in chunks:
             linked = linker.link(chunk)
             write([(request, *each) for request, each in zip(chunk, linked, strict=True)])
+            advance(len(chunk))
             if scored:
                 scored.add([(links, pair) for pair, links in linked])
     if scored:

@@ -1,4 +1,4 @@
-"""A bar on the terminal while a long file is translated: lines, speed and the time that is left."""
+"""A bar on the terminal while a long file is translated or aligned: lines, speed, time left."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -201,3 +201,17 @@ def test_gold_of_another_length_is_refused_with_both_counts(align, tmp_path):
 def test_gold_that_is_not_there_is_refused_before_anything_is_written(align, tmp_path):
     ended = align("--gold", tmp_path / "none", stdin=PAIRED)
     assert (ended.status, ended.stdout) == (3, b"")
+
+
+@pytest.mark.parametrize("both", [True, False], ids=["source and target", "input"])
+def test_a_long_file_is_aligned_with_a_bar_on_the_terminal(both, tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("attn_cli.cli.line_progress.CHUNK", 4)
+    (tmp_path / "a.en").write_text("I see a dog.\n" * 8)
+    (tmp_path / "a.fr").write_text("je vois un chien.\n" * 8)
+    (tmp_path / "a.tsv").write_text("I see a dog.\tje vois un chien.\n" * 8)
+    two = ("--source", tmp_path / "a.en", "--target", tmp_path / "a.fr")
+    files = two if both else ("-i", tmp_path / "a.tsv")
+    shown = attn("align", "-m", tiny, *files, "-o", tmp_path / "out", terminal=True)
+    assert shown.status == 0
+    assert "100%, 8 records" in shown.err
+    assert attn("align", "-m", tiny, *files, "-o", tmp_path / "out").err == ""
