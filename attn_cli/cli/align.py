@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from attn_cli.choices import InputFormat, OutputFormat, ShownAttention
+from attn_cli.choices import InputFormat, OutputFormat
 from attn_cli.cli.options import (
     DeviceOption,
     DiagnosticsOption,
@@ -18,6 +18,7 @@ from attn_cli.cli.options import (
     ReverseOption,
     ScoresOption,
     ShardOption,
+    ShowOption,
     SymmetrizeOption,
     TargetTokenOption,
     ThreadsOption,
@@ -76,13 +77,7 @@ def align(
             help="The layer of these heads. [the model's default; all layers with --head all]",
         ),
     ] = None,
-    show: Annotated[
-        ShownAttention,
-        typer.Option(
-            "--show",
-            help="Show the self-attention of the encoder or decoder, or the attention across.",
-        ),
-    ] = "cross",
+    show: ShowOption = "cross",
     reverse: ReverseOption = None,
     symmetrize: SymmetrizeOption = None,
     fit: Annotated[

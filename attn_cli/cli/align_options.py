@@ -16,14 +16,11 @@ from attn_cli.choices import (
 from attn_cli.cli.diagnose import check_format
 from attn_cli.cli.input import Shard
 from attn_cli.cli.model_loading import HeadRequest
-from attn_cli.cli.output_format import DOCUMENTS, check_document
+from attn_cli.cli.output_format import DOCUMENTS, check_document, check_self_attention
 from attn_cli.errors import UsageError
 
 #: The formats that can show several heads.
 _WITH_HEADS = ("table", "jsonl", *DOCUMENTS)
-
-#: The formats that can hold a square table.
-_WITH_SELF_ATTENTION = ("table", "jsonl", "tsv", "svg", "png", "pdf")
 
 
 @dataclass(frozen=True)
@@ -132,24 +129,15 @@ class AlignOptions:
             )
 
     def _check_self_attention(self, format: OutputFormat, *, gold: bool) -> None:
-        for name, is_set in (
-            ("--weights", self.weights is not None),
-            ("--reverse", self.reverse is not None),
-            ("--fit", self.fit),
-            ("--gold", gold),
-            ("--diagnostics", self.diagnostics),
-            ("--engine onnx", self.engine == "onnx"),
-        ):
-            if is_set:
-                raise UsageError(
-                    f"--show {self.show} shows self-attention, which excludes {name}",
-                    "Leave one of the two out.",
-                )
-        if format not in _WITH_SELF_ATTENTION:
-            raise UsageError(
-                f"--show {self.show} links no source word to a target word, so it has no {format}",
-                f"Choose a --format of {', '.join(_WITH_SELF_ATTENTION)}.",
-            )
+        excluded = {
+            "--weights": self.weights is not None,
+            "--reverse": self.reverse is not None,
+            "--fit": self.fit,
+            "--gold": gold,
+            "--diagnostics": self.diagnostics,
+            "--engine onnx": self.engine == "onnx",
+        }
+        check_self_attention(self.show, format, excluded)
 
     def _check_fit(self) -> None:
         if self.shard is not None:

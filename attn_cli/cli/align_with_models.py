@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 from attn_cli.cli.align_options import AlignOptions
-from attn_cli.cli.align_self_attention import self_attention_linker
 from attn_cli.cli.input import open_input, open_parallel_input, warning_callback
 from attn_cli.cli.model_loading import LoadedModel, ModelLoader
 from attn_cli.cli.output import Writer
+from attn_cli.cli.show_self_attention import self_attention_linker
 from attn_cli.console import Console
 from attn_cli.inference.diagnosis import DiagnosingLinker, LinkerProtocol
 from attn_cli.inference.from_bundle import pair_aligner_of
@@ -46,7 +46,19 @@ def linker_from_models(
 ) -> tuple[LinkerProtocol, Writer]:
     """Return a linker by the models of the options, and the writer of its results."""
     if options.show != "cross":
-        return self_attention_linker(console, options, writer)
+        return self_attention_linker(
+            console,
+            options.model,
+            options.show,
+            writer,
+            device=options.device,
+            threads=options.threads,
+            level=options.level,
+            unaligned_mass=options.unaligned_mass,
+            target_token=options.target_token,
+            tokenized=options.tokenized,
+            heads=options.heads,
+        )
     loader = ModelLoader(console, options.device, options.threads, options.engine)
     scored, is_page = writer.format == "jsonl", writer.format == "html"
     loaded = loader.load_aligner(

@@ -22,6 +22,7 @@ from attn_cli.choices import (
     Extraction,
     Level,
     MatrixKind,
+    ShownAttention,
     Symmetrization,
     UnalignedMass,
     View,
@@ -245,6 +246,13 @@ UnalignedMassOption = Annotated[
     typer.Option(
         "--unaligned-mass",
         help="Keep the weight of no source word, or renormalize those of the words to sum to 1.",
+    ),
+]
+ShowOption = Annotated[
+    ShownAttention,
+    typer.Option(
+        "--show",
+        help="Show the self-attention of the encoder or decoder, or the attention across.",
     ),
 ]
 DiagnosticsOption = Annotated[

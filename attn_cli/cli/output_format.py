@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from attn_cli.choices import OutputFormat, View
+from attn_cli.choices import OutputFormat, ShownAttention, View
 from attn_cli.errors import UsageError
 
 #: The formats that a file of an extension can hold. Other extensions can hold every format.
@@ -22,6 +22,9 @@ EXTENSIONS = {
 
 #: Formats that are one document, and not a record for each line.
 DOCUMENTS: tuple[OutputFormat, ...] = ("html", "svg", "png", "pdf")
+
+#: The formats that can hold the square table of self-attention.
+_WITH_SELF_ATTENTION = ("table", "jsonl", "tsv", *DOCUMENTS)
 
 
 def format_of(
@@ -61,6 +64,23 @@ def check_view(format: OutputFormat, view: View) -> None:
         raise UsageError(
             f"--view {view} draws a table, but the format is {format}",
             "Leave --view out, or write --format table.",
+        )
+
+
+def check_self_attention(
+    show: ShownAttention, format: OutputFormat, excluded: dict[str, bool]
+) -> None:
+    """Raises UsageError for an option that --show excludes, or a format without square tables."""
+    for name, is_set in excluded.items():
+        if is_set:
+            raise UsageError(
+                f"--show {show} shows self-attention, which excludes {name}",
+                "Leave one of the two out.",
+            )
+    if format not in _WITH_SELF_ATTENTION:
+        raise UsageError(
+            f"--show {show} links no source word to a target word, so it has no {format}",
+            f"Choose a --format of {', '.join(_WITH_SELF_ATTENTION)}.",
         )
 
 

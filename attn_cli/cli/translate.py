@@ -20,6 +20,7 @@ from attn_cli.cli.options import (
     ScoresOption,
     ShardOption,
     ShortlistOption,
+    ShowOption,
     TargetTokenOption,
     ThreadsOption,
     ThresholdOption,
@@ -49,6 +50,7 @@ def translate(
     ] = False,
     view: ViewOption = "auto",
     weights: WeightsOption = None,
+    show: ShowOption = "cross",
     level: LevelOption = "word",
     extract: ExtractOption = "threshold",
     threshold: ThresholdOption = None,
@@ -120,11 +122,13 @@ def translate(
     from attn_cli.console import is_stdout
 
     console = console_of(context)
+    is_table = align or view != "auto" or show != "cross"
     options = TranslateOptions(
-        format_of(output, format, default="table" if align or view != "auto" else "text"),
+        format_of(output, format, default="table" if is_table else "text"),
         model=choose_model(model, to),
         target_token=target_token,
         weights=weights,
+        show=show,
         level=level,
         extract=extract,
         threshold=threshold,

@@ -12,16 +12,19 @@ from attn_cli.choices import (
     Level,
     MatrixKind,
     OutputFormat,
+    ShownAttention,
     UnalignedMass,
 )
 from attn_cli.cli.diagnose import check_flag, check_format, flag
 from attn_cli.cli.input import warning_callback
 from attn_cli.cli.model_loading import ModelLoader
 from attn_cli.cli.output import Writer
+from attn_cli.cli.output_format import check_self_attention
 from attn_cli.console import Console
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.from_bundle import translator_of
+from attn_cli.inference.self_attention import Side
 from attn_cli.inference.translator import OnProblem
 from attn_cli.types import InputLine, LineResult
 
@@ -62,6 +65,7 @@ class TranslateOptions:
     unaligned_mass: UnalignedMass = "keep"
     diagnostics: bool = False
     flag_below: float | None = None
+    show: ShownAttention = "cross"
 
     @property
     def writes_confidence(self) -> bool:
@@ -77,6 +81,17 @@ class TranslateOptions:
     def check(self) -> None:
         """Raises UsageError for options that exclude each other."""
         check_flag(self.flag_below)
+        if self.show != "cross":
+            excluded = {
+                "--weights": self.weights is not None,
+                "--scores": self.scores,
+                "--mark-unsure": self.mark_unsure,
+                "--n-best": self.n_best > 1,
+                "--diagnostics": self.diagnostics,
+                "--flag-below": self.flag_below is not None,
+                "--engine onnx": self.engine == "onnx",
+            }
+            check_self_attention(self.show, self.format, excluded)
         if self.diagnostics:
             check_format(self.format)
         if not self.mark_unsure:
@@ -132,6 +147,10 @@ def translator_from_model(
     `is_single` if there is one line only.
     """
     options.check()
+    if options.show != "cross":
+        return _show_self_attention(
+            console, options, options.show, on_problem=on_problem, notes=notes, is_single=is_single
+        )
     format, weights = options.format, options.weights
     loader = ModelLoader(console, options.device, options.threads, options.engine)
     opened = loader.load_translator(
@@ -205,3 +224,26 @@ def translator_from_model(
         return flag(results, options.flag_below, console, format=format)
 
     return translate, writer
+
+
+def _show_self_attention(
+    console: Console, options: TranslateOptions, side: Side, **how: Any
+) -> tuple[Translate, Writer]:
+    """As `translator_from_model`: each line is translated, then shown as `attn align --show`."""
+    from attn_cli.cli.show_self_attention import self_attention_linker, show_translations
+
+    plain = replace(options, format="text", show="cross", level="word", unaligned_mass="keep")
+    translate, _ = translator_from_model(console, plain, **how)
+    writer = Writer(options.format, extraction=options.extract, threshold=options.threshold)
+    linker, writer = self_attention_linker(
+        console,
+        options.model,
+        side,
+        writer,
+        device=options.device,
+        threads=options.threads,
+        level=options.level,
+        unaligned_mass=options.unaligned_mass,
+        target_token=options.target_token,
+    )
+    return show_translations(translate, linker), writer

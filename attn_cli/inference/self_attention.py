@@ -21,7 +21,8 @@ from attn_cli.types import (
 
 Side = Literal["encoder", "decoder"]
 
-_KINDS: dict[Side, TableKind] = {
+#: The kind of the table of each side.
+KINDS: dict[Side, TableKind] = {
     "encoder": "encoder self-attention",
     "decoder": "decoder self-attention",
 }
@@ -43,7 +44,8 @@ class SelfAttentionAligner:
 
     `pairs` encodes the sides. The table is the mean of the heads of `layer`, by default the last,
     or of `head` alone, both counted from 1; with `each_head` the tables of all heads, of that layer
-    or of all, stand in `heads`. Each translation has the shown side as its source and as its text.
+    or of all, stand in `heads`, of the first `pairs_with_heads` pairs if that is not None. Each
+    translation has the shown side as its source and as its text.
     """
 
     def __init__(
@@ -55,9 +57,11 @@ class SelfAttentionAligner:
         layer: int | None = None,
         head: int = 0,
         each_head: bool = False,
+        pairs_with_heads: int | None = None,
     ) -> None:
         self.pairs, self.tracer, self.side = pairs, tracer, side
         self.layer, self.head, self.each_head = layer, head, each_head
+        self._heads_left = pairs_with_heads
 
     def align(self, pairs: Sequence[InputLine]) -> list[Translation]:
         """Each pair with its `alignment`, in order.
@@ -77,9 +81,11 @@ class SelfAttentionAligner:
         heads = [
             HeadAlignment(number, head, self._table(of_head, line))
             for number, of_layer in enumerate(layers, start=1)
-            if self.each_head and self.layer in (None, number)
+            if self.each_head and self._heads_left != 0 and self.layer in (None, number)
             for head, of_head in enumerate(of_layer, start=1)
         ]
+        if self._heads_left:
+            self._heads_left -= 1
         words = label_units(line, self.pairs.level).labels
         return Translation(
             pair.line,
@@ -98,7 +104,7 @@ class SelfAttentionAligner:
         """
         if self.side == "decoder":
             weights = np.roll(weights, -1, axis=(0, 1))
-        kind, level = _KINDS[self.side], self.pairs.level
+        kind, level = KINDS[self.side], self.pairs.level
         return build_alignment(weights, line, line, kind=kind, mode="forced", level=level)
 
     def _check(self, layers: Sequence[FloatArray]) -> None:

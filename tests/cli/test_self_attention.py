@@ -1,5 +1,7 @@
 """attn align --show encoder|decoder: square tables, the decoder's with an empty triangle."""
 
+import json
+import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -18,7 +20,8 @@ def transformer(tmp_path_factory, pairs_file):
     out = tmp_path_factory.mktemp("runs") / "tiny"
     text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, "--out", out)
     limits = ("--max-steps", 1, "--set", "train.validate_every=1", "--set", "name=tiny")
-    ended = attn("train", *text, *TINY, *TRANSFORMER, *limits)
+    languages = ("--set", "source=en", "--set", "target=fr")
+    ended = attn("train", *text, *TINY, *TRANSFORMER, *limits, *languages)
     assert ended.status == 0, ended.err
     return out
 
@@ -82,6 +85,36 @@ def test_a_blank_pair_gives_a_blank_record(transformer):
     assert record["weights"] == []
 
 
+@pytest.mark.parametrize("side", ["encoder", "decoder"])
+def test_translations_are_shown_as_align_shows_the_same_pairs(transformer, side):
+    how = ("-m", transformer, "--show", side, "-f", "jsonl", "--threads", 1)
+    lines = f"{SOURCE}\n\nThank you.\n"
+    texts = attn("translate", "-m", transformer, "--threads", 1, stdin=lines).out.splitlines()
+    pairs = "".join(f"{s}\t{t}\n" for s, t in zip(lines.splitlines(), texts, strict=True))
+    ended = attn("translate", *how, stdin=lines)
+    assert (ended.status, ended.out) == (0, attn("align", *how, stdin=pairs).out)
+    assert [record["line"] for record in ended.records()] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("side", "count", "language"), [("encoder", 2, "en"), ("decoder", 4, "fr")]
+)
+def test_a_page_has_the_tables_of_all_heads(transformer, side, count, language):
+    page = shown(transformer, side, format="html").out
+    (pair,) = json.loads(re.search(r'class="pairs"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
+    assert f"{side} self-attention" in pair["w"]
+    assert len(pair["w"]) == 1 + count
+    assert f'"languages":{{"source":"{language}","target":"{language}"}}' in page
+    translated = attn("translate", "-m", transformer, "--show", side, "-f", "html", SOURCE)
+    assert (translated.status, f'"view":"{side} self-attention"' in translated.out) == (0, True)
+
+
+def test_translate_shows_no_self_attention_of_what_it_excludes(transformer):
+    for options in (["-f", "text"], ["--n-best", 2], ["--scores"], ["--weights", "alignment"]):
+        ended = attn("translate", "-m", transformer, "--show", "encoder", *options, SOURCE)
+        assert (ended.status, ended.out) == (ExitStatus.USAGE, "")
+
+
 def test_explain_shows_the_heads_of_a_layer_and_their_mean(transformer):
     how = ("-m", transformer, "--layer", 2, "--threads", 1)
     text = attn("explain", SOURCE, *how, "--step", 5).out
@@ -97,6 +130,7 @@ def test_explain_shows_the_heads_of_a_layer_and_their_mean(transformer):
     ("side", "options", "problem"),
     [
         ("encoder", ["--format", "pharaoh"], "so it has no pharaoh"),
+        ("encoder", ["--reverse", "fr-en"], "which excludes --reverse"),
         ("decoder", ["--weights", "attention"], "which excludes --weights"),
         ("encoder", ["--layer", "3"], "there is no layer 3"),
         ("decoder", ["--head", "5"], "there is no head 5"),

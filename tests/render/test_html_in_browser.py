@@ -190,6 +190,24 @@ def test_heads_are_switched(open_page):
     assert chosen.get_attribute("aria-checked") == "true"
 
 
+def test_self_attention_of_the_decoder_has_no_cells_of_words_to_come(open_page):
+    words = ["Je", "t'", "aime"]
+    weights = [[0.6, 0, 0], [0.3, 0.7, 0], [0.2, 0.3, 0.5]]
+    own = table(words, words, weights, [0.4, 0, 0], kind="decoder self-attention")
+    heads = (HeadAlignment(1, 1, own), HeadAlignment(1, 2, own))
+    how = {"source_words": words, "target_words": words}
+    pair = translation(1, "Je t'aime", "Je t'aime", alignment=own, heads=heads, **how)
+    page = open_page([pair], kind="decoder self-attention")
+    cells = page.locator("#table tbody td").all_inner_texts()
+    assert cells == ["0.60", "", "", "0.40", "0.30", "0.70", "", "·", "0.20", "0.30", "0.50", "·"]
+    assert page.locator("#table thead .unaligned").inner_text() == "(start)"
+    assert page.locator("#stage .source").get_attribute("aria-label") == "Words that are read"
+    word(page, "target", 1).hover()
+    assert partners(page) == {"Je": "0.30", "t'": "0.70"}
+    page.get_by_role("radio", name="layer 1, head 2").click()
+    assert page.locator("#table .masked").count() == 3
+
+
 def test_unsure_words_are_marked(open_page):
     page = open_page([BOTH])
     assert page.locator("#stage .unsure bdi").all_inner_texts() == ["aime"]

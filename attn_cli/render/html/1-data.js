@@ -77,7 +77,7 @@ function readBlock() {
 const tables = new WeakMap(); // pair → Map of view → table
 
 // Return the table of a view of a pair: `weights` (T * S) and `unaligned` (T) or null.
-// A view is "attention", "alignment", or "layer.head".
+// A view is "attention", "alignment", the self-attention of a side, or "layer.head".
 function tableOf(pair, view) {
   let known = tables.get(pair);
   if (!known) tables.set(pair, (known = new Map()));
@@ -109,7 +109,7 @@ function linksOf(pair, view, minimum) {
   const table = tableOf(pair, view);
   const links = new Set();
   if (!table) return links;
-  const least = minimum ?? info.minimum[isHead(view) ? "attention" : view];
+  const least = minimum ?? info.minimum[isHead(view) ? headsView : view];
   if (isOwn && info.extraction !== "threshold") {
     for (const cell of pair.links) if (table.weights[cell] >= least) links.add(cell);
     return links;
@@ -121,6 +121,15 @@ function linksOf(pair, view, minimum) {
 }
 
 const isHead = (view) => view.includes(".");
+
+// Whether the page shows self-attention: both sentences are one, whose words read its words.
+const isSelf = info.view.endsWith("self-attention");
+
+// The view whose weights the heads have.
+const headsView = isSelf ? info.view : "attention";
+
+// Whether a cell is one of a word that the decoder has not read yet.
+const isMasked = (s, t) => info.view === "decoder self-attention" && s > t;
 
 // Compare links with gold, by cell (Och & Ney 2003): hits are possible links, extras are none,
 // misses are sure links that are absent.

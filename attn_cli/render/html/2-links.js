@@ -5,6 +5,9 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const SIDES = ["source", "target"];
+const SIDE_NAMES = isSelf
+  ? { source: "Words that are read", target: "Words that read" }
+  : { source: "Source words", target: "Target words" };
 const SIZES = [29, 25, 21, 18]; // of words, in pixels
 const NARROWEST_LETTER = 0.42; // of the size; a line of text is hardly ever narrower
 const LABEL_PADDING = 14; // around a word, in pixels
@@ -26,7 +29,7 @@ function drawWords(pair) {
     const row = make("div", {
       className: `words ${side}`,
       role: "group",
-      "aria-label": side === "source" ? "Source words" : "Target words",
+      "aria-label": SIDE_NAMES[side],
       dir: direction(texts.join(" ")),
       lang: info.languages[side] || "",
     });

@@ -15,7 +15,7 @@ function drawTable(pair, table, caption) {
   holder.textContent = "";
   cells = [];
   if (!table) return;
-  const unalignedName = info.unaligned.attention;
+  const unalignedName = info.unaligned[headsView];
   const hasUnaligned = table.unaligned && table.unaligned.some((mass) => mass >= info.unalignedFrom);
   const size = measure(pair, holder.clientWidth, hasUnaligned);
   const body = make("tbody");
@@ -25,7 +25,8 @@ function drawTable(pair, table, caption) {
   pair.target.forEach((word, t) => {
     const row = make("tr", {}, heading(word, "target", t, "row"));
     pair.source.forEach((_, s) => {
-      const cell = makeCell(table.weights[t * pair.s.length + s]);
+      const cell = isMasked(s, t) ? make("td", { className: "masked" })
+        : makeCell(table.weights[t * pair.s.length + s]);
       cells.push(cell);
       row.append(cell);
     });

@@ -117,11 +117,10 @@ function makeRow(place) {
     dot.style.setProperty("--confidence", pair.c);
     facts.append(dot);
   }
-  row.append(
-    facts,
-    make("bdi", { className: "line", dir: direction(pair.sourceText) }, pair.sourceText),
-    make("bdi", { className: "line target", dir: direction(pair.targetText) }, pair.targetText),
-  );
+  row.append(facts, make("bdi", { className: "line", dir: direction(pair.sourceText) }, pair.sourceText));
+  if (!isSelf) {
+    row.append(make("bdi", { className: "line target", dir: direction(pair.targetText) }, pair.targetText));
+  }
   if (pair.u?.length) row.classList.add("has-unsure");
   return row;
 }

@@ -1,4 +1,4 @@
-// The decoder's heads as small pictures, layers down: the choice of the head that is shown.
+// The heads as small pictures, layers down: the choice of the head that is shown.
 
 const THUMBNAIL = 58; // pixels, of the longer side at least
 

@@ -10,7 +10,12 @@ const state = {
   isComplete: false, // whether all pairs are read
 };
 
-const VIEW_NAMES = { attention: "Attention", alignment: "Word aligner" };
+const VIEW_NAMES = {
+  attention: "Attention",
+  alignment: "Word aligner",
+  "encoder self-attention": "Encoder self-attention",
+  "decoder self-attention": "Decoder self-attention",
+};
 
 const current = () => pairs[state.pair];
 
@@ -64,12 +69,15 @@ function showView() {
 
 const NOTES = {
   attention: () => "Attention weights: what the decoder reads for each target word. A row sums to 1.",
+  "encoder self-attention": () => "Self-attention of the encoder: what it reads for each word. A row sums to 1.",
+  "decoder self-attention": () =>
+    "Self-attention of the decoder: what it reads of the words before, up to each word. A row sums to 1.",
   alignment: () => "Word aligner: the probability that two words correspond.",
   head: (view) => `Attention weights of ${headName(view)}. A row sums to 1.`,
 };
 
 const tableCaption = (pair, view) =>
-  `Weights of each target word (rows) for each source word (columns), ${isHead(view) ? headName(view) : VIEW_NAMES[view]}`;
+  `${isSelf ? "Weights of each word (rows) for each word (columns)" : "Weights of each target word (rows) for each source word (columns)"}, ${isHead(view) ? headName(view) : VIEW_NAMES[view]}`;
 
 // Show the links at the current minimum.
 function showLinks() {
@@ -120,7 +128,7 @@ function legendItem(kind, text) {
 }
 
 function showMinimum(view) {
-  const own = info.minimum[isHead(view) ? "attention" : view] ?? 0;
+  const own = info.minimum[isHead(view) ? headsView : view] ?? 0;
   const value = state.minimum ?? own;
   byId("threshold").value = value;
   byId("threshold").style.setProperty("--part", `${value / 10}%`);
@@ -136,7 +144,7 @@ function drawViews(pair, view) {
   holder.hidden = kinds.length < 2;
   holder.querySelectorAll("label").forEach((label) => label.remove());
   for (const kind of kinds) {
-    const input = make("input", { type: "radio", name: "view", value: kind, checked: kind === view || (isHead(view) && kind === "attention") });
+    const input = make("input", { type: "radio", name: "view", value: kind, checked: kind === view || (isHead(view) && kind === headsView) });
     holder.append(make("label", {}, input, make("span", {}, VIEW_NAMES[kind])));
   }
 }
@@ -181,7 +189,7 @@ function drawDetails(pair, table, partners) {
   }
   const items = partners.slice(0, 6).map(({ index, weight }) => bar(bdi(pair[other][index], other), weight));
   const mass = focus.side === "target" && table?.unaligned ? table.unaligned[focus.index] : 0;
-  if (mass >= 5) items.push(bar(make("i", {}, info.unaligned.attention), mass));
+  if (mass >= 5) items.push(bar(make("i", {}, info.unaligned[headsView]), mass));
   if (items.length) details.append(make("ul", {}, ...items));
   else details.append(make("span", { className: "fact" }, "no partner"));
 }

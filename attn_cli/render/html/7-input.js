@@ -109,7 +109,7 @@ function listenToControls() {
   });
   byId("heads").addEventListener("click", (event) => {
     const button = event.target.closest("button");
-    if (button) chooseView(button.dataset.view === state.view ? "attention" : button.dataset.view);
+    if (button) chooseView(button.dataset.view === state.view ? headsView : button.dataset.view);
   });
   byId("heads").addEventListener("keydown", (event) => {
     const buttons = [...byId("heads").querySelectorAll("button")];

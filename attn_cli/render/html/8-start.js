@@ -21,7 +21,8 @@ function start() {
     prepareList();
     arrangeList();
   } else {
-    document.title = `${current().sourceText} → ${current().targetText}`;
+    const { sourceText, targetText } = current();
+    document.title = isSelf ? sourceText : `${sourceText} → ${targetText}`;
   }
   listenToWords();
   listenToControls();
