@@ -48,6 +48,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 #: What runs networks; auto selects one of them.
 EngineName = Literal["onnx", "torch"]
 Engine = Literal["auto", EngineName]
+ExportFormat = Literal["onnx", "hf"]
 Precision = Literal["int8", "fp32"]
 
 #: Upper bounds. Memory grows with the beam; a process gets no faster by thousands of threads.

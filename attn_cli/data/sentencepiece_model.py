@@ -28,6 +28,18 @@ def load_processor(
     return processor
 
 
+def with_spaces(model: bytes, *, normalized: bool) -> bytes:
+    """Return a serialized model that puts a space in front of a text and merges those inside, or
+    that leaves spaces as they are."""
+    from sentencepiece import sentencepiece_model_pb2
+
+    proto = sentencepiece_model_pb2.ModelProto.FromString(model)  # type: ignore[attr-defined]
+    proto.normalizer_spec.add_dummy_prefix = normalized
+    proto.normalizer_spec.remove_extra_whitespaces = normalized
+    changed: bytes = proto.SerializeToString()
+    return changed
+
+
 def normalize_scores(scores: Mapping[tuple[int, ...], float]) -> ScoredSegmentations:
     """Return segmentations, most probable first, whose probabilities sum to 1.
 

@@ -25,6 +25,7 @@ from attn_cli.data.sentencepiece_model import (
     SPACE,
     load_processor,
     normalize_scores,
+    with_spaces,
 )
 from attn_cli.data.spelling import decode_utf8, replace_surrogates
 from attn_cli.data.tokenizer_interface import DecodedText, ScoredSegmentations, segment_tokens
@@ -276,12 +277,7 @@ class SentencePieceTokenizer:
     @functools.cached_property
     def _glued(self) -> sentencepiece.SentencePieceProcessor:
         """The same model without a space of its own at the start of what it segments."""
-        from sentencepiece import sentencepiece_model_pb2
-
-        proto = sentencepiece_model_pb2.ModelProto.FromString(self._model)  # type: ignore[attr-defined]
-        proto.normalizer_spec.add_dummy_prefix = False
-        proto.normalizer_spec.remove_extra_whitespaces = False
-        return load_processor(proto.SerializeToString(), "the tokenizer")
+        return load_processor(with_spaces(self._model, normalized=False), "the tokenizer")
 
 
 def read_pieces(data: bytes, where: str) -> list[str]:

@@ -15,6 +15,7 @@ from attn_cli import config
 from attn_cli.config import TRANSFORMER, Recipe
 from attn_cli.errors import ModelError, UsageError
 
+MODEL_TYPE = "marian"
 CONFIG, GENERATION = "config.json", "generation_config.json"
 TOKENIZER, CARD = "tokenizer_config.json", "README.md"
 
@@ -115,7 +116,7 @@ def read_config(folder: Path) -> MarianConfig:
     """
     tree = _read_json(folder / CONFIG, required=True)
     kind = tree.get("model_type")
-    if kind != "marian":
+    if kind != MODEL_TYPE:
         raise ModelError(
             f"{folder} holds a model of the kind {kind!r}, not a Marian model",
             "attn imports Marian models, such as those of OPUS-MT.",

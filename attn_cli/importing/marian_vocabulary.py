@@ -10,6 +10,7 @@ from attn_cli.importing.marian_config import LAYOUT, MarianConfig
 
 VOCABULARY, TARGET_VOCABULARY = "vocab.json", "target_vocab.json"
 _UNK = SPECIALS[-1]
+_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _AGAIN = "Copy the folder again."
 
 
@@ -60,6 +61,12 @@ def _read(path: Path, size: int, config: MarianConfig) -> Vocabulary:
     return Vocabulary([*SPECIALS, *pieces], [*special, *(id for id, _ in others)])
 
 
+def original_piece(piece: str) -> str:
+    """Return the piece as the folder of an imported model has it."""
+    name = piece.removeprefix(_MARK)
+    return name if name in SPECIALS else piece
+
+
 def _distinct(piece: str) -> str:
     """The piece, changed if it would be one of our specials."""
-    return f"\N{ZERO WIDTH NO-BREAK SPACE}{piece}" if piece in SPECIALS else piece
+    return f"{_MARK}{piece}" if piece in SPECIALS else piece

@@ -1,5 +1,6 @@
 """The parameters of a Marian model, by the names of `nn`."""
 
+import itertools
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -42,10 +43,15 @@ _DECODER_LAYER = {
     "fc2": "feed_forward.fc2",
     "final_layer_norm": "feed_forward.norm",
 }
-_SHARED = "model.shared.weight"
-_SOURCE = ("model.encoder.embed_tokens.weight", _SHARED)
-_TARGET = ("model.decoder.embed_tokens.weight", _SHARED, "lm_head.weight")
-_OUTPUT, _BIAS = "lm_head.weight", "final_logits_bias"
+#: Other tensors by their names in Transformers.
+SHARED = "model.shared.weight"
+SOURCE_EMBEDDING = "model.encoder.embed_tokens.weight"
+TARGET_EMBEDDING = "model.decoder.embed_tokens.weight"
+OUTPUT, BIAS = "lm_head.weight", "final_logits_bias"
+
+#: The names under which an embedding matrix may be stored.
+_SOURCE = (SOURCE_EMBEDDING, SHARED)
+_TARGET = (TARGET_EMBEDDING, SHARED, OUTPUT)
 _POSITIONS = re.compile(r"model\.(?:en|de)coder\.embed_positions\.weight")
 
 
@@ -87,54 +93,45 @@ def convert_weights(
     is missing or unknown, or if the positional encoding is not sinusoidal.
     """
     source = _Tensors(tensors, where)
-    converted = dict(_layers(source, config))
+    converted = {
+        name: torch.cat([source.take(part) for part in parts])
+        for name, parts in parameter_names(config.encoder_layers, config.decoder_layers)
+    }
     embeddings: dict[str, tuple[tuple[str, ...], int, int]] = {
         "source_embedding.embedding.weight": (_SOURCE, 0, config.vocab_size)
     }
     if not config.share_embeddings:
         embeddings["target_embedding.embedding.weight"] = (_TARGET, 1, config.decoder_vocab_size)
     if not config.tie_output:
-        embeddings["output_projection.weight"] = ((_OUTPUT,), 1, config.decoder_vocab_size)
+        embeddings["output_projection.weight"] = ((OUTPUT,), 1, config.decoder_vocab_size)
     for name, (names, side, size) in embeddings.items():
         table = source.first(names, (size, config.width))
         converted[name] = table[vocabularies[side].rows]
-    bias = source.optional(_BIAS, (1, config.decoder_vocab_size))
+    bias = source.optional(BIAS, (1, config.decoder_vocab_size))
     bias = torch.zeros(config.decoder_vocab_size) if bias is None else bias[0]
     converted["output_projection.bias"] = bias[vocabularies[1].rows]
     converted["output_projection.bias"][[PAD, BOS]] = NEVER
-    source.ignore([*_SOURCE, *_TARGET, _OUTPUT])
+    source.ignore([*_SOURCE, *_TARGET, OUTPUT])
     _check_positions(source)
     source.require_all_used()
     return {name: tensor.contiguous() for name, tensor in converted.items()}
 
 
-def _layers(source: "_Tensors", config: MarianConfig) -> Iterator[tuple[str, Tensor]]:
-    sides = (
-        (
-            "encoder",
-            config.encoder_layers,
-            _ENCODER_LAYER,
-            (("self_attention.qkv_proj", "self_attn.", "qkv"),),
-        ),
-        (
-            "decoder",
-            config.decoder_layers,
-            _DECODER_LAYER,
-            (
-                ("self_attention.qkv_proj", "self_attn.", "qkv"),
-                ("cross_kv_proj", "encoder_attn.", "kv"),
-            ),
-        ),
-    )
-    for side, layers, parts, stacks in sides:
-        for layer in range(layers):
-            theirs, ours = f"model.{side}.layers.{layer}.", f"{side}.layers.{layer}."
-            for kind in ("weight", "bias"):
-                for name, part in parts.items():
-                    yield f"{ours}{part}.{kind}", source.take(f"{theirs}{name}.{kind}")
-                for part, name, projections in stacks:
-                    names = [f"{theirs}{name}{p}_proj.{kind}" for p in projections]
-                    yield f"{ours}{part}.{kind}", torch.cat([source.take(each) for each in names])
+def parameter_names(encoder_layers: int, decoder_layers: int) -> Iterator[tuple[str, list[str]]]:
+    """Yield the name in `nn` of each parameter of the layers, and the names in Transformers of the
+    tensors that it concatenates."""
+    qkv = ("self_attention.qkv_proj", "self_attn.", "qkv")
+    kv = ("cross_kv_proj", "encoder_attn.", "kv")
+    for side, layers, names, stacks in (
+        ("encoder", encoder_layers, _ENCODER_LAYER, [qkv]),
+        ("decoder", decoder_layers, _DECODER_LAYER, [qkv, kv]),
+    ):
+        for layer, kind in itertools.product(range(layers), ("weight", "bias")):
+            hf, own = f"model.{side}.layers.{layer}.", f"{side}.layers.{layer}."
+            for name, part in names.items():
+                yield f"{own}{part}.{kind}", [f"{hf}{name}.{kind}"]
+            for part, name, projections in stacks:
+                yield f"{own}{part}.{kind}", [f"{hf}{name}{p}_proj.{kind}" for p in projections]
 
 
 def _check_positions(source: "_Tensors") -> None:
