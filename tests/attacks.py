@@ -5,6 +5,7 @@ docs/reliability.md is made from these by `tests/slow/test_reliability.py`.
 """
 
 import errno
+import itertools
 import json
 import os
 import shutil
@@ -286,7 +287,7 @@ def _pickles(folder: Path) -> Iterator[Ended]:
 
 
 def _faults(folder: Path, run: Callable[[], Ended]) -> Iterator[Ended]:
-    """Let each change that `run` makes in a folder fail, in turn, in each of three ways."""
+    """Let each change and write that `run` makes in a folder fail, in turn, in three ways."""
     with failing_at(float("inf"), folder, errno.EIO) as disk:
         assert run().status == 0
     changes = disk.changes
@@ -318,15 +319,41 @@ def _add_faults(folder: Path) -> Iterator[Ended]:
             yield ended
 
 
+@attack(WHOLE, "a fault of the disk at each change by models pack", 0, 3)
+def _pack_faults(folder: Path) -> Iterator[Ended]:
+    out = folder / "model.zip"
+    assert attn("models", "pack", MODEL, "-o", out).status == 0
+    whole = out.read_bytes()
+    out.write_bytes(b"old")
+    for ended in _faults(folder, lambda: attn("models", "pack", MODEL, "-o", out)):
+        assert (
+            out.read_bytes() == whole if ended.status == 0 else out.read_bytes() in (b"old", whole)
+        )
+        assert [path.name for path in folder.iterdir()] == ["model.zip"]
+        yield ended
+
+
+@attack(WHOLE, "a fault of the disk at each change by models add of an archive", 0, 3)
+def _unpack_faults(folder: Path) -> Iterator[Ended]:
+    assert attn("models", "pack", MODEL, "-o", folder / "model.zip").status == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATTN_HOME", str(folder / "home"))
+        add = ("models", "add", folder / "model.zip", "--name", "mine", "--force")
+        assert attn(*add).status == 0
+        for ended in _faults(folder / "home", lambda: attn(*add)):
+            assert manifest.verify_checksums(folder / "home" / "models" / "mine")
+            yield ended
+
+
 @attack(WHOLE, "a fault of the disk at each change by export", 0, 3, 4, 5)
 def _export_faults(folder: Path) -> Iterator[Ended]:
     from attn_cli.bundles.storage import add_graphs
 
-    for change in range(40):
+    for change, error in itertools.product(range(200), (errno.ENOSPC, errno.EIO, errno.EINTR)):
         model = model_in(folder)
         names = (manifest.ENCODER, manifest.STEP, manifest.FORCED, manifest.GRAPH_WEIGHTS)
         files = {name: (model / name).read_bytes() for name in names}
-        with failing_at(change, model, errno.ENOSPC) as disk, suppress(TrainingError):
+        with failing_at(change, model, error) as disk, suppress(TrainingError):
             add_graphs(model, files, precision="fp32")
         yield attn("translate", "-m", model, "I see.", "--engine", "onnx")
         shutil.rmtree(model)

@@ -4,12 +4,16 @@ Every change of a name or a file is an audit event of the interpreter, whoever m
 does not happen, and neither does any later one, so that no clean-up can hide what a kill leaves.
 """
 
+import builtins
+import errno
+import io
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
 _NAMES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate")
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -54,13 +58,65 @@ def killed_after(changes: float, folder: Path, *, torn: bool = False) -> Iterato
 
 @contextmanager
 def failing_at(change: float, folder: Path, error: int) -> Iterator[_Disk]:
-    """Within the block, let one change of `folder` fail with an errno: the one after so many."""
+    """Within the block, let one change of `folder` fail with an errno: the one after so many.
+
+    Each write of a file and each fsync is a change too. A full disk stays full: after ENOSPC all
+    later writes and new files fail, but renames and removals do not.
+    """
     global _disk
     _disk = disk = _Disk(os.path.realpath(folder), change, error=error)
     try:
-        yield disk
+        with (
+            mock.patch.object(builtins, "open", _open),
+            mock.patch.object(io, "open", _open),
+            mock.patch.object(os, "fsync", _fsync),
+        ):
+            yield disk
     finally:
         _disk = None
+
+
+_real_open, _real_fsync = open, os.fsync
+
+
+class _WatchedFile(io.FileIO):
+    """A file whose writes are changes of its folder."""
+
+    def write(self, data: object) -> int:
+        if _disk is not None:
+            _change("write")
+        return super().write(data)  # type: ignore[arg-type]
+
+
+def _open(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, **how):
+    """The `open` of Python, with a _WatchedFile where a file of the folder is written."""
+    options = {"encoding": encoding, "errors": errors, "newline": newline}
+    if _disk is None or isinstance(file, int) or not _writes(mode, 0) or not _is_within(file):
+        return _real_open(file, mode, buffering, **options, **how)
+    raw = _WatchedFile(file, mode.replace("b", "").replace("t", ""), **how)
+    if buffering == 0:
+        return raw
+    buffered = io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
+    return buffered if "b" in mode else io.TextIOWrapper(buffered, **options)
+
+
+def _fsync(descriptor: int) -> None:
+    if _disk is not None:
+        _change("fsync")
+    _real_fsync(descriptor)
+
+
+def _change(event: str) -> None:
+    """Count a change, or raise the error that it fails with."""
+    assert _disk is not None
+    number = _disk.changes
+    _disk.changes += 1
+    is_full = _disk.error == errno.ENOSPC and number > _disk.allowed and event in _NEEDS_SPACE
+    if number == _disk.allowed or is_full:
+        raise OSError(_disk.error, os.strerror(_disk.error))
+
+
+_NEEDS_SPACE = ("open", "write", "fsync", "os.mkdir", "os.link", "os.symlink")
 
 
 def _hook(event: str, arguments: tuple[object, ...]) -> None:
@@ -71,10 +127,10 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
         return
     if isinstance(path, int) or not (_is_within(path) or _is_relative(event, arguments)):
         return
-    if _disk.error and _disk.changes == _disk.allowed:
-        _disk.changes += 1
-        raise OSError(_disk.error, os.strerror(_disk.error))
-    if not _disk.error and (_disk.dead or _disk.changes >= _disk.allowed):
+    if _disk.error:
+        _change(event)
+        return
+    if _disk.dead or _disk.changes >= _disk.allowed:
         _disk.dead = True
         raise Killed
     _disk.changes += 1

@@ -11,7 +11,6 @@ import os
 import shutil
 import stat
 import struct
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from attn_cli.bundles.bundle import Bundle
-from attn_cli.bundles.manifest import CARD, FACTS, entry_of, read_manifest, read_text_file
+from attn_cli.bundles.manifest import CARD, FACTS, entry_of, parse_manifest, read_text_file
 from attn_cli.errors import ModelError
 
 SUFFIX = ".zip"
@@ -199,13 +198,7 @@ def _read_facts(
     for name in (FACTS, CARD):
         if name in entries and entries[name].file_size > _MOST_TEXT:
             raise _refused(path, f"its {name} is too large")
-    with tempfile.TemporaryDirectory(prefix="attn-") as folder:
-        (Path(folder) / FACTS).write_bytes(b"".join(_read(path, archive, entries[FACTS])))
-        try:
-            return read_manifest(Path(folder))
-        except ModelError as error:
-            problem = error.problem.replace(folder, str(path))
-            raise ModelError(problem, error.hint) from error
+    return parse_manifest(b"".join(_read(path, archive, entries[FACTS])), path)
 
 
 def _check_sizes(path: Path, entries: dict[str, zipfile.ZipInfo], facts: dict[str, Any]) -> None:

@@ -132,16 +132,23 @@ def check_sizes(path: Path, facts: dict[str, Any]) -> None:
 
 def read_manifest(path: Path) -> dict[str, Any]:
     """Read and check the bundle.json of the folder `path`. Raises ModelError if it is invalid."""
-    unreadable = ModelError(f"the model {path} is damaged: {FACTS} cannot be read", _DAMAGED)
     _refuse_link_outside(path, path / FACTS)
     try:
-        facts = json.loads(read_small(path / FACTS, limit=_MAX_MANIFEST).decode("utf-8"))
+        data = read_small(path / FACTS, limit=_MAX_MANIFEST)
     except OSError as error:
         if error.errno in (errno.EINVAL, errno.EFBIG, errno.EIO):
             problem = f"the model {path} is damaged: {FACTS} cannot be read: {error.strerror}"
             raise ModelError(problem, _DAMAGED) from error
         hint = "Train one with attn train, or name one that attn models list shows."
         raise ModelError(f"{path} holds no model: it has no {FACTS}", hint) from error
+    return parse_manifest(data, path)
+
+
+def parse_manifest(data: bytes, path: Path) -> dict[str, Any]:
+    """Parse and check a bundle.json of the model `path`. Raises ModelError if it is invalid."""
+    unreadable = ModelError(f"the model {path} is damaged: {FACTS} cannot be read", _DAMAGED)
+    try:
+        facts = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise unreadable from error
     format = facts.get("format") if isinstance(facts, dict) else None
