@@ -105,6 +105,28 @@ def _covering() -> Iterator[System]:
 
 COVERING = list(_covering())
 
+#: Those of them that have attention.
+ATTENDING = [system for system in COVERING if system[1] != "none"]
+
+#: `model.attention.activation` in NumPy.
+ACTIVATIONS = {
+    "tanh": np.tanh,
+    "relu": lambda x: np.maximum(x, 0),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+}
+
+#: The default kinds of encoder, attention and decoder, in tiny widths.
+TINY_MODEL = config.from_dict(
+    {
+        "model": {
+            "embedding": 8,
+            "encoder": {"width": 6},
+            "attention": {"width": 6},
+            "decoder": {"width": 8},
+        }
+    }
+).model
+
 
 def _pairwise() -> Iterator[System]:
     """Few systems that have every two parts that go together; greedily, most new pairs first."""

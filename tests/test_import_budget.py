@@ -37,7 +37,7 @@ def loaded(*arguments: str, stdin: str = "") -> set[str]:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=600,
         check=False,
     )
     names = [
@@ -49,27 +49,47 @@ def loaded(*arguments: str, stdin: str = "") -> set[str]:
     return set(names)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        ["--version"],
-        ["train", "--help"],
-        ["translate", "--help"],
-        ["align", "--help"],
-        ["explain", "--help"],
-        ["batch", "--help"],
-        ["symmetrize", "--help"],
-        ["lexicon", "--help"],
-        ["score", "--help"],
-        ["models", "--help"],
-        ["runs", "--help"],
-        ["nonsense"],
-    ],
-    ids=" ".join,
-)
-def test_asking_for_help_loads_nothing_heavy(arguments):
-    packages = loaded("-m", "attn_cli", *arguments)
+#: Several commands in one process, and then what they have imported together.
+COMMANDS = """
+import json, sys
+from attn_cli.cli import app
+from attn_cli.console import Console
+for arguments in json.loads(sys.argv[1]):
+    status = app.run(arguments, Console.of_process())
+    sys.stderr.write(f"{arguments} ended with {int(status)}\\n")
+    sys.stderr.write(json.dumps([name.partition(".")[0] for name in sys.modules]) + "\\n")
+"""
+
+
+def loaded_by_each(commands: list[list[str]], *, status: int = 0) -> list[set[str]]:
+    """The top-level packages that a process has imported after each of these commands."""
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS, json.dumps(commands)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=600,
+        check=True,
+    )
+    lines = done.stderr.splitlines()
+    for arguments in commands:
+        assert f"{arguments} ended with {status}" in lines
+    packages = [set(json.loads(line)) for line in lines if line.startswith('["')]
+    assert len(packages) == len(commands)
+    return packages
+
+
+def test_asking_for_help_loads_nothing_heavy():
+    commands = ["", "train", "translate", "align", "explain", "batch", "symmetrize", "lexicon"]
+    commands += ["score", "models", "runs"]
+    packages = loaded_by_each([["--version"], *([*each.split(), "--help"] for each in commands)])
+    assert "attn_cli" in packages[-1]
+    assert not packages[-1] & HEAVY
+    assert not loaded_by_each([["nonsense"]], status=2)[0] & HEAVY
+
+
+def test_as_a_program_it_loads_no_more():
+    packages = loaded("-m", "attn_cli", "--help")
     assert "attn_cli" in packages
     assert not packages & HEAVY
 
@@ -123,7 +143,7 @@ sys.exit(status or "numpy.ma" in sys.modules)
 def test_translating_leaves_numpys_masked_arrays_out():
     """They take a sixth of NumPy's own time, and np.unique imports them."""
     model = Path(__file__).parent / "fixtures" / "bundle_v1"
-    done = subprocess.run([sys.executable, "-c", TRANSLATE, model], timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", TRANSLATE, model], timeout=600, check=False)
     assert done.returncode == 0
 
 
@@ -150,32 +170,30 @@ def both(graphs: Path) -> Path:
 
 
 @pytest.mark.parametrize("which", ["graphs", "both"])
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["translate", "I see a dog.", "-m"],
-        ["translate", "I see a dog.", "--align", "--weights", "alignment", "-m"],
-        ["align", "I see a dog.", "je vois un chien.", "-f", "jsonl", "-m"],
-        ["align", "I see a dog.", "je vois un chien.", "--weights", "attention", "-m"],
-        ["models", "show"],
-    ],
-    ids=" ".join,
-)
-def test_a_model_with_graphs_runs_without_torch(arguments, which, request):
-    packages = loaded("-m", "attn_cli", *arguments, str(request.getfixturevalue(which)))
-    assert "attn_cli" in packages
-    assert not packages & {*ABSENT, "sacrebleu"}
-    assert ("onnxruntime" in packages) == (arguments[0] != "models")
+def test_a_model_with_graphs_runs_without_torch(which, request):
+    model = str(request.getfixturevalue(which))
+    pair = ["I see a dog.", "je vois un chien."]
+    shown, *others = loaded_by_each(
+        [
+            ["models", "show", model],
+            ["translate", "I see a dog.", "-m", model],
+            ["translate", "I see a dog.", "--align", "--weights", "alignment", "-m", model],
+            ["align", *pair, "-f", "jsonl", "-m", model],
+            ["align", *pair, "--weights", "attention", "-m", model],
+        ]
+    )
+    assert "onnxruntime" not in shown
+    for packages in others:
+        assert "onnxruntime" in packages
+        assert not packages & {*ABSENT, "sacrebleu"}
 
 
-@pytest.mark.parametrize("command", ["verify", "path"])
-def test_what_is_asked_of_graphs_needs_no_torch(command, graphs):
-    packages = loaded("-m", "attn_cli", "models", command, str(graphs))
-    assert not packages & {*ABSENT, "sacrebleu"}
-
-
-def test_the_list_of_models_needs_no_engine():
-    assert not loaded("-m", "attn_cli", "models", "list") & {*ABSENT, "onnxruntime"}
+def test_models_are_listed_and_verified_without_torch_or_an_engine(graphs):
+    commands = [["models", "list"], ["models", "path", str(graphs)]]
+    commands.append(["models", "verify", str(graphs)])
+    packages = loaded_by_each(commands)
+    assert not packages[0] & {*ABSENT, "onnxruntime"}
+    assert not packages[-1] & {*ABSENT, "sacrebleu"}
 
 
 def test_scores_of_text_need_sacrebleu_alone(tmp_path):
@@ -195,7 +213,7 @@ def bare(*arguments: object) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=600,
         check=False,
     )
 

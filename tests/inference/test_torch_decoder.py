@@ -3,23 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from systems import TINY_MODEL
 
-from attn_cli import config
 from attn_cli.inference.engines.torch import TorchDecoder
 from attn_cli.nn.builder import build_model
 from attn_cli.types import BOS, EOS
 
 VOCAB = 12
-MODEL = config.from_dict(
-    {
-        "model": {
-            "embedding": 8,
-            "encoder": {"width": 6},
-            "attention": {"width": 6},
-            "decoder": {"width": 8},
-        }
-    }
-).model
 IDS = np.array([[4, 5, 6, 7, EOS], [8, 9, EOS, 0, 0]], np.int32)
 LENGTHS = np.array([5, 3], np.int32)
 GOLD = np.array([[5, 7, 9, EOS], [6, 6, 4, EOS]], np.int32)
@@ -28,7 +18,7 @@ GOLD = np.array([[5, 7, 9, EOS], [6, 6, 4, EOS]], np.int32)
 @pytest.fixture
 def stepper():
     torch.manual_seed(2)
-    return TorchDecoder(build_model(MODEL, source_vocab=VOCAB, target_vocab=VOCAB))
+    return TorchDecoder(build_model(TINY_MODEL, source_vocab=VOCAB, target_vocab=VOCAB))
 
 
 def begun(stepper, beam=3):

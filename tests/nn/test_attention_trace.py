@@ -3,19 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from systems import COVERING, lines, model_of, name_of, network_of
+from systems import ACTIVATIONS, ATTENDING, COVERING, lines, model_of, name_of, network_of
 
 from attn_cli.nn.attention_trace import trace_attention, trace_self_attention
 from attn_cli.types import BOS, EOS
 
-TRACED = [system for system in COVERING if system[1] != "none"]
-each_system = pytest.mark.parametrize("system", TRACED, ids=map(name_of, TRACED))
-
-ACTIVATIONS = {
-    "tanh": np.tanh,
-    "relu": lambda x: np.maximum(x, 0),
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-}
+each_system = pytest.mark.parametrize("system", ATTENDING, ids=map(name_of, ATTENDING))
 
 
 def sentence() -> tuple[torch.Tensor, torch.Tensor]:
@@ -86,7 +79,7 @@ def test_the_weights_are_the_normalized_energies(traced, system):
 
 
 def test_no_hook_stays_behind():
-    network = network_of(TRACED[0])
+    network = network_of(ATTENDING[0])
     with torch.inference_mode():
         trace_attention(network, *sentence())
         trace_self_attention(network, *sentence())

@@ -9,7 +9,7 @@ import pytest
 import torch
 from rich.cells import cell_len
 from rich.console import Console
-from systems import COVERING, lines, model_of, name_of, network_of
+from systems import ACTIVATIONS, ATTENDING, lines, model_of, name_of, network_of
 
 from attn_cli.alignment.merge import build_alignment
 from attn_cli.inference.engines.interface import select_heads
@@ -21,13 +21,7 @@ from attn_cli.render.explanation_walk import Position, walk
 from attn_cli.render.terminal import plain
 from attn_cli.types import Explanation, TokenizedLine, Word
 
-TRACED = [system for system in COVERING if system[1] != "none"]
-each_system = pytest.mark.parametrize("system", TRACED, ids=map(name_of, TRACED))
-ACTIVATIONS = {
-    "tanh": np.tanh,
-    "relu": lambda x: np.maximum(x, 0),
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-}
+each_system = pytest.mark.parametrize("system", ATTENDING, ids=map(name_of, ATTENDING))
 
 
 def encoded(ids, name: str) -> TokenizedLine:
@@ -129,7 +123,7 @@ def numbers(text: str, row: str) -> list[float]:
     return [float(n.replace("−", "-")) for n in re.findall(r"−?\d+\.\d+", line)]
 
 
-ADDITIVE = next(each for each in TRACED if each[1] == "additive")
+ADDITIVE = next(each for each in ATTENDING if each[1] == "additive")
 
 
 def test_steps_5_to_7_recomputed_from_the_text_give_the_context():
@@ -184,7 +178,7 @@ def test_the_chosen_piece_stands_below_the_likeliest_where_it_is_none_of_them():
 
 def test_the_formulas_are_those_of_the_network():
     assert formulas(model_of(ADDITIVE))[3] == "e_ij = vᵀ tanh(q_i + k_j)"
-    coverage = next(each for each in TRACED if each[1] == "coverage")
+    coverage = next(each for each in ATTENDING if each[1] == "coverage")
     assert "w C_ij" in formulas(model_of(coverage))[3]
     transformer = model_of(("transformer", "multihead", "transformer"))
     assert formulas(transformer)[3] == "e_ij = q_iᵀ k_j / √d"

@@ -1,14 +1,13 @@
 """Tables of heads side by side: as many as fit, whole layers together, never too wide."""
 
-import io
 import re
 
 import numpy as np
 import pytest
+from drawing import draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from rich.console import Console
 
 from attn_cli.render.small_multiples import HeadGrid
 from attn_cli.types import HeadAlignment, SoftAlignment
@@ -34,19 +33,8 @@ def heads(layers, of_each, **options):
     return [head(n, k, **options) for n in range(1, layers + 1) for k in range(1, of_each + 1)]
 
 
-def drawn(tables, *, width=80, colours=None, encoding="utf-8"):
-    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    console = Console(
-        file=file,
-        width=width,
-        force_terminal=colours is not None,
-        color_system=colours,
-        legacy_windows=False,
-        _environ={},
-    )
-    console.print(HeadGrid(tables, "I love strawberries", "J'aime les fraises"))
-    file.seek(0)
-    return file.read()
+def drawn(tables, **terminal):
+    return draw(HeadGrid(tables, "I love strawberries", "J'aime les fraises"), **terminal)
 
 
 def titles(text):
@@ -106,7 +94,7 @@ def test_what_is_left_over_has_a_column_where_it_matters():
 def test_heavy_cells_have_a_background():
     weights = np.array([[0.67, 0.33]], np.float32)  # of no other test: Rich keeps a style's codes
     table = SoftAlignment(("a", "b"), ("x",), weights, np.zeros(1, np.float32))
-    text = drawn([HeadAlignment(1, 1, table)], colours="truecolor")
+    text = drawn([HeadAlignment(1, 1, table)], colors="truecolor")
     heated = [part.split()[-1] for part in text.split("\x1b[") if "48;2;" in part]
     assert heated == ["67", "33"]
 

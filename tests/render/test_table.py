@@ -1,10 +1,11 @@
-"""The table in the terminal: aligned, never too wide, legible with colours and without."""
+"""The table in the terminal: aligned, never too wide, legible with colors and without."""
 
 import io
 import re
 
 import numpy as np
 import pytest
+from drawing import draw
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -39,19 +40,9 @@ def table(source, target, weights=None, unaligned=None, **options):
 CROSSED = table(["I", "love", "you"], ["Je", "t'", "aime"], LOVE)
 
 
-def drawn(alignment, *, width=80, colours=None, encoding="utf-8", **options):
-    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    console = Console(
-        file=file,
-        width=width,
-        force_terminal=colours is not None,
-        color_system=colours,
-        legacy_windows=False,
-        _environ={},
-    )
-    console.print(alignment_table(alignment, **options))
-    file.seek(0)
-    return file.read()
+def drawn(alignment, *, width=80, colors=None, encoding="utf-8", **options):
+    terminal = {"width": width, "colors": colors, "encoding": encoding}
+    return draw(alignment_table(alignment, **options), **terminal)
 
 
 def rows(alignment, **options):
@@ -69,7 +60,7 @@ def test_rows_are_target_words_and_columns_source_words():
     assert [line.split()[0] for line in body] == ["Je", "t'", "aime"]
 
 
-def test_without_colours_the_weights_are_digits_and_shades():
+def test_without_colors_the_weights_are_digits_and_shades():
     assert rows(CROSSED)[1:] == [
         "  Je  0.94█ 0.04  0.02 ",
         "  t'  0.11   ·    0.89█",
@@ -77,7 +68,7 @@ def test_without_colours_the_weights_are_digits_and_shades():
     ]
 
 
-def test_without_colours_there_are_no_codes():
+def test_without_colors_there_are_no_codes():
     assert "\x1b" not in drawn(CROSSED)
 
 
@@ -93,21 +84,21 @@ def test_no_color_on_a_terminal_leaves_no_colour():
 
 
 @pytest.mark.parametrize(
-    ("colours", "code", "weight"),
+    ("colors", "code", "weight"),
     [("truecolor", "48;2;", 0.97), ("256", "48;5;", 0.96), ("standard", "41", 0.95)],
 )
-def test_heavy_cells_have_a_background_in_any_number_of_colours(colours, code, weight):
-    # Rich keeps a style with the codes that it was first written with, in whatever colours.
+def test_heavy_cells_have_a_background_in_any_number_of_colors(colors, code, weight):
+    # Rich keeps a style with the codes that it was first written with, in whatever colors.
     for keeps in (Style._add, Style.parse):
         keeps.cache_clear()
-    text = drawn(table("ab", "x", [[weight, 1 - weight]]), colours=colours)
+    text = drawn(table("ab", "x", [[weight, 1 - weight]]), colors=colors)
     heated = [part.split()[-1] for part in text.split("\x1b[") if code in part]
     assert heated == [f"{weight:.2f}"]
 
 
 def test_light_cells_have_no_background():
     light = table(["a"], ["x"], [[COLORED_FROM - 0.01]], [1 - COLORED_FROM])
-    assert "48;2" not in drawn(light, colours="truecolor")
+    assert "48;2" not in drawn(light, colors="truecolor")
 
 
 @pytest.mark.parametrize("weight", np.linspace(COLORED_FROM, 1, 33))
@@ -164,7 +155,7 @@ def test_only_a_word_that_cannot_fit_is_shortened():
 
 @pytest.mark.parametrize("end", ["", "\u200d"])
 def test_markup_codes_and_joiners_in_words_are_shown_not_obeyed(end):
-    text = drawn(table([f"[red]a{end}", "\x1b[31mb", ":smile:"], ["x"]), colours="truecolor")
+    text = drawn(table([f"[red]a{end}", "\x1b[31mb", ":smile:"], ["x"]), colors="truecolor")
     assert "[red]a" in text
     assert "\ufffd[31mb" in text
     assert ":smile:" in text
@@ -262,4 +253,4 @@ def test_the_mark_takes_no_more_room_than_there_is(width):
 
 def test_the_mark_is_ascii_and_colored_where_there_are_colors():
     assert drawn(CROSSED, unsure=[0], encoding="ascii").count("?") == 2
-    assert "\x1b[1;33m?" in drawn(CROSSED, unsure=[0], colours="truecolor")
+    assert "\x1b[1;33m?" in drawn(CROSSED, unsure=[0], colors="truecolor")

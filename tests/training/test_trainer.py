@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 import torch
 from program import PAIRS
+from systems import TINY_MODEL
 
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
@@ -35,16 +36,6 @@ from attn_cli.training.group import Group
 from attn_cli.training.guided_alignment import Guidance
 from attn_cli.training.trainer import Trainer
 
-MODEL = config.from_dict(
-    {
-        "model": {
-            "embedding": 8,
-            "encoder": {"width": 6},
-            "attention": {"width": 6},
-            "decoder": {"width": 8},
-        }
-    }
-).model
 SETTINGS = config.TrainConfig(
     max_steps=6, batch_tokens=60, warmup_steps=0, validate_every=2, log_every=3, nan_patience=3
 )
@@ -66,7 +57,7 @@ def trainer(text, tmp_path):
     def make(*scores, settings=SETTINGS, **given):
         data, vocab = text
         torch.manual_seed(1)
-        network = build_model(MODEL, source_vocab=vocab, target_vocab=vocab)
+        network = build_model(TINY_MODEL, source_vocab=vocab, target_vocab=vocab)
         said, published, left = [], [], list(scores)
 
         def validate(network):
