@@ -27,7 +27,7 @@ demo: setup ## translate two sentences with a shipped model, and show its attent
 	$(BIN)/attn align "I love you" "Je t'aime"
 
 test: setup ## the tests, in a few minutes; a process a core, of one thread
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 slow: setup ## the tests that take long: real trainings, whole products, fuzzers (atheris)
 	$(BIN)/python -m pytest -o addopts="-q --strict-markers" $(or $(ARGS),-m slow)

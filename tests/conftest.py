@@ -10,6 +10,16 @@ from filelock import FileLock
 from program import LINKS, PAIRS, TINY, WORD_ALIGNER, attn
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that share a fixture of their module on one worker, so that it is made once."""
+    for item in items:
+        fixtures = getattr(item, "_fixtureinfo", None)
+        made = fixtures.name2fixturedefs.values() if fixtures else ()
+        if any(each[-1].scope == "module" for each in made if each):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _home_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nothing that is remembered of a model goes into the home of whoever runs the tests."""
