@@ -42,7 +42,7 @@ def test_a_command_opens_no_connection(arguments):
         [sys.executable, "-c", PROGRAM, *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     assert ended.returncode == 0, ended.stderr
 
@@ -63,6 +63,6 @@ def test_a_training_opens_no_connection(pairs_file, tmp_path):
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert ended.returncode == 0, ended.stderr

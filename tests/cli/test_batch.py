@@ -29,11 +29,13 @@ def serial(task, inputs, known, *, digests, workers):
             yield from cluster._unpack(worker(row))
 
 
-@pytest.fixture(autouse=True)
-def _serial(monkeypatch):
-    monkeypatch.setattr(cluster, "run", serial)
-    monkeypatch.setattr(cluster, "cluster", lambda *_: contextlib.nullcontext(1))
-    monkeypatch.setattr(files, "RECORDS", 16)
+@pytest.fixture(autouse=True, scope="module")
+def _serial():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cluster, "run", serial)
+        patch.setattr(cluster, "cluster", lambda *_: contextlib.nullcontext(1))
+        patch.setattr(files, "RECORDS", 16)
+        yield
 
 
 def sentences(count, seed):
@@ -69,7 +71,10 @@ def outputs(out):
 @pytest.fixture
 def texts(tmp_path):
     """Three text files of several chunks, the last one short, one of them compressed."""
-    inputs = tmp_path / "in"
+    return write_texts(tmp_path / "in")
+
+
+def write_texts(inputs):
     for seed, name in enumerate(["a.en", "deep/b.en.gz", "c.txt"], start=40):
         written(inputs / name, sentences(seed, seed))
     return inputs
@@ -161,7 +166,14 @@ def test_what_was_wrong_with_a_line_is_said_with_its_file_and_number(tmp_path):
 # Beginning again
 
 
-@pytest.mark.parametrize("changes", [0, 2, 3, 5, 8, 11, 14, 17, 20, 23, 26, 29, 35])
+#: Changes of the folder after which the driver dies; after most of them in `make slow` alone.
+CHANGES = [0, 3, 11, 20, 29]
+MORE_CHANGES = [2, 5, 8, 14, 17, 23, 26, 35]
+
+
+@pytest.mark.parametrize(
+    "changes", [*CHANGES, *(pytest.param(each, marks=pytest.mark.slow) for each in MORE_CHANGES)]
+)
 def test_wherever_the_driver_dies_the_same_command_goes_on(texts, whole, tmp_path, changes):
     out = tmp_path / "out"
     with killed_after(changes, tmp_path, torn=changes % 2 == 1) as disk, pytest.raises(Killed):
@@ -174,11 +186,12 @@ def test_wherever_the_driver_dies_the_same_command_goes_on(texts, whole, tmp_pat
     assert not [path for path in (out / folder.HIDDEN / "parts").rglob("*") if path.is_file()]
 
 
-@pytest.fixture
-def whole(texts, tmp_path):
-    """The outputs of a batch that nothing interrupted."""
-    assert batch(texts, "-o", tmp_path / "whole").status == 0
-    return outputs(tmp_path / "whole")
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The outputs of a batch of the same texts that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert batch(write_texts(folder / "in"), "-o", folder / "out").status == 0
+    return outputs(folder / "out")
 
 
 def dying_batch(monkeypatch, path, out, *, parts):

@@ -83,7 +83,7 @@ def test_a_process_of_its_own_says_nothing_on_stdout_and_little_on_stderr(texts,
         [sys.executable, "-m", "attn_cli", *map(str, command)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert (ended.returncode, ended.stdout) == (0, "")

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 ATTN = [sys.executable, "-m", "attn_cli"]
-PATIENCE = 60  # seconds until a test gives a process up for lost
+PATIENCE = 600  # seconds until a test gives a process up for lost
 
 
 def start(*arguments, **how):

@@ -11,7 +11,7 @@ import pytest
 from program import TINY
 
 ATTN = [sys.executable, "-m", "attn_cli"]
-PATIENCE = 60  # seconds until a test gives a process up for lost
+PATIENCE = 600  # seconds until a test gives a process up for lost
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and signals")
 

@@ -54,6 +54,7 @@ def test_a_text_is_translated_to_its_end_sentence_by_sentence():
     assert len(ended.lines()) == 1
 
 
+@pytest.mark.slow
 def test_lines_of_many_words_are_taken_in_chunks_of_a_few(peak):
     ended = attn("translate", "-m", MODEL, "-f", "pharaoh", stdin=f"{LINE}\n" * 8)
     assert len(ended.lines()) == 8
