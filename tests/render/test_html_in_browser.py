@@ -134,6 +134,19 @@ def test_a_tap_lights_a_word(open_page):
     assert "love" in partners(page)
 
 
+def test_a_word_in_focus_has_the_same_color_whether_it_has_links_or_not(open_page):
+    page = open_page([CROSSED])
+    color = "element => getComputedStyle(element).color"
+    colors = []
+    for minimum in ("0", "1000"):
+        page.locator("#threshold").fill(minimum)
+        word(page, "target", 2).hover()
+        colors.append(page.locator("#stage .focus bdi").evaluate(color))
+        page.mouse.move(2, 2)
+    assert page.locator("#stage .unlinked").count() == 6
+    assert colors[0] == colors[1]
+
+
 def test_arrow_keys_move_along_a_sentence_and_to_the_partner(open_page):
     page = open_page([CROSSED])
     page.locator("#threshold").focus()
