@@ -90,7 +90,7 @@ def vote_aligner(
 
     Without `tables` only its links are needed, and the votes suffice for these.
     """
-    matcher = fitted.matcher if tables and fitted.combined else None
+    matcher = fitted.word_aligner if tables and fitted.combined else None
     aligner = PairAligner(
         fitted.source,
         fitted.target,

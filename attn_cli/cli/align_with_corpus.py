@@ -162,7 +162,7 @@ def fit_aligner(text: Bitext, options: AlignOptions, *, tables: bool) -> Iterato
         if options.out is not None:
             saved = f"the model is in {options.out}; try: attn align -m {options.out}"
             unsaved = f"no model was saved in {options.out}: votes apply to these pairs only"
-            text.console.info(f"attn: {saved if fitted.matcher else unsaved}")
+            text.console.info(f"attn: {saved if fitted.word_aligner else unsaved}")
         aligner = vote_aligner(
             fitted,
             tokenized=text.tokenized,

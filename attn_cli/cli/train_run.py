@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from attn_cli.config import Recipe
     from attn_cli.training.budget import TimeBudget
     from attn_cli.training.group import Group
-    from attn_cli.training.place import WorkerRank
     from attn_cli.training.resume import Plan
     from attn_cli.training.train_run import TrainRun
+    from attn_cli.training.worker_rank import WorkerRank
 
 #: The sentence of --watch and its forced target.
 WatchedSentence = tuple[str, str | None] | None
@@ -27,7 +27,7 @@ def worker_rank(console: Console, workers: int | None) -> "WorkerRank":
 
     Raises UsageError if --workers gives another number.
     """
-    from attn_cli.training.place import WorkerRank
+    from attn_cli.training.worker_rank import WorkerRank
 
     worker = WorkerRank.from_environment(console.environment)
     if worker is None:
@@ -48,7 +48,7 @@ def _worker_group(
     from attn_cli.nn.device import find_device
     from attn_cli.training.group import Group, create_store, join_group
     from attn_cli.training.launch import default_workers, start_workers
-    from attn_cli.training.place import WorkerRank
+    from attn_cli.training.worker_rank import WorkerRank
 
     cuda = find_device(run.device).type == "cuda"
     size = run.workers

@@ -17,9 +17,9 @@ from attn_cli.config import Recipe
 from attn_cli.data.segmentation import segment_corpus
 from attn_cli.nn.state_dict import unique_state_dict
 from attn_cli.training import checkpoint, events
-from attn_cli.training.aligner_trainer import train_new_aligner
 from attn_cli.training.finishing import export_graphs
-from attn_cli.training.given_pairs import read_given_pairs
+from attn_cli.training.training_pairs import read_training_pairs
+from attn_cli.training.word_aligner import train_new_aligner
 from attn_cli.training.word_links import LINKS, prepare_word_links
 
 #: The folder of what is done, until all is.
@@ -46,7 +46,7 @@ def train_aligner_only(
     """
     torch.set_num_threads(threads)
     torch.manual_seed(recipe.seed)
-    pairs, report = read_given_pairs(recipe.data, start.recipe, stdin=stdin)
+    pairs, report = read_training_pairs(recipe.data, start.recipe, stdin=stdin)
     text, shorter = segment_corpus(pairs, start.source, start.target).filter_lengths(
         max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio
     )

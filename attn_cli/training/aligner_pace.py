@@ -1,8 +1,16 @@
-"""How long the word aligner's training takes: an update, and relabeling."""
+"""Count the updates of the word aligner's training, and measure how long they take."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from attn_cli.data.segmentation import SubwordCorpus
+
+#: Target tokens in a batch, padding included.
+BATCH_TOKENS = 4_000
+
+#: Epochs, and the number of updates that suffices for any text that fits into them.
+EPOCHS, SUFFICIENT_STEPS = 10, 900
 
 #: Updates to measure before the number that fits into the time limit is computed.
 PACE_UPDATES = 10
@@ -50,3 +58,15 @@ class AlignerPace:
         if self._relabeling is not None:
             return self._relabeling
         return self._batches * FORWARD_SHARE * self.update
+
+
+def count_batches(text: SubwordCorpus) -> int:
+    """Estimate the number of batches in an epoch."""
+    n_pieces = int(text.target_lengths[text.pairs].sum()) + len(text)  # one EOS each
+    return max(1, n_pieces // (BATCH_TOKENS * 9 // 10))
+
+
+def default_steps(text: SubwordCorpus) -> int:
+    """Count the updates of `EPOCHS` epochs, at most `SUFFICIENT_STEPS` or 1.5 epochs."""
+    epoch = count_batches(text)
+    return min(EPOCHS * epoch, max(SUFFICIENT_STEPS, epoch * 3 // 2))

@@ -1,10 +1,10 @@
-"""Train the word aligner: on a committee's votes first, then on labels it corrected itself.
+"""Train the word aligner: first on a committee's votes, then on labels that it has corrected.
 
 All workers of a group train it, each on its share of every batch.
 
 1. *Votes.* The target distribution of each target word over the source words are its votes, with
    `NULL_VOTES` for NULL; the same for each source word over the target words. A link with 40 % of
-   the votes and no competitor (the clitic of "I see it" in "je le vois") is learned; a random link
+   the votes and no alternative (the clitic of "I see it" in "je le vois") is learned; a random link
    of one member is not, since no input predicts it.
 2. *Relabeling.* After half of the updates, the mean of the aligner's probabilities and the votes
    is thresholded at `RELABEL_THRESHOLD` on every pair; the resulting links are the labels from
@@ -16,26 +16,31 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.config import Recipe, TrainConfig
+from attn_cli.config import TrainConfig
 from attn_cli.data.batching import BatchIterator, WorkerBatch
 from attn_cli.data.segmentation import SubwordCorpus
 from attn_cli.errors import TrainingError
-from attn_cli.nn.builder import build_word_aligner
-from attn_cli.nn.device import find_device, select_hardware
+from attn_cli.nn.device import select_hardware
 from attn_cli.nn.state_dict import load_state, unique_state_dict
 from attn_cli.nn.word_aligner import WordAligner
 from attn_cli.training import checkpoint, events
 from attn_cli.training.aligner_loss import LossSums, loss_sums
-from attn_cli.training.aligner_pace import AlignerPace
+from attn_cli.training.aligner_pace import (
+    BATCH_TOKENS,
+    AlignerPace,
+    count_batches,
+    default_steps,
+)
 from attn_cli.training.checkpoint import links_from_tensors, links_to_tensors
-from attn_cli.training.group import Group, format_workers
+from attn_cli.training.decisions import AlignerDecision, synchronize_aligner
+from attn_cli.training.group import Group, workers_notice
 from attn_cli.training.interruption import Interrupted
 from attn_cli.training.link_prediction import Agreement, LinkPredictor
 from attn_cli.training.optim import (
@@ -51,12 +56,6 @@ NULL_VOTES = 0.05
 
 #: The mean of the aligner's probability and the committee's votes from which a link is a label.
 RELABEL_THRESHOLD = 0.35
-
-#: Target tokens in a batch, padding included.
-BATCH_TOKENS = 4_000
-
-#: Epochs, and the number of updates that suffices for any text that fits into them.
-EPOCHS, SUFFICIENT_STEPS = 10, 900
 
 #: The peak learning rate, and the updates of the warm-up.
 LEARNING_RATE, WARMUP_STEPS = 2e-3, 100
@@ -87,18 +86,6 @@ class AlignerTrainerState:
         """From the JSON of a checkpoint."""
         agreement = Agreement(**facts["agreement"]) if facts["agreement"] else None
         return cls(**{**facts, "agreement": agreement})
-
-
-class _Decision(NamedTuple):
-    """The main worker's decision before an update.
-
-    `interrupted` if any worker is, `too_slow` if too few updates fit into the time limit.
-    """
-
-    interrupted: bool
-    too_slow: bool
-    save: bool
-    max_steps: int
 
 
 class AlignerTrainer:
@@ -191,12 +178,8 @@ class AlignerTrainer:
             checkpoint.restore_rng(tensors, rank=self.group.rank)
         elif not self.is_finished:
             self.group.seed(self.state.step)
-            self._emit_on_main(
-                events.Notice(
-                    f"the word aligner was saved by {format_workers(workers)} and goes on with "
-                    f"{format_workers(self.group.size)}: the same batches, other random numbers"
-                )
-            )
+            notice = workers_notice("the word aligner", workers, self.group.size)
+            self._emit_on_main(events.Notice(notice))
         return True
 
     def _emit_on_main(self, event: events.Event) -> None:
@@ -226,7 +209,8 @@ class AlignerTrainer:
         self._parallel = self.group.wrap(self.aligner, self.device)
         while True:
             now = time.monotonic()
-            decision = self._synchronize(self._decide(started, save=now - saved > SAVE_SECONDS))
+            decision = self._decide(started, save=now - saved > SAVE_SECONDS)
+            decision = synchronize_aligner(decision, self.group)
             if decision.interrupted:
                 raise Interrupted
             if decision.too_slow:
@@ -255,25 +239,19 @@ class AlignerTrainer:
         self.aligner.eval()
         return self.relabeled
 
-    def _decide(self, started: float, *, save: bool) -> _Decision:
+    def _decide(self, started: float, *, save: bool) -> AlignerDecision:
         """Decide for this worker, `started` being the time when `run` was called."""
         interrupted, max_steps = self.interrupted(), self.state.max_steps
         left = self.max_seconds - (time.monotonic() - started)
         if not math.isfinite(left):
-            return _Decision(interrupted, False, save, max_steps)
+            return AlignerDecision(interrupted, False, save, max_steps)
         if self._pace.is_known:
             max_steps = self._fit_into(left)
         elif left <= 0:
             max_steps = min(self.state.step, max_steps)
-        return _Decision(interrupted, max_steps < min(MIN_STEPS, self.max_steps), save, max_steps)
-
-    def _synchronize(self, decision: _Decision) -> _Decision:
-        """Return the main worker's decision, or stop if any worker is interrupted."""
-        if self.group.size == 1:
-            return decision
-        from_main = list(map(float, decision[1:])) if self.group.is_main else [0.0] * 3
-        interrupted, too_slow, save, max_steps = self.group.sum([decision.interrupted, *from_main])
-        return _Decision(bool(interrupted), bool(too_slow), bool(save), int(max_steps))
+        return AlignerDecision(
+            interrupted, max_steps < min(MIN_STEPS, self.max_steps), save, max_steps
+        )
 
     def _fit_into(self, seconds: float) -> int:
         """Return the last update that fits into `seconds`."""
@@ -355,49 +333,6 @@ class AlignerTrainer:
             "workers": self.group.size,
         }
         checkpoint.save(self.checkpoint_path, tensors, facts)
-
-
-def train_new_aligner(
-    recipe: Recipe,
-    text: SubwordCorpus,
-    links: LinkTable,
-    *,
-    vocab: tuple[int, int],
-    folder: Path,
-    device: str,
-    emit: events.Listener,
-    interrupted: Callable[[], bool],
-) -> AlignerTrainer | None:
-    """Build the word aligner of a recipe and train it; return its trainer, or None if interrupted.
-
-    `vocab` is the sizes of the source and target vocabularies. Training resumes from the checkpoint
-    in `folder`, if there is one.
-    """
-    aligner = build_word_aligner(recipe.model, source_vocab=vocab[0], target_vocab=vocab[1])
-    trainer = AlignerTrainer(
-        aligner.to(find_device(device)),
-        text,
-        links,
-        settings=recipe.train,
-        seed=recipe.seed,
-        folder=folder,
-        emit=emit,
-        interrupted=interrupted,
-    )
-    trainer.resume()
-    return None if trainer.run() is None else trainer
-
-
-def count_batches(text: SubwordCorpus) -> int:
-    """Estimate the number of batches in an epoch."""
-    n_pieces = int(text.target_lengths[text.pairs].sum()) + len(text)  # one EOS each
-    return max(1, n_pieces // (BATCH_TOKENS * 9 // 10))
-
-
-def default_steps(text: SubwordCorpus) -> int:
-    """Count the updates of `EPOCHS` epochs, at most `SUFFICIENT_STEPS` or 1.5 epochs."""
-    epoch = count_batches(text)
-    return min(EPOCHS * epoch, max(SUFFICIENT_STEPS, epoch * 3 // 2))
 
 
 def _sample_held_out(pairs: IntArray, seed: int) -> IntArray:

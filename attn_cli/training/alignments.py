@@ -1,4 +1,4 @@
-"""The word links of the training pairs: read from a file, or voted for by statistical aligners."""
+"""Prepare the word links of the training pairs, and the folder of the training."""
 
 import hashlib
 import math
@@ -11,9 +11,9 @@ from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.config import file_of_links
 from attn_cli.training import checkpoint
-from attn_cli.training.beginning import continue_training, start_training
 from attn_cli.training.budget import ALIGNER_SHARE, LINKS_SHARE
 from attn_cli.training.data import PreparedData
+from attn_cli.training.folder_setup import continue_training, start_training
 from attn_cli.training.group import Group
 from attn_cli.training.phases import Phases
 from attn_cli.training.resume import CHECKPOINTS, Plan
@@ -29,10 +29,10 @@ from attn_cli.training.word_links import (
 
 @dataclass(frozen=True)
 class Alignments:
-    """The links of the training pairs, and the plan of the training, which names their digest.
+    """The links of the training pairs, and the plan of the training, which records their digest.
 
-    `links` None: none are wanted, it was interrupted before any, or they would have taken too long.
-    Once a word aligner has learnt from them, `reserved_seconds` of the time must be left.
+    `links` is None if the recipe needs none, after an interruption, or without enough time for
+    them. `reserved_seconds` of the time limit must remain after training a word aligner.
     """
 
     plan: Plan
@@ -43,13 +43,13 @@ class Alignments:
 def prepare_alignments(
     data: PreparedData, run: TrainRun, context: Context, phases: Phases
 ) -> Alignments:
-    """Link the words of the training pairs if the recipe wants it, and begin or go on in the
-    folder, in which the main worker writes.
+    """Link the words of the training pairs if the recipe needs it; start or continue the folder.
 
-    Nothing there is replaced before all that may be refused has been read: votes never are.
+    Only the main worker writes files. A file of links is read before the folder's contents are
+    replaced, since it may be invalid; votes cannot be, and come after.
     """
     recipe, group = data.recipe, context.group
-    local_recipe = config.rebase_paths(recipe, run.out, Path())  # as a person would name the files
+    local_recipe = config.rebase_paths(recipe, run.out, Path())  # relative to the working directory
     plan = replace(run.plan or Plan(recipe), recipe=recipe, finished="")
     corpora = {"training": data.train.corpus, "validation": data.valid.corpus}
     digests = {part: each.digest for part, each in corpora.items()} if group.is_main else {}
@@ -93,7 +93,7 @@ def prepare_alignments(
 
 
 def _digest(links: LinkTable) -> str:
-    """sha256 of a table of links."""
+    """Return the sha256 of a table of links."""
     total = hashlib.sha256()
     for array in (links.source, links.target, links.score, links.starts):
         total.update(array.tobytes())
@@ -101,7 +101,7 @@ def _digest(links: LinkTable) -> str:
 
 
 def _broadcast_links(table: LinkTable | None, group: Group) -> LinkTable | None:
-    """The main worker's links, on every worker."""
+    """Return the main worker's links on every worker."""
     if not group.broadcast(table is not None):
         return None
     tensors = {} if table is None else checkpoint.links_to_tensors(table)

@@ -1,6 +1,6 @@
-"""How much wall time a command may take, and how many updates fit into what is left of it.
+"""Fit the schedule of a training into a limit of wall time.
 
-Loads no torch. Tests replace the clock.
+Imports no torch. Tests replace the clock.
 """
 
 import math
@@ -10,45 +10,45 @@ from dataclasses import dataclass, field
 
 from attn_cli.config import TrainConfig
 
-#: The share of the time, once the text is read, that word links and word aligner may take together.
+#: The share of the time left after reading the text for word links and word aligner together.
 ALIGNER_SHARE = 0.3
 
-#: Of that share, what the links may take where the word aligner is to learn from them.
+#: The share of that time for the links if a word aligner is trained on them.
 LINKS_SHARE = 0.6
 
-#: The word aligner is left out where it would have fewer seconds than this.
+#: The word aligner is skipped if it has fewer seconds than this.
 MIN_ALIGNER_SECONDS = 5.0
 
-#: Seconds from the last word of a training to the exit of its process.
+#: Seconds from the end of a training to the exit of its process.
 EXIT_SECONDS = 1.0
 
-#: Seconds that an export takes: for the exporter itself, and for each million parameters.
+#: Seconds of an export: constant, and for each million parameters.
 EXPORT_SECONDS, EXPORT_SECONDS_PER_MILLION = 3.0, 0.3
 
-#: What calibrating the confidence may take at least, in validations.
+#: Seconds of calibrating the confidence, in validations.
 CALIBRATION_VALIDATIONS = 1.0
 
-#: A validation takes as long as so many updates, until one has been measured.
+#: Until a validation has been measured, it counts as this many updates.
 VALIDATION_UPDATES = 12.0
 
-#: So that one is measured soon, the first comes after that share of the time at the latest.
+#: The first validation comes after this share of the time at the latest, to measure it early.
 FIRST_VALIDATION_SHARE = 0.25
 
-#: The speed is first looked at after so many seconds or that share of the time left, and not in the
-#: first updates, which set things up; a look spans at least so many updates.
+#: The speed is first measured after this many seconds or this share of the time left. The first
+#: updates are excluded, since they initialize. A measurement spans at least this many updates.
 FIRST_MEASURE_SECONDS, FIRST_MEASURE_SHARE, SETUP_UPDATES, MIN_MEASURED_UPDATES = 10.0, 0.03, 2, 3
 
-#: Later looks are so far apart: that share of the limit, and near the end of the time left.
+#: The time between later measurements: this share of the limit, or of the time left.
 REPLAN_SHARE, LATE_REPLAN_SHARE = 0.05, 0.2
 
-#: A plan is kept while the new one would move its end by less than this share of what remains, and
-#: while it runs over the limit by less than this share of it.
+#: A schedule is kept if a new one would move its end by less than this share of the updates left,
+#: or if it exceeds the limit by less than this share.
 TOLERANCE = 0.02
 
-#: Validations that a training bounded by time has at least, if they take no more than that share.
+#: The fewest validations with a time limit, if they take at most this share of the time.
 MIN_VALIDATIONS, VALIDATION_SHARE = 8, 0.1
 
-#: The share of all updates over which the learning rate rises at most.
+#: The longest warm-up, as a share of all updates.
 WARMUP_SHARE = 0.1
 
 
@@ -56,7 +56,7 @@ WARMUP_SHARE = 0.1
 class TimeBudget:
     """The wall time of a command, from the start of its process to its exit.
 
-    `started` is a time of `clock`; `max_seconds` is infinite where there is no limit.
+    `started` is a time of `clock`; `max_seconds` is infinite without a limit.
     """
 
     max_seconds: float = math.inf
@@ -65,7 +65,7 @@ class TimeBudget:
 
     @classmethod
     def from_minutes(cls, minutes: float | None, started: float) -> "TimeBudget":
-        """So many minutes from `started`, a time of `time.monotonic`; None for no limit."""
+        """Return a limit of `minutes` from `started`, a `time.monotonic`; None for no limit."""
         return cls(math.inf if minutes is None else 60.0 * minutes, started)
 
     @property
@@ -78,18 +78,18 @@ class TimeBudget:
         return self.clock() - self.started
 
     def left(self) -> float:
-        """Seconds until the limit; negative once it has passed."""
+        """Seconds until the limit, negative after it."""
         return self.max_seconds - self.elapsed()
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Which update is the last, and how the learning rate gets there; plain values.
+    """The last update, and the course of the learning rate until then.
 
-    Before update `warmup` the rate rises, after it the rate falls until update `last`. A plan made
-    at update `start` goes on from where the rate was: it had `risen` to that share of the highest
-    rate, or `fallen` along that share of its decline. `limit` is the recipe's `train.max_steps`
-    when the plan was made, `every` the updates between two validations.
+    The rate rises until update `warmup` and decays until update `last`. A schedule made at update
+    `start` continues the former rate: `risen` is the share of the highest rate that it had in the
+    warm-up, `fallen` the share of the decay behind it. `limit` is `train.max_steps` at that time,
+    `every` the updates between two validations.
     """
 
     last: int
@@ -102,19 +102,19 @@ class Schedule:
 
     @classmethod
     def from_values(cls, values: Sequence[float]) -> "Schedule":
-        """From its fields in order, as numbers of one kind."""
+        """Return the schedule with these values of its fields, in order."""
         last, warmup, every, limit, start = map(int, values[:5])
         return cls(last, warmup, every, limit, start, *values[5:])
 
     def warmup_factor(self, step: int) -> float:
-        """The share of the highest rate that update `step` (from 1) has in the warm-up; then 1."""
+        """Return the share of the highest rate at update `step` (from 1); 1 after the warm-up."""
         if step >= self.warmup:
             return 1.0
         done = (step - self.start) / (self.warmup - self.start)
         return self.risen + (1.0 - self.risen) * done
 
     def decay_progress(self, step: int) -> float:
-        """The share of the decline that update `step` has behind it, from 0 to 1 at `last`."""
+        """Return the share of the decay behind update `step`, up to 1 at `last`."""
         begin = max(self.start, self.warmup)
         if step <= begin:
             return self.fallen
@@ -123,15 +123,15 @@ class Schedule:
 
     @classmethod
     def from_config(cls, settings: TrainConfig) -> "Schedule":
-        """What the recipe says, where no time limit decides."""
+        """Return the schedule of a recipe without a time limit."""
         last = settings.max_steps
         return cls(last, settings.warmup_steps, settings.validate_every, limit=last)
 
     def replan(self, step: int, last: int, *, every: int, limit: int) -> "Schedule":
-        """The schedule that ends with update `last`; the rate goes on from that of `step`.
+        """Return a schedule that ends with update `last` and continues the rate of `step`.
 
-        The warm-up is shortened to `WARMUP_SHARE` of all updates where that is less, but never
-        ends at once.
+        The warm-up is shortened to `WARMUP_SHARE` of all updates if that is less, but never ends
+        immediately.
         """
         warmup = self.warmup
         if step < warmup:
@@ -149,14 +149,14 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds an update and a validation take, as measured."""
+    """Measured seconds of an update and of a validation."""
 
     update: float
     validation: float
 
 
 def seconds_to_finish(pace: Pace, parameters: int, *, average: bool, export: bool) -> float:
-    """Seconds from the last validation to the exit: averaging, graphs, calibration, the way out."""
+    """Estimate the seconds from the last validation to the exit: averaging, export, calibration."""
     seconds = EXIT_SECONDS + CALIBRATION_VALIDATIONS * pace.validation
     if average:
         seconds += pace.validation
@@ -166,15 +166,15 @@ def seconds_to_finish(pace: Pace, parameters: int, *, average: bool, export: boo
 
 
 def updates_within(seconds: float, pace: Pace, *, every: int) -> int:
-    """How many updates fit into `seconds`, with a validation after each `every` and at the end."""
+    """Return how many updates fit into `seconds`, validating every `every` and at the end."""
     usable = seconds - pace.validation  # the one at the end
     return max(0, math.floor(usable / (pace.update + pace.validation / every)))
 
 
 def validation_interval(seconds: float, pace: Pace, *, at_most: int) -> int:
-    """Updates between two validations: `at_most`, or fewer so that there are several.
+    """Return the updates between two validations: `at_most`, or fewer for `MIN_VALIDATIONS`.
 
-    That is `MIN_VALIDATIONS`, as far as they take no more than `VALIDATION_SHARE` of `seconds`.
+    The validations take at most `VALIDATION_SHARE` of `seconds`.
     """
     affordable = VALIDATION_SHARE * seconds / max(pace.validation, 1e-9)
     count = max(1.0, min(MIN_VALIDATIONS, affordable))
@@ -183,14 +183,14 @@ def validation_interval(seconds: float, pace: Pace, *, at_most: int) -> int:
 
 
 class Planner:
-    """Measures how fast a training is and fits its schedule into what is left of the budget."""
+    """Measures the speed of a training and fits its schedule into the time left."""
 
     def __init__(self, budget: TimeBudget, *, parameters: int, average: bool, export: bool) -> None:
         self.budget = budget
         self._parameters, self._average, self._export = parameters, average, export
-        self._update_seconds: float | None = None  # seconds, as of the looks so far
+        self._update_seconds: float | None = None  # as measured so far
         self._validation_seconds: float | None = None
-        self._interval_is_measured: bool | None = None  # validations, by a measured one
+        self._interval_is_measured: bool | None = None  # `every` is from a measured validation
         self._to_skip = SETUP_UPDATES
         self._restart()
 
@@ -198,7 +198,7 @@ class Planner:
         self._measure_start, self._updates = self.budget.clock(), 0
 
     def count_update(self) -> None:
-        """An update has been made."""
+        """Count an update that has been made."""
         if self._to_skip:
             self._to_skip -= 1
             self._restart()
@@ -206,13 +206,13 @@ class Planner:
             self._updates += 1
 
     def count_validation(self, seconds: float) -> None:
-        """A validation has taken `seconds`."""
+        """Record the seconds of a validation."""
         self._validation_seconds = seconds
         self._measure_start += seconds
 
     @property
     def pace(self) -> Pace | None:
-        """What an update and a validation take; None before the first look."""
+        """The measured pace; None before the first update is measured."""
         update = self._update_seconds
         if update is None and self._updates:
             update = self._measured_seconds() / self._updates
@@ -235,9 +235,9 @@ class Planner:
         return self._updates >= MIN_MEASURED_UPDATES and self._measured_seconds() >= wait
 
     def replan(self, step: int, schedule: Schedule, settings: TrainConfig) -> Schedule | None:
-        """A schedule that ends in time, where `schedule` would not or would waste some.
+        """Return a schedule that uses the time left, or None to keep `schedule`.
 
-        None while that is good enough, between two looks at the speed, and without a limit.
+        None if `schedule` is close enough, between two measurements, and without a limit.
         """
         if not (self.budget.is_limited and self._is_due()):
             return None
@@ -250,9 +250,7 @@ class Planner:
         assert pace is not None
         seconds = self.budget.left() - self.seconds_to_finish()
         every, is_measured = schedule.every, self._validation_seconds is not None
-        if (
-            self._interval_is_measured != is_measured
-        ):  # twice: by a guess, and once a validation was measured
+        if self._interval_is_measured != is_measured:  # twice: estimated, then measured
             every = validation_interval(seconds, pace, at_most=settings.validate_every)
             if not is_measured:
                 soon = math.ceil(FIRST_VALIDATION_SHARE * seconds / pace.update)
@@ -268,13 +266,15 @@ class Planner:
         )
 
     def seconds_to_finish(self) -> float:
-        """Seconds from the last validation to the exit."""
+        """Estimate the seconds from the last validation to the exit."""
         pace = self.pace or Pace(0.0, self._validation_seconds or 0.0)
         return seconds_to_finish(pace, self._parameters, average=self._average, export=self._export)
 
     def seconds_left(self, step: int, schedule: Schedule) -> float:
-        """Seconds from update `step` to the exit: by what was measured, and all that is left where
-        the time decides."""
+        """Estimate the seconds from update `step` to the exit.
+
+        If the time limit ends the schedule, these are all seconds left.
+        """
         left = max(0.0, self.budget.left())
         if schedule.last < schedule.limit:
             return left
@@ -284,9 +284,9 @@ class Planner:
         return min(seconds + self.seconds_to_finish(), left)
 
     def is_over(self) -> bool:
-        """Whether one more update, a validation and the end would take clearly more than is left.
+        """Whether an update, a validation and the end exceed the time left by `TOLERANCE`.
 
-        The schedule ends in time by itself; this is for what it did not foresee.
+        The schedule itself ends in time; this handles a slowdown since it was made.
         """
         if not self.budget.is_limited:
             return False

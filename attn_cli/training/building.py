@@ -1,4 +1,4 @@
-"""A recipe and prepared data become a network and its trainer."""
+"""Build the network of a recipe and its trainer."""
 
 from dataclasses import replace
 
@@ -25,9 +25,9 @@ from attn_cli.training.vocabulary_transfer import transfer_vocabulary
 
 
 def build_network(data: PreparedData, run: TrainRun) -> Seq2Seq:
-    """The network of the recipe, with the parameters of the model it starts from, if there is one.
+    """Build the network, with the parameters of `run.start_from` if that is set.
 
-    Raises ModelError where they do not fit.
+    Raises ModelError if they do not fit.
     """
     source, target = data.tokenizers
     network = build_model(
@@ -42,7 +42,7 @@ def build_network(data: PreparedData, run: TrainRun) -> Seq2Seq:
 
 
 def _select_heads(recipe: Recipe) -> HeadSelection | None:
-    """What of the attention is shown while it learns, None of a network that has none."""
+    """Return the heads to show during training, None without attention."""
     if not recipe.model.has_attention:
         return None
     return select_heads(
@@ -53,7 +53,7 @@ def _select_heads(recipe: Recipe) -> HeadSelection | None:
 def build_trainer(
     network: Seq2Seq, data: PreparedData, plan: Plan, run: TrainRun, context: Context
 ) -> Trainer:
-    """The trainer of a network on that data, which makes the bundle in the folder of `run`."""
+    """Build the trainer of a network, which writes the bundle into `run.out`."""
     recipe, group = data.recipe, context.group
     validation = Validator(
         list(sequential_batches(data.valid, data.valid.pairs, tokens=recipe.train.batch_tokens)),
@@ -97,7 +97,7 @@ def build_trainer(
         hardware=context.hardware,
         folder=run.out / CHECKPOINTS,
         text=plan.text,
-        publish=save_best,
+        save_best=save_best,
         emit=context.emit,
         interrupted=context.interrupted,
         budget=run.budget,

@@ -21,9 +21,9 @@ Tensors = dict[str, Tensor]
 
 
 def save(path: Path, tensors: Tensors, facts: dict[str, Any]) -> None:
-    """Tensors and JSON-able facts in one file, all or nothing.
+    """Write tensors and JSON `facts` into one file, atomically.
 
-    Raises TrainingError when the disk will not take it; what stood there before still stands.
+    Raises TrainingError if it cannot be written; an existing file is then unchanged.
     """
     try:
         atomic.write(path, serialize(tensors, facts))
@@ -35,19 +35,19 @@ def save(path: Path, tensors: Tensors, facts: dict[str, Any]) -> None:
 
 
 def serialize(tensors: Tensors, facts: dict[str, Any] | None = None) -> bytes:
-    """Tensors and JSON-able facts as the bytes of a file that `load` reads."""
+    """Return the bytes of a file of tensors and JSON `facts`, for `load`."""
     on_cpu = {name: tensor.cpu() for name, tensor in tensors.items()}
     return safetensors_bytes(on_cpu, {"facts": json.dumps(facts or {})})
 
 
 def load(path: Path) -> tuple[Tensors, dict[str, Any]]:
-    """What `save` wrote. Raises ModelError when it is missing or damaged."""
+    """Read the tensors and the facts of a file. Raises ModelError if it is missing or damaged."""
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             facts = json.loads((file.metadata() or {}).get("facts", "{}"))
         if not isinstance(facts, dict):
-            raise ValueError("its facts are no JSON object")
+            raise ValueError("its facts are not a JSON object")
     except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise ModelError(
             f"cannot read the weights in {path}: {error}", "Copy or train them again."
@@ -56,12 +56,12 @@ def load(path: Path) -> tuple[Tensors, dict[str, Any]]:
 
 
 def with_prefix(tensors: Tensors, prefix: str) -> Tensors:
-    """Those whose names begin so, without that."""
+    """Return the tensors whose names start with `prefix`, without it."""
     return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}
 
 
 def rng_tensors(device: torch.device) -> Tensors:
-    """The states of torch's generators, for `restore_rng`."""
+    """Return the states of torch's generators, for `restore_rng`."""
     states = {"rng.cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["rng.cuda"] = torch.cuda.get_rng_state()
@@ -69,7 +69,7 @@ def rng_tensors(device: torch.device) -> Tensors:
 
 
 def merge_ranks(states: list[Tensors]) -> Tensors:
-    """What `rng_tensors` gave on each worker, as one dictionary."""
+    """Merge the results of `rng_tensors` of all workers into one dictionary."""
     return {
         f"{name}.{rank}" if rank else name: state
         for rank, tensors in enumerate(states)
@@ -78,7 +78,7 @@ def merge_ranks(states: list[Tensors]) -> Tensors:
 
 
 def restore_rng(tensors: Tensors, *, rank: int = 0) -> None:
-    """Put torch's generators back to where `rng_tensors` found those of worker `rank`."""
+    """Restore torch's generators from `rng_tensors` of worker `rank`."""
     suffix = f".{rank}" if rank else ""
     torch.set_rng_state(tensors[f"rng.cpu{suffix}"])
     if f"rng.cuda{suffix}" in tensors and torch.cuda.is_available():
@@ -86,7 +86,7 @@ def restore_rng(tensors: Tensors, *, rank: int = 0) -> None:
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
-    """AdamW's moments and counts, flat: `optimiser.<parameter>.<name>`."""
+    """Return AdamW's moments and counts, named `optimiser.<parameter>.<name>`."""
     state: dict[int, dict[str, Tensor]] = optimizer.state_dict()["state"]
     return {
         f"optimiser.{index}.{name}": tensor
@@ -96,7 +96,10 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> None:
-    """Put back what `optimizer_tensors` took; rates and decay stay those of `optimiser`."""
+    """Restore the moments of `optimizer_tensors`; rates and decay of `optimizer` stay unchanged.
+
+    Raises ValueError for a moment of another shape than its parameter.
+    """
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         if key.startswith("optimiser."):
@@ -104,15 +107,15 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Tensors) -> Non
             state.setdefault(int(index), {})[name] = tensor
     full_state = optimizer.state_dict()
     parameters = [each for group in optimizer.param_groups for each in group["params"]]
-    for place, moments in state.items():
+    for number, moments in state.items():
         for name, tensor in moments.items():
-            if tensor.ndim and tensor.shape != parameters[place].shape:
-                raise ValueError(f"optimiser.{place}.{name} has the shape {tuple(tensor.shape)}")
+            if tensor.ndim and tensor.shape != parameters[number].shape:
+                raise ValueError(f"optimiser.{number}.{name} has the shape {tuple(tensor.shape)}")
     optimizer.load_state_dict({**full_state, "state": state})
 
 
 def average(paths: list[Path]) -> Tensors:
-    """The mean of the weights in several checkpoints (Junczys-Dowmunt et al. 2016)."""
+    """Average the weights of several checkpoints (Junczys-Dowmunt et al. 2016)."""
     total: Tensors = {}
     for path in paths:
         tensors, _ = load(path)
@@ -122,7 +125,7 @@ def average(paths: list[Path]) -> Tensors:
 
 
 def links_to_tensors(links: LinkTable) -> Tensors:
-    """A table of links as tensors of types that every reader of safetensors knows."""
+    """Return a table of links as tensors, without types that some safetensors readers lack."""
     return {
         "source": torch.from_numpy(links.source.astype(np.int32)),
         "target": torch.from_numpy(links.target.astype(np.int32)),
@@ -132,6 +135,6 @@ def links_to_tensors(links: LinkTable) -> Tensors:
 
 
 def links_from_tensors(tensors: Tensors) -> LinkTable:
-    """What `links_to_tensors` made."""
+    """Return the table of `links_to_tensors`."""
     source, target = (tensors[side].numpy().astype(np.uint16) for side in ("source", "target"))
     return LinkTable(source, target, tensors["weight"].numpy(), tensors["starts"].numpy())

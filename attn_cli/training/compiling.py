@@ -10,9 +10,9 @@ from attn_cli.errors import TrainingError
 
 
 def compile_network(network: nn.Module, *, backend: str = "inductor") -> Callable[..., Any]:
-    """The forward pass of a network, compiled at its first call for batches of any shape.
+    """Return the forward pass of a network, compiled at its first call for batches of any shape.
 
-    Raises TrainingError there where it cannot be compiled, for want of a C++ compiler for example.
+    The first call raises TrainingError if compilation fails, for example without a C++ compiler.
     """
     from torch._dynamo.exc import TorchDynamoException  # takes a second to import
 
@@ -22,7 +22,7 @@ def compile_network(network: nn.Module, *, backend: str = "inductor") -> Callabl
         try:
             return compiled(*inputs, **options)
         except TorchDynamoException as error:
-            cause = getattr(error, "inner_exception", error)  # what the backend raised
+            cause = getattr(error, "inner_exception", error)  # the error of the backend
             reason = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
             raise TrainingError(
                 f"torch.compile failed: {reason}",

@@ -1,4 +1,4 @@
-"""Prepare the text of a training: pairs in subwords, in files mapped by all workers."""
+"""Prepare the text of a training: segmented pairs, in files that all workers map."""
 
 import contextlib
 import shutil
@@ -28,22 +28,22 @@ from attn_cli.training.vocabulary import broadcast_tokenizers, train_tokenizers
 
 T = TypeVar("T")
 
-#: Updates where the recipe leaves them open: this many times through the text, within bounds.
+#: The default number of updates: this many epochs, within these bounds.
 EPOCHS, MIN_STEPS, MAX_STEPS = 20, 3_000, 30_000
 
-#: The same where training goes on from a model.
+#: The same for fine-tuning.
 FINETUNING_EPOCHS, MIN_FINETUNING_STEPS = 8, 40
 
-#: Where a time limit decides, updates may be this many times as many.
+#: With a time limit, the default number of updates is multiplied by this.
 TIMED_EPOCHS_FACTOR = 2
 
 
 @dataclass(frozen=True)
 class PreparedData:
-    """What a network is trained and validated on.
+    """The segmented text of a training, and its recipe with `train.max_steps` set.
 
-    `recipe` says how many updates there are at most. `digest` is that of all the text; `n_lines`
-    counts the lines that the training file has, and is 0 on workers that have not read it.
+    `digest` is that of all text. `n_lines` is the number of lines of the training file, 0 on
+    workers that have not read it.
     """
 
     recipe: Recipe
@@ -55,13 +55,13 @@ class PreparedData:
 
 
 def prepare_data(recipe: Recipe, run: TrainRun, context: Context) -> PreparedData:
-    """Read the text, learn or load its vocabulary, split it into pieces.
+    """Read the text, train or load its vocabulary, and segment it.
 
-    One worker of each machine prepares the text there, and all of them open it.
+    The first worker of each machine prepares the text there; all workers map it.
     """
     group, emit = context.group, context.emit
     start = time.monotonic()
-    local_recipe = config.rebase_paths(recipe, run.out, Path())  # as a person would name the files
+    local_recipe = config.rebase_paths(recipe, run.out, Path())  # relative to the working directory
     folder = text_folder(run.out, group)
     emit(events.Activity("reading the text"))
     loaded = _run_on_each_machine(group, lambda: _load_text(local_recipe, folder, run.stdin))
@@ -96,7 +96,7 @@ def prepare_data(recipe: Recipe, run: TrainRun, context: Context) -> PreparedDat
 
 @dataclass(frozen=True)
 class _LoadedText:
-    """A text as it was read: what is taught, what is validated on, and what was left out."""
+    """The text as words: training and validation pairs, and the reports of skipped lines."""
 
     train: corpus.Corpus
     variants: Augmentation | None
@@ -125,7 +125,7 @@ def _segment_and_store(
     loaded: _LoadedText | None,
     tokenizers: tuple[SubwordTokenizer, SubwordTokenizer],
 ) -> None:
-    """Split the text into pieces and store it. Adds to the reports of what was left out."""
+    """Segment the text and store it; append to the reports of skipped pairs."""
     assert loaded is not None
     training, report = segment_corpus(
         loaded.train,
@@ -140,9 +140,9 @@ def _segment_and_store(
 
 
 def _run_on_each_machine(group: Group, work: Callable[[], T]) -> T | None:
-    """What the first worker of each machine makes, None on the others.
+    """Run `work` on the first worker of each machine; return its result, None on the others.
 
-    They wait for the main worker, however long it takes. Raises TrainingError on them if it fails.
+    All wait for the main worker. Raises TrainingError on the others if it fails there.
     """
     try:
         result = work() if group.is_local_main else None
@@ -152,28 +152,28 @@ def _run_on_each_machine(group: Group, work: Callable[[], T]) -> T | None:
         raise
     if not group.broadcast(True):
         raise TrainingError(
-            "the main worker could not prepare the text", "Look at what it says itself."
+            "the main worker could not prepare the text", "See the error of the main worker."
         )
     return result
 
 
 def text_folder(out: Path, group: Group) -> Path:
-    """Where the prepared text of this machine is while a training runs."""
+    """Return the folder of this machine's prepared text during training."""
     first = group.rank - group.worker_rank.local_rank
     return out / CHECKPOINTS / (f"{TEXT_FOLDER}-{first}" if first else TEXT_FOLDER)
 
 
 def remove_text(folder: Path) -> None:
-    """Remove the prepared text, which may be large and is prepared again when training goes on."""
+    """Remove the prepared text, which may be large; resuming prepares it again."""
     shutil.rmtree(folder, ignore_errors=True)
-    with contextlib.suppress(OSError):  # it holds checkpoints
+    with contextlib.suppress(OSError):  # not empty: it has checkpoints
         folder.parent.rmdir()
 
 
 def _set_max_steps(recipe: Recipe, text: SubwordCorpus, *, finetuning: bool, timed: bool) -> Recipe:
-    """The recipe with `train.max_steps` decided: by the amount of text where it says 0.
+    """Return the recipe with `train.max_steps` set from the amount of text if it is 0.
 
-    Where the training is `timed` that is what the text deserves at most.
+    For a `timed` training it is an upper bound.
     """
     if recipe.train.max_steps:
         return recipe

@@ -1,4 +1,4 @@
-"""Early stopping, and the ranking of validations."""
+"""Rank validations, and stop early."""
 
 from dataclasses import dataclass
 
@@ -25,17 +25,17 @@ class ValidationResult:
 
     @property
     def sort_key(self) -> tuple[float, float]:
-        """Higher is better: BLEU first, the lower loss between equals."""
+        """Higher is better: BLEU, then the negative loss."""
         return (self.bleu, -self.loss)
 
 
 def best_results(history: list[ValidationResult], keep: int) -> list[ValidationResult]:
-    """The `keep` best validations, best first; the earlier of equals."""
+    """Return the `keep` best validations, best first; of equal ones the earlier."""
     return sorted(history, key=lambda s: s.sort_key, reverse=True)[:keep]
 
 
 def is_out_of_patience(history: list[ValidationResult], patience: int) -> bool:
-    """True when the last `patience` validations brought no better BLEU (0: never)."""
+    """Whether none of the last `patience` validations improved BLEU; never with patience 0."""
     if not patience or len(history) <= patience:
         return False
     before = max(s.bleu for s in history[:-patience])

@@ -1,4 +1,4 @@
-"""The recipe of a fine-tuning: that of the new text, with the network of the first model."""
+"""Make the recipe of a fine-tuning: the new text with the network of the first model."""
 
 from dataclasses import replace
 
@@ -10,11 +10,11 @@ from attn_cli.errors import ModelError, UsageError
 
 
 def finetuning_recipe(recipe: Recipe, start: Bundle) -> Recipe:
-    """`recipe` with the vocabulary and the network of `start`, which training is to begin from.
+    """Return `recipe` with the vocabulary and the network of the model `start`.
 
-    With `train.new_vocabulary` the vocabulary is that of `recipe`, but joint or not as before.
-    Raises ModelError if `start` is of other languages, or aligns alone; UsageError if its word
-    aligner were to be kept with another vocabulary.
+    With `train.new_vocabulary` the vocabulary is that of `recipe`, but joint as in `start`. Raises
+    ModelError if `start` has other languages or cannot translate; UsageError if its word aligner
+    would be frozen with another vocabulary.
     """
     if not start.has_files(WEIGHTS):
         lacks = "graphs but no weights" if start.can_translate else "no decoder"

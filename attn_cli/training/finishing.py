@@ -1,5 +1,4 @@
-"""What is done once a network is trained: the head to show is chosen, the graphs are made, the
-confidence is calibrated."""
+"""Finish a trained model: select its head, export its graphs, calibrate its confidence."""
 
 import time
 from dataclasses import replace
@@ -28,8 +27,11 @@ from attn_cli.training.train_run import Context, TrainRun
 def select_attention_head(
     network: Seq2Seq, data: PreparedData, links: LinkTable, out: Path, context: Context
 ) -> Recipe:
-    """The recipe, and the bundle's, with the head that is shown: of several the one that points
-    where `links` do, unless somebody has chosen. The network is then what the bundle holds."""
+    """Select the attention head that agrees best with `links`; write it into the bundle's recipe.
+
+    Returns the recipe, unchanged if it names a head or the model has only one. Loads the bundle's
+    weights into the network.
+    """
     recipe = data.recipe
     layers, heads = recipe.model.heads
     if layers * heads <= 1 or recipe.decode.attention_layer or recipe.decode.attention_head:
@@ -57,14 +59,16 @@ def select_attention_head(
 
 
 def write_shortlist(out: Path, data: PreparedData, links: LinkTable) -> None:
-    """Add the pieces that a translation may be made of to the bundle, from these word links."""
+    """Build the shortlist of a model from word links, and add it to the bundle."""
     shortlist = build_shortlist(data.train, links, data.tokenizers)
     storage.add_file(out, manifest.SHORTLIST, shortlist.to_bytes())
 
 
 def export_graphs(out: Path, recipe: Recipe, emit: events.Listener) -> None:
-    """Make the bundle's graphs as the recipe wants them. Without them torch runs it, so what goes
-    wrong here is told and no more."""
+    """Export the bundle's graphs in the precision of the recipe, if any.
+
+    The model works without graphs, so a failure is only a notice.
+    """
     if recipe.train.export == "none":
         return
     try:
@@ -84,8 +88,10 @@ def export_graphs(out: Path, recipe: Recipe, emit: events.Listener) -> None:
 
 
 def calibrate_confidence(run: TrainRun, data: PreparedData, emit: events.Listener) -> None:
-    """Fit the model's confidence to the validation pairs, as many as the time allows. It translates
-    without it too, so what goes wrong here is told and no more."""
+    """Calibrate the model's confidence on the validation pairs, as many as the time allows.
+
+    The model works without confidence, so a failure is only a notice.
+    """
     corpus = data.valid.corpus
     pairs = list(zip(corpus.source_texts(), corpus.target_texts(), strict=True))
     if len(pairs) < LEAST_PAIRS:

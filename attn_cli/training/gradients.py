@@ -19,7 +19,7 @@ from attn_cli.types import FloatArray
 
 
 class Losses(NamedTuple):
-    """The losses of an update, or the part that a share of its batch contributes.
+    """The losses of an update, or the contribution of a part of its batch.
 
     `guided` is a sum over `guided_pieces`; `baseline` is summed over the share `sampled_share` of
     the batch in which hard attention sampled positions.
@@ -34,8 +34,11 @@ class Losses(NamedTuple):
 
 
 class _BatchLosses(NamedTuple):
-    """The losses of a batch, means over its pieces: `total` is that of the translation and of what
-    hard attention chose. `baseline` is hard attention's next, None where nothing was drawn."""
+    """The losses of a batch, means over its pieces.
+
+    `total` is `translation` plus the REINFORCE loss of hard attention, without `guided`. `baseline`
+    is the next baseline of hard attention, None without sampling.
+    """
 
     total: Tensor
     translation: Tensor
@@ -44,7 +47,7 @@ class _BatchLosses(NamedTuple):
 
 
 class Gradients:
-    """Computes the gradients of a network; those of several workers are averaged."""
+    """Computes the gradients of a network, averaged over the workers of `group`."""
 
     def __init__(
         self, network: Seq2Seq, *, settings: TrainConfig, hardware: Hardware, group: Group
@@ -55,7 +58,7 @@ class Gradients:
         self._forward: Callable[..., ForwardOutput] = network
 
     def prepare(self) -> None:
-        """Wrap the network for its workers, and compile it if it is to be."""
+        """Wrap the network for several workers, and compile it if `settings.compile`."""
         self._parallel = self.group.wrap(self.network, self.hardware.device)
         compiles = self.settings.compile
         self._forward = compile_network(self._parallel) if compiles else self._parallel
@@ -63,14 +66,16 @@ class Gradients:
     def compute(
         self, share: WorkerBatch, *, step: int, guidance: Guidance | None, reward: float | None
     ) -> Losses:
-        """Add the gradients of a share; returns what it adds to the losses of the batch.
+        """Add the gradients of a worker's share of a batch; return its part of the losses.
 
-        `guidance` counts update `step`; `reward` is hard attention's baseline.
+        `step` is the update, for the weight of the guided loss; `reward` is the baseline of hard
+        attention.
         """
         targets = [
-            guidance.target_distribution(b) if guidance else None for b in share.micro_batches
+            guidance.target_distribution(batch) if guidance else None
+            for batch in share.micro_batches
         ]
-        n_guided = [0 if w is None or share.is_empty else int(w.any(-1).sum()) for w in targets]
+        n_guided = [0 if t is None or share.is_empty else int(t.any(-1).sum()) for t in targets]
         total_guided = max(1.0, self.group.sum([sum(n_guided)])[0]) if guidance else 1.0
         weight = guidance.weight_at(step) if guidance else 0.0
         losses = Losses(guided_pieces=sum(n_guided))
@@ -83,7 +88,7 @@ class Gradients:
                 total = batch_losses.total * part
                 if batch_losses.guided is not None:
                     total = total + batch_losses.guided * (weight * guided_part)
-                # Gradients are averaged over the workers, losses are added up: hence the size.
+                # Gradients are averaged over the workers, but losses are summed: hence the size.
                 (total * self.group.size).backward()  # type: ignore[no-untyped-call]
             losses = Losses(
                 losses.total + _value(total),

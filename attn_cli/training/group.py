@@ -1,11 +1,11 @@
-"""The worker processes of one training, and what they exchange.
+"""The group of worker processes of a training, and the values they exchange.
 
-torch.distributed carries it all: gloo between processors, nccl between GPUs. Messages are JSON and
-plain numbers, never pickles, so that no peer can run code here.
+Communication uses torch.distributed: gloo between CPUs, nccl between GPUs. Messages are JSON and
+plain numbers, never pickles, so that receiving a message runs no code.
 
-A training of one process has a `Group` too, of size 1, whose methods return what they are given: so
-there is one code path. Ranks count from 0; rank 0, the *main* worker, alone writes files, emits
-events and reads the clock, and the others follow its decisions.
+A training of one process has a `Group` of size 1, whose methods return their arguments, so that
+there is one code path. Ranks count from 0. Only rank 0, the *main* worker, writes files, emits
+events and reads the clock; the others follow its decisions.
 """
 
 import json
@@ -23,25 +23,25 @@ from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined
 from torch.distributed.rendezvous import rendezvous
 
 from attn_cli.errors import TrainingError
-from attn_cli.training.place import WorkerRank
+from attn_cli.training.worker_rank import WorkerRank
 
 T = TypeVar("T")
 
-#: Seconds in which every worker has to appear.
+#: Seconds within which every worker must join the group.
 JOIN_SECONDS = 50.0
 
-#: Seconds after which a worker that takes no part in a collective operation counts as lost. One
-#: whose process has ended is noticed at once.
+#: Seconds after which a worker that does not join a collective operation counts as lost. The end
+#: of a worker's process is noticed at once.
 LOST_SECONDS = 600.0
 
-#: Seconds between two looks at whether the main worker has come to the next message.
+#: Seconds of each wait for the next message of the main worker.
 _POLL_SECONDS = 5.0
 
 _RESUME = "Go on from the last checkpoint with attn train --resume."
 
 
 class Group:
-    """All workers of a training, seen from one of them. `Group()` is a training of one process."""
+    """The workers of a training, as one of them has it. `Group()` has one worker."""
 
     def __init__(self, place: WorkerRank | None = None, store: PrefixStore | None = None) -> None:
         self.worker_rank = place or WorkerRank()
@@ -50,26 +50,26 @@ class Group:
 
     @property
     def rank(self) -> int:
-        """This worker's number, from 0."""
+        """The number of this worker, from 0."""
         return self.worker_rank.rank
 
     @property
     def size(self) -> int:
-        """How many workers there are."""
+        """The number of workers."""
         return self.worker_rank.size
 
     @property
     def is_main(self) -> bool:
-        """Whether this worker writes, reports and decides."""
+        """Whether this is the main worker: it writes files, emits events and decides."""
         return self.rank == 0
 
     @property
     def is_local_main(self) -> bool:
-        """Whether this worker is the first of its machine, which reads the text there."""
+        """Whether this is the first worker of its machine, which reads the text there."""
         return self.worker_rank.local_rank == 0
 
     def sum(self, values: Sequence[float]) -> list[float]:
-        """The sums of each worker's values, which are as many on all of them."""
+        """Return the sums over all workers, which must have equally many values."""
         if self.size == 1:
             return list(values)
         total = torch.tensor(values, dtype=torch.float64)
@@ -79,8 +79,10 @@ class Group:
         return sums
 
     def broadcast(self, value: T) -> T:
-        """The main worker's JSON-able value. The others wait for it however long it takes: it may
-        come after an hour of work that the main worker does alone."""
+        """Return the main worker's value, which must be JSON.
+
+        The others wait without a timeout, since the main worker may work alone for an hour.
+        """
         if self.size == 1:
             return value
         assert self._store is not None
@@ -104,7 +106,7 @@ class Group:
         return True
 
     def gather(self, value: T) -> list[T]:
-        """Each worker's JSON-able value, in the order of their ranks."""
+        """Return the value of each worker, by rank; values must be JSON."""
         if self.size == 1:
             return [value]
         data = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
@@ -122,7 +124,7 @@ class Group:
         ]
 
     def broadcast_tensors(self, tensors: Sequence[Tensor]) -> None:
-        """Overwrite each tensor by the main worker's. Shapes and types are the same on all."""
+        """Overwrite each tensor with the main worker's; shapes and types must be equal."""
         if self.size == 1:
             return
         with self.detect_lost_workers():
@@ -130,7 +132,7 @@ class Group:
                 dist.broadcast(tensor, src=0)
 
     def broadcast_dict(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The main worker's tensors by their names, on the processor."""
+        """Return the main worker's tensors by name, on the CPU."""
         if self.size == 1:
             return tensors
         shapes = {
@@ -146,7 +148,7 @@ class Group:
         return received
 
     def gather_tensors(self, tensors: dict[str, Tensor]) -> list[dict[str, Tensor]]:
-        """Each worker's tensors, of the same names and shapes, in the order of their ranks."""
+        """Return the tensors of each worker, by rank; names and shapes must be equal."""
         if self.size == 1:
             return [tensors]
         gathered: list[dict[str, Tensor]] = [{} for _ in range(self.size)]
@@ -159,9 +161,9 @@ class Group:
         return gathered
 
     def concatenate(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The tensors of all workers, one worker's behind the other's, along their first dimension.
+        """Concatenate the tensors of all workers along the first dimension, by rank.
 
-        A worker's tensors, on the processor, are all of one length, which differs between workers.
+        The tensors of a worker, on the CPU, have one length, which may differ between workers.
         """
         if self.size == 1:
             return tensors
@@ -180,19 +182,23 @@ class Group:
         }
 
     def seed(self, step: int = 0) -> None:
-        """Give each worker random numbers of its own from update `step` on; the main worker of a
-        training that begins keeps those of a single one."""
+        """Seed each worker differently, from update `step` on.
+
+        At step 0 the main worker keeps its generator, so that it equals a training of one process.
+        """
         if step or self.rank:
             state = np.random.SeedSequence([torch.initial_seed(), step, self.rank])
             torch.manual_seed(int(state.generate_state(1)[0]))
 
     def barrier(self) -> None:
-        """Wait until every worker has come here."""
+        """Wait until every worker has called this."""
         self.sum([0.0])
 
     def wrap(self, network: nn.Module, device: torch.device) -> nn.Module:
-        """The network such that its gradients are averaged over the workers while `backward` runs
-        (Li et al. 2020, "PyTorch Distributed"); the main worker's parameters become everyone's."""
+        """Wrap the network so that `backward` averages gradients over the workers.
+
+        All workers start from the main worker's parameters (Li et al. 2020, "PyTorch Distributed").
+        """
         if self.size == 1:
             return network
         with self.detect_lost_workers():
@@ -204,7 +210,7 @@ class Group:
 
     @contextmanager
     def detect_lost_workers(self) -> Iterator[None]:
-        """Raises TrainingError in place of what torch.distributed raises when a worker is lost."""
+        """Raise TrainingError instead of the errors of torch.distributed if a worker is lost."""
         if self.size == 1:
             yield
             return
@@ -216,13 +222,13 @@ class Group:
             raise TrainingError("another worker of this training was lost", _RESUME) from error
 
     def close(self) -> None:
-        """Leave the group; the others notice."""
+        """Leave the group."""
         if self.size > 1 and dist.is_initialized():
             dist.destroy_process_group()
 
 
 def create_store() -> TCPStore:
-    """The store by which workers of this machine meet, at a free port of the loopback address."""
+    """Return the store through which workers of this machine join, on a free loopback port."""
     timeout = timedelta(seconds=JOIN_SECONDS)
     return TCPStore(
         "127.0.0.1", 0, is_master=True, timeout=timeout, wait_for_workers=False, multi_tenant=True
@@ -230,9 +236,9 @@ def create_store() -> TCPStore:
 
 
 def join_group(worker_rank: WorkerRank, *, cuda: bool, store: TCPStore | None = None) -> Group:
-    """Meet the other workers within `JOIN_SECONDS`: at `store`, or as torchrun's variables say.
+    """Join the other workers within `JOIN_SECONDS`, at `store` or the address torchrun sets.
 
-    Raises TrainingError when one of them does not appear.
+    Raises TrainingError if a worker does not join in time.
     """
     if worker_rank.size == 1:
         return Group(worker_rank)
@@ -261,14 +267,14 @@ def join_group(worker_rank: WorkerRank, *, cuda: bool, store: TCPStore | None = 
 
 
 def _set_timeout(seconds: float) -> None:
-    """Let collective operations take so long from now on."""
+    """Set the timeout of collective operations."""
     set_timeout = getattr(dist.distributed_c10d, "_set_pg_timeout", None)
     if set_timeout is not None:
         set_timeout(timedelta(seconds=seconds), dist.group.WORLD)
 
 
 def _is_network_error(error: BaseException) -> bool:
-    """Whether torch.distributed raised it, by its type or by what its backends write."""
+    """Whether torch.distributed raised the error, by its type or its message."""
     if isinstance(error, dist.DistError):
         return True
     text = str(error).lower()
@@ -276,12 +282,20 @@ def _is_network_error(error: BaseException) -> bool:
 
 
 def format_workers(count: int) -> str:
-    """So many workers, in words."""
+    """Format a number of workers."""
     return "1 worker" if count == 1 else f"{count} workers"
 
 
+def workers_notice(name: str, before: int, now: int) -> str:
+    """Return the notice that `name` resumes with another number of workers."""
+    return (
+        f"{name} was saved by {format_workers(before)} and goes on with {format_workers(now)}: "
+        "the same batches, other random numbers"
+    )
+
+
 def without_sync(network: nn.Module) -> AbstractContextManager[Any]:
-    """Inside, `backward` of a wrapped network adds up gradients here alone."""
+    """Return a context in which `backward` of a wrapped network does not average gradients."""
     if isinstance(network, nn.parallel.DistributedDataParallel):
         context: AbstractContextManager[Any] = network.no_sync()
         return context

@@ -107,11 +107,10 @@ def normalize_votes(votes: FloatArray) -> FloatArray:
     return probs
 
 
-def guided_loss(weights: Tensor, targets: Tensor, source_word: Tensor) -> Tensor:
+def guided_loss(weights: Tensor, targets: Tensor, source_word_ids: Tensor) -> Tensor:
     """Return the mean cross-entropy of the guided pieces, in nats.
 
     `weights` are attention weights (B, T, S), `targets` the target distributions (B, T, W).
-
     `source_word_ids` (B, S) is each source piece's word, -1 for none. For target piece t the loss
     is -Σ_u targets_tu log Σ_{s of u} weights_ts, at least the entropy of targets_t; pieces whose
     row of `targets` is 0 are ignored, and without any other piece loss and gradient are 0. Computed
@@ -119,7 +118,7 @@ def guided_loss(weights: Tensor, targets: Tensor, source_word: Tensor) -> Tensor
     """
     dtype = torch.promote_types(weights.dtype, torch.float32)
     words = torch.arange(targets.shape[2], device=weights.device)
-    of_word = (source_word[:, :, None] == words).to(dtype)  # (B, S, W)
+    of_word = (source_word_ids[:, :, None] == words).to(dtype)  # (B, S, W)
     targets = targets.to(dtype)
     with torch.autocast(weights.device.type, enabled=False):
         mass = torch.bmm(weights.to(dtype), of_word)  # (B, T, W)

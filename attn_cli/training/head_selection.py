@@ -23,15 +23,17 @@ MAX_PAIRS = 500
 
 
 class SelectedHead(NamedTuple):
-    """A layer, from 1, and a head of it, from 1, or 0 for their mean; and for which share of the
-    words that have links it points at one of them."""
+    """A layer, from 1, a head of it, from 1, or 0 for the mean of its heads, and its agreement.
+
+    `share` is the share of linked target words whose largest weight is at one of their links.
+    """
 
     layer: int
     head: int
     share: float
 
     def describe(self) -> str:
-        """What was chosen, for a person."""
+        """Describe the selection for a notice."""
         head = f"head {self.head}" if self.head else "the mean of its heads"
         return (
             f"attention shown: layer {self.layer}, {head}, "
@@ -40,7 +42,7 @@ class SelectedHead(NamedTuple):
 
 
 def sample_pairs(text: SubwordCorpus, links: LinkTable) -> IntArray:
-    """At most `MAX_PAIRS` of the text's pairs that have links, evenly spread over it."""
+    """Sample at most `MAX_PAIRS` pairs that have links, evenly over the text."""
     linked = text.pairs[np.diff(links.starts)[text.pairs] > 0]
     positions = np.linspace(0, len(linked) - 1, min(MAX_PAIRS, len(linked))).astype(np.intp)
     sample: IntArray = linked[positions]
@@ -55,12 +57,11 @@ def find_best_head(
     model: ModelConfig,
     hardware: Hardware,
 ) -> SelectedHead | None:
-    """The head, or the mean of a layer's heads, that points most often where `links` do.
+    """Find the head, or the mean of a layer's heads, that agrees most often with `links`.
 
-    A target word points at the source word that it gives most weight, or at the end of the sentence
-    where that has more. Of equals the first is taken, a head before the mean, which is less sharp.
-    None where no word has links, or no head
-    ever points at them. Leaves the network in evaluation mode.
+    A target word agrees if its largest weight, over the source words and EOS, is at one of its
+    links. Of equal heads the first is returned, a head before the mean, whose weights are less
+    sharp. Returns None if no word has links or no head agrees. Sets the network to evaluation mode.
     """
     network.eval()
     layers, heads = model.heads
@@ -74,7 +75,7 @@ def find_best_head(
         words += int(linked.sum())
     if not hits.any():
         return None
-    last = -1 if heads > 1 else 0  # the mean behind the heads, unless it is that of one
+    last = -1 if heads > 1 else 0  # rank the mean after the heads, unless there is one head
     layer, column = divmod(int(np.roll(hits, last, axis=1).argmax()), heads + 1)
     return SelectedHead(layer + 1, (column - last) % (heads + 1), float(hits.max() / words))
 
@@ -82,7 +83,7 @@ def find_best_head(
 def _attention_by_layer(
     network: Seq2Seq, batch: Batch, hardware: Hardware, layers: int
 ) -> Iterator[FloatArray]:
-    """The weights of each layer, (B, T, heads + 1, S): the mean of its heads, then each head."""
+    """Yield the weights of each layer, (B, T, heads + 1, S): the mean of its heads, each head."""
     weights = _attention_weights(network, batch, hardware).float()  # (B, T, layers·heads, S)
     for layer in weights.chunk(layers, 2):
         with_mean: FloatArray = torch.cat([layer.mean(2, keepdim=True), layer], 2).cpu().numpy()
@@ -101,9 +102,9 @@ def _attention_weights(network: Seq2Seq, batch: Batch, hardware: Hardware) -> Te
 
 
 def merge_words(attention: FloatArray, batch: Batch) -> FloatArray:
-    """Weights between pieces (B, T, H, S) → between words (B, U, H, W + 1), as `alignment/merge`.
+    """Weights of pieces (B, T, H, S) → weights of words (B, U, H, W + 1), as in `alignment/merge`.
 
-    The last column is what the end of the sentence was given.
+    The last column is the weight of EOS.
     """
     n_target, n_source = (
         int(word_of.max(initial=-1)) + 1
@@ -119,7 +120,7 @@ def merge_words(attention: FloatArray, batch: Batch) -> FloatArray:
 
 
 def _find_hits(attention: FloatArray, targets: FloatArray) -> NDArray[np.bool_]:
-    """(B, U, H, W + 1), (B, U, W) → (B, U, H): whether the likeliest place is wanted."""
+    """(B, U, H, W + 1), (B, U, W) → (B, U, H): whether the largest weight is at a target."""
     end = np.zeros((*targets.shape[:2], 1), np.bool_)
     is_target = np.concatenate([targets > 0, end], axis=2)  # (B, U, W + 1)
     hits: NDArray[np.bool_] = np.take_along_axis(is_target, attention.argmax(-1), axis=2)

@@ -1,4 +1,4 @@
-"""Choose the attention head that a finished model shows, by word links of given pairs."""
+"""Select the attention head that a finished model shows, by word links of pairs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +16,10 @@ from attn_cli.errors import ModelError
 from attn_cli.inference.engines.interface import ALL_HEADS
 from attn_cli.inference.engines.torch import load
 from attn_cli.nn.device import select_hardware
-from attn_cli.training.given_pairs import read_given_pairs
 from attn_cli.training.head_selection import SelectedHead, find_best_head, sample_pairs
-from attn_cli.training.word_links import LINKS, prepare_word_links, read_links
+from attn_cli.training.link_file import read_links
+from attn_cli.training.training_pairs import read_training_pairs
+from attn_cli.training.word_links import LINKS, prepare_word_links
 
 
 def show_best_head(
@@ -30,12 +31,12 @@ def show_best_head(
     target_token: str | None = None,
     stdin: BinaryIO | None = None,
 ) -> SelectedHead | None:
-    """Write into the recipe of a model the head that agrees best with links of the pairs of `data`.
+    """Select the head that agrees best with links of the pairs of `data`; write the recipe.
 
-    The pairs' `links` are in a file, line by line, or statistical aligners make them. Source lines
-    begin with `target_token`, if any. None if no head ever points at a link; the recipe is then
-    unchanged. Raises ModelError for a model without parameters or without several heads, UsageError
-    for one without that token, DataError for text or links that cannot be used.
+    `links` is a file with one line for each pair; without it statistical aligners vote. Source
+    lines start with `target_token`, if any. Returns None, and leaves the recipe unchanged, if no
+    head agrees with any link. Raises ModelError for a model without parameters or without several
+    heads, UsageError without that token, DataError for text or links that cannot be used.
     """
     layers, heads = model.recipe.model.heads
     if layers * heads <= 1:
@@ -48,7 +49,7 @@ def show_best_head(
             f"the model {model.name} has graphs but no parameters, which comparing heads needs",
             "Name a model that attn train or attn models import made.",
         )
-    pairs, report = read_given_pairs(data, model.recipe, stdin=stdin)
+    pairs, report = read_training_pairs(data, model.recipe, stdin=stdin)
     source = model.with_target_token(target_token).source
     text, _ = segment_corpus(
         pairs, source, model.target, source_prefix=source.prefix_ids
@@ -76,7 +77,7 @@ def show_best_head(
 
 
 def _vote(recipe: config.Recipe, pairs: Corpus, n_lines: int, threads: int) -> LinkTable:
-    """The links of statistical aligners."""
+    """Return the links that statistical aligners vote for."""
     train = replace(recipe.train, guided_alignment=config.STATISTICAL, guided_alignment_weight=1.0)
     with TemporaryDirectory() as folder:
         links = prepare_word_links(

@@ -1,4 +1,4 @@
-"""How work that takes long is left: by an exception between two of its batches."""
+"""Interrupt long work by an exception between two of its batches."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
@@ -6,12 +6,12 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Interrupted(Exception):  # noqa: N818 - nothing went wrong
-    """Training is to stop before the work at hand is done."""
+class Interrupted(Exception):  # noqa: N818 - not an error
+    """The user has interrupted the training."""
 
 
 def until_interrupted(interrupted: Callable[[], bool], items: Iterable[T]) -> Iterator[T]:
-    """The items, one after another. Raises Interrupted in place of the next one."""
+    """Yield the items; raise Interrupted before the next item if `interrupted()`."""
     for item in items:
         if interrupted():
             raise Interrupted

@@ -1,6 +1,6 @@
-"""Worker processes of one training on this machine, started by the main worker. Loads no torch.
+"""Start the other worker processes of a training on this machine. Imports no torch.
 
-They run the same command line, and find each other by the variables that torchrun would set.
+They run the same command line; the environment variables are those of torchrun.
 """
 
 import subprocess
@@ -12,19 +12,20 @@ from typing import BinaryIO
 
 from attn_cli.errors import TrainingError
 
-#: Batches from which another worker pays: each computes at least so many target pieces of a batch.
+#: The fewest target pieces of a batch for each worker; with fewer, another worker is no faster.
 MIN_PIECES_PER_WORKER = 500
 
-#: Target pieces in all from which starting workers pays, each of which takes seconds to start.
+#: The fewest target pieces of a whole training for several workers, which take seconds to start.
 MIN_TOTAL_PIECES = 500_000
 
-#: Seconds that the others have to end by themselves once the main worker has.
+#: Seconds to wait for the other workers to end before they are killed.
 _END_SECONDS = 5.0
 
 
 def default_workers(cores: int, *, batch_pieces: int, updates: int) -> int:
-    """How many workers train where --workers is not given: one a core, as far as batches are large
-    enough; one for a short training. `updates` is 0 where the text is to decide their number.
+    """Return the default of --workers: one per core if batches are large enough.
+
+    A short training has one worker. `updates` is 0 if the text determines their number.
     """
     if updates and updates * batch_pieces < MIN_TOTAL_PIECES:
         return 1
@@ -32,14 +33,14 @@ def default_workers(cores: int, *, batch_pieces: int, updates: int) -> int:
 
 
 class WorkerProcesses:
-    """The other workers of this machine, ranks 1 and up."""
+    """The processes of the other workers of this machine, ranks 1 and above."""
 
     def __init__(self, processes: Sequence["subprocess.Popen[bytes]"], logs: Sequence[BinaryIO]):
         self._processes, self._logs = processes, logs
         self._killed: set[int] = set()
 
     def end(self) -> None:
-        """Wait a moment for them to end, then kill them."""
+        """Wait some seconds for the processes to end, then kill them."""
         for rank, process in enumerate(self._processes, 1):
             try:
                 process.wait(_END_SECONDS)
@@ -49,7 +50,7 @@ class WorkerProcesses:
                 process.wait()
 
     def describe_failure(self) -> str:
-        """Which worker failed first by itself, and what it said; "" if none is known to have."""
+        """Describe the first worker that failed, with its last line on stderr; "" if none did."""
         for rank, (process, log) in enumerate(zip(self._processes, self._logs, strict=True), 1):
             status = process.poll()
             if rank in self._killed or status in (None, 0, TrainingError.status):
@@ -66,12 +67,12 @@ class WorkerProcesses:
 def start_workers(
     arguments: Sequence[str], environment: Mapping[str, str], *, size: int, port: int
 ) -> Iterator[WorkerProcesses]:
-    """Run `attn ARGUMENTS` in `size` - 1 more processes, which meet the main worker at `port`.
+    """Run `attn ARGUMENTS` in `size` - 1 more processes, which join the main worker at `port`.
 
-    They are ended when the block ends. A TrainingError that leaves it tells which of them was lost,
-    and the last line of its stderr.
+    They end with the block. If a worker failed, a TrainingError of the block is replaced by one
+    that describes the failure.
     """
-    everywhere = dict(environment) | {
+    variables = dict(environment) | {
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
         "WORLD_SIZE": str(size),
@@ -80,16 +81,16 @@ def start_workers(
     }
     processes, logs = [], []
     for rank in range(1, size):
-        log = tempfile.TemporaryFile(prefix="attn-")  # noqa: SIM115 - closed by Workers
+        log = tempfile.TemporaryFile(prefix="attn-")  # noqa: SIM115 - closed below
         logs.append(log)
         processes.append(
             subprocess.Popen(
                 [sys.executable, "-m", "attn_cli", *arguments],
-                env=everywhere | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+                env=variables | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
-                start_new_session=True,  # a ^C is the main worker's to tell
+                start_new_session=True,  # ^C reaches the main worker alone
             )
         )
     workers = WorkerProcesses(processes, logs)

@@ -1,4 +1,4 @@
-"""The training loss: smoothed cross-entropy of the next piece, computed in blocks of rows."""
+"""Compute the training loss: smoothed cross-entropy of the next piece, in blocks of rows."""
 
 import math
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from torch.nn import functional
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.types import PAD
 
-#: Logits computed at a time: their rows stay in a processor's cache from the product to the loss.
-#: Elsewhere a block is as large as memory likes: launching many small products is what costs.
+#: The most logits in a block. On a CPU they stay in its cache from the product to the loss; on a
+#: GPU large blocks are faster, since each product has a cost of its own.
 MAX_LOGITS_CPU, MAX_LOGITS_GPU = 1 << 21, 1 << 26
 
-#: Rows are filled up to a multiple of this, since a processor's library compiles its products anew
-#: for each number of rows, and keeps them.
+#: Rows are padded to a multiple of this, since oneDNN compiles and caches a kernel for each number
+#: of rows.
 ROW_MULTIPLE = 128
 
 
@@ -29,17 +29,17 @@ def negative_log_likelihood(
     smoothing: float,
     sampled: int = 0,
 ) -> Tensor:
-    """features (B, T, E), wanted (B, T) with PAD behind → mean loss of the real pieces, in nats.
+    """features (B, T, E), targets (B, T) padded with PAD → mean loss of the pieces, in nats.
 
-    `smoothing` spreads that share of the mass over the vocabulary (Szegedy et al. 2016, §7).
-    Padding is left out before it is scored, and the loss is taken in fp32 whatever the precision.
-    With `sampled` pieces it is an estimate: see `sample_vocabulary`.
+    `smoothing` spreads that share of the probability over the vocabulary (Szegedy et al. 2016, §7).
+    Logits are computed without padding, the loss in fp32. With `sampled` pieces it is an estimate:
+    see `sample_vocabulary`.
     """
     mask = targets_padded.flatten() != PAD  # (B·T,)
-    rows = features.flatten(0, 1)[mask]  # (R, E), R real pieces
+    rows = features.flatten(0, 1)[mask]  # (R, E) without padding
     device_type = rows.device.type
     if torch.is_autocast_enabled(device_type):
-        # What a norm or a sum returns is fp32 still: cast once, and not in each block.
+        # Norms and sums return fp32: cast once instead of in each block.
         rows = rows.to(torch.get_autocast_dtype(device_type))
     weight: Tensor = network.output_projection.weight
     bias: Tensor = network.output_projection.bias
@@ -57,8 +57,8 @@ def sample_vocabulary(targets: Tensor, vocab: int, sampled: int) -> tuple[Tensor
     """Choose the pieces that an update scores (Jean et al. 2015, §3.1).
 
     These are the targets (R,) and at least `sampled` other pieces of a vocabulary of `vocab`,
-    drawn without replacement, so many that C is a multiple of `ROW_MULTIPLE`. The correction
-    log(non-targets / drawn non-targets) is added to the logit of each drawn piece, so that the
+    sampled without replacement, so many that C is a multiple of `ROW_MULTIPLE`. The correction
+    log(non-targets / sampled non-targets) is added to the logit of each sampled piece, so that the
     expected softmax denominator is that of the whole vocabulary.
 
     Returns the ids of the C pieces (C,), the targets as indices into them (R,) and the
@@ -80,7 +80,7 @@ def sample_vocabulary(targets: Tensor, vocab: int, sampled: int) -> tuple[Tensor
 
 @torch.no_grad()
 def log_likelihoods(network: Seq2Seq, features: Tensor, targets: Tensor) -> Tensor:
-    """features (B, T, E), wanted (B, T) → log-probability of each piece (B, T), 0 for PAD."""
+    """features (B, T, E), targets (B, T) → log-probability of each piece (B, T), 0 for PAD."""
     rows, index = features.flatten(0, 1), targets.flatten()[:, None]  # (B·T, E), (B·T, 1)
     parts = [
         network.output_projection(rows[part]).float().log_softmax(-1).gather(1, index[part])[:, 0]
@@ -90,7 +90,7 @@ def log_likelihoods(network: Seq2Seq, features: Tensor, targets: Tensor) -> Tens
 
 
 def _blocks(rows: int, weight: Tensor) -> Iterator[slice]:
-    """Rows whose scores by `weight` (V, E) are computed together."""
+    """Yield blocks of rows whose logits by `weight` (V, E) are computed together."""
     max_logits = MAX_LOGITS_CPU if weight.device.type == "cpu" else MAX_LOGITS_GPU
     size = max(1, max_logits // weight.shape[0])
     if size > ROW_MULTIPLE:
@@ -99,59 +99,59 @@ def _blocks(rows: int, weight: Tensor) -> Iterator[slice]:
 
 
 class _SmoothedLoss(torch.autograd.Function):
-    """Scores of all pieces, log-softmax, smoothed cross-entropy, in one pass over blocks of rows.
+    """Logits, log-softmax and smoothed cross-entropy in one pass over blocks of rows.
 
-    Equal to `cross_entropy(linear(rows, weight, bias), wanted, label_smoothing=…)`; that the
-    gradient is computed along with the loss means that no (R, V) matrix of a large batch is ever
-    kept. With one target a row the gradient of its logits is softmax(z) - (1 - ε) onehot - ε / V.
+    Equal to `cross_entropy(linear(rows, weight, bias), targets, label_smoothing=ε)`. Gradients are
+    computed with the loss, so that no (R, V) matrix is stored. The gradient of a row's logits z is
+    softmax(z) - (1 - ε) onehot - ε / V.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor, wanted: Tensor, smoothing: float
+        ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
     ) -> Tensor:
         vocab, count = weight.shape[0], len(rows)
-        exact = torch.promote_types(rows.dtype, torch.float32)
+        dtype = torch.promote_types(rows.dtype, torch.float32)
         matrix = weight.to(rows.dtype)
-        learns = any(ctx.needs_input_grad)
-        filling = -count % ROW_MULTIPLE
-        rows = functional.pad(rows, (0, 0, 0, filling))  # (R, E)
-        wanted = functional.pad(wanted, (0, filling))  # (R,)
-        lost = torch.empty(len(rows), dtype=exact, device=rows.device)
-        grads = (
+        needs_gradients = any(ctx.needs_input_grad)
+        padding = -count % ROW_MULTIPLE
+        rows = functional.pad(rows, (0, 0, 0, padding))  # (R, E)
+        targets = functional.pad(targets, (0, padding))  # (R,)
+        losses = torch.empty(len(rows), dtype=dtype, device=rows.device)
+        gradients = (
             torch.empty_like(rows),
-            torch.zeros_like(weight, dtype=exact),
-            torch.zeros_like(bias, dtype=exact),
+            torch.zeros_like(weight, dtype=dtype),
+            torch.zeros_like(bias, dtype=dtype),
         )
-        longest = next(_blocks(len(rows), weight), slice(0, 0)).stop
-        # One buffer in each precision: allocated anew for each block, memory has to be cleared.
-        rough_buffer = rows.new_empty((longest, vocab))
-        buffer = rough_buffer.to(exact)
+        block_size = next(_blocks(len(rows), weight), slice(0, 0)).stop
+        # One buffer for all blocks: newly allocated memory has to be cleared.
+        product_buffer = rows.new_empty((block_size, vocab))
+        buffer = product_buffer.to(dtype)
         for part in _blocks(len(rows), weight):
-            gold = wanted[part, None]  # (r, 1)
-            rough, logits = rough_buffer[: len(gold)], buffer[: len(gold)]  # (r, V)
-            torch.mm(rows[part], matrix.T, out=rough)
-            logits.copy_(rough).add_(bias)
-            hit, level = logits.gather(1, gold), logits.mean(-1, True)  # (r, 1)
-            top = logits.amax(-1, True)
-            off = logits.sub_(top).exp_()
-            mass = off.sum(-1, keepdim=True)
-            each = top + mass.log() - (1 - smoothing) * hit - smoothing * level
-            lost[part] = each[:, 0]
-            if not learns:
+            target = targets[part, None]  # (r, 1)
+            product, logits = product_buffer[: len(target)], buffer[: len(target)]  # (r, V)
+            torch.mm(rows[part], matrix.T, out=product)
+            logits.copy_(product).add_(bias)
+            target_logits, mean_logits = logits.gather(1, target), logits.mean(-1, True)  # (r, 1)
+            max_logits = logits.amax(-1, True)
+            probs = logits.sub_(max_logits).exp_()
+            total = probs.sum(-1, keepdim=True)
+            expected = (1 - smoothing) * target_logits + smoothing * mean_logits
+            losses[part] = (max_logits + total.log() - expected)[:, 0]
+            if not needs_gradients:
                 continue
-            off.div_(mass)  # softmax
+            probs.div_(total)  # softmax, then in place the gradient of the logits
             if smoothing:
-                off.sub_(smoothing / vocab)
-            off.scatter_add_(1, gold, torch.full_like(hit, smoothing - 1))
-            off[max(0, count - part.start) :] = 0
-            grads[2].add_(off.sum(0))
-            rough.copy_(off)
-            torch.mm(rough, matrix, out=grads[0][part])
-            grads[1].add_(rough.T @ rows[part])
-        ctx.save_for_backward(grads[0][:count], *grads[1:])
+                probs.sub_(smoothing / vocab)
+            probs.scatter_add_(1, target, torch.full_like(target_logits, smoothing - 1))
+            probs[max(0, count - part.start) :] = 0
+            gradients[2].add_(probs.sum(0))
+            product.copy_(probs)
+            torch.mm(product, matrix, out=gradients[0][part])
+            gradients[1].add_(product.T @ rows[part])
+        ctx.save_for_backward(gradients[0][:count], *gradients[1:])
         ctx.count = max(1, count)
-        mean: Tensor = lost[:count].sum() / ctx.count
+        mean: Tensor = losses[:count].sum() / ctx.count
         return mean
 
     @staticmethod

@@ -11,7 +11,7 @@ from attn_cli.training.budget import Schedule
 
 
 def build_optimizer(network: nn.Module, settings: TrainConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov & Hutter 2019); vectors and embeddings are not decayed."""
+    """Build AdamW (Loshchilov & Hutter 2019), without weight decay of vectors and embeddings."""
     embeddings = {
         id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)
     }
@@ -28,9 +28,9 @@ def build_optimizer(network: nn.Module, settings: TrainConfig) -> torch.optim.Ad
 
 
 def learning_rate(step: int, settings: TrainConfig, schedule: Schedule | None = None) -> float:
-    """The rate of update `step` (from 1): a linear warm-up, then the recipe's decline.
+    """Return the learning rate of update `step` (from 1): linear warm-up, then the recipe's decay.
 
-    `schedule` is the one that a time limit has decided, if there is any.
+    `schedule` is that of a time limit, if there is one.
     """
     plan = schedule or Schedule.from_config(settings)
     top, warm = settings.learning_rate, plan.warmup
@@ -49,11 +49,11 @@ def learning_rate(step: int, settings: TrainConfig, schedule: Schedule | None = 
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Give every group of parameters this rate."""
+    """Set the learning rate of all parameter groups."""
     for group in optimizer.param_groups:
         group["lr"] = rate
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], max_norm: float) -> float:
-    """Scale the gradients down to the length `longest` (0: leave them); returns their length."""
+    """Clip the gradients to the norm `max_norm` (0: no clipping); return their norm before."""
     return float(nn.utils.clip_grad_norm_(parameters, max_norm or math.inf))

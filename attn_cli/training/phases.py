@@ -1,4 +1,4 @@
-"""The phases of a training, emitted as events."""
+"""Emit the phases of a training as events."""
 
 from attn_cli.config import Recipe
 from attn_cli.training import events
@@ -15,12 +15,12 @@ class Phases:
         self._emit = emit
 
     def enter(self, name: str) -> None:
-        """Tell that it begins, if the training has it."""
+        """Emit that a phase begins, if the training has it."""
         if name in self._names:
             number = self._names.index(name) + 1
             self._emit(events.Phase(name, number, tuple(self._names)))
 
     def enter_alignment(self) -> None:
-        """Tell that word links are made, and what learns from them."""
+        """Emit that the links are computed: for the word aligner, or for the attention alone."""
         self.enter("word aligner")
         self.enter("word links")

@@ -43,11 +43,11 @@ def train(
 ) -> events.TrainingFinished:
     """Train `recipe`, whose files are relative to `run.out`, and write a bundle there.
 
-    Every worker of `group` calls it with the same recipe; the main one alone writes into `run.out`
-    and emits events. Work within `abandonable` is lost without harm when an exception ends it:
-    resuming does it again. All other work ends soon after `interrupted` says so.
+    Every worker of `group` calls it with the same recipe; only the main worker writes into
+    `run.out` and emits events. An exception may end the work within `interruptible` at any point;
+    resuming repeats it. All other work ends soon after `interrupted()` is True.
 
-    Raises DataError, UsageError, TrainingError or ModelError as their parts do.
+    Raises DataError, UsageError, TrainingError or ModelError.
     """
     group = group or Group()
     try:
@@ -85,7 +85,7 @@ def _train(
     group.seed()
     has_state = run.resume and trainer.resume()
     if run.resume and not has_state:
-        emit(events.Notice("no update of the network was saved: it begins again"))
+        emit(events.Notice("no update of the network was saved: it starts again"))
     if links is not None and trains_aligner(recipe):
         if not has_state:
             trainer.save()  # the folder is a model from here on
@@ -131,9 +131,10 @@ def recipe_digest(recipe: Recipe) -> str:
 
 
 def _follow_main(group: Group, recipe: Recipe, run: TrainRun) -> tuple[Recipe, TrainRun]:
-    """The recipe of the main worker, where it continues a training that it alone may know.
+    """Return the main worker's recipe and options if it continues a training.
 
-    Of a new training every worker has the recipe: raises TrainingError where these differ.
+    Only the main worker may have its folder. In a new training every worker has the recipe; raises
+    TrainingError if the recipes differ.
     """
     received = {"recipe": config.to_toml(recipe), "resume": run.resume} if run.is_continued else {}
     received = group.broadcast(received)
@@ -151,6 +152,6 @@ def _require_same(group: Group, name: str, digest: str) -> None:
     differing = [rank for rank, each in enumerate(digests) if each != digests[0]]
     if differing:
         raise TrainingError(
-            f"worker {differing[0]} was given another {name} than worker 0",
+            f"worker {differing[0]} has another {name} than worker 0",
             "Start all workers with the same command, on the same files.",
         )

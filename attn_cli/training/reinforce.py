@@ -1,10 +1,10 @@
 """REINFORCE for hard attention, with a baseline and an entropy bonus.
 
-The gradient of the expected log-likelihood is E[Σ_t ∂log p(a_t) (R_t - b_t)], R_t being the
-log-likelihood of what comes from word t on and b_t what was to be expected of as many words: the
-mean a word, averaged over the updates before, which no choice of this update changes, so that the
-estimate stays unbiased; the first update alone has to do with its own mean. (Williams 1992; Xu et
-al. 2015, §4.1, equation 11, for choices whose reward is the whole sentence's.)
+The gradient of the expected log-likelihood is E[Σ_t ∂log p(a_t) (R_t - b_t)]. R_t is the
+log-likelihood of the pieces from t on; the baseline b_t is their number times the mean
+log-likelihood of a piece, a moving average over earlier updates. It does not depend on the samples
+of this update, so the estimate is unbiased; only the first update uses its own mean. (Williams
+1992; Xu et al. 2015, §4.1, equation 11, where the reward is that of the whole sentence.)
 """
 
 from torch import Tensor
@@ -14,7 +14,7 @@ from attn_cli.nn.seq2seq import ForwardOutput, Seq2Seq
 from attn_cli.training.losses import log_likelihoods
 from attn_cli.types import PAD
 
-#: What the baseline keeps of itself in an update (Xu et al. 2015, §4.1).
+#: The decay of the baseline's moving average (Xu et al. 2015, §4.1).
 BASELINE_DECAY = 0.9
 
 _EPSILON = 1e-30
@@ -28,10 +28,10 @@ def reinforce_loss(
     baseline: float | None,
     settings: TrainConfig,
 ) -> tuple[Tensor, float]:
-    """The loss whose gradient teaches the choices of a pass, a target piece, and the next baseline.
+    """Return the REINFORCE loss of a forward pass, a mean over pieces, and the next baseline.
 
-    wanted (B, T) are the pieces that `found` was to say, PAD behind. `baseline` is the mean
-    log-likelihood a piece so far, None at first.
+    `targets` (B, T) are the target pieces of `output`, padded with PAD. `baseline` is the mean
+    log-likelihood of a piece so far, in nats, None in the first update.
     """
     assert output.sampled_logp is not None
     assert output.weights is not None
@@ -50,6 +50,6 @@ def reinforce_loss(
 
 
 def compute_advantages(logp: Tensor, mask: Tensor, baseline: float) -> Tensor:
-    """(B, T) log-likelihoods, of which `real` count → R_t - b_t: what the choice at t was worth."""
-    gain = (logp - baseline) * mask
-    return gain.flip(1).cumsum(1).flip(1)
+    """(B, T) log-likelihoods, True in `mask` at pieces → the advantages R_t - b_t (B, T)."""
+    gains = (logp - baseline) * mask
+    return gains.flip(1).cumsum(1).flip(1)

@@ -1,14 +1,16 @@
-"""A training's plan on disk, from which `--resume` goes on or begins again. Loads no torch.
+"""Write and read a training's plan, from which `--resume` continues or restarts it.
 
-    checkpoints/plan.next.json    a training whose text has not been read yet: resolved recipe,
+Imports no torch.
+
+    checkpoints/plan.next.json    of a training that has not read its text yet: resolved recipe,
                                   options, the model it starts from
-    checkpoints/plan.json         a training whose recipe and vocabulary are in the folder, with the
-                                  digests of its text
+    checkpoints/plan.json         of a training whose recipe and vocabulary are in the folder: also
+                                  the digests of its text
     checkpoints/start-*/          a copy of the model it starts from
 
-`plan.next.json` is written before anything slow. While it is there, all else in the folder belongs
-to an earlier training, or is half written: resuming begins again. Then the text has been read, the
-recipe and the vocabulary are written, `plan.json` is, and `plan.next.json` goes.
+`plan.next.json` is written first. While it exists, all other files of the folder belong to an
+earlier training or are incomplete, and resuming restarts the training. After the text has been
+read, the recipe, the vocabulary and `plan.json` are written, and `plan.next.json` is deleted.
 """
 
 import hashlib
@@ -30,16 +32,16 @@ from attn_cli.files import atomic
 CHECKPOINTS, LAST_CHECKPOINT = "checkpoints", "last.safetensors"
 PLAN, NEXT_PLAN, START_PREFIX = "plan.json", "plan.next.json", "start-"
 
-#: The folder in it of the prepared text, which is there while a training runs.
+#: The folder of the prepared text in the checkpoints, during training.
 TEXT_FOLDER = "text"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training needs to begin again: its recipe, whose files are relative to its folder.
+    """All that a restart of a training needs; the recipe's files are relative to its folder.
 
-    `start` is the folder in `checkpoints` of the model that it starts from, `text` the digest of
-    each text that has been read, `finished` why training ended, when it has.
+    `start` is the folder in `checkpoints` of the model it starts from, `text` the digest of each
+    text read, `finished` the reason why a finished training ended.
     """
 
     recipe: Recipe
@@ -49,7 +51,7 @@ class Plan:
     finished: str = ""
 
     def save(self, out: Path, name: str = PLAN) -> None:
-        """Write it into the checkpoints of a folder. Raises TrainingError if that cannot be."""
+        """Write the plan into the checkpoints of a folder. Raises TrainingError if it cannot."""
         path = out / CHECKPOINTS / name
         facts = {
             "recipe": config.to_toml(self.recipe),
@@ -64,13 +66,13 @@ class Plan:
             raise _write_error(path, error) from error
 
     def start_model(self, out: Path) -> Bundle | None:
-        """The copy of the model that it starts from, if it does."""
+        """Open the copy of the model that the training starts from, if there is one."""
         return bundle.open_bundle(out / CHECKPOINTS / self.start) if self.start else None
 
 
 @dataclass(frozen=True)
 class ResumePlan:
-    """The plan of a training that stopped; with `restart`, nothing of it can be gone on with."""
+    """The plan of an interrupted training; with `restart` it must start again."""
 
     plan: Plan
     restart: bool
@@ -79,9 +81,9 @@ class ResumePlan:
 def write_plan(
     out: Path, recipe: Recipe, start: Bundle | None = None, options: Mapping[str, Any] | None = None
 ) -> Plan:
-    """Write the plan of a training that begins in `out`, with a copy of the model to start from.
+    """Write the plan of a new training in `out`, with a copy of the model it starts from.
 
-    What is there stays until `commit_plan`. Raises TrainingError if the disk will not take it.
+    Other files stay until `commit_plan`. Raises TrainingError if it cannot be written.
     """
     name = _copy_start(out / CHECKPOINTS, start) if start else ""
     plan = Plan(recipe, name, options=options or {})
@@ -90,7 +92,7 @@ def write_plan(
 
 
 def remove_plan(out: Path) -> None:
-    """Remove the plan that `write_plan` wrote: the folder is then what it was."""
+    """Undo `write_plan`."""
     checkpoints = out / CHECKPOINTS
     (checkpoints / NEXT_PLAN).unlink(missing_ok=True)
     if not (checkpoints / PLAN).exists():
@@ -101,7 +103,7 @@ def remove_plan(out: Path) -> None:
 
 
 def clear_checkpoints(out: Path, plan: Plan, *, keep: tuple[str, ...] = ()) -> None:
-    """Remove an earlier training's checkpoints; those named `keep` stay."""
+    """Remove an earlier training's checkpoints, except those named in `keep`."""
     for path in (out / CHECKPOINTS).glob("*"):
         if path.name in (NEXT_PLAN, plan.start, *keep) or path.name.startswith(TEXT_FOLDER):
             continue
@@ -112,34 +114,34 @@ def clear_checkpoints(out: Path, plan: Plan, *, keep: tuple[str, ...] = ()) -> N
 
 
 def commit_plan(out: Path, plan: Plan) -> None:
-    """Make the plan that of the folder, whose recipe and vocabulary have been written."""
+    """Make it the folder's plan, once the recipe and the vocabulary have been written."""
     plan.save(out)
     (out / CHECKPOINTS / NEXT_PLAN).unlink(missing_ok=True)
 
 
 def read_plan(out: Path) -> ResumePlan:
-    """The training that lies in `out`.
+    """Read the plan of the training in `out`.
 
-    Raises UsageError when there is none, ModelError when its plan cannot be read.
+    Raises UsageError if there is none, ModelError if its plan cannot be read.
     """
     checkpoints = out / CHECKPOINTS
     if (checkpoints / NEXT_PLAN).is_file():
         return ResumePlan(_load_plan(checkpoints / NEXT_PLAN), restart=True)
     if not any((checkpoints / name).is_file() for name in (PLAN, LAST_CHECKPOINT)):
         raise UsageError(
-            f"{out} holds no training to go on with",
+            f"{out} has no training to resume",
             "Name the --out folder of an earlier attn train.",
         )
     recipe = config.load(out / manifest.RECIPE, legacy_defaults=True)
-    if not (checkpoints / PLAN).is_file():  # made before there were plans
+    if not (checkpoints / PLAN).is_file():  # of a version without plans
         return ResumePlan(Plan(recipe), restart=False)
     return ResumePlan(replace(_load_plan(checkpoints / PLAN), recipe=recipe), restart=False)
 
 
 def recover(out: Path) -> None:
-    """Complete or remove what a killed training left half done.
+    """Complete or remove the partial files of a killed training.
 
-    Raises TrainingError if the disk will not take it.
+    Raises TrainingError if files cannot be written.
     """
     storage.recover(out)
     atomic.remove_parts(out / CHECKPOINTS)
@@ -148,12 +150,12 @@ def recover(out: Path) -> None:
 def check_digests(
     before: Mapping[str, str], now: Mapping[str, str], names: Mapping[str, str]
 ) -> None:
-    """Raises DataError, naming it by `names`, for a text that is not what training began with."""
+    """Raise DataError, with its name in `names`, if a text has changed since training started."""
     changed = [key for key, digest in before.items() if now.get(key, digest) != digest]
     if changed:
         raise DataError(
             f"{names[changed[0]]} has changed since this training began",
-            "Put back what it was, or go on with it as it is: --accept-new-data.",
+            "Restore the former text, or use the new one: --accept-new-data.",
         )
 
 
@@ -162,7 +164,7 @@ def _load_plan(path: Path) -> Plan:
         facts = json.loads(path.read_text(encoding="utf-8"))
         recipe, start, finished = texts = facts["recipe"], facts["start"], facts["finished"]
         if not all(isinstance(text, str) for text in texts) or os.path.basename(start) != start:
-            raise ValueError("a text is none, or names a folder elsewhere")
+            raise ValueError("a field is not text, or names another folder")
         parsed = config.parse(recipe, where=str(path))
         return Plan(parsed, start, facts["text"], facts["options"], finished)
     except (OSError, ValueError, RecursionError, KeyError, TypeError, UsageError) as error:
@@ -172,7 +174,7 @@ def _load_plan(path: Path) -> Plan:
 
 
 def _copy_start(checkpoints: Path, start: Bundle) -> str:
-    """Copy a model into the checkpoints; the name of its folder there."""
+    """Copy a model into the checkpoints; return the name of its folder."""
     files = json.dumps(start.facts["files"], sort_keys=True)
     name = START_PREFIX + hashlib.sha256(files.encode()).hexdigest()[:12]
     if (checkpoints / name).is_dir():

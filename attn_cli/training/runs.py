@@ -1,6 +1,6 @@
-"""Trainings as their folders tell of them: logs, recipes, checkpoints. Loads no torch.
+"""Read trainings from their folders: logs, recipes, checkpoints. Imports no torch.
 
-A log may end in the middle of a line, as that of a running or killed training does.
+A log may end within a line, as that of a running or killed training.
 """
 
 import json
@@ -22,10 +22,10 @@ from attn_cli.training.resume import CHECKPOINTS, LAST_CHECKPOINT
 
 LOG = "log.jsonl"
 
-#: A log that is no older tells of a training that runs, where no lock says so.
+#: Without a lock, a training with a log that is not older counts as running.
 RUNNING_SECONDS = 120.0
 
-#: Folders between the one that is named and that of a run, at most.
+#: The greatest depth at which runs are searched.
 MAX_DEPTH = 3
 
 Point = tuple[float, float]
@@ -35,9 +35,9 @@ Point = tuple[float, float]
 class Run:
     """One training. `state` is running, finished, interrupted or crashed.
 
-    `loss`, in nats a piece, and `bleu` are of the best validation, or of the average that was
-    better; `losses` and `bleus` those of all validations, by update. `recipe` has its keys as they
-    are written, `data.source`, and the paths of its text as seen from here.
+    `loss`, in nats per piece, and `bleu` are those of the best validation, or of the average if it
+    is better; `losses` and `bleus` those of all validations, by update. `recipe` has flat keys such
+    as `data.source`; its paths are relative to the working directory.
     """
 
     folder: Path
@@ -53,7 +53,7 @@ class Run:
 
 
 def find_runs(folder: Path) -> Iterator[Path]:
-    """`folder` if it is that of a run, else those of the runs below it, by their names."""
+    """Yield `folder` if it has a run, else the folders of the runs below it, sorted by name."""
     if (folder / LOG).is_file():
         yield folder
         return
@@ -67,14 +67,14 @@ def find_runs(folder: Path) -> Iterator[Path]:
 
 
 def read_run(folder: Path, *, now: float | None = None) -> Run:
-    """The run in that folder, as of `now`, in seconds since 1970."""
+    """Read the run in a folder; `now` is the current time in seconds since 1970."""
     log = _Log()
     for row in _rows(folder / LOG):
         log.add(row)
     state = log.state
     if _is_running(folder, log.time, time.time() if now is None else now, ended=bool(state)):
         state = "running"
-    best = max(log.validated, key=lambda each: (each.bleu, -each.loss), default=None)
+    best = max(log.validations, key=lambda result: (result.bleu, -result.loss), default=None)
     bleu = best.bleu if best else None
     return Run(
         folder,
@@ -83,8 +83,8 @@ def read_run(folder: Path, *, now: float | None = None) -> Run:
         log.seconds / 60,
         best.loss if best else None,
         max(bleu, log.average) if bleu is not None else None,
-        [(each.step, each.loss) for each in log.validated],
-        [(each.step, each.bleu) for each in log.validated],
+        [(result.step, result.loss) for result in log.validations],
+        [(result.step, result.bleu) for result in log.validations],
         _recipe(folder),
         (folder / CHECKPOINTS / LAST_CHECKPOINT).is_file(),
     )
@@ -99,21 +99,21 @@ class _Validation:
 
 @dataclass
 class _Log:
-    """What the rows of a log add up to. A row whose fields are not what they should be is none."""
+    """The summary of the rows of a log. Rows with invalid fields are ignored."""
 
     state: str = ""
     step: int = 0
     time: float = 0.0
     seconds: float = 0.0
     average: float = -math.inf
-    validated: list[_Validation] = field(default_factory=list)
+    validations: list[_Validation] = field(default_factory=list)
 
     def add(self, row: dict[str, Any]) -> None:
-        """Take in the next row."""
+        """Add the next row."""
         name = row["event"]
         now = _number(row, "time") or self.time
         if not self.time or (name == "phase" and row.get("number") == 1):
-            self.state = ""  # another command goes on with it
+            self.state = ""  # a new command continues the training
         else:
             self.seconds += max(0.0, now - self.time)
         if name == "data_prepared":
@@ -125,16 +125,16 @@ class _Log:
             self.average = bleu if bleu is not None else self.average
         if step is None or name == "aligner_training_progress":
             return
-        if name == "training_started":  # what was beyond that was lost with the last process
-            self.validated = [each for each in self.validated if each.step <= step]
+        if name == "training_started":  # later validations were lost with the last process
+            self.validations = [result for result in self.validations if result.step <= step]
         self.step = int(step)
         loss = _number(row, "loss")
         if name == "validation_finished" and loss is not None and bleu is not None:
-            self.validated.append(_Validation(step, loss, bleu))
+            self.validations.append(_Validation(step, loss, bleu))
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a log that can be read."""
+    """Yield the valid rows of a log."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError:
@@ -156,7 +156,7 @@ def _number(row: dict[str, Any], key: str) -> float | None:
 
 
 def _is_running(folder: Path, log_time: float, now: float, *, ended: bool) -> bool:
-    """Whether a process trains there: by its lock, or by how fresh the log is."""
+    """Whether a process trains in the folder, by its lock, or by the age of the log."""
     try:
         process, host = (folder / LOCK).read_text("utf-8", "replace").split()
     except (OSError, ValueError):
@@ -164,7 +164,7 @@ def _is_running(folder: Path, log_time: float, now: float, *, ended: bool) -> bo
     if host != socket.gethostname() or sys.platform == "win32" or not process.isdecimal():
         return not ended and abs(now - log_time) <= RUNNING_SECONDS
     try:
-        os.kill(int(process), 0)  # sends nothing
+        os.kill(int(process), 0)  # signal 0 only checks
     except PermissionError:
         return True
     except OSError:
@@ -173,7 +173,7 @@ def _is_running(folder: Path, log_time: float, now: float, *, ended: bool) -> bo
 
 
 def _recipe(folder: Path) -> dict[str, Any]:
-    """The recipe's keys and values, flat; none where it cannot be read."""
+    """Return the recipe with flat keys, empty if it cannot be read."""
     try:
         recipe = config.load(folder / RECIPE, legacy_defaults=True)
     except AttnError:
@@ -195,10 +195,9 @@ def _flatten(tree: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def recipe_differences(runs: list[Run]) -> list[dict[str, Any]]:
-    """For each run what its recipe says where those of the others say something else.
+    """Return for result run the values of its recipe in which the recipes of the runs differ.
 
-    A key has its last part alone where that is enough to tell it. A run without a recipe differs in
-    nothing.
+    A key is shortened to its last part if that is unambiguous. A run without a recipe has none.
     """
     recipes = [run.recipe for run in runs if run.recipe]
     keys = {key: None for recipe in recipes for key in recipe if key != "name"}

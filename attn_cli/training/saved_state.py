@@ -1,4 +1,4 @@
-"""The whole state of a training in one file, from which it goes on as if it had not stopped."""
+"""Save the whole state of a training in one file, to resume it exactly."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,9 +17,9 @@ from attn_cli.training.trainer_state import TrainerState
 
 
 class SavedState:
-    """A file with the parameters and moments, random numbers, places and digests of a training.
+    """The checkpoint of a training: parameters, moments, generators, positions and digests.
 
-    The main worker writes and reads it. `text` has the digests of the "training" and the
+    The main worker writes and reads the file. `text` has the digests of the "training" and the
     "validation" text.
     """
 
@@ -37,7 +37,7 @@ class SavedState:
         self.batches, self.text, self.group = batches, dict(text), group
 
     def write(self, state: TrainerState, random: list[checkpoint.Tensors]) -> None:
-        """Save all of it; `random` has the random numbers of each worker."""
+        """Write the file; `random` has the generators' states of each worker."""
         tensors = {f"model.{name}": t for name, t in unique_state_dict(self.network).items()}
         tensors |= checkpoint.optimizer_tensors(self.optimizer)
         tensors |= checkpoint.merge_ranks(random)
@@ -50,10 +50,11 @@ class SavedState:
         checkpoint.save(self.path, tensors, facts)
 
     def restore(self) -> tuple[TrainerState, int] | None:
-        """Put all of it back; the state, and how many workers there were. None without a file.
+        """Restore the file; return the state and the number of workers, or None without a file.
 
-        On another number of workers random numbers are left as they are, on other training text a
-        new epoch begins, and results on other validation text are forgotten.
+        With another number of workers the generators stay unchanged; with other training text a new
+        epoch starts; results on other validation text are dropped. Raises ModelError for a damaged
+        file.
         """
         if not self.group.broadcast(self.path.is_file()):
             return None
@@ -76,7 +77,7 @@ class SavedState:
         checkpoint.restore_optimizer(self.optimizer, tensors)
         state = TrainerState.from_json(facts["position"])
         state.finished = ""
-        self._restore_place(facts, state)
+        self._restore_position(facts, state)
         workers = int(facts.get("workers", 1))
         if workers == self.group.size:
             checkpoint.restore_rng(tensors, rank=self.group.rank)
@@ -88,8 +89,8 @@ class SavedState:
             "Train again with --force, or from the model with --from.",
         )
 
-    def _restore_place(self, facts: dict[str, Any], state: TrainerState) -> None:
-        """Go back to the place in the text, if it is the text that the checkpoint belongs to."""
+    def _restore_position(self, facts: dict[str, Any], state: TrainerState) -> None:
+        """Restore the position in the text, unless the text has changed."""
         before = facts.get("text", {})
         changed = [key for key, digest in self.text.items() if before.get(key, digest) != digest]
         if "validation" in changed:

@@ -1,7 +1,6 @@
-"""A model's shortlist, counted from the word links of its training text.
+"""Build a model's shortlist from word links of its training text: see `data/shortlist.py`.
 
-Knows corpora in pieces and links; no network. Links are between words: each piece of a word counts
-as linked to each piece of the words that it is linked to. See `data/shortlist.py`.
+A link of two words counts as a link of each pair of their pieces.
 """
 
 from collections.abc import Iterator
@@ -21,26 +20,25 @@ from attn_cli.data.tokenizer_interface import SubwordTokenizer, is_same_vocabula
 from attn_cli.errors import ModelError
 from attn_cli.inference.engines.interface import AlignmentModel, PaddedWords
 from attn_cli.inference.engines.registry import open_aligner
-from attn_cli.training.given_pairs import read_given_pairs
-from attn_cli.training.word_links import read_links
+from attn_cli.training.link_file import read_links
+from attn_cli.training.training_pairs import read_training_pairs
 from attn_cli.types import EOS, UNK, IntArray
 
-#: The commonest target pieces, which every sentence may use.
+#: The number of frequent target pieces that every sentence may use.
 N_FREQUENT = 200
 
-#: Target pieces of a source piece: those with the most links, and on average no more than so many.
+#: The most target pieces of a source piece, and their greatest mean.
 MAX_PER_PIECE, MAX_AVERAGE = 60, 11
 
-#: WordAlignment of a source piece to a target piece that weigh less than this together are noise:
-#: an aligner's guess in one pair.
+#: Pairs of pieces whose links have a smaller total weight are ignored as noise of the aligner.
 MIN_WEIGHT = 0.3
 
-#: WordAlignment of a word aligner that are counted have at least this probability.
+#: The smallest probability of a word aligner's link that counts.
 MIN_PROBABILITY = 0.1
 
-#: Target places of a batch that a word aligner reads.
+#: Target pieces in a batch of a word aligner, padding included.
 _BATCH_PIECES = 8_000
-_PAIRS, _FORMS = 1 << 14, 1 << 17  # pairs, and pairs of forms, counted together
+_PAIRS, _FORMS = 1 << 14, 1 << 17  # the size of a block of pairs, and of pairs of forms
 
 Longs = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -49,11 +47,11 @@ Floats = NDArray[np.float64]
 def build_shortlist(
     text: SubwordCorpus, links: LinkTable, tokenizers: tuple[SubwordTokenizer, SubwordTokenizer]
 ) -> Shortlist:
-    """The shortlist of a vocabulary, from the pairs of `text` and their `links`.
+    """Build the shortlist of a vocabulary from the pairs of `text` and their `links`.
 
-    Always listed are the end, what literals are copied by, the bytes where a translation may be
-    spelt in them, and the commonest pieces of the target text. To the pieces that a source piece is
-    linked to comes the target piece that is spelt as it is.
+    For every sentence it lists EOS, the pieces that copy literals, bytes if the tokenizer falls
+    back to them, and the most frequent target pieces. For a source piece it lists its linked target
+    pieces and the target piece of the same spelling.
     """
     source, target = tokenizers
     always = np.union1d(target.fallback_pieces, _most_frequent(text, target.vocab_size))
@@ -78,18 +76,17 @@ def shortlist_from_text(
     links: Path | None = None,
     stdin: BinaryIO | None = None,
 ) -> Shortlist:
-    """A shortlist for a model, from the pairs that `data` names relative to where we are.
+    """Build a shortlist for a model from the pairs of `data`, relative to the working directory.
 
-    Their `links` are in a file, line by line, or what the model's word aligner finds. Raises
-    DataError for text or links that cannot be used, ModelError for a model
-    without a word aligner.
+    `links` is a file with one line for each pair; without it the model's word aligner links them.
+    Raises DataError for text or links that cannot be used, ModelError without a word aligner.
     """
     if links is None and not model.can_align:
         raise ModelError(
             f"the model {model.name} has no word aligner to link the words of these pairs",
             "Give their links with --links, as attn align --fit makes them.",
         )
-    pairs, report = read_given_pairs(data, model.recipe, stdin=stdin)
+    pairs, report = read_training_pairs(data, model.recipe, stdin=stdin)
     text, _ = segment_corpus(pairs, model.source, model.target).filter_lengths(
         max_length=data.max_length, max_ratio=data.max_ratio
     )
@@ -100,11 +97,11 @@ def shortlist_from_text(
     return build_shortlist(text, table, (model.source, model.target))
 
 
-def link_words(matcher: AlignmentModel, text: SubwordCorpus) -> LinkTable:
-    """The links of all pairs of `text` as a word aligner finds them, with probabilities."""
+def link_words(aligner: AlignmentModel, text: SubwordCorpus) -> LinkTable:
+    """Link all pairs of `text` with a word aligner; the weights are probabilities."""
     columns: list[tuple[NDArray[np.generic], ...]] = []
     for batch in sequential_batches(text, text.pairs, tokens=_BATCH_PIECES):
-        links = matcher.align(
+        links = aligner.align(
             PaddedWords(batch.source, batch.source_word_ids),
             PaddedWords(batch.target_out, batch.target_word_ids),
         ).links  # (B, T, S)
@@ -115,8 +112,10 @@ def link_words(matcher: AlignmentModel, text: SubwordCorpus) -> LinkTable:
 
 
 def count_links(text: SubwordCorpus, links: LinkTable, target_vocab: int) -> tuple[Longs, Floats]:
-    """Pairs of pieces that are linked, rising, as source piece · V + target piece; and how much
-    the links of each weigh together."""
+    """Return the linked pairs of pieces, and the total weight of the links of each.
+
+    A pair is the number source piece · V + target piece; they are sorted.
+    """
     n_forms = len(text.target.first) - 1
     forms, weights = _sum_by_key(_form_pairs(text, links, n_forms))
     return _sum_by_key(_piece_pairs(text, *np.divmod(forms, n_forms), weights, target_vocab))
@@ -125,7 +124,7 @@ def count_links(text: SubwordCorpus, links: LinkTable, target_vocab: int) -> tup
 def _form_pairs(
     text: SubwordCorpus, links: LinkTable, n_forms: int
 ) -> Iterator[tuple[Longs, Floats]]:
-    """Of each block of pairs the forms that are linked, as source form · forms + target form."""
+    """Yield blocks of linked forms, as source form · n_forms + target form, and weights."""
     sides = text.corpus.source.sentences, text.corpus.target.sentences
     for start in range(0, len(text), _PAIRS):
         pairs = text.pairs[start : start + _PAIRS]
@@ -134,9 +133,9 @@ def _form_pairs(
         count = ends - first
         link = np.arange(count.sum()) + np.repeat(first - np.cumsum(count) + count, count)
         row = np.repeat(np.arange(len(pairs)), count)
-        form = sources.values[sources.starts[row] + links.source[link]].astype(np.int64)
-        other = targets.values[targets.starts[row] + links.target[link]]
-        yield form * n_forms + other, links.score[link].astype(np.float64)
+        source = sources.values[sources.starts[row] + links.source[link]].astype(np.int64)
+        target = targets.values[targets.starts[row] + links.target[link]]
+        yield source * n_forms + target, links.score[link].astype(np.float64)
     for side in sides:
         side.release()
 
@@ -148,7 +147,7 @@ def _piece_pairs(
     weights: Floats,
     target_vocab: int,
 ) -> Iterator[tuple[Longs, Floats]]:
-    """Each piece of a source form with each piece of the target form that it is linked to."""
+    """Yield blocks of the pairs of pieces of linked forms, and their weights."""
     for start in range(0, len(source_forms), _FORMS):
         block = slice(start, start + _FORMS)
         (source, n_source), (target, n_target) = (
@@ -158,41 +157,41 @@ def _piece_pairs(
         count = n_source * n_target  # of the combinations of each pair of forms
         within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         width = np.repeat(n_target, count)
-        first, other = (
+        source_start, target_start = (
             np.repeat(np.cumsum(lengths) - lengths, count) for lengths in (n_source, n_target)
         )
-        piece = source[first + within // width] * target_vocab + target[other + within % width]
-        yield piece, np.repeat(weights[block], count)
+        source_piece = source[source_start + within // width]
+        target_piece = target[target_start + within % width]
+        yield source_piece * target_vocab + target_piece, np.repeat(weights[block], count)
 
 
 def _pieces_of(side: Segmentation, forms: Longs) -> tuple[Longs, Longs]:
-    """The pieces of these forms, one behind the other, and how many each has."""
+    """Return the concatenated pieces of these forms, and how many each has."""
     rows = side.pieces.gather(side.first[forms])
     return rows.values.astype(np.int64), rows.lengths
 
 
 def _sum_by_key(blocks: Iterator[tuple[Longs, Floats]]) -> tuple[Longs, Floats]:
-    """The distinct keys of all blocks, rising, and the sum of each one's weights."""
+    """Return the distinct keys of all blocks, sorted, and the total weight of each."""
     keys: Longs = np.zeros(0, np.int64)
     sums: Floats = np.zeros(0, np.float64)
-    for some, weights in blocks:
-        distinct, place = np.unique(np.concatenate([keys, some]), return_inverse=True)
-        keys = distinct
-        sums = np.bincount(place, np.concatenate([sums, weights])).astype(np.float64)
+    for block, weights in blocks:
+        keys, index = np.unique(np.concatenate([keys, block]), return_inverse=True)
+        sums = np.bincount(index, np.concatenate([sums, weights])).astype(np.float64)
     return keys, sums
 
 
 def _most_frequent(text: SubwordCorpus, vocab: int) -> Longs:
-    """The pieces that occur most often in the target text, EOS and specials not among them."""
-    of_form = text.corpus.target.counts(text.pairs)
+    """Return the most frequent pieces of the target text, without EOS and special pieces."""
+    form_counts = text.corpus.target.counts(text.pairs)
     pieces = text.target.pieces.gather(text.target.first[:-1])
-    counts = np.bincount(pieces.values, np.repeat(of_form, pieces.lengths), minlength=vocab)
+    counts = np.bincount(pieces.values, np.repeat(form_counts, pieces.lengths), minlength=vocab)
     ranked = np.argsort(-counts, kind="stable")[:N_FREQUENT]
     return ranked[(counts[ranked] > 0) & (ranked > EOS)]
 
 
 def _identical_pieces(source: SubwordTokenizer, target: SubwordTokenizer) -> IntArray:
-    """(source pieces,) the target piece of the same spelling, -1 where there is none."""
+    """Return for each source piece the target piece of the same spelling, or -1."""
     if is_same_vocabulary(source, target):
         return np.arange(source.vocab_size, dtype=np.int32)
     number = {target.piece(id): id for id in range(target.vocab_size)}
@@ -208,8 +207,7 @@ def _prune(
     identical: IntArray,
     target_vocab: int,
 ) -> Shortlist:
-    """The shortlist of weighed pairs of pieces: in each row those of the most weight, and of these
-    the most frequent if they are too many together."""
+    """Return the shortlist of the pairs with the most weight, within the limits of its size."""
     order = np.lexsort((target_ids, -weights, source_ids))
     source_ids, target_ids, weights = source_ids[order], target_ids[order], weights[order]
     rank = np.arange(len(source_ids)) - np.searchsorted(source_ids, source_ids)

@@ -1,4 +1,4 @@
-"""A training's events as event files for TensorBoard, by torch's own writer."""
+"""Write a training's events for TensorBoard, with torch's writer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,13 +6,13 @@ from pathlib import Path
 
 from attn_cli.training import events
 
-#: The folder of the event files, in that of the model.
+#: The folder of the event files in the model's folder.
 FOLDER = "tensorboard"
 
 
 @contextmanager
 def tensorboard_listener(out: Path) -> Iterator[events.Listener]:
-    """A listener that writes curves into a folder of `out`, or goes on with them."""
+    """Yield a listener that writes curves into a folder of `out`, or continues them."""
     from torch.utils.tensorboard import SummaryWriter
 
     writer: SummaryWriter | None = None
@@ -20,7 +20,7 @@ def tensorboard_listener(out: Path) -> Iterator[events.Listener]:
     def listen(event: events.Event) -> None:
         nonlocal writer
         if isinstance(event, events.TrainingStarted):
-            # TensorBoard drops what a killed process had written beyond its checkpoint.
+            # Discard points that a killed process wrote after its last checkpoint.
             writer = SummaryWriter(str(out / FOLDER), purge_step=event.step + 1)
         if writer is not None and isinstance(event, events.Progress | events.ValidationFinished):
             for name, value in scalars(event).items():
@@ -34,7 +34,7 @@ def tensorboard_listener(out: Path) -> Iterator[events.Listener]:
 
 
 def scalars(event: events.Event) -> dict[str, float]:
-    """The curves that an event adds a point to, by their names."""
+    """Return the values of an event by the names of their curves."""
     match event:
         case events.Progress():
             values = {

@@ -1,4 +1,4 @@
-"""The options of a training that are not in its recipe, and the context its parts share."""
+"""The options of a training outside its recipe, and the context that its parts share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,17 +15,16 @@ from attn_cli.training.resume import Plan
 
 @dataclass(frozen=True)
 class TrainRun:
-    """What to train and where: everything that is not in the recipe.
+    """The options of a training that its recipe does not have.
 
-    `plan` was made by `resume.write_plan` or `resume.read_plan`. With `accept_new_data`, text
-    that has changed since is trained on. `watch` is a sentence to show at each validation, and the
-    target to force upon it or None; with `live` somebody looks at a panel, so that some sentence is
-    shown now and then in any case.
+    `plan` comes from `resume.write_plan` or `resume.read_plan`. `accept_new_data` permits text that
+    has changed since. `watch` is a source sentence to translate at each validation, and its target
+    for forced decoding or None; with `live`, for a panel, a validation sentence is the default.
     """
 
     out: Path
     resume: bool = False
-    is_continued: bool = False  # a training that was begun before, resumed or begun again
+    is_continued: bool = False  # of a training started before, resumed or restarted
     plan: Plan | None = None
     accept_new_data: bool = False
     start_from: Bundle | None = None
@@ -40,8 +39,7 @@ class TrainRun:
 
 @dataclass(frozen=True)
 class Context:
-    """The workers of a training, where this one computes, what receives its events and what says
-    whether it is to stop."""
+    """The workers of a training, this worker's hardware, the listener, the check for a stop."""
 
     group: Group
     hardware: Hardware

@@ -1,4 +1,4 @@
-"""The training loop: updates, validations, checkpoints, resuming.
+"""Train a network: updates, validations, checkpoints, resuming.
 
 Events report progress; `interrupted` is called between two updates.
 """
@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
 from attn_cli.config import TrainConfig
@@ -17,15 +16,15 @@ from attn_cli.data.batching import BatchIterator
 from attn_cli.errors import TrainingError
 from attn_cli.nn.device import Hardware
 from attn_cli.nn.seq2seq import Seq2Seq
-from attn_cli.nn.state_dict import load_state, unique_state_dict
+from attn_cli.nn.state_dict import unique_state_dict
 from attn_cli.training import checkpoint, events
-from attn_cli.training.best_weights import BestWeights
+from attn_cli.training.best_weights import BestWeights, averaged_weights
 from attn_cli.training.budget import Planner, Schedule, TimeBudget
 from attn_cli.training.clocks import Clock, Throughput
 from attn_cli.training.decisions import Decision, synchronize
 from attn_cli.training.early_stopping import ValidationResult, ValidationScores, is_out_of_patience
 from attn_cli.training.gradients import Gradients, Losses
-from attn_cli.training.group import Group, format_workers
+from attn_cli.training.group import Group, workers_notice
 from attn_cli.training.guided_alignment import Guidance
 from attn_cli.training.interruption import Interrupted
 from attn_cli.training.optim import (
@@ -37,12 +36,10 @@ from attn_cli.training.optim import (
 from attn_cli.training.resume import LAST_CHECKPOINT
 from attn_cli.training.saved_state import SavedState
 from attn_cli.training.trainer_state import TrainerState
+from attn_cli.training.watching import SentenceReporter, Watch
 
 #: Seconds between two saves of the whole training state.
 SAVE_SECONDS = 60.0
-
-#: The largest share of the time spent on the watched sentence.
-WATCH_SHARE = 0.01
 
 
 class Validate(Protocol):
@@ -51,20 +48,13 @@ class Validate(Protocol):
     def __call__(self, network: Seq2Seq) -> ValidationScores: ...
 
 
-class Watch(Protocol):
-    """Translates one sentence with a network."""
-
-    def __call__(self, network: Seq2Seq, step: int) -> events.SentenceTranslated: ...
-
-
 class Trainer:
-    """Trains one network and keeps its best weights.
+    """Trains a network and saves its best weights.
 
-    `save_best` is called with the weights of each new best: it makes them the bundle's. `text` has
-    the digests of the "training" and the "validation" text, which checkpoints name. With `guidance`
-    the decoder's attention is pulled towards word links. All there is to do must be done within
-    `budget`. `watch`, if given, is called at each validation, and at each report while it takes no
-    more than `WATCH_SHARE` of the time.
+    `save_best` is called with each new best weights, to write them into the bundle. `text` has the
+    digests of the "training" and the "validation" text, which checkpoints record. `guidance` trains
+    the decoder's attention towards word links. The schedule ends within `budget`. `watch`, if
+    given, is called at each validation, and at each report if it is fast: see `SentenceReporter`.
     """
 
     def __init__(
@@ -77,7 +67,7 @@ class Trainer:
         hardware: Hardware,
         folder: Path,
         text: Mapping[str, str] | None = None,
-        publish: Callable[[dict[str, Tensor], ValidationResult | None], None],
+        save_best: Callable[[dict[str, Tensor], ValidationResult | None], None],
         emit: events.Listener,
         guidance: Guidance | None = None,
         interrupted: Callable[[], bool] = lambda: False,
@@ -88,10 +78,10 @@ class Trainer:
         self.network, self.batches, self.validate = network, batches, validate
         self.group = group or Group()
         self.settings, self.hardware = settings, hardware
-        self.save_best, self.emit, self.interrupted = publish, emit, interrupted
+        self.save_best, self.emit, self.interrupted = save_best, emit, interrupted
         self.guidance = guidance
         self.budget = budget or TimeBudget()
-        self.watch = watch
+        self.sentence = SentenceReporter(watch, emit=emit, clock=self.budget.clock)
         self.planner = Planner(
             self.budget,
             parameters=sum(parameter.numel() for parameter in network.parameters()),
@@ -110,16 +100,15 @@ class Trainer:
         )
         self.gradients = Gradients(network, settings=settings, hardware=hardware, group=self.group)
         self.best_weights = BestWeights(folder, max(1, settings.average_checkpoints))
-        self._watch_duration = 0.0  # that the sentence took, when it was watched last
 
     @property
     def _checkpoint_path(self) -> Path:
         return self.saved_state.path
 
     def resume(self) -> bool:
-        """Go back to the last save, down to the random numbers to come; whether there was one.
+        """Restore the last checkpoint, random numbers included; return whether there was one.
 
-        On another number of workers random numbers begin anew, which an event says.
+        With another number of workers the random numbers differ, and a notice is emitted.
         """
         restored = self.saved_state.restore()
         if restored is None:
@@ -129,18 +118,14 @@ class Trainer:
         if workers == self.group.size:
             return True
         self.group.seed(self.state.step)
-        self._emit_on_main(
-            events.Notice(
-                f"the training was saved by {format_workers(workers)} and goes on with "
-                f"{format_workers(self.group.size)}: the same batches, other random numbers"
-            )
-        )
+        notice = workers_notice("the training", workers, self.group.size)
+        self._emit_on_main(events.Notice(notice))
         return True
 
     def save(self) -> None:
-        """Write down where training stands; the first time, that makes the folder a model too.
+        """Save a checkpoint; the first call also writes the bundle.
 
-        Not in the middle of updates that are not numbers: what is there then is the last good one.
+        Skipped after a non-finite update, so that the last good checkpoint stays.
         """
         random = self.group.gather_tensors(checkpoint.rng_tensors(self.hardware.device))
         if not self.group.is_main or (
@@ -162,13 +147,13 @@ class Trainer:
             self.emit(event)
 
     def run(self) -> events.TrainingFinished:
-        """Train until there is a reason to stop, average, and say how it ended.
+        """Train to the end, average the best weights, and return the final event.
 
-        Raises TrainingError after `nan_patience` updates in a row that are not numbers, or a
-        validation that is none.
+        Raises TrainingError after `nan_patience` non-finite updates in a row, or if the validation
+        loss is NaN or infinite.
         """
-        at, settings, now = self.state, self.settings, self.budget.clock
-        clock = Clock(at.seconds, now)
+        state, settings, now = self.state, self.settings, self.budget.clock
+        clock = Clock(state.seconds, now)
         rate = Throughput(now)
         last_save = now()
         self.network.train()
@@ -192,23 +177,23 @@ class Trainer:
                 last_save = now()
             if reason := decision.stop:
                 break
-            at.step += 1
+            state.step += 1
             with self.group.detect_lost_workers():
                 self._update()
             rate.tokens += self._tokens
             self.planner.count_update()
-            at.seconds = clock.seconds()
-            if at.step % settings.log_every == 0:
+            state.seconds = clock.seconds()
+            if state.step % settings.log_every == 0:
                 self._report(rate, clock)
             save_is_due = now() - last_save > SAVE_SECONDS
         if reason == "minutes" and not self.state.is_validated and not self._validate(clock):
             reason = "interrupted"
-        at.finished, at.seconds = reason, clock.seconds()
+        state.finished, state.seconds = reason, clock.seconds()
         self.save()
         if reason != "interrupted" and not self._average():
             reason = "interrupted"
-        bleu = at.best.bleu if at.best else 0.0
-        finished = events.TrainingFinished(reason, at.step, bleu, at.skipped, clock.seconds())
+        bleu = state.best.bleu if state.best else 0.0
+        finished = events.TrainingFinished(reason, state.step, bleu, state.skipped, clock.seconds())
         self._emit_on_main(finished)
         return finished
 
@@ -236,11 +221,11 @@ class Trainer:
         return ""
 
     def _update(self) -> None:
-        """One update from the next batch, of which each worker computes its share.
+        """Make one update from the next batch, of which each worker computes its share.
 
-        The loss is the mean over the pieces of the whole batch, however it is shared out.
+        The loss is the mean over the pieces of the whole batch.
         """
-        at, group = self.state, self.group
+        state, group = self.state, self.group
         share = self.batches.next_for_worker(
             rank=group.rank, size=group.size, parts=self.settings.accumulate
         )
@@ -248,7 +233,7 @@ class Trainer:
         set_learning_rate(self.optimizer, self._learning_rate())
         self.optimizer.zero_grad(set_to_none=True)
         losses = self.gradients.compute(
-            share, step=at.step, guidance=self.guidance, reward=at.reward
+            share, step=state.step, guidance=self.guidance, reward=state.reward
         )
         norm = clip_gradients(self.network.parameters(), self.settings.clip_norm)
         losses = Losses(*group.sum(losses))
@@ -256,20 +241,20 @@ class Trainer:
             self._skip()
             return
         self.optimizer.step()
-        at.skipped_in_a_row = 0
-        at.count(losses)
+        state.skipped_in_a_row = 0
+        state.count(losses)
         if losses.sampled_share and math.isfinite(losses.baseline):
-            at.reward = losses.baseline / losses.sampled_share
+            state.reward = losses.baseline / losses.sampled_share
 
     def _skip(self) -> None:
-        at = self.state
-        at.skipped += 1
-        at.skipped_in_a_row += 1
-        self._emit_on_main(events.NonFiniteUpdate(at.step, at.skipped_in_a_row))
-        if at.skipped_in_a_row >= self.settings.nan_patience:
+        state = self.state
+        state.skipped += 1
+        state.skipped_in_a_row += 1
+        self._emit_on_main(events.NonFiniteUpdate(state.step, state.skipped_in_a_row))
+        if state.skipped_in_a_row >= self.settings.nan_patience:
             raise TrainingError(
-                f"the loss was not a number {at.skipped_in_a_row} updates in a row, "
-                f"at update {at.step}",
+                f"the loss was NaN or infinite in {state.skipped_in_a_row} updates in a row, "
+                f"at update {state.step}",
                 self._recovery_hint(),
             )
 
@@ -277,41 +262,33 @@ class Trainer:
         return learning_rate(self.state.step, self.settings, self.schedule)
 
     def _report(self, rate: Throughput, clock: Clock) -> None:
-        at = self.state
+        state = self.state
         self._emit_on_main(
             events.Progress(
-                step=at.step,
+                step=state.step,
                 max_steps=self.schedule.last,
                 epoch=self.batches.epoch,
-                loss=at.loss_sum / max(1, at.loss_count),
-                guided=at.guided_sum / at.guided_pieces if at.guided_pieces else None,
+                loss=state.loss_sum / max(1, state.loss_count),
+                guided=state.guided_sum / state.guided_pieces if state.guided_pieces else None,
                 learning_rate=self._learning_rate(),
                 tokens_per_second=rate.tokens_per_second(),
                 seconds=clock.seconds(),
-                seconds_left=self.planner.seconds_left(at.step, self.schedule),
+                seconds_left=self.planner.seconds_left(state.step, self.schedule),
             )
         )
-        at.reset_interval()
-        if self._watch_duration <= WATCH_SHARE * rate.seconds():
-            self._show_sentence()
+        state.reset_interval()
+        self.sentence.report_if_affordable(self.network, state.step, rate.seconds())
         rate.restart()
 
-    def _show_sentence(self) -> None:
-        if self.watch is None:
-            return
-        start = self.budget.clock()
-        self.network.eval()
-        self.emit(self.watch(self.network, self.state.step))
-        self.network.train()
-        self._watch_duration = self.budget.clock() - start
-
     def _validate(self, clock: Clock) -> bool:
-        """Try the network and keep it if it is good; False where that was interrupted, before
-        anything changed: resuming begins with it."""
-        at = self.state
+        """Validate the network and save it if it is the best; return False if interrupted.
+
+        An interrupted validation changes nothing; resuming starts with it.
+        """
+        state = self.state
         start = clock.seconds()
         if self.group.size > 1:
-            self.save()  # an interrupted worker may have to wait too long for the others
+            self.save()  # an interrupted worker may wait too long for the others
         self.network.eval()
         try:
             scores = self.validate(self.network)
@@ -320,22 +297,23 @@ class Trainer:
         self.network.train()
         if not math.isfinite(scores.loss):
             raise TrainingError(
-                f"the validation loss at update {at.step} is not a number", self._recovery_hint()
+                f"the validation loss at update {state.step} is NaN or infinite",
+                self._recovery_hint(),
             )
-        result = ValidationResult(at.step, scores.bleu, scores.loss)
-        at.history.append(result)
-        at.seconds = clock.seconds()
+        result = ValidationResult(state.step, scores.bleu, scores.loss)
+        state.history.append(result)
+        state.seconds = clock.seconds()
         if self.group.is_main:
-            self.best_weights.save(unique_state_dict(self.network), at.history)
+            self.best_weights.save(unique_state_dict(self.network), state.history)
         is_best = self._save_if_best(result)
         self.save()
         if self.group.is_main:
-            self.best_weights.prune(at.history)
+            self.best_weights.prune(state.history)
         seconds = clock.seconds() - start
         self.planner.count_validation(seconds)
         self._emit_on_main(
             events.ValidationFinished(
-                step=at.step,
+                step=state.step,
                 loss=scores.loss,
                 bleu=scores.bleu,
                 chrf=scores.chrf,
@@ -344,7 +322,7 @@ class Trainer:
                 sample=scores.sample,
             )
         )
-        self._show_sentence()
+        self.sentence.report(self.network, state.step)
         return True
 
     def _recovery_hint(self) -> str:
@@ -354,7 +332,7 @@ class Trainer:
         return "Lower train.learning_rate and train again."
 
     def _save_if_best(self, result: ValidationResult) -> bool:
-        """Make the network's weights the bundle's if nothing yet was as good; whether it did."""
+        """Write the weights into the bundle if they are the best; return whether they are."""
         is_best = self.state.best is None or result.sort_key > self.state.best.sort_key
         if is_best:
             if self.group.is_main:
@@ -363,9 +341,9 @@ class Trainer:
         return is_best
 
     def _average(self) -> bool:
-        """Average the best checkpoints and publish the mean where it validates better.
+        """Average the best weights, and save the mean if it validates better.
 
-        False where that was interrupted: resuming does it again.
+        Returns False if interrupted; resuming averages again.
         """
         paths = self.best_weights.paths(self.state.history)
         in_time = self.budget.left() > 0
@@ -373,19 +351,15 @@ class Trainer:
         if count < 2 or self.state.best is None:
             return True
         self._emit_on_main(events.Activity(f"averaging the {count} best checkpoints"))
-        mean = self.group.broadcast_dict(checkpoint.average(paths) if self.group.is_main else {})
-        current = {name: tensor.clone() for name, tensor in unique_state_dict(self.network).items()}
-        with torch.no_grad():
-            load_state(self.network, mean, where="the average")
-        self.network.eval()
-        try:
-            scores = self.validate(self.network)
-        except Interrupted:
-            return False
         before = self.state.best
-        is_kept = self._save_if_best(ValidationResult(self.state.step, scores.bleu, scores.loss))
-        with torch.no_grad():
-            load_state(self.network, current, where="the last weights")
+        with averaged_weights(self.network, paths, self.group):
+            self.network.eval()
+            try:
+                scores = self.validate(self.network)
+            except Interrupted:
+                return False
+            result = ValidationResult(self.state.step, scores.bleu, scores.loss)
+            is_kept = self._save_if_best(result)
         self.save()
         self._emit_on_main(events.CheckpointsAveraged(count, scores.bleu, before.bleu, is_kept))
         return True

@@ -1,4 +1,4 @@
-"""Where a training stands, apart from tensors and from its place in the text."""
+"""The state of a training without tensors and without its position in the text."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,21 +11,21 @@ from attn_cli.training.gradients import Losses
 
 @dataclass
 class TrainerState:
-    """Where training stands, apart from tensors: all of it goes into a checkpoint as JSON."""
+    """The state of a training without tensors, saved as JSON in a checkpoint."""
 
     step: int = 0
     seconds: float = 0.0
     skipped: int = 0
     skipped_in_a_row: int = 0
     history: list[ValidationResult] = field(default_factory=list)
-    best: ValidationResult | None = None  # what the bundle holds: a validation or an average
+    best: ValidationResult | None = None  # of the bundle: a validation or an average
     published: bool = False
     loss_sum: float = 0.0
     loss_count: int = 0
     guided_sum: float = 0.0  # over the pieces that were guided
     guided_pieces: int = 0
-    reward: float | None = None  # what hard attention's choices bring on the average
-    schedule: Schedule | None = None  # where a time limit decided it
+    reward: float | None = None  # the baseline of hard attention
+    schedule: Schedule | None = None  # with a time limit
     finished: str = ""
 
     @classmethod
@@ -37,19 +37,19 @@ class TrainerState:
         return cls(**{**facts, "history": history, "best": best, "schedule": schedule})
 
     def count(self, losses: Losses) -> None:
-        """Add an update's losses to those of the interval that `reset_interval` began."""
+        """Add the losses of an update to the interval since `reset_interval`."""
         self.loss_sum += losses.translation
         self.loss_count += 1
         self.guided_sum += losses.guided
         self.guided_pieces += int(losses.guided_pieces)
 
     def reset_interval(self) -> None:
-        """Begin another interval."""
+        """Start a new interval."""
         self.loss_sum, self.loss_count = 0.0, 0
         self.guided_sum, self.guided_pieces = 0.0, 0
 
     def restore_schedule(self, settings: TrainConfig, *, limited: bool) -> None:
-        """Go on with what a time limit had decided, unless there is a new one or --max-steps."""
+        """Adapt the saved schedule to `settings.max_steps`, and a time limit if `limited`."""
         planned, limit = self.schedule, settings.max_steps
         if planned is None:
             return
@@ -62,11 +62,11 @@ class TrainerState:
 
     @property
     def is_validated(self) -> bool:
-        """Whether the network as it stands has been validated."""
+        """Whether the current network has been validated."""
         return bool(self.history) and self.history[-1].step == self.step
 
     def is_due(self, schedule: Schedule) -> bool:
-        """Whether the network as it stands is to be validated."""
+        """Whether to validate the current network."""
         validated = self.history[-1].step if self.history else 0
         is_last = self.step == schedule.last
         return self.step > 0 and (self.step - validated >= schedule.every or is_last)

@@ -25,36 +25,34 @@ from attn_cli.files import atomic
 from attn_cli.inference.engines.torch import TorchAligner
 from attn_cli.nn.state_dict import unique_state_dict
 from attn_cli.training import checkpoint, events
-from attn_cli.training.aligner_trainer import train_new_aligner
 from attn_cli.training.finishing import export_graphs
 from attn_cli.training.resume import CHECKPOINTS
 from attn_cli.training.vocabulary import train_tokenizers
+from attn_cli.training.word_aligner import train_new_aligner
 from attn_cli.training.word_links import LINKS, prepare_word_links
 
-#: Pairs from which a head is tried at all: with fewer it learns for longer than it is worth.
+#: The fewest pairs to train a word aligner on: with fewer it takes long and gains little.
 MIN_PAIRS = 2_000
 
-#: A head is trusted whose links are the committee's, where it has not seen them, with an F1 in % of
-#: at least this.
+#: The smallest F1, in %, of a word aligner's links against the committee's on held-out pairs.
 MIN_F1 = 75.0
 
-#: Nats a word by which the links of a head must foretell other pairs better than votes do.
+#: The smallest gain in held-out log-likelihood, in nats per word, for links of the word aligner.
 MIN_GAIN = 0.03
 
-#: How many times as long as the votes a head takes, about: from 1.7 with 169,000 pairs to 3.4 with
-#: 29,000.
+#: The approximate time of training a word aligner, as a multiple of the time of the votes.
 ALIGNER_TIME_FACTOR = 2.5
 
-#: The folder of what is done, until all is.
+#: The folder of unfinished work.
 UNFINISHED = ".fit"
 
 
 @dataclass(frozen=True, eq=False)
 class FittedAlignments:
-    """What was learnt of a corpus: the votes on its pairs, and a head where one could be taught.
+    """The votes on the pairs of a corpus, their links, and a word aligner trained on the votes.
 
-    `votes` are of the pairs by their numbers in `corpus`, and so are `links`: what head and votes
-    together say where they are `combined`, else the votes again.
+    Pairs are numbered as in `corpus`. `links` are those of word aligner and votes together if they
+    are `combined`, else the votes. `word_aligner` is None if none was trained or it was too bad.
     """
 
     corpus: Corpus
@@ -62,12 +60,12 @@ class FittedAlignments:
     links: LinkTable
     source: SubwordTokenizer
     target: SubwordTokenizer
-    matcher: TorchAligner | None
+    word_aligner: TorchAligner | None
     combined: bool = False
 
 
 def aligner_recipe(name: str, source: str, target: str, *, seed: int) -> Recipe:
-    """The recipe of a model that aligns alone. Its vocabulary folds the case, as the votes do."""
+    """Return the recipe of a word aligner alone. Its vocabulary folds case, like the votes."""
     return Recipe(
         name=name,
         source=source,
@@ -91,17 +89,16 @@ def fit(
     train_aligner: bool = True,
     force: bool = False,
 ) -> FittedAlignments | None:
-    """Link the words of `corpus`; to `teach` a head makes the folder `out` its bundle.
+    """Link the words of `corpus`; with `train_aligner` write a word aligner's bundle into `out`.
 
-    `members` vote, as in `statistical.collect_votes`. The head learns from pairs that are not too
-    long (`data.max_length`). It is left out where these are too few, or where it does not agree
-    with the committee on pairs that were kept from it; a notice says so, and there is no bundle
-    then. Its links are joined to the votes where that makes a clearly better lexicon
-    (`held_out_likelihood`).
+    `members` vote, as in `statistical.collect_votes`. The word aligner is trained on pairs up to
+    `data.max_length`. It is dropped, with a notice and without a bundle, if there are fewer than
+    `MIN_PAIRS` of them, or if it does not agree with the committee on held-out pairs. Its links are
+    combined with the votes if that improves the lexicon (`held_out_likelihood`).
 
-    What is done lies in `out` until all is: None when `interrupted`, and the next `fit` of the same
-    goes on from there, as after a kill. Raises UsageError where something else was begun there,
-    unless `force` discards it, and what the parts raise.
+    Returns None when `interrupted`; a later call with the same arguments continues the unfinished
+    work in `out`, as after a kill. Raises UsageError if `out` has other unfinished work, unless
+    `force` discards it, and the errors of `prepare_word_links` and `train_new_aligner`.
     """
     torch.set_num_threads(threads)
     torch.manual_seed(recipe.seed)
@@ -135,7 +132,7 @@ def fit(
     links.save(unfinished / LINKS)
     if interrupted():
         return None
-    result = FittedAlignments(corpus, links.table, links.table, *tokenizers, matcher=None)
+    result = FittedAlignments(corpus, links.table, links.table, *tokenizers, word_aligner=None)
     if train_aligner:
         trained = _train_aligner(recipe, result, out, device, emit, interrupted)
         if trained is None:
@@ -154,9 +151,9 @@ def _prepare_folder(
     train_aligner: bool,
     force: bool,
 ) -> Path:
-    """The folder for what is done, empty unless it holds a part of the same.
+    """Return the folder of unfinished work, emptied if it is not of the same fit.
 
-    Raises UsageError where it holds a part of something else.
+    Raises UsageError, without `force`, if it has other work.
     """
     folder = out / UNFINISHED
     facts = {
@@ -188,9 +185,9 @@ def _train_aligner(
     emit: events.Listener,
     interrupted: Callable[[], bool],
 ) -> FittedAlignments | None:
-    """The same with a head that makes a bundle of `out`, or unchanged where it is no good.
+    """Train a word aligner and write the bundle; return `votes_only` if it is not good enough.
 
-    None when `interrupted`.
+    Returns None when `interrupted`.
     """
     tokenizers = votes_only.source, votes_only.target
     text = _filter_lengths(segment_corpus(votes_only.corpus, *tokenizers), recipe.data.max_length)
@@ -213,25 +210,25 @@ def _train_aligner(
     assert combined is not None
     assert trainer.state.agreement is not None
     if trainer.state.agreement.f1 < MIN_F1:
-        emit(events.Notice("the word aligner learnt too little of these pairs: votes alone"))
+        emit(events.Notice("the word aligner learned too little from these pairs: votes alone"))
         return votes_only
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     storage.write_definition(out, recipe, *tokenizers)
     weights = {manifest.WORD_ALIGNER: checkpoint.serialize(unique_state_dict(trainer.aligner))}
     storage.write_manifest(out, recipe, version=__version__, scores={}, files=weights)
     export_graphs(out, recipe, emit)
-    matcher = TorchAligner(trainer.aligner)
+    word_aligner = TorchAligner(trainer.aligner)
     if has_better_lexicon(votes_only.corpus, votes_only.votes, combined, seed=recipe.seed):
-        return replace(votes_only, links=combined, matcher=matcher, combined=True)
+        return replace(votes_only, links=combined, word_aligner=word_aligner, combined=True)
     emit(events.Notice("the votes link these pairs as well without the word aligner"))
-    return replace(votes_only, matcher=matcher)
+    return replace(votes_only, word_aligner=word_aligner)
 
 
 def has_better_lexicon(corpus: Corpus, votes: LinkTable, combined: LinkTable, *, seed: int) -> bool:
-    """Whether the links of head and votes together are better than those of the votes.
+    """Whether the links of word aligner and votes together are better than those of the votes.
 
-    Both are represented by as many links. Those of the head agree with one another more than they
-    are right, so the lexicon has to be better by `MIN_GAIN`.
+    Equally many links of both are compared. The word aligner's errors are consistent, which raises
+    the likelihood, so it has to be better by `MIN_GAIN`.
     """
     source, target = (
         WordSequences(side.sentences.values, side.sentences.starts)
@@ -246,6 +243,6 @@ def has_better_lexicon(corpus: Corpus, votes: LinkTable, combined: LinkTable, *,
 
 
 def _filter_lengths(text: SubwordCorpus, max_length: int) -> SubwordCorpus:
-    """The pairs of at most so many pieces a side: what a head makes of a pair grows with both."""
+    """Return the pairs with at most `max_length` pieces per side, which bounds memory."""
     lengths = np.maximum(text.source_lengths, text.target_lengths)[text.pairs]
     return replace(text, corpus=text.corpus.subset(text.pairs[lengths <= max_length]))

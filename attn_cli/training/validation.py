@@ -26,7 +26,7 @@ from attn_cli.types import InputLine, IntArray
 
 
 class SentenceWatcher:
-    """One sentence to be watched: translated anew each time, or forced along a `target`."""
+    """Translates one sentence, or force-decodes its `target`, with the current network."""
 
     def __init__(
         self,
@@ -41,27 +41,27 @@ class SentenceWatcher:
         self.tokenizers, self.search, self.view = tokenizers, search, view
 
     def __call__(self, network: Seq2Seq, step: int) -> events.SentenceTranslated:
-        """What the network, in evaluation mode, makes of it now."""
-        stepper = TorchDecoder(network, self.view or ALL_HEADS)
+        """Return the event of update `step`; the network must be in evaluation mode."""
+        decoder = TorchDecoder(network, self.view or ALL_HEADS)
         align = self.view is not None
         if self.target is None:
-            generator = BeamSearchGenerator(stepper)
+            generator = BeamSearchGenerator(decoder)
             translator = Translator(generator, *self.tokenizers, self.search, align=align)
-            (found,) = translator.translate([InputLine(1, self.source)])
+            (translation,) = translator.translate([InputLine(1, self.source)])
         else:
-            aligner = PairAligner(*self.tokenizers, stepper=stepper)
-            (found,) = aligner.align([InputLine(1, self.source, self.target)])
+            aligner = PairAligner(*self.tokenizers, stepper=decoder)
+            (translation,) = aligner.align([InputLine(1, self.source, self.target)])
         return events.SentenceTranslated(
-            step, self.source, found.text, found.alignment if align else None
+            step, self.source, translation.text, translation.alignment if align else None
         )
 
 
 class Validator:
-    """The validation pairs, ready to be tried again and again.
+    """Validates networks on the same pairs.
 
-    `batches` hold their pieces for the loss, `sources` and `references` their raw text. The table
-    of one of them is seen through `view`; with None, for a network that looks nowhere, there is no
-    table.
+    `batches` are the segmented pairs, for the loss; `sources` and `references` their raw text. The
+    sample alignment is that of the heads of `view`; with None, for a network without attention,
+    there is none.
     """
 
     def __init__(
@@ -79,26 +79,25 @@ class Validator:
     ) -> None:
         self.group, self.interrupted = group or Group(), interrupted
         self.batches, self.references, self.hardware = batches, list(references), hardware
-        self.jobs = [InputLine(line, text) for line, text in enumerate(sources, start=1)]
+        self.inputs = [InputLine(line, text) for line, text in enumerate(sources, start=1)]
         self.tokenizers, self.search, self.view = tokenizers, search, view
         self.sample = pick_sample(sources)
 
     def __call__(self, network: Seq2Seq) -> ValidationScores:
-        """Try the network, which must be in evaluation mode.
+        """Return the scores of the network, which must be in evaluation mode.
 
-        With a NaN loss nothing is translated.
-        Raises Interrupted on every worker where training is to stop.
+        With a NaN or infinite loss nothing is translated. Raises Interrupted on every worker.
         """
         loss = self._loss(network)
         if not math.isfinite(loss):
             return ValidationScores(loss, 0.0, 0.0)
-        stepper = _InterruptibleStepper(network, self.view or ALL_HEADS, self.interrupted)
-        texts = self._translate(stepper)
-        samples = self.jobs[self.sample : self.sample + 1] if self.view is not None else []
+        decoder = _InterruptibleDecoder(network, self.view or ALL_HEADS, self.interrupted)
+        texts = self._translate(decoder)
+        samples = self.inputs[self.sample : self.sample + 1] if self.view is not None else []
         if not self.group.is_main:
             samples = []
-        # Not interruptible: the other workers do not take part.
-        generator = BeamSearchGenerator(TorchDecoder(network, stepper.view))
+        # Not interruptible, since only the main worker runs it.
+        generator = BeamSearchGenerator(TorchDecoder(network, decoder.view))
         translator = Translator(generator, *self.tokenizers, self.search, align=True)
         sample = translator.translate(samples)
         bleu, chrf = 0.0, 0.0
@@ -110,24 +109,24 @@ class Validator:
         bleu, chrf = self.group.broadcast([bleu, chrf])
         return ValidationScores(loss, bleu, chrf, sample[0].alignment if sample else None)
 
-    def _translate(self, stepper: TorchDecoder) -> list[str]:
-        """The translation of each validation sentence, of which every worker makes its share."""
+    def _translate(self, decoder: TorchDecoder) -> list[str]:
+        """Return all translations; each worker translates its share of the sentences."""
         rank, size = self.group.rank, self.group.size
-        translator = Translator(BeamSearchGenerator(stepper), *self.tokenizers, self.search)
+        translator = Translator(BeamSearchGenerator(decoder), *self.tokenizers, self.search)
         try:
-            own_texts = [each.text for each in translator.translate(self.jobs[rank::size])]
+            own_texts = [each.text for each in translator.translate(self.inputs[rank::size])]
         except Interrupted:
             own_texts = None
-        texts = [""] * len(self.jobs)
-        for each, part in enumerate(self.group.gather(own_texts)):
+        texts = [""] * len(self.inputs)
+        for worker, part in enumerate(self.group.gather(own_texts)):
             if part is None:
                 raise Interrupted
-            texts[each::size] = part
+            texts[worker::size] = part
         return texts
 
     @torch.inference_mode()
     def _loss(self, network: Seq2Seq) -> float:
-        """Nats a target piece, without smoothing."""
+        """Return the mean loss per target piece, in nats, without smoothing."""
         total, pieces, interrupted = 0.0, 0.0, 0.0
         for batch in self.batches[self.group.rank :: self.group.size]:
             if self.interrupted():
@@ -148,8 +147,8 @@ class Validator:
         return total / max(1.0, pieces)
 
 
-class _InterruptibleStepper(TorchDecoder):
-    """Raises Interrupted in place of a step where training is to stop."""
+class _InterruptibleDecoder(TorchDecoder):
+    """A decoder that raises Interrupted before a step if `interrupted()`."""
 
     def __init__(
         self, network: Seq2Seq, view: HeadSelection, interrupted: Callable[[], bool]
@@ -166,6 +165,6 @@ class _InterruptibleStepper(TorchDecoder):
 
 
 def pick_sample(sources: Sequence[str]) -> int:
-    """The sentence whose table is shown: of about seven words, so that it fits a panel."""
+    """Return the index of the sample sentence, of about seven words, to fit a panel."""
     lengths = [len(text.split()) for text in sources]
     return min(range(len(lengths)), key=lambda i: (abs(lengths[i] - 7), i))

@@ -1,4 +1,4 @@
-"""The vocabulary of a training: learned from its text, or that of a model, on every worker."""
+"""Train the vocabulary of a training, and broadcast it to all workers."""
 
 import base64
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from attn_cli.data.word_rules import recipe_rules
 from attn_cli.errors import UsageError
 from attn_cli.training.group import Group
 
-#: Words from which a vocabulary is learnt: of a longer text an even share, since SentencePiece
-#: takes some 80 bytes for each.
+#: The most words to train a vocabulary on: SentencePiece needs some 80 bytes for each. Of a longer
+#: text an even share is used.
 MAX_WORDS = 5_000_000
 
 
@@ -24,7 +24,7 @@ def broadcast_tokenizers(
     group: Group,
     make_tokenizers: Callable[[], tuple[SubwordTokenizer, SubwordTokenizer]],
 ) -> tuple[SubwordTokenizer, SubwordTokenizer]:
-    """The tokenizers that the main worker makes, on every worker."""
+    """Return the tokenizers that `make_tokenizers` returns on the main worker, on every worker."""
     local = make_tokenizers() if group.is_main else None
     if group.size == 1:
         assert local is not None
@@ -40,7 +40,7 @@ def broadcast_tokenizers(
 def train_tokenizers(
     recipe: Recipe, text: corpus.Corpus, variants: Augmentation | None = None
 ) -> tuple[Tokenizer, Tokenizer]:
-    """Return the tokenizer of each side, learned from the text; a joint one serves both.
+    """Train the tokenizer of each side on the text, or one joint tokenizer for both.
 
     Raises UsageError for a recipe whose vocabulary was imported.
     """

@@ -1,4 +1,4 @@
-"""The parameters of one vocabulary as a first guess for those of another."""
+"""Initialize the parameters of a new vocabulary from those of another."""
 
 from collections.abc import Mapping
 
@@ -9,9 +9,9 @@ from attn_cli.bundles.bundle import Bundle
 from attn_cli.data.tokenizer_interface import SubwordTokenizer, is_same_vocabulary
 from attn_cli.nn.state_dict import with_current_names
 
-_SPACE = "\u2581"  # SentencePiece's sign for a space
+_SPACE = "\u2581"  # SentencePiece's symbol for a space
 
-#: Parameters with a row for each piece: of the source, and of the target.
+#: Prefixes of parameters with a row for each source piece, and for each target piece.
 _SOURCE, _TARGET = ("source_embedding.",), ("target_embedding.", "output_projection.")
 
 
@@ -22,10 +22,9 @@ def transfer_vocabulary(
 ) -> dict[str, Tensor]:
     """Return the tensors of `start` with a row for each piece of other tokenizers.
 
-    A piece that both vocabularies have keeps its row. Any other starts as the mean of the rows of
-    the pieces that the former tokenizer splits it into; placeholders, which stand for no text, as
-    the mean of all (Aji et al. 2020 compare such ways). Nothing changes where the tokenizers are
-    those of `start`.
+    A piece of both vocabularies keeps its row. Any other is the mean of the rows of the pieces that
+    the former tokenizer splits it into; a placeholder is the mean of all rows (Aji et al. 2020
+    compare such methods). With the tokenizers of `start` nothing changes.
     """
     tensors = with_current_names(tensors)
     source_rows = _old_rows(start.source, tokenizers[0])
@@ -40,7 +39,7 @@ def transfer_vocabulary(
 
 
 def _old_rows(old: SubwordTokenizer, new: SubwordTokenizer) -> list[list[int]] | None:
-    """For each piece of `new` the ids of `old` that it starts from; None if both are the same."""
+    """Return for each piece of `new` the ids of `old` to average; None for equal vocabularies."""
     if old.to_bytes() == new.to_bytes():
         return None
     ids = {old.piece(id): id for id in range(old.vocab_size)}
@@ -58,5 +57,5 @@ def _old_rows(old: SubwordTokenizer, new: SubwordTokenizer) -> list[list[int]] |
 
 
 def _average_rows(tensor: Tensor, rows: list[list[int]]) -> Tensor:
-    """tensor (V, …) → (len(rows), …): the mean of the former rows that each new one starts from."""
+    """tensor (V, …) → (len(rows), …): the means of the rows with these ids."""
     return torch.stack([tensor[ids].float().mean(0) for ids in rows])

@@ -1,10 +1,16 @@
-"""The word aligner of a training is trained on its word links and joins the bundle."""
+"""Build a word aligner and train it on word links: for a translation model, or alone."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.bundles import manifest, storage
+from attn_cli.config import Recipe
+from attn_cli.data.segmentation import SubwordCorpus
 from attn_cli.nn.builder import build_word_aligner
+from attn_cli.nn.device import find_device
 from attn_cli.nn.state_dict import load_state, unique_state_dict
 from attn_cli.training import checkpoint, events
 from attn_cli.training.aligner_trainer import AlignerTrainer
@@ -19,15 +25,15 @@ from attn_cli.training.vocabulary_transfer import transfer_vocabulary
 def train_word_aligner(
     data: PreparedData, alignments: Alignments, run: TrainRun, context: Context
 ) -> LinkTable | None:
-    """A word aligner taught by the links joins the bundle; what it then says of the pairs.
+    """Train the word aligner of a training and add it to the bundle; return its links of the pairs.
 
-    Every worker trains it. It has random numbers of its own, so that the network's are the same
-    before and after. None where it was interrupted, or left out for want of time; a notice says so
-    then.
+    Every worker calls it. The generator of random numbers is restored, so that the network does not
+    depend on the word aligner. Returns None if it was interrupted, or, with a notice, if the time
+    limit leaves too little time.
     """
     assert alignments.links is not None
     recipe, group = data.recipe, context.group
-    max_seconds = run.budget.left() - alignments.reserved_seconds  # the main worker's decides
+    max_seconds = run.budget.left() - alignments.reserved_seconds  # the main worker's counts
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         aligner = build_word_aligner(
@@ -71,3 +77,34 @@ def train_word_aligner(
             run.out, manifest.WORD_ALIGNER, checkpoint.serialize(unique_state_dict(aligner))
         )
     return links
+
+
+def train_new_aligner(
+    recipe: Recipe,
+    text: SubwordCorpus,
+    links: LinkTable,
+    *,
+    vocab: tuple[int, int],
+    folder: Path,
+    device: str,
+    emit: events.Listener,
+    interrupted: Callable[[], bool],
+) -> AlignerTrainer | None:
+    """Build the word aligner of a recipe and train it; return its trainer, or None if interrupted.
+
+    `vocab` is the sizes of the source and target vocabularies. Training resumes from the checkpoint
+    in `folder`, if there is one.
+    """
+    aligner = build_word_aligner(recipe.model, source_vocab=vocab[0], target_vocab=vocab[1])
+    trainer = AlignerTrainer(
+        aligner.to(find_device(device)),
+        text,
+        links,
+        settings=recipe.train,
+        seed=recipe.seed,
+        folder=folder,
+        emit=emit,
+        interrupted=interrupted,
+    )
+    trainer.resume()
+    return None if trainer.run() is None else trainer

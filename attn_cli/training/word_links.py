@@ -1,10 +1,10 @@
-"""Word links of the training pairs, from the votes of statistical aligners or from a file."""
+"""Link the words of the training pairs: by votes of statistical aligners, or from a file."""
 
 import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,35 +15,32 @@ from attn_cli.alignment import statistical
 from attn_cli.alignment.aligner_jobs import CommitteeMember
 from attn_cli.alignment.aligner_processes import MIN_SHARE
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.alignment.pharaoh import parse_links
 from attn_cli.config import UNGUIDED, Recipe, file_of_links
 from attn_cli.data.corpus import Corpus
-from attn_cli.data.text_io import Lines, open_lines
-from attn_cli.errors import DataError, ModelError, TrainingError
+from attn_cli.errors import ModelError, TrainingError
 from attn_cli.training import checkpoint, events
 from attn_cli.training.interruption import Interrupted
+from attn_cli.training.link_file import read_links
 
-#: The name of the file, beside the checkpoints, in which votes are kept.
+#: The file of the votes, in the folder of the checkpoints.
 LINKS = "links.safetensors"
 
-#: The folder beside it in which each aligner leaves its links until all have voted.
+#: The folder next to it with the links of each aligner, until all have voted.
 VOTES = "votes"
 
-#: What facts of kept votes call the number of aligners that were left out, if any.
+#: The key of the number of omitted aligners in the facts of saved votes.
 LEFT_OUT = "left_out"
 
-#: The furthest word that a `LinkTable` knows.
-MAX_POSITION = 0xFFFF
-
-#: Seconds between two words on how far the aligners are.
+#: Seconds between two events of progress.
 PROGRESS_SECONDS = 5.0
 
 
 @dataclass(frozen=True, eq=False)
 class WordLinks:
-    """The links of each pair of a corpus, by its number, and what they were `provenance`.
+    """The links of each pair of a corpus, by number, and the text and settings of their votes.
 
-    `provenance` is empty for links that were read from a file, which can be read again.
+    `provenance` is empty for links from a file, which need not be saved; `cached` is whether the
+    votes were loaded.
     """
 
     table: LinkTable
@@ -51,9 +48,9 @@ class WordLinks:
     cached: bool = False
 
     def save(self, path: Path) -> None:
-        """Write votes down for `prepare_word_links` to find, unless that is where they came from.
+        """Save the votes for a later `prepare_word_links`, unless they are saved already.
 
-        Raises TrainingError when the disk will not take them.
+        Raises TrainingError if they cannot be written.
         """
         if self.provenance and not (self.cached and path.is_file()):
             checkpoint.save(path, checkpoint.links_to_tensors(self.table), self.provenance)
@@ -61,18 +58,18 @@ class WordLinks:
 
 
 def uses_guidance(recipe: Recipe) -> bool:
-    """Whether links are to guide the attention, where there is any."""
+    """Whether links guide the attention of this model."""
     links_file, weight = recipe.train.guided_alignment, recipe.train.guided_alignment_weight
     return links_file not in ("", UNGUIDED) and weight > 0 and recipe.model.has_attention
 
 
 def needs_links(recipe: Recipe) -> bool:
-    """Whether the training needs links at all."""
+    """Whether the training needs links."""
     return uses_guidance(recipe) or trains_aligner(recipe)
 
 
 def trains_aligner(recipe: Recipe) -> bool:
-    """Whether a word aligner is to learn."""
+    """Whether a word aligner is trained."""
     return recipe.model.word_aligner.enabled and not recipe.train.freeze_aligner
 
 
@@ -91,21 +88,18 @@ def prepare_word_links(
     resume: bool = False,
     stdin: BinaryIO | None = None,
 ) -> WordLinks | None:
-    """The links that `recipe` wants for the pairs of `corpus`, and none for other pairs.
+    """Return the links of the pairs of `corpus`, as `recipe` defines them; other pairs have none.
 
-    They are numbered over all pairs that share the corpus's arrays, as `Batch.indices` are. The
-    links of the file that `train.guided_alignment` names, relative to where we are, belong to the
-    `n_lines` lines that the corpus was read from. Else aligners vote, `workers` at a time, unless
-    `cache` holds what they said of the very text. The links of each that has ended are kept beside
-    `cache`, so that one who was interrupted or killed does not wait for them twice. Aligners that
-    would end after `max_seconds` are left out; what the others said counts as the whole for a
-    training that `resume`s alone. None if no links are wanted, if it was `interrupted` before there
-    were any, or if there is no time for one aligner. Notices tell what is left out. `members` are
-    as in `statistical.collect_votes`. What comes after the votes takes `then` times as long as they
-    do: part of the time that is left.
+    Pairs are numbered as in `Batch.indices`. With a file in `train.guided_alignment`, relative to
+    the working directory, its lines belong to the `n_lines` lines of the corpus's text. Otherwise
+    statistical aligners vote, `workers` at a time, unless the file `cache` has the votes of the
+    same text. The links of each finished aligner are saved next to `cache`, so that a restart does
+    not repeat them. Aligners that would end after `max_seconds` are omitted, with a notice; their
+    votes are loaded again only with `resume`. `members` are those of `statistical.collect_votes`.
+    For the reported time left, the work after the votes takes `later_time_factor` times as long.
 
-    Raises DataError for a file that cannot be read, is longer than the text, has a link outside its
-    sentence or none at all; and what `statistical.collect_votes` raises.
+    Returns None if the recipe needs no links, if `interrupted`, or if no aligner fits into the
+    time. Raises DataError as `link_file.read_links`, and the errors of `statistical.collect_votes`.
     """
     if not needs_links(recipe):
         return None
@@ -123,7 +117,7 @@ def prepare_word_links(
             emit(
                 events.Notice(
                     f"no word links: one statistical aligner takes longer than the {seconds} that "
-                    "--max-minutes leaves for them"
+                    "--max-minutes leaves"
                 )
             )
             return None
@@ -149,18 +143,21 @@ def prepare_word_links(
 
 
 class _Progress:
-    """Tells at first and now and then how far the aligners are.
+    """Emits the progress of the aligners; a call raises Interrupted if `interrupted()`.
 
-    Raises Interrupted when they are to stop.
+    The work after the votes takes `later_time_factor` times as long as they do.
     """
 
-    def __init__(self, emit: events.Listener, interrupted: Callable[[], bool], then: float) -> None:
-        self._emit, self._interrupted, self._later_time_factor = emit, interrupted, then
+    def __init__(
+        self, emit: events.Listener, interrupted: Callable[[], bool], later_time_factor: float
+    ) -> None:
+        self._emit, self._interrupted = emit, interrupted
+        self._later_time_factor = later_time_factor
         self._start = self._last_event = time.monotonic()
-        self._done_before: float | None = None  # the share that had been done earlier
+        self._done_before: float | None = None  # the share done by an earlier run
 
     def begin(self) -> None:
-        """Tell that they begin."""
+        """Emit that the aligners start."""
         self._start = self._last_event = time.monotonic()
         self._emit(events.AlignmentProgress(0.0))
         self(0.0)
@@ -169,29 +166,28 @@ class _Progress:
         if self._interrupted():
             raise Interrupted
         now = time.monotonic()
-        taken = now - self._start
+        elapsed = now - self._start
         if self._done_before is None and done:
             self._done_before = done
-        whole = self._project_seconds(taken, done)
+        total = self._project_seconds(elapsed, done)
         if now - self._last_event > PROGRESS_SECONDS:
             self._last_event = now
-            left = max(0.0, whole - taken) + self._later_time_factor * whole if whole else None
+            left = max(0.0, total - elapsed) + self._later_time_factor * total if total else None
             self._emit(events.AlignmentProgress(done, left))
 
-    def _project_seconds(self, taken: float, done: float) -> float:
-        """Seconds that the rest takes from its beginning; 0 while too little is known.
+    def _project_seconds(self, elapsed: float, done: float) -> float:
+        """Estimate the seconds of the whole run; 0 while too little is done.
 
-        Jobs of an earlier run had done their share before.
+        The share of an earlier run does not count.
         """
         before = self._done_before or 0.0
         if before < MIN_SHARE:
-            return project_seconds(taken, done)
-        return project_seconds(taken, (done - before) / max(1e-9, 1.0 - before))
+            return project_seconds(elapsed, done)
+        return project_seconds(elapsed, (done - before) / max(1e-9, 1.0 - before))
 
 
 def project_seconds(elapsed: float, done: float) -> float:
-    """Seconds that all of it takes, of which a share `done` has taken `taken`; 0 while that says
-    too little."""
+    """Estimate the seconds of work whose share `done` took `elapsed`; 0 below `MIN_SHARE`."""
     return elapsed / done if done >= MIN_SHARE else 0.0
 
 
@@ -233,9 +229,9 @@ def _vote(
 
 
 def _prepare_votes_folder(folder: Path, provenance: dict[str, Any]) -> Path:
-    """The folder for the links of each aligner, empty unless they were made of the same.
+    """Return the folder for the links of each aligner, emptied if its provenance differs.
 
-    Raises TrainingError where it cannot be made.
+    Raises TrainingError if it cannot be made.
     """
     facts, text = folder / "made_of.json", json.dumps(provenance, sort_keys=True)
     try:
@@ -253,9 +249,9 @@ def _prepare_votes_folder(folder: Path, provenance: dict[str, Any]) -> Path:
 def _load_cached(
     path: Path, provenance: dict[str, Any], *, accept_partial: bool
 ) -> WordLinks | None:
-    """The votes in that file, if it can be read and they were made of the same.
+    """Return the votes of a file if it is readable and of the same provenance, else None.
 
-    Where aligners had been left out for want of time, only with `shortened`.
+    Votes without the omitted aligners are returned only with `accept_partial`.
     """
     try:
         tensors, facts = checkpoint.load(path)
@@ -269,83 +265,8 @@ def _load_cached(
 
 
 def _renumber(table: LinkTable, corpus: Corpus) -> LinkTable:
-    """Links of the pairs of this part, one behind the other, numbered over all pairs."""
+    """Renumber the links of the corpus's pairs to its numbers over all pairs."""
     assert (np.diff(corpus.pairs) > 0).all(), "the parts of a corpus keep its order"
     starts = np.zeros(len(corpus.lines) + 1, np.int64)
     starts[corpus.pairs + 1] = np.diff(table.starts)
     return replace(table, starts=np.cumsum(starts))
-
-
-# A file
-
-
-#: A link of a pair: 12 bytes.
-_LINK = np.dtype([("pair", "i4"), ("source", "u2"), ("target", "u2"), ("weight", "f4")])
-
-
-def read_links(
-    file: str | Path, corpus: Corpus, *, n_lines: int, stdin: BinaryIO | None = None
-) -> LinkTable:
-    """The links in a file whose line n belongs to line n of the text; others may be missing.
-
-    The corpus was read from `n_lines` lines. Raises DataError as `prepare_word_links` does.
-    """
-    with open_lines(file, stdin=stdin) as lines:
-        links = np.fromiter(_parse_lines(lines, corpus, n_lines), _LINK)
-        if not len(links):
-            raise DataError(
-                f"{lines.name} has no link for any pair that is trained on",
-                "Give one line of links, such as 0-0 2-1, for each line of the training text.",
-            )
-    return LinkTable.from_arrays(
-        links["pair"],
-        links["source"],
-        links["target"],
-        links["weight"],
-        n_pairs=len(corpus.lines),
-    )
-
-
-def _parse_lines(
-    lines: Lines, corpus: Corpus, n_lines: int
-) -> Iterator[tuple[int, int, int, float]]:
-    """The links of the pairs of `corpus`: pair, source, target, weight."""
-    pair_of_line = np.full(n_lines + 1, -1, np.int32)
-    pair_of_line[corpus.lines[corpus.pairs]] = corpus.pairs
-    n_source, n_target = corpus.source.sentences.lengths, corpus.target.sentences.lengths
-    for line in lines:
-        if line.number > n_lines:
-            raise DataError(
-                f"{lines.name} has more lines than the {n_lines} of the training text",
-                "Line n of the links must belong to line n of the text.",
-            )
-        if (pair := int(pair_of_line[line.number])) < 0:
-            continue
-        shape = int(n_source[pair]), int(n_target[pair])
-        for (s, t), weight in _parse_links(
-            line.text, shape, f"{lines.name} line {line.number}"
-        ).items():
-            if weight and max(s, t) <= MAX_POSITION:
-                yield pair, s, t, weight
-
-
-def _parse_links(text: str, shape: tuple[int, int], where: str) -> dict[tuple[int, int], float]:
-    """The links of one line and their weights, 1 where it gives none.
-
-    Raises DataError, saying `where`, if one is malformed, outside the sentence or not a share.
-    """
-    parsed = parse_links(text, where=where)
-    for s, t in parsed.links:
-        if s >= shape[0] or t >= shape[1]:
-            raise DataError(
-                f"{where} links words {s}-{t} of a pair with {shape[0]} source and {shape[1]} "
-                "target words",
-                "Words are attn's own, and count from 0: attn align prints such links.",
-            )
-    weights = {link: parsed.scores.get(link, 1.0) for link in parsed.links}
-    if not all(0 <= share <= 1 for share in weights.values()):
-        raise DataError(
-            f"{where} has a weight that is not between 0 and 1",
-            "Write how sure a link is as in 0-0:0.9, or leave it out.",
-        )
-    return weights

@@ -84,7 +84,7 @@ def prepared(path: Path, scratch: Path) -> Trainer:
         settings=recipe.train,
         hardware=hardware,
         folder=scratch,
-        publish=lambda *_: None,
+        save_best=lambda *_: None,
         emit=lambda _: None,
     )
 

@@ -324,7 +324,7 @@ def test_a_word_aligner_that_does_not_agree_with_the_votes_is_not_trusted(monkey
     monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
     ended = attn("align", "--fit", "--out", tmp_path / "x", stdin=TABBED)
     assert (ended.status, ended.lines()) == (0, [CROSSED] * len(PAIRS))
-    assert "learnt too little" in ended.err
+    assert "learned too little" in ended.err
     assert not (tmp_path / "x" / "bundle.json").exists()
 
 
@@ -368,7 +368,7 @@ def test_force_replaces_a_model_and_the_training_it_came_from(damaged, monkeypat
     monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
     assert attn(*FIT, "--out", damaged, "--force", stdin=TABBED).status == 0
     assert not (damaged / "model.safetensors").exists()
-    assert "holds no training" in attn("train", "--resume", damaged).err
+    assert "has no training to resume" in attn("train", "--resume", damaged).err
     assert attn("align", "-m", damaged, "a", "b").lines()[0].startswith("alignment")
 
 

@@ -266,7 +266,7 @@ def test_a_worker_with_another_text_is_refused_in_time(tmp_path):
     with two_hosts() as hosts:
         ends = [ended(process) for process in on_two_hosts(hosts, commands)]
     assert all(status for status, _ in ends)
-    assert "worker 1 was given another text than worker 0" in "".join(err for _, err in ends)
+    assert "worker 1 has another text than worker 0" in "".join(err for _, err in ends)
     assert time.monotonic() - began < 60
 
 

@@ -10,8 +10,8 @@ from attn_cli.errors import TrainingError, UsageError
 from attn_cli.training import aligner_trainer, checkpoint
 from attn_cli.training.group import Group, join_group
 from attn_cli.training.launch import default_workers
-from attn_cli.training.place import WorkerRank
 from attn_cli.training.resume import CHECKPOINTS
+from attn_cli.training.worker_rank import WorkerRank
 
 DROPOUT = ("embedding", "states", "output")
 

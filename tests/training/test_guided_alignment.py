@@ -250,7 +250,7 @@ def share_on_the_links(toy, folder, *, weight: float) -> float:
         settings=settings,
         hardware=hardware,
         folder=folder,
-        publish=lambda tensors, scored: None,
+        save_best=lambda tensors, scored: None,
         emit=lambda event: None,
         guidance=guide if weight else None,
     ).run()

@@ -57,7 +57,7 @@ def trainer_of(kind, text, folder, **given):
         settings=SETTINGS,
         hardware=select_hardware("cpu", "fp32"),
         folder=folder,
-        publish=lambda tensors, scored: None,
+        save_best=lambda tensors, scored: None,
         emit=lambda event: None,
         **given,
     )

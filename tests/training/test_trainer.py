@@ -78,7 +78,7 @@ def trainer(text, tmp_path):
             settings=settings,
             hardware=select_hardware("cpu", "fp32"),
             folder=tmp_path / "checkpoints",
-            publish=publish,
+            save_best=publish,
             emit=said.append,
             **given,
         )
@@ -157,7 +157,7 @@ def test_without_a_good_state_nobody_is_told_to_resume(trainer, monkeypatch):
 
 def test_a_validation_that_is_not_a_number_stops_training_with_the_best_model_kept(trainer):
     made = trainer(20.0, ValidationScores(math.nan, 0.0, 0.0))
-    with pytest.raises(TrainingError, match="validation loss at update 4 is not a number"):
+    with pytest.raises(TrainingError, match="validation loss at update 4 is NaN or infinite"):
         made.run()
     assert [scored.step for scored, _ in made.published] == [2]
     assert checkpoint.load(made._checkpoint_path)[1]["position"]["step"] == 2

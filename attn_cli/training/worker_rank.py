@@ -1,4 +1,4 @@
-"""Where one of several worker processes stands. Loads no torch."""
+"""The rank of a worker process in its training. Imports no torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,25 +8,25 @@ from attn_cli.errors import UsageError
 
 @dataclass(frozen=True)
 class WorkerRank:
-    """Where a worker stands: among all, and among those of its machine."""
+    """The number of a worker among all workers and among those of its machine, from 0."""
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
     local_size: int = 1
-    restarts: int = 0  # how often torchrun has started these workers again
+    restarts: int = 0  # by torchrun
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "WorkerRank | None":
-        """The place that torchrun's variables tell, or None where they do not.
+        """Return the rank that torchrun's variables set, None without them.
 
-        Raises UsageError where they contradict each other.
+        Raises UsageError if they contradict each other.
         """
         if "RANK" not in environment or "WORLD_SIZE" not in environment:
             return None
         try:
             rank, size = int(environment["RANK"]), int(environment["WORLD_SIZE"])
-            place = cls(
+            worker = cls(
                 rank,
                 size,
                 int(environment.get("LOCAL_RANK", rank)),
@@ -38,10 +38,10 @@ class WorkerRank:
                 f"RANK, WORLD_SIZE, LOCAL_RANK or LOCAL_WORLD_SIZE is not a number: {error}",
                 "Start the workers with torchrun, or with --workers.",
             ) from error
-        if not (0 <= rank < size and 0 <= place.local_rank < place.local_size <= size):
+        if not (0 <= rank < size and 0 <= worker.local_rank < worker.local_size <= size):
             raise UsageError(
-                f"the environment places this worker at rank {rank} of {size}, "
-                f"{place.local_rank} of {place.local_size} on its machine",
+                f"the environment sets this worker at rank {rank} of {size}, "
+                f"{worker.local_rank} of {worker.local_size} on its machine",
                 "Start the workers with torchrun, or with --workers.",
             )
-        return place
+        return worker

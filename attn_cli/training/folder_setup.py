@@ -1,4 +1,4 @@
-"""A training takes its folder: it begins there, or goes on with what is there."""
+"""Prepare the folder of a training: start a new one there, or continue the one in it."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ from attn_cli.training.word_links import LINKS, VOTES
 def start_training(
     plan: Plan, run: TrainRun, tokenizers: tuple[SubwordTokenizer, SubwordTokenizer]
 ) -> Plan:
-    """Replace what is in the folder by the recipe and the vocabulary of a training that begins."""
+    """Replace the folder's contents with the recipe and the vocabulary of a new training."""
     clear_checkpoints(run.out, plan, keep=(LINKS, VOTES))
     storage.write_definition(run.out, plan.recipe, *tokenizers)
     if (
@@ -36,9 +36,9 @@ def start_training(
 def continue_training(
     plan: Plan, run: TrainRun, digests: dict[str, str], names: dict[str, str], emit: events.Listener
 ) -> Plan:
-    """The plan of a training that is resumed, with its recipe as it is now.
+    """Return the plan of a resumed training, with its current recipe and digests.
 
-    Raises DataError for other text than it had, unless that is accepted.
+    Raises DataError if the text has changed, unless `run.accept_new_data`.
     """
     if not run.accept_new_data:
         check_digests(plan.text, digests, names)
@@ -53,9 +53,9 @@ def continue_training(
     return plan
 
 
-#: What becomes of a training whose text is another one than before.
+#: The consequences of a change of the text, for notices.
 _CONSEQUENCES = {
-    "training": "training goes on with a new epoch, and with word links of its own",
-    "validation": "how good the network was on the old text no longer counts",
-    "links": "training goes on with the new ones",
+    "training": "training goes on with a new epoch and new word links",
+    "validation": "the results on the old text no longer count",
+    "links": "training goes on with the new links",
 }

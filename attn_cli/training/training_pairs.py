@@ -10,7 +10,7 @@ from attn_cli.data.literals import LiteralRules
 from attn_cli.data.word_rules import recipe_rules
 
 
-def read_given_pairs(
+def read_training_pairs(
     data: DataConfig, recipe: Recipe, *, stdin: BinaryIO | None = None
 ) -> tuple[Corpus, CorpusReport]:
     """Return the training pairs that `data` names, relative to the working directory.
