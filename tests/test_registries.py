@@ -14,9 +14,11 @@ from attn_cli.bundles.bundle import open_bundle
 from attn_cli.choices import OutputFormat
 from attn_cli.cli import output
 from attn_cli.cli.output import Writer
+from attn_cli.config.network import Scorer
 from attn_cli.errors import UsageError
 from attn_cli.inference.engines.registry import engine_of
-from attn_cli.nn.builder import build_model
+from attn_cli.inference.explanation import SCORER_FORMULAS
+from attn_cli.nn.builder import SCORERS, build_model
 from attn_cli.types import InputLine, SoftAlignment, Translation, WordAlignment
 
 BUNDLE = Path(__file__).parent / "fixtures" / "bundle_v1"
@@ -51,6 +53,10 @@ def test_an_unknown_format_is_an_error() -> None:
 
 def test_every_format_is_a_table_a_picture_a_page_or_a_record() -> None:
     assert {*output._RECORDS, "table", "html", "svg", "png", "pdf"} == set(get_args(OutputFormat))
+
+
+def test_every_scorer_of_a_recipe_is_built_and_explained() -> None:
+    assert set(get_args(Scorer)) == SCORERS.keys() == SCORER_FORMULAS.keys()
 
 
 def test_an_unknown_engine_is_an_error() -> None:

@@ -42,9 +42,7 @@ class EncoderConfig:
 class AttentionConfig:
     """The attention of the decoder over the encoder's states."""
 
-    kind: Literal[
-        "additive", "dot", "general", "scaled_dot", "local", "hard", "multihead", "none"
-    ] = option(
+    kind: Literal[Scorer, "local", "hard", "multihead", "none"] = option(
         "general",
         "soft attention with this scorer (general: a bilinear form, Luong et al. 2015; additive: "
         "a feed-forward network, Bahdanau et al. 2015); local, hard or multihead attention with "

@@ -4,13 +4,13 @@ The translation is found by the usual search; then the network runs along it onc
 value between its layers is recorded.
 """
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from attn_cli.alignment.merge import build_alignment
 from attn_cli.config import ModelConfig, Recipe
-from attn_cli.errors import ModelError, UsageError
+from attn_cli.errors import ModelError, UsageError, get_choice
 from attn_cli.inference.engines.interface import select_heads
 from attn_cli.inference.translator import Translator
 from attn_cli.types import AttentionSteps, Explanation, InputLine, IntArray, TokenizedLine
@@ -116,17 +116,20 @@ def _normalizer(model: ModelConfig) -> str:
     return "softmax" if model.decoder.kind == "transformer" else model.attention.normalizer
 
 
-_QUERIES = {
-    "additive": "q_i = W {s}",
-    "dot": "q_i = {s}",
-    "general": "q_i = {s}",
-    "scaled_dot": "q_i = W_Q {s} / √A",
-}
-_KEYS = {
-    "additive": "k_j = U h_j",
-    "dot": "k_j = h_j",
-    "general": "k_j = W h_j",
-    "scaled_dot": "k_j = W_K h_j",
+class _ScorerFormulas(NamedTuple):
+    """Steps 2 to 4 of a scorer: `s` is the decoder's state, `g` the activation."""
+
+    query: str
+    key: str
+    energy: str
+
+
+#: The formulas of each scorer of a recipe.
+SCORER_FORMULAS: dict[str, _ScorerFormulas] = {
+    "additive": _ScorerFormulas("q_i = W {s}", "k_j = U h_j", "e_ij = vᵀ {g}(q_i + k_j{coverage})"),
+    "dot": _ScorerFormulas("q_i = {s}", "k_j = h_j", "e_ij = q_iᵀ k_j"),
+    "general": _ScorerFormulas("q_i = {s}", "k_j = W h_j", "e_ij = q_iᵀ k_j"),
+    "scaled_dot": _ScorerFormulas("q_i = W_Q {s} / √A", "k_j = W_K h_j", "e_ij = q_iᵀ k_j"),
 }
 _WEIGHTS = {
     "softmax": "a_ij = exp(e_ij) / Σ_k exp(e_ik)",
@@ -143,7 +146,7 @@ def formulas(model: ModelConfig) -> tuple[str, ...]:
         total, predict = "c_i = Σ_j a_ij v_j", "p(y_i) = softmax(W t_i)"
         return _encoder(model), query, f"{key},  {value}", score, weight, "a_ij v_j", total, predict
     settings = model.attention
-    scorer = settings.kind if settings.kind in _QUERIES else settings.scorer
+    scorer = get_choice(SCORER_FORMULAS, model.scorer, "a scorer")
     after = model.decoder.input_feeding
     value = "v_j = V h_j" if settings.kind in ("multihead", "scaled_dot") else "v_j = h_j"
     weight = _WEIGHTS[settings.normalizer]
@@ -157,9 +160,9 @@ def formulas(model: ModelConfig) -> tuple[str, ...]:
     )
     return (
         _encoder(model),
-        _QUERIES[scorer].format(s="s_i" if after else "s_i−1"),
-        f"{_KEYS[scorer]},  {value}",
-        _score(model, scorer),
+        scorer.query.format(s="s_i" if after else "s_i−1"),
+        f"{scorer.key},  {value}",
+        _energy(model, scorer),
         weight,
         "a_ij v_j",
         "c_i = Σ_j a_ij v_j",
@@ -175,11 +178,8 @@ def _encoder(model: ModelConfig) -> str:
     return f"h_j = [→{cell} ; ←{cell}](E x)" if encoder.bidirectional else f"h_j = {cell}(E x)"
 
 
-def _score(model: ModelConfig, scorer: str) -> str:
+def _energy(model: ModelConfig, scorer: _ScorerFormulas) -> str:
     settings = model.attention
-    if scorer == "additive":
-        covered = " + w C_ij" if settings.coverage else ""
-        score = f"e_ij = vᵀ {settings.activation}(q_i + k_j{covered})"
-    else:
-        score = "e_ij = q_iᵀ k_j"
-    return score + (" − 2 (j − p_i)² / D²" if settings.kind == "local" else "")
+    coverage = " + w C_ij" if settings.coverage else ""
+    energy = scorer.energy.format(g=settings.activation, coverage=coverage)
+    return energy + (" − 2 (j − p_i)² / D²" if settings.kind == "local" else "")

@@ -18,7 +18,7 @@ from attn_cli.nn.attention import (
     SoftAttention,
 )
 from attn_cli.nn.decoders import RecurrentDecoderBase
-from attn_cli.nn.scorers import AdditiveScorer, Scorer
+from attn_cli.nn.scorers import AdditiveScorer, DotScorer, Scorer
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.transformer import (
     DecoderLayer,
@@ -178,9 +178,14 @@ class _RecurrentTrace(_Trace):
 
 
 def _score_function(scorer: Scorer) -> ScoreFunction:
-    """Read the parameters of a scorer; those of a dot product are in its queries and keys."""
-    if not isinstance(scorer, AdditiveScorer):
+    """Read the parameters of a scorer; those of a dot product are in its queries and keys.
+
+    Raises ValueError for another scorer.
+    """
+    if isinstance(scorer, DotScorer):
         return ScoreFunction("dot")
+    if not isinstance(scorer, AdditiveScorer):
+        raise ValueError(f"{type(scorer).__name__} has no score function to trace")
     vector = _array(scorer.energy.weight[0])
     covered = _array(scorer.coverage_proj.weight[:, 0]) if scorer.uses_coverage else None
     return ScoreFunction(
