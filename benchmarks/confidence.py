@@ -1,27 +1,35 @@
-"""How well the confidence of a model ranks its translations, beside the plain log-probability.
+"""Measure how well the confidence of a model ranks its translations, and the log-probability.
 
     python benchmarks/confidence.py --pairs newstest2013.tsv.gz --pairs tico19-dev.tsv.gz
     python benchmarks/confidence.py --model runs/mine --pairs mine.tsv --languages en,de
 
 --pairs names files of two columns, whose languages --languages tells; each model translates the
 column of its own source language. For each model and file: Spearman's rank correlation of the
-confidence with the chrF of each sentence, that of the mean log-probability a piece, and how far the
-confidence is from the chrF on average. The text must be neither what the model has learned from nor
-what it was calibrated on. A model without a calibration is skipped.
+confidence with the chrF of each sentence, that of the mean log-probability per piece, and the mean
+absolute difference of confidence and chrF. The text must not be part of the training or the
+calibration text. A model without a calibration is skipped.
 
-Then how often a line is said to be in the wrong language: of the lines of the source language
+Then how often a line is noted to be in the wrong language: of the lines of the source language
 (false alarms), and of those of the target language.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import Skipped, conditions, report, say, table
-from measuring.pairs import TEST_PAIRS, add_pair_options, read_pairs, translate_to_records
+from measuring import Skipped, conditions, report, table
+from measuring.pairs import (
+    TEST_PAIRS,
+    add_pair_options,
+    measure_each,
+    read_pairs,
+    translate_to_records,
+)
 
 from attn_cli import evaluation
 from attn_cli.bundles import registry
@@ -32,28 +40,21 @@ from attn_cli.inference.confidence import rank_correlation
 
 def main() -> int:
     options = _options()
-    rows, alarms, records = [], [], []
-    for model in options.model or ["en-fr", "fr-en"]:
-        for file in options.pairs or TEST_PAIRS:
-            try:
-                record = _measure(model, file, options)
-            except Skipped as reason:
-                say(f"{model} on {file}: skipped, {reason}")
-                continue
-            records.append(record)
-            rows.append(_row(record))
-            alarms.append(_alarm_row(record))
+    models, files = options.model or ["en-fr", "fr-en"], options.pairs or TEST_PAIRS
+    records = measure_each(product(models, files), partial(_measure, options))
     if not records:
-        say("nothing was measured")
         return 0
     ranks = table(
         (
             *("model", "text", "lines", "chrF", "mean confidence", "mean absolute error"),
             *("rank correlation: confidence", "mean log-probability"),
         ),
-        rows,
+        [_row(record) for record in records],
     )
-    notes = table(("model", "text", "lines", "false alarms", "noted"), alarms)
+    notes = table(
+        ("model", "text", "lines", "false alarms", "noted"),
+        [_alarm_row(record) for record in records],
+    )
     report(f"{ranks}\n{notes}\n{conditions()}\n", {"results": records}, options.output)
     return 0
 
@@ -67,8 +68,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure(model: str, file: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """The figures of one model on one file. Raises Skipped."""
+def _measure(options: argparse.Namespace, model: str, file: Path) -> dict[str, Any]:
+    """Return the figures of one model on one file. Raises Skipped."""
     facts = read_manifest(registry.find(model))
     sources, references = read_pairs(file, facts, languages=options.languages, limit=options.limit)
     records = translate_to_records(model, sources)

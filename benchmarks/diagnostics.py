@@ -13,11 +13,19 @@ negative. Counts of words are divided by the number of words.
 import argparse
 import sys
 from collections.abc import Callable
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from measuring import Skipped, conditions, report, say, table
-from measuring.pairs import TEST_PAIRS, add_pair_options, read_pairs, translate_to_records
+from measuring import conditions, report, table
+from measuring.pairs import (
+    TEST_PAIRS,
+    add_pair_options,
+    measure_each,
+    read_pairs,
+    translate_to_records,
+)
 
 from attn_cli import evaluation
 from attn_cli.bundles import registry
@@ -50,15 +58,9 @@ MEASURES: dict[str, Callable[[Record], float]] = {
 
 def main() -> int:
     options = _options()
-    records = []
-    for model in options.model or ["en-fr", "fr-en"]:
-        for file in options.pairs or TEST_PAIRS:
-            try:
-                records.append(_measure(model, file, options))
-            except Skipped as reason:
-                say(f"{model} on {file}: skipped, {reason}")
+    models, files = options.model or ["en-fr", "fr-en"], options.pairs or TEST_PAIRS
+    records = measure_each(product(models, files), partial(_measure, options))
     if not records:
-        say("nothing was measured")
         return 0
     rows = [
         (
@@ -81,8 +83,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure(model: str, file: Path, options: argparse.Namespace) -> Record:
-    """The correlations of one model on one file. Raises Skipped."""
+def _measure(options: argparse.Namespace, model: str, file: Path) -> Record:
+    """Return the correlations of one model on one file. Raises Skipped."""
     facts = read_manifest(registry.find(model))
     sources, references = read_pairs(file, facts, languages=options.languages, limit=options.limit)
     translated = translate_to_records(model, sources, "--diagnostics")

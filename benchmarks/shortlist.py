@@ -1,12 +1,12 @@
-"""What a shortlist changes: sentences, BLEU, and processor time, beside the whole vocabulary.
+"""Measure the effect of a shortlist on translations, BLEU and processor time.
 
     python benchmarks/shortlist.py --model runs/mine --pairs newstest2013.tsv.gz
     python benchmarks/shortlist.py --model runs/mine --pairs mine.tsv --beam 1 --limit 200
 
---pairs names files of two columns, whose languages --languages tells; the model translates the
-column of its own source language. For each file and beam size: the share of translations that are
-the same with a shortlist and without it, the BLEU of both, and the processor time of both. Each
-time is the median of --repeat runs in turn, less that of the first line alone, which is the start.
+--pairs names files of two columns in the languages of --languages; the model translates the column
+of its source language. For each file and beam size: the share of equal translations with and
+without a shortlist, the BLEU of both, and the processor time of both. Each time is the median of
+--repeat alternating runs, minus the time of the first line alone, which is the start-up.
 """
 
 import argparse
@@ -14,6 +14,8 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,9 @@ from measuring import (
     cost_of,
     on_one_core,
     report,
-    say,
     table,
 )
-from measuring.pairs import TEST_PAIRS, add_pair_options, read_pairs
+from measuring.pairs import TEST_PAIRS, add_pair_options, measure_each, read_pairs
 
 from attn_cli import evaluation
 from attn_cli.bundles import manifest, registry
@@ -39,15 +40,9 @@ _WAYS: dict[str, tuple[str, ...]] = {"shortlist": (), "vocabulary": ("--no-short
 def main() -> int:
     options = _options()
     on_one_core()
-    records = []
-    for file in options.pairs or TEST_PAIRS:
-        for beam_size in options.beam or [5]:
-            try:
-                records.append(_measure(options, file, beam_size))
-            except Skipped as reason:
-                say(f"{file}: skipped, {reason}")
+    beam_sizes, files = options.beam or [5], options.pairs or TEST_PAIRS
+    records = measure_each(product(beam_sizes, files), partial(_measure, options))
     if not records:
-        say("nothing was measured")
         return 0
     titles = (
         *("text", "lines", "beam", "the same", "BLEU, shortlist", "BLEU, vocabulary"),
@@ -69,7 +64,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure(options: argparse.Namespace, file: Path, beam_size: int) -> dict[str, Any]:
+def _measure(options: argparse.Namespace, beam_size: int, file: Path) -> dict[str, Any]:
     """Return the figures of one file and beam size. Raises Skipped."""
     folder = registry.find(options.model)
     facts = manifest.read_manifest(folder)

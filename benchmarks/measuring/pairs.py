@@ -1,16 +1,16 @@
-"""Files of sentence pairs that a model translates and is scored on."""
+"""Measure models on files of sentence pairs."""
 
 import argparse
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from attn_cli.data.text_io import open_lines, parse_pair
-from measuring import DATA, Skipped, attn, present
+from measuring import DATA, Skipped, attn, present, say
 
-#: The files that are read unless --pairs names others.
+#: The default of --pairs.
 TEST_PAIRS = [
     DATA / "general" / "test" / f"{name}.tsv.gz" for name in ("newstest2013", "tico19-dev")
 ]
@@ -22,6 +22,22 @@ def add_pair_options(parser: argparse.ArgumentParser, *, limit: int) -> None:
     parser.add_argument("--languages", default="en,fr", help="of the columns of the pairs")
     parser.add_argument("--limit", type=int, default=limit, help="lines of each file")
     parser.add_argument("--output", type=Path, help="write OUTPUT.md and OUTPUT.json too")
+
+
+def measure_each(
+    items: Iterable[tuple[Any, Path]],
+    measure: Callable[[Any, Path], dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """Return the record of each item and file; report those that `measure` skips."""
+    records = []
+    for item, file in items:
+        try:
+            records.append(measure(item, file))
+        except Skipped as reason:
+            say(f"{item} on {file}: skipped, {reason}")
+    if not records:
+        say("nothing was measured")
+    return records
 
 
 def read_pairs(
