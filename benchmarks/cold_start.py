@@ -227,8 +227,8 @@ def phased(
         before = time.time()
         cost = cost_of(command, stderr=Path(found.name), environment=environment)
         seconds = json.loads(Path(found.name).read_text(encoding="utf-8").splitlines()[-1])
-    started, ended = seconds.pop("began") - before, seconds.pop("ended") - before
-    times = {"Python's start": started, **seconds, "Python's end": cost.seconds - ended}
+    start, end = seconds.pop("start") - before, seconds.pop("end") - before
+    times = {"Python's start": start, **seconds, "Python's end": cost.seconds - end}
     return {name: 1000 * value for name, value in times.items()}
 
 

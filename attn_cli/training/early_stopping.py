@@ -1,7 +1,9 @@
 """Rank validations, and stop early."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
+from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.types import SoftAlignment
 
 
@@ -13,6 +15,12 @@ class ValidationScores:
     bleu: float
     chrf: float
     sample: SoftAlignment | None = None
+
+
+class Validate(Protocol):
+    """Validates a network on the validation pairs."""
+
+    def __call__(self, network: Seq2Seq) -> ValidationScores: ...
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from torch import Tensor
 
@@ -22,7 +21,7 @@ from attn_cli.training.best_weights import BestWeights, averaged_weights
 from attn_cli.training.budget import Planner, Schedule, TimeBudget
 from attn_cli.training.clocks import Clock, Throughput
 from attn_cli.training.decisions import Decision, synchronize
-from attn_cli.training.early_stopping import ValidationResult, ValidationScores, is_out_of_patience
+from attn_cli.training.early_stopping import Validate, ValidationResult, is_out_of_patience
 from attn_cli.training.gradients import Gradients, Losses
 from attn_cli.training.group import Group, workers_notice
 from attn_cli.training.guided_alignment import Guidance
@@ -40,12 +39,6 @@ from attn_cli.training.watching import SentenceReporter, Watch
 
 #: Seconds between two saves of the whole training state.
 SAVE_SECONDS = 60.0
-
-
-class Validate(Protocol):
-    """Validates a network on the validation pairs."""
-
-    def __call__(self, network: Seq2Seq) -> ValidationScores: ...
 
 
 class Trainer:
@@ -101,10 +94,6 @@ class Trainer:
         self.gradients = Gradients(network, settings=settings, hardware=hardware, group=self.group)
         self.best_weights = BestWeights(folder, max(1, settings.average_checkpoints))
 
-    @property
-    def _checkpoint_path(self) -> Path:
-        return self.saved_state.path
-
     def resume(self) -> bool:
         """Restore the last checkpoint, random numbers included; return whether there was one.
 
@@ -129,7 +118,7 @@ class Trainer:
         """
         random = self.group.gather_tensors(checkpoint.rng_tensors(self.hardware.device))
         if not self.group.is_main or (
-            self.state.skipped_in_a_row and self._checkpoint_path.exists()
+            self.state.skipped_in_a_row and self.saved_state.path.exists()
         ):
             return
         if not self.state.published:
@@ -161,13 +150,12 @@ class Trainer:
         self._guide_until(self.schedule.last)
         save_is_due = False
         while True:
-            if not self.state.is_validated and self.state.is_due(self.schedule):
+            is_validated = True
+            if not state.is_validated and state.is_due(self.schedule):
                 pause_start = now()
-                is_whole = self._validate(clock)
+                is_validated = self._validate(clock)
                 rate.paused += now() - pause_start
-            else:
-                is_whole = True
-            decision = self._decide(save_is_due) if is_whole else Decision("interrupted")
+            decision = self._decide(save_is_due) if is_validated else Decision("interrupted")
             decision = synchronize(decision, self.group)
             if decision.schedule is not None:
                 self.state.schedule = decision.schedule
@@ -230,7 +218,8 @@ class Trainer:
             rank=group.rank, size=group.size, parts=self.settings.accumulate
         )
         self._tokens = share.n_pieces
-        set_learning_rate(self.optimizer, self._learning_rate())
+        rate = learning_rate(state.step, self.settings, self.schedule)
+        set_learning_rate(self.optimizer, rate)
         self.optimizer.zero_grad(set_to_none=True)
         losses = self.gradients.compute(
             share, step=state.step, guidance=self.guidance, reward=state.reward
@@ -258,9 +247,6 @@ class Trainer:
                 self._recovery_hint(),
             )
 
-    def _learning_rate(self) -> float:
-        return learning_rate(self.state.step, self.settings, self.schedule)
-
     def _report(self, rate: Throughput, clock: Clock) -> None:
         state = self.state
         self._emit_on_main(
@@ -270,7 +256,7 @@ class Trainer:
                 epoch=self.batches.epoch,
                 loss=state.loss_sum / max(1, state.loss_count),
                 guided=state.guided_sum / state.guided_pieces if state.guided_pieces else None,
-                learning_rate=self._learning_rate(),
+                learning_rate=learning_rate(state.step, self.settings, self.schedule),
                 tokens_per_second=rate.tokens_per_second(),
                 seconds=clock.seconds(),
                 seconds_left=self.planner.seconds_left(state.step, self.schedule),
@@ -327,7 +313,7 @@ class Trainer:
 
     def _recovery_hint(self) -> str:
         """Return the hint of an error after NaN losses."""
-        if self._checkpoint_path.exists():
+        if self.saved_state.path.exists():
             return "The last good checkpoint is kept; lower train.learning_rate and --resume it."
         return "Lower train.learning_rate and train again."
 

@@ -1,37 +1,35 @@
-"""One translation by attn, its time told by phases: phases.py MODULES ARGUMENTS…
+"""Measure the phases of one attn command: phases.py MODULES ARGUMENTS…
 
-MODULES, between commas, are imported first, so that imports count as such; then the command is run
-and its parts are timed. The last line on stderr is a JSON object: the seconds of each phase, and
-when the first began and the last ended. It imports as little as it can before it starts its clock.
+MODULES, separated by commas, are imported first, so that imports are a phase of their own; then the
+command runs. The last line on stderr is a JSON object: the seconds of each phase, and the times of
+start and end. Little is imported before the clock starts.
 """
 
 import sys
 import time
 
-BEGAN = time.time()
+START = time.time()
 
 
 def main() -> None:
     for name in sys.argv[1].split(","):
         try:
             __import__(name)
-        except ImportError:  # Python itself only looked for it
+        except ImportError:  # an optional module
             continue
-    imports = time.time() - BEGAN
+    imports = time.time() - START
     from clock import Clock
 
     clock = Clock()
-    opening = sys.modules["attn_cli.cli.model_loading"]
-    clock.watch(opening, "make_sure", "checking the sums")
-    clock.watch(opening, "open_bundle", "opening the bundle")
-    for name in ("open_stepper", "open_matcher"):
-        clock.watch(opening, name, "opening the engine")
+    loading = sys.modules["attn_cli.cli.model_loading"]
+    clock.watch(sys.modules["attn_cli.bundles.bundle"], "verify_file", "comparing checksums")
+    clock.watch(loading, "load_stable", "opening the bundle")
+    for name in ("open_generator", "open_decoder", "open_aligner"):
+        clock.watch(loading, name, "opening the engine")
     if onnx := sys.modules.get("attn_cli.inference.engines.onnx"):
         clock.watch(onnx.Graph, "__init__", "sessions of the graphs")
-    clock.watch(sys.modules["attn_cli.inference.translator"], "search", "search")
-    sys.modules["attn_cli.cli.app"]._leave = lambda console, status: sys.exit(
-        status
-    )  # comes back here
+    clock.watch(sys.modules["attn_cli.inference.generation"], "search", "search")
+    sys.modules["attn_cli.cli.app"]._leave = sys.exit  # instead of ending the process at once
     sys.argv[:] = ["attn", *sys.argv[2:]]
     status: object = 0
     try:
@@ -41,8 +39,8 @@ def main() -> None:
         status = ended.code
     import json
 
-    found = {"imports": imports, **clock.seconds, "began": BEGAN, "ended": time.time()}
-    print(json.dumps(found), file=sys.stderr)
+    record = {"imports": imports, **clock.seconds, "start": START, "end": time.time()}
+    print(json.dumps(record), file=sys.stderr)
     sys.exit(status)
 
 

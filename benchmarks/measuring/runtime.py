@@ -28,7 +28,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from attn_cli.bundles.bundle import open_bundle
 from attn_cli.cli.input import CHUNK
-from attn_cli.inference import translator
+from attn_cli.inference import generation
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.onnx import Graph, OnnxDecoder
 from attn_cli.inference.generation import BeamSearchGenerator
@@ -95,7 +95,7 @@ def timed(folder: Path, beam: int, lines: Sequence[str]) -> dict[str, float]:
     for name in ("encode", "start", "step"):
         clock.watch(stepper, name, "around the graphs")
     clock.watch(stepper, "reorder", "reordering")
-    clock.watch(translator, "search", "search")
+    clock.watch(generation, "search", "search")
     for tokenizer in {id(each): each for each in (works.source, works.target)}.values():
         clock.watch(tokenizer, "encode", "text to pieces")
         clock.watch(tokenizer, "decode", "pieces to text")

@@ -1,10 +1,8 @@
-"""Where the time of a training update goes: update.py RECIPE UPDATES → one line of JSON.
+"""Measure the processor time of the phases of an update: update.py RECIPE UPDATES → JSON.
 
-Trains in this process, on one thread. Forward, a clock stands at the seams of the network; going
-back, it is read where the gradient passes them. Then the matrix products of some updates are
-recorded, with their shapes and strides, and computed again with nothing between them.
-
-Works with any version of attn_cli that PYTHONPATH names, so that two can be compared.
+Trains in this process, on one thread. In the forward pass a clock changes phase at the calls of the
+network's modules, in the backward pass when the gradient reaches their outputs. Then the matrix
+products of some updates are recorded, with shapes and strides, and computed again alone.
 """
 
 import json
@@ -13,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,23 +27,20 @@ from attn_cli.data.segmentation import segment_corpus
 from attn_cli.data.word_rules import recipe_rules
 from attn_cli.nn.builder import build_model
 from attn_cli.nn.device import select_hardware
+from attn_cli.training import gradients
+from attn_cli.training import trainer as trainer_module
 from attn_cli.training.trainer import Trainer
-
-try:
-    from attn_cli.training import gradients
-    from attn_cli.training.vocabulary import train_tokenizers
-except ModuleNotFoundError:  # before these modules were made
-    from attn_cli.training import trainer as gradients
+from attn_cli.training.vocabulary import train_tokenizers
 
 EMBEDDING, ENCODER, DECODER = "embedding", "encoder", "attention and cell loop"
 READOUT, LOSS = "readout", "loss"
 OPTIMIZER, BATCHES, REST = "optimizer and clipping", "batches", "the rest (Python, copies)"
 PHASES = (EMBEDDING, ENCODER, DECODER, READOUT, LOSS, OPTIMIZER, BATCHES, REST)
 
-WARM = 10  # updates before the clock runs
+WARM_UP = 10  # updates before the measurement
 PRODUCTS = ("mm", "addmm", "bmm", "baddbmm")
-RECORDED = 5  # updates whose products are computed again
-ROUNDS = 3  # of them, of which the quickest counts
+RECORDED = 5  # updates whose products are recorded
+ROUNDS = 3  # of the recorded products; the fastest counts
 
 
 def main() -> None:
@@ -53,18 +48,17 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(1)
     with tempfile.TemporaryDirectory() as scratch:
-        trainer = prepared(recipe, Path(scratch))
-        update = updating(trainer)
-        for _ in range(WARM):
-            update()
-        record = timed(trainer, update, updates)
-        record["products"] = products(update)
+        trainer = build_trainer(recipe, Path(scratch))
+        for _ in range(WARM_UP):
+            update(trainer)
+        record = measure_phases(trainer, updates)
+        record["products"] = measure_products(trainer)
     record["mebibytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(record))
 
 
-def prepared(path: Path, scratch: Path) -> Trainer:
-    """A trainer of that recipe, which writes and validates nothing."""
+def build_trainer(path: Path, scratch: Path) -> Trainer:
+    """Build the trainer of a recipe, without validation and output."""
     recipe = config.load(path)
     hardware = select_hardware("cpu", recipe.train.precision)
     rules = recipe_rules(recipe)
@@ -89,29 +83,22 @@ def prepared(path: Path, scratch: Path) -> Trainer:
     )
 
 
-def updating(trainer: Trainer) -> Callable[[], int]:
-    """What makes an update, and returns its target pieces."""
-
-    def update() -> int:
-        trainer.state.step += 1
-        if trainer._update.__code__.co_argcount > 1:  # as it was before there were workers
-            trainer._update(next(trainer.batches))  # type: ignore[call-arg]
-        else:
-            trainer._update()
-        return int(trainer._tokens)
-
-    return update
+def update(trainer: Trainer) -> int:
+    """Make an update; return its number of target pieces."""
+    trainer.state.step += 1
+    trainer._update()
+    return int(trainer._tokens)
 
 
 class Clock:
-    """Processor seconds of this process by phase; one phase at a time."""
+    """Measures the processor seconds of this process by phase."""
 
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
         self.phase, self._since = REST, time.process_time()
 
     def turn(self, phase: str) -> str:
-        """What follows is of that phase; returns the one that ends."""
+        """Start a phase; return the phase that ends."""
         now = time.process_time()
         self.seconds[self.phase] += now - self._since
         before, self.phase, self._since = self.phase, phase, now
@@ -119,7 +106,7 @@ class Clock:
 
     @contextmanager
     def section(self, phase: str) -> Iterator[None]:
-        """What runs inside is of that phase."""
+        """Attribute the block to a phase."""
         before = self.turn(phase)
         try:
             yield
@@ -128,7 +115,7 @@ class Clock:
 
 
 class _Mark(torch.autograd.Function):
-    """The tensor as it is; when its gradient comes by, the clock turns."""
+    """Identity; its backward pass starts a phase of the clock."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor, clock: Clock, phase: str) -> Tensor:
@@ -141,25 +128,25 @@ class _Mark(torch.autograd.Function):
         return grad, None, None
 
 
-def timed(trainer: Trainer, update: Callable[[], int], updates: int) -> dict[str, Any]:
-    """Processor seconds of each phase over some updates."""
+def measure_phases(trainer: Trainer, updates: int) -> dict[str, Any]:
+    """Measure the processor seconds of each phase over some updates."""
     clock, network = Clock(), trainer.network
 
-    def watch(owner: Any, name: str, phase: str, *, behind: str = "") -> None:
-        """Calls of that function are of `phase`; going back, what is before them of `behind`."""
+    def watch(owner: Any, name: str, phase: str) -> None:
+        """Attribute the calls of a function, and the backward pass of its output, to a phase."""
         function = getattr(owner, name)
 
-        def watched(*given: Any, **named: Any) -> Any:
+        def watched(*arguments: Any, **keywords: Any) -> Any:
             with clock.section(phase):
-                found = function(*given, **named)
-            return marked(found, phase)
+                output = function(*arguments, **keywords)
+            return mark(output)
 
-        def marked(found: Any, phase: str) -> Any:
-            if isinstance(found, Tensor) and found.requires_grad:
-                return _Mark.apply(found, clock, phase)  # type: ignore[no-untyped-call]
-            if isinstance(found, tuple) and hasattr(found, "_fields"):
-                return type(found)(*(marked(part, phase) for part in found))
-            return found
+        def mark(output: Any) -> Any:
+            if isinstance(output, Tensor) and output.requires_grad:
+                return _Mark.apply(output, clock, phase)  # type: ignore[no-untyped-call]
+            if isinstance(output, tuple) and hasattr(output, "_fields"):
+                return type(output)(*map(mark, output))
+            return output
 
         setattr(owner, name, watched)
 
@@ -171,22 +158,20 @@ def timed(trainer: Trainer, update: Callable[[], int], updates: int) -> dict[str
     watch(network.decoder, "unroll", DECODER)
     watch(network.readout, "forward", READOUT)
     watch(gradients, "negative_log_likelihood", LOSS)
-    for name in ("clip", "set_rate"):
-        watch(trainer, name, OPTIMIZER)
+    for name in ("clip_gradients", "set_learning_rate"):
+        watch(trainer_module, name, OPTIMIZER)
     watch(trainer.optimizer, "step", OPTIMIZER)
     watch(trainer.optimizer, "zero_grad", OPTIMIZER)
-    for name in ("__next__", "next_share"):
-        if hasattr(BatchIterator, name):
-            watch(BatchIterator, name, BATCHES)
+    watch(trainer.batches, "next_for_worker", BATCHES)
 
     clock.turn(REST)
     clock.seconds.clear()
-    began, pieces = time.process_time(), 0
+    start, pieces = time.process_time(), 0
     for _ in range(updates):
         clock.turn(REST)
-        pieces += update()
+        pieces += update(trainer)
     clock.turn(REST)
-    seconds = time.process_time() - began
+    seconds = time.process_time() - start
     phases = {phase: clock.seconds[phase] for phase in PHASES}
     return {"updates": updates, "pieces": pieces, "seconds": seconds, "phases": phases}
 
@@ -195,7 +180,7 @@ Shapes = tuple[str, tuple[tuple[tuple[int, ...], tuple[int, ...], torch.dtype], 
 
 
 class _Recorder(TorchDispatchMode):
-    """Writes the matrix products down."""
+    """Records the matrix products."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -212,12 +197,12 @@ class _Recorder(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def products(update: Callable[[], int]) -> dict[str, Any]:
-    """The products of some updates, computed again alone: seconds, and those of the updates."""
+def measure_products(trainer: Trainer) -> dict[str, Any]:
+    """Measure the processor seconds of the matrix products of some updates, computed alone."""
     recorder = _Recorder()
     with recorder:
         for _ in range(RECORDED):
-            update()
+            update(trainer)
     operands = {
         call: [
             torch.empty_strided(shape, stride, dtype=dtype).uniform_(-1, 1)
@@ -227,10 +212,10 @@ def products(update: Callable[[], int]) -> dict[str, Any]:
     }
     seconds = []
     for _ in range(ROUNDS):
-        began = time.process_time()
+        start = time.process_time()
         for call in recorder.calls:
             torch.matmul(*operands[call])
-        seconds.append(time.process_time() - began)
+        seconds.append(time.process_time() - start)
     operations = sum(
         2 * (a[0] if len(a) == 3 else 1) * a[-2] * a[-1] * b[-1]
         for _, ((a, *_), (b, *_)) in recorder.calls

@@ -140,7 +140,7 @@ def test_several_in_a_row_stop_training_with_the_last_good_state_kept(trainer, m
     with pytest.raises(TrainingError, match="3 updates in a row, at update 5") as caught:
         made.run()
     assert "resume" in caught.value.hint
-    tensors, facts = checkpoint.load(made._checkpoint_path)
+    tensors, facts = checkpoint.load(made.saved_state.path)
     assert facts["position"]["step"] == 2
     assert facts["position"]["skipped_in_a_row"] == 0
     assert all(t.isfinite().all() for name, t in tensors.items() if name.startswith("model."))
@@ -160,7 +160,7 @@ def test_a_validation_that_is_not_a_number_stops_training_with_the_best_model_ke
     with pytest.raises(TrainingError, match="validation loss at update 4 is NaN or infinite"):
         made.run()
     assert [scored.step for scored, _ in made.published] == [2]
-    assert checkpoint.load(made._checkpoint_path)[1]["position"]["step"] == 2
+    assert checkpoint.load(made.saved_state.path)[1]["position"]["step"] == 2
 
 
 # The best
@@ -207,7 +207,7 @@ def test_the_average_is_the_mean_of_the_best_and_of_no_others(trainer):
 def test_averaging_leaves_the_state_to_go_on_with_as_it_was(trainer):
     made = trainer(30.0, 20.0, 10.0, 40.0)
     made.run()
-    tensors, _ = checkpoint.load(made._checkpoint_path)
+    tensors, _ = checkpoint.load(made.saved_state.path)
     last = {k.removeprefix("model."): t for k, t in tensors.items() if k.startswith("model.")}
     assert same(last, weights(made))
 
@@ -249,7 +249,7 @@ def test_an_interruption_saves_and_does_not_average(trainer):
     made = trainer(1.0, interrupted=lambda: made.state.step >= 5)
     finished = made.run()
     assert (finished.reason, finished.step) == ("interrupted", 5)
-    assert checkpoint.load(made._checkpoint_path)[1]["position"]["step"] == 5
+    assert checkpoint.load(made.saved_state.path)[1]["position"]["step"] == 5
     assert not of(events.CheckpointsAveraged, made)
 
 
@@ -268,7 +268,7 @@ def test_a_timed_save_in_the_middle_of_bad_updates_keeps_the_good_state(trainer,
     made = trainer(settings=replace(SETTINGS, validate_every=100))
     with pytest.raises(TrainingError):
         made.run()
-    assert checkpoint.load(made._checkpoint_path)[1]["position"]["step"] == 3
+    assert checkpoint.load(made.saved_state.path)[1]["position"]["step"] == 3
 
 
 # Time
@@ -475,9 +475,9 @@ def test_a_guided_training_cut_off_and_resumed_does_what_it_would_have_done(trai
 def test_a_state_saved_before_there_was_guidance_is_gone_on_with(trainer):
     made = trainer(interrupted=lambda: made.state.step >= 5)
     made.run()
-    tensors, facts = checkpoint.load(made._checkpoint_path)
+    tensors, facts = checkpoint.load(made.saved_state.path)
     del facts["position"]["guided_sum"], facts["position"]["guided_pieces"]
-    checkpoint.save(made._checkpoint_path, tensors, facts)
+    checkpoint.save(made.saved_state.path, tensors, facts)
     resumed = trainer()
     resumed.resume()
     assert resumed.run().step == 6
