@@ -122,8 +122,8 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _systems(given: str) -> tuple[str, ...]:
-    chosen = tuple(given.split(","))
+def _systems(text: str) -> tuple[str, ...]:
+    chosen = tuple(text.split(","))
     if unknown := set(chosen) - set(SYSTEMS):
         raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not a system")
     return chosen
@@ -176,8 +176,8 @@ class Gold:
         lengths = [(len(source), len(target)) for source, target in self.pairs]
         lines = islice(_lines(_present(links)), len(lengths))
         truth, base = read_gold(_lines(self.links), name=self.links.name, base=1, lengths=lengths)
-        found, _ = read_links(lines, name=links.name, base=0, lengths=lengths)
-        return score_alignment(truth, found, gold_base=base)
+        predicted, _ = read_links(lines, name=links.name, base=0, lengths=lengths)
+        return score_alignment(truth, predicted, gold_base=base)
 
 
 @dataclass(frozen=True)
@@ -220,8 +220,8 @@ def write(name: str, gold: Gold, folder: Path, pairs: Iterable[Pair]) -> Text:
 
 
 def _lower(pair: Pair) -> Pair:
-    ours, theirs = ([word.lower() for word in side] for side in pair)
-    return ours, theirs
+    source, target = ([word.lower() for word in side] for side in pair)
+    return source, target
 
 
 def _split(corpus: str, data: Path) -> Iterator[Pair]:
@@ -229,9 +229,9 @@ def _split(corpus: str, data: Path) -> Iterator[Pair]:
     from attn_cli.data.words import split
 
     for raw in _raw(corpus, data):
-        ours, theirs = ([word.text for word in split(side)] for side in raw)
-        if ours and theirs:
-            yield ours, theirs
+        source, target = ([word.text for word in split(side)] for side in raw)
+        if source and target:
+            yield source, target
 
 
 def _raw(corpus: str, data: Path) -> Iterator[tuple[str, str]]:
@@ -312,7 +312,7 @@ def aligned(system: str, text: Text, rivals: Rivals, threads: int) -> "list[Row]
     scores = [
         ("forward", text.gold.score(forward)),
         ("reverse", text.gold.score(reverse)),
-        min(symmetrised, key=lambda found: found[1].aer),
+        min(symmetrised, key=lambda each: each[1].aer),
     ]
     return [Row.of(text, system, links, score, cost, version) for links, score in scores]
 
@@ -380,9 +380,14 @@ def run_rival(name: str, source: str, target: str, forward: str, reverse: str) -
 def _run_eflomal(source: str, target: str, forward: str, reverse: str) -> None:
     import eflomal
 
-    with open(source, encoding="utf-8") as ours, open(target, encoding="utf-8") as theirs:
+    with (
+        open(source, encoding="utf-8") as source_file,
+        open(target, encoding="utf-8") as target_file,
+    ):
         aligner = eflomal.Aligner()
-        aligner.align(ours, theirs, links_filename_fwd=forward, links_filename_rev=reverse)
+        aligner.align(
+            source_file, target_file, links_filename_fwd=forward, links_filename_rev=reverse
+        )
 
 
 def _run_thot(name: str, source: list[Words], target: list[Words]) -> Iterator[list[Link]]:
@@ -391,8 +396,8 @@ def _run_thot(name: str, source: list[Words], target: list[Words]) -> Iterator[l
     from thot.alignment import EflomalAlignmentModel
 
     *_, last = models = _chain(name)
-    for ours, theirs in zip(source, target, strict=True):
-        last.add_sentence_pair(ours, theirs)
+    for source_line, target_line in zip(source, target, strict=True):
+        last.add_sentence_pair(source_line, target_line)
     for model in models:
         model.start_training()
         rounds = model.scheduled_iterations if isinstance(model, EflomalAlignmentModel) else ROUNDS
@@ -400,15 +405,15 @@ def _run_thot(name: str, source: list[Words], target: list[Words]) -> Iterator[l
             model.train()
         model.end_training()
     if isinstance(last, EflomalAlignmentModel):  # whose samples are the links
-        found: Iterator[tuple[float, WordAlignmentMatrix]] = map(
+        matrices: Iterator[tuple[float, WordAlignmentMatrix]] = map(
             last.get_training_alignment, range(len(source))
         )
     else:
         batches = (slice(first, first + BATCH) for first in range(0, len(source), BATCH))
-        found = chain.from_iterable(
+        matrices = chain.from_iterable(
             last.get_best_alignments(source[batch], target[batch]) for batch in batches
         )
-    for _, matrix in found:
+    for _, matrix in matrices:
         yield [(s, t) for s, t in np.argwhere(matrix.to_numpy()).tolist()]
 
 
@@ -496,10 +501,10 @@ class Together:
 
     def wait(self) -> Cost:
         """Wait until all have ended. Raises Skipped when one has failed."""
-        looked = -LOOK
+        checked = -LOOK
         while self._running:
-            if time.monotonic() - looked >= LOOK:
-                looked = time.monotonic()
+            if time.monotonic() - checked >= LOOK:
+                checked = time.monotonic()
                 self._peak = max(self._peak, memory(self._running) / MEBI)
             for pid in list(self._running):
                 self._reap(pid)
@@ -517,8 +522,8 @@ class Together:
             largest = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
             self._peak = max(self._peak, largest / MEBI)
         if process.returncode:
-            said = _last_line(self._log.read_text(encoding="utf-8", errors="replace"))
-            raise Skipped(said or f"it ended with {process.returncode}")
+            line = _last_line(self._log.read_text(encoding="utf-8", errors="replace"))
+            raise Skipped(line or f"it ended with {process.returncode}")
 
 
 # The report

@@ -67,7 +67,7 @@ def measure(name: str, settings: tuple[str, ...], folder: Path, *, threads: int)
         "apart": next(row["difference"] for row in rows if row["event"] == "graphs_exported"),
         "conditions": conditions(f"threads: {threads}"),
     }
-    said = {
+    outputs = {
         (engine, beam): attn(
             *("translate", "-m", folder, "--engine", engine, "--beam", beam),
             *("-i", DEMO / "test.en"),
@@ -79,13 +79,13 @@ def measure(name: str, settings: tuple[str, ...], folder: Path, *, threads: int)
         one == other
         for beam in (1, 5)
         for one, other in zip(
-            said["torch", beam].splitlines(), said["onnx", beam].splitlines(), strict=True
+            outputs["torch", beam].splitlines(), outputs["onnx", beam].splitlines(), strict=True
         )
     ]
     record["same"] = [sum(same), len(same)]
     with tempfile.TemporaryDirectory() as there:
         hypothesis = Path(there, "hyp")
-        hypothesis.write_text(said["onnx", 5], encoding="utf-8")
+        hypothesis.write_text(outputs["onnx", 5], encoding="utf-8")
         scored = attn("score", "-r", DEMO / "test.fr", hypothesis, "--format", "json")
     record["bleu"] = json.loads(scored)["bleu"]
     if name != "none":
@@ -99,12 +99,12 @@ def write(out: Path, docs: Path) -> None:
     """The table of docs/attention.md, of all systems that are measured."""
     from measuring.study_report import fill
 
-    found = {
+    results = {
         name: json.loads(file.read_text(encoding="utf-8"))
         for name in SYSTEMS
         if (file := out / name / "measured.json").is_file()
     }
-    if not found:
+    if not results:
         return
     titles = (
         "system",
@@ -125,9 +125,9 @@ def write(out: Path, docs: Path) -> None:
             "{} of {}".format(*row["same"]),
             f"{row['pieces_per_second']:,.0f}",
         ]
-        for name, row in found.items()
+        for name, row in results.items()
     ]
-    first = next(iter(found.values()))
+    first = next(iter(results.values()))
     how = f"\n{first['conditions']}; BLEU `{first['bleu']['signature']}`.\n"
     fill(docs / "attention.md", {"demo": table(titles, rows) + how})
 

@@ -231,18 +231,18 @@ def _options() -> tuple[str, Options]:
     add("--limit", type=int, help="lines of each test, to try this out")
     add("--minutes", type=float, help="of a training at most; the table says how far it came")
     add("--docs", type=Path, default=ROOT / "docs", help="[docs]")
-    given = vars(parser.parse_args())
-    verb = given.pop("verb")
-    given["only"] = frozenset(filter(None, given["only"].split(",")))
-    given["out"], given["data"] = given["out"].absolute(), given["data"].absolute()
-    given["links"] = (given["links"] or given["out"] / "links.gz").absolute()
-    given["threads"] = given["threads"] or max(1, (os.cpu_count() or 1) // given["jobs"])
-    return verb, Options(**given)
+    options = vars(parser.parse_args())
+    verb = options.pop("verb")
+    options["only"] = frozenset(filter(None, options["only"].split(",")))
+    options["out"], options["data"] = options["out"].absolute(), options["data"].absolute()
+    options["links"] = (options["links"] or options["out"] / "links.gz").absolute()
+    options["threads"] = options["threads"] or max(1, (os.cpu_count() or 1) // options["jobs"])
+    return verb, Options(**options)
 
 
 def plans(options: Options) -> list[Plan]:
     """The trainings that were asked for, the longest first, so that none is alone at the end."""
-    found = [
+    plans = [
         Plan(name, name, 1, (*settings, *AS_HERE), recipe)
         for name, (recipe, settings) in FULL.items()
     ]
@@ -253,13 +253,13 @@ def plans(options: Options) -> list[Plan]:
         for seed in system.seeds:
             settings = (*system.all_settings(), *size, *warm, *every)
             run_name = name if seed == system.seeds[0] else f"{name}-{seed}"
-            found.append(Plan(run_name, name, seed, settings, guided=system.guided))
+            plans.append(Plan(run_name, name, seed, settings, guided=system.guided))
     slow = ("transformer", "multihead", "hard", "sparsemax", "entmax")
-    found.sort(key=lambda plan: plan.name not in FULL and not plan.system.startswith(slow))
-    if unknown := options.only - {plan.name for plan in found} - {plan.system for plan in found}:
+    plans.sort(key=lambda plan: plan.name not in FULL and not plan.system.startswith(slow))
+    if unknown := options.only - {plan.name for plan in plans} - {plan.system for plan in plans}:
         raise Skipped(f"there is no system {', '.join(sorted(unknown))}")
     only = options.only
-    return [plan for plan in found if not only or plan.name in only or plan.system in only]
+    return [plan for plan in plans if not only or plan.name in only or plan.system in only]
 
 
 # Links, training
@@ -407,13 +407,13 @@ def speeds(options: Options) -> None:
     """
     path = options.out / "speed.json"
     write_validation(options)
-    found = json.loads(path.read_text("utf-8")) if path.is_file() else {"systems": {}}
-    found["how"] = conditions(
+    speeds = json.loads(path.read_text("utf-8")) if path.is_file() else {"systems": {}}
+    speeds["how"] = conditions(
         f"{options.device}, threads: {options.threads}, {options.precision}, a system at a time",
         f"batches of {options.batch} target pieces",
     )
     for plan in plans(options):
-        if plan.seed != 1 or plan.guided or plan.name in found["systems"] or plan.name in FULL:
+        if plan.seed != 1 or plan.guided or plan.name in speeds["systems"] or plan.name in FULL:
             continue
         with tempfile.TemporaryDirectory() as folder:
             short = dataclasses.replace(
@@ -433,8 +433,8 @@ def speeds(options: Options) -> None:
             rows = [row for row in events(there.out / plan.name) if row["event"] == "progress"]
         rate = statistics.median(row["tokens_per_second"] for row in rows[1:])
         say(f"{plan.name}: {rate:.0f} pieces a second")
-        found["systems"][plan.name] = round(rate)
-        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        speeds["systems"][plan.name] = round(rate)
+        path.write_text(json.dumps(speeds, indent=1) + "\n", encoding="utf-8")
 
 
 # Measuring

@@ -30,8 +30,8 @@ from measuring import (
     conditions,
     cost_of,
     ending_on_signals,
+    output_of,
     report,
-    said,
     say,
     table,
 )
@@ -115,7 +115,7 @@ def measured(
     missing: list[str] = []
     for name, command in list(runs.items()):  # the round that does not count
         try:
-            said(*command, environment=environment)
+            output_of(*command, environment=environment)
         except Skipped as reason:
             if name in (TORCH, TRANSLATE):
                 raise
@@ -143,9 +143,9 @@ def summary(costs: Costs) -> str:
 def _row(name: str, costs: Costs) -> tuple[str, ...]:
     walls = [cost.seconds for cost in costs[name]]
     wall, cpu = ratios(name, costs)
-    wanted = ""
+    verdict = ""
     if target := TARGETS.get(name):
-        wanted = f"≤ {target:.2f}: {'met' if wall <= target else 'missed'}"
+        verdict = f"≤ {target:.2f}: {'met' if wall <= target else 'missed'}"
     return (
         f"`{name}`",
         f"{median(walls):.3f}",
@@ -154,15 +154,15 @@ def _row(name: str, costs: Costs) -> tuple[str, ...]:
         f"{max(cost.mebibytes for cost in costs[name]):.0f}",
         f"{wall:.3f}",
         f"{cpu:.3f}",
-        wanted,
+        verdict,
     )
 
 
 def ratios(name: str, costs: Costs) -> tuple[float, float]:
     """Wall and processor time as parts of those of torch's import: medians of the rounds'."""
     pairs = list(zip(costs[name], costs[TORCH], strict=True))
-    wall = median(ours.seconds / torch.seconds for ours, torch in pairs)
-    return wall, median(ours.cpu_seconds / torch.cpu_seconds for ours, torch in pairs)
+    wall = median(own.seconds / torch.seconds for own, torch in pairs)
+    return wall, median(own.cpu_seconds / torch.cpu_seconds for own, torch in pairs)
 
 
 def _record(costs: Costs) -> dict[str, dict[str, object]]:
@@ -209,9 +209,9 @@ def located(
 def imported(arguments: Sequence[str], environment: dict[str, str]) -> dict[str, float]:
     """The milliseconds that each module takes to import, itself alone, in the order they come."""
     command = [PYTHON, "-X", "importtime", *arguments]
-    with tempfile.NamedTemporaryFile() as found:
-        cost_of(command, stderr=Path(found.name), environment=environment)
-        lines = Path(found.name).read_text(encoding="utf-8").splitlines()
+    with tempfile.NamedTemporaryFile() as log:
+        cost_of(command, stderr=Path(log.name), environment=environment)
+        lines = Path(log.name).read_text(encoding="utf-8").splitlines()
     matches = filter(None, map(_IMPORT.match, lines))
     return {match[2]: int(match[1]) / 1000 for match in matches}
 
@@ -223,22 +223,22 @@ def phased(
     program = ROOT / "benchmarks" / "measuring" / "phases.py"
     arguments = commands(model)[TRANSLATE][len(ATTN) :]
     command = [PYTHON, str(program), ",".join(modules), *arguments]
-    with tempfile.NamedTemporaryFile() as found:
+    with tempfile.NamedTemporaryFile() as log:
         before = time.time()
-        cost = cost_of(command, stderr=Path(found.name), environment=environment)
-        seconds = json.loads(Path(found.name).read_text(encoding="utf-8").splitlines()[-1])
+        cost = cost_of(command, stderr=Path(log.name), environment=environment)
+        seconds = json.loads(Path(log.name).read_text(encoding="utf-8").splitlines()[-1])
     start, end = seconds.pop("start") - before, seconds.pop("end") - before
     times = {"Python's start": start, **seconds, "Python's end": cost.seconds - end}
     return {name: 1000 * value for name, value in times.items()}
 
 
 def _by_package(times: dict[str, float]) -> dict[str, float]:
-    found: dict[str, float] = {}
+    totals: dict[str, float] = {}
     for module, milliseconds in times.items():
         name = module.split(".")[0]
         name = "the standard library" if _standard(name) else name
-        found[name] = found.get(name, 0.0) + milliseconds
-    return found
+        totals[name] = totals.get(name, 0.0) + milliseconds
+    return totals
 
 
 def _standard(module: str) -> bool:

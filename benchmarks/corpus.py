@@ -106,11 +106,15 @@ def _table(rows: list[dict[str, Any]]) -> str:
     titles += (f"{BATCHES:,} batches, CPU s", "private MiB of a reader")
     cells = []
     for row in rows:
-        made = row["prepare"]
-        cell = [f"{row['pairs']:,}", f"{made.get('forms', 0):,}"]
-        cell += [f"{made.get('stages', {}).get(stage, 0):.1f}" for stage in STAGES]
-        cell += [f"{made['cpu_seconds']:.1f}", f"{made['seconds']:.0f}", f"{made['peak']:.0f}"]
-        cell += [f"{made['private']:.0f}", f"{made.get('disk', 0):.0f}"]
+        preparation = row["prepare"]
+        cell = [f"{row['pairs']:,}", f"{preparation.get('forms', 0):,}"]
+        cell += [f"{preparation.get('stages', {}).get(stage, 0):.1f}" for stage in STAGES]
+        cell += [
+            f"{preparation['cpu_seconds']:.1f}",
+            f"{preparation['seconds']:.0f}",
+            f"{preparation['peak']:.0f}",
+        ]
+        cell += [f"{preparation['private']:.0f}", f"{preparation.get('disk', 0):.0f}"]
         draw = row.get("draw", {"batches": 0, "private": 0})
         cells.append([*cell, f"{draw['batches']:.1f}", f"{draw['private']:.0f}"])
     return table(titles, cells)
@@ -125,12 +129,12 @@ def _charts(rows: list[dict[str, Any]]) -> dict[str, str]:
     def series(values: Iterable[float]) -> list[tuple[float, float]]:
         return list(zip(at, values, strict=True))
 
-    made = [row["prepare"] for row in rows]
+    preparations = [row["prepare"] for row in rows]
     memory = {
-        "peak": series(each["peak"] for each in made),
-        "its own": series(each["private"] for each in made),
+        "peak": series(each["peak"] for each in preparations),
+        "its own": series(each["private"] for each in preparations),
         "a reader's own": series(row["draw"]["private"] for row in rows),
-        "on disk": series(each["disk"] for each in made),
+        "on disk": series(each["disk"] for each in preparations),
     }
     time_of = {
         stage: series(1e6 * row["prepare"]["stages"][stage] / row["pairs"] for row in rows)

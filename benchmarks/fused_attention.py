@@ -39,15 +39,17 @@ def main() -> int:
         return 0
     rows = []
     for length in options.lengths:
-        found: dict[bool, list[dict[str, float]]] = {False: [], True: []}
+        runs: dict[bool, list[dict[str, float]]] = {False: [], True: []}
         for _ in range(options.rounds):
             for weights in (False, True):
-                found[weights].append(_in_a_process(options, length, weights))
+                runs[weights].append(_in_a_process(options, length, weights))
         say(f"length {length}")
-        rows.append({"length": length, "fused": found[False], "written_out": found[True]})
-    said = f"{conditions(f'torch on {options.device}')}; {options.batch} x {HEADS} heads of {WIDTH}"
-    record = {"conditions": said, "batch": options.batch, "rows": rows}
-    report(f"{said}\n\n{_table(rows)}", record, options.output)
+        rows.append({"length": length, "fused": runs[False], "written_out": runs[True]})
+    about = (
+        f"{conditions(f'torch on {options.device}')}; {options.batch} x {HEADS} heads of {WIDTH}"
+    )
+    record = {"conditions": about, "batch": options.batch, "rows": rows}
+    report(f"{about}\n\n{_table(rows)}", record, options.output)
     return 0
 
 
@@ -60,8 +62,8 @@ def _in_a_process(options: argparse.Namespace, length: int, weights: bool) -> di
     }
     command = [sys.executable, __file__, "--case", json.dumps(case)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    times: dict[str, float] = json.loads(done.stdout)
+    return times
 
 
 def _case(*, length: int, weights: bool, batch: int, device: str) -> dict[str, float]:
@@ -75,8 +77,8 @@ def _case(*, length: int, weights: bool, batch: int, device: str) -> dict[str, f
     parts = [torch.randn(shape, device=device, requires_grad=True) for _ in range(3)]
 
     def there_and_back() -> None:
-        found, _ = scaled_dot_product_attention(*parts, causal=True, weights=weights)
-        found.square().mean().backward()  # type: ignore[no-untyped-call]
+        contexts, _ = scaled_dot_product_attention(*parts, causal=True, weights=weights)
+        contexts.square().mean().backward()  # type: ignore[no-untyped-call]
 
     small = [part[:, :, :8] for part in parts]
     scaled_dot_product_attention(*small, causal=True, weights=weights)[

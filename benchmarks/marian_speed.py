@@ -32,8 +32,8 @@ from measuring import (
     excusing,
     notes,
     on_one_core,
+    output_of,
     report,
-    said,
     say,
     table,
 )
@@ -55,7 +55,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch)
         say("making the model")
-        said(sys.executable, __file__, "--make", work, *_sizes(options), environment=ONE_THREAD)
+        output_of(
+            sys.executable, __file__, "--make", work, *_sizes(options), environment=ONE_THREAD
+        )
         for system in systems:
             with excusing(system, skipped):
                 _prepare(system, work, options)
@@ -145,7 +147,7 @@ def _prepare(system: str, work: Path, options: argparse.Namespace) -> None:
     environment = ONE_THREAD | {"ATTN_HOME": str(work / "home"), "PYTHONPATH": str(ROOT)}
     if system in ("int8", "fp32"):
         how = ("--name", system, "--precision", system)
-        said(*ATTN, "models", "import", work / "marian", *how, environment=environment)
+        output_of(*ATTN, "models", "import", work / "marian", *how, environment=environment)
         folder = work / "home" / "models" / system
         folder.rename(work / system)
         code = (
@@ -157,7 +159,9 @@ def _prepare(system: str, work: Path, options: argparse.Namespace) -> None:
             "decode = replace(recipe.decode, **limits)\n"
             "write_recipe(path, replace(recipe, decode=decode))\n"
         )
-        said(sys.executable, "-c", code, work / system, options.length, environment=environment)
+        output_of(
+            sys.executable, "-c", code, work / system, options.length, environment=environment
+        )
     elif system.startswith("ct2-"):
         precision = {"int8": "int8", "fp32": "float32"}[system[4:]]
         code = (
@@ -165,7 +169,7 @@ def _prepare(system: str, work: Path, options: argparse.Namespace) -> None:
             "converter = ctranslate2.converters.TransformersConverter(sys.argv[1])\n"
             "converter.convert(sys.argv[2], quantization=sys.argv[3])\n"
         )
-        said(sys.executable, "-c", code, work / "marian", work / system, precision)
+        output_of(sys.executable, "-c", code, work / "marian", work / system, precision)
 
 
 def _translate(system: str, work: Path, file: Path, options: argparse.Namespace) -> None:
@@ -199,15 +203,15 @@ def _translate(system: str, work: Path, file: Path, options: argparse.Namespace)
 
     translator = ctranslate2.Translator(str(work / system), inter_threads=1, intra_threads=1)
     sources = [tokenizer.convert_ids_to_tokens(ids) for ids in tokenizer(lines)["input_ids"]]
-    found = translator.translate_batch(
+    results = translator.translate_batch(
         sources,
         beam_size=options.beam,
         min_decoding_length=options.length,
         max_decoding_length=options.length,
         max_batch_size=32,
     )
-    for each in found:
-        ids = tokenizer.convert_tokens_to_ids(each.hypotheses[0])
+    for result in results:
+        ids = tokenizer.convert_tokens_to_ids(result.hypotheses[0])
         print(tokenizer.decode(ids, skip_special_tokens=True))
 
 

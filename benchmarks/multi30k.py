@@ -63,12 +63,12 @@ def measure(target: str, runs: Path) -> None:
     curve(out / "log.jsonl")
     with tempfile.TemporaryDirectory() as folder:
         for beam in (1, 5):
-            found = Path(folder) / f"beam{beam}"
+            output = Path(folder) / f"beam{beam}"
             began = time.monotonic()
             source = CORPUS / f"{TEST}.en.gz"
-            attn("translate", "-m", out, "--beam", beam, "-i", source, "-o", found)
+            attn("translate", "-m", out, "--beam", beam, "-i", source, "-o", output)
             print(f"beam {beam} ({time.monotonic() - began:.0f} s for the process)")
-            print(attn("score", "--reference", CORPUS / f"{TEST}.{target}.gz", found), end="")
+            print(attn("score", "--reference", CORPUS / f"{TEST}.{target}.gz", output), end="")
 
 
 if __name__ == "__main__":

@@ -87,28 +87,28 @@ def texts(out: Path) -> list[list[Pair]]:
         side: (DEMO / f"train.{side}").read_text(encoding="utf-8").splitlines()
         for side in ("en", "fr")
     }
-    seen = {key(line) for line in sides["en"]}
+    known = {key(line) for line in sides["en"]}
     for bucket in BUCKETS[:LEARNT]:
-        for pair in nested(draw, seen, MORE, bucket):
+        for pair in nested(draw, known, MORE, bucket):
             sides["en"].append(pair.english)
             sides["fr"].append(pair.french)
     out.mkdir(parents=True, exist_ok=True)
     for side, lines in sides.items():
         text = "".join(f"{line}\n" for line in lines)
         (out / f"train.{side}").write_text(text, encoding="utf-8")
-    return [nested(draw, seen, TRIED, bucket) for bucket in BUCKETS]
+    return [nested(draw, known, TRIED, bucket) for bucket in BUCKETS]
 
 
-def nested(draw: Draw, seen: set[str], many: int, words: tuple[int, int]) -> list[Pair]:
-    """So many new sentences of so many words; what they are is added to `seen`."""
-    found: list[Pair] = []
-    while len(found) < many:
+def nested(draw: Draw, known: set[str], many: int, words: tuple[int, int]) -> list[Pair]:
+    """So many new sentences of so many words; what they are is added to `known`."""
+    pairs: list[Pair] = []
+    while len(pairs) < many:
         phrase = relative(draw, depth=draw.pick(range(1, DEEPEST + 1)))
         pair = finish(phrase + linked(".=."), "relative clause")
-        if words[0] <= len(pair.en) <= words[1] and key(pair.english) not in seen:
-            seen.add(key(pair.english))
-            found.append(pair)
-    return found
+        if words[0] <= len(pair.en) <= words[1] and key(pair.english) not in known:
+            known.add(key(pair.english))
+            pairs.append(pair)
+    return pairs
 
 
 def measure(
@@ -142,12 +142,12 @@ def tried(name: str, pairs: Sequence[Pair], folder: Path) -> dict[str, Any]:
         columns["gold"] = [p.gold for p in pairs]
         for side, lines in columns.items():
             files[side].write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        found = attn("translate", "-m", folder, "--beam", 5, "-i", files["en"]).splitlines()
+        translations = attn("translate", "-m", folder, "--beam", 5, "-i", files["en"]).splitlines()
         row = {
             "lines": len(pairs),
             "words": sum(len(pair.en) for pair in pairs) / len(pairs),
-            "bleu": scores(found, columns["fr"])["bleu"],
-            "right": sum(map(str.__eq__, found, columns["fr"])) / len(pairs),
+            "bleu": scores(translations, columns["fr"])["bleu"],
+            "right": sum(map(str.__eq__, translations, columns["fr"])) / len(pairs),
         }
         if name != "none":
             row["aer"] = aer_of_attention(folder, *files.values())["score"]
@@ -160,17 +160,17 @@ def write(out: Path, docs: Path) -> None:
     from measuring.charts import curves
     from measuring.study_report import fill
 
-    found = {
+    records = {
         name: json.loads(file.read_text(encoding="utf-8"))
         for name in SYSTEMS
         if (file := out / name.split(",")[0] / "measured.json").is_file()
     }
-    if not found:
+    if not records:
         return
     names = {float(n): f"{low}–{high}" for n, (low, high) in enumerate(BUCKETS)}
     points = {
         name: [(float(n), row["bleu"]["score"]) for n, row in enumerate(record["rows"])]
-        for name, record in found.items()
+        for name, record in records.items()
     }
     title = "BLEU against the length of the source, relative clauses"
     picture = curves(title, points, x="source words", y="BLEU", ticks=names)
@@ -178,10 +178,10 @@ def write(out: Path, docs: Path) -> None:
     rows = [
         [f"{name}, {what}", *(shown(row) for row in record["rows"])]
         for what, shown in SHOWN.items()
-        for name, record in found.items()
+        for name, record in records.items()
         if what != "AER" or name != "none"
     ]
-    record = next(iter(found.values()))
+    record = next(iter(records.values()))
     signature = record["rows"][0]["bleu"]["signature"]
     how = f"\n{TRIED} sentences of each length; {record['conditions']}; BLEU `{signature}`.\n"
     fill(docs / "attention.md", {"clauses": table(["", *names.values()], rows) + how})

@@ -43,13 +43,22 @@ from measuring import (
     excusing,
     notes,
     on_one_core,
+    output_of,
     report,
-    said,
     say,
     table,
 )
 from measuring.options import some_of, whole_numbers
-from measuring.translators import OURS, RIVALS, TEST, Lines, Rivals, System, bleu, ours
+from measuring.translators import (
+    ATTN_SYSTEMS,
+    RIVALS,
+    TEST,
+    Lines,
+    Rivals,
+    System,
+    attn_system,
+    bleu,
+)
 
 MODEL = ROOT / "runs" / "multi30k-en-fr"
 BEAMS = (1, 5)
@@ -94,8 +103,8 @@ def _options() -> argparse.Namespace:
     add("--model", "-m", type=Path, default=MODEL, help="a bundle [runs/multi30k-en-fr]")
     add(
         "--systems",
-        type=some_of(OURS + RIVALS),
-        default=OURS + RIVALS,
+        type=some_of(ATTN_SYSTEMS + RIVALS),
+        default=ATTN_SYSTEMS + RIVALS,
         help="some of int8,…,opennmt [all]",
     )
     add("--beams", type=whole_numbers, default=BEAMS, help="[1,5]")
@@ -120,17 +129,19 @@ def prepared(
     """The systems that were asked for and can be had."""
     systems = []
     for name in options.systems:
-        if name in OURS:
+        if name in ATTN_SYSTEMS:
             with excusing(name, skipped):
-                system = ours(name, options.model, scratch, shortlist=not options.no_shortlist)
+                system = attn_system(
+                    name, options.model, scratch, shortlist=not options.no_shortlist
+                )
                 systems.append(system)
-    wanted = [name for name in RIVALS if name in options.systems]
-    if wanted:
-        with excusing(", ".join(wanted), skipped):
+    names = [name for name in RIVALS if name in options.systems]
+    if names:
+        with excusing(", ".join(names), skipped):
             rivals = Rivals(options.rivals, lines)
             rivals.install()
-            rivals.train(wanted, (options.rival_minutes,))
-            systems += [rivals.system(name, options.rival_minutes) for name in wanted]
+            rivals.train(names, (options.rival_minutes,))
+            systems += [rivals.system(name, options.rival_minutes) for name in names]
     return systems
 
 
@@ -267,9 +278,9 @@ def _cells(row: Row, rows: Sequence[Row], rivals: Sequence[str]) -> list[str]:
         if rival is None or row.system in RIVALS:
             cells.append("")
             continue
-        ours = (row.sentences_per_second, row.pieces_per_second)
-        theirs = (rival.sentences_per_second, rival.pieces_per_second)
-        sentences, pieces = map(_times, ours, theirs)
+        own = (row.sentences_per_second, row.pieces_per_second)
+        other = (rival.sentences_per_second, rival.pieces_per_second)
+        sentences, pieces = map(_times, own, other)
         cells.append(f"{sentences} ({pieces})")
     return cells
 
@@ -278,8 +289,8 @@ def _rate(rate: float | None) -> str:
     return "?" if rate is None else f"{rate:.1f}" if rate < 1000 else f"{rate:.0f}"
 
 
-def _times(ours: float | None, theirs: float | None) -> str:
-    return "?" if ours is None or theirs is None else f"{ours / theirs:.1f}"
+def _times(own: float | None, other: float | None) -> str:
+    return "?" if own is None or other is None else f"{own / other:.1f}"
 
 
 # Where the time goes
@@ -289,8 +300,10 @@ def located(system: System, beam: int, lines: Lines) -> dict[str, Any]:
     """Where a runtime's time goes, told by a process of its own: see `measuring/runtime.py`."""
     say(f"where the time of {system.name} goes, beam {beam}")
     program = ROOT / "benchmarks" / "measuring" / "runtime.py"
-    found = said(sys.executable, program, system.folder, beam, lines.all, environment=ONE_THREAD)
-    profile: dict[str, Any] = json.loads(found.splitlines()[-1])
+    output = output_of(
+        sys.executable, program, system.folder, beam, lines.all, environment=ONE_THREAD
+    )
+    profile: dict[str, Any] = json.loads(output.splitlines()[-1])
     return profile
 
 

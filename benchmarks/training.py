@@ -46,9 +46,9 @@ from measuring import (
     excusing,
     memory,
     notes,
+    output_of,
     present,
     report,
-    said,
     say,
     table,
 )
@@ -56,7 +56,7 @@ from measuring.options import numbers, some_of
 from measuring.rows import SavedRows
 from measuring.translators import RIVALS, Lines, Rivals, bleu
 
-OURS = {"1 thread": (1, 1), "2 threads": (2, 1), "2 workers": (2, 2)}  # threads, workers
+ATTN_SYSTEMS = {"1 thread": (1, 1), "2 threads": (2, 1), "2 workers": (2, 2)}  # threads, workers
 SOURCE, TARGET = "en", "fr"
 INTERVALS = 8  # that a run is divided into, each with its rate
 WARM = 3  # of them are left out: memory and compiled products fill up
@@ -87,8 +87,8 @@ def _options() -> argparse.Namespace:
     add("mode", nargs="?", choices=("speed", "profile", "minutes"), default="speed")
     add(
         "--systems",
-        type=some_of((*OURS, *RIVALS)),
-        default=(*OURS, *RIVALS),
+        type=some_of((*ATTN_SYSTEMS, *RIVALS)),
+        default=(*ATTN_SYSTEMS, *RIVALS),
         help="some of them [all]",
     )
     add("--corpus", type=Path, default=DATA / "multi30k", help="[../shared/data/multi30k]")
@@ -148,7 +148,7 @@ def speed(
             if name in failed:
                 continue
             say(f"round {number + 1}: {name}")
-            run = our_rate if name in OURS else rival_rate
+            run = our_rate if name in ATTN_SYSTEMS else rival_rate
             failed.add(name)  # unless the next lines are reached
             with excusing(name, skipped):
                 rate, mebibytes = run(name, options, path, scratch)
@@ -170,7 +170,7 @@ def our_rate(
     name: str, options: argparse.Namespace, path: Path, scratch: Path
 ) -> tuple[float, float]:
     """The median of the rates that a training logs, and its memory."""
-    threads, workers = OURS[name]
+    threads, workers = ATTN_SYSTEMS[name]
     out = scratch / "run"
     sizes = ("--threads", threads, "--workers", workers, "--device", "cpu")
     changes = [part for setting in options.set for part in ("--set", setting)]
@@ -182,10 +182,10 @@ def our_rate(
 def logged(log: Path, event: str, key: str) -> list[float]:
     """A figure of each event of that name in a training's log. Raises Skipped without enough."""
     rows = map(json.loads, log.read_text(encoding="utf-8").splitlines())
-    found = [float(row[key]) for row in rows if row["event"] == event]
-    if event == "progress" and len(found) <= WARM:
+    values = [float(row[key]) for row in rows if row["event"] == event]
+    if event == "progress" and len(values) <= WARM:
         raise Skipped(f"too few updates: at least {INTERVALS} are needed")
-    return found
+    return values
 
 
 def watched(command: Sequence[str]) -> float:
@@ -247,23 +247,23 @@ def profile(
     """Processor time of an update by phase, beside that of its matrix products alone."""
     path = recipe(options, scratch, max_steps=3600, batch_tokens=options.tokens)
     checkouts = {"now": ROOT} if options.before is None else {"before": options.before, "now": ROOT}
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in checkouts}
+    profiles: dict[str, list[dict[str, Any]]] = {name: [] for name in checkouts}
     for number in range(options.rounds):
         for name, checkout in checkouts.items():
             say(f"round {number + 1}: {name}")
             program = ROOT / "benchmarks" / "measuring" / "update.py"
             paths = {"PYTHONPATH": str(checkout.absolute())}
-            printed = said(
+            printed = output_of(
                 *(sys.executable, program, path, options.updates),
                 environment={**ONE_THREAD, **paths},
             )
-            found[name].append(json.loads(printed.splitlines()[-1]))
-    titles = ["phase", *(f"{name}: {unit}" for name in found for unit in ("ms", "%"))]
-    phases = list(next(iter(found.values()))[0]["phases"])
+            profiles[name].append(json.loads(printed.splitlines()[-1]))
+    titles = ["phase", *(f"{name}: {unit}" for name in profiles for unit in ("ms", "%"))]
+    phases = list(next(iter(profiles.values()))[0]["phases"])
     rows = []
     for phase in phases:
         cells = [phase]
-        for runs in found.values():
+        for runs in profiles.values():
             cells += _share(runs, lambda run, phase=phase: run["phases"][phase] / run["updates"])
         rows.append(cells)
     ways: dict[str, Callable[[dict[str, Any]], float]] = {
@@ -271,8 +271,8 @@ def profile(
         "its products alone": lambda run: run["products"]["seconds"] / run["products"]["updates"],
     }
     for title, way in ways.items():
-        rows.append([title, *(cell for runs in found.values() for cell in _share(runs, way))])
-    return table(titles, rows), {"profiles": found}
+        rows.append([title, *(cell for runs in profiles.values() for cell in _share(runs, way))])
+    return table(titles, rows), {"profiles": profiles}
 
 
 def _share(
@@ -295,7 +295,7 @@ def minutes(
     settings = {name: getattr(options, name) for name in ("tokens", "vocabulary", "set")}
     saved = SavedRows(options.output, settings | {"corpus": str(options.corpus)})
     systems = [name for name in options.systems if name in RIVALS]
-    if set(options.systems) & set(OURS):
+    if set(options.systems) & set(ATTN_SYSTEMS):
         systems.insert(0, "attn")
     for name in systems:
         limits = [m for m in options.limits if not saved.has(system=name, minutes=m)]

@@ -84,8 +84,8 @@ def cost_of(
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             errors.seek(0)
-            said = last_line(errors.read().decode("utf-8", "replace"))
-            raise Skipped(said or f"{command[0]} ended with {process.returncode}")
+            line = last_line(errors.read().decode("utf-8", "replace"))
+            raise Skipped(line or f"{command[0]} ended with {process.returncode}")
     largest = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Cost(seconds, usage.ru_utime + usage.ru_stime, largest / MEBI)
 
@@ -110,7 +110,7 @@ def memory(roots: Iterable[int]) -> int:
     return total
 
 
-def said(
+def output_of(
     *command: object,
     folder: Path = ROOT,
     environment: Mapping[str, str] | None = None,
@@ -131,20 +131,20 @@ def said(
 
 
 def attn(*arguments: object) -> str:
-    """What an attn command prints. Raises Skipped as `said`."""
-    return said(*ATTN, *arguments)
+    """What an attn command prints. Raises Skipped as `output_of`."""
+    return output_of(*ATTN, *arguments)
 
 
 def aer_of_attention(model: Path, source: Path, target: Path, gold: Path) -> dict[str, Any]:
     """How far a model's attention, each target word's heaviest, is from gold links. Raises Skipped
-    as `said`."""
+    as `output_of`."""
     how = ("--weights", "attention", "--format", "pharaoh", "--extract", "argmax")
     with tempfile.TemporaryDirectory() as folder:
         links = Path(folder, "links")
         attn("align", "-m", model, "--source", source, "--target", target, *how, "-o", links)
         scored = attn("score", "--gold", gold, "--links", links, "--format", "json")
-    found: dict[str, Any] = json.loads(scored)["aer"]
-    return found
+    score: dict[str, Any] = json.loads(scored)["aer"]
+    return score
 
 
 def on_one_core() -> None:

@@ -59,7 +59,7 @@ def _batches(pairs: Sequence[Pair], device: torch.device) -> Iterator[_Batch]:
 def forced(network: Seq2Seq, pairs: Sequence[Pair]) -> list[Heads]:
     """Where every head looks for each piece of each target, sentence by sentence."""
     device = next(network.parameters()).device
-    found: dict[int, Heads] = {}
+    by_place: dict[int, Heads] = {}
     for batch in _batches(pairs, device):
         weights = network(batch.src, batch.src_len, batch.tgt_in).weights
         if weights.dim() == 3:
@@ -67,8 +67,8 @@ def forced(network: Seq2Seq, pairs: Sequence[Pair]) -> list[Heads]:
         rows = weights.transpose(1, 2).float().cpu().numpy()  # (B, heads, T, S)
         for row, place in zip(rows, batch.places, strict=True):
             source, target = pairs[place]
-            found[place] = row[:, : len(target.ids), : len(source.ids)]
-    return [found[place] for place in range(len(pairs))]
+            by_place[place] = row[:, : len(target.ids), : len(source.ids)]
+    return [by_place[place] for place in range(len(pairs))]
 
 
 def table_of(pair: Pair, heads: Heads, chosen: Sequence[int]) -> SoftAlignment:
@@ -128,10 +128,10 @@ Change = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 def _without(weights: Tensor, mask: Tensor, place: Tensor) -> Tensor:
     """0 at `place` (B, Q, 1), the rest renormalised; where no rest is, equal shares of it."""
     others = mask.expand_as(weights).to(weights.dtype).scatter(-1, place, 0.0)
-    kept = weights.scatter(-1, place, 0.0)
-    left = kept.sum(-1, keepdim=True)
+    rest = weights.scatter(-1, place, 0.0)
+    left = rest.sum(-1, keepdim=True)
     equal = others / others.sum(-1, keepdim=True).clamp(min=1)
-    return torch.where(left > 1e-6, kept / left.clamp(min=1e-6), equal)
+    return torch.where(left > 1e-6, rest / left.clamp(min=1e-6), equal)
 
 
 def _drop_largest(weights: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:

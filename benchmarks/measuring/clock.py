@@ -38,8 +38,8 @@ class Clock:
         """From now on every call of that function or method counts as `section`."""
         function: Callable[..., Any] = getattr(owner, name)
 
-        def timed(*given: Any, **named: Any) -> Any:
+        def timed(*arguments: Any, **keywords: Any) -> Any:
             with self.section(section):
-                return function(*given, **named)
+                return function(*arguments, **keywords)
 
         setattr(owner, name, timed)

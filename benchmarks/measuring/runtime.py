@@ -101,9 +101,9 @@ def timed(folder: Path, beam: int, lines: Sequence[str]) -> dict[str, float]:
         clock.watch(tokenizer, "decode", "pieces to text")
     call, encoder = Graph.__call__, stepper._encoder
 
-    def called(graph: Graph, given: Any) -> Any:
+    def called(graph: Graph, inputs: Any) -> Any:
         with clock.section("the encoder's graph" if graph is encoder else "the step's graph"):
-            return call(graph, given)
+            return call(graph, inputs)
 
     Graph.__call__ = called  # type: ignore[method-assign]
     with clock.section("the rest of translating"):
@@ -122,21 +122,21 @@ def profiled(folder: Path, beam: int, lines: Sequence[str], scratch: Path) -> li
     graphs = {"encoder": stepper._encoder, **stepper._graphs}
     events = []
     for name, graph in graphs.items():
-        found = json.loads(Path(graph._session.end_profiling()).read_text(encoding="utf-8"))
-        events += [{**event, "graph": name.removesuffix(".onnx")} for event in found]
+        rows = json.loads(Path(graph._session.end_profiling()).read_text(encoding="utf-8"))
+        events += [{**event, "graph": name.removesuffix(".onnx")} for event in rows]
     return events
 
 
 @contextmanager
 def _profiler(prefix: Path) -> Iterator[None]:
-    """Sessions that are made inside write a profile."""
+    """Make sessions created inside write a profile."""
     options = onnxruntime.SessionOptions
 
     def profiling() -> Any:
-        made = options()
-        made.enable_profiling = True
-        made.profile_file_prefix = str(prefix)
-        return made
+        settings = options()
+        settings.enable_profiling = True
+        settings.profile_file_prefix = str(prefix)
+        return settings
 
     onnxruntime.SessionOptions = profiling
     try:
@@ -211,19 +211,19 @@ def products(event: Event) -> Iterator[Product]:
     operator = event["args"]["op_name"] if _is_kernel(event) else ""
     if operator not in (*FLOATS, *INTEGERS, *GATES):
         return
-    given, found = (_shapes(event, side)[0] for side in ("input", "output"))
+    inputs, outputs = (_shapes(event, side)[0] for side in ("input", "output"))
     if operator in GATES:
-        steps, directions, batch, width = found
-        gates, size = GATES[operator] * width, given[-1]
+        steps, directions, batch, width = outputs
+        gates, size = GATES[operator] * width, inputs[-1]
         for _ in range(directions):
             yield Product(False, False, 1, steps * batch, size, gates)
             for _ in range(steps):
                 yield Product(False, False, 1, batch, width, gates)
         return
-    copies = math.prod(found[:-2]) if _is_open(event) else 1
-    rows = math.prod(found[:-1]) // copies
+    copies = math.prod(outputs[:-2]) if _is_open(event) else 1
+    rows = math.prod(outputs[:-1]) // copies
     integers = operator in INTEGERS
-    yield Product(integers, _is_open(event), copies, rows, given[-1], found[-1])
+    yield Product(integers, _is_open(event), copies, rows, inputs[-1], outputs[-1])
 
 
 def _is_open(event: Event) -> bool:
@@ -239,17 +239,17 @@ def _shapes(event: Event, side: str) -> list[Shape]:
     ]
 
 
-def bare(wanted: Sequence[Product]) -> dict[str, dict[str, float]]:
+def bare(operations: Sequence[Product]) -> dict[str, dict[str, float]]:
     """How often each kind of product is computed, the seconds that takes, and its GFLOP/s."""
-    kinds: dict[str, list[Product]] = {product.kind: [] for product in wanted}
-    for product in wanted:
+    kinds: dict[str, list[Product]] = {product.kind: [] for product in operations}
+    for product in operations:
         kinds[product.kind].append(product)
     benches = {kind: Bench.of(chosen) for kind, chosen in kinds.items()}
-    ready = {product: benches[product.kind].ready(product) for product in set(wanted)}
+    ready = {product: benches[product.kind].ready(product) for product in set(operations)}
     least: dict[str, float] = {}
     for _ in range(ROUNDS):
         seconds: dict[str, float] = dict.fromkeys(kinds, 0.0)
-        for product in wanted:
+        for product in operations:
             began = perf_counter()
             ready[product]()
             seconds[product.kind] += perf_counter() - began
@@ -310,32 +310,32 @@ class Bench:
     session: Any
     left: NDArray[Any]
     right: NDArray[Any]
-    found: NDArray[Any]
+    output: NDArray[Any]
 
     @classmethod
-    def of(cls, wanted: Sequence[Product]) -> "Bench":
+    def of(cls, operations: Sequence[Product]) -> "Bench":
         """For products of one kind."""
         random = np.random.default_rng(1)
-        left, right, found = (
-            max(map(math.prod, sizes)) for sizes in zip(*map(_sizes, wanted), strict=True)
+        left, right, output = (
+            max(map(math.prod, sizes)) for sizes in zip(*map(_sizes, operations), strict=True)
         )
-        kind = wanted[0]
+        kind = operations[0]
         numbers = random.standard_normal(left, np.float32)
         return cls(
             _session(kind),
             (128 + 30 * numbers).astype(np.uint8) if kind.integers else numbers,
             random.standard_normal(right if kind.open else 0, np.float32),
-            np.empty(found, np.float32),
+            np.empty(output, np.float32),
         )
 
     def ready(self, product: Product) -> Callable[[], None]:
         """A call that computes that product, its numbers and its place in memory chosen before."""
-        left, right, found = _sizes(product)
+        left, right, output = _sizes(product)
         binding = self.session.io_binding()
         binding.bind_cpu_input("a", self.left[: math.prod(left)].reshape(left))
         if product.open:
             binding.bind_cpu_input("b", self.right[: math.prod(right)].reshape(right))
-        binding.bind_output("c", "cpu", 0, np.float32, found, self.found.ctypes.data)
+        binding.bind_output("c", "cpu", 0, np.float32, output, self.output.ctypes.data)
         return lambda: self.session.run_with_iobinding(binding)
 
 

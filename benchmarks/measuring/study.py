@@ -81,7 +81,7 @@ class Measurer:
         began = time.monotonic()
         greedy = self.translated(source, beam=1)
         seconds = time.monotonic() - began
-        found = self.translated(source, beam=5)
+        translations = self.translated(source, beam=5)
         lengths = [len(words.split(line)) for line in source]
         by_length = []
         for low, high in buckets:
@@ -90,7 +90,9 @@ class Measurer:
                 {
                     "words": [low, high],
                     "lines": len(rows),
-                    "bleu": _bleu([found[n] for n in rows], [target[n] for n in rows])["score"],
+                    "bleu": _bleu([translations[n] for n in rows], [target[n] for n in rows])[
+                        "score"
+                    ],
                 }
             )
         joined = {}
@@ -98,15 +100,15 @@ class Measurer:
             sources, targets = (
                 together(lines, many, word) for lines, word in ((source, "and"), (target, "et"))
             )
-            said = self.translated(sources, beam=5)
+            joined_translations = self.translated(sources, beam=5)
             joined[str(many)] = {
                 "lines": len(sources),
                 "words": round(sum(len(words.split(s)) for s in sources) / len(sources), 1),
-                "bleu": _bleu(said, targets)["score"],
+                "bleu": _bleu(joined_translations, targets)["score"],
             }
         return {
             "greedy": scores(greedy, target),
-            "beam5": scores(found, target),
+            "beam5": scores(translations, target),
             "greedy_seconds": round(seconds, 2),
             "by_length": by_length,
             "joined": joined,
@@ -138,10 +140,10 @@ class Measurer:
         ]
         texts = present(folder / "en-fr.dev.gold").read_text(encoding="utf-8").splitlines()
         gold, _ = read_gold(texts[: self.limit], name="en-fr.dev.gold", base=1)
-        found = {"hansards": self.error_rates(pairs, gold, gold_base=1)}
+        result = {"hansards": self.error_rates(pairs, gold, gold_base=1)}
         if self.links is not None:
-            found["silver"] = self.error_rates(*self._silver(self.links), gold_base=0)
-        return {"aer": found}
+            result["silver"] = self.error_rates(*self._silver(self.links), gold_base=0)
+        return {"aer": result}
 
     def _silver(self, links: Path) -> tuple[list[Any], list[GoldAlignment]]:
         count = min(SILVER, self.limit or SILVER)
@@ -151,8 +153,8 @@ class Measurer:
         pairs = list(zip(*encoded, strict=True))
         gold = []
         for line in _read(links)[:count]:
-            found = parse_links(line, where=str(links))
-            weights = {link: found.scores.get(link, 1.0) for link in found.links}
+            parsed = parse_links(line, where=str(links))
+            weights = {link: parsed.scores.get(link, 1.0) for link in parsed.links}
             gold.append(
                 GoldAlignment.from_links(
                     *(
@@ -175,17 +177,20 @@ class Measurer:
             tables = [table_of(pairs[n], weights[n], heads) for n in rows]
             return errors(tables, [gold[n] for n in rows], gold_base=gold_base)
 
-        found: dict[str, Any] = {"shown": of(self.shown), "shown_second_half": of(self.shown, 1, 2)}
+        result: dict[str, Any] = {
+            "shown": of(self.shown),
+            "shown_second_half": of(self.shown, 1, 2),
+        }
         if self.heads > 1:
             each = [of([head], 0, 2)["argmax"]["score"] for head in range(self.heads)]
             best = min(range(self.heads), key=each.__getitem__)
-            found |= {
+            result |= {
                 "each_first_half": each,
                 "best": [best // self.per_layer + 1, best % self.per_layer + 1],
                 "best_head": of([best]),
                 "best_second_half": of([best], 1, 2),
             }
-        return found
+        return result
 
     # Weights
 
@@ -195,30 +200,30 @@ class Measurer:
         pairs = [(encode[0](s), encode[1](t)) for s, t in zip(source, target, strict=True)]
         forced_along = forced(self.network, pairs)
         tables = [table_of(p, w, self.shown) for p, w in zip(pairs, forced_along, strict=True)]
-        found: dict[str, Any] = {"shape": shape(tables)}
+        result: dict[str, Any] = {"shape": shape(tables)}
         if self.heads > 1:
             heads = [
                 shape([table_of(p, w, [h]) for p, w in zip(pairs, forced_along, strict=True)])
                 for h in range(self.heads)
             ]
-            found["shape_of_heads"] = heads
+            result["shape_of_heads"] = heads
         attention = getattr(self.network.decoder, "attention", None)
         if isinstance(attention, SoftAttention) and not isinstance(attention, HardAttention):
-            found["moved"] = moved(self.network, pairs, seed=1)
-        return found
+            result["moved"] = moved(self.network, pairs, seed=1)
+        return result
 
     def table(self, source: str, target: str) -> dict[str, Any]:
         """Where it looks in our own pair of sentences, and what it would say itself."""
         pair = self.bundle.source.encode(source), self.bundle.target.encode(target)
         (weights,) = forced(self.network, [pair])
         table = table_of(pair, weights, self.shown)
-        (said,) = self.translated([source], beam=5)
+        (translation,) = self.translated([source], beam=5)
         return {
             "source": list(table.source),
             "target": list(table.target),
             "weights": [[round(float(w), 3) for w in row] for row in table.weights],
             "unaligned": [round(float(w), 3) for w in table.unaligned],
-            "said": said,
+            "said": translation,
         }
 
     def _lines(self, folder: str, name: str) -> list[str]:
@@ -228,41 +233,43 @@ class Measurer:
 def together(lines: Sequence[str], many: int, word: str) -> list[str]:
     """Each `many` consecutive lines as one sentence: without full stops in between, joined by a
     word, the later ones beginning with a small letter. What is left at the end is left out."""
-    found = []
+    sentences = []
     for start in range(0, len(lines) - many + 1, many):
         first, *others = lines[start : start + many]
         parts = [first, *(line[:1].lower() + line[1:] for line in others)]
-        found.append(f" {word} ".join([*(part.rstrip(" .!?") for part in parts[:-1]), parts[-1]]))
-    return found
+        sentences.append(
+            f" {word} ".join([*(part.rstrip(" .!?") for part in parts[:-1]), parts[-1]])
+        )
+    return sentences
 
 
-def scores(found: Sequence[str], references: Sequence[str]) -> dict[str, Any]:
+def scores(hypotheses: Sequence[str], references: Sequence[str]) -> dict[str, Any]:
     """BLEU and chrF with their signatures, and BLEU in small letters over our own words, which is
     near to what papers that tokenise and lower-case report."""
     from sacrebleu.metrics.chrf import CHRF
 
     chrf = CHRF()
-    score = chrf.corpus_score(list(found), [list(references)]).score
+    score = chrf.corpus_score(list(hypotheses), [list(references)]).score
     split = [
         [" ".join(word.text for word in words.split(line.lower())) for line in lines]
-        for lines in (found, references)
+        for lines in (hypotheses, references)
     ]
     return {
-        "bleu": _bleu(found, references),
+        "bleu": _bleu(hypotheses, references),
         "chrf": {"score": round(score, 2), "signature": str(chrf.get_signature())},
         "bleu_small": _bleu(*split, tokenize="none"),
     }
 
 
 def _bleu(
-    found: Sequence[str], references: Sequence[str], *, tokenize: str = "13a"
+    hypotheses: Sequence[str], references: Sequence[str], *, tokenize: str = "13a"
 ) -> dict[str, Any]:
     from sacrebleu.metrics.bleu import BLEU
 
     metric = BLEU(tokenize=tokenize, force=True)
-    if not found:
+    if not hypotheses:
         return {"score": None, "signature": ""}
-    score = metric.corpus_score(list(found), [list(references)]).score
+    score = metric.corpus_score(list(hypotheses), [list(references)]).score
     return {"score": round(score, 2), "signature": str(metric.get_signature())}
 
 

@@ -56,7 +56,7 @@ def fill(page: Path, parts: Mapping[str, str]) -> None:
         pattern = re.compile(rf"(<!-- begin: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         if not pattern.search(text):
             say(f"{page} has no place for {name}")
-        text = pattern.sub(lambda found, part=part: f"{found[1]}\n{part}\n{found[2]}", text)
+        text = pattern.sub(lambda match, part=part: f"{match[1]}\n{part}\n{match[2]}", text)
     page.write_text(text, encoding="utf-8")
 
 
@@ -70,21 +70,21 @@ def runs(results: Results, system: str) -> list[dict[str, Any]]:
 
 def names(results: Results, *, recipes: bool = False) -> list[str]:
     """The systems, in order, without or only with those that are recipes as they come."""
-    found = dict.fromkeys(
+    systems = dict.fromkeys(
         row["system"] for row in results["systems"].values() if bool(row["recipe"]) == recipes
     )
-    return list(found)
+    return list(systems)
 
 
 def deep(row: Mapping[str, Any], *path: Any) -> Any:
     """What is there by these keys, or None."""
-    found: Any = row
+    value: Any = row
     for key in path:
         try:
-            found = found[key]
+            value = value[key]
         except (KeyError, IndexError, TypeError):
             return None
-    return found
+    return value
 
 
 def mean(rows: Sequence[Mapping[str, Any]], *path: Any, digits: int = 1) -> str:
@@ -109,20 +109,20 @@ def systems(results: Results) -> str:
     )
     rows = []
     for name in names(results):
-        found = runs(results, name)
+        seeds = runs(results, name)
         aer = "aer", "hansards"
         rows.append(
             [
-                f"{name} ({len(found)} seeds)" if len(found) > 1 else name,
-                f"{found[0]['training']['parameters'] / 1e6:.2f}M",
-                str(min(row["training"]["updates"] for row in found)),
-                mean(found, "beam5", "bleu", "score"),
-                mean(found, "greedy", "bleu", "score"),
-                mean(found, "beam5", "chrf", "score"),
-                mean(found, *aer, "shown", "argmax", "score"),
-                mean(found, *aer, "best_head", "argmax", "score"),
-                mean(found, "training", "to_45", "update", digits=0),
-                mean(found, "training", "minutes"),
+                f"{name} ({len(seeds)} seeds)" if len(seeds) > 1 else name,
+                f"{seeds[0]['training']['parameters'] / 1e6:.2f}M",
+                str(min(row["training"]["updates"] for row in seeds)),
+                mean(seeds, "beam5", "bleu", "score"),
+                mean(seeds, "greedy", "bleu", "score"),
+                mean(seeds, "beam5", "chrf", "score"),
+                mean(seeds, *aer, "shown", "argmax", "score"),
+                mean(seeds, *aer, "best_head", "argmax", "score"),
+                mean(seeds, "training", "to_45", "update", digits=0),
+                mean(seeds, "training", "minutes"),
             ]
         )
     return table(titles, rows)
@@ -135,24 +135,24 @@ def alignments(results: Results) -> str:
     )
     rows = []
     for name in names(results):
-        found = runs(results, name)
-        if deep(found[0], "aer") is None:
+        seeds = runs(results, name)
+        if deep(seeds[0], "aer") is None:
             continue
         aer = "aer", "hansards"
-        best = deep(found[0], *aer, "best")
+        best = deep(seeds[0], *aer, "best")
         half = "best_second_half" if best else "shown_second_half"
         rows.append(
             [
                 name,
                 *(
-                    mean(found, *aer, "shown", "argmax", x)
+                    mean(seeds, *aer, "shown", "argmax", x)
                     for x in ("score", "precision", "recall")
                 ),
-                mean(found, *aer, "shown", "threshold", "score"),
+                mean(seeds, *aer, "shown", "threshold", "score"),
                 f"layer {best[0]}, head {best[1]}" if best else "",
-                mean(found, *aer, half, "argmax", "score"),
-                mean(found, "aer", "silver", "shown", "argmax", "score"),
-                mean(found, "aer", "silver", "best_head", "argmax", "score"),
+                mean(seeds, *aer, half, "argmax", "score"),
+                mean(seeds, "aer", "silver", "shown", "argmax", "score"),
+                mean(seeds, "aer", "silver", "best_head", "argmax", "score"),
             ]
         )
     return table(titles, rows)
@@ -162,9 +162,9 @@ def lengths(results: Results) -> str:
     buckets = [_bucket(bucket) for bucket in results["buckets"]]
     rows = []
     for name in (*names(results), *names(results, recipes=True)):
-        found = runs(results, name)
-        by_length = [mean(found, "by_length", n, "bleu") for n in range(len(buckets))]
-        rows.append([name, *by_length, *(mean(found, "joined", n, "bleu") for n in ("2", "3"))])
+        seeds = runs(results, name)
+        by_length = [mean(seeds, "by_length", n, "bleu") for n in range(len(buckets))]
+        rows.append([name, *by_length, *(mean(seeds, "joined", n, "bleu") for n in ("2", "3"))])
     first = next(iter(results["systems"].values()))
     joined = [f"{n} joined ({first['joined'][n]['words']:.0f})" for n in ("2", "3")]
     return table(["system", *(f"{bucket} words" for bucket in buckets), *joined], rows)
@@ -179,10 +179,10 @@ def weights(results: Results) -> str:
     titles = ("system", "entropy, nats", "of the most", "largest", "on the end", "unevenness")
     rows = []
     for name in names(results):
-        found = runs(results, name)
-        if deep(found[0], "shape") is not None:
+        seeds = runs(results, name)
+        if deep(seeds[0], "shape") is not None:
             keys = ("entropy", "share", "peak", "unaligned", "unevenness")
-            rows.append([name, *(mean(found, "shape", key, digits=2) for key in keys)])
+            rows.append([name, *(mean(seeds, "shape", key, digits=2) for key in keys)])
     return table(titles, rows)
 
 
@@ -190,10 +190,10 @@ def moved(results: Results) -> str:
     changes = ("largest", "another", "permuted", "uniform")
     rows = []
     for name in names(results):
-        found = runs(results, name)
-        if deep(found[0], "moved") is not None:
+        seeds = runs(results, name)
+        if deep(seeds[0], "moved") is not None:
             cells = [
-                mean(found, "moved", change, key, digits=digits)
+                mean(seeds, "moved", change, key, digits=digits)
                 for key, digits in (("tvd", 3), ("changed", 1))
                 for change in changes
             ]
@@ -209,28 +209,28 @@ def full(results: Results) -> str:
     )
     rows = []
     for name in names(results, recipes=True):
-        found = runs(results, name)
+        seeds = runs(results, name)
         rows.append(
             [
                 name,
-                f"{found[0]['training']['parameters'] / 1e6:.2f}M",
-                mean(found, "training", "updates", digits=0),
-                mean(found, "training", "minutes"),
-                mean(found, "beam5", "bleu", "score"),
-                mean(found, "greedy", "bleu", "score"),
-                mean(found, "beam5", "chrf", "score"),
-                mean(found, "beam5", "bleu_small", "score"),
+                f"{seeds[0]['training']['parameters'] / 1e6:.2f}M",
+                mean(seeds, "training", "updates", digits=0),
+                mean(seeds, "training", "minutes"),
+                mean(seeds, "beam5", "bleu", "score"),
+                mean(seeds, "greedy", "bleu", "score"),
+                mean(seeds, "beam5", "chrf", "score"),
+                mean(seeds, "beam5", "bleu_small", "score"),
             ]
         )
     return table(titles, rows)
 
 
 def speed(results: Results) -> str:
-    found = results.get("speed")
-    if not found:
+    speed = results.get("speed")
+    if not speed:
         return "Not measured yet.\n"
-    rows = [[name, f"{rate:,}"] for name, rate in found["systems"].items()]
-    return table(["system", "target pieces a second"], rows) + f"\n{found['how']}.\n"
+    rows = [[name, f"{rate:,}"] for name, rate in speed["systems"].items()]
+    return table(["system", "target pieces a second"], rows) + f"\n{speed['how']}.\n"
 
 
 def circumstances(results: Results) -> str:
@@ -260,8 +260,8 @@ def circumstances(results: Results) -> str:
 
 
 def _aer_signature(rows: Sequence[Mapping[str, Any]]) -> str:
-    found = (deep(row, "aer", "hansards", "shown", "argmax", "signature") for row in rows)
-    return next(filter(None, found), "")
+    signatures = (deep(row, "aer", "hansards", "shown", "argmax", "signature") for row in rows)
+    return next(filter(None, signatures), "")
 
 
 # Pictures
@@ -288,18 +288,18 @@ def pictures(results: Results) -> dict[str, str]:
         for row in runs(results, name)[:1]:
             curve = row["training"]["curve"]
             learning[name] = [(point["update"], point["bleu"]) for point in curve]
-    found = {}
+    images = {}
     if by_length:
         title = "BLEU against the length of the source"
-        found["lengths"] = curves(title, by_length, x="source words", y="BLEU", ticks=ticks)
+        images["lengths"] = curves(title, by_length, x="source words", y="BLEU", ticks=ticks)
     if learning:
         title = "Greedy BLEU on validation pairs while learning"
-        found["learning"] = curves(title, learning, x="updates", y="BLEU")
+        images["learning"] = curves(title, learning, x="updates", y="BLEU")
     shown = {
         name: rows[0]["table"]
         for name in SHOWN
         if (rows := runs(results, name)) and "table" in rows[0]
     }
     if shown:
-        found["tables"] = side_by_side("The same pair under each system", shown)
-    return found
+        images["tables"] = side_by_side("The same pair under each system", shown)
+    return images

@@ -29,14 +29,14 @@ from measuring import (
     attn,
     cost_of,
     memory,
+    output_of,
     present,
-    said,
     say,
 )
 
 CORPUS = DATA / "multi30k"
 TEST = "test_2016_flickr"
-OURS = ("int8", "fp32", "torch")
+ATTN_SYSTEMS = ("int8", "fp32", "torch")
 RIVALS = ("joeynmt", "opennmt")
 
 #: What the rivals need. Both are older than this torch and name others, which they do not need.
@@ -95,8 +95,8 @@ class Lines:
 def bleu(reference: Path, output: Path) -> dict[str, Any]:
     """`attn score`'s "score" and "signature" of a translation."""
     scored = attn("score", "--reference", reference, "--format", "json", output)
-    found: dict[str, Any] = json.loads(scored)["bleu"]
-    return found
+    score: dict[str, Any] = json.loads(scored)["bleu"]
+    return score
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class System:
         )
 
 
-def ours(name: str, model: Path, scratch: Path, *, shortlist: bool = True) -> System:
+def attn_system(name: str, model: Path, scratch: Path, *, shortlist: bool = True) -> System:
     """attn with graphs of that precision, or with torch; without `shortlist`, among all pieces."""
     folder, engine = model, "torch"
     if name != "torch":
@@ -142,11 +142,11 @@ def ours(name: str, model: Path, scratch: Path, *, shortlist: bool = True) -> Sy
         return (*ATTN, "translate", *options, "--beam", beam, "-i", source, "-o", output)
 
     def pieces(text: Path) -> int:
-        return int(said(sys.executable, "-c", _OUR_PIECES, folder, text))
+        return int(output_of(sys.executable, "-c", _ATTN_PIECES, folder, text))
 
     bundle = json.loads((model / "bundle.json").read_text(encoding="utf-8"))
     parameters = bundle["files"]["model.safetensors"]["bytes"] // 4
-    version = f"attn-cli {said(sys.executable, '-c', _VERSION).strip()}"
+    version = f"attn-cli {output_of(sys.executable, '-c', _VERSION).strip()}"
     return System(name, version, parameters, command, pieces, folder=folder)
 
 
@@ -155,8 +155,8 @@ def copied(model: Path, folder: Path, *, shortlist: bool = True) -> None:
     folder.mkdir()
     dropped = {"graphs.bin", "log.jsonl", *([] if shortlist else ["shortlist.bin"])}
     for path in model.iterdir():
-        kept = path.suffix not in (".onnx", ".part") and path.name not in dropped
-        if path.is_file() and kept:
+        is_copied = path.suffix not in (".onnx", ".part") and path.name not in dropped
+        if path.is_file() and is_copied:
             shutil.copyfile(path, folder / path.name)
     facts = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
     facts["files"] = {
@@ -166,7 +166,7 @@ def copied(model: Path, folder: Path, *, shortlist: bool = True) -> None:
 
 
 _VERSION = "import attn_cli; print(attn_cli.__version__)"
-_OUR_PIECES = """
+_ATTN_PIECES = """
 import sys
 from pathlib import Path
 from attn_cli.bundles.bundle import open_bundle
@@ -206,14 +206,14 @@ class Rivals:
             say(f"making {self.folder / 'env'}")
             self.folder.mkdir(parents=True, exist_ok=True)
             (self.folder / ".gitignore").write_text("*\n", encoding="utf-8")
-            said(sys.executable, "-m", "venv", self.folder / "env")
+            output_of(sys.executable, "-m", "venv", self.folder / "env")
         try:
-            said(self.python, "-c", "import joeynmt.prediction, onmt.bin.translate")
+            output_of(self.python, "-c", "import joeynmt.prediction, onmt.bin.translate")
         except Skipped:
             say("installing the rivals")
             pip = (self.python, "-m", "pip", "install", "--quiet")
-            said(*pip, f"torch=={said(sys.executable, '-c', _TORCH).strip()}", *PACKAGES)
-            said(*pip, "--no-deps", *RIVAL_PACKAGES)
+            output_of(*pip, f"torch=={output_of(sys.executable, '-c', _TORCH).strip()}", *PACKAGES)
+            output_of(*pip, "--no-deps", *RIVAL_PACKAGES)
 
     def train(self, names: Sequence[str], limits: Sequence[float]) -> None:
         """Train each once for the longest of `limits`, in minutes, and keep its network at each.
@@ -243,7 +243,7 @@ class Rivals:
 
     def system(self, name: str, minutes: float) -> System:
         """A rival as it was after so many minutes of training. Raises Skipped if it is not kept."""
-        version = said(self.python, "-c", _RIVAL_VERSION, RIVAL_PACKAGES[RIVALS.index(name)])
+        version = output_of(self.python, "-c", _RIVAL_VERSION, RIVAL_PACKAGES[RIVALS.index(name)])
         command = self._translate_joeynmt if name == "joeynmt" else self._translate_opennmt
         checkpoint = present(self.checkpoint(name, minutes))
         counted = "number of parameters: " if name == "opennmt" else "Total params: "
@@ -251,7 +251,7 @@ class Rivals:
         parameters = int(log.partition(counted)[2].split()[0])
 
         def pieces(text: Path) -> int:
-            return int(said(self.python, "-c", _THEIR_PIECES, self.spm, text))
+            return int(output_of(self.python, "-c", _RIVAL_PIECES, self.spm, text))
 
         return System(
             *(name, version.strip(), parameters, partial(command, checkpoint), pieces),
@@ -282,7 +282,7 @@ class Rivals:
         if not self.spm.is_file():
             say("training the rivals' vocabulary")
             texts = [self.work / f"train.{ln}" for ln in (self.lines.source, self.lines.target)]
-            said(self.python, "-c", _VOCABULARY, self.work / "joint", self.vocabulary, *texts)
+            output_of(self.python, "-c", _VOCABULARY, self.work / "joint", self.vocabulary, *texts)
         self._recipe("opennmt.yaml", "opennmt.yaml")
         self._recipe("joeynmt.yaml", "joeynmt.1.yaml", beam=1)
 
@@ -291,12 +291,12 @@ class Rivals:
     ) -> None:
         """One of the recipes beside the benchmarks, with what stands in its braces filled in."""
         text = (ROOT / "benchmarks" / name).read_text(encoding="utf-8")
-        given = {"source": self.lines.source, "target": self.lines.target, "beam": str(beam)}
-        given["checkpoint"] = "null" if checkpoint is None else json.dumps(str(checkpoint))
-        given["batch_size"] = str(self.tokens or BATCH)
+        values = {"source": self.lines.source, "target": self.lines.target, "beam": str(beam)}
+        values["checkpoint"] = "null" if checkpoint is None else json.dumps(str(checkpoint))
+        values["batch_size"] = str(self.tokens or BATCH)
         kinds = ("token", "tokens") if self.tokens else ("sentence", "sents")
-        given |= dict(zip(("joeynmt_batches", "opennmt_batches"), kinds, strict=True))
-        for key, value in given.items():
+        values |= dict(zip(("joeynmt_batches", "opennmt_batches"), kinds, strict=True))
+        for key, value in values.items():
             text = text.replace(f"{{{key}}}", value)
         (self.work / out).write_text(text, encoding="utf-8")
 
@@ -335,12 +335,12 @@ class Rivals:
     def _keep(self, name: str, process: "subprocess.Popen[bytes]", minutes: float) -> None:
         """Keep a rival's network as it is now, if it has one yet."""
         (self.work / f"{name}.mebibytes").write_text(f"{memory([process.pid]) / MEBI:.0f}")
-        found = self._save_joeynmt(process) if name == "joeynmt" else self._saved_opennmt()
-        if found is None:
+        saved = self._save_joeynmt(process) if name == "joeynmt" else self._saved_opennmt()
+        if saved is None:
             say(f"{name} has learnt nothing after {minutes:g} minutes: see {self.work / name}.log")
             return
         part = self.work / f"{name}.part"
-        shutil.copyfile(found, part)
+        shutil.copyfile(saved, part)
         part.replace(self.checkpoint(name, minutes))
 
     def _save_joeynmt(self, process: "subprocess.Popen[bytes]") -> Path | None:
@@ -358,8 +358,8 @@ class Rivals:
 
     def _saved_opennmt(self) -> Path | None:
         """The last network that it has written to its end."""
-        found = sorted((self.work / "opennmt").glob("model_step_*.pt"), key=_written)
-        whole = [path for path in found if path.stat().st_size >= found[0].stat().st_size]
+        saved = sorted((self.work / "opennmt").glob("model_step_*.pt"), key=_written)
+        whole = [path for path in saved if path.stat().st_size >= saved[0].stat().st_size]
         return whole[-1] if whole else None
 
     def _translate_joeynmt(
@@ -396,14 +396,14 @@ def _wait(end: float, processes: "Sequence[subprocess.Popen[bytes]]") -> None:
 
 def _rates_joeynmt(line: str) -> list[float]:
     """`… Tokens per Sec:     1340, Lr: …`."""
-    _, found, rest = line.partition("Tokens per Sec:")
-    return [float(rest.split(",")[0])] if found else []
+    _, separator, rest = line.partition("Tokens per Sec:")
+    return [float(rest.split(",")[0])] if separator else []
 
 
 def _rates_opennmt(line: str) -> list[float]:
     """`…; 1021/ 930 tok/s; …`: of the source and of the target."""
-    before, found, _ = line.partition(" tok/s")
-    return [float(before.rpartition("/")[2])] if found else []
+    before, separator, _ = line.partition(" tok/s")
+    return [float(before.rpartition("/")[2])] if separator else []
 
 
 _RATES: dict[str, Callable[[str], list[float]]] = {
@@ -446,7 +446,7 @@ pieces = [model.id_to_piece(id) for id in range(4, len(model))]
 open(prefix + ".txt", "w", encoding="utf-8").writelines(piece + "\\n" for piece in pieces)
 open(prefix + ".vocab", "w", encoding="utf-8").writelines(piece + "\\t1\\n" for piece in pieces)
 """
-_THEIR_PIECES = """
+_RIVAL_PIECES = """
 import sys, sentencepiece
 model = sentencepiece.SentencePieceProcessor(model_file=sys.argv[1])
 lines = open(sys.argv[2], encoding="utf-8", newline="\\n")
