@@ -1,4 +1,4 @@
-"""Scores translations: BLEU, chrF and TER, each with sacrebleu's signature.
+"""Score translations with BLEU, chrF and TER, each with sacrebleu's signature.
 
 sacrebleu is imported on use, because scoring links does not need it.
 """
@@ -19,22 +19,22 @@ class TextScore:
     signature: str
 
     def line(self) -> str:
-        """One line for people: `BLEU 57.1 (nrefs:1|case:mixed|…)`."""
+        """Format the score for people: `BLEU 57.1 (nrefs:1|case:mixed|…)`."""
         return f"{self.name} {self.score:.1f} ({self.signature})"
 
     def record(self) -> dict[str, float | str]:
-        """The fields of the JSON object, the percentage to two decimals."""
+        """Return the fields of the JSON object, with the percentage to two decimals."""
         return {"score": round(self.score, 2), "signature": self.signature}
 
 
 def text_scores(
     hypotheses: Sequence[str], references: Sequence[Sequence[str | None]]
 ) -> dict[str, TextScore]:
-    """BLEU, chrF and TER under the keys `bleu`, `chrf`, `ter`.
+    """Compute BLEU, chrF and TER, under the keys `bleu`, `chrf`, `ter`.
 
-    `references` holds one or more whole reference texts, each with a line for each hypothesis. In
-    all but the first a line may be None: no reference there. Then the signatures say `nrefs:var`.
-    Raises DataError naming both counts where they differ, and where there is nothing to score.
+    `references` are one or more whole reference texts, each with a line for each hypothesis. In all
+    but the first, None is a missing reference; the signatures then contain `nrefs:var`. Raises
+    DataError for different numbers of lines, and without any line.
     """
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
@@ -52,7 +52,7 @@ def text_scores(
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """Corpus BLEU against one reference text, sacrebleu's default signature."""
+    """Compute corpus BLEU against one reference text, with sacrebleu's defaults."""
     from sacrebleu.metrics.bleu import BLEU
 
     _check(hypotheses, [references])
@@ -60,7 +60,7 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str]) -> float:
 
 
 def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
-    """Corpus chrF2 against one reference text, sacrebleu's default signature."""
+    """Compute corpus chrF2 against one reference text, with sacrebleu's defaults."""
     from sacrebleu.metrics.chrf import CHRF
 
     _check(hypotheses, [references])
@@ -68,7 +68,7 @@ def chrf(hypotheses: Sequence[str], references: Sequence[str]) -> float:
 
 
 def sentence_chrf(hypotheses: Sequence[str], references: Sequence[str]) -> list[float]:
-    """The chrF2 of each sentence against its one reference, in percent."""
+    """Compute the chrF2 of each sentence against its reference, in percent."""
     from sacrebleu.metrics.chrf import CHRF
 
     metric = CHRF()

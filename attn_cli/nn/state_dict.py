@@ -10,11 +10,11 @@ from attn_cli.errors import ModelError
 
 def unique_state_dict(network: nn.Module) -> dict[str, Tensor]:
     """Return every parameter once, by name, contiguous; a tied matrix keeps its first name."""
-    seen: set[int] = set()
+    ids: set[int] = set()
     tensors: dict[str, Tensor] = {}
     for name, tensor in network.state_dict(keep_vars=True).items():
-        if id(tensor) not in seen:
-            seen.add(id(tensor))
+        if id(tensor) not in ids:
+            ids.add(id(tensor))
             tensors[name] = tensor.detach().contiguous()
     return tensors
 

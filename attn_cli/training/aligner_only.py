@@ -1,4 +1,4 @@
-"""Train a word aligner for a finished model, whose translation network stays as it is."""
+"""Train a word aligner for a finished model, without changing its translation network."""
 
 import shutil
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from attn_cli.training.training_pairs import read_training_pairs
 from attn_cli.training.word_aligner import train_new_aligner
 from attn_cli.training.word_links import LINKS, prepare_word_links
 
-#: The folder of what is done, until all is.
+#: The folder of unfinished work.
 UNFINISHED = ".aligner"
 
 
@@ -37,12 +37,12 @@ def train_aligner_only(
     interrupted: Callable[[], bool] = lambda: False,
     stdin: BinaryIO | None = None,
 ) -> bool:
-    """Write into `out` the model `start` with a word aligner that learns from pairs.
+    """Write the model `start` into `out` with a word aligner trained on pairs.
 
     `recipe` names the pairs, relative to the working directory, and has the settings of the word
-    aligner and its training. Their links come from the file of `train.guided_alignment`, or from
-    statistical aligners. Returns False if it was `interrupted`; votes are kept in `out`, and the
-    same call goes on from there. Raises DataError for text or links that cannot be used.
+    aligner and its training. Links come from the file of `train.guided_alignment`, or from
+    statistical aligners. Returns False if `interrupted`; the same call then continues the
+    unfinished work in `out`. Raises DataError for text or links that cannot be used.
     """
     torch.set_num_threads(threads)
     torch.manual_seed(recipe.seed)

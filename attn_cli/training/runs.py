@@ -25,7 +25,7 @@ LOG = "log.jsonl"
 #: Without a lock, a training with a log that is not older counts as running.
 RUNNING_SECONDS = 120.0
 
-#: The greatest depth at which runs are searched.
+#: The greatest depth of a run's folder below the searched one.
 MAX_DEPTH = 3
 
 Point = tuple[float, float]
