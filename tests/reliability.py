@@ -12,6 +12,7 @@ from attacks import ATTACKS
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "reliability.md"
 BEGIN, END = "<!-- begin: tests/reliability.py -->\n", "<!-- end -->\n"
+FUZZ_BEGIN = "<!-- begin: tests/slow/test_fuzz.py -->\n"
 
 
 def table() -> str:
@@ -33,6 +34,16 @@ def renewed(document: str) -> str:
     """The document with another table."""
     before, _, rest = document.partition(BEGIN)
     return before + BEGIN + table() + END + rest.partition(END)[2]
+
+
+def with_fuzzed(document: str, name: str, inputs: int) -> str:
+    """The document with the row of a reader that the fuzzer has run to its end."""
+    before, _, rest = document.partition(FUZZ_BEGIN)
+    lines, _, after = rest.partition(END)
+    head, rows = lines.splitlines()[:2], lines.splitlines()[2:]
+    rows = [row for row in rows if not row.startswith(f"| {name} |")]
+    rows.append(f"| {name} | {inputs:,} | read, or refused with a sentence |")
+    return before + FUZZ_BEGIN + "\n".join([*head, *sorted(rows), ""]) + END + after
 
 
 def main() -> None:

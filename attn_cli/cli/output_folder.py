@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from attn_cli.errors import UsageError
+from attn_cli.files.atomic import PART
 
 
 def refuse_to_replace(out: Path, *, force: bool, resumable: bool) -> None:
@@ -10,13 +11,17 @@ def refuse_to_replace(out: Path, *, force: bool, resumable: bool) -> None:
 
     With `resumable`, the hint names --resume.
     """
-    holds = any((out / name).exists() for name in ("bundle.json", "checkpoints"))
-    if holds and not force:
+    if ((out / "bundle.json").exists() or _is_begun(out / "checkpoints")) and not force:
         begin = f"Resume it (--resume {out}), choose" if resumable else "Choose"
         raise UsageError(
             f"{out} already holds a model or a training",
             f"{begin} another --out, or replace it with --force.",
         )
+
+
+def _is_begun(checkpoints: Path) -> bool:
+    """Whether a training has written its plan: not if the disk was full or it was killed before."""
+    return any(path.is_file() and path.suffix != PART for path in checkpoints.glob("*"))
 
 
 def make_folder(out: Path) -> None:
