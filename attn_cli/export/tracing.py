@@ -14,6 +14,7 @@ from typing import Any
 import onnx
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import max_pool1d
 
 from attn_cli.bundles import manifest
 from attn_cli.data.shortlist import NO_PIECE
@@ -26,6 +27,9 @@ from attn_cli.types import BOS, EOS, PAD, UNK
 
 #: Opset of the graphs, supported by the oldest ONNX Runtime of `pyproject.toml`.
 OPSET = 18
+
+#: Neighbours in the vocabulary whose maximum is found first, in `_best`.
+_GROUP = 128
 
 
 class _Encode(nn.Module):
@@ -104,20 +108,22 @@ class _Select(nn.Module):
 def _best(logp: Tensor, ranks: Tensor) -> tuple[Tensor, Tensor]:
     """(N, V) → ids and logp of the C best (N, C), where C is the size of `ranks`, or V if smaller.
 
-    The C best are within the C groups of neighbours with the highest maxima. The maximum of every
-    group takes a fraction of the time of `topk` over V, which then runs over these groups only.
-    C is the size of an input because a traced number would be a constant of the graph.
+    The C best are within the C groups of `_GROUP` neighbors with the highest maxima. Finding these
+    takes half the time of `topk` over V, which then runs over these groups and the rest. C is the
+    size of an input because a traced number would be a constant of the graph.
     """
     vocab = logp.shape[1]
-    size = next((n for n in range(128, 31, -1) if vocab % n == 0), 0)
-    if not size:
+    if vocab < 2 * _GROUP:
         best = logp.topk(ranks[:vocab].shape[0], dim=-1)
         return best.indices, best.values
-    grouped = logp.view(-1, vocab // size, size)  # (N, G, size)
-    groups = grouped.amax(-1).topk(ranks[: vocab // size].shape[0], dim=-1).indices  # (N, g)
-    inside = grouped.gather(1, groups[:, :, None].expand(-1, -1, size)).flatten(1)  # (N, g·size)
-    best = inside.topk(ranks[:vocab].shape[0], dim=-1)  # (N, C)
-    return groups.gather(1, best.indices // size) * size + best.indices % size, best.values
+    maxima = max_pool1d(logp[:, None], _GROUP)[:, 0]  # (N, G); the pieces behind are in no group
+    count = vocab // _GROUP
+    groups = maxima.topk(ranks[:count].shape[0], dim=-1).indices  # (N, g)
+    ids = (groups[:, :, None] * _GROUP + torch.arange(_GROUP)).flatten(1)  # (N, g·_GROUP)
+    rest = torch.arange(count * _GROUP, vocab).expand(ids.shape[0], -1)
+    ids = torch.cat([ids, rest], 1)
+    best = logp.gather(1, ids).topk(ranks[:vocab].shape[0], dim=-1)  # (N, C)
+    return ids.gather(1, best.indices), best.values
 
 
 class _Align(nn.Module):
