@@ -9,6 +9,7 @@ metadata holds help and bounds. An unknown key, a wrong type or a value out of b
 from attn_cli.config.defaults import FORMER_KEYS as FORMER_KEYS
 from attn_cli.config.defaults import LEGACY_DEFAULTS as LEGACY_DEFAULTS
 from attn_cli.config.defaults import finetuning_defaults as finetuning_defaults
+from attn_cli.config.model import ModelConfig as ModelConfig
 from attn_cli.config.network import TRANSFORMER as TRANSFORMER
 from attn_cli.config.network import AttentionConfig as AttentionConfig
 from attn_cli.config.network import Cell as Cell
@@ -28,15 +29,14 @@ from attn_cli.config.parsing import with_files as with_files
 from attn_cli.config.parsing import with_settings as with_settings
 from attn_cli.config.paths import rebase_paths as rebase_paths
 from attn_cli.config.schema import DATA_FILES as DATA_FILES
-from attn_cli.config.schema import STATISTICAL as STATISTICAL
-from attn_cli.config.schema import UNGUIDED as UNGUIDED
 from attn_cli.config.schema import AugmentationConfig as AugmentationConfig
 from attn_cli.config.schema import DataConfig as DataConfig
 from attn_cli.config.schema import DecodeConfig as DecodeConfig
-from attn_cli.config.schema import ModelConfig as ModelConfig
 from attn_cli.config.schema import Recipe as Recipe
 from attn_cli.config.schema import TokenizerConfig as TokenizerConfig
-from attn_cli.config.schema import TrainConfig as TrainConfig
 from attn_cli.config.toml import load as load
 from attn_cli.config.toml import parse as parse
 from attn_cli.config.toml import to_toml as to_toml
+from attn_cli.config.train import STATISTICAL as STATISTICAL
+from attn_cli.config.train import UNGUIDED as UNGUIDED
+from attn_cli.config.train import TrainConfig as TrainConfig

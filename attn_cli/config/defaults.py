@@ -3,8 +3,9 @@
 import dataclasses
 from typing import Any
 
+from attn_cli.config.model import ModelConfig
 from attn_cli.config.network import TRANSFORMER
-from attn_cli.config.schema import ModelConfig, Recipe
+from attn_cli.config.schema import Recipe
 from attn_cli.config.trees import section
 
 #: Layers of a Transformer whose recipe sets no number.

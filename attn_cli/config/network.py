@@ -1,4 +1,4 @@
-"""Recipe sections of the network: encoder, attention, decoder, dropout, word aligner."""
+"""The recipe sections in [model]: encoder, attention, decoder, dropout, word aligner."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,13 +6,8 @@ from typing import Literal
 from attn_cli.config.fields import MAX_WIDTH, option
 
 Family = Literal["recurrent", "transformer"]
-
-
 Cell = Literal["rnn", "lstm", "gru"]
-
-
 Scorer = Literal["additive", "dot", "general", "scaled_dot"]
-
 
 TRANSFORMER = "transformer"
 

@@ -10,7 +10,8 @@ from typing import Any, Literal, TypeVar
 
 from attn_cli.config.defaults import family_defaults, with_family_defaults
 from attn_cli.config.network import WordAlignerConfig
-from attn_cli.config.schema import STATISTICAL, UNGUIDED, Recipe
+from attn_cli.config.schema import Recipe
+from attn_cli.config.train import STATISTICAL, UNGUIDED
 from attn_cli.config.trees import merge, non_default, parse_tree, section
 from attn_cli.errors import UsageError
 
@@ -33,7 +34,7 @@ def with_files(recipe: Recipe, files: dict[str, str]) -> Recipe:
 
 
 def with_settings(recipe: Recipe, settings: list[str]) -> Recipe:
-    """Return `recipe` with the settings `section.key=value`, as given to `--set`.
+    """Return `recipe` with the settings `section.key=value`, as passed to `--set`.
 
     A value that is not TOML is a string: `model.encoder.cell=lstm`. Raises UsageError.
     """
@@ -66,7 +67,7 @@ def merge_toml(recipe: Recipe, text: str, *, where: str) -> Recipe:
 
 
 def choices(key: str) -> tuple[str, ...]:
-    """Return what the key of a recipe can be, if it is one of few values; else nothing."""
+    """Return the values of a recipe key that has a fixed list of them; () for any other key."""
     *parents, last = key.split(".")
     cls: type[Any] = Recipe
     for name in parents:

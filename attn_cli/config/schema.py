@@ -1,25 +1,22 @@
-"""The recipe: every section and key, as frozen dataclasses."""
+"""The recipe: its sections and keys, as frozen dataclasses."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 from attn_cli.choices import MAX_BEAM, MAX_COVERAGE_PENALTY, MAX_LENGTH_PENALTY
-from attn_cli.config.fields import MAX_VOCABULARY, MAX_WIDTH, option
-from attn_cli.config.network import (
-    TRANSFORMER,
-    AttentionConfig,
-    DecoderConfig,
-    DropoutConfig,
-    EncoderConfig,
-    WordAlignerConfig,
-)
-from attn_cli.config.validation import incompatibilities
+from attn_cli.config.fields import MAX_VOCABULARY, option
+from attn_cli.config.model import ModelConfig
+from attn_cli.config.network import TRANSFORMER
+from attn_cli.config.train import TrainConfig
 from attn_cli.errors import UsageError
+
+#: The keys of [data] that name files.
+DATA_FILES = ("source", "target", "pairs", "valid_source", "valid_target", "valid_pairs")
 
 
 @dataclass(frozen=True)
 class AugmentationConfig:
-    """Shares of the training sentences that are changed, drawn anew in each epoch."""
+    """Shares of the training sentences that are changed, sampled anew in each epoch."""
 
     lowercase: float = option(0.0, "share of source sentences put in lower case", low=0, high=1)
     drop_final_punctuation: float = option(
@@ -107,171 +104,6 @@ class TokenizerConfig:
 
 
 @dataclass(frozen=True)
-class ModelConfig:
-    """The network."""
-
-    embedding: int = option(256, "width of the piece embeddings", low=1, high=MAX_WIDTH)
-    tie_embeddings: Literal["all", "output", "none"] = option(
-        "all",
-        "embeddings that share one matrix: source, target and output (joint vocabulary only), "
-        "target and output, or none",
-    )
-    layer_norm: bool = option(
-        False,
-        "layer normalization of the decoder's gates and, unless the scorer is dot, of the "
-        "encoder's states",
-    )
-    positional_encoding: Literal["sinusoidal", "learned"] = option(
-        "sinusoidal", "positional encoding of a Transformer"
-    )
-    norm_first: bool = option(
-        True,
-        "layer normalization of a Transformer before each sublayer (pre-norm, Xiong et al. 2020); "
-        "false: after it (post-norm, Vaswani et al. 2017)",
-    )
-    activation: Literal["relu", "swish", "gelu"] = option(
-        "relu", "activation of a Transformer's feed-forward layers"
-    )
-    scale_embeddings: bool = option(
-        True, "multiply embeddings by the square root of their width (Vaswani et al. 2017)"
-    )
-    encoder: EncoderConfig = field(default_factory=EncoderConfig)
-    attention: AttentionConfig = field(default_factory=AttentionConfig)
-    decoder: DecoderConfig = field(default_factory=DecoderConfig)
-    word_aligner: WordAlignerConfig = field(default_factory=WordAlignerConfig)
-    dropout: DropoutConfig = field(default_factory=DropoutConfig)
-
-    def __post_init__(self) -> None:
-        for is_invalid, problem, hint in incompatibilities(
-            self.encoder,
-            self.attention,
-            self.decoder,
-            embedding=self.embedding,
-            scorer=self.scorer,
-        ):
-            if is_invalid:
-                raise UsageError(problem, hint)
-
-    @property
-    def scorer(self) -> str:
-        """The scorer in use, also for local, hard and multihead attention, or "none"."""
-        if self.decoder.kind == TRANSFORMER:
-            return "scaled_dot"
-        kind = self.attention.kind
-        return self.attention.scorer if kind in ("local", "hard", "multihead") else kind
-
-    @property
-    def has_attention(self) -> bool:
-        """Whether the decoder has attention."""
-        return self.attention.kind != "none"
-
-    @property
-    def heads(self) -> tuple[int, int]:
-        """Number of layers with attention, and of heads in each; (0, 0) without attention."""
-        if not self.has_attention:
-            return 0, 0
-        heads = self.attention.heads if self.attention.kind == "multihead" else 1
-        return (self.decoder.layers if self.decoder.kind == TRANSFORMER else 1), heads
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """Training."""
-
-    max_steps: int = option(
-        0,
-        "maximum updates, and the end of the learning-rate schedule; 0 for 20 epochs "
-        "(3,000 to 30,000 updates), or 8 (at least 40 updates) with --from",
-        low=0,
-    )
-    batch_tokens: int = option(
-        2_000, "target pieces in a batch, including padding, summed over all workers", low=1
-    )
-    accumulate: int = option(
-        1,
-        "gradient accumulation: parts of a batch computed in sequence, to save memory",
-        low=1,
-    )
-    learning_rate: float = option(2e-3, "the highest learning rate", low=0)
-    warmup_steps: int = option(400, "updates of linear warm-up from 0", low=0)
-    schedule: Literal["cosine", "linear", "inverse_sqrt", "constant"] = option(
-        "cosine", "decay of the learning rate after the warm-up"
-    )
-    weight_decay: float = option(0.01, "AdamW's decoupled weight decay", low=0)
-    clip_norm: float = option(1.0, "maximum gradient norm, 0 for no clipping", low=0)
-    aligner_steps: int = option(
-        0,
-        "updates of the word aligner; 0 for 10 epochs, at most 900 updates or 1.5 epochs, "
-        "whichever is more",
-        low=0,
-    )
-    freeze_aligner: bool = option(
-        False, "with --from: keep the word aligner of that model unchanged"
-    )
-    new_vocabulary: bool = option(
-        False,
-        "with --from: learn a vocabulary from the new text; the embedding of a new piece starts "
-        "as the mean of the old pieces that it splits into",
-    )
-    label_smoothing: float = option(
-        0.1, "probability mass spread over the other pieces", low=0, high=0.9
-    )
-    sampled_softmax: int = option(
-        0,
-        "negative samples that an update scores in addition to the pieces of its batch, for speed "
-        "with a large vocabulary (Jean et al. 2015); 0 scores the whole vocabulary",
-        low=0,
-    )
-    validate_every: int = option(500, "updates between validations", low=1)
-    log_every: int = option(50, "updates between progress events", low=1)
-    tensorboard: bool = option(
-        False, "write event files for TensorBoard (needs attn-cli[tensorboard])"
-    )
-    patience: int = option(
-        10, "early stopping: validations without a better BLEU, 0 for never", low=0
-    )
-    average_checkpoints: int = option(
-        5, "best checkpoints averaged at the end; 0 or 1 for none", low=0, high=100
-    )
-    nan_patience: int = option(
-        5, "consecutive updates that may give NaN before training fails", low=1
-    )
-    precision: Literal["auto", "fp32", "bf16"] = option(
-        "auto", "auto uses bf16 where the hardware supports it natively"
-    )
-    compile: bool = option(
-        False,
-        "compile a Transformer with torch.compile, which takes minutes at the start; on a CPU it "
-        "needs a C++ compiler",
-    )
-    guided_alignment: str = option(
-        "none",
-        "word links that supervise the attention and the word aligner: none, statistical, or a "
-        "file of Pharaoh links with a line for each training pair",
-    )
-    guided_alignment_weight: float = option(
-        1.0,
-        "weight of the guided-alignment loss relative to the cross-entropy of a target piece",
-        low=0,
-    )
-    guided_alignment_decay: float = option(
-        1.0,
-        "share of guided_alignment_weight at the last update, after a linear decay; 1 for none",
-        low=0,
-        high=1,
-    )
-    export: Literal["fp32", "int8", "none"] = option(
-        "fp32",
-        "precision of the exported ONNX graphs, which run without torch; none exports nothing",
-    )
-    entropy_bonus: float = option(0.002, "hard attention: weight of the entropy bonus", low=0)
-    reinforce_weight: float = option(0.05, "hard attention: weight of the REINFORCE loss", low=0)
-    aligner: Literal["thot", "eflomal"] = option(
-        "thot", "aligner that makes statistical links; eflomal must be installed"
-    )
-
-
-@dataclass(frozen=True)
 class DecodeConfig:
     """Search for a translation; options of the command line take precedence."""
 
@@ -355,11 +187,3 @@ class Recipe:
                 "again for each target length",
                 'Set train.compile = false or model.decoder.kind = "transformer".',
             )
-
-
-#: The keys of [data] that name files.
-DATA_FILES = ("source", "target", "pairs", "valid_source", "valid_target", "valid_pairs")
-
-
-#: Values of `train.guided_alignment` that name no file of links.
-UNGUIDED, STATISTICAL = "none", "statistical"

@@ -1,4 +1,4 @@
-"""Recipes as TOML: reading, and writing with the help of each key as a comment."""
+"""Read recipes from TOML; write them, with the help of each key as a comment."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""Nested dictionaries, as TOML gives them: reading, merging, difference."""
+"""Nested dictionaries of recipes: parse them from TOML, merge them, compare them."""
 
 import tomllib
 from typing import Any
@@ -17,7 +17,7 @@ def parse_tree(text: str, where: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError as error:
         raise UsageError(f"{where} is nested too deeply", "Fix its brackets.") from error
-    except ValueError as error:  # that of tomllib is one too; another is a number too long for int
+    except ValueError as error:  # of tomllib, or for too long a number
         raise UsageError(f"{where} is not TOML: {error}", "Fix that line.") from error
 
 
