@@ -33,7 +33,6 @@ HOMES = {
     "onnxruntime": {"inference.engines.onnx"},
     "onnx": {"export"},
     "sentencepiece": {
-        "data.tokenizer",
         "data.tokenizer_training",
         "data.sentencepiece_model",
         "data.sentencepiece_tokenizer",

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from attn_cli.config import Recipe
 from attn_cli.data.literals import LiteralRules
-from attn_cli.data.sentencepiece_tokenizer import SentencePieceTokenizer, read_pieces
+from attn_cli.data.sentencepiece_model import read_model
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.data.word_rules import recipe_rules
-from attn_cli.errors import ModelError, UsageError
+from attn_cli.errors import UsageError
 
 #: SentencePiece models: of both languages together, or of each.
 JOINT, SOURCE, TARGET = "joint.spm", "source.spm", "target.spm"
@@ -46,7 +46,7 @@ def load_tokenizers(files: Sequence[Path], recipe: Recipe) -> Tokenizers:
     Both are one object if one vocabulary and the same word rules serve both languages. Raises
     ModelError if a file cannot be read or is of another kind.
     """
-    return read_tokenizers([VocabularyFile(str(file), _read(file)) for file in files], recipe)
+    return read_tokenizers([VocabularyFile(str(file), read_model(file)) for file in files], recipe)
 
 
 def read_tokenizers(files: Sequence[VocabularyFile], recipe: Recipe) -> Tokenizers:
@@ -65,6 +65,8 @@ def read_tokenizers(files: Sequence[VocabularyFile], recipe: Recipe) -> Tokenize
             for file in files
         ]
         return loaded[0].with_rules(source_rules), loaded[-1].with_rules(target_rules)
+    from attn_cli.data.sentencepiece_tokenizer import SentencePieceTokenizer, read_pieces
+
     source, target, *lists = files
     pieces = [read_pieces(each.data, each.path) for each in lists]
     return (
@@ -79,11 +81,13 @@ def read_tokenizers(files: Sequence[VocabularyFile], recipe: Recipe) -> Tokenize
     )
 
 
-def with_target_token(source: SubwordTokenizer, token: str) -> SentencePieceTokenizer:
+def with_target_token(source: SubwordTokenizer, token: str) -> SubwordTokenizer:
     """Return the source's tokenizer with that token of a target language.
 
     Raises UsageError if its vocabulary has no such token.
     """
+    from attn_cli.data.sentencepiece_tokenizer import SentencePieceTokenizer
+
     if not isinstance(source, SentencePieceTokenizer):
         raise UsageError(
             f"the model has one target language, and no token {token}", "Leave --target-token out."
@@ -101,13 +105,3 @@ def vocabulary_contents(
         pieces = [tokenizer.piece(id) for id in range(tokenizer.vocab_size)]
         contents[name] = json.dumps(pieces, ensure_ascii=False, indent=0).encode()
     return contents
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"cannot read the tokenizer {file}: {error.strerror}",
-            "Check the name, or copy the model again.",
-        ) from error

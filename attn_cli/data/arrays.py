@@ -1,4 +1,4 @@
-"""Arrays in memory, or in `.npy` files of a folder that every process maps: one copy a machine.
+"""Arrays in memory, or in `.npy` files that every process maps: one copy a machine.
 
 Pages of a mapped file are the system's cache: all processes share them, and the system frees them
 when memory is short.
@@ -24,31 +24,31 @@ from attn_cli.types import IntArray
 LongArray = NDArray[np.int64]
 A = TypeVar("A", bound=NDArray[Any])
 
-_BLOCK = 1 << 14  # rows looked at together: bounds the memory of whole-corpus arithmetic
-_FAR = 1 << 7  # rows between two that make them far apart
+_BLOCK = 1 << 14  # rows processed together: bounds the memory
+_FAR = 1 << 7  # mean distance of rows from which blocks are smaller
 _BLOCKS_MAPPED = 16  # blocks after which mapped pages are released
 _STRINGS = 1 << 16  # strings decoded together
-_DECODED = 1 << 16  # strings of an array that are remembered
+_DECODED = 1 << 16  # strings of an array that are cached
 
 
-# Where arrays are kept
+# Storage of arrays
 
 
 class Storage:
-    """Keeps arrays: in memory, or in the files of a folder of its own."""
+    """Stores arrays in memory, or in the files of a folder."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
 
     @classmethod
     def create(cls, folder: Path) -> "Storage":
-        """A storage in an empty folder, whose files are removed. Raises TrainingError as `open`."""
+        """Empty a folder and store arrays there. Raises TrainingError as `open`."""
         shutil.rmtree(folder, ignore_errors=True)
         return cls.open(folder)
 
     @classmethod
     def open(cls, folder: Path) -> "Storage":
-        """A storage in a folder, which is made if need be. Raises TrainingError if it can't be."""
+        """Store arrays in a folder, created if missing. Raises TrainingError if it cannot be."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -56,17 +56,17 @@ class Storage:
         return cls(folder)
 
     def column(self, name: str, dtype: type[np.generic]) -> "Column":
-        """A one-dimensional array to append to."""
+        """Return a one-dimensional array to append to."""
         return Column(dtype, self._path(name))
 
     def store(self, name: str, values: A) -> A:
-        """The array as this storage keeps it; one that is in its folder already stays as it is.
+        """Store an array, unless it is stored here already, and return it as it is stored.
 
         Raises TrainingError if it cannot be written.
         """
         path = self._path(name)
-        there = mapped_file(values)
-        if path is None or (there is not None and there.parent == self.folder):
+        mapped = mapped_file(values)
+        if path is None or (mapped is not None and mapped.parent == self.folder):
             return values
         try:
             with open(path, "wb") as file:
@@ -76,7 +76,7 @@ class Storage:
         return open_array(path)  # type: ignore[return-value]
 
     def _path(self, name: str) -> Path | None:
-        """A file that is not there yet, or None in memory."""
+        """Return the path of a new file, or None in memory."""
         if self.folder is None:
             return None
         numbered = (f"{name}-{number}" if number else name for number in itertools.count())
@@ -87,7 +87,7 @@ class Storage:
 class Column:
     """A one-dimensional array that grows at its end.
 
-    In a file its values are only there while they are appended, and the file is open only then.
+    With a file, values are in memory and the file is open only while they are appended.
     """
 
     def __init__(self, dtype: type[np.generic], path: Path | None = None) -> None:
@@ -108,7 +108,7 @@ class Column:
         self._written += len(data)
 
     def finish(self) -> NDArray[Any]:
-        """The whole array, read-only; nothing can be added any more."""
+        """Return the whole array, read-only; nothing can be appended afterwards."""
         if self._path is None:
             values = np.frombuffer(self._bytes, self._dtype)
             values.flags.writeable = False
@@ -117,7 +117,7 @@ class Column:
         return open_array(self._path)
 
     def _header(self) -> bytes:
-        """What precedes the values; it has as many bytes for any number of them."""
+        """Return the header of the file; its size does not depend on the number of values."""
         shape = (self._written // self._dtype.itemsize,)
         header = {"descr": npy.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
         buffer = io.BytesIO()
@@ -133,9 +133,9 @@ class Column:
 
 
 def open_array(path: Path) -> NDArray[Any]:
-    """The array in a file, mapped and read-only.
+    """Return the array in a file, mapped and read-only.
 
-    Raises ModelError if the file is missing, damaged or holds Python objects.
+    Raises ModelError if the file is missing or damaged, or contains Python objects.
     """
     try:
         mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -147,7 +147,7 @@ def open_array(path: Path) -> NDArray[Any]:
 
 
 def mapped_file(values: NDArray[Any]) -> Path | None:
-    """The file that the array maps, or None for one in memory."""
+    """Return the file that an array maps, or None for one in memory."""
     base: Any = values
     while isinstance(base, np.ndarray):
         if isinstance(base, np.memmap):
@@ -167,19 +167,19 @@ def release_pages(*arrays: NDArray[Any]) -> None:
 
 
 def blocks(rows: IntArray, size: int = _BLOCK) -> Iterator[IntArray]:
-    """The rows in runs of `size`, which bounds the memory of whole-corpus arithmetic."""
+    """Return the rows in runs of `size`, which bounds the memory."""
     return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
 def slices(values: A, size: int = _BLOCK * _BLOCKS_MAPPED) -> Iterator[A]:
-    """The array in runs of `size`, a mapped one without keeping its pages."""
+    """Yield the array in runs of `size`; release the pages of a mapped one."""
     for start in range(0, len(values), size):
         yield values[start : start + size]  # type: ignore[misc]
         release_pages(values)
 
 
 def write_error(path: Path, error: OSError) -> TrainingError:
-    """What is raised where the disk will not take an array."""
+    """Return the error for an array that cannot be written."""
     return TrainingError(
         f"cannot write {path}: {error.strerror or error}", "Make room on the disk, then try again."
     )
@@ -212,7 +212,7 @@ class RaggedArray:
         return lengths
 
     def gather(self, rows: NDArray[np.integer]) -> "RaggedArray":
-        """The rows asked for, in that order, one behind the other."""
+        """Return these rows, in that order."""
         first = self.starts[rows]
         lengths = self.starts[rows + 1] - first
         starts = np.zeros(len(rows) + 1, np.int64)
@@ -221,9 +221,9 @@ class RaggedArray:
         return RaggedArray(self.values[positions], starts)
 
     def blocks(self, rows: IntArray) -> Iterator[tuple[IntArray, "RaggedArray"]]:
-        """Each block of the rows with what is in them, without keeping mapped pages.
+        """Yield ascending rows in blocks, each with its values; release mapped pages.
 
-        The rows rise. Where they are far apart blocks are smaller: each row maps pages of its own.
+        Blocks of rows that are far apart are smaller, since each row maps its own pages.
         """
         span = int(rows[-1]) - int(rows[0]) + 1 if len(rows) else 0
         size = _BLOCK if len(rows) * _FAR >= span else _BLOCK // _FAR
@@ -242,9 +242,9 @@ class RaggedArray:
 
 
 class StringArray:
-    """Strings without a line feed, decoded when they are asked for.
+    """Strings without a line feed, decoded when they are needed.
 
-    `text` is their UTF-8, a line feed behind each; string n is what begins at `starts[n]` (n + 1,).
+    `text` is their UTF-8, each with a line feed behind it; string n starts at `starts[n]` (n + 1,).
     """
 
     def __init__(self, text: NDArray[np.uint8], starts: LongArray) -> None:
@@ -253,7 +253,7 @@ class StringArray:
 
     @classmethod
     def from_strings(cls, strings: Iterable[str], storage: Storage, *, name: str) -> "StringArray":
-        """The strings as `storage` keeps them."""
+        """Store strings in `storage`."""
         text = storage.column(f"{name}.text", np.uint8)
         starts = storage.column(f"{name}.starts", np.int64)
         starts.append(np.zeros(1, np.int64))

@@ -23,23 +23,23 @@ from attn_cli.types import IntArray
 #: Punctuation at the end of a sentence that `drop_final_punctuation` leaves out.
 FINAL_PUNCTUATION = frozenset(".!?…。！？")
 
-#: Words that are made up for each kind of shared word.
+#: Number of words invented for each kind of shared word.
 N_INVENTED = 20_000
 
-#: Letters of a made-up word at most.
+#: Maximum letters of an invented word.
 _LONGEST = 10
 
-#: Letters of a shared word at least: a short one of small letters is more often a coincidence.
+#: Minimum letters of a shared word: a short one in lower case is more often a coincidence.
 _SHORTEST_NAME, _SHORTEST_WORD = 3, 5
 
 
 @dataclass(frozen=True, eq=False)
 class SharedWords:
-    """Words that both sides of a pair write, and what may stand in their place.
+    """Words that occur on both sides of a pair, and the invented words that replace them.
 
-    In a `probability` of the pairs that have one. `positions` (all pairs, 2) says which source word
-    and which target word it is, -1 where there is none; `source` and `target` (n,) are the same
-    made-up words on both sides.
+    `probability` is that of a replacement in a pair that has such a word. `positions` (all pairs,
+    2) are the indices of the word in the source and the target sentence, -1 without one; `source`
+    and `target` (n,) are the forms of the same invented words on both sides.
     """
 
     probability: float
@@ -50,7 +50,7 @@ class SharedWords:
     def replace(
         self, ours: RaggedArray, theirs: RaggedArray, pairs: IntArray, rng: np.random.Generator
     ) -> None:
-        """Put made-up words into these sentences, in place, at random."""
+        """Replace words of these sentences by invented ones, in place, at random."""
         chosen = self.positions[pairs, 0] >= 0
         chosen &= rng.random(len(pairs)) < self.probability
         invented = rng.integers(0, max(1, len(self.source)), len(pairs))[chosen]
@@ -61,10 +61,10 @@ class SharedWords:
 
 @dataclass(frozen=True, eq=False)
 class Augmentation:
-    """How the sentences of a corpus may vary.
+    """The changes to the sentences of a corpus in training.
 
-    `lowercase_forms` (source forms,) is each form in small letters; `source_final` and
-    `target_final` (forms,) tell final marks; `names` and `words` are what may be replaced.
+    `lowercase_forms` (source forms,) is each form in lower case; `source_final` and `target_final`
+    (forms,) bool are True for final punctuation; `names` and `words` are replaced.
     """
 
     settings: config.AugmentationConfig
@@ -77,15 +77,15 @@ class Augmentation:
     def sample(
         self, source: RaggedArray, target: RaggedArray, pairs: IntArray, rng: np.random.Generator
     ) -> tuple[RaggedArray, RaggedArray]:
-        """Sentences of `pairs`, varied at random. Every one keeps at least one word."""
+        """Return the sentences of `pairs`, changed at random. Each has at least one word."""
         ours = RaggedArray(source.values.copy(), source.starts)
         theirs = RaggedArray(target.values.copy(), target.starts)
         for shared in (self.names, self.words):
             shared.replace(ours, theirs, pairs, rng)
 
-        small = rng.random(len(pairs)) < self.settings.lowercase
+        is_lower = rng.random(len(pairs)) < self.settings.lowercase
         lowered = np.where(
-            np.repeat(small, source.lengths), self.lowercase_forms[ours.values], ours.values
+            np.repeat(is_lower, source.lengths), self.lowercase_forms[ours.values], ours.values
         )
 
         bare = rng.random(len(pairs)) < self.settings.drop_final_punctuation
@@ -94,34 +94,33 @@ class Augmentation:
         return _without_last(RaggedArray(lowered, source.starts), bare), _without_last(theirs, bare)
 
     def add_lowercase_counts(self, counts: dict[str, int]) -> dict[str, int]:
-        """Source forms and their counts for training a vocabulary: with those in lower case, at
-        their share."""
-        seen = dict(counts)
+        """Return the counts of source forms with those of the lower-case forms, at their share."""
+        total = dict(counts)
         for form, count in counts.items():
-            if (small := form.lower()) != form:
-                seen[small] = seen.get(small, 0) + round(count * self.settings.lowercase)
-        return {form: count for form, count in seen.items() if count}
+            if (lower := form.lower()) != form:
+                total[lower] = total.get(lower, 0) + round(count * self.settings.lowercase)
+        return {form: count for form, count in total.items() if count}
 
 
 def augment(
     corpus: Corpus, settings: config.AugmentationConfig, *, seed: int
 ) -> tuple[Corpus, Augmentation | None]:
-    """The corpus, its sides widened by the forms that variants need, and how it may vary.
+    """Return the corpus with the forms that its augmentation needs, and the augmentation.
 
-    As it is, and None, where nothing may.
+    Return the same corpus and None without settings.
     """
     if settings == config.AugmentationConfig():
         return corpus, None
     rng = np.random.default_rng([seed, N_INVENTED])
     names, corpus = _shared(corpus, settings.replace_names, _is_name, str.capitalize, rng)
     words, corpus = _shared(corpus, settings.replace_words, _is_word, str, rng)
-    lower = str.lower if settings.lowercase else str  # no form that is never drawn
-    source, small = _with_forms(
+    lower = str.lower if settings.lowercase else str  # adds no form that is never sampled
+    source, lowercase_forms = _with_forms(
         corpus.source, map(lower, corpus.source.forms), corpus.storage, "source"
     )
     return replace(corpus, source=source), Augmentation(
         settings,
-        lowercase_forms=small,
+        lowercase_forms=lowercase_forms,
         source_final=_final(source),
         target_final=_final(corpus.target),
         names=names,
@@ -136,8 +135,8 @@ def _shared(
     spelled: Callable[[str], str],
     rng: np.random.Generator,
 ) -> tuple[SharedWords, Corpus]:
-    """The words with a space before them that `fits` and both languages write, and the corpus with
-    the forms in its lists that are made up for them. No words for no share."""
+    """Return the words of both languages that `fits`, and the corpus with the forms of their
+    replacements. Only words with a space in front; none for a `share` of 0."""
     both = set(corpus.source.forms) & set(corpus.target.forms) if share else set()
     shared = {form for form in both if form[:1] == " " and fits(form[1:])}
     invented = [f" {spelled(word)}" for word in _invented(corpus, rng)] if shared else []
@@ -160,7 +159,7 @@ def _is_word(word: str) -> bool:
 def _with_forms(
     side: CorpusSide, forms: Iterable[str], storage: Storage, name: str
 ) -> tuple[CorpusSide, IntArray]:
-    """The side with these forms in its list, and their numbers there."""
+    """Return the side with these forms in its list, and their numbers."""
     number = {form: place for place, form in enumerate(side.forms)}
     places = np.fromiter((number.setdefault(form, len(number)) for form in forms), np.int32)
     if len(number) > len(side.forms):
@@ -170,12 +169,12 @@ def _with_forms(
 
 
 def _without_last(sentences: RaggedArray, chosen: NDArray[np.bool_]) -> RaggedArray:
-    """The sentences, the chosen ones without their last word."""
-    kept = np.ones(len(sentences.values), bool)
-    kept[sentences.starts[1:][chosen] - 1] = False
+    """Return the sentences, the chosen ones without their last word."""
+    is_kept = np.ones(len(sentences.values), bool)
+    is_kept[sentences.starts[1:][chosen] - 1] = False
     starts = np.zeros(len(sentences) + 1, np.int64)
     np.cumsum(sentences.lengths - chosen, out=starts[1:])
-    return RaggedArray(sentences.values[kept], starts)
+    return RaggedArray(sentences.values[is_kept], starts)
 
 
 def _final(side: CorpusSide) -> NDArray[np.bool_]:
@@ -183,7 +182,7 @@ def _final(side: CorpusSide) -> NDArray[np.bool_]:
 
 
 def _places(corpus: Corpus, shared: set[str]) -> IntArray:
-    """(all pairs, 2): the places of the word that stands on both sides of a pair, -1 without."""
+    """Return (all pairs, 2) the indices of a word on both sides of each pair, -1 without one."""
     places = np.full((len(corpus.lines), 2), -1, np.int32)
     if not shared:
         return places
@@ -196,7 +195,7 @@ def _places(corpus: Corpus, shared: set[str]) -> IntArray:
         mine, where_mine = _once(of_source, ours)
         other, where_other = _once(of_target, theirs)
         _, in_mine, in_other = np.intersect1d(mine, other, assume_unique=True, return_indices=True)
-        # Of a pair's words the first of the source sentence: written last.
+        # Of several words the first of the source sentence, which is written last.
         order = np.argsort(where_mine[in_mine], kind="stable")[::-1]
         at_mine, at_other = where_mine[in_mine][order], where_other[in_other][order]
         row = np.searchsorted(ours.starts, at_mine, side="right") - 1
@@ -206,19 +205,22 @@ def _places(corpus: Corpus, shared: set[str]) -> IntArray:
 
 
 def _once(numbers: IntArray, sentences: RaggedArray) -> tuple[LongArray, LongArray]:
-    """The words with a number that occur once in their sentence, as sentence and number in one,
-    and where each is in `sentences.values`."""
-    found = numbers[sentences.values]
-    where = np.flatnonzero(found)
+    """Return the words with a number that occur once in their sentence.
+
+    The first array has sentence and number in one int64, the second the index of each in
+    `sentences.values`.
+    """
+    word_numbers = numbers[sentences.values]
+    where = np.flatnonzero(word_numbers)
     row = np.searchsorted(sentences.starts, where, side="right") - 1
     keys, first, count = np.unique(
-        row.astype(np.int64) << 32 | found[where], return_index=True, return_counts=True
+        row.astype(np.int64) << 32 | word_numbers[where], return_index=True, return_counts=True
     )
     return keys[count == 1], where[first[count == 1]]
 
 
 def _numbered(side: CorpusSide, words: set[str]) -> IntArray:
-    """(forms,): a number from 1 for each of the words, the same on both sides, 0 for others."""
+    """Return (forms,) a number from 1 for each of the words, 0 for other forms."""
     number = {word: place for place, word in enumerate(sorted(words), start=1)}
     return np.fromiter((number.get(form, 0) for form in side.forms), np.int32)
 
@@ -231,14 +233,14 @@ def _invented(corpus: Corpus, rng: np.random.Generator) -> list[str]:
         return []
     bits = rng.integers(0, len(words), (N_INVENTED, 3)).tolist()
     cuts = rng.random((N_INVENTED, 3, 2)).tolist()
-    made = {
+    invented = {
         "".join(_bit(words[word], *cut) for word, cut in zip(row, where, strict=True))[:_LONGEST]
         for row, where in zip(bits, cuts, strict=True)
     }
-    return sorted(word for word in made - forms if len(word) >= _SHORTEST_NAME)
+    return sorted(word for word in invented - forms if len(word) >= _SHORTEST_NAME)
 
 
 def _bit(word: str, start: float, size: float) -> str:
-    """None to four letters of a word: the first of them and their number as shares."""
+    """Return 0 to 4 letters of a word; `start` and `size` are shares of its length and of 5."""
     first = int(start * len(word))
     return word[first : first + int(size * 5)]

@@ -1,11 +1,9 @@
-"""Batches of pairs of similar length under a token budget, in an order that a seed decides.
+"""Batches of pairs of similar length, with a maximum of tokens, in an order that a seed decides.
 
-A batch is plain arrays.
-
-An epoch shuffles the pairs and deals them into *pools*. A pool draws its segmentations, sorts its
-pairs by length, cuts them into batches and shuffles those. Everything random in a pool comes from
-(seed, epoch, pool), so a position is three small numbers, and the budget holds for the pieces that
-were really drawn.
+An epoch shuffles the pairs and divides them into *pools*. In a pool, segmentations are sampled,
+pairs are sorted by length and cut into batches, and batches are shuffled. The random numbers of a
+pool depend on (seed, epoch, pool), so a position is three numbers. The maximum holds for the
+sampled pieces.
 """
 
 from collections.abc import Iterator
@@ -18,8 +16,8 @@ from attn_cli.data.segmentation import Segmentation, SubwordCorpus
 from attn_cli.errors import DataError
 from attn_cli.types import BOS, EOS, PAD, IntArray
 
-#: Sources are padded to a multiple of this, and a batch that can has a multiple of `ROW_MULTIPLE`
-#: rows: a processor's library compiles its products anew for each shape, and keeps them all.
+#: Sources are padded to a multiple of the first; the number of rows above the second is a multiple
+#: of it: libraries for CPUs compile and cache matrix products for each shape.
 LENGTH_MULTIPLE, ROW_MULTIPLE = 4, 8
 
 POOL_SIZE = 1 << 15  # pairs sorted together; a corpus of no more than this is one pool
@@ -27,13 +25,13 @@ POOL_SIZE = 1 << 15  # pairs sorted together; a corpus of no more than this is o
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Batch:
-    """B pairs as a network reads them, in int32; T is the longest target, EOS included.
+    """B pairs as a network reads them, in int32; T is the longest target with EOS.
 
     S is the longest source, rounded up to a multiple of `LENGTH_MULTIPLE`. `source` (B, S) and
     `target_out` (B, T) end each row with EOS, then PAD; `target_in` (B, T) is `target_out` one step
     later, BOS in front. Lengths (B,) count EOS. `source_word_ids` (B, S) and `target_word_ids` (B,
-    T), the latter beside `target_out`, give each piece's word in the sentence, -1 for EOS and PAD.
-    `indices` (B,) are the pairs' places in the corpus.
+    T), the latter of `target_out`, give each piece's word in the sentence, -1 for EOS and PAD.
+    `indices` (B,) are the pairs' indices in the corpus.
     """
 
     source: IntArray
@@ -51,11 +49,11 @@ class Batch:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class WorkerBatch:
-    """What one worker computes of a batch: micro-batches, one after the other.
+    """The part of a batch that one worker computes: micro-batches, in order.
 
-    `n_pieces` counts the target pieces of the whole batch, EOS included, over all its shares. A
-    batch of fewer pairs than there are shares leaves some without any: such a share holds one pair
-    of the batch that another share counts, and `is_empty` says so.
+    `n_pieces` counts the target pieces of the whole batch with EOS, over all workers. If a batch
+    has fewer pairs than there are workers, `is_empty` is True for some of them, and their part is a
+    pair that belongs to another worker.
     """
 
     micro_batches: tuple[Batch, ...]
@@ -64,16 +62,16 @@ class WorkerBatch:
 
 
 class BatchIterator:
-    """Training batches without end, epoch after epoch; `restore(state())` goes on where it was.
+    """Yields training batches without end, epoch after epoch; `restore` continues from a `state`.
 
-    A batch has at most `tokens` places in its padded target (rows x longest, EOS included), and at
-    least one row. `epoch` is that of the batch given last.
+    A padded target has at most `tokens` positions (rows x longest, with EOS) unless it has one row.
+    `epoch` is that of the last batch.
     """
 
     def __init__(
         self, data: SubwordCorpus, *, tokens: int, seed: int, pool: int = POOL_SIZE
     ) -> None:
-        assert len(data), "a corpus refuses to be empty"
+        assert len(data), "a corpus is never empty"
         self._data = data
         self._tokens = tokens
         self._seed = seed
@@ -88,34 +86,34 @@ class BatchIterator:
         return self
 
     def __next__(self) -> Batch:
-        drawn, rows = self._next_rows()
-        return drawn.batch(rows)
+        sample, rows = self._next_rows()
+        return sample.batch(rows)
 
     def next_for_worker(self, *, rank: int = 0, size: int = 1, parts: int = 1) -> WorkerBatch:
-        """The share of worker `rank` of `size` in the next batch, in at most `parts` micro-batches.
+        """Return worker `rank`'s part, of `size`, of the next batch in up to `parts` micro-batches.
 
-        Pairs are dealt out in order of length, so that all shares are about as large.
+        Pairs go to workers by turns in order of length, so that parts have similar sizes.
         """
-        drawn, rows = self._next_rows()
-        dealt = [rows[part * size + rank :: parts * size] for part in range(parts)]
-        filled = [part for part in dealt if len(part)]
+        sample, rows = self._next_rows()
+        strided = [rows[part * size + rank :: parts * size] for part in range(parts)]
+        filled = [part for part in strided if len(part)]
         return WorkerBatch(
-            tuple(drawn.batch(part) for part in filled or [rows[:1]]),
-            drawn.count_target_pieces(rows),
+            tuple(sample.batch(part) for part in filled or [rows[:1]]),
+            sample.count_target_pieces(rows),
             is_empty=not filled,
         )
 
     def _next_rows(self) -> tuple["_SampledPairs", LongArray]:
-        plan = self._planned()
+        plan = self._current_plan()
         while self._next >= len(plan.batches):
             self._advance()
-            plan = self._planned()
+            plan = self._current_plan()
         rows = plan.batches[self._next]
         self._next += 1
-        return plan.drawn, rows
+        return plan.sample, rows
 
     def state(self) -> dict[str, int]:
-        """The position: what has been given is not given again after `restore`."""
+        """Return the position: `restore` continues with the next batch."""
         return {
             "pairs": len(self._data),
             "epoch": self.epoch,
@@ -138,46 +136,46 @@ class BatchIterator:
         if self._pool == self._n_pools:
             self.epoch, self._pool = self.epoch + 1, 0
 
-    def _planned(self) -> "_Plan":
+    def _current_plan(self) -> "_Plan":
         if self._plan is None or (self._plan.epoch, self._plan.pool) != (self.epoch, self._pool):
             pairs = np.array_split(self._epoch_order(), self._n_pools)[self._pool]
             rng = _generator(self._seed, self.epoch, 1 + self._pool)
-            drawn = _SampledPairs(self._data, pairs, rng)
-            batches = drawn.cut(self._tokens)
+            sample = _SampledPairs(self._data, pairs, rng)
+            batches = sample.cut(self._tokens)
             rng.shuffle(batches)
-            self._plan = _Plan(self.epoch, self._pool, drawn, batches)
+            self._plan = _Plan(self.epoch, self._pool, sample, batches)
         return self._plan
 
     def _epoch_order(self) -> IntArray:
-        """The pairs in the order of this epoch: 4 bytes each, drawn once an epoch."""
+        """Return the pairs in the order of this epoch, 4 bytes each, shuffled once an epoch."""
         if self._order is None or self._order[0] != self.epoch:
-            self._order = None  # frees the last one's memory first
+            self._order = None  # frees the memory of the previous order first
             order = _generator(self._seed, self.epoch, 0).permutation(self._data.pairs)
             self._order = self.epoch, order
         return self._order[1]
 
 
 def _generator(seed: int, epoch: int, stream: int) -> np.random.Generator:
-    """Stream 0 deals an epoch's pairs into pools; each pool has one of those from 1."""
+    """Return a generator: stream 0 shuffles the pairs of an epoch, stream 1 + p is for pool p."""
     return np.random.default_rng([seed, epoch, stream])
 
 
 def sequential_batches(
     data: SubwordCorpus, indices: IntArray, *, tokens: int, rank: int = 0, size: int = 1
 ) -> Iterator[Batch]:
-    """The pairs at `indices` once, deterministic pieces, shortest first: for validation.
+    """Yield batches of the pairs at `indices`, once, shortest first, for validation.
 
-    Batches hold at most `tokens` padded target places, as in `BatchIterator`. Worker `rank` of
-    `size` gets each `size`-th of them.
+    Pieces are deterministic. Batches are limited by `tokens` as in `BatchIterator`. Worker `rank`
+    gets every `size`-th batch.
     """
-    drawn = _SampledPairs(data, indices, None)
-    return (drawn.batch(rows) for rows in drawn.cut(tokens)[rank::size])
+    sample = _SampledPairs(data, indices, None)
+    return (sample.batch(rows) for rows in sample.cut(tokens)[rank::size])
 
 
 class _SampledPairs:
-    """Some pairs with a segmentation chosen for each of their words; a *row* is one of them.
+    """Pairs with one segmentation of each word; a *row* is the index of a pair among them.
 
-    With `rng` they are varied and their segmentations drawn, as the text allows.
+    With `rng`, sentences are augmented and segmentations sampled, if the text has any to sample.
     """
 
     def __init__(
@@ -196,17 +194,17 @@ class _SampledPairs:
         self._target = _SampledSide(target, data.target, rng)
 
     def cut(self, tokens: int) -> list[LongArray]:
-        """Rows of similar length together, in lists whose padded target fits into `tokens`.
+        """Cut the rows into lists of similar length, each of at most `tokens` padded positions.
 
-        By target length, and within one by source length: rising in even ones and falling in odd
-        ones, so that a batch that spans two has sources that are alike.
+        Rows are sorted by target length, then by source length: ascending for even target lengths,
+        descending for odd ones, so that a batch of two target lengths has similar sources.
         """
         source, target = self._source.lengths, self._target.lengths
         order = np.lexsort((np.where(target % 2, -source, source), target))
         batches: list[LongArray] = []
         begin = 0
-        for end, places in enumerate((target[order] + 1).tolist()):  # 1 for EOS
-            if end > begin and _rounded(end + 1 - begin) * places > tokens:
+        for end, length in enumerate((target[order] + 1).tolist()):  # 1 for EOS
+            if end > begin and _round_up(end + 1 - begin) * length > tokens:
                 batches.append(order[begin:end])
                 begin = end
         if begin < len(order):
@@ -214,7 +212,7 @@ class _SampledPairs:
         return batches
 
     def count_target_pieces(self, rows: LongArray) -> int:
-        """The target pieces of these rows, an EOS each included."""
+        """Return the number of target pieces of these rows, with EOS."""
         return int(self._target.lengths[rows].sum()) + len(rows)
 
     def batch(self, rows: LongArray) -> Batch:
@@ -235,24 +233,23 @@ class _SampledPairs:
         )
 
 
-def _rounded(rows: int) -> int:
-    """A number of rows rounded up to a multiple of `ROW_MULTIPLE`, and as it is where that is
-    smaller."""
+def _round_up(rows: int) -> int:
+    """Return `rows`, rounded up to a multiple of `ROW_MULTIPLE` if it is larger."""
     return rows if rows <= ROW_MULTIPLE else -(-rows // ROW_MULTIPLE) * ROW_MULTIPLE
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Plan:
-    """A pool ready to be given out: the rows of each of its batches, in order."""
+    """The batches of a pool: the rows of each, in order."""
 
     epoch: int
     pool: int
-    drawn: _SampledPairs
+    sample: _SampledPairs
     batches: list[LongArray]
 
 
 class _SampledSide:
-    """One side of them: `lengths` (rows,) counts each sentence's pieces without prefix and EOS."""
+    """One side of the pairs; `lengths` (rows,) are its pieces, without the prefix and EOS."""
 
     def __init__(
         self,
@@ -270,11 +267,11 @@ class _SampledSide:
         )
 
     def padded(self, rows: LongArray) -> tuple[IntArray, IntArray, IntArray]:
-        """Ids (B, S) with EOS and PAD, lengths (B,) with EOS, and word of each piece (B, S)."""
-        choice = self._choice.gather(rows)  # B sentences of candidates
-        pieces = self._pieces.gather(choice.values)  # as many rows as words
+        """Return ids (B, S) with EOS and PAD, lengths (B,) with EOS, and words of pieces (B, S)."""
+        choice = self._choice.gather(rows)  # (B, words) indices of segmentations
+        pieces = self._pieces.gather(choice.values)  # a row for each word
         word = np.arange(len(pieces)) - np.repeat(choice.starts[:-1], choice.lengths)
-        starts = pieces.starts[choice.starts]  # (B+1,) where each sentence's pieces begin
+        starts = pieces.starts[choice.starts]  # (B + 1,) the start of each sentence's pieces
         lengths = np.diff(starts)
         row = np.repeat(np.arange(len(rows)), lengths)
         before = len(self._prefix)
@@ -284,9 +281,9 @@ class _SampledSide:
         longest = int(lengths.max()) + 1
         shape = (len(rows), -(-longest // self._multiple) * self._multiple)
         ids = np.full(shape, PAD, np.int32)
-        word_of = np.full(shape, -1, np.int32)
+        word_ids = np.full(shape, -1, np.int32)
         ids[:, :before] = self._prefix
         ids[row, column] = pieces.values
         ids[np.arange(len(rows)), lengths] = EOS
-        word_of[row, column] = np.repeat(word, pieces.lengths)
-        return ids, (lengths + 1).astype(np.int32), word_of
+        word_ids[row, column] = np.repeat(word, pieces.lengths)
+        return ids, (lengths + 1).astype(np.int32), word_ids

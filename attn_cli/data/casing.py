@@ -44,6 +44,11 @@ def lowercase_forms(raw: str, found: Sequence[Word]) -> list[str]:
     return forms
 
 
+def forms(raw: str, line_words: Sequence[Word], *, lowercase: bool) -> list[str]:
+    """Return the forms of the words of a line, with `lowercase` those of `lowercase_forms`."""
+    return lowercase_forms(raw, line_words) if lowercase else words.surface_forms(line_words)
+
+
 def uppercase(translation: Translation, *, level: Level) -> Translation:
     """Return the translation in capitals; the pieces, those of the vocabulary, do not change."""
     loud = replace(

@@ -69,8 +69,8 @@ def load(
             "no training text is named", "Set data.pairs, or data.source and data.target."
         )
     corpus, report = text
-    held_out = read("valid_")
-    if held_out is None:
+    valid = read("valid_")
+    if valid is None:
         try:
             return CorpusSplits(*corpus.split(data.valid_size, seed=seed), (report,))
         except DataError as error:
@@ -78,7 +78,7 @@ def load(
                 raise
             left_out = "; ".join(map(str, report.skipped))
             raise DataError(f"{error.problem}: {left_out}", error.hint) from error
-    return CorpusSplits(corpus, held_out[0], (report, held_out[1]))
+    return CorpusSplits(corpus, valid[0], (report, valid[1]))
 
 
 def _read(
@@ -94,12 +94,13 @@ def _read(
     """Read the corpus that three keys of [data] with this prefix name; None if all are empty."""
     names = [prefix + name for name in ("source", "target", "pairs")]
     source, target, pairs = (str(getattr(data, name)) for name in names)
-    ours, theirs, both = (f"data.{name}" for name in names)
+    source_key, target_key, pairs_key = (f"data.{name}" for name in names)
     if pairs and (source or target):
-        raise UsageError(f"{both} and {ours if source else theirs} both name text", "Drop one.")
+        key = source_key if source else target_key
+        raise UsageError(f"{pairs_key} and {key} both name text", "Drop one.")
     if bool(source) != bool(target):
-        named, missing = (ours, theirs) if source else (theirs, ours)
-        raise UsageError(f"{named} is set but {missing} is not", f"Set {missing} too.")
+        present, missing = (source_key, target_key) if source else (target_key, source_key)
+        raise UsageError(f"{present} is set but {missing} is not", f"Set {missing} too.")
     if pairs:
         file = _within(folder, pairs)
         return read_pairs(file, stdin=stdin, storage=storage, literals=literals, rules=rules)
@@ -131,19 +132,22 @@ def read_parallel(
     and pairs with an empty side. Raises DataError if a file cannot be read, if one is longer than
     the other, or if no pair is left.
     """
-    with open_lines(source, stdin=stdin) as ours, open_lines(target, stdin=stdin) as theirs:
+    with (
+        open_lines(source, stdin=stdin) as source_lines,
+        open_lines(target, stdin=stdin) as target_lines,
+    ):
         return _build(
-            f"{ours.name} and {theirs.name}",
+            f"{source_lines.name} and {target_lines.name}",
             (
                 _Row(
                     line.number,
                     line.text,
                     other.text,
-                    f"not valid UTF-8 in {(ours if line.problem else theirs).name}"
+                    f"not valid UTF-8 in {(source_lines if line.problem else target_lines).name}"
                     if line.problem or other.problem
                     else "",
                 )
-                for line, other in zip_lines(ours, theirs)
+                for line, other in zip_lines(source_lines, target_lines)
             ),
             storage or Storage(),
             tokenized=tokenized,
@@ -190,7 +194,7 @@ def corpus_of_pairs(
 
 
 class _Row(NamedTuple):
-    """A line: its two sides, or the reason why it cannot be used."""
+    """A line: its two sides, or the reason why it is skipped."""
 
     number: int
     source: str
@@ -223,18 +227,18 @@ def _build(
     source = SideBuilder(chunks(rules[0]), storage, "source")
     target = SideBuilder(chunks(rules[1]), storage, "target")
     lines, numbers = array("i"), storage.column("lines", np.int32)
-    tally, wide = SkipCounter(), SkipCounter()
+    reasons, wide = SkipCounter(), SkipCounter()
     n_read = n_used = 0
     for row in rows:
         n_read += 1
         if row.reason:
-            tally.add(row.reason, row.number)
+            reasons.add(row.reason, row.number)
             continue
         if row.is_wide:
             wide.add("", row.number)
-        ours, theirs = match(row.source, row.target)
-        if not (source.add(row.source, ours) and target.add(row.target, theirs)):
-            tally.add("an empty side", row.number)
+        of_source, of_target = match(row.source, row.target)
+        if not (source.add(row.source, of_source) and target.add(row.target, of_target)):
+            reasons.add("an empty side", row.number)
             source.truncate(len(lines))
             target.truncate(len(lines))
         else:
@@ -248,7 +252,7 @@ def _build(
     n_used += len(lines)
     numbers.append(lines)
     notes = tuple(map(_wide_lines, wide.skipped()))
-    report = CorpusReport(name, n_read, n_used, tally.skipped(), notes)
+    report = CorpusReport(name, n_read, n_used, reasons.skipped(), notes)
     report.require_pairs()
     pairs = np.arange(n_used, dtype=np.int32)
     corpus = Corpus(name, source.finish(), target.finish(), numbers.finish(), pairs, storage)

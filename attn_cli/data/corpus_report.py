@@ -1,4 +1,4 @@
-"""What was left out of a corpus, and why."""
+"""Report the pairs of a corpus that were left out, and why."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class SkipReason:
 
 @dataclass(frozen=True, slots=True)
 class CorpusReport:
-    """What became of the pairs of `name`: `n_used` of `n_read`, and why others were skipped."""
+    """The pairs of the text `name`: `n_used` of `n_read`, and why others were skipped."""
 
     name: str
     n_read: int

@@ -1,6 +1,6 @@
 """Detect a line in another language than expected, by the most frequent words of both.
 
-The one place with words of languages. Languages are named as in recipes: "en", "fr-CA".
+Languages are named as in recipes: "en", "fr-CA".
 """
 
 import functools

@@ -144,6 +144,16 @@ def assign_placeholders(literals: Sequence[LiteralSpan]) -> list[NumberedLiteral
     return placed
 
 
+def covers_line(raw: str, literals: Sequence[LiteralSpan]) -> bool:
+    """Return whether all letters and digits of a line, which is not blank, are in its literals."""
+    end = 0
+    for literal in [*literals, LiteralSpan(len(raw), len(raw), "", is_figure=False)]:
+        if any(map(str.isalnum, raw[end : literal.start])):
+            return False
+        end = literal.end
+    return bool(raw.strip())
+
+
 def cut_points(raw: str, literals: Sequence[LiteralSpan]) -> list[int]:
     """Return where to cut a line so that each part has placeholders for its literals: at the last
     punctuation mark or space before a literal without one."""

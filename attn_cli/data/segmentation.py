@@ -1,4 +1,4 @@
-"""The corpus in pieces: each distinct word form segmented once, and looked up when a batch is made.
+"""Segment a corpus: each distinct word form once; batches look the segmentations up.
 
 Since forms, not sentences, are segmented, the word of each piece is known, and subword sampling
 (Kudo 2018) takes one random number a word.
@@ -27,11 +27,11 @@ class Segmenter(Protocol):
     """The part of a tokenizer's interface that segmentation needs."""
 
     def segment(self, form: str) -> tuple[int, ...]:
-        """The piece ids of one word form; at least one."""
+        """Return the piece ids of one word form; at least one."""
         ...
 
     def candidates(self, form: str, n: int) -> list[tuple[tuple[int, ...], float]]:
-        """Up to `n` segmentations of one word form with their log-probabilities."""
+        """Return up to `n` segmentations of one word form with their log-probabilities."""
         ...
 
 
@@ -44,14 +44,17 @@ def segment_corpus(
     augmentation: Augmentation | None = None,
     source_prefix: tuple[int, ...] = (),
 ) -> "SubwordCorpus":
-    """The pairs of `corpus` as pieces; with `sampling` > 0 each form has up to 16 segmentations.
+    """Segment the pairs of `corpus`; with `sampling` > 0, a form has up to 16 segmentations.
 
-    With `augmentation`, which `corpus` must be widened for, they vary when they are drawn. The ids
-    of `source_prefix` begin every source sentence.
+    `sampling` is the smoothing exponent of Kudo 2018. With `augmentation`, both results of
+    `augment`, all forms are segmented, not only those in the pairs. The ids of `source_prefix`
+    begin every source sentence.
     """
-    every = augmentation is not None
+    all_forms = augmentation is not None
     ours, theirs = (
-        _segmentation(side, corpus.pairs, tokenizer, sampling, every, _Table(corpus.storage, name))
+        _segmentation(
+            side, corpus.pairs, tokenizer, sampling, all_forms, _Table(corpus.storage, name)
+        )
         for side, tokenizer, name in (
             (corpus.source, source, "source"),
             (corpus.target, target, "target"),
@@ -73,8 +76,8 @@ class Segmentation:
     """The forms of one side as pieces.
 
     The candidates of form f are the rows `first[f]` to `first[f + 1]` of `pieces`, the
-    deterministic one first. Where forms are sampled, `cumulative_probs` (rows,) is f plus the
-    probability of f's candidates up to and including that row: one binary search then draws for
+    deterministic one first. With subword sampling, `cumulative_probs` (rows,) is f plus the
+    probability of f's candidates up to and including that row: one binary search then samples for
     many forms.
     """
 
@@ -83,8 +86,8 @@ class Segmentation:
     cumulative_probs: NDArray[np.float64] | None = None
 
     def sample_rows(self, forms: IntArray, rng: np.random.Generator | None = None) -> IntArray:
-        """The row of each form: its deterministic one, or with `rng` and `cumulative_probs` a drawn
-        one."""
+        """Return the row of each form: a sampled one with `rng` and `cumulative_probs`, else the
+        deterministic one."""
         if rng is None or self.cumulative_probs is None:
             return self.first[forms]
         rows = np.searchsorted(self.cumulative_probs, forms + rng.random(len(forms)), side="right")
@@ -118,8 +121,8 @@ class SubwordCorpus:
     def filter_lengths(
         self, *, max_length: int, max_ratio: float
     ) -> tuple["SubwordCorpus", CorpusReport]:
-        """The pairs with at most `max_length` pieces a side, one side at most `max_ratio` times
-        as long as the other. Raises DataError if there is none.
+        """Return the pairs with at most `max_length` pieces a side, one side at most `max_ratio`
+        times as long as the other, and a report of the rest. Raises DataError if there is none.
         """
         long, uneven = np.zeros(len(self), bool), np.zeros(len(self), bool)
         for first, pairs in zip(itertools.count(step=_PAIRS), blocks(self.pairs, _PAIRS)):
@@ -132,21 +135,19 @@ class SubwordCorpus:
             f"more than {max_length} pieces on a side": long,
             f"one side more than {max_ratio:g} times as long as the other": uneven,
         }
-        kept = self.corpus.subset(self.pairs[~(long | uneven)])
-        findings = tuple(
+        subset = self.corpus.subset(self.pairs[~(long | uneven)])
+        skipped = tuple(
             SkipReason(
                 reason,
-                int(np.count_nonzero(found)),
-                tuple(
-                    self.corpus.lines[self.pairs[np.flatnonzero(found)[:MAX_LISTED_LINES]]].tolist()
-                ),
+                int(np.count_nonzero(is_skipped)),
+                tuple(self.corpus.lines[self.pairs[is_skipped][:MAX_LISTED_LINES]].tolist()),
             )
-            for reason, found in reasons.items()
-            if found.any()
+            for reason, is_skipped in reasons.items()
+            if is_skipped.any()
         )
-        report = CorpusReport(self.corpus.name, len(self), len(kept), findings)
+        report = CorpusReport(self.corpus.name, len(self), len(subset), skipped)
         report.require_pairs()
-        return replace(self, corpus=kept), report
+        return replace(self, corpus=subset), report
 
 
 def _segmentation(
@@ -154,27 +155,27 @@ def _segmentation(
     pairs: IntArray,
     tokenizer: Segmenter,
     sampling: float,
-    every: bool,
+    all_forms: bool,
     table: "_Table",
 ) -> Segmentation:
-    """The candidates of `every` form, or of those in `pairs`; others have one without pieces."""
+    """Return the candidates of the forms in `pairs`, or of `all_forms`; others have one, empty."""
     counts = side.counts(pairs)
     forms = iter(side.forms)
     for some in slices(counts, _FORMS):
         for form, count in zip(itertools.islice(forms, len(some)), some.tolist(), strict=True):
-            table.add(_options(form, tokenizer, sampling) if count or every else _NO_PIECES)
+            table.add(_options(form, tokenizer, sampling) if count or all_forms else _NO_PIECES)
         table.flush(sampling)
     return table.finish(sampled=bool(sampling))
 
 
 class _Table:
-    """The candidates of forms one after the other: those added since `flush` are in memory."""
+    """Stores the candidates of forms; those added since `flush` are in memory."""
 
     def __init__(self, storage: Storage, name: str) -> None:
         self._values = storage.column(f"{name}.pieces.values", np.int32)
         self._starts = storage.column(f"{name}.pieces.starts", np.int64)
         self._first = storage.column(f"{name}.first", np.int32)
-        self._reach = storage.column(f"{name}.reach", np.float64)
+        self._cumulative_probs = storage.column(f"{name}.reach", np.float64)
         self._starts.append(np.zeros(1, np.int64))
         self._first.append(np.zeros(1, np.int32))
         self._n_forms = self._n_rows = self._n_values = 0
@@ -186,7 +187,7 @@ class _Table:
         self._bounds, self._logp = array("i", [0]), array("d")
 
     def add(self, candidates: list[tuple[tuple[int, ...], float]]) -> None:
-        """One more form."""
+        """Add the candidates of the next form."""
         for ids, logp in candidates:
             self._pieces.extend(ids)
             self._ends.append(len(self._pieces))
@@ -198,8 +199,8 @@ class _Table:
         bounds = np.frombuffer(self._bounds, np.int32)
         if sampling:
             scores = sampling * np.frombuffer(self._logp, np.float64)
-            reach, self._mass = _reach(scores, bounds, self._n_forms, self._mass)
-            self._reach.append(reach)
+            probs, self._mass = _cumulative_probs(scores, bounds, self._n_forms, self._mass)
+            self._cumulative_probs.append(probs)
         self._values.append(self._pieces)
         self._starts.append(np.frombuffer(self._ends, np.int64) + self._n_values)
         self._first.append(bounds[1:] + np.int32(self._n_rows))
@@ -209,10 +210,10 @@ class _Table:
         self._begin()
 
     def finish(self, *, sampled: bool) -> Segmentation:
-        """All forms; no more can be added."""
+        """Return the segmentation of all forms; no form can be added afterwards."""
         pieces = RaggedArray(self._values.finish(), self._starts.finish())
-        first, reach = self._first.finish(), self._reach.finish()
-        return Segmentation(pieces, first, reach if sampled else None)
+        first, probs = self._first.finish(), self._cumulative_probs.finish()
+        return Segmentation(pieces, first, probs if sampled else None)
 
 
 _NO_PIECES: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
@@ -221,7 +222,7 @@ _NO_PIECES: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
 def _options(
     form: str, tokenizer: Segmenter, sampling: float
 ) -> list[tuple[tuple[int, ...], float]]:
-    """A form's segmentations and their log-probabilities, the deterministic one first."""
+    """Return a form's segmentations and their log-probabilities, the deterministic one first."""
     best = tokenizer.segment(form)
     if not sampling:
         return [(best, 0.0)]
@@ -229,12 +230,13 @@ def _options(
     return [(best, logp.pop(best, max(logp.values(), default=0.0))), *logp.items()]
 
 
-def _reach(
+def _cumulative_probs(
     scores: NDArray[np.float64], first: IntArray, n_forms: int, before: float
 ) -> tuple[NDArray[np.float64], float]:
-    """Each row's form plus the softmax of the form's scores, summed up to and with the row.
+    """Return each row's form plus the sum of the softmax of the form's scores up to the row.
 
-    The forms count from `n_forms`, and the sum of all rows from `before`: it is returned too.
+    Forms are numbered from `n_forms`; `before` is the sum of all rows before, whose new value is
+    returned too.
     """
     begin, sizes = first[:-1], np.diff(first)
     form = np.repeat(np.arange(len(sizes)), sizes)
@@ -244,7 +246,7 @@ def _reach(
 
 
 def _piece_counts(side: CorpusSide, segmentation: Segmentation, pairs: IntArray) -> IntArray:
-    """(all pairs,) the pieces of each sentence in `pairs`, 0 for the others."""
+    """Return (all pairs,) the number of pieces of each sentence in `pairs`, 0 for the others."""
     of_form = segmentation.pieces.lengths_of(segmentation.first[:-1]).astype(np.int32)
     counts = np.zeros(len(side.sentences), np.int32)
     for block, sentences in side.sentences.blocks(pairs):

@@ -1,26 +1,38 @@
-"""Load SentencePiece models, and normalize the scores of their segmentations."""
+"""Read and load SentencePiece models; normalize the scores of their segmentations."""
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import sentencepiece
 
 from attn_cli.data.tokenizer_interface import ScoredSegmentations
 from attn_cli.errors import ModelError
 
-#: SentencePiece's mark of a space.
+Processor = sentencepiece.SentencePieceProcessor
+
+#: The character for a space in the pieces of SentencePiece.
 SPACE = "\u2581"
 
 #: Only fatal errors of SentencePiece are logged.
 LOG_LEVEL = 3
 
 
-def load_processor(
-    model: bytes, where: str, hint: str = "Copy the model again."
-) -> sentencepiece.SentencePieceProcessor:
+def read_model(path: Path) -> bytes:
+    """Return the bytes of a model file. Raises ModelError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"cannot read the tokenizer {path}: {error.strerror}",
+            "Check the name, or copy the model again.",
+        ) from error
+
+
+def load_processor(model: bytes, where: str, hint: str = "Copy the model again.") -> Processor:
     """Load a serialized model. Raises ModelError, naming `where`, with `hint` if it is not one."""
     sentencepiece.set_min_log_level(LOG_LEVEL)
-    processor = sentencepiece.SentencePieceProcessor()
+    processor = Processor()
     try:
         processor.LoadFromSerializedProto(model)
     except RuntimeError as error:
@@ -38,6 +50,11 @@ def with_spaces(model: bytes, *, normalized: bool) -> bytes:
     proto.normalizer_spec.remove_extra_whitespaces = normalized
     changed: bytes = proto.SerializeToString()
     return changed
+
+
+def seed_sampling(seed: int) -> None:
+    """Seed the random numbers that all processors share."""
+    sentencepiece.set_random_generator_seed(seed)
 
 
 def normalize_scores(scores: Mapping[tuple[int, ...], float]) -> ScoredSegmentations:

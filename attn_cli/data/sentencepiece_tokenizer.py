@@ -1,9 +1,8 @@
-"""SentencePiece over raw lines, as in models made elsewhere; pieces are mapped to words by spans.
+"""SentencePiece over raw lines, as in imported models; pieces are mapped to words by spans.
 
-Unlike `tokenizer`, which segments one word at a time, pieces may cross words here: `▁don't` spells
-`do` and `n't`. SentencePiece (Kudo & Richardson 2018) tells which characters of the raw line each
-piece spells, through its own normalization. A piece's id is its place in a vocabulary that is not
-SentencePiece's own, as in Marian.
+Unlike in `tokenizer`, which segments one word at a time, pieces may cross words: `▁don't` is the
+words `do` and `n't`. SentencePiece (Kudo & Richardson 2018) returns the span of each piece in the
+raw line, before normalization. A piece's id is its index in a separate vocabulary, as in Marian.
 """
 
 import copy
@@ -14,7 +13,6 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-import sentencepiece
 from numpy.typing import NDArray
 
 from attn_cli.data import casing, words
@@ -23,12 +21,14 @@ from attn_cli.data.literals import LiteralRules, NumberedLiteral
 from attn_cli.data.piece_words import Span, words_of_pieces
 from attn_cli.data.sentencepiece_model import (
     SPACE,
+    Processor,
     load_processor,
     normalize_scores,
     with_spaces,
 )
 from attn_cli.data.spelling import decode_utf8, replace_surrogates
-from attn_cli.data.tokenizer_interface import DecodedText, ScoredSegmentations, segment_tokens
+from attn_cli.data.tokenized_lines import line_of_tokens
+from attn_cli.data.tokenizer_interface import DecodedText, ScoredSegmentations
 from attn_cli.data.word_rules import ALL_LANGUAGES, WordRules
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.types import BOS, EOS, PAD, UNK, IntArray, TokenizedLine, Word
@@ -40,7 +40,7 @@ SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
 _LANGUAGE_TOKEN = re.compile(">>[^<>]+<<")
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
 _CACHED_FORMS = 1 << 16
-_TRAIN_AGAIN = "Import the model again from its folder."
+_IMPORT_AGAIN = "Import the model again from its folder."
 
 
 class SentencePieceTokenizer:
@@ -59,7 +59,7 @@ class SentencePieceTokenizer:
         where: str = "it",
         rules: WordRules = ALL_LANGUAGES,
     ) -> None:
-        """From a serialized model and the pieces in the order of their ids.
+        """Make a tokenizer of a serialized model and the pieces in the order of their ids.
 
         Raises ModelError, naming `where`, for another kind of file, and if `pieces` do not begin
         with `SPECIALS` or one occurs twice.
@@ -69,7 +69,7 @@ class SentencePieceTokenizer:
         self._pieces = list(pieces)
         self._ids = {piece: id for id, piece in enumerate(self._pieces)}
         if tuple(self._pieces[: len(SPECIALS)]) != SPECIALS or len(self._ids) < len(self._pieces):
-            raise ModelError(f"{where} has no vocabulary of {', '.join(SPECIALS)} …", _TRAIN_AGAIN)
+            raise ModelError(f"{where} has no vocabulary of {', '.join(SPECIALS)} …", _IMPORT_AGAIN)
         if target_token and target_token not in self._ids:
             raise ModelError(
                 f"{where} has no token {target_token}", _language_hint(self.language_tokens)
@@ -151,29 +151,27 @@ class SentencePieceTokenizer:
         """See `SubwordTokenizer.encode`. A language token belongs to no word."""
         token = self._language_token(raw)
         start = len(token)
-        found = tuple(
+        line_words = tuple(
             Word(word.text, word.start + start, word.end + start)
             for word in words.split(raw[start:], rules=self.rules)
         )
-        text, spelt = raw, found
+        text, text_words = raw, line_words
         if lowercase:
-            text, spelt = _lower(raw, found)
+            text, text_words = _lowercase(raw, line_words)
         pieces, spans = self._pieces_of(text[start:])
         spans = [(first + start, last + start) for first, last in spans]
-        word_of, crossing = words_of_pieces(text, spans, spelt)
+        word_ids, crossing = words_of_pieces(text, spans, text_words)
         ids = [self._ids.get(piece, UNK) for piece in pieces]
-        head: list[int] = []
         if token := token or self.target_token:
-            head = [self._ids[token]]
-            word_of = np.concatenate([[-1], word_of])
+            pieces, ids = [token, *pieces], [self._ids[token], *ids]
+            word_ids = np.concatenate([[-1], word_ids])
             crossing = tuple(each._replace(piece=each.piece + 1) for each in crossing)
-        ids = [*head, *ids, EOS]
         return TokenizedLine(
             raw=raw,
-            ids=np.array(ids, np.int32),
-            pieces=tuple([token][: len(head)] + pieces + [self._pieces[EOS]]),
-            word_ids=np.append(word_of, -1).astype(np.int32),
-            words=found,
+            ids=np.array([*ids, EOS], np.int32),
+            pieces=(*pieces, self._pieces[EOS]),
+            word_ids=np.append(word_ids, -1).astype(np.int32),
+            words=line_words,
             crossing=crossing,
         )
 
@@ -184,18 +182,8 @@ class SentencePieceTokenizer:
         return [self.encode(raw, lowercase=lowercase)]
 
     def encode_tokens(self, tokens: Sequence[str]) -> TokenizedLine:
-        """See `SubwordTokenizer.encode_tokens` and `segment_tokens`."""
-        token_words, segments = segment_tokens(tokens, self.segment)
-        head = self.prefix_ids
-        ids = [*head, *itertools.chain.from_iterable(segments), EOS]
-        word_of = np.repeat(np.arange(len(segments)), list(map(len, segments)))
-        return TokenizedLine(
-            raw=" ".join(tokens),
-            ids=np.array(ids, np.int32),
-            pieces=tuple(self._pieces[id] for id in ids),
-            word_ids=np.concatenate([[-1] * len(head), word_of, [-1]]).astype(np.int32),
-            words=token_words,
-        )
+        """See `SubwordTokenizer.encode_tokens` and `line_of_tokens`."""
+        return line_of_tokens(tokens, self.segment, self._pieces, prefix=self.prefix_ids)
 
     def find_literals(self, raw: str, *, lowercase: bool = False) -> list[LiteralSpan]:
         """See `SubwordTokenizer.find_literals`: none are copied."""
@@ -213,7 +201,7 @@ class SentencePieceTokenizer:
         """See `SubwordTokenizer.candidates`: the n best of a unigram model, else the best alone."""
         best = self.segment(form)
         try:
-            lists = self._glued.nbest_encode_as_pieces(replace_surrogates(form), nbest_size=n)
+            lists = self._unprefixed.nbest_encode_as_pieces(replace_surrogates(form), nbest_size=n)
         except RuntimeError:  # BPE has no n best
             return [(best, 0.0)]
         logp: dict[tuple[int, ...], float] = {}
@@ -225,85 +213,83 @@ class SentencePieceTokenizer:
     def decode(
         self, ids: Sequence[int] | IntArray, source: TokenizedLine | None = None
     ) -> DecodedText:
-        """See `SubwordTokenizer.decode`. Specials and language tokens say nothing."""
+        """See `SubwordTokenizer.decode`. Special ids and language tokens have no text."""
         text, spans = self._spell(np.asarray(ids, np.int64).tolist())
         lead = len(text) - len(text.lstrip())
         text = text.strip()
         spans = [(max(start - lead, 0), max(end - lead, 0)) for start, end in spans]
-        found = words.split(text, rules=self.rules)
-        word_of, crossing = words_of_pieces(text, spans, found)
-        silent = np.array([id <= UNK or self._is_language(id) for id in ids], bool)
-        word_of[silent] = -1
-        return DecodedText(text, found, word_of, crossing)
+        text_words = words.split(text, rules=self.rules)
+        word_ids, crossing = words_of_pieces(text, spans, text_words)
+        word_ids[np.array([self._has_no_text(id) for id in ids], bool)] = -1
+        return DecodedText(text, text_words, word_ids, crossing)
 
     def _spell(self, ids: Sequence[int]) -> tuple[str, list[Span]]:
-        """The text of ids, and the span of each in it."""
+        """Return the text of ids, and the span of each in it."""
         text, spans = "", []
-        for in_bytes, run in itertools.groupby(ids, self._bytes.__contains__):
-            if in_bytes:
+        for is_byte, run in itertools.groupby(ids, self._bytes.__contains__):
+            if is_byte:
                 characters, sizes = decode_utf8(bytes(self._bytes[id] for id in run))
-                for place, size in enumerate(sizes, start=len(text)):
-                    spans += [(place, place + 1)] * size
+                for start, size in enumerate(sizes, start=len(text)):
+                    spans += [(start, start + 1)] * size
                 text += characters
                 continue
             for id in run:
-                silent = id <= UNK or self._is_language(id)
-                fragment = "" if silent else self._pieces[id].replace(SPACE, " ")
+                fragment = "" if self._has_no_text(id) else self._pieces[id].replace(SPACE, " ")
                 spans.append((len(text), len(text) + len(fragment)))
                 text += fragment
         return text, spans
 
-    def _is_language(self, id: int) -> bool:
-        return bool(_LANGUAGE_TOKEN.fullmatch(self._pieces[id]))
+    def _has_no_text(self, id: int) -> bool:
+        return id <= UNK or bool(_LANGUAGE_TOKEN.fullmatch(self._pieces[id]))
 
     def _is_byte(self, piece: str) -> bool:
         is_byte: bool = self._processor.is_byte(self._processor.piece_to_id(piece))
         return is_byte
 
     def _language_token(self, raw: str) -> str:
-        """The language token of the vocabulary that a line begins with, or ""."""
+        """Return the language token of the vocabulary that a line begins with, or ""."""
         token = _LANGUAGE_TOKEN.match(raw)
         return token.group() if token and token.group() in self._ids else ""
 
     def _pieces_of(self, text: str) -> tuple[list[str], list[Span]]:
-        """The pieces of a text, and the span of its characters that each spells."""
+        """Return the pieces of a text, and the span of each in it."""
         mapping = self._processor.encode_as_offset_mapping(replace_surrogates(text))
         return list(mapping["pieces"]), list(mapping["offsets"])
 
     def _segment(self, form: str) -> tuple[int, ...]:
-        pieces = self._glued.encode_as_pieces(replace_surrogates(form))
+        pieces = self._unprefixed.encode_as_pieces(replace_surrogates(form))
         return tuple(self._ids.get(piece, UNK) for piece in pieces) or (UNK,)
 
     @functools.cached_property
-    def _glued(self) -> sentencepiece.SentencePieceProcessor:
-        """The same model without a space of its own at the start of what it segments."""
+    def _unprefixed(self) -> Processor:
+        """The same model, which adds no space at the start of a text."""
         return load_processor(with_spaces(self._model, normalized=False), "the tokenizer")
 
 
 def read_pieces(data: bytes, where: str) -> list[str]:
-    """The pieces in a vocabulary file. Raises ModelError, naming `where`, for another file."""
+    """Return the pieces of a vocabulary file. Raises ModelError, naming `where`, for another."""
     try:
         pieces = json.loads(data)
     except (ValueError, RecursionError):
         pieces = None
     if not isinstance(pieces, list) or not all(isinstance(piece, str) for piece in pieces):
-        raise ModelError(f"{where} is not a list of pieces", _TRAIN_AGAIN)
+        raise ModelError(f"{where} is not a list of pieces", _IMPORT_AGAIN)
     return pieces
 
 
-def _lower(raw: str, found: Sequence[Word]) -> tuple[str, tuple[Word, ...]]:
-    """A line in capitals as lower case, and its words there."""
-    text, end, spelt = "", 0, []
-    for word, form in zip(found, casing.lowercase_forms(raw, found), strict=True):
+def _lowercase(raw: str, line_words: Sequence[Word]) -> tuple[str, tuple[Word, ...]]:
+    """Return a line in capitals in lower case, and its words with their spans there."""
+    text, end, lower_words = "", 0, []
+    for word, form in zip(line_words, casing.lowercase_forms(raw, line_words), strict=True):
         text += raw[end : word.start]
         form = form.removeprefix(" ")
-        spelt.append(Word(form, len(text), len(text) + len(form)))
+        lower_words.append(Word(form, len(text), len(text) + len(form)))
         text, end = text + form, word.end
-    return text + raw[end:], tuple(spelt)
+    return text + raw[end:], tuple(lower_words)
 
 
 def _language_hint(tokens: Sequence[str]) -> str:
     if not tokens:
         return "Leave --target-token out: the model has one target language."
-    shown = ", ".join(tokens[:20]) + (" …" if len(tokens) > 20 else "")
-    return f"It has: {shown}."
+    listed = ", ".join(tokens[:20]) + (" …" if len(tokens) > 20 else "")
+    return f"It has: {listed}."

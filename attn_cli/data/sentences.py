@@ -1,18 +1,18 @@
-r"""Raw text → its sentences, each as a span: where a paragraph may be cut for translation.
+r"""Split raw text into sentences, each a span, so that a paragraph is translated by sentences.
 
 One function serves all languages. In doubt it does not cut, since half a sentence is translated
 worse than two at once.
 
 A sentence ends behind a run of marks, `. ! ? … 。 ！ ？` and those of Arabic, Urdu and Hindi, with
-the closing quotes and brackets that touch it, and a » that French sets apart by a space. White
-space has to follow, and then one of
+the closing quotes and brackets that touch it, and a French » after a space. White space must
+follow, and then one of
 
-    a letter that is not small    He left. She stayed.   مرحبا. أهلا     but not: Oh! he said
-    a digit                       It rained. 300 came.
-    what opens                    " ' “ ‘ „ « » ( [ { ¿ ¡ and their kin of other scripts
+    a letter, not lower case    He left. She stayed.   مرحبا. أهلا   not: Oh! he said
+    a digit                     It rained. 300 came.
+    an opening mark             " ' “ ‘ „ « » ( [ { ¿ ¡ and those of other scripts
 
-Behind 。 ！ ？ and ｡ themselves no white space is needed: 我爱你。你呢？ is two sentences. Behind a
-closing quote it is, for there the sentence may go on: 「行く？」と言った。
+Behind 。 ！ ？ and ｡ no white space is needed: 我爱你。你呢？ is two sentences. Behind a closing
+quote it is, since the sentence may continue there: 「行く？」と言った。
 
 A single full stop ends nothing
 
@@ -22,8 +22,8 @@ A single full stop ends nothing
    U.S. Army, 5 p.m. Monday (so `and I. You` is not cut either);
 3. behind a number of one or two digits, as in a list or a German date: 1. Milk, der 3. Mai.
 
-A stop inside a word or a number (3.14, a.b@c.fr) has no white space behind it. What holds no letter
-and no digit (`. . .`) is no sentence: it belongs to the next one, or at the end to the last.
+A stop inside a word or a number (3.14, a.b@c.fr) has no white space behind it. Text without a
+letter or a digit (`. . .`) is no sentence: it belongs to the next one, or at the end to the last.
 """
 
 import re
@@ -33,26 +33,26 @@ _UNSPACED = "。！？｡"
 _CLOSING = "\"'”’“‘»›«‹)\\]}」』）】》〉〕］｝"
 _OPENING = frozenset("\"'“‘„‚«»‹›([{¿¡「『（【《〈〔［｛")
 
-#: Marks, what closes behind them, and the white space that follows. Possessive: linear in the line.
+#: Marks, closing quotes behind them, and white space. Possessive: linear in the line's length.
 _END = re.compile(rf"[{_MARKS}]++[{_CLOSING}]*+(?:\s[»›](?=\s|\Z))?(?P<space>\s*+)")
-_SAYS_SOMETHING = re.compile(r"[^\W_]")
+_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 
-#: What stands before a full stop, as far as it matters: letters, digits and the stops among them;
-#: and whether it hangs on another word or number, as the ends of isn't, allez-y and 8:30 do.
-_BEFORE = re.compile(r"(?<![\w.])(?P<hangs>(?<=\w['’ʼ\-‐‑:,/]))?[\w.]+\Z")
-_LONGEST_KNOWN = 12
+#: Letters, digits and stops before a full stop; `joined` if an apostrophe, hyphen or the like joins
+#: them to another word or number, as the ends of isn't, allez-y and 8:30.
+_BEFORE = re.compile(r"(?<![\w.])(?P<joined>(?<=\w['’ʼ\-‐‑:,/]))?[\w.]+\Z")
+_LONGEST_ABBREVIATION = 12
 
-#: What goes with a name, and so begins with a capital.
+#: Abbreviations before a name, with a capital.
 _TITLE = re.compile(
     "mrs?|ms|mx|drs?|prof|ste?|mt|ft|messrs|mgr|rev|hon|gen|col|maj|capt|cpt|lt|sgt|cpl|gov|sen|rep"
     "|pres|supt|mm|mmes?|mlles?|vve|sra?|srta|dña|hr|ing|jr|inc|ltd|co|corp|bros",
     re.IGNORECASE,
 )
-#: What anything may follow.
+#: Abbreviations before any word.
 _SHORT = re.compile(
     "etc|vs|cf|viz|al|ca|approx|resp|incl|excl|env|bzw|usw|bspw|evtl|ggf|vgl", re.IGNORECASE
 )
-#: What may be a word, or an end, unless a number follows.
+#: Abbreviations before a number; without one they may be words.
 _NUMBERED = re.compile(
     "nos?|nr|pp|pg|figs?|vols?|arts?|chap|ch|sect?|eqs?|ex|tab|ver|ext|t[eé]l|apt"
     "|jan|feb|févr?|apr|avr|jul|juil|aug|sept?|oct|okt|nov|d[eé]c|dez",
@@ -61,54 +61,54 @@ _NUMBERED = re.compile(
 
 
 def split(raw: str) -> tuple[tuple[int, int], ...]:
-    """The (start, end) of each sentence of `raw`, in order; a text of white space alone has none.
+    """Return the (start, end) of each sentence of `raw`, in order; () for white space alone.
 
-    The spans tile the text but for the white space before, between and behind them, and each holds
-    a letter or a digit unless the whole text has none.
+    The spans cover the text except white space before, between and behind them. Each has a letter
+    or a digit, unless the whole text has none.
     """
     spans: list[tuple[int, int]] = []
     start = len(raw) - len(raw.lstrip())
-    said = _first_said(raw, start)
+    letter = _next_letter(raw, start)
     for end in _END.finditer(raw):
-        if said < end.start() and _begins(raw, end) and not _goes_on(raw, end):
+        if letter < end.start() and _begins(raw, end) and not _is_abbreviation(raw, end):
             spans.append((start, end.start("space")))
             start = end.end()
-            said = _first_said(raw, start)
+            letter = _next_letter(raw, start)
     last = len(raw.rstrip())
-    if spans and said == len(raw):  # punctuation alone
+    if spans and letter == len(raw):  # punctuation alone
         start, _ = spans.pop()
     if start < last:
         spans.append((start, last))
     return tuple(spans)
 
 
-def _first_said(raw: str, start: int) -> int:
-    """Where the first letter or digit from `start` on is; the text's length if there is none."""
-    found = _SAYS_SOMETHING.search(raw, start)
-    return found.start() if found else len(raw)
+def _next_letter(raw: str, start: int) -> int:
+    """Return the index of the first letter or digit from `start` on, else the text's length."""
+    letter = _LETTER_OR_DIGIT.search(raw, start)
+    return letter.start() if letter else len(raw)
 
 
 def _begins(raw: str, end: re.Match[str]) -> bool:
-    """Whether a sentence may begin behind the `end` of another."""
-    sign = raw[end.end() : end.end() + 1]
+    """Return whether a sentence may begin behind the `end` of another."""
+    following = raw[end.end() : end.end() + 1]
     if end["space"]:
-        return sign in _OPENING or (sign.isalnum() and not sign.islower())
-    return end.group()[-1] in _UNSPACED and (sign in _OPENING or sign.isalnum())
+        return following in _OPENING or (following.isalnum() and not following.islower())
+    return end.group()[-1] in _UNSPACED and (following in _OPENING or following.isalnum())
 
 
-def _goes_on(raw: str, end: re.Match[str]) -> bool:
-    """Whether a full stop there is that of an abbreviation, an initial or a number."""
+def _is_abbreviation(raw: str, end: re.Match[str]) -> bool:
+    """Return whether a full stop belongs to an abbreviation, an initial or a number."""
     if not end.group().startswith(".") or end.group().startswith(".."):
         return False
-    found = _BEFORE.search(raw, max(0, end.start() - _LONGEST_KNOWN), end.start())
-    if found is None:
+    token = _BEFORE.search(raw, max(0, end.start() - _LONGEST_ABBREVIATION), end.start())
+    if token is None:
         return False
-    before = found.group()
+    before = token.group()
     last = before.rpartition(".")[2]
     if last.isdecimal():
-        return len(before) <= 2 and found["hangs"] is None
+        return len(before) <= 2 and token["joined"] is None
     return bool(
-        (len(last) == 1 and last.isalpha() and found["hangs"] is None)
+        (len(last) == 1 and last.isalpha() and token["joined"] is None)
         or (_TITLE.fullmatch(last) and last[0].isupper())
         or _SHORT.fullmatch(last)
         or (_NUMBERED.fullmatch(last) and raw[end.end()].isdigit())

@@ -1,22 +1,20 @@
-"""Which target pieces a sentence's translation may be made of: a shortlist of the vocabulary.
+"""A shortlist of the vocabulary: the target pieces that the output layer scores for a sentence.
 
-Pieces are named by their ids.
-
-For each source piece there are the target pieces that it was linked to in training, and for every
-sentence the commonest target pieces (Jean et al. 2015, "On Using Very Large Target Vocabulary for
-NMT", §3.2; L'Hostis et al. 2016, "Vocabulary Selection Strategies for NMT"). The output layer then
-scores a few hundred pieces in place of thousands. Each sentence has a list of its own, so that it
-is translated the same alone as in a batch.
+They are the target pieces that were linked to the sentence's source pieces in training, and the
+most frequent ones (Jean et al. 2015, "On Using Very Large Target Vocabulary for NMT", section 3.2;
+L'Hostis et al. 2016, "Vocabulary Selection Strategies for NMT"): a few hundred instead of
+thousands. Each sentence has its own list, so that a batch does not change its translation. Pieces
+are ids.
 
 In a file, all numbers little-endian:
 
     magic    8 bytes, MAGIC
     sizes    4 uint32: source pieces, target pieces, entries of `always`, of all rows of `linked`
-    always   uint16 each, rising
+    always   uint16 each, ascending
     counts   uint8 for each source piece: entries of its row
     linked   uint16 each, row by row
 
-Pieces are uint32 where the target vocabulary has more than 65,536.
+Pieces are uint32 if the target vocabulary has more than 65,536.
 """
 
 from dataclasses import dataclass
@@ -31,14 +29,14 @@ from attn_cli.types import EOS, PAD, IntArray
 
 MAGIC = b"attnSL1\n"
 
-#: A list's length is a multiple of this. A processor adds up a row in lanes; where the padding of a
-#: row is a multiple of them, its sum does not depend on how much padding there is.
+#: The length of a list is a multiple of this. A processor sums a row in lanes: with padding to a
+#: multiple of their number, the sum does not depend on the amount of padding.
 MULTIPLE = 64
 
-#: What stands behind a sentence's pieces where its row is longer.
+#: The padding of a list.
 NO_PIECE = -1
 
-#: Entries of a row at most: their number is a uint8.
+#: Maximum entries of a row: their number is a uint8.
 MAX_ROW_LENGTH = 255
 
 _HEADER = np.dtype([("magic", "S8"), ("sizes", "<u4", 4)])
@@ -49,7 +47,7 @@ _DAMAGED = "Make it again with attn export --pairs, or copy the model again."
 class Shortlist:
     """The target pieces of every sentence, and those of each source piece.
 
-    `always` (A,) int32 rises and begins with EOS, the least piece that is ever written. Row p of
+    `always` (A,) int32 is ascending and begins with EOS, the lowest id of any output. The row of
     source piece p is `linked[starts[p]:starts[p + 1]]`, int32. `target_vocab` is V.
     """
 
@@ -59,18 +57,18 @@ class Shortlist:
     target_vocab: int
 
     def __post_init__(self) -> None:
-        assert len(self.always), "EOS is always there"
+        assert len(self.always), "EOS is always one"
         assert self.always[0] == EOS
 
     @property
     def source_vocab(self) -> int:
-        """How many source pieces have a row."""
+        """The number of source pieces, which have a row each."""
         return len(self.starts) - 1
 
     def select(self, ids: IntArray) -> IntArray:
-        """(B, S) source pieces, PAD behind them → (B, L) the target pieces of each sentence.
+        """Return (B, L) the target pieces for (B, S) source pieces, which are padded with PAD.
 
-        They rise, and behind them stands `NO_PIECE`. L is a multiple of `MULTIPLE`.
+        They are ascending, padded with `NO_PIECE`; L is a multiple of `MULTIPLE`.
         """
         chosen = np.zeros((len(ids), self.target_vocab), np.bool_)
         chosen[:, self.always] = True
@@ -86,7 +84,7 @@ class Shortlist:
         return listed
 
     def to_bytes(self) -> bytes:
-        """What `parse` reads."""
+        """Return the shortlist as bytes, which `parse` reads."""
         kind = _piece_type(self.target_vocab)
         sizes = (self.source_vocab, self.target_vocab, len(self.always), len(self.linked))
         header = np.array((MAGIC, sizes), _HEADER)
@@ -97,7 +95,7 @@ class Shortlist:
 
     @classmethod
     def load(cls, path: Path, *, source_vocab: int, target_vocab: int) -> "Shortlist":
-        """The shortlist in a file. Raises ModelError where it cannot be read, or as `parse`."""
+        """Read a shortlist from a file. Raises ModelError if it cannot be read, and as `parse`."""
         longest = _HEADER.itemsize + source_vocab * (1 + 4 * MAX_ROW_LENGTH) + 4 * target_vocab
         try:
             with path.open("rb") as file:
@@ -110,13 +108,13 @@ class Shortlist:
     def parse(
         cls, data: bytes, *, source_vocab: int, target_vocab: int, where: Path | str
     ) -> "Shortlist":
-        """The shortlist in these bytes, for vocabularies of these sizes.
+        """Return the shortlist in these bytes, for vocabularies of these sizes.
 
-        Raises ModelError, naming `where`, for any other content.
+        Raises ModelError, naming `where`, for other content.
         """
         kind = _piece_type(target_vocab)
         if len(data) < _HEADER.itemsize or not data.startswith(MAGIC):
-            raise _damaged(where, "it does not begin as one")
+            raise _damaged(where, "its first bytes are not those of a shortlist")
         sizes = np.frombuffer(data, _HEADER, 1)["sizes"][0].astype(np.int64)
         if tuple(sizes[:2]) != (source_vocab, target_vocab):
             raise _damaged(
@@ -128,16 +126,16 @@ class Shortlist:
         begin = _HEADER.itemsize
         rows = begin + n_always * kind.itemsize
         if len(data) != rows + source_vocab + n_linked * kind.itemsize:
-            raise _damaged(where, f"it has {len(data)} bytes, not as many as its sizes say")
+            raise _damaged(where, f"it has {len(data)} bytes, which does not agree with its header")
         always = np.frombuffer(data, kind, n_always, begin).astype(np.int64)
         counts = np.frombuffer(data, "u1", source_vocab, rows).astype(np.int64)
         linked = np.frombuffer(data, kind, n_linked, rows + source_vocab).astype(np.int64)
         if counts.sum() != n_linked:
-            raise _damaged(where, "its rows have another number of pieces than it says")
+            raise _damaged(where, "its rows have another number of pieces than its header")
         if not n_always or always[0] != EOS or (np.diff(always) <= 0).any():
-            raise _damaged(where, "its first pieces do not rise from the end of the sentence")
+            raise _damaged(where, "its first pieces are not in ascending order from EOS")
         if always[-1] >= target_vocab or ((linked < EOS) | (linked >= target_vocab)).any():
-            raise _damaged(where, "it names pieces that cannot be written")
+            raise _damaged(where, "it contains pieces that no translation has")
         starts = np.concatenate(([0], np.cumsum(counts)))
         return cls(always.astype(np.int32), linked.astype(np.int32), starts, target_vocab)
 

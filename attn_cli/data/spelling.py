@@ -1,4 +1,4 @@
-"""Characters of texts and pieces: quotes, surrogates, bytes; the text of decoded pieces."""
+"""The text of decoded pieces; quotes, surrogates and bytes in it."""
 
 import re
 from collections.abc import Sequence
@@ -22,8 +22,8 @@ def replace_surrogates(form: str) -> str:
 def decode_utf8(run: bytes) -> tuple[str, list[int]]:
     """Return the characters of a run of bytes, and the size of each in bytes.
 
-    A byte that is not UTF-8 is a U+FFFD of its own, as in SentencePiece; white space is a space,
-    since no form has any other, and a line end would break the lines of the output.
+    Each byte that is not UTF-8 is one U+FFFD, as in SentencePiece. Any white space becomes a space:
+    word forms have no other, and a line end would split the line of the output.
     """
     escaped = run.decode("utf-8", "surrogateescape")
     sizes = [len(character.encode("utf-8", "surrogateescape")) for character in escaped]
@@ -41,7 +41,7 @@ class TextBuilder:
         self._raw, self._words = raw, words
         self._last: Word | None = None  # the literal before, in the source
         self._is_figure = False
-        self._since = ""  # the text behind it
+        self._text_after = ""  # the text behind it
         self.fragments: list[str] = []
         self.literals: list[tuple[int, int]] = []
         self.length = 0
@@ -49,9 +49,9 @@ class TextBuilder:
     def add(self, fragment: str) -> int:
         """Add the text of a piece; return its start."""
         if self._last is not None:
-            if not self._since and fragment[:1].isalnum() and not self._may_touch(fragment[0]):
+            if not self._text_after and fragment[:1].isalnum() and not self._may_touch(fragment[0]):
                 self._append(" ")
-            self._since += fragment
+            self._text_after += fragment
         return self._append(fragment)
 
     def add_literal(self, copied: CopiedLiteral, *, is_figure: bool) -> int:
@@ -59,34 +59,36 @@ class TextBuilder:
         word = self._words[copied.word]
         if self.length and not self.fragments[-1][-1].isspace() and self._needs_space(word):
             self._append(" ")
-        self._last, self._since = word, ""
+        self._last, self._text_after = word, ""
         self._is_figure = is_figure
-        place = self._append(copied.text)
-        self.literals.append((place, self.length))
-        return place
+        start = self._append(copied.text)
+        self.literals.append((start, self.length))
+        return start
 
     def _append(self, fragment: str) -> int:
-        place = self.length
+        start = self.length
         if fragment:
             self.fragments.append(fragment)
             self.length += len(fragment)
-        return place
+        return start
 
-    def _may_touch(self, sign: str) -> bool:
+    def _may_touch(self, character: str) -> bool:
         """Return whether a letter or digit may touch the literal before it."""
         assert self._last is not None
-        if self._is_figure and sign.isalpha():
+        if self._is_figure and character.isalpha():
             return True
         return self._raw[self._last.end : self._last.end + 1].isalnum()
 
     def _needs_space(self, word: Word) -> bool:
         """Return whether a space must separate a literal from the text before it."""
-        if self._last is not None and not any(s.isalnum() or s.isspace() for s in self._since):
-            return self._raw[self._last.end : word.start] != self._since
-        sign = self.fragments[-1][-1]
+        if self._last is not None and not any(
+            each.isalnum() or each.isspace() for each in self._text_after
+        ):
+            return self._raw[self._last.end : word.start] != self._text_after
+        character = self.fragments[-1][-1]
         before = self._raw[max(0, word.start - 1) : word.start]
-        if not sign.isalnum():
-            return sign in ".,;:!?…)]}" and before != sign
+        if not character.isalnum():
+            return character in ".,;:!?…)]}" and before != character
         return self._is_number(word) or not before.isalnum()
 
     def _is_number(self, word: Word) -> bool:

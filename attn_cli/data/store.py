@@ -1,4 +1,4 @@
-"""A prepared text on disk: pairs in pieces, from which any number of processes sample.
+"""Save and load a prepared text: pairs in pieces, shared by any number of processes.
 
 A folder holds arrays as `.npy`, which are mapped, and one JSON that names them. Nothing in it can
 run code.
@@ -29,7 +29,7 @@ from attn_cli.data.segmentation import Segmentation, SubwordCorpus
 from attn_cli.errors import ModelError
 from attn_cli.files import atomic
 
-#: What names the arrays, written last: a folder without it holds no text.
+#: The file that lists the arrays, written last: a folder without it has no text.
 INDEX = "text.json"
 
 FORMAT = 3
@@ -47,10 +47,10 @@ class StoredText:
 
 
 def save(folder: Path, train: SubwordCorpus, valid: SubwordCorpus) -> StoredText:
-    """Write a text into a folder, and open it there.
+    """Write a text into a folder and load it from there.
 
-    Arrays whose `Storage` is that folder are not written again; others' files are removed. Raises
-    TrainingError if the disk will not take it.
+    Arrays whose `Storage` is that folder are not written again; other array files are removed.
+    Raises TrainingError if it cannot be written.
     """
     storage = Storage.open(folder)
     index: dict[str, Any] = {"format": FORMAT}
@@ -75,15 +75,15 @@ def save(folder: Path, train: SubwordCorpus, valid: SubwordCorpus) -> StoredText
     except OSError as error:
         raise write_error(path, error) from error
     for path in set(folder.glob("*.npy")) - {folder / name for name in stored.values()}:
-        with contextlib.suppress(OSError):  # a system that keeps files that are open
+        with contextlib.suppress(OSError):  # Windows does not remove open files
             path.unlink()
     return load(folder)
 
 
 def load(folder: Path) -> StoredText:
-    """The text that `save` wrote, mapped into memory: processes that open it share one copy.
+    """Load the text that `save` wrote, mapped into memory: processes share one copy.
 
-    Raises ModelError if the folder holds none or is damaged.
+    Raises ModelError if the folder has none or is damaged.
     """
     try:
         index = json.loads((folder / INDEX).read_text("utf-8"))
@@ -99,12 +99,12 @@ def load(folder: Path) -> StoredText:
 
 
 def digest_of(train: Corpus, valid: Corpus) -> str:
-    """sha256 of what is trained on and what is validated on, for a checkpoint to cite."""
+    """Return the sha256 of both texts, which checkpoints record."""
     return hashlib.sha256(f"{train.digest} {valid.digest}".encode()).hexdigest()
 
 
 def _arrays_of(text: SubwordCorpus) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Every array of a text and its name."""
+    """Yield the name and the values of each array of a text."""
     corpus = text.corpus
     yield "lines", corpus.lines
     yield "pairs", corpus.pairs
@@ -133,7 +133,7 @@ def _arrays_of(text: SubwordCorpus) -> Iterator[tuple[str, NDArray[Any]]]:
 
 
 def _part(folder: Path, entry: dict[str, Any], opened: Arrays) -> SubwordCorpus:
-    """One part of a text; arrays that two parts share are opened once."""
+    """Load one part of a text; arrays that two parts share are opened once."""
     arrays: Arrays = {}
     for name, file in entry["arrays"].items():
         if Path(file).name != file:
@@ -159,7 +159,7 @@ def _part(folder: Path, entry: dict[str, Any], opened: Arrays) -> SubwordCorpus:
         arrays["pairs"],
         Storage(folder),
     )
-    vars(corpus)["digest"] = entry["digest"]  # the cached property, which would read all of it
+    vars(corpus)["digest"] = entry["digest"]  # sets the cached property without reading the text
     return SubwordCorpus(
         corpus,
         segmentation("source"),

@@ -1,6 +1,6 @@
 """The interface of tokenizers: lines ↔ subword ids, and the word of each subword."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,7 +31,7 @@ class DecodedText:
 
 
 class SubwordTokenizer(Protocol):
-    """One vocabulary, and the way from lines to its subwords and back.
+    """One vocabulary: lines → ids, and ids → text.
 
     Ids begin with PAD BOS EOS UNK (`types`). `placeholders` are the ids that stand for `literals`,
     which are copied; an empty range and None in a vocabulary without. `prefix_ids` begin every
@@ -53,12 +53,12 @@ class SubwordTokenizer(Protocol):
 
     @property
     def forbidden_pieces(self) -> NDArray[np.bool_]:
-        """(V,) what a translation whose literals are copied may not hold."""
+        """(V,) bool, the pieces that a translation with copied literals may not contain."""
         ...
 
     @property
     def fallback_pieces(self) -> IntArray:
-        """The ids that any translation may need, whatever its source."""
+        """The ids that a translation of any source may need."""
         ...
 
     def piece(self, id: int) -> str:
@@ -66,7 +66,7 @@ class SubwordTokenizer(Protocol):
         ...
 
     def segment(self, form: str) -> tuple[int, ...]:
-        """Return the ids of one word form, `" love"`, or `"love"` glued to the word before."""
+        """Return the ids of one word form: `" love"`, or `"love"` without a space in front."""
         ...
 
     def candidates(self, form: str, n: int) -> ScoredSegmentations:
@@ -90,7 +90,7 @@ class SubwordTokenizer(Protocol):
         ...
 
     def encode_tokens(self, tokens: Sequence[str]) -> TokenizedLine:
-        """Return a line whose words another program has split."""
+        """Return a line of tokens that another program has split."""
         ...
 
     def find_literals(self, raw: str, *, lowercase: bool = False) -> list[LiteralSpan]:
@@ -104,7 +104,7 @@ class SubwordTokenizer(Protocol):
     def decode(
         self, ids: Sequence[int] | IntArray, source: TokenizedLine | None = None
     ) -> DecodedText:
-        """Return the text of any ids, and the word of each; `source` holds what is copied."""
+        """Return the text of any ids, and the word of each; literals of `source` are copied."""
         ...
 
     def to_bytes(self) -> bytes:
@@ -119,23 +119,3 @@ def is_same_vocabulary(one: SubwordTokenizer, other: SubwordTokenizer) -> bool:
         and all(one.piece(id) == other.piece(id) for id in range(one.vocab_size))
         and one.to_bytes() == other.to_bytes()
     )
-
-
-def segment_tokens(
-    tokens: Sequence[str], segment: Callable[[str], tuple[int, ...]]
-) -> tuple[tuple[Word, ...], list[tuple[int, ...]]]:
-    """Return the words and their ids of tokens that another program has split.
-
-    The text is the tokens with a space between any two, which do not tell whether one was glued to
-    the token before; where it needs fewer ids that way, it was (`.` after a word, `n't`). The first
-    never is.
-    """
-    words: list[Word] = []
-    ids: list[tuple[int, ...]] = []
-    end = 0
-    for token in tokens:
-        words.append(Word(token, end, end + len(token)))
-        end += len(token) + 1
-        apart, glued = segment(" " + token), segment(token)
-        ids.append(glued if ids and len(glued) < len(apart) else apart)
-    return tuple(words), ids

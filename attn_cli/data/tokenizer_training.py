@@ -13,24 +13,16 @@ from typing import Literal
 import sentencepiece
 
 from attn_cli import config
-from attn_cli.data.literals import N_FIGURES, N_PLACEHOLDERS, placeholder_number
+from attn_cli.data.literals import placeholder_number
 from attn_cli.data.sentencepiece_model import LOG_LEVEL, SPACE
 from attn_cli.data.spelling import STRAIGHT_QUOTES, replace_surrogates
+from attn_cli.data.vocabulary_layout import MAX_FORM_LENGTH, PLACEHOLDER_PIECES
 from attn_cli.errors import DataError, UsageError
 from attn_cli.types import BOS, EOS, PAD, UNK
 
-FIRST_PLACEHOLDER = UNK + 1
-PLACEHOLDER_PIECES = [
-    f"<num{number}>" if number < N_FIGURES else f"<lit{number - N_FIGURES}>"
-    for number in range(N_PLACEHOLDERS)
-]
-
-#: Stand between two forms in a row of training, where no piece may cross them. A delimiter must
-#: survive normalisation, be in no form, and cost no piece of its own.
+#: Separates two forms in a row of training: no piece crosses it. It must survive normalization,
+#: occur in no form, and need no piece of its own.
 _DELIMITER = "  "
-
-#: Characters of a form that are trained on; a longer one is also not cached by a `Tokenizer`.
-MAX_FORM_LENGTH = 256
 
 _MIN_COVERAGE = 0.98
 
@@ -38,7 +30,7 @@ _MIN_COVERAGE = 0.98
 def train_model(counts: Mapping[str, int], settings: config.TokenizerConfig) -> bytes:
     """Return the serialized SentencePiece model trained on word forms and their counts.
 
-    It has placeholders if `settings.literals` says so; marked forms are left out. Deterministic:
+    It has placeholders with `settings.literals`; marked forms are left out. Deterministic:
     one thread, since the order of SentencePiece's float sums depends on their number. Raises as
     `Tokenizer.train_on_counts`.
     """
@@ -59,7 +51,7 @@ def train_model(counts: Mapping[str, int], settings: config.TokenizerConfig) -> 
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=_training_rows(counts, settings.kind),
             input_format="tsv",
-            pretokenization_delimiter=2 * SPACE,  # what is left of _DELIMITER
+            pretokenization_delimiter=2 * SPACE,  # _DELIMITER after normalization
             model_writer=model,
             model_type=settings.kind,
             vocab_size=settings.vocab_size,
@@ -70,7 +62,7 @@ def train_model(counts: Mapping[str, int], settings: config.TokenizerConfig) -> 
             normalization_rule_name=settings.normalization,
             add_dummy_prefix=False,
             remove_extra_whitespaces=False,
-            split_by_unicode_script=False,  # or no piece could hold an apostrophe: l' n't -t-il
+            split_by_unicode_script=False,  # else no piece has an apostrophe: l' n't -t-il
             byte_fallback=True,
             pad_id=PAD,
             bos_id=BOS,
@@ -85,13 +77,11 @@ def train_model(counts: Mapping[str, int], settings: config.TokenizerConfig) -> 
 
 
 def _training_rows(counts: Mapping[str, int], kind: Literal["unigram", "bpe"]) -> Iterator[str]:
-    """The forms and their counts as SentencePiece's training rows: text, tab, count.
+    """Yield the forms and their counts as SentencePiece's training rows: text, tab, count.
 
-    Unigram takes its first candidates from what stands at least twice in the rows, whatever their
-    counts: given once, a form as frequent as " l'" or " wearing" would never be a piece. So one of
-    a form's occurrences is traded for a row that holds it twice. On Multi30k en+fr, 8,000 pieces,
-    a validation line takes 14.7 pieces and 94.7 nats; with forms given once, 17.7 and 107.2; with
-    whole lines as rows and the delimiter between their words, 17.1 and 112.3.
+    Unigram takes its first candidates from strings that occur twice or more in the rows, without
+    regard to counts: in one row, a form as frequent as " l'" or " wearing" would never be a piece.
+    So two of a form's occurrences are one row that has it twice.
     """
     for form, count in sorted(counts.items()):
         text = replace_surrogates(form[:MAX_FORM_LENGTH])
@@ -103,9 +93,9 @@ def _training_rows(counts: Mapping[str, int], kind: Literal["unigram", "bpe"]) -
 
 
 def _training_problem(reason: str, settings: config.TokenizerConfig) -> DataError | UsageError:
-    """SentencePiece's refusal as a sentence to act on."""
-    if found := re.search(r"required_chars\. \d+ vs (\d+)", reason):
-        needed = found.group(1)
+    """Return the error of SentencePiece as one of ours, with a hint."""
+    if sizes := re.search(r"required_chars\. \d+ vs (\d+)", reason):
+        needed = sizes.group(1)
         return UsageError(
             f"tokenizer.vocab_size = {settings.vocab_size} has no room for the bytes "
             f"and the characters of the text, which take {needed}",

@@ -70,14 +70,14 @@ def _split_around(
     """Split a text with a digit in place of each literal, so that d'1,250 and 2019's are cut as
     other words; then cut before and behind each literal."""
     digits: list[str] = []
-    place = 0  # in the text with digits
+    position = 0  # in the text with digits
     spans: list[tuple[int, int, int]] = []  # where the digit is, and the literal in `raw`
     end = 0
     for first, last in literals:
         digits += [raw[end:first], "0"]
-        place += first - end
-        spans.append((place, first, last))
-        place += 1
+        position += first - end
+        spans.append((position, first, last))
+        position += 1
         end = last
     digits.append(raw[end:])
     words: list[Word] = []
@@ -107,12 +107,12 @@ def surface_forms(words: Iterable[Word]) -> list[str]:
     The first word has a space too, so that a word has one form wherever it stands in a sentence.
     `words` are those of one text, as `split` returns them.
     """
-    spelt: list[str] = []
+    forms: list[str] = []
     end = -1
     for word in words:
-        spelt.append(word.text if word.start == end else " " + word.text)
+        forms.append(word.text if word.start == end else " " + word.text)
         end = word.end
-    return spelt
+    return forms
 
 
 #: A run with a joiner behind it: only a compound has one.
