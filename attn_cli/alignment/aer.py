@@ -55,18 +55,18 @@ class AlignmentScore:
 
     @property
     def signature(self) -> str:
-        """What the figures were computed on. As in the literature, `possible` excludes the sure."""
+        """The data of the figures. As in the literature, `possible` excludes the sure links."""
         return (
             f"{self.pairs} pairs, {self.sure} sure, {self.possible - self.sure} possible, "
             f"base gold {self.gold_base} links {self.links_base}"
         )
 
     def summary(self) -> str:
-        """One line for people: `AER 5.9 (P 97.5 R 89.7, 447 pairs, 4038 sure, …)`."""
+        """Return one line of text: `AER 5.9 (P 97.5 R 89.7, 447 pairs, 4038 sure, …)`."""
         return f"AER {self.aer:.1f} (P {self.precision:.1f} R {self.recall:.1f}, {self.signature})"
 
     def record(self) -> dict[str, float | int | str]:
-        """The fields of the JSON object, percentages to two decimals."""
+        """Return the fields of the JSON object, percentages to two decimals."""
         return {
             "score": round(self.aer, 2),
             "precision": round(self.precision, 2),
@@ -84,18 +84,18 @@ def score_alignment(
     gold_base: int = 0,
     links_base: int = 0,
 ) -> AlignmentScore:
-    """The score of `links` against `gold`, pair by pair; equally many of both.
+    """Score `links` against `gold`; both have an item for each pair.
 
-    The bases are those the files were in: they change no count, only the signature.
+    The bases are those of the files: they change no count, only the signature.
     """
     rows = list(zip(gold, links, strict=True))
     return AlignmentScore(
         pairs=len(rows),
-        proposed=sum(len(found.links) for _, found in rows),
-        in_sure=sum(len(found.links & truth.sure) for truth, found in rows),
-        in_possible=sum(len(found.links & truth.possible) for truth, found in rows),
-        sure=sum(len(truth.sure) for truth, _ in rows),
-        possible=sum(len(truth.possible) for truth, _ in rows),
+        proposed=sum(len(proposed.links) for _, proposed in rows),
+        in_sure=sum(len(proposed.links & pair.sure) for pair, proposed in rows),
+        in_possible=sum(len(proposed.links & pair.possible) for pair, proposed in rows),
+        sure=sum(len(pair.sure) for pair, _ in rows),
+        possible=sum(len(pair.possible) for pair, _ in rows),
         gold_base=gold_base,
         links_base=links_base,
     )

@@ -24,14 +24,13 @@ ProgressCallback = Callable[[float], None]
 #: Words on a side of the longest sentences that `thot` reads. Longer ones get no links.
 MAX_WORDS = 1024
 
-#: Rounds of IBM model 1 where it is the whole model.
+#: Rounds of IBM model 1 without further models.
 IBM_1_ROUNDS = 24
 
-#: Rounds of Eflomal's three models at most, and with fewer pairs than `FEW_PAIRS`. By itself it
-#: makes a quarter, a quarter and all of 5,000 / √pairs: from 2,000 to 5,000 pairs these have the
-#: same AER, within 0.1, in half of the time; with 248 the longer ones are better by 0.9.
+#: Maximum rounds of Eflomal's three models, and rounds with fewer pairs than `FEW_PAIRS`. Eflomal's
+#: defaults are a quarter, a quarter and all of 5,000 / √pairs, which take longer for the same AER.
 MAX_ROUNDS, SMALL_CORPUS_ROUNDS, FEW_PAIRS = (10, 10, 30), (20, 20, 60), 1_000
-MANY_PAIRS = (5_000 // MAX_ROUNDS[-1]) ** 2  # from which it makes fewer by itself
+MANY_PAIRS = (5_000 // MAX_ROUNDS[-1]) ** 2  # above it the defaults are fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +40,9 @@ class CommitteeMember:
     It reads the first `prefix_length` letters of each word, or all for 0: a prefix joins the rare
     inflected forms of a word. With `uses_hmm` it is Eflomal (Östling & Tiedemann 2016), which
     samples from IBM model 1, then from an HMM, then from an HMM with fertilities; without, IBM
-    model 1 (Brown et al. 1993) alone, which knows no word order and so finds clitics that change
-    their place, as `le` and `it`. `null_prior` is the prior chance that a word belongs to none: the
-    smaller, the more is linked. It draws `max_samplers` chains of samples at most, whose sum makes
-    its links.
+    model 1 (Brown et al. 1993) alone, which ignores word order and so links clitics that move, as
+    `le` and `it`. `null_prior` is the prior probability of a word without a link: the smaller, the
+    more links. At most `max_samplers` chains are sampled, and their sum decides the links.
     """
 
     prefix_length: int

@@ -34,10 +34,10 @@ def run_in_turn(jobs: Sequence[AlignerJob], folder: Path, on_progress: ProgressC
     """Run the jobs one after another in this process; progress is from 0 to 1 over all."""
     for before, job in enumerate(jobs):
 
-        def of_all(done: float, before: int = before) -> None:
+        def report(done: float, before: int = before) -> None:
             on_progress((before + done) / len(jobs))
 
-        run_job(job, folder, of_all)
+        run_job(job, folder, report)
 
 
 def max_parallel(workers: int, words: int) -> int:
@@ -50,7 +50,7 @@ def max_parallel(workers: int, words: int) -> int:
 
 
 class Schedule:
-    """The jobs that wait, and those that are `finished`, within a time limit.
+    """The jobs that are `waiting`, and those that are `finished`, within a time limit.
 
     Time counts from the construction; `clock` is for tests.
     """
@@ -68,7 +68,7 @@ class Schedule:
         self._begun = {job.member for job in finished}
         self._clock, self._began = clock, clock()
         self._end = math.inf if max_seconds is None else self._began + max_seconds
-        self._second = 0.0  # what a job with word order takes, in seconds, as far as is known
+        self._hmm_seconds = 0.0  # of a job with an HMM, the maximum so far
         self._cost = sum(map(_cost_of, jobs))
 
     def share(self, running: Sequence[tuple[AlignerJob, float]]) -> float:
@@ -80,7 +80,7 @@ class Schedule:
     def finish(self, job: AlignerJob, seconds: float) -> None:
         """Record that a job has ended after so many seconds."""
         self.finished.append(job)
-        self._second = max(self._second, seconds / _cost_of(job))
+        self._hmm_seconds = max(self._hmm_seconds, seconds / _cost_of(job))
 
     def next(self) -> AlignerJob | None:
         """Return the job to start now, if any.
@@ -88,7 +88,7 @@ class Schedule:
         Once a job has ended, members that have not started are left out if they would end too late.
         """
         if self.waiting and self.finished and not self._is_begun(self.waiting[0]):
-            seconds = self._second * _cost_of(self.waiting[0])
+            seconds = self._hmm_seconds * _cost_of(self.waiting[0])
             if self._clock() + seconds > self._end:
                 left_out = [job for job in self.waiting if not self._is_begun(job)]
                 self.left_out += len({job.member for job in left_out})
@@ -111,7 +111,7 @@ class Schedule:
         left = seconds * (1 - share) / share if share >= MIN_SHARE else 0.0
         if self.finished or self._clock() + left <= self._end:
             return
-        raise TimeoutError("statistical aligners take longer than there is time")
+        raise TimeoutError("statistical aligners take longer than the time limit")
 
 
 def _cost_of(job: AlignerJob) -> float:
@@ -160,7 +160,7 @@ def _hide_main_module() -> Iterator[None]:
 
 
 class _Process:
-    """A job in a process, which says the `share` it has done into our `_receiver`."""
+    """A job in a child process; `share` is the part that is done, by its last message."""
 
     def __init__(self, job: AlignerJob, folder: Path) -> None:
         spawn = multiprocessing.get_context("spawn")
@@ -232,7 +232,7 @@ def _block_sigint() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # `multiprocessing` needs it, and its start lifts the mask
+    resource_tracker.ensure_running()  # started later, it would unblock the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

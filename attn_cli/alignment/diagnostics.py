@@ -39,9 +39,9 @@ def diagnose(
 
 
 def coverage_deviation(weights: FloatArray) -> float:
-    """(T, S) weights → the mean of log(1 + (1 - Σ_t a_ts)²) over the source words; 0 without any.
+    """Return the mean over source words of log(1 + (1 - Σ_t a_ts)²) of (T, S) weights.
 
-    0 if each source word receives a total weight of 1.
+    0 if each source word receives a total weight of 1, and without source words.
     """
     if not weights.shape[1]:
         return 0.0
@@ -50,7 +50,7 @@ def coverage_deviation(weights: FloatArray) -> float:
 
 
 def mean_entropy(rows: FloatArray) -> float:
-    """(N, K) distributions → the mean of their entropies in nats; a row of zeros has 0."""
+    """Return the mean entropy in nats of (N, K) distributions; a row of zeros has 0."""
     if not rows.size:
         return 0.0
     probs = np.asarray(rows, np.float64)
@@ -59,14 +59,14 @@ def mean_entropy(rows: FloatArray) -> float:
 
 
 def _normalize(rows: FloatArray) -> FloatArray:
-    """Rows divided by their sums; a row of zeros stays one."""
+    """Divide rows by their sums; a row of zeros does not change."""
     sums = rows.sum(1, keepdims=True)
     normalized: FloatArray = np.divide(rows, sums, out=np.zeros_like(rows), where=sums > 0)
     return normalized
 
 
 def repeated_words(words: Sequence[str]) -> tuple[int, ...]:
-    """The indices of words in a sequence of at most four that repeats the one before it.
+    """Return the indices of words in a sequence of at most four that repeats the one before it.
 
     Case does not count, and a sequence without letters or digits is no repetition.
     """
@@ -82,7 +82,7 @@ def repeated_words(words: Sequence[str]) -> tuple[int, ...]:
 
 
 def disagreement(one: SoftAlignment, other: SoftAlignment) -> float:
-    """The mean over target words of the total variation distance of their rows, from 0 to 1."""
+    """Return the mean total variation distance of the rows of two tables, from 0 to 1."""
     if not one.target:
         return 0.0
     difference = np.abs(one.weights - other.weights).sum(1) + np.abs(

@@ -14,8 +14,8 @@ from attn_cli.choices import Extraction
 from attn_cli.errors import get_choice
 from attn_cli.types import FloatArray, SoftAlignment, WordAlignment
 
-#: The least weight of a link for `threshold`, unless one is given. A word aligner is as good
-#: from 0.3 to 0.5 on Hansards en-fr.dev and best at 0.3 on the demo corpus; so is attention there.
+#: Minimum score of a link for `threshold`, by default. The AER of a word aligner is the same from
+#: 0.3 to 0.5 on Hansards en-fr.dev; on the demo corpus 0.3 is best, also for attention.
 DEFAULT_THRESHOLD = 0.3
 
 #: Itermax: the factor of a cell one of whose words has a link, and the number of rounds.
@@ -50,8 +50,8 @@ def argmax(alignment: SoftAlignment, minimum: float = 0.0) -> WordAlignment:
         return _links(alignment, np.empty((0, 2), dtype=np.intp))
     best = alignment.weights.max(axis=1)  # (T,)
     columns = alignment.weights.argmax(axis=1)  # (T,)
-    heavy = alignment.link_scores[np.arange(len(columns)), columns] >= minimum  # (T,)
-    linked = (best >= alignment.unaligned) & heavy
+    is_scored = alignment.link_scores[np.arange(len(columns)), columns] >= minimum  # (T,)
+    linked = (best >= alignment.unaligned) & is_scored
     return _links(alignment, np.stack([np.flatnonzero(linked), columns[linked]], axis=1))
 
 
@@ -71,13 +71,13 @@ def itermax(alignment: SoftAlignment, minimum: float = 0.0) -> WordAlignment:
     if one has, and by 0 if both have (Itermax of Jalili Sabet et al. 2020, section 3.2). So words
     without a link may get one, and some words have two.
     """
-    heavy = alignment.link_scores >= minimum  # (T, S)
-    linked = np.zeros(heavy.shape, dtype=np.bool_)
+    is_scored = alignment.link_scores >= minimum  # (T, S)
+    linked = np.zeros(is_scored.shape, dtype=np.bool_)
     for _ in range(ROUNDS):
         targets = linked.any(axis=1, keepdims=True)  # (T, 1)
         sources = linked.any(axis=0, keepdims=True)  # (1, S)
         share = np.where(targets & sources, 0.0, np.where(targets | sources, ALPHA, 1.0))
-        linked |= heavy & _mutual(alignment.weights * share, alignment.unaligned)
+        linked |= is_scored & _mutual(alignment.weights * share, alignment.unaligned)
     return _links(alignment, np.argwhere(linked))
 
 
@@ -93,18 +93,18 @@ EXTRACTIONS: dict[str, Callable[[SoftAlignment, float], WordAlignment]] = {
 def _mutual(weights: FloatArray | NDArray[np.float64], unaligned: FloatArray) -> NDArray[np.bool_]:
     """Return (T, S) whether a cell is above 0, the largest of its row and of its column (the first
     of equals), and at least the row's unaligned share."""
-    found = np.zeros(weights.shape, dtype=np.bool_)
+    cells = np.zeros(weights.shape, dtype=np.bool_)
     if not weights.size:
-        return found
+        return cells
     rows = np.arange(len(weights))  # (T,)
     columns = weights.argmax(axis=1)  # (T,)
     best = weights[rows, columns]  # (T,)
     chosen = (weights.argmax(axis=0)[columns] == rows) & (best >= unaligned) & (best > 0)
-    found[rows[chosen], columns[chosen]] = True
-    return found
+    cells[rows[chosen], columns[chosen]] = True
+    return cells
 
 
 def _links(alignment: SoftAlignment, cells: NDArray[np.intp]) -> WordAlignment:
-    """Links from `cells` (n, 2) of (target, source) indices."""
+    """Return links from `cells` (n, 2) of (target, source) indices."""
     weights = {(int(s), int(t)): float(alignment.link_scores[t, s]) for t, s in cells}
     return WordAlignment(frozenset(weights), len(alignment.source), len(alignment.target), weights)

@@ -36,9 +36,9 @@ class Lexicon:
         *,
         threshold: float = 0.0,
     ) -> None:
-        """Count the links of a pair of sentences; one of a known weight if it has `threshold`.
+        """Count the links of a pair of sentences whose score, if any, is at least `threshold`.
 
-        Raises IndexError for a link to a word that is not there.
+        Raises IndexError for a link to a word outside of the sentences.
         """
         for link in links.links:
             if links.scores.get(link, 1.0) >= threshold:
@@ -48,8 +48,8 @@ class Lexicon:
     def entries(self, *, min_count: int = 1, min_prob: float = 0.0) -> Iterator[LexiconEntry]:
         """Yield the entries, most frequent first, then in alphabetical order.
 
-        `min_prob` is the least value of the larger of both probabilities. What is left out counts
-        in the probabilities of what is not.
+        `min_prob` is a minimum for the larger of both probabilities. Entries that are left out
+        count in the probabilities of the others.
         """
         sources: Counter[str] = Counter()
         targets: Counter[str] = Counter()

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.types import IntArray
 
-#: A pair is held out from one of so many lexicons.
+#: Number of lexicons; each pair is held out from one.
 FOLDS = 5
 
 #: Maximum pairs whose likelihood is computed, and word pairs computed together: bound time, memory.
 MAX_PAIRS, _CELLS = 20_000, 1 << 22
 
-#: The share of the probability that a word has from its frequency alone.
+#: Weight of a word's frequency in the interpolation with its lexicon probability.
 BACKGROUND = 0.1
 
 Int64Array = NDArray[np.int64]
@@ -43,42 +43,45 @@ class WordSequences:
 
 def select_strongest(table: LinkTable, count: int) -> LinkTable:
     """Return the table with only its `count` links of the highest score."""
-    kept = np.zeros(len(table.score), np.bool_)
-    kept[np.argsort(-table.score, kind="stable")[:count]] = True
-    counted = np.concatenate([[0], np.cumsum(kept)])
+    is_selected = np.zeros(len(table.score), np.bool_)
+    is_selected[np.argsort(-table.score, kind="stable")[:count]] = True
+    counted = np.concatenate([[0], np.cumsum(is_selected)])
     return LinkTable(
-        table.source[kept], table.target[kept], table.score[kept], counted[table.starts]
+        table.source[is_selected],
+        table.target[is_selected],
+        table.score[is_selected],
+        counted[table.starts],
     )
 
 
 def held_out_likelihood(
     source: WordSequences, target: WordSequences, links: LinkTable, *, seed: int
 ) -> float:
-    """Nats a word of pairs that are held out: the mean of both directions.
+    """Return the log-likelihood of held-out pairs in nats a word, over both directions.
 
-    As in IBM model 1, the probability of a word is the mean over the words of the other side of how
-    often each is linked to it, here counted in the links of the other pairs.
+    As in IBM model 1, the probability of a word is the mean of its lexicon probabilities for the
+    words of the other side, here estimated from the links of the other pairs.
     """
     rng = np.random.default_rng(seed)
     fold = rng.integers(FOLDS, size=len(links))
-    drawn = rng.permutation(len(links))[:MAX_PAIRS]
+    evaluated = rng.permutation(len(links))[:MAX_PAIRS]
     pair = np.repeat(np.arange(len(links)), np.diff(links.starts))
-    ours = source.ids[source.starts[pair] + links.source].astype(np.int64)
-    theirs = target.ids[target.starts[pair] + links.target].astype(np.int64)
+    source_words = source.ids[source.starts[pair] + links.source].astype(np.int64)
+    target_words = target.ids[target.starts[pair] + links.target].astype(np.int64)
     total, words = 0.0, 0
-    for held in range(FOLDS):
-        learned = fold[pair] != held
-        lexicon = _Lexicon(source, target, ours[learned], theirs[learned])
-        for some in _blocks(source, target, drawn[fold[drawn] == held]):
-            total += lexicon.log_probability(source, target, some)
-            words += int(source.lengths[some].sum() + target.lengths[some].sum())
+    for held_out in range(FOLDS):
+        others = fold[pair] != held_out
+        lexicon = _Lexicon(source, target, source_words[others], target_words[others])
+        for block in _blocks(source, target, evaluated[fold[evaluated] == held_out]):
+            total += lexicon.log_probability(source, target, block)
+            words += int(source.lengths[block].sum() + target.lengths[block].sum())
     return total / max(1, words)
 
 
 def _blocks(
     source: WordSequences, target: WordSequences, pairs: Int64Array
 ) -> Iterator[Int64Array]:
-    """The pairs in parts of at most `_CELLS` pairs of words, or of one."""
+    """Yield the pairs in blocks of at most `_CELLS` pairs of words, or of one pair."""
     cells = np.cumsum(source.lengths[pairs] * target.lengths[pairs])
     if not len(cells):
         return
@@ -87,44 +90,54 @@ def _blocks(
 
 
 class _Lexicon:
-    """How often each word is linked to each other, and occurs at all."""
+    """Counts of linked words, and the frequency of each word."""
 
     def __init__(
-        self, source: WordSequences, target: WordSequences, ours: Int64Array, theirs: Int64Array
+        self,
+        source: WordSequences,
+        target: WordSequences,
+        source_words: Int64Array,
+        target_words: Int64Array,
     ) -> None:
         n_source, self._n_target = (int(side.ids.max(initial=-1)) + 1 for side in (source, target))
-        self._key, counts = np.unique(ours * self._n_target + theirs, return_counts=True)
+        self._key, counts = np.unique(
+            source_words * self._n_target + target_words, return_counts=True
+        )
         self._counts = counts.astype(np.float64)
-        self._of_source = np.maximum(1, np.bincount(ours, minlength=n_source))
-        self._of_target = np.maximum(1, np.bincount(theirs, minlength=self._n_target))
+        self._of_source = np.maximum(1, np.bincount(source_words, minlength=n_source))
+        self._of_target = np.maximum(1, np.bincount(target_words, minlength=self._n_target))
         self._source, self._target = _frequencies(source), _frequencies(target)
 
     def log_probability(
         self, source: WordSequences, target: WordSequences, pairs: Int64Array
     ) -> float:
-        """Of all words of these pairs, both directions added."""
+        """Return the sum over all words of these pairs, in both directions."""
         n_source, n_target = source.lengths[pairs], target.lengths[pairs]
         cells = n_source * n_target
         row = np.repeat(np.arange(len(pairs)), cells)
         place = np.arange(len(row)) - np.repeat(np.cumsum(cells) - cells, cells)
         s, t = place // n_target[row], place % n_target[row]
-        ours = source.ids[source.starts[pairs][row] + s].astype(np.int64)
-        theirs = target.ids[target.starts[pairs][row] + t].astype(np.int64)
-        counts = self._links(ours * self._n_target + theirs)
+        source_words = source.ids[source.starts[pairs][row] + s].astype(np.int64)
+        target_words = target.ids[target.starts[pairs][row] + t].astype(np.int64)
+        counts = self._links(source_words * self._n_target + target_words)
         first_s, first_t = (np.cumsum(n) - n for n in (n_source, n_target))
         to_target = np.bincount(
-            first_t[row] + t, counts / self._of_source[ours] / n_source[row], int(n_target.sum())
+            first_t[row] + t,
+            counts / self._of_source[source_words] / n_source[row],
+            int(n_target.sum()),
         )
         to_source = np.bincount(
-            first_s[row] + s, counts / self._of_target[theirs] / n_target[row], int(n_source.sum())
+            first_s[row] + s,
+            counts / self._of_target[target_words] / n_target[row],
+            int(n_source.sum()),
         )
         ids = [
             np.concatenate([side.ids[side.starts[pair] : side.starts[pair + 1]] for pair in pairs])
             for side in (source, target)
         ]
         logp = [
-            np.log(BACKGROUND * background[of_side] + (1 - BACKGROUND) * found).sum()
-            for background, of_side, found in zip(
+            np.log(BACKGROUND * background[of_side] + (1 - BACKGROUND) * likelihood).sum()
+            for background, of_side, likelihood in zip(
                 (self._source, self._target), ids, (to_source, to_target), strict=True
             )
         ]

@@ -11,11 +11,11 @@ from attn_cli.types import FloatArray, IntArray
 
 @dataclass(frozen=True, eq=False, slots=True)
 class LinkTable:
-    """Links of many pairs, each with a weight from 0 to 1: 8 bytes a link.
+    """Links of many pairs, each with a score from 0 to 1: 8 bytes a link.
 
     Pair p's links are the rows `starts[p]` to `starts[p + 1]` of `source`, `target` (n,) uint16,
-    the words' places in their sentences, and `score` (n,) float32. A pair without links is one of
-    which nothing is known.
+    the indices of the words in their sentences, and `score` (n,) float32. A pair without links has
+    not been aligned.
     """
 
     source: NDArray[np.uint16]
@@ -25,7 +25,7 @@ class LinkTable:
 
     @classmethod
     def from_links(cls, pairs: Iterable[Mapping[tuple[int, int], float]]) -> "LinkTable":
-        """From the links of each pair and their weights, (source, target) → weight."""
+        """Make a table of the links of each pair: (source, target) → score."""
         rows = [dict(pair) for pair in pairs]
         places = np.array([link for row in rows for link in row], np.uint16).reshape(-1, 2)
         weight = np.array([value for row in rows for value in row.values()], np.float32)
@@ -42,7 +42,7 @@ class LinkTable:
         *,
         n_pairs: int,
     ) -> "LinkTable":
-        """From links (n,) of many pairs in any order, each with the pair it is of."""
+        """Make a table of (n,) links in any order, each with the number of its pair."""
         order = np.argsort(pairs, kind="stable")
         starts = np.searchsorted(pairs[order], np.arange(n_pairs + 1)).astype(np.int64)
         return cls(
@@ -53,19 +53,19 @@ class LinkTable:
         )
 
     def __len__(self) -> int:
-        """Pairs, not links."""
+        """Return the number of pairs."""
         return len(self.starts) - 1
 
     def links(self, pair: int) -> dict[tuple[int, int], float]:
-        """The links of one pair, (source, target) → weight."""
+        """Return the links of one pair: (source, target) → score."""
         rows = slice(self.starts[pair], self.starts[pair + 1])
         places = zip(self.source[rows].tolist(), self.target[rows].tolist(), strict=True)
         return dict(zip(places, self.score[rows].tolist(), strict=True))
 
     def to_matrices(self, pairs: IntArray, *, n_target: int, n_source: int) -> FloatArray:
-        """(B,) pairs → (B, n_target, n_source) weights, 0 where there is no link.
+        """Return (B, n_target, n_source) the scores of the links of (B,) pairs; 0 without a link.
 
-        A link to a word beyond these sizes is left out: its sentence was cut.
+        Links to words beyond these sizes, of truncated sentences, are left out.
         """
         first = self.starts[pairs]
         lengths = self.starts[np.asarray(pairs) + 1] - first

@@ -25,7 +25,7 @@ from attn_cli.types import (
     TokenizedLine,
 )
 
-#: How far from 1 a row of weights may sum: softmax in float32, or in an int8 graph.
+#: Maximum distance of a row's sum from 1, with softmax in float32 or in an int8 graph.
 TOLERANCE = 1e-4
 
 
@@ -38,10 +38,9 @@ def build_alignment(
     mode: DecodingMode,
     level: Level = "word",
 ) -> SoftAlignment:
-    """The table of `weights` (T_pieces, S_pieces) between two encoded lines, ends included.
+    """Return the table of `weights` (T, S) between the pieces of two lines, EOS included.
 
-    Rows and columns are words, or with `level="piece"` the printable pieces; either way the ends of
-    the sentences are taken out of the table.
+    Rows and columns of the table are words, or with `level="piece"` pieces, without EOS.
     """
     columns, rows = label_units(source, level), label_units(target, level)
     merged, unaligned = merge_weights(weights, columns.membership, rows.membership)
@@ -49,9 +48,9 @@ def build_alignment(
 
 
 class UnitLabels(NamedTuple):
-    """What the rows or columns of a table are: their names, and that of each piece or -1.
+    """The labels of the rows or columns of a table, and the label of each piece, -1 for none.
 
-    A piece of several words belongs to them by its shares, `crossing`.
+    A piece of several words belongs to each by its share in `crossing`.
     """
 
     labels: tuple[str, ...]
@@ -60,12 +59,12 @@ class UnitLabels(NamedTuple):
 
     @property
     def membership(self) -> NDArray[np.float64]:
-        """(pieces, labels): the share of each piece in each of the labels."""
+        """(pieces, labels) the share of each piece in each of the labels."""
         return membership(self.unit_ids, len(self.labels), self.crossing)
 
 
 def label_units(line: TokenizedLine, level: Level) -> UnitLabels:
-    """The words of a line, or the pieces that are of some word."""
+    """Return the words of a line, or its pieces that belong to a word."""
     if level == "word":
         return UnitLabels(tuple(word.text for word in line.words), line.word_ids, line.crossing)
     of_word = line.word_ids >= 0  # (pieces,) bool
@@ -76,7 +75,7 @@ def label_units(line: TokenizedLine, level: Level) -> UnitLabels:
 def membership(
     word_ids: IntArray, n_words: int, crossing: Sequence[Crossing] = ()
 ) -> NDArray[np.float64]:
-    """(P,) word of each piece, -1 for none → (P, n_words) its share in each; rows sum to 1 or 0."""
+    """Return (P, n_words) the share of each piece in each word, from (P,) words, -1 for none."""
     matrix = np.zeros((len(word_ids), n_words))
     inside = np.flatnonzero(word_ids >= 0)
     matrix[inside, word_ids[inside]] = 1
@@ -91,26 +90,26 @@ def merge_weights(
     source_words: NDArray[np.floating[Any]],
     target_words: NDArray[np.floating[Any]],
 ) -> tuple[FloatArray, FloatArray]:
-    """Word weights (n_target, n_source) and unaligned (n_target,) from piece weights (T, S).
+    """Return weights (n_target, n_source) and unaligned (n_target,) of words from those of pieces.
 
-    `source_words` (S, n_source) and `target_words` (T, n_target) are the shares of each piece in
-    each word (`membership`). The row of a target word without pieces is 0, and its
+    `weights` is (T, S); `source_words` (S, n_source) and `target_words` (T, n_target) are the
+    shares of each piece in each word (`membership`). The row of a target word without pieces is 0, and its
     unaligned share 1; so are those of a piece without attention. The column of a source word
     without pieces is 0.
     """
     shape = (len(target_words), len(source_words))
     assert weights.shape == shape, (weights.shape, shape)
-    nowhere = ~weights.any(axis=1)  # (T,) bool
-    sums = weights.sum(axis=1) + nowhere
+    is_empty = ~weights.any(axis=1)  # (T,) bool
+    sums = weights.sum(axis=1) + is_empty
     assert np.allclose(sums, 1, atol=TOLERANCE), "a row of weights must sum to 1"
 
-    # The last column gathers the pieces of no word.
-    gathered = np.column_stack([source_words, 1 - source_words.sum(1)])  # (S, n_source + 1)
-    owned = target_words.sum(axis=0)  # (n_target,) pieces of each target word
-    mean = target_words.T / np.where(owned > 0, owned, 1)[:, None]  # (n_target, T)
-    table = mean @ weights @ gathered  # (n_target, n_source + 1)
-    table[:, -1] += mean @ nowhere
-    table[owned == 0, -1] = 1
+    # The last column is for pieces of no word.
+    columns = np.column_stack([source_words, 1 - source_words.sum(1)])  # (S, n_source + 1)
+    n_pieces = target_words.sum(axis=0)  # (n_target,) pieces of each target word
+    mean = target_words.T / np.where(n_pieces > 0, n_pieces, 1)[:, None]  # (n_target, T)
+    table = mean @ weights @ columns  # (n_target, n_source + 1)
+    table[:, -1] += mean @ is_empty
+    table[n_pieces == 0, -1] = 1
 
     assert np.allclose(table.sum(axis=1), 1, atol=TOLERANCE)
     return table[:, :-1].astype(np.float32), table[:, -1].astype(np.float32)
@@ -119,7 +118,7 @@ def merge_weights(
 def word_mean_matrix(
     word_ids: IntArray, n_words: int, crossing: Sequence[Sequence[Crossing]] = ()
 ) -> FloatArray:
-    """(B, P) word of each piece, -1 for none → (B, n_words, P): 1 / n at a word's n pieces.
+    """Return (B, n_words, P) 1 / n at the n pieces of each word, from (B, P) words, -1 for none.
 
     `crossing` has, for each row, the pieces that are of several words by their shares.
     """
@@ -129,6 +128,6 @@ def word_mean_matrix(
         shares[row, :, [each.piece for each in pieces]] = 0
         for piece, word, share in pieces:
             shares[row, word, piece] = share
-    owned = shares.sum(axis=2, keepdims=True)
-    mean: FloatArray = shares / np.where(owned > 0, owned, 1)
+    n_pieces = shares.sum(axis=2, keepdims=True)
+    mean: FloatArray = shares / np.where(n_pieces > 0, n_pieces, 1)
     return mean

@@ -1,17 +1,17 @@
-"""Reads word links from text: Pharaoh (`0-0 2-1:0.93`) and gold (`1-1 2p3 4?4`), in either base.
+"""Parse word links: Pharaoh (`0-0 2-1:0.93`) and gold (`1-1 2p3 4?4`), from 0 or from 1.
 
 Lines come from anywhere; `name` is their origin in errors. `render.text_formats` writes links.
 
-Nothing in these formats says whether their first word is 0 or 1, and a wrong guess gives a score
-that is wrong in silence. `detect_base` decides from a whole file at once, by this rule:
+These formats do not state whether the first word is 0 or 1, and a wrong base gives a wrong score
+without an error. `detect_base` reads a whole file and applies these rules:
 
-1. An index 0 can only be base 0. (Where sentence lengths are known: an index that equals the length
-   can only be base 1.)
+1. A file with an index 0 is base 0; with sentence lengths, one with an index equal to the length is
+   base 1.
 2. A file of at least `MIN_LINES` sentences with links in which 0 never occurs, while most of those
-   sentences link a first word (an index 1), is base 1. In base 0 some word 0 is linked in 83 to 98
-   sentences of 100 (GIZA++ on Romanian-English; 83 is the sparse intersection), so ten sentences
-   that all avoid it are one in fifty million; were it only every other sentence, one in a thousand.
-3. Anything else is refused: a handful of lines such as `1-1 2-2` is good Pharaoh in both bases.
+   sentences link a first word (an index 1), is base 1. In base 0, 83 to 98 of 100 sentences have a
+   link of a word 0 (GIZA++ on Romanian-English; 83 with the intersection), so that ten sentences
+   without one have a probability of 2e-8.
+3. Any other file is an error: a few lines such as `1-1 2-2` are valid in both bases.
 """
 
 import math
@@ -26,7 +26,7 @@ from attn_cli.types import GoldAlignment, WordAlignment
 
 Lengths = Sequence[tuple[int, int]]
 
-#: Sentences with links, and never a 0, that make a file base 1.
+#: Minimum sentences with links, none of them with an index 0, of a file of base 1.
 MIN_LINES = 10
 
 _SCORE = re.compile(r"-?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
@@ -35,7 +35,7 @@ _LINK = re.compile(r"(-?[0-9]{1,9})([-p?])(-?[0-9]{1,9})(?::(\S+))?")
 
 @dataclass(frozen=True, slots=True)
 class LinkLine:
-    """The links of one line as written: indices still in the file's own base."""
+    """The links of one line, with indices in the base of the file."""
 
     sure: tuple[tuple[int, int], ...] = ()
     possible: tuple[tuple[int, int], ...] = ()
@@ -48,46 +48,46 @@ class LinkLine:
 def read_links(
     lines: Iterable[str], *, name: str, base: IndexBase = 0, lengths: Lengths | None = None
 ) -> tuple[list[WordAlignment], int]:
-    """The links of each line of a Pharaoh file, 0-based, and the base the file was in.
+    """Return the links of each line of a Pharaoh file, 0-based, and the base of the file.
 
-    An empty line is a sentence without links. `lengths`, (source, target) words of each sentence,
-    bounds the indices; without it a sentence is taken to end at its last linked word.
+    An empty line is a sentence without links. `lengths`, the (source, target) words of each
+    sentence, bounds the indices; without it a sentence ends at its last linked word.
 
     Raises DataError naming the file and line of a link that is malformed, marked as possible, or
-    outside its sentence; and when `base` is "auto" and the file does not tell.
+    outside its sentence; and if `base` is "auto" and cannot be detected.
     """
-    sentences = _parsed(lines, name)
+    sentences = _parse_lines(lines, name)
     for number, sentence in enumerate(sentences, start=1):
         _refuse_possible(sentence, f"{name} line {number}")
     shift = detect_base(sentences, name=name, base=base, lengths=lengths)
     return [
-        _rebased_links(sentence, shift, lengths[n] if lengths else None)
+        _to_alignment(sentence, shift, lengths[n] if lengths else None)
         for n, sentence in enumerate(sentences)
     ], shift
 
 
 def parse_links(line: str, *, where: str) -> WordAlignment:
-    """The links of one line of Pharaoh, numbered as it numbers them.
+    """Return the links of one line of Pharaoh, in its base.
 
-    The sentence is taken to end at its last linked word. Raises DataError, saying `where`, for a
-    link that is malformed or marked as possible.
+    The sentence ends at its last linked word. Raises DataError, naming `where`, for a link that is
+    malformed or marked as possible.
     """
-    sentence = _sentence(line, where)
+    sentence = _parse_line(line, where)
     _refuse_possible(sentence, where)
-    return _rebased_links(sentence, 0, None)
+    return _to_alignment(sentence, 0, None)
 
 
 def read_gold(
     lines: Iterable[str], *, name: str, base: IndexBase = "auto", lengths: Lengths | None = None
 ) -> tuple[list[GoldAlignment], int]:
-    """The gold links of each line, 0-based, and the base the file was in.
+    """Return the gold links of each line, 0-based, and the base of the file.
 
     `S-T` is a sure link, `SpT` or `S?T` a possible one. Errors as in `read_links`.
     """
-    sentences = _parsed(lines, name)
+    sentences = _parse_lines(lines, name)
     shift = detect_base(sentences, name=name, base=base, lengths=lengths)
     return [
-        GoldAlignment.from_links(_shifted(sentence.sure, shift), _shifted(sentence.possible, shift))
+        GoldAlignment.from_links(_shift(sentence.sure, shift), _shift(sentence.possible, shift))
         for sentence in sentences
     ], shift
 
@@ -99,9 +99,9 @@ def detect_base(
     base: IndexBase = "auto",
     lengths: Lengths | None = None,
 ) -> int:
-    """The base of a file's indices: the one given, checked against them, or the one they show.
+    """Return the base of a file's indices: `base` after a check, or with "auto" the detected one.
 
-    A file without links is in any base; it is called 0. Raises DataError as `read_links` does.
+    The base of a file without links is 0. Raises DataError as `read_links`.
     """
     if lengths is not None:
         _check_count(sentences, lengths, name)
@@ -109,10 +109,10 @@ def detect_base(
     first_end = _first_end(sentences, lengths) if lengths is not None else None
 
     if base == "auto":
-        base = _shown_base(sentences, name, first_zero, first_end)
+        base = _detect_base(sentences, name, first_zero, first_end)
     if base == 1 and first_zero is not None:
         raise DataError(
-            f"{name} line {first_zero} has the index 0, which base 1 does not know",
+            f"{name} line {first_zero} has the index 0, which does not exist in base 1",
             "Pass --index-base 0, or leave it to auto.",
         )
     if lengths is not None:
@@ -121,7 +121,7 @@ def detect_base(
 
 
 def transpose(links: WordAlignment) -> WordAlignment:
-    """The same links with the sides exchanged, for files that hold target-source."""
+    """Exchange source and target, for files with target-source links."""
     return WordAlignment(
         frozenset((t, s) for s, t in links.links),
         links.n_target,
@@ -133,7 +133,7 @@ def transpose(links: WordAlignment) -> WordAlignment:
 def check_same_length(
     gold: Sequence[object], links: Sequence[object], names: tuple[str, str]
 ) -> None:
-    """Raises DataError naming both counts unless gold and links have as many lines."""
+    """Raise DataError with both counts unless gold and links have as many lines."""
     if len(gold) != len(links):
         raise DataError(
             f"{names[0]} has {len(gold)} lines but {names[1]} has {len(links)}",
@@ -141,7 +141,7 @@ def check_same_length(
         )
 
 
-def _shown_base(
+def _detect_base(
     sentences: Sequence[LinkLine], name: str, first_zero: int | None, first_end: int | None
 ) -> Literal[0, 1]:
     linked = [indices for sentence in sentences if (indices := sentence.indices())]
@@ -170,7 +170,7 @@ def _shown_base(
 
 
 def _first_end(sentences: Sequence[LinkLine], lengths: Lengths) -> int | None:
-    """The first line with an index as large as its side is long."""
+    """Return the number of the first line with an index equal to its side's length or larger."""
     for number, (sentence, (n_source, n_target)) in enumerate(
         zip(sentences, lengths, strict=True), start=1
     ):
@@ -199,23 +199,23 @@ def _check_bounds(sentences: Sequence[LinkLine], lengths: Lengths, name: str, ba
                 )
 
 
-def _parsed(lines: Iterable[str], name: str) -> list[LinkLine]:
-    return [_sentence(line, f"{name} line {n}") for n, line in enumerate(lines, start=1)]
+def _parse_lines(lines: Iterable[str], name: str) -> list[LinkLine]:
+    return [_parse_line(line, f"{name} line {n}") for n, line in enumerate(lines, start=1)]
 
 
-def _sentence(line: str, where: str) -> LinkLine:
+def _parse_line(line: str, where: str) -> LinkLine:
     sure: list[tuple[int, int]] = []
     possible: list[tuple[int, int]] = []
     weights: dict[tuple[int, int], float] = {}
     for text in line.split():
-        found = _LINK.fullmatch(text)
-        if not found:
+        match = _LINK.fullmatch(text)
+        if not match:
             raise DataError(
-                f"{where} has {_shortened(text)!r}, which is not a link",
+                f"{where} has {_truncate(text)!r}, which is not a link",
                 "Links are SOURCE-TARGET with an optional :SCORE, as in 0-0 2-1:0.93; "
                 "gold may also mark possible ones, as in 2p1 or 2?1.",
             )
-        source, mark, target, score = found.groups()
+        source, mark, target, score = match.groups()
         pair = int(source), int(target)
         if min(pair) < 0:
             raise DataError(
@@ -224,15 +224,15 @@ def _sentence(line: str, where: str) -> LinkLine:
             )
         (sure if mark == "-" else possible).append(pair)
         if score is not None:
-            weights[pair] = _score(score, text, where)
+            weights[pair] = _parse_score(score, text, where)
     return LinkLine(tuple(sure), tuple(possible), weights)
 
 
-def _score(score: str, text: str, where: str) -> float:
-    value = float(score) if _SCORE.fullmatch(score) else math.nan  # which reads 1_0 too
+def _parse_score(score: str, text: str, where: str) -> float:
+    value = float(score) if _SCORE.fullmatch(score) else math.nan  # float() also parses 1_0
     if not math.isfinite(value):
         raise DataError(
-            f"{where} has {_shortened(text)!r}, whose score is not a number",
+            f"{where} has {_truncate(text)!r}, whose score is not a number",
             "Write scores as in 0-0:0.93.",
         )
     return value
@@ -246,16 +246,16 @@ def _refuse_possible(sentence: LinkLine, where: str) -> None:
         )
 
 
-def _shortened(text: str) -> str:
+def _truncate(text: str) -> str:
     return text if len(text) <= 40 else text[:39] + "…"
 
 
-def _shifted(pairs: Iterable[tuple[int, int]], base: int) -> frozenset[tuple[int, int]]:
+def _shift(pairs: Iterable[tuple[int, int]], base: int) -> frozenset[tuple[int, int]]:
     return frozenset((s - base, t - base) for s, t in pairs)
 
 
-def _rebased_links(sentence: LinkLine, base: int, length: tuple[int, int] | None) -> WordAlignment:
-    pairs = _shifted(sentence.sure, base)
+def _to_alignment(sentence: LinkLine, base: int, length: tuple[int, int] | None) -> WordAlignment:
+    pairs = _shift(sentence.sure, base)
     n_source, n_target = length or (
         1 + max((s for s, _ in pairs), default=-1),
         1 + max((t for _, t in pairs), default=-1),

@@ -1,4 +1,4 @@
-"""Word links of a corpus by the votes of statistical aligners.
+"""Link the words of a corpus by the votes of statistical aligners.
 
 A statistical aligner learns from the pairs that it aligns. It gives each target word at most one
 source word, so each runs in both directions (Och & Ney 2003 combine the two by heuristics). Several
@@ -75,25 +75,24 @@ def collect_votes(
 
     `source` and `target` are the words of each sentence, read once, one side after the other. Case
     is ignored. A pair with an empty side, or with more than `MAX_WORDS` words on one, has no links.
-    At most `workers` processes run at a time, fewer where the memory would not do; with
-    `thot` the links are the same however many there are. `members` default to the `COMMITTEE`.
+    At most `workers` processes run at a time, fewer if memory is short; with `thot` the links do
+    not depend on their number. `members` default to the `COMMITTEE`.
 
-    Each finished job leaves its links in the folder `cache`, and a job whose links are there is not
-    done again: the caller sees to it that they are of the same text, seed, program and members.
+    Finished jobs store their links in the folder `cache`, and jobs whose links are there are not
+    run again: they must be of the same text, seed, program and members.
 
-    With `max_seconds` the last members are left out that would end later, and `on_omitted` gets
-    their number. The first always votes: raises TimeoutError as soon as it is known to end later.
+    With `max_seconds` the last members, which would end later, are left out; `on_omitted` is called
+    with their number. Raises TimeoutError as soon as the first is expected to end later.
 
-    `on_progress` is told the share that is done, several times a second where processes run, and
-    between two rounds where the text is too small for that. What it raises ends the work and each
-    of its processes.
+    `on_progress` is called with the share that is done, several times a second with processes,
+    between rounds for a small text. An exception in it ends all processes.
 
-    Raises UsageError if `program` is not installed, and TrainingError if there is no room for
-    temporary files or a process is ended from outside.
+    Raises UsageError if `program` is not installed, and TrainingError if temporary files cannot be
+    written or a process is killed.
     """
     _require_program(program)
     if max_seconds is not None and max_seconds <= 0:
-        raise TimeoutError("there is no time for statistical aligners")
+        raise TimeoutError("no time is left for statistical aligners")
     on_progress = on_progress or (lambda done: None)
     chosen = COMMITTEE if members is None else tuple(members)
     with _temp_dir() as folder:

@@ -1,30 +1,28 @@
-"""Two alignments of one pair, one from each direction, become one: links, or tables of weights.
+"""Combine two alignments of a pair, one from each direction: links, or tables of weights.
 
-Links are (source, target) in both directions: those of a file that holds target-source are
-transposed first, with `pharaoh.transpose`.
+Links are (source, target) in both directions; `pharaoh.transpose` converts target-source links.
 
 Koehn, Och & Marcu (2003), section 3.1, and Koehn et al. (2005) for the last:
 
     intersection          links of both directions
     union                 links of either
-    grow-diag             the intersection, then from the union every neighbor of a link taken
-                          (beside it or diagonal), as long as there are any
-    grow-diag-final       then what is left of forward, then of reverse
+    grow-diag             the intersection, then repeatedly links of the union that are adjacent
+                          to one of the result (horizontally, vertically or diagonally)
+    grow-diag-final       then the other links of forward, then those of reverse
     grow-diag-final-and   the same, but only between two words that have no link yet
 
-Under these names go two rules for when a link may be added, and they give different links:
+Implementations differ in the condition for adding a link, and give different links:
 
-* `both` of its words must have no link yet. That is how lilt/alignment-scripts reads the heuristic
-  (Zenkel, Wuebker & DeNero 2019), and it gives the links it published for GIZA++ on
-  Romanian-English, link for link. Each addition is then one-to-one, so that grow-diag-final and
-  grow-diag-final-and are the same.
-* `either` of its words: the rule of the paper, of Moses' `symal` and of fast_align's `atools`. It
-  finds more of the links and errs more often.
+* `both` of its words have no link yet: lilt/alignment-scripts (Zenkel, Wuebker & DeNero 2019),
+  whose published links for GIZA++ on Romanian-English this reproduces. Each addition is then
+  one-to-one, so that grow-diag-final and grow-diag-final-and are the same.
+* `either` of its words: the paper, Moses' `symal` and fast_align's `atools`. Recall is higher,
+  precision lower.
 
-Where two neighbors compete for a word, the first one looked at wins; so the order matters, in a
-sentence here and there, and every tool has its own. Links are visited in passes, by source word,
-then by target word; one taken ahead of the pass belongs to it, one taken behind it to the next. The
-neighbors of a link are visited in the order of `NEIGHBORS`.
+If two neighbors share a word, the first that is visited is added; the order differs between tools
+and changes a few links. Links are visited in passes, by source word, then by target word; a link
+added ahead of the pass is visited in it, one added behind it in the next. The neighbors of a link
+are visited in the order of `NEIGHBORS`.
 """
 
 from collections.abc import Callable, Iterable
@@ -38,8 +36,8 @@ from attn_cli.types import SoftAlignment, WordAlignment
 
 Link = tuple[int, int]
 
-#: (source, target) steps to the neighbors of a link, in the order that the published links show:
-#: that of a set of these in Python before 3.8, which their program went through.
+#: (source, target) steps to the neighbors of a link, in the order of lilt/alignment-scripts: that
+#: of a set of these in Python before 3.8.
 NEIGHBORS = ((0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, 0), (1, -1), (1, 1))
 
 
@@ -50,12 +48,12 @@ def symmetrize(
     *,
     unaligned: Unaligned = "both",
 ) -> WordAlignment:
-    """The links of both directions combined; both are (source, target).
+    """Combine the links of both directions; both are (source, target).
 
     The score of a link is the mean of its scores in both directions, 0 in one without it. If a link
     of either direction has no score, none of the result has one.
     """
-    pairs = _combined(forward.links, reverse.links, method, unaligned)
+    pairs = _combine(forward.links, reverse.links, method, unaligned)
     weighted = forward.scores.keys() >= forward.links and reverse.scores.keys() >= reverse.links
     return WordAlignment(
         pairs,
@@ -66,7 +64,7 @@ def symmetrize(
 
 
 def harmonic_mean(forward: SoftAlignment, reverse: SoftAlignment) -> SoftAlignment:
-    """One table (T, S) from that of each direction, `reverse` being (S, T), in forward's shape.
+    """Combine a table (T, S) and one of the reverse direction (S, T) into one (T, S).
 
     With p = P(source word | target word) of forward and q = P(target word | source word) of
     reverse, a cell is their harmonic mean
@@ -76,14 +74,14 @@ def harmonic_mean(forward: SoftAlignment, reverse: SoftAlignment) -> SoftAlignme
     which is at most twice the smaller of the two: high only where both directions agree. For counts
     it is the Dice coefficient of Och & Ney's (2003) heuristic models, C(s, t) / C(t) being p and
     C(s, t) / C(s) being q. A row that sums to more than 1, as it may where several source words
-    attend to one target word, is scaled down to 1; what a row lacks of 1 is its unaligned share.
+    attend to one target word, is scaled down to 1; the rest of a row's sum up to 1 is unaligned.
     """
     assert reverse.weights.shape == forward.weights.shape[::-1], "tables of different pairs"
-    given_target = forward.weights.astype(np.float64)  # (T, S)
-    given_source = reverse.weights.T.astype(np.float64)  # (T, S)
-    total = given_target + given_source
+    prob_given_target = forward.weights.astype(np.float64)  # (T, S)
+    prob_given_source = reverse.weights.T.astype(np.float64)  # (T, S)
+    total = prob_given_target + prob_given_source
     mean = np.divide(
-        2 * given_target * given_source, total, out=np.zeros_like(total), where=total > 0
+        2 * prob_given_target * prob_given_source, total, out=np.zeros_like(total), where=total > 0
     )
     mass = mean.sum(axis=1)  # (T,)
     weights = (mean / np.maximum(mass, 1)[:, None]).astype(np.float32)
@@ -98,7 +96,7 @@ def harmonic_mean(forward: SoftAlignment, reverse: SoftAlignment) -> SoftAlignme
     )
 
 
-def _combined(
+def _combine(
     forward: frozenset[Link],
     reverse: frozenset[Link],
     method: LinkSymmetrization,

@@ -2,7 +2,7 @@
 
 An archive holds bundle.json, the files that it names and the card, at its top, without folders.
 Reading accepts nothing else: no path, no link, no file twice, none that unpacks to another size
-than bundle.json says, and no more than `_MOST_RATIO` times the size of the archive in all.
+than bundle.json says, and no more than `_MAX_RATIO` times the size of the archive in all.
 Checksums are verified in the folder that it was unpacked into, by `manifest.verify_checksums`.
 """
 
@@ -25,21 +25,21 @@ from attn_cli.errors import ModelError
 
 SUFFIX = ".zip"
 
-#: The most files of an archive, and bytes of its directory: a model has some fifteen files.
-_MOST_FILES = 64
-_MOST_DIRECTORY = 1 << 16
+#: Maximum files of an archive, and bytes of its directory: a model has some fifteen files.
+_MAX_FILES = 64
+_MAX_DIRECTORY = 1 << 16
 
-#: The most bytes of bundle.json, and of the card.
-_MOST_TEXT = 1 << 22
+#: Maximum bytes of bundle.json, and of the card.
+_MAX_TEXT = 1 << 22
 
-#: The most that an archive may unpack to, as a multiple of its size. Weights hardly compress;
+#: Maximum size of the unpacked files, as a multiple of the archive's. Weights hardly compress;
 #: DEFLATE reaches 1,032.
-_MOST_RATIO = 20
+_MAX_RATIO = 20
 
 _BLOCK = 1 << 20
 _DAMAGED = "Get the archive again, or make it again: attn models pack."
 
-# APPNOTE.TXT 4.3.16, the end of the central directory; a comment of at most 65,535 bytes follows.
+# APPNOTE.TXT 4.3.16: the end of the central directory, then a comment of at most 65,535 bytes.
 _END = struct.Struct("<4s4H2LH")
 _END_SIGNATURE = b"PK\5\6"
 
@@ -117,7 +117,7 @@ def is_archive(path: Path) -> bool:
 def open_archive(path: Path) -> Iterator[PackedModel]:
     """Open an archive and check all that can be checked before anything is unpacked.
 
-    Raises ModelError for what is no archive of a model, or has something else inside.
+    Raises ModelError for another file, and for an archive with other files.
     """
     with ExitStack() as stack:
         yield _open(path, stack)
@@ -141,7 +141,7 @@ def _open(path: Path, stack: ExitStack) -> PackedModel:
         archive = stack.enter_context(zipfile.ZipFile(file))
         entries = _checked_entries(path, archive, size=os.fstat(file.fileno()).st_size)
     except _ZIP_ERRORS as error:
-        raise _refused(path, f"it is damaged: {error}") from error
+        raise _refusal(path, f"it is damaged: {error}") from error
     except OSError as error:
         raise ModelError(f"cannot read {path}: {error.strerror}", "Check its name.") from error
     facts = _read_facts(path, archive, entries)
@@ -154,12 +154,12 @@ def _check_directory(path: Path, file: IO[bytes]) -> None:
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _END.size - 0xFFFF))
     tail = file.read()
-    place = tail.rfind(_END_SIGNATURE)
-    if place < 0 or place + _END.size > len(tail):
-        raise _refused(path, "it is no ZIP archive, or cut off")
-    _, _, _, _, files, directory, _, _ = _END.unpack_from(tail, place)
-    if files > _MOST_FILES or directory > _MOST_DIRECTORY:
-        raise _refused(path, f"it has more than {_MOST_FILES} files")
+    start = tail.rfind(_END_SIGNATURE)
+    if start < 0 or start + _END.size > len(tail):
+        raise _refusal(path, "it is no ZIP archive, or cut off")
+    _, _, _, _, files, directory, _, _ = _END.unpack_from(tail, start)
+    if files > _MAX_FILES or directory > _MAX_DIRECTORY:
+        raise _refusal(path, f"it has more than {_MAX_FILES} files")
     file.seek(0)
 
 
@@ -171,21 +171,21 @@ def _checked_entries(
     for entry in archive.infolist():
         name, kind = entry.filename, stat.S_IFMT(entry.external_attr >> 16)
         if name != entry.orig_filename or set(name) & set("/\\:\0") or name in ("", ".", ".."):
-            raise _refused(path, f"its file {entry.orig_filename!r} would be outside its folder")
+            raise _refusal(path, f"its file {entry.orig_filename!r} would be outside its folder")
         if kind not in (0, stat.S_IFREG):
-            raise _refused(path, f"its file {name!r} is a link or a device")
+            raise _refusal(path, f"its file {name!r} is a link or a device")
         if name.lower() in map(str.lower, entries):
-            raise _refused(path, f"it has the file {name!r} twice")
+            raise _refusal(path, f"it has the file {name!r} twice")
         if entry.flag_bits & 1:
-            raise _refused(path, f"its file {name!r} is encrypted")
+            raise _refusal(path, f"its file {name!r} is encrypted")
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise _refused(path, f"its file {name!r} is compressed by another method than DEFLATE")
+            raise _refusal(path, f"its file {name!r} is compressed by another method than DEFLATE")
         entries[name] = entry
     packed = sum(entry.compress_size for entry in entries.values())
     if packed > size:
-        raise _refused(path, "its files overlap")
-    if sum(entry.file_size for entry in entries.values()) > _MOST_RATIO * size:
-        raise _refused(path, f"it would unpack to more than {_MOST_RATIO} times its size")
+        raise _refusal(path, "its files overlap")
+    if sum(entry.file_size for entry in entries.values()) > _MAX_RATIO * size:
+        raise _refusal(path, f"it would unpack to more than {_MAX_RATIO} times its size")
     return entries
 
 
@@ -194,10 +194,10 @@ def _read_facts(
 ) -> dict[str, Any]:
     """Return its bundle.json, checked as that of a folder."""
     if FACTS not in entries:
-        raise _refused(path, f"it has no {FACTS}")
+        raise _refusal(path, f"it has no {FACTS}")
     for name in (FACTS, CARD):
-        if name in entries and entries[name].file_size > _MOST_TEXT:
-            raise _refused(path, f"its {name} is too large")
+        if name in entries and entries[name].file_size > _MAX_TEXT:
+            raise _refusal(path, f"its {name} is too large")
     return parse_manifest(b"".join(_read(path, archive, entries[FACTS])), path)
 
 
@@ -205,15 +205,15 @@ def _check_sizes(path: Path, entries: dict[str, zipfile.ZipInfo], facts: dict[st
     """Raise ModelError unless the entries are the files of bundle.json, with their sizes."""
     files = facts["files"]
     for name in entries.keys() - files.keys() - {FACTS, CARD}:
-        raise _refused(path, f"its file {name!r} is not in its {FACTS}")
+        raise _refusal(path, f"its file {name!r} is not in its {FACTS}")
     for name, file in files.items():
         if name not in entries:
-            raise _refused(path, f"it lacks the file {name}")
+            raise _refusal(path, f"it lacks the file {name}")
         if entries[name].file_size != file["bytes"]:
             sizes = f"{entries[name].file_size} bytes instead of {file['bytes']}"
-            raise _refused(path, f"its file {name} has {sizes}")
+            raise _refusal(path, f"its file {name} has {sizes}")
     if facts.get("staged"):
-        raise _refused(path, f"its {FACTS} has files that are still staged")
+        raise _refusal(path, f"its {FACTS} has files that are still staged")
 
 
 def _read(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -227,10 +227,10 @@ def _read(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Itera
                     break
                 yield block
     except (*_ZIP_ERRORS, OSError) as error:
-        raise _refused(path, f"its file {entry.filename} is damaged: {error}") from error
+        raise _refusal(path, f"its file {entry.filename} is damaged: {error}") from error
     if left:
-        raise _refused(path, f"its file {entry.filename} has another size than it says")
+        raise _refusal(path, f"its file {entry.filename} has another size than it says")
 
 
-def _refused(path: Path, reason: str) -> ModelError:
+def _refusal(path: Path, reason: str) -> ModelError:
     return ModelError(f"{path} is not the archive of a model: {reason}", _DAMAGED)

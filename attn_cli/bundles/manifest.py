@@ -10,12 +10,12 @@
     select.onnx shortlist_step.onnx    graphs for these pieces alone
     confidence.json      the calibration of the confidence, if there is one
     bundle.json          format, languages, license, size and sha256 of each file, scores
-    MODEL_CARD.md        for readers, if somebody wrote one
+    MODEL_CARD.md        a description, if there is one
     .staging/            new files, listed as `staged` in bundle.json until they are renamed
 
-bundle.json lists a file by the name that it has on disk. `stored_name` maps today's names to those
-that older bundles use. Nothing in the folder is trusted: symbolic links that lead out of it are
-refused, and so are JSON, recipes and cards that are no regular files of a moderate size.
+bundle.json lists files by their names on disk. `stored_name` maps current names to those of older
+bundles. Nothing in the folder is trusted: symbolic links that lead out of it are refused, and so
+are JSON, recipes and cards that are not regular files or too large.
 """
 
 import errno
@@ -80,7 +80,7 @@ _UNPRINTED = re.compile(
 )
 
 #: Seconds before the checksums of a damaged model are checked again.
-_A_MOMENT = 0.3
+_RETRY_SECONDS = 0.3
 
 _DAMAGED = "Copy or train the model again; attn models list shows the others."
 
@@ -100,7 +100,7 @@ def verify_checksums(path: Path) -> dict[str, Any]:
     try:
         return _verify_checksums(path)
     except ModelError:
-        time.sleep(_A_MOMENT)
+        time.sleep(_RETRY_SECONDS)
         return _verify_checksums(path)
 
 
@@ -176,7 +176,7 @@ def score_of(facts: dict[str, Any], metric: str) -> float | None:
 
 
 def _is_well_formed(facts: dict[str, Any]) -> bool:
-    """Whether `facts` has all fields, with their types."""
+    """Return whether `facts` has all fields, with their types."""
     files, scores, staged = facts.get("files"), facts.get("scores"), facts.get("staged", [])
     license = facts.get("license", facts.get("licence", ""))
     texts = (*map(facts.get, ("name", "source", "target")), license)
@@ -192,13 +192,13 @@ def _is_well_formed(facts: dict[str, Any]) -> bool:
 
 
 def _is_entry(entry: Any) -> bool:
-    """Whether `entry` has the size and the checksum of a file."""
+    """Return whether `entry` has the size and the checksum of a file."""
     size, digest = map(entry.get, ("bytes", "sha256")) if isinstance(entry, dict) else (None, None)
     return isinstance(size, int) and 0 <= size < 1 << 63 and isinstance(digest, str)
 
 
 def _is_inside(name: str) -> bool:
-    """Whether `name` is a plain file name, so that it cannot leave the folder."""
+    """Return whether `name` is a plain file name, so that it cannot leave the folder."""
     return name not in ("", os.curdir, os.pardir) and not set(name) & set("/\\:\0")
 
 
@@ -287,7 +287,7 @@ def read_text_file(path: Path, facts: dict[str, Any], name: str) -> bytes:
 
 
 def printable(text: str) -> str:
-    """Return `text` without what a terminal would obey instead of showing it."""
+    """Return `text` without control sequences of terminals."""
     return _UNPRINTED.sub("", text)
 
 

@@ -1,4 +1,4 @@
-"""Finds models and recipes by name, and adds models to the user's registry."""
+"""Find models and recipes by name; add models to the user's registry, and remove them."""
 
 import difflib
 import os
@@ -29,7 +29,7 @@ def model_folders() -> list[Path]:
 
 
 def installed_path(name: str) -> Path:
-    """Return the folder of a model of that name in the user's registry, there or not."""
+    """Return the folder of a model of that name in the user's registry, which may not exist."""
     return model_folders()[0] / name
 
 
@@ -44,19 +44,19 @@ def is_shipped(path: Path) -> bool:
 
 def names() -> Iterator[tuple[str, Path]]:
     """Yield (name, folder) of every registered model; the first folder of a name counts."""
-    seen: set[str] = set()
+    listed: set[str] = set()
     for folder in model_folders():
         for path in sorted(folder.iterdir()) if os.path.isdir(folder) else []:
             name = _displaced_name(path) or path.name
-            if _is_model(path) and not name.startswith(".") and name not in seen:
-                seen.add(name)
+            if _is_model(path) and not name.startswith(".") and name not in listed:
+                listed.add(name)
                 yield name, path
 
 
 def _displaced_name(path: Path) -> str:
     """Return the name of a model that an interrupted `atomic_install` moved away, or "".
 
-    It lies in `.NAME.PROCESS.old`, with nothing at its own name.
+    Its folder is `.NAME.PROCESS.old`, and NAME does not exist.
     """
     hidden, _, ending = path.name.rpartition(".")
     name = hidden.rpartition(".")[0][1:]
@@ -71,8 +71,8 @@ def atomic_install(name: str, *, force: bool = False) -> Iterator[Path]:
     If the block fails, nothing changes. Raises UsageError for an invalid name, or an existing one
     unless with `force`, and DataError if the disk cannot be written.
     """
-    place = installed_path(_checked(name))
-    beside = place.with_name(f".{name}.{os.getpid()}.new")
+    place = installed_path(_check_name(name))
+    new = place.with_name(f".{name}.{os.getpid()}.new")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with lock_folder(place.parent):
@@ -83,11 +83,11 @@ def atomic_install(name: str, *, force: bool = False) -> Iterator[Path]:
                     "Replace it with --force, or choose another --name.",
                 )
             try:
-                beside.mkdir()
-                yield beside
-                _exchange(beside, place)
+                new.mkdir()
+                yield new
+                _exchange(new, place)
             finally:
-                _remove(beside)
+                _remove(new)
     except OSError as error:
         raise DataError(
             f"cannot put the model into {place}: {error.strerror}",
@@ -114,8 +114,8 @@ def check_removable(name: str) -> Path:
 def remove(name: str) -> Path:
     """Remove a model from the user's registry; returns the folder that it had.
 
-    It loses its name at once, and a process that is killed leaves no half model of that name.
-    Raises as `check_removable`, and OSError.
+    It is renamed first, so that a killed process leaves no incomplete model of that name. Raises as
+    `check_removable`, and OSError.
     """
     place = check_removable(name)
     hidden = place.with_name(f".{name}.{os.getpid()}.new")  # which `_recover` removes
@@ -126,9 +126,9 @@ def remove(name: str) -> Path:
 
 
 def _recover(folder: Path) -> None:
-    """Put back what a killed `atomic_install` displaced, and remove what else it left.
+    """Move back models that a killed `atomic_install` displaced; remove its other files.
 
-    The lock of the folder is held, so that no other process is at work there.
+    The lock of the folder must be held, so that no other process changes it.
     """
     for path in folder.glob(".*"):
         hidden, _, ending = path.name.rpartition(".")
@@ -142,14 +142,14 @@ def _recover(folder: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file, a link or a folder with all that it holds, if it is there."""
+    """Remove a file, a link or a folder with its content, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
 
 
-def _checked(name: str) -> str:
+def _check_name(name: str) -> str:
     """Return the name. Raises UsageError for a path, a hidden file or an option."""
     if not name or name.strip() != name or name[0] in ".-" or not name.isprintable():
         problem = f"{name!r} cannot be a model's name"
@@ -161,16 +161,16 @@ def _checked(name: str) -> str:
 
 
 def _exchange(new: Path, place: Path) -> None:
-    """Rename `new` to `place`, and remove what was there.
+    """Rename `new` to `place`, and remove the folder that had this name.
 
-    What was there keeps its name until then where the system can exchange two names; elsewhere it
-    gets it back if this is interrupted.
+    If the system can exchange two names, the old folder has its name until then; else it is renamed
+    back if this is interrupted.
     """
     if not os.path.lexists(place):
         os.rename(new, place)
         return
     if atomic.exchange(new, place):
-        return  # `new` is what was there; `atomic_install` removes it
+        return  # `new` is now the old folder; `atomic_install` removes it
     old = new.with_suffix(".old")
     try:
         os.rename(place, old)

@@ -114,7 +114,9 @@ def write_manifest(
         _settle(path)
         parameters = (WEIGHTS, WORD_ALIGNER, FORMER_NAMES[WORD_ALIGNER])
         weights = (name for name in parameters if name in new or (path / name).is_file())
-        kept = (name for name in (RECIPE, *vocabulary_files(recipe), *weights) if name not in new)
+        unchanged = (
+            name for name in (RECIPE, *vocabulary_files(recipe), *weights) if name not in new
+        )
         facts = {
             "format": FORMAT,
             "name": recipe.name,
@@ -124,7 +126,7 @@ def write_manifest(
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "written_by": f"attn {version}",
             "scores": scores,
-            "files": {name: file_entry(path / name) for name in kept},
+            "files": {name: file_entry(path / name) for name in unchanged},
         }
         _replace(path, facts, new)
 

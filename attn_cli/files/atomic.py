@@ -1,7 +1,7 @@
-"""Files that are written whole or not at all.
+"""Write files completely or not at all.
 
-A process that is killed at any moment leaves the old content or the new one, and perhaps a file
-named `*.part` beside it, which the next write replaces.
+A killed process leaves the old content or the new one, and perhaps a file named `*.part` in the
+same folder, which the next write replaces.
 """
 
 import contextlib
@@ -14,9 +14,9 @@ PART = ".part"
 
 
 def write(path: Path, data: bytes) -> None:
-    """Write `data` to a file, which holds what it held until all of it is on the disk.
+    """Replace the content of a file by `data`, once all of it is on the disk.
 
-    Makes the folder. Raises OSError; the file is then as it was.
+    Creates the folder. Raises OSError; the file is then unchanged.
     """
     part = path.with_name(path.name + PART)
     try:
@@ -39,7 +39,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def remove_parts(folder: Path) -> None:
-    """Remove what killed writes have left in a folder."""
+    """Remove the files that killed writes have left in a folder."""
     for part in folder.glob(f"*{PART}"):
         with contextlib.suppress(OSError):
             part.unlink()
@@ -48,8 +48,8 @@ def remove_parts(folder: Path) -> None:
 def exchange(one: Path, other: Path) -> bool:
     """Exchange the names of two files or folders at one instant.
 
-    Returns False, having changed nothing, where the system or the file system cannot (Linux has
-    renameat2, macOS renamex_np). Raises OSError if it can and fails.
+    Return False, without a change, if the system or the file system does not support it (Linux has
+    renameat2, macOS renamex_np). Raises OSError if it fails.
     """
     import ctypes
 
@@ -73,7 +73,7 @@ def exchange(one: Path, other: Path) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` last through a power cut, where the system can."""
+    """Make a rename in `folder` durable (fsync), if the system supports it."""
     if sys.platform == "win32":
         return
     with contextlib.suppress(OSError):

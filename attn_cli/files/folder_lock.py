@@ -1,6 +1,6 @@
 """A lock on a folder, so that one process at a time writes into it.
 
-The system holds it for the process and releases it when the process ends, however that happens.
+The system releases it when the process ends for any reason.
 """
 
 import contextlib
@@ -22,8 +22,8 @@ _HELD: set[int] = set()
 def lock_folder(folder: Path) -> Iterator[None]:
     """Hold the lock of an existing folder.
 
-    Raises UsageError naming the process that holds it. Where the file system has no locks, or the
-    folder cannot be written, there is none.
+    Raises UsageError naming another process that holds it. Without effect if the file system has no
+    locks, or the folder cannot be written.
     """
     path = folder / LOCK
     descriptor = _acquire(path)
@@ -43,9 +43,9 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 
 def _acquire(path: Path) -> int | None:
-    """The descriptor of the locked file, which tells the process; None where nothing can be locked.
+    """Return the descriptor of the locked file, which has the process id; None without locks.
 
-    Raises UsageError where another process holds it.
+    Raises UsageError if another process holds the lock.
     """
     while True:
         try:
@@ -54,7 +54,7 @@ def _acquire(path: Path) -> int | None:
             return None
         try:
             _lock(descriptor)
-            if not _has_name(descriptor, path):  # its last holder removed it meanwhile
+            if not _has_name(descriptor, path):  # its last holder has removed it
                 os.close(descriptor)
                 continue
             os.ftruncate(descriptor, 0)
@@ -80,13 +80,13 @@ def _has_name(descriptor: int, path: Path) -> bool:
 
 
 def _host() -> str:
-    import socket  # which a command that locks nothing does not need
+    import socket  # only for locks
 
     return socket.gethostname()
 
 
 def _holder(descriptor: int) -> str:
-    """The process that has written its number into the file."""
+    """Return the process whose id is in the file."""
     try:
         os.lseek(descriptor, 0, os.SEEK_SET)
         process, host = os.read(descriptor, 500).decode("utf-8", "replace").split()
@@ -112,7 +112,7 @@ else:
     import fcntl
 
     def _lock(descriptor: int) -> None:
-        """Raises BlockingIOError where another process holds it."""
+        """Raise BlockingIOError if another process holds the lock."""
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _close_in_child() -> None:

@@ -1,4 +1,4 @@
-"""A stream to a terminal that starts a pager once more is written than the screen has lines."""
+"""Pipe output of more lines than the terminal has to a pager."""
 
 import contextlib
 import io
@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-#: Of less, unless $LESS says others: end if all fits, keep colors, leave the text on the screen.
+#: Default of $LESS: quit if all fits on the screen, keep colors, do not clear the screen.
 _LESS_OPTIONS = "FRX"
 
 
@@ -29,10 +29,10 @@ def pager_command(environment: Mapping[str, str]) -> list[str] | None:
 
 
 class PagedStream(io.BufferedIOBase):
-    """Holds what is written until it is longer than `height` lines, then pipes it to a pager.
+    """Buffers output until it has `height` lines, then pipes it to a pager.
 
-    What is shorter is written to `stdout` when the stream is closed. A pager that the user left
-    raises BrokenPipeError at the next write.
+    Shorter output is written to `stdout` when the stream is closed. After the user quits the pager,
+    the next write raises BrokenPipeError.
     """
 
     def __init__(
@@ -40,22 +40,22 @@ class PagedStream(io.BufferedIOBase):
     ) -> None:
         self._stdout, self._command, self._height = stdout, command, height
         self._environment = {"LESS": _LESS_OPTIONS, **environment}
-        self._held = bytearray()
+        self._buffer = bytearray()
         self._pager: subprocess.Popen[bytes] | None = None
 
     def writable(self) -> bool:
         return True
 
     def fileno(self) -> int:
-        raise OSError("what is written may go to a pager")
+        raise OSError("output may go to a pager")
 
     def write(self, data: Any) -> int:
         if self._pager is None:
-            self._held += data
-            if self._held.count(b"\n") < self._height:
+            self._buffer += data
+            if self._buffer.count(b"\n") < self._height:
                 return len(data)
             self._start()
-            data, self._held = bytes(self._held), bytearray()
+            data, self._buffer = bytes(self._buffer), bytearray()
         assert self._pager is not None
         assert self._pager.stdin is not None
         self._pager.stdin.write(data)
@@ -69,12 +69,12 @@ class PagedStream(io.BufferedIOBase):
         )
 
     def close(self) -> None:
-        """Write what is held, or wait until the user leaves the pager."""
+        """Write the buffer, or wait until the user quits the pager."""
         if self.closed:
             return
         super().close()
         if self._pager is None:
-            self._stdout.write(bytes(self._held))
+            self._stdout.write(bytes(self._buffer))
             self._stdout.flush()
             return
         assert self._pager.stdin is not None
@@ -84,12 +84,12 @@ class PagedStream(io.BufferedIOBase):
             try:
                 self._pager.wait()
                 return
-            except KeyboardInterrupt:  # ^C is the pager's: it stops a search
+            except KeyboardInterrupt:  # the pager handles ^C: it stops a search
                 continue
 
 
 def screen_height(stdout: BinaryIO) -> int | None:
-    """Return the lines of the terminal that `stdout` is, None if it is none."""
+    """Return the number of lines of the terminal `stdout`; None for another stream."""
     try:
         return os.get_terminal_size(stdout.fileno()).lines or None
     except (OSError, ValueError, AttributeError):

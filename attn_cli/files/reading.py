@@ -1,4 +1,4 @@
-"""Read small files of untrusted path or content: no pipe, no device, no file of any size."""
+"""Read small files that are not trusted: no pipes, no devices, a limited size."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ def read_small(path: Path, *, limit: int, pipes: bool = False) -> bytes:
     Raises OSError for anything else.
     """
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
-    if not pipes:  # opening one would wait for its writer
+    if not pipes:  # opening a pipe would wait for its writer
         flags |= getattr(os, "O_NONBLOCK", 0)
     with open(os.open(path, flags), "rb") as file:
         if not pipes and not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

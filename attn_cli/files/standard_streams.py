@@ -1,4 +1,4 @@
-"""Standard streams that are closed, that have no reader, or that a signal interrupts."""
+"""Standard streams that are closed, have no reader, or are interrupted by a signal."""
 
 import bisect
 import contextlib
@@ -15,22 +15,22 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any, BinaryIO
 
-#: Bytes that a pipe which `select` calls writable takes without blocking (POSIX: at least 512).
+#: Bytes that a writable pipe accepts without blocking (POSIX: at least 512).
 _BLOCK = getattr(select, "PIPE_BUF", 512)
 
-#: Seconds after which `select` returns, so that a signal that came just before it is handled.
+#: Timeout of `select`, so that a signal that arrived just before it is handled.
 _POLL_SECONDS = 0.5
 
-#: Seconds that a signal waits for the reader to take the rest of a record.
+#: Seconds that a signal waits until the rest of a record is written.
 PATIENCE_SECONDS = 5.0
 
 
 class StdoutClosedError(Exception):
-    """The reader of stdout has gone: the command ends quietly."""
+    """The reader of stdout has closed it: the command ends without a message."""
 
 
 class ClosedStream(io.RawIOBase):
-    """Stands for a standard stream that the process was started without; raises OSError."""
+    """Replaces a standard stream that is closed; raises OSError."""
 
     def readable(self) -> bool:
         """See `io.IOBase`."""
@@ -52,24 +52,22 @@ class ClosedStream(io.RawIOBase):
 def reserve_descriptors() -> None:
     """Open the null device as each of the descriptors 0, 1 and 2 that is closed.
 
-    Else the next file that is opened would take that number, and a library's message to stderr
-    would be written into it.
+    Else the next opened file would have that number, and libraries would write messages into it.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
             with contextlib.suppress(OSError):
-                os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+                os.open(os.devnull, os.O_RDWR)  # uses the lowest free number
 
 
 def write_records(stream: BinaryIO, records: Sequence[bytes]) -> None:
     """Write records and flush; a SIGINT or SIGTERM takes effect between two of them.
 
-    A record that was begun is finished, unless the reader takes none of it for `PATIENCE_SECONDS`
-    or a second signal arrives. Raises OSError as the stream does, and what the signal handlers
-    raise. On Windows, without a descriptor, and outside of the main thread signals are not held
-    back.
+    A record is written to its end, unless its reader blocks for `PATIENCE_SECONDS` or a second
+    signal arrives. Raises OSError as the stream does, and the exceptions of signal handlers. On
+    Windows, without a descriptor, and outside of the main thread signals take effect at once.
     """
     descriptor = _descriptor(stream)
     if descriptor is None:
@@ -80,7 +78,7 @@ def write_records(stream: BinaryIO, records: Sequence[bytes]) -> None:
     data = memoryview(b"".join(records))
     ends = list(itertools.accumulate(map(len, records)))
     written = 0
-    with _HeldSignals() as signals:
+    with _DeferredSignals() as signals:
         while written < len(data):
             stop = len(data)
             if signals.deadline is not None:
@@ -89,12 +87,12 @@ def write_records(stream: BinaryIO, records: Sequence[bytes]) -> None:
                     break
             _, writable, _ = select.select([], [descriptor], [], _POLL_SECONDS)
             if writable:
-                with contextlib.suppress(BlockingIOError):  # another writer was faster
+                with contextlib.suppress(BlockingIOError):  # another process has filled the pipe
                     written += os.write(descriptor, data[written : min(stop, written + _BLOCK)])
 
 
 def _descriptor(stream: BinaryIO) -> int | None:
-    """The descriptor to write records to; None where the stream itself must write them."""
+    """Return the descriptor to write records to; None if the stream must write them."""
     if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
         return None
     try:
@@ -103,8 +101,8 @@ def _descriptor(stream: BinaryIO) -> int | None:
         return None
 
 
-class _HeldSignals:
-    """Within the block the first SIGINT or SIGTERM only sets `deadline`; its handler runs after it.
+class _DeferredSignals:
+    """Defers the first SIGINT or SIGTERM: it sets `deadline`, and its handler runs after the block.
 
     A second one runs its handler at once.
     """
@@ -114,12 +112,12 @@ class _HeldSignals:
         self._pending: int | None = None
         self._handlers: dict[int, Any] = {}
 
-    def __enter__(self) -> "_HeldSignals":
+    def __enter__(self) -> "_DeferredSignals":
         for number in (signal.SIGINT, signal.SIGTERM):
             handler = signal.getsignal(number)
             if callable(handler):
                 self._handlers[number] = handler
-                signal.signal(number, self._hold)
+                signal.signal(number, self._defer)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -128,7 +126,7 @@ class _HeldSignals:
         if self._pending is not None:
             self._handlers[self._pending](self._pending, None)
 
-    def _hold(self, number: int, frame: FrameType | None) -> None:
+    def _defer(self, number: int, frame: FrameType | None) -> None:
         if self._pending is not None:
             self._pending = None
             self._handlers[number](number, frame)

@@ -1,6 +1,6 @@
-"""The user's folders: of the configuration, of models, and of what may be deleted at any time.
+"""The user's folders: of the configuration, of models, and of the cache.
 
-$ATTN_HOME is the folder of models and of the cache, where it is set. Else they are those of the XDG
+$ATTN_HOME, if it is set, is the folder of models and of the cache. Else they are those of the XDG
 base directory specification (https://specifications.freedesktop.org/basedir-spec), on Windows
 those of %APPDATA% and %LOCALAPPDATA%. Without a home folder they are paths that never exist.
 """
