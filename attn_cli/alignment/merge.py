@@ -93,9 +93,9 @@ def merge_weights(
     """Return weights (n_target, n_source) and unaligned (n_target,) of words from those of pieces.
 
     `weights` is (T, S); `source_words` (S, n_source) and `target_words` (T, n_target) are the
-    shares of each piece in each word (`membership`). The row of a target word without pieces is 0, and its
-    unaligned share 1; so are those of a piece without attention. The column of a source word
-    without pieces is 0.
+    shares of each piece in each word (`membership`). The row of a target word without pieces is 0,
+    and its unaligned share 1; so are those of a piece without attention. The column of a source
+    word without pieces is 0.
     """
     shape = (len(target_words), len(source_words))
     assert weights.shape == shape, (weights.shape, shape)

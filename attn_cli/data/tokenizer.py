@@ -39,8 +39,6 @@ from attn_cli.types import BOS, EOS, PAD, UNK, CopiedLiteral, IntArray, Tokenize
 class Tokenizer(WordSegmenter):
     """One vocabulary: words → pieces, and pieces → text."""
 
-    prefix_ids: tuple[int, ...] = ()
-
     def __init__(
         self,
         processor: Processor,

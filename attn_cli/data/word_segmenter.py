@@ -22,6 +22,8 @@ class WordSegmenter:
     apostrophes are segmented as straight ones.
     """
 
+    prefix_ids: tuple[int, ...] = ()
+
     def __init__(self, processor: Processor, *, normalize_quotes: bool) -> None:
         self._processor = processor
         self._normalize_quotes = normalize_quotes
