@@ -1,15 +1,17 @@
-"""A model that was made once says what it said then, on either engine. See fixtures/README.md.
+"""Models that were made once, one of each format, give the output that they gave then, on either
+engine. See fixtures/README.md.
 
-What is expected is what was written in tests/fixtures, for each ENGINE of onnx and torch, by
+What is expected of MODEL was written, for each ENGINE of onnx and torch, by
 
-    attn translate -m bundle_v1 --engine ENGINE -f jsonl --threads 1 --n-best 2 < sources
-    attn align -m bundle_v1 --engine ENGINE -f jsonl --threads 1 < pairs
+    attn translate -m MODEL --engine ENGINE -f jsonl --threads 1 --n-best 2 < sources
+    attn align -m MODEL --engine ENGINE -f jsonl --threads 1 < pairs
 
-into expected.ENGINE.jsonl, which is what PYTHONPATH=tests python tests/test_frozen_bundle.py does.
+into MODEL.ENGINE.jsonl: PYTHONPATH=tests python tests/test_frozen_bundle.py MODEL does it.
 """
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,11 +20,10 @@ from program import attn
 from attn_cli.bundles import manifest
 
 FIXTURES = Path(__file__).parent / "fixtures"
-MODEL = FIXTURES / "bundle_v1"
 ENGINES = ("onnx", "torch")
 
-#: The source is translated, the pair aligned. None of it is a near thing, so that rounding on
-#: another processor decides nothing; the last is what the model has never seen.
+#: Sources are translated, pairs aligned. No result is close to another one, so that rounding on
+#: another processor does not change it; the last line is in no training text.
 PAIRS = [
     ("you see two books.", "tu vois deux livres."),
     ("Anna see the red car.", "Anna vois la voiture rouge."),
@@ -32,52 +33,73 @@ PAIRS = [
     ("☃", "☃"),
 ]
 
+#: Format 2 has literals.
+PAIRS_OF = {
+    "bundle_v1": PAIRS,
+    "bundle_v2": [*PAIRS, ("you see 1,250 books.", "tu vois 1 250 livres.")],
+}
 
-def said(engine, model=MODEL):
+each_model = pytest.mark.parametrize("model", [FIXTURES / name for name in PAIRS_OF], ids=PAIRS_OF)
+
+
+def output(engine, model, pairs):
     """Every record of both commands, in order."""
-    how = ("-m", model, "--engine", engine, "-f", "jsonl", "--threads", "1")
-    sources = "".join(f"{source}\n" for source, _ in PAIRS)
-    pairs = "".join(f"{source}\t{target}\n" for source, target in PAIRS)
-    translated = attn("translate", *how, "--n-best", "2", stdin=sources)
-    aligned = attn("align", *how, stdin=pairs)
+    options = ("-m", model, "--engine", engine, "-f", "jsonl", "--threads", "1")
+    sources = "".join(f"{source}\n" for source, _ in pairs)
+    lines = "".join(f"{source}\t{target}\n" for source, target in pairs)
+    translated = attn("translate", *options, "--n-best", "2", stdin=sources)
+    aligned = attn("align", *options, stdin=lines)
     assert (translated.status, aligned.status) == (0, 0), translated.err + aligned.err
     return translated.records() + aligned.records()
 
 
-def near(found):
+def near(value):
     """The same values, where a number may be a little off."""
-    if isinstance(found, float):
-        return pytest.approx(found, abs=2e-3, rel=1e-3)
-    if isinstance(found, dict):
-        return {key: near(value) for key, value in found.items()}
-    return [near(each) for each in found] if isinstance(found, list) else found
+    if isinstance(value, float):
+        return pytest.approx(value, abs=2e-3, rel=1e-3)
+    if isinstance(value, dict):
+        return {key: near(each) for key, each in value.items()}
+    return [near(each) for each in value] if isinstance(value, list) else value
 
 
+@each_model
 @pytest.mark.parametrize("engine", ENGINES)
-def test_it_translates_and_aligns_as_it_did(engine):
-    text = (FIXTURES / f"expected.{engine}.jsonl").read_text(encoding="utf-8")
+def test_it_translates_and_aligns_as_it_did(engine, model):
+    text = (FIXTURES / f"{model.name}.{engine}.jsonl").read_text(encoding="utf-8")
     expected = [json.loads(line) for line in text.splitlines()]
-    assert said(engine) == near(expected)
+    assert output(engine, model, PAIRS_OF[model.name]) == near(expected)
 
 
-def test_it_is_sound():
-    ended = attn("models", "verify", MODEL)
+def test_a_literal_is_copied_in_the_format_of_the_target_language():
+    text = (FIXTURES / "bundle_v2.onnx.jsonl").read_text(encoding="utf-8")
+    translation = json.loads(text.splitlines()[6])
+    assert "1\u00a0250" in translation["translation"]
+
+
+@each_model
+def test_it_is_sound(model):
+    ended = attn("models", "verify", model)
     assert (ended.status, ended.err) == (0, "")
-    assert "is sound: 9 files" in ended.out
+    n_files = len(manifest.read_manifest(model)["files"])
+    assert f"is sound: {n_files} files" in ended.out
 
 
-def test_it_needs_no_weights_where_there_are_graphs(tmp_path):
-    only = Path(shutil.copytree(MODEL, tmp_path / "only"))
+@each_model
+def test_it_needs_no_weights_where_there_are_graphs(model, tmp_path):
+    only = Path(shutil.copytree(model, tmp_path / "only"))
     facts = manifest.read_manifest(only)
     for known in (manifest.WEIGHTS, manifest.WORD_ALIGNER):
         name = manifest.stored_name(facts, known)
         (only / name).unlink()
         del facts["files"][name]
     (only / manifest.FACTS).write_text(json.dumps(facts))
-    assert said("auto", only) == said("onnx")
+    pairs = PAIRS_OF[model.name]
+    assert output("auto", only, pairs) == output("onnx", model, pairs)
 
 
 if __name__ == "__main__":
+    model = sys.argv[1]
     for engine in ENGINES:
-        lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in said(engine)]
-        (FIXTURES / f"expected.{engine}.jsonl").write_text("".join(lines), encoding="utf-8")
+        records = output(engine, FIXTURES / model, PAIRS_OF[model])
+        lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in records]
+        (FIXTURES / f"{model}.{engine}.jsonl").write_text("".join(lines), encoding="utf-8")
