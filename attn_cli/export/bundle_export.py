@@ -19,8 +19,8 @@ from attn_cli.inference.engines.interface import select_heads
 from attn_cli.inference.engines.torch import load, load_aligner
 from attn_cli.nn.state_dict import unique_state_dict
 
-#: The largest difference of int8 graphs, any finite one: BLEU measures how good they are, which
-#: random pieces cannot.
+#: Maximum difference of int8 graphs: any finite one. Their quality is measured by BLEU; on random
+#: pieces the difference has no meaning.
 _ANY_FINITE = float(np.finfo(np.float32).max)
 
 
@@ -43,10 +43,10 @@ def export(
     """Trace the networks of a bundle into graphs, and write these into it.
 
     With `half` the bundle's parameters, which fine-tuning starts from, are stored in half precision
-    too. The `shortlist`, or the bundle's own, gets graphs of its own.
+    too. Graphs for the `shortlist`, or the bundle's, are added.
 
     Raises ModelError for a bundle without parameters, or if the graphs differ from the networks;
-    TrainingError if the disk is full. Until all is written the bundle keeps the graphs that it has.
+    TrainingError if the disk is full; the bundle then has its former graphs.
     """
     decoder = aligner = None
     shortlist_in_use = shortlist or bundle.shortlist
@@ -58,8 +58,8 @@ def export(
     is_incomplete = (bundle.can_translate and not decoder) or (bundle.can_align and not aligner)
     if is_incomplete or not (decoder or aligner):
         raise ModelError(
-            f"the model {bundle.name} holds no weights to make graphs of",
-            "Name a model that attn train has made.",
+            f"the model {bundle.name} has no parameters to export",
+            "Name a model that attn train has written.",
         )
     vocab = bundle.source.vocab_size, bundle.target.vocab_size
     graphs: dict[str, onnx.ModelProto] = {}
@@ -98,5 +98,5 @@ def _require_parity(bundle: Bundle, difference: float, tolerance: float) -> None
         raise ModelError(
             f"the graphs of {bundle.name} differ from its network by {difference:.1e}, "
             f"more than {tolerance:.0e}, so nothing was written",
-            "Please report it, with the recipe; the model itself is as it was.",
+            "Please report it, with the recipe. The model is unchanged.",
         )

@@ -20,7 +20,7 @@ from attn_cli.inference.engines.onnx import OnnxAligner, OnnxDecoder
 from attn_cli.inference.engines.torch import TorchDecoder
 from attn_cli.types import BOS, EOS, PAD, IntArray
 
-#: The largest difference of fp32 graphs: in log-probabilities, weights and link probabilities.
+#: Maximum difference of fp32 graphs: in log-probabilities, weights and link probabilities.
 TOLERANCE = 1e-4
 
 #: Batches that both engines run: sentences, length of the longest one, beam size.

@@ -1,21 +1,21 @@
-"""Make graphs smaller and faster: products in int8, other weights in half precision.
+"""Quantize graphs: matrix products in int8, other parameters in half precision.
 
-ONNX Runtime's own dynamic quantisation gives a whole activation matrix one scale, so what is found
-for a sentence depends on which others share its batch. Here each row has its own: weights are int8
-with a scale for each output unit, activations uint8 with a scale for each row, products int32 (by
-VNNI or AMX where the processor has it). That is the scheme of LLM.int8() (Dettmers et al. 2022,
-§2.1) without its outliers, which small networks do not have. Processors with AVX2 but not VNNI add
-two products in 16 bits and clamp them there; both sides keep to ±`_WITHIN`, so that no two reach
-that, and a model says the same wherever it runs.
+ONNX Runtime's dynamic quantization has one scale for an activation matrix, so that the results of a
+sentence depend on the others in its batch. Here each row has its own scale: weights are int8 with a
+scale for each output unit, activations uint8 with a scale for each row, products int32 (by VNNI or
+AMX if the processor has them). This is the scheme of LLM.int8() (Dettmers et al. 2022, section 2.1)
+without its outliers, which small networks do not have. Processors with AVX2 but not VNNI add two
+products in 16 bits with saturation; operands are limited to ±`_WITHIN`, so that no sum saturates
+and results are the same on all processors.
 
-* A product with a constant matrix of at least `WORTH` rows and columns becomes such a product,
-  where the other side is a matrix too. The encoder's recurrences stay floating point: ONNX Runtime
-  has no integer GRU, and they take a few hundredths of a translation.
-* A table of embeddings becomes int8 with a scale for each row.
-* A shortlist's rows of the output layer are selected as integers, and multiplied as such. The
-  matrix that they are selected from is in the file once: an embedding tied to it keeps to the range
-  of products, and the product with all of its rows transposes it when the graph is loaded.
-* What is left and large is kept as float16 and widened again when it is loaded.
+* A product of a matrix with a constant one of at least `MIN_SIZE` rows and columns becomes such a
+  product. The encoder's recurrences stay in floating point: ONNX Runtime has no integer GRU, and
+  they take little time.
+* An embedding matrix becomes int8 with a scale for each row.
+* The output layer's rows for a shortlist are selected and multiplied as integers. Their matrix is
+  in the file once: an embedding tied to it has the range of products, and the product with all
+  rows transposes it when the graph is loaded.
+* Other large constants are stored as float16 and converted to float32 when they are loaded.
 """
 
 from collections.abc import Mapping
@@ -26,19 +26,19 @@ import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-#: Rows and columns of a matrix from which integers pay.
-WORTH = 64
+#: Minimum rows and columns of a matrix for products in int8: below it they save no time.
+MIN_SIZE = 64
 
-#: Numbers of a constant from which its precision is halved.
-LARGE = 4096
+#: Minimum elements of a constant that is stored in half precision.
+MIN_ELEMENTS = 4096
 
 _HIGHEST = 127
 _WITHIN = 90  # for both sides of a product: 2 · (90 + 90) · 90 < 2¹⁵
-_MIDDLE = 90  # of uint8: what stands for 0
+_MIDDLE = 90  # the zero point of uint8
 _CONTRIB = "com.microsoft"
 _SMALLEST_SCALE = 1e-12
 
-#: The rows of the output layer that a shortlist has selected, from one graph to the other.
+#: The selected rows of the output layer: outputs of one graph, inputs of another.
 SELECTED, SELECTED_SCALE = "output.weight", "output.scale"
 
 
@@ -52,7 +52,7 @@ def quantize_graphs(models: Mapping[str, ModelProto]) -> dict[str, ModelProto]:
 def _shortlist_table(model: ModelProto) -> TensorProto | None:
     """Return the matrix (V, E) of which this graph selects rows for a shortlist."""
     makers = {name: node for node in model.graph.node for name in node.output}
-    if SELECTED not in _declared(model.graph.output):
+    if SELECTED not in _by_name(model.graph.output):
         return None
     gather = makers[makers[SELECTED].input[0]]
     tables: dict[str, TensorProto] = {each.name: each for each in model.graph.initializer}
@@ -82,25 +82,25 @@ class _Quantizer:
         self.makers = {name: node for node in self.graph.node for name in node.output}
 
     def run(self) -> None:
-        """Rewrites the graph in place."""
-        rewrite = self._selection, self._product, self._selected_product, self._embedding
+        """Quantize the graph in place."""
+        replacements = self._selection, self._product, self._selected_product, self._embedding
         for node in self.graph.node:
-            if not any(rewritten(node) for rewritten in rewrite):
+            if not any(replace(node) for replace in replacements):
                 self.nodes.append(node)
         self._drop_unused()
         used = {name for node in self.nodes for name in node.input}
-        kept = {name: self.weights[name] for name in self.weights if name in used}
-        head: list[NodeProto] = []
-        for name, value in kept.items():
-            if value.dtype == np.float32 and value.size >= LARGE:
+        constants = {name: self.weights[name] for name in self.weights if name in used}
+        casts: list[NodeProto] = []
+        for name, value in constants.items():
+            if value.dtype == np.float32 and value.size >= MIN_ELEMENTS:
                 self.constants[f"{name}.half"] = value.astype(np.float16)
-                head.append(
+                casts.append(
                     helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT)
                 )
             else:
                 self.constants[name] = value
         del self.graph.node[:], self.graph.initializer[:]
-        self.graph.node.extend([*head, *self.nodes])
+        self.graph.node.extend([*casts, *self.nodes])
         self.graph.initializer.extend(
             numpy_helper.from_array(np.ascontiguousarray(value), name)
             for name, value in self.constants.items()
@@ -108,21 +108,25 @@ class _Quantizer:
         self.model.opset_import.append(helper.make_opsetid(_CONTRIB, 1))
 
     def _product(self, node: NodeProto) -> bool:
-        """Puts an integer product in place of a product with a constant; whether it was one."""
+        """Replace a product with a constant by one in int8; return whether the node was one."""
         if node.op_type not in ("MatMul", "Gemm") or node.input[1] not in self.weights:
             return False
         table = matrix = self.weights[node.input[1]]
-        given = {each.name: helper.get_attribute_value(each) for each in node.attribute}
-        if given.get("transA") or given.get("alpha", 1) != 1 or given.get("beta", 1) != 1:
+        attributes = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+        if (
+            attributes.get("transA")
+            or attributes.get("alpha", 1) != 1
+            or attributes.get("beta", 1) != 1
+        ):
             return False
-        if given.get("transB"):
+        if attributes.get("transB"):
             matrix = matrix.T
-        if matrix.ndim != 2 or min(matrix.shape) < WORTH or not self._is_matrix(node):
+        if matrix.ndim != 2 or min(matrix.shape) < MIN_SIZE or not self._is_matrix(node):
             return False
         name = node.output[0]
         integers, scale = _by_column(matrix, _WITHIN)
         rows, row_scale = self._quantized_rows(node.input[0])
-        if given.get("transB") and self._in_shortlist(table):  # transposed, as in other graphs
+        if attributes.get("transB") and self._in_shortlist(table):  # transposed, as in other graphs
             self._constant(f"{name}.rows", np.ascontiguousarray(integers.T))
             self._node("Transpose", [f"{name}.rows"], f"{name}.weight", perm=[1, 0])
         else:
@@ -145,7 +149,7 @@ class _Quantizer:
         return self.shortlist_table is not None and np.array_equal(table, self.shortlist_table)
 
     def _is_matrix(self, node: NodeProto) -> bool:
-        """Whether the other side has two axes: so it is for a Gemm; a MatMul's must be known."""
+        """Return whether the first operand is known to have two axes, as that of a Gemm has."""
         if node.op_type == "Gemm":
             return True
         return self._ranks().get(node.input[0]) == 2
@@ -156,9 +160,9 @@ class _Quantizer:
         return {each.name: len(each.type.tensor_type.shape.dim) for each in known}
 
     def _quantized_rows(self, name: str) -> tuple[str, str]:
-        """A matrix as uint8 and its scales (N, 1), once for all products with it."""
+        """Return the names of a matrix as uint8 and of its scales (N, 1); once for all products."""
         if name not in self.rows:
-            own = f"{name}.by_row"  # what is found of a product may itself be a product's input
+            own = f"{name}.by_row"  # a product's output may be another one's input
             self._constant("last_axis", np.array([1], np.int64))
             self._constant("step", np.float32(1 / _WITHIN))
             self._constant("smallest", np.float32(_SMALLEST_SCALE))
@@ -178,28 +182,31 @@ class _Quantizer:
         return self.rows[name]
 
     def _selection(self, node: NodeProto) -> bool:
-        """Selects integers and their scales for a later graph's product; whether it was that."""
+        """Select rows as int8, with their scales, for a product in another graph.
+
+        Return whether the node was the selection.
+        """
         if node.op_type != "Transpose" or node.output[0] != SELECTED:
             return False
         gather = self.makers[node.input[0]]
-        if self.weights[gather.input[0]].shape[1] < WORTH:
+        if self.weights[gather.input[0]].shape[1] < MIN_SIZE:
             return False
-        self._look_up(gather, node.input[0], _WITHIN)
+        self._gather_rows(gather, node.input[0], _WITHIN)
         self._node("Transpose", [f"{node.input[0]}.rows"], SELECTED, perm=[0, 2, 1])
         self._node("Transpose", [f"{node.input[0]}.scales"], SELECTED_SCALE, perm=[0, 2, 1])
         _declare_integers(self.graph.output)
         return True
 
     def _selected_product(self, node: NodeProto) -> bool:
-        """Puts an integer product in place of that with selected rows; whether it was one.
+        """Replace the product with selected rows by one in int8; return whether the node was it.
 
-        Each sentence's rows, gathered from a matrix, are multiplied by its own selection.
+        The rows of each sentence, gathered from a matrix, are multiplied by its selection.
         """
         if node.op_type != "MatMul" or node.input[1] != SELECTED:
             return False
         gather, name = self.makers[node.input[0]], node.output[0]
         features, places = gather.input
-        if _declared(self.graph.input)[SELECTED].type.tensor_type.shape.dim[1].dim_value < WORTH:
+        if _by_name(self.graph.input)[SELECTED].type.tensor_type.shape.dim[1].dim_value < MIN_SIZE:
             return False
         for each, part in zip(self._quantized_rows(features), ("rows", "scales"), strict=True):
             self._node("Gather", [each, places], f"{name}.{part}")
@@ -211,21 +218,21 @@ class _Quantizer:
         return True
 
     def _embedding(self, node: NodeProto) -> bool:
-        """Puts a look-up of integers in place of a look-up of vectors; whether it was one."""
+        """Replace an embedding by one in int8; return whether the node was one."""
         if node.op_type != "Gather" or node.input[0] not in self.weights:
             return False
         table, name = self.weights[node.input[0]], node.output[0]
-        if table.ndim != 2 or table.dtype != np.float32 or table.size < LARGE:
+        if table.ndim != 2 or table.dtype != np.float32 or table.size < MIN_ELEMENTS:
             return False
         if any(each.name == SELECTED for each in self.graph.output):  # see `_selection`
             return False
-        self._look_up(node, name, _WITHIN if self._in_shortlist(table) else _HIGHEST)
+        self._gather_rows(node, name, _WITHIN if self._in_shortlist(table) else _HIGHEST)
         self._node("Cast", [f"{name}.rows"], f"{name}.whole", to=TensorProto.FLOAT)
         self._node("Mul", [f"{name}.whole", f"{name}.scales"], name)
         return True
 
-    def _look_up(self, node: NodeProto, name: str, highest: int) -> None:
-        """Looks up integers up to `highest` as NAME.rows, and each row's scale as NAME.scales."""
+    def _gather_rows(self, node: NodeProto, name: str, highest: int) -> None:
+        """Gather int8 rows up to `highest` as NAME.rows, and their scales as NAME.scales."""
         table, places = node.input
         integers, scale = _by_column(self.weights[table].T, highest)
         self._constant(f"{table}.rows", np.ascontiguousarray(integers.T))
@@ -234,14 +241,14 @@ class _Quantizer:
         self._node("Gather", [f"{table}.scales", places], f"{name}.scales")
 
     def _drop_unused(self) -> None:
-        """Leaves out what fed only nodes that were replaced."""
-        wanted = {each.name for each in self.graph.output}
-        kept = []
+        """Remove nodes whose outputs are not used."""
+        used = {each.name for each in self.graph.output}
+        nodes = []
         for node in reversed(self.nodes):
-            if wanted & set(node.output):
-                wanted |= set(node.input)
-                kept.append(node)
-        self.nodes = kept[::-1]
+            if used & set(node.output):
+                used |= set(node.input)
+                nodes.append(node)
+        self.nodes = nodes[::-1]
 
     def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> None:
         self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
@@ -250,14 +257,14 @@ class _Quantizer:
         self.constants[name] = np.asarray(value)
 
 
-def _declared(values: Any) -> dict[str, Any]:
-    """The inputs or outputs of a graph, by name."""
+def _by_name(values: Any) -> dict[str, Any]:
+    """Return the inputs or outputs of a graph, by name."""
     return {each.name: each for each in values}
 
 
 def _declare_integers(values: Any) -> None:
-    """Make the selected rows integers there, with scales beside them."""
-    _declared(values)[SELECTED].type.tensor_type.elem_type = TensorProto.INT8
+    """Declare the selected rows as int8, and their scales."""
+    _by_name(values)[SELECTED].type.tensor_type.elem_type = TensorProto.INT8
     axes: list[str | int | None] = ["sentences", 1, "listed"]
     values.append(helper.make_tensor_value_info(SELECTED_SCALE, TensorProto.FLOAT, axes))
 
@@ -265,7 +272,7 @@ def _declare_integers(values: Any) -> None:
 def _by_column(
     matrix: NDArray[np.generic], highest: int
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """int8 integers up to `highest` and a scale for each column, whose product is nearly the
-    matrix (K, N)."""
+    """Return int8 values up to `highest` and a scale for each column, whose product approximates
+    the matrix (K, N)."""
     scale = np.maximum(np.abs(matrix).max(axis=0) / highest, _SMALLEST_SCALE)
     return np.rint(matrix / scale).astype(np.int8), scale.astype(np.float32)

@@ -47,8 +47,8 @@ class _Encode(nn.Module):
 class _Step(nn.Module):
     """One step of a search, which first reorders the rows of the state.
 
-    `parts` are the tensors of the memory, with `selected` those of the selected rows of the output
-    layer, of which alone it computes logits, and the states.
+    `parts` are the tensors of the memory, with `selected` those of the rows of the output layer for
+    which logits are computed, and the states.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Import a Marian model, such as those of OPUS-MT, as a bundle; the folder is all that is read."""
+"""Import a Marian model, such as those of OPUS-MT, from its folder as a bundle."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +18,13 @@ from attn_cli.nn.builder import build_model
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state_dict import load_state, unique_state_dict
 
-#: The heading of what attn adds to the card of a folder.
+#: The heading of the section that attn adds to the card of a folder.
 CARD_HEADING = "## In attn"
 
 
 @dataclass(frozen=True)
 class ImportedModel:
-    """A model that was read from a folder: all that a bundle needs."""
+    """The parts of a bundle, read from a folder."""
 
     recipe: Recipe
     source: SentencePieceTokenizer
@@ -65,8 +65,8 @@ def read_model(
 
     `source` and `target` name the languages if its tokenizer_config.json does not;
     `target_token` is one of its tokens of target languages, such as >>fra<<, that lines begin with.
-    Raises ModelError if the folder is damaged or holds another kind of model, UsageError for a
-    token that it does not have.
+    Raises ModelError if the folder is damaged or contains another kind of model, UsageError for an
+    unknown token.
     """
     if not folder.is_dir():
         raise ModelError(f"there is no folder {folder}", LAYOUT)

@@ -1,4 +1,4 @@
-"""The config.json of a Marian model in the layout of Hugging Face's Transformers, as a recipe.
+"""Read the config.json of a Marian model, in the layout of Transformers, as a recipe.
 
 Marian NMT (Junczys-Dowmunt et al. 2018) is a post-norm Transformer whose embeddings are scaled and
 mostly shared; OPUS-MT (Tiedemann & Thottingal 2020) publishes such models.
@@ -19,7 +19,7 @@ MODEL_TYPE = "marian"
 CONFIG, GENERATION = "config.json", "generation_config.json"
 TOKENIZER, CARD = "tokenizer_config.json", "README.md"
 
-#: What a folder must hold, for the hint of an error.
+#: The hint of errors: the files of a folder.
 LAYOUT = (
     "Name a folder with config.json, source.spm, target.spm, vocab.json and model.safetensors "
     "or pytorch_model.bin."
@@ -34,7 +34,7 @@ _LARGEST = 1 << 20  # bytes of a JSON file other than vocab.json, or of a card
 
 @dataclass(frozen=True)
 class MarianConfig:
-    """What of a folder's JSON files decides about its network and its search."""
+    """The values of a folder's JSON files that define its network and its search."""
 
     width: int
     encoder_layers: int
@@ -63,9 +63,9 @@ class MarianConfig:
     ) -> Recipe:
         """Return the recipe of the model; `source` and `target` name its languages.
 
-        Raises ModelError if no network can be as the configuration says.
+        Raises ModelError for an invalid configuration.
         """
-        tied = "all" if self.share_embeddings else "output"
+        tie_embeddings = "all" if self.share_embeddings else "output"
         tree = {
             "name": name,
             "source": source or self.source,
@@ -79,7 +79,7 @@ class MarianConfig:
             },
             "model": {
                 "embedding": self.width,
-                "tie_embeddings": tied if self.tie_output else "none",
+                "tie_embeddings": tie_embeddings if self.tie_output else "none",
                 "norm_first": False,
                 "activation": self.activation,
                 "scale_embeddings": self.scale_embeddings,
@@ -105,7 +105,7 @@ class MarianConfig:
         try:
             return config.from_dict(tree, where=CONFIG)
         except UsageError as error:
-            raise ModelError(f"{CONFIG} is of no model: {error.problem}", LAYOUT) from error
+            raise ModelError(f"{CONFIG} is invalid: {error.problem}", LAYOUT) from error
 
 
 def read_config(folder: Path) -> MarianConfig:
@@ -165,8 +165,8 @@ def read_config(folder: Path) -> MarianConfig:
 def read_license(folder: Path) -> str:
     """Return the license in the front matter of a folder's card, "" if there is none."""
     front = _FRONT_MATTER.search(read_card(folder))
-    found = _LICENSE.search(front.group(1)) if front else None
-    return found.group(1) if found else ""
+    license = _LICENSE.search(front.group(1)) if front else None
+    return license.group(1) if license else ""
 
 
 def read_card(folder: Path) -> str:
@@ -228,6 +228,6 @@ def _number(value: Any, default: float) -> float:
 
 
 def _language(value: Any) -> str:
-    """A language's code; of several target languages ("fra+ita") or none, ""."""
+    """Return the code of a language; "" for several ("fra+ita") or none."""
     code = str(value or "")
     return code if re.fullmatch("[A-Za-z]{2,3}", code) else ""

@@ -1,4 +1,4 @@
-"""The vocabulary of a Marian model: vocab.json, renumbered so that PAD BOS EOS UNK come first."""
+"""Read the vocabulary of a Marian model, renumbered so that PAD BOS EOS UNK come first."""
 
 import json
 from pathlib import Path
@@ -15,10 +15,10 @@ _AGAIN = "Copy the folder again."
 
 
 class Vocabulary(NamedTuple):
-    """`pieces` in the order of attn's ids, and for each the id, `rows`, that Marian has for it.
+    """`pieces` in the order of attn's ids; `rows` are their ids in Marian.
 
-    BOS is the token that decoding starts with, which Marian has no name for: its row is there twice
-    if it is another token's, such as PAD's.
+    BOS is the token that decoding starts with. It has no name in Marian; its row occurs twice if it
+    is that of another token, such as PAD.
     """
 
     pieces: list[str]
@@ -26,7 +26,7 @@ class Vocabulary(NamedTuple):
 
 
 def read_vocabularies(folder: Path, config: MarianConfig) -> tuple[Vocabulary, Vocabulary]:
-    """Return the source's and the target's vocabulary, the same one where it is shared.
+    """Return the source's and the target's vocabulary, which are the same if it is shared.
 
     Raises ModelError if a file is missing, is of another kind or size, or lacks a special token.
     """
@@ -54,8 +54,8 @@ def _read(path: Path, size: int, config: MarianConfig) -> Vocabulary:
     for id in special:
         if id >= size:
             raise ModelError(f"{path} has no piece {id}, which config.json names", _AGAIN)
-    taken = {config.pad, config.eos, int(ids[_UNK])}
-    others = [(int(id), piece) for piece, id in ids.items() if int(id) not in taken]
+    special_ids = {config.pad, config.eos, int(ids[_UNK])}
+    others = [(int(id), piece) for piece, id in ids.items() if int(id) not in special_ids]
     others.sort()
     pieces = [_distinct(piece) for _, piece in others]
     return Vocabulary([*SPECIALS, *pieces], [*special, *(id for id, _ in others)])
@@ -68,5 +68,5 @@ def original_piece(piece: str) -> str:
 
 
 def _distinct(piece: str) -> str:
-    """The piece, changed if it would be one of our specials."""
+    """Return the piece, changed if it has the name of a special id."""
     return f"{_MARK}{piece}" if piece in SPECIALS else piece

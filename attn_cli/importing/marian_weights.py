@@ -1,4 +1,4 @@
-"""The parameters of a Marian model, by the names of `nn`."""
+"""Convert the parameters of a Marian model to those of `nn`."""
 
 import itertools
 import re
@@ -19,13 +19,14 @@ from attn_cli.types import BOS, PAD
 
 SAFETENSORS, PICKLED = "model.safetensors", "pytorch_model.bin"
 
-#: The logit of tokens that are never written. exp of it is 0 in float32, and it has a unit in the
-#: last place that graphs and torch may differ by.
+#: The logit of tokens that no output has: its exp is 0 in float32, and rounding differences between
+#: graphs and torch are below the tolerance.
 NEVER = -500.0
 
 _AGAIN = "Copy the folder again."
 
-#: Parts of a layer: of Transformers → of `nn`. Queries, keys and values are one matrix in `nn`.
+#: Parts of a layer: name in Transformers → name in `nn`, where queries, keys and values are one
+#: matrix.
 _ENCODER_LAYER = {
     "self_attn.out_proj": "self_attention.out_proj",
     "self_attn_layer_norm": "self_attention.norm",
@@ -58,7 +59,7 @@ _POSITIONS = re.compile(r"model\.(?:en|de)coder\.embed_positions\.weight")
 def read_weights(folder: Path) -> dict[str, Tensor]:
     """Return the tensors of a folder, by their names in Transformers.
 
-    Nothing in the files is run. Raises ModelError if there is none, or if it cannot be read.
+    No code in the files is run. Raises ModelError if there is none, or if it cannot be read.
     """
     path = next((folder / n for n in (SAFETENSORS, PICKLED) if (folder / n).is_file()), None)
     if path is None:
@@ -67,16 +68,18 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
         if path.name == SAFETENSORS:
             return load_file(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a pickle's protocol
+            warnings.simplefilter("ignore")  # about the pickle's protocol
             tensors = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, SafetensorError) as error:
         raise ModelError(f"cannot read {path}: {error}", _AGAIN) from error
-    except Exception as error:  # a pickle of another kind raises what it likes
-        raise ModelError(f"{path} holds no tensors alone, or is damaged", _AGAIN) from error
+    except Exception as error:  # other pickles raise any exception
+        raise ModelError(
+            f"{path} contains other objects than tensors, or is damaged", _AGAIN
+        ) from error
     if not isinstance(tensors, dict) or not all(
         isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in tensors.items()
     ):
-        raise ModelError(f"{path} holds no tensors by name", _AGAIN)
+        raise ModelError(f"{path} has no tensors by name", _AGAIN)
     return dict(tensors)
 
 
@@ -146,7 +149,7 @@ def _check_positions(source: "_Tensors") -> None:
 
 
 class _Tensors:
-    """Tensors by name, each to be used."""
+    """Tensors by name; `require_all_used` checks that each is converted or ignored."""
 
     def __init__(self, tensors: Mapping[str, Tensor], where: str) -> None:
         self._tensors, self._where = tensors, where
@@ -166,22 +169,22 @@ class _Tensors:
         return tensor
 
     def first(self, names: Iterable[str], shape: tuple[int, ...]) -> Tensor:
-        """The first of the names that there is."""
+        """Return the tensor of the first name that exists."""
         names = list(names)
         name = next((name for name in names if name in self._tensors), names[0])
-        return self._shaped(name, shape)
+        return self._take_shape(name, shape)
 
     def optional(self, name: str, shape: tuple[int, ...]) -> Tensor | None:
-        return self._shaped(name, shape) if name in self._tensors else None
+        return self._take_shape(name, shape) if name in self._tensors else None
 
-    def _shaped(self, name: str, shape: tuple[int, ...]) -> Tensor:
+    def _take_shape(self, name: str, shape: tuple[int, ...]) -> Tensor:
         tensor = self.take(name)
         if tensor.shape != shape:
             raise self.error(f"{name} has the shape {tuple(tensor.shape)}, not {shape}")
         return tensor
 
     def ignore(self, names: Iterable[str]) -> None:
-        """Leave these unused: they are other names of a matrix."""
+        """Count these as used: they are other names of a matrix."""
         self._unused -= set(names)
 
     def require_all_used(self) -> None:

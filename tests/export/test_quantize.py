@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from attn_cli.export import graph_files, quantize
 
-K, N = 96, 80  # both above quantize.WORTH
+K, N = 96, 80  # both above quantize.MIN_SIZE
 HIGHEST = 90  # of an integer in a product: 2 · 180 · 90 still fits 16 bits
 
 
@@ -156,7 +156,7 @@ def test_a_table_that_a_shortlist_selects_from_is_kept_as_that_and_multiplied_tr
 # What is left as it is
 
 
-@pytest.mark.parametrize("shape", [(K, quantize.WORTH - 1), (quantize.WORTH - 1, N)])
+@pytest.mark.parametrize("shape", [(K, quantize.MIN_SIZE - 1), (quantize.MIN_SIZE - 1, N)])
 def test_a_small_matrix_is_multiplied_as_it_was(shape):
     model = quantize.quantize_graph(product(random(*shape)))
     assert set(kinds(model)) <= {"MatMul", "Cast"}
@@ -180,7 +180,7 @@ def test_the_weights_of_a_gru_are_halved_and_widened_again():
     whole = model_of(node, flat, rank=3, axis=np.array([0]), **weights)
     model = quantize.quantize_graph(whole)
     assert kinds(model) == ["Cast", "Cast", "GRU", "Squeeze"]
-    large = [value for value in constants(model).values() if value.size >= quantize.LARGE]
+    large = [value for value in constants(model).values() if value.size >= quantize.MIN_ELEMENTS]
     assert [value.dtype for value in large] == [np.float16, np.float16]
     x = random(5, 2, width)
     np.testing.assert_allclose(run(model, x), run(whole, x), atol=5e-3)

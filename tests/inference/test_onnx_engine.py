@@ -166,8 +166,8 @@ def test_forced_weights_and_scores_of_a_translation_are_those_it_was_decoded_wit
 @pytest.fixture(scope="module")
 def integers(tmp_path_factory):
     """A network wide enough for integers to pay, in int8; and how many products are in them."""
-    widths = {part: {"width": quantize.WORTH} for part in WIDTHS}
-    model = model_of(quantize.WORTH, widths, tie_embeddings="all", decoder={"layers": 2})
+    widths = {part: {"width": quantize.MIN_SIZE} for part in WIDTHS}
+    model = model_of(quantize.MIN_SIZE, widths, tie_embeddings="all", decoder={"layers": 2})
     with torch.no_grad():
         graphs = tracing.translator_graphs(network_of(model, vocab=80))
     graphs = {name: quantize.quantize_graph(graph) for name, graph in graphs.items()}
