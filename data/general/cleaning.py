@@ -1,9 +1,8 @@
-"""Clean a pair, and say what is wrong with it.
+"""Clean a pair, and find the reason for leaving it out.
 
 `clean` changes how a pair is written, never its words: quotes and apostrophes become the straight
-ones of a keyboard, spaces plain and single, French marks stand as French typography has them.
-Numbers, addresses, code and placeholders stay as they are. `problem` names the first reason for
-leaving a pair out, or none.
+ones of a keyboard, spaces plain and single, French punctuation has its spaces. Numbers, addresses,
+code and placeholders do not change. `problem` returns the first reason for leaving a pair out.
 """
 
 import re
@@ -14,14 +13,14 @@ from attn_cli.data.languages import frequent_words
 from attn_cli.data.sentences import split as split_sentences
 from attn_cli.data.words import split as split_words
 
-#: The reasons for leaving a pair out, in the order in which they are looked for.
+#: The reasons for leaving a pair out, in the order of the checks.
 LEFT_OUT = (
     "empty", "not a text", "too long", "wrong language", "not translated", "length ratio",
     "other numbers", "in a test", "duplicate",
 )  # fmt: skip
 
 LONGEST = 700  # characters of a side
-TIMES_LONGER, SLACK = 2.2, 15  # characters of the longer side: at most so many times and more
+TIMES_LONGER, SLACK = 2.2, 15  # maximum characters of a side: so many times the other's, plus
 
 _PLAIN = str.maketrans(
     dict.fromkeys("\u2018\u2019\u201b\u02bc\u00b4", "'")
@@ -31,7 +30,7 @@ _PLAIN = str.maketrans(
     | {"\u2026": "..."}
 )
 
-#: Of French pairs with guillemets, one in so many keeps them: the other direction has to read them.
+#: One in so many French sides with guillemets keeps them, for the direction from French.
 KEPT_GUILLEMETS = 8
 
 _COMMENT = re.compile(r"<!--.*?(?:-- ?>|$)")
@@ -39,13 +38,13 @@ _TAG = re.compile(r"</?(?:b|i|em|strong|br|p|span|a|code|kbd|div)\b[^<>]*>")
 _SPEAKER = re.compile(r"[A-ZÀ-ÖØ-ÞŒ][A-ZÀ-ÖØ-ÞŒ' -]+\.(?: [—–-])? +(?=\S)")
 _DASH = re.compile(r"\A(?:[—–]+ *|-+ +)")
 _LONG_DASH = re.compile("[—–]")
-_TURN = re.compile(r"(?<=[.!?:]) *[—–] *|(?<=[.!?]\") *[—–] *")  # another one speaks
+_TURN = re.compile(r"(?<=[.!?:]) *[—–] *|(?<=[.!?]\") *[—–] *")  # another speaker
 _QUOTE = re.compile('["«»]')
 _FRENCH_MARK = re.compile(r"(?<=[\w)\]\"'»%])(?<!\bhttp)(?<!\bhttps)([?!;:]+)(?=\s|\"|$)")
 
 
 def clean(english: str, french: str) -> tuple[str, str]:
-    """Both sides as they are trained on."""
+    """Return both sides as they are trained on."""
     english, french = (_COMMENT.sub(" ", side.translate(_PLAIN)) for side in (english, french))
     if sorted(_TAG.findall(english)) != sorted(_TAG.findall(french)):
         english, french = (_TAG.sub(" ", side) for side in (english, french))
@@ -53,13 +52,13 @@ def clean(english: str, french: str) -> tuple[str, str]:
     whole = french.count("«") == french.count("»")
     if not whole or zlib.crc32(french.encode()) % KEPT_GUILLEMETS:
         french = re.sub(r"«\s*|\s*»", '"', french)
-    english, french = (_balanced(" ".join(side.split())) for side in (english, french))
-    english, french = _without_stage(english, french)
+    english, french = (_remove_unpaired_quote(" ".join(side.split())) for side in (english, french))
+    english, french = _remove_speech_marks(english, french)
     return english, _FRENCH_MARK.sub(r" \1", french)
 
 
-def _without_stage(english: str, french: str) -> tuple[str, str]:
-    """Without the speaker of a play that both sides have, and the marks of speech that one has."""
+def _remove_speech_marks(english: str, french: str) -> tuple[str, str]:
+    """Remove the speaker of a play from both sides, and marks of speech that one side lacks."""
     speakers = _SPEAKER.match(english), _SPEAKER.match(french)
     if speakers[0] and speakers[1]:
         english, french = english[speakers[0].end() :], french[speakers[1].end() :]
@@ -74,26 +73,26 @@ def _without_stage(english: str, french: str) -> tuple[str, str]:
     return sides[0], sides[1]
 
 
-def _balanced(side: str) -> str:
-    """Without a quote at its beginning or end that has no partner."""
+def _remove_unpaired_quote(side: str) -> str:
+    """Remove an unpaired quote at the beginning or the end."""
     if side.count('"') == 1:
         side = re.sub(r'^"\s*|\s*"$', "", side)
     return side
 
 
 def key(text: str) -> str:
-    """What two spellings of a sentence share: its letters and digits, in small letters."""
+    """Return the letters and digits of a sentence, in lower case."""
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
 def sentence_keys(text: str, *, shortest: int) -> set[str]:
-    """The keys of a text and of each of its sentences that have so many words or more."""
+    """Return the keys, of at least `shortest` words, of a text and of its sentences."""
     parts = [text, *(text[start:end] for start, end in split_sentences(text))]
-    return {found for found in map(key, parts) if len(found.split()) >= shortest}
+    return {each for each in map(key, parts) if len(each.split()) >= shortest}
 
 
 def problem(english: str, french: str) -> str:
-    """Why a cleaned pair is left out: one of `LEFT_OUT`, or nothing."""
+    """Return why a cleaned pair is left out, one of `LEFT_OUT`, or ""."""
     if not english or not french:
         return "empty"
     if max(len(english), len(french)) > LONGEST:
@@ -120,7 +119,7 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 
 def _is_text(side: str) -> bool:
-    """Whether most of it is Latin letters; a line without any letter is none."""
+    """Return whether most characters are Latin letters."""
     letters = len(_LETTER.findall(side))
     latin = len(_LATIN.findall(side))
     return latin > 0 and latin >= 0.8 * letters and latin >= 0.25 * len(side.replace(" ", ""))
@@ -130,7 +129,7 @@ _OTHER_LANGUAGES = ("de", "es", "it", "pt")
 
 
 def _frequent_words() -> tuple[frozenset[str], ...]:
-    """The words of English, of French, and of the other languages of such corpora, all distinct."""
+    """Return words of English, of French, and of other languages, without common ones."""
     english, french = frequent_words("en"), frequent_words("fr")
     others = frozenset[str]().union(*map(frequent_words, _OTHER_LANGUAGES))
     return english - french - others, french - english - others, others - english - french
@@ -140,7 +139,7 @@ _LANGUAGES = _frequent_words()
 
 
 def _is_in(side: str, language: int) -> bool:
-    """Whether it may be English (0) or French (1): no other language has over twice its words."""
+    """Return whether a side may be English (0) or French (1): no other has over twice its words."""
     words = {word.text.lower() for word in split_words(side)}
     counts = [len(words & frequent) for frequent in _LANGUAGES]
     own = counts.pop(language)
@@ -151,13 +150,13 @@ _NUMBER = re.compile(r"(?:\d{1,3}(?:[ .,]\d{3})+(?!\d)|\d+)(?:[.,]\d+)?")
 
 
 def _other_numbers(english: str, french: str) -> bool:
-    """Whether each side has a number of two digits or more that the other lacks.
+    """Return whether each side has a number of two digits or more that the other lacks.
 
     Separators do not count (1,250 is 1 250), nor does a number that the other side has in words.
     """
-    ours, theirs = (
+    of_english, of_french = (
         Counter(re.sub(r"\D", "", number) for number in _NUMBER.findall(side))
         for side in (english, french)
     )
-    more, less = ours - theirs, theirs - ours
+    more, less = of_english - of_french, of_french - of_english
     return any(len(number) > 1 for number in more) and any(len(number) > 1 for number in less)

@@ -1,18 +1,18 @@
 # python data/general/filter_by_links.py DIR
-"""Leave out pairs whose words find no partners, and add words alone, by the votes of aligners.
+"""Leave out pairs with few linked words, and add single words, by the votes of aligners.
 
-Reads what `prepare.py` wrote into DIR, and DIR/train.links: the links of its training text as attn
-writes them, with the share of the votes of each. Where there is no such file, the aligners of
-`attn align --fit` vote on the text first, which takes longest, and their links are left there.
-Writes for each direction, in the order of its languages,
+Reads the files of `prepare.py` in DIR, and DIR/train.links: the links of the training text as attn
+writes them, with their shares of the votes. If that file is missing, the aligners of `attn align
+--fit` write it first, which takes most of the time. Writes for each direction, in the order of its
+languages,
 
     DIR/en-fr.tsv DIR/en-fr.valid.tsv    source TAB target
     DIR/fr-en.tsv DIR/fr-en.valid.tsv
     DIR/en-fr.links DIR/fr-en.links      the links of the training text, for guided alignment
 
-A pair stays where at least `SHARE` of its words have a link of `SURE` votes. Behind the pairs stand
-the words of the source language that are linked often, each beside the word that it is linked to
-most: alone and as a sentence, as in data/tatoeba/lexicon.py.
+A pair stays if at least `SHARE` of its words have a link of `SURE` votes. After the pairs follow
+the words of the source language that are linked often, with the word that each is linked to most:
+alone and as a sentence, as in data/tatoeba/lexicon.py.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "tatoeba")]
 
-from lexicon import LINKS_OF_SAID, dictionary, linked, said, turned  # noqa: E402
+from lexicon import EXAMPLE_LINKS, count_links, dictionary, examples, transpose  # noqa: E402
 
 from attn_cli.alignment import statistical  # noqa: E402
 from attn_cli.alignment.pharaoh import parse_links  # noqa: E402
@@ -35,17 +35,17 @@ from attn_cli.types import WordAlignment  # noqa: E402
 
 SURE = 0.7  # share of the votes of a link that counts
 SHARE = 0.26  # of the words of a pair
-FEWEST = 5  # words of a side that are evidence of anything
-OURS = "everyday"  # the source that needs no check
-OFTEN = 20  # times that two words of the dictionary are linked at least
+FEWEST = 5  # minimum words of a side that counts
+TRUSTED = "everyday"  # the source that is not checked
+OFTEN = 20  # minimum links of two words of the dictionary
 
 Row = tuple[str, str, str]
 
 
 def share_linked(english: str, french: str, links: WordAlignment) -> float:
-    """The share of the words with a sure link, the mean of both sides.
+    """Return the share of the words with a sure link, the mean of both sides.
 
-    Marks count for nothing, nor does a side of few words; it is 1 where neither has enough.
+    Punctuation does not count, nor does a side of few words; 1 if both sides have few.
     """
     sure = [link for link in links.links if links.scores.get(link, 1.0) >= SURE]
     shares = []
@@ -59,13 +59,13 @@ def share_linked(english: str, french: str, links: WordAlignment) -> float:
 
 
 def rows(path: Path) -> list[Row]:
-    """English, French and source of each line."""
+    """Read the English, French and source of each line."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [(english, french, source) for english, french, source in (x.split("\t") for x in lines)]
 
 
 def votes(pairs: Sequence[Row], *, workers: int) -> list[str]:
-    """The links that the committee of aligners votes for, a line a pair."""
+    """Return the links of the committee of aligners, a line for each pair."""
     sides = ([[word.text for word in split(row[side])] for row in pairs] for side in (0, 1))
     table = statistical.collect_votes(*sides, seed=1, workers=workers)
     return [
@@ -74,21 +74,21 @@ def votes(pairs: Sequence[Row], *, workers: int) -> list[str]:
     ]
 
 
-def with_partners(
+def select_linked(
     pairs: Sequence[Row], links: Sequence[str], *, share: float = SHARE
 ) -> Iterator[tuple[Row, str]]:
-    """The pairs whose words have partners, and our own, with their links."""
+    """Yield the pairs with enough linked words, and those of `TRUSTED`, with their links."""
     for number, (row, text) in enumerate(zip(pairs, links, strict=True), start=1):
-        found = parse_links(text, where=f"line {number}")
-        if row[2] == OURS or share_linked(row[0], row[1], found) >= share:
+        alignment = parse_links(text, where=f"line {number}")
+        if row[2] == TRUSTED or share_linked(row[0], row[1], alignment) >= share:
             yield row, text
 
 
-def over_literals(source: str, target: str, links: str, literals: LiteralRules) -> str:
-    """Links over plain words as links over words of which each literal is one.
+def merge_literals(source: str, target: str, links: str, literals: LiteralRules) -> str:
+    """Convert links between plain words to links between words of which each literal is one.
 
-    So `train.guided_alignment` wants them where `tokenizer.literals` is on. A word of several plain
-    ones has the surest of their links.
+    `train.guided_alignment` needs these with `tokenizer.literals`. A literal of several words has
+    the link of the most votes.
     """
     sides = literals.match_for_training(source, target)
     if not any(sides):
@@ -107,7 +107,7 @@ def over_literals(source: str, target: str, links: str, literals: LiteralRules) 
 
 
 def _places(text: str, literals: list[tuple[int, int]]) -> list[int]:
-    """For each plain word the index of the word that holds it where literals are words."""
+    """Return for each plain word the index of its word in a text with literals as words."""
     ends = [word.end for word in split(text, literals)]
     return [bisect.bisect_right(ends, word.start) for word in split(text)]
 
@@ -119,44 +119,46 @@ def write(path: Path, pairs: Sequence[tuple[str, str]], *, reverse: bool) -> Non
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="what prepare.py wrote")
+    parser.add_argument("folder", type=Path, help="output folder of prepare.py")
     parser.add_argument("--share", type=float, default=SHARE, help="words of a pair with a link")
     parser.add_argument("--workers", type=int, default=2, help="aligners that run at a time")
     options = parser.parse_args(arguments)
     folder = options.folder
 
     train = rows(folder / "train.tsv")
-    voted = folder / "train.links"
-    if not voted.exists():
+    links_file = folder / "train.links"
+    if not links_file.exists():
         lines = votes(train, workers=options.workers)
-        atomic.write_text(voted, "".join(f"{line}\n" for line in lines))
-    links = voted.read_text(encoding="utf-8").splitlines()
+        atomic.write_text(links_file, "".join(f"{line}\n" for line in lines))
+    links = links_file.read_text(encoding="utf-8").splitlines()
     if len(links) != len(train):
-        raise SystemExit(f"{voted} has other pairs than {folder / 'train.tsv'}: remove it")
-    kept = list(with_partners(train, links, share=options.share))
-    lost = Counter(row[2] for row in train) - Counter(row[2] for row, _ in kept)
-    for source, number in lost.most_common():
+        raise SystemExit(f"{links_file} has other pairs than {folder / 'train.tsv'}: remove it")
+    linked_pairs = list(select_linked(train, links, share=options.share))
+    left_out = Counter(row[2] for row in train) - Counter(row[2] for row, _ in linked_pairs)
+    for source, number in left_out.most_common():
         print(f"{source}\t{number}")
-    print(f"{len(kept)} of {len(train)} pairs have partners")
+    print(f"{len(linked_pairs)} of {len(train)} pairs have linked words")
 
-    found = linked(iter([(english, french, text) for (english, french, _), text in kept]))
-    pairs = [(english, french) for (english, french, _), _ in kept]
+    counts = count_links((english, french, text) for (english, french, _), text in linked_pairs)
+    pairs = [(english, french) for (english, french, _), _ in linked_pairs]
     valid = [(english, french) for english, french, _ in rows(folder / "valid.tsv")]
     for of, name in enumerate(("en-fr", "fr-en")):
-        words = dictionary(found, of=of, often=OFTEN)
-        alone = [pair for en, fr in words for pair in zip(said(en, 0), said(fr, 1), strict=True)]
+        words = dictionary(counts, of=of, often=OFTEN)
+        alone = [
+            pair for en, fr in words for pair in zip(examples(en, 0), examples(fr, 1), strict=True)
+        ]
         write(folder / f"{name}.tsv", pairs + alone, reverse=of == 1)
         write(folder / f"{name}.valid.tsv", valid, reverse=of == 1)
         literals = LiteralRules(*name.split("-"))
         of_pairs = [
-            over_literals(
-                *((row[1], row[0], turned(text)) if of else (row[0], row[1], text)), literals
+            merge_literals(
+                *((row[1], row[0], transpose(text)) if of else (row[0], row[1], text)), literals
             )
-            for row, text in kept
+            for row, text in linked_pairs
         ]
-        lines = [*of_pairs, *(LINKS_OF_SAID * len(words))]
+        lines = [*of_pairs, *(EXAMPLE_LINKS * len(words))]
         atomic.write_text(folder / f"{name}.links", "".join(f"{line}\n" for line in lines))
-        print(f"{name}: {len(words)} words beside {len(pairs)} pairs")
+        print(f"{name}: {len(words)} words added to {len(pairs)} pairs")
 
 
 if __name__ == "__main__":

@@ -7,10 +7,9 @@ Read every English-French file of FOLDER, clean the pairs source by source, add 
     DIR/train.tsv    English TAB French TAB source, in random order (one seed)
     DIR/valid.tsv    the same: pairs that share no sentence with train.tsv
 
-A source is a file: NAME.tsv or NAME.txt (English TAB French; a third column 1 or 0 says whether the
-pair belongs to a balanced selection, which --all ignores), NAME.en with NAME.fr beside it (as OPUS
-has them), NAME.po (gettext: msgid is English), each also as NAME.gz, and the zip files of
-manythings.org/anki and of OPUS.
+A source is a file: NAME.tsv or NAME.txt (English TAB French; without --all, a third column 0
+excludes a pair), NAME.en and NAME.fr (parallel lines, as in OPUS), NAME.po (gettext: msgid is
+English), each also as NAME.gz, and the zip files of manythings.org/anki and of OPUS.
 
 A pair that shares a sentence of four words or more, in either language, with a --test file is left
 out. Test files are text, or TSV of which every column is read. A second run with the same files
@@ -45,7 +44,7 @@ Row = tuple[str, str, str]
 
 @dataclass
 class Tally:
-    """What became of the pairs of each source."""
+    """Counts of the pairs of each source: read, kept, left out by reason."""
 
     read: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
@@ -55,7 +54,7 @@ class Tally:
         self.left_out.setdefault(source, Counter())[reason] += 1
 
     def rows(self) -> Iterator[list[str]]:
-        """A table: a source on each row, a reason in each column, and their sums."""
+        """Yield a table: a source on each row, a reason in each column, and their sums."""
         yield ["source", "read", *LEFT_OUT, "kept"]
         for source in self.read:
             out = self.left_out.get(source, Counter())
@@ -73,7 +72,7 @@ class Tally:
 
 
 def test_sentences(files: Iterable[Path]) -> set[str]:
-    """The keys of the sentences of the test files that have four words or more."""
+    """Return the keys of the sentences of the test files that have four words or more."""
     return {
         sentence
         for path in files
@@ -84,8 +83,8 @@ def test_sentences(files: Iterable[Path]) -> set[str]:
 
 
 def select(pairs: Iterable[tuple[str, Pair]], tests: set[str], tally: Tally) -> list[Row]:
-    """The pairs that may be trained on, cleaned, each once, in their order."""
-    seen: set[tuple[str, str]] = set()
+    """Return the cleaned pairs for training, each once, in their order."""
+    known: set[tuple[str, str]] = set()
     rows = []
     for source, raw in pairs:
         tally.read[source] += 1
@@ -95,8 +94,8 @@ def select(pairs: Iterable[tuple[str, Pair]], tests: set[str], tally: Tally) -> 
             reason = "in a test"
         if not reason:
             same = key(english), key(french)
-            reason = "duplicate" if same in seen and any(same) else ""
-            seen.add(same)
+            reason = "duplicate" if same in known and any(same) else ""
+            known.add(same)
         if reason:
             tally.leave_out(source, reason)
         else:
@@ -106,51 +105,51 @@ def select(pairs: Iterable[tuple[str, Pair]], tests: set[str], tally: Tally) -> 
 
 
 def select_everyday(tests: set[str], tally: Tally) -> list[Phrase]:
-    """Our own phrases, without those of a test: they are in order otherwise."""
-    kept = []
+    """Return the everyday phrases, except those of a test."""
+    phrases = []
     for pair in everyday():
         tally.read[EVERYDAY] += 1
         if tests.isdisjoint(_sentences((pair.english, pair.french, EVERYDAY))):
             tally.kept[EVERYDAY] += 1
-            kept.append(pair)
+            phrases.append(pair)
         else:
             tally.leave_out(EVERYDAY, "in a test")
-    return kept
+    return phrases
 
 
 def split(rows: Sequence[Row], rng: random.Random, *, n_valid: int) -> tuple[list[Row], list[Row]]:
-    """Training and validation pairs: no pair of the first shares a sentence with the second.
+    """Split into training and validation pairs that share no sentence.
 
-    Pairs whose two sides occur nowhere else are drawn; of a long text that shares one of its
-    sentences with them, the training pair is left out.
+    Validation pairs are sampled from those whose sides occur once; training pairs that share a
+    sentence with them are left out.
     """
     keys = [(key(english), key(french)) for english, french, _ in rows]
     english, french = (Counter(pair[side] for pair in keys) for side in (0, 1))
     fit = [
         place
-        for place, (ours, theirs) in enumerate(keys)
-        if english[ours] == french[theirs] == 1 and len(ours.split()) >= SHORTEST_SHARED
+        for place, (source, target) in enumerate(keys)
+        if english[source] == french[target] == 1 and len(source.split()) >= SHORTEST_SHARED
     ]
-    held = set(rng.sample(fit, min(n_valid, len(fit) // 10)))
-    valid = [rows[place] for place in sorted(held)]
+    held_out = set(rng.sample(fit, min(n_valid, len(fit) // 10)))
+    valid = [rows[place] for place in sorted(held_out)]
     sentences = {sentence for row in valid for sentence in _sentences(row)}
     train = [
         row
         for place, row in enumerate(rows)
-        if place not in held and sentences.isdisjoint(_sentences(row))
+        if place not in held_out and sentences.isdisjoint(_sentences(row))
     ]
     return train, valid
 
 
 def _sentences(row: Row) -> set[str]:
-    """The keys of a pair's sentences of four words or more, in both languages."""
+    """Return the keys of a pair's sentences of four words or more, in both languages."""
     english, french, _ = row
-    ours = sentence_keys(english, shortest=SHORTEST_SHARED)
-    return ours | sentence_keys(french, shortest=SHORTEST_SHARED)
+    of_english = sentence_keys(english, shortest=SHORTEST_SHARED)
+    return of_english | sentence_keys(french, shortest=SHORTEST_SHARED)
 
 
 def write(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    """Rows of TSV; no cell holds a TAB, a quote or the end of a line that would need escaping."""
+    """Write TSV; no cell has a character that would need escaping."""
     text = "".join("\t".join(row) + "\n" for row in rows)
     path.write_text(text, encoding="utf-8", newline="\n")
 
@@ -181,8 +180,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     rng = random.Random(SEED)
     train, valid = split(rows, rng, n_valid=options.valid)
-    ours = select_everyday(tests, tally)
-    train += [(pair.english, pair.french, EVERYDAY) for pair in ours for _ in range(pair.times)]
+    phrases = select_everyday(tests, tally)
+    train += [(pair.english, pair.french, EVERYDAY) for pair in phrases for _ in range(pair.times)]
     rng.shuffle(train)
 
     options.out.mkdir(parents=True, exist_ok=True)

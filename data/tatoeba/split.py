@@ -1,15 +1,14 @@
 # python data/tatoeba/split.py [fra-eng.zip | fra.txt | en-fr.tsv.gz]
-"""Splits Tatoeba's English-French pairs into training, validation and test text.
+"""Split Tatoeba's English-French pairs into training, validation and test text.
 
-Without an argument it fetches the pairs that manythings.org/anki makes of tatoeba.org (CC BY 2.0
-FR). What belongs to a test or validation sentence is in no training pair, in either direction: no
-translation of it, and no other sentence that one of its translations also translates. Sentences of
-fewer than four words, and what shares a translation with one, are never drawn: greetings and the
-like stay in training, where a small network cannot do without them.
+Without an argument it downloads the pairs of tatoeba.org from manythings.org/anki (CC BY 2.0 FR).
+No training pair has, in either direction, a translation of a test or validation sentence, or
+another sentence with one of these translations. Sentences of fewer than four words, and those that
+share a translation with one, are never sampled: a small network needs greetings in training.
 
-Writes beside itself, English and French line by line beside each other:
+Writes into its folder, as parallel lines:
     train.en train.fr (pairs of LOOK_UP ten times), valid.en valid.fr
-    test.en-fr.en with references test.en-fr.0.fr, test.en-fr.1.fr, … (blank: no more of them)
+    test.en-fr.en with references test.en-fr.0.fr, test.en-fr.1.fr, … (blank: no further one)
     test.fr-en.fr with references test.fr-en.0.en, …
 """
 
@@ -26,17 +25,17 @@ from pathlib import Path
 URL = "https://www.manythings.org/anki/fra-eng.zip"
 HERE = Path(__file__).resolve().parent
 TEST, VALID = 1000, 700  # English sentences
-SHORTEST = 4  # words of a sentence that is drawn
+SHORTEST = 4  # minimum words of a sampled sentence
 
-#: Two words that together mean another thing, too seldom for a small network to notice.
+#: A phrasal verb that is too rare for a small network: its pairs are repeated.
 LOOK_UP = re.compile(r"\blook(ed|ing)? (it|them|that|this) up\b|\blook up (the|this|that|a) ", re.I)
 
 Pair = tuple[str, str]
 
 
 def read(path: str | None) -> list[Pair]:
-    """The distinct pairs, in the order of the file."""
-    data = Path(path).read_bytes() if path else fetched()
+    """Return the distinct pairs, in the order of the file."""
+    data = Path(path).read_bytes() if path else download()
     if data[:2] == b"PK":
         data = zipfile.ZipFile(io.BytesIO(data)).read("fra.txt")
     if data[:2] == b"\x1f\x8b":
@@ -45,19 +44,19 @@ def read(path: str | None) -> list[Pair]:
     return list(dict.fromkeys((row[0].strip(), row[1].strip()) for row in rows if len(row) > 1))
 
 
-def fetched() -> bytes:
+def download() -> bytes:
     request = urllib.request.Request(URL, headers={"User-Agent": "attn"})
     with urllib.request.urlopen(request) as answer:
         return answer.read()
 
 
 def key(sentence: str) -> str:
-    """What two spellings of one sentence share: its letters and digits, in small letters."""
+    """Return the letters and digits of a sentence, in lower case."""
     return " ".join(re.findall(r"\w+", sentence.lower()))
 
 
 def split(pairs: list[Pair]) -> tuple[list[Pair], list[Pair], list[Pair]]:
-    """Training, validation and test pairs."""
+    """Return training, validation and test pairs."""
     short = {key(f) for english, f in pairs if len(key(english).split()) < SHORTEST}
     common = {key(english) for english, french in pairs if key(french) in short}
     sentences = sorted({key(english) for english, _ in pairs} - common)
@@ -67,8 +66,9 @@ def split(pairs: list[Pair]) -> tuple[list[Pair], list[Pair], list[Pair]]:
     known = {key(french) for _, french in in_test}
     in_valid = [p for p in pairs if key(p[0]) in valid and key(p[1]) not in known]
     known |= {key(french) for _, french in in_valid}
-    held = test | valid
-    return [p for p in pairs if key(p[0]) not in held and key(p[1]) not in known], in_valid, in_test
+    held_out = test | valid
+    train = [p for p in pairs if key(p[0]) not in held_out and key(p[1]) not in known]
+    return train, in_valid, in_test
 
 
 def write(name: str, lines: list[str]) -> None:
@@ -76,14 +76,14 @@ def write(name: str, lines: list[str]) -> None:
 
 
 def write_test(name: str, pairs: list[Pair], languages: tuple[str, str]) -> None:
-    """The distinct source sentences, and as many references as the most translated one has."""
+    """Write the distinct source sentences, and a file for each reference of one."""
     references = defaultdict(list)
     for source, target in pairs:
         references[source].append(target)
     write(f"test.{name}.{languages[0]}", list(references))
     for number in range(max(map(len, references.values()))):
-        found = [r[number] if number < len(r) else "" for r in references.values()]
-        write(f"test.{name}.{number}.{languages[1]}", found)
+        lines = [r[number] if number < len(r) else "" for r in references.values()]
+        write(f"test.{name}.{number}.{languages[1]}", lines)
 
 
 def main() -> None:

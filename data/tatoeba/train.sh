@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes a shipped model again: sh data/tatoeba/train.sh en-fr [--device cuda]
-# From the public pairs to runs/NAME-3, where `attn models verify` and `add` take it.
+# Train a shipped model: sh data/tatoeba/train.sh en-fr [--device cuda]
+# From the public pairs to runs/NAME-3, for `attn models verify` and `add`.
 set -eu
 name=$1
 shift
@@ -12,12 +12,12 @@ attn align --fit --source $data/train.en --target $data/train.fr --threads 2 \
     --format pharaoh --scores --output $data/train.links
 python $data/lexicon.py $data/train.links
 
-# The head learns from the aligners' votes; what it is kept beside is trained from the beginning.
+# The word aligner is trained on the aligners' votes, and frozen when the network is trained.
 attn train $recipe --out runs/$name-head --max-steps 1 "$@" \
     --set train.guided_alignment=statistical
 attn train $recipe --from runs/$name-head --out runs/$name "$@" --set train.freeze_aligner=true
 
-# Twice on from there, at lower rates and with less dropout.
+# Fine-tune twice, at lower rates and with less dropout.
 again="--set train.freeze_aligner=true --set train.guided_alignment_decay=0.5 --set model.dropout.embedding=0.15
     --set model.dropout.states=0.25 --set model.dropout.output=0.2"
 attn train $recipe --from runs/$name --out runs/$name-2 --max-steps 6000 "$@" $again \

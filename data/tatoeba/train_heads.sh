@@ -1,13 +1,13 @@
 #!/bin/sh
-# Makes the small Transformer with several heads: sh data/tatoeba/train_heads.sh NAME [--device cuda]
-# From the public pairs to runs/NAME, where `attn models verify` and `add` take it. After the text, hours on
-# two cores; quicker on a GPU.
+# Train the small Transformer with several heads: sh data/tatoeba/train_heads.sh NAME [--device cuda]
+# From the public pairs to runs/NAME, for `attn models verify` and `add`. Takes hours on two cores; faster
+# on a GPU.
 set -eu
 name=$1
 shift
 data=data/tatoeba
 
-# The text and its links, as in train.sh, unless they are there.
+# The text and its links, as in train.sh, unless they exist.
 if [ ! -f $data/en-fr.links ]; then
     python $data/split.py
     attn align --fit --source $data/train.en --target $data/train.fr --threads 2 \

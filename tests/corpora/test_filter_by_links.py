@@ -1,4 +1,4 @@
-"""Pairs whose words find no partners are left out; words that are linked often are added."""
+"""Pairs with few linked words are left out; words that are linked often are added."""
 
 import pytest
 from scripts import DATA, imported
@@ -53,13 +53,13 @@ def test_the_texts_of_both_directions_have_the_pairs_that_stay_and_words(script,
     (tmp_path / "train.links").write_text("0-0 1-1 2-2 3-3 4-4\n" * 20 + "\n\n", encoding="utf-8")
     (tmp_path / "valid.tsv").write_text("one\tun\tbook\n", encoding="utf-8")
     script.main([str(tmp_path)])
-    assert "21 of 22 pairs have partners" in capsys.readouterr().out
+    assert "21 of 22 pairs have linked words" in capsys.readouterr().out
     lines = (tmp_path / "en-fr.tsv").read_text(encoding="utf-8").splitlines()
     assert lines[:20] == ["the cat sleeps here today\tle chat dort ici aujourd'hui"] * 20
     assert lines[21:24] == ["cat\tchat", "Cat.\tChat.", "Cat!\tChat !"]
-    turned = (tmp_path / "fr-en.tsv").read_text(encoding="utf-8").splitlines()
-    assert turned[0] == "le chat dort ici aujourd'hui\tthe cat sleeps here today"
-    assert "chat\tcat" in turned[21:]
+    reversed_pairs = (tmp_path / "fr-en.tsv").read_text(encoding="utf-8").splitlines()
+    assert reversed_pairs[0] == "le chat dort ici aujourd'hui\tthe cat sleeps here today"
+    assert "chat\tcat" in reversed_pairs[21:]
     assert (tmp_path / "fr-en.valid.tsv").read_text(encoding="utf-8") == "un\tone\n"
 
 
@@ -94,6 +94,6 @@ def test_links_of_the_parts_of_a_literal_become_links_of_the_literal(script) -> 
     source, target = "It costs $12.50 now", "Cela coûte 12,50 $ maintenant"
     plain = "0-0:1 1-1:1 2-3:0.5 3-2:0.8 4-4:0.9"  # $-$ and 12.50-12,50 are two words a side
     literals = LiteralRules("en", "fr")
-    found = script.over_literals(source, target, plain, literals)
+    found = script.merge_literals(source, target, plain, literals)
     assert found == "0-0:1 1-1:1 2-2:0.8 3-3:0.9"
-    assert script.over_literals("a cat", "un chat", "0-0:1 1-1:1", literals) == ("0-0:1 1-1:1")
+    assert script.merge_literals("a cat", "un chat", "0-0:1 1-1:1", literals) == ("0-0:1 1-1:1")
