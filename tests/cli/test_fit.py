@@ -11,7 +11,7 @@ from program import attn
 
 from attn_cli.alignment import aligner_processes, statistical
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.training import aligner_trainer, unsupervised_alignment
+from attn_cli.training import aligner_pace, aligner_trainer, unsupervised_alignment
 from attn_cli.training.link_prediction import LinkPredictor
 
 #: Sentences of two words, whose translations come the other way round: for statistics to find out.
@@ -53,7 +53,7 @@ def kept(tmp_path_factory):
     out = tmp_path_factory.mktemp("fit") / "kept"
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
-        patched.setattr(aligner_trainer, "EPOCHS", 30)
+        patched.setattr(aligner_pace, "EPOCHS", 30)
         patched.setattr(aligner_trainer, "LEARNING_RATE", 0.01)
         ended = attn("align", "--fit", "--out", out, stdin=TABBED * 10)
     assert ended.status == 0, ended.err
@@ -198,7 +198,7 @@ def test_what_was_interrupted_goes_on_with_the_jobs_and_updates_that_are_done(
     """Stopped among the jobs, then among the word aligner's updates; the end is that of one run."""
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
     monkeypatch.setattr(unsupervised_alignment, "MIN_F1", 0.0)
-    monkeypatch.setattr(aligner_trainer, "EPOCHS", 20)
+    monkeypatch.setattr(aligner_pace, "EPOCHS", 20)
     monkeypatch.setattr(statistical, "SMALL_CORPUS", 0)
     once = attn(*FIT, *sides, "--scores", "--out", tmp_path / "once", "--threads", "1")
     assert once.status == 0
@@ -321,7 +321,7 @@ def test_too_few_pairs_leave_no_model_and_that_is_said(tmp_path):
 @pytest.mark.usefixtures("told")
 def test_a_word_aligner_that_does_not_agree_with_the_votes_is_not_trusted(monkeypatch, tmp_path):
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
-    monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
+    monkeypatch.setattr(aligner_pace, "EPOCHS", 1)
     ended = attn("align", "--fit", "--out", tmp_path / "x", stdin=TABBED)
     assert (ended.status, ended.lines()) == (0, [CROSSED] * len(PAIRS))
     assert "learned too little" in ended.err
@@ -331,7 +331,7 @@ def test_a_word_aligner_that_does_not_agree_with_the_votes_is_not_trusted(monkey
 @pytest.mark.usefixtures("told")
 def test_a_pair_too_long_for_the_word_aligner_is_aligned_and_not_learned(monkeypatch, tmp_path):
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
-    monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
+    monkeypatch.setattr(aligner_pace, "EPOCHS", 1)
     seen = []
     monkeypatch.setattr(LinkPredictor, "word_groups", _spied(LinkPredictor.word_groups, seen))
     given = f"{TABBED}{'red ' * 400}\tauto rouge\n"
@@ -365,7 +365,7 @@ def test_a_model_is_not_written_over(kept):
 def test_force_replaces_a_model_and_the_training_it_came_from(damaged, monkeypatch):
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
     monkeypatch.setattr(unsupervised_alignment, "MIN_F1", 0.0)
-    monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
+    monkeypatch.setattr(aligner_pace, "EPOCHS", 1)
     assert attn(*FIT, "--out", damaged, "--force", stdin=TABBED).status == 0
     assert not (damaged / "model.safetensors").exists()
     assert "has no training to resume" in attn("train", "--resume", damaged).err

@@ -15,7 +15,7 @@ from attn_cli.alignment.link_table import LinkTable
 from attn_cli.bundles import bundle, manifest, storage
 from attn_cli.errors import ModelError
 from attn_cli.export import bundle_export, quantize, tracing
-from attn_cli.training import aligner_trainer, shortlisting, unsupervised_alignment
+from attn_cli.training import aligner_pace, shortlisting, unsupervised_alignment
 
 MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
 TEXT = "I see a dog.\nwe love the red car.\n\nAnna sell two books.\n"
@@ -254,7 +254,7 @@ def test_graphs_that_cannot_be_made_leave_the_model_as_it_was_trained(
 def test_a_word_aligner_that_was_fitted_and_kept_has_a_graph(tmp_path, monkeypatch):
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 2)
     monkeypatch.setattr(unsupervised_alignment, "MIN_F1", 0)
-    monkeypatch.setattr(aligner_trainer, "EPOCHS", 1)
+    monkeypatch.setattr(aligner_pace, "EPOCHS", 1)
     votes = LinkTable.from_links([{(0, 0): 0.9, (1, 1): 0.9}] * 20)
     monkeypatch.setattr(statistical, "collect_votes", lambda *_, **__: votes)
     ended = attn("align", "--fit", "--out", tmp_path / "kept", stdin="red car\tauto rouge\n" * 20)
