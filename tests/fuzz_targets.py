@@ -18,7 +18,7 @@ from attn_cli import config
 from attn_cli.alignment.pharaoh import read_gold, read_links
 from attn_cli.bundles import archive, manifest
 from attn_cli.cli.input import LineParser
-from attn_cli.data.text_io import Line, Lines, parse_pair
+from attn_cli.data.text_input import Line, Lines, parse_pair
 from attn_cli.errors import AttnError
 
 FOLDER = Path(tempfile.mkdtemp(prefix="attn-fuzz-"))

@@ -21,7 +21,7 @@ from attn_cli.cli.input import LineParser
 from attn_cli.data import languages, sentences, words
 from attn_cli.data.casing import is_all_caps, lowercase_forms
 from attn_cli.data.literals import LiteralRules
-from attn_cli.data.text_io import Line, Lines, parse_pair
+from attn_cli.data.text_input import Line, Lines, parse_pair
 from attn_cli.data.word_rules import word_rules
 from attn_cli.errors import AttnError
 from attn_cli.inference.beam_search import SearchConfig

@@ -105,7 +105,7 @@ class Bundle:
     def with_target_token(self, token: str | None) -> "Bundle":
         """Return the bundle whose source lines begin with this token, such as >>fra<<.
 
-        None is its recipe's. Raises UsageError if the vocabulary has no such token.
+        With None, that of its recipe. Raises UsageError if the vocabulary has no such token.
         """
         if token is None:
             return self

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from attn_cli.config import Recipe
 from attn_cli.data.literals import LiteralRules
@@ -12,6 +12,9 @@ from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.data.word_rules import recipe_rules
 from attn_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from attn_cli.data.sentencepiece_tokenizer import SentencePieceTokenizer
 
 #: SentencePiece models: of both languages together, or of each.
 JOINT, SOURCE, TARGET = "joint.spm", "source.spm", "target.spm"
@@ -81,7 +84,7 @@ def read_tokenizers(files: Sequence[VocabularyFile], recipe: Recipe) -> Tokenize
     )
 
 
-def with_target_token(source: SubwordTokenizer, token: str) -> SubwordTokenizer:
+def with_target_token(source: SubwordTokenizer, token: str) -> "SentencePieceTokenizer":
     """Return the source's tokenizer with that token of a target language.
 
     Raises UsageError if its vocabulary has no such token.

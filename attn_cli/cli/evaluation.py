@@ -8,7 +8,7 @@ from attn_cli.alignment.pharaoh import check_same_length, read_gold, read_links
 from attn_cli.choices import IndexBase
 from attn_cli.cli.input import warning_callback
 from attn_cli.console import Console
-from attn_cli.data.text_io import open_lines
+from attn_cli.data.text_input import open_lines
 from attn_cli.errors import UsageError
 from attn_cli.types import GoldAlignment, Translation, WordAlignment
 

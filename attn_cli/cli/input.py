@@ -12,10 +12,9 @@ from typing import Any
 
 from attn_cli.choices import InputFormat
 from attn_cli.console import Console
-from attn_cli.data.text_io import (
+from attn_cli.data.chunks import chunked, cost_of_text
+from attn_cli.data.text_input import (
     Line,
-    chunked,
-    cost_of_text,
     count_lines,
     open_lines,
     parse_pair,

@@ -119,7 +119,7 @@ def _from_files(
     from attn_cli.alignment.pharaoh import parse_links
     from attn_cli.cli.input import warning_callback
     from attn_cli.data import words
-    from attn_cli.data.text_io import open_lines, raise_length_mismatch, zip_lines
+    from attn_cli.data.text_input import open_lines, raise_length_mismatch, zip_lines
 
     if [str(path) for path in (links, source, target)].count("-") > 1:
         raise UsageError("two files are standard input", "Name one of them.")
@@ -162,7 +162,7 @@ def _check(links: "WordAlignment", sides: list[list[str]], where: str) -> None:
 def _from_records(console: Console, path: Path, stack: ExitStack) -> "Iterator[AlignedPair]":
     """The words and links of each JSONL record. Raises DataError for what is none."""
     from attn_cli.cli.input import warning_callback
-    from attn_cli.data.text_io import open_lines
+    from attn_cli.data.text_input import open_lines
     from attn_cli.types import WordAlignment
 
     lines = stack.enter_context(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from attn_cli.cli.input import CHUNK, Shard
 from attn_cli.console import Console
-from attn_cli.data.text_io import count_lines
+from attn_cli.data.text_input import count_lines
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from pathlib import Path
 from attn_cli.alignment.pharaoh import parse_links, transpose
 from attn_cli.cli.input import CHUNK, warning_callback
 from attn_cli.console import Console
-from attn_cli.data.text_io import Line, Lines, batched, open_lines, zip_lines
+from attn_cli.data.chunks import batched
+from attn_cli.data.text_input import Line, Lines, open_lines, zip_lines
 from attn_cli.types import WordAlignment
 
 Both = tuple[WordAlignment, WordAlignment]

@@ -33,7 +33,7 @@ def pack(
     from attn_cli.bundles.bundle import load_stable
     from attn_cli.bundles.manifest import verify_checksums
     from attn_cli.console import is_stdout
-    from attn_cli.data.text_io import open_output
+    from attn_cli.data.text_output import open_output
 
     console = console_of(context)
     folder = registry.find(name)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from attn_cli.console import Console, is_stdout, to_bytes
-from attn_cli.data.text_io import open_output
+from attn_cli.data.text_output import open_output
 
 #: Takes records, each with its final newline: text, which is written as UTF-8, or bytes.
 Write = Callable[..., None]

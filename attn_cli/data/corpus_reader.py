@@ -14,7 +14,7 @@ from attn_cli.data.corpus import Corpus
 from attn_cli.data.corpus_builder import ChunkCache, SideBuilder, TokenCache
 from attn_cli.data.corpus_report import CorpusReport, SkipCounter, SkipReason
 from attn_cli.data.literals import LiteralRules, NumberedLiteral
-from attn_cli.data.text_io import Line, open_lines, parse_pair, zip_lines
+from attn_cli.data.text_input import Line, open_lines, parse_pair, zip_lines
 from attn_cli.data.word_rules import ALL_LANGUAGES, WordRules
 from attn_cli.errors import DataError, UsageError
 

@@ -9,7 +9,7 @@ import numpy as np
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.alignment.pharaoh import parse_links
 from attn_cli.data.corpus import Corpus
-from attn_cli.data.text_io import Lines, open_lines
+from attn_cli.data.text_input import Lines, open_lines
 from attn_cli.errors import DataError
 
 #: The last word position that a `LinkTable` can hold.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from attn_cli.data.text_io import open_lines, parse_pair
+from attn_cli.data.text_input import open_lines, parse_pair
 from measuring import DATA, Skipped, attn, present, say
 
 #: The default of --pairs.

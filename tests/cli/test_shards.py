@@ -7,7 +7,7 @@ import pytest
 from program import LINKS, PAIRS, attn
 
 from attn_cli.cli.input import CHUNK, Shard
-from attn_cli.data.text_io import count_lines, open_lines
+from attn_cli.data.text_input import count_lines, open_lines
 
 SOURCES = list(PAIRS)
 
@@ -114,7 +114,7 @@ def test_where_there_is_no_file_to_share_a_shard_is_refused(arguments):
 )
 @pytest.mark.parametrize("block", [1, 2, 1 << 16])
 def test_lines_are_counted_and_passed_over_as_they_are_read(data, block, tmp_path, monkeypatch):
-    monkeypatch.setattr("attn_cli.data.text_io._BLOCK", block)
+    monkeypatch.setattr("attn_cli.data.text_input._BLOCK", block)
     path = tmp_path / "a"
     path.write_bytes(data)
     with open_lines(path) as lines:

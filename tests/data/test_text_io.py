@@ -13,18 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attn_cli.data.text_io import (
-    MAX_CHUNK_COST,
-    Line,
-    Lines,
-    batched,
-    chunked,
-    cost_of_text,
-    open_lines,
-    open_output,
-    parse_pair,
-    zip_lines,
-)
+from attn_cli.data.chunks import MAX_CHUNK_COST, batched, chunked, cost_of_text
+from attn_cli.data.text_input import Line, Lines, open_lines, parse_pair, zip_lines
+from attn_cli.data.text_output import open_output
 from attn_cli.errors import DataError
 
 
@@ -187,7 +178,7 @@ def test_a_consumer_that_stops_early_leaves_no_thread_behind():
 
 WAITING = """
 import sys
-from attn_cli.data.text_io import open_lines
+from attn_cli.data.text_input import open_lines
 with open_lines("-", stdin=sys.stdin.buffer) as lines:
     for chunk in lines.chunks(10, interactive=True):
         print(chunk[0].text, flush=True)

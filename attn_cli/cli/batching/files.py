@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from attn_cli.cli.input import CHUNK
-from attn_cli.data.text_io import batched, open_lines, read_error
+from attn_cli.data.chunks import batched
+from attn_cli.data.text_input import open_lines, read_error
 from attn_cli.errors import DataError, UsageError
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from attn_cli.cli.batching.files import Columns, InputFile, join_results, records_of
-from attn_cli.data.text_io import write_error
+from attn_cli.data.text_output import write_error
 from attn_cli.errors import DataError, UsageError
 from attn_cli.files.atomic import PART, remove_parts, write
 from attn_cli.files.folder_lock import lock_folder

@@ -19,7 +19,8 @@ from attn_cli.cli.input import CHUNK, LineParser, line_cost, one_line
 from attn_cli.cli.output import Writer
 from attn_cli.cli.translate_with_model import TranslateOptions, translator_from_model
 from attn_cli.console import Console
-from attn_cli.data.text_io import Line, chunked
+from attn_cli.data.chunks import chunked
+from attn_cli.data.text_input import Line
 from attn_cli.errors import ModelError
 from attn_cli.types import InputLine, LineResult
 
