@@ -144,12 +144,12 @@ def make_jobs(
 
 def run_job(job: AlignerJob, folder: Path, on_progress: ProgressCallback) -> None:
     """Read the text, align it, and write the links."""
-    ours, theirs = (
+    source_words, target_words = (
         _CorpusSide(folder, side, job.member.prefix_length) for side in ("source", "target")
     )
-    lengths = np.stack([ours.lengths, theirs.lengths])
+    lengths = np.stack([source_words.lengths, target_words.lengths])
     keep = np.asarray(((lengths > 0) & (lengths <= MAX_WORDS)).all(axis=0))
-    first, second = (theirs, ours) if job.reverse else (ours, theirs)
+    first, second = (target_words, source_words) if job.reverse else (source_words, target_words)
     run = _thot if job.program == "thot" else _eflomal
     flat, counts = array("H"), array("i")
     for links in run(job, first.sentences(keep), second.sentences(keep), folder, on_progress):
@@ -183,8 +183,8 @@ def _thot(
     model.seed, model.deterministic = job.seed, True
     model.p0, model.emit_training_alignments = job.member.null_prior, True
     model.num_samplers = job.member.max_samplers
-    for ours, theirs in zip(source, target, strict=True):
-        model.add_sentence_pair(ours, theirs)
+    for source_words, target_words in zip(source, target, strict=True):
+        model.add_sentence_pair(source_words, target_words)
     if not job.member.uses_hmm:
         model.auto_iterations = False
         model.set_iterations(IBM_1_ROUNDS, 0, 0)

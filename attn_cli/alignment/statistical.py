@@ -98,19 +98,19 @@ def collect_votes(
     with _temp_dir() as folder:
         results = cache or folder
         results.mkdir(parents=True, exist_ok=True)
-        ours, theirs = (
+        source_size, target_size = (
             write_side(folder, *side, {member.prefix_length for member in chosen})
             for side in (("source", source), ("target", target))
         )
-        assert ours.sentences == theirs.sentences, (ours, theirs)
-        words = ours.words + theirs.words
+        assert source_size.sentences == target_size.sentences, (source_size, target_size)
+        words = source_size.words + target_size.words
         if words >= LARGE_CORPUS:
             chosen = tuple(
                 replace(member, max_samplers=min(member.max_samplers, MAX_SAMPLERS_LARGE))
                 for member in chosen
             )
         jobs = make_jobs(chosen, seed, program, results)
-        finished = [job for job in jobs if job.is_finished(ours.sentences)]
+        finished = [job for job in jobs if job.is_finished(source_size.sentences)]
         if words < SMALL_CORPUS:
             run_in_turn([job for job in jobs if job not in finished], folder, on_progress)
             finished = jobs
@@ -120,7 +120,7 @@ def collect_votes(
             finished = plan.finished
             if on_omitted and plan.left_out:
                 on_omitted(plan.left_out)
-        return _count_votes(finished, ours.sentences)
+        return _count_votes(finished, source_size.sentences)
 
 
 def _require_program(program: AlignerProgram) -> None:

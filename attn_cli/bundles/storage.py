@@ -170,8 +170,8 @@ def _replace(path: Path, facts: dict[str, Any], files: Mapping[str, bytes]) -> N
             atomic.write(staging / name, data)
             entries[name] = entry_of(data)
         former = {FORMER_NAMES[name] for name in entries if name in FORMER_NAMES}
-        kept = {name: entry for name, entry in facts["files"].items() if name not in former}
-        facts = facts | {"format": FORMAT, "files": kept}
+        listed = {name: entry for name, entry in facts["files"].items() if name not in former}
+        facts = facts | {"format": FORMAT, "files": listed}
         staged = {"staged": list(entries)} if entries else {}
         _write_json(path / FACTS, facts | {"files": facts["files"] | entries} | staged)
     except OSError:

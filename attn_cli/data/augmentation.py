@@ -48,15 +48,23 @@ class SharedWords:
     target: IntArray
 
     def replace(
-        self, ours: RaggedArray, theirs: RaggedArray, pairs: IntArray, rng: np.random.Generator
+        self,
+        source_sentences: RaggedArray,
+        target_sentences: RaggedArray,
+        pairs: IntArray,
+        rng: np.random.Generator,
     ) -> None:
         """Replace words of these sentences by invented ones, in place, at random."""
         chosen = self.positions[pairs, 0] >= 0
         chosen &= rng.random(len(pairs)) < self.probability
         invented = rng.integers(0, max(1, len(self.source)), len(pairs))[chosen]
         at = self.positions[pairs[chosen]]
-        ours.values[ours.starts[:-1][chosen] + at[:, 0]] = self.source[invented]
-        theirs.values[theirs.starts[:-1][chosen] + at[:, 1]] = self.target[invented]
+        source_sentences.values[source_sentences.starts[:-1][chosen] + at[:, 0]] = self.source[
+            invented
+        ]
+        target_sentences.values[target_sentences.starts[:-1][chosen] + at[:, 1]] = self.target[
+            invented
+        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,20 +86,24 @@ class Augmentation:
         self, source: RaggedArray, target: RaggedArray, pairs: IntArray, rng: np.random.Generator
     ) -> tuple[RaggedArray, RaggedArray]:
         """Return the sentences of `pairs`, changed at random. Each has at least one word."""
-        ours = RaggedArray(source.values.copy(), source.starts)
-        theirs = RaggedArray(target.values.copy(), target.starts)
+        source_sentences = RaggedArray(source.values.copy(), source.starts)
+        target_sentences = RaggedArray(target.values.copy(), target.starts)
         for shared in (self.names, self.words):
-            shared.replace(ours, theirs, pairs, rng)
+            shared.replace(source_sentences, target_sentences, pairs, rng)
 
         is_lower = rng.random(len(pairs)) < self.settings.lowercase
         lowered = np.where(
-            np.repeat(is_lower, source.lengths), self.lowercase_forms[ours.values], ours.values
+            np.repeat(is_lower, source.lengths),
+            self.lowercase_forms[source_sentences.values],
+            source_sentences.values,
         )
 
         bare = rng.random(len(pairs)) < self.settings.drop_final_punctuation
         for side, final in ((source, self.source_final), (target, self.target_final)):
             bare &= (side.lengths > 1) & final[side.values[side.starts[1:] - 1]]
-        return _without_last(RaggedArray(lowered, source.starts), bare), _without_last(theirs, bare)
+        return _without_last(RaggedArray(lowered, source.starts), bare), _without_last(
+            target_sentences, bare
+        )
 
     def add_lowercase_counts(self, counts: dict[str, int]) -> dict[str, int]:
         """Return the counts of source forms with those of the lower-case forms, at their share."""
@@ -189,18 +201,23 @@ def _places(corpus: Corpus, shared: set[str]) -> IntArray:
     of_source = _numbered(corpus.source, shared)
     of_target = _numbered(corpus.target, shared)
     target = corpus.target.sentences.blocks(corpus.pairs)
-    for (block, ours), (_, theirs) in zip(
+    for (block, source_sentences), (_, target_sentences) in zip(
         corpus.source.sentences.blocks(corpus.pairs), target, strict=True
     ):
-        mine, where_mine = _once(of_source, ours)
-        other, where_other = _once(of_target, theirs)
-        _, in_mine, in_other = np.intersect1d(mine, other, assume_unique=True, return_indices=True)
+        source_keys, source_positions = _once(of_source, source_sentences)
+        target_keys, target_positions = _once(of_target, target_sentences)
+        _, source_index, target_index = np.intersect1d(
+            source_keys, target_keys, assume_unique=True, return_indices=True
+        )
         # Of several words the first of the source sentence, which is written last.
-        order = np.argsort(where_mine[in_mine], kind="stable")[::-1]
-        at_mine, at_other = where_mine[in_mine][order], where_other[in_other][order]
-        row = np.searchsorted(ours.starts, at_mine, side="right") - 1
-        places[block[row], 0] = at_mine - ours.starts[row]
-        places[block[row], 1] = at_other - theirs.starts[row]
+        order = np.argsort(source_positions[source_index], kind="stable")[::-1]
+        at_source, at_target = (
+            source_positions[source_index][order],
+            target_positions[target_index][order],
+        )
+        row = np.searchsorted(source_sentences.starts, at_source, side="right") - 1
+        places[block[row], 0] = at_source - source_sentences.starts[row]
+        places[block[row], 1] = at_target - target_sentences.starts[row]
     return places
 
 

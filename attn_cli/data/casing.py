@@ -24,8 +24,8 @@ def is_all_caps(raw: str) -> bool:
     )
 
 
-def lowercase_forms(raw: str, found: Sequence[Word]) -> list[str]:
-    """Return the forms of `found`, the words of a line in capitals, in lower case.
+def lowercase_forms(raw: str, line_words: Sequence[Word]) -> list[str]:
+    """Return the forms of `line_words`, the words of a line in capitals, in lower case.
 
     The first letter of each sentence remains. A form may have another length than its word (İ), so
     spans are those of the words in `raw`.
@@ -33,7 +33,7 @@ def lowercase_forms(raw: str, found: Sequence[Word]) -> list[str]:
     begins = iter([*(start for start, _ in sentences.split(raw)), len(raw)])
     begin = next(begins)
     forms: list[str] = []
-    for word, form in zip(found, words.surface_forms(found), strict=True):
+    for word, form in zip(line_words, words.surface_forms(line_words), strict=True):
         small = form.lower()
         if word.start >= begin and any(map(str.isalnum, word.text)):  # the first, but for quotes
             head = form[: len(form) - len(word.text) + 1]

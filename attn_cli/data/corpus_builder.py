@@ -72,8 +72,10 @@ def _marked_forms(
 ) -> Iterator[str]:
     """Yield the word forms of a text, with its literals marked."""
     number = {literal.start: literal.number for literal in literals}
-    found = words.split(text, [(literal.start, literal.end) for literal in literals], rules=rules)
-    for word, form in zip(found, words.surface_forms(found), strict=True):
+    line_words = words.split(
+        text, [(literal.start, literal.end) for literal in literals], rules=rules
+    )
+    for word, form in zip(line_words, words.surface_forms(line_words), strict=True):
         yield add_mark(form, number[word.start]) if word.start in number else form
 
 

@@ -51,23 +51,23 @@ def find(raw: str, style: NumberStyle | None) -> list[LiteralSpan]:
     """Return the literals of a line in order; its language has that style of numbers."""
     if not compiled(_MAY_HOLD).search(raw):
         return []
-    found: list[LiteralSpan] = []
+    literals: list[LiteralSpan] = []
     if compiled(_HINTS).search(raw):
-        found = [
+        literals = [
             LiteralSpan(*span, raw[span[0] : span[1]], False)
             for match in compiled(_OTHER, re.VERBOSE | re.IGNORECASE).finditer(raw)
-            if (span := _trimmed(raw, match))
+            if (span := _trim(raw, match))
         ]
     if not compiled(DIGIT_PATTERN).search(raw):
-        return found
+        return literals
     start = 0
-    for literal in [*found, LiteralSpan(len(raw), len(raw), "", False)]:
-        found += _figures(raw, start, literal.start, style)
+    for literal in [*literals, LiteralSpan(len(raw), len(raw), "", False)]:
+        literals += _figures(raw, start, literal.start, style)
         start = literal.end
-    return sorted(found)
+    return sorted(literals)
 
 
-def _trimmed(raw: str, match: re.Match[str]) -> tuple[int, int] | None:
+def _trim(raw: str, match: re.Match[str]) -> tuple[int, int] | None:
     """Return the span of a literal without the marks that end its sentence."""
     start, end = match.span()
     if match.lastgroup == "address":
@@ -89,13 +89,13 @@ _SENTENCE_MARKS = ".,;:!?'\"»”’…"
 
 def _figures(raw: str, start: int, end: int, style: NumberStyle | None) -> list[LiteralSpan]:
     """Return the figures, and the words with digits, between two positions of a line."""
-    found = []
+    figures = []
     for match in compiled(_FIGURE, re.VERBOSE).finditer(raw, start, end):
         span = match.span()
         text = match.group()
         is_word = match["word"] is not None
-        found.append(LiteralSpan(*span, text if is_word else _key(text, style), not is_word))
-    return found
+        figures.append(LiteralSpan(*span, text if is_word else _key(text, style), not is_word))
+    return figures
 
 
 def _key(text: str, style: NumberStyle | None) -> str:
@@ -123,19 +123,19 @@ class _Number(NamedTuple):
 
 def _parts(text: str, style: NumberStyle) -> _Number | None:
     """Return the parts of a number written in this style; None for any other text."""
-    found = _number_pattern(style).fullmatch(text)
-    if found is None:
+    match = _number_pattern(style).fullmatch(text)
+    if match is None:
         return None
-    whole = re.sub(r"\D", "", found["whole"])
-    if (before := found["before"]) and found["after"]:
+    whole = re.sub(r"\D", "", match["whole"])
+    if (before := match["before"]) and match["after"]:
         return None
     return _Number(
-        (found["sign"] or "").translate(_PLAIN_MARKS),
-        before or found["after"] or "",
+        (match["sign"] or "").translate(_PLAIN_MARKS),
+        before or match["after"] or "",
         whole,
-        found["fraction"] or "",
-        found["percent"] or "",
-        is_grouped=whole != found["whole"],
+        match["fraction"] or "",
+        match["percent"] or "",
+        is_grouped=whole != match["whole"],
     )
 
 

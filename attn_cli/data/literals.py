@@ -70,9 +70,9 @@ class LiteralRules:
 
         A literal matches only if it occurs equally often on both sides.
         """
-        ours = self.find(source)
-        theirs = self.find_in_target(target) if ours else []
-        return _matched(ours, theirs, chance=None)
+        source_literals = self.find(source)
+        target_literals = self.find_in_target(target) if source_literals else []
+        return _match(source_literals, target_literals, chance=None)
 
     def match_for_training(
         self, source: str, target: str
@@ -82,15 +82,18 @@ class LiteralRules:
         The placeholders are drawn from all that exist, by a hash of the text; in some pairs a name
         on both sides is a literal too.
         """
-        ours = self.find(source)
+        source_literals = self.find(source)
         chance = zlib.crc32(source.encode("utf-8", "surrogatepass"))
         takes_name = chance % NAME_INTERVAL == 0
-        if not (ours or takes_name):
+        if not (source_literals or takes_name):
             return [], []
-        theirs = self.find_in_target(target)
-        if takes_name and (names := _shared_name(source, target, ours, theirs)):
-            ours, theirs = sorted([*ours, names[0]]), sorted([*theirs, names[1]])
-        return _matched(ours, theirs, chance=chance // NAME_INTERVAL)
+        target_literals = self.find_in_target(target)
+        if takes_name and (names := _shared_name(source, target, source_literals, target_literals)):
+            source_literals, target_literals = (
+                sorted([*source_literals, names[0]]),
+                sorted([*target_literals, names[1]]),
+            )
+        return _match(source_literals, target_literals, chance=chance // NAME_INTERVAL)
 
     @functools.cached_property
     def _styles(self) -> tuple[NumberStyle | None, NumberStyle | None]:
@@ -135,13 +138,13 @@ def placeholder_number(form: str) -> int | None:
 def assign_placeholders(literals: Sequence[LiteralSpan]) -> list[NumberedLiteral]:
     """Return the literals of a line with placeholders in order, up to the first without one."""
     figure, other = iter(range(N_FIGURES)), iter(range(N_FIGURES, N_PLACEHOLDERS))
-    placed = []
+    numbered = []
     for literal in literals:
         number = next(figure if literal.is_figure else other, None)
         if number is None:
             break
-        placed.append(NumberedLiteral(literal.start, literal.end, number))
-    return placed
+        numbered.append(NumberedLiteral(literal.start, literal.end, number))
+    return numbered
 
 
 def covers_line(raw: str, literals: Sequence[LiteralSpan]) -> bool:
@@ -171,32 +174,42 @@ def cut_points(raw: str, literals: Sequence[LiteralSpan]) -> list[int]:
     return places
 
 
-def _shared(ours: Sequence[LiteralSpan], theirs: Sequence[LiteralSpan]) -> Counter[str]:
+def _shared(
+    source_literals: Sequence[LiteralSpan], target_literals: Sequence[LiteralSpan]
+) -> Counter[str]:
     """Return the keys that occur equally often on both sides, with their counts."""
-    mine, other = (Counter(each.key for each in side) for side in (ours, theirs))
-    return Counter({key: count for key, count in mine.items() if other[key] == count})
+    source_counts, target_counts = (
+        Counter(each.key for each in side) for side in (source_literals, target_literals)
+    )
+    return Counter(
+        {key: count for key, count in source_counts.items() if target_counts[key] == count}
+    )
 
 
-def _matched(
-    ours: Sequence[LiteralSpan], theirs: Sequence[LiteralSpan], *, chance: int | None
+def _match(
+    source_literals: Sequence[LiteralSpan],
+    target_literals: Sequence[LiteralSpan],
+    *,
+    chance: int | None,
 ) -> tuple[list[NumberedLiteral], list[NumberedLiteral]]:
-    shared = _shared(ours, theirs)
+    shared = _shared(source_literals, target_literals)
     if not shared:
         return [], []
-    numbers = _numbers(ours, shared, chance)
-    return _placed(ours, numbers), _placed(theirs, numbers)
+    numbers = _numbers(source_literals, shared, chance)
+    return _numbered(source_literals, numbers), _numbered(target_literals, numbers)
 
 
 def _numbers(
-    ours: Sequence[LiteralSpan], shared: Counter[str], chance: int | None
+    source_literals: Sequence[LiteralSpan], shared: Counter[str], chance: int | None
 ) -> dict[str, list[int]]:
     """Return the placeholders of each key, one for each occurrence.
 
-    In order, or in steps from a start, both given by `chance`. A key has none if too few are left.
+    In order, or from a start and in steps that depend on `chance`. A key has none if too few
+    remain.
     """
     numbers: dict[str, list[int]] = {}
     used = [0, 0]
-    for literal in ours:
+    for literal in source_literals:
         key, count = literal.key, shared[literal.key]
         first, size = (0, N_FIGURES) if literal.is_figure else (N_FIGURES, N_OTHERS)
         place = 0 if literal.is_figure else 1
@@ -211,29 +224,32 @@ def _numbers(
     return numbers
 
 
-def _placed(
+def _numbered(
     literals: Sequence[LiteralSpan], numbers: dict[str, list[int]]
 ) -> list[NumberedLiteral]:
-    left = {key: iter(each) for key, each in numbers.items()}
+    remaining = {key: iter(each) for key, each in numbers.items()}
     return [
-        NumberedLiteral(literal.start, literal.end, next(left[literal.key]))
+        NumberedLiteral(literal.start, literal.end, next(remaining[literal.key]))
         for literal in literals
-        if literal.key in left
+        if literal.key in remaining
     ]
 
 
 def _shared_name(
-    source: str, target: str, ours: Sequence[LiteralSpan], theirs: Sequence[LiteralSpan]
+    source: str,
+    target: str,
+    source_literals: Sequence[LiteralSpan],
+    target_literals: Sequence[LiteralSpan],
 ) -> tuple[LiteralSpan, LiteralSpan] | None:
     """Return the first name that occurs once in each line, outside of its literals."""
     name = compiled(NAME_PATTERN)
-    mine, other = Counter(name.findall(source)), Counter(name.findall(target))
-    for text, count in mine.items():
-        if count == 1 and other[text] == 1:
+    in_source, in_target = Counter(name.findall(source)), Counter(name.findall(target))
+    for text, count in in_source.items():
+        if count == 1 and in_target[text] == 1:
             places = []
-            for raw, literals in ((source, ours), (target, theirs)):
-                found = next(each for each in name.finditer(raw) if each.group() == text)
-                literal = LiteralSpan(*found.span(), text, False)
+            for raw, literals in ((source, source_literals), (target, target_literals)):
+                match = next(each for each in name.finditer(raw) if each.group() == text)
+                literal = LiteralSpan(*match.span(), text, False)
                 if any(each.start < literal.end and literal.start < each.end for each in literals):
                     break
                 places.append(literal)

@@ -51,7 +51,7 @@ def segment_corpus(
     begin every source sentence.
     """
     all_forms = augmentation is not None
-    ours, theirs = (
+    source_pieces, target_pieces = (
         _segmentation(
             side, corpus.pairs, tokenizer, sampling, all_forms, _Table(corpus.storage, name)
         )
@@ -62,10 +62,10 @@ def segment_corpus(
     )
     return SubwordCorpus(
         corpus,
-        ours,
-        theirs,
-        _piece_counts(corpus.source, ours, corpus.pairs),
-        _piece_counts(corpus.target, theirs, corpus.pairs),
+        source_pieces,
+        target_pieces,
+        _piece_counts(corpus.source, source_pieces, corpus.pairs),
+        _piece_counts(corpus.target, target_pieces, corpus.pairs),
         augmentation,
         source_prefix,
     )

@@ -93,7 +93,7 @@ def _training_rows(counts: Mapping[str, int], kind: Literal["unigram", "bpe"]) -
 
 
 def _training_problem(reason: str, settings: config.TokenizerConfig) -> DataError | UsageError:
-    """Return the error of SentencePiece as one of ours, with a hint."""
+    """Return the error for a message of SentencePiece, with a hint."""
     if sizes := re.search(r"required_chars\. \d+ vs (\d+)", reason):
         needed = sizes.group(1)
         return UsageError(
