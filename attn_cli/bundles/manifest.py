@@ -73,10 +73,9 @@ _MAX_MANIFEST, _MAX_TEXT = 1 << 22, 1 << 20
 
 #: Terminal control sequences; control characters except TAB and line feed; and those that change
 #: the direction of writing, which can disguise text.
-_UNPRINTED = re.compile(
+_CONTROL_SEQUENCES = (
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?|\x1b.?"
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]",
-    re.DOTALL,
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 )
 
 #: Seconds before the checksums of a damaged model are checked again.
@@ -288,7 +287,7 @@ def read_text_file(path: Path, facts: dict[str, Any], name: str) -> bytes:
 
 def printable(text: str) -> str:
     """Return `text` without control sequences of terminals."""
-    return _UNPRINTED.sub("", text)
+    return re.sub(_CONTROL_SEQUENCES, "", text, flags=re.DOTALL)
 
 
 def _refuse_link_outside(path: Path, file: Path) -> None:

@@ -42,21 +42,17 @@ _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 _BEFORE = re.compile(r"(?<![\w.])(?P<joined>(?<=\w['’ʼ\-‐‑:,/]))?[\w.]+\Z")
 _LONGEST_ABBREVIATION = 12
 
-#: Abbreviations before a name, with a capital.
-_TITLE = re.compile(
+#: Abbreviations before a name, with a capital. These expressions are compiled at first use.
+_TITLE = (
     "mrs?|ms|mx|drs?|prof|ste?|mt|ft|messrs|mgr|rev|hon|gen|col|maj|capt|cpt|lt|sgt|cpl|gov|sen|rep"
-    "|pres|supt|mm|mmes?|mlles?|vve|sra?|srta|dña|hr|ing|jr|inc|ltd|co|corp|bros",
-    re.IGNORECASE,
+    "|pres|supt|mm|mmes?|mlles?|vve|sra?|srta|dña|hr|ing|jr|inc|ltd|co|corp|bros"
 )
 #: Abbreviations before any word.
-_SHORT = re.compile(
-    "etc|vs|cf|viz|al|ca|approx|resp|incl|excl|env|bzw|usw|bspw|evtl|ggf|vgl", re.IGNORECASE
-)
+_SHORT = "etc|vs|cf|viz|al|ca|approx|resp|incl|excl|env|bzw|usw|bspw|evtl|ggf|vgl"
 #: Abbreviations before a number; without one they may be words.
-_NUMBERED = re.compile(
+_NUMBERED = (
     "nos?|nr|pp|pg|figs?|vols?|arts?|chap|ch|sect?|eqs?|ex|tab|ver|ext|t[eé]l|apt"
-    "|jan|feb|févr?|apr|avr|jul|juil|aug|sept?|oct|okt|nov|d[eé]c|dez",
-    re.IGNORECASE,
+    "|jan|feb|févr?|apr|avr|jul|juil|aug|sept?|oct|okt|nov|d[eé]c|dez"
 )
 
 
@@ -109,7 +105,7 @@ def _is_abbreviation(raw: str, end: re.Match[str]) -> bool:
         return len(before) <= 2 and token["joined"] is None
     return bool(
         (len(last) == 1 and last.isalpha() and token["joined"] is None)
-        or (_TITLE.fullmatch(last) and last[0].isupper())
-        or _SHORT.fullmatch(last)
-        or (_NUMBERED.fullmatch(last) and raw[end.end()].isdigit())
+        or (last[:1].isupper() and re.fullmatch(_TITLE, last, re.IGNORECASE))
+        or re.fullmatch(_SHORT, last, re.IGNORECASE)
+        or (raw[end.end()].isdigit() and re.fullmatch(_NUMBERED, last, re.IGNORECASE))
     )
