@@ -73,7 +73,7 @@ def test_it_translates_and_aligns_as_it_did(engine, model):
 def test_a_literal_is_copied_in_the_format_of_the_target_language():
     text = (FIXTURES / "bundle_v2.onnx.jsonl").read_text(encoding="utf-8")
     translation = json.loads(text.splitlines()[6])
-    assert "1\u00a0250" in translation["translation"]
+    assert "1\u00a0250" in translation["target"]
 
 
 @each_model

@@ -1,6 +1,6 @@
 """Write the demo corpus: `python data/demo/generate.py [--out DIR]`.
 
-Made from the grammar beside this file, with one seed: the same files, byte for byte, each time.
+Written by the grammar in this folder with one seed: the same files, byte for byte, each time.
 """
 
 import argparse

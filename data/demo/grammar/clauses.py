@@ -1,4 +1,4 @@
-"""Whole clauses, both languages at once: statements, questions and orders; knows no lexicon."""
+"""Whole clauses, both languages at once: statements, questions and orders."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Objects on both sides: clitics before the French verb or phrases behind it; knows no tense."""
+"""Objects on both sides: clitics before the French verb or phrases behind it."""
 
 from dataclasses import dataclass, field, replace
 

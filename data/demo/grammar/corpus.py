@@ -117,12 +117,12 @@ def key(text: str) -> str:
 
 def pool(draw: Draw, size: int, known: Iterable[Pair]) -> list[Pair]:
     """`size` pairs whose English differs from each other's and from the `known` ones'."""
-    seen = {key(pair.english) for pair in known}
+    used = {key(pair.english) for pair in known}
     pairs: list[Pair] = []
     while len(pairs) < size:
         pair = sample(draw)
-        if key(pair.english) not in seen and len(pair.en) <= MOST_WORDS:
-            seen.add(key(pair.english))
+        if key(pair.english) not in used and len(pair.en) <= MOST_WORDS:
+            used.add(key(pair.english))
             pairs.append(pair)
     return pairs
 
@@ -148,7 +148,7 @@ def corpus(seed: int, *, n_train: int, n_held_out: int) -> Corpus:
         left.update(forms(pair))
         french[key(pair.french)] += 1
     held: list[Pair] = []
-    kept: list[Pair] = []
+    training: list[Pair] = []
     for pair in pairs:
         words = forms(pair)
         spare = all(left[word] - count >= SEEN_IN_TRAIN for word, count in words.items())
@@ -156,6 +156,6 @@ def corpus(seed: int, *, n_train: int, n_held_out: int) -> Corpus:
             left.subtract(words)
             held.append(pair)
         else:
-            kept.append(pair)
+            training.append(pair)
     assert len(held) == 2 * n_held_out, "too few pairs made of common words"
-    return Corpus(draw.shuffled(fixed + kept), held[:n_held_out], held[n_held_out:])
+    return Corpus(draw.shuffled(fixed + training), held[:n_held_out], held[n_held_out:])

@@ -1,4 +1,4 @@
-"""English verb groups: auxiliaries, do, not and the contractions; knows no French."""
+"""English verb groups: auxiliaries, do, not and the contractions."""
 
 from dataclasses import dataclass, field
 
@@ -33,7 +33,7 @@ class Verbal:
 
 
 def verbal(clause: Clause, draw: Draw, *, question: bool = False) -> Verbal:
-    """The verb group of a statement, or of a question, which asks for do more often."""
+    """The verb group of a statement, or of a question, which needs do more often."""
     group = Verbal()
     person = clause.subject.person
     if clause.head and clause.head.auxiliary:

@@ -1,4 +1,4 @@
-"""What a clause says, before either language has spelt it out; knows no order of words."""
+"""The meaning of a clause, without words and their order in either language."""
 
 from dataclasses import dataclass, field
 

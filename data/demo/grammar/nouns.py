@@ -347,10 +347,10 @@ ADJECTIVES: tuple[Adjective, ...] = tuple(
 
 def adjectives_for(classes: frozenset[str], *, predicate: bool = False) -> list[Adjective]:
     """The adjectives that suit a noun of these classes, beside it or as a predicate."""
-    wanted = {"person", "adult"} | classes if "kin" in classes else classes
+    classes = {"person", "adult"} | classes if "kin" in classes else classes
     return [
         adjective
         for adjective in ADJECTIVES
-        if adjective.suits & wanted
+        if adjective.suits & classes
         and adjective.en not in (ATTRIBUTIVE if predicate else PREDICATIVE)
     ]

@@ -1,4 +1,4 @@
-"""Noun phrases: determiners, adjectives and their order, possession; knows no verb.
+"""Noun phrases: determiners, adjectives and their order, possession.
 
 Every builder takes a `Draw`, the one source of chance.
 """

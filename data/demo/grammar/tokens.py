@@ -1,4 +1,4 @@
-"""Words, links between them, and how a sentence is spelled out; knows no grammar and no lexicon.
+"""Words, links between them, and the spelling of a sentence.
 
 The grammar writes English words (`En`) and French words (`Fr`); a French word carries its links to
 the English words it renders. `finish` applies French spelling (contraction, then elision) and
