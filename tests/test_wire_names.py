@@ -14,7 +14,7 @@ from pathlib import Path
 
 import onnx
 import pytest
-from program import attn
+from program import Ended, attn
 from systems import PAIRWISE, fresh
 
 from attn_cli import config
@@ -26,6 +26,7 @@ from attn_cli.training import events
 
 FILE = Path(__file__).parent / "fixtures" / "wire_names.json"
 MODEL = FILE.parent / "bundle_v1"
+PAIR = ("we love the cat.", "nous aime le chat.")
 
 #: Two networks whose graphs have every kind of input and output.
 EXPORTED = (("gru", "coverage", "gru"), ("transformer", "multihead", "transformer"))
@@ -90,16 +91,28 @@ def record_fields() -> dict[str, list[str]]:
     how = ("-m", MODEL, "-f", "jsonl")
     commands = {
         "translate": ("translate", *how, "--n-best", "2", "we love the cat."),
-        "align": ("align", *how, "we love the cat.", "nous aime le chat."),
+        "align": ("align", *how, *PAIR),
         "diagnostics": ("translate", *how, "--diagnostics", "we love the cat."),
         "explain": ("explain", *how, "we love the cat."),
     }
-    found = {}
-    for name, command in commands.items():
-        ended = attn(*command)
-        assert ended.status == 0, ended.err
-        found[name] = sorted(set().union(*map(fields, ended.records())))
-    return found
+    with tempfile.TemporaryDirectory() as folder:
+        gold = Path(folder, "gold")
+        gold.write_text("0-0 4-4\n", encoding="utf-8")
+        worst = ("--worst", "1", "--gold", gold, "--index-base", "0")
+        commands["worst"] = ("align", *how, *worst, *PAIR)
+        return {name: fields_of(attn(*command)) for name, command in commands.items()}
+
+
+def fields_of(ended: Ended) -> list[str]:
+    assert ended.status == 0, ended.err
+    return sorted(set().union(*map(fields, ended.records())))
+
+
+def columns() -> dict[str, list[str]]:
+    """The columns of TSV, from its header."""
+    how = ("align", "-m", MODEL, "-f", "tsv")
+    commands = {"align": (*how, *PAIR), "diagnostics": (*how, "--diagnostics", *PAIR)}
+    return {name: attn(*each).out.split("\n")[0].split("\t") for name, each in commands.items()}
 
 
 def bundle_fields() -> list[str]:
@@ -114,6 +127,7 @@ NAMES = {
     "word_aligner.safetensors": aligner_parameters,
     "graphs": graphs,
     "records": record_fields,
+    "columns": columns,
     "bundle.json": bundle_fields,
 }
 

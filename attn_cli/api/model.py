@@ -1,22 +1,19 @@
 """Load a model in one line; its results are those of the command line, byte for byte."""
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from attn_cli.alignment.extraction import extract
+from attn_cli.api.pair_aligners import attention_aligner, other_aligner
 from attn_cli.api.results import AlignmentResult, ExplanationResult, TranslationResult
+from attn_cli.api.settings import ModelSettings, check_bounds
 from attn_cli.bundles import registry
 from attn_cli.bundles.bundle import Bundle, load_stable
 from attn_cli.choices import (
-    MAX_BEAM,
-    MAX_COVERAGE_PENALTY,
-    MAX_LENGTH_PENALTY,
-    MAX_THREADS,
     Engine,
     Extraction,
     Level,
@@ -35,30 +32,17 @@ from attn_cli.inference.from_bundle import (
     translator_of,
 )
 from attn_cli.inference.generation import BeamSearchGenerator
+from attn_cli.inference.head_request import HeadRequest
 from attn_cli.inference.translator import Translator
 from attn_cli.types import InputLine, Translation, WordAlignment
 
 if TYPE_CHECKING:
     from attn_cli.inference.confidence import Calibration
     from attn_cli.inference.engines.torch import TorchDecoder
-    from attn_cli.inference.pair_aligner import PairAligner
+    from attn_cli.inference.linkers import AlignerProtocol
 
 #: Lines in a chunk of a list, as in a file on the command line: like lengths share a batch.
 CHUNK = 1024
-
-
-@dataclass(frozen=True)
-class ModelSettings:
-    """Settings of a loaded model that are not its recipe's. See `load`."""
-
-    weights: MatrixKind | None = None
-    level: Level = "word"
-    extraction: Extraction = "threshold"
-    threshold: float | None = None
-    n_best: int = 1
-    engine: Engine = "auto"
-    device: str = "auto"
-    threads: int = 1
 
 
 def load(
@@ -66,6 +50,9 @@ def load(
     *,
     target_token: str | None = None,
     weights: MatrixKind | None = None,
+    layer: int | None = None,
+    head: int | Literal["all", "mean"] | None = None,
+    diagnostics: bool = False,
     level: Level = "word",
     extract: Extraction = "threshold",
     threshold: float | None = None,
@@ -84,12 +71,14 @@ def load(
     "fra", of an imported model of several target languages, `weights` ("attention" or
     "alignment"; by default the decoder's attention for a translation, the word aligner's for a
     given pair), `level` ("word" or "piece"), `extract` and `threshold` for links, the options of
-    the search, `shortlist`, `engine`, `device`, and `threads`, by default all cores.
+    the search, `shortlist`, `engine`, `device`, and `threads`, by default all cores. `layer` and
+    `head` (a number from 1, "mean", or "all") select attention heads for given pairs. With
+    `diagnostics`, results have those of their table.
 
     Raises ModelError if the model is missing, damaged or has not what is requested, UsageError for
     an argument out of its bounds or a target token that the model does not have.
     """
-    _check(beam, n_best, length_penalty, coverage_penalty, threshold, threads)
+    check_bounds(beam, n_best, length_penalty, coverage_penalty, threshold, threads)
     path = registry.find(None if model is None else str(model))
     settings = ModelSettings(
         weights,
@@ -100,7 +89,14 @@ def load(
         engine,
         device,
         threads or available_cores(),
+        HeadRequest.parse(head, layer),
+        diagnostics,
     )
+    if settings.heads and weights == "alignment":
+        raise UsageError(
+            "head and layer choose among the decoder's attention, not weights='alignment'",
+            "Leave one of the two out.",
+        )
     search: dict[str, Any] = {
         "beam": beam,
         "length_penalty": length_penalty,
@@ -125,28 +121,6 @@ def load(
         return Model(bundle, decoder, config, settings, calibration)
 
     return load_stable(path, open_model)
-
-
-def _check(
-    beam: int | None,
-    n_best: int,
-    length_penalty: float | None,
-    coverage_penalty: float | None,
-    threshold: float | None,
-    threads: int | None,
-) -> None:
-    bounds: tuple[tuple[str, float | None, float, float], ...] = (
-        ("beam", beam, 1, MAX_BEAM),
-        ("n_best", n_best, 1, MAX_BEAM),
-        ("threads", threads, 1, MAX_THREADS),
-        ("length_penalty", length_penalty, 0, MAX_LENGTH_PENALTY),
-        ("coverage_penalty", coverage_penalty, 0, MAX_COVERAGE_PENALTY),
-        ("threshold", threshold, 0, 1),
-    )
-    for name, value, low, high in bounds:
-        if value is not None and not (low <= value <= high and math.isfinite(value)):
-            upper = "" if high == math.inf else f" to {high:g}"
-            raise UsageError(f"{name} cannot be {value}", f"Give a number from {low:g}{upper}.")
 
 
 class Model:
@@ -289,42 +263,63 @@ class Model:
         )
 
     @cached_property
-    def _pair_aligner(self) -> "PairAligner":
-        kind = self.settings.weights or ("alignment" if self.bundle.can_align else "attention")
-        if kind == "attention":
-            require_decoder(self.bundle)
-            if not self.bundle.has_attention:
-                raise ModelError(
-                    f"the model {self.name} has no attention: it encodes the sentence as one "
-                    "vector",
-                    "Use a model with attention or a word aligner.",
-                )
-        return pair_aligner_of(
+    def _pair_aligner(self) -> "AlignerProtocol":
+        settings = self.settings
+        if self._aligns_pairs_by_aligner:
+            return pair_aligner_of(
+                self.bundle, stepper=self._decoder, matcher=self._aligner, level=settings.level
+            )
+        return attention_aligner(
             self.bundle,
-            stepper=self._decoder,
-            matcher=self._aligner if kind == "alignment" else None,
-            level=self.settings.level,
+            self._decoder,
+            settings.heads,
+            level=settings.level,
+            engine=settings.engine,
+            device=settings.device,
+            threads=settings.threads,
         )
+
+    @property
+    def _aligns_pairs_by_aligner(self) -> bool:
+        if self.settings.heads is not None:
+            return False
+        weights = self.settings.weights
+        return weights == "alignment" or (weights is None and self.bundle.can_align)
 
     def _translate_chunk(self, lines: Sequence[str], first: int) -> list[TranslationResult]:
         inputs = [
             InputLine(number, _one_line(line)) for number, line in enumerate(lines, start=first)
         ]
         by_aligner = self.settings.weights == "alignment"
-        return [
-            TranslationResult(
-                each, self._links(each, by_aligner=by_aligner), self.name, self.settings.n_best
-            )
-            for each in self._translator.translate(inputs)
-        ]
+        linked = self._link(self._translator.translate(inputs), by_aligner=by_aligner)
+        return [TranslationResult(*each, self.name, self.settings.n_best) for each in linked]
 
     def _align_chunk(self, pairs: Sequence[InputLine]) -> list[AlignmentResult]:
-        aligner = self._pair_aligner
-        by_aligner = aligner.matcher is not None
-        return [
-            AlignmentResult(each, self._links(each, by_aligner=by_aligner), self.name)
-            for each in aligner.align(pairs)
-        ]
+        by_aligner = self._aligns_pairs_by_aligner
+        linked = self._link(self._pair_aligner.align(pairs), by_aligner=by_aligner, pairs=pairs)
+        return [AlignmentResult(*each, self.name) for each in linked]
+
+    def _link(
+        self,
+        translations: Sequence[Translation],
+        *,
+        by_aligner: bool,
+        pairs: Sequence[InputLine] | None = None,
+    ) -> list[tuple[Translation, WordAlignment]]:
+        """Each translation with its links, and with diagnostics if they are wanted."""
+        linked = [(each, self._links(each, by_aligner=by_aligner)) for each in translations]
+        if not self.settings.diagnostics:
+            return linked
+        from attn_cli.inference.diagnosis import with_diagnostics
+
+        other = other_aligner(
+            self.bundle,
+            self._decoder,
+            lambda: self._aligner,
+            by_aligner=by_aligner,
+            level=self.settings.level,
+        )
+        return with_diagnostics(linked, other, pairs)
 
     def _links(self, translation: Translation, *, by_aligner: bool) -> WordAlignment:
         if translation.alignment is None:

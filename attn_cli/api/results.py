@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from attn_cli.errors import UsageError
 from attn_cli.render import text_formats
-from attn_cli.types import Explanation, FloatArray, SoftAlignment, Translation, WordAlignment
+from attn_cli.types import (
+    Diagnostics,
+    Explanation,
+    FloatArray,
+    HeadAlignment,
+    SoftAlignment,
+    Translation,
+    WordAlignment,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +24,8 @@ if TYPE_CHECKING:
 class Alignment:
     """A table of weights between the words of two lines, and the links extracted from it.
 
-    Prints as the terminal's table, shows itself as a table in a notebook.
+    Prints as the terminal's table, shows itself as a table in a notebook. `heads` are the tables of
+    single heads, layer by layer, if the model was loaded with head="all".
     """
 
     table: SoftAlignment
@@ -24,6 +33,7 @@ class Alignment:
     source: str
     target: str
     unsure: tuple[int, ...] = ()
+    heads: tuple[HeadAlignment, ...] = ()
 
     @property
     def source_words(self) -> tuple[str, ...]:
@@ -136,7 +146,13 @@ class Result:
         table = self.translation.alignment
         if table is None:
             return None
-        return Alignment(table, self.links, self.source, self.text, self.translation.unsure)
+        unsure, heads = self.translation.unsure, self.translation.heads
+        return Alignment(table, self.links, self.source, self.text, unsure, heads)
+
+    @property
+    def diagnostics(self) -> Diagnostics | None:
+        """What the table says of the pair; None unless the model was loaded with diagnostics."""
+        return self.translation.diagnostics
 
     def to_jsonl(self) -> str:
         """Return the record of `--format jsonl`, without a line end."""

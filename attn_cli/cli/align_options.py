@@ -15,9 +15,9 @@ from attn_cli.choices import (
 )
 from attn_cli.cli.diagnose import check_format
 from attn_cli.cli.input import Shard
-from attn_cli.cli.model_loading import HeadRequest
 from attn_cli.cli.output_format import DOCUMENTS, check_document, check_self_attention
 from attn_cli.errors import UsageError
+from attn_cli.inference.head_request import HeadRequest
 
 #: The formats that can show several heads.
 _WITH_HEADS = ("table", "jsonl", *DOCUMENTS)
@@ -57,14 +57,7 @@ class AlignOptions:
     @property
     def heads(self) -> HeadRequest | None:
         """The heads that --head and --layer select; None without. Raises UsageError for no head."""
-        if self.head is None and self.layer is None:
-            return None
-        name = self.head or "mean"
-        if name == "all":
-            return HeadRequest(self.layer, each=True)
-        if name != "mean" and not (name.isascii() and name.isdecimal() and int(name) > 0):
-            raise UsageError(f"--head cannot be {name}", "Give a number from 1, all, or mean.")
-        return HeadRequest(self.layer, 0 if name == "mean" else int(name))
+        return HeadRequest.parse(self.head, self.layer)
 
     @property
     def matrix_kind(self) -> MatrixKind | None:

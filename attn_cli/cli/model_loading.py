@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 from attn_cli.bundles import registry
 from attn_cli.bundles.bundle import Bundle, load_stable
 from attn_cli.choices import Engine, Level, MatrixKind
-from attn_cli.config import Recipe
 from attn_cli.console import Console
 from attn_cli.errors import ModelError
 from attn_cli.inference.engines.interface import (
     AlignmentModel,
     HeadSelection,
     IncrementalDecoder,
-    select_heads,
     single_heads,
 )
 from attn_cli.inference.engines.registry import (
@@ -29,35 +27,12 @@ from attn_cli.inference.engines.registry import (
 )
 from attn_cli.inference.from_bundle import load_calibration, pair_aligner_of, require_decoder
 from attn_cli.inference.generation import Generator
+from attn_cli.inference.head_request import HeadRequest
 
 if TYPE_CHECKING:
     from attn_cli.inference.confidence import Calibration
     from attn_cli.inference.other_tables import OtherTables
     from attn_cli.inference.pair_aligner import PairAligner
-
-
-@dataclass(frozen=True)
-class HeadRequest:
-    """Attention heads of a decoder; layers and heads count from 1.
-
-    Without a `layer`, the model's default. `head` 0 is the mean of the layer's heads. With `each`,
-    every head of the layer, or of all layers, in addition to the model's default.
-    """
-
-    layer: int | None = None
-    head: int = 0
-    each: bool = False
-
-    def view(self, recipe: Recipe) -> HeadSelection:
-        """Return the selection in that model. Raises UsageError if it has no such head."""
-        decode = recipe.decode
-        if self.each:
-            return select_heads(
-                recipe.model, layer=decode.attention_layer, head=decode.attention_head
-            )
-        return select_heads(
-            recipe.model, layer=self.layer or decode.attention_layer, head=self.head
-        )
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from attn_cli.bundles import registry
 from attn_cli.bundles.bundle import Bundle, load_stable
 from attn_cli.choices import Level, UnalignedMass
 from attn_cli.cli.input import warning_callback
-from attn_cli.cli.model_loading import HeadRequest
 from attn_cli.cli.output import Writer
 from attn_cli.console import Console
 from attn_cli.inference.engines.registry import open_torch_decoder
 from attn_cli.inference.from_bundle import pair_aligner_of, require_decoder
+from attn_cli.inference.head_request import HeadRequest
 from attn_cli.inference.linkers import AlignerProtocol, DirectionalLinker, RenormalizingAligner
 from attn_cli.inference.other_tables import PAIRS_WITH_HEADS
 from attn_cli.inference.self_attention import KINDS, SelfAttentionAligner, Side

@@ -65,6 +65,21 @@ def test_settings_are_the_options_of_the_same_name():
     assert len(result.texts) == 2
 
 
+@pytest.mark.parametrize("weights", [None, "attention", "alignment"])
+def test_diagnostics_are_those_of_the_command_line(weights):
+    lines, options = demo_lines("en", 3), ["-f", "jsonl", "--diagnostics", "--threads", 1]
+    options += ["--weights", weights] if weights else []
+    model = attn_cli.load("en-fr", weights=weights, diagnostics=True, threads=1)
+    results = model.translate(lines)
+    records = attn("translate", *options, *lines)
+    assert "".join(f"{each.to_jsonl()}\n" for each in results) == records.out
+    pair = model.align("I love you", "Je t'aime")
+    (record,) = attn("align", *options, "I love you", "Je t'aime").records()
+    assert pair.to_dict() == record
+    assert round(pair.diagnostics.source_entropy, 4) == record["diagnostics"]["source_entropy"]
+    assert attn_cli.load("en-fr").translate(lines[0]).diagnostics is None
+
+
 def test_align_links_pairs_as_align_fit_does(tmp_path):
     text = tmp_path / "pairs.tsv"
     text.write_text("".join(f"{s}\t{t}\n" for s, t in PAIRS.items()), encoding="utf-8")
@@ -166,6 +181,8 @@ def test_pharaoh_links_count_words_from_0(model):
         ({"beam": 0}, "beam cannot be 0"),
         ({"length_penalty": float("nan")}, "length_penalty cannot be nan"),
         ({"threshold": 2.0}, "threshold cannot be 2.0"),
+        ({"head": 0}, "head cannot be 0"),
+        ({"head": 1, "weights": "alignment"}, "head and layer choose among"),
     ],
 )
 def test_an_argument_out_of_its_bounds_is_refused(arguments, problem):

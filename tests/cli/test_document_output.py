@@ -14,7 +14,9 @@ def data_of(page, name):
 
 
 def pairs_of(page):
-    return data_of(page, "pairs")
+    """The pairs of all blocks of the page."""
+    blocks = re.findall(r'<script class="pairs"[^>]*>(.*?)</script>', page, re.DOTALL)
+    return [pair for block in blocks for pair in json.loads(block)]
 
 
 def test_translate_writes_a_page_of_all_lines(tiny, tmp_path):

@@ -8,6 +8,7 @@ import tomllib
 import pytest
 from program import PAIRS, TINY, TRANSFORMER, WORD_ALIGNER, attn
 
+import attn_cli
 from attn_cli.bundles.manifest import verify_checksums
 
 SOURCE, TARGET = "I see the red car.", "je vois la voiture rouge."
@@ -29,6 +30,16 @@ def several(tmp_path_factory, pairs_file, links_file):
     guided = ("--set", f"train.guided_alignment={links_file}", "--set", "name=several")
     trained(out, pairs_file, *TRANSFORMER, *guided, steps=60)
     return out
+
+
+@pytest.mark.parametrize("settings", [{"head": "all"}, {"head": "all", "layer": 2}, {"head": 2}])
+def test_heads_in_python_are_those_of_the_command_line(several, settings):
+    result = attn_cli.load(several, threads=1, **settings).align(SOURCE, TARGET)
+    options = [part for name, value in settings.items() for part in (f"--{name}", value)]
+    (record,) = attn("align", "-m", several, "-f", "jsonl", *options, stdin=PAIR).records()
+    assert result.to_dict() == record
+    names = [(each.layer, each.head) for each in result.alignment.heads]
+    assert names == [(each["layer"], each["head"]) for each in record.get("heads", [])]
 
 
 @pytest.fixture(scope="module")
@@ -295,6 +306,6 @@ def test_the_panel_has_a_table_where_there_is_attention(pairs_file, tmp_path, ki
 def test_a_page_has_the_heads_of_a_model_with_several(several):
     for command in (("translate", SOURCE), ("align", SOURCE, TARGET)):
         page = attn(*command, "--model", several, "--format", "html").out
-        data = re.search(r'<script id="pairs"[^>]*>(.*?)</script>', page, re.DOTALL)[1]
+        data = re.search(r'<script class="pairs"[^>]*>(.*?)</script>', page, re.DOTALL)[1]
         (pair,) = json.loads(data)
         assert set(pair["w"]) == {"attention", "1.1", "1.2", "2.1", "2.2"}
