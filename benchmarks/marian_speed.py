@@ -174,18 +174,16 @@ def _prepare(system: str, work: Path, options: argparse.Namespace) -> None:
 
 def _translate(system: str, work: Path, file: Path, options: argparse.Namespace) -> None:
     """Translate a file with one of the other systems, in this process."""
-    import warnings
-
-    warnings.simplefilter("ignore")
-    from transformers import MarianTokenizer
-
-    tokenizer: Any = MarianTokenizer.from_pretrained(work / "marian")
     lines = file.read_text(encoding="utf-8").splitlines()
     if system == "transformers":
+        import warnings
+
+        warnings.simplefilter("ignore")
         import torch
-        from transformers import MarianMTModel
+        from transformers import MarianMTModel, MarianTokenizer
 
         torch.set_num_threads(1)
+        tokenizer: Any = MarianTokenizer.from_pretrained(work / "marian")
         model: Any = MarianMTModel.from_pretrained(work / "marian").eval()
         for start in range(0, len(lines), 32):
             batch = tokenizer(lines[start : start + 32], return_tensors="pt", padding=True)
@@ -200,9 +198,11 @@ def _translate(system: str, work: Path, file: Path, options: argparse.Namespace)
             print(*tokenizer.batch_decode(ids, skip_special_tokens=True), sep="\n")
         return
     import ctranslate2
+    import sentencepiece  # alone, since transformers would count into the memory
 
+    spm: Any = sentencepiece.SentencePieceProcessor(model_file=str(work / "marian" / "source.spm"))
     translator = ctranslate2.Translator(str(work / system), inter_threads=1, intra_threads=1)
-    sources = [tokenizer.convert_ids_to_tokens(ids) for ids in tokenizer(lines)["input_ids"]]
+    sources = [[*spm.encode(line, out_type=str), "</s>"] for line in lines]
     results = translator.translate_batch(
         sources,
         beam_size=options.beam,
@@ -211,8 +211,7 @@ def _translate(system: str, work: Path, file: Path, options: argparse.Namespace)
         max_batch_size=32,
     )
     for result in results:
-        ids = tokenizer.convert_tokens_to_ids(result.hypotheses[0])
-        print(tokenizer.decode(ids, skip_special_tokens=True))
+        print(spm.decode(result.hypotheses[0]))
 
 
 def _make(work: Path, options: argparse.Namespace) -> None:
