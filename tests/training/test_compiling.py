@@ -32,6 +32,7 @@ def loss_and_gradients(network, forward, shape):
     return loss.item(), [parameter.grad.clone() for parameter in network.parameters()]
 
 
+@pytest.mark.slow
 def test_the_loss_and_the_gradients_of_a_compiled_network_are_those_of_the_network():
     """By a backend that traces as inductor does and generates no code (tests/slow has that)."""
     torch.manual_seed(1)

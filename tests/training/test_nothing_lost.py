@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from faults import Killed, killed_after
@@ -22,6 +23,9 @@ from attn_cli.files.folder_lock import lock_folder
 from attn_cli.training import pipeline
 from attn_cli.training.aligner_trainer import AlignerTrainer
 from attn_cli.training.validation import Validator
+
+#: A case of `make slow`.
+slow = partial(pytest.param, marks=pytest.mark.slow)
 
 RECIPE = (
     *TINY,
@@ -77,7 +81,7 @@ def is_the_same(out, other):
     )
 
 
-@pytest.mark.parametrize("share", [0.02, 0.4, 0.65, 0.9])
+@pytest.mark.parametrize("share", [slow(0.02), 0.4, slow(0.65), 0.9])
 def test_killed_at_any_moment_a_training_is_resumed_to_the_same_files(
     share, command, uncut, tmp_path
 ):
@@ -252,9 +256,9 @@ def test_a_resumed_training_keeps_the_minutes_it_was_given(run, pairs_file, tmp_
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        (corpus_reader, "load"),
+        slow(corpus_reader, "load"),
         (AlignerTrainer, "_relabel"),
-        (Validator, "_translate"),
+        slow(Validator, "_translate"),
         (pipeline, "export_graphs"),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
@@ -301,7 +305,7 @@ def test_a_process_that_is_stuck_is_ended_some_seconds_after_the_signal(number, 
     ) as process:
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=600)
     assert process.returncode == status
     assert b"the last saved state is intact" in said
 

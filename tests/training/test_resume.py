@@ -1,4 +1,8 @@
-"""A training that was cut off, by real signals, goes on to the very weights it would have had."""
+"""A training that was cut off, by real signals, goes on to the very weights it would have had.
+
+In `make test` a process is killed; its other ends are slow tests, for test_nothing_lost.py has them
+within this process.
+"""
 
 import json
 import os
@@ -50,7 +54,7 @@ def cut_off(number, *arguments, step=CUT, trainer=NETWORK):
         capture_output=True,
         text=True,
         env=os.environ | {"COLUMNS": "80"},
-        timeout=60,
+        timeout=600,
     )
     assert ended.stdout == ""
     return ended.returncode, ended.stderr
@@ -73,8 +77,11 @@ def uncut(pairs_file, tmp_path_factory):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
 @pytest.mark.parametrize(
     ("number", "status"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)],
-    ids=["interrupt", "terminate", "kill"],
+    [
+        pytest.param(signal.SIGINT, 130, id="interrupt", marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 143, id="terminate", marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, -9, id="kill"),
+    ],
 )
 def test_a_training_cut_off_and_resumed_reaches_the_very_same_weights(
     number, status, uncut, pairs_file, tmp_path
@@ -97,6 +104,7 @@ def test_a_training_cut_off_and_resumed_reaches_the_very_same_weights(
     assert all(ours[name].equal(theirs[name]) for name in ours)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
 def test_a_guided_training_killed_and_resumed_reaches_the_very_same_weights(pairs_file, tmp_path):
     links = tmp_path / "pairs.links"
@@ -120,6 +128,7 @@ def test_a_guided_training_killed_and_resumed_reaches_the_very_same_weights(pair
     assert ours == theirs > 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)], ids=["interrupt", "kill"]
