@@ -14,13 +14,22 @@ has to succeed. `$ echo $?` shows the status of the command before, which may th
 not run: X must be a target of the Makefile.
 """
 
+import contextlib
+import io
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest import mock
+
+from program import OneCore
+
+from attn_cli.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -116,14 +125,24 @@ def matches(shown: tuple[str, ...], printed: str) -> bool:
     return re.fullmatch("\n".join(lines).rstrip(), got, re.DOTALL) is not None
 
 
-def workspace(folder: Path) -> Path:
-    """Fill `folder` with what a reader has: the demo corpus, and files of their own."""
-    shutil.copytree(ROOT / "data" / "demo", folder / "data" / "demo")
+def workspace(folder: Path, *, quick: bool = False) -> Path:
+    """Fill `folder` with what a reader has: the demo corpus, and files of their own.
+
+    `quick`: with the first lines alone, as many as the commands of the documents need.
+    """
+    demo, sizes = folder / "data" / "demo", {"train": 2000, "valid": 50, "test": 100, "my": 200}
+    shutil.copytree(ROOT / "data" / "demo", demo)
+    if quick:
+        for file in (
+            each for name in ("train", "valid", "test") for each in demo.glob(f"{name}.*")
+        ):
+            lines = file.read_text(encoding="utf-8").splitlines()[: sizes[file.stem]]
+            file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     mine: list[list[str]] = []
     for language in ("en", "fr"):
         lines = (ROOT / f"data/demo/train.{language}").read_text(encoding="utf-8").splitlines()
-        (folder / f"my.{language}").write_text("\n".join(lines[:400]) + "\n", encoding="utf-8")
-        mine.append(lines[:400])
+        mine.append(lines[: sizes["my"] if quick else 400])
+        (folder / f"my.{language}").write_text("\n".join(mine[-1]) + "\n", encoding="utf-8")
     rows = ("\t".join(pair) for pair in zip(*mine, strict=True))
     (folder / "my.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder
@@ -141,7 +160,7 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def run(command: str, folder: Path, *, seconds: float = 120) -> tuple[int, str]:
+def run(command: str, folder: Path, *, seconds: float = 600) -> tuple[int, str]:
     """The status of a command run in `folder`, and all that it printed."""
     done = subprocess.run(
         ["bash", "-c", command],
@@ -156,11 +175,40 @@ def run(command: str, folder: Path, *, seconds: float = 120) -> tuple[int, str]:
     return done.returncode, done.stdout.decode("utf-8")
 
 
+@contextlib.contextmanager
+def _in_folder(folder: Path) -> Iterator[None]:
+    """Give this process the working directory and the environment of a command run in `folder`."""
+    variables = environment(folder)
+    with contextlib.chdir(folder), mock.patch.dict(os.environ, variables, clear=True):
+        yield
+
+
+def run_here(command: str, folder: Path) -> tuple[int, str]:
+    """The same of one call of `attn`, without a shell and a process, which take longer than it."""
+    stream = io.BytesIO()
+    with _in_folder(folder):
+        console = OneCore(
+            stdin=io.BytesIO(),
+            stdout=stream,
+            stderr=stream,
+            stdin_is_live=False,
+            stdin_is_terminal=False,
+            stdout_is_terminal=False,
+            stderr_is_terminal=False,
+            environment=environment(folder),
+        )
+        status = app.run(shlex.split(command)[1:], console)
+    return int(status), stream.getvalue().decode("utf-8")
+
+
 def check(block: Block, folder: Path, *, quick: bool) -> None:
-    """Run a block in `folder`. `quick`: what learns learns little, and its output may be any."""
+    """Run a block in `folder`. `quick`: what learns learns little, and its output may be any.
+
+    What is more than one call of `attn`, such as a pipeline, is run by a shell.
+    """
     if block.language == "python":
-        status, printed = run(f"python - <<'END'\n{block.body}\nEND", folder)
-        assert status == 0, printed
+        with _in_folder(folder):
+            exec(compile(block.body, str(block), "exec"), {"__name__": "__main__"})
         return
     for command in block.commands:
         if command.text.startswith("make "):
@@ -168,7 +216,8 @@ def check(block: Block, folder: Path, *, quick: bool) -> None:
         text = command.text
         if quick and "--print-recipe" not in text:
             text = text.replace("attn train", QUICK_ON if "--from" in text else QUICK)
-        status, printed = run(text, folder)
+        alone = quick and re.fullmatch(r"attn [^|<>;&$*`\\]*", text)
+        status, printed = (run_here if alone else run)(text, folder)
         assert status == command.status, f"{command.text}\n{printed}"
         compare = block.kind == "exact" or (block.kind == "model" and not quick)
         if compare and command.shown:

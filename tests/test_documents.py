@@ -21,7 +21,7 @@ MOST_WORDS = 900
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return document_blocks.workspace(tmp_path_factory.mktemp("documents"))
+    return document_blocks.workspace(tmp_path_factory.mktemp("documents"), quick=True)
 
 
 def texts(documents):
@@ -35,7 +35,7 @@ def test_the_blocks_of_a_document_run_in_order(document, text, tmp_path):
     blocks = [block for block in blocks_of(text) if block.kind != "skip"]
     if not blocks:
         pytest.skip("no block of it is run")
-    workspace = document_blocks.workspace(tmp_path)
+    workspace = document_blocks.workspace(tmp_path, quick=True)
     if document.name == "any-model.md":
         pytest.importorskip("transformers")
         write_folder(workspace / "opus-mt-en-fr", encoder_layers=6, decoder_layers=6)
