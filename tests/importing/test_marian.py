@@ -251,7 +251,7 @@ BROKEN = {
     "half a source.spm": (shorten("source.spm", 1000), "SentencePiece"),
     "no weights": (remove("model.safetensors"), "neither model.safetensors"),
     "half the weights": (shorten("model.safetensors", 5000), "cannot read"),
-    "weights that run code": (pickle_code, "no tensors alone"),
+    "weights that run code": (pickle_code, "other objects than tensors"),
 }
 
 
