@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from attn_cli.choices import Level
 
-#: What a table holds: a `MatrixKind`, or the self-attention of one side.
+#: The kinds of tables: a `MatrixKind`, or the self-attention of one side.
 TableKind = Literal["attention", "alignment", "encoder self-attention", "decoder self-attention"]
 
 FloatArray = NDArray[np.float32]
@@ -23,7 +23,7 @@ IntArray = NDArray[np.int32]
 
 DecodingMode = Literal["decoded", "forced"]
 
-#: The four ids that every vocabulary starts with, whatever its language.
+#: The first four ids of every vocabulary.
 PAD, BOS, EOS, UNK = 0, 1, 2, 3
 
 
@@ -31,7 +31,7 @@ PAD, BOS, EOS, UNK = 0, 1, 2, 3
 class InputLine:
     """A line to translate, or a pair of lines to align; `line` is its number, from 1.
 
-    `extra` are the fields of a JSONL record, which the output repeats.
+    `extra` are the fields of its JSONL record, copied to the output.
     """
 
     line: int
@@ -42,7 +42,7 @@ class InputLine:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word and its place in the text: `text == raw[start:end]`."""
+    """A word and its span in the text: `text == raw[start:end]`."""
 
     text: str
     start: int
@@ -58,7 +58,7 @@ class CopiedLiteral(NamedTuple):
 
 
 class Crossing(NamedTuple):
-    """A piece that crosses words: its place, one of its words, and the share of it there.
+    """A piece that crosses words: its index, the index of a word, and its share in this word.
 
     The shares of a piece sum to 1.
     """
@@ -73,11 +73,10 @@ class TokenizedLine:
     """One line as the pieces that a network reads, and the word of each piece.
 
     `ids` (n,) int32 ends with EOS; `pieces` (n,) are their printable forms; `word_ids` (n,) int32
-    gives each piece's index in `words`, -1 for EOS. Every word owns at least one piece, and the
-    pieces of a word are neighbours. `literals` are the words that a placeholder stands for, and
-    `has_only_literals` says that nothing else but marks is there, so that there is nothing to
-    translate. A tokenizer of raw lines may give a piece to several words, `crossing`, or none to a
-    word.
+    are the indices of their words in `words`, -1 for EOS. Each word has at least one piece, and its
+    pieces are adjacent; of a tokenizer of raw lines a piece may belong to several words,
+    `crossing`, and a word may have no piece. `literals` are the words that placeholders replace.
+    `has_only_literals` is true if the other words are punctuation: nothing is translated.
     """
 
     raw: str
@@ -97,9 +96,9 @@ class TokenizedLine:
 class Hypothesis:
     """One target sentence, from a search or from forced decoding.
 
-    `ids` (T,) end with EOS; `token_logp` (T,) are natural logarithms; `score` is what the search
-    ranks by (length-normalized); `weights` (T, S) are attention weights over source pieces, EOS
-    included.
+    `ids` (T,) end with EOS; `token_logp` (T,) are natural logarithms; `score` is the
+    length-normalized log-probability that ranks hypotheses in a search; `weights` (T, S) are
+    attention weights over source pieces, EOS included.
     """
 
     ids: IntArray
@@ -109,7 +108,7 @@ class Hypothesis:
 
     @property
     def mean_logp(self) -> float:
-        """Log-probability of the target per piece, EOS included: the `score` of a JSONL record."""
+        """The log-probability per piece, EOS included: the `score` of a JSONL record."""
         return float(self.token_logp.mean()) if len(self.token_logp) else 0.0
 
 
@@ -118,10 +117,9 @@ class SoftAlignment:
     """A matrix of weights: a row for each target word, a column for each source word.
 
     `weights` (T, S) and `unaligned` (T,): each row and its unaligned share (the mass on EOS or on
-    NULL) sum to 1. `kind` tells the decoder's `attention` from the `alignment` of a word aligner,
-    and `mode` a target that the model `decoded` from one that was `forced`. `link_probs` (T, S), if
-    known, is the probability that two words correspond, from both sides; a row of weights cannot
-    give it, since its cells compete.
+    NULL) sum to 1. `kind` is the decoder's `attention` or the `alignment` of a word aligner; `mode`
+    is `decoded` for a translation, `forced` for a known target. `link_probs` (T, S), if known, are
+    the probabilities of links, from both directions; unlike weights they do not sum to 1.
     """
 
     source: tuple[str, ...]
@@ -133,13 +131,28 @@ class SoftAlignment:
     mode: DecodingMode = "decoded"
     link_probs: FloatArray | None = None
 
+    @classmethod
+    def without_links(
+        cls,
+        source: tuple[str, ...],
+        target: tuple[str, ...],
+        *,
+        kind: TableKind,
+        level: Level,
+        mode: DecodingMode,
+    ) -> "SoftAlignment":
+        """Return a table whose target words are all unaligned."""
+        weights, unaligned = np.zeros((len(target), len(source)), np.float32), np.ones(len(target))
+        probs = np.zeros_like(weights) if kind == "alignment" else None
+        return cls(source, target, weights, unaligned.astype(np.float32), kind, level, mode, probs)
+
     def is_masked(self, row: int, column: int) -> bool:
-        """Whether the cell is one of a word that the decoder has not read yet."""
+        """Return whether the cell is masked: of a later word, in the decoder's self-attention."""
         return self.kind == "decoder self-attention" and column > row
 
     @property
     def link_scores(self) -> FloatArray:
-        """(T, S) the score of a link in each cell: its probability if known, else the weight."""
+        """The probability (T, S) of a link in each cell if known, else the weight."""
         return self.weights if self.link_probs is None else self.link_probs
 
     def __post_init__(self) -> None:
@@ -150,9 +163,16 @@ class SoftAlignment:
         assert self.unaligned.shape == (len(self.target),), self.unaligned.shape
 
 
+class HeadId(NamedTuple):
+    """An attention head: its `layer` and its number `head` in it, both from 1."""
+
+    layer: int
+    head: int
+
+
 @dataclass(frozen=True, slots=True)
 class HeadAlignment:
-    """The matrix of one attention head; `layer` and `head`, its number there, count from 1."""
+    """The matrix of one attention head: its `layer` and its number `head` in it, both from 1."""
 
     layer: int
     head: int
@@ -163,9 +183,9 @@ class HeadAlignment:
 class WordAlignment:
     """Hard word alignment of one pair: `links` are (source, target) indices, 0-based.
 
-    `scores` gives the score of a link (a probability or a share of votes) if one is known. A link
-    outside the sentence is an assertion failure; readers of files raise `DataError` before, with
-    the line number.
+    `scores` are the known scores of links: probabilities, weights or shares of votes. A link
+    outside the sentence fails an assertion; readers of files raise `DataError` with the line number
+    before.
     """
 
     links: frozenset[tuple[int, int]]
@@ -177,7 +197,7 @@ class WordAlignment:
         assert all(0 <= s < self.n_source and 0 <= t < self.n_target for s, t in self.links)
 
     def sorted_links(self) -> list[tuple[int, int]]:
-        """The links in the order of output: by target word, then by source word."""
+        """Return the links in the order of output: by target word, then by source word."""
         return sorted(self.links, key=lambda link: (link[1], link[0]))
 
 
@@ -192,20 +212,20 @@ class GoldAlignment:
     def from_links(
         cls, sure: Iterable[tuple[int, int]], possible: Iterable[tuple[int, int]]
     ) -> "GoldAlignment":
-        """Gold from two sets of links; the sure ones are added to the possible ones."""
-        certain = frozenset(sure)
-        return cls(certain, certain | frozenset(possible))
+        """Return the gold alignment of two sets of links; adds sure links to the possible ones."""
+        sure_links = frozenset(sure)
+        return cls(sure_links, sure_links | frozenset(possible))
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnostics:
-    """What a table of weights says of a sentence, without a reference. Larger numbers are worse.
+    """Signs of translation errors in a table of weights. Larger numbers are worse.
 
-    `coverage_deviation`: how far the total weights of source words are from 1. `target_entropy` and
-    `source_entropy`, in nats: how spread the weights of a target word, or on a source word, are.
-    `unlinked_source` are the indices of source words without a link, `repeated_target` those of
-    target words that repeat what stands before them. `disagreement`, from 0 to 1, is the distance
-    of attention and word aligner; None where the model has but one of them.
+    `coverage_deviation` is the mean deviation from 1 of the total weights of source words.
+    `target_entropy` and `source_entropy`, in nats, are the mean entropies of the weights of target
+    words and on source words. `unlinked_source` are the indices of source words without a link,
+    `repeated_target` those of target words that repeat preceding words. `disagreement`, from 0 to
+    1, is the distance of attention and word aligner; None if the model has only one of them.
     """
 
     coverage_deviation: float
@@ -225,10 +245,10 @@ class Translation:
     `source_words` are the words of `source` in order; `target_words` those of the best text.
     `word_logp` (T_words,) is the log-probability of each target word: the sum over its pieces.
     `unsure` are the indices of the target words of low probability, in order. `confidence`, from 0
-    to 1, estimates the sentence chrF of `text`; None where the model is not calibrated.
-    `heads` are the tables of the decoder's heads, layer by layer, where they are wanted. `others`
-    are the tables of the model's other kinds of weights, where they are wanted. `diagnostics` and
-    `is_flagged`, whether the confidence is too low, are None where they are not wanted.
+    to 1, estimates the sentence chrF of `text`; None if the model is not calibrated.
+    If requested, `heads` are the tables of the decoder's heads, layer by layer, `others` the tables
+    of the model's other kinds of weights, and `is_flagged` is whether the confidence is too low;
+    `diagnostics` and `is_flagged` are None if not requested.
     """
 
     line: int
@@ -254,7 +274,7 @@ LineResult = tuple[InputLine, Translation, WordAlignment]
 
 @dataclass(frozen=True, slots=True)
 class ScoreFunction:
-    """How a head scores a key k_j against a query q_i.
+    """The function by which a head scores a key k_j against a query q_i.
 
     additive: e_ij = vᵀ g(q_i + k_j + w C_ij), where g is the `activation`, v (A,) the `vector`, and
     w (A,) the `coverage_vector`, None without coverage. dot: e_ij = `scale` · q_iᵀ k_j.
@@ -271,9 +291,9 @@ class ScoreFunction:
 class HeadSteps:
     """Steps 2 to 7 of one head, for each of T target pieces over S source pieces, ends included.
 
-    queries (T, A) and keys (S, A) give energies (T, S) by the `score`; `coverage` (T, S) is its
-    third argument, None without one. `bias` (T, S), of local attention, is added to the energies.
-    probs (T, S) are what the normalizer makes of them; weights (T, S) are the same, or one-hot of
+    energies (T, S) are the `score` of queries (T, A) and keys (S, A), with `coverage` (T, S) as its
+    third argument, None without coverage. `bias` (T, S), of local attention, is added to the
+    energies. probs (T, S) are the normalized energies; weights (T, S) are the same, or one-hot of
     hard attention. contexts (T, D) are weights times values (S, D). `layer` and `head` count from
     1.
     """
@@ -297,7 +317,7 @@ class AttentionSteps:
     """All steps of a network along a known target of T pieces.
 
     embeddings (S, E) and encoder states (S, D) of the source; `heads`, layer by layer; contexts
-    (L, T, D) that each layer passes on; logp (T, V), natural logarithms.
+    (L, T, D), the output of each layer's attention; logp (T, V), natural logarithms.
     """
 
     embeddings: FloatArray
@@ -309,12 +329,12 @@ class AttentionSteps:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The eight steps of attention on one sentence, with the table that they give.
+    """The eight steps of attention on one sentence, and its table.
 
     `source` and `target` are the lines in pieces. `head_indices` select the heads of `steps`
-    whose mean weights, merged over words, are the `table`. `candidates` are the likeliest pieces
-    and their probabilities, for each of T target pieces; probs (T,) are those of the target's own.
-    `formulas` are those of the eight steps, in the paper's symbols.
+    whose mean weights, merged over words, are the `table`. `candidates` are the most probable
+    pieces and their probabilities at each of T target pieces; probs (T,) are the probabilities of
+    the target pieces. `formulas` are those of the eight steps, in the paper's symbols.
     """
 
     model: str

@@ -19,7 +19,7 @@ from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.confidence import FEATURES, Calibration
 from attn_cli.inference.engines.interface import StepOutput
 from attn_cli.inference.generation import BeamSearchGenerator
-from attn_cli.inference.neural_alignment import Nothing
+from attn_cli.inference.neural_alignment import NullAligner
 from attn_cli.inference.pair_aligner import PairAligner
 from attn_cli.inference.translator import Translator
 from attn_cli.types import InputLine, Translation
@@ -185,7 +185,7 @@ def test_no_text_whatever_gets_a_digit_or_loses_one(line: str) -> None:
     "line",
     ["123", ".", "1,250", "12.5%, 10:30!", "❤️", "http://a.b", "привет, мир", "我爱你。", "- 5 -"],
 )  # fmt: skip
-@pytest.mark.parametrize("matcher", [None, Nothing()])
+@pytest.mark.parametrize("matcher", [None, NullAligner()])
 def test_a_line_with_nothing_to_translate_comes_back_as_it_is(line: str, matcher) -> None:
     (found,) = translate(line, align=True, matcher=matcher)
     assert found.text == line

@@ -1,4 +1,4 @@
-"""Align pairs without a model: learn from these very pairs, as `attn align --fit` does."""
+"""Align pairs without a model, by learning from these pairs, as `attn align --fit` does."""
 
 import tempfile
 from collections.abc import Iterable
@@ -7,23 +7,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attn_cli.alignment import extraction
+from attn_cli.api.inputs import one_line
 from attn_cli.api.results import AlignmentResult
 from attn_cli.choices import Extraction
 from attn_cli.console import available_cores
 from attn_cli.errors import UsageError
+from attn_cli.inference.line_batches import OnProblem
 from attn_cli.inference.linkers import VoteInterpolatedAligner
-from attn_cli.inference.neural_alignment import Nothing
+from attn_cli.inference.neural_alignment import NullAligner
 from attn_cli.inference.pair_aligner import PairAligner
-from attn_cli.inference.translator import OnProblem
 from attn_cli.types import InputLine
 
 if TYPE_CHECKING:
     from attn_cli.training.events import Listener
     from attn_cli.training.unsupervised_alignment import FittedAlignments
 
-#: The minimum weight of a link, unless one is given: of the mean of word aligner and votes, or of
-#: the votes if they are alone. More than half of the votes make a link; half of them with fewer
-#: than `MANY_PAIRS`, unless only the aligners of `quick` vote.
+#: The default minimum score of a link: the mean of word aligner and votes, or the share of votes
+#: alone. A link needs more than half of the votes; with fewer than `MANY_PAIRS` pairs, and all
+#: aligners rather than those of `quick`, half of them.
 THRESHOLD, THRESHOLD_OF_FEW, MANY_PAIRS = 0.51, 0.5, 7_000
 
 
@@ -59,7 +60,7 @@ def align(
     if threshold is not None and not 0 <= threshold <= 1:
         raise UsageError(f"threshold cannot be {threshold}", "Give a number from 0 to 1.")
     rows = [
-        InputLine(line, _one_line(source), _one_line(target))
+        InputLine(line, _encodable_line(source), _encodable_line(target))
         for line, (source, target) in enumerate(pairs, start=1)
     ]
     options = _Options(quick, seed, device, threads or available_cores())
@@ -75,7 +76,7 @@ def align(
 
 
 def default_threshold(pairs: int, *, quick: bool) -> float:
-    """Return the minimum weight of a link learned from so many pairs."""
+    """Return the default minimum score of a link learned from `pairs` pairs."""
     return THRESHOLD_OF_FEW if pairs < MANY_PAIRS and not quick else THRESHOLD
 
 
@@ -86,15 +87,15 @@ def vote_aligner(
     tables: bool,
     on_problem: OnProblem | None = None,
 ) -> VoteInterpolatedAligner:
-    """Return the aligner of what `fit` learned.
+    """Return the aligner of fitted alignments.
 
-    Without `tables` only its links are needed, and the votes suffice for these.
+    Without `tables` it aligns by the votes alone, which suffice for links.
     """
     matcher = fitted.word_aligner if tables and fitted.combined else None
     aligner = PairAligner(
         fitted.source,
         fitted.target,
-        matcher=matcher or Nothing(),
+        matcher=matcher or NullAligner(),
         tokenized=tokenized,
         on_problem=on_problem,
     )
@@ -124,10 +125,9 @@ def _fit(
             members=QUICK_COMMITTEE if options.quick else None,
             train_aligner=False,
         )
-    assert fitted is not None  # nothing interrupts it
+    assert fitted is not None  # only an interrupted fit returns None
     return fitted
 
 
-def _one_line(text: str) -> str:
-    text = text.rstrip("\r\n").replace("\r\n", " ").replace("\n", " ")
-    return text.encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
+def _encodable_line(text: str) -> str:
+    return one_line(text).encode("utf-8", "replace").decode("utf-8")  # no lone surrogates

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from attn_cli.alignment.extraction import extract
+from attn_cli.api.inputs import one_line
 from attn_cli.api.pair_aligners import attention_aligner, other_aligner
 from attn_cli.api.results import AlignmentResult, ExplanationResult, TranslationResult
 from attn_cli.api.settings import ModelSettings, check_bounds
@@ -70,13 +71,13 @@ def load(
     The arguments are the options of `attn translate` and `attn align`: `target_token`, such as
     "fra", of an imported model of several target languages, `weights` ("attention" or
     "alignment"; by default the decoder's attention for a translation, the word aligner's for a
-    given pair), `level` ("word" or "piece"), `extract` and `threshold` for links, the options of
+    pair), `level` ("word" or "piece"), `extract` and `threshold` for links, the options of
     the search, `shortlist`, `engine`, `device`, and `threads`, by default all cores. `layer` and
     `head` (a number from 1, "mean", or "all") select attention heads for given pairs. With
     `diagnostics`, results have those of their table.
 
-    Raises ModelError if the model is missing, damaged or has not what is requested, UsageError for
-    an argument out of its bounds or a target token that the model does not have.
+    Raises ModelError if the model is missing, damaged or lacks a requested part, UsageError for an
+    argument out of its bounds or a target token that the model does not have.
     """
     check_bounds(beam, n_best, length_penalty, coverage_penalty, threshold, threads)
     path = registry.find(None if model is None else str(model))
@@ -144,12 +145,12 @@ class Model:
 
     @property
     def source(self) -> str:
-        """The language that it reads, such as "en"; "" if the recipe does not say."""
+        """The source language, such as "en"; "" if the recipe names none."""
         return self.bundle.recipe.source
 
     @property
     def target(self) -> str:
-        """The language that it writes."""
+        """The target language."""
         return self.bundle.recipe.target
 
     def __repr__(self) -> str:
@@ -169,7 +170,7 @@ class Model:
         return list(self.stream(source, chunk_size=CHUNK))
 
     def stream(self, lines: Iterable[str], *, chunk_size: int = 32) -> Iterator[TranslationResult]:
-        """Translate lines lazily, in order; reads `chunk_size` lines ahead, which share batches.
+        """Translate lines lazily, in order; `chunk_size` lines are read at a time and batched.
 
         Raises as `translate`.
         """
@@ -191,10 +192,10 @@ class Model:
         nor a word aligner, UsageError for sides of different length.
         """
         if isinstance(source, str) and isinstance(target, str):
-            return self._align_chunk([InputLine(1, _one_line(source), _one_line(target))])[0]
+            return self._align_chunk([InputLine(1, one_line(source), one_line(target))])[0]
         if isinstance(source, str) or isinstance(target, str):
             raise UsageError(
-                "one side is a line and the other is several", "Give two strings, or two lists."
+                "one side is a string and the other is not", "Give two strings, or two lists."
             )
         sides = list(source), list(target)
         if len(sides[0]) != len(sides[1]):
@@ -203,7 +204,7 @@ class Model:
                 "Give a target for each source.",
             )
         pairs = [
-            InputLine(line, _one_line(one), _one_line(other))
+            InputLine(line, one_line(one), one_line(other))
             for line, (one, other) in enumerate(zip(*sides, strict=True), start=1)
         ]
         chunks = (pairs[start : start + CHUNK] for start in range(0, len(pairs), CHUNK))
@@ -214,21 +215,21 @@ class Model:
     ) -> ExplanationResult:
         """Translate a sentence on PyTorch, and return the eight steps of its attention.
 
-        `layer` and `head` count from 1; by default those that the recipe shows.
+        `layer` and `head` count from 1; by default those of the recipe's [decode].
         Raises UsageError for a blank line, several sentences, more than 200 pieces, or a layer or
-        head that is not there; ModelError for a model without attention or parameters for PyTorch.
+        head that does not exist; ModelError for a model without attention or PyTorch parameters.
         """
         from attn_cli.inference.explanation import explain
 
         require_decoder(self.bundle)
         translator, tracer = self._tracer
         recipe = self.bundle.recipe
-        line = _one_line(text)
+        line = one_line(text)
         return ExplanationResult(explain(line, translator, tracer, recipe, layer=layer, head=head))
 
     @cached_property
     def _tracer(self) -> "tuple[Translator, TorchDecoder]":
-        """The network on PyTorch, and the translator that it serves."""
+        """A translator by the network on PyTorch, and this network's decoder."""
         from attn_cli.inference.engines.registry import open_torch_decoder
 
         settings = self.settings
@@ -288,7 +289,7 @@ class Model:
 
     def _translate_chunk(self, lines: Sequence[str], first: int) -> list[TranslationResult]:
         inputs = [
-            InputLine(number, _one_line(line)) for number, line in enumerate(lines, start=first)
+            InputLine(number, one_line(line)) for number, line in enumerate(lines, start=first)
         ]
         by_aligner = self.settings.weights == "alignment"
         linked = self._link(self._translator.translate(inputs), by_aligner=by_aligner)
@@ -329,7 +330,3 @@ class Model:
             self.bundle, settings.threshold, settings.extraction, by_aligner=by_aligner
         )
         return extract(translation.alignment, settings.extraction, threshold)
-
-
-def _one_line(text: str) -> str:
-    return text.rstrip("\r\n").replace("\r\n", " ").replace("\n", " ")

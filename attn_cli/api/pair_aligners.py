@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.choices import Engine, Level
 from attn_cli.errors import ModelError
-from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder, single_heads
+from attn_cli.inference.engines.interface import (
+    AlignmentModel,
+    IncrementalDecoder,
+    select_heads,
+    single_heads,
+)
 from attn_cli.inference.engines.registry import open_decoders
 from attn_cli.inference.from_bundle import pair_aligner_of, require_decoder
 from attn_cli.inference.head_request import HeadRequest
@@ -45,14 +50,14 @@ def attention_aligner(
 
     recipe = bundle.recipe
     each = single_heads(recipe.model, layer=heads.layer or 0) if heads.each else []
-    views = [heads.view(recipe), *(head.view for head in each)]
-    shown, *alone = open_decoders(bundle, views, engine=engine, device=device, threads=threads)
-    tables = [
-        (head.layer, head.head, build(stepper=by_head))
-        for head, by_head in zip(each, alone, strict=True)
+    views = [
+        heads.view(recipe),
+        *(select_heads(recipe.model, layer=layer, head=head) for layer, head in each),
     ]
-    aligner = build(stepper=shown)
-    return PerHeadAligner(aligner, tables) if tables else aligner
+    first, *others = open_decoders(bundle, views, engine=engine, device=device, threads=threads)
+    by_head = [(head, build(stepper=other)) for head, other in zip(each, others, strict=True)]
+    aligner = build(stepper=first)
+    return PerHeadAligner(aligner, by_head) if by_head else aligner
 
 
 def other_aligner(

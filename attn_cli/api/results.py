@@ -1,4 +1,4 @@
-"""Results that print as text and show themselves as tables in a notebook."""
+"""Results of the Python interface, printed as text and displayed as tables in a notebook."""
 
 import json
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class Alignment:
     """A table of weights between the words of two lines, and the links extracted from it.
 
-    Prints as the terminal's table, shows itself as a table in a notebook. `heads` are the tables of
-    single heads, layer by layer, if the model was loaded with head="all".
+    Printed as the table of the terminal, displayed as a table in a notebook. `heads` are the tables
+    of single heads, layer by layer, if the model was loaded with head="all".
     """
 
     table: SoftAlignment
@@ -105,8 +105,7 @@ class Alignment:
 class Result:
     """A source and a target line, with what the model computed for them.
 
-    `translation` holds every value; `links` are those of its alignment; `model` is the model's
-    name. The properties below are its most used fields.
+    `translation` has all values; `links` are those of its alignment; `model` is the model's name.
     """
 
     translation: Translation
@@ -121,18 +120,18 @@ class Result:
 
     @property
     def text(self) -> str:
-        """The target line: the translation, or the target that was given."""
+        """The target line: the translation, or the target of the pair."""
         return self.translation.text
 
     @property
     def score(self) -> float | None:
-        """Log-probability of the target per piece, its end included; None without a decoder."""
+        """Log-probability of the target per piece, EOS included; None without a decoder."""
         best = self.translation.hypotheses[:1]
         return best[0].mean_logp if best else None
 
     @property
     def confidence(self) -> float | None:
-        """Estimated sentence chrF from 0 to 1; None where the model is not calibrated."""
+        """Estimated sentence chrF from 0 to 1; None if the model is not calibrated."""
         return self.translation.confidence
 
     @property
@@ -175,7 +174,7 @@ class Result:
 
 
 class TranslationResult(Result):
-    """A translation. Prints as its text."""
+    """A translation. Printed as its text."""
 
     __slots__ = ()
 
@@ -192,7 +191,7 @@ class TranslationResult(Result):
 
 
 class AlignmentResult(Result):
-    """The alignment of a pair. Prints as its links in the Pharaoh form, `0-0 2-1`."""
+    """The alignment of a pair. Printed as its links in Pharaoh format, `0-0 2-1`."""
 
     __slots__ = ()
 
@@ -205,9 +204,9 @@ class AlignmentResult(Result):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ExplanationResult:
-    """The eight steps of attention on one sentence. Prints as text; `explanation` has the arrays.
+    """The eight steps of attention on one sentence. Printed as text; `explanation` has the arrays.
 
-    `word`, counted from 1, is the target word whose steps are printed and shown in a notebook.
+    `word`, counted from 1, is the target word whose steps are printed or displayed.
     """
 
     explanation: Explanation

@@ -127,7 +127,7 @@ def _with_heads(
         pair_aligner_of, loaded.bundle, tokenized=options.tokenized, level=options.level
     )
     return PerHeadAligner(
-        aligner, [(layer, head, build(stepper=decoder)) for layer, head, decoder in loaded.heads]
+        aligner, [(head, build(stepper=decoder)) for head, decoder in loaded.heads]
     )
 
 

@@ -28,6 +28,7 @@ from attn_cli.inference.engines.registry import (
 from attn_cli.inference.from_bundle import load_calibration, pair_aligner_of, require_decoder
 from attn_cli.inference.generation import Generator
 from attn_cli.inference.head_request import HeadRequest
+from attn_cli.types import HeadId
 
 if TYPE_CHECKING:
     from attn_cli.inference.confidence import Calibration
@@ -39,15 +40,14 @@ if TYPE_CHECKING:
 class LoadedModel:
     """A bundle with the engines that a command needs.
 
-    `heads` are the layer and the number of each single head, and a decoder that returns its
-    weights. `calibration` is None if it is not needed or the model has none. `others` are the
-    model's other weights, if needed.
+    `heads` are single heads, each with a decoder that returns its weights. `calibration` is None if
+    it is not needed or the model has none. `others` are the model's other weights, if needed.
     """
 
     bundle: Bundle
     stepper: IncrementalDecoder | None
     matcher: AlignmentModel | None
-    heads: Sequence[tuple[int, int, IncrementalDecoder]] = ()
+    heads: Sequence[tuple[HeadId, IncrementalDecoder]] = ()
     calibration: "Calibration | None" = None
     others: "OtherWeights | None" = None
     generator: Generator | None = None
@@ -63,7 +63,7 @@ class LoadedModel:
                 *([build(matcher=others.aligner)] if others.aligner else []),
                 *([build(stepper=others.decoder)] if others.decoder else []),
             ],
-            [(layer, head, build(stepper=decoder)) for layer, head, decoder in others.heads],
+            [(head, build(stepper=decoder)) for head, decoder in others.heads],
         )
 
 
@@ -73,7 +73,7 @@ class OtherWeights:
 
     aligner: AlignmentModel | None = None
     decoder: IncrementalDecoder | None = None
-    heads: Sequence[tuple[int, int, IncrementalDecoder]] = ()
+    heads: Sequence[tuple[HeadId, IncrementalDecoder]] = ()
 
 
 @dataclass(frozen=True)
@@ -154,17 +154,20 @@ class ModelLoader:
         view = look.view(bundle.recipe) if look else None
         if look is None or not look.each:
             return LoadedModel(bundle, self.decoder(bundle, view), None)
-        alone = single_heads(bundle.recipe.model, layer=look.layer or 0)
+        model = bundle.recipe.model
+        heads = single_heads(model, layer=look.layer or 0)
         self._log_engine(bundle, "translator")
         stepper, *others = open_decoders(
             bundle,
-            [look.view(bundle.recipe), *(each.view for each in alone)],
+            [
+                look.view(bundle.recipe),
+                *(select_heads(model, layer=each.layer, head=each.head) for each in heads),
+            ],
             engine=self.engine,
             device=self.device,
             threads=self._threads,
         )
-        heads = [(each.layer, each.head, other) for each, other in zip(alone, others, strict=True)]
-        return LoadedModel(bundle, stepper, None, heads)
+        return LoadedModel(bundle, stepper, None, list(zip(heads, others, strict=True)))
 
     def _others(self, bundle: Bundle, *, is_aligner: bool, has_heads: bool = False) -> OtherWeights:
         """Load the weights that the word aligner, or else the attention, does not give."""

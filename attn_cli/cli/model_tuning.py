@@ -115,7 +115,7 @@ def calibrate(
     generator = open_generator(
         bundle, engine=engine, device="cpu", threads=threads or console.cores
     )
-    most = min(len(read), calibration.MOST_PAIRS)
+    most = min(len(read), calibration.MAX_PAIRS)
     console.info(f"attn: translating {most:,} of {len(read):,} pairs with {bundle.name}")
     fitted = calibration.calibrate(bundle, generator, read)
     with _changing():

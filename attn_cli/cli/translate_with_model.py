@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attn_cli.choices import (
     Engine,
@@ -24,9 +24,11 @@ from attn_cli.console import Console
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.from_bundle import translator_of
-from attn_cli.inference.self_attention import Side
-from attn_cli.inference.translator import OnProblem
+from attn_cli.inference.line_batches import OnProblem
 from attn_cli.types import InputLine, LineResult
+
+if TYPE_CHECKING:
+    from attn_cli.inference.self_attention import Side
 
 #: The formats that a model without attention can write too.
 _NEED_NO_WEIGHTS = ("text", "jsonl")
@@ -227,7 +229,7 @@ def translator_from_model(
 
 
 def _show_self_attention(
-    console: Console, options: TranslateOptions, side: Side, **how: Any
+    console: Console, options: TranslateOptions, side: "Side", **how: Any
 ) -> tuple[Translate, Writer]:
     """As `translator_from_model`: each line is translated, then shown as `attn align --show`."""
     from attn_cli.cli.show_self_attention import self_attention_linker, show_translations

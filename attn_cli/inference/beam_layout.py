@@ -34,12 +34,12 @@ class BeamRows:
 
     def live_sentences(self) -> IntArray | None:
         """Return the sentences with rows, or None if these are `COMPACT_BELOW` or more of all."""
-        kept = np.flatnonzero(np.bincount(self.sentence))  # np.unique would import numpy.ma
-        return kept.astype(np.int32) if len(kept) < COMPACT_BELOW * self.sentences else None
+        live = np.flatnonzero(np.bincount(self.sentence))  # np.unique would import numpy.ma
+        return live.astype(np.int32) if len(live) < COMPACT_BELOW * self.sentences else None
 
-    def restrict_to(self, kept: IntArray) -> "BeamRows":
-        """Renumber the sentences so that only `kept`, ascending, are left."""
-        return BeamRows(np.searchsorted(kept, self.sentence).astype(np.int32), len(kept))
+    def restrict_to(self, live: IntArray) -> "BeamRows":
+        """Drop all sentences except `live`, ascending, and renumber these."""
+        return BeamRows(np.searchsorted(live, self.sentence).astype(np.int32), len(live))
 
     def layout(self) -> tuple[IntArray, IntArray]:
         """Lay the rows out as B sentences with Q slots, the most rows of a sentence.
@@ -51,10 +51,10 @@ class BeamRows:
         width = int(count.max())
         order = np.argsort(self.sentence, kind="stable")
         first = np.cumsum(count) - count  # of each sentence, in that order
-        place = np.empty(len(order), np.int32)
-        place[order] = (
+        slot_of_row = np.empty(len(order), np.int32)
+        slot_of_row[order] = (
             self.sentence[order] * width + np.arange(len(order)) - first[self.sentence[order]]
         )
-        row = np.zeros(self.sentences * width, np.int32)
-        row[place] = np.arange(len(order))
-        return row.reshape(self.sentences, width), place
+        row_at_slot = np.zeros(self.sentences * width, np.int32)
+        row_at_slot[slot_of_row] = np.arange(len(order))
+        return row_at_slot.reshape(self.sentences, width), slot_of_row

@@ -1,11 +1,9 @@
-"""How good a translation probably is: what a search knows of it becomes a number from 0 to 1.
+"""Estimate the quality of a translation from 0 to 1 by the log-probabilities of its search.
 
-Knows log-probabilities and counts; no network, no text and no file.
-
-A `Calibration` estimates the sentence chrF (0 to 1) of a translation from six features of it, by a
-logistic function that was fitted to translations whose chrF is known (fractional logistic
-regression: Papke & Wooldridge 1996). The mean of its estimates over those is the mean of their
-chrF. Literals, which are copied, are no evidence of anything and count in no feature.
+A `Calibration` estimates the sentence chrF (0 to 1) of a translation from six features, by a
+logistic function fitted to translations whose chrF is known (fractional logistic regression:
+Papke & Wooldridge 1996). Over these the mean of the estimates is the mean of the chrF. Literals,
+which are copied, count in no feature.
 """
 
 import json
@@ -16,8 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from attn_cli.alignment.merge import label_units
+from attn_cli.data.sentencepiece_model import SPACE
 from attn_cli.errors import DataError, ModelError
-from attn_cli.types import FloatArray
+from attn_cli.inference.hypothesis_tables import sum_logp
+from attn_cli.types import FloatArray, Hypothesis, TokenizedLine
 
 Floats = NDArray[np.float64]
 
@@ -31,10 +32,10 @@ FEATURES = (
     "log_source_pieces",
 )
 
-#: Pairs without which no calibration is fitted.
-LEAST_PAIRS = 50
+#: Fewest pairs that a calibration is fitted to.
+MIN_PAIRS = 50
 
-#: A log-probability below this counts as this.
+#: Lower log-probabilities count as this.
 _LOWEST_LOGP = -30.0
 
 _RIDGE = 1e-3
@@ -43,11 +44,11 @@ _VERSION = 1
 
 
 class Evidence(NamedTuple):
-    """What is known of one translation, or of the parts of one line together.
+    """The log-probabilities and sizes of a translated line, without its literals.
 
-    `piece_logp` (T,) and `word_logp` (W,) are the log-probabilities of its target pieces, end
-    included, and words; `source_words` and `source_pieces` count those of the source without its
-    end, and `source_letters` the letters and signs that they spell. All are without literals.
+    `piece_logp` (T,) and `word_logp` (W,) are the log-probabilities of the target's pieces, EOS
+    included, and words. `source_words`, `source_pieces` and `source_letters` count the words, the
+    pieces and the characters of the source, without EOS.
     """
 
     piece_logp: FloatArray
@@ -57,8 +58,36 @@ class Evidence(NamedTuple):
     source_letters: int
 
     @classmethod
+    def of(
+        cls,
+        source: TokenizedLine,
+        target: TokenizedLine,
+        hypothesis: Hypothesis,
+        *,
+        is_copied: NDArray[np.bool_],
+    ) -> "Evidence":
+        """Return the evidence of a translation; `is_copied` (T,) marks placeholder pieces."""
+        words = label_units(target, "word")
+        is_translated = np.ones(len(words.labels), bool)
+        is_translated[words.unit_ids[is_copied & (words.unit_ids >= 0)]] = False
+        word_logp = np.array(sum_logp(hypothesis, words), np.float32)
+        literals = {literal.word for literal in source.literals}
+        pieces_of_text = [
+            piece
+            for piece, word in zip(source.pieces[:-1], source.word_ids[:-1].tolist(), strict=True)
+            if word not in literals
+        ]
+        return cls(
+            hypothesis.token_logp[~is_copied],
+            word_logp[is_translated],
+            source_words=len(source.words) - len(literals),
+            source_pieces=len(pieces_of_text),
+            source_letters=sum(len(piece.strip(SPACE)) for piece in pieces_of_text),
+        )
+
+    @classmethod
     def join(cls, parts: "Sequence[Evidence]") -> "Evidence":
-        """The evidence of a line that was translated in parts, of which there is at least one."""
+        """Return the evidence of a line that is translated in one or more parts."""
         return cls(
             np.concatenate([part.piece_logp for part in parts]),
             np.concatenate([part.word_logp for part in parts]),
@@ -68,7 +97,7 @@ class Evidence(NamedTuple):
         )
 
     def features(self) -> Floats:
-        """(F,) the values of `FEATURES`."""
+        """Return the values (F,) of `FEATURES`."""
         pieces, words = (
             np.maximum(logp.astype(np.float64), _LOWEST_LOGP) if len(logp) else np.zeros(1)
             for logp in (self.piece_logp, self.word_logp)
@@ -90,8 +119,8 @@ class Evidence(NamedTuple):
 class Calibration:
     """An estimate of sentence chrF: the logistic function of `bias` + `weights` · z.
 
-    z (F,) are the features less their `mean`, divided by their `scale`. `pairs` tells to how many
-    translations it was fitted, `metric` what of them, and `mean_score` the mean of that.
+    z (F,) are the features less their `mean`, divided by their `scale`. It is fitted to the
+    `metric` of `pairs` translations, whose mean is `mean_score`.
     """
 
     mean: tuple[float, ...]
@@ -103,16 +132,16 @@ class Calibration:
     metric: str = ""
 
     def __call__(self, evidence: Evidence) -> float:
-        """The confidence in a translation, from 0 to 1."""
+        """Return the confidence in a translation, from 0 to 1."""
         return self.estimate(evidence.features())
 
     def estimate(self, features: Floats) -> float:
-        """The same from its features (F,)."""
+        """Return the confidence in a translation with these features (F,)."""
         z = (features - self.mean) / self.scale
         return float(_logistic(z @ np.array(self.weights) + self.bias))
 
     def to_bytes(self) -> bytes:
-        """What `from_bytes` reads: JSON."""
+        """Return the JSON that `from_bytes` reads."""
         record = {
             "version": _VERSION,
             "metric": self.metric,
@@ -130,7 +159,7 @@ class Calibration:
 
     @classmethod
     def from_bytes(cls, data: bytes, *, where: str) -> "Calibration":
-        """The calibration in a file of a model; `where` names it in a ModelError."""
+        """Read a calibration. Raises ModelError, which names the file `where`, if it is damaged."""
         try:
             record = json.loads(data)
             features = record["features"]
@@ -159,20 +188,20 @@ class Calibration:
 
 
 def fit(features: Floats, scores: Floats, *, metric: str = "") -> Calibration:
-    """The calibration that estimates `scores` (N,), from 0 to 1, from their `features` (N, F).
+    """Fit a calibration to `scores` (N,), from 0 to 1, of translations with `features` (N, F).
 
-    Maximizes the Bernoulli likelihood with a small ridge penalty by Newton's method; without random
-    numbers. Raises DataError for fewer than `LEAST_PAIRS` translations.
+    Maximizes the Bernoulli likelihood with a small ridge penalty by Newton's method, without random
+    numbers. Raises DataError for fewer than `MIN_PAIRS` translations.
     """
     count = len(scores)
-    if count < LEAST_PAIRS:
+    if count < MIN_PAIRS:
         raise DataError(
-            f"{count} pairs are too few to calibrate confidence", f"Give at least {LEAST_PAIRS}."
+            f"{count} pairs are too few to calibrate confidence", f"Give at least {MIN_PAIRS}."
         )
     mean, scale = features.mean(0), features.std(0)
     scale = np.where(scale > 1e-9, scale, 1.0)
     z = np.column_stack([(features - mean) / scale, np.ones(count)])  # (N, F + 1)
-    penalty = _RIDGE * count * np.append(np.ones(features.shape[1]), 1e-6)  # hardly on the bias
+    penalty = _RIDGE * count * np.append(np.ones(features.shape[1]), 1e-6)  # (F + 1,)
     weights = np.zeros(z.shape[1])
     for _ in range(_ITERATIONS):
         estimate = _logistic(z @ weights)
@@ -182,16 +211,16 @@ def fit(features: Floats, scores: Floats, *, metric: str = "") -> Calibration:
         weights = weights + np.clip(step, -2.0, 2.0)
         if np.abs(step).max() < 1e-10:
             break
-    *slopes, bias = _rounded(weights)
+    *slopes, bias = _round(weights)
     return Calibration(
-        _rounded(mean), _rounded(scale), tuple(slopes), bias, count, float(scores.mean()), metric
+        _round(mean), _round(scale), tuple(slopes), bias, count, float(scores.mean()), metric
     )
 
 
 def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float:
-    """Spearman's rank correlation of two lists of numbers; equal numbers share their mean rank.
+    """Return Spearman's rank correlation of two lists; equal numbers share their mean rank.
 
-    0 where all numbers of a list are equal.
+    It is 0 if all numbers of a list are equal.
     """
     first, second = (ranks - ranks.mean() for ranks in map(_ranks, (one, other)))
     size = np.sqrt((first @ first) * (second @ second))
@@ -199,16 +228,16 @@ def rank_correlation(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def _ranks(values: Sequence[float]) -> Floats:
-    _, place, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    _, group, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
-    return (last - (counts - 1) / 2)[place]
+    return (last - (counts - 1) / 2)[group]
 
 
 def _logistic(x: Any) -> Any:
     return 1.0 / (1.0 + np.exp(-np.clip(x, -50.0, 50.0)))
 
 
-def _rounded(values: Floats) -> tuple[float, ...]:
+def _round(values: Floats) -> tuple[float, ...]:
     return tuple(float(f"{value:.8g}") for value in values)
 
 

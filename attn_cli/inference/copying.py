@@ -1,7 +1,7 @@
-"""What a search must write exactly once, and what it must not write. Knows candidates, no text.
+"""Constrain a search to write each placeholder of a sentence exactly once.
 
-A sentence ends only when each of its placeholders has been written. A row that would end before, or
-that has just enough steps left, writes the next one instead.
+A hypothesis ends only after each of its placeholders. A row that would end before, or that has just
+enough steps left, writes the next placeholder instead.
 """
 
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from attn_cli.types import EOS, IntArray
 Bits = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-#: Candidates of a step beyond the beam, in the place of those that may not be written: of a search
-#: with placeholders, and of one without, which seldom meets any.
-SPARE, SPARE_WITHOUT = 8, 2
+#: Candidates of a step beyond the beam, to replace forbidden ones: of a search with placeholders,
+#: and of one without, where forbidden candidates are rare.
+EXTRA_CANDIDATES, EXTRA_CANDIDATES_WITHOUT = 8, 2
 
 
 @dataclass(frozen=True, eq=False)
 class Copying:
     """The placeholders of a vocabulary, and those of B sentences.
 
-    Placeholder n is the piece `first` + n, of which there are `count`. Bit n of `required` (B,) is
-    set where the sentence has to write it. `banned` (V,) tells the pieces that no sentence may.
+    Placeholder n, from 0 to `count` - 1, is the piece `first` + n. Bit n of `required` (B,) is set
+    if the sentence has to contain it. `banned` (V,) marks pieces that no sentence may contain.
     """
 
     first: int
@@ -36,20 +36,20 @@ class Copying:
     banned: NDArray[np.bool_]
 
     def next_of(self, unwritten: Bits) -> IntArray:
-        """(N,) placeholders left to write → the piece that is due: the first of them, or EOS."""
+        """(N,) unwritten placeholders → the first of them as a piece, or EOS (N,)."""
         lowest = np.log2(np.maximum(unwritten & -unwritten, 1)).astype(np.int32)
         return np.where(unwritten > 0, self.first + lowest, EOS).astype(np.int32)
 
     def after(self, unwritten: Bits, pieces: IntArray) -> Bits:
-        """(N,) placeholders left once these pieces are written too."""
+        """(N,) unwritten placeholders, (N,) pieces → (N,) the placeholders after these pieces."""
         return unwritten & ~self._bits(pieces)
 
     def restrict(
         self, out: StepOutput, unwritten: Bits, due: IntArray, steps_left: Bits
     ) -> "Restricted":
-        """The candidates of N rows that may be written, `due` (N,) among them where it must be.
+        """Return the allowed candidates of N rows, with `due` (N,) where it is required.
 
-        `steps_left` (N,) counts the pieces that a row may still write behind this one.
+        `steps_left` (N,) is the number of pieces that a row can write after this one.
         """
         assert out.target_logp is not None
         ids, logp = out.ids, out.logp.astype(np.float64)  # (N, C)
@@ -59,34 +59,34 @@ class Copying:
         allowed &= (ids != EOS) | (left == 0)[:, None]
         forced = (steps_left <= left) | ((ids[:, 0] == EOS) & (left > 0))  # (N,)
         allowed &= ~forced[:, None] | (bits > 0)
-        wanted = ~(allowed & (ids == due[:, None])).any(1) & (forced | ~allowed.any(1))
-        last = np.where(wanted, out.target_logp.astype(np.float64), -np.inf)
+        must_add = ~(allowed & (ids == due[:, None])).any(1) & (forced | ~allowed.any(1))
+        last = np.where(must_add, out.target_logp.astype(np.float64), -np.inf)
         logp = np.where(allowed, logp, -np.inf)
         return Restricted(np.column_stack([ids, due]), np.column_stack([logp, last]))
 
     @cached_property
-    def never(self) -> NDArray[np.bool_]:
-        """(V,) what a row with nothing left to write may not: the banned, and all placeholders."""
-        never = self.banned.copy()
-        never[self.first : self.first + self.count] = True
-        return never
+    def banned_when_complete(self) -> NDArray[np.bool_]:
+        """(V,) pieces banned in a row without unwritten placeholders, all placeholders included."""
+        banned = self.banned.copy()
+        banned[self.first : self.first + self.count] = True
+        return banned
 
     def _bits(self, ids: IntArray) -> Bits:
-        """The bit of each placeholder, 0 for other pieces."""
+        """Return the bit of each placeholder, 0 for other pieces."""
         numbers = ids.astype(np.int64) - self.first
         inside = (numbers >= 0) & (numbers < self.count)
         return np.where(inside, np.int64(1) << np.where(inside, numbers, 0), 0)
 
 
 class Restricted(NamedTuple):
-    """Candidates (N, C + 1) and their log-probabilities, -inf for those that are not to be."""
+    """Candidates (N, C + 1) and their log-probabilities, -inf of forbidden ones."""
 
     ids: IntArray
     logp: Floats
 
 
 def count_bits(bits: Bits) -> Bits:
-    """How many bits of each number are set."""
+    """Return the number of set bits of each number."""
     counts = np.zeros_like(bits)
     while bits.any():
         counts += bits & 1

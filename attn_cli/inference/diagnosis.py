@@ -1,4 +1,4 @@
-"""Pairs with their links and diagnostics: a linker, and a second aligner to compare it with."""
+"""Add diagnostics to linked pairs, from their tables and those of a second aligner."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +12,10 @@ Linked = tuple[Translation, WordAlignment]
 
 
 class LinkerProtocol(Protocol):
-    """Gives each pair a table and links."""
+    """Adds a table and links to pairs."""
 
     def link(self, pairs: Sequence[InputLine]) -> list[Linked]:
-        """Each pair with its links, in order."""
+        """Return each pair with its links, in order."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class DiagnosingLinker:
     other: AlignerProtocol | None = None
 
     def link(self, pairs: Sequence[InputLine]) -> list[Linked]:
-        """Each pair with its links, in order."""
+        """Return each pair with its links, in order."""
         linked = self.linker.link(pairs)
         return with_diagnostics(linked, self.other, pairs)
 
@@ -42,12 +42,12 @@ def with_diagnostics(
         pairs = pairs or [InputLine(each.line, each.source, each.text) for each, _ in linked]
         tables = [each.alignment for each in other.align(pairs)]
     return [
-        (_diagnosed(translation, links, table), links)
+        (_add_diagnostics(translation, links, table), links)
         for (translation, links), table in zip(linked, tables, strict=True)
     ]
 
 
-def _diagnosed(
+def _add_diagnostics(
     translation: Translation, links: WordAlignment, other: SoftAlignment | None
 ) -> Translation:
     if translation.alignment is None:

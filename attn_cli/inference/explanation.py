@@ -1,7 +1,7 @@
 """The eight steps of attention on one sentence, with the numbers of the network.
 
-The translation is found by the usual search; then the network runs along it once more, and every
-value between its layers is recorded.
+Beam search translates the sentence; then the network is forced along the translation and its inner
+values are recorded.
 """
 
 from typing import NamedTuple, Protocol
@@ -15,7 +15,7 @@ from attn_cli.inference.engines.interface import select_heads
 from attn_cli.inference.translator import Translator
 from attn_cli.types import AttentionSteps, Explanation, InputLine, IntArray, TokenizedLine
 
-#: Likeliest pieces that step 8 shows.
+#: Most probable pieces that step 8 lists.
 CANDIDATES = 5
 
 #: Source or target pieces of the longest sentence that can be explained.
@@ -41,11 +41,11 @@ def explain(
 ) -> Explanation:
     """Translate a sentence and record the eight steps of attention.
 
-    `layer` and `head` count from 1; by default those that the recipe shows. The table is that of
+    `layer` and `head` count from 1; by default those of the recipe's [decode]. The table is that of
     `head`, or with a layer alone the mean of its heads.
 
-    Raises UsageError for a blank line, for several sentences that are translated one by one, for
-    one that is too long, and for a layer or head that is not there; ModelError for a network
+    Raises UsageError for a blank line, for several sentences that are translated one by one, for a
+    sentence that is too long, and for a layer or head that does not exist; ModelError for a network
     without attention.
     """
     if recipe.model.attention.kind == "none" and recipe.model.decoder.kind == "recurrent":
@@ -83,9 +83,9 @@ def explain(
 
 
 def _translate(text: str, translator: Translator) -> tuple[TokenizedLine, TokenizedLine]:
-    """The line and its best translation in pieces."""
-    job = InputLine(1, text)
-    source, *others = translator.encode(job)
+    """Return the line and its best translation in pieces."""
+    line = InputLine(1, text)
+    source, *others = translator.encode(line)
     if others:
         raise UsageError(
             f"the line has {len(others) + 1} parts that are translated one by one",
@@ -98,12 +98,12 @@ def _translate(text: str, translator: Translator) -> tuple[TokenizedLine, Tokeni
             f"the sentence has {len(source.ids)} pieces; {MAX_PIECES} are the most",
             "Give a shorter one.",
         )
-    (translation,) = translator.translate([job])
+    (translation,) = translator.translate([line])
     return source, translator.detokenize(translation.hypotheses[0], source)
 
 
 def _kind(model: ModelConfig) -> str:
-    """What the attention is called, such as "additive", "local (general)" or "multihead"."""
+    """Return the kind of attention, such as "additive", "local (general)" or "multihead"."""
     if model.decoder.kind == "transformer":
         return "multihead"
     settings = model.attention
@@ -143,11 +143,20 @@ def formulas(model: ModelConfig) -> tuple[str, ...]:
     if model.decoder.kind == "transformer":
         query, key, value = "q_i = W_Q s_i", "k_j = W_K h_j", "v_j = W_V h_j"
         score, weight = "e_ij = q_iᵀ k_j / √d", _WEIGHTS["softmax"]
-        total, predict = "c_i = Σ_j a_ij v_j", "p(y_i) = softmax(W t_i)"
-        return _encoder(model), query, f"{key},  {value}", score, weight, "a_ij v_j", total, predict
+        context, predict = "c_i = Σ_j a_ij v_j", "p(y_i) = softmax(W t_i)"
+        return (
+            _encoder(model),
+            query,
+            f"{key},  {value}",
+            score,
+            weight,
+            "a_ij v_j",
+            context,
+            predict,
+        )
     settings = model.attention
     scorer = get_choice(SCORER_FORMULAS, model.scorer, "a scorer")
-    after = model.decoder.input_feeding
+    has_input_feeding = model.decoder.input_feeding
     value = "v_j = V h_j" if settings.kind in ("multihead", "scaled_dot") else "v_j = h_j"
     weight = _WEIGHTS[settings.normalizer]
     if settings.kind == "hard":
@@ -155,12 +164,12 @@ def formulas(model: ModelConfig) -> tuple[str, ...]:
     cell = model.decoder.cell.upper()
     update = (
         "h̃_i = tanh(W [c_i ; s_i]),  p(y_i) = softmax(W′ h̃_i)"
-        if after
+        if has_input_feeding
         else f"s_i = {cell}(s_i−1, [E y_i−1 ; c_i]),  p(y_i) = softmax(W′ t_i)"
     )
     return (
         _encoder(model),
-        scorer.query.format(s="s_i" if after else "s_i−1"),
+        scorer.query.format(s="s_i" if has_input_feeding else "s_i−1"),
         f"{scorer.key},  {value}",
         _energy(model, scorer),
         weight,

@@ -1,4 +1,4 @@
-"""Forced decoding: the log-probabilities and attention weights of given targets."""
+"""Forced decoding: the log-probabilities and attention weights of known targets."""
 
 import numpy as np
 
@@ -9,10 +9,10 @@ from attn_cli.types import BOS, Hypothesis, IntArray
 def force_decode(
     stepper: IncrementalDecoder, ids: IntArray, lengths: IntArray, targets: list[IntArray]
 ) -> list[Hypothesis]:
-    """(B, S) sources and for each its target's pieces, EOS last → what the network makes of them.
+    """(B, S) sources and the pieces of each target, EOS last → the targets as hypotheses.
 
-    `score` is the log-probability per piece, end included; `weights` (T, S) are over the row's own
-    `length` source pieces. Rows whose target has ended leave the batch.
+    Their `score` is the log-probability per piece, EOS included; their `weights` (T, length) are
+    over the source pieces of the row. Rows whose target has ended leave the batch.
     """
     state = stepper.start(stepper.encode(ids, lengths), 0)
     token_logp = [np.zeros(len(target), np.float32) for target in targets]
@@ -23,10 +23,10 @@ def force_decode(
     rows = np.arange(len(targets))
     previous = np.full(len(targets), BOS, np.int32)
     for t in range(max(len(target) for target in targets)):
-        staying = np.flatnonzero([len(targets[b]) > t for b in rows])
-        if len(staying) < len(rows):
-            rows, previous = rows[staying], previous[staying]
-            state = stepper.reorder(state, staying.astype(np.int32))
+        live = np.flatnonzero([len(targets[b]) > t for b in rows])
+        if len(live) < len(rows):
+            rows, previous = rows[live], previous[live]
+            state = stepper.reorder(state, live.astype(np.int32))
         target = np.array([targets[b][t] for b in rows], np.int32)
         out = stepper.step(state, previous, target)
         assert out.target_logp is not None
@@ -36,6 +36,6 @@ def force_decode(
             weights[b][t] = out.weights[row, : lengths[b]]
         state, previous = out.state, target
     return [
-        Hypothesis(target, float(logp.mean()), logp, looked)
-        for target, logp, looked in zip(targets, token_logp, weights, strict=True)
+        Hypothesis(target, float(logp.mean()), logp, of_target)
+        for target, logp, of_target in zip(targets, token_logp, weights, strict=True)
     ]

@@ -9,7 +9,8 @@ from attn_cli.errors import ModelError
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
 from attn_cli.inference.generation import Generator
-from attn_cli.inference.translator import OnProblem, Translator
+from attn_cli.inference.line_batches import OnProblem
+from attn_cli.inference.translator import Translator
 
 if TYPE_CHECKING:
     from attn_cli.inference.confidence import Calibration
@@ -28,7 +29,7 @@ def translator_of(
     calibration: "Calibration | None" = None,
     on_problem: OnProblem | None = None,
 ) -> Translator:
-    """Return a translator that reads and writes lines as the recipe's [decode] says.
+    """Return a translator with the settings of the recipe's [decode].
 
     With `align` each translation has its alignment: the decoder's attention, or that of `aligner`;
     none if the model has neither. Without `marks_unsure` no word is marked as unsure.
@@ -86,7 +87,7 @@ def link_threshold(
 
 
 def require_decoder(bundle: Bundle) -> None:
-    """Raises ModelError if the model only aligns."""
+    """Raise ModelError if the model only aligns."""
     if not bundle.can_translate:
         raise ModelError(
             f"the model {bundle.name} has no decoder: it neither translates nor has attention",

@@ -1,6 +1,6 @@
 """The interface between a translator and an engine: a batch of sources → hypotheses.
 
-`BeamSearchGenerator` runs our beam search over an engine's step interface. An engine with its own
+`BeamSearchGenerator` runs beam search over the step interface of an engine. An engine with its own
 search, such as CTranslate2, implements `Generator` itself.
 """
 
@@ -14,28 +14,23 @@ from attn_cli.types import Hypothesis, IntArray
 
 
 class SourceBatch(NamedTuple):
-    """B sources: ids (B, S), padded with PAD, and the length (B,) of each."""
+    """B sources: ids (B, S), padded with PAD, and the length (B,) of each.
+
+    With `keep_weights` their hypotheses have attention weights (T, S). With `copying` each
+    contains the placeholders of its source, each of them once.
+    """
 
     ids: IntArray
     lengths: IntArray
+    keep_weights: bool = False
+    copying: Copying | None = None
 
 
 class Generator(Protocol):
     """Translates batches of sources."""
 
-    def generate(
-        self,
-        batch: SourceBatch,
-        settings: SearchConfig,
-        *,
-        keep_weights: bool = False,
-        copying: Copying | None = None,
-    ) -> list[list[Hypothesis]]:
-        """Return the hypotheses of each source, best first: at least one, at most `n_best`.
-
-        With `keep_weights` each has its attention weights (T, S). With `copying` each contains the
-        placeholders of its source, each of them once.
-        """
+    def generate(self, batch: SourceBatch, settings: SearchConfig) -> list[list[Hypothesis]]:
+        """Return the hypotheses of each source, best first: at least one, at most `n_best`."""
         ...
 
 
@@ -45,20 +40,13 @@ class BeamSearchGenerator:
 
     decoder: IncrementalDecoder
 
-    def generate(
-        self,
-        batch: SourceBatch,
-        settings: SearchConfig,
-        *,
-        keep_weights: bool = False,
-        copying: Copying | None = None,
-    ) -> list[list[Hypothesis]]:
+    def generate(self, batch: SourceBatch, settings: SearchConfig) -> list[list[Hypothesis]]:
         """See `Generator.generate`."""
         return search(
             self.decoder,
             batch.ids,
             batch.lengths,
             settings,
-            keep_weights=keep_weights,
-            copying=copying,
+            keep_weights=batch.keep_weights,
+            copying=batch.copying,
         )

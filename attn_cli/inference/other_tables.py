@@ -1,51 +1,48 @@
-"""Add the tables of a model's other weights to pairs: its word aligner's, its attention, its heads.
-
-Knows of an aligner only that it aligns.
-"""
+"""Add the tables of a model's other weights to pairs: word aligner, attention, single heads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from attn_cli.data.casing import is_all_caps
 from attn_cli.inference.linkers import AlignerProtocol
-from attn_cli.types import HeadAlignment, InputLine, SoftAlignment, Translation
+from attn_cli.types import HeadAlignment, HeadId, InputLine, SoftAlignment, Translation
 
-#: Pairs that get the tables of single heads, which cost a forced decoding each.
+#: Pairs that get the tables of single heads, each of which takes a forced decoding.
 PAIRS_WITH_HEADS = 50
 
 
 @dataclass
 class OtherTables:
-    """Aligns pairs again, by weights that their own alignment does not show.
+    """Aligns pairs again, by other weights than those of their own alignment.
 
-    `aligners` give whole tables; `heads` are the layer and number of each head, and an aligner by
-    that head alone. The first `heads_left` pairs get the tables of heads.
+    `aligners` are for whole tables; `heads` are single heads, each with an aligner by that head
+    alone. The first `heads_left` pairs get the tables of heads.
     """
 
     aligners: Sequence[AlignerProtocol]
-    heads: Sequence[tuple[int, int, AlignerProtocol]] = ()
+    heads: Sequence[tuple[HeadId, AlignerProtocol]] = ()
     heads_left: int = field(default=PAIRS_WITH_HEADS)
 
     def add(self, translations: Sequence[Translation]) -> list[Translation]:
-        """Return the pairs with their `others`, `heads`, and scores where an aligner gives them.
+        """Return the pairs with their `others`, `heads`, and scores if an aligner has them.
 
-        A table over other words than the pair's is left out; so are those of a line in capitals
-        that was translated, since it was read in small letters.
+        Leaves out tables over other words than the pair's, and the tables of lines in capitals
+        that were translated, since the model read them in lowercase.
         """
         result = list(translations)
-        places = [place for place, each in enumerate(result) if _can_be_aligned(each)]
-        pairs = [InputLine(result[p].line, result[p].source, result[p].text) for p in places]
+        indices = [index for index, each in enumerate(result) if _can_be_aligned(each)]
+        pairs = [InputLine(result[i].line, result[i].source, result[i].text) for i in indices]
         for aligner in self.aligners:
-            for place, aligned in zip(places, aligner.align(pairs), strict=True):
-                result[place] = _with_other(result[place], aligned)
-        count = min(self.heads_left, len(places)) if self.heads else 0
+            for index, aligned in zip(indices, aligner.align(pairs), strict=True):
+                result[index] = _with_other(result[index], aligned)
+        count = min(self.heads_left, len(indices)) if self.heads else 0
         self.heads_left -= count
-        for layer, head, aligner in self.heads:
+        for head, aligner in self.heads:
             aligned_pairs = aligner.align(pairs[:count])
-            for place, aligned in zip(places[:count], aligned_pairs, strict=True):
-                if table := _same_words(result[place], aligned):
-                    heads = (*result[place].heads, HeadAlignment(layer, head, table))
-                    result[place] = replace(result[place], heads=heads)
+            for index, aligned in zip(indices[:count], aligned_pairs, strict=True):
+                if table := _same_words(result[index], aligned):
+                    heads = (*result[index].heads, HeadAlignment(*head, table))
+                    result[index] = replace(result[index], heads=heads)
         return result
 
 
@@ -71,6 +68,6 @@ def _with_other(translation: Translation, aligned: Translation) -> Translation:
 
 
 def _same_words(translation: Translation, aligned: Translation) -> SoftAlignment | None:
-    """The table of `aligned` if its words are those of the pair."""
+    """Return the table of `aligned` if its words are those of the pair, else None."""
     words = (translation.source_words, translation.target_words)
     return aligned.alignment if words == (aligned.source_words, aligned.target_words) else None

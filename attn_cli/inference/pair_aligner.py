@@ -1,30 +1,16 @@
-"""Pairs become tables of weights: what the network looks at when the target is given, or what
-corresponds.
-
-Knows no file, no terminal and no torch.
-"""
+"""Align pairs of lines: the attention forced along the target, or the word aligner's weights."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
-
-from attn_cli.alignment.merge import build_alignment, label_units
+from attn_cli.alignment.merge import label_units
 from attn_cli.choices import Level, MatrixKind
 from attn_cli.data.literals import NumberedLiteral
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
-from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
 from attn_cli.inference.forced_decoding import force_decode
-from attn_cli.inference.neural_alignment import align_batch
-from attn_cli.inference.translator import (
-    OnProblem,
-    length_batches,
-    padded,
-    sum_logp,
-    truncate,
-    weights_of,
-)
+from attn_cli.inference.hypothesis_tables import build_tables, sum_logp
+from attn_cli.inference.line_batches import OnProblem, length_batches, pad_rows, truncate
 from attn_cli.types import Hypothesis, InputLine, SoftAlignment, TokenizedLine, Translation
 
 _SPACED = re.compile(r"[^ \t]+")
@@ -34,12 +20,12 @@ Sides = tuple[TokenizedLine, TokenizedLine]
 
 
 class PairAligner:
-    """A model and its two vocabularies, for targets that are given.
+    """A model and its two vocabularies, for lines with known targets.
 
-    With a `matcher` the tables are its word aligner's, and a `stepper` beside it scores the
-    targets; without one they are the attention of the `stepper`, forced along each target.
+    With a `matcher` the tables have its weights, and the `stepper`, if there is one, scores the
+    targets; without a `matcher` they have the attention of the `stepper`, forced along each target.
     With `tokenized`, words are what spaces and TABs separate, and nothing is split further.
-    `on_problem(line, problem)` hears of each line that was not read to its end.
+    `on_problem(line, problem)` is called for each line that is not read to its end.
     """
 
     def __init__(
@@ -59,43 +45,51 @@ class PairAligner:
         self.tokenized, self.level, self.on_problem = tokenized, level, on_problem
 
     def stream(self, chunks: Iterable[Sequence[InputLine]]) -> Iterator[Translation]:
-        """The alignment of every pair, in order, chunk by chunk."""
+        """Yield the alignment of every pair, in order; each chunk before the next one is read."""
         for chunk in chunks:
             yield from self.align(chunk)
 
     def align(self, pairs: Sequence[InputLine]) -> list[Translation]:
-        """Each pair as a translation whose text was given and whose alignment is `forced`.
+        """Return each pair as a translation whose text is the target and whose mode is `forced`.
 
-        A pair with a blank side has empty words on that side, and no weights. Without a stepper
-        there are no hypotheses and no log-probabilities: nobody can say how good the target is.
+        A pair with a blank side has no words on that side, and no weights. Without a stepper
+        there are no hypotheses and no log-probabilities.
         """
         sides = [self.sides(pair) for pair in pairs]
-        found: dict[int, Translation] = {}
+        aligned: dict[int, Translation] = {}
         lengths = {
-            place: max(len(source.ids), len(target.ids))
-            for place, (source, target) in enumerate(sides)
+            index: max(len(source.ids), len(target.ids))
+            for index, (source, target) in enumerate(sides)
             if source.words and target.words
         }
-        for places in length_batches(lengths, SearchConfig(beam=1)):
-            batch = [sides[place] for place in places]
+        for indices in length_batches(lengths, beam=1):
+            batch = [sides[index] for index in indices]
             forced = self._forced(batch)
-            tables = self._tables(batch, forced)
-            for row, place in enumerate(places):
-                target = sides[place][1]
-                found[place] = self._aligned(pairs[place], target, forced[row], tables[row])
+            tables = build_tables(
+                [source for source, _ in batch],
+                [target for _, target in batch],
+                forced,
+                matcher=self.matcher,
+                mode="forced",
+                level=self.level,
+            )
+            for row, index in enumerate(indices):
+                target = sides[index][1]
+                aligned[index] = self._aligned(pairs[index], target, forced[row], tables[row])
         return [
-            found.get(place) or self._blank(pair, *sides[place]) for place, pair in enumerate(pairs)
+            aligned.get(index) or self._blank(pair, *sides[index])
+            for index, pair in enumerate(pairs)
         ]
 
     def sides(self, pair: InputLine) -> Sides:
-        """Both sides as the network reads them; the literals that both have are placeholders."""
-        ours: Sequence[NumberedLiteral] = ()
-        theirs: Sequence[NumberedLiteral] = ()
+        """Encode both sides; the literals that both have are placeholders."""
+        in_source: Sequence[NumberedLiteral] = ()
+        in_target: Sequence[NumberedLiteral] = ()
         if self.source.literals and not self.tokenized:
-            ours, theirs = self.source.literals.match(pair.source, pair.target)
+            in_source, in_target = self.source.literals.match(pair.source, pair.target)
         return (
-            self._encode(self.source, pair.source, pair.line, ours),
-            self._encode(self.target, pair.target, pair.line, theirs),
+            self._encode(self.source, pair.source, pair.line, in_source),
+            self._encode(self.target, pair.target, pair.line, in_target),
         )
 
     def _encode(
@@ -105,36 +99,18 @@ class PairAligner:
         number: int,
         literals: Sequence[NumberedLiteral],
     ) -> TokenizedLine:
-        if self.tokenized:  # str.split would part at U+00A0 too, which fast_align leaves in a word
+        if self.tokenized:  # str.split would split at U+00A0 too, which fast_align leaves in a word
             line = tokenizer.encode_tokens(_SPACED.findall(text))
         else:
             line = tokenizer.encode(text, literals=literals)
         return truncate(line, number, self.on_problem)
 
     def _forced(self, batch: Sequence[Sides]) -> Sequence[Hypothesis | None]:
-        """What the network that translates makes of each target, where there is one."""
+        """Force the decoder along each target; None for each without a decoder."""
         if self.stepper is None:
             return [None] * len(batch)
-        ids, lengths = padded([source.ids for source, _ in batch])
+        ids, lengths = pad_rows([source.ids for source, _ in batch])
         return force_decode(self.stepper, ids, lengths, [target.ids for _, target in batch])
-
-    def _tables(
-        self, batch: Sequence[Sides], forced: Sequence[Hypothesis | None]
-    ) -> Sequence[SoftAlignment]:
-        if self.matcher is not None:
-            sources, targets = zip(*batch, strict=True)
-            return align_batch(self.matcher, sources, targets, mode="forced", level=self.level)
-        return [
-            build_alignment(
-                weights_of(each),
-                source,
-                target,
-                kind="attention",
-                mode="forced",
-                level=self.level,
-            )
-            for (source, target), each in zip(batch, forced, strict=True)
-        ]
 
     def _aligned(
         self,
@@ -156,12 +132,15 @@ class PairAligner:
         )
 
     def _blank(self, pair: InputLine, source: TokenizedLine, target: TokenizedLine) -> Translation:
-        names = label_units(source, self.level).labels, label_units(target, self.level).labels
-        nothing = np.zeros((len(names[1]), len(names[0])), np.float32)
-        unaligned = np.ones(len(names[1]), np.float32)
+        words = label_units(source, self.level).labels, label_units(target, self.level).labels
         kind: MatrixKind = "alignment" if self.matcher else "attention"
-        alignment = SoftAlignment(*names, nothing, unaligned, kind, self.level, "forced")
         return Translation(
-            pair.line, pair.source, pair.target, *names, alignment=alignment,
-            word_logp=(0.0,) * len(names[1]),
-        )  # fmt: skip
+            pair.line,
+            pair.source,
+            pair.target,
+            *words,
+            alignment=SoftAlignment.without_links(
+                *words, kind=kind, level=self.level, mode="forced"
+            ),
+            word_logp=(0.0,) * len(words[1]),
+        )

@@ -1,4 +1,4 @@
-"""How a search ranks hypotheses of different lengths (Wu et al. 2016, §7, equation 14)."""
+"""The length and coverage penalties of beam search (Wu et al. 2016, §7, equation 14)."""
 
 from typing import Any
 
@@ -9,16 +9,16 @@ from attn_cli.types import FloatArray
 
 
 def length_norm(length: Any, alpha: float) -> Any:
-    """lp = ((5 + |Y|) / 6)^α: what a log-probability of |Y| pieces, end included, is divided by."""
+    """Return lp = ((5 + |Y|) / 6)^α, the divisor of a log-probability of |Y| pieces with EOS."""
     return ((5.0 + length) / 6.0) ** alpha
 
 
-def coverage(attended: FloatArray, real: NDArray[np.bool_], beta: float) -> FloatArray:
-    """cp = β Σ_j log min(Σ_i a_ij, 1) over the real source pieces: never above 0.
+def coverage(attention: FloatArray, mask: NDArray[np.bool_], beta: float) -> FloatArray:
+    """Return cp (N,) = β Σ_j log min(Σ_i a_ij, 1) over the source pieces, at most 0.
 
-    attended (N, S) is the attention each source piece has received so far, real (N, S) the mask.
-    A row that has looked nowhere, as that of a network without attention, has no penalty.
+    `attention` (N, S) is the sum over target pieces of the attention weights of each source piece,
+    `mask` (N, S) is False at padding. A row without attention has no penalty.
     """
-    kept = np.where(real, np.clip(attended, 1e-9, 1.0), 1.0)
-    penalty: FloatArray = beta * np.log(kept).sum(-1) * attended.any(-1)
+    covered = np.where(mask, np.clip(attention, 1e-9, 1.0), 1.0)
+    penalty: FloatArray = beta * np.log(covered).sum(-1) * attention.any(-1)
     return penalty

@@ -1,4 +1,4 @@
-"""The self-attention of a network on given pairs: source by source, or target by target words."""
+"""Align pairs by the self-attention of a network: source by source, or target by target words."""
 
 from collections.abc import Sequence
 from typing import Literal, Protocol
@@ -29,23 +29,24 @@ KINDS: dict[Side, TableKind] = {
 
 
 class SelfAttentionTracer(Protocol):
-    """A network that records its self-attention: weights (heads, T, T) of each layer of a side."""
+    """A network that records its self-attention."""
 
     def trace_self_attention(self, ids: IntArray, target: IntArray, side: Side) -> list[FloatArray]:
         """(S,) source pieces and (T,) target pieces, EOS last → the weights of each layer.
 
-        Those of the decoder are over the pieces that it reads, BOS first.
+        These are (heads, S, S) of the encoder or (heads, T, T) of the decoder, whose input pieces
+        begin with BOS.
         """
         ...
 
 
 class SelfAttentionAligner:
-    """Gives each pair a square table: the self-attention of the encoder or of the decoder.
+    """Adds square tables to pairs: the self-attention of the encoder or of the decoder.
 
     `pairs` encodes the sides. The table is the mean of the heads of `layer`, by default the last,
-    or of `head` alone, both counted from 1; with `each_head` the tables of all heads, of that layer
-    or of all, stand in `heads`, of the first `pairs_with_heads` pairs if that is not None. Each
-    translation has the shown side as its source and as its text.
+    or of `head` alone, both counted from 1. With `each_head` the `heads` are the tables of all
+    heads of that layer, or of all layers, for the first `pairs_with_heads` pairs if that is not
+    None. Source and text of each translation are the same side.
     """
 
     def __init__(
@@ -64,10 +65,10 @@ class SelfAttentionAligner:
         self._heads_left = pairs_with_heads
 
     def align(self, pairs: Sequence[InputLine]) -> list[Translation]:
-        """Each pair with its `alignment`, in order.
+        """Return each pair with its `alignment`, in order.
 
-        Raises ModelError if the network has no self-attention on that side, UsageError if it has
-        not that layer or head.
+        Raises ModelError if the network has no self-attention on that side, UsageError if it does
+        not have that layer or head.
         """
         return [self._align(pair) for pair in pairs]
 
@@ -76,13 +77,13 @@ class SelfAttentionAligner:
         line, text = (source, pair.source) if self.side == "encoder" else (target, pair.target)
         layers = self.tracer.trace_self_attention(source.ids, target.ids, self.side)
         self._check(layers)
-        chosen = layers[(self.layer or len(layers)) - 1]
-        weights = chosen[self.head - 1] if self.head else chosen.mean(0)
+        of_layer = layers[(self.layer or len(layers)) - 1]
+        weights = of_layer[self.head - 1] if self.head else of_layer.mean(0)
         heads = [
-            HeadAlignment(number, head, self._table(of_head, line))
-            for number, of_layer in enumerate(layers, start=1)
-            if self.each_head and self._heads_left != 0 and self.layer in (None, number)
-            for head, of_head in enumerate(of_layer, start=1)
+            HeadAlignment(layer, head, self._table(of_head, line))
+            for layer, of_heads in enumerate(layers, start=1)
+            if self.each_head and self._heads_left != 0 and self.layer in (None, layer)
+            for head, of_head in enumerate(of_heads, start=1)
         ]
         if self._heads_left:
             self._heads_left -= 1
@@ -100,7 +101,7 @@ class SelfAttentionAligner:
     def _table(self, weights: FloatArray, line: TokenizedLine) -> SoftAlignment:
         """Weights between pieces (T, T) → the table between words.
 
-        The decoder reads BOS first, and the last piece never: BOS takes the place of the end.
+        The input of the decoder begins with BOS and lacks the last piece: BOS moves to the end.
         """
         if self.side == "decoder":
             weights = np.roll(weights, -1, axis=(0, 1))

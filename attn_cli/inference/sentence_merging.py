@@ -1,4 +1,4 @@
-"""Translations of the sentences of a line become one of the line. Knows values and no network."""
+"""Merge the translations of the sentences of a line into one."""
 
 import heapq
 import itertools
@@ -11,17 +11,17 @@ from attn_cli.types import FloatArray, Hypothesis, SoftAlignment, Translation
 
 
 def merge_sentences(parts: Sequence[Translation], *, n_best: int) -> Translation:
-    """One translation of sentences, each of some words, that follow each other in a line.
+    """Return the translation of a line from those of its sentences, in order.
 
-    Texts are joined by spaces, words and log-probabilities stand one behind the other, and the
-    table has a block for each sentence and 0 elsewhere. The hypotheses are the `n_best` best
-    combinations of the sentences' own: each has the ends of its sentences, and none keeps weights.
+    Joins texts by spaces, and concatenates words and log-probabilities. The table has a block for
+    each sentence and 0 elsewhere. The hypotheses are the `n_best` best combinations of those of the
+    sentences: each contains the EOS of every sentence, and none has weights.
     """
-    ways = best_combinations(parts, n_best)
+    combinations = best_combinations(parts, n_best)
     starts = itertools.accumulate([0, *(len(part.target_words) for part in parts[:-1])])
     texts = tuple(
-        " ".join(filter(None, (part.texts[place] for part, place in zip(parts, way, strict=True))))
-        for _, way in ways
+        " ".join(filter(None, (part.texts[n] for part, n in zip(parts, choice, strict=True))))
+        for _, choice in combinations
     )
     return Translation(
         line=parts[0].line,
@@ -29,7 +29,7 @@ def merge_sentences(parts: Sequence[Translation], *, n_best: int) -> Translation
         text=texts[0],
         source_words=tuple(word for part in parts for word in part.source_words),
         target_words=tuple(word for part in parts for word in part.target_words),
-        hypotheses=tuple(_hypothesis(parts, score, way) for score, way in ways),
+        hypotheses=tuple(_hypothesis(parts, score, choice) for score, choice in combinations),
         texts=texts,
         alignment=_table([part.alignment for part in parts if part.alignment is not None]),
         word_logp=tuple(logp for part in parts for logp in part.word_logp),
@@ -42,11 +42,11 @@ def merge_sentences(parts: Sequence[Translation], *, n_best: int) -> Translation
 def best_combinations(
     parts: Sequence[Translation], count: int
 ) -> list[tuple[float, tuple[int, ...]]]:
-    """The `count` best ways to take a hypothesis of each part: their scores and the places taken.
+    """Return the `count` best choices of a hypothesis of each part: scores and indices.
 
-    A way's score is the mean of the hypotheses' scores, each weighed by the share that its
-    sentence's best has in all pieces: the same for all ways, so that the first of each sentence
-    together are the best, and the score of one sentence alone is its own.
+    The score of a choice is the weighted mean of the scores of its hypotheses. The weight of a part
+    is the length in pieces of its best hypothesis over that of all parts, the same for all choices:
+    the best hypotheses of all parts are the best choice, and a line of one part keeps its scores.
     """
     pieces = np.array([len(part.hypotheses[0].ids) for part in parts])
     shares = pieces / pieces.sum()
@@ -60,49 +60,50 @@ def best_combinations(
 
 
 def best_sums(lists: Sequence[Sequence[float]], count: int) -> list[tuple[float, tuple[int, ...]]]:
-    """The `count` highest sums of a number of each list, which never rise, and the places taken.
+    """Return the `count` highest sums of one number per list, highest first, and their indices.
 
-    Highest first. List by list no more than the best `count` sums so far are kept, for a worse one
-    is never part of a better whole; a heap finds them in order in count · log count steps (Huang &
+    Each list is in descending order. The best `count` sums of the lists so far suffice, since a
+    lower one is part of no better sum; a heap yields them in count · log count steps (Huang &
     Chiang 2005, "Better k-best Parsing", algorithm 2).
     """
     sums = [0.0]
-    taken: list[list[tuple[int, int]]] = []  # list by list: (place among the sums before, its own)
+    backpointers: list[list[tuple[int, int]]] = []  # per list: (previous sum, number)
     for numbers in lists:
         heap = [(-(sums[0] + numbers[0]), 0, 0)]
-        found: list[tuple[float, int, int]] = []
-        while heap and len(found) < count:
-            negative, before, own = heapq.heappop(heap)
-            found.append((-negative, before, own))
-            if own + 1 < len(numbers):
-                heapq.heappush(heap, (-(sums[before] + numbers[own + 1]), before, own + 1))
-            if own == 0 and before + 1 < len(sums):
-                heapq.heappush(heap, (-(sums[before + 1] + numbers[0]), before + 1, 0))
-        sums = [each for each, _, _ in found]
-        taken.append([(before, own) for _, before, own in found])
-    return [(each, _backtrack(taken, place)) for place, each in enumerate(sums)]
+        best: list[tuple[float, int, int]] = []
+        while heap and len(best) < count:
+            negative, previous, index = heapq.heappop(heap)
+            best.append((-negative, previous, index))
+            if index + 1 < len(numbers):
+                following = -(sums[previous] + numbers[index + 1])
+                heapq.heappush(heap, (following, previous, index + 1))
+            if index == 0 and previous + 1 < len(sums):
+                heapq.heappush(heap, (-(sums[previous + 1] + numbers[0]), previous + 1, 0))
+        sums = [each for each, _, _ in best]
+        backpointers.append([(previous, index) for _, previous, index in best])
+    return [(each, _backtrack(backpointers, last)) for last, each in enumerate(sums)]
 
 
-def _backtrack(taken: Sequence[Sequence[tuple[int, int]]], place: int) -> tuple[int, ...]:
-    """The places that a sum is made of, walked back from the last list."""
-    way = []
-    for of_list in reversed(taken):
-        place, own = of_list[place]
-        way.append(own)
-    return tuple(reversed(way))
+def _backtrack(backpointers: Sequence[Sequence[tuple[int, int]]], position: int) -> tuple[int, ...]:
+    """Return the index in each list of the numbers of a sum, from the last list backwards."""
+    indices = []
+    for of_list in reversed(backpointers):
+        position, index = of_list[position]
+        indices.append(index)
+    return tuple(reversed(indices))
 
 
-def _hypothesis(parts: Sequence[Translation], score: float, way: tuple[int, ...]) -> Hypothesis:
-    chosen = [part.hypotheses[place] for part, place in zip(parts, way, strict=True)]
+def _hypothesis(parts: Sequence[Translation], score: float, choice: tuple[int, ...]) -> Hypothesis:
+    hypotheses = [part.hypotheses[n] for part, n in zip(parts, choice, strict=True)]
     return Hypothesis(
-        ids=np.concatenate([each.ids for each in chosen]),
+        ids=np.concatenate([each.ids for each in hypotheses]),
         score=score,
-        token_logp=np.concatenate([each.token_logp for each in chosen]),
+        token_logp=np.concatenate([each.token_logp for each in hypotheses]),
     )
 
 
 def _table(blocks: Sequence[SoftAlignment]) -> SoftAlignment | None:
-    """One table with the blocks along its diagonal, None where there are none."""
+    """Return the table with these blocks along its diagonal, None without blocks."""
     if not blocks:
         return None
     links = [block.link_probs for block in blocks if block.link_probs is not None]

@@ -12,7 +12,7 @@ from attn_cli.config import Recipe
 from attn_cli.data.batching import sequential_batches
 from attn_cli.errors import AttnError
 from attn_cli.inference.calibration import calibrate
-from attn_cli.inference.confidence import LEAST_PAIRS
+from attn_cli.inference.confidence import MIN_PAIRS
 from attn_cli.inference.engines.registry import open_generator
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state_dict import load_state
@@ -94,7 +94,7 @@ def calibrate_confidence(run: TrainRun, data: PreparedData, emit: events.Listene
     """
     corpus = data.valid.corpus
     pairs = list(zip(corpus.source_texts(), corpus.target_texts(), strict=True))
-    if len(pairs) < LEAST_PAIRS:
+    if len(pairs) < MIN_PAIRS:
         return
     start = time.monotonic()
     emit(events.Activity("calibrating confidence"))

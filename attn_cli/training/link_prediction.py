@@ -16,7 +16,7 @@ from attn_cli.alignment.link_table import LinkTable
 from attn_cli.data.batching import Batch, sequential_batches
 from attn_cli.data.segmentation import SubwordCorpus
 from attn_cli.inference.engines.interface import PaddedWords
-from attn_cli.inference.engines.torch import words_of
+from attn_cli.inference.engines.torch import word_groups
 from attn_cli.nn.device import Hardware
 from attn_cli.nn.word_aligner import WordAligner, WordGroups
 from attn_cli.training.group import Group
@@ -118,8 +118,8 @@ class LinkPredictor:
     def word_groups(self, batch: Batch) -> tuple[WordGroups, WordGroups]:
         """Return the source and target words of a batch."""
         return (
-            words_of(PaddedWords(batch.source, batch.source_word_ids), self.device),
-            words_of(PaddedWords(batch.target_out, batch.target_word_ids), self.device),
+            word_groups(PaddedWords(batch.source, batch.source_word_ids), self.device),
+            word_groups(PaddedWords(batch.target_out, batch.target_word_ids), self.device),
         )
 
     def link_matrices(

@@ -14,7 +14,7 @@ from torch import Tensor
 from attn_cli.alignment.aer import score_alignment
 from attn_cli.alignment.extraction import extract
 from attn_cli.alignment.merge import build_alignment
-from attn_cli.inference.translator import padded
+from attn_cli.inference.line_batches import pad_rows
 from attn_cli.nn.attention import SoftAttention
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.types import BOS, GoldAlignment, SoftAlignment, TokenizedLine
@@ -46,8 +46,8 @@ def _batches(pairs: Sequence[Pair], device: torch.device) -> Iterator[_Batch]:
     order = sorted(range(len(pairs)), key=lambda n: len(pairs[n][0].ids))
     for start in range(0, len(order), TOGETHER):
         places = order[start : start + TOGETHER]
-        src, src_len = padded([pairs[n][0].ids for n in places])
-        tgt, tgt_len = padded([pairs[n][1].ids for n in places])
+        src, src_len = pad_rows([pairs[n][0].ids for n in places])
+        tgt, tgt_len = pad_rows([pairs[n][1].ids for n in places])
         tgt_in = np.concatenate([np.full((len(tgt), 1), BOS, tgt.dtype), tgt[:, :-1]], axis=1)
         parts = (src, src_len, tgt_in, tgt_len)
         yield _Batch(

@@ -24,7 +24,7 @@ from attn_cli.importing.marian_vocabulary import read_vocabularies
 from attn_cli.inference.beam_search import SearchConfig, search
 from attn_cli.inference.engines.registry import open_decoder
 from attn_cli.inference.forced_decoding import force_decode
-from attn_cli.inference.translator import padded
+from attn_cli.inference.line_batches import pad_rows
 from attn_cli.nn.masking import length_mask
 from attn_cli.types import EOS
 
@@ -80,7 +80,7 @@ def bundle(plain, tmp_path_factory):
 
 def encoded(pair, lines):
     """The lines for both: our ids and lengths, Marian's ids and mask."""
-    ids, lengths = padded([pair.ours.source.encode(line).ids for line in lines])
+    ids, lengths = pad_rows([pair.ours.source.encode(line).ids for line in lines])
     theirs = torch.tensor([marian_ids(pair.source_rows, row) for row in ids])
     mask = length_mask(torch.from_numpy(lengths), ids.shape[1])
     return ids, lengths, theirs, mask
@@ -91,7 +91,7 @@ def test_states_logits_and_attention_are_those_of_transformers(name, tmp_path):
     pair = Pair(tmp_path, **CONFIGURATIONS[name])
     lines = random_lines(5, seed=4)
     ids, lengths, their_ids, mask = encoded(pair, lines)
-    targets, target_lengths = padded([pair.ours.target.encode(line).ids for line in lines[::-1]])
+    targets, target_lengths = pad_rows([pair.ours.target.encode(line).ids for line in lines[::-1]])
     their_targets = torch.tensor([marian_ids(pair.target_rows, row) for row in targets])
     start = pair.theirs.config.decoder_start_token_id
     shifted = torch.cat([torch.full((5, 1), start), their_targets[:, :-1]], 1)
@@ -169,7 +169,7 @@ def test_a_forced_target_has_the_log_probability_that_transformers_gives_it(plai
     ids, lengths, their_ids, mask = encoded(plain, lines)
     targets = [plain.ours.target.encode(line).ids for line in lines[::-1]]
     found = force_decode(open_decoder(bundle, engine="onnx"), ids, lengths, targets)
-    labels, _ = padded(targets)
+    labels, _ = pad_rows(targets)
     their_labels = torch.tensor([marian_ids(plain.target_rows, row) for row in labels])
     start = plain.theirs.config.decoder_start_token_id
     shifted = torch.cat([torch.full((6, 1), start), their_labels[:, :-1]], 1)

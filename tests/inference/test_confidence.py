@@ -8,7 +8,7 @@ import pytest
 from attn_cli.errors import DataError, ModelError
 from attn_cli.inference.confidence import (
     FEATURES,
-    LEAST_PAIRS,
+    MIN_PAIRS,
     Calibration,
     Evidence,
     fit,
@@ -105,7 +105,7 @@ def test_the_mean_estimate_is_the_mean_score_of_what_it_was_fitted_to():
 
 @pytest.mark.parametrize("score", [0.0, 1.0])
 def test_translations_that_are_all_alike_are_no_trouble(score):
-    fitted = fit(np.ones((LEAST_PAIRS, len(FEATURES))), np.full(LEAST_PAIRS, score))
+    fitted = fit(np.ones((MIN_PAIRS, len(FEATURES))), np.full(MIN_PAIRS, score))
     assert fitted.estimate(np.ones(len(FEATURES))) == pytest.approx(score, abs=0.01)
 
 
@@ -120,7 +120,7 @@ def test_a_confidence_is_between_nothing_and_one_however_odd_the_line():
 
 def test_too_few_pairs_are_refused():
     with pytest.raises(DataError, match="too few"):
-        fit(samples(LEAST_PAIRS - 1), np.ones(LEAST_PAIRS - 1))
+        fit(samples(MIN_PAIRS - 1), np.ones(MIN_PAIRS - 1))
 
 
 def test_fitting_again_gives_the_same_bytes_and_the_file_gives_the_same_estimates():

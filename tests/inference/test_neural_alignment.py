@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from attn_cli.inference import neural_alignment
 from attn_cli.inference.engines.interface import AlignmentOutput
-from attn_cli.inference.neural_alignment import Nothing, align_batch
+from attn_cli.inference.neural_alignment import NullAligner, align_batch
 from attn_cli.types import EOS, PAD, TokenizedLine, Word
 
 GARBAGE = 9.0
@@ -134,7 +134,7 @@ def test_all_are_asked_about_once_in_order_and_as_many_at_a_time_as_the_cells_al
     ]
     matcher = Marking()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(neural_alignment, "CELLS", cells)
+        patched.setattr(neural_alignment, "BATCH_WORD_PAIRS", cells)
         tables = align_batch(
             matcher, *([p[side] for p in pairs] for side in (0, 1)), mode="decoded"
         )
@@ -151,7 +151,7 @@ def test_all_are_asked_about_once_in_order_and_as_many_at_a_time_as_the_cells_al
 
 
 def test_who_knows_nothing_links_nothing():
-    (table,) = tables_of((line(10, 1, 2), line(20, 1, 1)), matcher=Nothing())
+    (table,) = tables_of((line(10, 1, 2), line(20, 1, 1)), matcher=NullAligner())
     assert not table.weights.any()
     assert not table.link_probs.any()
     assert table.unaligned.tolist() == [1, 1]

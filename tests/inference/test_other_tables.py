@@ -4,7 +4,7 @@ import numpy as np
 from pages import table, translation
 
 from attn_cli.inference.other_tables import OtherTables
-from attn_cli.types import Hypothesis
+from attn_cli.types import HeadId, Hypothesis
 
 
 class Aligner:
@@ -59,7 +59,7 @@ def test_a_pair_without_a_score_gets_that_of_the_aligner():
 
 
 def test_heads_are_for_the_first_pairs():
-    heads = [(1, 1, Aligner("attention")), (1, 2, Aligner("attention"))]
+    heads = [(HeadId(1, head), Aligner("attention")) for head in (1, 2)]
     tables = OtherTables([], heads, heads_left=3)
     chunks = [[translation(n, "a", "x"), BLANK, translation(n + 1, "b", "y")] for n in (1, 3)]
     found = [each for chunk in chunks for each in tables.add(chunk)]

@@ -7,7 +7,8 @@ from program import PAIRS, attn
 from attn_cli.bundles.bundle import open_bundle
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.registry import open_aligner, open_generator
-from attn_cli.inference.translator import Translator, length_batches
+from attn_cli.inference.line_batches import length_batches
+from attn_cli.inference.translator import Translator
 from attn_cli.types import Hypothesis, InputLine
 
 SOURCES = [source for source in PAIRS if source[0].isupper()]  # small ones begin no sentence
@@ -136,8 +137,8 @@ def test_a_line_too_wide_for_a_table_is_read_whole_where_one_is_wanted(make, mon
 def test_the_sentences_of_all_lines_share_batches(make, monkeypatch):
     sizes = []
 
-    def counted(lengths, how):
-        for places in length_batches(lengths, how):
+    def counted(lengths, *, beam):
+        for places in length_batches(lengths, beam=beam):
             sizes.append(len(places))
             yield places
 
@@ -189,7 +190,7 @@ def test_an_engine_with_its_own_search_translates(bundle):
     ids = bundle.target.encode("je vois un chien.").ids
 
     class OwnSearch:
-        def generate(self, batch, settings, *, keep_weights=False, copying=None):
+        def generate(self, batch, settings):
             best = Hypothesis(ids, -1.0, np.zeros(len(ids), np.float32))
             return [[best] for _ in batch.lengths]
 

@@ -5,7 +5,7 @@ import torch
 
 from attn_cli.config import ModelConfig, WordAlignerConfig
 from attn_cli.inference.engines.interface import PaddedWords
-from attn_cli.inference.engines.torch import TorchAligner, words_of
+from attn_cli.inference.engines.torch import TorchAligner, word_groups
 from attn_cli.nn.builder import build_word_aligner
 from attn_cli.nn.state_dict import unique_state_dict
 from attn_cli.nn.word_aligner import diagonal_distance
@@ -35,7 +35,7 @@ def side(*sentences):
 
 
 def words(*sentences):
-    return words_of(side(*sentences), torch.device("cpu"))
+    return word_groups(side(*sentences), torch.device("cpu"))
 
 
 @torch.inference_mode()
@@ -105,7 +105,7 @@ def test_a_piece_that_is_of_no_word_changes_nothing():
     )
     head, target = head_of(), words([[7], [8]])
     of_both = [
-        head(words_of(each, torch.device("cpu")), target).link_probs
+        head(word_groups(each, torch.device("cpu")), target).link_probs
         for each in (PaddedWords(ids, word_of), otherwise)
     ]
     torch.testing.assert_close(*of_both)

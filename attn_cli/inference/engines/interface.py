@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from attn_cli.alignment.merge import word_mean_matrix
 from attn_cli.config import ModelConfig
 from attn_cli.errors import ModelError, UsageError
-from attn_cli.types import Crossing, FloatArray, IntArray
+from attn_cli.types import Crossing, FloatArray, HeadId, IntArray
 
 #: A batch of encoded sources: opaque.
 Source = Any
@@ -23,7 +23,7 @@ State = Any
 
 
 class HeadSelection(NamedTuple):
-    """The attention heads whose mean is returned, numbered layer by layer; () selects all."""
+    """The attention heads whose mean is returned, counted layer by layer from 0; () is all."""
 
     heads: tuple[int, ...]
 
@@ -39,7 +39,7 @@ ALL_HEADS = HeadSelection(())
 
 
 def refuse_nan(*outputs: NDArray[Any]) -> None:
-    """Raise ModelError if a network has computed NaN, which no search can rank."""
+    """Raise ModelError if an output has NaN, which no search can rank."""
     if any(np.isnan(output).any() for output in outputs):
         raise ModelError(
             "the model computes NaN: its parameters are damaged or diverged in training",
@@ -54,25 +54,17 @@ def select_heads(model: ModelConfig, *, layer: int = 0, head: int = 0) -> HeadSe
     head 0 is the mean of the layer's heads. Raises UsageError if the network has no such head.
     """
     layers, heads = model.heads
-    for name, asked, there in (("layer", layer, layers), ("head", head, heads)):
-        if asked > max(1, there):
+    for name, number, count in (("layer", layer, layers), ("head", head, heads)):
+        if number > max(1, count):
             raise UsageError(
-                f"there is no {name} {asked}: the model attends with {layers} "
+                f"there is no {name} {number}: the model has attention in {layers} "
                 f"layer{'s' * (layers != 1)} of {heads} head{'s' * (heads != 1)}",
-                f"Choose a {name} from 1 to {max(1, there)}.",
+                f"Choose a {name} from 1 to {max(1, count)}.",
             )
     if layers * heads <= 1:
         return ALL_HEADS
     first = ((layer or max(1, layers - 1)) - 1) * heads
     return HeadSelection((first + head - 1,) if head else tuple(range(first, first + heads)))
-
-
-class HeadId(NamedTuple):
-    """One attention head: its layer and its number there, both from 1, and its selection."""
-
-    layer: int
-    head: int
-    view: HeadSelection
 
 
 def single_heads(model: ModelConfig, *, layer: int = 0) -> list[HeadId]:
@@ -83,8 +75,8 @@ def single_heads(model: ModelConfig, *, layer: int = 0) -> list[HeadId]:
     select_heads(model, layer=layer)
     layers, heads = model.heads
     return [
-        HeadId(at, head, select_heads(model, layer=at, head=head))
-        for at in ([layer] if layer else range(1, layers + 1))
+        HeadId(number, head)
+        for number in ([layer] if layer else range(1, layers + 1))
         for head in range(1, heads + 1)
     ]
 
@@ -93,9 +85,9 @@ class StepOutput(NamedTuple):
     """The output of one step for N rows.
 
     ids (N, C) int32 and logp (N, C) float32: the C most probable next pieces, best first.
-    gold_logp (N,): the log-probability of the piece asked for, None where none was.
+    target_logp (N,): the log-probability of the target piece, None without one.
     weights (N, S): the attention weights; zero at padding.
-    state: the state of the rows after this step, before their next piece is chosen.
+    state: the state of the rows after this step, before their next piece is selected.
     """
 
     ids: IntArray
@@ -131,7 +123,7 @@ class IncrementalDecoder(Protocol):
 class PaddedWords(NamedTuple):
     """One side of a batch of pairs: ids (B, P) and the word of each piece (B, P), -1 for none.
 
-    `crossing` has, for each row, the pieces that are of several words; () where there is none.
+    `crossing` has, for each row, the pieces that belong to several words; () if there are none.
     """
 
     ids: IntArray
@@ -140,7 +132,7 @@ class PaddedWords(NamedTuple):
 
     @property
     def mean(self) -> FloatArray:
-        """(B, W, P): 1 / n at each of a word's n pieces, W being the most words of a row."""
+        """(B, W, P): 1 / n at each of a word's n pieces; W is the most words of a row."""
         last = max((each.word for row in self.crossing for each in row), default=-1)
         words = max(int(self.word_ids.max()), last) + 1
         return word_mean_matrix(self.word_ids, words, self.crossing)

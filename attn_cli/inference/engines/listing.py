@@ -28,20 +28,22 @@ class Listing:
         columns: IntArray = self._where(rows, pieces).argmax(1).astype(np.int32)
         return columns
 
-    def with_pieces(self, found: StepOutput, rows: BeamRows, target: IntArray | None) -> StepOutput:
+    def with_pieces(
+        self, output: StepOutput, rows: BeamRows, target: IntArray | None
+    ) -> StepOutput:
         """Return the output of a step with pieces in place of columns.
 
         Columns after the end of a list become PAD. The log-probability of a `target` (N,) piece
         outside of its list is -inf.
         """
-        ids = np.maximum(self.pieces[rows.sentence[:, None], found.ids], PAD)  # (N, C)
-        target_logp = found.target_logp
+        ids = np.maximum(self.pieces[rows.sentence[:, None], output.ids], PAD)  # (N, C)
+        target_logp = output.target_logp
         if target is not None and target_logp is not None:
-            there = self._where(rows, target).any(1)
-            target_logp = np.where(there, target_logp, np.float32(-np.inf))
-        return found._replace(ids=ids, target_logp=target_logp)
+            is_listed = self._where(rows, target).any(1)
+            target_logp = np.where(is_listed, target_logp, np.float32(-np.inf))
+        return output._replace(ids=ids, target_logp=target_logp)
 
     def _where(self, rows: BeamRows, pieces: IntArray) -> NDArray[np.bool_]:
         """(N, L): where the list of a row has its piece."""
-        there: NDArray[np.bool_] = self.pieces[rows.sentence] == pieces[:, None]
-        return there
+        is_piece: NDArray[np.bool_] = self.pieces[rows.sentence] == pieces[:, None]
+        return is_piece

@@ -47,7 +47,7 @@ Tensors = dict[str, NDArray[Any]]
 MEMORY, STATE, NEXT_STATE, OUTPUT = "memory.", "state.", "next_state.", "output."
 
 _ONLY_FATAL = 4
-_AGAIN = "Make its graphs again with attn export, or copy the model again."
+_EXPORT_AGAIN = "Make its graphs again with attn export, or copy the model again."
 
 
 #: The names of inputs and outputs in graphs of format 1, and today's.
@@ -72,23 +72,24 @@ def current_name(name: str) -> str:
 
 
 class Graph:
-    """A graph ready to run: a function from named arrays to named arrays."""
+    """A loaded graph: a function from named arrays to named arrays."""
 
     def __init__(self, path: Path, *, threads: int | None) -> None:
-        """Raises ModelError when the file is missing or no graph."""
+        """Load a graph. Raises ModelError if the file is missing or is not a graph."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 1
         options.inter_op_num_threads = 1
         options.log_severity_level = _ONLY_FATAL
-        # Waiting threads would spin: they would burn a core while we read and write.
+        # Spinning threads would occupy a core between two runs.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # its exceptions have no common base but this
+        except Exception as error:  # its exceptions have no other common base
             raise ModelError(
-                f"the model {path.parent} is damaged: ONNX Runtime cannot load {path.name}", _AGAIN
+                f"the model {path.parent} is damaged: ONNX Runtime cannot load {path.name}",
+                _EXPORT_AGAIN,
             ) from error
         self._path = path
         inputs = [each.name for each in self._session.get_inputs()]
@@ -96,14 +97,14 @@ class Graph:
         self._inputs = {current_name(name): name for name in inputs}
         self._outputs = {current_name(name): name for name in outputs}
 
-    def __call__(self, given: Mapping[str, NDArray[Any]]) -> Tensors:
-        """Every output for `given`, of which what the graph does not need is left out.
+    def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> Tensors:
+        """Return every output; inputs that the graph does not have are left out.
 
-        Raises ModelError when it cannot compute with that, or not in the memory that there is.
+        Raises ModelError if the graph cannot run on these inputs or memory is too small.
         """
-        feed = {self._inputs[name]: part for name, part in given.items() if name in self._inputs}
+        feed = {self._inputs[name]: part for name, part in inputs.items() if name in self._inputs}
         try:
-            found = self._session.run(list(self._outputs.values()), feed)
+            outputs = self._session.run(list(self._outputs.values()), feed)
         except Exception as error:  # as above
             if "alloc" in str(error):
                 raise ModelError(
@@ -111,28 +112,28 @@ class Graph:
                     "Use a smaller --beam, a machine with more memory, or another model.",
                 ) from error
             raise ModelError(
-                f"the model {self._path.parent} is unfit: ONNX Runtime cannot run "
-                f"{self._path.name} on what its vocabulary gives",
-                _AGAIN,
+                f"the model {self._path.parent} is damaged: ONNX Runtime cannot run "
+                f"{self._path.name} on the ids of its vocabulary",
+                _EXPORT_AGAIN,
             ) from error
-        return dict(zip(self._outputs, found, strict=True))
+        return dict(zip(self._outputs, outputs, strict=True))
 
 
 class _Source(NamedTuple):
-    """B sources: their pieces (B, S), and what the encoder found."""
+    """B sources: their pieces (B, S), and the outputs of the encoder."""
 
     ids: IntArray
-    found: Tensors
+    encoded: Tensors
 
 
 class _Search(NamedTuple):
-    """N rows of a search: which of the last state's rows they are, and where they look.
+    """N rows of a search: the previous state, its rows that they continue, and their sentences.
 
-    With a shortlist, the pieces that each sentence may use and the rows that score them.
+    With a shortlist, the pieces of each sentence's list and the output vectors of these pieces.
     """
 
     memory: Tensors  # (B, …)
-    state: Tensors  # (N of the last step, …)
+    state: Tensors  # (N of the previous step, …)
     order: IntArray  # (N,) rows of `state`
     rows: BeamRows
     candidates: int
@@ -143,7 +144,7 @@ class _Search(NamedTuple):
 class OnnxDecoder:
     """Runs the graphs of a translator one step at a time.
 
-    Where a search has candidates they are those of the `shortlist`, if there is one.
+    With a `shortlist` the candidates of a search are limited to it.
     """
 
     def __init__(
@@ -157,7 +158,7 @@ class OnnxDecoder:
     ) -> None:
         """Load the graphs in that folder; `file`, if any, returns the path of each by its name.
 
-        Raises ModelError where they cannot be loaded, or `file` raises it.
+        Raises ModelError if they cannot be loaded.
         """
         self._file, self._view, self._threads = file or folder.joinpath, view, threads
         self._shortlist = shortlist
@@ -165,7 +166,7 @@ class OnnxDecoder:
         self._graphs: dict[str, Graph] = {}
 
     def with_heads(self, view: HeadSelection) -> "OnnxDecoder":
-        """The same graphs, loaded once, looked at through another view."""
+        """Return a decoder of the same graphs with another selection of heads."""
         other = copy(self)
         other._view = view
         return other
@@ -178,60 +179,60 @@ class OnnxDecoder:
         """See `IncrementalDecoder.start`."""
         sentences = len(source.ids)
         order = np.arange(sentences, dtype=np.int32)
-        memory, state = _part(source.found, MEMORY), _part(source.found, STATE)
-        begun = _Search(memory, state, order, BeamRows.initial(sentences), beam)
+        memory, state = _part(source.encoded, MEMORY), _part(source.encoded, STATE)
+        search = _Search(memory, state, order, BeamRows.initial(sentences), beam)
         if self._shortlist is None or not beam:
-            return begun
+            return search
         listed = self._shortlist.select(source.ids)
         output = self._graph(manifest.SELECT)({"shortlist": _long(listed)})
         candidates = min(beam, listed.shape[1])
-        return begun._replace(candidates=candidates, listing=Listing(listed), output=output)
+        return search._replace(candidates=candidates, listing=Listing(listed), output=output)
 
     def step(
         self, state: _Search, previous: IntArray, target: IntArray | None = None
     ) -> StepOutput:
         """See `IncrementalDecoder.step`."""
-        row, place = state.rows.layout()
+        row_at_slot, slot_of_row = state.rows.layout()
         listing = state.listing
         column = np.full_like(previous, EOS if listing is None else 0) if target is None else target
         if listing is not None and target is not None:
             column = listing.columns(state.rows, target)
-        given: Tensors = {
+        inputs: Tensors = {
             "previous": _long(previous),
             "rows": _long(state.order),
             "target": _long(column),
             "candidates": np.zeros(state.candidates, np.int64),
-            "row_at_slot": _long(row),
-            "slot_of_row": _long(place),
+            "row_at_slot": _long(row_at_slot),
+            "slot_of_row": _long(slot_of_row),
         }
-        given |= {MEMORY + name: part for name, part in state.memory.items()}
-        given |= {STATE + name: part for name, part in state.state.items()}
-        given |= state.output or {}
-        found = self._graph(_step_graph(state))(given)
+        inputs |= {MEMORY + name: part for name, part in state.memory.items()}
+        inputs |= {STATE + name: part for name, part in state.state.items()}
+        inputs |= state.output or {}
+        outputs = self._graph(_step_graph(state))(inputs)
         rows = np.arange(len(previous), dtype=np.int32)
         none = np.zeros((len(previous), 0))
         out = StepOutput(
-            found.get("ids", none).astype(np.int32),
-            found.get("logp", none).astype(np.float32),
-            None if target is None else found["target_logp"],
-            self._view.of(found["weights"]),
-            state._replace(state=_part(found, NEXT_STATE), order=rows),
+            outputs.get("ids", none).astype(np.int32),
+            outputs.get("logp", none).astype(np.float32),
+            None if target is None else outputs["target_logp"],
+            self._view.of(outputs["weights"]),
+            state._replace(state=_part(outputs, NEXT_STATE), order=rows),
         )
         return out if listing is None else listing.with_pieces(out, state.rows, target)
 
     def reorder(self, state: _Search, rows: IntArray) -> _Search:
-        """See `IncrementalDecoder.reorder`. Sentences without a row leave once they are many."""
-        now = state.rows.reordered(rows)
-        if (kept := now.live_sentences()) is not None:
-            now = now.restrict_to(kept)
-            state = state._replace(memory=_rows_of(state.memory, kept))
+        """See `IncrementalDecoder.reorder`. Drops sentences without rows once they are many."""
+        new_rows = state.rows.reordered(rows)
+        if (live := new_rows.live_sentences()) is not None:
+            new_rows = new_rows.restrict_to(live)
+            state = state._replace(memory=_select(state.memory, live))
             if state.listing is not None and state.output is not None:
-                output = _rows_of(state.output, kept)
-                state = state._replace(listing=state.listing.of(kept), output=output)
-        return state._replace(order=state.order[rows], rows=now)
+                output = _select(state.output, live)
+                state = state._replace(listing=state.listing.of(live), output=output)
+        return state._replace(order=state.order[rows], rows=new_rows)
 
     def _graph(self, name: str) -> Graph:
-        """A graph of the decoder, loaded when it is first wanted."""
+        """Return a graph of the decoder, loaded at its first use."""
         if name not in self._graphs:
             self._graphs[name] = Graph(self._file(name), threads=self._threads)
         return self._graphs[name]
@@ -246,38 +247,38 @@ class OnnxAligner:
 
     def align(self, source: PaddedWords, target: PaddedWords) -> AlignmentOutput:
         """See `AlignmentModel.align`."""
-        given: Tensors = {}
+        inputs: Tensors = {}
         for name, side in (("source", source), ("target", target)):
-            given[name] = _long(side.ids)
-            given[f"{name}_mean"] = side.mean
-        found = self._graph(given)
-        return AlignmentOutput(found["weights"], found["unaligned"], found["links"])
+            inputs[name] = _long(side.ids)
+            inputs[f"{name}_mean"] = side.mean
+        outputs = self._graph(inputs)
+        return AlignmentOutput(outputs["weights"], outputs["unaligned"], outputs["links"])
 
 
 def load(
     opened: Bundle, view: HeadSelection, *, threads: int | None, shortlist: Shortlist | None = None
 ) -> OnnxDecoder:
-    """The graphs of a bundle that has them. See `engine.open.open_decoder`."""
-    if opened.has_files(manifest.GRAPH_WEIGHTS):  # ONNX Runtime opens it by itself
+    """Load the graphs of a bundle that has them. See `registry.open_decoder`."""
+    if opened.has_files(manifest.GRAPH_WEIGHTS):  # ONNX Runtime opens it without `opened.file`
         opened.file(manifest.GRAPH_WEIGHTS)
     folder = opened.file(manifest.ENCODER).parent
     return OnnxDecoder(folder, view, threads=threads, shortlist=shortlist, file=opened.file)
 
 
 def load_aligner(opened: Bundle, *, threads: int | None) -> OnnxAligner:
-    """The graph of a bundle's word aligner. See `engine.open.open_aligner`."""
+    """Load the graph of a bundle's word aligner. See `registry.open_aligner`."""
     return OnnxAligner(opened.file(manifest.WORD_ALIGNER_GRAPH), threads=threads)
 
 
 def _step_graph(state: _Search) -> str:
-    """The graph that such a search steps with."""
+    """Return the name of the graph of a search's steps."""
     if not state.candidates:
         return manifest.FORCED
     return manifest.STEP if state.listing is None else manifest.SHORTLIST_STEP
 
 
-def _rows_of(tensors: Tensors, sentences: IntArray) -> Tensors:
-    """The rows of these sentences of each tensor."""
+def _select(tensors: Tensors, sentences: IntArray) -> Tensors:
+    """Select the rows of these sentences of each tensor."""
     return {name: part[sentences] for name, part in tensors.items()}
 
 
@@ -286,10 +287,10 @@ def _long(array: IntArray) -> NDArray[np.int64]:
 
 
 def _part(tensors: Tensors, prefix: str) -> Tensors:
-    """The tensors whose names begin so, without that beginning."""
+    """Return the tensors whose names begin with `prefix`, by names without it."""
     return {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
 
 
 def available_providers() -> list[str]:
-    """Return the execution providers that ONNX Runtime has here; attn computes on the CPU's."""
+    """Return the execution providers of the installed ONNX Runtime; attn uses the CPU's."""
     return list(onnxruntime.get_available_providers())

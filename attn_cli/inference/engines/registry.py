@@ -1,4 +1,4 @@
-"""The engines, and the networks of a bundle opened with the engine that can run them."""
+"""Select the engine for the networks of a bundle, and open them with it."""
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
@@ -28,11 +28,12 @@ Part = Literal["translator", "word_aligner"]
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """What an engine needs, what it reports where that is missing, and how it loads networks.
+    """The requirements of an engine, the error texts if one is missing, and its loaders.
 
-    `files` are those that it runs, by the part of the bundle; `devices` those that it computes on,
-    None for all. `load_decoder` takes (bundle, heads, device, threads, shortlist) and gives the
-    step interface; an engine with its own search has `load_generator` instead.
+    `files` are the files that it needs, by the part of the bundle; `devices` are supported, all if
+    None. `wrong_device` and `no_files` are problem and hint of an error. `load_decoder`
+    takes (bundle, heads, device, threads, shortlist) and returns the step interface; an engine with
+    its own search has `load_generator` instead.
     """
 
     title: str
@@ -46,15 +47,15 @@ class EngineSpec:
     load_generator: Callable[[Bundle, str, int | None], Generator] | None = None
 
     def supports(self, device: str) -> bool:
-        """Whether it computes on that device."""
+        """Return whether it supports that device."""
         return self.devices is None or device in self.devices
 
     def has_files(self, opened: Bundle, part: Part) -> bool:
-        """Whether the bundle has the files that it runs."""
+        """Return whether the bundle has the files that it needs."""
         return opened.has_files(*self.files[part])
 
     def is_installed(self) -> bool:
-        """Whether its package is installed."""
+        """Return whether its package is installed."""
         return importlib.util.find_spec(self.package) is not None
 
 
@@ -88,7 +89,7 @@ def _load_torch_aligner(opened: Bundle, device: str, threads: int | None) -> Ali
     return torch.load_aligner(opened, device=device, threads=threads)
 
 
-#: The engines; `auto` takes the first that can run a model.
+#: The engines; `auto` selects the first that can run a model.
 ENGINES: dict[EngineName, EngineSpec] = {
     "onnx": EngineSpec(
         "ONNX Runtime",
@@ -99,7 +100,7 @@ ENGINES: dict[EngineName, EngineSpec] = {
         },
         ("auto", "cpu"),
         (
-            "ONNX Runtime computes on the processor here, not on {device}",
+            "ONNX Runtime runs on the CPU here, not on {device}",
             "Leave --device out, or use --engine torch.",
         ),
         (
@@ -160,9 +161,9 @@ def open_decoder(
     """Open the translation network of a bundle on the engine that `engine_of` returns.
 
     `view` selects attention heads, by default those of the recipe's [decode]. With `shortlist`
-    False the candidates are of the whole vocabulary; by default the recipe's [decode] decides.
+    False the candidates are of the whole vocabulary; by default as in the recipe's [decode].
 
-    Raises ModelError if files are damaged or do not match, or the engine has none to run;
+    Raises ModelError if files are damaged or do not match, or the bundle has none for the engine;
     UsageError if engine and device exclude each other, or the device is missing.
     """
     recipe = opened.recipe
@@ -170,8 +171,9 @@ def open_decoder(
         view = select_heads(
             recipe.model, layer=recipe.decode.attention_layer, head=recipe.decode.attention_head
         )
-    listed = recipe.decode.shortlist if shortlist is None else shortlist
-    return _loaded(opened, view, engine, device, threads, shortlist=listed)
+    if shortlist is None:
+        shortlist = recipe.decode.shortlist
+    return _load(opened, view, engine, device, threads, shortlist=shortlist)
 
 
 def open_decoders(
@@ -186,7 +188,7 @@ def open_decoders(
 
     Raises as `open_decoder`.
     """
-    first = _loaded(opened, views[0], engine, device, threads)
+    first = _load(opened, views[0], engine, device, threads)
     return [first, *(first.with_heads(view) for view in views[1:])]
 
 
@@ -201,11 +203,11 @@ def open_torch_decoder(
     from attn_cli.inference.engines import torch
 
     view = select_heads(opened.recipe.model)
-    listed = opened.shortlist if opened.recipe.decode.shortlist else None
-    return torch.load(opened, view, device=device, threads=threads, shortlist=listed)
+    shortlist = opened.shortlist if opened.recipe.decode.shortlist else None
+    return torch.load(opened, view, device=device, threads=threads, shortlist=shortlist)
 
 
-def _loaded(
+def _load(
     opened: Bundle,
     view: HeadSelection,
     engine: Engine,
@@ -233,7 +235,7 @@ def open_aligner(
 def engine_of(
     opened: Bundle, part: Part, *, engine: Engine = "auto", device: str = "auto"
 ) -> EngineName:
-    """Return the engine that runs a part of a bundle; for `auto` the first of `ENGINES` that can.
+    """Return the engine for a part of a bundle; for `auto` the first of `ENGINES` that can run it.
 
     Raises as `open_decoder`.
     """
@@ -245,18 +247,18 @@ def engine_of(
         if not spec.has_files(opened, part):
             raise _no_files(spec, opened)
         if not spec.is_installed():
-            raise _missing(spec.package, opened)
+            raise _not_installed(spec.package, opened)
         return engine
-    fitting = [
+    suitable = [
         name
         for name, spec in ENGINES.items()
         if spec.supports(device) and spec.has_files(opened, part)
     ]
-    for name in fitting:
+    for name in suitable:
         if ENGINES[name].is_installed():
             return name
-    if fitting:
-        raise _missing(ENGINES[fitting[-1]].package, opened)
+    if suitable:
+        raise _not_installed(ENGINES[suitable[-1]].package, opened)
     raise _no_files(list(ENGINES.values())[-1], opened)
 
 
@@ -269,7 +271,7 @@ def _no_files(spec: EngineSpec, opened: Bundle) -> ModelError:
     return ModelError(problem, hint)
 
 
-def _missing(package: str, opened: Bundle) -> ModelError:
+def _not_installed(package: str, opened: Bundle) -> ModelError:
     return ModelError(
         f"the model {opened.name} needs {package}, which is not installed",
         f"Install it: pip install {package}",

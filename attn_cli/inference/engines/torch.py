@@ -34,16 +34,16 @@ from attn_cli.types import AttentionSteps, FloatArray, IntArray
 
 
 class EncodedSource(NamedTuple):
-    """B sources: their pieces (B, S), and what the decoder may look at."""
+    """B sources: their pieces (B, S), and the memory that the decoder attends to."""
 
     ids: IntArray
     memory: Memory
 
 
 class SearchState(NamedTuple):
-    """N rows of a search: the sentences they look at, where they stand, the decoder's state.
+    """N rows of a search: the sources, the sentence of each row, and the decoder's state.
 
-    With a shortlist, the pieces that each sentence may use and the rows that score them.
+    With a shortlist, the pieces of each sentence's list and the output vectors of these pieces.
     """
 
     source: Memory  # (B, …)
@@ -57,7 +57,7 @@ class SearchState(NamedTuple):
 class TorchDecoder:
     """Runs a `Seq2Seq` one step at a time, without gradients and without dropout.
 
-    Where a search has candidates they are those of the `shortlist`, if there is one.
+    With a `shortlist` the candidates of a search are limited to it.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class TorchDecoder:
         self.device = next(network.parameters()).device
 
     def with_heads(self, view: HeadSelection) -> "TorchDecoder":
-        """The same network, looked at through another view."""
+        """Return a decoder of the same network with another selection of heads."""
         return TorchDecoder(self.network, view, shortlist=self.shortlist)
 
     @torch.inference_mode()
@@ -102,42 +102,42 @@ class TorchDecoder:
             self._tensor(previous), state.hidden, state.source, state.selected
         )
         logp = logits.float().log_softmax(-1)  # (N, V), or (N, L) of a shortlist
-        best = logp.topk(min(state.candidates, logp.shape[-1]), dim=-1)  # (N, C)
-        ids = best.indices.to(torch.int32).cpu().numpy()
+        top_k = logp.topk(min(state.candidates, logp.shape[-1]), dim=-1)  # (N, C)
+        ids = top_k.indices.to(torch.int32).cpu().numpy()
         target_logp, column = None, target
         if target is not None and state.listing is not None:
             column = state.listing.columns(state.rows, target)
         if column is not None:
             target_logp = logp.gather(1, self._tensor(column)[:, None])[:, 0].cpu().numpy()
-        found = StepOutput(
+        out = StepOutput(
             ids,
-            best.values.cpu().numpy(),
+            top_k.values.cpu().numpy(),
             target_logp,
             self.view.of(weights).float().cpu().numpy(),
             state._replace(hidden=hidden),
         )
-        return (
-            found if state.listing is None else state.listing.with_pieces(found, state.rows, target)
-        )
+        if state.listing is None:
+            return out
+        return state.listing.with_pieces(out, state.rows, target)
 
     @torch.inference_mode()
     def reorder(self, state: SearchState, rows: IntArray) -> SearchState:
-        """See `IncrementalDecoder.reorder`. Sentences without a row leave once they are many."""
-        source, now = state.source, state.rows.reordered(rows)
+        """See `IncrementalDecoder.reorder`. Drops sentences without rows once they are many."""
+        source, new_rows = state.source, state.rows.reordered(rows)
         listing, selected = state.listing, state.selected
-        if (kept := now.live_sentences()) is not None:
-            index = self._tensor(kept)
-            source, now = source.select(index), now.restrict_to(kept)
+        if (live := new_rows.live_sentences()) is not None:
+            index = self._tensor(live)
+            source, new_rows = source.select(index), new_rows.restrict_to(live)
             if listing is not None and selected is not None:
-                listing, selected = listing.of(kept), selected.select(index)
+                listing, selected = listing.of(live), selected.select(index)
         layout = None
-        if not now.is_identity():
-            layout = RowLayout(*map(self._tensor, now.layout()))
+        if not new_rows.is_identity():
+            layout = RowLayout(*map(self._tensor, new_rows.layout()))
         index = self._tensor(rows)
         hidden = {name: part.index_select(0, index) for name, part in state.hidden.items()}
         return state._replace(
             source=source._replace(layout=layout),
-            rows=now,
+            rows=new_rows,
             hidden=hidden,
             listing=listing,
             selected=selected,
@@ -164,7 +164,7 @@ class TorchDecoder:
 
 
 class TorchAligner:
-    """Runs an `WordAligner` without gradients and without dropout."""
+    """Runs a `WordAligner` without gradients and without dropout."""
 
     def __init__(self, aligner: WordAligner) -> None:
         self.aligner = aligner.eval()
@@ -173,17 +173,17 @@ class TorchAligner:
     @torch.inference_mode()
     def align(self, source: PaddedWords, target: PaddedWords) -> AlignmentOutput:
         """See `AlignmentModel.align`."""
-        found = self.aligner(*(words_of(side, self.device) for side in (source, target)))
-        shares = found.to_source.exp()  # (B, T, S + 1)
+        output = self.aligner(*(word_groups(side, self.device) for side in (source, target)))
+        weights = output.to_source.exp()  # (B, T, S + 1)
         return AlignmentOutput(
-            shares[..., :-1].cpu().numpy(),
-            shares[..., -1].cpu().numpy(),
-            found.link_probs.cpu().numpy(),
+            weights[..., :-1].cpu().numpy(),
+            weights[..., -1].cpu().numpy(),
+            output.link_probs.cpu().numpy(),
         )
 
 
-def words_of(side: PaddedWords, device: torch.device) -> WordGroups:
-    """A side of a batch as the head reads it; as many words as the longest row has."""
+def word_groups(side: PaddedWords, device: torch.device) -> WordGroups:
+    """Return a side of a batch as the input of a word aligner."""
     ids = torch.from_numpy(side.ids.astype(np.int64))
     return WordGroups(ids.to(device), torch.from_numpy(side.mean).to(device))
 
@@ -196,13 +196,13 @@ def load(
     threads: int | None,
     shortlist: Shortlist | None = None,
 ) -> TorchDecoder:
-    """The network of a bundle, ready to step. See `engine.open.open_decoder`."""
+    """Load the translation network of a bundle. See `registry.open_decoder`."""
     network = _load(build_model, bundle, bundle.weights, device, threads)
     return TorchDecoder(network, view, shortlist=shortlist)
 
 
 def load_aligner(bundle: Bundle, *, device: str, threads: int | None) -> TorchAligner:
-    """The word aligner of a bundle that has one. See `engine.open.open_aligner`."""
+    """Load the word aligner of a bundle that has one. See `registry.open_aligner`."""
     aligner = _load(build_word_aligner, bundle, bundle.word_aligner, device, threads)
     return TorchAligner(aligner)
 
@@ -213,9 +213,9 @@ Network = TypeVar("Network", Seq2Seq, WordAligner)
 def _load(
     build: Callable[..., Network], bundle: Bundle, weights: Path, device: str, threads: int | None
 ) -> Network:
-    """Return the network that `build` makes of a recipe, with the weights of that file.
+    """Build a network from the recipe and load its parameters from the file `weights`.
 
-    Shapes are compared before anything is allocated: a recipe may ask for more than there is.
+    Compares shapes before it allocates memory, since a damaged recipe may need more than there is.
     """
     if threads:
         torch.set_num_threads(threads)
