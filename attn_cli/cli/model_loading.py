@@ -14,6 +14,7 @@ from attn_cli.inference.engines.interface import (
     AlignmentModel,
     HeadSelection,
     IncrementalDecoder,
+    select_heads,
     single_heads,
 )
 from attn_cli.inference.engines.registry import (

@@ -255,7 +255,7 @@ def update_panel(panel: TrainingPanel, event: events.Event) -> bool:
             panel.learning_rate = event.learning_rate
             panel.tokens_per_second = event.tokens_per_second
             panel.losses.append((float(event.step), event.loss))
-            panel.tell_left(event.seconds_left)
+            panel.set_seconds_left(event.seconds_left)
             panel.stage = None
             return False
         case events.ValidationFinished():

@@ -7,7 +7,7 @@ from rich.text import Text
 from attn_cli.render.heat import RGB, heat
 from attn_cli.render.terminal import TerminalStyle
 
-#: Width of a component of a vector: its sign, a digit and three decimals, or more digits.
+#: Cells of a component of a vector: a sign, digits and three decimals.
 COMPONENT = 7
 
 #: Colors of the components of a vector, at the largest value: negative and positive.
@@ -18,13 +18,13 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def fixed(value: float, decimals: int = 3) -> str:
-    """A number with so many decimals, a true minus, and no negative zero."""
+    """Return a number with so many decimals, a minus sign (U+2212), and no negative zero."""
     text = f"{value:.{decimals}f}"
     return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
 
 
 def components(vector: Sequence[float], count: int, style: TerminalStyle) -> Text:
-    """The first `count` components, each `COMPONENT` cells wide, and … if there are more."""
+    """Draw the first `count` components, each `COMPONENT` cells wide, and … if there are more."""
     text = Text()
     largest = max((abs(value) for value in vector), default=0.0) or 1.0
     for value in vector[:count]:
@@ -34,7 +34,7 @@ def components(vector: Sequence[float], count: int, style: TerminalStyle) -> Tex
 
 
 def strip(vector: Sequence[float], width: int, style: TerminalStyle) -> Text | None:
-    """Two components in each of at most `width` cells, by color; None without many colors."""
+    """Draw two components per cell in at most `width` cells, by color; None without colors."""
     if not _many(style):
         return None
     largest = max((abs(value) for value in vector), default=0.0) or 1.0
@@ -48,18 +48,18 @@ def strip(vector: Sequence[float], width: int, style: TerminalStyle) -> Text | N
 
 
 def bar(value: float, largest: float, width: int, style: TerminalStyle, color: str = "") -> Text:
-    """A bar of value / largest of `width` cells, from 0 to 1, padded to `width`."""
-    share = min(max(value / largest, 0.0), 1.0) if largest > 0 else 0.0
+    """Draw a bar of value / largest, from 0 to 1, of `width` cells."""
+    fraction = min(max(value / largest, 0.0), 1.0) if largest > 0 else 0.0
     if style.ascii_only:
-        text = "#" * round(share * width)
+        text = "#" * round(fraction * width)
     else:
-        eighths = round(share * width * 8)
+        eighths = round(fraction * width * 8)
         text = "█" * (eighths // 8) + (_EIGHTHS[eighths % 8].strip() if eighths % 8 else "")
     return Text(text.ljust(width), color)
 
 
 def diverging_bar(value: float, low: float, high: float, width: int, style: TerminalStyle) -> Text:
-    """A bar from zero to `value` on an axis from `low` ≤ 0 to `high` ≥ 0 of `width` cells."""
+    """Draw a bar from zero to `value` on an axis of `width` cells from `low` ≤ 0 to `high` ≥ 0."""
     span = (high - low) or 1.0
     zero = round(-low / span * width)
     sign = "#" if style.ascii_only else "█"
@@ -74,12 +74,12 @@ def diverging_bar(value: float, low: float, high: float, width: int, style: Term
 
 
 def weight_bar(weight: float, width: int, style: TerminalStyle) -> Text:
-    """A bar of a weight from 0 to 1 in the table's color."""
+    """Draw a bar of a weight from 0 to 1 in the table's color."""
     return bar(weight, 1.0, width, style, _rgb(heat(weight)) if _many(style) else "")
 
 
 def on_heat(text: str, weight: float, style: TerminalStyle) -> Text:
-    """Text on the background that the table gives to a cell of this weight."""
+    """Return text with the table's background for this weight."""
     return Text(text, style.style(weight))
 
 
@@ -87,9 +87,9 @@ def _many(style: TerminalStyle) -> bool:
     return style.colors == "many"
 
 
-def _diverging(share: float) -> RGB:
-    """The color of a component, from -1 to 1."""
-    end, strength = (NEGATIVE, -share) if share < 0 else (POSITIVE, share)
+def _diverging(value: float) -> RGB:
+    """Return the color of a component from -1 to 1."""
+    end, strength = (NEGATIVE, -value) if value < 0 else (POSITIVE, value)
     red, green, blue = (
         round(a + (b - a) * min(strength, 1.0)) for a, b in zip(_NEUTRAL, end, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Name a table of weights: what its weights mean, and the title of its unaligned share."""
+"""Captions of tables of weights: their kind, the meaning of their weights, titles of columns."""
 
 from attn_cli.types import SoftAlignment
 
@@ -22,11 +22,11 @@ UNALIGNED_TITLE = {
 
 
 def is_square(alignment: SoftAlignment) -> bool:
-    """Whether it is a sentence's self-attention: its rows are its columns."""
+    """Return whether rows and columns are the same words: a table of self-attention."""
     return alignment.kind not in ("attention", "alignment")
 
 
 def caption_of(alignment: SoftAlignment) -> tuple[str, str]:
-    """Return the name of the kind of table, and what its weights are."""
-    origin = "" if is_square(alignment) else f", {alignment.mode}"
-    return f"{alignment.kind}{origin}", MEANING[alignment.kind, alignment.mode]
+    """Return the kind of table and the meaning of its weights."""
+    mode = "" if is_square(alignment) else f", {alignment.mode}"
+    return f"{alignment.kind}{mode}", MEANING[alignment.kind, alignment.mode]

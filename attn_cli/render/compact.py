@@ -1,47 +1,36 @@
-"""Draw a table of weights in the terminal as a heat map of one or two columns a source word.
+"""Draw a table of weights in the terminal as a heat map with one or two cells per source word.
 
-Imports values, Rich and the styles of `render.terminal`. Source words are slanted above their
-columns, a letter a line, so that 60 words fit 120 columns. Where columns of one cell do not fit
-either, the table folds.
+Source words are slanted above their columns, one letter per line, so that 60 words fit 120 cells.
+If columns of one cell do not fit, the table folds.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import RenderResult
 from rich.style import Style
 from rich.text import Text
 
 from attn_cli.render.captions import UNALIGNED_TITLE, is_square
 from attn_cli.render.heat import COLORED_FROM, UNALIGNED_MATTERS
-from attn_cli.render.table import title_of
+from attn_cli.render.table_heading import HeadedTable
 from attn_cli.render.terminal import SHADES, TerminalStyle, printable, step, truncate, word_label
 from attn_cli.types import SoftAlignment
 
 _LABEL = 16  # cells of the longest target word
 _HEADING = 14  # letters of the longest source word
 _GAP = 2  # between a target word and its row
-#: From here on a cell without a background is a dot.
+#: Smallest weight that is drawn, as a dot if it has no background.
 _DOT_FROM = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class CompactTable:
-    """A heat map without numbers; Rich draws it when it is printed.
+class CompactTable(HeadedTable):
+    """A heat map without numbers."""
 
-    `source` and `target` are the raw lines of the heading; target words of the indices `unsure`
-    are marked.
-    """
-
-    alignment: SoftAlignment
-    source: str
-    target: str
-    unsure: frozenset[int] = frozenset()
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        terminal, width = TerminalStyle.of(console, options), options.max_width
-        yield from title_of(self.alignment, self.source, self.target, width, terminal)
+    def body(self, width: int, terminal: TerminalStyle) -> RenderResult:
+        """Yield the panels that fit `width` cells."""
         layout = _Layout.of(self.alignment, width, terminal)
         for columns in layout.panels:
             yield Text()
@@ -52,7 +41,7 @@ class CompactTable:
                 )
 
     def fits(self, width: int) -> bool:
-        """Whether it is no wider than `width` cells without folding."""
+        """Return whether it fits `width` cells without folding."""
         plain = TerminalStyle("none", ascii_only=False)
         return len(_Layout.of(self.alignment, width, plain).panels) == 1
 
@@ -62,7 +51,7 @@ class _Layout:
     """Texts and widths. A column is a source word or, last, the unaligned share."""
 
     labels: Sequence[str]
-    headings: Sequence[Sequence[str]]  # of each column, its letters from the first
+    headings: Sequence[Sequence[str]]  # the letters of each column's word
     label: int
     cell: int
     panels: Sequence[range]
@@ -94,7 +83,7 @@ class _Layout:
 
 
 def _letters(word: str) -> list[str]:
-    """The letters of a word, each with the marks that combine with it."""
+    """Return the letters of a word, each with its combining marks."""
     letters: list[str] = []
     for sign in word:
         if letters and cell_len(sign) == 0:
@@ -105,16 +94,16 @@ def _letters(word: str) -> list[str]:
 
 
 def _width(headings: Sequence[Sequence[str]], cell: int) -> int:
-    """The cells of the columns with their slanted words."""
+    """Return the width in cells of the columns with their slanted words."""
     return max((cell * n + max(len(h), cell) for n, h in enumerate(headings)), default=0)
 
 
 def _headings(layout: _Layout, columns: range) -> Iterator[Text]:
-    """The source words, slanted to the right: the letter k of a word k lines up and k cells on."""
+    """Yield the lines of the slanted source words: letter k is k lines up and k cells right."""
     words = [layout.headings[column] for column in columns]
     for height in range(max(map(len, words), default=0) - 1, -1, -1):
         line = Text(" " * (layout.label + _GAP), no_wrap=True, overflow="crop")
-        end = 0  # the first free cell
+        end = 0  # the first empty cell
         for number, letters in enumerate(words):
             start = layout.cell * number + height
             if height < len(letters) and start >= end:
@@ -140,7 +129,7 @@ def _row(
             line.append_text(_cell(float(alignment.weights[row, column]), layout.cell, terminal))
         else:
             line.append_text(_cell(float(alignment.unaligned[row]), layout.cell, terminal))
-    if terminal.colors == "none":  # else the background of spaces is what is drawn
+    if terminal.colors == "none":  # else the background of spaces is visible
         line.rstrip()
     return line
 

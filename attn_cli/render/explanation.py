@@ -7,7 +7,8 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from attn_cli.render.explanation_steps import StepLines
+from attn_cli.render.explanation_layout import StepLayout
+from attn_cli.render.explanation_steps import draw_step
 from attn_cli.render.table import alignment_table
 from attn_cli.render.terminal import TerminalStyle, printable
 from attn_cli.types import Explanation
@@ -34,9 +35,10 @@ _OF_THE_SENTENCE = (1, 3)
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One step of an explanation, for the target word `word`, counted from 0.
+    """One step of an explanation, for the target word of index `word`.
 
-    `head` is the index in `explanation.steps.heads` of the head whose vectors are shown.
+    `head` is the index in `explanation.steps.heads` of the head whose vectors are drawn, by default
+    the first of the table's.
     """
 
     explanation: Explanation
@@ -50,10 +52,10 @@ class StepView:
         yield from self.lines(options.max_width, style)
 
     def lines(self, width: int, style: TerminalStyle) -> list[Text]:
-        """The lines of the step, at most `width` cells wide."""
-        steps = StepLines(self.explanation, self.word, self._head, width, style)
+        """Return the lines of the step, at most `width` cells wide."""
+        layout = StepLayout(self.explanation, self.word, self._head, width, style)
         lines = list(_title(self.explanation, self.step, width, style)) if self.heading else []
-        lines += steps.of_step(self.step)
+        lines += draw_step(layout, self.step)
         for line in lines:
             line.rstrip()
             line.no_wrap = True
@@ -67,7 +69,7 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class ExplanationView:
-    """Several steps of several target words, each counted from 0; after all eight, the table."""
+    """Steps of an explanation for target words, by index; if all steps, also the table."""
 
     explanation: Explanation
     steps: tuple[int, ...] = tuple(range(1, len(STEPS) + 1))
@@ -75,11 +77,11 @@ class ExplanationView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         style = TerminalStyle.of(console, options)
-        for place, word in enumerate(self.words):
+        for number, word in enumerate(self.words):
             yield from header(self.explanation, word, options.max_width, style)
             yield Text()
             for step in self.steps:
-                if place == 0 or step not in _OF_THE_SENTENCE:
+                if number == 0 or step not in _OF_THE_SENTENCE:
                     yield StepView(self.explanation, step, word)
                     yield Text()
         if len(self.steps) == len(STEPS):
@@ -88,13 +90,17 @@ class ExplanationView:
 
 
 def header(explanation: Explanation, word: int, width: int, style: TerminalStyle) -> list[Text]:
-    """The sentence, its translation with the word `word` marked, and the model."""
+    """Return the sentence, its translation with the word `word` marked, and the model."""
     source = printable(explanation.source.raw)
     line = Text.assemble(source, (f" {style.sign('→')} ", "dim"))
     for index, target in enumerate(explanation.table.target):
-        marked = index == word
-        text = f"[{printable(target)}]" if marked and style.colors == "none" else printable(target)
-        line.append(text, "bold reverse" if marked and style.colors != "none" else "bold")
+        is_marked = index == word
+        has_colors = style.colors != "none"
+        text = printable(target)
+        line.append(
+            f"[{text}]" if is_marked and not has_colors else text,
+            "bold reverse" if is_marked and has_colors else "bold",
+        )
         line.append(" ")
     model = Text(f"{explanation.model}, {explanation.attention} attention", "dim")
     free = width - line.cell_len - model.cell_len
@@ -104,7 +110,7 @@ def header(explanation: Explanation, word: int, width: int, style: TerminalStyle
 
 
 def progress(step: int, width: int, style: TerminalStyle) -> Text:
-    """The names of all steps in a line, this one marked."""
+    """Return a line of the names of all steps, with `step` marked."""
     line = Text()
     for number, name in enumerate(_SHORT, start=1):
         text = f" {number} {name} " if width >= 80 else f" {number} "

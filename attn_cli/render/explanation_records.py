@@ -1,7 +1,7 @@
-"""The eight steps of attention as JSON Lines, with every number: a record for each step.
+"""Write the eight steps of attention as JSON Lines, with all numbers: records for each step.
 
-Steps 1 and 3 have a record for the sentence; the others have one for each target piece. Steps 2 to
-7 have one for each head, too. Numbers have six significant digits.
+Steps 1 and 3 have a record for the sentence, the others one for each target piece; steps 2 to 7
+have one for each head. Numbers have six significant digits.
 """
 
 import json
@@ -21,8 +21,7 @@ def explanation_records(
 ) -> Iterator[dict[str, Any]]:
     """Yield the records of these steps, and with step 5 that of the table.
 
-    `words` are indices of target words whose pieces have records; None is all pieces, the end
-    included.
+    `words` are indices of target words whose pieces have records; None is all pieces, EOS included.
     """
     for step in sorted(steps):
         for fields in _RECORDS[step](explanation, _pieces(explanation, words)):
@@ -32,12 +31,12 @@ def explanation_records(
 
 
 def explanation_jsonl(record: dict[str, Any]) -> str:
-    """A record as a line of JSON, without its line end."""
+    """Return a record as a line of JSON, without its line end."""
     return json.dumps(record, ensure_ascii=False)
 
 
 def _pieces(explanation: Explanation, words: Collection[int] | None) -> list[int]:
-    """The indices of the target pieces of these words."""
+    """Return the indices of the target pieces of these words."""
     word_of = explanation.target.word_ids.tolist()
     return [i for i, word in enumerate(word_of) if words is None or word in words]
 
@@ -85,7 +84,7 @@ def _keys(explanation: Explanation, pieces: list[int]) -> Iterator[dict[str, Any
 def _of_heads(
     explanation: Explanation, pieces: list[int], name: str
 ) -> Iterator[tuple[HeadSteps, int, dict[str, Any]]]:
-    """Each head and target piece, with the fields that name them and the head's array `name`."""
+    """Yield each head and target piece, with their fields and a row of the array `name`."""
     for i in pieces:
         for head in _heads(explanation):
             fields = {**_piece(explanation, i), "layer": head.layer, "head": head.head}
@@ -114,7 +113,7 @@ def _weights(explanation: Explanation, pieces: list[int]) -> Iterator[dict[str, 
         yield {**fields, "probs": _numbers(head.probs[i])}
 
 
-def _weighted(explanation: Explanation, pieces: list[int]) -> Iterator[dict[str, Any]]:
+def _weighted_values(explanation: Explanation, pieces: list[int]) -> Iterator[dict[str, Any]]:
     for head, i, fields in _of_heads(explanation, pieces, ""):
         yield {**fields, "weighted": _numbers(head.weights[i][:, None] * head.values)}
 
@@ -150,7 +149,7 @@ _RECORDS = {
     3: _keys,
     4: _energies,
     5: _weights,
-    6: _weighted,
+    6: _weighted_values,
     7: _contexts,
     8: _predictions,
 }

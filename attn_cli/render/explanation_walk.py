@@ -26,7 +26,7 @@ _HELP = (
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a walk is: step 1 to 8, or 9 for the table; a word, a head, the first line shown."""
+    """A position in a walk: step 1 to 8, or 9 for the table; indices of word, head and line."""
 
     step: int = 1
     word: int = 0
@@ -34,7 +34,7 @@ class Position:
     line: int = 0
 
     def after(self, key: str, explanation: Explanation) -> "Position":
-        """The position after a key; the same for a key without meaning."""
+        """Return the position after a key; the same one for other keys."""
         words, heads = len(explanation.table.target), len(explanation.head_indices)
         if key in _FORWARD:
             return self._with_step(min(self.step + 1, len(STEPS) + 1))
@@ -59,7 +59,7 @@ class Position:
 def walk(
     explanation: Explanation, keys: Iterable[str], console: Console, *, start: Position
 ) -> None:
-    """Show the steps on an alternate screen, moved by `keys`, until q, escape or their end."""
+    """Show the steps on an alternate screen until `keys` end or have q or escape."""
     position = start
     with Live(
         _Screen(explanation, position), console=console, screen=True, auto_refresh=False
@@ -89,12 +89,12 @@ class _Screen:
             Text(),
         ]
         body = self._body(console, options, width, style)
-        room = max(height - len(top) - 2, 1)
-        first = min(self.position.line, max(len(body) - room, 0))
-        visible = body[first : first + room]
+        free = max(height - len(top) - 2, 1)
+        first = min(self.position.line, max(len(body) - free, 0))
+        visible = body[first : first + free]
         more = len(body) - first - len(visible)
         bottom = _keys(style, width, has_heads=len(self.explanation.head_indices) > 1, more=more)
-        filler = [Text()] * (room - len(visible) + 1)
+        filler = [Text()] * (free - len(visible) + 1)
         for line in [*top, *visible, *filler]:
             line.truncate(width)
             yield line
@@ -116,7 +116,7 @@ class _Screen:
 
 
 def _keys(style: TerminalStyle, width: int, *, has_heads: bool, more: int) -> Text:
-    """What the keys do, and how many lines are below."""
+    """Return a line of the keys and the number of lines below."""
     line = Text(no_wrap=True, overflow="crop", end="")
     for key, meaning in _HELP:
         if (key == "h" and not has_heads) or (key == "j k" and not more):

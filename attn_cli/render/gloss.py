@@ -1,8 +1,8 @@
-"""Interlinear glosses: each source word above the target words that it is linked to.
+"""Write interlinear glosses: each source word above the target words that it is linked to.
 
-Three lines, as in the Leipzig Glossing Rules: the words, their glosses, the free translation. One
-word for several is joined with a full stop (rule 4); a word without a link has the gloss —. `gb4e`
-is the LaTeX package of that name, whose \\gll aligns the words of two lines.
+Three lines, as in the Leipzig Glossing Rules: the words, their glosses, the free translation.
+Several target words of a source word are joined with full stops (rule 4); a word without a link has
+the gloss —. `gb4e` is the LaTeX package of that name, whose \\gll aligns the words of two lines.
 """
 
 from collections.abc import Sequence
@@ -29,15 +29,16 @@ _SPECIAL = {
 
 
 def gloss(translation: Translation, links: WordAlignment, *, width: int = WIDTH) -> str:
-    """The words and their glosses in columns, folded at `width` cells; the translation in quotes.
+    """Return words and glosses in columns, folded at `width` cells, and the translation in quotes.
 
-    An empty line follows, since a record has several. A blank line of input gives that line alone.
+    Ends with an empty line, which separates records of several lines. Of a blank line of input only
+    the empty line is left.
     """
     words, glosses = _columns(translation, links)
     if not words:
         return ""
     lines = []
-    for start, end in _folded(words, glosses, width):
+    for start, end in _fold(words, glosses, width):
         for row in (words[start:end], glosses[start:end]):
             lines.append(_line(row, words[start:end], glosses[start:end]))
     lines.append(f"‘{printable(translation.text)}’")
@@ -45,7 +46,7 @@ def gloss(translation: Translation, links: WordAlignment, *, width: int = WIDTH)
 
 
 def gb4e(translation: Translation, links: WordAlignment) -> str:
-    """The same as an example of the LaTeX package gb4e. An empty line follows."""
+    """Return the gloss as an example of the LaTeX package gb4e. Ends with an empty line."""
     words, glosses = _columns(translation, links)
     if not words:
         return ""
@@ -64,19 +65,19 @@ def gb4e(translation: Translation, links: WordAlignment) -> str:
 
 
 def _columns(translation: Translation, links: WordAlignment) -> tuple[list[str], list[str]]:
-    """The source words, and the target words that each is linked to."""
-    partners: dict[int, list[str]] = {}
+    """Return the source words, and the target words that each is linked to."""
+    linked: dict[int, list[str]] = {}
     for s, t in links.sorted_links():
-        partners.setdefault(s, []).append(translation.target_words[t])
+        linked.setdefault(s, []).append(translation.target_words[t])
     words = [printable(word) for word in translation.source_words]
     glosses = [
-        printable(".".join(partners[s])) if s in partners else UNLINKED for s in range(len(words))
+        printable(".".join(linked[s])) if s in linked else UNLINKED for s in range(len(words))
     ]
     return words, glosses
 
 
-def _folded(words: Sequence[str], glosses: Sequence[str], width: int) -> list[tuple[int, int]]:
-    """The ranges of columns that fit a line of `width` cells, each at least one column."""
+def _fold(words: Sequence[str], glosses: Sequence[str], width: int) -> list[tuple[int, int]]:
+    """Return ranges of columns that fit `width` cells, each of at least one column."""
     ranges: list[tuple[int, int]] = []
     start = used = 0
     for index, pair in enumerate(zip(words, glosses, strict=True)):

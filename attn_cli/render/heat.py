@@ -1,31 +1,32 @@
-"""The colors of weights, for every form of a table, and the weights from which they apply.
+"""The color map of weights and its thresholds, for every drawing of a table.
 
-Heat is hue and saturation more than lightness, slate to violet to coral: a strong cell stands out
-on black and on white. The text on it is black or white, whichever contrasts more.
+The map varies hue and saturation more than lightness, from slate through violet to coral, so that
+large weights are visible on black and on white. The text on a color is black or white, whichever
+has more contrast.
 """
 
 from itertools import pairwise
 
-#: Below this a weight would print as 0.00: it is shown as a dot.
+#: Smaller weights, which would print as 0.00, are drawn as a dot.
 ZERO_BELOW = 0.005
-#: Below this a number is faint.
+#: Smaller weights are dim.
 DIM_BELOW = 0.1
-#: From here on a cell has a background.
+#: Smallest weight with a background.
 COLORED_FROM = 0.2
-#: A column for the unaligned share is shown when some target word leaves at least this much.
+#: Smallest unaligned share of a target word for which the table has a column of unaligned shares.
 UNALIGNED_MATTERS = 0.05
 
 #: Red, green and blue, 0 to 255.
 RGB = tuple[int, int, int]
 
-#: (weight, color) stops of the heat, linear between.
+#: (weight, color) stops of the color map, linear in between.
 COLORMAP: tuple[tuple[float, RGB], ...] = (
     (COLORED_FROM, (100, 112, 156)),
     (0.45, (132, 92, 184)),
     (0.70, (214, 80, 132)),
     (1.00, (255, 132, 76)),
 )
-#: The colors of text on heat.
+#: The colors of text on a background.
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 
 
@@ -40,15 +41,15 @@ def heat(weight: float) -> RGB:
 
 
 def contrasting_color(color: RGB) -> RGB:
-    """Black or white, whichever has the higher WCAG contrast on `color`."""
-    light = _luminance(color)
-    on_black = (light + 0.05) / (_luminance(BLACK) + 0.05)
-    on_white = (_luminance(WHITE) + 0.05) / (light + 0.05)
-    return BLACK if on_black > on_white else WHITE
+    """Return black or white, whichever has the higher WCAG contrast on `color`."""
+    luminance = _luminance(color)
+    of_black = (luminance + 0.05) / (_luminance(BLACK) + 0.05)
+    of_white = (_luminance(WHITE) + 0.05) / (luminance + 0.05)
+    return BLACK if of_black > of_white else WHITE
 
 
 def _luminance(color: RGB) -> float:
-    """Relative luminance, 0 to 1 (WCAG 2.2)."""
+    """Return the relative luminance, 0 to 1 (WCAG 2.2)."""
     red, green, blue = (
         part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
         for part in (channel / 255 for channel in color)

@@ -1,4 +1,4 @@
-"""Draw an alignment or a page of text as HTML for a notebook: styles inline, no script, no link.
+"""Draw a table of weights or text as HTML for a notebook: inline styles, no scripts, no links.
 
 A cell has the color of the terminal's table, its number, and a tooltip with its two words.
 """
@@ -57,13 +57,13 @@ def html_table(
         "</caption>"
     )
     has_unaligned = _has_unaligned(alignment)
-    heads = [_head(_text(word), "col", _COLUMN) for word in alignment.source]
+    headers = [_header(_text(word), "col", _COLUMN) for word in alignment.source]
     if has_unaligned:
         title = f'<i style="opacity:.6;font-weight:400">{UNALIGNED_TITLE[alignment.kind]}</i>'
-        heads.append(_head(title, "col", _COLUMN))
+        headers.append(_header(title, "col", _COLUMN))
     rows = [
         "<tr>"
-        + _head(_text(word) + f" {UNSURE}" * (row in unsure), "row", _ROW)
+        + _header(_text(word) + f" {UNSURE}" * (row in unsure), "row", _ROW)
         + "".join(
             _EMPTY
             if alignment.is_masked(row, column)
@@ -76,19 +76,19 @@ def html_table(
     ]
     return (
         f'<table class="attn-alignment" style="{_TABLE}">{caption}'
-        f"<thead><tr>{_EMPTY}{''.join(heads)}</tr></thead>\n"
+        f"<thead><tr>{_EMPTY}{''.join(headers)}</tr></thead>\n"
         f"<tbody>{chr(10).join(rows)}</tbody></table>"
     )
 
 
 def html_text(renderable: RenderableType, *, width: int = 100) -> str:
-    """Return what a terminal of `width` cells shows, with its colors, as one `<pre>`."""
-    paper = Console(
+    """Return the output on a terminal of `width` cells, with its colors, as one `<pre>`."""
+    console = Console(
         file=StringIO(), width=width, record=True, force_terminal=True, color_system="truecolor"
     )
-    paper.print(renderable)
+    console.print(renderable)
     font = "font-family:Menlo,'DejaVu Sans Mono',Consolas,monospace;line-height:1.25"
-    text = paper.export_html(inline_styles=True, code_format="{code}")
+    text = console.export_html(inline_styles=True, code_format="{code}")
     return f'<pre style="{font};white-space:pre;overflow-x:auto">{text}</pre>'
 
 
@@ -100,7 +100,7 @@ def _text(text: str) -> str:
     return escape(printable(text))
 
 
-def _head(content: str, scope: str, style: str) -> str:
+def _header(content: str, scope: str, style: str) -> str:
     return f'<th scope="{scope}" style="{style}"><bdi>{content}</bdi></th>'
 
 

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-#: Seconds between two plain lines.
-_EVERY = 30.0
+#: Seconds between two lines of plain progress.
+_INTERVAL = 30.0
 
 
 @dataclass
 class Progress:
     """The progress of a job: bytes of its input, and records.
 
-    `known` bytes were done before and say nothing about the speed. `show` is told after each step.
+    `known` bytes were done by an earlier run and do not count for the speed. `show` is called after
+    each step.
     """
 
     total: int
@@ -50,19 +51,19 @@ class Progress:
 
     @property
     def left(self) -> float | None:
-        """Seconds until the end at the speed so far; None where there is none yet."""
-        fresh = self.read - self.known
-        return (self.total - self.read) * self.seconds / fresh if fresh > 0 else None
+        """Seconds until the end at the speed so far; None if that is unknown."""
+        new = self.read - self.known
+        return (self.total - self.read) * self.seconds / new if new > 0 else None
 
     def line(self) -> str:
-        """The state in words."""
+        """Return the state in words."""
         percent = 100 * self.read // max(1, self.total)
         left = "" if self.left is None else f", {duration(self.left)} left"
         return f"{percent}%, {self.records:,} records, {self.rate:,.0f} a second{left}"
 
 
 def duration(seconds: float) -> str:
-    """`40 s`, `12 min`, `3 h 05 min`, `12 days 3 h`."""
+    """Format a duration: `40 s`, `12 min`, `3 h 05 min`, `12 days 3 h`."""
     minutes, hours = round(seconds / 60), round(seconds / 3600)
     if seconds < 100:
         return f"{seconds:.0f} s"
@@ -73,7 +74,7 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} days {hours % 24} h"
 
 
-def plain(say: Callable[[str], None], *, every: float = _EVERY) -> Callable[[Progress], None]:
+def plain(write: Callable[[str], None], *, every: float = _INTERVAL) -> Callable[[Progress], None]:
     """Return a function that writes the state as a line, at most every so many seconds."""
     last = 0.0
 
@@ -81,7 +82,7 @@ def plain(say: Callable[[str], None], *, every: float = _EVERY) -> Callable[[Pro
         nonlocal last
         if progress.seconds - last >= every:
             last = progress.seconds
-            say(progress.line())
+            write(progress.line())
 
     return show
 
@@ -93,8 +94,8 @@ def bar(console: "Console") -> Iterator[Callable[[Progress], None]]:
     from rich.progress import Progress as Bar
 
     columns = (BarColumn(), TextColumn("{task.description}", markup=False))
-    with Bar(*columns, console=console, transient=True) as shown:
-        task = shown.add_task("starting", total=None)
-        yield lambda progress: shown.update(
+    with Bar(*columns, console=console, transient=True) as live:
+        task = live.add_task("starting", total=None)
+        yield lambda progress: live.update(
             task, total=progress.total, completed=progress.read, description=progress.line()
         )

@@ -1,7 +1,7 @@
-"""Turn an SVG of `render.svg` into PNG or PDF with Typst, which draws by resvg and embeds fonts.
+"""Convert SVG to PNG or PDF with Typst, which draws by resvg and embeds fonts.
 
-Imports nothing of the package. Fonts are those of the system, then those of Typst (Latin, Greek and
-Cyrillic with all accents); text is shaped, and runs from right to left where it should.
+Fonts are those of the system, then those of Typst (Latin, Greek and Cyrillic with all accents).
+Text is shaped, and bidirectional.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ _PICTURE = """
 #image(bytes(sys.inputs.svg), alt: sys.inputs.title)
 """
 
-#: Of a PNG, for slides: two pixels for each of the SVG's, of which an inch has 96.
+#: Resolution of a PNG: two pixels for each pixel of the SVG, which has 96 per inch.
 _PIXELS_PER_INCH = 2 * 96
 
 _GLYPHS = """
@@ -26,10 +26,10 @@ _GLYPHS = """
 }
 """
 
-#: A code point that no script has: every font draws it as a missing glyph.
+#: An unassigned code point, which every font draws as a missing glyph.
 _UNASSIGNED = "\u0378"
 
-#: Letters from here on, after extended Latin, may be in no font.
+#: First code point after extended Latin; such letters may be in no font.
 _UNCOMMON_FROM = 0x250
 
 
@@ -49,9 +49,9 @@ def rasterize(svg: str, format: Literal["png", "pdf"], *, title: str = "") -> by
 
 
 def find_missing_glyphs(texts: Iterable[str]) -> list[str]:
-    """Return the letters that no font at hand has, in order, for a warning.
+    """Return the letters without a glyph in the available fonts, in order.
 
-    A letter has no glyph if it is drawn as an unassigned code point is.
+    A letter has no glyph if its drawing is that of an unassigned code point.
     """
     import typst
 

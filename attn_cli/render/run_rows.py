@@ -8,7 +8,7 @@ from attn_cli.render.curves import Point
 
 @dataclass(frozen=True)
 class RunRow:
-    """One training; `differs` are the keys of its recipe that differ from the others."""
+    """One training; `differs` are the keys of its recipe that differ from those of the others."""
 
     name: str
     state: str

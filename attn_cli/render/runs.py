@@ -11,7 +11,7 @@ from attn_cli.render.curves import Point, curve
 from attn_cli.render.run_rows import HEADINGS, RunRow, cells
 from attn_cli.render.terminal import printable
 
-#: One for each run, again from the first when there are more.
+#: The colors of the runs, repeated for more runs.
 COLORS = ("magenta", "cyan", "yellow", "green", "blue", "red")
 _STATES = {"running": "bold cyan", "finished": "green", "interrupted": "yellow", "crashed": "red"}
 _HEIGHT = 8
@@ -58,7 +58,7 @@ class RunsTable:
     def _chart(
         self, title: str, lines: Sequence[Sequence[Point]], width: int
     ) -> RenderableType | None:
-        """The curves of all runs on the same axes, each in its color."""
+        """Draw the curves of all runs on the same axes, each in its color."""
         points = [point for line in lines for point in line]
         if not any(len(line) > 1 for line in lines):
             return None

@@ -1,12 +1,10 @@
 """Draw small tables of several heads side by side in the terminal.
 
-Imports values, Rich and the styles of `render.terminal`.
-
-All tables are of one sentence, so the target words stand once, at the left of each band of tables,
-and a weight is a number of two digits, in percent. The cells are as wide as they can be where that
-costs no band more, up to the width of the longest word; a word that is wider than its cells loses
-its end, since the whole sentence stands above. A sentence that is too long for even one table of
-narrow cells is drawn as tables one below the other, which fold.
+All tables are of one sentence, so the target words are written once, at the left of each band of
+tables, and a weight is a number of two digits, in percent. Cells are as wide as possible without
+another band, up to the width of the longest word; a word that is wider than its cells is truncated,
+since the heading has the whole sentence. If not even one table of narrow cells fits, the tables are
+drawn below each other, and fold.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,14 +17,15 @@ from rich.text import Text
 
 from attn_cli.render.captions import UNALIGNED_TITLE
 from attn_cli.render.heat import UNALIGNED_MATTERS, ZERO_BELOW
-from attn_cli.render.table import alignment_table, title_of
+from attn_cli.render.table import alignment_table
+from attn_cli.render.table_heading import table_heading
 from attn_cli.render.terminal import SHADES, TerminalStyle, center, printable, step, truncate
 from attn_cli.types import HeadAlignment
 
-_NARROWEST, _WIDEST = 4, 9  # cells of a word: three letters and a gap, and what is wide enough
-_LABEL = 12  # a target word that is longer is truncated
-_GAP = 1  # between the target words and the first table
-_BETWEEN = 3  # … and between two tables
+_NARROWEST, _WIDEST = 4, 9  # cells of a column: at least three letters and a gap
+_LABEL = 12  # cells of the longest target word
+_GAP = 1  # cells between the target words and the first table
+_BETWEEN = 3  # cells between two tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class HeadGrid:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         terminal, width = TerminalStyle.of(console, options), options.max_width
-        yield from title_of(self.heads[0].alignment, self.source, self.target, width, terminal)
+        yield from table_heading(self.heads[0].alignment, self.source, self.target, width, terminal)
         layout = _Layout.of(self.heads, width, terminal)
         if layout is None:
             yield from _one_by_one(self.heads)
@@ -67,7 +66,7 @@ class _Layout:
     def of(
         cls, heads: Sequence[HeadAlignment], width: int, terminal: TerminalStyle
     ) -> "_Layout | None":
-        """None where not even one table fits."""
+        """Return the layout, None if not even one table fits."""
         table = heads[0].alignment
         rows = [truncate(printable(word), _LABEL, terminal) for word in table.target]
         columns = [printable(word) for word in table.source]
@@ -83,7 +82,7 @@ class _Layout:
         most = across(_NARROWEST)
         if most < 1:
             return None
-        even = _evenly(len(heads), of_layer=_of_layer(heads), most=most)
+        even = _tables_per_band(len(heads), per_layer=_heads_per_layer(heads), most=most)
         cells = range(_NARROWEST, min(_WIDEST, longest + 1) + 1)
         cell = max((each for each in cells if across(each) >= even), default=_NARROWEST)
         title = UNALIGNED_TITLE[table.kind] if matters else ""
@@ -93,37 +92,33 @@ class _Layout:
 
     @property
     def block(self) -> int:
-        """The cells of a table's columns."""
+        """The width in cells of a table's columns."""
         return self.cell * (len(self.columns) + bool(self.unaligned))
 
 
-def _of_layer(heads: Sequence[HeadAlignment]) -> int:
-    """The number of heads of a layer."""
+def _heads_per_layer(heads: Sequence[HeadAlignment]) -> int:
     return sum(each.layer == heads[0].layer for each in heads)
 
 
-def _evenly(count: int, *, of_layer: int, most: int) -> int:
-    """How many tables stand side by side: whole layers, or else a layer in bands of about equal
-    size."""
-    if most >= of_layer:
-        layers, fitting = count // of_layer, most // of_layer
-        return of_layer * _parted(layers, fitting)
-    return _parted(of_layer, most)
+def _tables_per_band(count: int, *, per_layer: int, most: int) -> int:
+    """Return the number of tables side by side: whole layers, else equal parts of a layer."""
+    if most >= per_layer:
+        return per_layer * _part_size(count // per_layer, most // per_layer)
+    return _part_size(per_layer, most)
 
 
-def _parted(count: int, most: int) -> int:
+def _part_size(count: int, most: int) -> int:
     """Return the size of the parts if `count` is split into the fewest parts of at most `most`."""
     parts = -(-count // most)
     return -(-count // parts)
 
 
 def _bands(heads: Sequence[HeadAlignment], across: int) -> Iterator[Sequence[HeadAlignment]]:
-    """The heads in bands of `across`, none of which begins in one layer and ends in the next,
-    unless it holds whole layers."""
-    group = max(across, _of_layer(heads))
-    for start in range(0, len(heads), group):
-        together = heads[start : start + group]
-        yield from (together[at : at + across] for at in range(0, len(together), across))
+    """Yield bands of at most `across` heads, each within a layer or of whole layers."""
+    size = max(across, _heads_per_layer(heads))
+    for start in range(0, len(heads), size):
+        group = heads[start : start + size]
+        yield from (group[first : first + across] for first in range(0, len(group), across))
 
 
 def _title(each: HeadAlignment) -> str:
@@ -133,14 +128,14 @@ def _title(each: HeadAlignment) -> str:
 def _band(
     heads: Sequence[HeadAlignment], layout: _Layout, terminal: TerminalStyle
 ) -> Iterator[Text]:
-    """A line of titles, one of source words, and one for each target word."""
+    """Yield a line of titles, one of source words, and one for each target word."""
     block = max(layout.block, max(cell_len(_title(each)) for each in heads))
     titles = [[Text(_title(each), "bold")] for each in heads]
     yield _line("", titles, block, layout)
-    words = [Text(center(_clipped(word, layout.cell), layout.cell)) for word in layout.columns]
+    words = [Text(center(_clip(word, layout.cell), layout.cell)) for word in layout.columns]
     if layout.unaligned:
-        end = _clipped(layout.unaligned, layout.cell)
-        words.append(Text(center(end, layout.cell), "italic dim"))
+        title = _clip(layout.unaligned, layout.cell)
+        words.append(Text(center(title, layout.cell), "italic dim"))
     yield _line("", [words] * len(heads), block, layout)
     for row, name in enumerate(layout.rows):
         cells = [list(_cells(each, row, layout, terminal)) for each in heads]
@@ -148,7 +143,7 @@ def _band(
 
 
 def _line(name: str, blocks: Sequence[Sequence[Text]], block: int, layout: _Layout) -> Text:
-    """One line through all tables of a band."""
+    """Return a line across all tables of a band."""
     line = Text(no_wrap=True, overflow="crop")
     line.append(" " * (layout.label - cell_len(name)) + name + " " * _GAP, "bold")
     for number, parts in enumerate(blocks):
@@ -169,8 +164,8 @@ def _cells(
             continue
         yield Text(_percent(float(weight), layout.cell, terminal), terminal.style(float(weight)))
     if layout.unaligned:
-        mass = float(each.alignment.unaligned[row])
-        yield Text(_percent(mass, layout.cell, terminal), Style(italic=True, dim=True))
+        share = float(each.alignment.unaligned[row])
+        yield Text(_percent(share, layout.cell, terminal), Style(italic=True, dim=True))
 
 
 def _percent(weight: float, width: int, terminal: TerminalStyle) -> str:
@@ -181,13 +176,13 @@ def _percent(weight: float, width: int, terminal: TerminalStyle) -> str:
     return center(f"{100 * weight:3.0f}{shade or ' '}", width)
 
 
-def _clipped(word: str, cell: int) -> str:
-    """`word`, or as much of its beginning as leaves an empty cell."""
+def _clip(word: str, cell: int) -> str:
+    """Return `word`, or as much of its beginning as leaves an empty cell."""
     return word if cell_len(word) < cell else set_cell_size(word, cell - 1)
 
 
 def _one_by_one(heads: Sequence[HeadAlignment]) -> Iterator[RenderableType]:
-    """Return the heads below each other."""
+    """Yield the tables below each other."""
     for each in heads:
         yield Text()
         yield Text(_title(each), "bold")

@@ -1,11 +1,9 @@
 """Draw a table of weights as a standalone SVG, in the colors of the terminal's table.
 
-Imports values and the colors of weights.
-
-The picture is text and rectangles: words can be selected and searched, each cell says in a tooltip
-what it is, and a reader of screens hears the title and the description. It brings its own
-background and follows the viewer's light or dark preference. Widths of words are estimated, since
-an SVG is laid out before its font is known, and a little generously.
+The picture is text and rectangles: words can be selected and searched, each cell has a tooltip, and
+title and description are for screen readers. It has its own background and follows the viewer's
+preference of light or dark. Widths of words are estimated, and rather too large, since the font is
+not known.
 """
 
 import re
@@ -35,12 +33,12 @@ _MARGIN = 28
 _WORD, _SMALL = 16, 13  # font sizes of words, and of numbers and the caption
 _ROW = 38  # height of a cell
 _CELL = 58  # least width of a cell
-_WIDEST = 112  # source words wider than this, or a table wider than …
-_WIDE = 900  # … this, have them slanted above cells of the least width
+_WIDEST = 112  # if a source word is wider than this, or all together than …
+_WIDE = 900  # … this, the words are slanted above cells of the least width
 _GUTTER = 14  # between words and cells
 _SLANT = 0.7072  # cos 45° = sin 45°
 
-# Every rule starts with .attn: a page may hold this picture inline.
+# Every rule starts with .attn, since a page may contain this picture inline.
 _STYLE = f"""
 .attn text {{ font-family: {FONTS}; font-size: {_WORD}px; fill: #1f2328; }}
 .attn .card {{ fill: #ffffff; stroke: #d8dee4; }}
@@ -107,7 +105,7 @@ def _document(title: str, description: str, width: int, height: int) -> list[str
 
 
 def _card(layout: "_Layout") -> Iterator[str]:
-    """Return a table on its background, with its caption below."""
+    """Yield a table on its background, with its caption below."""
     yield (
         f'<rect class="card" x="0.5" y="0.5" width="{layout.width - 1}" '
         f'height="{layout.height - 1}" rx="10"/>'
@@ -133,18 +131,18 @@ class _Layout:
         self.cell = _CELL if self.slanted else max(_CELL, round(longest + 18))
 
         table = label + self.cell * columns + (_GUTTER + _CELL if self.has_unaligned else 0)
-        if self.slanted:  # the last words may reach over the right edge
+        if self.slanted:  # the last words may cross the right edge
             table += max(0, longest * _SLANT - self.cell / 2)
         inner = max(table, _text_width(caption) * _SMALL / _WORD)
-        above = longest * _SLANT + _WORD if self.slanted else _WORD
+        header = longest * _SLANT + _WORD if self.slanted else _WORD
 
         self.left = round(_MARGIN + (inner - table) / 2 + label)  # of the first cell
-        self.top = round(_MARGIN + above + _GUTTER)
+        self.top = round(_MARGIN + header + _GUTTER)
         self.width = round(inner + 2 * _MARGIN)
         self.height = self.top + _ROW * len(alignment.target) + _GUTTER + 22 + _MARGIN
 
     def column_x(self, column: int) -> int:
-        """The left edge of a source word's cells."""
+        """Return the left edge of a source word's cells."""
         return self.left + column * self.cell
 
     @property
@@ -157,10 +155,10 @@ def _column_words(layout: _Layout) -> Iterator[str]:
     for column, word in enumerate(layout.alignment.source):
         x = layout.column_x(column) + layout.cell / 2
         if layout.slanted:
-            place = f'class="aslant" transform="translate({x:g} {y}) rotate(-45)"'
+            attributes = f'class="aslant" transform="translate({x:g} {y}) rotate(-45)"'
         else:
-            place = f'class="column" x="{x:g}" y="{y}"'
-        yield f"<text {place}>{_xml(word)}</text>"
+            attributes = f'class="column" x="{x:g}" y="{y}"'
+        yield f"<text {attributes}>{_xml(word)}</text>"
     if layout.has_unaligned:
         x = layout.unaligned_x + _CELL / 2
         title = UNALIGNED_TITLE[layout.alignment.kind]
@@ -181,9 +179,9 @@ def _rows(layout: _Layout) -> Iterator[str]:
             x = layout.column_x(column)
             yield _cell(x, y, layout.cell, weight, f"{other} → {word}: {weight:.2f}")
         if layout.has_unaligned:
-            mass = float(alignment.unaligned[row])
+            share = float(alignment.unaligned[row])
             x = layout.unaligned_x + _CELL // 2
-            yield f'<text class="small number faint" x="{x}" y="{base:g}">{_number(mass)}</text>'
+            yield f'<text class="small number faint" x="{x}" y="{base:g}">{_number(share)}</text>'
 
 
 def _cell(x: int, y: int, width: int, weight: float, tooltip: str) -> str:
@@ -193,8 +191,8 @@ def _cell(x: int, y: int, width: int, weight: float, tooltip: str) -> str:
     color = heat(max(weight, COLORED_FROM))
     if weight >= ZERO_BELOW:
         opacity = min(weight / COLORED_FROM, 1.0)
-        faded = "" if opacity == 1 else f' fill-opacity="{opacity * 0.5:.2f}"'
-        cell += f'<rect fill="{_hex(color)}"{faded} {box}/>'
+        fill_opacity = "" if opacity == 1 else f' fill-opacity="{opacity * 0.5:.2f}"'
+        cell += f'<rect fill="{_hex(color)}"{fill_opacity} {box}/>'
     shade = " faint" if weight < DIM_BELOW else ""
     if weight >= COLORED_FROM:
         shade = " on-dark" if contrasting_color(color) == WHITE else " on-light"
@@ -235,16 +233,16 @@ _UNFIT = re.compile(
 
 
 def _xml(text: str) -> str:
-    """`text` escaped for XML; what XML cannot hold, and marks that turn the text around, U+FFFD."""
+    """Escape `text` for XML; characters invalid in XML and marks of direction become U+FFFD."""
     return escape(_UNFIT.sub("\ufffd", text), {'"': "&quot;"})
 
 
-#: Joined emoji, skin tones and the like take no room of their own.
+#: Characters without a width of their own: joined emoji, skin tones.
 _NO_WIDTH = re.compile("\u200d.|[\ufe0f\U0001f3fb-\U0001f3ff]")
 
 
 def _text_width(text: str) -> float:
-    """About how many pixels `text` takes at the size of words."""
+    """Estimate the width of `text` in pixels at the size of words."""
     return _WORD * sum(_em(character) for character in _NO_WIDTH.sub("", text))
 
 

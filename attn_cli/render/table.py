@@ -1,13 +1,9 @@
 """Draw a table of weights in the terminal: a row for each target word, colored by weight.
 
-Imports values, Rich and the colors of weights. One renderable serves the screen, a live panel, HTML
-and Rich's SVG: it takes the width, the colors and the character set of the console it is drawn on.
-
-Design:
-* Rows of cells touch, so weight is a shape before it is a number. Cells of almost nothing have no
-  background at all, so the table suits light and dark terminals alike.
-* A sentence too long for the width folds between columns into panels of about equal width, each
-  repeating the target words. No cell is ever broken.
+The renderable uses the width, the colors and the character set of its console: a screen, a live
+panel, HTML or Rich's SVG. Rows of cells touch, so that large weights form shapes; cells of small
+weights have no background, for light and dark terminals. A table that is too wide folds between
+columns into panels of about equal width, each with the target words; cells are never split.
 """
 
 import math
@@ -21,8 +17,9 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from attn_cli.render.captions import UNALIGNED_TITLE, caption_of, is_square
+from attn_cli.render.captions import UNALIGNED_TITLE
 from attn_cli.render.heat import UNALIGNED_MATTERS
+from attn_cli.render.table_heading import table_heading
 from attn_cli.render.terminal import (
     UNSURE,
     UNSURE_STYLE,
@@ -51,8 +48,8 @@ def alignment_table(
     """Return a renderable of `alignment`, at most `width` cells wide (None: the console's width).
 
     `source` and `target` are the raw lines of the heading; their words joined by spaces if None.
-    The target words of the indices `unsure` are marked; the heading says that their probability is
-    below `unsure_below`.
+    The target words of the indices `unsure` are marked; the heading explains the mark as a
+    probability below `unsure_below`.
     """
     return AlignmentTable(
         alignment,
@@ -81,7 +78,7 @@ class AlignmentTable:
         width = self._width(options)
         terminal = TerminalStyle.of(console, options)
         if self.heading:
-            yield from title_of(self.alignment, self.source, self.target, width, terminal)
+            yield from table_heading(self.alignment, self.source, self.target, width, terminal)
             if self.unsure:
                 yield Text.assemble(
                     (UNSURE, UNSURE_STYLE),
@@ -97,7 +94,7 @@ class AlignmentTable:
         return Measurement(self._width(options), self._width(options))
 
     def fits(self, width: int) -> bool:
-        """Whether it is no wider than `width` cells without folding."""
+        """Return whether it fits `width` cells without folding."""
         plain = TerminalStyle("none", ascii_only=False)
         return len(_panels(self.alignment, width, plain, self.unsure)) <= 1
 
@@ -113,26 +110,6 @@ class _Column:
     is_word: bool = True
 
 
-def title_of(
-    alignment: SoftAlignment, source: str, target: str, width: int, terminal: TerminalStyle
-) -> list[Text]:
-    """What kind of table it is; the source; the target, on the same line where both fit.
-
-    The sentence of a square table once.
-    """
-    name, meaning = caption_of(alignment)
-    kind = Text.assemble(
-        (name, "bold"), (f" {terminal.sign('—')} {meaning}", "dim"), overflow="fold"
-    )
-    source, target = printable(source), printable(target)
-    if is_square(alignment):
-        return [kind, Text(source, overflow="fold")]
-    arrow = f"{terminal.sign('→')} "
-    separator = " " if cell_len(f"{source} {arrow}{target}") <= width else "\n"
-    sentences = Text.assemble(source, separator, (arrow, "dim"), (target, "bold"), overflow="fold")
-    return [kind, sentences]
-
-
 def _panels(
     alignment: SoftAlignment, width: int, terminal: TerminalStyle, unsure: frozenset[int]
 ) -> list[Table]:
@@ -143,13 +120,13 @@ def _panels(
     longest = max(map(cell_len, words))
     gap = _GAP + 2 * bool(unsure)
     label = min(longest, max(width // 3, 4), max(width - narrowest - gap, 1))
-    room = max(width - label - gap, narrowest)
+    free = max(width - label - gap, narrowest)
     labels = [
         _label(truncate(word, label, terminal), label, gap, is_unsure=row in unsure)
         for row, word in enumerate(words)
     ]
-    columns = _columns(alignment, room, terminal)
-    return [_panel(labels, label + gap, panel, terminal) for panel in _folded(columns, room)]
+    columns = _columns(alignment, free, terminal)
+    return [_panel(labels, label + gap, panel, terminal) for panel in _fold(columns, free)]
 
 
 def _label(word: str, width: int, gap: int, *, is_unsure: bool) -> Text:
@@ -160,11 +137,11 @@ def _label(word: str, width: int, gap: int, *, is_unsure: bool) -> Text:
     return text.append(" " * gap)
 
 
-def _columns(alignment: SoftAlignment, room: int, terminal: TerminalStyle) -> list[_Column]:
+def _columns(alignment: SoftAlignment, width: int, terminal: TerminalStyle) -> list[_Column]:
     """Return a column for each source word, and one for the unaligned share if it is large."""
     columns = []
     for index, word in enumerate(alignment.source):
-        title = truncate(printable(word), room - 2 * _PAD, terminal)
+        title = truncate(printable(word), width - 2 * _PAD, terminal)
         weights = tuple(
             math.nan if alignment.is_masked(row, index) else float(weight)
             for row, weight in enumerate(alignment.weights[:, index])
@@ -173,23 +150,23 @@ def _columns(alignment: SoftAlignment, room: int, terminal: TerminalStyle) -> li
     unaligned = tuple(float(weight) for weight in alignment.unaligned)
     if not columns or max(unaligned, default=0) >= UNALIGNED_MATTERS:
         title = UNALIGNED_TITLE[alignment.kind]
-        title = truncate(title, room - 2 * _PAD, terminal)
+        title = truncate(title, width - 2 * _PAD, terminal)
         columns.append(_Column(title, unaligned, len(title) + 2 * _PAD, is_word=False))
     return columns
 
 
-def _folded(columns: Sequence[_Column], room: int) -> list[list[_Column]]:
-    """Split the columns into the fewest panels that fit `room`, of about equal width."""
-    fewest = len(_filled(columns, room))
+def _fold(columns: Sequence[_Column], width: int) -> list[list[_Column]]:
+    """Split the columns into the fewest panels that fit `width` cells, of about equal width."""
+    fewest = len(_fill(columns, width))
     widest = max((column.width for column in columns), default=0)
     return next(
         panels
-        for limit in range(min(widest, room), room + 1)
-        if len(panels := _filled(columns, limit)) == fewest
+        for limit in range(min(widest, width), width + 1)
+        if len(panels := _fill(columns, limit)) == fewest
     )
 
 
-def _filled(columns: Sequence[_Column], limit: int) -> list[list[_Column]]:
+def _fill(columns: Sequence[_Column], limit: int) -> list[list[_Column]]:
     """Split the columns into panels of at most `limit` cells, each filled in turn."""
     panels: list[list[_Column]] = []
     free = 0

@@ -1,6 +1,6 @@
-"""Write words and weights in the colors and characters of a terminal.
+"""Format words and weights for the colors and characters of a terminal.
 
-Imports Rich and the colors of weights. Text is cleaned of what could control the terminal.
+Control characters of texts are replaced.
 """
 
 import unicodedata
@@ -17,16 +17,16 @@ from rich.text import Text
 
 from attn_cli.render.heat import COLORED_FROM, DIM_BELOW, RGB, ZERO_BELOW, contrasting_color, heat
 
-#: The heat of terminals of 16 colors, whose exact shades are the user's: (from weight, style).
+#: The color map of terminals of 16 colors: (from weight, style).
 COLORMAP_16 = ((0.7, "bold bright_white on red"), (0.35, "bright_white on magenta"))
 COLORMAP_16_LOWEST = "bright_white on blue"
-#: Without any color the weight is shaded after its number: (from weight, shade).
+#: Without colors, the shade after the number of a weight: (from weight, shade).
 SHADES = ((0.8, "█"), (0.6, "▓"), (0.4, "▒"), (COLORED_FROM, "░"))
 
 #: The mark after a target word of low probability.
 UNSURE, UNSURE_STYLE = "?", "bold yellow"
 
-#: Unicode classes of the marks that turn the direction of writing.
+#: Unicode bidirectional classes of the marks of direction.
 _DIRECTIONS = frozenset({"LRE", "LRO", "RLE", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
@@ -48,12 +48,13 @@ class TerminalStyle:
         return cls(colors.get(system, "many"), options.ascii_only)
 
     def sign(self, sign: str) -> str:
+        """Return one of the signs `·…→—`, or its replacement in ASCII."""
         return {"·": ".", "…": "~", "→": "->", "—": "-"}[sign] if self.ascii_only else sign
 
     def cell(self, weight: float, width: int) -> str:
-        """The weight in the middle of `width` cells, or a dot for nothing.
+        """Return the weight in the middle of `width` cells, or a dot for almost 0.
 
-        Where there are no colors its shade follows, in the empty cell after it.
+        Without colors its shade is in the empty cell after it.
         """
         if weight < ZERO_BELOW:
             return center(f" {self.sign('·')}  ", width)
@@ -79,10 +80,10 @@ PLAIN_WIDTH = 100
 
 def plain(table: RenderableType, *, width: int = PLAIN_WIDTH) -> str:
     """Return the table as text without colors, for a file."""
-    paper = Console(file=StringIO(), width=width, color_system=None, force_terminal=False)
-    with paper.capture() as captured:
-        paper.print(table)
-    return captured.get()
+    console = Console(file=StringIO(), width=width, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()
 
 
 def word_label(word: str, width: int, *, is_unsure: bool) -> Text:
@@ -93,16 +94,16 @@ def word_label(word: str, width: int, *, is_unsure: bool) -> Text:
 
 
 def center(text: str, width: int) -> str:
-    """`text` in the middle of `width` cells."""
+    """Return `text` in the middle of `width` cells."""
     free = width - cell_len(text)
     return " " * (free // 2) + text + " " * (free - free // 2)
 
 
 def printable(text: str) -> str:
-    """`text` as a terminal can show it: with a definite width and no control characters.
+    """Return `text` with a definite width and without control characters.
 
-    Control characters, line separators, lone surrogates and marks of writing direction become
-    U+FFFD; a combining mark with nothing before it gets a dotted circle as its base.
+    Control characters, line separators, lone surrogates and marks of direction become U+FFFD; a
+    combining mark at the start gets a dotted circle as its base.
     """
     text = "".join("\ufffd" if _is_control(character) else character for character in text)
     text = text.rstrip("\u200d")  # a joiner at the end would join the next cell
@@ -117,7 +118,7 @@ def _is_control(character: str) -> bool:
 
 
 def truncate(text: str, width: int, terminal: TerminalStyle) -> str:
-    """`text` if it fits `width` cells, else as much of its beginning as fits before an ellipsis."""
+    """Return `text`, or if it does not fit `width` cells, its beginning and an ellipsis."""
     if cell_len(text) <= width:
         return text
     beginning = ""
@@ -129,7 +130,7 @@ def truncate(text: str, width: int, terminal: TerminalStyle) -> str:
 
 
 def step(weight: float, steps: Sequence[tuple[float, str]], lowest: str) -> str:
-    """The name of the first step that the weight reaches."""
+    """Return the name of the first step that the weight reaches, `lowest` if it reaches none."""
     return next((name for least, name in steps if weight >= least), lowest)
 
 

@@ -1,8 +1,8 @@
-"""The stable text formats: text, Pharaoh, JSONL, TSV. Each function returns one record.
+"""Write translations and links in the stable text formats: text, Pharaoh, JSONL, TSV.
 
-Knows values only; links are extracted elsewhere and passed in. A record is returned without its
-final newline. A record is one line (n-best and TSV: whole lines), whatever the text holds, and a
-blank input line gives a blank line, in JSONL a record with empty fields.
+Each function returns one record, without its final newline. A record is one line, or several of
+n-best and TSV; line ends within texts become spaces. The record of a blank line of input is a blank
+line, in JSONL a record with empty fields.
 """
 
 import json
@@ -13,12 +13,12 @@ from typing import Any
 
 from attn_cli.types import Diagnostics, SoftAlignment, Translation, WordAlignment
 
-#: What would break a record, and the space it becomes.
+#: Replaces line ends within a record by spaces.
 _LINE_BREAKS = str.maketrans("\r\n", "  ")
-#: Not line ends to us, but to some readers of JSONL; as escapes they are nobody's.
-_ODD_BREAKS = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "\x85\u2028\u2029"})
+#: Escapes further characters that some readers of JSONL treat as line ends.
+_UNICODE_BREAKS = str.maketrans({sign: f"\\u{ord(sign):04x}" for sign in "\x85\u2028\u2029"})
 
-#: Stand around words of low probability.
+#: Brackets around words of low probability.
 _OPEN, _CLOSE = "\u27e6", "\u27e7"
 
 
@@ -38,53 +38,53 @@ def text(translation: Translation) -> str:
 
 
 def scored_text(translation: Translation) -> str:
-    """`translation ||| 0.8312`: its confidence follows. A blank line stays blank."""
+    """Return `translation ||| 0.8312`, with its confidence; "" for a blank line."""
     if not translation.text:
         return ""
     return f"{text(translation)} ||| {translation.confidence:.4f}"
 
 
 def mark_unsure(translation: Translation) -> Translation:
-    """Put the unsure words of the text between ⟦ and ⟧, neighboring words together.
+    """Put the unsure words of the text between ⟦ and ⟧, adjacent words together.
 
-    Where the text has one of these signs itself, it is doubled.
+    These signs are doubled if the text contains them.
     """
-    spans: list[list[int]] = []  # [first, last + 1] of words, then of characters
+    spans: list[list[int]] = []  # [first, last + 1] of words
     for word in translation.unsure:
         if spans and spans[-1][1] == word:
             spans[-1][1] = word + 1
         else:
             spans.append([word, word + 1])
-    places = _places(translation.text, translation.target_words)
+    word_spans = _word_spans(translation.text, translation.target_words)
     marked, end = "", 0
-    for first, behind in spans:
-        start, stop = places[first][0], places[behind - 1][1]
-        marked += _doubled(translation.text[end:start]) + _OPEN
-        marked += _doubled(translation.text[start:stop]) + _CLOSE
+    for first, after_last in spans:
+        start, stop = word_spans[first][0], word_spans[after_last - 1][1]
+        marked += _double_brackets(translation.text[end:start]) + _OPEN
+        marked += _double_brackets(translation.text[start:stop]) + _CLOSE
         end = stop
-    return replace(translation, text=marked + _doubled(translation.text[end:]))
+    return replace(translation, text=marked + _double_brackets(translation.text[end:]))
 
 
-def _places(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
-    """Where in a text its words are: in order, with nothing but white space between them."""
-    places, end = [], 0
+def _word_spans(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the spans of words, which are in order and separated by white space."""
+    spans, end = [], 0
     for word in words:
         start = text.index(word, end)
         end = start + len(word)
-        places.append((start, end))
-    return places
+        spans.append((start, end))
+    return spans
 
 
-def _doubled(text: str) -> str:
+def _double_brackets(text: str) -> str:
     return text.replace(_OPEN, 2 * _OPEN).replace(_CLOSE, 2 * _CLOSE)
 
 
 def nbest(translation: Translation, count: int) -> str:
-    """At most `count` lines `line ||| text ||| score`, best first, as Moses writes them.
+    """Return at most `count` lines `line ||| text ||| score`, best first, as in Moses.
 
     The score is that of `jsonl`, the log-probability per piece. The order is that of the search,
-    whose length and coverage penalties may prefer another one to a higher score. A blank line has
-    one candidate: the empty text, at 0.
+    which by its length and coverage penalties may differ from that of the scores. A blank line has
+    one candidate: the empty text with score 0.
     """
     ranked = zip(translation.texts, translation.hypotheses, strict=True)
     scored = [(candidate, hypothesis.mean_logp) for candidate, hypothesis in ranked][:count]
@@ -97,7 +97,7 @@ def nbest(translation: Translation, count: int) -> str:
 def pharaoh(links: WordAlignment, *, scores: bool = False) -> str:
     """Return the links, `0-0 2-1 1-2`: source-target, 0-based, by target word.
 
-    With `scores` each link of known weight carries it, `0-0:0.94`.
+    With `scores` each link has its score, if known: `0-0:0.94`.
     """
     return " ".join(_link(links, pair, scores) for pair in links.sorted_links())
 
@@ -105,7 +105,7 @@ def pharaoh(links: WordAlignment, *, scores: bool = False) -> str:
 def translated_pharaoh(
     translation: Translation, links: WordAlignment, *, scores: bool = False
 ) -> str:
-    """`translation ||| 0-0 2-1 1-2`. Split it from the right: the text may hold ` ||| ` itself."""
+    """Return `translation ||| 0-0 2-1 1-2`; the text may contain ` ||| `, so split at the last."""
     if not translation.text:
         return ""
     return f"{text(translation)} ||| {pharaoh(links, scores=scores)}"
@@ -114,8 +114,7 @@ def translated_pharaoh(
 def tsv(translation: Translation) -> str:
     """Return a line for each cell, with the fields of `TSV_HEADER`.
 
-    A word with a quotation mark or a TAB stands between quotation marks, its own doubled, as csv
-    and spreadsheets read it.
+    Words are quoted as in csv.
     """
     alignment = translation.alignment
     if alignment is None:
@@ -138,11 +137,11 @@ def jsonl(
 ) -> str:
     """Return the record of `translate` and `align`, with fixed fields in a fixed order.
 
-    Numbers are rounded to four decimals; one that is not finite, which JSON cannot write, is null.
-    So is the score of two sides that nobody scored; a blank one has the score 0. The confidence is
-    null where a model is not calibrated, or the target was given.
-    `extra` holds the fields of the input record: they follow ours, and where a name is the same
-    (`source` always is) ours stands. Where heads are wanted one by one, they are a field more.
+    Numbers are rounded to four decimals; numbers that are not finite, which JSON lacks, are null.
+    The score is null without a decoder, and 0 for a pair with a blank side. The confidence is null
+    if the model is not calibrated, and for a known target.
+    `extra` are the fields of the input record: they are last, without those of the same name (as
+    `source`). The tables of single heads are one more field.
     """
     alignment = translation.alignment
     best = translation.hypotheses[:1]
@@ -157,8 +156,8 @@ def jsonl(
         "source_words": translation.source_words,
         "target_words": translation.target_words,
         "weights": _rows(alignment) if alignment else [],
-        "unaligned": [_number(mass) for mass in alignment.unaligned] if alignment else [],
-        "links": [_weighted(links, pair) for pair in links.sorted_links()],
+        "unaligned": [_number(share) for share in alignment.unaligned] if alignment else [],
+        "links": [_scored_link(links, pair) for pair in links.sorted_links()],
         "logprobs": [_number(logp) for logp in translation.word_logp],
         "unsure": translation.unsure,
         "model": model,
@@ -173,7 +172,7 @@ def jsonl(
                 "layer": each.layer,
                 "head": each.head,
                 "weights": _rows(each.alignment),
-                "unaligned": [_number(mass) for mass in each.alignment.unaligned],
+                "unaligned": [_number(share) for share in each.alignment.unaligned],
             }
             for each in translation.heads
         ]
@@ -221,9 +220,9 @@ def _json(record: dict[str, Any]) -> str:
     line = json.dumps(record, ensure_ascii=False)
     try:
         line.encode()
-    except UnicodeEncodeError:  # a lone surrogate, which JSON can escape and UTF-8 cannot hold
+    except UnicodeEncodeError:  # a lone surrogate: valid as an escape in JSON, not in UTF-8
         return json.dumps(record)
-    return line.translate(_ODD_BREAKS)
+    return line.translate(_UNICODE_BREAKS)
 
 
 def _rows(table: SoftAlignment) -> list[list[float | None]]:
@@ -236,16 +235,16 @@ def _number(value: float) -> float | None:
 
 def _link(links: WordAlignment, pair: tuple[int, int], scores: bool) -> str:
     s, t = pair
-    known = scores and pair in links.scores
-    return f"{s}-{t}:{links.scores[pair]:.2f}" if known else f"{s}-{t}"
+    has_score = scores and pair in links.scores
+    return f"{s}-{t}:{links.scores[pair]:.2f}" if has_score else f"{s}-{t}"
 
 
-def _weighted(links: WordAlignment, pair: tuple[int, int]) -> tuple[int, int, float | None]:
-    """[source, target, weight]; a weight that is not known is null."""
+def _scored_link(links: WordAlignment, pair: tuple[int, int]) -> tuple[int, int, float | None]:
+    """Return (source, target, score); an unknown score is None."""
     return *pair, _number(links.scores.get(pair, math.nan))
 
 
 def tsv_cell(word: str) -> str:
-    """Quote a word for csv if it contains a quotation mark or a TAB."""
+    """Quote a word, as in csv, if it contains a quotation mark or a TAB."""
     word = word.translate(_LINE_BREAKS)
     return '"' + word.replace('"', '""') + '"' if '"' in word or "\t" in word else word

@@ -1,7 +1,4 @@
-"""Draw the panel of a training: phases, time left, two curves, and a table of attention.
-
-Knows values and Rich only: it is told plain numbers and drawn on whatever console it is given.
-"""
+"""Draw the panel of a training: phases, remaining time, two curves, and a table of attention."""
 
 import time
 from collections.abc import Callable
@@ -18,9 +15,9 @@ from attn_cli.render.table import alignment_table
 from attn_cli.render.terminal import printable
 from attn_cli.types import SoftAlignment
 
-_FRAME = 5  # lines that are always there: the panel's edges, phases, bar, figures
-_CURVES = range(5, 1, -1)  # lines that a curve may have, the most first
-_NARROW = 56  # cells below which curves have one line each
+_FRAME = 5  # lines of the panel without curves: edges, phases, bar, figures
+_CURVES = range(5, 1, -1)  # possible heights of the curves in lines, largest first
+_NARROW = 56  # cells of a narrower panel, whose curves have one line each
 
 LOSS, BLEU, ACCENT = "cyan", "magenta", "magenta"
 
@@ -37,8 +34,11 @@ class ValidationRow:
 
 @dataclass(frozen=True)
 class ProgressStage:
-    """What goes on but for the network's updates: a name, the share that is done or None where that
-    is unknown, a sentence on it, and how long it will take if that is known."""
+    """A stage other than the network's updates.
+
+    `done` is the completed fraction, `seconds_left` the estimated time; None if unknown. `sentence`
+    describes the stage.
+    """
 
     name: str
     done: float | None
@@ -50,12 +50,12 @@ class ProgressStage:
 class TrainingPanel:
     """The content of the panel. Set its fields and draw it again.
 
-    `phases` are the names of the phases, `phase` the number of the one that runs, from 1, and
-    `left_out` the numbers of those that were not gone through. With a `stage` the bar is its own,
-    else that of the network's updates. `elapsed` are the seconds since the command began, and
-    `max_seconds` those it may take. `stopping` is what to say once somebody wants it to end.
-    `result` is how its updates ended and whether well, `ended` and `succeeded` the same once all is
-    over.
+    `phases` are the names of the phases, `phase` the number of the current one, from 1, and
+    `left_out` the numbers of skipped ones. The bar is that of the `stage`, or if None that of the
+    network's updates. `elapsed` returns the seconds since the start of the command, `max_seconds`
+    limits them. `stopping` is the text after a request to stop, "" before. `result` is the text on
+    the end of the updates and whether they succeeded; `ended` and `succeeded` are those of the
+    whole training, "" before its end.
     """
 
     title: str
@@ -67,7 +67,7 @@ class TrainingPanel:
     max_steps: int = 1
     epoch: int = 0
     loss: float | None = None
-    guided: float | None = None  # of the attention, beside that of the translation
+    guided: float | None = None  # loss of guided attention
     learning_rate: float = 0.0
     tokens_per_second: float = 0.0
     losses: list[Point] = field(default_factory=list)
@@ -81,25 +81,25 @@ class TrainingPanel:
     succeeded: bool = True
     elapsed: Callable[[], float] = field(default_factory=lambda: _stopwatch())
     max_seconds: float | None = None
-    _left_at: tuple[float, float] | None = None  # when it was told, and what was left then
+    _left_at: tuple[float, float] | None = None  # elapsed seconds, and those left then
 
-    def tell_left(self, seconds: float) -> None:
-        """So many seconds are left until the exit."""
+    def set_seconds_left(self, seconds: float) -> None:
+        """Set the estimated seconds until the end of the command."""
         self._left_at = self.elapsed(), seconds
 
-    def end(self, how: str, succeeded: bool) -> None:
-        """It is over; from now on the panel stands still."""
+    def end(self, message: str, succeeded: bool) -> None:
+        """End the training: the panel no longer changes."""
         now = self.elapsed()
         if self.losses or self.history:
             self.stage = None
-        self.elapsed, self.ended, self.succeeded = (lambda: now), how, succeeded
+        self.elapsed, self.ended, self.succeeded = (lambda: now), message, succeeded
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         table = self._table()
-        taken = _FRAME + (len(console.render_lines(table, options)) if table else 0)
-        room = options.max_height - taken - bool(self.notes)
+        used = _FRAME + (len(console.render_lines(table, options)) if table else 0)
+        free = options.max_height - used - bool(self.notes)
         parts: list[RenderableType] = [self._phases(options), self._bar(options), self._figures()]
-        parts += self._curves(options.max_width - 4, room, ascii_only=options.ascii_only)
+        parts += self._curves(options.max_width - 4, free, ascii_only=options.ascii_only)
         if self.notes and not self.ended:
             note = Text(printable(self.notes[-1]), "yellow", no_wrap=True, overflow="ellipsis")
             parts.append(note)
@@ -123,13 +123,13 @@ class TrainingPanel:
         return None
 
     def _phases(self, options: ConsoleOptions) -> RenderableType:
-        """Which phases are done, which one runs, and the time: gone and left of the whole."""
-        done, now, later, never = tuple("x>.-" if options.ascii_only else "✓●○–")
+        """Return a line of the phases and the times: elapsed and left."""
+        done, now, later, skipped = tuple("x>.-" if options.ascii_only else "✓●○–")
         names = Text(no_wrap=True, overflow="ellipsis")
         for number, name in enumerate(self.phases, 1):
             names.append("  " if number > 1 else "")
             if number in self.left_out:
-                names.append(f"{never} {name}", "dim")
+                names.append(f"{skipped} {name}", "dim")
             elif number < self.phase or (self.ended and self.succeeded):
                 names.append(f"{done} {name}", "green")
             elif number == self.phase:
@@ -150,8 +150,8 @@ class TrainingPanel:
         if self.max_seconds is not None:
             left = self.max_seconds - elapsed
         elif self._left_at is not None:
-            told, seconds = self._left_at
-            left = seconds - (elapsed - told)
+            since, seconds = self._left_at
+            left = seconds - (elapsed - since)
         if left is None:
             return Text(clock(elapsed), "bold")
         return Text.assemble(
@@ -179,7 +179,7 @@ class TrainingPanel:
         return row
 
     def _updates(self) -> ProgressStage:
-        """The network's updates, as a stage like the others."""
+        """Return the network's updates as a stage."""
         done = min(1.0, self.step / max(1, self.max_steps))
         return ProgressStage(f"update {self.step:,} of {self.max_steps:,}", done, "first updates")
 
@@ -199,17 +199,17 @@ class TrainingPanel:
         ]
         return Text("  ".join(figures), style="dim", no_wrap=True, overflow="ellipsis")
 
-    def _curves(self, width: int, room: int, *, ascii_only: bool) -> list[RenderableType]:
-        """The loss and BLEU, side by side where there is room, else a line each, or none."""
+    def _curves(self, width: int, free: int, *, ascii_only: bool) -> list[RenderableType]:
+        """Draw loss and BLEU in `free` lines: side by side if they fit, else a line each."""
         curves = [each for each in self._series("->" if ascii_only else "→") if each[1]]
-        if not curves or room < 1:
+        if not curves or free < 1:
             return []
-        each = (width - 3) // 2
-        height = next((lines for lines in _CURVES if lines + 2 <= room), 0)
+        column = (width - 3) // 2
+        height = next((lines for lines in _CURVES if lines + 2 <= free), 0)
         if width < _NARROW or not height or ascii_only:
             return [
                 Text.assemble(heading, " ", (bars, style))
-                for heading, points, style in curves[:room]
+                for heading, points, style in curves[:free]
                 if (
                     bars := sparkline(
                         [value for _, value in points],
@@ -220,11 +220,11 @@ class TrainingPanel:
             ]
         grid = Table.grid(padding=(0, 3, 0, 0))
         for _ in curves:
-            grid.add_column(width=each, no_wrap=True)
+            grid.add_column(width=column, no_wrap=True)
         grid.add_row(*(heading for heading, _, _ in curves))
         grid.add_row(
             *(
-                Text("\n".join(curve(points, width=each, height=height)), style)
+                Text("\n".join(curve(points, width=column, height=height)), style)
                 for _, points, style in curves
             )
         )
@@ -241,20 +241,20 @@ class TrainingPanel:
             bleu.append(f" at {last.step:,}", "dim")
             if best.bleu > last.bleu:
                 bleu.append(f"  best {best.bleu:.1f}", "dim")
-        tried = [(float(each.step), each.bleu) for each in self.history]
-        if len(tried) == 1:
-            tried.insert(0, (0.0, 0.0))  # it has begun with nothing
-        return [(loss, self.losses, LOSS), (bleu, tried, BLEU)]
+        scores = [(float(each.step), each.bleu) for each in self.history]
+        if len(scores) == 1:
+            scores.insert(0, (0.0, 0.0))  # a line needs two points
+        return [(loss, self.losses, LOSS), (bleu, scores, BLEU)]
 
 
 def _stopwatch() -> Callable[[], float]:
-    """Seconds from now on."""
-    began = time.monotonic()
-    return lambda: time.monotonic() - began
+    """Return a function that returns the seconds since this call."""
+    start = time.monotonic()
+    return lambda: time.monotonic() - start
 
 
 def clock(seconds: float) -> str:
-    """`0:42`, `12:05`, `1:02:03`."""
+    """Format seconds: `0:42`, `12:05`, `1:02:03`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,4 +1,4 @@
-"""Choose how a table of weights is drawn in the terminal: with numbers, compact, or as links."""
+"""Select a view of a table of weights in the terminal: with numbers, compact, or as links."""
 
 from typing import TYPE_CHECKING
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def view_of(table: AlignmentTable, view: View, *, width: int) -> "RenderableType":
-    """Return what shows the alignment of `table` in this view.
+    """Return a renderable of the alignment of `table` in this view.
 
-    `auto` is the first that fits `width` cells without folding: the table with its numbers, the
-    compact one, the links.
+    `auto` is the first that fits `width` cells without folding: the table with numbers, the compact
+    table; else the links.
     """
     if view == "table" or (view == "auto" and table.fits(width)):
         return table

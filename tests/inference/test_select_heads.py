@@ -48,8 +48,8 @@ def test_attention_with_one_head_or_none_is_seen_as_it_is(kind):
 @pytest.mark.parametrize(
     ("asked", "problem", "hint"),
     [
-        ({"layer": 4}, "no layer 4: the model attends with 3 layers of 2 heads", "from 1 to 3"),
-        ({"head": 3}, "no head 3: the model attends with 3 layers of 2 heads", "from 1 to 2"),
+        ({"layer": 4}, "no layer 4: the model has attention in 3 layers of 2 heads", "from 1 to 3"),
+        ({"head": 3}, "no head 3: the model has attention in 3 layers of 2 heads", "from 1 to 2"),
         ({"layer": 9, "head": 9}, "no layer 9", "from 1 to 3"),
     ],
 )

@@ -73,7 +73,7 @@ def test_the_phases_are_told_apart_and_the_one_that_runs_has_its_number():
 def test_the_time_left_counts_down_from_when_it_was_told():
     now = [100.0]
     panel = busy(elapsed=lambda: now[0])
-    panel.tell_left(75.0)
+    panel.set_seconds_left(75.0)
     now[0] += 10.0
     assert "1:50 · 1:05 left" in drawn(panel)[1]
 

@@ -1,7 +1,7 @@
-"""Write a table of weights as a short text for a page.
+"""Encode a table of weights as a short text for a page.
 
-A weight is an integer in thousandths, rounded down: for a threshold of k hundredths, `q >= 10 * k`
-holds exactly where the weight reaches it. Zeros are counted, since most weights are almost 0.
+A weight is an integer q in thousandths, rounded down: `q >= 10 * k` holds if and only if the weight
+reaches a threshold of k hundredths. Runs of zeros are counted, since most weights are almost 0.
 
 A value q from 1 to 1000 is two symbols, q // 64 and q % 64; a run of n zeros, 1 <= n <= 76, is one,
 number n + 15. The symbols are printable ASCII without `"` and `\\`, which JSON escapes, and `<`,
@@ -17,7 +17,7 @@ SYMBOLS = "".join(sign for sign in map(chr, range(32, 127)) if sign not in '"\\<
 _HIGH, _LOW = 16, 64
 _LONGEST_RUN = len(SYMBOLS) - _HIGH
 
-#: 0.29 in float32 is a little less than 0.29, and is meant to reach a threshold of 0.29.
+#: 0.29 in float32 is a little less than 0.29, but has to reach a threshold of 0.29.
 _SLACK = 1e-4
 
 
@@ -36,6 +36,6 @@ def encode_weights(weights: FloatArray) -> str:
 
 
 def _zeros(count: int) -> str:
-    """A run of zeros, of any length."""
+    """Encode a run of zeros of any length."""
     whole, rest = divmod(count, _LONGEST_RUN)
     return SYMBOLS[-1] * whole + (SYMBOLS[_HIGH + rest - 1] if rest else "")

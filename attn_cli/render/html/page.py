@@ -1,19 +1,17 @@
 """Write sentence pairs, their weights and links as one self-contained HTML page.
 
-Imports values and reads the template, style and scripts of this folder; knows no file of the user.
-
 `PageWriter` writes the page in parts, so that memory does not grow with the number of pairs. It
-loads nothing: its content security policy allows the style and the script of the page alone, by
-their hashes. The data are JSON in elements that no browser runs; `<` is escaped in them, so that no
-text can end one.
+loads nothing: its content security policy allows only the style and the script of the page, by
+their hashes. The data are JSON in elements that browsers do not run; `<` is escaped in them, so
+that no text can end an element.
 
-The pairs are in blocks, one element each. The script stands behind the first, which has as many
-pairs as a screen shows of the list: a browser paints the first pair before it has read the others.
+The pairs are in blocks, one element each. The script follows the first block, which has as many
+pairs as the visible part of the list: a browser paints the first pair before it parses the others.
 
-A pair is an object with short names: `n` line, `s` and `t` the words with the space behind each
-(`S` and `T` the texts, where words do not add up to them), `l` links in Pharaoh's notation, `w`
-weights by view (`encoding`), and where they are known `p` score, `c` confidence, `u` unsure target
-words, `b` log-probabilities of target words.
+A pair is an object with short names: `n` line, `s` and `t` the words, each with the space after it
+(`S` and `T` the texts, if words and spaces are not the whole text), `l` links in Pharaoh format,
+`w` weights by view (`encoding`), and if known `p` score, `c` confidence, `u` unsure target words,
+`b` log-probabilities of target words.
 """
 
 import base64
@@ -68,7 +66,7 @@ class Page:
     has_gold: bool = False
 
     def info(self) -> dict[str, Any]:
-        """The settings as the page's script reads them."""
+        """Return the settings for the script of the page."""
         return {
             "model": self.model,
             "view": self.kind,
@@ -91,27 +89,27 @@ class PageWriter:
     count: int = 0
 
     def begin(self) -> str:
-        """Everything before the first pair."""
+        """Return the page up to the first pair."""
         title = _encodable(escape(self.page.model or "attn"))
         return _fill(_parts()[0], title=title, info=_json(self.page.info()))
 
     def pair(self, translation: Translation, links: WordAlignment) -> str:
-        """One pair: `translation.alignment`, the tables of `others` and of `heads`."""
-        place = self.count
+        """Return one pair, with the tables of `alignment`, `others` and `heads`."""
+        index = self.count
         self.count += 1
-        if place == FIRST_BLOCK:
+        if index == FIRST_BLOCK:
             separator = _parts()[1] + _OPEN_BLOCK
-        elif place > FIRST_BLOCK and (place - FIRST_BLOCK) % BLOCK == 0:
+        elif index > FIRST_BLOCK and (index - FIRST_BLOCK) % BLOCK == 0:
             separator = _CLOSE_BLOCK + _OPEN_BLOCK
         else:
-            separator = ",\n" if place else "\n"
+            separator = ",\n" if index else "\n"
         return separator + _json(_record(translation, links))
 
     def end(self, gold: Sequence[GoldAlignment] | None = None) -> str:
-        """Everything after the last pair; `gold` has the links of each pair."""
-        marks = None if gold is None else [[_links(g.sure), _links(g.possible)] for g in gold]
-        behind = _CLOSE_BLOCK if self.count > FIRST_BLOCK else _parts()[1]
-        return behind + _fill(_parts()[2], gold=_json(marks))
+        """Return the page after the last pair; `gold` has the links of each pair."""
+        links = None if gold is None else [[_links(g.sure), _links(g.possible)] for g in gold]
+        end_of_pairs = _CLOSE_BLOCK if self.count > FIRST_BLOCK else _parts()[1]
+        return end_of_pairs + _fill(_parts()[2], gold=_json(links))
 
 
 _OPEN_BLOCK = '<script class="pairs" type="application/json">[\n'
@@ -120,9 +118,9 @@ _CLOSE_BLOCK = "]</script>\n"
 
 def _record(translation: Translation, links: WordAlignment) -> dict[str, Any]:
     tables: dict[str, str] = {table.kind: _encode(table) for table in translation.others}
-    own = translation.alignment
-    if own is not None:
-        tables[own.kind] = _encode(own)
+    alignment = translation.alignment
+    if alignment is not None:
+        tables[alignment.kind] = _encode(alignment)
     for each in translation.heads:
         tables[f"{each.layer}.{each.head}"] = _encode(each.alignment)
     source = _segments(translation.source, translation.source_words)
@@ -145,14 +143,14 @@ def _record(translation: Translation, links: WordAlignment) -> dict[str, Any]:
 
 
 def _encode(table: SoftAlignment) -> str:
-    """Encode the link probabilities, or else the weights (T, S) and the unaligned shares (T,)."""
+    """Encode the link probabilities, else the weights (T, S) and the unaligned shares (T,)."""
     if table.link_probs is not None or table.kind == "alignment":
         return encode_weights(table.link_scores)
     return encode_weights(np.column_stack([table.weights, table.unaligned]))
 
 
 def _segments(text: str, words: Sequence[str]) -> list[str] | None:
-    """The words, each with a space where one follows it; None where the text has more than them."""
+    """Return the words, each with the space after it; None if the text has other characters."""
     segments: list[str] = []
     end = 0
     for word in words:
@@ -176,26 +174,26 @@ def _round(value: float, digits: int) -> float | None:
 
 
 def _json(value: Any) -> str:
-    """JSON that stays within its element: without `<`, and in one line."""
+    """Return JSON in one line, with `<` escaped."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return _encodable(text.replace("<", "\\u003c"))
 
 
 def _encodable(text: str) -> str:
-    """The text with `?` for each lone surrogate, which UTF-8 cannot hold."""
+    """Replace each lone surrogate, which UTF-8 cannot encode, by `?`."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _fill(template: str, **values: str) -> str:
-    """The template with each `{{name}}` replaced, once: a value is never a template."""
+    """Replace each `{{name}}` of the template; names within values are not replaced."""
     return re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], template)
 
 
 @functools.cache
 def _parts() -> tuple[str, str, str]:
-    """The template before its first block of pairs, up to the other blocks, and behind them.
+    """Return the template before the first block of pairs, before the other blocks, and after.
 
-    Style, script and policy are in it.
+    Style, script and policy are filled in.
     """
     style, script = _read("page.css"), "".join(_read(name) for name in _SCRIPTS)
     script = f'"use strict";\n(() => {{\n{script}}})();\n'
@@ -204,18 +202,14 @@ def _parts() -> tuple[str, str, str]:
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     before, rest = _read("page.html").split("{{pairs}}")
-    between, behind = rest.split("{{blocks}}")
-    known = {"style": style, "script": script, "policy": policy}
-    later = {name: f"{{{{{name}}}}}" for name in ("title", "info", "gold")}
-    return (
-        _fill(before, **known, **later),
-        _fill(between, **known, **later),
-        _fill(behind, **known, **later),
-    )
+    between, after = rest.split("{{blocks}}")
+    values = {"style": style, "script": script, "policy": policy}
+    values |= {name: f"{{{{{name}}}}}" for name in ("title", "info", "gold")}  # filled per page
+    return _fill(before, **values), _fill(between, **values), _fill(after, **values)
 
 
 def _hash(text: str) -> str:
-    """The source expression of a content security policy that allows this text."""
+    """Return the source expression of a content security policy that allows this text."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
