@@ -18,7 +18,7 @@ from attn_cli.importing.marian import read_model
 from attn_cli.inference.beam_search import SearchConfig, search
 from attn_cli.inference.engines.interface import ALL_HEADS
 from attn_cli.inference.engines.torch import load
-from attn_cli.inference.translator import padded
+from attn_cli.inference.line_batches import pad_rows
 from attn_cli.nn.builder import build_model
 from attn_cli.nn.masking import length_mask
 from attn_cli.nn.state_dict import unique_state_dict
@@ -72,8 +72,8 @@ def test_logits_and_greedy_translations_of_our_models_are_those_of_transformers(
     write_marian_folder(bundle, tmp_path / "hf")
     exported = load_marian(tmp_path / "hf")
     decoder = load(bundle, ALL_HEADS, device="cpu", threads=1)
-    ids, lengths = padded([bundle.source.encode(line).ids for line in list(PAIRS)[:8]])
-    targets, _ = padded([bundle.target.encode(line).ids for line in list(PAIRS.values())[1:9]])
+    ids, lengths = pad_rows([bundle.source.encode(line).ids for line in list(PAIRS)[:8]])
+    targets, _ = pad_rows([bundle.target.encode(line).ids for line in list(PAIRS.values())[1:9]])
     src, src_len = torch.from_numpy(ids).long(), torch.from_numpy(lengths).long()
     mask = length_mask(src_len, src.shape[1])
     tgt_in = torch.cat([torch.full((8, 1), BOS), torch.from_numpy(targets).long()], 1)
