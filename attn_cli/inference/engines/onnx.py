@@ -112,7 +112,7 @@ class Graph:
                     "Use a smaller --beam, a machine with more memory, or another model.",
                 ) from error
             raise ModelError(
-                f"the model {self._path.parent} is damaged: ONNX Runtime cannot run "
+                f"the model {self._path.parent} is unfit: ONNX Runtime cannot run "
                 f"{self._path.name} on the ids of its vocabulary",
                 _EXPORT_AGAIN,
             ) from error
