@@ -43,7 +43,7 @@ versions stay here:
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from attn_cli.config import Recipe, TokenizerConfig
 
@@ -171,19 +171,26 @@ ALL_LANGUAGES = WordRules(
 #: A language without rules.
 UNDETERMINED = WordRules()
 
-LANGUAGES = {
-    "ca": WordRules(elisions=_CATALAN_ELISIONS),
-    "en": WordRules(contractions=_CONTRACTIONS),
-    "fr": WordRules(elisions=_FRENCH_ELISIONS, clitics=_CLITICS),
-    "it": WordRules(elisions=_ITALIAN_ELISIONS),
+#: The rules of each language by the version that introduced or changed them.
+LANGUAGES: Mapping[str, Mapping[int, WordRules]] = {
+    "ca": {2: WordRules(elisions=_CATALAN_ELISIONS)},
+    "en": {2: WordRules(contractions=_CONTRACTIONS)},
+    "fr": {2: WordRules(elisions=_FRENCH_ELISIONS, clitics=_CLITICS)},
+    "it": {2: WordRules(elisions=_ITALIAN_ELISIONS)},
 }
 
 
 def word_rules(language: str, version: int = VERSION) -> WordRules:
-    """Return the rules for a language, named as in recipes: "en", "fr-CA"; "" is not named."""
+    """Return the rules for a language, named as in recipes: "en", "fr-CA"; "" is not named.
+
+    They are those of the latest version up to `version`; a language that only a later version has
+    is without rules.
+    """
     if version == 1 or not language:
         return ALL_LANGUAGES
-    return LANGUAGES.get(re.split("[-_]", language.lower())[0], UNDETERMINED)
+    versions = LANGUAGES.get(re.split("[-_]", language.lower())[0], {})
+    latest = max((number for number in versions if number <= version), default=None)
+    return UNDETERMINED if latest is None else versions[latest]
 
 
 def recipe_rules(recipe: Recipe) -> tuple[WordRules, WordRules]:

@@ -8,7 +8,15 @@ import pytest
 from attn_cli import config
 from attn_cli.bundles.bundle import open_bundle
 from attn_cli.data import words
-from attn_cli.data.word_rules import ALL_LANGUAGES, LANGUAGES, VERSION, recipe_rules, word_rules
+from attn_cli.data.word_rules import (
+    ALL_LANGUAGES,
+    LANGUAGES,
+    UNDETERMINED,
+    VERSION,
+    WordRules,
+    recipe_rules,
+    word_rules,
+)
 from attn_cli.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,3 +92,20 @@ def test_both_sides_of_a_joint_vocabulary_have_the_rules_of_their_language() -> 
     assert [word.text for word in english.encode("l'eau isn't").words] == ["l'eau", "is", "n't"]
     assert [word.text for word in french.encode("l'eau isn't").words] == ["l'", "eau", "isn't"]
     assert english.vocab_size == french.vocab_size
+
+
+def test_a_language_of_a_later_version_is_without_rules_before_it(monkeypatch):
+    """So that a new language, and a change of one, leave existing models as they are."""
+    later = WordRules(elisions="l'")
+    languages = {"oc": {3: later}, "fr": {2: WordRules(), 4: later}}
+    monkeypatch.setattr("attn_cli.data.word_rules.LANGUAGES", languages)
+    assert word_rules("oc", 2) is UNDETERMINED
+    assert word_rules("oc", 3) is word_rules("oc", 4) is later
+    assert word_rules("fr", 3) is languages["fr"][2]
+    assert word_rules("fr", 4) is later
+
+
+def test_no_language_has_rules_of_a_version_that_recipes_cannot_name():
+    assert {version for rules in LANGUAGES.values() for version in rules} <= set(
+        range(2, VERSION + 1)
+    )
