@@ -36,8 +36,11 @@ def build_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     `make` takes the folder, which does not exist yet, and fills it; the other workers wait for it.
     """
     base = tmp_path_factory.getbasetemp()
-    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
-    shared.mkdir(exist_ok=True)
+    # As deep as a test's own folder: a copy of a run finds its text by the same relative path.
+    shared = (
+        base.parent / "shared" / "once" if "PYTEST_XDIST_WORKER" in os.environ else base / "shared"
+    )
+    shared.mkdir(parents=True, exist_ok=True)
 
     def build(name: str, make: Callable[[Path], None]) -> Path:
         with FileLock(shared / f"{name}.lock"):
