@@ -55,6 +55,7 @@ def open_output(path: Path | str, *, stdout: BinaryIO | None = None) -> Iterator
 
 
 def is_gzip(path: Path | str) -> bool:
+    """Whether a path names a gzip file, by its ending."""
     return str(path).endswith(".gz")
 
 
