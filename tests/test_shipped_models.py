@@ -11,11 +11,20 @@ from attn_cli.bundles.registry import model_folders
 
 SHIPPED = Path(__file__).resolve().parents[1] / "models"
 MODELS = sorted(path.parent for path in SHIPPED.glob("*/bundle.json"))
+TRANSLATORS = [path for path in MODELS if not path.name.endswith("-heads")]
+HEADS = SHIPPED / "en-fr-heads"
 MEGABYTE = 1_000_000
 
+SCORES = {
+    **dict.fromkeys(
+        TRANSLATORS, ("bleu", "chrf", "bleu_multi30k", "chrf_multi30k", "aer", "aer_attention")
+    ),
+    HEADS: ("bleu", "chrf", "bleu_multi30k", "chrf_multi30k", "aer"),
+}
 
-def test_both_directions_are_shipped():
-    assert [path.name for path in MODELS] == ["en-fr", "fr-en"]
+
+def test_both_directions_and_a_model_with_heads_are_shipped():
+    assert [path.name for path in MODELS] == ["en-fr", "en-fr-heads", "fr-en"]
     assert SHIPPED in model_folders()
 
 
@@ -26,8 +35,8 @@ def test_a_model_is_as_it_was_sealed(path):
     assert facts["license"] == "CC BY 2.0 FR"
 
 
-@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
-def test_a_model_is_small(path):
+@pytest.mark.parametrize("path", TRANSLATORS, ids=lambda path: path.name)
+def test_a_translator_is_small(path):
     facts = manifest.read_manifest(path)
     sizes = {name: entry["bytes"] for name, entry in facts["files"].items()}
     weights = [manifest.stored_name(facts, n) for n in (manifest.WEIGHTS, manifest.WORD_ALIGNER)]
@@ -36,10 +45,16 @@ def test_a_model_is_small(path):
     assert sum(sizes.values()) - training <= 12 * MEGABYTE
 
 
+def test_the_model_with_heads_is_4_megabytes_at_most():
+    files = manifest.read_manifest(HEADS)["files"].values()
+    assert sum(entry["bytes"] for entry in files) <= 4 * MEGABYTE
+
+
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
 def test_its_recipe_begins_with_the_command_that_makes_it_again(path):
     first = (path / "recipe.toml").read_text(encoding="utf-8").splitlines()[0]
-    assert first == f"# sh data/tatoeba/train.sh {path.name}"
+    script = "train_heads.sh" if path == HEADS else "train.sh"
+    assert first == f"# sh data/tatoeba/{script} {path.name}"
     assert config.load(path / "recipe.toml", legacy_defaults=True).name == path.name
 
 
@@ -47,7 +62,7 @@ def test_its_recipe_begins_with_the_command_that_makes_it_again(path):
 def test_its_card_gives_the_scores_of_its_bundle(path):
     card = (path / "MODEL_CARD.md").read_text(encoding="utf-8")
     scores = manifest.read_manifest(path)["scores"]
-    for metric in ("bleu", "chrf", "bleu_multi30k", "chrf_multi30k", "aer", "aer_attention"):
+    for metric in SCORES[path]:
         assert f"{scores[metric]['score']:.1f}" in card, metric
         assert scores[metric]["signature"] in card, metric
 
@@ -75,3 +90,17 @@ def test_capitals_and_typographic_apostrophes_are_read_as_words():
     run = attn("translate", "-m", SHIPPED / "en-fr", "I LOVE YOU", "What\u2019s your name?")
     straight = attn("translate", "-m", SHIPPED / "en-fr", "What's your name?")
     assert run.lines() == ["JE T'AIME", *straight.lines()]
+
+
+@pytest.mark.parametrize("show", ["cross", "encoder", "decoder"])
+def test_the_model_with_heads_has_a_table_for_each_head_of_each_layer(show):
+    run = attn("align", "-m", HEADS, "I love you", "Je t'aime", "--show", show, "--head", "all")
+    for layer in (1, 2):
+        for head in (1, 2, 3, 4):
+            assert f"layer {layer} head {head}" in run.out
+
+
+def test_the_guided_head_shows_the_picture_of_the_textbook():
+    (record,) = attn("translate", "-m", HEADS, "-f", "jsonl", "I love you").records()
+    assert record["target"] == "Je t'aime"
+    assert [row.index(max(row)) for row in record["weights"]] == [0, 2, 1]

@@ -13,8 +13,9 @@ def choose_model(model: str | None, to: str | None) -> str | None:
     """The name of the model that --model, --to and $ATTN_MODEL mean; None for the default.
 
     With `to` alone, the one model that translates into that language: $ATTN_MODEL if it does, else
-    a registered one. Raises UsageError where the model named translates into another language, or
-    where several fit; ModelError where none does.
+    a registered one; of several, the one with the name of its direction, such as en-fr. Raises
+    UsageError where the model named translates into another language, or where several fit;
+    ModelError where none does.
     """
     if to is None:
         return model
@@ -32,8 +33,9 @@ def choose_model(model: str | None, to: str | None) -> str | None:
         return named
     targets = dict(translating_models())
     fitting = [name for name, (_, target) in targets.items() if _is_language(target, to)]
-    if len(fitting) == 1:
-        return fitting[0]
+    candidates = [name for name in fitting if name == "-".join(targets[name])] or fitting
+    if len(candidates) == 1:
+        return candidates[0]
     if fitting:
         raise UsageError(
             f"{len(fitting)} models translate into {to}: {', '.join(fitting)}",

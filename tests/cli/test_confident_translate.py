@@ -331,6 +331,14 @@ def test_to_with_no_model_or_several_is_refused_with_their_names(registry_folder
     assert "2 models translate into fr: into-fr, mine. Name one of them with --model." in ended.err
 
 
+def test_to_prefers_the_model_named_for_its_direction(registry_folder):
+    facts = json.loads((registry_folder / "into-fr" / "bundle.json").read_text())
+    name = f"{facts['source']}-{facts['target']}"
+    shutil.copytree(registry_folder / "into-fr", registry_folder / name)
+    ended = attn("translate", "-q", "--to", "fr", "I see a dog.")
+    assert (ended.status, ended.err) == (0, "")
+
+
 def test_to_beside_a_model_must_not_contradict_it(registry_folder):
     assert attn("translate", "-q", "--to", "fr", "-m", "into-fr", "I see").status == 0
     assert (
