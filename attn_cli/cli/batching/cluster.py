@@ -45,10 +45,11 @@ _PATIENCE = 3600.0
 
 @dataclass(frozen=True)
 class Result:
-    """What the driver hears: of a chunk its `key` and `payload`; at the end of a file all `keys`
+    """A message to the driver: the `key` and `payload` of a chunk; at the end of a file all `keys`
     and its `digest`; or an error, of the file or, with `fatal`, of the batch.
 
-    `read` is how many bytes of the file this stands for, `skipped` how many of them were known.
+    `read` counts the bytes of the file that this result covers, `skipped` those of them that an
+    earlier run had completed.
     """
 
     file: int

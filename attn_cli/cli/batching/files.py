@@ -1,6 +1,6 @@
 """Input files of a batch, read in chunks of records, and output files joined from the results.
 
-Knows text, JSONL, Parquet and gzip; no model and no Ray.
+Handles text, JSONL, Parquet and gzip; imports no model and no Ray.
 """
 
 import glob

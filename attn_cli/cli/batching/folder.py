@@ -5,9 +5,9 @@
     .attn-batch/.lock           held while a batch runs
     .attn-batch/done/NAME       the input and the output of a finished file: sizes, digest, records
     .attn-batch/parts/NAME/KEY  the result of a chunk, under the digest of its text
-    .attn-batch/ray.log         what Ray said
+    .attn-batch/ray.log         messages of Ray
 
-Each appears whole or not at all. Knows no model and no Ray.
+Each appears whole or not at all. Imports no model and no Ray.
 """
 
 import contextlib
