@@ -123,6 +123,9 @@ def main() -> None:
         del sys.modules[module]
     with atheris.instrument_imports(include=["attn_cli"]):
         import fuzz_targets
+
+        if name == "safetensors":  # its target imports torch when it is called
+            import attn_cli.training.checkpoint  # noqa: F401
     seeds = Path(tempfile.mkdtemp(prefix="attn-seeds-"))
     (seeds / "seed").write_bytes(SEEDS[name])
     atheris.Setup(

@@ -28,7 +28,7 @@ from attn_cli.types import BOS, EOS, PAD, UNK
 #: Opset of the graphs, supported by the oldest ONNX Runtime of `pyproject.toml`.
 OPSET = 18
 
-#: Neighbours in the vocabulary whose maximum is found first, in `_best`.
+#: The size of the groups of neighboring pieces whose maxima `_best` computes first.
 _GROUP = 128
 
 

@@ -223,7 +223,7 @@ class Measurer:
             "target": list(table.target),
             "weights": [[round(float(w), 3) for w in row] for row in table.weights],
             "unaligned": [round(float(w), 3) for w in table.unaligned],
-            "said": translation,
+            "translation": translation,
         }
 
     def _lines(self, folder: str, name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""attn align --fit: links learned from the very pairs, and the model that may be kept of them."""
+"""attn align --fit: links learned from the very pairs, and the model that --out saves."""
 
 import json
 import os
@@ -48,9 +48,9 @@ def told(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory):
+def aligner_model(tmp_path_factory):
     """The folder of a model that was fitted to these pairs, ten times over."""
-    out = tmp_path_factory.mktemp("fit") / "kept"
+    out = tmp_path_factory.mktemp("fit") / "aligner-model"
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
         patched.setattr(aligner_pace, "EPOCHS", 30)
@@ -83,8 +83,8 @@ def test_the_same_seed_gives_the_same_links():
 
 
 def test_blank_lines_and_lines_that_are_not_utf8_keep_their_place(told):
-    given = b"red car\tauto rouge\n\n\xff car\tauto\n \t \nold\t\nold dog\tchien vieux"
-    ended = attn("align", "--fit", "--threshold", "0.3", stdin=given)
+    pairs_text = b"red car\tauto rouge\n\n\xff car\tauto\n \t \nold\t\nold dog\tchien vieux"
+    ended = attn("align", "--fit", "--threshold", "0.3", stdin=pairs_text)
     assert (ended.status, ended.lines()) == (0, [CROSSED, "", "", "", "", CROSSED])
     assert told == [([("red", "car"), ("old", "dog")], [("auto", "rouge"), ("chien", "vieux")])]
     assert [line for line in ended.err.splitlines() if "UTF-8" in line] == [
@@ -111,8 +111,8 @@ def test_tokenized_words_are_what_spaces_separate(told):
 
 @pytest.mark.usefixtures("told")
 def test_votes_alone_score_nothing_and_a_row_of_them_sums_to_one_with_its_unaligned():
-    given = "red car\tauto rouge\n\n"
-    first, blank = attn(*FIT, "-f", "jsonl", stdin=given).records()
+    pairs_text = "red car\tauto rouge\n\n"
+    first, blank = attn(*FIT, "-f", "jsonl", stdin=pairs_text).records()
     assert (first["score"], first["logprobs"], first["nbest"]) == (None, [], [])
     assert first["weights"] == [[0.1, 0.9], [0.6, 0]]
     assert first["unaligned"] == [0, 0.4]
@@ -243,28 +243,28 @@ def test_an_unfinished_fit_of_another_text_is_discarded_only_by_force(monkeypatc
     assert attn(*FIT, *out, "--force", stdin=TABBED).status == 0
 
 
-# The model that is kept
+# The model that --out saves
 
 
-def test_the_pairs_themselves_get_what_word_aligner_and_votes_agree_on(kept):
-    out, ended = kept
+def test_the_pairs_themselves_get_what_word_aligner_and_votes_agree_on(aligner_model):
+    out, ended = aligner_model
     assert ended.lines() == [CROSSED] * len(PAIRS) * 10
     assert f"attn align -m {out}" in ended.err.splitlines()[-1]
 
 
-def test_it_aligns_pairs_that_it_has_not_seen(kept):
-    given = "hot car red\tauto rouge chaud\n\nred sea\tlac rouge\n"
-    ended = attn("align", "-m", kept[0], stdin=given)
+def test_it_aligns_pairs_that_it_has_not_seen(aligner_model):
+    pairs_text = "hot car red\tauto rouge chaud\n\nred sea\tlac rouge\n"
+    ended = attn("align", "-m", aligner_model[0], stdin=pairs_text)
     assert (ended.status, ended.lines()[1:]) == (0, ["", CROSSED])
-    table = attn("align", "-m", kept[0], "red sea", "lac rouge").lines()
+    table = attn("align", "-m", aligner_model[0], "red sea", "lac rouge").lines()
     assert table[0].startswith("alignment, forced")
 
 
-def test_it_scores_no_target(kept):
-    given = "red sea\tlac rouge\n\t\n"
-    first, blank = attn("align", "-m", kept[0], "-f", "jsonl", stdin=given).records()
+def test_it_scores_no_target(aligner_model):
+    pairs_text = "red sea\tlac rouge\n\t\n"
+    first, blank = attn("align", "-m", aligner_model[0], "-f", "jsonl", stdin=pairs_text).records()
     assert (first["score"], first["logprobs"], first["nbest"]) == (None, [], [])
-    assert first["model"] == "kept"
+    assert first["model"] == "aligner-model"
     assert [(s, t) for s, t, _ in first["links"]] == [(1, 0), (0, 1)]
     assert (blank["score"], blank["logprobs"]) == (0, [])
 
@@ -273,39 +273,39 @@ def test_it_scores_no_target(kept):
     "arguments",
     [["translate", "red car"], ["align", "red car", "auto rouge", "--weights", "attention"]],
 )
-def test_it_cannot_translate_and_has_no_attention(kept, arguments):
-    ended = attn(*arguments, "-m", kept[0])
+def test_it_cannot_translate_and_has_no_attention(aligner_model, arguments):
+    ended = attn(*arguments, "-m", aligner_model[0])
     assert (ended.status, ended.stdout) == (4, b"")
-    assert "the model kept has no decoder" in ended.err
+    assert "the model aligner-model has no decoder" in ended.err
     assert "attn align" in ended.err
 
 
-def test_no_training_begins_with_it(kept, tmp_path):
+def test_no_training_begins_with_it(aligner_model, tmp_path):
     (tmp_path / "a.tsv").write_text(TABBED)
     text = ("--pairs", tmp_path / "a.tsv", "--out", tmp_path / "x")
-    ended = attn("train", "--from", kept[0], *text)
+    ended = attn("train", "--from", aligner_model[0], *text)
     assert ended.status == 4
     assert "no decoder" in ended.err
-    assert attn("train", "--resume", kept[0]).status == 2
+    assert attn("train", "--resume", aligner_model[0]).status == 2
 
 
-def test_it_is_a_bundle_of_a_recipe_a_vocabulary_and_a_word_aligner(kept):
-    out, _ = kept
+def test_it_is_a_bundle_of_a_recipe_a_vocabulary_and_a_word_aligner(aligner_model):
+    out, _ = aligner_model
     files = json.loads((out / "bundle.json").read_text())["files"]
     head = {"word_aligner.safetensors", "word_aligner.onnx"}
     assert files.keys() == {"recipe.toml", "joint.spm"} | head
     assert not (out / "model.safetensors").exists()
 
 
-def test_the_list_of_models_shows_it(kept, tmp_path, monkeypatch):
+def test_the_list_of_models_shows_it(aligner_model, tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "words").symlink_to(kept[0])
+    (tmp_path / "models" / "words").symlink_to(aligner_model[0])
     monkeypatch.setenv("ATTN_HOME", str(tmp_path))
     (row,) = [line for line in attn("models", "list").lines() if str(tmp_path) in line]
     assert row.startswith("words")
     assert "aligns only" in row
     assert "BLEU" not in row
-    assert 'name = "kept"' in attn("models", "show", "words").out
+    assert 'name = "aligner-model"' in attn("models", "show", "words").out
     assert attn("align", "-m", "words", stdin="red sea\tlac rouge\n").lines() == [CROSSED]
 
 
@@ -334,8 +334,8 @@ def test_a_pair_too_long_for_the_word_aligner_is_aligned_and_not_learned(monkeyp
     monkeypatch.setattr(aligner_pace, "EPOCHS", 1)
     seen = []
     monkeypatch.setattr(LinkPredictor, "word_groups", _spied(LinkPredictor.word_groups, seen))
-    given = f"{TABBED}{'red ' * 400}\tauto rouge\n"
-    assert len(attn(*FIT, "--out", tmp_path / "x", stdin=given).lines()) == len(PAIRS) + 1
+    pairs_text = f"{TABBED}{'red ' * 400}\tauto rouge\n"
+    assert len(attn(*FIT, "--out", tmp_path / "x", stdin=pairs_text).lines()) == len(PAIRS) + 1
     assert max(seen) < 20
 
 
@@ -352,13 +352,13 @@ def _spied(sides, seen):
 # Replacing
 
 
-def test_a_model_is_not_written_over(kept):
-    before = {path: path.stat().st_mtime_ns for path in kept[0].iterdir()}
-    ended = attn(*FIT, "--out", kept[0], stdin=TABBED)
+def test_a_model_is_not_written_over(aligner_model):
+    before = {path: path.stat().st_mtime_ns for path in aligner_model[0].iterdir()}
+    ended = attn(*FIT, "--out", aligner_model[0], stdin=TABBED)
     assert (ended.status, ended.stdout) == (2, b"")
     assert "--force" in ended.err
     assert "--resume" not in ended.err  # which align has not
-    assert before == {path: path.stat().st_mtime_ns for path in kept[0].iterdir()}
+    assert before == {path: path.stat().st_mtime_ns for path in aligner_model[0].iterdir()}
 
 
 @pytest.mark.usefixtures("told")
@@ -420,7 +420,7 @@ def test_what_can_be_read_once_only_is_refused_before_it_is_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("given", "word"),
+    ("pairs_text", "word"),
     [
         ("red car\tauto\n\nred car auto\n", "line 3"),
         (b"red car\tauto\n\xff auto\n", "line 2"),
@@ -428,8 +428,8 @@ def test_what_can_be_read_once_only_is_refused_before_it_is_read(tmp_path):
         ("\n \n", "no pair"),
     ],
 )
-def test_what_holds_no_pairs_is_bad_data_before_anything_is_learned(told, given, word):
-    ended = attn(*FIT, stdin=given)
+def test_what_holds_no_pairs_is_bad_data_before_anything_is_learned(told, pairs_text, word):
+    ended = attn(*FIT, stdin=pairs_text)
     assert (ended.status, ended.stdout, told) == (3, b"", [])
     assert word in ended.err
 
