@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from attn_cli.data import casing, words
 from attn_cli.data.literal_search import LiteralSpan
 from attn_cli.data.literals import LiteralRules, NumberedLiteral
-from attn_cli.data.piece_words import Span, words_of_pieces
+from attn_cli.data.piece_words import group_decoded, words_of_pieces
 from attn_cli.data.sentencepiece_model import (
     SPACE,
     Processor,
@@ -30,6 +30,7 @@ from attn_cli.data.spelling import decode_utf8, replace_surrogates
 from attn_cli.data.tokenized_lines import line_of_tokens
 from attn_cli.data.tokenizer_interface import DecodedText, ScoredSegmentations
 from attn_cli.data.word_rules import ALL_LANGUAGES, WordRules
+from attn_cli.data.words import Span
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.types import BOS, EOS, PAD, UNK, IntArray, TokenizedLine, Word
 
@@ -214,14 +215,9 @@ class SentencePieceTokenizer:
         self, ids: Sequence[int] | IntArray, source: TokenizedLine | None = None
     ) -> DecodedText:
         """See `SubwordTokenizer.decode`. Special ids and language tokens have no text."""
-        text, spans = self._spell(np.asarray(ids, np.int64).tolist())
-        lead = len(text) - len(text.lstrip())
-        text = text.strip()
-        spans = [(max(start - lead, 0), max(end - lead, 0)) for start, end in spans]
-        text_words = words.split(text, rules=self.rules)
-        word_ids, crossing = words_of_pieces(text, spans, text_words)
-        word_ids[np.array([self._has_no_text(id) for id in ids], bool)] = -1
-        return DecodedText(text, text_words, word_ids, crossing)
+        id_list = np.asarray(ids, np.int64).tolist()
+        has_no_text = np.array([self._has_no_text(id) for id in id_list], bool)
+        return group_decoded(*self._spell(id_list), has_no_text, rules=self.rules)
 
     def _spell(self, ids: Sequence[int]) -> tuple[str, list[Span]]:
         """Return the text of ids, and the span of each in it."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from attn_cli.data.words import Span
 from attn_cli.types import CopiedLiteral, Word
 
 #: Typographic quotes and apostrophes as the straight ones of a keyboard; guillemets stay.
@@ -43,7 +44,7 @@ class TextBuilder:
         self._is_figure = False
         self._text_after = ""  # the text behind it
         self.fragments: list[str] = []
-        self.literals: list[tuple[int, int]] = []
+        self.literals: list[Span] = []
         self.length = 0
 
     def add(self, fragment: str) -> int:

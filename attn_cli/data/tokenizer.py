@@ -24,14 +24,16 @@ from attn_cli.data import casing, words
 from attn_cli.data import literals as literal_text
 from attn_cli.data.literal_search import DIGIT_PATTERN, LiteralSpan
 from attn_cli.data.literals import N_FIGURES, LiteralRules, NumberedLiteral
+from attn_cli.data.piece_words import group_decoded
 from attn_cli.data.sentencepiece_model import SPACE, Processor, load_processor, read_model
 from attn_cli.data.spelling import TextBuilder, decode_utf8
 from attn_cli.data.tokenized_lines import line_of_segments, line_of_tokens
 from attn_cli.data.tokenizer_interface import DecodedText
-from attn_cli.data.unknown_words import Span, UnknownWordDetector
+from attn_cli.data.unknown_words import UnknownWordDetector
 from attn_cli.data.vocabulary_layout import FIRST_PLACEHOLDER, has_layout
 from attn_cli.data.word_rules import ALL_LANGUAGES, WordRules
 from attn_cli.data.word_segmenter import WordSegmenter
+from attn_cli.data.words import Span
 from attn_cli.errors import ModelError
 from attn_cli.types import BOS, EOS, PAD, UNK, CopiedLiteral, IntArray, TokenizedLine, Word
 
@@ -299,47 +301,37 @@ class Tokenizer(WordSegmenter):
 
         A placeholder becomes its literal of the `source`, or nothing if the source has none.
 
-        A piece belongs to the word that holds its first visible character; one without (a space,
-        the first bytes of a character) to the word it leads up to, or at the end to the last one.
-        Any ids are valid: specials have no text, a byte that is not UTF-8 becomes U+FFFD as in
-        SentencePiece, and the text is one line without space at either end.
+        Each piece is assigned to a word as in `words_of_pieces`. Any ids are valid: specials have
+        no text, a byte that is not UTF-8 becomes U+FFFD as in SentencePiece, and the text is one
+        line without space at either end.
         """
         id_list = np.asarray(ids, np.int64).tolist()
-        text, starts, literals = self._spell(id_list, source)
-        lead = len(text) - len(text.lstrip())
-        text = text.strip()
-        text_words = words.split(
-            text, [(start - lead, end - lead) for start, end in literals], rules=self.rules
-        )
-        # The first word that ends behind the start of a piece: white space belongs to no word.
-        ends = [word.end for word in text_words]
-        word_ids = np.searchsorted(ends, np.array(starts) - lead, "right")
-        word_ids = np.minimum(word_ids, len(text_words) - 1)
-        word_ids[[id <= UNK for id in id_list]] = -1
-        return DecodedText(text, text_words, word_ids.astype(np.int32))
+        text, spans, literals = self._spell(id_list, source)
+        is_special = np.array([id <= UNK for id in id_list], bool)
+        return group_decoded(text, spans, is_special, literals=literals, rules=self.rules)
 
     def _spell(
         self, ids: list[int], source: TokenizedLine | None
-    ) -> tuple[str, list[int], list[Span]]:
-        """Return the text of ids, the start of each id in it, and the spans of literals."""
+    ) -> tuple[str, list[Span], list[Span]]:
+        """Return the text of ids, the span of each id in it, and the spans of literals."""
         copied = {each.id: each for each in source.literals} if source else {}
         text = TextBuilder(source.raw if source else "", source.words if source else ())
-        starts: list[int] = []
+        spans: list[Span] = []
         for is_byte, run in itertools.groupby(ids, self._bytes.__contains__):
             if is_byte:
                 characters, sizes = decode_utf8(bytes(id - self._bytes[0] for id in run))
                 for start, size in enumerate(sizes, text.add(characters)):
-                    starts += [start] * size
+                    spans += [(start, start + 1)] * size
                 continue
             for id in run:
+                start = text.length
                 if id in copied:
                     is_figure = id - FIRST_PLACEHOLDER < N_FIGURES
-                    starts.append(text.add_literal(copied[id], is_figure=is_figure))
+                    start = text.add_literal(copied[id], is_figure=is_figure)
                 elif id > UNK and id not in self.placeholders:
-                    starts.append(text.add(self._pieces[id].replace(SPACE, " ")))
-                else:
-                    starts.append(text.length)
-        return "".join(text.fragments), starts, text.literals
+                    start = text.add(self._pieces[id].replace(SPACE, " "))
+                spans.append((start, text.length))
+        return "".join(text.fragments), spans, text.literals
 
 
 class _Analysis(NamedTuple):

@@ -7,9 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from attn_cli.data.sentencepiece_model import SPACE
 from attn_cli.data.vocabulary_layout import MAX_FORM_LENGTH
+from attn_cli.data.words import Span
 from attn_cli.types import Word
-
-Span = tuple[int, int]
 
 #: A name is unknown that has as many letters and pieces, of fewer letters than this on average.
 _SHORTEST_NAME, _FEWEST_PIECES, _LETTERS_PER_PIECE = 5, 3, 2.0

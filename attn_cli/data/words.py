@@ -26,6 +26,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from attn_cli.data.word_rules import ALL_LANGUAGES, JOINERS, WordRules
 from attn_cli.types import Word
 
+#: The (start, end) of a part of a text, in characters.
+Span = tuple[int, int]
+
 #: Letters that are words by themselves: ideographs, kana, and their iteration marks.
 _CJK = (
     "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3031-\u3035\u3038-\u303b\u3041-\u3096\u309d-\u309f"
@@ -40,7 +43,7 @@ _EMOJI = "[\u2194\u2195\u231a-\u23ff\u2600-\u27bf\u2b05-\u2b55\U0001f000-\U0001f
 
 def split(
     raw: str,
-    literals: Sequence[tuple[int, int]] = (),
+    literals: Sequence[Span] = (),
     *,
     rules: WordRules = ALL_LANGUAGES,
 ) -> tuple[Word, ...]:
@@ -64,9 +67,7 @@ def split(
     return tuple(words)
 
 
-def _split_around(
-    raw: str, literals: Sequence[tuple[int, int]], rules: WordRules
-) -> tuple[Word, ...]:
+def _split_around(raw: str, literals: Sequence[Span], rules: WordRules) -> tuple[Word, ...]:
     """Split a text with a digit in place of each literal, so that d'1,250 and 2019's are cut as
     other words; then cut before and behind each literal."""
     digits: list[str] = []

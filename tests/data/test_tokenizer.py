@@ -17,7 +17,7 @@ from attn_cli.data import literals, words
 from attn_cli.data.literals import N_PLACEHOLDERS, LiteralRules
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import DataError, ModelError, UsageError
-from attn_cli.types import BOS, EOS, PAD, UNK
+from attn_cli.types import BOS, EOS, PAD, UNK, Crossing
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=150)
 
@@ -356,6 +356,20 @@ def test_any_ids_decode_to_words_that_never_go_back(ids: list[int]) -> None:
     assert all(spoken < len(decoded.words))
     assert all(spoken >= 0) or not decoded.words
     assert decoded.words == words.split(decoded.text)
+    crossed = {each.word for each in decoded.crossing}
+    assert {*spoken.tolist(), *crossed} == set(range(len(decoded.words))), "a word without a piece"
+
+
+def test_a_decoded_piece_of_two_words_belongs_to_both_by_their_characters() -> None:
+    """▁don and 't are the words do and n't, of 2 and 1 characters of the first piece."""
+    forms = {" don": 9, "'t": 9}
+    tokenizer = Tokenizer.train_on_counts(forms, config.TokenizerConfig(vocab_size=300))
+    ids = [id for form in forms for id in tokenizer.segment(form)]
+    assert [tokenizer.piece(id) for id in ids] == ["▁don", "'t"]
+    decoded = tokenizer.decode(ids)
+    assert [word.text for word in decoded.words] == ["do", "n't"]
+    assert decoded.word_ids.tolist() == [0, 1]
+    assert decoded.crossing == (Crossing(0, 0, 2 / 3), Crossing(0, 1, 1 / 3))
 
 
 @given(ANY_IDS)
