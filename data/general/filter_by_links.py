@@ -13,13 +13,16 @@ languages,
 A pair stays if at least `SHARE` of its words have a link of `SURE` votes. After the pairs follow
 the words of the source language that are linked often, with the word that each is linked to most:
 alone and as a sentence, as in data/tatoeba/lexicon.py.
+
+--repeat SOURCE=TIMES writes each pair of the sources whose names begin so that many times, for a
+model that writes more of what they have; --out writes into another folder than DIR.
 """
 
 import argparse
 import bisect
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "tatoeba")]
@@ -84,6 +87,20 @@ def select_linked(
             yield row, text
 
 
+def repeat(pairs: Sequence[tuple[Row, str]], times: Mapping[str, int]) -> Iterator[tuple[Row, str]]:
+    """Yield each pair as often as `times` says of the beginning of its source's name, or once."""
+    for row, text in pairs:
+        counts = [count for prefix, count in times.items() if row[2].startswith(prefix)]
+        yield from [(row, text)] * (counts[0] if counts else 1)
+
+
+def _repeated(argument: str) -> tuple[str, int]:
+    source, _, times = argument.partition("=")
+    if not (source and times.isascii() and times.isdigit() and int(times)):
+        raise argparse.ArgumentTypeError(f"{argument!r} is not SOURCE=TIMES, such as tatoeba=4")
+    return source, int(times)
+
+
 def merge_literals(source: str, target: str, links: str, literals: LiteralRules) -> str:
     """Convert links between plain words to links between words of which each literal is one.
 
@@ -122,8 +139,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, help="output folder of prepare.py")
     parser.add_argument("--share", type=float, default=SHARE, help="words of a pair with a link")
     parser.add_argument("--workers", type=int, default=2, help="aligners that run at a time")
+    parser.add_argument("--repeat", type=_repeated, action="append", default=[],
+                        metavar="SOURCE=TIMES", help="repeat the pairs of a source")  # fmt: skip
+    parser.add_argument("--out", type=Path, help="output folder [the folder itself]")
     options = parser.parse_args(arguments)
-    folder = options.folder
+    folder, out = options.folder, options.out or options.folder
+    out.mkdir(parents=True, exist_ok=True)
 
     train = rows(folder / "train.tsv")
     links_file = folder / "train.links"
@@ -140,6 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{len(linked_pairs)} of {len(train)} pairs have linked words")
 
     counts = count_links((english, french, text) for (english, french, _), text in linked_pairs)
+    linked_pairs = list(repeat(linked_pairs, dict(options.repeat)))
     pairs = [(english, french) for (english, french, _), _ in linked_pairs]
     valid = [(english, french) for english, french, _ in rows(folder / "valid.tsv")]
     for of, name in enumerate(("en-fr", "fr-en")):
@@ -147,8 +169,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         alone = [
             pair for en, fr in words for pair in zip(examples(en, 0), examples(fr, 1), strict=True)
         ]
-        write(folder / f"{name}.tsv", pairs + alone, reverse=of == 1)
-        write(folder / f"{name}.valid.tsv", valid, reverse=of == 1)
+        write(out / f"{name}.tsv", pairs + alone, reverse=of == 1)
+        write(out / f"{name}.valid.tsv", valid, reverse=of == 1)
         literals = LiteralRules(*name.split("-"))
         of_pairs = [
             merge_literals(
@@ -157,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for row, text in linked_pairs
         ]
         lines = [*of_pairs, *(EXAMPLE_LINKS * len(words))]
-        atomic.write_text(folder / f"{name}.links", "".join(f"{line}\n" for line in lines))
+        atomic.write_text(out / f"{name}.links", "".join(f"{line}\n" for line in lines))
         print(f"{name}: {len(words)} words added to {len(pairs)} pairs")
 
 

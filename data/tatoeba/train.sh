@@ -1,11 +1,20 @@
 #!/bin/sh
-# Train a shipped model: sh data/tatoeba/train.sh en-fr [--device cuda]
-# From the public pairs to runs/NAME-3, for `attn models verify` and `add`.
+# Train a translator of everyday sentences: sh data/tatoeba/train.sh en-fr [--device cuda]
+# From the public pairs to runs/NAME-3, for `attn models verify` and `add`. data/general/train.sh goes
+# on from there.
 set -eu
 name=$1
 shift
-recipe=models/$name/recipe.toml
 data=data/tatoeba
+
+# recipe.toml is for en-fr; for fr-en the languages are exchanged.
+recipe=$data/recipe.toml
+if [ $name = fr-en ]; then
+    recipe=$data/fr-en.toml
+    sed 's/en-fr\.en/fr-en.fr/; s/en-fr\.fr/fr-en.en/; s/valid\.en/valid.FR/; s/valid\.fr/valid.en/; s/valid\.FR/valid.fr/
+        s/en-fr/fr-en/; s/^source = "en"/source = "fr"/; s/^target = "fr"/target = "en"/' \
+        $data/recipe.toml > $recipe
+fi
 
 python $data/split.py
 attn align --fit --source $data/train.en --target $data/train.fr --threads 2 \

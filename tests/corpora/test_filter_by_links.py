@@ -63,6 +63,29 @@ def test_the_texts_of_both_directions_have_the_pairs_that_stay_and_words(script,
     assert (tmp_path / "fr-en.valid.tsv").read_text(encoding="utf-8") == "un\tone\n"
 
 
+def test_a_source_is_repeated_in_the_text_of_another_folder(script, tmp_path):
+    rows = "a cat\tun chat\ttatoeba-2019\na dog\tun chien\tbook\nHi\tSalut\teveryday\n"
+    (tmp_path / "train.tsv").write_text(rows, encoding="utf-8")
+    (tmp_path / "train.links").write_text("0-0:1 1-1:1\n0-0:1\n0-0:1\n", encoding="utf-8")
+    (tmp_path / "valid.tsv").write_text("", encoding="utf-8")
+    out = tmp_path / "everyday"
+    script.main([
+        str(tmp_path), "--repeat", "tatoeba=3", "--repeat", "everyday=2", "--out", str(out),
+    ])  # fmt: skip
+    text = (out / "fr-en.tsv").read_text(encoding="utf-8").splitlines()
+    assert text == ["un chat\ta cat"] * 3 + ["un chien\ta dog"] + ["Salut\tHi"] * 2
+    links = (out / "fr-en.links").read_text(encoding="utf-8").splitlines()
+    assert links == ["0-0:1 1-1:1"] * 3 + ["0-0:1"] * 3
+    assert not (tmp_path / "fr-en.tsv").exists()
+
+
+@pytest.mark.parametrize("times", ["tatoeba", "tatoeba=0", "=3", "tatoeba=-1"])
+def test_a_number_of_times_that_is_none_is_refused(script, tmp_path, capsys, times):
+    with pytest.raises(SystemExit, match="2"):
+        script.main([str(tmp_path), "--repeat", times])
+    assert "is not SOURCE=TIMES, such as tatoeba=4" in capsys.readouterr().err
+
+
 def test_the_aligners_are_asked_where_there_are_no_links(script, tmp_path):
     words = [("cat", "chat"), ("dog", "chien"), ("bird", "oiseau"), ("horse", "cheval")]
     text = "".join(
@@ -78,6 +101,15 @@ def test_the_aligners_are_asked_where_there_are_no_links(script, tmp_path):
     (tmp_path / "train.links").write_text("0-0\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="has other pairs than"):
         script.main([str(tmp_path)])
+
+
+@pytest.mark.parametrize("text", ["general", "tatoeba"])
+def test_a_recipe_begins_with_the_command_that_trains_it(text):
+    path = DATA / text / "recipe.toml"
+    command = path.read_text(encoding="utf-8").splitlines()[0].split()
+    assert command[1:4:2] == ["sh", "en-fr"]
+    assert (path.parents[2] / command[2]).is_file()
+    assert config.load(path).name == "en-fr"
 
 
 def test_the_recipe_names_the_text_that_is_written():

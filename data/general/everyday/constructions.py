@@ -586,6 +586,97 @@ _CALLED: tuple[Callable[[str, str], Sides], ...] = (
 )
 
 
+def introductions(rng: random.Random) -> Iterator[Sides]:
+    """Two names, or a name and a city, in a sentence."""
+    firsts = [(name, "f") for name in WOMEN] + [(name, "m") for name in MEN]
+    for name, gender in firsts:
+        other, last, city = rng.choice(firsts)[0], rng.choice(LAST), rng.choice(CITIES)
+        full = f"{name} {last}"
+        yield (
+            f"My name is {full} and I live in {city.en}.",
+            f"Je m'appelle {full} et j'habite {city.located}.",
+        )
+        for make in rng.sample(_INTRODUCTIONS, 3):
+            yield make(full, other, city.en, city.located, gender)
+        if other != name:
+            for make in rng.sample(_MEETINGS, 2):
+                yield make(name, other, city.en, city.located, gender)
+
+
+_INTRODUCTIONS: tuple[Callable[[str, str, str, str, str], Sides], ...] = (
+    lambda a, b, en, fr, sex: (f"I'm {a} and I live in {en}.", f"Je suis {a} et j'habite {fr}."),
+    lambda a, b, en, fr, sex: (f"{a} lives in {en}.", f"{a} habite {fr}."),
+    lambda a, b, en, fr, sex: (f"{a} and {b} live in {en}.", f"{a} et {b} habitent {fr}."),
+    lambda a, b, en, fr, sex: (
+        f"My friend {a} works in {en}.",
+        f"{_friend(sex)} {a} travaille {fr}.",
+    ),
+    lambda a, b, en, fr, sex: (
+        f"Hello, I am {a} and this is {b}.",
+        f"Bonjour, je suis {a} et voici {b}.",
+    ),
+    lambda a, b, en, fr, sex: (
+        f"{a} was born in {en} in {1900 + len(a) * 4}.",
+        f"{a} est {'née' if sex == 'f' else 'né'} {fr} en {1900 + len(a) * 4}.",
+    ),
+    lambda a, b, en, fr, sex: (f"{a} wrote this book.", f"{a} a écrit ce livre."),
+    lambda a, b, en, fr, sex: (f"I met {a} in {en}.", f"J'ai rencontré {a} {fr}."),
+    lambda a, b, en, fr, sex: (f"Please call {a}.", f"Veuillez appeler {a}."),
+)
+_MEETINGS: tuple[Callable[[str, str, str, str, str], Sides], ...] = (
+    lambda a, b, en, fr, sex: (f"{a} and {b} are here.", f"{a} et {b} sont là."),
+    lambda a, b, en, fr, sex: (f"{a} is waiting for {b}.", f"{a} attend {b}."),
+    lambda a, b, en, fr, sex: (f"{a} loves {b}.", f"{a} aime {b}."),
+    lambda a, b, en, fr, sex: (f"Where are {a} and {b}?", f"Où sont {a} et {b} ?"),
+    lambda a, b, en, fr, sex: (f"{a}, this is {b}.", f"{a}, voici {b}."),
+    lambda a, b, en, fr, sex: (
+        f"{a} is going to {en} with {b}.",
+        f"{a} va {fr} avec {b}.",
+    ),
+)
+
+
+def _friend(sex: str) -> str:
+    return "Mon amie" if sex == "f" else "Mon ami"
+
+
+def look_up(rng: random.Random) -> Iterator[Sides]:
+    """The verb of which one French word translates two English ones: to look a thing up."""
+    for it, le, ai, tu_as, plural in (
+        ("it", "le", "l'ai", "l'as", ""), ("them", "les", "les ai", "les as", "s"),
+    ):  # fmt: skip
+        for where, ou in _PLACES:
+            yield f"Look {it} up{where}.", f"Cherchez-{le}{ou}."
+            yield f"Look {it} up{where}", f"Cherchez-{le}{ou}"
+            yield f"Look {it} up{where}!", f"Cherche-{le}{ou} !"
+            yield f"I looked {it} up{where}.", f"Je {ai} cherché{plural}{ou}."
+            yield f"Let me look {it} up{where}.", f"Laissez-moi {le} chercher{ou}."
+            yield f"I'll look {it} up{where}.", f"Je vais {le} chercher{ou}."
+            yield f"You can look {it} up{where}.", f"Vous pouvez {le} chercher{ou}."
+            yield f"Did you look {it} up{where}?", f"Tu {tu_as} cherché{plural}{ou} ?"
+    for this in ("this", "that"):
+        for where, ou in _PLACES:
+            yield f"Look {this} up{where}.", f"Cherchez cela{ou}."
+            yield f"I looked {this} up{where}.", f"J'ai cherché cela{ou}."
+    for thing, chose in _THINGS:
+        where, ou = rng.choice(_PLACES)
+        yield f"Look up {thing}{where}.", f"Cherchez {chose}{ou}."
+        yield f"I looked up {thing}{where}.", f"J'ai cherché {chose}{ou}."
+        yield f"She looked up {thing}{where}.", f"Elle a cherché {chose}{ou}."
+        yield f"Please look up {thing}.", f"Veuillez chercher {chose}."
+
+
+_PLACES = (
+    ("", ""), (" in the dictionary", " dans le dictionnaire"), (" online", " en ligne"),
+    (" on the Internet", " sur Internet"), (" in a book", " dans un livre"),
+)  # fmt: skip
+_THINGS = (
+    ("the word", "le mot"), ("this word", "ce mot"), ("the number", "le numéro"),
+    ("the address", "l'adresse"), ("his name", "son nom"), ("the answer", "la réponse"),
+    ("her phone number", "son numéro de téléphone"), ("the date", "la date"),
+)  # fmt: skip
+
+
 def _pairs(rng: random.Random, items: Sequence[T], number: int) -> Iterator[tuple[T, T]]:
     """So many pairs of two different ones."""
     for _ in range(number):
@@ -609,4 +700,6 @@ CONSTRUCTIONS: dict[str, Maker] = {
     "country": countries,
     "city": cities,
     "name": people,
+    "introduction": introductions,
+    "phrasal verb": look_up,
 }
