@@ -5,11 +5,11 @@
     python benchmarks/shipped_models.py --model runs/mine --limit 50  # a quick try
 
 For each model, with int8 graphs, fp32 graphs and torch: BLEU and chrF on its Tatoeba test
-(data/tatoeba/split.py makes it, with several references) and on Multi30k's test_2016_flickr, and
-the alignment error rate of its attention and of its word aligner on the 224 Hansards pairs
-en-fr.dev, reversed for a model of the other direction. Then the agreement of int8 and torch in
-translations and links, text as people type it, the sizes of the bundle's files, and a few
-sentences.
+(data/tatoeba/split.py makes it, with several references), on Multi30k's test_2016_flickr, on the
+first 1,000 lines of newstest2013 and on the 970 of TICO-19's development part, and the alignment
+error rate of its attention and of its word aligner on the 224 Hansards pairs en-fr.dev, reversed
+for a model of the other direction. Then the agreement of int8 and torch in translations and links,
+text as people type it, the sizes of the bundle's files, and a few sentences.
 
 Graphs that the bundle does not have are exported into a copy. Prints Markdown for a model card.
 --write writes the scores of the default engine into bundle.json.
@@ -24,7 +24,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from measuring import ROOT, Skipped, conditions, ending_on_signals, report, say, table
-from measuring.shipped import HANSARDS, TATOEBA, Measurements, Model, Score, measure_model
+from measuring.shipped import (
+    CAPTIONS,
+    ENGINES,
+    HANSARDS,
+    TATOEBA,
+    Measurements,
+    Model,
+    Score,
+    measure_model,
+)
 
 #: Files that only training or an engine other than the default needs.
 NOT_AT_RUNTIME = ("model.safetensors", "word_aligner.safetensors", "alignment_head.safetensors")
@@ -41,7 +50,9 @@ def main() -> int:
             folder = Path(scratch) / str(number)
             folder.mkdir()
             try:
-                model = Model.read(path, folder, options.limit, options.threads)
+                model = Model.read(
+                    path, folder, options.limit, options.threads, options.engine or ENGINES
+                )
             except Skipped as reason:
                 say(f"skipped {path}: {reason}")
                 continue
@@ -66,6 +77,7 @@ def _options() -> argparse.Namespace:
     add = parser.add_argument
     add("--model", "-m", action="append", type=_path, help="a name in models/, or a folder [all]")
     add("--write", action="store_true", help="write the scores into each bundle.json")
+    add("--engine", action="append", choices=ENGINES, help="an engine to run it with [all]")
     add("--threads", type=int, default=1, help="[1]")
     add("--limit", type=int, help="the number of lines of each text, for a quick try")
     add("--output", "-o", type=Path, help="also write OUTPUT.json and OUTPUT.md")
@@ -184,7 +196,8 @@ def manifest_scores(result: Measurements) -> dict[str, Score]:
     engine = result.model.default_engine
     scores: dict[str, Score] = {}
     for text in result.texts:
-        suffix = "" if text.on.startswith(TATOEBA) else "_multi30k"
+        is_tatoeba, is_captions = text.on.startswith(TATOEBA), text.on == CAPTIONS
+        suffix = "" if is_tatoeba else "_multi30k" if is_captions else f"_{text.on}"
         for metric in ("bleu", "chrf"):
             score = result.scores[engine][text.on][metric]
             scores[metric + suffix] = {**score, "on": f"{text.on}, {text.count} lines, {engine}"}

@@ -13,6 +13,9 @@ from measuring import DATA, ROOT, Skipped, attn, excusing, present, say
 from measuring.translators import copied
 
 TATOEBA, CAPTIONS, HANSARDS = "Tatoeba", "Multi30k test_2016_flickr", "Hansards en-fr.dev"
+
+#: Test texts of general models: files of English TAB French, and the number of lines read.
+GENERAL = {"newstest2013": 1000, "tico19-dev": 1000}
 ENGINES = ("int8", "fp32", "torch")
 
 #: The matrices that links are extracted from, and the value of --weights for each.
@@ -66,12 +69,15 @@ class Model:
     folder: Path
     limit: int | None
     threads: int
+    engines: Sequence[str] = ENGINES
 
     @classmethod
-    def read(cls, path: Path, folder: Path, limit: int | None, threads: int) -> "Model":
+    def read(
+        cls, path: Path, folder: Path, limit: int | None, threads: int, engines: Sequence[str]
+    ) -> "Model":
         """Read the manifest of a bundle. Raises Skipped if there is none."""
         facts = json.loads(present(path / "bundle.json").read_text(encoding="utf-8"))
-        return cls(path, facts, folder, limit, threads)
+        return cls(path, facts, folder, limit, threads, engines)
 
     @property
     def source(self) -> str:
@@ -123,7 +129,7 @@ class Model:
         return self.folder / f"{text.source.name}.{engine}.{self.target}"
 
     def texts(self) -> Iterator[TestText]:
-        """Yield the test texts of Tatoeba and Multi30k in its languages; report missing ones."""
+        """Yield the test texts in its languages; report missing ones."""
         pair = f"{self.source}-{self.target}"
         tatoeba = ROOT / "data" / "tatoeba"
         captions = DATA / "multi30k"
@@ -145,6 +151,27 @@ class Model:
                 continue
             name = f"{on} test.{pair}" if on == TATOEBA else on
             yield TestText(name, parts[0], parts[1:], len(read_lines(parts[0])))
+        for on, count in GENERAL.items():
+            try:
+                yield self._read_columns(on, count)
+            except Skipped as reason:
+                say(f"{self.path.name}: skipped {on}: {reason}")
+
+    def _read_columns(self, on: str, count: int) -> TestText:
+        """Write the first `count` lines of a file of two columns into a file for each language.
+
+        Raises Skipped if it is missing or of other languages.
+        """
+        if {self.source, self.target} != {"en", "fr"}:
+            raise Skipped(f"{on} is not {self.source}-{self.target}")
+        path = present(DATA / "general" / "test" / f"{on}.tsv.gz")
+        with gzip.open(path, "rt", encoding="utf-8", newline="\n") as lines:
+            rows = [line.rstrip("\r\n").split("\t") for line in islice(lines, self.limit or count)]
+        files = {
+            language: write_lines(self.folder / f"{on}.{language}", [row[column] for row in rows])
+            for column, language in enumerate(("en", "fr"))
+        }
+        return TestText(on, files[self.source], [files[self.target]], len(rows))
 
     def gold_pairs(self) -> tuple[Path, Path, int]:
         """Return the Hansards pairs and gold links in its direction, and the number of pairs.
@@ -232,7 +259,7 @@ def measure_model(model: Model) -> Measurements:
     result = Measurements(model, texts=list(model.texts()))
     name = model.path.name
     options: dict[str, Options] = {}
-    for engine in ENGINES:
+    for engine in model.engines:
         with excusing(f"{name}: {engine}", result.skipped):
             options[engine] = model.options(engine)
     for engine, engine_options in options.items():
