@@ -143,7 +143,7 @@ PAIRWISE = list(_pairwise())
 def fresh(system: System) -> Seq2Seq:
     """A network as training begins with it."""
     torch.manual_seed(2)
-    return build_model(model_of(system), source_vocab=VOCAB, target_vocab=VOCAB)
+    return build_model(model_of(system), source_vocab_size=VOCAB, target_vocab_size=VOCAB)
 
 
 @cache

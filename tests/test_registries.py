@@ -73,4 +73,4 @@ def test_an_unknown_scorer_or_normalizer_is_an_error(key: str, what: str) -> Non
     model = config.Recipe().model
     model = unchecked(model, attention=unchecked(model.attention, **{key: "cosine"}))
     with pytest.raises(UsageError, match=f"'cosine' is not a {what}"):
-        build_model(model, source_vocab=8, target_vocab=8)
+        build_model(model, source_vocab_size=8, target_vocab_size=8)

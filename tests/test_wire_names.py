@@ -51,7 +51,9 @@ def parameters() -> list[str]:
 def aligner_parameters() -> list[str]:
     """Keys of word_aligner.safetensors."""
     return sorted(
-        unique_state_dict(build_word_aligner(config.ModelConfig(), source_vocab=8, target_vocab=8))
+        unique_state_dict(
+            build_word_aligner(config.ModelConfig(), source_vocab_size=8, target_vocab_size=8)
+        )
     )
 
 

@@ -85,8 +85,8 @@ def read_model(
     tensors = convert_weights(read_weights(folder), config, vocabulary, where=str(folder))
     network = build_model(
         recipe.model,
-        source_vocab=tokenizers[0].vocab_size,
-        target_vocab=tokenizers[1].vocab_size,
+        source_vocab_size=tokenizers[0].vocab_size,
+        target_vocab_size=tokenizers[1].vocab_size,
     )
     with torch.no_grad():
         load_state(network, tensors, where=str(folder))

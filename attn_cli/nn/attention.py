@@ -1,7 +1,7 @@
 """Steps 5 to 7 of attention: from energies to attention weights and a context vector.
 
-`energies` (B, Q, S) are what a scorer makes of queries and keys; a normalizer turns them into
-attention weights; the context is the weighted sum of the values.
+A scorer computes the energies (B, Q, S) of queries and keys. A normalizer turns them into attention
+weights. The context is the sum of the values, weighted by them.
 """
 
 from abc import ABC, abstractmethod
@@ -114,14 +114,16 @@ class SoftAttention(Attention):
         self,
         scorer: Scorer,
         *,
-        value: int,
+        value_size: int,
         normalizer: Callable[[Tensor], Tensor] = softmax,
         project_values: bool = False,
     ) -> None:
         super().__init__()
         self.scorer, self.normalizer = scorer, normalizer
-        self.value_proj = nn.Linear(value, value, bias=False) if project_values else nn.Identity()
-        self.uses_coverage, self.context_size = scorer.uses_coverage, value
+        self.value_proj = (
+            nn.Linear(value_size, value_size, bias=False) if project_values else nn.Identity()
+        )
+        self.uses_coverage, self.context_size = scorer.uses_coverage, value_size
 
     def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
         """See `Attention.prepare_memory`."""
@@ -137,11 +139,11 @@ class SoftAttention(Attention):
         energies = self.scorer(queries, memory.keys, coverage)  # (B, Q, S)
         energies = energies.masked_fill(~memory.mask[:, None, :], -torch.inf)
         weights = self.normalizer(self.bias_energies(energies, states, memory))
-        selected, sampled_logp = self._select(weights)
-        contexts = step_bmm(selected, memory.values)  # (B, Q, D)
+        context_weights, sampled_logp = self._select(weights)
+        contexts = step_bmm(context_weights, memory.values)  # (B, Q, D)
         return AttentionOutput(
             memory.ungroup(contexts),
-            memory.ungroup(weights if self.training else selected),
+            memory.ungroup(weights if self.training else context_weights),
             None if sampled_logp is None else memory.ungroup(sampled_logp),
         )
 
@@ -150,34 +152,36 @@ class SoftAttention(Attention):
         return energies
 
     def _select(self, weights: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Weights (B, Q, S) → those of the context, (B, Q, S), and the log-probability (B, Q) of
-        the sampled position, None without sampling."""
+        """Weights (B, Q, S) → the weights of the context (B, Q, S), and the log-probability (B, Q)
+        of the sampled position, None without sampling."""
         return weights, None
 
 
 class LocalAttention(SoftAttention):
     """Attends to a window around a predicted position (Luong et al. 2015, §3.2, local-p).
 
-    p_i = (|S| - 1) σ(v_pᵀ tanh(W_p s_i)), counted from 0. Weights at most `window` D from p_i are
-    multiplied by exp(-(j - p_i)² / 2σ²), σ = D / 2, and normalized, unlike in the paper, so that
-    they sum to 1. Adding the exponent to the energies does the same for any normalizer.
+    p_i = (|S| - 1) σ(v_pᵀ tanh(W_p s_i)), counted from 0. Positions more than D = `window` from p_i
+    have the weight 0. The other weights are multiplied by exp(-(j - p_i)² / 2σ²), σ = D / 2, and
+    normalized, unlike in the paper, so that they sum to 1. The code adds the exponent to the
+    energies, which is the same for softmax.
     """
 
     def __init__(
         self,
         scorer: Scorer,
         *,
-        query: int,
-        value: int,
+        query_size: int,
+        value_size: int,
         window: int,
         normalizer: Callable[[Tensor], Tensor] = softmax,
     ) -> None:
-        super().__init__(scorer, value=value, normalizer=normalizer)
-        self.hidden = StepLinear(query, query)  # W_p
-        self.position = StepLinear(query, 1, bias=False)  # v_p
+        super().__init__(scorer, value_size=value_size, normalizer=normalizer)
+        self.hidden = StepLinear(query_size, query_size)  # W_p
+        self.position = StepLinear(query_size, 1, bias=False)  # v_p
         self.window = window
 
     def bias_energies(self, energies: Tensor, states: Tensor, memory: Memory) -> Tensor:
+        """See `SoftAttention.bias_energies`; the bias is the exponent, -inf outside the window."""
         fraction = torch.sigmoid(self.position(torch.tanh(self.hidden(states))))  # (N, 1)
         length = memory.mask.sum(1)[:, None, None]  # (B, 1, 1)
         center = memory.group(fraction).float() * (length - 1)  # (B, Q, 1)
@@ -194,8 +198,8 @@ SOFT_CONTEXT_PROBABILITY = 0.5
 class HardAttention(SoftAttention):
     """Attends to one position: a sample of the weights in training, their argmax otherwise.
 
-    Xu et al. 2015, §4.1, trained with REINFORCE (`training/reinforce.py`). As there, half of the
-    training steps use the soft context, whose gradient is exact; their `sampled_logp` is 0.
+    Xu et al. 2015, §4.1, trained with REINFORCE (`training/reinforce.py`). As in the paper, half of
+    the training steps use the soft context, whose gradient is exact; their `sampled_logp` is 0.
     The weights returned are the probabilities in training, one-hot otherwise.
     """
 
@@ -226,14 +230,14 @@ class MultiHeadAttention(Attention):
         self,
         scorers: Sequence[Scorer],
         *,
-        value: int,
+        value_size: int,
         normalizer: Callable[[Tensor], Tensor] = softmax,
     ) -> None:
         super().__init__()
         self.scorers: Iterable[Scorer] = nn.ModuleList(scorers)  # type: ignore[assignment]
-        self.value_proj = nn.Linear(value, value, bias=False)
-        self.out_proj = StepLinear(value, value, bias=False)
-        self.normalizer, self.context_size, self.heads = normalizer, value, len(scorers)
+        self.value_proj = nn.Linear(value_size, value_size, bias=False)
+        self.out_proj = StepLinear(value_size, value_size, bias=False)
+        self.normalizer, self.context_size, self.heads = normalizer, value_size, len(scorers)
 
     def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
         """See `Attention.prepare_memory`; the keys of all heads are concatenated."""
@@ -267,9 +271,9 @@ class NoAttention(Attention):
     Cho et al. 2014, §2.2, and Sutskever et al. 2014.
     """
 
-    def __init__(self, *, value: int, bidirectional: bool) -> None:
+    def __init__(self, *, value_size: int, bidirectional: bool) -> None:
         super().__init__()
-        self.context_size, self.bidirectional = value, bidirectional
+        self.context_size, self.bidirectional = value_size, bidirectional
 
     def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
         """See `Attention.prepare_memory`; the keys are unused."""

@@ -1,4 +1,4 @@
-"""Record what attention computes along a known target: the modules run as they are, with hooks."""
+"""Record what attention computes along a known target, by hooks on the unchanged modules."""
 
 import math
 from abc import ABC, abstractmethod
@@ -31,10 +31,10 @@ from attn_cli.types import BOS, AttentionSteps, FloatArray, HeadSteps, ScoreFunc
 
 
 class SelfAttentionWeights(NamedTuple):
-    """Self-attention weights, (heads, S, S) for each layer of the encoder and (heads, T, T) of the
-    decoder; no layers where a side has no self-attention.
+    """Self-attention weights: (heads, S, S) for each layer of the encoder, (heads, T, T) for each
+    layer of the decoder. A side without self-attention has no layers.
 
-    Row t of the decoder attends to the target pieces that it has read, BOS first, up to column t.
+    Row t of the decoder attends to columns 0 to t: BOS and the target pieces before position t.
     """
 
     encoder: tuple[FloatArray, ...]
@@ -42,9 +42,9 @@ class SelfAttentionWeights(NamedTuple):
 
 
 def trace_attention(network: Seq2Seq, src: Tensor, tgt: Tensor) -> AttentionSteps:
-    """(S,) source pieces and (T,) target pieces, EOS last → every step of attention.
+    """(S,) source ids and (T,) target ids, EOS last → every step of attention.
 
-    The network must be in eval mode. Raises ValueError if its decoder has no attention to trace.
+    The network must be in eval mode. Raises ValueError if its decoder has no attention.
     """
     src_len = torch.tensor([len(src)], device=src.device)
     embedded = network.source_embedding(src[None])  # (1, S, E)
@@ -71,7 +71,7 @@ def trace_attention(network: Seq2Seq, src: Tensor, tgt: Tensor) -> AttentionStep
 
 
 class _Trace(ABC):
-    """Base class: the tensors that the hooks recorded, by name, and the steps they make."""
+    """Base class: records tensors by name with hooks, and builds the steps from them."""
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
@@ -79,7 +79,7 @@ class _Trace(ABC):
 
     @abstractmethod
     def hooks(self) -> Iterator[tuple[nn.Module, Callable[..., None]]]:
-        """Yield modules and what to call with their inputs and output."""
+        """Yield each module to record, and the hook that is called with its inputs and output."""
 
     @abstractmethod
     def steps(self) -> tuple[tuple[HeadSteps, ...], FloatArray]:
@@ -89,13 +89,13 @@ class _Trace(ABC):
         """Append a value of the current step."""
         self.records.setdefault(name, []).append(value)
 
-    def stacked(self, name: Any) -> Tensor:
-        """The recorded tensors (…) as (T, …)."""
+    def stack(self, name: Any) -> Tensor:
+        """Return the T recorded tensors (…) of that name as one, (T, …)."""
         return torch.stack(self.records[name])
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Record within this block."""
+        """Install the hooks for this block."""
         handles = [module.register_forward_hook(hook) for module, hook in self.hooks()]
         try:
             yield
@@ -146,50 +146,50 @@ class _RecurrentTrace(_Trace):
     def steps(self) -> tuple[tuple[HeadSteps, ...], FloatArray]:
         count = len(self.scorers)
         values = self.memory.values[0].chunk(count, -1)
-        weights = self.stacked("weights")  # (T, S) or (T, heads, S)
+        weights = self.stack("weights")  # (T, S) or (T, heads, S)
         by_head = weights.unbind(1) if weights.ndim == 3 else [weights]
         heads = [
             self._head(number, head_values, head_weights)
             for number, (head_values, head_weights) in enumerate(zip(values, by_head, strict=True))
         ]
-        return tuple(heads), _array(self.stacked("contexts")[None])
+        return tuple(heads), _array(self.stack("contexts")[None])
 
     def _head(self, number: int, values: Tensor, weights: Tensor) -> HeadSteps:
-        energies = self.stacked(("energies", number))
+        energies = self.stack(("energies", number))
         biased, bias = energies, None
-        if "bias" in self.records and (added := self.stacked("bias")).any():
-            biased, bias = energies + added, _array(added)
+        if "bias" in self.records and (total_bias := self.stack("bias")).any():
+            biased, bias = energies + total_bias, _array(total_bias)
         normalizer = cast("SoftAttention | MultiHeadAttention", self.attention).normalizer
-        covered = ("coverage", number) in self.records
+        has_coverage = ("coverage", number) in self.records
         return HeadSteps(
             1,
             number + 1,
             _score_function(self.scorers[number]),
-            queries=_array(self.stacked(("queries", number))),
+            queries=_array(self.stack(("queries", number))),
             keys=_array(self.records["keys", number][0]),
             values=_array(values),
             energies=_array(energies),
             probs=_array(normalizer(biased)),
             weights=_array(weights),
             contexts=_array(weights.to(values.dtype) @ values),
-            coverage=_array(self.stacked(("coverage", number))) if covered else None,
+            coverage=_array(self.stack(("coverage", number))) if has_coverage else None,
             bias=bias,
         )
 
 
 def _score_function(scorer: Scorer) -> ScoreFunction:
-    """Read the parameters of a scorer; those of a dot product are in its queries and keys.
+    """Return the score function of a scorer. That of a dot product needs no parameters.
 
-    Raises ValueError for another scorer.
+    Raises ValueError for a scorer of another kind.
     """
     if isinstance(scorer, DotScorer):
         return ScoreFunction("dot")
     if not isinstance(scorer, AdditiveScorer):
         raise ValueError(f"{type(scorer).__name__} has no score function to trace")
     vector = _array(scorer.energy.weight[0])
-    covered = _array(scorer.coverage_proj.weight[:, 0]) if scorer.uses_coverage else None
+    coverage_vector = _array(scorer.coverage_proj.weight[:, 0]) if scorer.uses_coverage else None
     return ScoreFunction(
-        "additive", activation=scorer.activation, vector=vector, coverage_vector=covered
+        "additive", activation=scorer.activation, vector=vector, coverage_vector=coverage_vector
     )
 
 
@@ -221,11 +221,11 @@ class _TransformerTrace(_Trace):
             for number, layer in enumerate(self.layers)
             for head in self._heads(number, layer.heads, all_keys[number], all_values[number])
         ]
-        contexts = torch.stack([self.stacked(("contexts", number)) for number in range(depth)])
+        contexts = torch.stack([self.stack(("contexts", number)) for number in range(depth)])
         return tuple(heads), _array(contexts)
 
     def _heads(self, depth: int, heads: int, keys: Tensor, values: Tensor) -> Iterator[HeadSteps]:
-        queries = self.stacked(("queries", depth))  # (T, D)
+        queries = self.stack(("queries", depth))  # (T, D)
         parts = (split_heads(part[None], heads)[0] for part in (queries, keys, values))
         for number, (query, key, value) in enumerate(zip(*parts, strict=True), start=1):
             scale = 1 / math.sqrt(query.shape[-1])
@@ -246,7 +246,7 @@ class _TransformerTrace(_Trace):
 
 
 def trace_self_attention(network: Seq2Seq, src: Tensor, tgt: Tensor) -> SelfAttentionWeights:
-    """(S,) source pieces and (T,) target pieces, EOS last → all self-attention weights.
+    """(S,) source ids and (T,) target ids, EOS last → all self-attention weights.
 
     The network must be in eval mode.
     """

@@ -1,4 +1,4 @@
-"""Build the networks of a recipe: the only place that turns its names into classes."""
+"""Build the networks of a recipe: map the names of its kinds to classes."""
 
 from collections.abc import Callable
 
@@ -36,7 +36,7 @@ from attn_cli.nn.transformer import (
 from attn_cli.nn.word_aligner import WordAligner
 
 
-def build_model(model: ModelConfig, *, source_vocab: int, target_vocab: int) -> Seq2Seq:
+def build_model(model: ModelConfig, *, source_vocab_size: int, target_vocab_size: int) -> Seq2Seq:
     """Build a network with random parameters from PyTorch's global generator.
 
     Tied matrices are one parameter; `unique_state_dict` returns it once.
@@ -44,12 +44,12 @@ def build_model(model: ModelConfig, *, source_vocab: int, target_vocab: int) -> 
     encoder = _encoder(model)
     decoder = _decoder(model, encoder.width)
     network = Seq2Seq(
-        source_embedding=_embedding(model, source_vocab),
-        target_embedding=_embedding(model, target_vocab),
+        source_embedding=_embedding(model, source_vocab_size),
+        target_embedding=_embedding(model, target_vocab_size),
         encoder=encoder,
         decoder=decoder,
         readout=_readout(model, decoder),
-        output_projection=OutputProjection(target_vocab, model.embedding),
+        output_projection=OutputProjection(target_vocab_size, model.embedding),
     )
     _init_parameters(network)
     if model.tie_embeddings == "all":
@@ -59,9 +59,9 @@ def build_model(model: ModelConfig, *, source_vocab: int, target_vocab: int) -> 
     return network
 
 
-def _embedding(model: ModelConfig, vocab: int) -> PieceEmbedding:
+def _embedding(model: ModelConfig, vocab_size: int) -> PieceEmbedding:
     return PieceEmbedding(
-        vocab, model.embedding, dropout=model.dropout.embedding, scaled=model.scale_embeddings
+        vocab_size, model.embedding, dropout=model.dropout.embedding, scaled=model.scale_embeddings
     )
 
 
@@ -89,23 +89,23 @@ def _encoder(model: ModelConfig) -> RecurrentEncoder | TransformerEncoder:
     )
 
 
-def _decoder(model: ModelConfig, value: int) -> Decoder:
-    """Build the decoder for encoder states of width `value`."""
+def _decoder(model: ModelConfig, value_size: int) -> Decoder:
+    """Build the decoder for encoder states of width `value_size`."""
     settings = model.decoder
     if settings.kind == TRANSFORMER:
         heads, feed_forward = model.attention.heads, settings.feed_forward
         return TransformerDecoder(
             settings.width,
             _layer_options(model, heads=heads, feed_forward=feed_forward),
-            value=value,
+            value_size=value_size,
             layers=settings.layers,
             positions=model.positional_encoding,
         )
-    kind = LuongDecoder if settings.input_feeding else BahdanauDecoder
-    return kind(
+    decoder_class = LuongDecoder if settings.input_feeding else BahdanauDecoder
+    return decoder_class(
         model.embedding,
         settings.width,
-        _attention(model, value),
+        _attention(model, value_size),
         cell=settings.cell,
         layers=settings.layers,
         dropout=model.dropout.states,
@@ -131,45 +131,47 @@ def _readout(model: ModelConfig, decoder: Decoder) -> DeepOutput | LinearReadout
     )
 
 
-def _attention(model: ModelConfig, value: int) -> Attention:
-    """Build the attention of a recurrent decoder to states of width `value`."""
+def _attention(model: ModelConfig, value_size: int) -> Attention:
+    """Build the attention of a recurrent decoder to states of width `value_size`."""
     settings, query = model.attention, model.decoder.width
     normalizer = get_choice(NORMALIZERS, settings.normalizer, "a normalizer")
     if settings.kind == "none":
-        return NoAttention(value=value, bidirectional=model.encoder.bidirectional)
+        return NoAttention(value_size=value_size, bidirectional=model.encoder.bidirectional)
     if settings.kind == "local":
         return LocalAttention(
-            _scorer(model, settings.scorer, value),
-            query=query,
-            value=value,
+            _scorer(model, settings.scorer, value_size),
+            query_size=query,
+            value_size=value_size,
             window=settings.window,
             normalizer=normalizer,
         )
     if settings.kind == "hard":
-        scorer = _scorer(model, settings.scorer, value)
-        return HardAttention(scorer, value=value, normalizer=normalizer)
+        scorer = _scorer(model, settings.scorer, value_size)
+        return HardAttention(scorer, value_size=value_size, normalizer=normalizer)
     if settings.kind == "multihead":
         scorers = [
-            _scorer(model, settings.scorer, value, heads=settings.heads)
+            _scorer(model, settings.scorer, value_size, heads=settings.heads)
             for _ in range(settings.heads)
         ]
-        return MultiHeadAttention(scorers, value=value, normalizer=normalizer)
-    scorer = _scorer(model, settings.kind, value)
+        return MultiHeadAttention(scorers, value_size=value_size, normalizer=normalizer)
+    scorer = _scorer(model, settings.kind, value_size)
     project_values = settings.kind == "scaled_dot"
-    return SoftAttention(scorer, value=value, normalizer=normalizer, project_values=project_values)
+    return SoftAttention(
+        scorer, value_size=value_size, normalizer=normalizer, project_values=project_values
+    )
 
 
-def _scorer(model: ModelConfig, kind: str, value: int, *, heads: int = 1) -> Scorer:
-    """Build a scorer for values of width `value`; `heads` of them divide the attention's width."""
+def _scorer(model: ModelConfig, kind: str, value_size: int, *, heads: int = 1) -> Scorer:
+    """Build one of `heads` scorers, which share the attention's width equally."""
     build = get_choice(SCORERS, kind, "a scorer")
-    return build(model, value, model.attention.width // heads)
+    return build(model, value_size, model.attention.width // heads)
 
 
-def _additive(model: ModelConfig, value: int, width: int) -> Scorer:
+def _additive(model: ModelConfig, value_size: int, width: int) -> Scorer:
     settings = model.attention
     return AdditiveScorer(
         model.decoder.width,
-        value,
+        value_size,
         width,
         activation=settings.activation,
         coverage=settings.coverage,
@@ -185,17 +187,19 @@ SCORERS: dict[str, Callable[[ModelConfig, int, int], Scorer]] = {
 }
 
 
-def build_word_aligner(model: ModelConfig, *, source_vocab: int, target_vocab: int) -> WordAligner:
+def build_word_aligner(
+    model: ModelConfig, *, source_vocab_size: int, target_vocab_size: int
+) -> WordAligner:
     """Build a word aligner with random parameters from PyTorch's global generator.
 
     With `tie_embeddings = "all"` both languages share one embedding matrix.
     """
     settings = model.word_aligner
     return WordAligner(
-        source_vocab=source_vocab,
-        target_vocab=target_vocab,
-        shared=model.tie_embeddings == "all",
-        embedding=settings.embedding,
+        source_vocab_size=source_vocab_size,
+        target_vocab_size=target_vocab_size,
+        share_embeddings=model.tie_embeddings == "all",
+        embedding_size=settings.embedding,
         width=settings.width,
         channels=settings.channels,
         dropout=settings.dropout,
@@ -203,7 +207,10 @@ def build_word_aligner(model: ModelConfig, *, source_vocab: int, target_vocab: i
 
 
 def _init_parameters(network: Seq2Seq) -> None:
-    """Orthogonal recurrent matrices, Glorot others (after Bahdanau et al. 2015, appendix B.1)."""
+    """Initialize recurrent matrices as orthogonal, the others by Glorot & Bengio 2010.
+
+    The orthogonal matrices follow Bahdanau et al. 2015, appendix B.1.
+    """
     for module in network.modules():
         if isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)
@@ -222,5 +229,6 @@ def _init_parameters(network: Seq2Seq) -> None:
 
 
 def _init_gates(weight: Tensor, width: int, *, orthogonal: bool) -> None:
+    """Initialize the matrix (gates · H, …) of each gate by itself."""
     for gate in weight.data.chunk(weight.shape[0] // width, dim=0):
         nn.init.orthogonal_(gate) if orthogonal else nn.init.xavier_uniform_(gate)

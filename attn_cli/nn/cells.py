@@ -1,4 +1,4 @@
-"""Recurrent cells that take their input in parts, and PyTorch's layers by the same names.
+"""Recurrent cells with two inputs, embedding and context, and PyTorch's layers by the same names.
 
 The state of a cell is a tuple of tensors (N, H), of which the first is its output: (s,), or (s, c)
 for an LSTM.
@@ -33,17 +33,22 @@ class Cell(nn.Module, ABC):
     gates: int
     num_state_tensors = 1
 
-    def __init__(self, embedding: int, context: int, width: int, *, layer_norm: bool) -> None:
+    def __init__(
+        self, embedding_size: int, context_size: int, width: int, *, layer_norm: bool
+    ) -> None:
         super().__init__()
         units = self.gates * width
-        self.from_input = nn.Linear(embedding, units)
-        self.from_context = StepLinear(context, units, bias=False)
+        self.from_input = nn.Linear(embedding_size, units)
+        self.from_context = StepLinear(context_size, units, bias=False)
         self.from_state = StepLinear(width, units)
         self.norm_input = nn.LayerNorm(units) if layer_norm else nn.Identity()
         self.norm_state = nn.LayerNorm(units) if layer_norm else nn.Identity()
 
     def forward(self, input_gates: Tensor, context: Tensor, state: CellState) -> CellState:
-        """`input_gates` (N, gates·H) = from_input(embedded), context (N, D), state → next state."""
+        """Return the next state from `input_gates` (N, gates·H), context (N, D) and state.
+
+        `input_gates` is from_input(E y_{i-1}).
+        """
         gate_inputs = self.norm_input(self.from_context(context, input_gates))  # (N, gates·H)
         hidden_gates = self.norm_state(self.from_state(state[0]))  # (N, gates·H)
         return self._next_state(gate_inputs, hidden_gates, state)
@@ -64,13 +69,15 @@ class RNNCell(Cell):
 
 
 class LSTMCell(Cell):
-    """Hochreiter & Schmidhuber 1997, with a forget gate (Gers et al. 2000) of bias + 1."""
+    """Hochreiter & Schmidhuber 1997, with a forget gate (Gers et al. 2000), its bias plus 1."""
 
     gates = 4
     num_state_tensors = 2
 
-    def __init__(self, embedding: int, context: int, width: int, *, layer_norm: bool) -> None:
-        super().__init__(embedding, context, width, layer_norm=layer_norm)
+    def __init__(
+        self, embedding_size: int, context_size: int, width: int, *, layer_norm: bool
+    ) -> None:
+        super().__init__(embedding_size, context_size, width, layer_norm=layer_norm)
         self.norm_memory = nn.LayerNorm(width) if layer_norm else nn.Identity()
 
     def _next_state(self, gate_inputs: Tensor, hidden_gates: Tensor, state: CellState) -> CellState:
@@ -98,7 +105,7 @@ CELLS: dict[CellName, type[Cell]] = {"rnn": RNNCell, "lstm": LSTMCell, "gru": GR
 
 
 def run_layer(layer: nn.Module, inputs: Tensor, state: CellState) -> tuple[Tensor, CellState]:
-    """Run a PyTorch layer over (N, T, H) from `state` → outputs (N, T, H), the state after."""
+    """Run a PyTorch layer on (N, T, H) from `state`; return outputs (N, T, H), the last state."""
     initial = tuple(part[None].contiguous() for part in state)  # (1, N, H) each
     outputs, last = layer(inputs, initial if len(initial) > 1 else initial[0])
     final = last if isinstance(last, tuple) else (last,)

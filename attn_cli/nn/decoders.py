@@ -1,4 +1,4 @@
-"""Step 8 of attention: the context, the decoder's state and the last piece give the next state."""
+"""Step 8 of attention: the decoder's next state, from its state, the context and the last piece."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
@@ -30,7 +30,7 @@ class DecoderOutput(NamedTuple):
 
 
 class Decoder(nn.Module, ABC):
-    """Base class of decoders: one step of a search, or a known target at once."""
+    """Base class: runs one step of a search, or all steps of a known target."""
 
     #: Width H of `DecoderOutput.states` and D of `DecoderOutput.contexts`.
     width: int
@@ -46,11 +46,12 @@ class Decoder(nn.Module, ABC):
 
     @abstractmethod
     def dynamic_axes(self) -> dict[str, str]:
-        """Return the dynamic axes of each tensor of the state: N rows, T pieces so far, S."""
+        """Return the dynamic axes of each tensor of the state: N rows, T pieces so far, S source
+        positions; "NT" is a tensor (N, T, …)."""
 
     @abstractmethod
     def step(self, embedded: Tensor, state: State, memory: Memory) -> tuple[DecoderOutput, State]:
-        """Embeddings (N, E) of y_{i-1} and the state before → the output and the state after.
+        """Embeddings (N, E) of y_{i-1} and the state before the step → its output, the state after.
 
         Row n attends to sentence n, or to that of its slot in `memory.layout`.
         """
@@ -64,11 +65,11 @@ class Decoder(nn.Module, ABC):
 
 
 class RecurrentDecoderBase(Decoder):
-    """Recurrent layers, their initial state and their attention; subclasses define the step."""
+    """Base class: recurrent layers, their initial state and their attention."""
 
     def __init__(
         self,
-        embedding: int,
+        embedding_size: int,
         width: int,
         attention: Attention,
         *,
@@ -89,10 +90,10 @@ class RecurrentDecoderBase(Decoder):
             attention.context_size, width * layers * CELLS[cell].num_state_tensors
         )
         self.dropout = SequenceDropout(dropout)
-        self.cell = CELLS[cell](embedding, self._feedback_size(), width, layer_norm=layer_norm)
+        self.cell = CELLS[cell](embedding_size, self._feedback_size(), width, layer_norm=layer_norm)
 
     def _feedback_size(self) -> int:
-        """Width of the first layer's second input: the context's."""
+        """Return the width of the first layer's second input: that of the context."""
         return self.context_size
 
     def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
@@ -100,7 +101,7 @@ class RecurrentDecoderBase(Decoder):
         return self.attention.prepare_memory(values, mask)
 
     def init_state(self, memory: Memory) -> State:
-        """s_0 = tanh(W c̄) for each layer, c̄ being the attention's initial context."""
+        """Return s_0 = tanh(W c̄) of each layer, c̄ being the attention's initial context."""
         hidden = self.dropout(torch.tanh(self.bridge(self.attention.initial_context(memory))))
         parts = hidden.chunk(self.num_layers * len(self.state_kinds), dim=-1)
         state = dict(zip(self._state_names(), parts, strict=True))
@@ -128,29 +129,29 @@ class RecurrentDecoderBase(Decoder):
 
     def _attend(self, query: Tensor, state: State, memory: Memory) -> tuple[AttentionOutput, State]:
         """Attend from a query (N, H); return the output and the new coverage, if it is used."""
-        attended = self.attention(query, memory, state.get("coverage"))
+        output = self.attention(query, memory, state.get("coverage"))
         if not self.attention.uses_coverage:
-            return attended, {}
-        return attended, {"coverage": state["coverage"] + attended.weights}
+            return output, {}
+        return output, {"coverage": state["coverage"] + output.weights}
 
 
 class BahdanauDecoder(RecurrentDecoderBase):
     """Attends before its recurrent step: s_{i-1} is the query of c_i (Bahdanau et al. 2015, §3.1).
 
-    The first layer attends; the layers above it are plain residual layers, so that each runs over a
-    known target in one call.
+    Only the first layer attends. The layers above it are residual, and each runs over a known
+    target in one call.
     """
 
     def step(self, embedded: Tensor, state: State, memory: Memory) -> tuple[DecoderOutput, State]:
         """See `Decoder.step`."""
-        attended, new_state = self._step(self.cell.from_input(embedded), state, memory)
+        attention, new_state = self._step(self.cell.from_input(embedded), state, memory)
         top = new_state["layer0"][:, None, :]  # (N, 1, H)
         for depth, layer in enumerate(self.upper_layers, start=1):
             before = self._layer_state(state, depth)
             output, after = run_layer(layer, self.dropout(top), before)
             top = top + output
             new_state |= self._pack_layer(after, depth)
-        return DecoderOutput(top[:, 0], *attended), new_state
+        return DecoderOutput(top[:, 0], *attention), new_state
 
     def unroll(self, embedded: Tensor, memory: Memory, *, weights: bool = True) -> DecoderOutput:
         """See `Decoder.unroll`."""
@@ -158,8 +159,8 @@ class BahdanauDecoder(RecurrentDecoderBase):
         steps = []
         with defer_weight_gradients():
             for input_gates in self.cell.from_input(embedded).unbind(1):  # T times (B, gates·H)
-                attended, state = self._step(input_gates, state, memory)
-                steps.append(DecoderOutput(state["layer0"], *attended))
+                attention, state = self._step(input_gates, state, memory)
+                steps.append(DecoderOutput(state["layer0"], *attention))
         output = stack_steps(steps)
         top = output.states
         for depth, layer in enumerate(self.upper_layers, start=1):
@@ -170,15 +171,15 @@ class BahdanauDecoder(RecurrentDecoderBase):
     def _step(
         self, input_gates: Tensor, state: State, memory: Memory
     ) -> tuple[AttentionOutput, State]:
-        """One step of the first layer: attend with s_{i-1}, then s_i = f(s_{i-1}, y_{i-1}, c_i)."""
+        """Run the first layer: attend with s_{i-1}, then s_i = f(s_{i-1}, y_{i-1}, c_i)."""
         before = self._layer_state(state, 0)
-        attended, coverage = self._attend(before[0], state, memory)
-        after = self.cell(input_gates, attended.contexts, before)
-        return attended, self._pack_layer(after, 0) | coverage
+        attention, coverage = self._attend(before[0], state, memory)
+        after = self.cell(input_gates, attention.contexts, before)
+        return attention, self._pack_layer(after, 0) | coverage
 
 
 class LuongDecoder(RecurrentDecoderBase):
-    """Attends after its recurrent step: s_i is the query of c_i, and h̃_i is fed to the next step.
+    """Attends after its recurrent step: s_i is the query of c_i; h̃_i is an input of the next step.
 
     The attentional state h̃_i = tanh(W_c [c_i ; s_i]) (Luong et al. 2015, equation 5) predicts the
     next piece; the first layer reads [E y_{i-1} ; h̃_{i-1}] (§3.3, input feeding).
@@ -186,7 +187,7 @@ class LuongDecoder(RecurrentDecoderBase):
 
     def __init__(
         self,
-        embedding: int,
+        embedding_size: int,
         width: int,
         attention: Attention,
         *,
@@ -196,7 +197,7 @@ class LuongDecoder(RecurrentDecoderBase):
         layer_norm: bool,
     ) -> None:
         super().__init__(
-            embedding,
+            embedding_size,
             width,
             attention,
             cell=cell,
@@ -207,7 +208,7 @@ class LuongDecoder(RecurrentDecoderBase):
         self.attention_combine = StepLinear(self.context_size + width, width)  # W_c
 
     def _feedback_size(self) -> int:
-        """Width of the first layer's second input: that of h̃."""
+        """Return the width of the first layer's second input: that of h̃."""
         return self.width
 
     def init_state(self, memory: Memory) -> State:
@@ -235,7 +236,7 @@ class LuongDecoder(RecurrentDecoderBase):
     def _step(
         self, input_gates: Tensor, state: State, memory: Memory
     ) -> tuple[DecoderOutput, State]:
-        """One step of all layers: s_i from h̃_{i-1}, then attend with s_i, then h̃_i."""
+        """Run all layers: compute s_i from h̃_{i-1}, attend with s_i, compute h̃_i."""
         after = self.cell(input_gates, state["attentional_state"], self._layer_state(state, 0))
         new_state = self._pack_layer(after, 0)
         top = after[0][:, None, :]  # (N, 1, H)
@@ -245,12 +246,12 @@ class LuongDecoder(RecurrentDecoderBase):
             top = top + output
             new_state |= self._pack_layer(after, depth)
         query = top[:, 0]  # (N, H)
-        attended, coverage = self._attend(query, state, memory)
-        attentional = torch.tanh(
-            self.attention_combine(torch.cat([attended.contexts, query], dim=-1))
+        attention, coverage = self._attend(query, state, memory)
+        attentional_state = torch.tanh(
+            self.attention_combine(torch.cat([attention.contexts, query], dim=-1))
         )  # (N, H)
-        return DecoderOutput(attentional, *attended), new_state | coverage | {
-            "attentional_state": attentional
+        return DecoderOutput(attentional_state, *attention), new_state | coverage | {
+            "attentional_state": attentional_state
         }
 
 

@@ -37,7 +37,7 @@ class Hardware:
 
 
 def describe_devices() -> dict[str, str]:
-    """Return the devices that torch can compute on here, with the name of a GPU, for people."""
+    """Return the GPUs that torch can use, by "cuda" and "mps": a name, "available" or "none"."""
     cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     return {"cuda": cuda, "mps": "available" if torch.backends.mps.is_available() else "none"}
 
@@ -48,20 +48,20 @@ def select_hardware(
     """Select device and precision; `auto` takes a GPU if there is one, and bf16 if it is native.
 
     Worker `local_rank` of this machine uses the GPU of that number. Raises UsageError if the device
-    is not available.
+    is not available, or has fewer GPUs than workers.
     """
-    selected = find_device(device)
-    if selected.type == "cuda" and local_rank:
+    torch_device = find_device(device)
+    if torch_device.type == "cuda" and local_rank:
         if local_rank >= torch.cuda.device_count():
             raise UsageError(
                 f"there are more workers than GPUs on this machine ({torch.cuda.device_count()})",
                 "Start one worker for each GPU.",
             )
-        selected = torch.device("cuda", local_rank)
-        torch.cuda.set_device(selected)
+        torch_device = torch.device("cuda", local_rank)
+        torch.cuda.set_device(torch_device)
     if precision == "auto":
-        precision = "bf16" if has_native_bf16(selected) else "fp32"
-    return Hardware(selected, precision)
+        precision = "bf16" if has_native_bf16(torch_device) else "fp32"
+    return Hardware(torch_device, precision)
 
 
 def find_device(name: str) -> torch.device:
@@ -84,7 +84,7 @@ def find_device(name: str) -> torch.device:
 
 
 def has_native_bf16(device: torch.device) -> bool:
-    """Return whether the device has bf16 products: Ampere and later, AVX512-BF16 and AMX."""
+    """Return whether the device computes in bf16: GPUs from Ampere on, CPUs of AVX512-BF16, AMX."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":

@@ -1,4 +1,4 @@
-"""Dropout: one mask per sentence, or one per position."""
+"""Dropout, with one mask per sentence or one per position."""
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ class SequenceDropout(nn.Module):
         self.p = p
 
     def forward(self, states: Tensor) -> Tensor:
-        """(B, T, D) → (B, T, D), dropping the same units of a row at every T.
+        """(B, T, D) → (B, T, D), the same units of a row zeroed at all T positions.
 
         No-op in eval mode and on (N, D).
         """

@@ -13,15 +13,15 @@ class RecurrentEncoder(nn.Module):
     """Recurrent layers, by default in both directions: h_j = [→h_j ; ←h_j] (Bahdanau et al. 2015,
     §3.2).
 
-    One layer reads the sentence and one the sentence reversed within its length. The result equals
-    PyTorch's packed bidirectional layer, without packing, so that it exports with dynamic shapes.
-    Layers above the first are residual. `self_attention`, if any, attends over the states
-    (intra-attention, Cheng et al. 2016, in the form of Vaswani et al. 2017).
+    One layer reads the sentence, and one reads it reversed within its length. The result equals
+    that of PyTorch's packed bidirectional layer, but exports with dynamic shapes. Layers above the
+    first are residual. `self_attention`, if any, follows the last layer (intra-attention, Cheng et
+    al. 2016, in the form of Vaswani et al. 2017).
     """
 
     def __init__(
         self,
-        embedding: int,
+        embedding_size: int,
         width: int,
         *,
         cell: CellName,
@@ -33,7 +33,7 @@ class RecurrentEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.width = width * (1 + bidirectional)
-        inputs = [embedding] + [self.width] * (layers - 1)
+        inputs = [embedding_size] + [self.width] * (layers - 1)
         layer = RNN_LAYERS[cell]
         self.forward_layers = nn.ModuleList(layer(size, width, batch_first=True) for size in inputs)
         self.backward_layers = nn.ModuleList(
@@ -57,9 +57,7 @@ class RecurrentEncoder(nn.Module):
             output = forward_layer(states)[0]  # (B, S, D or D/2)
             if self.backward_layers:
                 reversed_states = states.gather(1, flip.expand_as(states))  # (B, S, E or D)
-                backward = self.backward_layers[depth](reversed_states)[
-                    0
-                ]  # of the reversed sentence
+                backward, _ = self.backward_layers[depth](reversed_states)  # (B, S, D/2), reversed
                 backward = backward.gather(1, flip.expand_as(backward))
                 output = torch.cat([output, backward], dim=-1)
             output = norm(output)  # (B, S, D)
@@ -71,7 +69,7 @@ class RecurrentEncoder(nn.Module):
 
 
 def reverse_indices(lengths: Tensor, size: int) -> Tensor:
-    """(B,) → (B, size) indices that reverse each row within its length and leave padding."""
+    """(B,) lengths → (B, size) indices that reverse each row within its length; padding stays."""
     positions = torch.arange(size, device=lengths.device)[None, :]  # (1, S)
     mirrored = lengths[:, None] - 1 - positions  # (B, S)
     return torch.where(mirrored >= 0, mirrored, positions)

@@ -1,11 +1,11 @@
-"""Shapes and masks of every network here.
+"""Masks, and the letters of all shapes in this package.
 
     B batch rows        N rows of a search (B, or up to B·beam)
     S source positions  T target positions  Q query slots of a sentence
-    E embedding width   H decoder width   D width of a source state (values)   A width of a key
-    V vocabulary
+    E embedding width   H decoder width   D width of a source state (value)   A width of a key
+    V vocabulary        L length of a shortlist
 
-Batch first everywhere. A mask is bool: True at a position of the sentence, False at padding.
+Batch first everywhere. A mask is bool: True at positions of the sentence, False at padding.
 """
 
 import torch

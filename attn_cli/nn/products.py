@@ -3,8 +3,8 @@
 A loop over T target steps multiplies each step's rows by the same matrix, Y_t = X_t M + b. Autograd
 would compute dM = Σ_t X_tᵀ dY_t as T small products, each added to a tensor as large as M. Inside
 `defer_weight_gradients` the backward pass stores the X_t and dY_t and computes dM as one product,
-[X_1; …; X_T]ᵀ [dY_1; …; dY_T], after step 1. M is cast to the precision of autocast once, too.
-Outside of it these are the plain products.
+[X_1; …; X_T]ᵀ [dY_1; …; dY_T], after step 1, its last. M is cast to the precision of autocast once
+for all steps. Outside of `defer_weight_gradients` these are plain products.
 """
 
 from collections.abc import Iterator
@@ -19,15 +19,15 @@ from torch.nn import functional
 
 
 class StepLinear(nn.Linear):
-    """A linear map applied in each step of a loop: x Wᵀ + b (+ a term of that step)."""
+    """A linear map applied in each step of a loop: x Wᵀ + b, plus an addend of that step."""
 
-    def forward(self, rows: Tensor, plus: Tensor | None = None) -> Tensor:
-        """(N, I), and (N, O) to add → (N, O)."""
+    def forward(self, rows: Tensor, addend: Tensor | None = None) -> Tensor:
+        """Rows (N, I) and an addend (N, O) → (N, O)."""
         loop = _LOOP.get()
         if loop is not None:
-            return loop.shared(self.weight, self.bias, transposed=True)(rows, plus)
-        mapped = functional.linear(rows, self.weight, self.bias)
-        return mapped if plus is None else plus + mapped
+            return loop.get_product(self.weight, self.bias, transposed=True)(rows, addend)
+        product = functional.linear(rows, self.weight, self.bias)
+        return product if addend is None else addend + product
 
 
 def step_bmm(rows: Tensor, matrices: Tensor, *, transposed: bool = False) -> Tensor:
@@ -37,7 +37,7 @@ def step_bmm(rows: Tensor, matrices: Tensor, *, transposed: bool = False) -> Ten
     """
     loop = _LOOP.get()
     if loop is not None:
-        return loop.shared(matrices, None, transposed=transposed)(rows)
+        return loop.get_product(matrices, None, transposed=transposed)(rows)
     if transposed:
         matrices = matrices.transpose(1, 2)
     return torch.bmm(rows.to(matrices.dtype), matrices)
@@ -45,7 +45,7 @@ def step_bmm(rows: Tensor, matrices: Tensor, *, transposed: bool = False) -> Ten
 
 @contextmanager
 def defer_weight_gradients() -> Iterator[None]:
-    """Treat the products inside as steps of one loop, whose matrices must not change in it."""
+    """Treat the products in this block as the steps of one loop; the matrices must not change."""
     token = _LOOP.set(_Loop())
     try:
         yield
@@ -59,8 +59,10 @@ class _Loop:
     def __init__(self) -> None:
         self._shared: dict[tuple[int, bool], _SharedMatrix] = {}
 
-    def shared(self, matrix: Tensor, bias: Tensor | None, *, transposed: bool) -> "_SharedMatrix":
-        """Return the product with `matrix`, or with its transpose."""
+    def get_product(
+        self, matrix: Tensor, bias: Tensor | None, *, transposed: bool
+    ) -> "_SharedMatrix":
+        """Return the function that multiplies rows by `matrix`, or by its transpose."""
         key = id(matrix), transposed  # the graph keeps the tensor alive, so ids stay unique
         if key not in self._shared:
             self._shared[key] = _SharedMatrix(matrix, bias, transposed=transposed)
@@ -86,11 +88,11 @@ class _SharedMatrix:
         bias = None if bias is None else bias.to(self.dtype)
         self.matrix, self.bias = _SumGradients.apply(self, matrix, bias)  # type: ignore[no-untyped-call]
 
-    def __call__(self, rows: Tensor, plus: Tensor | None = None) -> Tensor:
-        """(…, I), and (…, O) to add → (…, O)."""
+    def __call__(self, rows: Tensor, addend: Tensor | None = None) -> Tensor:
+        """Rows (…, I) and an addend (…, O) → (…, O)."""
         self.count += 1
         rows = rows.to(self.dtype)
-        product: Tensor = _StepProduct.apply(self, self.count, rows, self.matrix, self.bias, plus)  # type: ignore[no-untyped-call]
+        product: Tensor = _StepProduct.apply(self, self.count, rows, self.matrix, self.bias, addend)  # type: ignore[no-untyped-call]
         return product
 
 
@@ -117,7 +119,7 @@ class _SumGradients(torch.autograd.Function):
 
 
 class _StepProduct(torch.autograd.Function):
-    """The product of one step; its backward stores the matrix gradient's operands in `shared`."""
+    """The product of one step; its backward stores the operands of dM in `shared`."""
 
     @staticmethod
     def forward(
@@ -127,16 +129,16 @@ class _StepProduct(torch.autograd.Function):
         rows: Tensor,
         matrix: Tensor,
         bias: Tensor | None,
-        plus: Tensor | None,
+        addend: Tensor | None,
     ) -> Tensor:
         ctx.shared, ctx.number = shared, number
         ctx.save_for_backward(rows, matrix)
-        added = plus if bias is None else bias if plus is None else plus + bias
-        if added is None:
+        total_addend = addend if bias is None else bias if addend is None else addend + bias
+        if total_addend is None:
             return rows @ matrix
         if rows.dim() == 2:
-            return torch.addmm(added.to(rows.dtype), rows, matrix)
-        return torch.baddbmm(added.to(rows.dtype), rows, matrix)
+            return torch.addmm(total_addend.to(rows.dtype), rows, matrix)
+        return torch.baddbmm(total_addend.to(rows.dtype), rows, matrix)
 
     @staticmethod
     @once_differentiable
@@ -144,5 +146,5 @@ class _StepProduct(torch.autograd.Function):
         rows, matrix = ctx.saved_tensors
         grad = grad.to(rows.dtype)
         ctx.shared.steps[ctx.number] = (rows, grad)
-        plus = grad if ctx.needs_input_grad[5] else None
-        return None, None, grad @ matrix.transpose(-1, -2), None, None, plus
+        addend = grad if ctx.needs_input_grad[5] else None
+        return None, None, grad @ matrix.transpose(-1, -2), None, None, addend

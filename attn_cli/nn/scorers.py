@@ -1,4 +1,4 @@
-"""Steps 2 to 4 of attention: queries, keys, and the energy of each pair of them."""
+"""Steps 2 to 4 of attention: queries, keys, and the energy of each query with each key."""
 
 import math
 from abc import ABC, abstractmethod
@@ -46,16 +46,16 @@ class AdditiveScorer(Scorer):
 
     def __init__(
         self,
-        query: int,
-        value: int,
+        query_size: int,
+        value_size: int,
         width: int,
         *,
         activation: Activation = "tanh",
         coverage: bool = False,
     ) -> None:
         super().__init__()
-        self.query = StepLinear(query, width)  # W
-        self.key = nn.Linear(value, width, bias=False)  # U
+        self.query = StepLinear(query_size, width)  # W
+        self.key = nn.Linear(value_size, width, bias=False)  # U
         self.energy = nn.Linear(width, 1, bias=False)  # v
         self.activation = activation
         self.uses_coverage = coverage
@@ -63,12 +63,12 @@ class AdditiveScorer(Scorer):
             self.coverage_proj = nn.Linear(1, width, bias=False)  # w
 
     def keys(self, values: Tensor) -> Tensor:
-        """U h_j."""
+        """Return U h_j."""
         keys: Tensor = self.key(values)
         return keys
 
     def queries(self, states: Tensor) -> Tensor:
-        """W s_{i-1}."""
+        """Return W s_{i-1}."""
         queries: Tensor = self.query(states)
         return queries
 
@@ -86,11 +86,11 @@ class DotScorer(Scorer):
     """e_ij = s_iᵀ h_j, for states of equal width (Luong et al. 2015, equation 8, dot)."""
 
     def keys(self, values: Tensor) -> Tensor:
-        """h_j."""
+        """Return h_j."""
         return values
 
     def queries(self, states: Tensor) -> Tensor:
-        """s_i."""
+        """Return s_i."""
         return states
 
     def forward(self, queries: Tensor, keys: Tensor, coverage: Tensor | None = None) -> Tensor:
@@ -101,16 +101,16 @@ class DotScorer(Scorer):
 class GeneralScorer(DotScorer):
     """e_ij = s_iᵀ W h_j, bilinear (Luong et al. 2015, equation 8, general).
 
-    The parameter is √H W, which keeps the change of an energy in one update of Adam small.
+    The parameter is √H W, so that one update of Adam changes an energy only a little.
     """
 
-    def __init__(self, query: int, value: int) -> None:
+    def __init__(self, query_size: int, value_size: int) -> None:
         super().__init__()
-        self.key = nn.Linear(value, query, bias=False)  # √H W
-        self.scale = 1 / math.sqrt(query)
+        self.key = nn.Linear(value_size, query_size, bias=False)  # √H W
+        self.scale = 1 / math.sqrt(query_size)
 
     def keys(self, values: Tensor) -> Tensor:
-        """W h_j: (B, S, D) → (B, S, H)."""
+        """Return W h_j: (B, S, D) → (B, S, H)."""
         keys: Tensor = self.key(values) * self.scale
         return keys
 
@@ -118,18 +118,18 @@ class GeneralScorer(DotScorer):
 class ScaledDotScorer(DotScorer):
     """e_ij = (W_Q s_i)ᵀ (W_K h_j) / √A (Vaswani et al. 2017, §3.2.1)."""
 
-    def __init__(self, query: int, value: int, width: int) -> None:
+    def __init__(self, query_size: int, value_size: int, width: int) -> None:
         super().__init__()
-        self.query = StepLinear(query, width)  # W_Q
-        self.key = nn.Linear(value, width, bias=False)  # W_K
+        self.query = StepLinear(query_size, width)  # W_Q
+        self.key = nn.Linear(value_size, width, bias=False)  # W_K
         self.scale = 1 / math.sqrt(width)
 
     def keys(self, values: Tensor) -> Tensor:
-        """W_K h_j."""
+        """Return W_K h_j."""
         keys: Tensor = self.key(values)
         return keys
 
     def queries(self, states: Tensor) -> Tensor:
-        """W_Q s_i / √A."""
+        """Return W_Q s_i / √A."""
         queries: Tensor = self.query(states) * self.scale
         return queries

@@ -15,12 +15,14 @@ from attn_cli.nn.masking import length_mask
 class DeepOutput(nn.Module):
     """t_i = maxout(U s_i + V E y_{i-1} + C c_i), the maximum of each pair of units.
 
-    Bahdanau et al. 2015, appendix A.2.2 (with s_i in place of s_{i-1}); Pascanu et al. 2014.
+    Bahdanau et al. 2015, appendix A.2.2, with s_i in place of s_{i-1}; Goodfellow et al. 2013.
     """
 
-    def __init__(self, state: int, context: int, embedding: int, *, dropout: float) -> None:
+    def __init__(
+        self, state_size: int, context_size: int, embedding_size: int, *, dropout: float
+    ) -> None:
         super().__init__()
-        self.maxout_proj = nn.Linear(state + context + embedding, 2 * embedding)
+        self.maxout_proj = nn.Linear(state_size + context_size + embedding_size, 2 * embedding_size)
         self.dropout = SequenceDropout(dropout)
 
     def forward(self, output: DecoderOutput, embedded: Tensor) -> Tensor:
@@ -32,12 +34,16 @@ class DeepOutput(nn.Module):
 
 
 class LinearReadout(nn.Module):
-    """Features from the decoder's state alone (Luong et al. 2015, equation 6; Vaswani et al. 2017,
-    §3.4), projected if it is not as wide as an embedding."""
+    """Features from the decoder's state alone, projected if it is not as wide as an embedding.
 
-    def __init__(self, state: int, embedding: int, *, dropout: float) -> None:
+    Luong et al. 2015, equation 6; Vaswani et al. 2017, §3.4.
+    """
+
+    def __init__(self, state_size: int, embedding_size: int, *, dropout: float) -> None:
         super().__init__()
-        self.proj = nn.Identity() if state == embedding else nn.Linear(state, embedding)
+        self.proj = (
+            nn.Identity() if state_size == embedding_size else nn.Linear(state_size, embedding_size)
+        )
         self.dropout = Dropout(dropout)
 
     def forward(self, output: DecoderOutput, embedded: Tensor) -> Tensor:
@@ -47,8 +53,11 @@ class LinearReadout(nn.Module):
 
 
 class ForwardOutput(NamedTuple):
-    """The output of a teacher-forced pass: features (B, T, E); weights (B, T, S), or
-    (B, T, heads, S) of several heads, or None; sampled_logp (B, T) of hard attention."""
+    """The output of a pass with teacher forcing.
+
+    features (B, T, E); weights (B, T, S), or with several heads (B, T, heads, S), or None;
+    sampled_logp (B, T) of hard attention in training.
+    """
 
     features: Tensor
     weights: Tensor | None
@@ -96,11 +105,10 @@ class Seq2Seq(nn.Module):
         memory: Memory,
         selected: SelectedRows | None = None,
     ) -> tuple[Tensor, Tensor, State]:
-        """(N,) last pieces → logits (N, V) of the next, weights (N, S), the state after.
+        """(N,) ids of the last pieces → logits (N, V) of the next, weights (N, S), the state after.
 
         Weights of several heads are (N, heads, S). Row n attends to sentence n, or to that of its
-        slot in `memory.layout`. With `selected` the logits (N, L) are those of the sentence's
-        shortlist.
+        slot in `memory.layout`. With `selected`, the rows of shortlists, the logits are (N, L).
         """
         embedded = self.target_embedding(previous)  # (N, E)
         output, after = self.decoder.step(embedded, state, memory)
@@ -108,15 +116,14 @@ class Seq2Seq(nn.Module):
         features = self.readout(output, embedded)  # (N, E)
         if selected is None:
             return self.output_projection(features), output.weights, after
-        logits = self.output_projection.project_selected(
-            memory.group(features), selected
-        )  # (B, Q, L)
+        features = memory.group(features)  # (B, Q, E)
+        logits = self.output_projection.project_selected(features, selected)  # (B, Q, L)
         return memory.ungroup(logits), output.weights, after
 
     def forward(
         self, src: Tensor, src_len: Tensor, tgt_in: Tensor, *, weights: bool = True
     ) -> ForwardOutput:
-        """(B, S), (B,), (B, T) target pieces after BOS → features and weights of every step.
+        """(B, S) ids, (B,) lengths, (B, T) target ids from BOS on → features and weights.
 
         Without `weights` the attention weights may be omitted.
         """

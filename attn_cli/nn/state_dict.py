@@ -1,4 +1,4 @@
-"""A network's parameters as a flat dictionary of tensors, each tied matrix once."""
+"""The parameters of a network as a flat dictionary of tensors, each tied matrix once."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from attn_cli.errors import ModelError
 
 
 def unique_state_dict(network: nn.Module) -> dict[str, Tensor]:
-    """Return every parameter once, by name, contiguous; a tied matrix keeps its first name."""
+    """Return all parameters by name, contiguous; a tied matrix once, under its first name."""
     ids: set[int] = set()
     tensors: dict[str, Tensor] = {}
     for name, tensor in network.state_dict(keep_vars=True).items():
@@ -22,7 +22,7 @@ def unique_state_dict(network: nn.Module) -> dict[str, Tensor]:
 def load_state(network: nn.Module, tensors: dict[str, Tensor], *, where: str) -> None:
     """Copy `tensors` into the network in place; tied matrices stay tied.
 
-    The names of models of format 1 are read too. Raises ModelError, naming `where`, if a tensor is
+    The names of format 1 are accepted too. Raises ModelError, naming `where`, if a tensor is
     missing, unknown or of another shape.
     """
     expected = unique_state_dict(network)
@@ -32,7 +32,7 @@ def load_state(network: nn.Module, tensors: dict[str, Tensor], *, where: str) ->
 
 
 def check_state(expected: dict[str, Tensor], tensors: dict[str, Tensor], *, where: str) -> None:
-    """Raise ModelError as `load_state`; `expected` may be on the meta device."""
+    """Raise ModelError as `load_state` does; `expected` may be on the meta device."""
     tensors = with_current_names(tensors)
     if missing := sorted(expected.keys() - tensors.keys()):
         raise ModelError(f"{where} has no tensor {missing[0]}", _HINT)
@@ -45,18 +45,18 @@ def check_state(expected: dict[str, Tensor], tensors: dict[str, Tensor], *, wher
 
 
 def with_current_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the parameters by today's names."""
+    """Return the tensors by current names."""
     return {current_name(name): tensor for name, tensor in tensors.items()}
 
 
 def current_name(name: str) -> str:
-    """Return today's name of a parameter of a model of format 1; other names stay as they are."""
+    """Return the current name of a parameter of format 1; other names stay as they are."""
     for former, current in _FORMER_NAMES:
         name = former.sub(current, name)
     return name
 
 
-#: Patterns of the names of format 1, and their replacements; applied in order. No name of today
+#: Patterns of the names of format 1, and their replacements, applied in order. No current name
 #: matches one of them.
 _FORMER_NAMES = [
     (re.compile(former), current)

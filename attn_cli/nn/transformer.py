@@ -1,6 +1,6 @@
 """The Transformer (Vaswani et al. 2017), pre-norm or post-norm (Xiong et al. 2020).
 
-Heads are split off the width: (N, T, D) → (N, heads, T, D / heads).
+The width is split into heads: (N, T, D) → (N, heads, T, d), d = D / heads.
 """
 
 import math
@@ -29,10 +29,10 @@ ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
 
 
 class LayerOptions(NamedTuple):
-    """What all layers of an encoder or a decoder share.
+    """The settings that all layers of an encoder or a decoder share.
 
-    `norm_first` is x + f(norm(x)) (pre-norm); without it norm(x + f(x)) (post-norm), as in Vaswani
-    et al. 2017, §3.1.
+    With `norm_first` a sublayer f is x + f(norm(x)) (pre-norm). Without it, it is norm(x + f(x))
+    (post-norm), as in Vaswani et al. 2017, §3.1.
     """
 
     heads: int
@@ -59,7 +59,7 @@ def scaled_dot_product_attention(
     Dao et al. 2022, where available).
     """
     if not weights:
-        return _fused(queries, keys, values, mask=mask, causal=causal), None
+        return _run_fused_kernel(queries, keys, values, mask=mask, causal=causal), None
     energies = queries @ keys.transpose(-1, -2) / math.sqrt(queries.shape[-1])  # (N, heads, T, S)
     if causal:
         size = energies.shape[-2:]
@@ -70,17 +70,17 @@ def scaled_dot_product_attention(
     return probs.to(values.dtype) @ values, probs
 
 
-def _fused(
+def _run_fused_kernel(
     queries: Tensor, keys: Tensor, values: Tensor, *, mask: Tensor | None, causal: bool
 ) -> Tensor:
-    """PyTorch's kernel; on a CPU in fp32, where it is faster than in bf16."""
+    """Run PyTorch's kernel; on a CPU in fp32, which is faster there than bf16."""
     kernel = functional.scaled_dot_product_attention
     if queries.device.type != "cpu":
         return kernel(queries, keys, values, attn_mask=mask, is_causal=causal)
-    exact = torch.promote_types(queries.dtype, torch.float32)
+    dtype = torch.promote_types(queries.dtype, torch.float32)
     with torch.autocast("cpu", enabled=False):
-        queries, keys = queries.to(exact), keys.to(exact)
-        output = kernel(queries, keys, values.to(exact), attn_mask=mask, is_causal=causal)
+        queries, keys = queries.to(dtype), keys.to(dtype)
+        output = kernel(queries, keys, values.to(dtype), attn_mask=mask, is_causal=causal)
     return output.to(values.dtype)
 
 
@@ -96,23 +96,29 @@ def merge_heads(heads: Tensor) -> Tensor:
 
 
 class SublayerNorm(nn.LayerNorm):
-    """Layer normalization of a residual sublayer f: x + f(norm(x)), or norm(x + f(x))."""
+    """The layer normalization of a residual sublayer f: x + f(norm(x)), or norm(x + f(x)).
+
+    Of `pre_norm` and `post_norm` one normalizes, and the other is the identity.
+    """
 
     def __init__(self, width: int, *, norm_first: bool) -> None:
         super().__init__(width)
         self.norm_first = norm_first
 
-    def before(self, states: Tensor) -> Tensor:
+    def pre_norm(self, states: Tensor) -> Tensor:
         """(…, D) → the input of the sublayer."""
         return self(states) if self.norm_first else states
 
-    def after(self, summed: Tensor) -> Tensor:
-        """(…, D), the residual connection added → the output of the sublayer."""
-        return summed if self.norm_first else self(summed)
+    def post_norm(self, residual_sum: Tensor) -> Tensor:
+        """x + f(…), (…, D) → the output of the sublayer."""
+        return residual_sum if self.norm_first else self(residual_sum)
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention with a residual connection: x + W_O heads(norm(x))."""
+    """Multi-head self-attention with a residual connection: x + W_O [head_1 ; … ; head_H].
+
+    Vaswani et al. 2017, §3.2.2; the heads attend over norm(x) with pre-norm.
+    """
 
     def __init__(self, width: int, *, heads: int, dropout: float, norm_first: bool = True) -> None:
         super().__init__()
@@ -133,16 +139,19 @@ class SelfAttention(nn.Module):
 
     def project_qkv(self, states: Tensor) -> tuple[Tensor, ...]:
         """(…, D) → queries, keys and values (…, D)."""
-        qkv: Tensor = self.qkv_proj(self.norm.before(states))
+        qkv: Tensor = self.qkv_proj(self.norm.pre_norm(states))
         return qkv.chunk(3, dim=-1)
 
     def add_residual(self, states: Tensor, contexts: Tensor) -> Tensor:
         """Project the contexts of the heads and add them to the states."""
-        return self.norm.after(states + self.dropout(self.out_proj(contexts)))
+        return self.norm.post_norm(states + self.dropout(self.out_proj(contexts)))
 
 
 class FeedForward(nn.Module):
-    """x + W_2 f(W_1 norm(x)), f being ReLU in §3.3."""
+    """The feed-forward sublayer x + W_2 f(W_1 norm(x)), pre-norm; f is ReLU in the paper.
+
+    Vaswani et al. 2017, §3.3.
+    """
 
     def __init__(self, width: int, options: LayerOptions) -> None:
         super().__init__()
@@ -154,8 +163,8 @@ class FeedForward(nn.Module):
 
     def forward(self, states: Tensor) -> Tensor:
         """(…, D) → (…, D)."""
-        hidden = self.dropout(self.activation(self.fc1(self.norm.before(states))))
-        return self.norm.after(states + self.dropout(self.fc2(hidden)))
+        hidden = self.dropout(self.activation(self.fc1(self.norm.pre_norm(states))))
+        return self.norm.post_norm(states + self.dropout(self.fc2(hidden)))
 
 
 class EncoderLayer(nn.Module):
@@ -173,7 +182,7 @@ class EncoderLayer(nn.Module):
 
 
 class TransformerEncoder(nn.Module):
-    """Encoder layers over embeddings with positions; states are zero at padding."""
+    """Encoder layers over embeddings with positional encodings; states are zero at padding."""
 
     def __init__(
         self, width: int, options: LayerOptions, *, layers: int, positions: Positions
@@ -200,15 +209,15 @@ class TransformerEncoder(nn.Module):
 class DecoderLayer(nn.Module):
     """Causal self-attention, cross-attention to the source, feed-forward.
 
-    The cache of a step holds the keys and values (N, T, D) of the T pieces so far.
+    The cache of a step is the keys and the values, each (N, T, D), of the T pieces so far.
     """
 
-    def __init__(self, width: int, value: int, options: LayerOptions) -> None:
+    def __init__(self, width: int, value_size: int, options: LayerOptions) -> None:
         super().__init__()
         self.self_attention = _self_attention(width, options)
         self.cross_norm = SublayerNorm(width, norm_first=options.norm_first)
         self.cross_query_proj = nn.Linear(width, width)
-        self.cross_kv_proj = nn.Linear(value, 2 * width)  # keys and values of the source
+        self.cross_kv_proj = nn.Linear(value_size, 2 * width)  # keys and values of the source
         self.cross_out_proj = nn.Linear(width, width)
         self.feed_forward = FeedForward(width, options)
         self.dropout = Dropout(options.dropout)
@@ -217,21 +226,27 @@ class DecoderLayer(nn.Module):
     def forward(
         self, states: Tensor, keys: Tensor, values: Tensor, mask: Tensor, *, weights: bool
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """A known target: (B, T, D), the source's keys and values (B, S, D), its mask (B, 1, 1, S)
-        → (B, T, D), contexts (B, T, D), weights (B, heads, T, S) or None."""
+        """Run all steps of a known target.
+
+        States (B, T, D), the source's keys and values (B, S, D), its mask (B, 1, 1, S) → states
+        (B, T, D), contexts (B, T, D), weights (B, heads, T, S) or None.
+        """
         states = self.self_attention(states, causal=True)
-        queries = self.cross_query_proj(self.cross_norm.before(states))
+        queries = self.cross_query_proj(self.cross_norm.pre_norm(states))
         parts = (split_heads(part, self.heads) for part in (queries, keys, values))
         heads, probs = scaled_dot_product_attention(*parts, mask=mask, weights=weights)
         contexts = self.cross_out_proj(merge_heads(heads))
-        states = self.cross_norm.after(states + self.dropout(contexts))
+        states = self.cross_norm.post_norm(states + self.dropout(contexts))
         return self.feed_forward(states), contexts, probs
 
     def step(
         self, states: Tensor, cache: tuple[Tensor, Tensor], memory: Memory
     ) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor]]:
-        """One step: (N, D), the cache before it → (N, D), contexts (N, D), weights (N, heads, S),
-        the cache after it."""
+        """Run one step.
+
+        States (N, D), the cache before the step → states (N, D), contexts (N, D), weights
+        (N, heads, S), the cache after the step.
+        """
         query, key, value = (
             part[:, None] for part in self.self_attention.project_qkv(states)
         )  # (N, 1, D)
@@ -239,46 +254,52 @@ class DecoderLayer(nn.Module):
         parts = (split_heads(part, self.heads) for part in (query, keys, values))
         heads, _ = scaled_dot_product_attention(*parts, weights=True)
         states = self.self_attention.add_residual(states, merge_heads(heads)[:, 0])
-        queries = memory.group(self.cross_query_proj(self.cross_norm.before(states)))  # (B, Q, D)
+        queries = memory.group(self.cross_query_proj(self.cross_norm.pre_norm(states)))  # (B, Q, D)
         parts = (split_heads(part, self.heads) for part in (queries, memory.keys, memory.values))
         mask = memory.mask[:, None, None, :]
         heads, probs = scaled_dot_product_attention(*parts, mask=mask, weights=True)
         assert probs is not None
         contexts = self.cross_out_proj(memory.ungroup(merge_heads(heads)))  # (N, D)
         weights = memory.ungroup(probs.transpose(1, 2))  # (N, heads, S)
-        states = self.cross_norm.after(states + contexts)
+        states = self.cross_norm.post_norm(states + contexts)
         return self.feed_forward(states), contexts, weights, (keys, values)
 
 
 class TransformerDecoder(Decoder):
     """Decoder layers over the pieces so far, each with multi-head cross-attention to the source.
 
-    Attention weights are those of all heads of all layers, (…, layers · heads, S), layer by layer.
+    Its attention weights are those of all heads, (…, layers · heads, S), layer by layer.
     The memory concatenates the keys and values of all layers, (B, S, layers · D).
     """
 
     def __init__(
-        self, width: int, options: LayerOptions, *, value: int, layers: int, positions: Positions
+        self,
+        width: int,
+        options: LayerOptions,
+        *,
+        value_size: int,
+        layers: int,
+        positions: Positions,
     ) -> None:
         super().__init__()
         self.positional_encoding = PositionalEncoding(width, kind=positions)
         self.dropout = Dropout(options.dropout)
-        self.layers = nn.ModuleList(DecoderLayer(width, value, options) for _ in range(layers))
+        self.layers = nn.ModuleList(DecoderLayer(width, value_size, options) for _ in range(layers))
         self.norm = _final_norm(width, options)
         self.width = self.context_size = width
 
     def prepare_memory(self, values: Tensor, mask: Tensor) -> Memory:
         """See `Decoder.prepare_memory`."""
         pairs = [layer.cross_kv_proj(values).chunk(2, -1) for layer in self._layers()]
-        keys, projected = zip(*pairs, strict=True)
-        return Memory(torch.cat(projected, -1), torch.cat(keys, -1), mask)
+        keys, values_by_layer = zip(*pairs, strict=True)
+        return Memory(torch.cat(values_by_layer, -1), torch.cat(keys, -1), mask)
 
     def init_state(self, memory: Memory) -> State:
         """Return position 0 and empty caches."""
         empty = memory.values.new_zeros(memory.values.shape[0], 0, self.width)
         state = {name: empty for depth in range(len(self.layers)) for name in _cache_names(depth)}
-        first = memory.mask.new_zeros(memory.mask.shape[0], dtype=torch.long)
-        return {"position": first, **state}
+        position = memory.mask.new_zeros(memory.mask.shape[0], dtype=torch.long)
+        return {"position": position, **state}
 
     def dynamic_axes(self) -> dict[str, str]:
         """See `Decoder.dynamic_axes`."""
@@ -304,13 +325,13 @@ class TransformerDecoder(Decoder):
         """See `Decoder.unroll`; without weights it uses the fused kernel."""
         positions = torch.arange(embedded.shape[1], device=embedded.device)
         states = self.dropout(self.positional_encoding(embedded, positions))  # (B, T, D)
-        mask, by_layer = memory.mask[:, None, None, :], []
+        mask, layer_weights = memory.mask[:, None, None, :], []
         for layer, part in zip(self._layers(), self._split_layers(memory), strict=True):
             states, contexts, probs = layer(states, part.keys, part.values, mask, weights=weights)
             if probs is not None:
-                by_layer.append(probs)  # (B, heads, T, S)
-        stacked = torch.cat(by_layer, 1).transpose(1, 2) if by_layer else None
-        return DecoderOutput(self.norm(states), contexts, stacked)  # (B, T, layers·heads, S)
+                layer_weights.append(probs)  # (B, heads, T, S)
+        all_weights = torch.cat(layer_weights, 1).transpose(1, 2) if layer_weights else None
+        return DecoderOutput(self.norm(states), contexts, all_weights)  # (B, T, layers·heads, S)
 
     def _layers(self) -> list[DecoderLayer]:
         return cast("list[DecoderLayer]", list(self.layers))

@@ -13,14 +13,14 @@ from attn_cli.nn.dropout import SequenceDropout
 from attn_cli.nn.embeddings import PieceEmbedding
 from attn_cli.nn.encoders import RecurrentEncoder
 
-#: The energy of padding: finite, since all of a padded row has it.
-MASKED = -1e4
+#: The energy of padding. It is finite, since softmax over a row of -inf is NaN.
+MASKED_ENERGY = -1e4
 
 
 class WordGroups(NamedTuple):
     """One side of a batch: ids (B, P) of pieces, and mean (B, W, P), which averages them by word.
 
-    A row of `mean` is 1 / n at the n pieces of its word; at padding it is 0.
+    A row of `mean` is 1 / n at the n pieces of its word and 0 elsewhere; at padding it is all 0.
     """
 
     ids: Tensor
@@ -28,8 +28,8 @@ class WordGroups(NamedTuple):
 
     @property
     def mask(self) -> Tensor:
-        """(B, W) bool, True at words."""
-        return self.mean.sum(-1) > 0  # `any` of floats exports wrong
+        """The mask (B, W) bool, True at words."""
+        return self.mean.sum(-1) > 0  # torch.onnx exports `any` of floats wrong
 
 
 class AlignmentLogProbs(NamedTuple):
@@ -44,43 +44,44 @@ class AlignmentLogProbs(NamedTuple):
 
     @property
     def link_probs(self) -> Tensor:
-        """(B, W_t, W_s) the probability of each link: the geometric mean of both directions.
+        """The probability of each link, (B, W_t, W_s): the geometric mean of both directions.
 
-        Liang et al. 2006, "Alignment by Agreement", multiply them; the root keeps the scale.
+        Liang et al. 2006, "Alignment by Agreement", use their product; this is its square root.
         """
         return ((self.to_source[..., :-1] + self.to_target[:, :-1]) / 2).exp()
 
 
 class WordAligner(nn.Module):
-    """Computes an energy for every pair of words, and a softmax over it in each direction.
+    """Computes an energy for every pair of words, and a softmax of the energies in each direction.
 
-    A word is the mean of its pieces, encoded by a bidirectional GRU over the words of its side. The
-    channels of a W_t × W_s image are `channels` scaled dot products (Vaswani et al. 2017, §3.2) of
-    encoded words, one of unencoded words, and the distance from the diagonal (Dyer et al. 2013).
-    Convolutions over it use that neighbors align to neighbors. NULL stands for unaligned words.
+    A word is the mean of its pieces, encoded by a bidirectional GRU over the words of its side.
+    Each pair of words has several channels: `channels` scaled dot products (Vaswani et al. 2017,
+    §3.2) of the encoded words, one of the unencoded words, and the distance from the diagonal (Dyer
+    et al. 2013). Convolutions over the W_t × W_s pairs use the links of neighboring words. NULL is
+    the partner of unaligned words.
     """
 
     def __init__(
         self,
         *,
-        source_vocab: int,
-        target_vocab: int,
-        shared: bool,
-        embedding: int,
+        source_vocab_size: int,
+        target_vocab_size: int,
+        share_embeddings: bool,
+        embedding_size: int,
         width: int,
         channels: int,
         dropout: float,
     ) -> None:
         super().__init__()
-        self.source_embedding = PieceEmbedding(source_vocab, embedding, dropout=dropout)
-        self.target_embedding = PieceEmbedding(target_vocab, embedding, dropout=dropout)
-        if shared:
+        self.source_embedding = PieceEmbedding(source_vocab_size, embedding_size, dropout=dropout)
+        self.target_embedding = PieceEmbedding(target_vocab_size, embedding_size, dropout=dropout)
+        if share_embeddings:
             self.source_embedding.embedding = self.target_embedding.embedding
-        self.source_encoder = WordEncoder(embedding, width, dropout=dropout)
-        self.target_encoder = WordEncoder(embedding, width, dropout=dropout)
-        self.scorer = PairwiseScorer(embedding, embedding + 2 * width, channels)
-        self.source_null = nn.Linear(embedding + 2 * width, 1)
-        self.target_null = nn.Linear(embedding + 2 * width, 1)
+        self.source_encoder = WordEncoder(embedding_size, width, dropout=dropout)
+        self.target_encoder = WordEncoder(embedding_size, width, dropout=dropout)
+        self.scorer = PairwiseScorer(embedding_size, embedding_size + 2 * width, channels)
+        self.source_null = nn.Linear(embedding_size + 2 * width, 1)
+        self.target_null = nn.Linear(embedding_size + 2 * width, 1)
         self.refiner = ConvRefiner(channels + 1)
 
     def forward(self, source: WordGroups, target: WordGroups) -> AlignmentLogProbs:
@@ -104,10 +105,10 @@ class WordAligner(nn.Module):
 class WordEncoder(nn.Module):
     """Concatenates each word with its state of a bidirectional GRU over the sentence."""
 
-    def __init__(self, embedding: int, width: int, *, dropout: float) -> None:
+    def __init__(self, embedding_size: int, width: int, *, dropout: float) -> None:
         super().__init__()
         self.encoder = RecurrentEncoder(
-            embedding, width, cell="gru", layers=1, dropout=dropout, layer_norm=False
+            embedding_size, width, cell="gru", layers=1, dropout=dropout, layer_norm=False
         )
         self.dropout = SequenceDropout(dropout)
 
@@ -121,19 +122,19 @@ class WordEncoder(nn.Module):
 class PairwiseScorer(nn.Module):
     """Scaled dot products of target and source words, in several channels."""
 
-    def __init__(self, embedding: int, encoded: int, channels: int) -> None:
+    def __init__(self, embedding_size: int, encoded_size: int, channels: int) -> None:
         super().__init__()
         self.channels = channels
         self.width = 32  # of each channel
-        self.source_proj = nn.Linear(encoded, channels * self.width)
-        self.target_proj = nn.Linear(encoded, channels * self.width)
-        self.source_lexical = nn.Linear(embedding, 4 * self.width, bias=False)
-        self.target_lexical = nn.Linear(embedding, 4 * self.width, bias=False)
+        self.source_proj = nn.Linear(encoded_size, channels * self.width)
+        self.target_proj = nn.Linear(encoded_size, channels * self.width)
+        self.source_lexical = nn.Linear(embedding_size, 4 * self.width, bias=False)
+        self.target_lexical = nn.Linear(embedding_size, 4 * self.width, bias=False)
 
     def forward(
         self, tgt_embedded: Tensor, tgt: Tensor, src_embedded: Tensor, src: Tensor
     ) -> Tensor:
-        """Words as embeddings (B, W, E) and encoded (B, W, D) → (B, C + 1, W_t, W_s)."""
+        """Embeddings (B, W, E) and encoded words (B, W, D) of both sides → (B, C + 1, W_t, W_s)."""
         query = self.target_proj(tgt).unflatten(-1, (self.channels, -1)).transpose(1, 2)
         key = self.source_proj(src).unflatten(-1, (self.channels, -1)).transpose(1, 2)
         energies = query @ key.transpose(2, 3) / math.sqrt(self.width)  # (B, C, W_t, W_s)
@@ -161,12 +162,12 @@ class ConvRefiner(nn.Module):
             torch.einsum("bcts,c->bts", channels, self.channel_weights)
             - self.distance_weight * distance
         )
-        linear = linear.masked_fill(~mask, MASKED)
+        linear = linear.masked_fill(~mask, MASKED_ENERGY)
         extra = torch.stack([distance, linear.softmax(2), linear.softmax(1)], dim=1)
-        inside = mask[:, None]  # (B, 1, W_t, W_s)
-        hidden = self.conv1(torch.cat([channels, extra], dim=1) * inside).relu() * inside
-        hidden = (hidden + self.conv2(hidden).relu()) * inside
-        energies: Tensor = (linear + self.conv_out(hidden)[:, 0]).masked_fill(~mask, MASKED)
+        valid = mask[:, None]  # (B, 1, W_t, W_s)
+        hidden = self.conv1(torch.cat([channels, extra], dim=1) * valid).relu() * valid
+        hidden = (hidden + self.conv2(hidden).relu()) * valid
+        energies: Tensor = (linear + self.conv_out(hidden)[:, 0]).masked_fill(~mask, MASKED_ENERGY)
         return energies
 
 
@@ -177,6 +178,6 @@ def diagonal_distance(target: Tensor, source: Tensor) -> Tensor:
 
 
 def _relative_positions(mask: Tensor) -> Tensor:
-    """(B, W) → the middle of each word, from 0 at its sentence's start to 1 at its end."""
+    """(B, W) mask → (B, W) the middle of each word: 0 is the sentence's start, 1 its end."""
     count = mask.sum(1, keepdim=True).clamp(min=1)
     return (torch.arange(mask.shape[1], device=mask.device)[None, :] + 0.5) / count

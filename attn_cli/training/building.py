@@ -31,7 +31,7 @@ def build_network(data: PreparedData, run: TrainRun) -> Seq2Seq:
     """
     source, target = data.tokenizers
     network = build_model(
-        data.recipe.model, source_vocab=source.vocab_size, target_vocab=target.vocab_size
+        data.recipe.model, source_vocab_size=source.vocab_size, target_vocab_size=target.vocab_size
     )
     if run.start_from is not None:
         with torch.no_grad():

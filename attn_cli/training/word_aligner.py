@@ -38,8 +38,8 @@ def train_word_aligner(
         torch.manual_seed(recipe.seed)
         aligner = build_word_aligner(
             recipe.model,
-            source_vocab=data.tokenizers[0].vocab_size,
-            target_vocab=data.tokenizers[1].vocab_size,
+            source_vocab_size=data.tokenizers[0].vocab_size,
+            target_vocab_size=data.tokenizers[1].vocab_size,
         )
         if run.start_from is not None and run.start_from.has_files(manifest.WORD_ALIGNER):
             with torch.no_grad():
@@ -95,7 +95,9 @@ def train_new_aligner(
     `vocab` is the sizes of the source and target vocabularies. Training resumes from the checkpoint
     in `folder`, if there is one.
     """
-    aligner = build_word_aligner(recipe.model, source_vocab=vocab[0], target_vocab=vocab[1])
+    aligner = build_word_aligner(
+        recipe.model, source_vocab_size=vocab[0], target_vocab_size=vocab[1]
+    )
     trainer = AlignerTrainer(
         aligner.to(find_device(device)),
         text,

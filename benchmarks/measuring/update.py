@@ -68,7 +68,9 @@ def build_trainer(path: Path, scratch: Path) -> Trainer:
         text, *tokenizers, sampling=recipe.tokenizer.subword_alpha
     ).filter_lengths(max_length=recipe.data.max_length, max_ratio=recipe.data.max_ratio)
     network = build_model(
-        recipe.model, source_vocab=tokenizers[0].vocab_size, target_vocab=tokenizers[1].vocab_size
+        recipe.model,
+        source_vocab_size=tokenizers[0].vocab_size,
+        target_vocab_size=tokenizers[1].vocab_size,
     )
     network.train()
     return Trainer(

@@ -18,7 +18,7 @@ def test_it_has_several_heads_on_both_sides():
 def test_parameters_in_half_precision_and_graphs_in_int8_take_less_than_4_mb():
     recipe = config.load(FOLDER / "heads.toml")
     vocab = recipe.tokenizer.vocab_size
-    network = build_model(recipe.model, source_vocab=vocab, target_vocab=vocab)
+    network = build_model(recipe.model, source_vocab_size=vocab, target_vocab_size=vocab)
     parameters = sum(part.numel() for part in unique_state_dict(network).values())
     assert 3 * parameters < 3_200_000  # the vocabulary and the graphs' structure take the rest
 

@@ -47,7 +47,7 @@ def write_bundle(folder, *settings):
         learned = [Tokenizer.train(side, recipe.tokenizer) for side in (PAIRS, PAIRS.values())]
     torch.manual_seed(2)
     sizes = [each.vocab_size for each in learned]
-    network = build_model(recipe.model, source_vocab=sizes[0], target_vocab=sizes[1])
+    network = build_model(recipe.model, source_vocab_size=sizes[0], target_vocab_size=sizes[1])
     with torch.no_grad():
         for parameter in network.parameters():  # biases and normalizations, too
             parameter.add_(torch.randn_like(parameter) * 0.2)

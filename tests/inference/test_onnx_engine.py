@@ -51,7 +51,7 @@ def network_of(model, *, vocab=TARGET_VOCAB, seed=2):
     """A network that has opinions: fresh ones find every piece about as likely as another."""
     torch.manual_seed(seed)
     source_vocab = vocab if model.tie_embeddings == "all" else SOURCE_VOCAB
-    network = build_model(model, source_vocab=source_vocab, target_vocab=vocab).eval()
+    network = build_model(model, source_vocab_size=source_vocab, target_vocab_size=vocab).eval()
     with torch.no_grad():
         for weight in network.parameters():
             weight.add_(torch.randn_like(weight) * 0.3)
@@ -213,7 +213,7 @@ def test_both_engines_match_the_same_words(tmp_path, tied):
     torch.manual_seed(3)
     vocab = (TARGET_VOCAB, TARGET_VOCAB) if tied == "all" else (SOURCE_VOCAB, TARGET_VOCAB)
     head = build_word_aligner(
-        model_of(tie_embeddings=tied), source_vocab=vocab[0], target_vocab=vocab[1]
+        model_of(tie_embeddings=tied), source_vocab_size=vocab[0], target_vocab_size=vocab[1]
     )
     ours = TorchAligner(head)
     with torch.no_grad():

@@ -18,7 +18,7 @@ GOLD = np.array([[5, 7, 9, EOS], [6, 6, 4, EOS]], np.int32)
 @pytest.fixture
 def stepper():
     torch.manual_seed(2)
-    return TorchDecoder(build_model(TINY_MODEL, source_vocab=VOCAB, target_vocab=VOCAB))
+    return TorchDecoder(build_model(TINY_MODEL, source_vocab_size=VOCAB, target_vocab_size=VOCAB))
 
 
 def begun(stepper, beam=3):

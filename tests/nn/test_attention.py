@@ -80,7 +80,7 @@ def additive_scores(scorer, s, h):
 
 
 def test_soft_attention_gives_the_mean_of_the_values_by_softmax_of_the_scores():
-    module = with_random_parameters(SoftAttention(AdditiveScorer(H, D, A), value=D))
+    module = with_random_parameters(SoftAttention(AdditiveScorer(H, D, A), value_size=D))
     output = attend(module, *a_batch())
     for n, s, h in sentences():
         expected = weights_of(additive_scores(module.scorer, s, h))
@@ -91,7 +91,7 @@ def test_soft_attention_gives_the_mean_of_the_values_by_softmax_of_the_scores():
 
 def test_scaled_dot_attention_maps_queries_keys_and_values():
     scorer = ScaledDotScorer(H, D, A)
-    module = with_random_parameters(SoftAttention(scorer, value=D, project_values=True))
+    module = with_random_parameters(SoftAttention(scorer, value_size=D, project_values=True))
     output = attend(module, *a_batch())
     for n, s, h in sentences():
         query = array(scorer.query) @ s + scorer.query.bias.detach().numpy()
@@ -103,7 +103,7 @@ def test_scaled_dot_attention_maps_queries_keys_and_values():
 
 def test_a_sparse_normalizer_leaves_positions_out():
     module = with_random_parameters(
-        SoftAttention(AdditiveScorer(H, D, A), value=D, normalizer=sparsemax)
+        SoftAttention(AdditiveScorer(H, D, A), value_size=D, normalizer=sparsemax)
     )
     weights = attend(module, *a_batch()).weights
     torch.testing.assert_close(weights.sum(-1), torch.ones(3))
@@ -111,7 +111,9 @@ def test_a_sparse_normalizer_leaves_positions_out():
 
 
 def test_coverage_changes_the_scores_as_the_scorer_says():
-    module = with_random_parameters(SoftAttention(AdditiveScorer(H, D, A, coverage=True), value=D))
+    module = with_random_parameters(
+        SoftAttention(AdditiveScorer(H, D, A, coverage=True), value_size=D)
+    )
     covered = torch.rand(3, SIZE)
     output = attend(module, *a_batch(), coverage=covered)
     scorer = module.scorer
@@ -140,7 +142,7 @@ def test_coverage_is_the_sum_of_the_weights_so_far(input_feeding):
 
 
 def local(window):
-    module = LocalAttention(GeneralScorer(H, D), query=H, value=D, window=window)
+    module = LocalAttention(GeneralScorer(H, D), query_size=H, value_size=D, window=window)
     return with_random_parameters(module)
 
 
@@ -174,8 +176,8 @@ def test_local_attention_sees_a_window_alone_and_always_something(window):
 def hard_and_soft():
     """Hard attention, and soft attention with the same weights."""
     scorer = AdditiveScorer(H, D, A)
-    return with_random_parameters(HardAttention(scorer, value=D)), SoftAttention(
-        scorer, value=D
+    return with_random_parameters(HardAttention(scorer, value_size=D)), SoftAttention(
+        scorer, value_size=D
     ).eval()
 
 
@@ -236,7 +238,7 @@ SOURCE, TARGET = [4, 5, EOS], [6, EOS]  # three positions, and what is to be sai
 
 def network_of(*choices):
     model = config.with_settings(config.Recipe(), [*TINY, *choices]).model
-    return build_model(model, source_vocab=8, target_vocab=8)
+    return build_model(model, source_vocab_size=8, target_vocab_size=8)
 
 
 def toy(steps):
@@ -347,10 +349,10 @@ def test_the_bonus_is_the_mean_entropy_of_the_choices(monkeypatch):
 
 def test_one_head_with_identity_maps_is_soft_attention():
     scorer = AdditiveScorer(H, D, A)
-    one = with_random_parameters(MultiHeadAttention([scorer], value=D))
+    one = with_random_parameters(MultiHeadAttention([scorer], value_size=D))
     for each in (one.value_proj, one.out_proj):
         nn.init.eye_(each.weight)
-    expected = attend(SoftAttention(scorer, value=D).eval(), *a_batch())
+    expected = attend(SoftAttention(scorer, value_size=D).eval(), *a_batch())
     output = attend(one, *a_batch())
     torch.testing.assert_close(output.contexts, expected.contexts)
     torch.testing.assert_close(output.weights[:, 0], expected.weights)
@@ -358,7 +360,7 @@ def test_one_head_with_identity_maps_is_soft_attention():
 
 def test_each_head_scores_by_itself_and_weighs_its_part_of_the_values():
     scorers = [ScaledDotScorer(H, D, 2), ScaledDotScorer(H, D, 2), ScaledDotScorer(H, D, 2)]
-    module = with_random_parameters(MultiHeadAttention(scorers, value=D))
+    module = with_random_parameters(MultiHeadAttention(scorers, value_size=D))
     output = attend(module, *a_batch())
     for n, s, h in sentences():
         mapped, heads = h @ array(module.value_proj).T, []
@@ -398,7 +400,7 @@ def test_without_attention_there_is_one_context_the_last_states_and_no_weights(b
     )
     expected = theirs(packed)[1].transpose(0, 1).flatten(1)  # (B, D)
 
-    module = NoAttention(value=encoder.width, bidirectional=bidirectional)
+    module = NoAttention(value_size=encoder.width, bidirectional=bidirectional)
     memory = module.prepare_memory(encoder(embedded, LENGTHS), length_mask(LENGTHS, SIZE))
     torch.testing.assert_close(module.initial_context(memory), expected)
     for states in torch.randn(2, 3, H):
@@ -410,11 +412,11 @@ def test_without_attention_there_is_one_context_the_last_states_and_no_weights(b
 # Of any kind
 
 KINDS = {
-    "soft": SoftAttention(AdditiveScorer(H, D, A), value=D),
-    "local": LocalAttention(GeneralScorer(H, D), query=H, value=D, window=2),
-    "hard": HardAttention(AdditiveScorer(H, D, A), value=D, normalizer=softmax),
-    "heads": MultiHeadAttention([AdditiveScorer(H, D, A) for _ in range(2)], value=D),
-    "none": NoAttention(value=D, bidirectional=True),
+    "soft": SoftAttention(AdditiveScorer(H, D, A), value_size=D),
+    "local": LocalAttention(GeneralScorer(H, D), query_size=H, value_size=D, window=2),
+    "hard": HardAttention(AdditiveScorer(H, D, A), value_size=D, normalizer=softmax),
+    "heads": MultiHeadAttention([AdditiveScorer(H, D, A) for _ in range(2)], value_size=D),
+    "none": NoAttention(value_size=D, bidirectional=True),
 }
 
 

@@ -42,7 +42,7 @@ SHAPES = [
 
 def network_of(model: ModelConfig, *, double: bool = False):
     torch.manual_seed(7)
-    network = build_model(model, source_vocab=VOCAB, target_vocab=VOCAB).eval()
+    network = build_model(model, source_vocab_size=VOCAB, target_vocab_size=VOCAB).eval()
     return network.double() if double else network
 
 
@@ -184,7 +184,7 @@ def test_tied_matrices_are_saved_once_and_tied_again(tied) -> None:
     matrices = [t for t in tensors.values() if t.shape == (VOCAB, 6)]
     assert len(matrices) == {"all": 1, "output": 2, "none": 3}[tied]
     another = build_model(
-        replace(TINY, tie_embeddings=tied), source_vocab=VOCAB, target_vocab=VOCAB
+        replace(TINY, tie_embeddings=tied), source_vocab_size=VOCAB, target_vocab_size=VOCAB
     ).eval()
     with torch.no_grad():
         load_state(another, tensors, where="test")

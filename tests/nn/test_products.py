@@ -22,7 +22,7 @@ SYSTEMS = [
 
 def gradients(system, *, double=True):
     torch.manual_seed(1)
-    network = build_model(systems.model_of(system), source_vocab=16, target_vocab=16)
+    network = build_model(systems.model_of(system), source_vocab_size=16, target_vocab_size=16)
     network = network.double() if double else network
     src, tgt = torch.randint(4, 16, (3, 5)), torch.randint(4, 16, (3, 6))
     torch.manual_seed(2)
@@ -56,7 +56,7 @@ def test_a_loop_is_derived_correctly() -> None:
     def loop(weight, bias, memory):
         state = torch.ones(2, 3, dtype=torch.float64)
         with defer_weight_gradients():
-            shared = products._LOOP.get().shared(weight, bias, transposed=True)
+            shared = products._LOOP.get().get_product(weight, bias, transposed=True)
             for _ in range(3):
                 state = torch.tanh(
                     step_bmm(shared(state, state.sum(1, keepdim=True))[:, None], memory)[:, 0]

@@ -113,7 +113,7 @@ def test_a_decoder_layer_is_torchs(norm_first, activation):
     expected = theirs(states, values, tgt_mask=later, memory_key_padding_mask=~mask)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
-    asked = ours.cross_norm.before(ours.self_attention(states, causal=True))
+    asked = ours.cross_norm.pre_norm(ours.self_attention(states, causal=True))
     looked, shares = theirs.multihead_attn(
         asked, values, values, key_padding_mask=~mask, average_attn_weights=False
     )
@@ -173,7 +173,7 @@ def test_the_product_is_scaled_by_the_root_of_a_heads_width():
 def decoder(positions="sinusoidal", norm_first=True):
     options = OPTIONS._replace(norm_first=norm_first)
     return opinionated(
-        TransformerDecoder(WIDTH, options, value=WIDTH, layers=2, positions=positions)
+        TransformerDecoder(WIDTH, options, value_size=WIDTH, layers=2, positions=positions)
     )
 
 

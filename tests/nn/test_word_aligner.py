@@ -18,7 +18,7 @@ SETTINGS = WordAlignerConfig(enabled=True, embedding=6, width=4, channels=3, dro
 def head_of(*, tied="none"):
     torch.manual_seed(5)
     model = ModelConfig(tie_embeddings=tied, word_aligner=SETTINGS)
-    return build_word_aligner(model, source_vocab=VOCAB, target_vocab=VOCAB).eval()
+    return build_word_aligner(model, source_vocab_size=VOCAB, target_vocab_size=VOCAB).eval()
 
 
 def side(*sentences):

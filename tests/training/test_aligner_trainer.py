@@ -169,7 +169,7 @@ def taught(toy, tmp_path_factory):
         settings = config.WordAlignerConfig(True, embedding=16, width=16, channels=2, dropout=0.1)
         model = config.ModelConfig(word_aligner=settings)
         return AlignerTrainer(
-            build_word_aligner(model, source_vocab=400, target_vocab=400),
+            build_word_aligner(model, source_vocab_size=400, target_vocab_size=400),
             text,
             votes,
             settings=config.TrainConfig(aligner_steps=steps, log_every=20),

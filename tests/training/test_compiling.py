@@ -37,7 +37,7 @@ def test_the_loss_and_the_gradients_of_a_compiled_network_are_those_of_the_netwo
     """By a backend that traces as inductor does and generates no code (tests/slow has that)."""
     torch.manual_seed(1)
     model = config.from_dict({"model": TRANSFORMER}).model
-    network = build_model(model, source_vocab=VOCABULARY, target_vocab=VOCABULARY)
+    network = build_model(model, source_vocab_size=VOCABULARY, target_vocab_size=VOCABULARY)
     compiled = compile_network(network, backend="aot_eager")
     for shape in ((3, 6, 5), (4, 4, 7)):
         loss, gradients = loss_and_gradients(network, network, shape)

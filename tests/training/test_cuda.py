@@ -44,7 +44,7 @@ def test_ids_come_to_the_device_as_they_are():
 def test_the_loss_in_bf16_is_close_to_that_in_fp32_and_that_to_a_processors(name):
     torch.manual_seed(1)
     model = config.from_dict({"model": SYSTEMS[name]}).model
-    network = build_model(model, source_vocab=90, target_vocab=90).eval()
+    network = build_model(model, source_vocab_size=90, target_vocab_size=90).eval()
     source, target = (torch.randint(4, 90, (12, size)) for size in (9, 11))
     lengths = torch.randint(3, 10, (12,))
 

@@ -242,7 +242,7 @@ def share_on_the_links(toy, folder, *, weight: float) -> float:
     torch.manual_seed(1)
     hardware = select_hardware("cpu", "fp32")
     guide = Guidance(links, weight=weight, decay=1.0, max_steps=settings.max_steps)
-    network = build_model(model, source_vocab=vocab, target_vocab=vocab)
+    network = build_model(model, source_vocab_size=vocab, target_vocab_size=vocab)
     Trainer(
         network,
         BatchIterator(data, tokens=settings.batch_tokens, seed=1),

@@ -22,7 +22,7 @@ def test_loss_and_gradients_equal_torchs_cross_entropy(smoothing, block, monkeyp
         attention=AttentionConfig(width=3),
         decoder=DecoderConfig(width=4),
     )
-    network = build_model(tiny, source_vocab=17, target_vocab=17).double()
+    network = build_model(tiny, source_vocab_size=17, target_vocab_size=17).double()
     features = torch.randn(3, 4, 5, dtype=torch.float64, requires_grad=True)
     wanted = torch.randint(4, 17, (3, 4))
     wanted[0, 2:] = PAD
@@ -42,7 +42,7 @@ def test_loss_and_gradients_equal_torchs_cross_entropy(smoothing, block, monkeyp
 def test_in_bf16_the_loss_is_that_of_features_rounded_to_bf16_and_summed_in_fp32() -> None:
     torch.manual_seed(4)
     tiny = ModelConfig(embedding=16, encoder=EncoderConfig(width=3), decoder=DecoderConfig(width=4))
-    network = build_model(tiny, source_vocab=40, target_vocab=40)
+    network = build_model(tiny, source_vocab_size=40, target_vocab_size=40)
     features, wanted = torch.randn(3, 4, 16), torch.randint(4, 40, (3, 4))
     with torch.autocast("cpu", dtype=torch.bfloat16):
         ours = negative_log_likelihood(network, features, wanted, smoothing=0.1)
@@ -78,7 +78,7 @@ def test_the_expected_denominator_of_the_sampled_softmax_is_that_over_the_vocabu
 def test_a_sampled_loss_teaches_only_the_pieces_that_it_scores() -> None:
     torch.manual_seed(4)
     tiny = ModelConfig(embedding=5, encoder=EncoderConfig(width=3), decoder=DecoderConfig(width=4))
-    network = build_model(tiny, source_vocab=400, target_vocab=400)
+    network = build_model(tiny, source_vocab_size=400, target_vocab_size=400)
     features, wanted = torch.randn(1, 3, 5), torch.tensor([[8, 20, 399]])
     loss = negative_log_likelihood(network, features, wanted, smoothing=0.0, sampled=50)
     (bias,) = torch.autograd.grad(loss, [network.output_projection.bias])

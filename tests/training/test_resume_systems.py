@@ -51,7 +51,7 @@ def trainer_of(kind, text, folder, **given):
     data, vocab = text
     torch.manual_seed(1)
     return Trainer(
-        build_model(model_of(KINDS[kind]), source_vocab=vocab, target_vocab=vocab),
+        build_model(model_of(KINDS[kind]), source_vocab_size=vocab, target_vocab_size=vocab),
         BatchIterator(data, tokens=SETTINGS.batch_tokens, seed=1),
         lambda network: ValidationScores(loss=1.0, bleu=1.0, chrf=1.0),
         settings=SETTINGS,

@@ -57,7 +57,7 @@ def trainer(text, tmp_path):
     def make(*scores, settings=SETTINGS, **given):
         data, vocab = text
         torch.manual_seed(1)
-        network = build_model(TINY_MODEL, source_vocab=vocab, target_vocab=vocab)
+        network = build_model(TINY_MODEL, source_vocab_size=vocab, target_vocab_size=vocab)
         said, published, left = [], [], list(scores)
 
         def validate(network):

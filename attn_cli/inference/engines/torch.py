@@ -227,8 +227,8 @@ def _load(
             "Copy or train it again.",
         ) from error
     sizes = {
-        "source_vocab": bundle.source.vocab_size,
-        "target_vocab": bundle.target.vocab_size,
+        "source_vocab_size": bundle.source.vocab_size,
+        "target_vocab_size": bundle.target.vocab_size,
     }
     with torch.device("meta"):
         expected = unique_state_dict(build(bundle.recipe.model, **sizes))
