@@ -96,7 +96,7 @@ def measure(name: str, settings: tuple[str, ...], folder: Path, *, threads: int)
 
 
 def write(out: Path, docs: Path) -> None:
-    """The table of docs/attention.md, of all systems that are measured."""
+    """Update the table of docs/attention.md with all systems that were measured."""
     from measuring.study_report import fill
 
     results = {
@@ -108,12 +108,12 @@ def write(out: Path, docs: Path) -> None:
         return
     titles = (
         "system",
-        "weights",
+        "parameters",
         "BLEU",
         "AER",
-        "graphs apart",
-        "same translations",
-        "pieces a second",
+        "graph difference",
+        "equal translations",
+        "pieces/s",
     )
     rows = [
         [

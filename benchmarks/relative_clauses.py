@@ -1,12 +1,12 @@
-"""What a longer sentence costs each attention, on the demo's grammar: clauses within clauses.
+"""Measure the effect of sentence length on attention, with nested relative clauses.
 
-    python benchmarks/relative_clauses.py                   # trains, measures and writes it down
+    python benchmarks/relative_clauses.py                   # trains, measures, updates the page
     python benchmarks/relative_clauses.py --only none,general --threads 1
 
 *I know the woman who sees the man who reads the letter that I wrote*: every system learns from
-the demo corpus and from sentences of relative clauses of up to 24 words, and is tried on others
-of up to twice as many. What is trained is left alone, and what was interrupted goes on. Fills in
-docs/attention.md.
+the demo corpus and from sentences with relative clauses of up to 24 words, and is tested on
+sentences of up to twice that length. Finished trainings are not repeated, interrupted ones
+continue. Updates docs/attention.md.
 """
 
 import argparse
@@ -50,10 +50,10 @@ SYSTEMS = {
     "general, after": ("model.attention.kind=general", "model.decoder.input_feeding=true"),
 }
 
-#: What is shown of a row.
-SHOWN = {
+#: The rows of the table: name → value of a measurement.
+TABLE_ROWS = {
     "BLEU": lambda row: f"{row['bleu']['score']:.1f}",
-    "all right": lambda row: f"{row['right']:.0%}".replace("%", " %"),
+    "exact match": lambda row: f"{row['right']:.0%}".replace("%", " %"),
     "AER": lambda row: f"{row['aer']:.1f}",
 }
 

@@ -1,7 +1,7 @@
-"""The study's results as tables of Markdown and pictures, put where docs/attention.md has room.
+"""Write the tables and pictures of the study, from results.json into docs/attention.md.
 
-Knows results.json alone. Each table stands between `<!-- begin: NAME -->` and `<!-- end -->`; what
-is between them is replaced, and all else of the page is left as it is.
+Each table replaces what is between `<!-- begin: NAME -->` and `<!-- end -->`; the rest of the page
+does not change.
 """
 
 import re
@@ -16,68 +16,70 @@ from measuring.charts import tables as side_by_side
 
 Results = Mapping[str, Any]
 
-#: Systems whose tables are shown, those that are there.
-SHOWN = (
+#: The systems whose attention tables are drawn, if they were measured.
+TABLE_SYSTEMS = (
     *("additive", "after", "dot", "general", "luong", "local", "hard", "sparsemax", "coverage"),
     *("multihead", "transformer", "additive-guided", "transformer-guided"),
 )
 
-#: Systems in the picture of lengths, and of learning.
+#: The systems in the picture of BLEU by length, and in that of the learning curves.
 LENGTHS = ("additive", "none", "transformer", "local", "rnn")
 LEARNING = ("additive", "none", "dot", "after", "luong", "hard", "transformer")
 
 
 def write(results: Results, docs: Path) -> None:
-    """Fill docs/attention.md in and draw its pictures. Raises Skipped where there is no page."""
+    """Update the tables of docs/attention.md and draw its pictures.
+
+    Raises Skipped if the page does not exist.
+    """
     parts = {
-        "systems": systems(results),
-        "alignments": alignments(results),
-        "lengths": lengths(results),
-        "weights": weights(results),
-        "moved": moved(results),
-        "full": full(results),
-        "speed": speed(results),
-        "conditions": circumstances(results),
+        "systems": format_systems(results),
+        "alignments": format_alignments(results),
+        "lengths": format_lengths(results),
+        "weights": format_weights(results),
+        "moved": format_interventions(results),
+        "full": format_recipes(results),
+        "speed": format_speed(results),
+        "conditions": format_conditions(results),
     }
     fill(docs / "attention.md", parts)
     folder = docs / "attention"
     folder.mkdir(exist_ok=True)
-    for name, picture in pictures(results).items():
+    for name, picture in draw_pictures(results).items():
         (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
 
 
 def fill(page: Path, parts: Mapping[str, str]) -> None:
-    """Put each part where the page has room for what is so called. Raises Skipped where there is no
-    page."""
+    """Replace the part of each name in the page. Raises Skipped if the page does not exist."""
     if not page.is_file():
         raise Skipped(f"there is no {page}")
     text = page.read_text(encoding="utf-8")
     for name, part in parts.items():
         pattern = re.compile(rf"(<!-- begin: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         if not pattern.search(text):
-            say(f"{page} has no place for {name}")
+            say(f"{page} has no part {name}")
         text = pattern.sub(lambda match, part=part: f"{match[1]}\n{part}\n{match[2]}", text)
     page.write_text(text, encoding="utf-8")
 
 
-# What is in the results
+# Values of the results
 
 
 def runs(results: Results, system: str) -> list[dict[str, Any]]:
-    """The runs of a system, one a seed."""
+    """Return the runs of a system, one for each seed."""
     return [row for row in results["systems"].values() if row["system"] == system]
 
 
 def names(results: Results, *, recipes: bool = False) -> list[str]:
-    """The systems, in order, without or only with those that are recipes as they come."""
+    """Return the names of the systems of the study, or of the unchanged recipes, in order."""
     systems = dict.fromkeys(
         row["system"] for row in results["systems"].values() if bool(row["recipe"]) == recipes
     )
     return list(systems)
 
 
-def deep(row: Mapping[str, Any], *path: Any) -> Any:
-    """What is there by these keys, or None."""
+def get_nested(row: Mapping[str, Any], *path: Any) -> Any:
+    """Return the value at these keys, one below the other, or None."""
     value: Any = row
     for key in path:
         try:
@@ -88,8 +90,8 @@ def deep(row: Mapping[str, Any], *path: Any) -> Any:
 
 
 def mean(rows: Sequence[Mapping[str, Any]], *path: Any, digits: int = 1) -> str:
-    """The mean over seeds, and half the range behind it where there are several."""
-    values = [value for row in rows if (value := deep(row, *path)) is not None]
+    """Return the mean over seeds, with half the range if there are several."""
+    values = [value for row in rows if (value := get_nested(row, *path)) is not None]
     if not values:
         return ""
     middle = f"{statistics.mean(values):.{digits}f}"
@@ -101,9 +103,9 @@ def mean(rows: Sequence[Mapping[str, Any]], *path: Any, digits: int = 1) -> str:
 # Tables
 
 
-def systems(results: Results) -> str:
+def format_systems(results: Results) -> str:
     titles = (
-        *("system", "weights", "updates", "BLEU, beam 5", "greedy", "chrF", "AER"),
+        *("system", "parameters", "updates", "BLEU, beam 5", "greedy", "chrF", "AER"),
         "AER, best head",
         *("45 BLEU after", "minutes"),
     )
@@ -128,18 +130,18 @@ def systems(results: Results) -> str:
     return table(titles, rows)
 
 
-def alignments(results: Results) -> str:
+def format_alignments(results: Results) -> str:
     titles = (
-        *("system", "AER", "P", "R", "of weights ≥ 0.3", "best head", "second half", "captions"),
+        *("system", "AER", "P", "R", "AER, weights ≥ 0.3", "best head", "second half", "captions"),
         "captions, best head",
     )
     rows = []
     for name in names(results):
         seeds = runs(results, name)
-        if deep(seeds[0], "aer") is None:
+        if get_nested(seeds[0], "aer") is None:
             continue
         aer = "aer", "hansards"
-        best = deep(seeds[0], *aer, "best")
+        best = get_nested(seeds[0], *aer, "best")
         half = "best_second_half" if best else "shown_second_half"
         rows.append(
             [
@@ -158,7 +160,7 @@ def alignments(results: Results) -> str:
     return table(titles, rows)
 
 
-def lengths(results: Results) -> str:
+def format_lengths(results: Results) -> str:
     buckets = [_bucket(bucket) for bucket in results["buckets"]]
     rows = []
     for name in (*names(results), *names(results, recipes=True)):
@@ -175,37 +177,40 @@ def _bucket(bucket: Sequence[int]) -> str:
     return f"{low}–{high}" if high < 1000 else f"{low} and more"
 
 
-def weights(results: Results) -> str:
-    titles = ("system", "entropy, nats", "of the most", "largest", "on the end", "unevenness")
+def format_weights(results: Results) -> str:
+    titles = (
+        *("system", "entropy, nats", "relative entropy", "largest", "end of sentence"),
+        "unevenness",
+    )
     rows = []
     for name in names(results):
         seeds = runs(results, name)
-        if deep(seeds[0], "shape") is not None:
+        if get_nested(seeds[0], "shape") is not None:
             keys = ("entropy", "share", "peak", "unaligned", "unevenness")
             rows.append([name, *(mean(seeds, "shape", key, digits=2) for key in keys)])
     return table(titles, rows)
 
 
-def moved(results: Results) -> str:
+def format_interventions(results: Results) -> str:
     changes = ("largest", "another", "permuted", "uniform")
     rows = []
     for name in names(results):
         seeds = runs(results, name)
-        if deep(seeds[0], "moved") is not None:
+        if get_nested(seeds[0], "moved") is not None:
             cells = [
                 mean(seeds, "moved", change, key, digits=digits)
                 for key, digits in (("tvd", 3), ("changed", 1))
                 for change in changes
             ]
             rows.append([name, *cells])
-    titles = ["system", *(f"TVD, {c}" for c in changes), *(f"other word %, {c}" for c in changes)]
+    titles = ["system", *(f"TVD, {c}" for c in changes), *(f"changed %, {c}" for c in changes)]
     return table(titles, rows)
 
 
-def full(results: Results) -> str:
+def format_recipes(results: Results) -> str:
     titles = (
-        *("recipe", "weights", "updates", "minutes", "BLEU, beam 5", "greedy", "chrF"),
-        "BLEU, small letters, own words",
+        *("recipe", "parameters", "updates", "minutes", "BLEU, beam 5", "greedy", "chrF"),
+        "BLEU, lower case, words",
     )
     rows = []
     for name in names(results, recipes=True):
@@ -225,15 +230,15 @@ def full(results: Results) -> str:
     return table(titles, rows)
 
 
-def speed(results: Results) -> str:
+def format_speed(results: Results) -> str:
     speed = results.get("speed")
     if not speed:
         return "Not measured yet.\n"
     rows = [[name, f"{rate:,}"] for name, rate in speed["systems"].items()]
-    return table(["system", "target pieces a second"], rows) + f"\n{speed['how']}.\n"
+    return table(["system", "target pieces/s"], rows) + f"\n{speed['how']}.\n"
 
 
-def circumstances(results: Results) -> str:
+def format_conditions(results: Results) -> str:
     rows = list(results["systems"].values())
     first = next(row for row in rows if not row["recipe"])
     train = first["train"]
@@ -252,23 +257,23 @@ def circumstances(results: Results) -> str:
             + ".",
             f"* {train['max_steps']} updates of {train['batch_tokens']} target pieces, "
             f"{first['vocabulary']} pieces in one vocabulary; seeds {', '.join(map(str, seeds))}.",
-            f"* BLEU `{bleu}`, chrF `{chrf}`; in small letters over our own words `{small}` of "
-            f"lower-cased lines. Test: {results['test']}.",
+            f"* BLEU `{bleu}`, chrF `{chrf}`; in lower case over the words of attn `{small}`. "
+            f"Test: {results['test']}.",
             f"* AER: {_aer_signature(rows)}.\n",
         ]
     )
 
 
 def _aer_signature(rows: Sequence[Mapping[str, Any]]) -> str:
-    signatures = (deep(row, "aer", "hansards", "shown", "argmax", "signature") for row in rows)
+    signatures = (get_nested(row, "aer", "hansards", "shown", "argmax", "signature") for row in rows)
     return next(filter(None, signatures), "")
 
 
 # Pictures
 
 
-def pictures(results: Results) -> dict[str, str]:
-    """The pictures by the names of their files."""
+def draw_pictures(results: Results) -> dict[str, str]:
+    """Return the pictures by the names of their files, without their suffix."""
     buckets = [_bucket(bucket) for bucket in results["buckets"]]
     ticks = {float(n): name for n, name in enumerate(buckets)}
     ticks |= {float(len(buckets) + n): f"{n + 2} joined" for n in range(2)}
@@ -279,7 +284,7 @@ def pictures(results: Results) -> dict[str, str]:
         points = []
         for n in range(len(buckets) + 2):
             place = ("by_length", n) if n < len(buckets) else ("joined", str(n - len(buckets) + 2))
-            values = [v for row in rows if (v := deep(row, *place, "bleu")) is not None]
+            values = [v for row in rows if (v := get_nested(row, *place, "bleu")) is not None]
             if values:
                 points.append((float(n), statistics.mean(values)))
         if points:
@@ -293,13 +298,13 @@ def pictures(results: Results) -> dict[str, str]:
         title = "BLEU against the length of the source"
         images["lengths"] = curves(title, by_length, x="source words", y="BLEU", ticks=ticks)
     if learning:
-        title = "Greedy BLEU on validation pairs while learning"
+        title = "Greedy BLEU on validation pairs during training"
         images["learning"] = curves(title, learning, x="updates", y="BLEU")
-    shown = {
+    tables = {
         name: rows[0]["table"]
-        for name in SHOWN
+        for name in TABLE_SYSTEMS
         if (rows := runs(results, name)) and "table" in rows[0]
     }
-    if shown:
-        images["tables"] = side_by_side("The same pair under each system", shown)
+    if tables:
+        images["tables"] = side_by_side("The same pair in each system", tables)
     return images
