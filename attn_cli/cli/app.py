@@ -4,6 +4,7 @@ Imports only the command that is called, and no command's work: `attn --help` co
 """
 
 import contextlib
+import functools
 import importlib
 import os
 import shlex
@@ -84,6 +85,7 @@ class LazyGroup(HelpGroup):
         return self.commands[cmd_name]
 
 
+@functools.cache
 def _build_command(name: str) -> Any:
     module = importlib.import_module(f"attn_cli.cli.{name}")
     built: Any

@@ -6,7 +6,7 @@ from typing import Any
 from attn_cli.config.model import ModelConfig
 from attn_cli.config.network import TRANSFORMER
 from attn_cli.config.schema import Recipe
-from attn_cli.config.trees import section
+from attn_cli.config.trees import section, to_tree
 
 #: Layers of a Transformer whose recipe sets no number.
 DEFAULT_TRANSFORMER_LAYERS = 4
@@ -107,7 +107,7 @@ def family_defaults(model: ModelConfig) -> dict[str, Any]:
         "encoder": {"kind": model.encoder.kind},
         "decoder": {"kind": model.decoder.kind},
     }
-    filled, whole = with_family_defaults({"model": kinds})["model"], dataclasses.asdict(Recipe())
+    filled, whole = with_family_defaults({"model": kinds})["model"], to_tree(Recipe())
     for name in ("encoder", "decoder"):
         whole["model"][name] |= filled[name] | {"kind": whole["model"][name]["kind"]}
     whole["model"]["attention"] |= filled.get("attention", {})

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import functools
 import math
 import tomllib
 import types
@@ -12,10 +13,12 @@ from attn_cli.config.defaults import family_defaults, with_family_defaults
 from attn_cli.config.network import WordAlignerConfig
 from attn_cli.config.schema import Recipe
 from attn_cli.config.train import STATISTICAL, UNGUIDED
-from attn_cli.config.trees import merge, non_default, parse_tree, section
+from attn_cli.config.trees import merge, non_default, parse_tree, section, to_tree
 from attn_cli.errors import UsageError
 
 T = TypeVar("T")
+
+_type_hints = functools.cache(typing.get_type_hints)
 
 
 def from_dict(tree: dict[str, Any], *, where: str = "recipe") -> Recipe:
@@ -38,13 +41,14 @@ def with_settings(recipe: Recipe, settings: list[str]) -> Recipe:
 
     A value that is not TOML is a string: `model.encoder.cell=lstm`. Raises UsageError.
     """
-    tree = non_default(to_dict(recipe), family_defaults(recipe.model))
+    known = to_dict(recipe)
+    tree = non_default(known, family_defaults(recipe.model))
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
             raise UsageError(f"--set {setting} has no '='", "Write --set section.key=value.")
         *parents, last = key.strip().split(".")
-        branch, whole = tree, to_dict(recipe)
+        branch, whole = tree, known
         for depth, parent in enumerate(parents):
             nested, whole = branch.setdefault(parent, {}), whole.get(parent, {})
             if not (isinstance(nested, dict) and isinstance(whole, dict)):
@@ -71,8 +75,8 @@ def choices(key: str) -> tuple[str, ...]:
     *parents, last = key.split(".")
     cls: type[Any] = Recipe
     for name in parents:
-        cls = typing.get_type_hints(cls).get(name, object)
-    kind = typing.get_type_hints(cls).get(last)
+        cls = _type_hints(cls).get(name, object)
+    kind = _type_hints(cls).get(last)
     if kind is bool:
         return "true", "false"
     return tuple(typing.get_args(kind)) if typing.get_origin(kind) is Literal else ()
@@ -81,7 +85,7 @@ def choices(key: str) -> tuple[str, ...]:
 def keys(cls: type[Any] = Recipe, prefix: str = "") -> list[str]:
     """Return all keys of a recipe, dotted, in order."""
     names: list[str] = []
-    hints = typing.get_type_hints(cls)
+    hints = _type_hints(cls)
     for leaf in dataclasses.fields(cls):
         if dataclasses.is_dataclass(hints[leaf.name]):
             names += keys(typing.cast(type[Any], hints[leaf.name]), f"{prefix}{leaf.name}.")
@@ -98,7 +102,7 @@ def _parse_section(cls: type[T], tree: Any, *, where: str, prefix: str) -> T:
             f"{where}: {prefix[:-1]} must be a section, not {tree!r}", "Use [section]."
         )
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    hints = typing.get_type_hints(cls)
+    hints = _type_hints(cls)
     for key in tree:
         if key not in fields:
             raise UsageError(
@@ -166,7 +170,7 @@ def _scalar(text: str) -> Any:
 
 def to_dict(recipe: Recipe) -> dict[str, Any]:
     """Return the recipe as nested dictionaries of plain values; inverse of `from_dict`."""
-    return dataclasses.asdict(recipe)
+    return to_tree(recipe)
 
 
 def file_of_links(recipe: Recipe) -> str:

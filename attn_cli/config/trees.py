@@ -1,5 +1,6 @@
 """Nested dictionaries of recipes: parse them from TOML, merge them, compare them."""
 
+import dataclasses
 import tomllib
 from typing import Any
 
@@ -19,6 +20,18 @@ def parse_tree(text: str, where: str) -> dict[str, Any]:
         raise UsageError(f"{where} is nested too deeply", "Fix its brackets.") from error
     except ValueError as error:  # of tomllib, or for too long a number
         raise UsageError(f"{where} is not TOML: {error}", "Fix that line.") from error
+
+
+def to_tree(config: Any) -> dict[str, Any]:
+    """Return a dataclass of sections and plain values as nested dictionaries.
+
+    As `dataclasses.asdict`, which also copies each value deeply and takes five times as long.
+    """
+    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    return {
+        name: to_tree(value) if dataclasses.is_dataclass(value) else value
+        for name, value in values.items()
+    }
 
 
 def merge(tree: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
