@@ -4,7 +4,7 @@ import io
 import json
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, BinaryIO
 
 from attn_cli.cli import app
 from attn_cli.console import Console
@@ -100,12 +100,13 @@ class OneCore(Console):
 def attn(
     *arguments: object,
     stdin: bytes | str = b"",
-    stdout: io.BufferedIOBase | None = None,
+    stdout: BinaryIO | io.BufferedIOBase | None = None,
+    stderr: BinaryIO | io.BufferedIOBase | None = None,
     terminal: bool = False,
     environment: dict[str, str] | None = None,
 ) -> Ended:
     """Run `attn` with these arguments; with `terminal` all three streams claim to be one."""
-    out, err = stdout or io.BytesIO(), io.BytesIO()
+    out, err = stdout or io.BytesIO(), stderr or io.BytesIO()
     variables = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": "80"}
     variables |= environment or {}
     console = OneCore(
@@ -119,6 +120,5 @@ def attn(
         environment=variables,
     )
     status = app.run([str(argument) for argument in arguments], console)
-    return Ended(
-        int(status), out.getvalue() if isinstance(out, io.BytesIO) else b"", err.getvalue()
-    )
+    written = [each.getvalue() if isinstance(each, io.BytesIO) else b"" for each in (out, err)]
+    return Ended(int(status), *written)

@@ -4,8 +4,12 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
+
+#: Knows the sentences of program.PAIRS, and needs no torch.
+MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v2"
 
 ATTN = [sys.executable, "-m", "attn_cli"]
 PATIENCE = 600  # seconds until a test gives a process up for lost
@@ -32,9 +36,9 @@ def answer(process):
     return found[0].decode().rstrip("\n")
 
 
-def test_a_co_process_gets_each_answer_before_it_sends_the_next_line(tiny):
+def test_a_co_process_gets_each_answer_before_it_sends_the_next_line():
     asked = {"I see a dog.": "je vois un chien.", "": "", "we love the cat.": "nous aime le chat."}
-    with start("translate", "-m", tiny, "--threads", "1") as process:
+    with start("translate", "-m", MODEL, "--threads", "1") as process:
         for source, target in asked.items():
             process.stdin.write(source.encode() + b"\n")
             process.stdin.flush()
@@ -44,10 +48,10 @@ def test_a_co_process_gets_each_answer_before_it_sends_the_next_line(tiny):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell's pipeline")
-def test_head_closes_the_pipe_and_nobody_complains(tiny, tmp_path):
+def test_head_closes_the_pipe_and_nobody_complains(tmp_path):
     lines = tmp_path / "a.en"
     lines.write_text("I see a dog.\n" * 4000)
-    command = f"'{sys.executable}' -m attn_cli translate -m '{tiny}' -i '{lines}' --threads 1"
+    command = f"'{sys.executable}' -m attn_cli translate -m '{MODEL}' -i '{lines}' --threads 1"
     ended = subprocess.run(
         ["bash", "-c", f"{command} | head -1; echo ${{PIPESTATUS[0]}}"],
         capture_output=True,
@@ -84,11 +88,11 @@ def test_a_result_that_stdout_does_not_take_is_three_and_one_sentence(what, stat
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_a_signal_ends_a_translation_quietly_and_leaves_no_half_file(tiny, tmp_path, name, status):
+def test_a_signal_ends_a_translation_quietly_and_leaves_no_half_file(tmp_path, name, status):
     import signal
 
     out = tmp_path / "a.fr"
-    with start("translate", "-m", tiny, "--threads", "1", "-o", out) as process:
+    with start("translate", "-m", MODEL, "--threads", "1", "-o", out) as process:
         process.stdin.write(b"I see a dog.\n")
         process.stdin.flush()
         while not list(tmp_path.iterdir()):  # it has begun to write beside

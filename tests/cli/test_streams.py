@@ -6,11 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
-from program import TINY
+from program import TINY, attn
+
+#: Knows the sentences of program.PAIRS, and needs no torch.
+MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v2"
 
 ATTN = [sys.executable, "-m", "attn_cli"]
+FULL = 8000  # bytes in a pipe of 16 KiB, or of more where its size cannot be set
 PATIENCE = 600  # seconds until a test gives a process up for lost
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and signals")
@@ -41,65 +46,63 @@ def source(tmp_path):
     return path
 
 
-def test_messages_that_nobody_reads_are_dropped_and_the_work_goes_on(
-    tiny, source, tmp_path, unread
-):
-    command = [*ATTN, "translate", "-m", tiny, "-i", source, "-o", tmp_path / "a.fr"]
+def test_messages_that_nobody_reads_are_dropped_and_the_work_goes_on(source, tmp_path, unread):
+    command = [*ATTN, "translate", "-m", MODEL, "-i", source, "-o", tmp_path / "a.fr"]
     assert subprocess.run(command, stderr=unread, timeout=PATIENCE).returncode == 0
     lines = (tmp_path / "a.fr").read_text(encoding="utf-8").splitlines()
     assert (len(lines), lines[0], lines[2]) == (3, "je vois un chien.", "tu aime un chien.")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
-def test_messages_that_find_no_space_are_dropped_and_the_work_goes_on(tiny, source):
-    ended = shell(f"$attn translate -m '{tiny}' -i '{source}' 2> /dev/full")
+def test_messages_that_find_no_space_are_dropped_and_the_work_goes_on(source):
+    ended = shell(f"$attn translate -m '{MODEL}' -i '{source}' 2> /dev/full")
     assert (ended.returncode, len(ended.stdout.splitlines())) == (0, 3)
 
 
 def test_a_training_whose_messages_nobody_reads_makes_its_model(pairs_file, tmp_path, unread):
     text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, "--max-steps", "2")
-    command = [*ATTN, "train", *text, "--out", tmp_path / "run", *TINY]
-    ended = subprocess.run(list(map(str, command)), stdout=unread, stderr=unread, timeout=PATIENCE)
-    assert ended.returncode == 0
+    with open(unread, "wb", buffering=0, closefd=False) as pipe:
+        ended = attn("train", *text, "--out", tmp_path / "run", *TINY, stdout=pipe, stderr=pipe)
+    assert ended.status == 0
     assert (tmp_path / "run" / "bundle.json").is_file()
 
 
 @pytest.mark.parametrize(
     ("redirection", "words"), [(">&-", "standard output"), ("<&-", "standard input")]
 )
-def test_a_translation_with_a_closed_stream_is_three(tiny, redirection, words):
+def test_a_translation_with_a_closed_stream_is_three(redirection, words):
     text = "'I see a dog.'" if redirection == ">&-" else ""
-    ended = shell(f"$attn translate -m '{tiny}' {text} {redirection}")
+    ended = shell(f"$attn translate -m '{MODEL}' {text} {redirection}")
     (line,) = ended.stderr.decode().splitlines()
     assert (ended.returncode, ended.stdout) == (3, b"")
     assert f"{words}: it is closed" in line
 
 
-def test_no_file_gets_the_descriptor_of_a_closed_stream(tiny, source, tmp_path):
+def test_no_file_gets_the_descriptor_of_a_closed_stream(source, tmp_path):
     """Else the message about line 2 would stand in the output, which would be descriptor 2."""
     out = tmp_path / "a.fr"
-    ended = shell(f"$attn translate -m '{tiny}' -i '{source}' -o '{out}' <&- >&- 2>&-")
+    ended = shell(f"$attn translate -m '{MODEL}' -i '{source}' -o '{out}' <&- >&- 2>&-")
     assert ended.returncode == 0
     assert len(out.read_text(encoding="utf-8").splitlines()) == 3
 
 
-def test_an_output_pipe_without_a_reader_is_three(tiny, tmp_path):
+def test_an_output_pipe_without_a_reader_is_three(tmp_path):
     """Only stdout may be closed by its reader without a word."""
     ended = shell(
         f"mkfifo '{tmp_path}/pipe'; head -c 0 '{tmp_path}/pipe' & "
         f"yes 'I see a dog.' | head -20000 > '{tmp_path}/a.en'; "
-        f"$attn translate -m '{tiny}' -i '{tmp_path}/a.en' -o '{tmp_path}/pipe'"
+        f"$attn translate -m '{MODEL}' -i '{tmp_path}/a.en' -o '{tmp_path}/pipe'"
     )
     assert ended.returncode == 3
     assert b"cannot write" in ended.stderr
 
 
-def _begin(tiny, tmp_path, *options):
-    """Translate many lines into a pipe that is not read yet, and wait until it is full."""
+def _begin(tmp_path, *options):
+    """Translate many lines into a small pipe that is not read yet, and wait until it is full."""
     (tmp_path / "a.en").write_text("I see a dog.\n" * 4000)
-    command = [*ATTN, "translate", "-m", tiny, "-i", tmp_path / "a.en", "--threads", "1", *options]
+    command = [*ATTN, "translate", "-m", MODEL, "-i", tmp_path / "a.en", "--threads", "1", *options]
     process = subprocess.Popen(
-        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, pipesize=16384
     )
     _wait_until_full(process)
     return process
@@ -119,26 +122,26 @@ def _wait_until_full(process):
         time.sleep(0.05)
         answer = fcntl.ioctl(process.stdout, termios.FIONREAD, struct.pack("i", 0))
         (size,) = struct.unpack("i", answer)
-        unchanged = unchanged + 1 if size == waiting and size > 30000 else 0
+        unchanged = unchanged + 1 if size == waiting and size > FULL else 0
         waiting = size
 
 
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
 @pytest.mark.parametrize("options", [("-f", "jsonl"), ()], ids=["jsonl", "text"])
-def test_a_signal_while_the_reader_is_slow_cuts_no_record(tiny, tmp_path, options, name, status):
-    with _begin(tiny, tmp_path, *options) as process:
+def test_a_signal_while_the_reader_is_slow_cuts_no_record(tmp_path, options, name, status):
+    with _begin(tmp_path, *options) as process:
         process.send_signal(getattr(signal, name))
         time.sleep(0.2)
         out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (status, b"")
-    assert len(out) > 30000
+    assert len(out) > FULL
     assert out.endswith(b"\n")
     for line in out.splitlines():
         assert json.loads(line)["target"] if options else line == b"je vois un chien."
 
 
-def test_a_second_signal_ends_at_once(tiny, tmp_path):
-    with _begin(tiny, tmp_path) as process:
+def test_a_second_signal_ends_at_once(tmp_path):
+    with _begin(tmp_path) as process:
         process.send_signal(signal.SIGTERM)
         time.sleep(0.5)
         process.send_signal(signal.SIGTERM)
@@ -147,7 +150,7 @@ def test_a_second_signal_ends_at_once(tiny, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_a_signal_while_a_library_loads_keeps_its_status(tiny, tmp_path, name, status):
+def test_a_signal_while_a_library_loads_keeps_its_status(tmp_path, name, status):
     """NumPy turns whatever happens while it loads into an ImportError."""
     (tmp_path / "numpy").mkdir()
     (tmp_path / "numpy" / "__init__.py").write_text(
@@ -160,7 +163,7 @@ def test_a_signal_while_a_library_loads_keeps_its_status(tiny, tmp_path, name, s
     )
     path = os.pathsep.join([str(tmp_path), *map(str, filter(None, sys.path))])
     ended = subprocess.run(
-        [*ATTN, "translate", "-m", tiny, "I see a dog."],
+        [*ATTN, "translate", "-m", MODEL, "I see a dog."],
         env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
         timeout=PATIENCE,
