@@ -147,6 +147,16 @@ def test_translating_leaves_numpys_masked_arrays_out():
     assert done.returncode == 0
 
 
+@pytest.mark.slow
+def test_loading_a_network_leaves_pytorchs_compiler_out():
+    """It takes as long as the rest of PyTorch; random draws on the meta device import it."""
+    model = str(Path(__file__).parent / "fixtures" / "bundle_v1")
+    command = ["translate", "I see a dog.", "-m", model, "--engine", "torch"]
+    (packages,) = loaded_by_each([command])
+    assert "torch" in packages
+    assert "sympy" not in packages
+
+
 # Without torch
 
 

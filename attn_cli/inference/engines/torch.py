@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.data.shortlist import Shortlist
@@ -207,6 +208,21 @@ def load_aligner(bundle: Bundle, *, device: str, threads: int | None) -> TorchAl
     return TorchAligner(aligner)
 
 
+class _WithoutNormalDraws(TorchFunctionMode):
+    """Leave tensors as they are instead of drawing them from a normal distribution.
+
+    PyTorch draws on the meta device by code that imports its compiler, which takes two seconds.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in (nn.init.normal_, Tensor.normal_):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
 Network = TypeVar("Network", Seq2Seq, WordAligner)
 
 
@@ -230,7 +246,7 @@ def _load(
         "source_vocab_size": bundle.source.vocab_size,
         "target_vocab_size": bundle.target.vocab_size,
     }
-    with torch.device("meta"):
+    with torch.device("meta"), _WithoutNormalDraws():
         expected = unique_state_dict(build(bundle.recipe.model, **sizes))
     check_state(expected, tensors, where=str(weights))
     network = build(bundle.recipe.model, **sizes)
