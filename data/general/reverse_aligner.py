@@ -46,7 +46,9 @@ def reverse(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def build(model: Bundle) -> WordAligner:
     """Build the word aligner of a model, untrained."""
     sizes = model.source.vocab_size, model.target.vocab_size
-    return build_word_aligner(model.recipe.model, source_vocab=sizes[0], target_vocab=sizes[1])
+    return build_word_aligner(
+        model.recipe.model, source_vocab_size=sizes[0], target_vocab_size=sizes[1]
+    )
 
 
 @torch.no_grad()

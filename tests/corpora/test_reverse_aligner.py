@@ -17,8 +17,8 @@ def script():
 def aligner(*, source_vocab, target_vocab, shared):
     torch.manual_seed(3)
     network = WordAligner(
-        source_vocab=source_vocab, target_vocab=target_vocab, shared=shared, embedding=6, width=5,
-        channels=2, dropout=0.0,
+        source_vocab_size=source_vocab, target_vocab_size=target_vocab, share_embeddings=shared,
+        embedding_size=6, width=5, channels=2, dropout=0.0,
     )  # fmt: skip
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
