@@ -73,10 +73,10 @@ class TokenizedLine:
     """One line as the pieces that a network reads, and the word of each piece.
 
     `ids` (n,) int32 ends with EOS; `pieces` (n,) are their printable forms; `word_ids` (n,) int32
-    are the indices of their words in `words`, -1 for EOS. The pieces of a word are adjacent. A piece
-    of a decoded text or of a tokenizer of raw lines may belong to several words, `crossing`; a word
-    of such a tokenizer may have no piece. `literals` are the words that placeholders replace.
-    `has_only_literals` is true if the other words are punctuation: nothing is translated.
+    are the indices of their words in `words`, -1 for EOS; the pieces of a word are adjacent. In a
+    decoded text or a line of a tokenizer of raw lines, a piece may belong to several words,
+    `crossing`, and of the latter a word may have no piece. `literals` are the words that
+    placeholders replace; with `has_only_literals`, no other word is translated.
     """
 
     raw: str

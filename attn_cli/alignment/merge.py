@@ -9,7 +9,7 @@ its unaligned share sum to 1 because the piece weights did.
 
 from collections.abc import Sequence
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ def build_alignment(
     Rows and columns of the table are words, or with `level="piece"` pieces, without EOS.
     """
     columns, rows = label_units(source, level), label_units(target, level)
-    merged, unaligned = merge_weights(weights, columns.membership, rows.membership)
+    merged, unaligned = merge_weights(weights, columns.shares, rows.shares)
     return SoftAlignment(columns.labels, rows.labels, merged, unaligned, kind, level, mode)
 
 
@@ -58,9 +58,9 @@ class UnitLabels(NamedTuple):
     crossing: tuple[Crossing, ...] = ()
 
     @property
-    def membership(self) -> NDArray[np.float64]:
+    def shares(self) -> NDArray[np.float64]:
         """(pieces, labels) the share of each piece in each of the labels."""
-        return membership(self.unit_ids, len(self.labels), self.crossing)
+        return word_shares(self.unit_ids[None], len(self.labels), [self.crossing])[0]
 
 
 def label_units(line: TokenizedLine, level: Level) -> UnitLabels:
@@ -72,28 +72,42 @@ def label_units(line: TokenizedLine, level: Level) -> UnitLabels:
     return UnitLabels(tuple(compress(line.pieces, of_word)), unit_ids)
 
 
-def membership(
-    word_ids: IntArray, n_words: int, crossing: Sequence[Crossing] = ()
+def word_shares(
+    word_ids: IntArray, n_words: int, crossing: Sequence[Sequence[Crossing]] = ()
 ) -> NDArray[np.float64]:
-    """Return (P, n_words) the share of each piece in each word, from (P,) words, -1 for none."""
-    matrix = np.zeros((len(word_ids), n_words))
-    inside = np.flatnonzero(word_ids >= 0)
-    matrix[inside, word_ids[inside]] = 1
-    matrix[[each.piece for each in crossing]] = 0
-    for piece, word, share in crossing:
-        matrix[piece, word] = share
-    return matrix
+    """Return (B, P, n_words) the share of each piece in each word, from (B, P) words, -1 for none.
+
+    `crossing` has, for each row, the pieces that are of several words by their shares.
+    """
+    shares = np.zeros((*word_ids.shape, n_words))
+    rows, pieces = np.nonzero(word_ids >= 0)
+    shares[rows, pieces, word_ids[rows, pieces]] = 1
+    for row, several in enumerate(crossing):
+        shares[row, [each.piece for each in several]] = 0
+        for piece, word, share in several:
+            shares[row, piece, word] = share
+    return shares
+
+
+def word_means(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (…, W, P) the weight of each piece in the mean of each word, from shares (…, P, W).
+
+    1 / n at the n pieces of a word; the row of a word without pieces is 0.
+    """
+    n_pieces = shares.sum(axis=-2)[..., None]  # (…, W, 1)
+    mean: NDArray[np.float64] = shares.swapaxes(-1, -2) / np.where(n_pieces > 0, n_pieces, 1)
+    return mean
 
 
 def merge_weights(
     weights: FloatArray,
-    source_words: NDArray[np.floating[Any]],
-    target_words: NDArray[np.floating[Any]],
+    source_words: NDArray[np.float64],
+    target_words: NDArray[np.float64],
 ) -> tuple[FloatArray, FloatArray]:
     """Return weights (n_target, n_source) and unaligned (n_target,) of words from those of pieces.
 
     `weights` is (T, S); `source_words` (S, n_source) and `target_words` (T, n_target) are the
-    shares of each piece in each word (`membership`). The row of a target word without pieces is 0,
+    shares of each piece in each word (`word_shares`). The row of a target word without pieces is 0,
     and its unaligned share 1; so are those of a piece without attention. The column of a source
     word without pieces is 0.
     """
@@ -105,29 +119,10 @@ def merge_weights(
 
     # The last column is for pieces of no word.
     columns = np.column_stack([source_words, 1 - source_words.sum(1)])  # (S, n_source + 1)
-    n_pieces = target_words.sum(axis=0)  # (n_target,) pieces of each target word
-    mean = target_words.T / np.where(n_pieces > 0, n_pieces, 1)[:, None]  # (n_target, T)
+    mean = word_means(target_words)  # (n_target, T)
     table = mean @ weights @ columns  # (n_target, n_source + 1)
     table[:, -1] += mean @ is_empty
-    table[n_pieces == 0, -1] = 1
+    table[~mean.any(axis=1), -1] = 1
 
     assert np.allclose(table.sum(axis=1), 1, atol=TOLERANCE)
     return table[:, :-1].astype(np.float32), table[:, -1].astype(np.float32)
-
-
-def word_mean_matrix(
-    word_ids: IntArray, n_words: int, crossing: Sequence[Sequence[Crossing]] = ()
-) -> FloatArray:
-    """Return (B, n_words, P) 1 / n at the n pieces of each word, from (B, P) words, -1 for none.
-
-    `crossing` has, for each row, the pieces that are of several words by their shares.
-    """
-    same = word_ids[:, None, :] == np.arange(n_words)[None, :, None]  # (B, W, P)
-    shares = same.astype(np.float32)
-    for row, pieces in enumerate(crossing):
-        shares[row, :, [each.piece for each in pieces]] = 0
-        for piece, word, share in pieces:
-            shares[row, word, piece] = share
-    n_pieces = shares.sum(axis=2, keepdims=True)
-    mean: FloatArray = shares / np.where(n_pieces > 0, n_pieces, 1)
-    return mean

@@ -39,5 +39,5 @@ def build_tables(
 
 def sum_logp(hypothesis: Hypothesis, rows: UnitLabels) -> tuple[float, ...]:
     """Return the log-probability of each row: the sum over its pieces, or its shares of them."""
-    total = hypothesis.token_logp.astype(np.float64) @ rows.membership
+    total = hypothesis.token_logp.astype(np.float64) @ rows.shares
     return tuple(total.tolist())

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.alignment.merge import word_mean_matrix
+from attn_cli.alignment.merge import word_means, word_shares
 from attn_cli.config import ModelConfig
 from attn_cli.data.batching import Batch
 from attn_cli.data.segmentation import SubwordCorpus
@@ -111,8 +111,9 @@ def merge_words(attention: FloatArray, batch: Batch) -> FloatArray:
         for word_of in (batch.target_word_ids, batch.source_word_ids)
     )
     word_of = np.where(batch.source_word_ids < 0, n_source, batch.source_word_ids)  # (B, S)
-    sums = (word_of[:, :, None] == np.arange(n_source + 1)).astype(np.float32)  # (B, S, W + 1)
-    means = word_mean_matrix(batch.target_word_ids, n_target)  # (B, U, T)
+    sums = word_shares(word_of, n_source + 1).astype(np.float32)  # (B, S, W + 1)
+    shares = word_shares(batch.target_word_ids, n_target)  # (B, T, U)
+    means = word_means(shares).astype(np.float32, order="C")  # (B, U, T)
     batch_size, length, heads, size = attention.shape
     rows = means @ attention.reshape(batch_size, length, heads * size)  # (B, U, H·S)
     merged: FloatArray = rows.reshape(batch_size, n_target * heads, size) @ sums

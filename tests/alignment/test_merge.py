@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from attn_cli.alignment.merge import (
     build_alignment,
     label_units,
-    membership,
     merge_weights,
-    word_mean_matrix,
+    word_means,
+    word_shares,
 )
 from attn_cli.types import EOS, Crossing, TokenizedLine, Word
 
@@ -76,8 +76,8 @@ def test_the_table_says_its_kind_origin_and_level():
 def test_a_target_word_without_a_piece_looks_at_nothing():
     weights, unaligned = merge_weights(
         np.array([[0.7, 0.3]], np.float32),
-        membership(np.array([0, -1], np.int32), 1),
-        membership(np.array([1], np.int32), 2),
+        word_shares(np.array([0, -1], np.int32)[None], 1)[0],
+        word_shares(np.array([1], np.int32)[None], 2)[0],
     )
     np.testing.assert_allclose(weights, [[0.0], [0.7]], atol=1e-6)
     np.testing.assert_allclose(unaligned, [1.0, 0.3], atol=1e-6)
@@ -93,7 +93,7 @@ def test_a_piece_that_crosses_words_counts_for_each_by_its_share():
     np.testing.assert_allclose(table.weights[0], columns[0], atol=1e-6)
     expected = (0.25 * columns[0] + columns[1]) / 1.25
     np.testing.assert_allclose(table.weights[1], expected, atol=1e-6)
-    means = word_mean_matrix(target.word_ids[None], 3, [target.crossing])[0]
+    means = word_means(word_shares(target.word_ids[None], 3, [target.crossing]))[0]
     np.testing.assert_allclose(means[:2, :2], [[1, 0], [0.2, 0.8]])
 
 
@@ -111,8 +111,8 @@ def test_every_row_and_its_unaligned_sum_to_one(data):
     raw = np.random.default_rng(0).random((len(target_of), len(source_of))) + 1e-3
     weights, unaligned = merge_weights(
         (raw / raw.sum(axis=1, keepdims=True)).astype(np.float32),
-        membership(np.array(source_of, np.int32), n_source),
-        membership(np.array(target_of, np.int32), n_target),
+        word_shares(np.array(source_of, np.int32)[None], n_source)[0],
+        word_shares(np.array(target_of, np.int32)[None], n_target)[0],
     )
     np.testing.assert_allclose(weights.sum(axis=1) + unaligned, np.ones(n_target), atol=1e-5)
     assert weights.dtype == unaligned.dtype == np.float32
@@ -139,7 +139,7 @@ def test_a_word_whose_pieces_were_not_read_keeps_its_name():
 
 def test_the_mean_over_a_words_pieces_gives_each_its_share():
     word_of = np.array([[0, 0, 1, -1], [0, -1, -1, -1]], np.int32)
-    assert word_mean_matrix(word_of, 3).tolist() == [
+    assert word_means(word_shares(word_of, 3)).tolist() == [
         [[0.5, 0.5, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]],
         [[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]],
     ]
@@ -150,7 +150,7 @@ def test_the_mean_over_a_words_pieces_gives_each_its_share():
 def test_the_word_mean_matrix_is_numpys_mean_of_each_words_pieces(rows):
     word_of = np.array(rows, np.int32)
     values = np.random.default_rng(0).random((*word_of.shape, 2)).astype(np.float32)
-    found = word_mean_matrix(word_of, 4) @ values
+    found = word_means(word_shares(word_of, 4)) @ values
     for row, owners, theirs in zip(found, word_of, values, strict=True):
         for word in range(4):
             own = theirs[owners == word]

@@ -9,7 +9,7 @@ from torch import nn
 
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.alignment.merge import membership, merge_weights
+from attn_cli.alignment.merge import merge_weights, word_shares
 from attn_cli.data.batching import Batch
 from attn_cli.nn.device import select_hardware
 from attn_cli.training.guided_alignment import guided_head
@@ -114,8 +114,8 @@ def test_words_are_weighed_as_the_tables_weigh_them():
         for head in range(3):
             table, unaligned = merge_weights(
                 weights[b, :t, head, :s],
-                membership(source[b, :s], n_source),
-                membership(target[b, :t], n_target),
+                word_shares(source[b, :s][None], n_source)[0],
+                word_shares(target[b, :t][None], n_target)[0],
             )
             ours = found[b, :n_target, head]
             np.testing.assert_allclose(ours[:, :n_source], table, atol=1e-6)

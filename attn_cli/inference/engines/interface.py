@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from attn_cli.alignment.merge import word_mean_matrix
+from attn_cli.alignment.merge import word_means, word_shares
 from attn_cli.config import ModelConfig
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.types import Crossing, FloatArray, HeadId, IntArray
@@ -135,7 +135,8 @@ class PaddedWords(NamedTuple):
         """(B, W, P): 1 / n at each of a word's n pieces; W is the most words of a row."""
         last = max((each.word for row in self.crossing for each in row), default=-1)
         words = max(int(self.word_ids.max()), last) + 1
-        return word_mean_matrix(self.word_ids, words, self.crossing)
+        shares = word_shares(self.word_ids, words, self.crossing)
+        return word_means(shares).astype(np.float32, order="C")
 
 
 class AlignmentOutput(NamedTuple):
