@@ -49,7 +49,7 @@ class TrainConfig:
         "as the mean of the old pieces that it splits into",
     )
     label_smoothing: float = option(
-        0.1, "probability mass spread over the other pieces", low=0, high=0.9
+        0.1, "probability mass spread over all pieces but PAD and BOS", low=0, high=0.9
     )
     sampled_softmax: int = option(
         0,

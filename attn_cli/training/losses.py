@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from attn_cli.nn.seq2seq import Seq2Seq
-from attn_cli.types import PAD
+from attn_cli.types import BOS, PAD
 
 #: The most logits in a block. On a CPU they stay in its cache from the product to the loss; on a
 #: GPU large blocks are faster, since each product has a cost of its own.
@@ -31,9 +31,9 @@ def negative_log_likelihood(
 ) -> Tensor:
     """features (B, T, E), targets (B, T) padded with PAD → mean loss of the pieces, in nats.
 
-    `smoothing` spreads that share of the probability over the vocabulary (Szegedy et al. 2016, §7).
-    Logits are computed without padding, the loss in fp32. With `sampled` pieces it is an estimate:
-    see `sample_vocabulary`.
+    `smoothing` spreads that share of the probability over the vocabulary (Szegedy et al. 2016, §7)
+    without PAD and BOS, which are never targets. Logits are computed without padding, the loss in
+    fp32. With `sampled` pieces it is an estimate: see `sample_vocabulary`.
     """
     mask = targets_padded.flatten() != PAD  # (B·T,)
     rows = features.flatten(0, 1)[mask]  # (R, E) without padding
@@ -44,11 +44,13 @@ def negative_log_likelihood(
     weight: Tensor = network.output_projection.weight
     bias: Tensor = network.output_projection.bias
     targets = targets_padded.flatten()[mask]  # (R,)
+    smoothed = torch.ones(len(weight), dtype=torch.bool, device=rows.device)
+    smoothed[PAD] = smoothed[BOS] = False
     if sampled and sampled + len(targets) < len(weight):
         pieces, targets, log_weight = sample_vocabulary(targets, len(weight), sampled)
-        weight, bias = weight[pieces], bias[pieces] + log_weight
+        weight, bias, smoothed = weight[pieces], bias[pieces] + log_weight, smoothed[pieces]
     loss: Tensor = _SmoothedLoss.apply(  # type: ignore[no-untyped-call]
-        rows, weight, bias, targets, smoothing
+        rows, weight, bias, targets, smoothing, smoothed
     )
     return loss
 
@@ -101,18 +103,26 @@ def _blocks(rows: int, weight: Tensor) -> Iterator[slice]:
 class _SmoothedLoss(torch.autograd.Function):
     """Logits, log-softmax and smoothed cross-entropy in one pass over blocks of rows.
 
-    Equal to `cross_entropy(linear(rows, weight, bias), targets, label_smoothing=ε)`. Gradients are
-    computed with the loss, so that no (R, V) matrix is stored. The gradient of a row's logits z is
-    softmax(z) - (1 - ε) onehot - ε / V.
+    The cross-entropy of `linear(rows, weight, bias)` against (1 - ε) onehot + prior, where ε is the
+    `smoothing` and the prior is equal for the n pieces that are `smoothed` (V,), ε / n, and 0 for
+    the others. Gradients are computed with the loss, so that no (R, V) matrix is stored. The
+    gradient of a row's logits z is softmax(z) - (1 - ε) onehot - prior.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, rows: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
+        ctx: Any,
+        rows: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        targets: Tensor,
+        smoothing: float,
+        smoothed: Tensor,
     ) -> Tensor:
         vocab, count = weight.shape[0], len(rows)
         dtype = torch.promote_types(rows.dtype, torch.float32)
-        matrix = weight.to(rows.dtype)
+        matrix, prior = weight.to(rows.dtype), smoothed.to(dtype)
+        prior.mul_(smoothing / prior.sum())
         needs_gradients = any(ctx.needs_input_grad)
         padding = -count % ROW_MULTIPLE
         rows = functional.pad(rows, (0, 0, 0, padding))  # (R, E)
@@ -132,18 +142,19 @@ class _SmoothedLoss(torch.autograd.Function):
             product, logits = product_buffer[: len(target)], buffer[: len(target)]  # (r, V)
             torch.mm(rows[part], matrix.T, out=product)
             logits.copy_(product).add_(bias)
-            target_logits, mean_logits = logits.gather(1, target), logits.mean(-1, True)  # (r, 1)
+            expected = (1 - smoothing) * logits.gather(1, target)[:, 0]  # (r,)
+            if smoothing:
+                expected.add_(logits @ prior)
             max_logits = logits.amax(-1, True)
             probs = logits.sub_(max_logits).exp_()
             total = probs.sum(-1, keepdim=True)
-            expected = (1 - smoothing) * target_logits + smoothing * mean_logits
-            losses[part] = (max_logits + total.log() - expected)[:, 0]
+            losses[part] = (max_logits + total.log())[:, 0] - expected
             if not needs_gradients:
                 continue
             probs.div_(total)  # softmax, then in place the gradient of the logits
             if smoothing:
-                probs.sub_(smoothing / vocab)
-            probs.scatter_add_(1, target, torch.full_like(target_logits, smoothing - 1))
+                probs.sub_(prior)
+            probs.scatter_add_(1, target, total.new_full(total.shape, smoothing - 1))
             probs[max(0, count - part.start) :] = 0
             gradients[2].add_(probs.sum(0))
             product.copy_(probs)
@@ -159,4 +170,4 @@ class _SmoothedLoss(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         scale = grad / ctx.count
         rows, weight, bias = ctx.saved_tensors
-        return rows * scale.to(rows.dtype), weight * scale, bias * scale, None, None
+        return rows * scale.to(rows.dtype), weight * scale, bias * scale, None, None, None

@@ -5,15 +5,24 @@ import torch
 from torch.nn import functional
 
 from attn_cli.config import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
+from attn_cli.importing.marian_weights import NEVER
 from attn_cli.nn.builder import build_model
 from attn_cli.training import losses
 from attn_cli.training.losses import negative_log_likelihood, sample_vocabulary
-from attn_cli.types import PAD
+from attn_cli.types import BOS, PAD
+
+
+def smoothed_cross_entropy(logits, targets, smoothing):
+    """- Σ q log p, q = (1 - ε) onehot + ε / (V - 2), and ε = 0 for PAD and BOS."""
+    logp = logits.log_softmax(-1)
+    others = [id for id in range(logits.shape[-1]) if id not in (PAD, BOS)]
+    of_target = logp.gather(-1, targets[..., None])[..., 0]
+    return -((1 - smoothing) * of_target + smoothing * logp[..., others].mean(-1)).mean()
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("block", [1, 50, 1 << 19])
-def test_loss_and_gradients_equal_torchs_cross_entropy(smoothing, block, monkeypatch) -> None:
+def test_loss_and_gradients_equal_the_formulas(smoothing, block, monkeypatch) -> None:
     monkeypatch.setattr(losses, "MAX_LOGITS_CPU", block)
     torch.manual_seed(4)
     tiny = ModelConfig(
@@ -30,9 +39,8 @@ def test_loss_and_gradients_equal_torchs_cross_entropy(smoothing, block, monkeyp
 
     ours = negative_log_likelihood(network, features, wanted, smoothing=smoothing)
     found = torch.autograd.grad(3 * ours, [features, scores.weight, scores.bias])
-    theirs = functional.cross_entropy(
-        scores(features)[wanted != PAD], wanted[wanted != PAD], label_smoothing=smoothing
-    )
+    real = wanted != PAD
+    theirs = smoothed_cross_entropy(scores(features)[real], wanted[real], smoothing)
     expected = torch.autograd.grad(3 * theirs, [features, scores.weight, scores.bias])
     torch.testing.assert_close(ours, theirs)
     for one, other in zip(found, expected, strict=True):
@@ -48,9 +56,24 @@ def test_in_bf16_the_loss_is_that_of_features_rounded_to_bf16_and_summed_in_fp32
         ours = negative_log_likelihood(network, features, wanted, smoothing=0.1)
     matrix = network.output_projection.weight.bfloat16()
     logits = (features.bfloat16() @ matrix.mT).float() + network.output_projection.bias
-    theirs = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), label_smoothing=0.1)
+    theirs = smoothed_cross_entropy(logits, wanted, 0.1)
     assert ours.dtype == torch.float32
     torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("sampled", [0, 50])
+def test_logits_that_an_import_excludes_count_nothing_in_label_smoothing(sampled) -> None:
+    """PAD and BOS of imported models have a bias of -500: the loss is torch's without the two."""
+    torch.manual_seed(4)
+    tiny = ModelConfig(embedding=5, encoder=EncoderConfig(width=3), decoder=DecoderConfig(width=4))
+    network = build_model(tiny, source_vocab=40, target_vocab=40)
+    with torch.no_grad():
+        network.output_projection.bias[[PAD, BOS]] = NEVER
+    features, wanted = torch.randn(2, 6, 5), torch.randint(4, 40, (2, 6))
+    ours = negative_log_likelihood(network, features, wanted, smoothing=0.1, sampled=sampled)
+    logits = network.output_projection(features).flatten(0, 1)[:, 2:]
+    targets = wanted.flatten() - 2
+    torch.testing.assert_close(ours, functional.cross_entropy(logits, targets, label_smoothing=0.1))
 
 
 def test_with_every_other_piece_drawn_the_sampled_loss_is_the_whole_one() -> None:
