@@ -183,8 +183,8 @@ def engines_of(system: System, folder, change=lambda graph: graph):
     network = network_of(system)
     graphs = {name: onnx.load_from_string(each) for name, each in _graphs_of(system).items()}
     graph_files.write_graphs(folder, {name: change(graph) for name, graph in graphs.items()})
-    view = select_heads(model_of(system))
-    return TorchDecoder(network, view), OnnxDecoder(folder, view)
+    heads = select_heads(model_of(system))
+    return TorchDecoder(network, heads), OnnxDecoder(folder, heads)
 
 
 def found_with(stepper, beam: int) -> list[list[Hypothesis]]:

@@ -11,7 +11,6 @@ from attn_cli.inference.engines.interface import (
     AlignmentModel,
     IncrementalDecoder,
     select_heads,
-    single_heads,
 )
 from attn_cli.inference.engines.registry import open_decoders
 from attn_cli.inference.from_bundle import pair_aligner_of, require_decoder
@@ -49,12 +48,14 @@ def attention_aligner(
     from attn_cli.inference.linkers import PerHeadAligner
 
     recipe = bundle.recipe
-    each = single_heads(recipe.model, layer=heads.layer or 0) if heads.each else []
-    views = [
-        heads.view(recipe),
+    each = heads.single_heads(recipe)
+    selections = [
+        heads.select(recipe),
         *(select_heads(recipe.model, layer=layer, head=head) for layer, head in each),
     ]
-    first, *others = open_decoders(bundle, views, engine=engine, device=device, threads=threads)
+    first, *others = open_decoders(
+        bundle, selections, engine=engine, device=device, threads=threads
+    )
     by_head = [(head, build(stepper=other)) for head, other in zip(each, others, strict=True)]
     aligner = build(stepper=first)
     return PerHeadAligner(aligner, by_head) if by_head else aligner

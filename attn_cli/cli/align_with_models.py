@@ -65,7 +65,7 @@ def linker_from_models(
         options.model,
         options.matrix_kind,
         scored=scored,
-        look=options.heads,
+        heads=options.heads,
         every=is_page,
         target_token=options.target_token,
     )

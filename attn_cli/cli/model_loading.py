@@ -15,7 +15,6 @@ from attn_cli.inference.engines.interface import (
     HeadSelection,
     IncrementalDecoder,
     select_heads,
-    single_heads,
 )
 from attn_cli.inference.engines.registry import (
     ENGINES,
@@ -123,13 +122,13 @@ class ModelLoader:
         weights: MatrixKind | None,
         *,
         scored: bool,
-        look: HeadRequest | None = None,
+        heads: HeadRequest | None = None,
         every: bool = False,
         target_token: str | None = None,
     ) -> LoadedModel:
         """Load a model that aligns, by its word aligner if it has one and `weights` allows it.
 
-        `scored` also loads the decoder, to score targets. `look` selects heads of the decoder.
+        `scored` also loads the decoder, to score targets. `heads` selects heads of the decoder.
         `every` also loads its other weights. `target_token` is as in `Bundle.with_target_token`.
         """
 
@@ -137,7 +136,7 @@ class ModelLoader:
             kind = weights or ("alignment" if bundle.can_align else "attention")
             if kind == "attention":
                 _require_attention(bundle)
-                loaded = self._load_heads(bundle, look)
+                loaded = self._load_heads(bundle, heads)
             else:
                 matcher = self.aligner(bundle)
                 needs_decoder = scored and bundle.can_translate
@@ -151,18 +150,18 @@ class ModelLoader:
 
         return self._load(name, load, target_token)
 
-    def _load_heads(self, bundle: Bundle, look: HeadRequest | None) -> LoadedModel:
-        view = look.view(bundle.recipe) if look else None
-        if look is None or not look.each:
-            return LoadedModel(bundle, self.decoder(bundle, view), None)
-        model = bundle.recipe.model
-        heads = single_heads(model, layer=look.layer or 0)
+    def _load_heads(self, bundle: Bundle, request: HeadRequest | None) -> LoadedModel:
+        recipe = bundle.recipe
+        if request is None or not request.each:
+            selection = request and request.select(recipe)
+            return LoadedModel(bundle, self.decoder(bundle, selection), None)
+        heads = request.single_heads(recipe)
         self._log_engine(bundle, "translator")
         stepper, *others = open_decoders(
             bundle,
             [
-                look.view(bundle.recipe),
-                *(select_heads(model, layer=each.layer, head=each.head) for each in heads),
+                request.select(recipe),
+                *(select_heads(recipe.model, layer=each.layer, head=each.head) for each in heads),
             ],
             engine=self.engine,
             device=self.device,
@@ -233,7 +232,7 @@ class ModelLoader:
         )
 
     def decoder(
-        self, bundle: Bundle, view: HeadSelection | None = None, *, shortlist: bool | None = False
+        self, bundle: Bundle, heads: HeadSelection | None = None, *, shortlist: bool | None = False
     ) -> IncrementalDecoder:
         """Load the decoder of a bundle. Raises ModelError if it has none."""
         require_decoder(bundle)
@@ -243,7 +242,7 @@ class ModelLoader:
             engine=self.engine,
             device=self.device,
             threads=self._threads,
-            view=view,
+            heads=heads,
             shortlist=shortlist,
         )
 

@@ -51,8 +51,8 @@ def export(
     decoder = aligner = None
     shortlist_in_use = shortlist or bundle.shortlist
     if bundle.has_files(manifest.WEIGHTS):
-        view = select_heads(bundle.recipe.model)
-        decoder = load(bundle, view, device="cpu", threads=None, shortlist=shortlist_in_use)
+        heads = select_heads(bundle.recipe.model)
+        decoder = load(bundle, heads, device="cpu", threads=None, shortlist=shortlist_in_use)
     if bundle.has_files(manifest.WORD_ALIGNER):
         aligner = load_aligner(bundle, device="cpu", threads=None)
     is_incomplete = (bundle.can_translate and not decoder) or (bundle.can_align and not aligner)

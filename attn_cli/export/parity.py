@@ -40,11 +40,11 @@ def max_difference(
         folder = Path(scratch)
         write_graphs(folder, graphs)
         if decoder:
-            other = OnnxDecoder(folder, decoder.view, shortlist=decoder.shortlist)
+            other = OnnxDecoder(folder, decoder.heads, shortlist=decoder.shortlist)
             differences.append(compare_decoders(decoder, other, vocab))
             if decoder.shortlist:  # the whole vocabulary too
-                whole = TorchDecoder(decoder.network, decoder.view)
-                other = OnnxDecoder(folder, decoder.view)
+                whole = TorchDecoder(decoder.network, decoder.heads)
+                other = OnnxDecoder(folder, decoder.heads)
                 differences.append(compare_decoders(whole, other, vocab))
         if aligner:
             graph = OnnxAligner(folder / manifest.WORD_ALIGNER_GRAPH)

@@ -4,7 +4,13 @@ from dataclasses import dataclass
 
 from attn_cli.config import Recipe
 from attn_cli.errors import UsageError
-from attn_cli.inference.engines.interface import HeadSelection, select_heads
+from attn_cli.inference.engines.interface import (
+    HeadSelection,
+    default_heads,
+    select_heads,
+    single_heads,
+)
+from attn_cli.types import HeadId
 
 
 @dataclass(frozen=True)
@@ -34,13 +40,13 @@ class HeadRequest:
             raise UsageError(f"--head cannot be {name}", "Give a number from 1, all, or mean.")
         return cls(layer, 0 if name == "mean" else int(name))
 
-    def view(self, recipe: Recipe) -> HeadSelection:
+    def select(self, recipe: Recipe) -> HeadSelection:
         """Return the selection in that model. Raises UsageError if it has no such head."""
-        decode = recipe.decode
         if self.each:
-            return select_heads(
-                recipe.model, layer=decode.attention_layer, head=decode.attention_head
-            )
-        return select_heads(
-            recipe.model, layer=self.layer or decode.attention_layer, head=self.head
-        )
+            return default_heads(recipe)
+        layer = self.layer or recipe.decode.attention_layer
+        return select_heads(recipe.model, layer=layer, head=self.head)
+
+    def single_heads(self, recipe: Recipe) -> list[HeadId]:
+        """Return the heads whose own tables are requested: those of `layer` or all, or none."""
+        return single_heads(recipe.model, layer=self.layer or 0) if self.each else []

@@ -10,7 +10,7 @@ from attn_cli.bundles import manifest, storage
 from attn_cli.config import Recipe
 from attn_cli.data.batching import BatchIterator, sequential_batches
 from attn_cli.inference.beam_search import SearchConfig
-from attn_cli.inference.engines.interface import HeadSelection, select_heads
+from attn_cli.inference.engines.interface import HeadSelection, default_heads
 from attn_cli.nn.builder import build_model
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state_dict import load_state
@@ -41,13 +41,11 @@ def build_network(data: PreparedData, run: TrainRun) -> Seq2Seq:
     return network
 
 
-def _select_heads(recipe: Recipe) -> HeadSelection | None:
+def _heads_to_show(recipe: Recipe) -> HeadSelection | None:
     """Return the heads to show during training, None without attention."""
     if not recipe.model.has_attention:
         return None
-    return select_heads(
-        recipe.model, layer=recipe.decode.attention_layer, head=recipe.decode.attention_head
-    )
+    return default_heads(recipe)
 
 
 def build_trainer(
@@ -62,7 +60,7 @@ def build_trainer(
         tokenizers=data.tokenizers,
         search=replace(SearchConfig.of(recipe.decode), beam=1),
         hardware=context.hardware,
-        view=_select_heads(recipe),
+        heads=_heads_to_show(recipe),
         interrupted=context.interrupted,
         group=group,
     )
@@ -76,7 +74,7 @@ def build_trainer(
             target,
             tokenizers=data.tokenizers,
             search=validation.search,
-            view=validation.view,
+            heads=validation.heads,
         )
 
     def save_best(tensors: dict[str, Tensor], result: ValidationResult | None) -> None:

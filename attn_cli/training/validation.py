@@ -35,15 +35,15 @@ class SentenceWatcher:
         *,
         tokenizers: tuple[SubwordTokenizer, SubwordTokenizer],
         search: SearchConfig,
-        view: HeadSelection | None = ALL_HEADS,
+        heads: HeadSelection | None = ALL_HEADS,
     ) -> None:
         self.source, self.target = source, target
-        self.tokenizers, self.search, self.view = tokenizers, search, view
+        self.tokenizers, self.search, self.heads = tokenizers, search, heads
 
     def __call__(self, network: Seq2Seq, step: int) -> events.SentenceTranslated:
         """Return the event of update `step`; the network must be in evaluation mode."""
-        decoder = TorchDecoder(network, self.view or ALL_HEADS)
-        align = self.view is not None
+        decoder = TorchDecoder(network, self.heads or ALL_HEADS)
+        align = self.heads is not None
         if self.target is None:
             generator = BeamSearchGenerator(decoder)
             translator = Translator(generator, *self.tokenizers, self.search, align=align)
@@ -60,7 +60,7 @@ class Validator:
     """Validates networks on the same pairs.
 
     `batches` are the segmented pairs, for the loss; `sources` and `references` their raw text. The
-    sample alignment is that of the heads of `view`; with None, for a network without attention,
+    sample alignment is that of `heads`; with None, for a network without attention,
     there is none.
     """
 
@@ -73,14 +73,14 @@ class Validator:
         tokenizers: tuple[SubwordTokenizer, SubwordTokenizer],
         search: SearchConfig,
         hardware: Hardware,
-        view: HeadSelection | None = ALL_HEADS,
+        heads: HeadSelection | None = ALL_HEADS,
         interrupted: Callable[[], bool] = lambda: False,
         group: Group | None = None,
     ) -> None:
         self.group, self.interrupted = group or Group(), interrupted
         self.batches, self.references, self.hardware = batches, list(references), hardware
         self.inputs = [InputLine(line, text) for line, text in enumerate(sources, start=1)]
-        self.tokenizers, self.search, self.view = tokenizers, search, view
+        self.tokenizers, self.search, self.heads = tokenizers, search, heads
         self.sample = pick_sample(sources)
 
     def __call__(self, network: Seq2Seq) -> ValidationScores:
@@ -91,13 +91,13 @@ class Validator:
         loss = self._loss(network)
         if not math.isfinite(loss):
             return ValidationScores(loss, 0.0, 0.0)
-        decoder = _InterruptibleDecoder(network, self.view or ALL_HEADS, self.interrupted)
+        decoder = _InterruptibleDecoder(network, self.heads or ALL_HEADS, self.interrupted)
         texts = self._translate(decoder)
-        samples = self.inputs[self.sample : self.sample + 1] if self.view is not None else []
+        samples = self.inputs[self.sample : self.sample + 1] if self.heads is not None else []
         if not self.group.is_main:
             samples = []
         # Not interruptible, since only the main worker runs it.
-        generator = BeamSearchGenerator(TorchDecoder(network, decoder.view))
+        generator = BeamSearchGenerator(TorchDecoder(network, decoder.heads))
         translator = Translator(generator, *self.tokenizers, self.search, align=True)
         sample = translator.translate(samples)
         bleu, chrf = 0.0, 0.0
@@ -151,9 +151,9 @@ class _InterruptibleDecoder(TorchDecoder):
     """A decoder that raises Interrupted before a step if `interrupted()`."""
 
     def __init__(
-        self, network: Seq2Seq, view: HeadSelection, interrupted: Callable[[], bool]
+        self, network: Seq2Seq, heads: HeadSelection, interrupted: Callable[[], bool]
     ) -> None:
-        super().__init__(network, view)
+        super().__init__(network, heads)
         self.interrupted = interrupted
 
     def step(

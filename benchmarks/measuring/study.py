@@ -14,7 +14,7 @@ from attn_cli.alignment.pharaoh import parse_links, read_gold
 from attn_cli.bundles.bundle import open_bundle
 from attn_cli.data import words
 from attn_cli.inference.beam_search import SearchConfig
-from attn_cli.inference.engines.interface import select_heads
+from attn_cli.inference.engines.interface import default_heads
 from attn_cli.inference.engines.registry import open_decoder
 from attn_cli.inference.engines.torch import TorchDecoder
 from attn_cli.inference.generation import BeamSearchGenerator
@@ -48,11 +48,11 @@ class Measurer:
         stepper = open_decoder(self.bundle, engine="torch", device=device, threads=threads)
         assert isinstance(stepper, TorchDecoder)
         self.stepper, self.network = stepper, stepper.network
-        model, decode = self.bundle.recipe.model, self.bundle.recipe.decode
+        model = self.bundle.recipe.model
         layers, heads = model.heads
         self.heads = layers * heads
         self.per_layer = heads
-        shown = select_heads(model, layer=decode.attention_layer, head=decode.attention_head).heads
+        shown = default_heads(self.bundle.recipe).indices
         self.shown = shown or tuple(range(max(1, self.heads)))
 
     def all(

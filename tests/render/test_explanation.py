@@ -41,7 +41,7 @@ def explanation_of(system) -> Explanation:
     with torch.inference_mode():
         steps = trace_attention(network_of(system), *pieces)
     model = model_of(system)
-    shown = select_heads(model).heads or tuple(range(len(steps.heads)))
+    shown = select_heads(model).indices or tuple(range(len(steps.heads)))
     weights = np.mean([steps.heads[index].weights for index in shown], axis=0)
     table = build_alignment(weights, source, target, kind="attention", mode="decoded")
     best = steps.logp.argsort(1)[:, ::-1][:, :5]

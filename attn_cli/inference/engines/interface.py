@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli.alignment.merge import word_means, word_shares
-from attn_cli.config import ModelConfig
+from attn_cli.config import ModelConfig, Recipe
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.types import Crossing, FloatArray, HeadId, IntArray
 
@@ -25,12 +25,12 @@ State = Any
 class HeadSelection(NamedTuple):
     """The attention heads whose mean is returned, counted layer by layer from 0; () is all."""
 
-    heads: tuple[int, ...]
+    indices: tuple[int, ...]
 
     def of(self, weights: Any) -> Any:
         """Weights (N, heads, S), of numpy or torch, → (N, S); (N, S) as they are."""
         if weights.ndim == 3:
-            return (weights[:, list(self.heads)] if self.heads else weights).mean(1)
+            return (weights[:, list(self.indices)] if self.indices else weights).mean(1)
         return weights
 
 
@@ -65,6 +65,12 @@ def select_heads(model: ModelConfig, *, layer: int = 0, head: int = 0) -> HeadSe
         return ALL_HEADS
     first = ((layer or max(1, layers - 1)) - 1) * heads
     return HeadSelection((first + head - 1,) if head else tuple(range(first, first + heads)))
+
+
+def default_heads(recipe: Recipe) -> HeadSelection:
+    """Select the heads that a recipe names in [decode]. Raises as `select_heads`."""
+    decode = recipe.decode
+    return select_heads(recipe.model, layer=decode.attention_layer, head=decode.attention_head)
 
 
 def single_heads(model: ModelConfig, *, layer: int = 0) -> list[HeadId]:

@@ -150,7 +150,7 @@ class OnnxDecoder:
     def __init__(
         self,
         folder: Path,
-        view: HeadSelection = ALL_HEADS,
+        heads: HeadSelection = ALL_HEADS,
         *,
         threads: int | None = None,
         shortlist: Shortlist | None = None,
@@ -160,15 +160,15 @@ class OnnxDecoder:
 
         Raises ModelError if they cannot be loaded.
         """
-        self._file, self._view, self._threads = file or folder.joinpath, view, threads
+        self._file, self._heads, self._threads = file or folder.joinpath, heads, threads
         self._shortlist = shortlist
         self._encoder = Graph(self._file(manifest.ENCODER), threads=threads)
         self._graphs: dict[str, Graph] = {}
 
-    def with_heads(self, view: HeadSelection) -> "OnnxDecoder":
+    def with_heads(self, heads: HeadSelection) -> "OnnxDecoder":
         """Return a decoder of the same graphs with another selection of heads."""
         other = copy(self)
-        other._view = view
+        other._heads = heads
         return other
 
     def encode(self, ids: IntArray, lengths: IntArray) -> _Source:
@@ -215,7 +215,7 @@ class OnnxDecoder:
             outputs.get("ids", none).astype(np.int32),
             outputs.get("logp", none).astype(np.float32),
             None if target is None else outputs["target_logp"],
-            self._view.of(outputs["weights"]),
+            self._heads.of(outputs["weights"]),
             state._replace(state=_part(outputs, NEXT_STATE), order=rows),
         )
         return out if listing is None else listing.with_pieces(out, state.rows, target)
@@ -256,13 +256,13 @@ class OnnxAligner:
 
 
 def load(
-    opened: Bundle, view: HeadSelection, *, threads: int | None, shortlist: Shortlist | None = None
+    opened: Bundle, heads: HeadSelection, *, threads: int | None, shortlist: Shortlist | None = None
 ) -> OnnxDecoder:
     """Load the graphs of a bundle that has them. See `registry.open_decoder`."""
     if opened.has_files(manifest.GRAPH_WEIGHTS):  # ONNX Runtime opens it without `opened.file`
         opened.file(manifest.GRAPH_WEIGHTS)
     folder = opened.file(manifest.ENCODER).parent
-    return OnnxDecoder(folder, view, threads=threads, shortlist=shortlist, file=opened.file)
+    return OnnxDecoder(folder, heads, threads=threads, shortlist=shortlist, file=opened.file)
 
 
 def load_aligner(opened: Bundle, *, threads: int | None) -> OnnxAligner:

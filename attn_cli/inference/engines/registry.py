@@ -13,6 +13,7 @@ from attn_cli.inference.engines.interface import (
     AlignmentModel,
     HeadSelection,
     IncrementalDecoder,
+    default_heads,
     select_heads,
 )
 from attn_cli.inference.generation import BeamSearchGenerator, Generator
@@ -60,12 +61,12 @@ class EngineSpec:
 
 
 def _load_onnx(
-    opened: Bundle, view: HeadSelection, device: str, threads: int | None, shortlist: bool
+    opened: Bundle, heads: HeadSelection, device: str, threads: int | None, shortlist: bool
 ) -> "OnnxDecoder":
     from attn_cli.inference.engines import onnx
 
     listed = shortlist and opened.has_files(*manifest.SHORTLIST_GRAPHS)
-    return onnx.load(opened, view, threads=threads, shortlist=opened.shortlist if listed else None)
+    return onnx.load(opened, heads, threads=threads, shortlist=opened.shortlist if listed else None)
 
 
 def _load_onnx_aligner(opened: Bundle, device: str, threads: int | None) -> AlignmentModel:
@@ -75,12 +76,12 @@ def _load_onnx_aligner(opened: Bundle, device: str, threads: int | None) -> Alig
 
 
 def _load_torch(
-    opened: Bundle, view: HeadSelection, device: str, threads: int | None, shortlist: bool
+    opened: Bundle, heads: HeadSelection, device: str, threads: int | None, shortlist: bool
 ) -> "TorchDecoder":
     from attn_cli.inference.engines import torch
 
     listed = opened.shortlist if shortlist else None
-    return torch.load(opened, view, device=device, threads=threads, shortlist=listed)
+    return torch.load(opened, heads, device=device, threads=threads, shortlist=listed)
 
 
 def _load_torch_aligner(opened: Bundle, device: str, threads: int | None) -> AlignmentModel:
@@ -132,19 +133,19 @@ def open_generator(
     engine: Engine = "auto",
     device: str = "auto",
     threads: int | None = None,
-    view: HeadSelection | None = None,
+    heads: HeadSelection | None = None,
     shortlist: bool | None = None,
 ) -> Generator:
     """Open the translation network of a bundle, with a search.
 
-    Arguments and errors are those of `open_decoder`; an engine with its own search ignores `view`
+    Arguments and errors are those of `open_decoder`; an engine with its own search ignores `heads`
     and `shortlist`.
     """
     spec = ENGINES[engine_of(opened, "translator", engine=engine, device=device)]
     if spec.load_generator is not None:
         return spec.load_generator(opened, device, threads)
     decoder = open_decoder(
-        opened, engine=engine, device=device, threads=threads, view=view, shortlist=shortlist
+        opened, engine=engine, device=device, threads=threads, heads=heads, shortlist=shortlist
     )
     return BeamSearchGenerator(decoder)
 
@@ -155,30 +156,28 @@ def open_decoder(
     engine: Engine = "auto",
     device: str = "auto",
     threads: int | None = None,
-    view: HeadSelection | None = None,
+    heads: HeadSelection | None = None,
     shortlist: bool | None = None,
 ) -> IncrementalDecoder:
     """Open the translation network of a bundle on the engine that `engine_of` returns.
 
-    `view` selects attention heads, by default those of the recipe's [decode]. With `shortlist`
+    The weights are the mean of `heads`, by default those of the recipe's [decode]. With `shortlist`
     False the candidates are of the whole vocabulary; by default as in the recipe's [decode].
 
     Raises ModelError if files are damaged or do not match, or the bundle has none for the engine;
     UsageError if engine and device exclude each other, or the device is missing.
     """
     recipe = opened.recipe
-    if view is None:
-        view = select_heads(
-            recipe.model, layer=recipe.decode.attention_layer, head=recipe.decode.attention_head
-        )
+    if heads is None:
+        heads = default_heads(recipe)
     if shortlist is None:
         shortlist = recipe.decode.shortlist
-    return _load(opened, view, engine, device, threads, shortlist=shortlist)
+    return _load(opened, heads, engine, device, threads, shortlist=shortlist)
 
 
 def open_decoders(
     opened: Bundle,
-    views: Sequence[HeadSelection],
+    selections: Sequence[HeadSelection],
     *,
     engine: Engine = "auto",
     device: str = "auto",
@@ -188,8 +187,8 @@ def open_decoders(
 
     Raises as `open_decoder`.
     """
-    first = _load(opened, views[0], engine, device, threads)
-    return [first, *(first.with_heads(view) for view in views[1:])]
+    first = _load(opened, selections[0], engine, device, threads)
+    return [first, *(first.with_heads(each) for each in selections[1:])]
 
 
 def open_torch_decoder(
@@ -202,14 +201,14 @@ def open_torch_decoder(
     engine_of(opened, "translator", engine="torch", device=device)
     from attn_cli.inference.engines import torch
 
-    view = select_heads(opened.recipe.model)
+    heads = select_heads(opened.recipe.model)
     shortlist = opened.shortlist if opened.recipe.decode.shortlist else None
-    return torch.load(opened, view, device=device, threads=threads, shortlist=shortlist)
+    return torch.load(opened, heads, device=device, threads=threads, shortlist=shortlist)
 
 
 def _load(
     opened: Bundle,
-    view: HeadSelection,
+    heads: HeadSelection,
     engine: Engine,
     device: str,
     threads: int | None,
@@ -219,7 +218,7 @@ def _load(
     spec = ENGINES[engine_of(opened, "translator", engine=engine, device=device)]
     if spec.load_decoder is None:
         raise _unsupported(spec, "translates only: it cannot force a target or show attention")
-    return spec.load_decoder(opened, view, device, threads, shortlist)
+    return spec.load_decoder(opened, heads, device, threads, shortlist)
 
 
 def open_aligner(

@@ -64,16 +64,16 @@ class TorchDecoder:
     def __init__(
         self,
         network: Seq2Seq,
-        view: HeadSelection = ALL_HEADS,
+        heads: HeadSelection = ALL_HEADS,
         *,
         shortlist: Shortlist | None = None,
     ) -> None:
-        self.network, self.view, self.shortlist = network.eval(), view, shortlist
+        self.network, self.heads, self.shortlist = network.eval(), heads, shortlist
         self.device = next(network.parameters()).device
 
-    def with_heads(self, view: HeadSelection) -> "TorchDecoder":
+    def with_heads(self, heads: HeadSelection) -> "TorchDecoder":
         """Return a decoder of the same network with another selection of heads."""
-        return TorchDecoder(self.network, view, shortlist=self.shortlist)
+        return TorchDecoder(self.network, heads, shortlist=self.shortlist)
 
     @torch.inference_mode()
     def encode(self, ids: IntArray, lengths: IntArray) -> EncodedSource:
@@ -114,7 +114,7 @@ class TorchDecoder:
             ids,
             top_k.values.cpu().numpy(),
             target_logp,
-            self.view.of(weights).float().cpu().numpy(),
+            self.heads.of(weights).float().cpu().numpy(),
             state._replace(hidden=hidden),
         )
         if state.listing is None:
@@ -191,7 +191,7 @@ def word_groups(side: PaddedWords, device: torch.device) -> WordGroups:
 
 def load(
     bundle: Bundle,
-    view: HeadSelection,
+    heads: HeadSelection,
     *,
     device: str,
     threads: int | None,
@@ -199,7 +199,7 @@ def load(
 ) -> TorchDecoder:
     """Load the translation network of a bundle. See `registry.open_decoder`."""
     network = _load(build_model, bundle, bundle.weights, device, threads)
-    return TorchDecoder(network, view, shortlist=shortlist)
+    return TorchDecoder(network, heads, shortlist=shortlist)
 
 
 def load_aligner(bundle: Bundle, *, device: str, threads: int | None) -> TorchAligner:
