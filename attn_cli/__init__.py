@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from attn_cli.errors import AttnError, ExitStatus
     from attn_cli.inference.beam_search import SearchConfig
     from attn_cli.inference.engines.interface import IncrementalDecoder
-    from attn_cli.inference.engines.registry import open_decoder, open_generator
+    from attn_cli.inference.engines.registry import EngineOptions, open_decoder, open_generator
     from attn_cli.inference.pair_aligner import PairAligner
+    from attn_cli.inference.pair_options import PairOptions
     from attn_cli.inference.translator import Translator
     from attn_cli.types import Hypothesis, InputLine, SoftAlignment, Translation, WordAlignment
 
@@ -31,6 +32,8 @@ _HOMES = {
     "ExplanationResult": "api.results",
     "Model": "api.model",
     "PairAligner": "inference.pair_aligner",
+    "PairOptions": "inference.pair_options",
+    "EngineOptions": "inference.engines.registry",
     "AttnError": "errors",
     "Bundle": "bundles.bundle",
     "ExitStatus": "errors",
@@ -57,6 +60,7 @@ __all__ = [
     "AlignmentResult",
     "AttnError",
     "Bundle",
+    "EngineOptions",
     "ExitStatus",
     "ExplanationResult",
     "Hypothesis",
@@ -64,6 +68,7 @@ __all__ = [
     "InputLine",
     "Model",
     "PairAligner",
+    "PairOptions",
     "Recipe",
     "SearchConfig",
     "SoftAlignment",

@@ -16,7 +16,7 @@ from attn_cli.cli import output
 from attn_cli.cli.output import Writer
 from attn_cli.config.network import Scorer
 from attn_cli.errors import UsageError
-from attn_cli.inference.engines.registry import engine_of
+from attn_cli.inference.engines.registry import EngineOptions, engine_of
 from attn_cli.inference.explanation import SCORER_FORMULAS
 from attn_cli.nn.builder import SCORERS, build_model
 from attn_cli.types import InputLine, SoftAlignment, Translation, WordAlignment
@@ -64,7 +64,7 @@ def test_an_unknown_engine_is_an_error() -> None:
         engine_of(
             open_bundle(Path(__file__).parent / "fixtures" / "bundle_v1"),
             "translator",
-            engine="tpu",
+            EngineOptions("tpu"),
         )
 
 

@@ -16,6 +16,7 @@ from attn_cli.inference.line_batches import OnProblem
 from attn_cli.inference.linkers import VoteInterpolatedAligner
 from attn_cli.inference.neural_alignment import NullAligner
 from attn_cli.inference.pair_aligner import PairAligner
+from attn_cli.inference.pair_options import PairOptions
 from attn_cli.types import InputLine
 
 if TYPE_CHECKING:
@@ -95,9 +96,8 @@ def vote_aligner(
     aligner = PairAligner(
         fitted.source,
         fitted.target,
+        PairOptions(tokenized=tokenized, on_problem=on_problem),
         matcher=matcher or NullAligner(),
-        tokenized=tokenized,
-        on_problem=on_problem,
     )
     pair_of_line = {line: pair for pair, line in enumerate(fitted.corpus.lines.tolist())}
     votes = fitted.votes if matcher else fitted.links

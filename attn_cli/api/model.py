@@ -24,7 +24,7 @@ from attn_cli.console import available_cores
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
-from attn_cli.inference.engines.registry import open_aligner, open_decoder
+from attn_cli.inference.engines.registry import EngineOptions, open_aligner, open_decoder
 from attn_cli.inference.from_bundle import (
     link_threshold,
     load_calibration,
@@ -34,6 +34,7 @@ from attn_cli.inference.from_bundle import (
 )
 from attn_cli.inference.generation import BeamSearchGenerator
 from attn_cli.inference.head_request import HeadRequest
+from attn_cli.inference.pair_options import PairOptions
 from attn_cli.inference.translator import Translator
 from attn_cli.types import InputLine, Translation, WordAlignment
 
@@ -87,9 +88,7 @@ def load(
         extract,
         threshold,
         n_best,
-        engine,
-        device,
-        threads or available_cores(),
+        EngineOptions(engine, device, threads or available_cores()),
         HeadRequest.parse(head, layer),
         diagnostics,
     )
@@ -109,13 +108,7 @@ def load(
         bundle = bundle.with_target_token(target_token)
         decoder = calibration = None
         if bundle.can_translate:
-            decoder = open_decoder(
-                bundle,
-                engine=engine,
-                device=device,
-                threads=settings.threads,
-                shortlist=None if shortlist else False,
-            )
+            decoder = open_decoder(bundle, settings.engine, shortlist=None if shortlist else False)
             calibration = load_calibration(bundle)
         config = replace(SearchConfig.of(bundle.recipe.decode), **changes)
         config = replace(config, n_best=n_best, beam=max(config.beam, n_best))
@@ -232,8 +225,7 @@ class Model:
         """A translator by the network on PyTorch, and this network's decoder."""
         from attn_cli.inference.engines.registry import open_torch_decoder
 
-        settings = self.settings
-        decoder = open_torch_decoder(self.bundle, device=settings.device, threads=settings.threads)
+        decoder = open_torch_decoder(self.bundle, self.settings.engine)
         generator = BeamSearchGenerator(decoder)
         return translator_of(self.bundle, generator, self.search, align=False), decoder
 
@@ -244,10 +236,7 @@ class Model:
                 f"the model {self.name} has no word aligner",
                 "Leave weights out to see the decoder's attention.",
             )
-        settings = self.settings
-        return open_aligner(
-            self.bundle, engine=settings.engine, device=settings.device, threads=settings.threads
-        )
+        return open_aligner(self.bundle, self.settings.engine)
 
     @cached_property
     def _translator(self) -> Translator:
@@ -265,19 +254,13 @@ class Model:
 
     @cached_property
     def _pair_aligner(self) -> "AlignerProtocol":
-        settings = self.settings
+        settings, options = self.settings, PairOptions(level=self.settings.level)
         if self._aligns_pairs_by_aligner:
             return pair_aligner_of(
-                self.bundle, stepper=self._decoder, matcher=self._aligner, level=settings.level
+                self.bundle, options, stepper=self._decoder, matcher=self._aligner
             )
         return attention_aligner(
-            self.bundle,
-            self._decoder,
-            settings.heads,
-            level=settings.level,
-            engine=settings.engine,
-            device=settings.device,
-            threads=settings.threads,
+            self.bundle, self._decoder, settings.heads, options=options, engine=settings.engine
         )
 
     @property
@@ -313,12 +296,13 @@ class Model:
             return linked
         from attn_cli.inference.diagnosis import with_diagnostics
 
+        capitals = pairs is None and self.bundle.recipe.decode.handle_all_caps
         other = other_aligner(
             self.bundle,
             self._decoder,
             lambda: self._aligner,
             by_aligner=by_aligner,
-            level=self.settings.level,
+            options=PairOptions(level=self.settings.level, capitals=capitals),
         )
         return with_diagnostics(linked, other, pairs)
 

@@ -8,12 +8,12 @@ from attn_cli.choices import (
     MAX_COVERAGE_PENALTY,
     MAX_LENGTH_PENALTY,
     MAX_THREADS,
-    Engine,
     Extraction,
     Level,
     MatrixKind,
 )
 from attn_cli.errors import UsageError
+from attn_cli.inference.engines.registry import AUTO, EngineOptions
 from attn_cli.inference.head_request import HeadRequest
 
 
@@ -26,9 +26,7 @@ class ModelSettings:
     extraction: Extraction = "threshold"
     threshold: float | None = None
     n_best: int = 1
-    engine: Engine = "auto"
-    device: str = "auto"
-    threads: int = 1
+    engine: EngineOptions = AUTO
     heads: HeadRequest | None = None
     diagnostics: bool = False
 

@@ -4,39 +4,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attn_cli.choices import (
-    Engine,
     InputFormat,
-    Level,
     MatrixKind,
     OutputFormat,
-    ShownAttention,
     Symmetrization,
-    UnalignedMass,
 )
 from attn_cli.cli.diagnose import check_format
 from attn_cli.cli.input import Shard
+from attn_cli.cli.model_options import ModelOptions
 from attn_cli.cli.output_format import DOCUMENTS, check_document, check_self_attention
 from attn_cli.errors import UsageError
 from attn_cli.inference.head_request import HeadRequest
+from attn_cli.inference.pair_options import PairOptions
 
 #: The formats that can show several heads.
 _WITH_HEADS = ("table", "jsonl", *DOCUMENTS)
 
 
-@dataclass(frozen=True)
-class AlignOptions:
+@dataclass(frozen=True, kw_only=True)
+class AlignOptions(ModelOptions):
     """The options of `attn align` that name the pairs and the aligner."""
 
-    threads: int
     pair: tuple[str, ...] = ()
     source: Path | None = None
     target: Path | None = None
     input: Path | None = None
     input_format: InputFormat = "text"
     tokenized: bool = False
-    level: Level = "word"
-    model: str | None = None
-    weights: MatrixKind | None = None
     head: str | None = None
     layer: int | None = None
     reverse: str | None = None
@@ -44,20 +38,20 @@ class AlignOptions:
     fit: bool = False
     out: Path | None = None
     force: bool = False
-    device: str = "auto"
-    engine: Engine = "auto"
+    threads: int = 1
     seed: int = 1
     shard: Shard | None = None
     quick: bool = False
-    show: ShownAttention = "cross"
-    target_token: str | None = None
-    unaligned_mass: UnalignedMass = "keep"
-    diagnostics: bool = False
 
     @property
     def heads(self) -> HeadRequest | None:
         """The heads that --head and --layer select; None without. Raises UsageError for no head."""
         return HeadRequest.parse(self.head, self.layer)
+
+    @property
+    def pair_options(self) -> PairOptions:
+        """How pairs are read; problems are not reported."""
+        return PairOptions(tokenized=self.tokenized, level=self.level)
 
     @property
     def matrix_kind(self) -> MatrixKind | None:

@@ -48,18 +48,13 @@ def linker_from_models(
     if options.show != "cross":
         return self_attention_linker(
             console,
-            options.model,
+            options,
             options.show,
             writer,
-            device=options.device,
-            threads=options.threads,
-            level=options.level,
-            unaligned_mass=options.unaligned_mass,
-            target_token=options.target_token,
-            tokenized=options.tokenized,
+            options.pair_options,
             heads=options.heads,
         )
-    loader = ModelLoader(console, options.device, options.threads, options.engine)
+    loader = ModelLoader(console, options.engine_options)
     scored, is_page = writer.format == "jsonl", writer.format == "html"
     loaded = loader.load_aligner(
         options.model,
@@ -71,7 +66,7 @@ def linker_from_models(
     )
     writer = writer.for_model(loaded.bundle, by_head=loaded.matcher is not None)
     if is_page:
-        others = loaded.other_tables(level=options.level, tokenized=options.tokenized)
+        others = loaded.other_tables(options.pair_options)
         writer = replace(writer, others=others)
     forward = _aligner(console, options, loaded)
     if options.reverse is None:
@@ -100,7 +95,7 @@ def _with_diagnostics(
     """Add diagnostics to each pair with --diagnostics."""
     if not options.diagnostics:
         return linker
-    other = loader.other_aligner(loaded, level=options.level, tokenized=options.tokenized)
+    other = loader.other_aligner(loaded, options.pair_options)
     return DiagnosingLinker(linker, other)
 
 
@@ -109,11 +104,9 @@ def _aligner(
 ) -> PairAligner:
     return pair_aligner_of(
         loaded.bundle,
+        replace(options.pair_options, on_problem=warning_callback(console, name)),
         stepper=loaded.stepper,
         matcher=loaded.matcher,
-        tokenized=options.tokenized,
-        level=options.level,
-        on_problem=warning_callback(console, name),
     )
 
 
@@ -123,9 +116,7 @@ def _with_heads(
     """Add the tables of single heads, if the options select them."""
     if not loaded.heads:
         return aligner
-    build = functools.partial(
-        pair_aligner_of, loaded.bundle, tokenized=options.tokenized, level=options.level
-    )
+    build = functools.partial(pair_aligner_of, loaded.bundle, options.pair_options)
     return PerHeadAligner(
         aligner, [(head, build(stepper=decoder)) for head, decoder in loaded.heads]
     )

@@ -144,7 +144,7 @@ def batch(
     else:
         task = Task(
             TranslateOptions(
-                "text",
+                format="text",
                 model=model,
                 target_token=target_token,
                 weights=weights,

@@ -7,27 +7,28 @@ from typing import TYPE_CHECKING
 
 from attn_cli.bundles import registry
 from attn_cli.bundles.bundle import Bundle, load_stable
-from attn_cli.choices import Engine, Level, MatrixKind
+from attn_cli.choices import MatrixKind
 from attn_cli.console import Console
 from attn_cli.errors import ModelError
 from attn_cli.inference.engines.interface import (
     AlignmentModel,
     HeadSelection,
     IncrementalDecoder,
-    select_heads,
 )
 from attn_cli.inference.engines.registry import (
     ENGINES,
+    EngineOptions,
     Part,
     engine_of,
     open_aligner,
     open_decoder,
-    open_decoders,
     open_generator,
+    open_heads,
 )
 from attn_cli.inference.from_bundle import load_calibration, pair_aligner_of, require_decoder
 from attn_cli.inference.generation import Generator
 from attn_cli.inference.head_request import HeadRequest
+from attn_cli.inference.pair_options import PairOptions
 from attn_cli.types import HeadId
 
 if TYPE_CHECKING:
@@ -52,12 +53,12 @@ class LoadedModel:
     others: "OtherWeights | None" = None
     generator: Generator | None = None
 
-    def other_tables(self, *, level: Level = "word", tokenized: bool = False) -> "OtherTables":
-        """Return what adds the tables of the model's other weights; arguments as `PairAligner`."""
+    def other_tables(self, options: PairOptions) -> "OtherTables":
+        """Return what adds the tables of the model's other weights."""
         from attn_cli.inference.other_tables import OtherTables
 
         others = self.others or OtherWeights()
-        build = functools.partial(pair_aligner_of, self.bundle, tokenized=tokenized, level=level)
+        build = functools.partial(pair_aligner_of, self.bundle, options)
         return OtherTables(
             [
                 *([build(matcher=others.aligner)] if others.aligner else []),
@@ -78,12 +79,10 @@ class OtherWeights:
 
 @dataclass(frozen=True)
 class ModelLoader:
-    """Loads models on a device, with a number of threads and an engine."""
+    """Loads models on an engine, with as many threads as cores if none are set."""
 
     console: Console
-    device: str
-    threads: int | None
-    engine: Engine = "auto"
+    engine: EngineOptions
 
     def load_translator(
         self,
@@ -151,23 +150,12 @@ class ModelLoader:
         return self._load(name, load, target_token)
 
     def _load_heads(self, bundle: Bundle, request: HeadRequest | None) -> LoadedModel:
-        recipe = bundle.recipe
         if request is None or not request.each:
-            selection = request and request.select(recipe)
+            selection = request and request.select(bundle.recipe)
             return LoadedModel(bundle, self.decoder(bundle, selection), None)
-        heads = request.single_heads(recipe)
         self._log_engine(bundle, "translator")
-        stepper, *others = open_decoders(
-            bundle,
-            [
-                request.select(recipe),
-                *(select_heads(recipe.model, layer=each.layer, head=each.head) for each in heads),
-            ],
-            engine=self.engine,
-            device=self.device,
-            threads=self._threads,
-        )
-        return LoadedModel(bundle, stepper, None, list(zip(heads, others, strict=True)))
+        stepper, heads = open_heads(bundle, self._options, request)
+        return LoadedModel(bundle, stepper, None, heads)
 
     def _others(self, bundle: Bundle, *, is_aligner: bool, has_heads: bool = False) -> OtherWeights:
         """Load the weights that the word aligner, or else the attention, does not give."""
@@ -180,9 +168,7 @@ class ModelLoader:
             return OtherWeights(aligner, loaded.stepper if is_aligner else None, loaded.heads)
         return OtherWeights(aligner, self.decoder(bundle) if is_aligner else None)
 
-    def other_aligner(
-        self, loaded: LoadedModel, *, level: Level, tokenized: bool = False
-    ) -> "PairAligner | None":
+    def other_aligner(self, loaded: LoadedModel, options: PairOptions) -> "PairAligner | None":
         """Return an aligner by the kind of weights that is not shown; None if there is no other.
 
         Shown are those of the word aligner if it is loaded, else the decoder's attention.
@@ -192,11 +178,7 @@ class ModelLoader:
         if others.aligner is None and others.decoder is None:
             return None
         return pair_aligner_of(
-            loaded.bundle,
-            stepper=others.decoder,
-            matcher=others.aligner,
-            tokenized=tokenized,
-            level=level,
+            loaded.bundle, options, stepper=others.decoder, matcher=others.aligner
         )
 
     def _load(
@@ -215,7 +197,7 @@ class ModelLoader:
         return load_stable(path, load_and_log)
 
     def _log_engine(self, bundle: Bundle, part: Part) -> None:
-        engine = engine_of(bundle, part, engine=self.engine, device=self.device)
+        engine = engine_of(bundle, part, self.engine)
         precision = f", {bundle.precision}" if engine == "onnx" else ""
         self.console.verbose_info(f"{part.replace('_', ' ')}: {ENGINES[engine].title}{precision}")
 
@@ -223,13 +205,7 @@ class ModelLoader:
         """Load the translation network of a bundle, with a search. Raises as `decoder`."""
         require_decoder(bundle)
         self._log_engine(bundle, "translator")
-        return open_generator(
-            bundle,
-            engine=self.engine,
-            device=self.device,
-            threads=self._threads,
-            shortlist=shortlist,
-        )
+        return open_generator(bundle, self._options, shortlist=shortlist)
 
     def decoder(
         self, bundle: Bundle, heads: HeadSelection | None = None, *, shortlist: bool | None = False
@@ -237,14 +213,7 @@ class ModelLoader:
         """Load the decoder of a bundle. Raises ModelError if it has none."""
         require_decoder(bundle)
         self._log_engine(bundle, "translator")
-        return open_decoder(
-            bundle,
-            engine=self.engine,
-            device=self.device,
-            threads=self._threads,
-            heads=heads,
-            shortlist=shortlist,
-        )
+        return open_decoder(bundle, self._options, heads=heads, shortlist=shortlist)
 
     def aligner(self, bundle: Bundle) -> AlignmentModel:
         """Load the word aligner of a bundle. Raises ModelError if it has none."""
@@ -254,11 +223,11 @@ class ModelLoader:
                 "Leave --weights out to see the decoder's attention.",
             )
         self._log_engine(bundle, "word_aligner")
-        return open_aligner(bundle, engine=self.engine, device=self.device, threads=self._threads)
+        return open_aligner(bundle, self._options)
 
     @property
-    def _threads(self) -> int:
-        return self.threads or self.console.cores
+    def _options(self) -> EngineOptions:
+        return replace(self.engine, threads=self.engine.threads or self.console.cores)
 
 
 def _require_attention(bundle: Bundle) -> None:

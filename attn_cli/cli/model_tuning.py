@@ -100,7 +100,7 @@ def calibrate(
     from attn_cli.bundles.manifest import CONFIDENCE
     from attn_cli.bundles.storage import add_file
     from attn_cli.inference import calibration
-    from attn_cli.inference.engines.registry import open_generator
+    from attn_cli.inference.engines.registry import EngineOptions, open_generator
 
     console = console_of(context)
     _require_pairs("calibrate", pairs, source, target)
@@ -112,9 +112,8 @@ def calibrate(
             f"the model {bundle.name} does not translate, so it has no confidence",
             "Name a model that does.",
         )
-    generator = open_generator(
-        bundle, engine=engine, device="cpu", threads=threads or console.cores
-    )
+    options = EngineOptions(engine, device="cpu", threads=threads or console.cores)
+    generator = open_generator(bundle, options)
     most = min(len(read), calibration.MAX_PAIRS)
     console.info(f"attn: translating {most:,} of {len(read):,} pairs with {bundle.name}")
     fitted = calibration.calibrate(bundle, generator, read)

@@ -113,11 +113,11 @@ def _check_translating(bundle: "Bundle", *, engine: "Engine", threads: int) -> N
     import numpy as np
 
     from attn_cli.inference.beam_search import SearchConfig
-    from attn_cli.inference.engines.registry import open_generator
+    from attn_cli.inference.engines.registry import EngineOptions, open_generator
     from attn_cli.inference.forced_decoding import force_decode
     from attn_cli.inference.generation import BeamSearchGenerator, SourceBatch
 
-    generator = open_generator(bundle, engine=engine, device="cpu", threads=threads)
+    generator = open_generator(bundle, EngineOptions(engine, device="cpu", threads=threads))
     ids = bundle.source.encode(_LINE).ids[None, :]  # (1, S)
     lengths = np.array([ids.shape[1]], np.int32)
     with _computing(bundle):
@@ -133,10 +133,10 @@ def _check_translating(bundle: "Bundle", *, engine: "Engine", threads: int) -> N
 def _check_aligning(bundle: "Bundle", *, engine: "Engine", threads: int) -> None:
     import numpy as np
 
-    from attn_cli.inference.engines.registry import open_aligner
+    from attn_cli.inference.engines.registry import EngineOptions, open_aligner
     from attn_cli.inference.neural_alignment import align_batch
 
-    matcher = open_aligner(bundle, engine=engine, device="cpu", threads=threads)
+    matcher = open_aligner(bundle, EngineOptions(engine, device="cpu", threads=threads))
     source, target = (side.encode(_LINE) for side in (bundle.source, bundle.target))
     with _computing(bundle):
         (table,) = align_batch(matcher, [source], [target], mode="forced")

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from attn_cli.bundles import registry
 from attn_cli.bundles.bundle import Bundle, load_stable
-from attn_cli.choices import Level, UnalignedMass
 from attn_cli.cli.input import warning_callback
+from attn_cli.cli.model_options import ModelOptions
 from attn_cli.cli.output import Writer
 from attn_cli.console import Console
 from attn_cli.inference.engines.registry import open_torch_decoder
@@ -14,6 +14,7 @@ from attn_cli.inference.from_bundle import pair_aligner_of, require_decoder
 from attn_cli.inference.head_request import HeadRequest
 from attn_cli.inference.linkers import AlignerProtocol, DirectionalLinker, RenormalizingAligner
 from attn_cli.inference.other_tables import PAIRS_WITH_HEADS
+from attn_cli.inference.pair_options import PairOptions
 from attn_cli.inference.self_attention import KINDS, SelfAttentionAligner, Side
 from attn_cli.types import InputLine, LineResult
 
@@ -22,39 +23,37 @@ Translate = Callable[[Sequence[InputLine]], list[LineResult]]
 
 def self_attention_linker(
     console: Console,
-    model: str | None,
+    options: ModelOptions,
     side: Side,
     writer: Writer,
+    pairs: PairOptions,
     *,
-    device: str,
-    threads: int | None,
-    level: Level,
-    unaligned_mass: UnalignedMass,
-    target_token: str | None = None,
-    tokenized: bool = False,
     heads: HeadRequest | None = None,
 ) -> tuple[DirectionalLinker, Writer]:
     """Return what gives each pair its square table, and the writer of the tables.
 
-    A page has the tables of all heads, too, of its first pairs.
+    A page has the tables of all heads, too, of its first pairs. With `pairs.capitals`, pairs are
+    read as the model would translate them: lines in capitals as lowercase, if its recipe says so.
     """
-    path = registry.find(model)
+    path = registry.find(options.model)
     has_heads, is_page = heads is not None and heads.each, writer.format == "html"
 
     def load(bundle: Bundle) -> tuple[DirectionalLinker, Writer]:
         require_decoder(bundle)
-        bundle = bundle.with_target_token(target_token)
+        bundle = bundle.with_target_token(options.target_token)
         console.verbose_info(f"model {bundle.name} from {path}; translator: PyTorch")
-        decoder = open_torch_decoder(bundle, device=device, threads=threads)
-        pairs = pair_aligner_of(
+        decoder = open_torch_decoder(bundle, options.engine_options)
+        aligner = pair_aligner_of(
             bundle,
+            replace(
+                pairs,
+                capitals=pairs.capitals and bundle.recipe.decode.handle_all_caps,
+                on_problem=warning_callback(console),
+            ),
             stepper=decoder,
-            tokenized=tokenized,
-            level=level,
-            on_problem=warning_callback(console),
         )
         tables: AlignerProtocol = SelfAttentionAligner(
-            pairs,
+            aligner,
             decoder,
             side,
             layer=heads.layer if heads else None,
@@ -62,7 +61,7 @@ def self_attention_linker(
             each_head=has_heads or is_page,
             pairs_with_heads=PAIRS_WITH_HEADS if is_page and not has_heads else None,
         )
-        if unaligned_mass == "renormalize":
+        if options.unaligned_mass == "renormalize":
             tables = RenormalizingAligner(tables)
         named = writer.for_model(bundle, by_head=False)
         if is_page:

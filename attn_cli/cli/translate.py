@@ -124,7 +124,7 @@ def translate(
     console = console_of(context)
     is_table = align or view != "auto" or show != "cross"
     options = TranslateOptions(
-        format_of(output, format, default="table" if is_table else "text"),
+        format=format_of(output, format, default="table" if is_table else "text"),
         model=choose_model(model, to),
         target_token=target_token,
         weights=weights,

@@ -7,17 +7,13 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from attn_cli.choices import (
-    Engine,
     Extraction,
-    Level,
-    MatrixKind,
     OutputFormat,
-    ShownAttention,
-    UnalignedMass,
 )
 from attn_cli.cli.diagnose import check_flag, check_format, flag
 from attn_cli.cli.input import warning_callback
 from attn_cli.cli.model_loading import ModelLoader
+from attn_cli.cli.model_options import ModelOptions
 from attn_cli.cli.output import Writer
 from attn_cli.cli.output_format import check_self_attention
 from attn_cli.console import Console
@@ -25,6 +21,7 @@ from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.from_bundle import translator_of
 from attn_cli.inference.line_batches import OnProblem
+from attn_cli.inference.pair_options import PairOptions
 from attn_cli.types import InputLine, LineResult
 
 if TYPE_CHECKING:
@@ -43,15 +40,11 @@ _ALL_TRANSLATIONS = ("text", "jsonl")
 Translate = Callable[[Sequence[InputLine]], list[LineResult]]
 
 
-@dataclass(frozen=True)
-class TranslateOptions:
+@dataclass(frozen=True, kw_only=True)
+class TranslateOptions(ModelOptions):
     """The options of `attn translate` that name the model, the search and the output."""
 
     format: OutputFormat
-    model: str | None = None
-    target_token: str | None = None
-    weights: MatrixKind | None = None
-    level: Level = "word"
     extract: Extraction = "threshold"
     threshold: float | None = None
     scores: bool = False
@@ -61,13 +54,7 @@ class TranslateOptions:
     length_penalty: float | None = None
     coverage_penalty: float | None = None
     no_shortlist: bool = False
-    device: str = "auto"
-    engine: Engine = "auto"
-    threads: int | None = None
-    unaligned_mass: UnalignedMass = "keep"
-    diagnostics: bool = False
     flag_below: float | None = None
-    show: ShownAttention = "cross"
 
     @property
     def writes_confidence(self) -> bool:
@@ -154,7 +141,7 @@ def translator_from_model(
             console, options, options.show, on_problem=on_problem, notes=notes, is_single=is_single
         )
     format, weights = options.format, options.weights
-    loader = ModelLoader(console, options.device, options.threads, options.engine)
+    loader = ModelLoader(console, options.engine_options)
     opened = loader.load_translator(
         options.model,
         weights,
@@ -173,6 +160,7 @@ def translator_from_model(
         )
     assert opened.generator is not None
     decode = opened.bundle.recipe.decode
+    pairs = PairOptions(level=options.level, capitals=decode.handle_all_caps)
     translator = translator_of(
         opened.bundle,
         opened.generator,
@@ -193,12 +181,12 @@ def translator_from_model(
         marks_unsure=options.mark_unsure,
         unsure_below=decode.unsure_below,
         diagnostics=options.diagnostics,
-        others=opened.other_tables(level=options.level) if format == "html" else None,
+        others=opened.other_tables(pairs) if format == "html" else None,
     ).for_model(opened.bundle, by_head=opened.matcher is not None)
 
     other = None
     if options.diagnostics:
-        other = loader.other_aligner(opened, level=options.level)
+        other = loader.other_aligner(opened, pairs)
 
     line_notes = None
     if notes is not None and not console.quiet:
@@ -237,15 +225,6 @@ def _show_self_attention(
     plain = replace(options, format="text", show="cross", level="word", unaligned_mass="keep")
     translate, _ = translator_from_model(console, plain, **how)
     writer = Writer(options.format, extraction=options.extract, threshold=options.threshold)
-    linker, writer = self_attention_linker(
-        console,
-        options.model,
-        side,
-        writer,
-        device=options.device,
-        threads=options.threads,
-        level=options.level,
-        unaligned_mass=options.unaligned_mass,
-        target_token=options.target_token,
-    )
+    pairs = PairOptions(level=options.level, capitals=True)
+    linker, writer = self_attention_linker(console, options, side, writer, pairs)
     return show_translations(translate, linker), writer

@@ -10,6 +10,7 @@ from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
 from attn_cli.inference.generation import Generator
 from attn_cli.inference.line_batches import OnProblem
+from attn_cli.inference.pair_options import PairOptions
 from attn_cli.inference.translator import Translator
 
 if TYPE_CHECKING:
@@ -53,25 +54,15 @@ def translator_of(
 
 def pair_aligner_of(
     bundle: Bundle,
+    options: PairOptions,
     *,
     stepper: IncrementalDecoder | None = None,
     matcher: AlignmentModel | None = None,
-    tokenized: bool = False,
-    level: Level = "word",
-    on_problem: OnProblem | None = None,
 ) -> "PairAligner":
     """Return an aligner of pairs with the vocabularies of a bundle; arguments as `PairAligner`."""
     from attn_cli.inference.pair_aligner import PairAligner
 
-    return PairAligner(
-        bundle.source,
-        bundle.target,
-        stepper=stepper,
-        matcher=matcher,
-        tokenized=tokenized,
-        level=level,
-        on_problem=on_problem,
-    )
+    return PairAligner(bundle.source, bundle.target, options, stepper=stepper, matcher=matcher)
 
 
 def link_threshold(

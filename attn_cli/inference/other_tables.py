@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from attn_cli.data.casing import is_all_caps
 from attn_cli.inference.linkers import AlignerProtocol
 from attn_cli.types import HeadAlignment, HeadId, InputLine, SoftAlignment, Translation
 
@@ -26,8 +25,7 @@ class OtherTables:
     def add(self, translations: Sequence[Translation]) -> list[Translation]:
         """Return the pairs with their `others`, `heads`, and scores if an aligner has them.
 
-        Leaves out tables over other words than the pair's, and the tables of lines in capitals
-        that were translated, since the model read them in lowercase.
+        Leaves out tables over other words than the pair's.
         """
         result = list(translations)
         indices = [index for index, each in enumerate(result) if _can_be_aligned(each)]
@@ -48,9 +46,7 @@ class OtherTables:
 
 def _can_be_aligned(translation: Translation) -> bool:
     table = translation.alignment
-    if table is None or not (table.source and table.target):
-        return False
-    return table.mode == "forced" or not is_all_caps(translation.source)
+    return table is not None and bool(table.source and table.target)
 
 
 def _with_other(translation: Translation, aligned: Translation) -> Translation:

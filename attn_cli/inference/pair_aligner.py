@@ -4,17 +4,20 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from attn_cli.alignment.merge import label_units
-from attn_cli.choices import Level, MatrixKind
+from attn_cli.choices import MatrixKind
+from attn_cli.data.casing import is_all_caps
 from attn_cli.data.literals import NumberedLiteral
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
 from attn_cli.inference.forced_decoding import force_decode
 from attn_cli.inference.hypothesis_tables import build_tables, sum_logp
-from attn_cli.inference.line_batches import OnProblem, length_batches, pad_rows, truncate
+from attn_cli.inference.line_batches import length_batches, pad_rows, truncate
+from attn_cli.inference.pair_options import PairOptions
 from attn_cli.types import Hypothesis, InputLine, SoftAlignment, TokenizedLine, Translation
 
 _SPACED = re.compile(r"[^ \t]+")
 
+DEFAULTS = PairOptions()
 
 Sides = tuple[TokenizedLine, TokenizedLine]
 
@@ -24,25 +27,20 @@ class PairAligner:
 
     With a `matcher` the tables have its weights, and the `stepper`, if there is one, scores the
     targets; without a `matcher` they have the attention of the `stepper`, forced along each target.
-    With `tokenized`, words are what spaces and TABs separate, and nothing is split further.
-    `on_problem(line, problem)` is called for each line that is not read to its end.
     """
 
     def __init__(
         self,
         source: SubwordTokenizer,
         target: SubwordTokenizer,
+        options: PairOptions = DEFAULTS,
         *,
         stepper: IncrementalDecoder | None = None,
         matcher: AlignmentModel | None = None,
-        tokenized: bool = False,
-        level: Level = "word",
-        on_problem: OnProblem | None = None,
     ) -> None:
         assert stepper or matcher
-        self.source, self.target = source, target
+        self.source, self.target, self.options = source, target, options
         self.stepper, self.matcher = stepper, matcher
-        self.tokenized, self.level, self.on_problem = tokenized, level, on_problem
 
     def stream(self, chunks: Iterable[Sequence[InputLine]]) -> Iterator[Translation]:
         """Yield the alignment of every pair, in order; each chunk before the next one is read."""
@@ -71,7 +69,7 @@ class PairAligner:
                 forced,
                 matcher=self.matcher,
                 mode="forced",
-                level=self.level,
+                level=self.options.level,
             )
             for row, index in enumerate(indices):
                 target = sides[index][1]
@@ -85,11 +83,12 @@ class PairAligner:
         """Encode both sides; the literals that both have are placeholders."""
         in_source: Sequence[NumberedLiteral] = ()
         in_target: Sequence[NumberedLiteral] = ()
-        if self.source.literals and not self.tokenized:
+        if self.source.literals and not self.options.tokenized:
             in_source, in_target = self.source.literals.match(pair.source, pair.target)
+        lowercase = self.options.capitals and is_all_caps(pair.source)
         return (
-            self._encode(self.source, pair.source, pair.line, in_source),
-            self._encode(self.target, pair.target, pair.line, in_target),
+            self._encode(self.source, pair.source, pair.line, in_source, lowercase=lowercase),
+            self._encode(self.target, pair.target, pair.line, in_target, lowercase=lowercase),
         )
 
     def _encode(
@@ -98,12 +97,15 @@ class PairAligner:
         text: str,
         number: int,
         literals: Sequence[NumberedLiteral],
+        *,
+        lowercase: bool,
     ) -> TokenizedLine:
-        if self.tokenized:  # str.split would split at U+00A0 too, which fast_align leaves in a word
+        # str.split would split at U+00A0 too, which fast_align leaves in a word.
+        if self.options.tokenized:
             line = tokenizer.encode_tokens(_SPACED.findall(text))
         else:
-            line = tokenizer.encode(text, literals=literals)
-        return truncate(line, number, self.on_problem)
+            line = tokenizer.encode(text, lowercase=lowercase, literals=literals)
+        return truncate(line, number, self.options.on_problem)
 
     def _forced(self, batch: Sequence[Sides]) -> Sequence[Hypothesis | None]:
         """Force the decoder along each target; None for each without a decoder."""
@@ -128,19 +130,18 @@ class PairAligner:
             hypotheses=(forced,) if forced else (),
             texts=(pair.target,) if forced else (),
             alignment=table,
-            word_logp=sum_logp(forced, label_units(target, self.level)) if forced else (),
+            word_logp=sum_logp(forced, label_units(target, self.options.level)) if forced else (),
         )
 
     def _blank(self, pair: InputLine, source: TokenizedLine, target: TokenizedLine) -> Translation:
-        words = label_units(source, self.level).labels, label_units(target, self.level).labels
+        level = self.options.level
+        words = label_units(source, level).labels, label_units(target, level).labels
         kind: MatrixKind = "alignment" if self.matcher else "attention"
         return Translation(
             pair.line,
             pair.source,
             pair.target,
             *words,
-            alignment=SoftAlignment.without_links(
-                *words, kind=kind, level=self.level, mode="forced"
-            ),
+            alignment=SoftAlignment.without_links(*words, kind=kind, level=level, mode="forced"),
             word_logp=(0.0,) * len(words[1]),
         )

@@ -87,7 +87,7 @@ class SelfAttentionAligner:
         ]
         if self._heads_left:
             self._heads_left -= 1
-        words = label_units(line, self.pairs.level).labels
+        words = label_units(line, self.pairs.options.level).labels
         return Translation(
             pair.line,
             text,
@@ -105,7 +105,7 @@ class SelfAttentionAligner:
         """
         if self.side == "decoder":
             weights = np.roll(weights, -1, axis=(0, 1))
-        kind, level = KINDS[self.side], self.pairs.level
+        kind, level = KINDS[self.side], self.pairs.options.level
         return build_alignment(weights, line, line, kind=kind, mode="forced", level=level)
 
     def _check(self, layers: Sequence[FloatArray]) -> None:

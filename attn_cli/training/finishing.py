@@ -13,7 +13,7 @@ from attn_cli.data.batching import sequential_batches
 from attn_cli.errors import AttnError
 from attn_cli.inference.calibration import calibrate
 from attn_cli.inference.confidence import MIN_PAIRS
-from attn_cli.inference.engines.registry import open_generator
+from attn_cli.inference.engines.registry import EngineOptions, open_generator
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.state_dict import load_state
 from attn_cli.training import checkpoint, events
@@ -100,7 +100,7 @@ def calibrate_confidence(run: TrainRun, data: PreparedData, emit: events.Listene
     emit(events.Activity("calibrating confidence"))
     try:
         model = bundle.open_bundle(run.out)
-        generator = open_generator(model, device=run.device, threads=run.threads)
+        generator = open_generator(model, EngineOptions(device=run.device, threads=run.threads))
         seconds = run.budget.left() - EXIT_SECONDS
         result = calibrate(model, generator, pairs, max_seconds=seconds)
         storage.add_file(run.out, manifest.CONFIDENCE, result.calibration.to_bytes())

@@ -15,7 +15,7 @@ from attn_cli.bundles.bundle import open_bundle
 from attn_cli.data import words
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import default_heads
-from attn_cli.inference.engines.registry import open_decoder
+from attn_cli.inference.engines.registry import EngineOptions, open_decoder
 from attn_cli.inference.engines.torch import TorchDecoder
 from attn_cli.inference.generation import BeamSearchGenerator
 from attn_cli.inference.translator import Translator
@@ -45,7 +45,7 @@ class Measurer:
         links: Path | None,
     ) -> None:
         self.bundle, self.data, self.limit, self.links = open_bundle(folder), data, limit, links
-        stepper = open_decoder(self.bundle, engine="torch", device=device, threads=threads)
+        stepper = open_decoder(self.bundle, EngineOptions("torch", device, threads))
         assert isinstance(stepper, TorchDecoder)
         self.stepper, self.network = stepper, stepper.network
         model = self.bundle.recipe.model

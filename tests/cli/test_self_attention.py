@@ -109,6 +109,14 @@ def test_a_page_has_the_tables_of_all_heads(transformer, side, count, language):
     assert (translated.status, f'"view":"{side} self-attention"' in translated.out) == (0, True)
 
 
+def test_of_a_line_in_capitals_translate_shows_what_the_network_read(transformer):
+    (typed,) = shown(transformer, "encoder").records()
+    options = ("-m", transformer, "--show", "encoder", "-f", "jsonl")
+    (record,) = attn("translate", *options, SOURCE.upper()).records()
+    assert record["source_words"] == [word.upper() for word in typed["source_words"]]
+    assert record["weights"] == typed["weights"]
+
+
 def test_translate_shows_no_self_attention_of_what_it_excludes(transformer):
     for options in (["-f", "text"], ["--n-best", 2], ["--scores"], ["--weights", "alignment"]):
         ended = attn("translate", "-m", transformer, "--show", "encoder", *options, SOURCE)

@@ -45,11 +45,6 @@ def test_a_table_of_other_words_is_left_out():
     assert OtherTables([Aligner()]).add([pair]) == [pair]
 
 
-def test_a_line_in_capitals_that_was_translated_is_left_out():
-    pair = translation(1, "LOOK AT THEM", "REGARDE-LES")
-    assert OtherTables([Aligner()]).add([pair]) == [pair]
-
-
 def test_a_pair_without_a_score_gets_that_of_the_aligner():
     hypothesis = Hypothesis(np.array([4, 2], np.int32), -0.5, np.array([-0.5, -0.5], np.float32))
     scores = Aligner("attention", hypotheses=(hypothesis,), word_logp=(-0.5,))

@@ -6,8 +6,10 @@ from program import PAIRS, attn
 
 from attn_cli.bundles.bundle import open_bundle
 from attn_cli.inference.beam_search import SearchConfig
-from attn_cli.inference.engines.registry import open_aligner, open_generator
+from attn_cli.inference.engines.registry import EngineOptions, open_aligner, open_generator
 from attn_cli.inference.line_batches import length_batches
+from attn_cli.inference.pair_aligner import PairAligner
+from attn_cli.inference.pair_options import PairOptions
 from attn_cli.inference.translator import Translator
 from attn_cli.types import Hypothesis, InputLine
 
@@ -24,8 +26,9 @@ def bundle(headed):
 @pytest.fixture(scope="module")
 def make(bundle):
     """Translators of the tiny model and its word aligner, which split lines of over ten words."""
-    generator = open_generator(bundle, device="cpu", threads=1)
-    matcher = open_aligner(bundle, device="cpu", threads=1)
+    options = EngineOptions(device="cpu", threads=1)
+    generator = open_generator(bundle, options)
+    matcher = open_aligner(bundle, options)
 
     def made(*, beam: int = 3, n_best: int = 1, head: bool = False, **how) -> Translator:
         return Translator(
@@ -159,6 +162,16 @@ def test_a_shouted_line_is_translated_as_if_it_were_not_and_put_in_capitals(make
     assert (loud.alignment.source, loud.alignment.target) == (loud.source_words, loud.target_words)
     np.testing.assert_array_equal(loud.alignment.weights, plain.alignment.weights)
     assert loud.source == A.upper()
+
+
+def test_a_pair_in_capitals_is_aligned_as_it_was_translated(bundle):
+    matcher = open_aligner(bundle, EngineOptions(device="cpu", threads=1))
+    options = PairOptions(capitals=True)
+    aligner = PairAligner(bundle.source, bundle.target, options, matcher=matcher)
+    pairs = [(A, PAIRS[A]), (A.upper(), PAIRS[A].upper())]
+    plain, loud = aligner.align([InputLine(line, *pair) for line, pair in enumerate(pairs, 1)])
+    assert loud.source_words == tuple(word.upper() for word in plain.source_words)
+    np.testing.assert_allclose(loud.alignment.weights, plain.alignment.weights, atol=1e-5)
 
 
 def test_a_long_shouted_line_is_read_sentence_by_sentence_too(make):

@@ -1,8 +1,8 @@
 """Select the engine for the networks of a bundle, and open them with it."""
 
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from attn_cli.bundles import manifest
@@ -17,6 +17,8 @@ from attn_cli.inference.engines.interface import (
     select_heads,
 )
 from attn_cli.inference.generation import BeamSearchGenerator, Generator
+from attn_cli.inference.head_request import HeadRequest
+from attn_cli.types import HeadId
 
 if TYPE_CHECKING:
     from attn_cli.inference.engines.onnx import OnnxDecoder
@@ -28,13 +30,29 @@ Part = Literal["translator", "word_aligner"]
 
 
 @dataclass(frozen=True)
+class EngineOptions:
+    """The engine that runs the networks of a bundle, its device and its number of threads.
+
+    `threads` None leaves their number to the engine.
+    """
+
+    engine: Engine = "auto"
+    device: str = "auto"
+    threads: int | None = None
+
+
+#: The first engine that can run a model, on the device that it selects.
+AUTO = EngineOptions()
+
+
+@dataclass(frozen=True)
 class EngineSpec:
     """The requirements of an engine, the error texts if one is missing, and its loaders.
 
     `files` are the files that it needs, by the part of the bundle; `devices` are supported, all if
     None. `wrong_device` and `no_files` are problem and hint of an error. `load_decoder`
-    takes (bundle, heads, device, threads, shortlist) and returns the step interface; an engine with
-    its own search has `load_generator` instead.
+    takes (bundle, options, heads, shortlist) and returns the step interface; an engine with its own
+    search has `load_generator` instead.
     """
 
     title: str
@@ -43,9 +61,9 @@ class EngineSpec:
     devices: tuple[str, ...] | None
     wrong_device: tuple[str, str]
     no_files: tuple[str, str]
-    load_decoder: "Callable[[Bundle, HeadSelection, str, int | None, bool], Decoder] | None" = None
-    load_aligner: Callable[[Bundle, str, int | None], AlignmentModel] | None = None
-    load_generator: Callable[[Bundle, str, int | None], Generator] | None = None
+    load_decoder: "Callable[[Bundle, EngineOptions, HeadSelection, bool], Decoder] | None" = None
+    load_aligner: Callable[[Bundle, EngineOptions], AlignmentModel] | None = None
+    load_generator: Callable[[Bundle, EngineOptions], Generator] | None = None
 
     def supports(self, device: str) -> bool:
         """Return whether it supports that device."""
@@ -61,33 +79,36 @@ class EngineSpec:
 
 
 def _load_onnx(
-    opened: Bundle, heads: HeadSelection, device: str, threads: int | None, shortlist: bool
+    opened: Bundle, options: EngineOptions, heads: HeadSelection, shortlist: bool
 ) -> "OnnxDecoder":
     from attn_cli.inference.engines import onnx
 
-    listed = shortlist and opened.has_files(*manifest.SHORTLIST_GRAPHS)
-    return onnx.load(opened, heads, threads=threads, shortlist=opened.shortlist if listed else None)
+    has_list = shortlist and opened.has_files(*manifest.SHORTLIST_GRAPHS)
+    listed = opened.shortlist if has_list else None
+    return onnx.load(opened, heads, threads=options.threads, shortlist=listed)
 
 
-def _load_onnx_aligner(opened: Bundle, device: str, threads: int | None) -> AlignmentModel:
+def _load_onnx_aligner(opened: Bundle, options: EngineOptions) -> AlignmentModel:
     from attn_cli.inference.engines import onnx
 
-    return onnx.load_aligner(opened, threads=threads)
+    return onnx.load_aligner(opened, threads=options.threads)
 
 
 def _load_torch(
-    opened: Bundle, heads: HeadSelection, device: str, threads: int | None, shortlist: bool
+    opened: Bundle, options: EngineOptions, heads: HeadSelection, shortlist: bool
 ) -> "TorchDecoder":
     from attn_cli.inference.engines import torch
 
     listed = opened.shortlist if shortlist else None
-    return torch.load(opened, heads, device=device, threads=threads, shortlist=listed)
+    return torch.load(
+        opened, heads, device=options.device, threads=options.threads, shortlist=listed
+    )
 
 
-def _load_torch_aligner(opened: Bundle, device: str, threads: int | None) -> AlignmentModel:
+def _load_torch_aligner(opened: Bundle, options: EngineOptions) -> AlignmentModel:
     from attn_cli.inference.engines import torch
 
-    return torch.load_aligner(opened, device=device, threads=threads)
+    return torch.load_aligner(opened, device=options.device, threads=options.threads)
 
 
 #: The engines; `auto` selects the first that can run a model.
@@ -128,34 +149,23 @@ ENGINES: dict[EngineName, EngineSpec] = {
 
 
 def open_generator(
-    opened: Bundle,
-    *,
-    engine: Engine = "auto",
-    device: str = "auto",
-    threads: int | None = None,
-    heads: HeadSelection | None = None,
-    shortlist: bool | None = None,
+    opened: Bundle, options: EngineOptions = AUTO, *, shortlist: bool | None = None
 ) -> Generator:
     """Open the translation network of a bundle, with a search.
 
-    Arguments and errors are those of `open_decoder`; an engine with its own search ignores `heads`
-    and `shortlist`.
+    Arguments and errors are those of `open_decoder`; an engine with its own search ignores
+    `shortlist`.
     """
-    spec = ENGINES[engine_of(opened, "translator", engine=engine, device=device)]
+    spec = ENGINES[engine_of(opened, "translator", options)]
     if spec.load_generator is not None:
-        return spec.load_generator(opened, device, threads)
-    decoder = open_decoder(
-        opened, engine=engine, device=device, threads=threads, heads=heads, shortlist=shortlist
-    )
-    return BeamSearchGenerator(decoder)
+        return spec.load_generator(opened, options)
+    return BeamSearchGenerator(open_decoder(opened, options, shortlist=shortlist))
 
 
 def open_decoder(
     opened: Bundle,
+    options: EngineOptions = AUTO,
     *,
-    engine: Engine = "auto",
-    device: str = "auto",
-    threads: int | None = None,
     heads: HeadSelection | None = None,
     shortlist: bool | None = None,
 ) -> IncrementalDecoder:
@@ -172,72 +182,61 @@ def open_decoder(
         heads = default_heads(recipe)
     if shortlist is None:
         shortlist = recipe.decode.shortlist
-    return _load(opened, heads, engine, device, threads, shortlist=shortlist)
+    return _load(opened, options, heads, shortlist=shortlist)
 
 
-def open_decoders(
-    opened: Bundle,
-    selections: Sequence[HeadSelection],
-    *,
-    engine: Engine = "auto",
-    device: str = "auto",
-    threads: int | None = None,
-) -> list[IncrementalDecoder]:
-    """Open the translation network of a bundle once, with each of these selections of heads.
+def open_heads(
+    opened: Bundle, options: EngineOptions, request: HeadRequest
+) -> tuple[IncrementalDecoder, list[tuple[HeadId, IncrementalDecoder]]]:
+    """Open the translation network of a bundle once, with the heads of a request.
 
-    Raises as `open_decoder`.
+    Returns a decoder with the mean of the selected heads, and for each head whose own table is
+    requested one with its weights. Raises as `open_decoder`, and UsageError if the model does not
+    have the heads.
     """
-    first = _load(opened, selections[0], engine, device, threads)
-    return [first, *(first.with_heads(each) for each in selections[1:])]
+    recipe = opened.recipe
+    heads, each = request.select(recipe), request.single_heads(recipe)
+    decoder = _load(opened, options, heads)
+    by_head = [select_heads(recipe.model, layer=layer, head=head) for layer, head in each]
+    return decoder, list(zip(each, map(decoder.with_heads, by_head), strict=True))
 
 
-def open_torch_decoder(
-    opened: Bundle, *, device: str = "auto", threads: int | None = None
-) -> "TorchDecoder":
+def open_torch_decoder(opened: Bundle, options: EngineOptions = AUTO) -> "TorchDecoder":
     """Open the translation network of a bundle on PyTorch, to record its inner values.
 
     Raises as `open_decoder`.
     """
-    engine_of(opened, "translator", engine="torch", device=device)
-    from attn_cli.inference.engines import torch
+    heads, shortlist = select_heads(opened.recipe.model), opened.recipe.decode.shortlist
+    decoder = _load(opened, replace(options, engine="torch"), heads, shortlist=shortlist)
+    from attn_cli.inference.engines.torch import TorchDecoder
 
-    heads = select_heads(opened.recipe.model)
-    shortlist = opened.shortlist if opened.recipe.decode.shortlist else None
-    return torch.load(opened, heads, device=device, threads=threads, shortlist=shortlist)
+    assert isinstance(decoder, TorchDecoder)
+    return decoder
 
 
 def _load(
-    opened: Bundle,
-    heads: HeadSelection,
-    engine: Engine,
-    device: str,
-    threads: int | None,
-    *,
-    shortlist: bool = False,
+    opened: Bundle, options: EngineOptions, heads: HeadSelection, *, shortlist: bool = False
 ) -> "Decoder":
-    spec = ENGINES[engine_of(opened, "translator", engine=engine, device=device)]
+    spec = ENGINES[engine_of(opened, "translator", options)]
     if spec.load_decoder is None:
         raise _unsupported(spec, "translates only: it cannot force a target or show attention")
-    return spec.load_decoder(opened, heads, device, threads, shortlist)
+    return spec.load_decoder(opened, options, heads, shortlist)
 
 
-def open_aligner(
-    opened: Bundle, *, engine: Engine = "auto", device: str = "auto", threads: int | None = None
-) -> AlignmentModel:
+def open_aligner(opened: Bundle, options: EngineOptions = AUTO) -> AlignmentModel:
     """Open the word aligner of a bundle that has one. Raises as `open_decoder`."""
-    spec = ENGINES[engine_of(opened, "word_aligner", engine=engine, device=device)]
+    spec = ENGINES[engine_of(opened, "word_aligner", options)]
     if spec.load_aligner is None:
         raise _unsupported(spec, "cannot run a word aligner")
-    return spec.load_aligner(opened, device, threads)
+    return spec.load_aligner(opened, options)
 
 
-def engine_of(
-    opened: Bundle, part: Part, *, engine: Engine = "auto", device: str = "auto"
-) -> EngineName:
+def engine_of(opened: Bundle, part: Part, options: EngineOptions = AUTO) -> EngineName:
     """Return the engine for a part of a bundle; for `auto` the first of `ENGINES` that can run it.
 
     Raises as `open_decoder`.
     """
+    engine, device = options.engine, options.device
     if engine != "auto":
         spec = get_choice(ENGINES, engine, "an engine")
         if not spec.supports(device):

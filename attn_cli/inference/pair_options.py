@@ -1,0 +1,23 @@
+"""The options of an aligner of pairs: how it reads their lines, and what its tables are of."""
+
+from dataclasses import dataclass
+
+from attn_cli.choices import Level
+from attn_cli.inference.line_batches import OnProblem
+
+
+@dataclass(frozen=True)
+class PairOptions:
+    """The options of a `PairAligner`.
+
+    With `tokenized`, words are what spaces and TABs separate, and nothing is split further. `level`
+    is that of the rows and columns of tables. With `capitals`, both sides of a pair whose source is
+    all in capitals are read as lowercase, as a `Translator` with `capitals` read the source; its
+    words remain as they are. `on_problem(line, problem)` is called for each line that is not read
+    to its end.
+    """
+
+    tokenized: bool = False
+    level: Level = "word"
+    capitals: bool = False
+    on_problem: OnProblem | None = None
