@@ -10,9 +10,9 @@ from attn_cli.types import Hypothesis, TokenizedLine, Translation
 
 
 def copy_line(
-    source: TokenizedLine, *, level: Level, kind: MatrixKind | None, rewritten: bool
+    source: TokenizedLine, line: int, *, level: Level, kind: MatrixKind | None, rewritten: bool
 ) -> Translation:
-    """Return the translation of a line that has only literals, with line number 0.
+    """Return the translation of a line that has only literals; `line` is its number.
 
     Its table of `kind`, None for no table, links each word to itself. With `rewritten` the literals
     are written as the target language writes them.
@@ -32,7 +32,7 @@ def copy_line(
             target = words
             table = table and replace(table, target=words)
     return Translation(
-        line=0,
+        line=line,
         source=source.raw,
         text=text,
         source_words=rows.labels,

@@ -36,13 +36,22 @@ if TYPE_CHECKING:
 MAX_TABLE_WORDS = 2048
 
 
+class _Part(NamedTuple):
+    """A part of a line that is translated by itself, the number of the line, and whether it is all
+    of it."""
+
+    source: TokenizedLine
+    line: int
+    is_whole: bool
+
+
 @dataclass(frozen=True)
 class _Line:
     """An input line, whether it is all in capitals, and its one or more parts."""
 
     input: InputLine
     all_caps: bool
-    parts: Sequence[TokenizedLine]
+    parts: Sequence[_Part]
 
 
 class _Result(NamedTuple):
@@ -119,9 +128,8 @@ class Translator:
         self, lines: Sequence[InputLine], *, with_evidence: bool
     ) -> "list[_Result]":
         encoded = [self._encode(line) for line in lines]
-        is_whole_line = [len(line.parts) == 1 for line in encoded for _ in line.parts]
         parts = [part for line in encoded for part in line.parts]
-        results = iter(self._translate_parts(parts, is_whole_line, with_evidence=with_evidence))
+        results = iter(self._translate_parts(parts, with_evidence=with_evidence))
         return [self._reassemble(line, [next(results) for _ in line.parts]) for line in encoded]
 
     def _encode(self, line: InputLine) -> "_Line":
@@ -141,11 +149,12 @@ class Translator:
                     line.source[start:end], lowercase=all_caps, is_whole=False
                 )
             ]
-        return _Line(line, all_caps, [truncate(part, line.line, self.on_problem) for part in parts])
+        parts = [truncate(part, line.line, self.on_problem) for part in parts]
+        return _Line(line, all_caps, [_Part(part, line.line, len(parts) == 1) for part in parts])
 
     def encode(self, line: InputLine) -> Sequence[TokenizedLine]:
         """Return the line as the network reads it: its parts, which are translated one by one."""
-        return self._encode(line).parts
+        return [part.source for part in self._encode(line).parts]
 
     def _sentences(self, text: str) -> list[tuple[int, int]]:
         """Return the spans of the sentences of a line; no literal is in two of them."""
@@ -164,19 +173,17 @@ class Translator:
                 merged.append((start, end))
         return merged
 
-    def _translate_parts(
-        self, parts: Sequence[TokenizedLine], is_whole_line: Sequence[bool], *, with_evidence: bool
-    ) -> list[_Result]:
-        """Return the translation of each part, in order; `_reassemble` sets their line numbers."""
-        results = [_Result(Translation(0, part.raw, "")) for part in parts]
+    def _translate_parts(self, parts: Sequence[_Part], *, with_evidence: bool) -> list[_Result]:
+        """Return the translation of each part, in order."""
+        results = [_Result(Translation(part.line, part.source.raw, "")) for part in parts]
         to_translate = {}
         for index, part in enumerate(parts):
-            if part.has_only_literals:
-                results[index] = _Result(self._copy(part, rewritten=not is_whole_line[index]))
-            elif part.words:
-                to_translate[index] = len(part.ids)
+            if part.source.has_only_literals:
+                results[index] = _Result(self._copy(part))
+            elif part.source.words:
+                to_translate[index] = len(part.source.ids)
         for indices in length_batches(to_translate, beam=self.search.beam):
-            sources = [parts[index] for index in indices]
+            sources = [parts[index].source for index in indices]
             batch = SourceBatch(
                 *pad_rows([part.ids for part in sources]),
                 keep_weights=self.align and self.matcher is None,
@@ -199,7 +206,7 @@ class Translator:
                 )
             for row, index in enumerate(indices):
                 results[index] = _Result(
-                    self._translation(sources[row], targets[row], rows[row], tables[row]),
+                    self._translation(parts[index], targets[row], rows[row], tables[row]),
                     self._evidence(sources[row], targets[row], rows[row][0])
                     if with_evidence
                     else None,
@@ -208,15 +215,15 @@ class Translator:
 
     def _translation(
         self,
-        source: TokenizedLine,
+        part: _Part,
         target: TokenizedLine,
         hypotheses: Sequence[Hypothesis],
         table: SoftAlignment | None,
     ) -> Translation:
-        rows = label_units(target, self.level)
+        source, rows = part.source, label_units(target, self.level)
         word_logp = sum_logp(hypotheses[0], rows)
         return Translation(
-            line=0,
+            line=part.line,
             source=source.raw,
             text=target.raw,
             source_words=label_units(source, self.level).labels,
@@ -259,7 +266,7 @@ class Translator:
         whole, *others = (part.translation for part in parts)
         if others:
             whole = merge_sentences([whole, *others], n_best=self.search.n_best)
-        whole = replace(whole, line=line.input.line, source=line.input.source)
+        whole = replace(whole, source=line.input.source)  # with the space around its parts
         evidence = [part.evidence for part in parts if part.evidence is not None]
         return _Result(
             uppercase(whole, level=self.level) if line.all_caps else whole,
@@ -279,13 +286,15 @@ class Translator:
                     required[row] |= 1 << (copied.id - pieces[0])
         return Copying(pieces[0], len(pieces), required, self.target.forbidden_pieces)
 
-    def _copy(self, source: TokenizedLine, *, rewritten: bool) -> Translation:
+    def _copy(self, part: _Part) -> Translation:
         from attn_cli.inference.literal_lines import copy_line
 
         kind: MatrixKind | None = None
         if self.align:
             kind = "alignment" if self.matcher else "attention"
-        return copy_line(source, level=self.level, kind=kind, rewritten=rewritten)
+        return copy_line(
+            part.source, part.line, level=self.level, kind=kind, rewritten=not part.is_whole
+        )
 
     def detokenize(self, best: Hypothesis, source: TokenizedLine) -> TokenizedLine:
         """Return a hypothesis as a line of text with its pieces and words."""
