@@ -22,19 +22,14 @@ from attn_cli.training.budget import Planner, Schedule, TimeBudget
 from attn_cli.training.clocks import Clock, Throughput
 from attn_cli.training.decisions import Decision, synchronize
 from attn_cli.training.early_stopping import Validate, ValidationResult, is_out_of_patience
-from attn_cli.training.gradients import Gradients, Losses
 from attn_cli.training.group import Group, workers_notice
 from attn_cli.training.guided_alignment import Guidance
 from attn_cli.training.interruption import Interrupted
-from attn_cli.training.optim import (
-    build_optimizer,
-    clip_gradients,
-    learning_rate,
-    set_learning_rate,
-)
+from attn_cli.training.optim import learning_rate
 from attn_cli.training.resume import LAST_CHECKPOINT
 from attn_cli.training.saved_state import SavedState
 from attn_cli.training.trainer_state import TrainerState
+from attn_cli.training.updates import Updater
 from attn_cli.training.watching import SentenceReporter, Watch
 
 #: Seconds between two saves of the whole training state.
@@ -81,17 +76,18 @@ class Trainer:
             average=settings.average_checkpoints > 1,
             export=settings.export != "none",
         )
-        self.optimizer = build_optimizer(network, settings)
+        self.updater = Updater(
+            network, batches, settings=settings, hardware=hardware, group=self.group
+        )
         self.state = TrainerState()
         self.saved_state = SavedState(
             folder / LAST_CHECKPOINT,
             network,
-            self.optimizer,
+            self.updater.optimizer,
             batches,
             text=text or {},
             group=self.group,
         )
-        self.gradients = Gradients(network, settings=settings, hardware=hardware, group=self.group)
         self.best_weights = BestWeights(folder, max(1, settings.average_checkpoints))
 
     def resume(self) -> bool:
@@ -146,7 +142,7 @@ class Trainer:
         rate = Throughput(now)
         last_save = now()
         self.network.train()
-        self.gradients.prepare()
+        self.updater.gradients.prepare()
         self._guide_until(self.schedule.last)
         save_is_due = False
         while True:
@@ -166,9 +162,7 @@ class Trainer:
             if reason := decision.stop:
                 break
             state.step += 1
-            with self.group.detect_lost_workers():
-                self._update()
-            rate.tokens += self._tokens
+            self._update(rate)
             self.planner.count_update()
             state.seconds = clock.seconds()
             if state.step % settings.log_every == 0:
@@ -208,37 +202,13 @@ class Trainer:
             return "patience"
         return ""
 
-    def _update(self) -> None:
-        """Make one update from the next batch, of which each worker computes its share.
-
-        The loss is the mean over the pieces of the whole batch.
-        """
-        state, group = self.state, self.group
-        share = self.batches.next_for_worker(
-            rank=group.rank, size=group.size, parts=self.settings.accumulate
-        )
-        self._tokens = share.n_pieces
-        rate = learning_rate(state.step, self.settings, self.schedule)
-        set_learning_rate(self.optimizer, rate)
-        self.optimizer.zero_grad(set_to_none=True)
-        losses = self.gradients.compute(
-            share, step=state.step, guidance=self.guidance, reward=state.reward
-        )
-        norm = clip_gradients(self.network.parameters(), self.settings.clip_norm)
-        losses = Losses(*group.sum(losses))
-        if not (math.isfinite(losses.total) and math.isfinite(norm)):
-            self._skip()
-            return
-        self.optimizer.step()
-        state.skipped_in_a_row = 0
-        state.count(losses)
-        if losses.sampled_share and math.isfinite(losses.baseline):
-            state.reward = losses.baseline / losses.sampled_share
-
-    def _skip(self) -> None:
+    def _update(self, rate: Throughput) -> None:
+        """Make one update. Raises TrainingError after `nan_patience` non-finite ones in a row."""
         state = self.state
-        state.skipped += 1
-        state.skipped_in_a_row += 1
+        with self.group.detect_lost_workers():
+            rate.tokens += self.updater.update(state, self.schedule, self.guidance)
+        if not state.skipped_in_a_row:
+            return
         self._emit_on_main(events.NonFiniteUpdate(state.step, state.skipped_in_a_row))
         if state.skipped_in_a_row >= self.settings.nan_patience:
             raise TrainingError(

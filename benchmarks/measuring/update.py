@@ -28,7 +28,7 @@ from attn_cli.data.word_rules import recipe_rules
 from attn_cli.nn.builder import build_model
 from attn_cli.nn.device import select_hardware
 from attn_cli.training import gradients
-from attn_cli.training import trainer as trainer_module
+from attn_cli.training import updates as updates_module
 from attn_cli.training.trainer import Trainer
 from attn_cli.training.vocabulary import train_tokenizers
 
@@ -88,8 +88,7 @@ def build_trainer(path: Path, scratch: Path) -> Trainer:
 def update(trainer: Trainer) -> int:
     """Make an update; return its number of target pieces."""
     trainer.state.step += 1
-    trainer._update()
-    return int(trainer._tokens)
+    return trainer.updater.update(trainer.state, trainer.schedule, trainer.guidance)
 
 
 class Clock:
@@ -161,10 +160,10 @@ def measure_phases(trainer: Trainer, updates: int) -> dict[str, Any]:
     watch(network.readout, "forward", READOUT)
     watch(gradients, "negative_log_likelihood", LOSS)
     for name in ("clip_gradients", "set_learning_rate"):
-        watch(trainer_module, name, OPTIMIZER)
-    watch(trainer.optimizer, "step", OPTIMIZER)
-    watch(trainer.optimizer, "zero_grad", OPTIMIZER)
-    watch(trainer.batches, "next_for_worker", BATCHES)
+        watch(updates_module, name, OPTIMIZER)
+    watch(trainer.updater.optimizer, "step", OPTIMIZER)
+    watch(trainer.updater.optimizer, "zero_grad", OPTIMIZER)
+    watch(trainer.updater.batches, "next_for_worker", BATCHES)
 
     clock.turn(REST)
     clock.seconds.clear()

@@ -310,7 +310,7 @@ def timed(trainer):
             budget=TimeBudget(seconds, started=clock(), clock=clock),
             **given,
         )
-        made.batches = Slow(made.batches, clock)
+        made.updater.batches = Slow(made.updater.batches, clock)
         validate = made.validate
 
         def slow(network):
