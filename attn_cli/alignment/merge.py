@@ -60,7 +60,9 @@ class UnitLabels(NamedTuple):
     @property
     def shares(self) -> NDArray[np.float64]:
         """(pieces, labels) the share of each piece in each of the labels."""
-        return word_shares(self.unit_ids[None], len(self.labels), [self.crossing])[0]
+        rows = word_shares(self.unit_ids[None], len(self.labels), [self.crossing])
+        shares: NDArray[np.float64] = rows[0]
+        return shares
 
 
 def label_units(line: TokenizedLine, level: Level) -> UnitLabels:

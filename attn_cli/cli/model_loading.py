@@ -151,7 +151,7 @@ class ModelLoader:
 
     def _load_heads(self, bundle: Bundle, request: HeadRequest | None) -> LoadedModel:
         if request is None or not request.each:
-            selection = request and request.select(bundle.recipe)
+            selection = None if request is None else request.select(bundle.recipe)
             return LoadedModel(bundle, self.decoder(bundle, selection), None)
         self._log_engine(bundle, "translator")
         stepper, heads = open_heads(bundle, self._options, request)

@@ -59,7 +59,7 @@ def explain(
     if head is None:  # that of the recipe is a head of its own layer
         head = decode.attention_head if layer is None else 0
     selection = select_heads(recipe.model, layer=layer or decode.attention_layer, head=head)
-    indices = selection.heads or tuple(range(len(steps.heads)))
+    indices = selection.indices or tuple(range(len(steps.heads)))
     weights = np.stack([steps.heads[index].weights for index in indices]).mean(0)  # (T, S)
     best = np.argsort(-steps.logp, axis=1, kind="stable")[:, :CANDIDATES]  # (T, C)
     return Explanation(

@@ -111,11 +111,11 @@ def merge_words(attention: FloatArray, batch: Batch) -> FloatArray:
         for word_of in (batch.target_word_ids, batch.source_word_ids)
     )
     word_of = np.where(batch.source_word_ids < 0, n_source, batch.source_word_ids)  # (B, S)
-    sums = word_shares(word_of, n_source + 1).astype(np.float32)  # (B, S, W + 1)
+    sums: FloatArray = word_shares(word_of, n_source + 1).astype(np.float32)  # (B, S, W + 1)
     shares = word_shares(batch.target_word_ids, n_target)  # (B, T, U)
-    means = word_means(shares).astype(np.float32, order="C")  # (B, U, T)
+    means: FloatArray = word_means(shares).astype(np.float32, order="C")  # (B, U, T)
     batch_size, length, heads, size = attention.shape
-    rows = means @ attention.reshape(batch_size, length, heads * size)  # (B, U, H·S)
+    rows: FloatArray = means @ attention.reshape(batch_size, length, heads * size)  # (B, U, H·S)
     merged: FloatArray = rows.reshape(batch_size, n_target * heads, size) @ sums
     return merged.reshape(batch_size, n_target, heads, n_source + 1)
 
