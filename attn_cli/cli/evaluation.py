@@ -6,9 +6,8 @@ from pathlib import Path
 from attn_cli.alignment.aer import AlignmentScore, score_alignment
 from attn_cli.alignment.pharaoh import check_same_length, read_gold, read_links
 from attn_cli.choices import IndexBase
-from attn_cli.cli.input import warning_callback
+from attn_cli.cli.input import open_text
 from attn_cli.console import Console
-from attn_cli.data.text_input import open_lines
 from attn_cli.errors import UsageError
 from attn_cli.types import GoldAlignment, Translation, WordAlignment
 
@@ -29,9 +28,7 @@ def read_link_file(
 
 def read_lines(console: Console, path: Path) -> list[str]:
     """Read the lines of a file, or of stdin for "-"."""
-    with open_lines(
-        path, stdin=console.stdin, on_problem=warning_callback(console, str(path))
-    ) as lines:
+    with open_text(console, path, name=str(path)) as lines:
         return [line.text for line in lines]
 
 

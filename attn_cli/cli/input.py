@@ -4,7 +4,7 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,6 +15,7 @@ from attn_cli.console import Console
 from attn_cli.data.chunks import chunked, cost_of_text
 from attn_cli.data.text_input import (
     Line,
+    Lines,
     count_lines,
     open_lines,
     parse_pair,
@@ -117,7 +118,7 @@ def open_input(
         return
     part = shard.of(console, path) if shard else None
     name = "-" if path is None else path
-    with open_lines(name, stdin=console.stdin, on_problem=warning_callback(console)) as lines:
+    with open_text(console, name) as lines:
         live = str(name) == "-" and console.stdin_is_live
         if str(name) == "-" and console.stdin_is_terminal:
             console.info("attn: reading lines from the terminal; ^D ends them")
@@ -145,11 +146,7 @@ def open_parallel_input(
     part = shard.of(console, source, target) if shard else None
     with ExitStack() as stack:
         source_lines, target_lines = (
-            stack.enter_context(
-                open_lines(
-                    path, stdin=console.stdin, on_problem=warning_callback(console, str(path))
-                )
-            )
+            stack.enter_context(open_text(console, path, name=str(path)))
             for path in (source, target)
         )
         size = INTERACTIVE_CHUNK if console.stdout_is_terminal else CHUNK
@@ -185,6 +182,16 @@ def _clean(console: Console, number: int, text: str) -> str:
     if repaired != text:
         console.warn(f"text {number} is not valid UTF-8; read with U+FFFD")
     return one_line(repaired)
+
+
+def open_text(
+    console: Console, path: Path | str, *, name: str = ""
+) -> AbstractContextManager[Lines]:
+    """Open the lines of a file, or of stdin for "-"; warnings about a line have `name` before it.
+
+    Raises as `open_lines`.
+    """
+    return open_lines(path, stdin=console.stdin, on_problem=warning_callback(console, name))
 
 
 def warning_callback(console: Console, name: str = "") -> Callable[[int, str], None]:

@@ -117,16 +117,14 @@ def _from_files(
     Raises DataError for files of different length and for a link outside its sentence.
     """
     from attn_cli.alignment.pharaoh import parse_links
-    from attn_cli.cli.input import warning_callback
+    from attn_cli.cli.input import open_text
     from attn_cli.data import words
-    from attn_cli.data.text_input import open_lines, raise_length_mismatch, zip_lines
+    from attn_cli.data.text_input import raise_length_mismatch, zip_lines
 
     if [str(path) for path in (links, source, target)].count("-") > 1:
         raise UsageError("two files are standard input", "Name one of them.")
     source_lines, target_lines, link_lines = (
-        stack.enter_context(
-            open_lines(path, stdin=console.stdin, on_problem=warning_callback(console, str(path)))
-        )
+        stack.enter_context(open_text(console, path, name=str(path)))
         for path in (source, target, links)
     )
     iterator, number = iter(link_lines), 0
@@ -161,13 +159,10 @@ def _check(links: "WordAlignment", sides: list[list[str]], where: str) -> None:
 
 def _from_records(console: Console, path: Path, stack: ExitStack) -> "Iterator[AlignedPair]":
     """The words and links of each JSONL record. Raises DataError for what is none."""
-    from attn_cli.cli.input import warning_callback
-    from attn_cli.data.text_input import open_lines
+    from attn_cli.cli.input import open_text
     from attn_cli.types import WordAlignment
 
-    lines = stack.enter_context(
-        open_lines(path, stdin=console.stdin, on_problem=warning_callback(console))
-    )
+    lines = stack.enter_context(open_text(console, path))
     for line in lines:
         if not line.text.strip():
             continue

@@ -5,10 +5,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from attn_cli.alignment.pharaoh import parse_links, transpose
-from attn_cli.cli.input import CHUNK, warning_callback
+from attn_cli.cli.input import CHUNK, open_text
 from attn_cli.console import Console
 from attn_cli.data.chunks import batched
-from attn_cli.data.text_input import Line, Lines, open_lines, zip_lines
+from attn_cli.data.text_input import Line, Lines, zip_lines
 from attn_cli.types import WordAlignment
 
 Both = tuple[WordAlignment, WordAlignment]
@@ -56,11 +56,7 @@ def open_links(
     is_live = console.stdin_is_live and "-" in (str(forward), str(reverse))
     with ExitStack() as stack:
         forward_lines, reverse_lines = (
-            stack.enter_context(
-                open_lines(
-                    path, stdin=console.stdin, on_problem=warning_callback(console, str(path))
-                )
-            )
+            stack.enter_context(open_text(console, path, name=str(path)))
             for path in (forward, reverse)
         )
         yield LinkFiles(
