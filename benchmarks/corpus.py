@@ -217,7 +217,9 @@ def _prepare(options: argparse.Namespace) -> None:
         recipe = replace(config.Recipe(), data=data)
         with _stage("read", stages, memory):
             loaded, _ = corpus_reader.read_parallel(
-                options.folder / "source", options.folder / "target", storage=Storage.create(text)
+                options.folder / "source",
+                options.folder / "target",
+                corpus_reader.CorpusOptions(storage=Storage.create(text)),
             )
         with _stage("split", stages, memory):
             train, valid = loaded.split(data.valid_size, seed=1)

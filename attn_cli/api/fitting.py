@@ -108,11 +108,11 @@ def _fit(
     rows: list[InputLine], options: _Options, *, tokenized: bool, on_event: "Listener | None"
 ) -> "FittedAlignments":
     from attn_cli.alignment.statistical import QUICK_COMMITTEE
-    from attn_cli.data.corpus_reader import corpus_of_pairs
+    from attn_cli.data.corpus_reader import CorpusOptions, corpus_of_pairs
     from attn_cli.training.unsupervised_alignment import aligner_recipe, fit
 
     corpus, _ = corpus_of_pairs(
-        ((row.source, row.target) for row in rows), name="the pairs", tokenized=tokenized
+        ((row.source, row.target) for row in rows), CorpusOptions(tokenized), name="the pairs"
     )
     with tempfile.TemporaryDirectory(prefix="attn-") as folder:
         fitted = fit(

@@ -35,14 +35,17 @@ class Bitext:
     def corpus(self, rules: "tuple[WordRules, WordRules]") -> "Corpus":
         """The pairs to learn from, split by the rules of each side. Raises DataError if there is
         none, or a line is no pair."""
-        from attn_cli.data.corpus_reader import MISSING_SEPARATOR, read_pairs, read_parallel
+        from attn_cli.data.corpus_reader import (
+            MISSING_SEPARATOR,
+            CorpusOptions,
+            read_pairs,
+            read_parallel,
+        )
 
-        stdin = self.console.stdin
+        options, stdin = CorpusOptions(self.tokenized, rules=rules), self.console.stdin
         if self.target is not None:
-            return read_parallel(
-                self.source, self.target, stdin=stdin, tokenized=self.tokenized, rules=rules
-            )[0]
-        corpus, report = read_pairs(self.source, stdin=stdin, tokenized=self.tokenized, rules=rules)
+            return read_parallel(self.source, self.target, options, stdin=stdin)[0]
+        corpus, report = read_pairs(self.source, options, stdin=stdin)
         for finding in report.skipped:
             if finding.reason == MISSING_SEPARATOR:
                 raise DataError(

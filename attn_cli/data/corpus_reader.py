@@ -3,6 +3,7 @@
 import functools
 from array import array
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -28,6 +29,24 @@ MISSING_SEPARATOR = "no TAB or ' ||| ' between two sides"
 _BLOCK_SIZE = 1 << 16  # sentences that are read before they are stored
 
 
+@dataclass(frozen=True)
+class CorpusOptions:
+    """How lines become a corpus.
+
+    `rules` split text into words; with `tokenized`, words are what spaces and TABs separate. The
+    `literals` that both sides of a pair have are one word each, marked as placeholders. `storage`
+    keeps the arrays, by default in memory.
+    """
+
+    tokenized: bool = False
+    literals: LiteralRules | None = None
+    rules: RulesOfSides = UNNAMED
+    storage: Storage = field(default_factory=Storage)
+
+
+DEFAULTS = CorpusOptions()
+
+
 class CorpusSplits(NamedTuple):
     """The texts of a recipe: two corpora, or two parts of one, and their reports."""
 
@@ -39,30 +58,18 @@ class CorpusSplits(NamedTuple):
 def load(
     data: config.DataConfig,
     folder: Path,
+    options: CorpusOptions = DEFAULTS,
     *,
     seed: int,
     stdin: BinaryIO | None = None,
-    storage: Storage | None = None,
-    literals: LiteralRules | None = None,
-    rules: RulesOfSides = UNNAMED,
 ) -> CorpusSplits:
     """Read the training and the validation pairs of a recipe, whose paths are relative to `folder`.
 
-    `storage` keeps the arrays, by default in memory. The `literals` that both sides of a pair have
-    are one word each, marked as placeholders. `rules` split text into words. Without validation
-    files `data.valid_size` pairs are split off, drawn by `seed`. The limits on length need a
-    tokenizer: see `SubwordCorpus.filter_lengths`. Raises UsageError if the recipe names no text, or
-    half of it, and DataError if the text cannot be used.
+    Without validation files `data.valid_size` pairs are split off, drawn by `seed`. The limits on
+    length need a tokenizer: see `SubwordCorpus.filter_lengths`. Raises UsageError if the recipe
+    names no text, or half of it, and DataError if the text cannot be used.
     """
-    read = functools.partial(
-        _read,
-        data,
-        folder,
-        stdin=stdin,
-        storage=storage or Storage(),
-        literals=literals,
-        rules=rules,
-    )
+    read = functools.partial(_read, data, folder, options, stdin=stdin)
     text = read("")
     if text is None:
         raise UsageError(
@@ -84,12 +91,10 @@ def load(
 def _read(
     data: config.DataConfig,
     folder: Path,
+    options: CorpusOptions,
     prefix: str,
     *,
     stdin: BinaryIO | None,
-    storage: Storage,
-    literals: LiteralRules | None,
-    rules: RulesOfSides,
 ) -> tuple[Corpus, CorpusReport] | None:
     """Read the corpus that three keys of [data] with this prefix name; None if all are empty."""
     names = [prefix + name for name in ("source", "target", "pairs")]
@@ -102,11 +107,10 @@ def _read(
         present, missing = (source_key, target_key) if source else (target_key, source_key)
         raise UsageError(f"{present} is set but {missing} is not", f"Set {missing} too.")
     if pairs:
-        file = _within(folder, pairs)
-        return read_pairs(file, stdin=stdin, storage=storage, literals=literals, rules=rules)
+        return read_pairs(_within(folder, pairs), options, stdin=stdin)
     if source:
         files = _within(folder, source), _within(folder, target)
-        return read_parallel(*files, stdin=stdin, storage=storage, literals=literals, rules=rules)
+        return read_parallel(*files, options, stdin=stdin)
     return None
 
 
@@ -117,17 +121,12 @@ def _within(folder: Path, name: str) -> Path:
 def read_parallel(
     source: Path | str,
     target: Path | str,
+    options: CorpusOptions = DEFAULTS,
     *,
     stdin: BinaryIO | None = None,
-    tokenized: bool = False,
-    storage: Storage | None = None,
-    literals: LiteralRules | None = None,
-    rules: RulesOfSides = UNNAMED,
 ) -> tuple[Corpus, CorpusReport]:
     """Read a corpus from two parallel files (`*.gz`, "-" for `stdin`).
 
-    With `tokenized`, words are what spaces and TABs separate. `storage` keeps the arrays. The
-    `literals` that both sides of a pair have are one word each, marked as placeholders.
     Left out and reported: lines that are not valid UTF-8 (a model must not learn to write U+FFFD)
     and pairs with an empty side. Raises DataError if a file cannot be read, if one is longer than
     the other, or if no pair is left.
@@ -149,21 +148,15 @@ def read_parallel(
                 )
                 for line, other in zip_lines(source_lines, target_lines)
             ),
-            storage or Storage(),
-            tokenized=tokenized,
-            literals=literals,
-            rules=rules,
+            options,
         )
 
 
 def read_pairs(
     path: Path | str,
+    options: CorpusOptions = DEFAULTS,
     *,
     stdin: BinaryIO | None = None,
-    tokenized: bool = False,
-    storage: Storage | None = None,
-    literals: LiteralRules | None = None,
-    rules: RulesOfSides = UNNAMED,
 ) -> tuple[Corpus, CorpusReport]:
     """Read a corpus from one file of `source<TAB>target` or `source ||| target` lines.
 
@@ -174,23 +167,16 @@ def read_pairs(
         return _build(
             lines.name,
             rows,
-            storage or Storage(),
-            tokenized=tokenized,
-            literals=literals,
-            rules=rules,
+            options,
         )
 
 
 def corpus_of_pairs(
-    pairs: Iterable[tuple[str, str]],
-    *,
-    name: str,
-    tokenized: bool = False,
-    storage: Storage | None = None,
+    pairs: Iterable[tuple[str, str]], options: CorpusOptions = DEFAULTS, *, name: str
 ) -> tuple[Corpus, CorpusReport]:
     """Make a corpus of (source, target) lines, as `read_parallel`; `name` is for errors."""
     rows = (_Row(number, *pair, "") for number, pair in enumerate(pairs, start=1))
-    return _build(name, rows, storage or Storage(), tokenized=tokenized)
+    return _build(name, rows, options)
 
 
 class _Row(NamedTuple):
@@ -213,19 +199,12 @@ def _row(line: Line) -> _Row:
     return _Row(line.number, *(pair or ("", "")), "", is_wide)
 
 
-def _build(
-    name: str,
-    rows: Iterable[_Row],
-    storage: Storage,
-    *,
-    tokenized: bool,
-    literals: LiteralRules | None = None,
-    rules: RulesOfSides = UNNAMED,
-) -> tuple[Corpus, CorpusReport]:
-    chunks = TokenCache if tokenized else ChunkCache
-    match = _match_none if literals is None or tokenized else literals.match_for_training
-    source = SideBuilder(chunks(rules[0]), storage, "source")
-    target = SideBuilder(chunks(rules[1]), storage, "target")
+def _build(name: str, rows: Iterable[_Row], options: CorpusOptions) -> tuple[Corpus, CorpusReport]:
+    storage, literals = options.storage, None if options.tokenized else options.literals
+    chunks = TokenCache if options.tokenized else ChunkCache
+    match = _match_none if literals is None else literals.match_for_training
+    source = SideBuilder(chunks(options.rules[0]), storage, "source")
+    target = SideBuilder(chunks(options.rules[1]), storage, "target")
     lines, numbers = array("i"), storage.column("lines", np.int32)
     reasons, wide = SkipCounter(), SkipCounter()
     n_read = n_used = 0

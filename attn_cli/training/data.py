@@ -109,11 +109,11 @@ def _load_text(recipe: Recipe, folder: Path, stdin: BinaryIO | None) -> _LoadedT
     loaded = corpus_reader.load(
         recipe.data,
         Path(),
+        corpus_reader.CorpusOptions(
+            literals=LiteralRules.from_recipe(recipe), rules=recipe_rules(recipe), storage=storage
+        ),
         seed=recipe.seed,
         stdin=stdin,
-        storage=storage,
-        literals=LiteralRules.from_recipe(recipe),
-        rules=recipe_rules(recipe),
     )
     train, variants = augment(loaded.train, recipe.data.augmentation, seed=recipe.seed)
     return _LoadedText(train, variants, loaded.valid, list(loaded.reports))

@@ -4,7 +4,7 @@ from typing import BinaryIO
 
 from attn_cli.config import DataConfig, Recipe
 from attn_cli.data.corpus import Corpus
-from attn_cli.data.corpus_reader import read_pairs, read_parallel
+from attn_cli.data.corpus_reader import CorpusOptions, read_pairs, read_parallel
 from attn_cli.data.corpus_report import CorpusReport
 from attn_cli.data.literals import LiteralRules
 from attn_cli.data.word_rules import recipe_rules
@@ -18,7 +18,7 @@ def read_training_pairs(
     Words and literals are those of the model of `recipe`. Raises DataError for text that cannot be
     used.
     """
-    literals, rules = LiteralRules.from_recipe(recipe), recipe_rules(recipe)
+    options = CorpusOptions(literals=LiteralRules.from_recipe(recipe), rules=recipe_rules(recipe))
     if data.pairs:
-        return read_pairs(data.pairs, stdin=stdin, literals=literals, rules=rules)
-    return read_parallel(data.source, data.target, stdin=stdin, literals=literals, rules=rules)
+        return read_pairs(data.pairs, options, stdin=stdin)
+    return read_parallel(data.source, data.target, options, stdin=stdin)

@@ -62,7 +62,8 @@ def build_trainer(path: Path, scratch: Path) -> Trainer:
     recipe = config.load(path)
     hardware = select_hardware("cpu", recipe.train.precision)
     rules = recipe_rules(recipe)
-    text = corpus_reader.load(recipe.data, path.parent, seed=recipe.seed, rules=rules).train
+    options = corpus_reader.CorpusOptions(rules=rules)
+    text = corpus_reader.load(recipe.data, path.parent, options, seed=recipe.seed).train
     tokenizers = train_tokenizers(recipe, text)
     pairs, _ = segment_corpus(
         text, *tokenizers, sampling=recipe.tokenizer.subword_alpha

@@ -15,7 +15,7 @@ from attn_cli.data import corpus_builder, words
 from attn_cli.data.arrays import RaggedArray, Storage
 from attn_cli.data.corpus import Corpus
 from attn_cli.data.corpus_builder import ChunkCache, SideBuilder
-from attn_cli.data.corpus_reader import load, read_pairs, read_parallel
+from attn_cli.data.corpus_reader import CorpusOptions, load, read_pairs, read_parallel
 from attn_cli.data.literals import LiteralRules, placeholder_number
 from attn_cli.data.segmentation import segment_corpus
 from attn_cli.data.word_rules import ALL_LANGUAGES
@@ -306,7 +306,7 @@ def test_literals_of_both_sides_are_marked_words_and_the_text_stays(write):
         ("Good day.", "Bonjour."),
     ]
     path = write("a.tsv", "".join(f"{s}\t{t}\n" for s, t in pairs))
-    corpus, _ = read_pairs(path, literals=LiteralRules("en", "fr"))
+    corpus, _ = read_pairs(path, CorpusOptions(literals=LiteralRules("en", "fr")))
     assert pairs_of(corpus) == pairs
     assert corpus.source.words(0) == ("I", "have", "1,250", "books", ".")
     assert corpus.target.words(0) == ("J'", "ai", "1\u00a0250", "livres", ".")

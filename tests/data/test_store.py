@@ -13,7 +13,7 @@ from attn_cli.data import arrays, corpus_reader, store
 from attn_cli.data.arrays import Column, Storage, StringArray, mapped_file, open_array
 from attn_cli.data.augmentation import augment
 from attn_cli.data.batching import Batch, BatchIterator, sequential_batches
-from attn_cli.data.corpus_reader import read_pairs
+from attn_cli.data.corpus_reader import CorpusOptions, read_pairs
 from attn_cli.data.segmentation import SubwordCorpus, segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import ModelError
@@ -43,7 +43,7 @@ def prepare(
 ) -> tuple[SubwordCorpus, SubwordCorpus]:
     """A training and a validation part, as `attn train` makes them."""
     text = "\n".join([*LINES, "", "too short\t" + "too long " * 20])
-    corpus, _ = read_pairs("-", stdin=io.BytesIO(text.encode()), storage=storage)
+    corpus, _ = read_pairs("-", CorpusOptions(storage=storage), stdin=io.BytesIO(text.encode()))
     train, valid = corpus.split(5, seed=1)
     taught, variants = augment(train, how, seed=1)
     whole = segment_corpus(taught, tokenizer, tokenizer, sampling=sampling, augmentation=variants)
