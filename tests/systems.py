@@ -187,9 +187,9 @@ def engines_of(system: System, folder, change=lambda graph: graph):
     return TorchDecoder(network, heads), OnnxDecoder(folder, heads)
 
 
-def found_with(stepper, beam: int) -> list[list[Hypothesis]]:
+def found_with(decoder, beam: int) -> list[list[Hypothesis]]:
     """The beam's translations of a few lines, with their weights."""
-    return search(stepper, *lines(5, 7), SearchConfig(beam=beam, n_best=beam), keep_weights=True)
+    return search(decoder, *lines(5, 7), SearchConfig(beam=beam, n_best=beam), keep_weights=True)
 
 
 def assert_alike(ours: list[list[Hypothesis]], theirs: list[list[Hypothesis]]) -> None:
@@ -201,9 +201,9 @@ def assert_alike(ours: list[list[Hypothesis]], theirs: list[list[Hypothesis]]) -
             np.testing.assert_allclose(one.token_logp, two.token_logp, atol=1e-3)
 
 
-def assert_forced_as_decoded(stepper, rows: list[list[Hypothesis]]) -> None:
+def assert_forced_as_decoded(decoder, rows: list[list[Hypothesis]]) -> None:
     """Each best translation, given, has the weights and scores that it was found with."""
-    again = force_decode(stepper, *lines(5, 7), [row[0].ids for row in rows])
+    again = force_decode(decoder, *lines(5, 7), [row[0].ids for row in rows])
     for [decoded, *_], forced in zip(rows, again, strict=True):
         np.testing.assert_allclose(forced.weights, decoded.weights, atol=1e-5)
         np.testing.assert_allclose(forced.token_logp, decoded.token_logp, atol=1e-5)
@@ -214,7 +214,7 @@ def assert_engines_agree(system: System, folder) -> None:
     ours, theirs = engines_of(system, folder)
     assert parity.compare_decoders(ours, theirs, (VOCAB, VOCAB)) < parity.TOLERANCE
     for beam in (1, 5):
-        found = [found_with(stepper, beam) for stepper in (ours, theirs)]
+        found = [found_with(decoder, beam) for decoder in (ours, theirs)]
         assert_alike(*found)
-        for stepper, rows in zip((ours, theirs), found, strict=True):
-            assert_forced_as_decoded(stepper, rows)
+        for decoder, rows in zip((ours, theirs), found, strict=True):
+            assert_forced_as_decoded(decoder, rows)

@@ -185,9 +185,9 @@ def test_no_text_whatever_gets_a_digit_or_loses_one(line: str) -> None:
     "line",
     ["123", ".", "1,250", "12.5%, 10:30!", "❤️", "http://a.b", "привет, мир", "我爱你。", "- 5 -"],
 )  # fmt: skip
-@pytest.mark.parametrize("matcher", [None, NullAligner()])
-def test_a_line_with_nothing_to_translate_comes_back_as_it_is(line: str, matcher) -> None:
-    (found,) = translate(line, align=True, matcher=matcher)
+@pytest.mark.parametrize("aligner", [None, NullAligner()])
+def test_a_line_with_nothing_to_translate_comes_back_as_it_is(line: str, aligner) -> None:
+    (found,) = translate(line, align=True, aligner=aligner)
     assert found.text == line
     assert found.texts == (line,)
     assert found.source_words == found.target_words
@@ -239,7 +239,7 @@ def test_a_vocabulary_without_placeholders_reads_digits_as_text() -> None:
 
 
 def test_pairs_are_aligned_with_the_literals_of_both_sides_as_words() -> None:
-    aligner = PairAligner(TOKENIZER, TOKENIZER, stepper=NOISE)
+    aligner = PairAligner(TOKENIZER, TOKENIZER, decoder=NOISE)
     (found,) = aligner.align([InputLine(1, "you paid $12.50 and 7", "tu paies 12,50 $ et sept")])
     assert found.source_words == ("you", "paid", "$12.50", "and", "7")
     assert found.target_words == ("tu", "paies", "12,50 $", "et", "sept")

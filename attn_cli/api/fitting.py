@@ -92,16 +92,16 @@ def vote_aligner(
 
     Without `tables` it aligns by the votes alone, which suffice for links.
     """
-    matcher = fitted.word_aligner if tables and fitted.combined else None
+    word_aligner = fitted.word_aligner if tables and fitted.combined else None
     aligner = PairAligner(
         fitted.source,
         fitted.target,
         PairOptions(tokenized=tokenized, on_problem=on_problem),
-        matcher=matcher or NullAligner(),
+        aligner=word_aligner or NullAligner(),
     )
     pair_of_line = {line: pair for pair, line in enumerate(fitted.corpus.lines.tolist())}
-    votes = fitted.votes if matcher else fitted.links
-    return VoteInterpolatedAligner(aligner, votes, pair_of_line, alone=matcher is None)
+    votes = fitted.votes if word_aligner else fitted.links
+    return VoteInterpolatedAligner(aligner, votes, pair_of_line, alone=word_aligner is None)
 
 
 def _fit(

@@ -257,7 +257,7 @@ class Model:
         settings, options = self.settings, PairOptions(level=self.settings.level)
         if self._aligns_pairs_by_aligner:
             return pair_aligner_of(
-                self.bundle, options, stepper=self._decoder, matcher=self._aligner
+                self.bundle, options, decoder=self._decoder, aligner=self._aligner
             )
         return attention_aligner(
             self.bundle, self._decoder, settings.heads, options=options, engine=settings.engine

@@ -41,14 +41,14 @@ def attention_aligner(
         )
     build = functools.partial(pair_aligner_of, bundle, options)
     if heads is None:
-        return build(stepper=decoder)
+        return build(decoder=decoder)
     from attn_cli.inference.linkers import PerHeadAligner
 
     selected, by_head = open_heads(bundle, engine, heads)
-    aligner = build(stepper=selected)
+    aligner = build(decoder=selected)
     if not by_head:
         return aligner
-    return PerHeadAligner(aligner, [(head, build(stepper=each)) for head, each in by_head])
+    return PerHeadAligner(aligner, [(head, build(decoder=each)) for head, each in by_head])
 
 
 def other_aligner(
@@ -63,7 +63,7 @@ def other_aligner(
     if by_aligner:
         if not (bundle.can_translate and bundle.has_attention):
             return None
-        return pair_aligner_of(bundle, options, stepper=decoder)
+        return pair_aligner_of(bundle, options, decoder=decoder)
     if not bundle.can_align:
         return None
-    return pair_aligner_of(bundle, options, matcher=open_aligner())
+    return pair_aligner_of(bundle, options, aligner=open_aligner())

@@ -64,7 +64,7 @@ def linker_from_models(
         every=is_page,
         target_token=options.target_token,
     )
-    writer = writer.for_model(loaded.bundle, by_head=loaded.matcher is not None)
+    writer = writer.for_model(loaded.bundle, by_head=loaded.aligner is not None)
     if is_page:
         others = loaded.other_tables(options.pair_options)
         writer = replace(writer, others=others)
@@ -105,8 +105,8 @@ def _aligner(
     return pair_aligner_of(
         loaded.bundle,
         replace(options.pair_options, on_problem=warning_callback(console, name)),
-        stepper=loaded.stepper,
-        matcher=loaded.matcher,
+        decoder=loaded.decoder,
+        aligner=loaded.aligner,
     )
 
 
@@ -118,7 +118,7 @@ def _with_heads(
         return aligner
     build = functools.partial(pair_aligner_of, loaded.bundle, options.pair_options)
     return PerHeadAligner(
-        aligner, [(head, build(stepper=decoder)) for head, decoder in loaded.heads]
+        aligner, [(head, build(decoder=decoder)) for head, decoder in loaded.heads]
     )
 
 

@@ -46,8 +46,8 @@ class LoadedModel:
     """
 
     bundle: Bundle
-    stepper: IncrementalDecoder | None
-    matcher: AlignmentModel | None
+    decoder: IncrementalDecoder | None
+    aligner: AlignmentModel | None
     heads: Sequence[tuple[HeadId, IncrementalDecoder]] = ()
     calibration: "Calibration | None" = None
     others: "OtherWeights | None" = None
@@ -61,10 +61,10 @@ class LoadedModel:
         build = functools.partial(pair_aligner_of, self.bundle, options)
         return OtherTables(
             [
-                *([build(matcher=others.aligner)] if others.aligner else []),
-                *([build(stepper=others.decoder)] if others.decoder else []),
+                *([build(aligner=others.aligner)] if others.aligner else []),
+                *([build(decoder=others.decoder)] if others.decoder else []),
             ],
-            [(head, build(stepper=decoder)) for head, decoder in others.heads],
+            [(head, build(decoder=decoder)) for head, decoder in others.heads],
         )
 
 
@@ -106,11 +106,11 @@ class ModelLoader:
             if shown and weights != "alignment":
                 _require_attention(bundle)
             generator = self.generator(bundle, shortlist=shortlist)
-            matcher = self.aligner(bundle) if weights == "alignment" else None
+            aligner = self.aligner(bundle) if weights == "alignment" else None
             calibration = load_calibration(bundle) if confident else None
-            others = self._others(bundle, is_aligner=matcher is not None) if every else None
+            others = self._others(bundle, is_aligner=aligner is not None) if every else None
             return LoadedModel(
-                bundle, None, matcher, calibration=calibration, others=others, generator=generator
+                bundle, None, aligner, calibration=calibration, others=others, generator=generator
             )
 
         return self._load(name, load, target_token)
@@ -137,10 +137,10 @@ class ModelLoader:
                 _require_attention(bundle)
                 loaded = self._load_heads(bundle, heads)
             else:
-                matcher = self.aligner(bundle)
+                aligner = self.aligner(bundle)
                 needs_decoder = scored and bundle.can_translate
                 decoder = self.decoder(bundle) if needs_decoder else None
-                loaded = LoadedModel(bundle, decoder, matcher)
+                loaded = LoadedModel(bundle, decoder, aligner)
             if every:
                 is_aligner = kind == "alignment"
                 others = self._others(bundle, is_aligner=is_aligner, has_heads=bool(loaded.heads))
@@ -154,8 +154,8 @@ class ModelLoader:
             selection = None if request is None else request.select(bundle.recipe)
             return LoadedModel(bundle, self.decoder(bundle, selection), None)
         self._log_engine(bundle, "translator")
-        stepper, heads = open_heads(bundle, self._options, request)
-        return LoadedModel(bundle, stepper, None, heads)
+        decoder, heads = open_heads(bundle, self._options, request)
+        return LoadedModel(bundle, decoder, None, heads)
 
     def _others(self, bundle: Bundle, *, is_aligner: bool, has_heads: bool = False) -> OtherWeights:
         """Load the weights that the word aligner, or else the attention, does not give."""
@@ -165,7 +165,7 @@ class ModelLoader:
         layers, count = bundle.recipe.model.heads
         if layers * count > 1 and not has_heads:
             loaded = self._load_heads(bundle, HeadRequest(each=True))
-            return OtherWeights(aligner, loaded.stepper if is_aligner else None, loaded.heads)
+            return OtherWeights(aligner, loaded.decoder if is_aligner else None, loaded.heads)
         return OtherWeights(aligner, self.decoder(bundle) if is_aligner else None)
 
     def other_aligner(self, loaded: LoadedModel, options: PairOptions) -> "PairAligner | None":
@@ -173,12 +173,12 @@ class ModelLoader:
 
         Shown are those of the word aligner if it is loaded, else the decoder's attention.
         """
-        is_aligner = loaded.matcher is not None
+        is_aligner = loaded.aligner is not None
         others = self._others(loaded.bundle, is_aligner=is_aligner, has_heads=True)
         if others.aligner is None and others.decoder is None:
             return None
         return pair_aligner_of(
-            loaded.bundle, options, stepper=others.decoder, matcher=others.aligner
+            loaded.bundle, options, decoder=others.decoder, aligner=others.aligner
         )
 
     def _load(

@@ -136,10 +136,10 @@ def _check_aligning(bundle: "Bundle", *, engine: "Engine", threads: int) -> None
     from attn_cli.inference.engines.registry import EngineOptions, open_aligner
     from attn_cli.inference.neural_alignment import align_batch
 
-    matcher = open_aligner(bundle, EngineOptions(engine, device="cpu", threads=threads))
+    aligner = open_aligner(bundle, EngineOptions(engine, device="cpu", threads=threads))
     source, target = (side.encode(_LINE) for side in (bundle.source, bundle.target))
     with _computing(bundle):
-        (table,) = align_batch(matcher, [source], [target], mode="forced")
+        (table,) = align_batch(aligner, [source], [target], mode="forced")
     rows = table.weights.sum(-1) + table.unaligned  # (T,)
     if not np.allclose(rows, 1, atol=1e-3) or not np.isfinite(table.link_scores).all():
         raise _nonsense(bundle, "word aligner")

@@ -50,7 +50,7 @@ def self_attention_linker(
                 capitals=pairs.capitals and bundle.recipe.decode.handle_all_caps,
                 on_problem=warning_callback(console),
             ),
-            stepper=decoder,
+            decoder=decoder,
         )
         tables: AlignerProtocol = SelfAttentionAligner(
             aligner,

@@ -166,7 +166,7 @@ def translator_from_model(
         opened.generator,
         options.search(SearchConfig.of(decode)),
         align=format != "text",
-        aligner=opened.matcher,
+        aligner=opened.aligner,
         level=options.level,
         marks_unsure=options.mark_unsure or format in _SHOW_UNSURE,
         calibration=opened.calibration,
@@ -182,7 +182,7 @@ def translator_from_model(
         unsure_below=decode.unsure_below,
         diagnostics=options.diagnostics,
         others=opened.other_tables(pairs) if format == "html" else None,
-    ).for_model(opened.bundle, by_head=opened.matcher is not None)
+    ).for_model(opened.bundle, by_head=opened.aligner is not None)
 
     other = None
     if options.diagnostics:

@@ -80,7 +80,7 @@ class _Finished(NamedTuple):
 
 
 def search(
-    stepper: IncrementalDecoder,
+    decoder: IncrementalDecoder,
     ids: IntArray,
     lengths: IntArray,
     settings: SearchConfig,
@@ -94,13 +94,13 @@ def search(
     With `keep_weights` each has its attention weights (T, length) over its source pieces. With
     `copying` each contains the placeholders of its sentence, each of them once.
     """
-    return _Beam(stepper, ids, lengths, settings, keep_weights, copying).run()
+    return _Beam(decoder, ids, lengths, settings, keep_weights, copying).run()
 
 
 class _Beam:
     def __init__(
         self,
-        stepper: IncrementalDecoder,
+        decoder: IncrementalDecoder,
         ids: IntArray,
         lengths: IntArray,
         settings: SearchConfig,
@@ -108,7 +108,7 @@ class _Beam:
         copying: Copying | None,
     ) -> None:
         batch, size = ids.shape
-        self.stepper, self.lengths, self.settings = stepper, lengths, settings
+        self.decoder, self.lengths, self.settings = decoder, lengths, settings
         self.keep_weights = keep_weights
         self.max_lengths = settings.max_lengths(lengths)  # (B,)
         self.copying = copying
@@ -126,7 +126,7 @@ class _Beam:
         self.sentence: Index = np.arange(batch)  # (N,)
         self.logp: Floats = np.zeros(batch)  # (N,)
         self.total_attention: FloatArray = np.zeros((batch, size), np.float32)  # (N, S)
-        self.state: State = stepper.start(stepper.encode(ids, lengths), candidates)
+        self.state: State = decoder.start(decoder.encode(ids, lengths), candidates)
 
     def run(self) -> list[list[Hypothesis]]:
         previous = np.full(len(self.sentence), BOS, np.int32)
@@ -158,7 +158,7 @@ class _Beam:
             if self.unwritten.any():
                 self.unwritten = self.copying.after(self.unwritten, piece)
         if len(parent):
-            self.state = self.stepper.reorder(out.state, parent.astype(np.int32))
+            self.state = self.decoder.reorder(out.state, parent.astype(np.int32))
             if self.settings.coverage_penalty:
                 self.total_attention = self.total_attention[parent]
         return piece
@@ -169,17 +169,17 @@ class _Beam:
         steps_left = self.max_lengths[self.sentence] - step  # (N,)
         if self.copying is not None and self.unwritten.any():
             due = self.copying.next_of(self.unwritten)
-            out = self.stepper.step(self.state, previous, due)
+            out = self.decoder.step(self.state, previous, due)
             return out, *self.copying.restrict(out, self.unwritten, due, steps_left)
         must_end = steps_left <= 0
         target = np.full(len(previous), EOS, np.int32) if must_end.any() else None
-        out = self.stepper.step(self.state, previous, target)
+        out = self.decoder.step(self.state, previous, target)
         ids, logp = out.ids, out.logp.astype(np.float64)  # (N, C)
         if self.copying is not None and (banned := self.copying.banned_when_complete[ids]).any():
             logp = np.where(banned, -np.inf, logp)
             if (is_empty := ~np.isfinite(logp).any(1)).any():  # only EOS is left
                 must_end = must_end | is_empty
-                out = self.stepper.step(self.state, previous, np.full_like(previous, EOS))
+                out = self.decoder.step(self.state, previous, np.full_like(previous, EOS))
         if out.target_logp is not None:
             ids, logp = ids.copy(), logp.copy()
             ids[must_end, 0], logp[must_end, 0] = EOS, out.target_logp[must_end]

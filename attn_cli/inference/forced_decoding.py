@@ -7,14 +7,14 @@ from attn_cli.types import BOS, Hypothesis, IntArray
 
 
 def force_decode(
-    stepper: IncrementalDecoder, ids: IntArray, lengths: IntArray, targets: list[IntArray]
+    decoder: IncrementalDecoder, ids: IntArray, lengths: IntArray, targets: list[IntArray]
 ) -> list[Hypothesis]:
     """(B, S) sources and the pieces of each target, EOS last → the targets as hypotheses.
 
     Their `score` is the log-probability per piece, EOS included; their `weights` (T, length) are
     over the source pieces of the row. Rows whose target has ended leave the batch.
     """
-    state = stepper.start(stepper.encode(ids, lengths), 0)
+    state = decoder.start(decoder.encode(ids, lengths), 0)
     token_logp = [np.zeros(len(target), np.float32) for target in targets]
     weights = [
         np.zeros((len(target), int(length)), np.float32)
@@ -26,9 +26,9 @@ def force_decode(
         live = np.flatnonzero([len(targets[b]) > t for b in rows])
         if len(live) < len(rows):
             rows, previous = rows[live], previous[live]
-            state = stepper.reorder(state, live.astype(np.int32))
+            state = decoder.reorder(state, live.astype(np.int32))
         target = np.array([targets[b][t] for b in rows], np.int32)
-        out = stepper.step(state, previous, target)
+        out = decoder.step(state, previous, target)
         assert out.target_logp is not None
         refuse_nan(out.target_logp, out.weights)
         for row, b in enumerate(rows):

@@ -42,7 +42,7 @@ def translator_of(
         bundle.target,
         search,
         align=align and bool(aligner or bundle.has_attention),
-        matcher=aligner,
+        aligner=aligner,
         level=level,
         split_over=decode.split_longer_than,
         capitals=decode.handle_all_caps,
@@ -56,13 +56,13 @@ def pair_aligner_of(
     bundle: Bundle,
     options: PairOptions,
     *,
-    stepper: IncrementalDecoder | None = None,
-    matcher: AlignmentModel | None = None,
+    decoder: IncrementalDecoder | None = None,
+    aligner: AlignmentModel | None = None,
 ) -> "PairAligner":
     """Return an aligner of pairs with the vocabularies of a bundle; arguments as `PairAligner`."""
     from attn_cli.inference.pair_aligner import PairAligner
 
-    return PairAligner(bundle.source, bundle.target, options, stepper=stepper, matcher=matcher)
+    return PairAligner(bundle.source, bundle.target, options, decoder=decoder, aligner=aligner)
 
 
 def link_threshold(

@@ -16,16 +16,16 @@ def build_tables(
     targets: Sequence[TokenizedLine],
     hypotheses: Sequence[Hypothesis | None],
     *,
-    matcher: AlignmentModel | None,
+    aligner: AlignmentModel | None,
     mode: DecodingMode,
     level: Level,
 ) -> list[SoftAlignment]:
-    """Return the table of each pair: the weights of the `matcher`, else of its hypothesis.
+    """Return the table of each pair: the weights of the `aligner`, else of its hypothesis.
 
-    Without a `matcher` each pair has a hypothesis with its attention weights.
+    Without a `aligner` each pair has a hypothesis with its attention weights.
     """
-    if matcher is not None:
-        return align_batch(matcher, sources, targets, mode=mode, level=level)
+    if aligner is not None:
+        return align_batch(aligner, sources, targets, mode=mode, level=level)
     tables = []
     for source, target, hypothesis in zip(sources, targets, hypotheses, strict=True):
         assert hypothesis is not None

@@ -20,7 +20,7 @@ BATCH_WORD_PAIRS = 400_000
 
 
 def align_batch(
-    matcher: AlignmentModel,
+    aligner: AlignmentModel,
     sources: Sequence[TokenizedLine],
     targets: Sequence[TokenizedLine],
     *,
@@ -43,7 +43,7 @@ def align_batch(
     ]
     nonempty = [index for index, pair in enumerate(pairs) if all(map(_count_words, pair))]
     for batch in _batches(nonempty, pairs):
-        output = matcher.align(
+        output = aligner.align(
             _pad_words([sources[index].ids for index in batch], [pairs[i][0] for i in batch]),
             _pad_words([targets[index].ids for index in batch], [pairs[i][1] for i in batch]),
         )

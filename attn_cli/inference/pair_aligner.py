@@ -25,8 +25,8 @@ Sides = tuple[TokenizedLine, TokenizedLine]
 class PairAligner:
     """A model and its two vocabularies, for lines with known targets.
 
-    With a `matcher` the tables have its weights, and the `stepper`, if there is one, scores the
-    targets; without a `matcher` they have the attention of the `stepper`, forced along each target.
+    With a `aligner` the tables have its weights, and the `decoder`, if there is one, scores the
+    targets; without a `aligner` they have the attention of the `decoder`, forced along each target.
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class PairAligner:
         target: SubwordTokenizer,
         options: PairOptions = DEFAULTS,
         *,
-        stepper: IncrementalDecoder | None = None,
-        matcher: AlignmentModel | None = None,
+        decoder: IncrementalDecoder | None = None,
+        aligner: AlignmentModel | None = None,
     ) -> None:
-        assert stepper or matcher
+        assert decoder or aligner
         self.source, self.target, self.options = source, target, options
-        self.stepper, self.matcher = stepper, matcher
+        self.decoder, self.aligner = decoder, aligner
 
     def stream(self, chunks: Iterable[Sequence[InputLine]]) -> Iterator[Translation]:
         """Yield the alignment of every pair, in order; each chunk before the next one is read."""
@@ -50,7 +50,7 @@ class PairAligner:
     def align(self, pairs: Sequence[InputLine]) -> list[Translation]:
         """Return each pair as a translation whose text is the target and whose mode is `forced`.
 
-        A pair with a blank side has no words on that side, and no weights. Without a stepper
+        A pair with a blank side has no words on that side, and no weights. Without a decoder
         there are no hypotheses and no log-probabilities.
         """
         sides = [self.sides(pair) for pair in pairs]
@@ -67,7 +67,7 @@ class PairAligner:
                 [source for source, _ in batch],
                 [target for _, target in batch],
                 forced,
-                matcher=self.matcher,
+                aligner=self.aligner,
                 mode="forced",
                 level=self.options.level,
             )
@@ -109,10 +109,10 @@ class PairAligner:
 
     def _forced(self, batch: Sequence[Sides]) -> Sequence[Hypothesis | None]:
         """Force the decoder along each target; None for each without a decoder."""
-        if self.stepper is None:
+        if self.decoder is None:
             return [None] * len(batch)
         ids, lengths = pad_rows([source.ids for source, _ in batch])
-        return force_decode(self.stepper, ids, lengths, [target.ids for _, target in batch])
+        return force_decode(self.decoder, ids, lengths, [target.ids for _, target in batch])
 
     def _aligned(
         self,
@@ -136,7 +136,7 @@ class PairAligner:
     def _blank(self, pair: InputLine, source: TokenizedLine, target: TokenizedLine) -> Translation:
         level = self.options.level
         words = label_units(source, level).labels, label_units(target, level).labels
-        kind: MatrixKind = "alignment" if self.matcher else "attention"
+        kind: MatrixKind = "alignment" if self.aligner else "attention"
         return Translation(
             pair.line,
             pair.source,

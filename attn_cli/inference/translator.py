@@ -68,7 +68,7 @@ class Translator:
     """A network, its two vocabularies and the settings of the search.
 
     With `align` each translation has its table: the decoder's attention, or the weights of the
-    `matcher` between the source and the translation.
+    `aligner` between the source and the translation.
     A line of more than `split_over` words, unless that is 0, is translated sentence by sentence.
     With `capitals` a line that is all in capitals is translated as lowercase, and its translation
     is put in capitals. A target word of a probability below `unsure_below` is unsure, unless it was
@@ -84,7 +84,7 @@ class Translator:
         search: SearchConfig,
         *,
         align: bool = False,
-        matcher: AlignmentModel | None = None,
+        aligner: AlignmentModel | None = None,
         level: Level = "word",
         split_over: int = 0,
         capitals: bool = False,
@@ -93,7 +93,7 @@ class Translator:
         on_problem: OnProblem | None = None,
     ) -> None:
         self.generator, self.source, self.target = generator, source, target
-        self.matcher = matcher
+        self.aligner = aligner
         self.search, self.align, self.level = search, align, level
         self.split_over, self.capitals = split_over, capitals
         self.unsure_below, self.calibration = unsure_below, calibration
@@ -186,7 +186,7 @@ class Translator:
             sources = [parts[index].source for index in indices]
             batch = SourceBatch(
                 *pad_rows([part.ids for part in sources]),
-                keep_weights=self.align and self.matcher is None,
+                keep_weights=self.align and self.aligner is None,
                 copying=self._copying(sources),
             )
             rows = self.generator.generate(batch, self.search)
@@ -200,7 +200,7 @@ class Translator:
                     sources,
                     targets,
                     [hypotheses[0] for hypotheses in rows],
-                    matcher=self.matcher,
+                    aligner=self.aligner,
                     mode="decoded",
                     level=self.level,
                 )
@@ -291,7 +291,7 @@ class Translator:
 
         kind: MatrixKind | None = None
         if self.align:
-            kind = "alignment" if self.matcher else "attention"
+            kind = "alignment" if self.aligner else "attention"
         return copy_line(
             part.source, part.line, level=self.level, kind=kind, rewritten=not part.is_whole
         )

@@ -49,7 +49,7 @@ class SentenceWatcher:
             translator = Translator(generator, *self.tokenizers, self.search, align=align)
             (translation,) = translator.translate([InputLine(1, self.source)])
         else:
-            aligner = PairAligner(*self.tokenizers, stepper=decoder)
+            aligner = PairAligner(*self.tokenizers, decoder=decoder)
             (translation,) = aligner.align([InputLine(1, self.source, self.target)])
         return events.SentenceTranslated(
             step, self.source, translation.text, translation.alignment if align else None

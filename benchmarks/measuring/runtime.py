@@ -69,16 +69,16 @@ def translating(
 ) -> tuple[OnnxDecoder, Translator, Callable[[Sequence[str]], None]]:
     """A bundle opened anew, and what translates by it as the command does."""
     opened = open_bundle(folder)
-    stepper = OnnxDecoder(folder, threads=1)
+    decoder = OnnxDecoder(folder, threads=1)
     how = replace(SearchConfig.of(opened.recipe.decode), beam=beam)
-    works = Translator(BeamSearchGenerator(stepper), opened.source, opened.target, how)
+    works = Translator(BeamSearchGenerator(decoder), opened.source, opened.target, how)
 
     def run(lines: Sequence[str]) -> None:
         for start in range(0, len(lines), CHUNK):
             chunk = lines[start : start + CHUNK]
             works.translate([InputLine(number, line) for number, line in enumerate(chunk, start=1)])
 
-    return stepper, works, run
+    return decoder, works, run
 
 
 # Our own code
@@ -90,16 +90,16 @@ def timed(folder: Path, beam: int, lines: Sequence[str]) -> dict[str, float]:
     Puts its clock into attn's modules for good.
     """
     clock = Clock()
-    stepper, works, run = translating(folder, beam)
+    decoder, works, run = translating(folder, beam)
     run(["A word."])  # so that all graphs are loaded
     for name in ("encode", "start", "step"):
-        clock.watch(stepper, name, "around the graphs")
-    clock.watch(stepper, "reorder", "reordering")
+        clock.watch(decoder, name, "around the graphs")
+    clock.watch(decoder, "reorder", "reordering")
     clock.watch(generation, "search", "search")
     for tokenizer in {id(each): each for each in (works.source, works.target)}.values():
         clock.watch(tokenizer, "encode", "text to pieces")
         clock.watch(tokenizer, "decode", "pieces to text")
-    call, encoder = Graph.__call__, stepper._encoder
+    call, encoder = Graph.__call__, decoder._encoder
 
     def called(graph: Graph, inputs: Any) -> Any:
         with clock.section("the encoder's graph" if graph is encoder else "the step's graph"):
@@ -117,9 +117,9 @@ def timed(folder: Path, beam: int, lines: Sequence[str]) -> dict[str, float]:
 def profiled(folder: Path, beam: int, lines: Sequence[str], scratch: Path) -> list[Event]:
     """ONNX Runtime's events of a translation; each says of which `graph` it is."""
     with _profiler(scratch / "profile"):
-        stepper, _, run = translating(folder, beam)
+        decoder, _, run = translating(folder, beam)
         run(lines)
-    graphs = {"encoder": stepper._encoder, **stepper._graphs}
+    graphs = {"encoder": decoder._encoder, **decoder._graphs}
     events = []
     for name, graph in graphs.items():
         rows = json.loads(Path(graph._session.end_profiling()).read_text(encoding="utf-8"))

@@ -45,9 +45,9 @@ class Measurer:
         links: Path | None,
     ) -> None:
         self.bundle, self.data, self.limit, self.links = open_bundle(folder), data, limit, links
-        stepper = open_decoder(self.bundle, EngineOptions("torch", device, threads))
-        assert isinstance(stepper, TorchDecoder)
-        self.stepper, self.network = stepper, stepper.network
+        decoder = open_decoder(self.bundle, EngineOptions("torch", device, threads))
+        assert isinstance(decoder, TorchDecoder)
+        self.decoder, self.network = decoder, decoder.network
         model = self.bundle.recipe.model
         layers, heads = model.heads
         self.heads = layers * heads
@@ -118,7 +118,7 @@ class Measurer:
         """Each line whole: nothing is cut into sentences."""
         how = SearchConfig(beam=beam)
         translator = Translator(
-            BeamSearchGenerator(self.stepper), self.bundle.source, self.bundle.target, how
+            BeamSearchGenerator(self.decoder), self.bundle.source, self.bundle.target, how
         )
         return [
             t.text for t in translator.translate([InputLine(n, x) for n, x in enumerate(lines, 1)])

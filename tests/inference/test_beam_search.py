@@ -17,7 +17,7 @@ from attn_cli.types import BOS, EOS
 VOCAB = 6  # PAD BOS EOS UNK and two words
 
 
-class MarkovStepper:
+class MarkovDecoder:
     """A small honest network: the next piece depends on the source's sum and last two pieces."""
 
     def __init__(self, seed: int, vocab: int = VOCAB) -> None:
@@ -65,11 +65,11 @@ def sources(*lengths: int):
     return ids, np.array(lengths, np.int32)
 
 
-def greedy(stepper, ids, lengths, longest: int):
-    state = stepper.start(stepper.encode(ids, lengths), 1)
+def greedy(decoder, ids, lengths, longest: int):
+    state = decoder.start(decoder.encode(ids, lengths), 1)
     previous, said = np.array([BOS]), []
     while True:
-        out = stepper.step(state, previous)
+        out = decoder.step(state, previous)
         piece = int(out.ids[0, 0]) if len(said) + 1 < longest else EOS
         said.append(piece)
         if piece == EOS:
@@ -79,14 +79,14 @@ def greedy(stepper, ids, lengths, longest: int):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_beam_one_equals_greedy(seed) -> None:
-    stepper = MarkovStepper(seed)
+    decoder = MarkovDecoder(seed)
     ids, lengths = sources(3)
     settings_ = SearchConfig(beam=1, max_length_ratio=2, max_length_extra=3)
-    [[found]] = search(stepper, ids, lengths, settings_)
-    assert found.ids.tolist() == greedy(stepper, ids, lengths, 9)
+    [[found]] = search(decoder, ids, lengths, settings_)
+    assert found.ids.tolist() == greedy(decoder, ids, lengths, 9)
 
 
-def every_sentence(stepper, ids, lengths, longest: int, alpha: float, beta: float):
+def every_sentence(decoder, ids, lengths, longest: int, alpha: float, beta: float):
     words = range(3, VOCAB)
     bodies = itertools.chain.from_iterable(
         itertools.product(words, repeat=n) for n in range(longest)
@@ -94,7 +94,7 @@ def every_sentence(stepper, ids, lengths, longest: int, alpha: float, beta: floa
     scored = []
     for body in bodies:
         target = np.array([*body, EOS], np.int32)
-        [forced] = force_decode(stepper, ids, lengths, [target])
+        [forced] = force_decode(decoder, ids, lengths, [target])
         logp = float(forced.token_logp.astype(np.float64).sum())
         score = logp / ((5 + len(target)) / 6) ** alpha
         if beta:
@@ -107,10 +107,10 @@ def every_sentence(stepper, ids, lengths, longest: int, alpha: float, beta: floa
 @pytest.mark.parametrize(("alpha", "beta"), [(0.0, 0.0), (1.0, 0.0), (0.6, 0.4)])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_wide_beam_finds_the_optimum_of_an_exhaustive_search(seed, alpha, beta) -> None:
-    stepper = MarkovStepper(seed)
+    decoder = MarkovDecoder(seed)
     ids, lengths = sources(2)
     longest = 5
-    best = every_sentence(stepper, ids, lengths, longest, alpha, beta)
+    best = every_sentence(decoder, ids, lengths, longest, alpha, beta)
     wide = SearchConfig(
         beam=4**longest,
         n_best=5,
@@ -119,7 +119,7 @@ def test_a_wide_beam_finds_the_optimum_of_an_exhaustive_search(seed, alpha, beta
         max_length_ratio=0,
         max_length_extra=longest,
     )
-    [found] = search(stepper, ids, lengths, wide)
+    [found] = search(decoder, ids, lengths, wide)
     assert [h.ids.tolist() for h in found] == [target for _, target in best[:5]]
     np.testing.assert_allclose([h.score for h in found], [s for s, _ in best[:5]], atol=1e-5)
 
@@ -143,7 +143,7 @@ def test_stopping_early_never_changes_the_result(seed, beam, n_best, alpha, beta
             coverage_penalty=beta,
             stop_early=stop_early,
         )
-        rows = search(MarkovStepper(seed), ids, lengths, how)
+        rows = search(MarkovDecoder(seed), ids, lengths, how)
         return [[(h.ids.tolist(), h.score) for h in row] for row in rows]
 
     assert found(True) == found(False)
@@ -152,32 +152,32 @@ def test_stopping_early_never_changes_the_result(seed, beam, n_best, alpha, beta
 @settings(derandomize=True, deadline=None, max_examples=40)
 @given(st.integers(0, 1000), st.integers(1, 5), st.lists(st.integers(1, 6), min_size=1, max_size=6))
 def test_company_in_the_batch_changes_nothing(seed, beam, lengths) -> None:
-    stepper = MarkovStepper(seed)
+    decoder = MarkovDecoder(seed)
     how = SearchConfig(beam=beam, n_best=beam)
     ids, batch = sources(*lengths)
-    together = search(stepper, ids, batch, how, keep_weights=True)
+    together = search(decoder, ids, batch, how, keep_weights=True)
     for b, n in enumerate(lengths):
-        [alone] = search(stepper, ids[b : b + 1, :n], batch[b : b + 1], how, keep_weights=True)
+        [alone] = search(decoder, ids[b : b + 1, :n], batch[b : b + 1], how, keep_weights=True)
         assert [h.ids.tolist() for h in alone] == [h.ids.tolist() for h in together[b]]
         for one, other in zip(alone, together[b], strict=True):
             np.testing.assert_allclose(one.weights, other.weights, atol=1e-6)
 
 
 def test_rows_of_finished_sentences_are_no_longer_computed() -> None:
-    stepper = MarkovStepper(1)
+    decoder = MarkovDecoder(1)
     ids, lengths = sources(2, 5, 3, 4)
-    search(stepper, ids, lengths, SearchConfig(beam=4, n_best=4))
-    assert stepper.rows_seen[0] == 4
-    assert stepper.rows_seen[-1] < max(stepper.rows_seen)
-    assert all(rows <= 16 for rows in stepper.rows_seen)
+    search(decoder, ids, lengths, SearchConfig(beam=4, n_best=4))
+    assert decoder.rows_seen[0] == 4
+    assert decoder.rows_seen[-1] < max(decoder.rows_seen)
+    assert all(rows <= 16 for rows in decoder.rows_seen)
 
 
 @pytest.mark.parametrize("beam", [1, 3])
 def test_forced_weights_and_scores_of_the_best_equal_the_decoded_ones(beam) -> None:
-    stepper = MarkovStepper(11)
+    decoder = MarkovDecoder(11)
     ids, lengths = sources(4, 2, 5)
-    rows = search(stepper, ids, lengths, SearchConfig(beam=beam), keep_weights=True)
-    forced = force_decode(stepper, ids, lengths, [row[0].ids for row in rows])
+    rows = search(decoder, ids, lengths, SearchConfig(beam=beam), keep_weights=True)
+    forced = force_decode(decoder, ids, lengths, [row[0].ids for row in rows])
     for [decoded], again in zip(rows, forced, strict=True):
         np.testing.assert_allclose(again.weights, decoded.weights, atol=1e-6)
         np.testing.assert_allclose(again.token_logp, decoded.token_logp, atol=1e-5)
@@ -186,7 +186,7 @@ def test_forced_weights_and_scores_of_the_best_equal_the_decoded_ones(beam) -> N
 def test_hypotheses_never_outgrow_the_longest_allowed() -> None:
     ids, lengths = sources(1, 4)
     how = SearchConfig(beam=3, n_best=3, max_length_ratio=1.5, max_length_extra=2)
-    for row, longest in zip(search(MarkovStepper(5), ids, lengths, how), (3, 8), strict=True):
+    for row, longest in zip(search(MarkovDecoder(5), ids, lengths, how), (3, 8), strict=True):
         assert all(len(h.ids) <= longest and h.ids[-1] == EOS for h in row)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_beam_search import MarkovStepper, sources
+from test_beam_search import MarkovDecoder, sources
 
 from attn_cli.inference.beam_search import SearchConfig, search
 from attn_cli.inference.copying import Copying, count_bits
@@ -29,7 +29,7 @@ def test_every_hypothesis_has_each_placeholder_of_its_sentence_once(seed, requir
         max_length_extra=data.draw(st.sampled_from([1, 6])),
     )
     lengths = [data.draw(st.integers(1, 5)) for _ in required]
-    found = search(MarkovStepper(seed, VOCAB), *sources(*lengths), how, copying=copying(*required))
+    found = search(MarkovDecoder(seed, VOCAB), *sources(*lengths), how, copying=copying(*required))
     for bits, hypotheses in zip(required, found, strict=True):
         assert 1 <= len(hypotheses) <= beam
         for hypothesis in hypotheses:
@@ -46,37 +46,37 @@ def test_every_hypothesis_has_each_placeholder_of_its_sentence_once(seed, requir
 @pytest.mark.parametrize("beam", [1, 4])
 def test_where_nothing_is_to_copy_or_banned_the_search_is_what_it_was(seed, beam) -> None:
     """A network that never prefers a placeholder finds the same with and without."""
-    stepper = MarkovStepper(seed, VOCAB)
-    stepper.table[..., [*range(FIRST, FIRST + COUNT), 0, 1, 3, 9, 10]] = -1e9
+    decoder = MarkovDecoder(seed, VOCAB)
+    decoder.table[..., [*range(FIRST, FIRST + COUNT), 0, 1, 3, 9, 10]] = -1e9
     how = SearchConfig(beam=beam, n_best=beam)
-    free = search(stepper, *sources(3, 5), how)
-    bound = search(stepper, *sources(3, 5), how, copying=copying(0, 0))
+    free = search(decoder, *sources(3, 5), how)
+    bound = search(decoder, *sources(3, 5), how, copying=copying(0, 0))
     for one, other in zip(free, bound, strict=True):
         assert [each.ids.tolist() for each in one] == [each.ids.tolist() for each in other]
         assert [each.score for each in one] == [each.score for each in other]
 
 
 def test_a_company_with_placeholders_changes_nothing_for_those_without() -> None:
-    stepper, how = MarkovStepper(3, VOCAB), SearchConfig(beam=3, n_best=3)
-    alone = search(stepper, *sources(4), how, copying=copying(0))[0]
-    among = search(stepper, *sources(4, 4), how, copying=copying(0, 7))[0]
+    decoder, how = MarkovDecoder(3, VOCAB), SearchConfig(beam=3, n_best=3)
+    alone = search(decoder, *sources(4), how, copying=copying(0))[0]
+    among = search(decoder, *sources(4, 4), how, copying=copying(0, 7))[0]
     assert [each.ids.tolist() for each in alone] == [each.ids.tolist() for each in among]
 
 
 def test_a_network_that_wants_to_end_writes_what_is_left_first() -> None:
-    stepper = MarkovStepper(1, VOCAB)
-    stepper.table[:] = -5.0
-    stepper.table[..., EOS] = 0.0
-    ((found,),) = search(stepper, *sources(3), SearchConfig(beam=1), copying=copying(0b10110))
+    decoder = MarkovDecoder(1, VOCAB)
+    decoder.table[:] = -5.0
+    decoder.table[..., EOS] = 0.0
+    ((found,),) = search(decoder, *sources(3), SearchConfig(beam=1), copying=copying(0b10110))
     assert found.ids.tolist() == [FIRST + 1, FIRST + 2, FIRST + 4, EOS]
 
 
 def test_the_log_probabilities_are_those_of_the_network() -> None:
     from attn_cli.inference.forced_decoding import force_decode
 
-    stepper = MarkovStepper(5, VOCAB)
-    ((found,),) = search(stepper, *sources(4), SearchConfig(beam=1), copying=copying(0b11))
-    (forced,) = force_decode(stepper, *sources(4), [found.ids])
+    decoder = MarkovDecoder(5, VOCAB)
+    ((found,),) = search(decoder, *sources(4), SearchConfig(beam=1), copying=copying(0b11))
+    (forced,) = force_decode(decoder, *sources(4), [found.ids])
     np.testing.assert_allclose(found.token_logp, forced.token_logp, atol=1e-5)
 
 

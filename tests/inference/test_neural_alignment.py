@@ -51,9 +51,9 @@ def line(first, *sizes, cut=None):
     )
 
 
-def tables_of(*pairs, matcher=None, **how):
+def tables_of(*pairs, aligner=None, **how):
     sources, targets = zip(*pairs, strict=True)
-    return align_batch(matcher or Marking(), sources, targets, mode="forced", **how)
+    return align_batch(aligner or Marking(), sources, targets, mode="forced", **how)
 
 
 def test_each_pair_gets_its_own_words_weights_and_links_in_order():
@@ -74,18 +74,18 @@ def test_a_table_says_what_it_is():
 
 
 def test_the_pieces_of_a_side_come_with_their_words_and_padding_with_none():
-    matcher = Marking()
-    tables_of((line(10, 2, 1), line(20, 1)), (line(30, 1), line(40, 1)), matcher=matcher)
-    ((source, _),) = matcher.asked
+    aligner = Marking()
+    tables_of((line(10, 2, 1), line(20, 1)), (line(30, 1), line(40, 1)), aligner=aligner)
+    ((source, _),) = aligner.asked
     assert source.ids.tolist() == [[10, 11, 12, EOS], [30, EOS, PAD, PAD]]
     assert source.word_ids.tolist() == [[0, 0, 1, -1], [0, -1, -1, -1]]
 
 
 def test_at_piece_level_each_piece_is_asked_about_by_itself():
-    matcher = Marking()
-    (table,) = tables_of((line(10, 2, 1), line(20, 2)), matcher=matcher, level="piece")
+    aligner = Marking()
+    (table,) = tables_of((line(10, 2, 1), line(20, 2)), aligner=aligner, level="piece")
     assert (table.source, table.target) == (("p10", "p11", "p12"), ("p20", "p21"))
-    assert matcher.asked[0][0].word_ids.tolist() == [[0, 1, 2, -1]]
+    assert aligner.asked[0][0].word_ids.tolist() == [[0, 1, 2, -1]]
     assert table.level == "piece"
 
 
@@ -101,9 +101,9 @@ def test_words_whose_pieces_were_not_read_correspond_to_nothing():
 
 @pytest.mark.parametrize("blank", [line(9), line(9, 1, cut=0)], ids=["blank", "unread"])
 def test_nobody_is_asked_about_a_side_without_pieces(blank):
-    matcher = Marking()
-    tables = tables_of((line(10, 1), blank), (blank, line(20, 1)), (blank, blank), matcher=matcher)
-    assert not matcher.asked
+    aligner = Marking()
+    tables = tables_of((line(10, 1), blank), (blank, line(20, 1)), (blank, blank), aligner=aligner)
+    assert not aligner.asked
     for table in tables:
         assert not table.weights.any()
         assert table.unaligned.tolist() == [1] * len(table.target)
@@ -132,16 +132,16 @@ def test_all_are_asked_about_once_in_order_and_as_many_at_a_time_as_the_cells_al
         (line(10 * n, *[1] * width), line(10 * n + 5, *[1] * height))
         for n, (width, height) in enumerate(sizes, start=1)
     ]
-    matcher = Marking()
+    aligner = Marking()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(neural_alignment, "BATCH_WORD_PAIRS", cells)
         tables = align_batch(
-            matcher, *([p[side] for p in pairs] for side in (0, 1)), mode="decoded"
+            aligner, *([p[side] for p in pairs] for side in (0, 1)), mode="decoded"
         )
-    firsts = [int(first) for source, _ in matcher.asked for first in source.ids[:, 0]]
+    firsts = [int(first) for source, _ in aligner.asked for first in source.ids[:, 0]]
     assert firsts == [10 * n for n in range(1, len(sizes) + 1)]
     begin = 0
-    for source, _ in matcher.asked:
+    for source, _ in aligner.asked:
         end = begin + len(source.ids)
         assert cells_of(sizes[begin:end]) <= cells or end == begin + 1
         assert end == len(sizes) or cells_of(sizes[begin : end + 1]) > cells
@@ -151,7 +151,7 @@ def test_all_are_asked_about_once_in_order_and_as_many_at_a_time_as_the_cells_al
 
 
 def test_who_knows_nothing_links_nothing():
-    (table,) = tables_of((line(10, 1, 2), line(20, 1, 1)), matcher=NullAligner())
+    (table,) = tables_of((line(10, 1, 2), line(20, 1, 1)), aligner=NullAligner())
     assert not table.weights.any()
     assert not table.link_probs.any()
     assert table.unaligned.tolist() == [1, 1]

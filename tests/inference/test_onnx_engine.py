@@ -83,8 +83,8 @@ def lines(batch, longest, vocab=TARGET_VOCAB, seed=1):
     return ids, lengths
 
 
-def begun(stepper, ids, lengths, beam):
-    return stepper.start(stepper.encode(ids, lengths), beam)
+def begun(decoder, ids, lengths, beam):
+    return decoder.start(decoder.encode(ids, lengths), beam)
 
 
 def alike(one, other, *, atol=1e-5):
@@ -101,7 +101,7 @@ def alike(one, other, *, atol=1e-5):
 
 @pytest.mark.parametrize("candidates", [0, 3], ids=["forced", "candidates"])
 def test_both_engines_agree_while_rows_are_reordered_repeated_and_lost(engines, candidates):
-    states = [begun(stepper, *lines(4, 7), candidates) for stepper in engines]
+    states = [begun(decoder, *lines(4, 7), candidates) for decoder in engines]
     moves = [[0, 0, 1, 2, 2, 3], [5, 1, 0, 3], [2, 2, 2, 1], [3, 0], [1, 1, 0], [2], [0, 0]]
     rng, rows = np.random.default_rng(5), 4
     for move in moves:
@@ -114,23 +114,23 @@ def test_both_engines_agree_while_rows_are_reordered_repeated_and_lost(engines, 
 
 
 def test_a_step_leaves_the_state_it_was_given_as_it_was(engines):
-    _, stepper = engines
+    _, decoder = engines
     bos = np.full(3, BOS, np.int32)
-    state = stepper.reorder(begun(stepper, *lines(5, 6), 2), np.array([4, 0, 4], np.int32))
-    first, second = (stepper.step(state, bos, bos) for _ in range(2))
+    state = decoder.reorder(begun(decoder, *lines(5, 6), 2), np.array([4, 0, 4], np.int32))
+    first, second = (decoder.step(state, bos, bos) for _ in range(2))
     assert (first.target_logp == second.target_logp).all()
 
 
 def test_no_gold_asked_for_none_given(engines):
-    for stepper in engines:
-        state = begun(stepper, *lines(2, 4), 2)
-        assert stepper.step(state, np.full(2, BOS, np.int32)).target_logp is None
+    for decoder in engines:
+        state = begun(decoder, *lines(2, 4), 2)
+        assert decoder.step(state, np.full(2, BOS, np.int32)).target_logp is None
 
 
 def test_there_are_never_more_candidates_than_pieces(engines):
     outs = [
-        stepper.step(begun(stepper, *lines(2, 4), 500), *[np.full(2, BOS, np.int32)] * 2)
-        for stepper in engines
+        decoder.step(begun(decoder, *lines(2, 4), 500), *[np.full(2, BOS, np.int32)] * 2)
+        for decoder in engines
     ]
     alike(*outs)
     assert outs[1].ids.shape == (2, TARGET_VOCAB)
@@ -142,7 +142,7 @@ def test_there_are_never_more_candidates_than_pieces(engines):
 @pytest.mark.parametrize(("beam", "batch"), [(1, 1), (1, 64), (5, 1), (5, 64), (500, 1)])
 def test_whole_searches_find_the_same_translations_and_weights(engines, beam, batch):
     how = SearchConfig(beam=beam, n_best=min(beam, 5), coverage_penalty=0.1)
-    found = [search(stepper, *lines(batch, 8), how, keep_weights=True) for stepper in engines]
+    found = [search(decoder, *lines(batch, 8), how, keep_weights=True) for decoder in engines]
     for ours, theirs in zip(*found, strict=True):
         assert [h.ids.tolist() for h in ours] == [h.ids.tolist() for h in theirs]
         for one, other in zip(ours, theirs, strict=True):
@@ -152,9 +152,9 @@ def test_whole_searches_find_the_same_translations_and_weights(engines, beam, ba
 
 def test_forced_weights_and_scores_of_a_translation_are_those_it_was_decoded_with(engines):
     given = lines(9, 6)
-    for stepper in engines:
-        rows = search(stepper, *given, SearchConfig(beam=3), keep_weights=True)
-        again = force_decode(stepper, *given, [row[0].ids for row in rows])
+    for decoder in engines:
+        rows = search(decoder, *given, SearchConfig(beam=3), keep_weights=True)
+        again = force_decode(decoder, *given, [row[0].ids for row in rows])
         for [decoded], forced in zip(rows, again, strict=True):
             np.testing.assert_allclose(forced.weights, decoded.weights, atol=1e-5)
             np.testing.assert_allclose(forced.token_logp, decoded.token_logp, atol=1e-5)

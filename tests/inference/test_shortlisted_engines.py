@@ -137,13 +137,13 @@ def test_what_is_written_is_in_the_sentences_list(small):
 
 @pytest.mark.parametrize("engine", [0, 1], ids=["torch", "onnx"])
 def test_a_sentence_gives_the_same_alone_as_in_company(small, engine):
-    stepper = small[engine]
+    decoder = small[engine]
     ids, lengths = lines(30, 8, VOCAB)
     how = SearchConfig(beam=5, n_best=5)
-    together = search(stepper, ids, lengths, how)
+    together = search(decoder, ids, lengths, how)
     for row in range(len(ids)):
         size = int(lengths[row])
-        (alone,) = search(stepper, ids[row : row + 1, :size], lengths[row : row + 1], how)
+        (alone,) = search(decoder, ids[row : row + 1, :size], lengths[row : row + 1], how)
         assert [h.ids.tolist() for h in alone] == [h.ids.tolist() for h in together[row]]
 
 

@@ -33,8 +33,8 @@ def test_both_engines_find_the_same_and_give_a_translation_the_weights_it_was_fo
 @pytest.mark.parametrize("system", COVERING[::2] + COVERING[-1:], ids=name_of)
 def test_in_int8_a_system_runs_and_finds_numbers(system, tmp_path, monkeypatch):
     monkeypatch.setattr(quantize, "MIN_SIZE", 1)
-    _, stepper = engines_of(system, tmp_path, quantize.quantize_graph)
-    for row in found_with(stepper, 2):
+    _, decoder = engines_of(system, tmp_path, quantize.quantize_graph)
+    for row in found_with(decoder, 2):
         for each in row:
             assert np.isfinite(each.token_logp).all()
             assert np.isfinite(each.weights).all()

@@ -28,7 +28,7 @@ def make(bundle):
     """Translators of the tiny model and its word aligner, which split lines of over ten words."""
     options = EngineOptions(device="cpu", threads=1)
     generator = open_generator(bundle, options)
-    matcher = open_aligner(bundle, options)
+    aligner = open_aligner(bundle, options)
 
     def made(*, beam: int = 3, n_best: int = 1, head: bool = False, **how) -> Translator:
         return Translator(
@@ -36,7 +36,7 @@ def make(bundle):
             bundle.source,
             bundle.target,
             SearchConfig(beam=beam, n_best=n_best),
-            matcher=matcher if head else None,
+            aligner=aligner if head else None,
             **{"split_over": 10, "capitals": True, **how},
         )
 
@@ -165,9 +165,9 @@ def test_a_shouted_line_is_translated_as_if_it_were_not_and_put_in_capitals(make
 
 
 def test_a_pair_in_capitals_is_aligned_as_it_was_translated(bundle):
-    matcher = open_aligner(bundle, EngineOptions(device="cpu", threads=1))
+    word_aligner = open_aligner(bundle, EngineOptions(device="cpu", threads=1))
     options = PairOptions(capitals=True)
-    aligner = PairAligner(bundle.source, bundle.target, options, matcher=matcher)
+    aligner = PairAligner(bundle.source, bundle.target, options, aligner=word_aligner)
     pairs = [(A, PAIRS[A]), (A.upper(), PAIRS[A].upper())]
     plain, loud = aligner.align([InputLine(line, *pair) for line, pair in enumerate(pairs, 1)])
     assert loud.source_words == tuple(word.upper() for word in plain.source_words)
