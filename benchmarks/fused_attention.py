@@ -4,7 +4,7 @@
     python benchmarks/fused_attention.py --device cuda
     python benchmarks/fused_attention.py --output runs/fused-attention
 
-Forward and backward of `nn.transformer.scaled_dot_product_attention`, causal, as in training:
+Forward and backward of `nn.dot_product_attention`, causal, as in training:
 `weights=False` is what runs while nobody asks for weights, `weights=True` when somebody does. Each
 case is a process of its own, whose peak memory is that above what it held before the first call.
 The two are timed in turn, so that a machine that slows down slows both.
@@ -70,7 +70,7 @@ def _case(*, length: int, weights: bool, batch: int, device: str) -> dict[str, f
     """The median seconds of a pass there and back, and the most bytes that it took."""
     import torch
 
-    from attn_cli.nn.transformer import scaled_dot_product_attention
+    from attn_cli.nn.dot_product_attention import scaled_dot_product_attention
 
     torch.manual_seed(1)
     shape = (batch, HEADS, length, WIDTH)

@@ -18,14 +18,13 @@ from attn_cli.nn.attention import (
     SoftAttention,
 )
 from attn_cli.nn.decoders import RecurrentDecoderBase
+from attn_cli.nn.dot_product_attention import scaled_dot_product_attention, split_heads
 from attn_cli.nn.scorers import AdditiveScorer, DotScorer, Scorer
 from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.nn.transformer import (
     DecoderLayer,
     SelfAttention,
     TransformerDecoder,
-    scaled_dot_product_attention,
-    split_heads,
 )
 from attn_cli.types import BOS, AttentionSteps, FloatArray, HeadSteps, ScoreFunction
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from attn_cli.nn.dot_product_attention import scaled_dot_product_attention
 from attn_cli.nn.masking import length_mask
 from attn_cli.nn.positions import MAX_POSITIONS, PositionalEncoding, sinusoids
 from attn_cli.nn.transformer import (
@@ -13,7 +14,6 @@ from attn_cli.nn.transformer import (
     LayerOptions,
     TransformerDecoder,
     TransformerEncoder,
-    scaled_dot_product_attention,
 )
 
 WIDTH, HEADS, HIDDEN = 8, 2, 12
