@@ -22,7 +22,7 @@ from attn_cli.importing.marian import read_model
 from attn_cli.importing.marian_config import read_config
 from attn_cli.importing.marian_vocabulary import read_vocabularies
 from attn_cli.inference.beam_search import SearchConfig, search
-from attn_cli.inference.engines.registry import open_decoder
+from attn_cli.inference.engines.registry import EngineOptions, open_decoder
 from attn_cli.inference.forced_decoding import force_decode
 from attn_cli.inference.line_batches import pad_rows
 from attn_cli.nn.masking import length_mask
@@ -147,7 +147,7 @@ def test_translations_are_those_of_transformers(plain, bundle, engine, beam):
     settings = SearchConfig(
         beam=beam, length_penalty=0.0, max_length_ratio=0.0, max_length_extra=longest
     )
-    found = search(open_decoder(bundle, engine=engine, device="cpu"), ids, lengths, settings)
+    found = search(open_decoder(bundle, EngineOptions(engine, "cpu")), ids, lengths, settings)
     with torch.no_grad():
         expected = plain.theirs.generate(
             their_ids,
@@ -168,7 +168,7 @@ def test_a_forced_target_has_the_log_probability_that_transformers_gives_it(plai
     lines = random_lines(6, seed=9)
     ids, lengths, their_ids, mask = encoded(plain, lines)
     targets = [plain.ours.target.encode(line).ids for line in lines[::-1]]
-    found = force_decode(open_decoder(bundle, engine="onnx"), ids, lengths, targets)
+    found = force_decode(open_decoder(bundle, EngineOptions("onnx")), ids, lengths, targets)
     labels, _ = pad_rows(targets)
     their_labels = torch.tensor([marian_ids(plain.target_rows, row) for row in labels])
     start = plain.theirs.config.decoder_start_token_id
