@@ -187,8 +187,8 @@ class _Process:
         except EOFError:
             self._process.join()
             raise TrainingError(
-                f"a word aligner was ended from outside (status {self._process.exitcode})",
-                "It may have been short of memory: fewer --threads run fewer of them at a time.",
+                f"a statistical aligner was killed (status {self._process.exitcode})",
+                "If memory ran out, give fewer --threads: fewer aligners run at once.",
             ) from None
         if isinstance(message, BaseException):
             raise message

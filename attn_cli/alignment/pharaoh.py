@@ -147,8 +147,8 @@ def _detect_base(
     linked = [indices for sentence in sentences if (indices := sentence.indices())]
     if first_zero is not None and first_end is not None:
         raise DataError(
-            f"{name} is in no base: line {first_zero} has the index 0 "
-            f"and line {first_end} an index as large as its sentence is long",
+            f"{name} counts words neither from 0 nor from 1: line {first_zero} has the index 0 "
+            f"and line {first_end} an index equal to the length of its sentence",
             "Check that the links belong to these sentences.",
         )
     if first_zero is not None or not linked:
@@ -165,7 +165,7 @@ def _detect_base(
         return 1
     raise DataError(
         f"cannot tell whether {name} counts words from 0 or from 1: {reason}",
-        "Say it yourself with --index-base 0 or --index-base 1.",
+        "Give --index-base 0 or --index-base 1.",
     )
 
 
@@ -220,7 +220,7 @@ def _parse_line(line: str, where: str) -> LinkLine:
         if min(pair) < 0:
             raise DataError(
                 f"{where} has the negative index {min(pair)} in {text!r}",
-                "Words count from 0 or from 1; leave words without a partner out.",
+                "Words count from 0 or from 1; omit words without a partner.",
             )
         (sure if mark == "-" else possible).append(pair)
         if score is not None:
@@ -241,7 +241,7 @@ def _parse_score(score: str, text: str, where: str) -> float:
 def _refuse_possible(sentence: LinkLine, where: str) -> None:
     if sentence.possible:
         raise DataError(
-            f"{where} marks a link as possible, which only a gold alignment does",
+            f"{where} marks a link as possible, which is allowed in gold links only",
             "Write links as 0-0 2-1; pass gold alignments with --gold.",
         )
 

@@ -142,7 +142,7 @@ def _temp_dir() -> Iterator[Path]:
     except OSError as error:
         raise TrainingError(
             f"cannot link words: {error.strerror or error}",
-            "Make room where temporary files go, or name another folder in TMPDIR.",
+            "Free some space for temporary files, or set TMPDIR to another folder.",
         ) from error
 
 

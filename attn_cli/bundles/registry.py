@@ -105,9 +105,13 @@ def check_removable(name: str) -> Path:
         if _is_model(place):
             return place
     if name in dict(names()):
-        raise UsageError(f"the model {name} is shipped with attn", "Leave it where it is.")
+        raise UsageError(
+            f"the model {name} is shipped with attn", "Only models of your registry can be removed."
+        )
     if Path(name).is_dir():
-        raise UsageError(f"{name} is a folder, not a registered model", "Delete it yourself.")
+        raise UsageError(
+            f"{name} is a folder, not a registered model", "Delete the folder yourself."
+        )
     return find(name)
 
 

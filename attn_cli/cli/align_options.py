@@ -79,7 +79,9 @@ class AlignOptions(ModelOptions):
             self._check_heads(self.heads, format)
         check_document(format, shard=self.shard is not None)
         if self.shard is not None and gold:
-            raise UsageError("--gold holds the links of the whole file", "Leave --shard out.")
+            raise UsageError(
+                "--gold needs the whole file, and --shard selects a part", "Leave --shard out."
+            )
         if self.fit:
             self._check_fit()
         elif self.quick:
@@ -94,9 +96,12 @@ class AlignOptions(ModelOptions):
         if gold:
             raise UsageError("gold links are between words", "Leave --level piece out.")
         if self.reverse is not None:
-            raise UsageError("two models share words, not pieces", "Leave --level piece out.")
+            raise UsageError(
+                "two models have different pieces, so they are combined by words",
+                "Leave --level piece out.",
+            )
         if self.fit:
-            raise UsageError("--fit links words", "Leave --level piece out.")
+            raise UsageError("--fit links words, not pieces", "Leave --level piece out.")
 
     def _check_heads(self, heads: HeadRequest, format: OutputFormat) -> None:
         if self.weights == "alignment":
@@ -111,7 +116,7 @@ class AlignOptions(ModelOptions):
             )
         if heads.each and format not in _WITH_HEADS:
             raise UsageError(
-                f"--head all shows tables side by side, which {format} cannot hold",
+                f"--head all shows tables side by side, which {format} cannot contain",
                 "Choose one head, or --format table, jsonl, html or svg.",
             )
 

@@ -38,7 +38,7 @@ def batch(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Files (text, *.jsonl, *.parquet; *.gz), folders with all below them, patterns.",
+            help="Files (text, *.jsonl, *.parquet; *.gz), folders and their subfolders, patterns.",
             show_default=False,
         ),
     ],

@@ -46,7 +46,7 @@ def completion(
             f"cannot write the completion of {name}: {error.strerror}",
             f"Write the script to where {name} reads it: attn completion {name}",
         ) from error
-    console.info(f"attn: {name} completes attn by {path}; open a new shell")
+    console.info(f"attn: completion for {name} is installed in {path}; open a new shell")
 
 
 #: Typer's script for bash splits words at `=`, as readline does, so that it completes no value of

@@ -16,7 +16,7 @@ def check_format(format: str) -> None:
     """Raises UsageError if the format does not hold diagnostics."""
     if format not in FORMATS:
         raise UsageError(
-            f"--diagnostics are fields of jsonl and columns of tsv; the format is {format}",
+            f"--diagnostics needs the format jsonl or tsv, not {format}",
             "Choose one of these with --format.",
         )
 

@@ -63,7 +63,9 @@ def write_picture(format: Picture, console: Console, output: Path | None) -> Ite
     A second pair raises UsageError before anything is written.
     """
     if format != "svg" and console.is_on_terminal(output):
-        raise UsageError(f"a terminal does not show {format}", f"Name a file: -o table.{format}")
+        raise UsageError(
+            f"{format} cannot be shown on a terminal", f"Name a file: -o table.{format}"
+        )
     shown: list[Translation] = []
 
     def add(results: list[LineResult]) -> None:

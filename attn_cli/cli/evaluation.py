@@ -41,7 +41,9 @@ def read_references(console: Console, paths: list[Path]) -> list[list[str | None
 def parse_index_bases(texts: list[str]) -> tuple[IndexBase, IndexBase]:
     """Parse --index-base: one value for both, or one for gold and one for links."""
     if len(texts) > 2:
-        raise UsageError("--index-base was given more than twice", "Once for gold, once for links.")
+        raise UsageError(
+            "--index-base was given more than twice", "Give it once for gold, and once for links."
+        )
     chosen: list[IndexBase] = []
     for text in texts or ["auto"]:
         if text not in ("auto", "0", "1"):

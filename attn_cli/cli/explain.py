@@ -1,4 +1,4 @@
-"""attn explain: the eight steps of attention on one sentence, with its real numbers."""
+"""attn explain: the eight steps of attention on one sentence, with its numbers."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,7 +56,7 @@ def explain(
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Explain the attention in eight steps, with the real numbers of a sentence.
+    """Explain attention in eight steps, with the numbers of a sentence.
 
     On a terminal the arrow keys move from step to step and from word to word.
 

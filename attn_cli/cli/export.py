@@ -47,9 +47,9 @@ def export(
         ),
     ] = None,
     source: Annotated[
-        Path | None, typer.Option("--source", help="Or from this source text,")
+        Path | None, typer.Option("--source", help="Or source lines; needs --target.")
     ] = None,
-    target: Annotated[Path | None, typer.Option("--target", help="and this target text.")] = None,
+    target: Annotated[Path | None, typer.Option("--target", help="Target lines.")] = None,
     links: Annotated[
         Path | None,
         typer.Option(
@@ -70,15 +70,17 @@ def export(
     if to == "hf":
         if precision or half or pairs or source or target or links:
             raise UsageError(
-                "--to hf writes parameters in fp32, and takes --out and --force alone",
+                "--to hf writes fp32 parameters; it takes --out and --force only",
                 "Leave the other options out.",
             )
         _export_to_transformers(console_of(context), model, out, force=force)
         return
     if out is not None or force:
-        raise UsageError("--out and --force belong to --to hf", "Add it, or leave them out.")
+        raise UsageError("--out and --force belong to --to hf", "Add --to hf, or leave them out.")
     if pairs and (source or target):
-        raise UsageError("--pairs and --source or --target both name text", "Drop one.")
+        raise UsageError(
+            "--pairs and --source or --target both name text", "Leave one of them out."
+        )
     if bool(source) != bool(target):
         raise UsageError("--source and --target go together", "Give both.")
     if links and not (pairs or source):
@@ -105,12 +107,12 @@ def export(
         written = write_graphs(opened, precision=precision, half=half, shortlist=shortlist)
     console.info(
         f"attn: {path} has graphs in {precision}, {written.bytes / 1e6:.1f} MB; "
-        f"in fp32 they differ from torch by {written.difference:.0e} at most"
+        f"the fp32 graphs differ from torch by at most {written.difference:.0e}"
     )
     if shortlist:
         console.info(
             f"attn: its shortlist has {len(shortlist.linked) / shortlist.source_vocab:.1f} "
-            f"target pieces a source piece and {len(shortlist.always)} for every sentence"
+            f"target pieces for each source piece, and {len(shortlist.always)} for every sentence"
         )
 
 

@@ -70,7 +70,7 @@ class Shard:
         for path in paths:
             if path is None or str(path) == "-" or (path.exists() and not path.is_file()):
                 raise UsageError(
-                    "--shard is a part of a file, whose lines it counts first",
+                    "--shard needs a file, since it counts the lines first",
                     "Name a file with --input.",
                 )
             counts.append(count_lines(path))

@@ -174,7 +174,7 @@ def _from_records(console: Console, path: Path, stack: ExitStack) -> "Iterator[A
             rows = [(int(s), int(t), 1.0 if w is None else float(w)) for s, t, w in record["links"]]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(
-                f"{lines.name} line {line.number} is no record of attn align",
+                f"{lines.name} line {line.number} is not a record of attn align",
                 "Give the output of attn align --format jsonl.",
             ) from error
         weights = {(s, t): weight for s, t, weight in rows}

@@ -78,7 +78,7 @@ def remove(
 ) -> None:
     """Remove models from your registry.
 
-    The models that are shipped with attn stay; a folder elsewhere is yours to delete.
+    Shipped models and folders elsewhere are not removed.
 
     Examples:
       attn models remove mine

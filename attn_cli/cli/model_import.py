@@ -16,16 +16,16 @@ def import_model(
         str | None, typer.Option("--name", help="Name in the registry. [the folder's name]")
     ] = None,
     source: Annotated[
-        str, typer.Option("--source", help="Source language, such as en. [the folder says it]")
+        str, typer.Option("--source", help="Source language, such as en. [from the folder]")
     ] = "",
     target: Annotated[
-        str, typer.Option("--target", help="Target language, such as fr. [the folder says it]")
+        str, typer.Option("--target", help="Target language, such as fr. [from the folder]")
     ] = "",
     target_token: Annotated[
         str,
         typer.Option(
             "--target-token",
-            help="Of several target languages the token of one, such as fra for >>fra<<.",
+            help="Target language of a model that has several: its token, such as fra for >>fra<<.",
         ),
     ] = "",
     precision: Annotated[

@@ -24,8 +24,10 @@ def tune(
     pairs: Annotated[
         Path | None, typer.Option("--pairs", help="source<TAB>target lines; - for stdin.")
     ] = None,
-    source: Annotated[Path | None, typer.Option("--source", help="Or this source text,")] = None,
-    target: Annotated[Path | None, typer.Option("--target", help="and this target text.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--source", help="Or source lines; needs --target.")
+    ] = None,
+    target: Annotated[Path | None, typer.Option("--target", help="Target lines.")] = None,
     links: Annotated[
         Path | None,
         typer.Option("--links", help="Word links of these pairs. [statistical aligners' votes]"),
@@ -63,7 +65,7 @@ def tune(
         )
     if selected is None:
         raise ModelError(
-            f"no attention head of {name} ever points where word links do",
+            f"no attention head of {name} agrees with any word link",
             "Give more pairs, or other --links.",
         )
     console.info(f"attn: {selected.describe()}")
@@ -77,11 +79,12 @@ def calibrate(
         typer.Option("--pairs", metavar="FILE", help="source<TAB>target lines; *.gz, - is stdin."),
     ] = None,
     source: Annotated[
-        str | None, typer.Option("--source", metavar="FILE", help="Or two files: source lines …")
+        str | None,
+        typer.Option("--source", metavar="FILE", help="Or source lines; needs --target."),
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option("--target", metavar="FILE", help="… and their translations, line by line."),
+        typer.Option("--target", metavar="FILE", help="Their translations, line by line."),
     ] = None,
     target_token: TargetTokenOption = None,
     engine: EngineOption = "auto",

@@ -129,7 +129,7 @@ TargetTokenOption = Annotated[
     typer.Option(
         "--target-token",
         metavar="TOKEN",
-        help="Of an imported model of several target languages the token of one, such as fra for "
+        help="Target language of an imported model that has several: its token, such as fra for "
         ">>fra<<. [the recipe's]",
     ),
 ]
@@ -190,7 +190,8 @@ ExtractOption = Annotated[
     Extraction,
     typer.Option(
         "--extract",
-        help="How links are extracted: weight above a threshold, best of each row, or mutual best.",
+        help="How links are extracted: weight above a threshold, best of each row, mutual best, "
+        "or mutual best repeated.",
     ),
 ]
 ThresholdOption = Annotated[
@@ -216,7 +217,10 @@ WeightsOption = Annotated[
 # Of search
 
 BeamOption = Annotated[
-    int | None, typer.Option("--beam", "-b", min=1, max=MAX_BEAM, help="1 is greedy. [recipe's]")
+    int | None,
+    typer.Option(
+        "--beam", "-b", min=1, max=MAX_BEAM, help="Beam size; 1 is greedy search. [recipe's]"
+    ),
 ]
 LengthPenaltyOption = Annotated[
     float | None,
@@ -245,14 +249,14 @@ UnalignedMassOption = Annotated[
     UnalignedMass,
     typer.Option(
         "--unaligned-mass",
-        help="Keep the weight of no source word, or renormalize those of the words to sum to 1.",
+        help="Keep the weight of no source word, or renormalize the weights of words to sum to 1.",
     ),
 ]
 ShowOption = Annotated[
     ShownAttention,
     typer.Option(
         "--show",
-        help="Show the self-attention of the encoder or decoder, or the attention across.",
+        help="Show the self-attention of the encoder or decoder, or the cross-attention.",
     ),
 ]
 DiagnosticsOption = Annotated[

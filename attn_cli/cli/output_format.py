@@ -54,7 +54,7 @@ def format_of(
             return each
     raise UsageError(
         f"there is no format for {output}",
-        f"Name it {_extensions(known)}, or say one with --format and another name.",
+        f"Name it {_extensions(known)}, or give --format and another name.",
     )
 
 

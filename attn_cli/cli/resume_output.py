@@ -101,7 +101,7 @@ def open_resumable(console: Console, output: Path, origin: Origin) -> Iterator[R
     part, state = (output.with_name(f"{output.name}.part{end}") for end in ("", ".json"))
     lines, size = _read_state(part, state, origin)
     if lines:
-        console.info(f"attn: {part} has {lines:,} lines; going on with line {lines + 1:,}")
+        console.info(f"attn: {part} has {lines:,} lines; continuing with line {lines + 1:,}")
     target = None
     try:
         with open(part, "r+b" if lines else "wb") as file:
@@ -114,11 +114,14 @@ def open_resumable(console: Console, output: Path, origin: Origin) -> Iterator[R
     except OSError as error:
         raise DataError(
             f"cannot write {output}: {error.strerror}",
-            "Free some space, and run the same command again to go on.",
+            "Free some space, and run the same command again to continue.",
         ) from error
     except BaseException:
         if target is not None and target.lines:
-            console.info(f"attn: {target.lines:,} lines are in {part}; the same command goes on")
+            console.info(
+                f"attn: {target.lines:,} lines are in {part}; "
+                "run the same command again to continue"
+            )
         else:
             for path in (part, state):
                 with contextlib.suppress(OSError):
@@ -139,7 +142,8 @@ def _read_state(part: Path, state: Path, origin: Origin) -> tuple[int, int]:
     for name, value in origin.items():
         if before.get(name) != value:
             raise UsageError(
-                f"{part} is of another command: {name} was {before.get(name)} and is {value}",
+                f"{part} was written by another command: {name} was {before.get(name)}, "
+                f"and is {value}",
                 f"Repeat that command, or delete {part} to begin again.",
             )
     return lines, size

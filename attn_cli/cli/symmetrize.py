@@ -67,7 +67,7 @@ def symmetrize(
     console = console_of(context)
     if method == "soft":
         raise UsageError(
-            "soft combines tables of weights, which files of links do not hold",
+            "soft combines tables of weights, which Pharaoh files do not contain",
             "Choose another --method, or attn align --reverse MODEL --symmetrize soft.",
         )
     if str(forward) == str(reverse) == "-":
@@ -83,6 +83,6 @@ def symmetrize(
             write(*(pharaoh(links, scores=scores) + "\n" for links in linked))
     if files.looks_reversed:
         console.info(
-            f"attn: {forward} has more links in common with {reverse} read the other way; "
+            f"attn: {forward} has more links in common with {reverse} in the other order; "
             f"try --reverse-order {'st' if is_transposed else 'ts'}"
         )

@@ -39,17 +39,19 @@ def train(
             "--recipe-name",
             metavar="NAME",
             autocompletion=complete_recipe_name,
-            help="Or a recipe included in attn: gru, lstm, rnn, bahdanau, luong, local, hard, "
+            help="Use a recipe of attn instead: gru, lstm, rnn, bahdanau, luong, local, hard, "
             "no-attention, transformer, transformer-tiny.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Output folder. [runs/NAME]")] = None,
     source: Annotated[Path | None, _file("--source", "Source lines; needs --target.")] = None,
     target: Annotated[Path | None, _file("--target", "Target lines.")] = None,
-    pairs: Annotated[Path | None, _file("--pairs", "Or source<TAB>target lines.")] = None,
+    pairs: Annotated[Path | None, _file("--pairs", "Or pairs: source<TAB>target lines.")] = None,
     valid_source: Annotated[Path | None, _file("--valid-source", "Validation source.")] = None,
     valid_target: Annotated[Path | None, _file("--valid-target", "Validation target.")] = None,
-    valid_pairs: Annotated[Path | None, _file("--valid-pairs", "Or validation pairs.")] = None,
+    valid_pairs: Annotated[
+        Path | None, _file("--valid-pairs", "Or validation pairs: source<TAB>target lines.")
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -232,7 +234,7 @@ def _target_token_setting(token: str | None, start_from: str | None) -> list[str
     if token is None:
         return []
     if start_from is None:
-        raise UsageError("--target-token is one of a model's", "Name the model: --from.")
+        raise UsageError("--target-token needs a model", "Name the model: --from.")
     return [f"tokenizer.target_token={token}"]
 
 

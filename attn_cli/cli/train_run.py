@@ -35,7 +35,7 @@ def worker_rank(console: Console, workers: int | None) -> "WorkerRank":
     if workers is not None and worker.size not in (1, workers):
         raise UsageError(
             f"--workers {workers} was given to one of {worker.size} workers",
-            "Leave --workers to torchrun's --nproc-per-node.",
+            "Leave --workers out: torchrun's --nproc-per-node sets the number.",
         )
     return worker
 

@@ -92,7 +92,7 @@ def translate(
         bool,
         typer.Option(
             "--resume-output",
-            help="Keep an unfinished output in FILE.part, and go on with it if it is there.",
+            help="Keep an unfinished output in FILE.part, and continue it if it exists.",
         ),
     ] = False,
     threads: ThreadsOption = None,

@@ -98,7 +98,7 @@ class TranslateOptions(ModelOptions):
         """Say that --n-best has no effect on a format of the best translation alone."""
         if self.n_best > 1 and self.format not in _ALL_TRANSLATIONS:
             console.info(
-                f"attn: --format {self.format} shows the best translation alone; text and "
+                f"attn: --format {self.format} shows only the best translation; text and "
                 f"jsonl have all {self.n_best}"
             )
 

@@ -181,7 +181,8 @@ def slices(values: A, size: int = _BLOCK * _BLOCKS_MAPPED) -> Iterator[A]:
 def write_error(path: Path, error: OSError) -> TrainingError:
     """Return the error for an array that cannot be written."""
     return TrainingError(
-        f"cannot write {path}: {error.strerror or error}", "Make room on the disk, then try again."
+        f"cannot write {path}: {error.strerror or error}",
+        "Free some space on the disk, then try again.",
     )
 
 

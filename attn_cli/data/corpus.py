@@ -125,9 +125,9 @@ class Corpus:
         ordered = np.sort(group)
         if ordered[0] == ordered[-1]:
             raise DataError(
-                f"{self.name} has one source sentence that can be used, so none can be kept for "
+                f"{self.name} has one source sentence that can be used, so none is left for "
                 "validation",
-                "Give validation pairs of their own, or more text.",
+                "Give separate validation pairs, or more text.",
             )
         room = min(size, max(1, len(self) // 10))
         chosen: set[np.int64] = set()

@@ -102,7 +102,7 @@ def _read(
     source_key, target_key, pairs_key = (f"data.{name}" for name in names)
     if pairs and (source or target):
         key = source_key if source else target_key
-        raise UsageError(f"{pairs_key} and {key} both name text", "Drop one.")
+        raise UsageError(f"{pairs_key} and {key} both name text", "Leave one of them out.")
     if bool(source) != bool(target):
         present, missing = (source_key, target_key) if source else (target_key, source_key)
         raise UsageError(f"{present} is set but {missing} is not", f"Set {missing} too.")

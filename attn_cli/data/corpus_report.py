@@ -48,7 +48,7 @@ class CorpusReport:
         if self.n_used:
             return
         if not self.n_read:
-            raise DataError(f"{self.name} holds no line", "Give text to train on.")
+            raise DataError(f"{self.name} contains no line", "Give text to train on.")
         raise DataError(
             f"no pair of {self.name} can be used: {'; '.join(map(str, self.skipped))}",
             "Correct those lines, or the limits data.max_length and data.max_ratio.",

@@ -25,7 +25,7 @@ def write_graphs(folder: Path, graphs: Mapping[str, ModelProto]) -> None:
     except OSError as error:
         raise TrainingError(
             f"cannot write into {folder}: {error.strerror}",
-            "Make room there, or let TMPDIR name another folder.",
+            "Free some space there, or set TMPDIR to another folder.",
         ) from error
 
 

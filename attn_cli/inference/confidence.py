@@ -182,7 +182,7 @@ class Calibration:
             )
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ModelError(
-                f"{where} is no calibration that this program can read",
+                f"{where} is not a valid calibration",
                 "Calibrate the model again: attn models calibrate NAME --pairs FILE.",
             ) from error
 

@@ -88,14 +88,14 @@ def _translate(text: str, translator: Translator) -> tuple[TokenizedLine, Tokeni
     source, *others = translator.encode(line)
     if others:
         raise UsageError(
-            f"the line has {len(others) + 1} parts that are translated one by one",
+            f"the line has {len(others) + 1} sentences, which are translated one by one",
             "Give one sentence.",
         )
     if not source.words or source.has_only_literals:
         raise UsageError("the line has no word to translate", 'Give a sentence: "I love you".')
     if len(source.ids) > MAX_PIECES:
         raise UsageError(
-            f"the sentence has {len(source.ids)} pieces; {MAX_PIECES} are the most",
+            f"the sentence has {len(source.ids)} pieces; at most {MAX_PIECES} are possible",
             "Give a shorter one.",
         )
     (translation,) = translator.translate([line])

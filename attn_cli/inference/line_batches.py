@@ -29,7 +29,7 @@ def truncate(
     count = 1 + max([int(word_ids.max(initial=-1)), *(each.word for each in crossing)])
     if on_problem:
         on_problem(
-            number, f"longer than {MAX_PIECES} pieces, read up to there: {count} of its words"
+            number, f"longer than {MAX_PIECES} pieces: only its first {count} words are read"
         )
     return replace(
         line,

@@ -30,7 +30,7 @@ def save(path: Path, tensors: Tensors, facts: dict[str, Any]) -> None:
     except OSError as error:
         raise TrainingError(
             f"cannot write {path}: {error.strerror}",
-            "Make room on the disk, then go on with attn train --resume.",
+            "Free some space on the disk, then continue with attn train --resume.",
         ) from error
 
 
@@ -50,7 +50,7 @@ def load(path: Path) -> tuple[Tensors, dict[str, Any]]:
             raise ValueError("its facts are not a JSON object")
     except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise ModelError(
-            f"cannot read the weights in {path}: {error}", "Copy or train them again."
+            f"cannot read the parameters in {path}: {error}", "Copy or train them again."
         ) from error
     return tensors, facts
 

@@ -26,7 +26,7 @@ def compile_network(network: nn.Module, *, backend: str = "inductor") -> Callabl
             reason = next(iter(str(cause).strip().splitlines()), type(cause).__name__)
             raise TrainingError(
                 f"torch.compile failed: {reason}",
-                "Train with --set train.compile=false; on a processor it needs a C++ compiler.",
+                "Train with --set train.compile=false; on a CPU it needs a C++ compiler.",
             ) from error
 
     return forward

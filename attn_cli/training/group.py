@@ -258,8 +258,8 @@ def join_group(worker_rank: WorkerRank, *, cuda: bool, store: TCPStore | None = 
     except (dist.DistError, RuntimeError, ValueError, TrainingError) as error:
         seconds = time.monotonic() - start
         raise TrainingError(
-            f"worker {worker_rank.rank} did not meet all {worker_rank.size} workers of this "
-            f"training within {seconds:.0f} s",
+            f"worker {worker_rank.rank} could not connect to all {worker_rank.size} workers of "
+            f"this training within {seconds:.0f} s",
             "Start them all at once, with the same address, port and number of workers.",
         ) from error
     _set_timeout(LOST_SECONDS)

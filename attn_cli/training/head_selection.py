@@ -37,7 +37,7 @@ class SelectedHead(NamedTuple):
         head = f"head {self.head}" if self.head else "the mean of its heads"
         return (
             f"attention shown: layer {self.layer}, {head}, "
-            f"which points where word links do for {self.share:.0%} of the words"
+            f"which agrees with word links for {self.share:.0%} of the words"
         )
 
 

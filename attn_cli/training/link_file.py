@@ -84,6 +84,6 @@ def _parse_links(text: str, shape: tuple[int, int], where: str) -> dict[tuple[in
     if not all(0 <= weight <= 1 for weight in weights.values()):
         raise DataError(
             f"{where} has a weight that is not between 0 and 1",
-            "Write how sure a link is as in 0-0:0.9, or leave it out.",
+            "Write a weight as in 0-0:0.9, or leave it out.",
         )
     return weights

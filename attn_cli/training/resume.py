@@ -195,5 +195,5 @@ def _copy_start(checkpoints: Path, start: Bundle) -> str:
 
 
 def _write_error(path: Path, error: OSError) -> TrainingError:
-    hint = "Make room there, or choose another --out."
+    hint = "Free some space there, or choose another --out."
     return TrainingError(f"cannot write {path}: {error.strerror}", hint)

@@ -192,7 +192,11 @@ def _train_aligner(
     tokenizers = votes_only.source, votes_only.target
     text = _filter_lengths(segment_corpus(votes_only.corpus, *tokenizers), recipe.data.max_length)
     if len(text) < MIN_PAIRS:
-        emit(events.Notice(f"{len(text):,} pairs are too few for a word aligner: votes alone"))
+        emit(
+            events.Notice(
+                f"{len(text):,} pairs are too few for a word aligner: only the votes are used"
+            )
+        )
         return votes_only
     trainer = train_new_aligner(
         recipe,
@@ -210,7 +214,11 @@ def _train_aligner(
     assert combined is not None
     assert trainer.state.agreement is not None
     if trainer.state.agreement.f1 < MIN_F1:
-        emit(events.Notice("the word aligner learned too little from these pairs: votes alone"))
+        emit(
+            events.Notice(
+                "the word aligner learned too little from these pairs: only the votes are used"
+            )
+        )
         return votes_only
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     storage.write_definition(out, recipe, *tokenizers)
@@ -220,7 +228,11 @@ def _train_aligner(
     word_aligner = TorchAligner(trainer.aligner)
     if has_better_lexicon(votes_only.corpus, votes_only.votes, combined, seed=recipe.seed):
         return replace(votes_only, links=combined, word_aligner=word_aligner, combined=True)
-    emit(events.Notice("the votes link these pairs as well without the word aligner"))
+    emit(
+        events.Notice(
+            "the word aligner does not improve the links of these pairs: only the votes are used"
+        )
+    )
     return replace(votes_only, word_aligner=word_aligner)
 
 

@@ -241,7 +241,8 @@ def _prepare_votes_folder(folder: Path, provenance: dict[str, Any]) -> Path:
             facts.write_text(text, encoding="utf-8")
     except OSError as error:
         raise TrainingError(
-            f"cannot write {folder}: {error.strerror}", "Make room there, or choose another --out."
+            f"cannot write {folder}: {error.strerror}",
+            "Free some space there, or choose another --out.",
         ) from error
     return folder
 

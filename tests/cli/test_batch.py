@@ -160,7 +160,7 @@ def test_what_was_wrong_with_a_line_is_said_with_its_file_and_number(tmp_path):
     ended = batch(path, "-o", tmp_path / "out")
     assert ended.status == 0
     assert f"attn: {path}: line 21: not valid UTF-8, read with U+FFFD\n" in ended.err
-    assert f"attn: {path}: line 22: longer than 1024 pieces, read up to there: " in ended.err
+    assert f"attn: {path}: line 22: longer than 1024 pieces: only its first " in ended.err
 
 
 # Beginning again
@@ -323,7 +323,7 @@ def test_a_file_that_cannot_be_read_is_said_and_the_others_are_done(texts, tmp_p
         "e.parquet: it is not a Parquet file",
         "f.parquet has no column source. Name one with --source-column",
         "g.parquet holds int64, not text",
-        "6 of 9 files could not be done",
+        "6 of 9 files could not be processed",
     ):
         assert words in ended.err
     for path in texts.glob("[bd-g]*"):

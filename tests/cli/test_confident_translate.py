@@ -109,7 +109,7 @@ def test_a_damaged_calibration_is_found_when_it_is_needed(calibrated, tmp_path):
     for command in (("models", "verify", copy), ("translate", "-m", copy, "-f", "jsonl", "I see")):
         ended = attn(*command)
         assert ended.status == 4
-        assert "confidence.json is no calibration" in ended.err
+        assert "confidence.json is not a valid calibration" in ended.err
     assert attn("translate", "-m", copy, "I see a dog.").status == 0
 
 

@@ -227,7 +227,7 @@ def test_training_guides_a_head_and_then_shows_it(several):
     assert (decode["attention_layer"], decode["attention_head"]) == (1, 1)
     rows = [json.loads(line) for line in (several / "log.jsonl").read_text().splitlines()]
     (said,) = [r["message"] for r in rows if str(r.get("message")).startswith("attention shown")]
-    share = re.fullmatch(r"attention shown: layer 1, head 1, which points .* (\d+)% .*", said)
+    share = re.fullmatch(r"attention shown: layer 1, head 1, which agrees .* (\d+)% .*", said)
     assert int(share[1]) >= 90
 
 

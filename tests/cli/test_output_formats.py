@@ -169,6 +169,6 @@ def test_text_and_jsonl_give_a_hypothesis_one_score():
 @pytest.mark.parametrize("format", ["table", "pharaoh", "tsv"])
 def test_a_format_of_the_best_alone_says_so(format):
     ended = translate(TEXT, "--n-best", "3", "-f", format)
-    assert f"--format {format} shows the best translation alone" in ended.err
+    assert f"--format {format} shows only the best translation" in ended.err
     assert ended.out == translate(TEXT, "-f", format, "--beam", "5").out
     assert "alone" not in translate(TEXT, "-f", format).err

@@ -78,7 +78,7 @@ def test_it_goes_on_and_ends_as_if_it_had_not_been_interrupted(
     go_on()
     ended = translate(text, out, "--resume-output")
     assert ended.status == 0
-    assert f"going on with line {chunks * 16 + 1:,}" in ended.err
+    assert f"continuing with line {chunks * 16 + 1:,}" in ended.err
     assert out.read_bytes() == whole.read_bytes()
     assert [path.name for path in out.parent.iterdir()] == [name]
 

@@ -127,7 +127,7 @@ def test_files_of_unequal_length_are_refused(write):
 
 @pytest.mark.parametrize("text", ["", "\n", "no tab\n", "\t\n"])
 def test_a_corpus_without_a_pair_is_refused(write, text):
-    with pytest.raises(DataError, match=r"holds no line|no pair of .* can be used"):
+    with pytest.raises(DataError, match=r"contains no line|no pair of .* can be used"):
         read_pairs(write("a.tsv", text))
 
 

@@ -27,7 +27,7 @@ def test_a_line_that_is_cut_has_a_table_of_the_words_that_were_read(peak):
     ended = attn("translate", "-m", MODEL, "-f", "jsonl", stdin=LINE)
     (record,) = ended.records()
     read = len(record["source_words"])
-    assert f"longer than 1024 pieces, read up to there: {read} of its words" in ended.err
+    assert f"longer than 1024 pieces: only its first {read} words are read" in ended.err
     assert record["source"] == LINE
     assert 100 < read < 1024
     assert {len(row) for row in record["weights"]} == {read}

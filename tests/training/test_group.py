@@ -42,7 +42,7 @@ def test_a_worker_that_does_not_appear_is_an_error_that_says_so(monkeypatch):
     monkeypatch.setenv("MASTER_PORT", "0")
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(TrainingError, match="did not meet all 2 workers"):
+    with pytest.raises(TrainingError, match="could not connect to all 2 workers"):
         join_group(WorkerRank(0, 2, 0, 2), cuda=False)
 
 

@@ -124,7 +124,7 @@ def test_words_are_weighed_as_the_tables_weigh_them():
 
 def test_it_is_said_in_a_sentence():
     ours, means = SelectedHead(3, 2, 0.81).describe(), SelectedHead(3, 0, 0.5).describe()
-    assert ours.startswith("attention shown: layer 3, head 2, which points")
+    assert ours.startswith("attention shown: layer 3, head 2, which agrees")
     assert "81% of the words" in ours
     assert "the mean of its heads" in means
 

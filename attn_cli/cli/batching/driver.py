@@ -70,7 +70,9 @@ def _pending(
             continue
         if (done.size, done.modified) != (file.size, file.modified):
             if file.size != done.size or file.digest() != done.digest:
-                console.info(f"{file.path} has changed since its output was made: made again")
+                console.info(
+                    f"{file.path} has changed since its output was written: it is processed again"
+                )
                 yield file
                 continue
             folder.confirm(file, done)
@@ -172,7 +174,7 @@ class _Job:
             raise next(iter(self._errors.values()))
         if self._errors:
             raise DataError(
-                f"{len(self._errors):,} of {len(self.files):,} files could not be done",
+                f"{len(self._errors):,} of {len(self.files):,} files could not be processed",
                 "The others are finished: correct these, and run the same command again.",
             )
         assert done == len(self.files)

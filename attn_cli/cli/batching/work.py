@@ -148,7 +148,7 @@ class Worker:
         here = self.task.digests()
         if here != list(self.digests):
             raise ModelError(
-                f"a worker has {', '.join(here)} where {', '.join(self.digests)} is wanted",
+                f"a worker has {', '.join(here)}, but the command has {', '.join(self.digests)}",
                 "Install the same version and the same model at the same path on every machine.",
             )
 
