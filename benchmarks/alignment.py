@@ -1,20 +1,21 @@
-"""Word aligners side by side on the same words: alignment error rate, time and memory.
+"""Compare word aligners on the same text: alignment error rate, time and memory.
 
     python benchmarks/alignment.py                             # everything, in about an hour
-    python benchmarks/alignment.py --pairs 29k --systems eflomal,fit --output found
+    python benchmarks/alignment.py --pairs 29k --systems eflomal,fit --output runs/alignment
     python benchmarks/alignment.py --pairs 29k --systems eflomal,attention,head --model runs/mine
 
 Each aligner learns from one of these texts and links its words; the links of the pairs that have
-gold are scored. `29k` is Multi30k, `169k` that and Tatoeba, English to French, both behind 224
-pairs of the Hansards; `ro-en` is 248 Romanian-English pairs and nothing else. What a --model says
-of the Hansards pairs is scored without teaching it anything.
+gold links are scored. `29k` is Multi30k, `169k` is Multi30k and Tatoeba, English to French, both
+after 224 pairs of the Hansards; `ro-en` is 248 Romanian-English pairs alone. A --model is scored on
+the Hansards pairs without training on them.
 
-The words are attn's, in lower case, one file for all aligners; a --model gets their own case. The
-rivals run in an environment of their own, --rivals, which is made where it is missing (eflomal
-needs a C compiler). Time and memory are of whatever links the whole text, both directions and
-start-up included; the symmetrisation of a rival's links, by `attn symmetrize`, is not.
+All aligners get the same file, the words of attn in lower case; a --model gets the original case.
+The other systems run in their own environment, --rivals, which is made if it is missing (eflomal
+needs a C compiler). Time and memory are those of linking the whole text, both directions and
+start-up included, without the symmetrization of other systems' links by `attn symmetrize`.
 
-Imports nothing of attn before it has to: the rivals' Python, which has none, runs this file too.
+The module imports attn only where it is needed, since the environment of the other systems, which
+has no attn, runs this file too.
 """
 
 import argparse
@@ -47,7 +48,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
 ATTN = (sys.executable, "-m", "attn_cli")
 
-#: Each text: its pairs that have gold, and the corpora behind them.
+#: Each text: its pairs with gold links, and the corpora after them.
 TEXTS = {
     "29k": ("en-fr.dev", ("multi30k",)),
     "169k": ("en-fr.dev", ("multi30k", "tatoeba")),
@@ -59,7 +60,7 @@ CORPORA = {
 }
 OF_MODELS = "en-fr.dev"  # what a --model aligns
 
-#: Each rival, the module it is in and the package that has that.
+#: Each other system, its module, and the package of the module.
 RIVALS = {
     "eflomal": ("eflomal", "eflomal==2.0.0"),
     "thot-fastalign": ("thot", "sil-thot==3.5.3"),
@@ -68,14 +69,14 @@ RIVALS = {
     "thot-eflomal": ("thot", "sil-thot==3.5.3"),
 }
 FIT = {"fit": ("--fit",), "quick": ("--fit", "--quick")}
-#: What a --model is asked for, and how: its decoder's attention, its word aligner.
+#: The tables of a --model and their options: its decoder's attention, its word aligner.
 WEIGHTS = {"attention": "attention", "head": "alignment"}
 SYSTEMS = (*RIVALS, *FIT, *WEIGHTS)
 SYMMETRISATIONS = ("intersection", "grow-diag-final-and")
 
-ROUNDS = 5  # of each of thot's models, those that only prepare the next included; not Eflomal
+ROUNDS = 5  # of each of thot's models, also of those that initialize the next; not of Eflomal
 SEED = 1  # of thot's Eflomal; the program eflomal takes none
-TICK, LOOK = 0.02, 0.2  # seconds between two looks: at whether a process has ended, at its memory
+TICK, LOOK = 0.02, 0.2  # seconds between two checks: of the end of a process, of its memory
 BATCH = 10_000  # pairs that thot links in one call
 
 Words = list[str]
@@ -83,16 +84,16 @@ Pair = tuple[Words, Words]
 Link = tuple[int, int]
 
 
-class Skipped(Exception):  # noqa: N818 - nothing went wrong here
-    """Something is not there, or a system would not run; the rest is measured all the same."""
+class Skipped(Exception):  # noqa: N818 - not an error
+    """Something is missing, or a system does not run; the other measurements continue."""
 
 
 def main() -> int:
     options = _options()
     report = Report(options.threads, options.output)
     status = 0
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started ends, too
-    if hasattr(os, "sched_setaffinity"):  # on Linux: for some take more threads than they are told
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends child processes too
+    if hasattr(os, "sched_setaffinity"):  # on Linux: some use more threads than their option says
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
     try:
         with tempfile.TemporaryDirectory(prefix="attn-alignment-") as folder:
@@ -110,12 +111,12 @@ def _options() -> argparse.Namespace:
     add = parser.add_argument
     add("--pairs", choices=(*TEXTS, "all"), default="all", help="the text to learn from [all]")
     add("--systems", type=_systems, default=SYSTEMS, help=f"some of {','.join(SYSTEMS)} [all]")
-    add("--model", type=Path, action="append", default=[], help="a bundle; may be given again")
-    add("--threads", type=int, default=2, help="threads, and cores, of a system [2]")
-    add("--output", "-o", type=Path, help="writes OUTPUT.json and OUTPUT.md, too")
-    add("--data", type=Path, default=DATA, help="where the corpora are [../shared/data]")
+    add("--model", type=Path, action="append", default=[], help="a bundle; may be repeated")
+    add("--threads", type=int, default=2, help="threads and cores of a system [2]")
+    add("--output", "-o", type=Path, help="also write OUTPUT.json and OUTPUT.md")
+    add("--data", type=Path, default=DATA, help="folder of the corpora [../shared/data]")
     add("--rivals", type=Path, default=ROOT / ".bench" / "rivals", help="[.bench/rivals]")
-    add("--limit", type=int, help="only so many pairs of each corpus, to try this out")
+    add("--limit", type=int, help="number of pairs of each corpus, for a quick try")
     options = parser.parse_args()
     if options.threads < 1:
         parser.error("--threads: at least 1")
@@ -133,20 +134,20 @@ def _measure_all(options: argparse.Namespace, folder: Path, report: "Report") ->
     names = list(TEXTS) if options.pairs == "all" else [options.pairs]
     rivals = Rivals(options.rivals)
     for name in names:
-        with report.excusing(name):
-            text = written(name, options.data, folder, limit=options.limit)
+        with report.note_skips(name):
+            text = write_text(name, options.data, folder, limit=options.limit)
             for system in options.systems:
                 if system not in WEIGHTS:
-                    with report.excusing(f"{system} on {name}"):
-                        report.add(aligned(system, text, rivals, options.threads))
+                    with report.note_skips(f"{system} on {name}"):
+                        report.add(measure_aligner(system, text, rivals, options.threads))
     if options.model and any(TEXTS[name][0] == OF_MODELS for name in names):
-        with report.excusing("the models"):
+        with report.note_skips("the models"):
             gold = Gold.read(OF_MODELS, options.data)
             text = write(OF_MODELS, gold, folder, gold.pairs)
             for model, system in product(options.model, options.systems):
                 if system in WEIGHTS:
-                    with report.excusing(f"{system} of {model.name}"):
-                        report.add(forced(system, model, text, options.threads))
+                    with report.note_skips(f"{system} of {model.name}"):
+                        report.add(measure_model(system, model, text, options.threads))
 
 
 # The texts
@@ -154,7 +155,8 @@ def _measure_all(options: argparse.Namespace, folder: Path, report: "Report") ->
 
 @dataclass(frozen=True)
 class Gold:
-    """The pairs that have gold: their words, in their own case, and where their gold links are."""
+    """The pairs that have gold links: their words in the original case, and the file of their
+    links."""
 
     name: str
     pairs: list[Pair]
@@ -162,14 +164,15 @@ class Gold:
 
     @classmethod
     def read(cls, name: str, data: Path) -> "Gold":
-        """Raises Skipped where it is not."""
+        """Read the pairs of that name. Raises Skipped if a file is missing."""
         links = _present(data / "alignment" / f"{name}.gold")
         lines = _lines(_present(data / "alignment" / f"{name}.src-tgt"))
         sides = [line.split(" ||| ") for line in lines]
         return cls(name, [(source.split(), target.split()) for source, target in sides], links)
 
     def score(self, links: Path) -> "AlignmentScore":
-        """Of the first lines of a file of links: those of these pairs. Raises Skipped without."""
+        """Score the links of these pairs, the first lines of a file. Raises Skipped without the
+        file."""
         from attn_cli.alignment.aer import score_alignment
         from attn_cli.alignment.pharaoh import read_gold, read_links
 
@@ -182,7 +185,7 @@ class Gold:
 
 @dataclass(frozen=True)
 class Text:
-    """A text on disk, a file a side: words between spaces, those that have gold first."""
+    """A text on disk, a file for each side: words and spaces, the pairs with gold links first."""
 
     name: str
     gold: Gold
@@ -191,12 +194,12 @@ class Text:
     pairs: int
 
     def file(self, suffix: str) -> Path:
-        """A file beside it."""
+        """Return the path of a file in the text's folder."""
         return self.source.with_suffix(f".{suffix}")
 
 
-def written(name: str, data: Path, folder: Path, *, limit: int | None) -> Text:
-    """The text of that name, in that folder. Raises Skipped where something of it is missing."""
+def write_text(name: str, data: Path, folder: Path, *, limit: int | None) -> Text:
+    """Write the text of that name into the folder. Raises Skipped if a corpus is missing."""
     of_gold, corpora = TEXTS[name]
     gold = Gold.read(of_gold, data)
     files = [_present(data / file) for corpus in corpora for file in CORPORA[corpus]]
@@ -206,7 +209,7 @@ def written(name: str, data: Path, folder: Path, *, limit: int | None) -> Text:
 
 
 def write(name: str, gold: Gold, folder: Path, pairs: Iterable[Pair]) -> Text:
-    """The text of these pairs, in that folder."""
+    """Write the text of these pairs into the folder."""
     languages = gold.name.split(".")[0].split("-")
     paths = source, target = [folder / f"{name}.{language}" for language in languages]
     count = 0
@@ -225,7 +228,7 @@ def _lower(pair: Pair) -> Pair:
 
 
 def _split(corpus: str, data: Path) -> Iterator[Pair]:
-    """The words of each pair of a corpus, but for pairs that have none on a side."""
+    """Yield the words of each pair of a corpus, without pairs that have an empty side."""
     from attn_cli.data.words import split
 
     for raw in _raw(corpus, data):
@@ -261,7 +264,7 @@ def _present(path: Path) -> Path:
 
 
 class Rivals:
-    """The environment of the rivals, which is made when one of them is first asked for."""
+    """The environment of the other systems, made at the first use."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
@@ -269,7 +272,8 @@ class Rivals:
         self.python = self._folder / "bin" / "python"
 
     def version(self, rival: str) -> str:
-        """Of a rival, which is installed unless it is there. Raises Skipped where that fails."""
+        """Return the version of a system, installed if it is missing. Raises Skipped if that
+        fails."""
         module, package = RIVALS[rival]
         name = package.split("==")[0]
         code = f"import {module}, importlib.metadata as m; print(m.version({name!r}))"
@@ -289,17 +293,17 @@ class Rivals:
 
 
 def _output(*command: object) -> str:
-    """What a command prints. Raises Skipped with the last it says where it fails."""
+    """Return the output of a command. Raises Skipped with the last line on stderr if it fails."""
     done = subprocess.run(list(map(str, command)), cwd=ROOT, text=True, capture_output=True)
     if done.returncode:
         raise Skipped(_last_line(done.stderr) or f"{command[0]} ended with {done.returncode}")
     return done.stdout.strip()
 
 
-def aligned(system: str, text: Text, rivals: Rivals, threads: int) -> "list[Row]":
-    """The rows of an aligner that learns from the text. Raises Skipped where it cannot."""
+def measure_aligner(system: str, text: Text, rivals: Rivals, threads: int) -> "list[Row]":
+    """Return the rows of an aligner that learns from the text. Raises Skipped if it fails."""
     if system in FIT:
-        return _fitted(system, text, threads)
+        return _measure_fit(system, text, threads)
     version = rivals.version(system)
     _say(f"{text.name}: {system}")
     forward, reverse = (text.file(f"{system}.{way}") for way in ("forward", "reverse"))
@@ -307,8 +311,10 @@ def aligned(system: str, text: Text, rivals: Rivals, threads: int) -> "list[Row]
     runs: list[tuple[object, object]] = [(forward, "-"), ("-", reverse)]
     if system == "eflomal":  # which does both at once
         runs = [(forward, reverse)]
-    cost = measured([[*command, *files] for files in runs], text.file("log"), threads=threads)
-    symmetrised = [(how, _symmetrised(forward, reverse, how, text)) for how in SYMMETRISATIONS]
+    cost = measure_cost([[*command, *files] for files in runs], text.file("log"), threads=threads)
+    symmetrised = [
+        (how, _score_symmetrized(forward, reverse, how, text)) for how in SYMMETRISATIONS
+    ]
     scores = [
         ("forward", text.gold.score(forward)),
         ("reverse", text.gold.score(reverse)),
@@ -317,8 +323,8 @@ def aligned(system: str, text: Text, rivals: Rivals, threads: int) -> "list[Row]
     return [Row.of(text, system, links, score, cost, version) for links, score in scores]
 
 
-def _symmetrised(forward: Path, reverse: Path, method: str, text: Text) -> "AlignmentScore":
-    """Of the links that `attn symmetrize` makes of both directions'."""
+def _score_symmetrized(forward: Path, reverse: Path, method: str, text: Text) -> "AlignmentScore":
+    """Score the links of both directions combined by `attn symmetrize`."""
     heads = [path.with_suffix(f"{path.suffix}.head") for path in (forward, reverse)]
     for path, head in zip((forward, reverse), heads, strict=True):
         lines = islice(_lines(path), len(text.gold.pairs))
@@ -328,14 +334,15 @@ def _symmetrised(forward: Path, reverse: Path, method: str, text: Text) -> "Alig
     return text.gold.score(out)
 
 
-def _fitted(system: str, text: Text, threads: int) -> "list[Row]":
+def _measure_fit(system: str, text: Text, threads: int) -> "list[Row]":
     _say(f"{text.name}: {system}")
     cost = _attn_align(text, threads, *FIT[system])
     return [Row.of(text, system, "", text.gold.score(text.file("links")), cost, _attn_version())]
 
 
-def forced(system: str, model: Path, text: Text, threads: int) -> "list[Row]":
-    """The row of a model that aligns a text as it is. Raises Skipped where it cannot."""
+def measure_model(system: str, model: Path, text: Text, threads: int) -> "list[Row]":
+    """Return the row of a model that aligns a text without training on it. Raises Skipped if it
+    fails."""
     name = f"{system} of {model.name}"
     _say(f"{text.name}: {name}")
     asked = (f"--model={model.absolute()}", f"--weights={WEIGHTS[system]}")
@@ -344,10 +351,10 @@ def forced(system: str, model: Path, text: Text, threads: int) -> "list[Row]":
 
 
 def _attn_align(text: Text, threads: int, *how: str) -> "Cost":
-    """What it takes `attn align` to write the links of a text beside it."""
+    """Measure the cost of `attn align` on a text."""
     files = ("--source", text.source, "--target", text.target, "--output", text.file("links"))
     command = [*ATTN, "align", "--tokenized", f"--threads={threads}", *how, *files]
-    return measured([command], text.file("log"), threads=threads)
+    return measure_cost([command], text.file("log"), threads=threads)
 
 
 def _attn_version() -> str:
@@ -356,13 +363,15 @@ def _attn_version() -> str:
     return f"attn-cli {__version__}"
 
 
-# A rival, run by its own Python
+# Another system, run by its own Python
 
 
 def run_rival(name: str, source: str, target: str, forward: str, reverse: str) -> None:
-    """Write the links of two files of words: forward, each target word has one at most.
+    """Write two files of links of two files of words; in `forward` each target word has at most
+    one.
 
-    Both files of links hold source-target. All but eflomal do one direction: the other is `-`.
+    Both files of links are source-target. All systems but eflomal compute one direction; the other
+    path is `-`.
     """
     if name == "eflomal":
         _run_eflomal(source, target, forward, reverse)
@@ -391,7 +400,7 @@ def _run_eflomal(source: str, target: str, forward: str, reverse: str) -> None:
 
 
 def _run_thot(name: str, source: list[Words], target: list[Words]) -> Iterator[list[Link]]:
-    """The links of each pair, by the last of a chain of models; they share the text."""
+    """Yield the links of each pair by the last model of a chain; all models share the text."""
     import numpy as np
     from thot.alignment import EflomalAlignmentModel
 
@@ -404,7 +413,7 @@ def _run_thot(name: str, source: list[Words], target: list[Words]) -> Iterator[l
         for _ in range(rounds):
             model.train()
         model.end_training()
-    if isinstance(last, EflomalAlignmentModel):  # whose samples are the links
+    if isinstance(last, EflomalAlignmentModel):  # its samples are the links
         matrices: Iterator[tuple[float, WordAlignmentMatrix]] = map(
             last.get_training_alignment, range(len(source))
         )
@@ -418,7 +427,7 @@ def _run_thot(name: str, source: list[Words], target: list[Words]) -> Iterator[l
 
 
 def _chain(name: str) -> "list[AlignmentModel]":
-    """Untrained models, each of which is to start from what the one before has learnt."""
+    """Return untrained models, each of which starts from the parameters of the one before."""
     from thot import alignment
 
     if name == "thot-eflomal":
@@ -440,23 +449,24 @@ def _chain(name: str) -> "list[AlignmentModel]":
 
 @dataclass(frozen=True)
 class Cost:
-    """What commands took: seconds by the clock and of all cores, and the most memory at a time."""
+    """The cost of commands: wall seconds, CPU seconds of all cores, and the peak of their
+    memory."""
 
     seconds: float
     cpu_seconds: float
     mebibytes: float
 
 
-def measured(commands: Sequence[Sequence[object]], log: Path, *, threads: int) -> Cost:
-    """Run commands, as many at a time as there are threads, and say what they took together.
+def measure_cost(commands: Sequence[Sequence[object]], log: Path, *, threads: int) -> Cost:
+    """Run commands, as many at once as there are threads, and return their total cost.
 
-    Raises Skipped with the last that is said by the first that fails.
+    Raises Skipped with the last line of the first one that fails.
     """
     width = min(threads, len(commands))
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads // width)}
     costs = []
     for first in range(0, len(commands), width):
-        with Together(log, environment) as together:
+        with ProcessGroup(log, environment) as together:
             for command in commands[first : first + width]:
                 together.start(command)
             costs.append(together.wait())
@@ -467,8 +477,8 @@ def measured(commands: Sequence[Sequence[object]], log: Path, *, threads: int) -
     )
 
 
-class Together:
-    """Processes that run side by side. They are ended when it is left."""
+class ProcessGroup:
+    """Processes that run at the same time. They are killed at the end of the `with` block."""
 
     def __init__(self, log: Path, environment: dict[str, str]) -> None:
         self._log, self._environment = log, environment
@@ -476,7 +486,7 @@ class Together:
         self._began = time.monotonic()
         self._cpu = self._peak = 0.0
 
-    def __enter__(self) -> "Together":
+    def __enter__(self) -> "ProcessGroup":
         self._log.unlink(missing_ok=True)
         return self
 
@@ -486,7 +496,7 @@ class Together:
             process.wait()
 
     def start(self, command: Sequence[object]) -> None:
-        """Start one more; what it says goes to the log."""
+        """Start another process; its output goes into the log."""
         with open(self._log, "ab") as log:
             process = subprocess.Popen(
                 list(map(str, command)),
@@ -500,7 +510,7 @@ class Together:
         self._running[process.pid] = process
 
     def wait(self) -> Cost:
-        """Wait until all have ended. Raises Skipped when one has failed."""
+        """Wait until all have ended. Raises Skipped if one has failed."""
         checked = -LOOK
         while self._running:
             if time.monotonic() - checked >= LOOK:
@@ -518,7 +528,7 @@ class Together:
         process = self._running.pop(pid)
         process.returncode = os.waitstatus_to_exitcode(status)
         self._cpu += usage.ru_utime + usage.ru_stime
-        if not PROC.is_dir():  # else `memory` knows better: this is never less than our own peak
+        if not PROC.is_dir():  # else `memory` is better: this is at least our own peak
             largest = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
             self._peak = max(self._peak, largest / MEBI)
         if process.returncode:
@@ -531,13 +541,13 @@ class Together:
 
 @dataclass(frozen=True)
 class Row:
-    """What one kind of links of a system is worth, and what all its links cost."""
+    """The scores of one kind of links of a system, and the cost of all its links."""
 
     text: str
     pairs: int
     gold: str
     system: str
-    links: str  # which direction, or how both became one; empty where there is one kind
+    links: str  # the direction, or the method of combination; empty if there is one kind only
     aer: float  # percentages
     precision: float
     recall: float
@@ -567,7 +577,7 @@ class Row:
 
 
 class Report:
-    """The rows so far, and what was skipped; written anew with each of them."""
+    """The rows so far and what was skipped, written to disk after each change."""
 
     def __init__(self, threads: int, output: Path | None) -> None:
         self._rows: list[Row] = []
@@ -583,8 +593,8 @@ class Report:
         self._write()
 
     @contextmanager
-    def excusing(self, what: str) -> Iterator[None]:
-        """What is skipped within is noted, and the rest goes on."""
+    def note_skips(self, what: str) -> Iterator[None]:
+        """Note what the block skips, and continue after it."""
         try:
             yield
         except Skipped as reason:
@@ -593,7 +603,7 @@ class Report:
             self._write()
 
     def markdown(self) -> str:
-        """The table and what its numbers were computed on."""
+        """Return the table and the conditions of its numbers."""
         titles = ("text", "system", "links", "AER", "P", "R", "wall s", "CPU s", "MiB", "AER below")
         cells = [titles, *map(self._cells, self._rows)]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -620,9 +630,10 @@ class Report:
         )
 
     def _below(self, row: Row) -> list[str]:
-        """The texts from which eflomal, at its best, has a higher error rate than the row has.
+        """Return the texts on which eflomal's best error rate is higher than that of the row.
 
-        A row is compared with eflomal on its own text; a model's, which learnt elsewhere, on each.
+        A row is compared with eflomal on its own text; a model trained elsewhere with eflomal on
+        each text.
         """
         best: dict[str, float] = {}
         for other in self._rows:

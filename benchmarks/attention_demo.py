@@ -1,12 +1,12 @@
-"""Every attention on the demo corpus: does it learn, do both engines agree, where does it point?
+"""Compare all attention mechanisms on the demo corpus: BLEU, AER, equal graphs, speed.
 
-    python benchmarks/attention_demo.py                     # trains, measures and writes it down
+    python benchmarks/attention_demo.py                     # trains, measures, updates the page
     python benchmarks/attention_demo.py --only dot,rnn --threads 1
 
-The systems are those of attention_study.py, in the demo's own widths and with its own settings, not
-guided by links. Of each: BLEU on the demo's test set, AER of attention against its exact gold, how
-far the graphs are from the network, in how many translations both engines find the very same, and
-the speed of training. What is trained is left alone. Fills in docs/attention.md.
+The systems are those of attention_study.py, with the demo's widths and settings, not guided. For
+each: BLEU on the demo's test set, AER of attention against its exact gold links, the largest
+difference between graphs and network, the number of translations that are equal in both engines,
+and the speed of training. Finished trainings are not repeated. Updates docs/attention.md.
 """
 
 import argparse
@@ -18,8 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from attention_study import BAHDANAU, SYSTEMS, events
-from measuring import ROOT, Skipped, aer_of_attention, attn, conditions, say, table
+from attention_study import BAHDANAU, SYSTEMS, read_events
+from measuring import ROOT, Skipped, aer_of_attention, attn, describe_conditions, say, table
 
 DEMO = ROOT / "data" / "demo"
 AS_HERE = (
@@ -33,7 +33,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "attention-demo")
-    parser.add_argument("--only", default="", help="names of systems, with commas between")
+    parser.add_argument("--only", default="", help="names of systems, separated by commas")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="[docs]")
     options = parser.parse_args()
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def measure(name: str, settings: tuple[str, ...], folder: Path, *, threads: int) -> None:
-    """Train and try a system unless that has been done, into measured.json of its folder."""
+    """Train and measure a system, unless measured.json is in its folder; write that file."""
     if (folder / "measured.json").is_file():
         return
     say(f"{name}: training")
@@ -58,14 +58,14 @@ def measure(name: str, settings: tuple[str, ...], folder: Path, *, threads: int)
     changes = [part for setting in (*AS_HERE, *settings) for part in ("--set", setting)]
     how = ("--out", folder, "--force", "--threads", threads)
     attn("train", DEMO / "recipe.toml", *how, *changes)
-    rows = events(folder)
+    rows = read_events(folder)
     rates = [row["tokens_per_second"] for row in rows if row["event"] == "progress"]
     record: dict[str, Any] = {
         "parameters": next(row["parameters"] for row in rows if row["event"] == "training_started"),
         "pieces_per_second": statistics.median(rates),
         "seconds": next(row["seconds"] for row in rows if row["event"] == "training_finished"),
         "apart": next(row["difference"] for row in rows if row["event"] == "graphs_exported"),
-        "conditions": conditions(f"threads: {threads}"),
+        "conditions": describe_conditions(f"threads: {threads}"),
     }
     outputs = {
         (engine, beam): attn(

@@ -1,17 +1,17 @@
-"""Every attention on one text, at equal updates and about equal size: what each is worth.
+"""Compare all attention mechanisms on one text, with equal updates and about equal size.
 
-    python benchmarks/attention_study.py                        # all of it, then the write-up
+    python benchmarks/attention_study.py                        # everything, then the page
     python benchmarks/attention_study.py train --only additive,none --updates 300
     python benchmarks/attention_study.py measure                # what is trained and not measured
     python benchmarks/attention_study.py all --device cuda --jobs 20 --batch 6000 --updates 1500
-    python benchmarks/attention_study.py speed                  # pieces a second, each system alone
+    python benchmarks/attention_study.py speed                  # pieces/s, each system alone
     python benchmarks/attention_study.py write                  # results.json → docs/attention.md
 
-Trains SYSTEMS on Multi30k, English to French, a process each, into runs/study/NAME, and those of
-FULL, which are shipped recipes as they come; what is finished is left alone and what was
-interrupted goes on. Then each is measured: BLEU and chrF on test_2016_flickr, BLEU by length of
-the source, AER of its attention on Hansards en-fr.dev, how spread its weights are, and how far its
-output moves when they are changed. runs/study/results.json holds all of that and the seeds.
+Trains SYSTEMS on Multi30k, English to French, each in a process of its own into runs/study/NAME,
+and those of FULL, which are unchanged recipes. Finished trainings are not repeated, interrupted
+ones continue. Then it measures each system: BLEU and chrF on test_2016_flickr, BLEU by length of
+the source, AER of its attention on Hansards en-fr.dev, the distribution of its weights, and the
+change of its output when they are changed. runs/study/results.json has all values and the seeds.
 Looks for the corpora in ../shared/data.
 """
 
@@ -33,12 +33,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from measuring import DATA, ONE_THREAD, ROOT, Skipped, conditions, last_line, present, say
+from measuring import (
+    DATA,
+    ONE_THREAD,
+    ROOT,
+    Skipped,
+    describe_conditions,
+    last_line,
+    require_file,
+    say,
+)
 
-#: How all of SYSTEMS attend that do not say otherwise.
+#: The attention of all SYSTEMS, unless their settings change it.
 BAHDANAU = ("model.attention.kind=additive", "model.decoder.input_feeding=false")
 
-#: What all of SYSTEMS have; a system's own settings come behind.
+#: The settings of all SYSTEMS; a system's own settings follow them.
 BASE = (
     *BAHDANAU,
     "tokenizer.vocab_size=4000",
@@ -57,8 +66,11 @@ BASE = (
 
 @dataclass(frozen=True)
 class System:
-    """Settings on BASE. `width` is of each direction of the encoder, half of the decoder's: chosen
-    so that each network has about as many weights as `transformer`, 2.37 million."""
+    """Recipe settings on top of BASE.
+
+    `width` is that of each direction of the encoder and half of the decoder's, so that each network
+    has about as many parameters as `transformer`, 2.37 million.
+    """
 
     settings: tuple[str, ...] = ()
     width: int = 0
@@ -122,7 +134,7 @@ SYSTEMS = {
     "transformer-guided": System(TRANSFORMER, guided=True),
 }
 
-#: Shipped recipes with updates and settings of their own: name → recipe, settings.
+#: Recipes of the package with their own updates and settings: name → recipe, settings.
 FULL = {
     "gru-full": ("gru", ("train.max_steps=3600", "train.validate_every=300")),
     "transformer-tiny": (
@@ -138,12 +150,12 @@ AS_HERE = ("model.word_aligner=false", "train.export=none", "train.patience=0")
 
 TEST = "test_2016_flickr"
 
-#: Validation pairs, the first of Multi30k's: enough to see 45 BLEU come, and soon translated.
+#: The number of validation pairs, the first of Multi30k's, which saves time.
 VALID = 400
 BUCKETS = ((1, 8), (9, 12), (13, 16), (17, 20), (21, 10**6))
 
-#: Ours, in the manner of a caption: the tables that are shown side by side.
-SHOWN = (
+#: A pair like a caption, written for the study: its tables are drawn side by side.
+EXAMPLE_PAIR = (
     "A little girl in a red dress is eating an apple on a wooden bench.",
     "Une petite fille en robe rouge mange une pomme sur un banc en bois.",
 )
@@ -151,7 +163,7 @@ SHOWN = (
 
 @dataclass(frozen=True)
 class Plan:
-    """One training: its name, the command's arguments, its seed, and of what system it is."""
+    """One training: its name, the command's arguments, its seed, and its system."""
 
     name: str
     system: str
@@ -163,7 +175,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for, but for the verb."""
+    """The options of the command, without its verb."""
 
     out: Path
     data: Path
@@ -187,21 +199,22 @@ def main() -> int:
             from measuring.study_report import write
 
             write(
-                json.loads(present(options.out / "results.json").read_text("utf-8")), options.docs
+                json.loads(require_file(options.out / "results.json").read_text("utf-8")),
+                options.docs,
             )
             return 0
-        present(options.data / "multi30k" / "train.en.gz")
-        if verb == "one":  # what `measure` starts, a process a system
-            (plan,) = (plan for plan in plans(options) if plan.name in options.only)
-            measured(plan, options)
+        require_file(options.data / "multi30k" / "train.en.gz")
+        if verb == "one":  # started by `measure`, one process for each system
+            (plan,) = (plan for plan in make_plans(options) if plan.name in options.only)
+            measure_plan(plan, options)
             return 0
-        if verb in ("all", "links", "train") and any(plan.guided for plan in plans(options)):
+        if verb in ("all", "links", "train") and any(plan.guided for plan in make_plans(options)):
             make_links(options)
         if verb == "speed":
-            speeds(options)
+            measure_speeds(options)
         elif verb != "links":
             run(options, train=verb in ("all", "train"), measure=verb in ("all", "measure"))
-        gather(options)
+        gather_results(options)
         if verb == "all":
             from measuring.study_report import write
 
@@ -220,16 +233,16 @@ def _options() -> tuple[str, Options]:
     add("verb", nargs="?", default="all", choices=verbs, help=argparse.SUPPRESS)
     add("--out", type=Path, default=ROOT / "runs" / "study", help="[runs/study]")
     add("--data", type=Path, default=DATA, help="holds multi30k/ and alignment/ [../shared/data]")
-    add("--only", default="", help="names of systems or of runs, as in additive,none-2")
+    add("--only", default="", help="names of systems or runs, such as additive,none-2")
     add("--jobs", type=int, default=1, help="processes at a time [1]")
     add("--device", default="cpu", help="[cpu]")
-    add("--threads", type=int, help="of each process [cores by jobs]")
-    add("--updates", type=int, default=700, help="of each of SYSTEMS [700]")
+    add("--threads", type=int, help="threads of each process [cores divided by jobs]")
+    add("--updates", type=int, default=700, help="updates of each of SYSTEMS [700]")
     add("--batch", type=int, default=2000, help="target pieces in a batch [2000]")
     add("--precision", default="fp32", help="[fp32]")
-    add("--links", type=Path, help="links of the training text [OUT/links.gz; made if it can be]")
-    add("--limit", type=int, help="lines of each test, to try this out")
-    add("--minutes", type=float, help="of a training at most; the table says how far it came")
+    add("--links", type=Path, help="links of the training text [OUT/links.gz; made with sil-thot]")
+    add("--limit", type=int, help="number of lines of each test, for a quick try")
+    add("--minutes", type=float, help="limit of each training; the table has its updates")
     add("--docs", type=Path, default=ROOT / "docs", help="[docs]")
     options = vars(parser.parse_args())
     verb = options.pop("verb")
@@ -240,8 +253,8 @@ def _options() -> tuple[str, Options]:
     return verb, Options(**options)
 
 
-def plans(options: Options) -> list[Plan]:
-    """The trainings that were asked for, the longest first, so that none is alone at the end."""
+def make_plans(options: Options) -> list[Plan]:
+    """Return the selected trainings, the longest first, so that none runs alone at the end."""
     plans = [
         Plan(name, name, 1, (*settings, *AS_HERE), recipe)
         for name, (recipe, settings) in FULL.items()
@@ -266,11 +279,11 @@ def plans(options: Options) -> list[Plan]:
 
 
 def make_links(options: Options) -> None:
-    """The statistical links of the training text, unless they are there. Needs sil-thot."""
+    """Write the statistical links of the training text, unless they exist. Needs sil-thot."""
     if options.links.is_file():
         return
     if not importlib.util.find_spec("thot"):
-        say(f"no {options.links} and no sil-thot to make it: guided systems are left out")
+        say(f"{options.links} is missing, and sil-thot too: guided systems are left out")
         return
     options.links.parent.mkdir(parents=True, exist_ok=True)
     new = options.links.with_name("new-" + options.links.name)
@@ -284,7 +297,7 @@ def make_links(options: Options) -> None:
 
 
 def write_validation(options: Options) -> None:
-    """The validation pairs, as files beside the trainings."""
+    """Write the validation pairs into the folder of the trainings."""
     options.out.mkdir(parents=True, exist_ok=True)
     for language in ("en", "fr"):
         with gzip.open(options.data / "multi30k" / f"val.{language}.gz", "rb") as lines:
@@ -293,32 +306,32 @@ def write_validation(options: Options) -> None:
 
 
 def run(options: Options, *, train: bool, measure: bool) -> None:
-    """Train and measure, so many systems at a time; results.json grows with each."""
+    """Train and measure `options.jobs` systems at a time; results.json grows with each."""
     write_validation(options)
 
     def done(plan: Plan) -> str:
-        if train and (what := trained(plan, options)):
+        if train and (what := train_unfinished(plan, options)):
             say(f"{plan.name}: {what}")
-        if measure and not reason_of(options.out / plan.name):
-            raise Skipped("not trained to an end")
+        if measure and not read_reason(options.out / plan.name):
+            raise Skipped("its training is not finished")
         if measure and not (options.out / plan.name / "measured.json").is_file():
-            _measure_apart(plan, options)
+            _measure_in_process(plan, options)
         return plan.name
 
     with ThreadPoolExecutor(options.jobs) as pool:
-        waiting = {pool.submit(done, plan): plan for plan in plans(options)}
+        waiting = {pool.submit(done, plan): plan for plan in make_plans(options)}
         for future in as_completed(waiting):
             try:
                 say(f"{future.result()}: done")
             except Skipped as reason:
                 say(f"skipped {waiting[future].name}: {reason}")
-            gather(options)
+            gather_results(options)
 
 
-def trained(plan: Plan, options: Options) -> str:
-    """Train unless it has been; go on where it stopped. Says what it did."""
+def train_unfinished(plan: Plan, options: Options) -> str:
+    """Train unless that was done; continue an interrupted training. Return a message."""
     folder = options.out / plan.name
-    if reason_of(folder) == "steps":
+    if read_reason(folder) == "steps":
         return ""
     if plan.guided and not options.links.is_file():
         raise Skipped(f"there is no {options.links}")
@@ -327,7 +340,7 @@ def trained(plan: Plan, options: Options) -> str:
     how += ["--max-minutes", str(options.minutes)] if options.minutes else []
     if (folder / "checkpoints" / "last.safetensors").is_file():
         _attn("train", "--resume", folder, *how, log=folder.with_suffix(".log"))
-        return "went on, and is trained"
+        return "continued, and is trained"
     settings = [*plan.settings, f"train.precision={options.precision}", f"name={plan.name}"]
     if plan.guided:
         settings.append(f"train.guided_alignment={options.links}")
@@ -345,26 +358,30 @@ def trained(plan: Plan, options: Options) -> str:
     return "trained"
 
 
-def events(folder: Path) -> list[dict[str, Any]]:
-    """The rows of a training's log, none where there is none."""
+def read_events(folder: Path) -> list[dict[str, Any]]:
+    """Return the rows of a training's log, none if there is no log."""
     log = folder / "log.jsonl"
     if not log.is_file():
         return []
     return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line]
 
 
-def reason_of(folder: Path) -> str:
-    """Why the last training there ended: steps, or minutes where --minutes ran out; "" where it is
-    not over."""
+def read_reason(folder: Path) -> str:
+    """Return why the last training of a folder ended: "steps", or "minutes" with --minutes.
+
+    It is empty if the training is not finished.
+    """
     rows = [
-        row for row in events(folder) if row["event"] in ("training_started", "training_finished")
+        row
+        for row in read_events(folder)
+        if row["event"] in ("training_started", "training_finished")
     ]
     reason = rows[-1].get("reason", "") if rows else ""
     return "" if reason == "interrupted" else str(reason)
 
 
 def _attn(*arguments: object, log: Path | None = None) -> None:
-    """Run attn; its talk goes into `log`. Raises Skipped with the last that it said."""
+    """Run attn with its messages in `log`. Raises Skipped with its last line if it fails."""
     command = [sys.executable, "-m", "attn_cli", *map(str, arguments)]
     _run(command, log)
 
@@ -385,7 +402,7 @@ def _with_root() -> str:
     return os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
 
 
-def _measure_apart(plan: Plan, options: Options) -> None:
+def _measure_in_process(plan: Plan, options: Options) -> None:
     arguments = [
         *("one", "--only", plan.name, "--out", options.out, "--data", options.data),
         *("--device", options.device, "--threads", options.threads, "--links", options.links),
@@ -400,19 +417,20 @@ def _measure_apart(plan: Plan, options: Options) -> None:
 # Speed
 
 
-def speeds(options: Options) -> None:
-    """Target pieces a second of each system when it is alone, into speed.json.
+def measure_speeds(options: Options) -> None:
+    """Measure target pieces per second of each system alone, into speed.json.
 
-    The median over the intervals behind the first, of 60 updates of the batch that was asked for.
+    The value is the median over the intervals after the first, of 60 updates with the selected
+    batch.
     """
     path = options.out / "speed.json"
     write_validation(options)
     speeds = json.loads(path.read_text("utf-8")) if path.is_file() else {"systems": {}}
-    speeds["how"] = conditions(
-        f"{options.device}, threads: {options.threads}, {options.precision}, a system at a time",
+    speeds["how"] = describe_conditions(
+        f"{options.device}, threads: {options.threads}, {options.precision}, one system at a time",
         f"batches of {options.batch} target pieces",
     )
-    for plan in plans(options):
+    for plan in make_plans(options):
         if plan.seed != 1 or plan.guided or plan.name in speeds["systems"] or plan.name in FULL:
             continue
         with tempfile.TemporaryDirectory() as folder:
@@ -426,13 +444,13 @@ def speeds(options: Options) -> None:
             there = dataclasses.replace(options, out=Path(folder))
             write_validation(there)
             try:
-                trained(short, there)
+                train_unfinished(short, there)
             except Skipped as reason:
                 say(f"skipped {plan.name}: {reason}")
                 continue
-            rows = [row for row in events(there.out / plan.name) if row["event"] == "progress"]
+            rows = [row for row in read_events(there.out / plan.name) if row["event"] == "progress"]
         rate = statistics.median(row["tokens_per_second"] for row in rows[1:])
-        say(f"{plan.name}: {rate:.0f} pieces a second")
+        say(f"{plan.name}: {rate:.0f} pieces/s")
         speeds["systems"][plan.name] = round(rate)
         path.write_text(json.dumps(speeds, indent=1) + "\n", encoding="utf-8")
 
@@ -440,9 +458,10 @@ def speeds(options: Options) -> None:
 # Measuring
 
 
-def history(folder: Path) -> dict[str, Any]:
-    """What the log says: weights, updates, minutes, the curve, and when 45 BLEU were reached."""
-    rows = events(folder)
+def read_history(folder: Path) -> dict[str, Any]:
+    """Return parameters, updates, minutes, the learning curve, and the point of 45 BLEU from a
+    log."""
+    rows = read_events(folder)
     started = next(row for row in rows if row["event"] == "training_started")
     rates = [row["tokens_per_second"] for row in rows if row["event"] == "progress"]
     finished = [row for row in rows if row["event"] == "training_finished"][-1]
@@ -471,15 +490,15 @@ def history(folder: Path) -> dict[str, Any]:
     }
 
 
-def measured(plan: Plan, options: Options) -> None:
-    """Everything about one trained system, into measured.json of its folder."""
+def measure_plan(plan: Plan, options: Options) -> None:
+    """Measure one trained system; write measured.json into its folder."""
     folder = options.out / plan.name
     record: dict[str, Any] = {
         "system": plan.system,
         "seed": plan.seed,
         "guided": plan.guided,
         "recipe": plan.recipe,
-        "training": history(folder),
+        "training": read_history(folder),
     }
     from measuring.study import Measurer
 
@@ -491,17 +510,17 @@ def measured(plan: Plan, options: Options) -> None:
         limit=options.limit,
         links=options.links if options.links.is_file() else None,
     )
-    record |= measurer.all(TEST, BUCKETS, SHOWN)
+    record |= measurer.measure(TEST, BUCKETS, EXAMPLE_PAIR)
     new = folder / "measured.json.new"
     new.write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
     new.rename(folder / "measured.json")
 
 
-def gather(options: Options) -> None:
-    """results.json, of all that has been measured."""
+def gather_results(options: Options) -> None:
+    """Write results.json from all systems that were measured."""
     speed = options.out / "speed.json"
     record = {
-        "conditions": conditions(),
+        "conditions": describe_conditions(),
         "test": TEST,
         "buckets": [list(bucket) for bucket in BUCKETS],
         "systems": dict(_records(options.out)),

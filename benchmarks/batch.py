@@ -1,16 +1,16 @@
-"""Lines a second of attn batch by the number of workers, and what killing its processes costs.
+"""Measure attn batch: lines per second by the number of workers, and recovery from killed
+processes.
 
     python benchmarks/batch.py                                      # en-fr on the demo's sentences
     python benchmarks/batch.py --text captions.en --workers 1,2
     python benchmarks/batch.py --lines 1000000 --model tests/fixtures/bundle_v1 --beam 1 \\
         --workers 2 --kill 10 --kill-driver 2
 
-Writes `--lines` lines drawn from `--distinct` sentences of `--text` into `--files` files, one of
-them compressed, and translates them with each number of workers. With `--kill` a worker chosen at
-random is killed every so many seconds, with `--kill-driver` the command itself so many times, and
-given again. Then every file must have as many lines as its input, each the translation of the
-sentence in its place. Prints seconds of the clock from start to exit, and of the processor over all
-processes.
+Writes `--lines` lines, sampled from `--distinct` sentences of `--text`, into `--files` files, one
+of them compressed, and translates them with each number of workers. With `--kill N` it kills a
+random worker every N seconds, with `--kill-driver N` the command itself N times, and runs it again.
+Then every file must have as many lines as its input, each the translation of the line in its place.
+Prints wall seconds from start to exit, and CPU seconds of all processes.
 """
 
 import argparse
@@ -68,9 +68,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--lines", type=int, default=20_000)
     parser.add_argument("--files", type=int, default=4)
     parser.add_argument("--text", type=Path, default=ROOT / "data" / "demo" / "train.en")
-    parser.add_argument("--distinct", type=int, default=2048, help="sentences that are drawn")
+    parser.add_argument("--distinct", type=int, default=2048, help="number of different sentences")
     parser.add_argument("--model", default="en-fr")
-    parser.add_argument("--beam", type=int, help="the recipe's unless given")
+    parser.add_argument("--beam", type=int, help="[the recipe's]")
     parser.add_argument("--workers", default="1,2")
     parser.add_argument("--kill", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--kill-driver", type=int, default=0, metavar="TIMES")
@@ -79,7 +79,7 @@ def _options() -> argparse.Namespace:
 
 
 def _sentences(path: Path, distinct: int, chance: random.Random) -> list[str]:
-    """So many sentences of a text, drawn at random."""
+    """Return `distinct` sentences of a text, sampled at random."""
     data = path.read_bytes()
     text = gzip.decompress(data) if path.suffix == ".gz" else data
     sentences = sorted({line.rstrip("\r") for line in text.decode().split("\n")})
@@ -100,7 +100,7 @@ def _write_inputs(
 
 
 def _expected(folder: Path, sentences: list[str], options: argparse.Namespace) -> dict[str, str]:
-    """The translation of each sentence, by attn translate."""
+    """Return the translation of each sentence by attn translate."""
     (folder / "text").write_text("".join(f"{each}\n" for each in sentences))
     command = [*ATTN, "translate", "-i", str(folder / "text"), *_how(options)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
@@ -113,7 +113,7 @@ def _how(options: argparse.Namespace) -> list[str]:
 
 
 def _check(inputs: Path, out: Path, expected: dict[str, str]) -> bool:
-    """Whether each line of each output is the translation of the line in its place."""
+    """Return whether each line of each output is the translation of the input line in its place."""
     count, wrong = 0, 0
     for path in sorted(inputs.iterdir()):
         for source, target in zip(_lines(path), _lines(out / path.name), strict=True):
@@ -130,7 +130,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 class Run:
-    """One batch from its start to its end, whatever is killed meanwhile."""
+    """One batch from start to end, with the processes that are killed."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class Run:
 
     @property
     def cpu(self) -> float:
-        """Processor seconds of all processes."""
+        """CPU seconds of all processes."""
         return sum(self._cpu.values())
 
     def to_the_end(self) -> None:
@@ -170,7 +170,7 @@ class Run:
         return status
 
     def _watch(self, process: int, ended: threading.Event, until: float | None) -> None:
-        """Count what the processes use, and kill some."""
+        """Count the CPU time of the processes, and kill some."""
         started = killed = time.monotonic()
         while not ended.wait(0.5):
             self._count(process)

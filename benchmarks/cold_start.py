@@ -1,15 +1,15 @@
-"""What it takes to start: attn's short commands beside `import torch`, each a cold process.
+"""Measure the start-up of attn's short commands, compared with `import torch`, in cold processes.
 
     python benchmarks/cold_start.py                       # the default model, 11 rounds
     python benchmarks/cold_start.py --model runs/mine --output runs/cold-start
     python benchmarks/cold_start.py --where               # and where the time goes
 
 In each round every command runs once, in another order than in the round before, so that a machine
-that slows down slows them all. Wall and processor time are medians over the rounds, memory is the
-most; what is compared with the import of torch is compared within its round. One more round comes
-first and is not counted: files are in the system's cache, and sums have been taken.
+that slows down slows them all. Wall and CPU time are medians over the rounds; memory is the
+maximum. Ratios to the import of torch are computed within a round. A first round is not counted:
+it loads files into the system's cache and verifies checksums.
 
-A translation may take a quarter of the import, --help 0.12 of it.
+The targets: a translation takes at most a quarter of the import, --help 0.12 of it.
 """
 
 import argparse
@@ -27,9 +27,9 @@ from measuring import (
     ROOT,
     Cost,
     Skipped,
-    conditions,
     cost_of,
-    ending_on_signals,
+    describe_conditions,
+    exit_on_sigterm,
     output_of,
     report,
     say,
@@ -41,11 +41,11 @@ TORCH = "import torch"
 BARE = "python -c pass"
 TEXT, PAIR = ("I love you",), ("I love you", "Je t'aime")
 
-#: Each of our commands, and what part of the import of torch it may take at most.
+#: Each command of attn, and its target relative to the import of torch.
 TRANSLATE, HELP, ALIGN = 'attn translate "I love you"', "attn --help", "attn align …"
 TARGETS = {TRANSLATE: 0.25, HELP: 0.12}
 
-#: Of a package or phase, the share of all from which it has a row of its own.
+#: The smallest share of a package or phase that has a row of its own.
 WORTH = 0.01
 
 Costs = dict[str, list[Cost]]
@@ -53,22 +53,22 @@ Costs = dict[str, list[Cost]]
 
 def main() -> int:
     options = _options()
-    ending_on_signals()
+    exit_on_sigterm()
     with tempfile.TemporaryDirectory(prefix="attn-cold-") as home:
         environment = {"ATTN_HOME": home, **_threads(options.threads)}
         try:
-            costs, missing = measured(commands(options.model), options.rounds, environment)
+            costs, missing = measure(commands(options.model), options.rounds, environment)
             where = {}
             if options.where:
-                where = located(options.model, options.rounds, environment)
+                where = profile_translation(options.model, options.rounds, environment)
         except Skipped as reason:
             say(f"skipped: {reason}")
             return 0
-    about = conditions(
+    about = describe_conditions(
         f"{options.rounds} rounds", f"model {options.model or 'by default'}", *missing
     )
-    text = f"{summary(costs)}\n* {about}\n"
-    text += "".join(f"\n{title}\n\n{rows(times)}" for title, times in where.items())
+    text = f"{format_summary(costs)}\n* {about}\n"
+    text += "".join(f"\n{title}\n\n{format_times(times)}" for title, times in where.items())
     report(text, {"conditions": about, "commands": _record(costs), "where": where}, options.output)
     return 0
 
@@ -79,10 +79,14 @@ def _options() -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--model", "-m", help="a registered name or a folder [attn's default]")
-    add("--rounds", type=int, default=11, help="how often each command is run [11]")
-    add("--threads", type=int, help="threads of numpy's and torch's products [their own default]")
-    add("--where", action="store_true", help="tables of where the time of a translation goes, too")
-    add("--output", "-o", type=Path, help="writes OUTPUT.json and OUTPUT.md, too")
+    add("--rounds", type=int, default=11, help="runs of each command [11]")
+    add("--threads", type=int, help="threads of NumPy and torch [their default]")
+    add(
+        "--where",
+        action="store_true",
+        help="also tables of the phases and imports of a translation",
+    )
+    add("--output", "-o", type=Path, help="also write OUTPUT.json and OUTPUT.md")
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error("--rounds: at least 1")
@@ -94,7 +98,7 @@ def _threads(threads: int | None) -> dict[str, str]:
 
 
 def commands(model: str | None) -> dict[str, list[str]]:
-    """What is run, by its name in the table."""
+    """Return the commands by their names in the table."""
     named = [] if model is None else ["--model", model]
     return {
         TORCH: [PYTHON, "-c", TORCH],
@@ -105,15 +109,15 @@ def commands(model: str | None) -> dict[str, list[str]]:
     }
 
 
-def measured(
+def measure(
     runs: dict[str, list[str]], rounds: int, environment: dict[str, str]
 ) -> tuple[Costs, list[str]]:
-    """The costs of each command, round by round, and what would not run.
+    """Return the costs of each command, round by round, and the commands that do not run.
 
-    Raises Skipped where no translation can be had, or torch is not there.
+    Raises Skipped if no translation works, or if torch is missing.
     """
     missing: list[str] = []
-    for name, command in list(runs.items()):  # the round that does not count
+    for name, command in list(runs.items()):  # this round is not counted
         try:
             output_of(*command, environment=environment)
         except Skipped as reason:
@@ -131,10 +135,10 @@ def measured(
     return costs, missing
 
 
-def summary(costs: Costs) -> str:
-    """The table of all commands."""
+def format_summary(costs: Costs) -> str:
+    """Return the table of all commands."""
     titles = (
-        *("command", "wall s", "at least", "CPU s", "MiB"),
+        *("command", "wall s", "minimum", "CPU s", "MiB"),
         *("wall / torch's", "CPU / torch's", "target"),
     )
     return table(titles, [_row(name, costs) for name in costs])
@@ -159,7 +163,7 @@ def _row(name: str, costs: Costs) -> tuple[str, ...]:
 
 
 def ratios(name: str, costs: Costs) -> tuple[float, float]:
-    """Wall and processor time as parts of those of torch's import: medians of the rounds'."""
+    """Return wall and CPU time relative to the import of torch: medians of the rounds' ratios."""
     pairs = list(zip(costs[name], costs[TORCH], strict=True))
     wall = median(own.seconds / torch.seconds for own, torch in pairs)
     return wall, median(own.cpu_seconds / torch.cpu_seconds for own, torch in pairs)
@@ -186,19 +190,20 @@ def _record(costs: Costs) -> dict[str, dict[str, object]]:
 _IMPORT = re.compile(r"import time:\s*(\d+) \|\s*\d+ \| *(\S+)")
 
 
-def located(
+def profile_translation(
     model: str | None, rounds: int, environment: dict[str, str]
 ) -> dict[str, dict[str, float]]:
-    """Two tables of milliseconds: a translation's phases and its imports, each the least of all."""
+    """Return two tables of milliseconds, the phases of a translation and its imports: minima of all
+    rounds."""
     say("where the time goes")
     translate = [*ATTN[1:], *commands(model)[TRANSLATE][len(ATTN) :]]
-    imports = [imported(translate, environment) for _ in range(rounds)]
+    imports = [time_imports(translate, environment) for _ in range(rounds)]
     modules = [
         name
         for name in imports[0]
         if name.startswith("attn_cli") or ("." not in name and not _standard(name))
     ]
-    phases = [phased(modules, model, environment) for _ in range(rounds)]
+    phases = [time_phases(modules, model, environment) for _ in range(rounds)]
     packages = [_by_package(times) for times in imports]
     return {
         f"Phases of `{TRANSLATE}`, ms, each the least of {rounds} rounds": _least(phases),
@@ -206,8 +211,8 @@ def located(
     }
 
 
-def imported(arguments: Sequence[str], environment: dict[str, str]) -> dict[str, float]:
-    """The milliseconds that each module takes to import, itself alone, in the order they come."""
+def time_imports(arguments: Sequence[str], environment: dict[str, str]) -> dict[str, float]:
+    """Return the milliseconds of each module's own import, in the order of the imports."""
     command = [PYTHON, "-X", "importtime", *arguments]
     with tempfile.NamedTemporaryFile() as log:
         cost_of(command, stderr=Path(log.name), environment=environment)
@@ -216,10 +221,10 @@ def imported(arguments: Sequence[str], environment: dict[str, str]) -> dict[str,
     return {match[2]: int(match[1]) / 1000 for match in matches}
 
 
-def phased(
+def time_phases(
     modules: Sequence[str], model: str | None, environment: dict[str, str]
 ) -> dict[str, float]:
-    """The milliseconds of each phase of a translation, Python's own start and end among them."""
+    """Return the milliseconds of each phase of a translation, with Python's own start and end."""
     program = ROOT / "benchmarks" / "measuring" / "phases.py"
     arguments = commands(model)[TRANSLATE][len(ATTN) :]
     command = [PYTHON, str(program), ",".join(modules), *arguments]
@@ -246,19 +251,19 @@ def _standard(module: str) -> bool:
 
 
 def _least(rounds: list[dict[str, float]]) -> dict[str, float]:
-    """The least of each, largest first; what is missing in a round is left out of it."""
+    """Return the minimum of each value, largest first; without values that a round lacks."""
     names = dict.fromkeys(name for times in rounds for name in times)
     least = {name: min(times[name] for times in rounds if name in times) for name in names}
     return dict(sorted(least.items(), key=lambda item: -item[1]))
 
 
-def rows(times: dict[str, float]) -> str:
-    """A table of milliseconds and shares; what is small has one row together."""
+def format_times(times: dict[str, float]) -> str:
+    """Return a table of milliseconds and shares; small values share one row."""
     whole = sum(times.values())
     large = {name: time for name, time in times.items() if time >= WORTH * whole}
     if len(large) < len(times):
         large["others"] = whole - sum(large.values())
-    large["together"] = whole
+    large["total"] = whole
     return table(
         ("what", "ms", "%"),
         [(name, f"{time:.1f}", f"{100 * time / whole:.0f}") for name, time in large.items()],

@@ -1,15 +1,15 @@
-"""Measure how well the confidence of a model ranks its translations, and the log-probability.
+"""Measure how well confidence and log-probability rank the translations of a model.
 
     python benchmarks/confidence.py --pairs newstest2013.tsv.gz --pairs tico19-dev.tsv.gz
     python benchmarks/confidence.py --model runs/mine --pairs mine.tsv --languages en,de
 
---pairs names files of two columns, whose languages --languages tells; each model translates the
+--pairs names files of two columns in the languages of --languages; each model translates the
 column of its own source language. For each model and file: Spearman's rank correlation of the
 confidence with the chrF of each sentence, that of the mean log-probability per piece, and the mean
 absolute difference of confidence and chrF. The text must not be part of the training or the
 calibration text. A model without a calibration is skipped.
 
-Then how often a line is noted to be in the wrong language: of the lines of the source language
+Then the share of lines with a note about a wrong language: of the lines of the source language
 (false alarms), and of those of the target language.
 """
 
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measuring import Skipped, conditions, report, table
+from measuring import Skipped, describe_conditions, report, table
 from measuring.pairs import (
     TEST_PAIRS,
     add_pair_options,
@@ -55,7 +55,7 @@ def main() -> int:
         ("model", "text", "lines", "false alarms", "noted"),
         [_alarm_row(record) for record in records],
     )
-    report(f"{ranks}\n{notes}\n{conditions()}\n", {"results": records}, options.output)
+    report(f"{ranks}\n{notes}\n{describe_conditions()}\n", {"results": records}, options.output)
     return 0
 
 
@@ -93,7 +93,7 @@ def _measure(options: argparse.Namespace, model: str, file: Path) -> dict[str, A
 
 
 def _share_noted(lines: Sequence[str], facts: dict[str, Any]) -> float:
-    """The share of lines that look like the target language of a model."""
+    """Return the share of lines that look like the target language of a model."""
     noted = [
         languages.looks_like(
             (word.text for word in words.split(line)), facts["target"], expected=facts["source"]

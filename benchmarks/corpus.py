@@ -1,17 +1,18 @@
-"""Time, memory and disk of preparing a corpus: 10,000 to 10 million pairs of made-up text.
+"""Measure the preparation of a corpus: time, memory and disk, for 10,000 to 10 million generated
+pairs.
 
     python benchmarks/corpus.py [--pairs 10000,100000,1000000,10000000] [--sampling 0.5]
                                 [--variants] [--output runs/corpus]
 
-Each text is read, split, given a vocabulary, cut into pieces and stored as `attn train` does it, in
-a process of its own; the text itself is written by another one as it is read. Words are Zipfian and
-their vocabulary grows without end, as that of the web does; a sentence has some 20 of them. Another
-process then opens the stored text and draws batches from it.
+Each text is read, split, segmented and stored as `attn train` does it, in a process of its own;
+another process generates the text while it is read. Words are Zipfian, their vocabulary grows with
+the text as that of the web does, and a sentence has about 20 of them. A further process then opens
+the stored text and draws batches from it.
 
-Memory is told in two ways. *Peak* is the kernel's figure of the whole process, pages of mapped
-files included, which it could take back at any time and which several processes share; *private* is
-the most that was the process's own, looked at 20 times a second (on Linux, 0 elsewhere). The row of
-0 pairs is a process that imports what `attn train` does, torch among it, and does nothing.
+Memory has two values. *Peak* is the kernel's value for the whole process. It includes the pages of
+mapped files, which the system can reclaim and which several processes share. *Private* is the peak
+of the process's own memory, sampled 20 times a second (on Linux; 0 elsewhere). The row of 0 pairs
+is a process that only imports what `attn train` imports, torch included.
 """
 
 import argparse
@@ -30,16 +31,25 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from measuring import MEBI, Skipped, conditions, cost_of, ending_on_signals, report, say, table
+from measuring import (
+    MEBI,
+    Skipped,
+    cost_of,
+    describe_conditions,
+    exit_on_sigterm,
+    report,
+    say,
+    table,
+)
 from measuring.charts import curves
 
 PAIRS = (10_000, 100_000, 1_000_000, 10_000_000)
 CONSONANTS, VOWELS = "bcdfghjklmnprstvz", "aeiouéà"
 
-#: The text: words a sentence, P(rank > r) = (1 + r / SHIFT) ** (1 - EXPONENT), sentences at once.
+#: The text: words per sentence; P(rank > r) = (1 + r / SHIFT) ** (1 - EXPONENT); sentences at once.
 WORDS, SHIFT, EXPONENT, TOGETHER = 20, 2.7, 1.4, 20_000
 
-#: Ranks above this are one word each, of which there are enough.
+#: All ranks above this are one word.
 RAREST = 1 << 40
 
 BATCHES = 1000
@@ -49,7 +59,7 @@ STAGES = ("read", "split", "vocabulary", "pieces", "store")
 
 def main() -> None:
     options = _options()
-    ending_on_signals()
+    exit_on_sigterm()
     if options.stage:
         {"write": _write, "prepare": _prepare, "draw": _draw}[options.stage](options)
         return
@@ -61,8 +71,8 @@ def main() -> None:
             except Skipped as error:
                 say(f"{pairs:,} pairs: {error}")
     made_of = f"sampling {options.sampling:g}, {'with' if options.variants else 'without'} variants"
-    markdown = f"{_table(rows)}\n{conditions(made_of)}\n"
-    report(markdown, {"conditions": conditions(made_of), "rows": rows}, options.output)
+    markdown = f"{_table(rows)}\n{describe_conditions(made_of)}\n"
+    report(markdown, {"conditions": describe_conditions(made_of), "rows": rows}, options.output)
     if options.output:
         for name, picture in _charts(rows).items():
             Path(f"{options.output}-{name}.svg").write_text(picture, encoding="utf-8")
@@ -71,10 +81,10 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     add = parser.add_argument
-    add("--pairs", default=",".join(map(str, PAIRS)), help="the sizes, between commas")
+    add("--pairs", default=",".join(map(str, PAIRS)), help="the sizes, separated by commas")
     add("--sampling", type=float, default=0.0, help="as tokenizer.subword_alpha")
     add("--variants", action="store_true", help="with all of data.augmentation")
-    add("--folder", type=Path, help="where text and arrays go; the temporary folder by default")
+    add("--folder", type=Path, help="folder of text and arrays [the temporary folder]")
     add("--output", type=Path, help="also write OUTPUT.md, OUTPUT.json and two pictures")
     add("--stage", help=argparse.SUPPRESS)
     add("--count", type=int, default=0, help=argparse.SUPPRESS)
@@ -121,7 +131,8 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
 
 def _charts(rows: list[dict[str, Any]]) -> dict[str, str]:
-    """Memory, and processor time for a million pairs, by powers of ten of pairs."""
+    """Return the pictures: memory by pairs, and CPU time of a million pairs, by powers of ten of
+    pairs."""
     rows = [row for row in rows if row["pairs"]]
     at = [math.log10(row["pairs"]) for row in rows]
     ticks = {place: f"{row['pairs']:,}" for place, row in zip(at, rows, strict=True)}
@@ -174,7 +185,7 @@ def _write(options: argparse.Namespace) -> None:
 
 
 class _Words(dict[int, str]):
-    """A word of syllables for each rank; the common ones are short, and are remembered."""
+    """A word of syllables for each rank; frequent words are short, and are cached."""
 
     def __missing__(self, rank: int) -> str:
         syllables, number = [], rank
@@ -258,7 +269,7 @@ def _draw(options: argparse.Namespace) -> None:
 
 @contextmanager
 def _stage(name: str, stages: dict[str, float], memory: dict[str, float]) -> Iterator[None]:
-    """What runs inside is a stage: seconds of the processor, and MiB of its own at most."""
+    """Measure the block as a stage: CPU seconds, and the peak of private memory in MiB."""
     watch = _Watch()
     began = time.process_time()
     yield
@@ -267,7 +278,7 @@ def _stage(name: str, stages: dict[str, float], memory: dict[str, float]) -> Ite
 
 
 class _Watch:
-    """The most memory that is this process's own, seen from another one."""
+    """Measures the peak of this process's private memory, from another process."""
 
     _CODE = """
 import re, select, sys
@@ -286,7 +297,7 @@ print(most)
             self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
 
     def end(self) -> float:
-        """MiB."""
+        """Stop, and return the peak in MiB."""
         return int(self._process.communicate()[0]) / 1024 if self._process else 0.0
 
 

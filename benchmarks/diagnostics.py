@@ -1,12 +1,12 @@
-"""How well diagnostics and confidence rank translations: correlation with sentence chrF.
+"""Measure how well diagnostics and confidence rank translations: correlation with sentence chrF.
 
     python benchmarks/diagnostics.py --pairs newstest2013.tsv.gz
     python benchmarks/diagnostics.py --model runs/mine --pairs mine.tsv --languages en,de
 
---pairs names files of two columns, whose languages --languages tells; each model translates the
+--pairs names files of two columns in the languages of --languages; each model translates the
 column of its own source language with `attn translate --diagnostics`. For each model and file:
 Spearman's rank correlation of each diagnostic, of the confidence and of the mean log-probability
-with the chrF of each sentence. Diagnostics count what is wrong, so their correlation should be
+with the chrF of each sentence. Diagnostics measure errors, so their correlation should be
 negative. Counts of words are divided by the number of words.
 """
 
@@ -18,7 +18,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from measuring import conditions, report, table
+from measuring import describe_conditions, report, table
 from measuring.pairs import (
     TEST_PAIRS,
     add_pair_options,
@@ -43,7 +43,7 @@ def _value(field: str) -> Callable[[Record], float]:
     return lambda record: record["diagnostics"][field] or 0.0
 
 
-#: What is correlated with chrF, and how it is read from a record.
+#: The values that are correlated with chrF, and how each is read from a record.
 MEASURES: dict[str, Callable[[Record], float]] = {
     "confidence": lambda record: record["confidence"] or 0.0,
     "mean log-probability": lambda record: record["score"] or 0.0,
@@ -70,7 +70,7 @@ def main() -> int:
         for record in records
     ]
     ranks = table(("model", "text", "lines", *MEASURES), rows)
-    report(f"{ranks}\n{conditions()}\n", {"results": records}, options.output)
+    report(f"{ranks}\n{describe_conditions()}\n", {"results": records}, options.output)
     return 0
 
 

@@ -1,13 +1,13 @@
-"""Self-attention with the fused kernel and with the product written out: time and memory.
+"""Compare self-attention by the fused kernel with the explicit product: time and memory.
 
-    python benchmarks/fused_attention.py                  # lengths 64 to 2,048, on the processor
+    python benchmarks/fused_attention.py                  # lengths 64 to 2,048, on the CPU
     python benchmarks/fused_attention.py --device cuda
     python benchmarks/fused_attention.py --output runs/fused-attention
 
-Forward and backward of `nn.dot_product_attention`, causal, as in training:
-`weights=False` is what runs while nobody asks for weights, `weights=True` when somebody does. Each
-case is a process of its own, whose peak memory is that above what it held before the first call.
-The two are timed in turn, so that a machine that slows down slows both.
+Runs forward and backward of `nn.dot_product_attention`, causal, as in training:
+`weights=False` uses the fused kernel, `weights=True` returns the attention weights. Each case is a
+process of its own; its peak memory is that above the memory before the first call. The two run in
+turn, so that a machine that slows down slows both.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from measuring import conditions, report, say, table
+from measuring import describe_conditions, report, say, table
 
 LENGTHS = (64, 128, 256, 512, 1024, 2048)
 HEADS, WIDTH = 8, 32
@@ -45,9 +45,8 @@ def main() -> int:
                 runs[weights].append(_in_a_process(options, length, weights))
         say(f"length {length}")
         rows.append({"length": length, "fused": runs[False], "written_out": runs[True]})
-    about = (
-        f"{conditions(f'torch on {options.device}')}; {options.batch} x {HEADS} heads of {WIDTH}"
-    )
+    machine = describe_conditions(f"torch on {options.device}")
+    about = f"{machine}; {options.batch} x {HEADS} heads of {WIDTH}"
     record = {"conditions": about, "batch": options.batch, "rows": rows}
     report(f"{about}\n\n{_table(rows)}", record, options.output)
     return 0
@@ -67,7 +66,8 @@ def _in_a_process(options: argparse.Namespace, length: int, weights: bool) -> di
 
 
 def _case(*, length: int, weights: bool, batch: int, device: str) -> dict[str, float]:
-    """The median seconds of a pass there and back, and the most bytes that it took."""
+    """Return the median seconds of a forward and a backward pass, and the peak of their memory in
+    bytes."""
     import torch
 
     from attn_cli.nn.dot_product_attention import scaled_dot_product_attention
@@ -98,7 +98,7 @@ def _case(*, length: int, weights: bool, batch: int, device: str) -> dict[str, f
 
 
 def _peak(device: str) -> int:
-    """The most bytes held so far."""
+    """Return the peak of memory in bytes."""
     if device == "cuda":
         import torch
 
@@ -109,7 +109,7 @@ def _peak(device: str) -> int:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    titles = ["length", "fused", "written out", "times", "fused", "written out"]
+    titles = ["length", "fused", "explicit", "ratio", "fused", "explicit"]
     lines = []
     for row in rows:
         seconds = [median(each["seconds"] for each in row[name]) for name in _NAMES]

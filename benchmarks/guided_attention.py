@@ -1,8 +1,8 @@
-"""What guided attention does to translations and to itself: python benchmarks/guided_attention.py
+"""Measure the effect of guided attention on BLEU and AER: python benchmarks/guided_attention.py
 
-Trains the same recipe with and without `train.guided_alignment`, as many updates each, on 5,000 and
-29,000 pairs of Multi30k and 140,000 of Tatoeba, and prints greedy validation BLEU (on
-Multi30k's validation pairs, or on a thousand of Tatoeba held out) and the alignment error rate of
+Trains the same recipe with and without `train.guided_alignment`, with the same number of updates,
+on 5,000 and 29,000 pairs of Multi30k and 140,000 of Tatoeba. Prints greedy validation BLEU (on
+Multi30k's validation pairs, or on 1,000 held-out pairs of Tatoeba) and the alignment error rate of
 the attention on Hansards en-fr.dev. Looks for the corpora in ../shared/data.
 """
 
@@ -13,9 +13,9 @@ import json
 import tempfile
 from pathlib import Path
 
-from measuring import ATTN, DATA, ROOT, Skipped, cost_of, present, say
+from measuring import ATTN, DATA, ROOT, Skipped, cost_of, require_file, say
 
-#: Pairs of text → the updates that are made of it.
+#: Number of pairs → number of updates.
 UPDATES = {"5k": 600, "29k": 700, "140k": 400}
 GUIDES = ("none", "statistical")
 
@@ -30,7 +30,7 @@ def main() -> None:
     for text, guide in itertools.product(chosen.texts, GUIDES):
         model = chosen.out / f"{text}-{guide}"
         try:
-            bleu = trained(model, text, guide)
+            bleu = train(model, text, guide)
             aer = error_rate(model)
         except Skipped as reason:
             say(f"{model.name}: skipped, {reason}")
@@ -38,8 +38,8 @@ def main() -> None:
         print(f"| {text} | {UPDATES[text]} | {guide} | {bleu:.1f} | {aer} |", flush=True)
 
 
-def trained(model: Path, text: str, guide: str) -> float:
-    """Train the model unless it is there; its last greedy BLEU on the validation pairs."""
+def train(model: Path, text: str, guide: str) -> float:
+    """Train the model unless it exists; return its last greedy BLEU on the validation pairs."""
     if not (model / "bundle.json").is_file():
         settings = (
             f"train.max_steps={UPDATES[text]}",
@@ -57,22 +57,22 @@ def trained(model: Path, text: str, guide: str) -> float:
 
 
 def files(text: str, folder: Path) -> list[str | Path]:
-    """The options that name the text, and Multi30k's validation pairs where it is from there."""
+    """Return the options that name the text, and Multi30k's validation pairs for Multi30k."""
     if text == "140k":
         held_out = ("--set", "data.valid_source=", "--set", "data.valid_target=")
-        return ["--pairs", present(DATA / "tatoeba" / "en-fr.tsv.gz"), *held_out]
+        return ["--pairs", require_file(DATA / "tatoeba" / "en-fr.tsv.gz"), *held_out]
     captions = DATA / "multi30k"
     options: list[str | Path] = []
     for option, language in (("source", "en"), ("target", "fr")):
         part = folder / f"train.{language}"
-        with gzip.open(present(captions / f"train.{language}.gz"), "rb") as lines:
+        with gzip.open(require_file(captions / f"train.{language}.gz"), "rb") as lines:
             part.write_bytes(b"".join(itertools.islice(lines, 5_000 if text == "5k" else None)))
         options += [f"--{option}", part, f"--valid-{option}", captions / f"val.{language}.gz"]
     return options
 
 
 def error_rate(model: Path) -> str:
-    """The AER line of the model's attention on the development pairs of the Hansards."""
+    """Return the AER line of the model's attention on the development pairs of the Hansards."""
     pairs, gold = (DATA / "alignment" / f"en-fr.dev.{end}" for end in ("src-tgt", "gold"))
     options = ("--weights", "attention", "--tokenized", "--index-base", "1", "--gold", gold)
     messages = attn("align", "-m", model, "--input", pairs, *options)

@@ -1,13 +1,13 @@
-"""How quickly an imported Marian model translates: attn beside Transformers and CTranslate2.
+"""Measure the speed of an imported Marian model in attn, Transformers and CTranslate2.
 
     python benchmarks/marian_speed.py                  # 6+6 layers of 512, 58,000 pieces
-    python benchmarks/marian_speed.py --width 64 --pieces 2000 --lines 8     # tries it out
+    python benchmarks/marian_speed.py --width 64 --pieces 2000 --lines 8     # a quick try
     python benchmarks/marian_speed.py --systems int8,ct2-int8 --beam 4
 
-The model has random parameters of the size of OPUS-MT's, and every system writes --length pieces
-for each line, so that all do the same work. Each translates the same lines in a process of its own
-on one core. Shown are the processor time of each line, less that of a run of one line, which is
-the start-up, and the memory at most. Systems take turns; figures are medians over --rounds.
+The model has random parameters and the size of OPUS-MT's. Every system writes --length pieces for
+each line, so that all do the same work. Each translates the same lines in a process of its own on
+one core. The table has the CPU time of a line, without the start-up, which is measured with one
+line, and the peak of memory. Systems take turns; values are medians over --rounds.
 
 Needs transformers and ctranslate2, which are in constraints.txt.
 """
@@ -27,15 +27,15 @@ from measuring import (
     ONE_THREAD,
     ROOT,
     Cost,
-    conditions,
     cost_of,
-    excusing,
-    notes,
-    on_one_core,
+    describe_conditions,
+    format_notes,
     output_of,
     report,
+    report_skips,
     say,
     table,
+    use_one_core,
 )
 
 SYSTEMS = ("int8", "fp32", "transformers", "ct2-int8", "ct2-fp32")
@@ -48,7 +48,7 @@ def main() -> int:
         system, folder, file = options.run
         _translate(system, Path(folder), Path(file), options)
         return 0
-    on_one_core()
+    use_one_core()
     systems = options.systems.split(",")
     skipped: list[str] = []
     costs: dict[str, list[tuple[Cost, Cost]]] = {system: [] for system in systems}
@@ -59,7 +59,7 @@ def main() -> int:
             sys.executable, __file__, "--make", work, *_sizes(options), environment=ONE_THREAD
         )
         for system in systems:
-            with excusing(system, skipped):
+            with report_skips(system, skipped):
                 _prepare(system, work, options)
                 for _ in range(options.rounds):
                     pair = [_cost(system, work, lines, options) for lines in ("one", "many")]
@@ -79,7 +79,11 @@ def main() -> int:
         f"{options.lines} lines of {options.words} words, {options.length} pieces each, "
         f"beam {options.beam}, one core, processor time, {options.rounds} rounds"
     )
-    report(markdown + notes(conditions(size), skipped), {"results": records}, options.output)
+    report(
+        markdown + format_notes(describe_conditions(size), skipped),
+        {"results": records},
+        options.output,
+    )
     return 0
 
 
@@ -198,7 +202,7 @@ def _translate(system: str, work: Path, file: Path, options: argparse.Namespace)
             print(*tokenizer.batch_decode(ids, skip_special_tokens=True), sep="\n")
         return
     import ctranslate2
-    import sentencepiece  # alone, since transformers would count into the memory
+    import sentencepiece  # without transformers, which would add to the memory
 
     spm: Any = sentencepiece.SentencePieceProcessor(model_file=str(work / "marian" / "source.spm"))
     translator = ctranslate2.Translator(str(work / system), inter_threads=1, intra_threads=1)
@@ -215,7 +219,7 @@ def _translate(system: str, work: Path, file: Path, options: argparse.Namespace)
 
 
 def _make(work: Path, options: argparse.Namespace) -> None:
-    """Write a model of random parameters, as Transformers does, and lines for it to translate."""
+    """Write a model of random parameters, as Transformers does, and lines to translate."""
     import torch
     from transformers import MarianConfig, MarianMTModel
 
@@ -253,7 +257,7 @@ def _make(work: Path, options: argparse.Namespace) -> None:
             normalize_embedding=False,
         )
     )
-    network.final_logits_bias[0, 0] = _NEVER  # a sentence ends at its length alone
+    network.final_logits_bias[0, 0] = _NEVER  # a sentence ends only at its length
     network.save_pretrained(folder)
     draw = random.Random(1)
     for name, count in (("one", 1), ("many", options.lines)):
@@ -264,7 +268,7 @@ def _make(work: Path, options: argparse.Namespace) -> None:
 
 
 def _sentencepiece_model(size: int) -> bytes:
-    """A unigram model of the pieces ▁w0, ▁w1, … and of single characters."""
+    """Return a unigram model of the pieces ▁w0, ▁w1, … and of single characters."""
     import sentencepiece
     from sentencepiece import sentencepiece_model_pb2
 

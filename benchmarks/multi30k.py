@@ -1,9 +1,9 @@
-"""Train on Multi30k, English to French or German, and score test_2016_flickr: one command.
+"""Train on Multi30k, English to French or German, and score test_2016_flickr.
 
-    python benchmarks/multi30k.py fr de     # trains into runs/multi30k-en-XX unless it is there
+    python benchmarks/multi30k.py fr de     # trains runs/multi30k-en-XX unless it exists
 
-Prints validation BLEU against wall time, read off the training's log, then sacrebleu's scores of
-the test set, greedy and with a beam of 5. Needs the corpus in ../shared/data/multi30k.
+Prints validation BLEU by wall time from the training's log, then sacrebleu's scores of the test
+set, greedy and with a beam of 5. Needs the corpus in ../shared/data/multi30k.
 """
 
 import argparse
@@ -20,13 +20,13 @@ TEST = "test_2016_flickr"
 
 
 def attn(*arguments: object) -> str:
-    """Run attn, let it talk on stderr, return what it prints."""
+    """Run attn with its messages on stderr; return its output."""
     command = [sys.executable, "-m", "attn_cli", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 
 def curve(log: Path) -> None:
-    """Validation BLEU (greedy) against minutes since the first update, as the log has it."""
+    """Print greedy validation BLEU by minutes since the first update, from a log."""
     started = 0.0
     for row in map(json.loads, log.read_text(encoding="utf-8").splitlines()):
         if row["event"] == "training_started":
@@ -43,7 +43,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("targets", nargs="*", help="fr, de [both]")
-    parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="where models are kept")
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="folder of the models")
     chosen = parser.parse_args()
     if not CORPUS.is_dir():
         print(f"skipped: no Multi30k in {CORPUS.relative_to(ROOT.parent)}; see data/README.md")
@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def measure(target: str, runs: Path) -> None:
-    """Train unless that has been done, then print the curve and the scores."""
+    """Train unless the model exists, then print the curve and the scores."""
     name = f"multi30k-en-{target}"
     out = runs / name
     print(name)

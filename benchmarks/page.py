@@ -1,15 +1,15 @@
-"""The page of --format html: its size, and what a browser does until it has painted it.
+"""Measure the page of --format html: its size, and the CPU time of a browser until it is painted.
 
     python benchmarks/page.py
     python benchmarks/page.py --pairs 10000 --words 30
     python benchmarks/page.py --files former.html     # another page, in turn with these
 
-The pairs are made up: sentences of --words words, each with the attention of a decoder and the
-probabilities of a word aligner, drawn from a sparse Dirichlet distribution. Chromium opens each
-page --repeat times from a file, each time in a new window, in turn with a page of one word,
-"empty". The browser's own trace gives processor time of the page's thread: until the first paint
-with content, until the paint of the first pair's words and links, and until that of the whole list.
-The time of the first paint on the clock is there, too: it depends on what else the machine does.
+The pairs are generated: sentences of --words words, each with the attention of a decoder and the
+probabilities of a word aligner, sampled from a sparse Dirichlet distribution. Chromium opens each
+page --repeat times from a file, each time in a new window, in turn with "empty", a page of one
+word. The browser's trace gives the CPU time of the page's thread: until the first paint with
+content, until the paint of the first pair's words and links, and until that of the whole list. The
+wall time of the first paint, which depends on other work of the machine, is measured too.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from measuring import Skipped, conditions, say, table
+from measuring import Skipped, describe_conditions, say, table
 
 from attn_cli.render.html.page import Page, PageWriter
 from attn_cli.types import SoftAlignment, Translation, WordAlignment
@@ -33,10 +33,10 @@ Event = dict[str, Any]
 
 _EMPTY = "<!doctype html><meta charset=utf-8><title>empty</title><p>word"
 
-#: What the trace must hold: tasks, paints, and the marks of the page.
+#: The categories of the trace: tasks, paints, and the marks of the page.
 _CATEGORIES = ["toplevel", "devtools.timeline", "blink.user_timing", "loading"]
 
-_COLUMNS = ["first paint", "first pair", "all", "first paint, clock"]
+_COLUMNS = ["first paint", "first pair", "whole list", "first paint, wall time"]
 
 
 def main() -> None:
@@ -64,11 +64,11 @@ def main() -> None:
             for name, file in pages.items()
         ]
     heads = ["page", "MB", *(f"{name}, ms" for name in _COLUMNS)]
-    print(table(heads, rows) + conditions())
+    print(table(heads, rows) + describe_conditions())
 
 
 def page_of(count: int, words: int) -> str:
-    """A page of `count` pairs."""
+    """Return a page of `count` pairs."""
     generator = np.random.default_rng(0)
     names = [f"word{n}" for n in range(500)]
     page = PageWriter(Page("benchmark", minimum={"attention": 0.3, "alignment": 0.5}))
@@ -96,7 +96,7 @@ def page_of(count: int, words: int) -> str:
 
 
 def measure(pages: dict[str, Path], repeat: int) -> dict[str, list[list[float]]]:
-    """The times of _COLUMNS of each page, in ms, for each time it is opened."""
+    """Return the times of _COLUMNS of each page, in ms, for each time it is opened."""
     chromium = shutil.which("chromium")
     if chromium is None:
         raise Skipped("there is no Chromium: apt-get install chromium")
@@ -114,7 +114,7 @@ def measure(pages: dict[str, Path], repeat: int) -> dict[str, list[list[float]]]
 
 
 def open_page(browser: "Browser", file: Path) -> list[Event]:
-    """Open a page; the events of the browser until it is complete."""
+    """Open a page; return the events of the browser until it is complete."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     session = browser.new_browser_cdp_session()
     events: list[Event] = []
@@ -135,7 +135,7 @@ def open_page(browser: "Browser", file: Path) -> list[Event]:
 
 
 def times_of(events: Sequence[Event]) -> list[float]:
-    """The times of _COLUMNS from the events of one page."""
+    """Return the times of _COLUMNS from the events of one page."""
     first = next(event for event in events if event["name"] == "firstContentfulPaint")
     thread = first["pid"], first["tid"]
     own = [event for event in events if (event["pid"], event["tid"]) == thread]
@@ -143,7 +143,7 @@ def times_of(events: Sequence[Event]) -> list[float]:
     marks = {event["name"]: event["ts"] for event in own if event["ts"] >= begin}
     loaded = marks["domContentLoadedEventEnd"]
     paints = [event["ts"] + event["dur"] for event in own if event["name"] == "Paint"]
-    ends = [max(paint for paint in paints if paint <= first["ts"])]  # then it is on the screen
+    ends = [max(paint for paint in paints if paint <= first["ts"])]  # the paint that shows it
     for name in ("first pair", "complete"):
         mark = marks.get(name, loaded)
         ends.append(min((paint for paint in paints if paint > mark), default=max(paints)))
@@ -152,7 +152,7 @@ def times_of(events: Sequence[Event]) -> list[float]:
 
 
 def processor_time(events: Sequence[Event], begin: float, end: float) -> float:
-    """Microseconds of processor time of the tasks that begin between two times."""
+    """Return the CPU time, in microseconds, of the tasks that begin between two times."""
     return sum(
         event.get("tdur", 0)
         for event in events

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from measuring import ROOT, Skipped, aer_of_attention, attn, conditions, say, table
+from measuring import ROOT, Skipped, aer_of_attention, attn, describe_conditions, say, table
 
 DEMO = ROOT / "data" / "demo"
 sys.path.insert(0, str(DEMO))
@@ -30,15 +30,15 @@ from grammar.tokens import Pair, finish, linked  # noqa: E402
 
 SEED = 7
 
-#: Lengths in English words, the full stop among them, and sentences of each that are tried.
+#: Lengths in English words, the full stop included, and the number of test sentences of each.
 BUCKETS = ((6, 9), (10, 14), (15, 19), (20, 24), (25, 29), (30, 36), (37, 48))
-TRIED = 100
+TEST_SENTENCES = 100
 
-#: Of the first so many lengths, so many sentences are learnt beside the demo's pairs.
-LEARNT, MORE = 4, 1000
+#: The number of lengths in the training text, and of their sentences added to the demo's pairs.
+TRAINING_BUCKETS, ADDED_SENTENCES = 4, 1000
 
-#: Clauses within each other at most.
-DEEPEST = 12
+#: The greatest depth of nested clauses.
+MAX_DEPTH = 12
 
 AS_HERE = (
     *("model.word_aligner=false", "train.guided_alignment=none", "train.export=none"),
@@ -63,12 +63,12 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "relative-clauses")
-    parser.add_argument("--only", default="", help="names of systems, with commas between")
+    parser.add_argument("--only", default="", help="names of systems, separated by commas")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--docs", type=Path, default=ROOT / "docs", help="[docs]")
     options = parser.parse_args()
     out: Path = options.out.absolute()
-    tests = texts(out)
+    tests = write_texts(out)
     only = set(filter(None, options.only.split(",")))
     for name, settings in SYSTEMS.items():
         if not only or name in only or name.split(",")[0] in only:
@@ -80,30 +80,30 @@ def main() -> int:
     return 0
 
 
-def texts(out: Path) -> list[list[Pair]]:
-    """The training text as files, and the sentences of each of BUCKETS that none of it has."""
+def write_texts(out: Path) -> list[list[Pair]]:
+    """Write the training text; return test sentences of each of BUCKETS that are not in it."""
     draw = Draw(SEED)
     sides = {
         side: (DEMO / f"train.{side}").read_text(encoding="utf-8").splitlines()
         for side in ("en", "fr")
     }
     known = {key(line) for line in sides["en"]}
-    for bucket in BUCKETS[:LEARNT]:
-        for pair in nested(draw, known, MORE, bucket):
+    for bucket in BUCKETS[:TRAINING_BUCKETS]:
+        for pair in sample_nested(draw, known, ADDED_SENTENCES, bucket):
             sides["en"].append(pair.english)
             sides["fr"].append(pair.french)
     out.mkdir(parents=True, exist_ok=True)
     for side, lines in sides.items():
         text = "".join(f"{line}\n" for line in lines)
         (out / f"train.{side}").write_text(text, encoding="utf-8")
-    return [nested(draw, known, TRIED, bucket) for bucket in BUCKETS]
+    return [sample_nested(draw, known, TEST_SENTENCES, bucket) for bucket in BUCKETS]
 
 
-def nested(draw: Draw, known: set[str], many: int, words: tuple[int, int]) -> list[Pair]:
-    """So many new sentences of so many words; what they are is added to `known`."""
+def sample_nested(draw: Draw, known: set[str], many: int, words: tuple[int, int]) -> list[Pair]:
+    """Return `many` new sentences with a number of words in the range; add them to `known`."""
     pairs: list[Pair] = []
     while len(pairs) < many:
-        phrase = relative(draw, depth=draw.pick(range(1, DEEPEST + 1)))
+        phrase = relative(draw, depth=draw.pick(range(1, MAX_DEPTH + 1)))
         pair = finish(phrase + linked(".=."), "relative clause")
         if words[0] <= len(pair.en) <= words[1] and key(pair.english) not in known:
             known.add(key(pair.english))
@@ -114,7 +114,7 @@ def nested(draw: Draw, known: set[str], many: int, words: tuple[int, int]) -> li
 def measure(
     name: str, settings: Sequence[str], out: Path, tests: Sequence[Sequence[Pair]], *, threads: int
 ) -> None:
-    """Train a system unless that has been done, and try it on each length, into its folder."""
+    """Train a system and measure it on each length, unless that was done; write measured.json."""
     folder = out / name.split(",")[0]
     how = ("--threads", threads)
     if (folder / "measured.json").is_file():
@@ -127,13 +127,18 @@ def measure(
         valid = ("--valid-source", DEMO / "valid.en", "--valid-target", DEMO / "valid.fr")
         changes = [part for setting in (*AS_HERE, *settings) for part in ("--set", setting)]
         attn("train", DEMO / "recipe.toml", *text, *valid, "--out", folder, *changes, *how)
-    rows = [tried(name, pairs, folder) for pairs in tests]
-    record = {"settings": settings, "conditions": conditions(f"threads: {threads}"), "rows": rows}
+    rows = [evaluate(name, pairs, folder) for pairs in tests]
+    record = {
+        "settings": settings,
+        "conditions": describe_conditions(f"threads: {threads}"),
+        "rows": rows,
+    }
     (folder / "measured.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def tried(name: str, pairs: Sequence[Pair], folder: Path) -> dict[str, Any]:
-    """BLEU of a beam of 5, whole sentences right, and AER of attention given the reference."""
+def evaluate(name: str, pairs: Sequence[Pair], folder: Path) -> dict[str, Any]:
+    """Return BLEU with a beam of 5, the share of exact matches, and AER of attention to the
+    reference."""
     from measuring.study import scores
 
     with tempfile.TemporaryDirectory() as there:
@@ -156,7 +161,7 @@ def tried(name: str, pairs: Sequence[Pair], folder: Path) -> dict[str, Any]:
 
 
 def write(out: Path, docs: Path) -> None:
-    """The table and the picture of docs/attention.md, of all systems that are measured."""
+    """Update the table and the picture of docs/attention.md with all systems that were measured."""
     from measuring.charts import curves
     from measuring.study_report import fill
 
@@ -177,13 +182,14 @@ def write(out: Path, docs: Path) -> None:
     (docs / "attention" / "clauses.svg").write_text(picture, encoding="utf-8")
     rows = [
         [f"{name}, {what}", *(shown(row) for row in record["rows"])]
-        for what, shown in SHOWN.items()
+        for what, shown in TABLE_ROWS.items()
         for name, record in records.items()
         if what != "AER" or name != "none"
     ]
     record = next(iter(records.values()))
     signature = record["rows"][0]["bleu"]["signature"]
-    how = f"\n{TRIED} sentences of each length; {record['conditions']}; BLEU `{signature}`.\n"
+    conditions = f"{record['conditions']}; BLEU `{signature}`"
+    how = f"\n{TEST_SENTENCES} sentences of each length; {conditions}.\n"
     fill(docs / "attention.md", {"clauses": table(["", *names.values()], rows) + how})
 
 

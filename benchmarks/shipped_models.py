@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from measuring import ROOT, Skipped, conditions, ending_on_signals, report, say, table
+from measuring import ROOT, Skipped, describe_conditions, exit_on_sigterm, report, say, table
 from measuring.shipped import (
     CAPTIONS,
     ENGINES,
@@ -41,7 +41,7 @@ NOT_AT_RUNTIME = ("model.safetensors", "word_aligner.safetensors", "alignment_he
 
 def main() -> int:
     options = _options()
-    ending_on_signals()
+    exit_on_sigterm()
     texts, records = [], []
     with tempfile.TemporaryDirectory(prefix="attn-models-") as scratch:
         os.environ["ATTN_HOME"] = str(Path(scratch) / "home")
@@ -64,7 +64,7 @@ def main() -> int:
                     say(f"{path}: --write needs the whole texts; nothing is written")
                 else:
                     write_scores(result)
-    about = conditions()
+    about = describe_conditions()
     text = "\n".join([*texts, f"* {about}\n"])
     report(text, {"conditions": about, "models": records}, options.output)
     return 0

@@ -23,11 +23,11 @@ from measuring import (
     ATTN,
     ONE_THREAD,
     Skipped,
-    conditions,
     cost_of,
-    on_one_core,
+    describe_conditions,
     report,
     table,
+    use_one_core,
 )
 from measuring.pairs import TEST_PAIRS, add_pair_options, measure_each, read_pairs
 
@@ -39,7 +39,7 @@ _WAYS: dict[str, tuple[str, ...]] = {"shortlist": (), "vocabulary": ("--no-short
 
 def main() -> int:
     options = _options()
-    on_one_core()
+    use_one_core()
     beam_sizes, files = options.beam or [5], options.pairs or TEST_PAIRS
     records = measure_each(product(beam_sizes, files), partial(_measure, options))
     if not records:
@@ -49,7 +49,7 @@ def main() -> int:
         *("CPU s, shortlist", "CPU s, vocabulary", "ratio"),
     )
     markdown = table(titles, [_row(record) for record in records])
-    report(f"{markdown}\n{conditions()}\n", {"results": records}, options.output)
+    report(f"{markdown}\n{describe_conditions()}\n", {"results": records}, options.output)
     return 0
 
 

@@ -1,24 +1,24 @@
-"""How quickly a network translates: attn's runtimes beside Joey NMT and OpenNMT-py, on one core.
+"""Measure the speed of translation on one core: attn's engines, Joey NMT and OpenNMT-py.
 
     python benchmarks/throughput.py --model runs/multi30k-en-fr --output runs/throughput
-    python benchmarks/throughput.py --systems int8,fp32,torch          # no rivals
+    python benchmarks/throughput.py --systems int8,fp32,torch          # no other programs
     python benchmarks/throughput.py --systems int8,fp32 --where        # and where the time goes
-    python benchmarks/throughput.py --no-shortlist                     # among the whole vocabulary
-    python benchmarks/throughput.py --limit 50 --rounds 1 --rival-minutes 1     # tries it out
+    python benchmarks/throughput.py --no-shortlist                     # with the whole vocabulary
+    python benchmarks/throughput.py --limit 50 --rounds 1 --rival-minutes 1     # a quick try
 
 All translate Multi30k's test_2016_flickr, raw text in and out, greedily and with a beam of 5, each
-in a process of its own on one core. A run of its first line alone is the start-up, which is not
-in sentences a second. Systems take turns, and what is shown are medians over the rounds.
+in a process of its own on one core. A run of the first line alone measures the start-up, which
+sentences per second exclude. Systems take turns; values are medians over the rounds.
 
-int8 and fp32 are graphs that `attn export` makes of --model now, torch is the same network in
-PyTorch. The rivals have networks of the same kind and size: one vocabulary of 8,000 SentencePiece
+int8 and fp32 are graphs that `attn export` makes of --model, torch is the same network in PyTorch.
+The other programs have networks of the same kind and size: one vocabulary of 8,000 SentencePiece
 pieces, embeddings of 256, a bidirectional GRU of 2x256, a GRU of 512 with additive attention. They
-are trained on the spot for --rival-minutes, side by side where there are cores, and kept: what they
-have learnt makes a step no quicker, but it decides how long their translations are. So the table
-counts pieces too, and compares by sentences and by pieces.
+are trained for --rival-minutes, at the same time if there are enough cores, and stored. Their
+training does not change the time of a step, but it changes the length of their translations. So the
+table counts pieces too, and compares by sentences and by pieces.
 
-The rivals' recipes are joeynmt.yaml and opennmt.yaml beside this file. They live in --rivals with
-their environment, which is made where it is missing.
+Their recipes are joeynmt.yaml and opennmt.yaml in this folder. They are in --rivals with their
+environment, which is made if it is missing.
 """
 
 import argparse
@@ -38,17 +38,17 @@ from measuring import (
     ROOT,
     Cost,
     Skipped,
-    conditions,
-    ending_on_signals,
-    excusing,
-    notes,
-    on_one_core,
+    describe_conditions,
+    exit_on_sigterm,
+    format_notes,
     output_of,
     report,
+    report_skips,
     say,
     table,
+    use_one_core,
 )
-from measuring.options import some_of, whole_numbers
+from measuring.options import names_of, whole_numbers
 from measuring.translators import (
     ATTN_SYSTEMS,
     RIVALS,
@@ -62,34 +62,36 @@ from measuring.translators import (
 
 MODEL = ROOT / "runs" / "multi30k-en-fr"
 BEAMS = (1, 5)
-NOISE = 0.05  # the share of a run that has to be more than its start-up
+NOISE = 0.05  # the smallest share of a run, without its start-up, that can be measured
 
 
 def main() -> int:
     options = _options()
-    ending_on_signals()
+    exit_on_sigterm()
     skipped: list[str] = []
     rows: list[Row] = []
     where: dict[str, Any] = {}
     text = ""
     with tempfile.TemporaryDirectory(prefix="attn-throughput-") as scratch:
         os.environ["ATTN_HOME"] = str(Path(scratch) / "home")
-        with excusing("", skipped):
+        with report_skips("", skipped):
             lines = Lines.of_model(options.model, options.limit, Path(scratch))
-            systems = prepared(options, lines, Path(scratch), skipped)
-            on_one_core()
-            rows = measured(systems, lines, options, Path(scratch), skipped)
-            text = summary(rows)
+            systems = prepare_systems(options, lines, Path(scratch), skipped)
+            use_one_core()
+            rows = measure(systems, lines, options, Path(scratch), skipped)
+            text = format_summary(rows)
             if options.where:
                 graphs = [system for system in systems if system.name in ("int8", "fp32")]
                 where = {
-                    f"{system.name}, beam {beam}": located(system, beam, lines)
+                    f"{system.name}, beam {beam}": profile_engine(system, beam, lines)
                     for system, beam in itertools.product(graphs, options.beams)
                 }
-                text += bare(where)
-                text += "".join(f"\n### {title}\n\n{shown(w)}" for title, w in where.items())
-    about = conditions(f"model {options.model}", f"{options.rounds} rounds")
-    text += notes(about, skipped)
+                text += format_products(where)
+                text += "".join(
+                    f"\n### {title}\n\n{format_profile(w)}" for title, w in where.items()
+                )
+    about = describe_conditions(f"model {options.model}", f"{options.rounds} rounds")
+    text += format_notes(about, skipped)
     record = {"conditions": about, "rows": [row.record() for row in rows], "where": where}
     report(text, {**record, "skipped": skipped}, options.output)
     return 0
@@ -103,18 +105,20 @@ def _options() -> argparse.Namespace:
     add("--model", "-m", type=Path, default=MODEL, help="a bundle [runs/multi30k-en-fr]")
     add(
         "--systems",
-        type=some_of(ATTN_SYSTEMS + RIVALS),
+        type=names_of(ATTN_SYSTEMS + RIVALS),
         default=ATTN_SYSTEMS + RIVALS,
         help="some of int8,…,opennmt [all]",
     )
     add("--beams", type=whole_numbers, default=BEAMS, help="[1,5]")
     add("--rounds", type=int, default=3, help="[3]")
-    add("--limit", type=int, help="only so many lines, to try this out")
-    add("--no-shortlist", action="store_true", help="attn scores its whole vocabulary")
-    add("--where", action="store_true", help="where the time of the graphs goes, too")
-    add("--rival-minutes", type=float, default=10.0, help="how long a rival is trained [10]")
+    add("--limit", type=int, help="number of lines, for a quick try")
+    add("--no-shortlist", action="store_true", help="attn scores the whole vocabulary")
+    add("--where", action="store_true", help="also profile the graphs")
+    add(
+        "--rival-minutes", type=float, default=10.0, help="training time of the other programs [10]"
+    )
     add("--rivals", type=Path, default=ROOT / ".bench" / "translators", help="[.bench/translators]")
-    add("--output", "-o", type=Path, help="writes OUTPUT.json and OUTPUT.md, too")
+    add("--output", "-o", type=Path, help="also write OUTPUT.json and OUTPUT.md")
     options = parser.parse_args()
     options.model, options.rivals = options.model.absolute(), options.rivals.absolute()
     return options
@@ -123,21 +127,21 @@ def _options() -> argparse.Namespace:
 # The systems
 
 
-def prepared(
+def prepare_systems(
     options: argparse.Namespace, lines: Lines, scratch: Path, skipped: list[str]
 ) -> list[System]:
-    """The systems that were asked for and can be had."""
+    """Return the selected systems that are available."""
     systems = []
     for name in options.systems:
         if name in ATTN_SYSTEMS:
-            with excusing(name, skipped):
+            with report_skips(name, skipped):
                 system = attn_system(
                     name, options.model, scratch, shortlist=not options.no_shortlist
                 )
                 systems.append(system)
     names = [name for name in RIVALS if name in options.systems]
     if names:
-        with excusing(", ".join(names), skipped):
+        with report_skips(", ".join(names), skipped):
             rivals = Rivals(options.rivals, lines)
             rivals.install()
             rivals.train(names, (options.rival_minutes,))
@@ -150,7 +154,7 @@ def prepared(
 
 @dataclass(frozen=True)
 class Row:
-    """What one system did with one beam. Seconds and rates are medians over the rounds."""
+    """The result of one system with one beam. Seconds and rates are medians over the rounds."""
 
     system: str
     version: str
@@ -158,45 +162,45 @@ class Row:
     trained: str
     beam: int
     lines: int
-    seconds: float  # by the clock, for all lines, start-up included
-    startup_seconds: float  # for the first line alone
-    core_seconds: float  # for all lines, start-up included
+    seconds: float  # wall time of all lines, start-up included
+    startup_seconds: float  # wall time of the first line alone
+    core_seconds: float  # of all lines, start-up included
     mebibytes: float
-    pieces: int  # of all translations, their ends included
+    pieces: int  # of all translations, EOS included
     bleu: float
     signature: str
     all_seconds: list[float]
 
     @property
     def sentences_per_second(self) -> float | None:
-        """Without start-up; None where too little was translated to tell."""
+        """The rate without start-up; None if the run is too short to measure it."""
         seconds = self.seconds - self.startup_seconds
         return (self.lines - 1) / seconds if seconds > NOISE * self.seconds else None
 
     @property
     def pieces_per_second(self) -> float | None:
-        """Without start-up."""
+        """The rate without start-up."""
         rate = self.sentences_per_second
         return None if rate is None else rate * self.pieces / self.lines
 
     def record(self) -> dict[str, Any]:
-        """All of it, for a machine."""
+        """Return all values as JSON."""
         rates = {"sentences_per_second": self.sentences_per_second}
         return {**asdict(self), **rates, "pieces_per_second": self.pieces_per_second}
 
 
-def measured(
+def measure(
     systems: Sequence[System],
     lines: Lines,
     options: argparse.Namespace,
     scratch: Path,
     skipped: list[str],
 ) -> list[Row]:
-    """A row for each system and beam; they take turns."""
+    """Return a row for each system and beam; they take turns."""
     costs: dict[tuple[str, int], list[tuple[Cost, Cost]]] = {}
     failed = set()
-    for system in systems:  # what has not been read from the disk so far
-        with excusing(system.name, []):
+    for system in systems:  # loads files that were not read before
+        with report_skips(system.name, []):
             system.translate(lines.first, scratch / "first.out", options.beams[0], threads=1)
     for number in range(options.rounds):
         for beam, system in itertools.product(options.beams, systems):
@@ -215,7 +219,7 @@ def measured(
     by_name = {system.name: system for system in systems}
     rows = []
     for (name, beam), runs in sorted(costs.items(), key=lambda item: item[0][1]):
-        with excusing(f"{name}, beam {beam}", skipped):
+        with report_skips(f"{name}, beam {beam}", skipped):
             out = scratch / f"{name}.{beam}.{lines.target}"
             rows.append(_row(by_name[name], beam, runs, out, lines))
     return rows
@@ -243,8 +247,8 @@ def _row(
     )
 
 
-def summary(rows: Sequence[Row]) -> str:
-    """The table, and what its numbers are of."""
+def format_summary(rows: Sequence[Row]) -> str:
+    """Return the table and the conditions of its numbers."""
     if not rows:
         return ""
     rivals = [name for name in RIVALS if any(row.system == name for row in rows)]
@@ -296,8 +300,8 @@ def _times(own: float | None, other: float | None) -> str:
 # Where the time goes
 
 
-def located(system: System, beam: int, lines: Lines) -> dict[str, Any]:
-    """Where a runtime's time goes, told by a process of its own: see `measuring/runtime.py`."""
+def profile_engine(system: System, beam: int, lines: Lines) -> dict[str, Any]:
+    """Profile an engine in a process of its own: see `measuring/runtime.py`."""
     say(f"where the time of {system.name} goes, beam {beam}")
     program = ROOT / "benchmarks" / "measuring" / "runtime.py"
     output = output_of(
@@ -307,13 +311,13 @@ def located(system: System, beam: int, lines: Lines) -> dict[str, Any]:
     return profile
 
 
-def bare(where: dict[str, dict[str, Any]]) -> str:
-    """The table of what the matrix products alone take of each run."""
+def format_products(where: dict[str, dict[str, Any]]) -> str:
+    """Return the table of the time of the matrix products alone, for each run."""
     rows = []
     for title, profile in where.items():
         whole, alone = sum(profile["phases"].values()), _alone(profile)
         rows.append((title, f"{whole:.3f}", f"{alone:.3f}", f"{100 * alone / whole:.0f}"))
-    titles = ("graphs", "translating s", "their matrix products alone s", "%")
+    titles = ("graphs", "translation s", "matrix products alone s", "%")
     return "\n" + table(titles, rows) if rows else ""
 
 
@@ -321,11 +325,11 @@ def _alone(profile: dict[str, Any]) -> float:
     return sum(each["seconds"] for each in profile["products"].values())
 
 
-def shown(profile: dict[str, Any]) -> str:
-    """The tables of a profile."""
+def format_profile(profile: dict[str, Any]) -> str:
+    """Return the tables of a profile."""
     whole = sum(profile["phases"].values())
     phases = [_share(name, seconds, whole) for name, seconds in profile["phases"].items()]
-    text = table(("what", "s", "%"), [*phases, _share("together", whole, whole)])
+    text = table(("what", "s", "%"), [*phases, _share("total", whole, whole)])
     kernels = profile["kernels"]
     within = sum(kernels.values())
     text += "\nThe graphs by operator, profiled, which takes a little longer:\n\n"

@@ -1,23 +1,23 @@
-"""How quickly a network learns: attn on threads and workers, beside Joey NMT and OpenNMT-py.
+"""Measure the speed of training: attn with threads and workers, Joey NMT and OpenNMT-py.
 
-    python benchmarks/training.py --output runs/training              # pieces a second, memory
+    python benchmarks/training.py --output runs/training              # pieces/s, memory
     python benchmarks/training.py profile [--before CHECKOUT]         # where an update's time goes
-    python benchmarks/training.py minutes --limits 5,15,45            # BLEU after so many minutes
+    python benchmarks/training.py minutes --limits 5,15,45            # BLEU after N minutes
     python benchmarks/training.py --systems "1 thread,2 workers" --updates 100 --rounds 1
 
 All learn Multi30k, English to French, with networks of one kind and size: 8,000 pieces, embeddings
-of 256, a bidirectional GRU of 2x256, a GRU of 512 with attention and input feeding; 2,000 target
-pieces a batch. attn trains its default recipe without a word aligner. The rivals are installed by
-themselves into --rivals (benchmarks/measuring/translators.py); their rates are those they log. One
-system runs at a time, in turns, and medians are shown.
+of 256, a bidirectional GRU of 2x256, a GRU of 512 with attention and input feeding, batches of
+2,000 target pieces. attn trains its default recipe without a word aligner. The other programs are
+installed into --rivals (benchmarks/measuring/translators.py); their rates are those of their logs.
+One system runs at a time, in turns; values are medians.
 
-`minutes` trains ours for each limit, since its schedule fits the time, and each rival once, whose
-network is kept at each limit. Every row is written to OUTPUT.json at once: the same command again
-goes on with those that are missing.
+`minutes` trains attn once for each limit, since its schedule fits the time, and the other programs
+once; their network at each limit is stored. Every row is written to OUTPUT.json at once; the same
+command again measures the missing rows.
 
-Memory is the most that all processes of a system held together, what they share counted once.
-`profile` uses processor time, so that it can be had on a machine with other work. --before also
-profiles another checkout of this project, in the same way.
+Memory is the peak of all processes of a system together, with shared memory counted once.
+`profile` measures CPU time, so other work on the machine matters less. --before also profiles
+another checkout of this project in the same way.
 """
 
 import argparse
@@ -40,41 +40,41 @@ from measuring import (
     ROOT,
     Skipped,
     attn,
-    conditions,
     cost_of,
-    ending_on_signals,
-    excusing,
+    describe_conditions,
+    exit_on_sigterm,
+    format_notes,
     memory,
-    notes,
     output_of,
-    present,
     report,
+    report_skips,
+    require_file,
     say,
     table,
 )
-from measuring.options import numbers, some_of
+from measuring.options import names_of, numbers
 from measuring.rows import SavedRows
 from measuring.translators import RIVALS, Lines, Rivals, bleu
 
 ATTN_SYSTEMS = {"1 thread": (1, 1), "2 threads": (2, 1), "2 workers": (2, 2)}  # threads, workers
 SOURCE, TARGET = "en", "fr"
-INTERVALS = 8  # that a run is divided into, each with its rate
-WARM = 3  # of them are left out: memory and compiled products fill up
-LOOK = 0.2  # seconds between two looks at memory
+INTERVALS = 8  # parts of a run, each with its rate
+WARM = 3  # parts left out at the start, while caches fill
+LOOK = 0.2  # seconds between two measurements of memory
 BEAMS = (1, 5)
 
 
 def main() -> int:
     options = _options()
-    ending_on_signals()
+    exit_on_sigterm()
     skipped: list[str] = []
     with tempfile.TemporaryDirectory(prefix="attn-training-") as scratch:
         measure = {"speed": speed, "profile": profile, "minutes": minutes}[options.mode]
         text, record = "", dict[str, Any]()
-        with excusing("", skipped):
+        with report_skips("", skipped):
             text, record = measure(options, Path(scratch), skipped)
-    about = conditions(f"batches of {options.tokens}, {options.vocabulary} pieces")
-    text += notes(about, skipped)
+    about = describe_conditions(f"batches of {options.tokens}, {options.vocabulary} pieces")
+    text += format_notes(about, skipped)
     report(text, {"conditions": about, **record, "skipped": skipped}, options.output)
     return 0
 
@@ -87,30 +87,46 @@ def _options() -> argparse.Namespace:
     add("mode", nargs="?", choices=("speed", "profile", "minutes"), default="speed")
     add(
         "--systems",
-        type=some_of((*ATTN_SYSTEMS, *RIVALS)),
+        type=names_of((*ATTN_SYSTEMS, *RIVALS)),
         default=(*ATTN_SYSTEMS, *RIVALS),
-        help="some of them [all]",
+        help="names of systems [all]",
     )
     add("--corpus", type=Path, default=DATA / "multi30k", help="[../shared/data/multi30k]")
-    add("--updates", type=int, default=400, help="of each of our runs, or profiled [400]")
+    add(
+        "--updates",
+        type=int,
+        default=400,
+        help="updates of each run of attn, or of a profile [400]",
+    )
     add("--rounds", type=int, default=3, help="[3]")
-    add("--rival-minutes", type=float, default=3.0, help="of each rival's run in `speed` [3]")
+    add(
+        "--rival-minutes",
+        type=float,
+        default=3.0,
+        help="minutes of each run of another program in `speed` [3]",
+    )
     add("--limits", type=numbers, default=(5.0, 15.0, 45.0), help="minutes in `minutes` [5,15,45]")
     add("--tokens", type=int, default=2000, help="target pieces in a batch [2000]")
     add("--vocabulary", type=int, default=8000, help="pieces [8000]")
-    add("--set", action="append", default=[], metavar="KEY=VALUE", help="changes our recipe")
-    add("--before", type=Path, help="another checkout, profiled too")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a key of attn's recipe",
+    )
+    add("--before", type=Path, help="another checkout to profile too")
     add("--rivals", type=Path, default=ROOT / ".bench" / "translators", help="[.bench/translators]")
-    add("--output", "-o", type=Path, help="writes OUTPUT.json and OUTPUT.md, too")
+    add("--output", "-o", type=Path, help="also write OUTPUT.json and OUTPUT.md")
     options = parser.parse_args()
     options.rivals = options.rivals.absolute()
     return options
 
 
 def recipe(options: argparse.Namespace, folder: Path, **train: object) -> Path:
-    """Our default recipe for that text, without a word aligner."""
+    """Return attn's default recipe for that text, without a word aligner."""
     files = {
-        f"{valid}{side}": present(options.corpus / f"{part}.{language}.gz")
+        f"{valid}{side}": require_file(options.corpus / f"{part}.{language}.gz")
         for valid, part in (("", "train"), ("valid_", "val"))
         for side, language in (("source", SOURCE), ("target", TARGET))
     }
@@ -130,7 +146,7 @@ def recipe(options: argparse.Namespace, folder: Path, **train: object) -> Path:
 def speed(
     options: argparse.Namespace, scratch: Path, skipped: list[str]
 ) -> tuple[str, dict[str, Any]]:
-    """Target pieces a second and memory of each system, in turns."""
+    """Measure target pieces per second and memory of each system, in turns."""
     rates: dict[str, list[float]] = {name: [] for name in options.systems}
     held: dict[str, list[float]] = {name: [] for name in options.systems}
     failed: set[str] = set()
@@ -148,9 +164,9 @@ def speed(
             if name in failed:
                 continue
             say(f"round {number + 1}: {name}")
-            run = our_rate if name in ATTN_SYSTEMS else rival_rate
-            failed.add(name)  # unless the next lines are reached
-            with excusing(name, skipped):
+            run = read_attn_rate if name in ATTN_SYSTEMS else read_rival_rate
+            failed.add(name)  # removed below if it succeeds
+            with report_skips(name, skipped):
                 rate, mebibytes = run(name, options, path, scratch)
                 rates[name].append(rate)
                 held[name].append(mebibytes)
@@ -166,21 +182,21 @@ def speed(
     return table(titles, cells), {"rates": rates, "mebibytes": held}
 
 
-def our_rate(
+def read_attn_rate(
     name: str, options: argparse.Namespace, path: Path, scratch: Path
 ) -> tuple[float, float]:
-    """The median of the rates that a training logs, and its memory."""
+    """Return the median of the rates of a training's log, and its memory."""
     threads, workers = ATTN_SYSTEMS[name]
     out = scratch / "run"
     sizes = ("--threads", threads, "--workers", workers, "--device", "cpu")
     changes = [part for setting in options.set for part in ("--set", setting)]
     command = (*ATTN, "train", path, "--out", out, "--force", *sizes, *changes)
-    mebibytes = watched(list(map(str, command)))
-    return median(logged(out / "log.jsonl", "progress", "tokens_per_second")[WARM:]), mebibytes
+    mebibytes = run_with_memory(list(map(str, command)))
+    return median(read_logged(out / "log.jsonl", "progress", "tokens_per_second")[WARM:]), mebibytes
 
 
-def logged(log: Path, event: str, key: str) -> list[float]:
-    """A figure of each event of that name in a training's log. Raises Skipped without enough."""
+def read_logged(log: Path, event: str, key: str) -> list[float]:
+    """Return a value of each event of that name in a log. Raises Skipped if there are too few."""
     rows = map(json.loads, log.read_text(encoding="utf-8").splitlines())
     values = [float(row[key]) for row in rows if row["event"] == event]
     if event == "progress" and len(values) <= WARM:
@@ -188,8 +204,8 @@ def logged(log: Path, event: str, key: str) -> list[float]:
     return values
 
 
-def watched(command: Sequence[str]) -> float:
-    """Run a command; the most MiB that it and what it starts held. Raises Skipped if it fails."""
+def run_with_memory(command: Sequence[str]) -> float:
+    """Run a command; return the peak in MiB of it and its processes. Raises Skipped if it fails."""
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors
@@ -210,7 +226,7 @@ def watched(command: Sequence[str]) -> float:
 
 
 def rivals(options: argparse.Namespace, lines: Lines, work: str) -> Rivals:
-    """The rivals, installed, with the text, threads and batches of ours."""
+    """Return the other programs, installed, with the same text, threads and batches."""
     installed = Rivals(
         options.rivals,
         lines,
@@ -224,13 +240,13 @@ def rivals(options: argparse.Namespace, lines: Lines, work: str) -> Rivals:
     return installed
 
 
-def rival_rate(
+def read_rival_rate(
     name: str, options: argparse.Namespace, path: Path, scratch: Path
 ) -> tuple[float, float]:
-    """The median of the rates that a rival logs, and what it held in the end."""
+    """Return the median of the rates of a program's log, and its memory at the end."""
     lines = Lines.read(options.corpus, (SOURCE, TARGET), None, scratch)
     trained = rivals(options, lines, "speed")
-    trained.forget(name)
+    trained.delete_trained(name)
     trained.train([name], (options.rival_minutes,))
     rates = trained.rates(name)
     if len(rates) < 2:
@@ -244,7 +260,7 @@ def rival_rate(
 def profile(
     options: argparse.Namespace, scratch: Path, skipped: list[str]
 ) -> tuple[str, dict[str, Any]]:
-    """Processor time of an update by phase, beside that of its matrix products alone."""
+    """Measure the CPU time of an update by phase, and that of its matrix products alone."""
     path = recipe(options, scratch, max_steps=3600, batch_tokens=options.tokens)
     checkouts = {"now": ROOT} if options.before is None else {"before": options.before, "now": ROOT}
     profiles: dict[str, list[dict[str, Any]]] = {name: [] for name in checkouts}
@@ -267,8 +283,8 @@ def profile(
             cells += _share(runs, lambda run, phase=phase: run["phases"][phase] / run["updates"])
         rows.append(cells)
     ways: dict[str, Callable[[dict[str, Any]], float]] = {
-        "together": lambda run: run["seconds"] / run["updates"],
-        "its products alone": lambda run: run["products"]["seconds"] / run["products"]["updates"],
+        "total": lambda run: run["seconds"] / run["updates"],
+        "products alone": lambda run: run["products"]["seconds"] / run["products"]["updates"],
     }
     for title, way in ways.items():
         rows.append([title, *(cell for runs in profiles.values() for cell in _share(runs, way))])
@@ -278,7 +294,7 @@ def profile(
 def _share(
     runs: Sequence[dict[str, Any]], seconds: Callable[[dict[str, Any]], float]
 ) -> tuple[str, str]:
-    """Milliseconds an update, and their share of it: medians of the runs."""
+    """Return milliseconds of an update and their share: medians of the runs."""
     whole = median(run["seconds"] / run["updates"] for run in runs)
     part = median(map(seconds, runs))
     return f"{1000 * part:.1f}", f"{100 * part / whole:.0f}"
@@ -290,7 +306,7 @@ def _share(
 def minutes(
     options: argparse.Namespace, scratch: Path, skipped: list[str]
 ) -> tuple[str, dict[str, Any]]:
-    """BLEU on the test text of what each has learnt in so many minutes, on all cores."""
+    """Measure BLEU on the test text after each limit in minutes, on all cores."""
     lines = Lines.read(options.corpus, (SOURCE, TARGET), None, scratch)
     settings = {name: getattr(options, name) for name in ("tokens", "vocabulary", "set")}
     saved = SavedRows(options.output, settings | {"corpus": str(options.corpus)})
@@ -299,9 +315,9 @@ def minutes(
         systems.insert(0, "attn")
     for name in systems:
         limits = [m for m in options.limits if not saved.has(system=name, minutes=m)]
-        translate = our_translations if name == "attn" else rival_translations
+        translate = translate_with_attn if name == "attn" else translate_with_rival
         for limit in limits:
-            with excusing(f"{name}, {limit:g} minutes", skipped):
+            with report_skips(f"{name}, {limit:g} minutes", skipped):
                 say(f"{name}: {limit:g} minutes")
                 seconds, outputs = translate(name, limit, limits, options, lines, scratch)
                 scores = [bleu(lines.reference, output)["score"] for output in outputs]
@@ -317,7 +333,7 @@ def minutes(
     return table(titles, cells), saved.record()
 
 
-def our_translations(
+def translate_with_attn(
     name: str,
     limit: float,
     limits: Sequence[float],
@@ -325,10 +341,8 @@ def our_translations(
     lines: Lines,
     scratch: Path,
 ) -> tuple[float, list[Path]]:
-    """Train for `limit` minutes, which the schedule fits; seconds from start to end, translations.
-
-    These are one for each beam.
-    """
+    """Train for `limit` minutes; return the seconds from start to end, and the translations by
+    beam."""
     path = recipe(options, scratch, batch_tokens=options.tokens)
     out = scratch / f"minutes-{limit:g}"
     changes = [part for setting in options.set for part in ("--set", setting)]
@@ -340,7 +354,7 @@ def our_translations(
     return cost.seconds, outputs
 
 
-def rival_translations(
+def translate_with_rival(
     name: str,
     limit: float,
     limits: Sequence[float],
@@ -348,7 +362,7 @@ def rival_translations(
     lines: Lines,
     scratch: Path,
 ) -> tuple[float, list[Path]]:
-    """The same of a rival, which has no schedule: one training for all `limits`, in the first."""
+    """Do the same with another program, which has no schedule: one training for all `limits`."""
     trained = rivals(options, lines, "minutes")
     if limit == limits[0]:
         trained.train([name], limits)

@@ -1,7 +1,7 @@
-"""What the benchmarks share: what a process costs, tables, and where results go.
+"""Shared by the benchmarks: the cost of processes, tables, and files of results.
 
-Imports the standard library alone and little of it: a process that is started is never said to need
-less memory than the one that starts it.
+Imports only a part of the standard library, since the peak memory of a started process is at least
+that of its parent.
 """
 
 import datetime
@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
 
-#: What runs attn in this environment: its script, as a user does, where there is one.
+#: The command that runs attn in this environment: its script, if there is one.
 _SCRIPT = Path(sys.executable).with_name("attn")
 ATTN: tuple[str, ...] = (
     (sys.executable, str(_SCRIPT)) if _SCRIPT.is_file() else (sys.executable, "-m", "attn_cli")
@@ -31,19 +31,19 @@ ATTN: tuple[str, ...] = (
 MEBI = 1 << 20
 PROC = Path("/proc")
 
-#: One thread for whatever counts its threads by itself.
+#: One thread for libraries that choose their number of threads.
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), "1"
 )
 
 
-class Skipped(Exception):  # noqa: N818 - nothing went wrong here
-    """Something is not there, or would not run; the rest is measured all the same."""
+class Skipped(Exception):  # noqa: N818 - not an error
+    """Something is missing or does not run; the other measurements continue."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a process took: seconds by the clock and of all cores, and its memory at most."""
+    """The cost of a process: wall seconds, CPU seconds of all cores, and the peak of its memory."""
 
     seconds: float
     cpu_seconds: float
@@ -59,7 +59,7 @@ def cost_of(
     folder: Path = ROOT,
     environment: Mapping[str, str] | None = None,
 ) -> Cost:
-    """Run a command to its end. Raises Skipped with the last it says if it fails."""
+    """Run a command to its end. Raises Skipped with its last line on stderr if it fails."""
     with (
         open(stderr, "w+b") if stderr else tempfile.TemporaryFile() as errors,
         open(stdin or os.devnull, "rb") as source,
@@ -91,9 +91,9 @@ def cost_of(
 
 
 def memory(roots: Iterable[int]) -> int:
-    """Bytes that processes and all they started hold; what several share is divided among them.
+    """Return the bytes of processes and all their children, with shared memory divided among them.
 
-    0 where there is no /proc; the largest process is counted then, when it has ended.
+    0 without /proc; the peak of the largest process is used then.
     """
     children: dict[int, list[int]] = {}
     for stat in PROC.glob("[0-9]*/stat"):
@@ -115,7 +115,7 @@ def output_of(
     folder: Path = ROOT,
     environment: Mapping[str, str] | None = None,
 ) -> str:
-    """What a command prints. Raises Skipped with the last it says on stderr if it fails."""
+    """Return the output of a command. Raises Skipped with its last line on stderr if it fails."""
     done = subprocess.run(
         list(map(str, command)),
         cwd=folder,
@@ -131,13 +131,15 @@ def output_of(
 
 
 def attn(*arguments: object) -> str:
-    """What an attn command prints. Raises Skipped as `output_of`."""
+    """Return the output of an attn command. Raises Skipped as `output_of` does."""
     return output_of(*ATTN, *arguments)
 
 
 def aer_of_attention(model: Path, source: Path, target: Path, gold: Path) -> dict[str, Any]:
-    """How far a model's attention, each target word's heaviest, is from gold links. Raises Skipped
-    as `output_of`."""
+    """Return the AER of a model's attention; each target word is linked to its largest weight.
+
+    Raises Skipped as `output_of` does.
+    """
     how = ("--weights", "attention", "--format", "pharaoh", "--extract", "argmax")
     with tempfile.TemporaryDirectory() as folder:
         links = Path(folder, "links")
@@ -147,36 +149,36 @@ def aer_of_attention(model: Path, source: Path, target: Path, gold: Path) -> dic
     return score
 
 
-def on_one_core() -> None:
-    """Keep this process, and those it starts, on one core where the system can do that."""
+def use_one_core() -> None:
+    """Run this process and its children on one core, where the system supports it."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
 
 
-def ending_on_signals() -> None:
-    """End as a Python program does when told to, so that what it has started ends too."""
+def exit_on_sigterm() -> None:
+    """Exit on SIGTERM as on an exception, so that child processes are ended too."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def last_line(text: str) -> str:
-    """The last line that is not blank, or nothing."""
+    """Return the last line that is not blank, or ""."""
     return (text.strip().splitlines() or [""])[-1]
 
 
 def say(what: str) -> None:
-    """A line for whoever is waiting."""
+    """Write a line to stderr."""
     print(what, file=sys.stderr, flush=True)
 
 
-def present(path: Path) -> Path:
-    """The file, if it is there. Raises Skipped where it is not."""
+def require_file(path: Path) -> Path:
+    """Return the file. Raises Skipped if it is missing."""
     if not path.is_file():
         raise Skipped(f"there is no {path}")
     return path
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table whose columns are in line."""
+    """Return a Markdown table with aligned columns."""
     cells = [titles, *rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in cells]
@@ -185,8 +187,9 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 @contextmanager
-def excusing(what: str, skipped: list[str]) -> Iterator[None]:
-    """Where the block raises Skipped, say so, add the reason to `skipped` and go on behind it."""
+def report_skips(what: str, skipped: list[str]) -> Iterator[None]:
+    """If the block raises Skipped, print it, add the reason to `skipped`, and continue after the
+    block."""
     try:
         yield
     except Skipped as reason:
@@ -195,8 +198,8 @@ def excusing(what: str, skipped: list[str]) -> Iterator[None]:
         skipped.append(line)
 
 
-def conditions(*more: str) -> str:
-    """The day, the machine and the Python of a measurement, and what else there is to say."""
+def describe_conditions(*more: str) -> str:
+    """Return the date, the machine, the Python version and `more`."""
     parts = (
         str(datetime.date.today()),
         f"{os.cpu_count()} cores ({platform.machine()})",
@@ -206,14 +209,14 @@ def conditions(*more: str) -> str:
     return ", ".join(parts)
 
 
-def notes(about: str, skipped: Iterable[str]) -> str:
-    """The conditions of a measurement and what was skipped, as a list below its tables."""
+def format_notes(about: str, skipped: Iterable[str]) -> str:
+    """Return the conditions of a measurement and what was skipped, as a list."""
     lines = (about, *(f"skipped {what}" for what in skipped))
     return "".join(["\n", *(f"* {line}\n" for line in lines)])
 
 
 def report(markdown: str, record: Mapping[str, Any], output: Path | None) -> None:
-    """Print the tables; with an output write them and the record, OUTPUT.md and OUTPUT.json."""
+    """Print the tables; with an output also write OUTPUT.md and OUTPUT.json."""
     print(markdown, end="", flush=True)
     if output is None:
         return

@@ -1,7 +1,4 @@
-"""What a model's attention is worth: as an alignment, as a distribution, as an explanation.
-
-Knows one network that torch runs and pairs of encoded lines; no corpus and no training.
-"""
+"""Measure a model's attention: as an alignment, as a distribution, as an explanation."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -20,20 +17,21 @@ from attn_cli.nn.seq2seq import Seq2Seq
 from attn_cli.types import BOS, GoldAlignment, SoftAlignment, TokenizedLine
 
 Pair = tuple[TokenizedLine, TokenizedLine]
-Heads = NDArray[np.float32]  # (heads, T, S) of one pair, ends included
+Heads = NDArray[np.float32]  # (heads, T, S) of one pair, EOS included
 
-#: Pairs that are forced together.
+#: Pairs in a batch of forced decoding.
 TOGETHER = 100
 
-#: How links are read off a table: what AER is of.
+#: The methods that extract links from a table.
 HOW = ("argmax", "threshold")
 
 
-# Where a network looks when the target is given
+# The weights of forced decoding
 
 
 class _Batch(NamedTuple):
-    """Pairs side by side: which they are, (B, S), (B,), (B, T) behind BOS, (B,)."""
+    """A batch of pairs: their indices, (B, S) ids, (B,) lengths, (B, T) ids after BOS, (B,)
+    lengths."""
 
     places: list[int]
     src: Tensor
@@ -56,8 +54,8 @@ def _batches(pairs: Sequence[Pair], device: torch.device) -> Iterator[_Batch]:
 
 
 @torch.inference_mode()
-def forced(network: Seq2Seq, pairs: Sequence[Pair]) -> list[Heads]:
-    """Where every head looks for each piece of each target, sentence by sentence."""
+def force_weights(network: Seq2Seq, pairs: Sequence[Pair]) -> list[Heads]:
+    """Return the weights of every head for each piece of each target, sentence by sentence."""
     device = next(network.parameters()).device
     by_place: dict[int, Heads] = {}
     for batch in _batches(pairs, device):
@@ -72,7 +70,7 @@ def forced(network: Seq2Seq, pairs: Sequence[Pair]) -> list[Heads]:
 
 
 def table_of(pair: Pair, heads: Heads, chosen: Sequence[int]) -> SoftAlignment:
-    """The table of words of the mean of these heads."""
+    """Return the table of words of the mean of these heads."""
     mean = heads[list(chosen)].mean(axis=0)
     return build_alignment(mean, *pair, kind="attention", mode="forced")
 
@@ -80,10 +78,10 @@ def table_of(pair: Pair, heads: Heads, chosen: Sequence[int]) -> SoftAlignment:
 # As an alignment
 
 
-def errors(
+def alignment_errors(
     tables: Sequence[SoftAlignment], gold: Sequence[GoldAlignment], *, gold_base: int
 ) -> dict[str, dict[str, Any]]:
-    """AER, precision and recall of the links of `tables`, by each of `HOW`."""
+    """Return AER, precision and recall of the links of `tables`, by each method of `HOW`."""
     return {
         how: score_alignment(
             gold, [extract(table, how) for table in tables], gold_base=gold_base
@@ -95,12 +93,12 @@ def errors(
 # As a distribution
 
 
-def shape(tables: Sequence[SoftAlignment]) -> dict[str, float]:
-    """How spread, and how fair to the source, weights are, over all words of `tables`.
+def describe_weights(tables: Sequence[SoftAlignment]) -> dict[str, float]:
+    """Return statistics of the weights over all words of `tables`.
 
-    entropy: mean nats of a target word's row, its unaligned share being one place more; share: that
-    entropy by the most it could be, log(S + 1); peak: a row's largest weight; unevenness:
-    mean |1 - Σ_t a_ts| of a source word, 0 where each is looked at once.
+    entropy: mean entropy of a target word's row in nats, its unaligned share included; share: that
+    entropy divided by its maximum, log(S + 1); peak: a row's largest weight; unevenness: mean
+    |1 - Σ_t a_ts| of a source word, 0 where each source word has a total weight of 1.
     """
     entropy, share, peak, uneven, unaligned = [], [], [], [], []
     for table in tables:
@@ -121,12 +119,13 @@ def shape(tables: Sequence[SoftAlignment]) -> dict[str, float]:
 
 # As an explanation
 
-#: Weights (B, Q, S), where positions are real (B, 1, S), a generator → other weights.
+#: Weights (B, Q, S), mask (B, 1, S), generator → changed weights.
 Change = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 
 
 def _without(weights: Tensor, mask: Tensor, place: Tensor) -> Tensor:
-    """0 at `place` (B, Q, 1), the rest renormalised; where no rest is, equal shares of it."""
+    """Set the weight at `place` (B, Q, 1) to 0 and renormalize the rest; equal weights if it is all
+    0."""
     others = mask.expand_as(weights).to(weights.dtype).scatter(-1, place, 0.0)
     rest = weights.scatter(-1, place, 0.0)
     left = rest.sum(-1, keepdim=True)
@@ -146,7 +145,7 @@ def _drop_another(weights: Tensor, mask: Tensor, generator: torch.Generator) -> 
 
 def _permute(weights: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
     noise = torch.rand(weights.shape, generator=generator, device=weights.device)
-    return weights.gather(-1, noise.masked_fill(~mask, 2.0).argsort(-1))  # padding stays behind
+    return weights.gather(-1, noise.masked_fill(~mask, 2.0).argsort(-1))  # padding stays last
 
 
 def _level(weights: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
@@ -163,14 +162,16 @@ CHANGES: dict[str, Change] = {
 
 
 @torch.inference_mode()
-def moved(network: Seq2Seq, pairs: Sequence[Pair], *, seed: int) -> dict[str, dict[str, float]]:
-    """How far the next piece's distribution moves when the weights of that one step are changed.
+def measure_interventions(
+    network: Seq2Seq, pairs: Sequence[Pair], *, seed: int
+) -> dict[str, dict[str, float]]:
+    """Measure the change of the next piece's distribution when the weights of that step are
+    changed.
 
-    At each piece of each target, the pieces before it being given and nothing before it changed:
-    the mean total variation distance from the unchanged distribution, and the share (%) of pieces
-    whose likeliest candidate is another. After Jain & Wallace 2019, §4.2; the step alone is
-    changed, as there the one prediction is. `largest` takes the heaviest position away, `another`
-    a random one of the others.
+    At each piece of each target, with the preceding pieces given: the mean total variation distance
+    from the unchanged distribution, and the share (%) of pieces whose most probable candidate
+    changes. After Jain & Wallace 2019, §4.2; only the weights of that step are changed. `largest`
+    sets the largest weight to 0, `another` a random one of the others.
 
     For a recurrent decoder with one head of soft attention.
     """

@@ -1,7 +1,6 @@
-"""Pictures of the study: curves, and tables of weights side by side, as standalone SVG.
+"""Draw the pictures of the study as standalone SVG: curves, and tables of weights side by side.
 
-Knows numbers and words; the heat of a cell is that of attn's own tables. Text stays text, each mark
-says in a tooltip what it is, and the ground follows the viewer's light or dark preference.
+Text is text, each mark has a tooltip, and the background follows light or dark preference.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from xml.sax.saxutils import escape
 
 from attn_cli.render.heat import heat
 
-#: Of colours that most people tell apart on light and dark ground (Okabe & Ito 2008).
+#: Colors that most people can tell apart on light and dark backgrounds (Okabe & Ito 2008).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31")
 
 _STYLE = """
@@ -45,7 +44,7 @@ def curves(
     ticks: Mapping[float, str] | None = None,
     size: tuple[int, int] = (640, 380),
 ) -> str:
-    """Lines through points, each named at its right end; `ticks` names places of the x axis."""
+    """Draw lines through points, with a name at the right end; `ticks` are labels of the x axis."""
     points = [point for row in series.values() for point in row]
     low_x, high_x = (f(p[0] for p in points) for f in (min, max))
     low_y, high_y = _rounded(min(p[1] for p in points), max(p[1] for p in points))
@@ -105,9 +104,9 @@ _CELL, _GAP, _WORDS = 17, 22, 88
 
 
 def tables(title: str, systems: Mapping[str, Mapping[str, Sequence]], *, across: int = 3) -> str:
-    """The table of weights of each system: {source, target, weights (T, S), unaligned (T,)}.
+    """Draw the weights of each system: {source, target, weights (T, S), unaligned (T,)}.
 
-    The last column, apart, is what went to the end of the sentence.
+    The last column, at a distance, is the weight of the end of the sentence.
     """
     first = next(iter(systems.values()))
     columns, rows = len(first["source"]), len(first["target"])
@@ -167,7 +166,7 @@ def _closed(parts: list[str]) -> str:
 
 
 def _step(low: float, high: float) -> float:
-    """A round distance between some five lines."""
+    """Return a round distance for about five grid lines."""
     rough = max(high - low, 1e-9) / 5
     power = 10.0 ** (len(str(int(rough))) - 1) if rough >= 1 else 0.1
     return next(power * factor for factor in (1, 2, 5, 10, 20) if power * factor >= rough)

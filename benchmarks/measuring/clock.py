@@ -1,4 +1,4 @@
-"""A clock with sections, each of which stops the one around it. Imports nothing but the time."""
+"""A clock with nested sections: an inner section stops the outer one."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ class Clock:
 
     @contextmanager
     def section(self, name: str) -> Iterator[None]:
-        """What runs inside counts as `name`."""
+        """Count the block as `name`."""
         self._turn()
         self._open.append(name)
         self.calls[name] = self.calls.get(name, 0) + 1
@@ -35,7 +35,7 @@ class Clock:
         self._since = now
 
     def watch(self, owner: Any, name: str, section: str) -> None:
-        """From now on every call of that function or method counts as `section`."""
+        """Count every later call of that function or method as `section`."""
         function: Callable[..., Any] = getattr(owner, name)
 
         def timed(*arguments: Any, **keywords: Any) -> Any:

@@ -1,11 +1,11 @@
-"""Types of command-line options that several benchmarks have."""
+"""Types of command-line options that several benchmarks share."""
 
 import argparse
 from collections.abc import Callable, Iterable
 
 
-def some_of(names: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
-    """What reads some of these names, with commas between them."""
+def names_of(names: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
+    """Return a parser of names with commas between them, which accepts these names only."""
     known = set(names)
 
     def read(text: str) -> tuple[str, ...]:
@@ -18,10 +18,10 @@ def some_of(names: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:
-    """Integers with commas between them."""
+    """Parse integers with commas between them."""
     return tuple(map(int, text.split(",")))
 
 
 def numbers(text: str) -> tuple[float, ...]:
-    """Numbers with commas between them."""
+    """Parse numbers with commas between them."""
     return tuple(map(float, text.split(",")))

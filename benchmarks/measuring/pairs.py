@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from attn_cli.data.text_input import open_lines, parse_pair
-from measuring import DATA, Skipped, attn, present, say
+from measuring import DATA, Skipped, attn, require_file, say
 
 #: The default of --pairs.
 TEST_PAIRS = [
@@ -52,7 +52,7 @@ def read_pairs(
     source, target = manifest["source"], manifest["target"]
     if sorted(columns) != sorted((source, target)):
         raise Skipped(f"it translates {source}-{target}, the text is {languages}")
-    with open_lines(present(file)) as lines:
+    with open_lines(require_file(file)) as lines:
         pairs = [pair for line in lines if (pair := parse_pair(line.text))][:limit]
     pairs = [pair for pair in pairs if all(map(str.strip, pair))]
     if not pairs:

@@ -1,4 +1,4 @@
-"""Rows of a long benchmark on disk, so that one that was interrupted goes on where it was."""
+"""Rows of a long benchmark on disk, so that an interrupted one continues."""
 
 import json
 import os
@@ -12,10 +12,10 @@ Row = dict[str, Any]
 
 
 class SavedRows:
-    """The rows in OUTPUT.json, each written as soon as it is there.
+    """The rows in OUTPUT.json, each written at once.
 
-    Rows that are there already are kept if they were measured with the same `settings`, JSON-able
-    values. Without an output nothing is kept.
+    Rows of the file are used again if they were measured with the same `settings`, JSON values.
+    Without an output nothing is written.
     """
 
     def __init__(self, output: Path | None, settings: Mapping[str, Any]) -> None:
@@ -34,11 +34,11 @@ class SavedRows:
         return rows
 
     def has(self, **values: object) -> bool:
-        """Whether a row has these values."""
+        """Return whether a row has these values."""
         return any(values.items() <= row.items() for row in self.rows)
 
     def add(self, row: Row) -> None:
-        """Keep a row, on disk at once."""
+        """Add a row, and write it to disk."""
         self.rows.append(row)
         if self._path is None:
             return

@@ -1,10 +1,10 @@
-"""Where the time of the graphs goes: runtime.py MODEL BEAM FILE → one line of JSON.
+"""Profile the graphs of a model: runtime.py MODEL BEAM FILE → one line of JSON.
 
-Translates the file in this process, first with ONNX Runtime's profiler, then with a clock at the
-seams of our own code. From the profile it takes the matrix products and computes them again with
-nothing between them: as many, in the same order, of the very shapes that the run had, by ONNX
-Runtime's own kernels, weights packed as they were and nothing copied out. A recurrent layer counts
-as one product for its inputs and one for each of its steps.
+Translates the file in this process, first with ONNX Runtime's profiler, then with a clock around
+the parts of attn's code. It takes the matrix products from the profile and computes them again
+alone: in the same number and order, with the same shapes, by ONNX Runtime's own kernels, with
+packed weights and without copies of the output. A recurrent layer counts as one product for its
+inputs and one for each of its steps.
 """
 
 import json
@@ -40,11 +40,11 @@ FLOATS = ("MatMul", "Gemm", "FusedMatMul", "FusedGemm")
 INTEGERS = ("MatMulIntegerToFloat", "MatMulInteger", "DynamicQuantizeMatMul")
 GATES = {"GRU": 3, "LSTM": 4, "RNN": 1}
 
-#: A node without a name of its own is one that `quantize` has put around a product.
+#: A node without a name is one that `quantize` has added to a product.
 _UNNAMED = re.compile(r"[A-Za-z]+_\d+(_kernel_time)?")
 
-WORTH = 0.01  # the share from which an operator has a row of its own
-ROUNDS = 3  # of the bare products, of which the quickest counts
+WORTH = 0.01  # the smallest share of an operator that has a row of its own
+ROUNDS = 3  # of the products alone; the fastest counts
 OPSET, IR = 18, 10
 
 Event = dict[str, Any]
@@ -55,19 +55,19 @@ def main() -> None:
     folder, beam = Path(sys.argv[1]), int(sys.argv[2])
     lines = Path(sys.argv[3]).read_text(encoding="utf-8").split("\n")[:-1]
     with tempfile.TemporaryDirectory() as scratch:
-        events = profiled(folder, beam, lines, Path(scratch))
+        events = profile_graphs(folder, beam, lines, Path(scratch))
     record = {
         "kernels": kernels(events),
-        "products": bare([product for event in events for product in products(event)]),
-        "phases": timed(folder, beam, lines),
+        "products": measure_products([product for event in events for product in products(event)]),
+        "phases": time_parts(folder, beam, lines),
     }
     print(json.dumps(record))
 
 
-def translating(
+def open_translation(
     folder: Path, beam: int
 ) -> tuple[OnnxDecoder, Translator, Callable[[Sequence[str]], None]]:
-    """A bundle opened anew, and what translates by it as the command does."""
+    """Open a bundle; return a function that translates with it as the command does."""
     opened = open_bundle(folder)
     decoder = OnnxDecoder(folder, threads=1)
     how = replace(SearchConfig.of(opened.recipe.decode), beam=beam)
@@ -81,17 +81,17 @@ def translating(
     return decoder, works, run
 
 
-# Our own code
+# The code of attn
 
 
-def timed(folder: Path, beam: int, lines: Sequence[str]) -> dict[str, float]:
-    """The seconds of each part of a translation, none of them counted twice.
+def time_parts(folder: Path, beam: int, lines: Sequence[str]) -> dict[str, float]:
+    """Return the seconds of each part of a translation, none counted twice.
 
-    Puts its clock into attn's modules for good.
+    Replaces functions in attn's modules by timed ones for the rest of the process.
     """
     clock = Clock()
-    decoder, works, run = translating(folder, beam)
-    run(["A word."])  # so that all graphs are loaded
+    decoder, works, run = open_translation(folder, beam)
+    run(["A word."])  # loads all graphs
     for name in ("encode", "start", "step"):
         clock.watch(decoder, name, "around the graphs")
     clock.watch(decoder, "reorder", "reordering")
@@ -106,7 +106,7 @@ def timed(folder: Path, beam: int, lines: Sequence[str]) -> dict[str, float]:
             return call(graph, inputs)
 
     Graph.__call__ = called  # type: ignore[method-assign]
-    with clock.section("the rest of translating"):
+    with clock.section("the rest of the translation"):
         run(lines)
     return dict(sorted(clock.seconds.items(), key=lambda item: -item[1]))
 
@@ -114,10 +114,10 @@ def timed(folder: Path, beam: int, lines: Sequence[str]) -> dict[str, float]:
 # The graphs
 
 
-def profiled(folder: Path, beam: int, lines: Sequence[str], scratch: Path) -> list[Event]:
-    """ONNX Runtime's events of a translation; each says of which `graph` it is."""
+def profile_graphs(folder: Path, beam: int, lines: Sequence[str], scratch: Path) -> list[Event]:
+    """Return ONNX Runtime's events of a translation; each has its `graph`."""
     with _profiler(scratch / "profile"):
-        decoder, _, run = translating(folder, beam)
+        decoder, _, run = open_translation(folder, beam)
         run(lines)
     graphs = {"encoder": decoder._encoder, **decoder._graphs}
     events = []
@@ -129,7 +129,7 @@ def profiled(folder: Path, beam: int, lines: Sequence[str], scratch: Path) -> li
 
 @contextmanager
 def _profiler(prefix: Path) -> Iterator[None]:
-    """Make sessions created inside write a profile."""
+    """Let the sessions that the block creates write a profile."""
     options = onnxruntime.SessionOptions
 
     def profiling() -> Any:
@@ -146,7 +146,7 @@ def _profiler(prefix: Path) -> Iterator[None]:
 
 
 def kernels(events: Sequence[Event]) -> dict[str, float]:
-    """The seconds of each kind of operator, most first; small ones together."""
+    """Return the seconds of each kind of operator, largest first; small ones are one row."""
     seconds: dict[str, float] = defaultdict(float)
     runs = 0.0
     for event in events:
@@ -184,7 +184,7 @@ def _kind(event: Event) -> str:
 
 @dataclass(frozen=True)
 class Product:
-    """(rows, inner) times (inner, columns), `copies` of each; `open` where nothing is constant."""
+    """`copies` products of (rows, inner) with (inner, columns); `open` if no side is constant."""
 
     integers: bool
     open: bool
@@ -195,19 +195,19 @@ class Product:
 
     @property
     def kind(self) -> str:
-        """What it is in the table; those of one kind share their constant."""
+        """The name in the table; products of one kind share their constant."""
         if self.open:
             return f"{self.columns} columns of values, fp32"
         return f"{self.inner} x {self.columns}, {'int8' if self.integers else 'fp32'}"
 
     @property
     def operations(self) -> int:
-        """Multiplications and additions."""
+        """The number of multiplications and additions."""
         return 2 * self.copies * self.rows * self.inner * self.columns
 
 
 def products(event: Event) -> Iterator[Product]:
-    """The matrix products of an operator."""
+    """Return the matrix products of an operator."""
     operator = event["args"]["op_name"] if _is_kernel(event) else ""
     if operator not in (*FLOATS, *INTEGERS, *GATES):
         return
@@ -227,7 +227,7 @@ def products(event: Event) -> Iterator[Product]:
 
 
 def _is_open(event: Event) -> bool:
-    """Whether it is a product of which neither side is constant: both come with the batch."""
+    """Return whether neither side of a product is constant: both come with the batch."""
     if event["args"]["op_name"] not in FLOATS:
         return False
     return sum(len(shape) > 2 for shape in _shapes(event, "input")) > 1
@@ -239,8 +239,8 @@ def _shapes(event: Event, side: str) -> list[Shape]:
     ]
 
 
-def bare(operations: Sequence[Product]) -> dict[str, dict[str, float]]:
-    """How often each kind of product is computed, the seconds that takes, and its GFLOP/s."""
+def measure_products(operations: Sequence[Product]) -> dict[str, dict[str, float]]:
+    """Return for each kind of product the number of products, their seconds, and GFLOP/s."""
     kinds: dict[str, list[Product]] = {product.kind: [] for product in operations}
     for product in operations:
         kinds[product.kind].append(product)
@@ -263,7 +263,7 @@ def bare(operations: Sequence[Product]) -> dict[str, dict[str, float]]:
 
 
 def _session(product: Product) -> Any:
-    """A graph that is this kind of product and nothing else."""
+    """Return a session of a graph that is this kind of product alone."""
     random = np.random.default_rng(0)
     sizes = (product.inner, product.columns)
     inputs = [
@@ -314,7 +314,7 @@ class Bench:
 
     @classmethod
     def of(cls, operations: Sequence[Product]) -> "Bench":
-        """For products of one kind."""
+        """Make the bench of products of one kind."""
         random = np.random.default_rng(1)
         left, right, output = (
             max(map(math.prod, sizes)) for sizes in zip(*map(_sizes, operations), strict=True)
@@ -329,7 +329,8 @@ class Bench:
         )
 
     def ready(self, product: Product) -> Callable[[], None]:
-        """A call that computes that product, its numbers and its place in memory chosen before."""
+        """Return a function that computes that product, with its inputs and its memory already
+        allocated."""
         left, right, output = _sizes(product)
         binding = self.session.io_binding()
         binding.bind_cpu_input("a", self.left[: math.prod(left)].reshape(left))
@@ -340,7 +341,7 @@ class Bench:
 
 
 def _sizes(product: Product) -> tuple[Shape, Shape, Shape]:
-    """The shapes of both sides and of the result."""
+    """Return the shapes of both sides and of the result."""
     copies = (product.copies,) if product.open else ()
     rows, inner, columns = product.rows, product.inner, product.columns
     return (*copies, rows, inner), (*copies, inner, columns), (*copies, rows, columns)

@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from measuring import DATA, ROOT, Skipped, attn, excusing, present, say
-from measuring.translators import copied
+from measuring import DATA, ROOT, Skipped, attn, report_skips, require_file, say
+from measuring.translators import copy_bundle
 
 TATOEBA, CAPTIONS, HANSARDS = "Tatoeba", "Multi30k test_2016_flickr", "Hansards en-fr.dev"
 
@@ -76,7 +76,7 @@ class Model:
         cls, path: Path, folder: Path, limit: int | None, threads: int, engines: Sequence[str]
     ) -> "Model":
         """Read the manifest of a bundle. Raises Skipped if there is none."""
-        facts = json.loads(present(path / "bundle.json").read_text(encoding="utf-8"))
+        facts = json.loads(require_file(path / "bundle.json").read_text(encoding="utf-8"))
         return cls(path, facts, folder, limit, threads, engines)
 
     @property
@@ -120,7 +120,7 @@ class Model:
         folder = self.folder / precision
         if not folder.exists():
             say(f"{self.path.name}: exporting {precision}")
-            copied(self.path, folder)
+            copy_bundle(self.path, folder)
             attn("export", folder, "--precision", precision)
         return folder
 
@@ -164,7 +164,7 @@ class Model:
         """
         if {self.source, self.target} != {"en", "fr"}:
             raise Skipped(f"{on} is not {self.source}-{self.target}")
-        path = present(DATA / "general" / "test" / f"{on}.tsv.gz")
+        path = require_file(DATA / "general" / "test" / f"{on}.tsv.gz")
         with gzip.open(path, "rt", encoding="utf-8", newline="\n") as lines:
             rows = [line.rstrip("\r\n").split("\t") for line in islice(lines, self.limit or count)]
         files = {
@@ -193,7 +193,7 @@ class Model:
 
     def _read_part(self, path: Path, prefix: str) -> Path:
         """Copy the first `limit` lines of a file."""
-        open_text = gzip.open if present(path).suffix == ".gz" else open
+        open_text = gzip.open if require_file(path).suffix == ".gz" else open
         with open_text(path, "rt", encoding="utf-8", newline="\n") as lines:
             part = [line.rstrip("\r\n") for line in islice(lines, self.limit)]
         return write_lines(self.folder / f"{prefix}.{path.name.removesuffix('.gz')}", part)
@@ -260,7 +260,7 @@ def measure_model(model: Model) -> Measurements:
     name = model.path.name
     options: dict[str, Options] = {}
     for engine in model.engines:
-        with excusing(f"{name}: {engine}", result.skipped):
+        with report_skips(f"{name}: {engine}", result.skipped):
             options[engine] = model.options(engine)
     for engine, engine_options in options.items():
         say(f"{name}: translating with {engine}")
@@ -268,17 +268,17 @@ def measure_model(model: Model) -> Measurements:
         for text in result.texts:
             output = translate(text.source, engine_options, model.output(engine, text))
             result.scores[engine][text.on] = score_translations(output, text.references)
-    with excusing(f"{name}: {HANSARDS}", result.skipped):
+    with report_skips(f"{name}: {HANSARDS}", result.skipped):
         _measure_alignment(result, options)
-    with excusing(f"{name}: int8 and torch", result.skipped):
+    with report_skips(f"{name}: int8 and torch", result.skipped):
         _compare_int8(result, options)
     if result.texts and result.texts[0].on.startswith(TATOEBA):
-        with excusing(f"{name}: variants", result.skipped):
+        with report_skips(f"{name}: variants", result.skipped):
             _measure_variants(result, result.texts[0], options[model.default_engine])
     for engine in options:
         is_own = engine in (model.default_engine, "torch")
         result.sizes[engine] = _file_sizes(model.path if is_own else model.folder / engine)
-    with excusing(f"{name}: samples", result.skipped):
+    with report_skips(f"{name}: samples", result.skipped):
         result.samples = _translate_samples(model, options[model.default_engine])
     return result
 

@@ -1,7 +1,4 @@
-"""Measures one system of the attention study: translations, alignments, weights.
-
-Knows a trained bundle and the corpora; no training and no other system.
-"""
+"""Measure one system of the attention study: translations, alignments, weights."""
 
 import gzip
 import time
@@ -21,13 +18,19 @@ from attn_cli.inference.generation import BeamSearchGenerator
 from attn_cli.inference.translator import Translator
 from attn_cli.nn.attention import HardAttention, SoftAttention
 from attn_cli.types import GoldAlignment, InputLine
-from measuring import present
-from measuring.attention import errors, forced, moved, shape, table_of
+from measuring import require_file
+from measuring.attention import (
+    alignment_errors,
+    describe_weights,
+    force_weights,
+    measure_interventions,
+    table_of,
+)
 
-#: Pairs of the training text whose statistical links attention is compared with.
+#: The number of training pairs whose statistical links are compared with attention.
 SILVER = 500
 
-#: Votes of a statistical link that make it a sure one, and a possible one.
+#: The least votes of a sure and of a possible statistical link.
 SURE, POSSIBLE = 0.5, 0.25
 
 
@@ -55,10 +58,10 @@ class Measurer:
         shown = default_heads(self.bundle.recipe).indices
         self.shown = shown or tuple(range(max(1, self.heads)))
 
-    def all(
+    def measure(
         self, test: str, buckets: Sequence[Sequence[int]], shown: tuple[str, str]
     ) -> dict[str, Any]:
-        """Everything, as JSON takes it."""
+        """Return all measurements as JSON."""
         source, target = (self._lines("multi30k", f"{test}.{side}.gz") for side in ("en", "fr"))
         definition = config.to_dict(self.bundle.recipe)
         record: dict[str, Any] = {name: definition[name] for name in ("model", "train")}
@@ -77,11 +80,12 @@ class Measurer:
     def translations(
         self, source: list[str], target: list[str], buckets: Sequence[Sequence[int]]
     ) -> dict[str, Any]:
-        """BLEU and chrF, greedy and of a beam of 5, then of that beam by length and joined."""
+        """Measure BLEU and chrF, greedy and with a beam of 5; with the beam also by length and
+        joined lines."""
         began = time.monotonic()
-        greedy = self.translated(source, beam=1)
+        greedy = self.translate(source, beam=1)
         seconds = time.monotonic() - began
-        translations = self.translated(source, beam=5)
+        translations = self.translate(source, beam=5)
         lengths = [len(words.split(line)) for line in source]
         by_length = []
         for low, high in buckets:
@@ -98,9 +102,9 @@ class Measurer:
         joined = {}
         for many in (2, 3):
             sources, targets = (
-                together(lines, many, word) for lines, word in ((source, "and"), (target, "et"))
+                join_lines(lines, many, word) for lines, word in ((source, "and"), (target, "et"))
             )
-            joined_translations = self.translated(sources, beam=5)
+            joined_translations = self.translate(sources, beam=5)
             joined[str(many)] = {
                 "lines": len(sources),
                 "words": round(sum(len(words.split(s)) for s in sources) / len(sources), 1),
@@ -114,8 +118,8 @@ class Measurer:
             "joined": joined,
         }
 
-    def translated(self, lines: Sequence[str], *, beam: int) -> list[str]:
-        """Each line whole: nothing is cut into sentences."""
+    def translate(self, lines: Sequence[str], *, beam: int) -> list[str]:
+        """Translate each line as a whole, without splitting it into sentences."""
         how = SearchConfig(beam=beam)
         translator = Translator(
             BeamSearchGenerator(self.decoder), self.bundle.source, self.bundle.target, how
@@ -127,9 +131,10 @@ class Measurer:
     # Alignments
 
     def alignments(self) -> dict[str, Any]:
-        """AER on the Hansards, and against statistical links of training pairs where there are."""
+        """Measure AER on the Hansards, and on training pairs against statistical links if there are
+        any."""
         folder = self.data / "alignment"
-        lines = present(folder / "en-fr.dev.src-tgt").read_text(encoding="utf-8").splitlines()
+        lines = require_file(folder / "en-fr.dev.src-tgt").read_text(encoding="utf-8").splitlines()
         sides = [line.split(" ||| ") for line in lines][: self.limit]
         pairs = [
             (
@@ -138,7 +143,7 @@ class Measurer:
             )
             for s, t in sides
         ]
-        texts = present(folder / "en-fr.dev.gold").read_text(encoding="utf-8").splitlines()
+        texts = require_file(folder / "en-fr.dev.gold").read_text(encoding="utf-8").splitlines()
         gold, _ = read_gold(texts[: self.limit], name="en-fr.dev.gold", base=1)
         result = {"hansards": self.error_rates(pairs, gold, gold_base=1)}
         if self.links is not None:
@@ -168,14 +173,17 @@ class Measurer:
     def error_rates(
         self, pairs: Sequence[Any], gold: Sequence[GoldAlignment], *, gold_base: int
     ) -> dict[str, Any]:
-        """Of what the model shows; of each head; and of the head that is best on every second
-        pair, measured on the others, where what it shows is measured too."""
-        weights = forced(self.network, pairs)
+        """Return the error rates of the heads that the model shows, and of each head.
+
+        Also those of the head that is best on every second pair, measured on the other pairs, with
+        those of the shown heads on these pairs.
+        """
+        weights = force_weights(self.network, pairs)
 
         def of(heads: Sequence[int], start: int = 0, step: int = 1) -> dict[str, Any]:
             rows = range(start, len(pairs), step)
             tables = [table_of(pairs[n], weights[n], heads) for n in rows]
-            return errors(tables, [gold[n] for n in rows], gold_base=gold_base)
+            return alignment_errors(tables, [gold[n] for n in rows], gold_base=gold_base)
 
         result: dict[str, Any] = {
             "shown": of(self.shown),
@@ -195,29 +203,32 @@ class Measurer:
     # Weights
 
     def weights(self, source: Sequence[str], target: Sequence[str]) -> dict[str, Any]:
-        """How spread the weights are on the test's references, and what hangs on them."""
+        """Measure the distribution of the weights on the test references, and the effect of
+        changing them."""
         encode = self.bundle.source.encode, self.bundle.target.encode
         pairs = [(encode[0](s), encode[1](t)) for s, t in zip(source, target, strict=True)]
-        forced_along = forced(self.network, pairs)
+        forced_along = force_weights(self.network, pairs)
         tables = [table_of(p, w, self.shown) for p, w in zip(pairs, forced_along, strict=True)]
-        result: dict[str, Any] = {"shape": shape(tables)}
+        result: dict[str, Any] = {"shape": describe_weights(tables)}
         if self.heads > 1:
             heads = [
-                shape([table_of(p, w, [h]) for p, w in zip(pairs, forced_along, strict=True)])
+                describe_weights(
+                    [table_of(p, w, [h]) for p, w in zip(pairs, forced_along, strict=True)]
+                )
                 for h in range(self.heads)
             ]
             result["shape_of_heads"] = heads
         attention = getattr(self.network.decoder, "attention", None)
         if isinstance(attention, SoftAttention) and not isinstance(attention, HardAttention):
-            result["moved"] = moved(self.network, pairs, seed=1)
+            result["moved"] = measure_interventions(self.network, pairs, seed=1)
         return result
 
     def table(self, source: str, target: str) -> dict[str, Any]:
-        """Where it looks in our own pair of sentences, and what it would say itself."""
+        """Return the weights for one pair of sentences, and the system's own translation."""
         pair = self.bundle.source.encode(source), self.bundle.target.encode(target)
-        (weights,) = forced(self.network, [pair])
+        (weights,) = force_weights(self.network, [pair])
         table = table_of(pair, weights, self.shown)
-        (translation,) = self.translated([source], beam=5)
+        (translation,) = self.translate([source], beam=5)
         return {
             "source": list(table.source),
             "target": list(table.target),
@@ -230,9 +241,12 @@ class Measurer:
         return _read(self.data / folder / name)[: self.limit]
 
 
-def together(lines: Sequence[str], many: int, word: str) -> list[str]:
-    """Each `many` consecutive lines as one sentence: without full stops in between, joined by a
-    word, the later ones beginning with a small letter. What is left at the end is left out."""
+def join_lines(lines: Sequence[str], many: int, word: str) -> list[str]:
+    """Join each `many` consecutive lines into one sentence.
+
+    They are joined by a word, without full stops between them, and the later ones begin in lower
+    case. Remaining lines at the end are left out.
+    """
     sentences = []
     for start in range(0, len(lines) - many + 1, many):
         first, *others = lines[start : start + many]
@@ -244,8 +258,10 @@ def together(lines: Sequence[str], many: int, word: str) -> list[str]:
 
 
 def scores(hypotheses: Sequence[str], references: Sequence[str]) -> dict[str, Any]:
-    """BLEU and chrF with their signatures, and BLEU in small letters over our own words, which is
-    near to what papers that tokenise and lower-case report."""
+    """Return BLEU and chrF with their signatures, and BLEU in lower case over the words of attn.
+
+    The last is similar to the scores of papers that tokenize and lower-case.
+    """
     from sacrebleu.metrics.chrf import CHRF
 
     chrf = CHRF()
@@ -274,6 +290,6 @@ def _bleu(
 
 
 def _read(path: Path) -> list[str]:
-    opener = gzip.open if present(path).suffix == ".gz" else open
+    opener = gzip.open if require_file(path).suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8") as file:
         return file.read().splitlines()

@@ -265,7 +265,9 @@ def format_conditions(results: Results) -> str:
 
 
 def _aer_signature(rows: Sequence[Mapping[str, Any]]) -> str:
-    signatures = (get_nested(row, "aer", "hansards", "shown", "argmax", "signature") for row in rows)
+    signatures = (
+        get_nested(row, "aer", "hansards", "shown", "argmax", "signature") for row in rows
+    )
     return next(filter(None, signatures), "")
 
 

@@ -1,6 +1,6 @@
-"""What `throughput` and `training` compare: attn by its engines, Joey NMT and OpenNMT-py.
+"""The systems that `throughput` and `training` compare: attn's engines, Joey NMT and OpenNMT-py.
 
-Knows how each is installed, trained and called; not what is measured of it.
+The module installs, trains and runs them.
 """
 
 import gzip
@@ -30,7 +30,7 @@ from measuring import (
     cost_of,
     memory,
     output_of,
-    present,
+    require_file,
     say,
 )
 
@@ -39,7 +39,7 @@ TEST = "test_2016_flickr"
 ATTN_SYSTEMS = ("int8", "fp32", "torch")
 RIVALS = ("joeynmt", "opennmt")
 
-#: What the rivals need. Both are older than this torch and name others, which they do not need.
+#: The packages of the other programs. Both require older packages than this torch without need.
 PACKAGES = (
     *("numpy", "sentencepiece==0.2.0", "sacrebleu", "pyyaml", "six", "tqdm", "packaging"),
     *("tensorboard", "matplotlib", "plotly", "importlib_metadata", "subword-nmt", "sacremoses"),
@@ -48,10 +48,10 @@ PACKAGES = (
 )
 RIVAL_PACKAGES = ("joeynmt==2.3.0", "OpenNMT-py==3.5.1")
 VOCABULARY = 8000
-BATCH = 64  # sentences that a rival translates at once
-PATIENCE = 120.0  # seconds that a rival has to put its network away
+BATCH = 64  # sentences in a batch of the other programs
+PATIENCE = 120.0  # seconds until a program must have saved its network
 
-#: Their own checkpoints hold more than tensors, which torch refuses by itself.
+#: Their checkpoints contain more than tensors, which torch refuses by default.
 TRUSTING = {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1", "PYTHONWARNINGS": "ignore"}
 
 
@@ -68,22 +68,23 @@ class Lines:
 
     @classmethod
     def of_model(cls, model: Path, limit: int | None, folder: Path) -> "Lines":
-        """In the languages of a model. Raises Skipped where there is no such text or model."""
-        facts = json.loads(present(model / "bundle.json").read_text(encoding="utf-8"))
+        """Return the text in the languages of a model. Raises Skipped without such a text or
+        model."""
+        facts = json.loads(require_file(model / "bundle.json").read_text(encoding="utf-8"))
         return cls.read(CORPUS, (facts["source"], facts["target"]), limit, folder)
 
     @classmethod
     def read(
         cls, corpus: Path, languages: tuple[str, str], limit: int | None, folder: Path
     ) -> "Lines":
-        """The test text of a corpus, at most `limit` lines, as files in a folder.
+        """Write the test text of a corpus, at most `limit` lines, into a folder.
 
-        Raises Skipped where there is none.
+        Raises Skipped if it is missing.
         """
         source, target = languages
         read = {}
         for language in languages:
-            path = present(corpus / f"{TEST}.{language}.gz")
+            path = require_file(corpus / f"{TEST}.{language}.gz")
             with gzip.open(path, "rt", encoding="utf-8", newline="\n") as lines:
                 read[language] = list(itertools.islice(lines, limit))
         paths = [folder / f"all.{source}", folder / f"first.{source}", folder / f"all.{target}"]
@@ -93,7 +94,7 @@ class Lines:
 
 
 def bleu(reference: Path, output: Path) -> dict[str, Any]:
-    """`attn score`'s "score" and "signature" of a translation."""
+    """Return "score" and "signature" of `attn score` for a translation."""
     scored = attn("score", "--reference", reference, "--format", "json", output)
     score: dict[str, Any] = json.loads(scored)["bleu"]
     return score
@@ -101,7 +102,7 @@ def bleu(reference: Path, output: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class System:
-    """Something that translates: how it is run, how its pieces are counted, how large it is."""
+    """A system that translates: its command, how its pieces are counted, its size."""
 
     name: str
     version: str
@@ -109,11 +110,11 @@ class System:
     command: Callable[[Path, Path, int], Sequence[object]]  # source, output, beam
     pieces: Callable[[Path], int]
     reads_stdin: bool = False
-    folder: Path = ROOT  # where it runs; ours are in their bundle
+    folder: Path = ROOT  # the working folder; bundles have their own
     trained: str = ""
 
     def translate(self, source: Path, output: Path, beam: int, *, threads: int) -> Cost:
-        """Translate a file, and what that takes. Raises Skipped where it fails."""
+        """Translate a file; return the cost. Raises Skipped if it fails."""
         return cost_of(
             self.command(source, output, beam),
             stdin=source if self.reads_stdin else None,
@@ -127,12 +128,13 @@ class System:
 
 
 def attn_system(name: str, model: Path, scratch: Path, *, shortlist: bool = True) -> System:
-    """attn with graphs of that precision, or with torch; without `shortlist`, among all pieces."""
+    """Return attn with graphs of that precision, or with torch; without `shortlist` with all
+    pieces."""
     folder, engine = model, "torch"
     if name != "torch":
         say(f"exporting {name}")
         folder, engine = scratch / name, "onnx"
-        copied(model, folder, shortlist=shortlist)
+        copy_bundle(model, folder, shortlist=shortlist)
         attn("export", folder, "--precision", name)
     options = ("--model", folder, "--engine", engine, "--device", "cpu", "--threads", 1)
     if not shortlist:
@@ -150,8 +152,8 @@ def attn_system(name: str, model: Path, scratch: Path, *, shortlist: bool = True
     return System(name, version, parameters, command, pieces, folder=folder)
 
 
-def copied(model: Path, folder: Path, *, shortlist: bool = True) -> None:
-    """What belongs to a bundle, without its graphs and a training's log and checkpoints."""
+def copy_bundle(model: Path, folder: Path, *, shortlist: bool = True) -> None:
+    """Copy a bundle without its graphs and without a training's log and checkpoints."""
     folder.mkdir()
     dropped = {"graphs.bin", "log.jsonl", *([] if shortlist else ["shortlist.bin"])}
     for path in model.iterdir():
@@ -177,7 +179,7 @@ print(sum(len(target.encode(line).ids) for line in lines))
 
 
 class Rivals:
-    """Joey NMT and OpenNMT-py in an environment of their own, and what they learn there.
+    """Joey NMT and OpenNMT-py in an environment of their own, with their trained networks.
 
     They learn from `corpus` on `threads` threads, in batches of 64 sentences or of `tokens` target
     pieces; with several threads one after the other.
@@ -201,7 +203,7 @@ class Rivals:
         self.spm = self.work / "joint.model"
 
     def install(self) -> None:
-        """Make the environment unless it is there. Raises Skipped where that fails."""
+        """Make the environment unless it exists. Raises Skipped if that fails."""
         if not self.python.exists():
             say(f"making {self.folder / 'env'}")
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -216,10 +218,11 @@ class Rivals:
             output_of(*pip, "--no-deps", *RIVAL_PACKAGES)
 
     def train(self, names: Sequence[str], limits: Sequence[float]) -> None:
-        """Train each once for the longest of `limits`, in minutes, and keep its network at each.
+        """Train each once for the longest of `limits`, in minutes, and store its network at each
+        limit.
 
-        Those that have a network of each limit are left as they are; side by side where there are
-        cores.
+        Those that have all networks are not trained again. They run at the same time if there are
+        enough cores.
         """
         self.work.mkdir(parents=True, exist_ok=True)
         missing = [
@@ -236,16 +239,17 @@ class Rivals:
             say(f"training {' and '.join(together)} for {max(limits):g} minutes")
             self._train(together, cores, sorted(limits))
 
-    def forget(self, name: str) -> None:
-        """Remove what a rival has learnt, so that it learns anew."""
+    def delete_trained(self, name: str) -> None:
+        """Delete what a program has learned, so that it is trained again."""
         for path in self.work.glob(f"{name}-*.checkpoint"):
             path.unlink()
 
     def system(self, name: str, minutes: float) -> System:
-        """A rival as it was after so many minutes of training. Raises Skipped if it is not kept."""
+        """Return a program as it was after `minutes` of training. Raises Skipped if it is not
+        stored."""
         version = output_of(self.python, "-c", _RIVAL_VERSION, RIVAL_PACKAGES[RIVALS.index(name)])
         command = self._translate_joeynmt if name == "joeynmt" else self._translate_opennmt
-        checkpoint = present(self.checkpoint(name, minutes))
+        checkpoint = require_file(self.checkpoint(name, minutes))
         counted = "number of parameters: " if name == "opennmt" else "Total params: "
         log = (self.work / f"{name}.log").read_text(encoding="utf-8", errors="replace")
         parameters = int(log.partition(counted)[2].split()[0])
@@ -261,23 +265,23 @@ class Rivals:
         )
 
     def checkpoint(self, name: str, minutes: float) -> Path:
-        """Where a rival's network after so many minutes is kept."""
+        """Return the path of a program's network after `minutes`."""
         return self.work / f"{name}-{minutes:g}.checkpoint"
 
     def rates(self, name: str) -> list[float]:
-        """Target pieces a second, as a rival has logged them while it learnt."""
+        """Return the target pieces per second of a program's log."""
         log = (self.work / f"{name}.log").read_text(encoding="utf-8", errors="replace")
         return [rate for line in log.splitlines() for rate in _RATES[name](line)]
 
     def mebibytes(self, name: str) -> float:
-        """What a rival held when it was stopped."""
+        """Return the memory of a program when it was stopped."""
         return float((self.work / f"{name}.mebibytes").read_text())
 
     def _prepare(self) -> None:
-        """The text, the vocabulary and the recipes."""
+        """Write the text, the vocabulary and the recipes."""
         for language in (self.lines.source, self.lines.target):
             for part in ("train", "val"):
-                with gzip.open(present(self.corpus / f"{part}.{language}.gz"), "rb") as lines:
+                with gzip.open(require_file(self.corpus / f"{part}.{language}.gz"), "rb") as lines:
                     (self.work / f"{part}.{language}").write_bytes(lines.read())
         if not self.spm.is_file():
             say("training the rivals' vocabulary")
@@ -289,7 +293,7 @@ class Rivals:
     def _recipe(
         self, name: str, out: str, *, beam: int = 1, checkpoint: Path | None = None
     ) -> None:
-        """One of the recipes beside the benchmarks, with what stands in its braces filled in."""
+        """Return one of the recipes in this folder's parent, with the values of its braces."""
         text = (ROOT / "benchmarks" / name).read_text(encoding="utf-8")
         values = {"source": self.lines.source, "target": self.lines.target, "beam": str(beam)}
         values["checkpoint"] = "null" if checkpoint is None else json.dumps(str(checkpoint))
@@ -333,7 +337,7 @@ class Rivals:
                 process.wait()
 
     def _keep(self, name: str, process: "subprocess.Popen[bytes]", minutes: float) -> None:
-        """Keep a rival's network as it is now, if it has one yet."""
+        """Store a program's current network, if it has one."""
         (self.work / f"{name}.mebibytes").write_text(f"{memory([process.pid]) / MEBI:.0f}")
         saved = self._save_joeynmt(process) if name == "joeynmt" else self._saved_opennmt()
         if saved is None:
@@ -344,11 +348,11 @@ class Rivals:
         part.replace(self.checkpoint(name, minutes))
 
     def _save_joeynmt(self, process: "subprocess.Popen[bytes]") -> Path | None:
-        """Make it save its network, which it does between two updates or within one."""
+        """Let it save its network, which it does between two updates or within one."""
         log = (self.work / "joeynmt.log").read_text(encoding="utf-8", errors="replace")
-        if process.poll() is not None or "EPOCH" not in log:  # before that a signal would end it
+        if process.poll() is not None or "EPOCH" not in log:  # before that a signal would kill it
             return None
-        latest = self.work / "joeynmt" / "latest.ckpt"  # a link, made when the file is whole
+        latest = self.work / "joeynmt" / "latest.ckpt"  # a link, made when the file is complete
         before = _written(latest)
         process.send_signal(signal.SIGUSR1)
         end = time.monotonic() + PATIENCE
@@ -357,7 +361,7 @@ class Rivals:
         return None if _written(latest) == before else latest
 
     def _saved_opennmt(self) -> Path | None:
-        """The last network that it has written to its end."""
+        """Return the last network that it has written completely."""
         saved = sorted((self.work / "opennmt").glob("model_step_*.pt"), key=_written)
         whole = [path for path in saved if path.stat().st_size >= saved[0].stat().st_size]
         return whole[-1] if whole else None
@@ -365,7 +369,7 @@ class Rivals:
     def _translate_joeynmt(
         self, checkpoint: Path, source: Path, output: Path, beam: int
     ) -> Sequence[object]:
-        """Reads stdin and writes stdout, since its own -o fails on text that is piped in."""
+        """Translate from stdin to stdout, since its own -o fails with piped text."""
         recipe = f"joeynmt.{beam}.yaml"
         self._recipe("joeynmt.yaml", recipe, beam=beam, checkpoint=checkpoint)
         return (self.python, "-m", "joeynmt", "translate", recipe)
@@ -384,12 +388,12 @@ class Rivals:
 
 
 def _written(path: Path) -> int:
-    """When a file, or a link, was written; 0 where it is not there."""
+    """Return the time when a file or a link was written; 0 if it is missing."""
     return path.lstat().st_mtime_ns if path.is_symlink() or path.exists() else 0
 
 
 def _wait(end: float, processes: "Sequence[subprocess.Popen[bytes]]") -> None:
-    """Until that time, or until all have ended by themselves."""
+    """Wait until that time, or until all have ended."""
     while (left := end - time.monotonic()) > 0 and any(p.poll() is None for p in processes):
         time.sleep(min(1.0, left))
 
@@ -411,8 +415,8 @@ _RATES: dict[str, Callable[[str], list[float]]] = {
     "opennmt": _rates_opennmt,
 }
 
-#: Joey NMT's command, which also saves its network when it gets a SIGUSR1: by itself it saves
-#: only what has been validated, or on an interrupt, which ends it.
+#: Joey NMT's command, changed to save its network on SIGUSR1: by default it saves only after a
+#: validation, or on an interrupt, which ends it.
 _JOEYNMT = """
 import signal
 from joeynmt.__main__ import main
