@@ -1,7 +1,7 @@
-"""Attacks on the program, each with the exit statuses that it may have. Run by tests and the table.
+"""Attacks on the program, each with its allowed exit statuses, for the tests and for the table.
 
-An attack prepares a folder, runs commands in this process and returns what they left. The table of
-docs/reliability.md is made from these by `tests/slow/test_reliability.py`.
+An attack prepares a folder, runs commands in this process and yields their results.
+`tests/reliability.py` makes the table of docs/reliability.md from them.
 """
 
 import errno
@@ -26,7 +26,8 @@ MODEL = Path(__file__).parent / "fixtures" / "bundle_v1"
 
 @dataclass(frozen=True)
 class Attack:
-    """What is attacked and how; `run` yields what each command left, in a folder of its own."""
+    """The promise that is attacked, and the attack; `run` yields the result of each command in a
+    folder."""
 
     promise: str
     name: str
@@ -57,12 +58,12 @@ WHOLE = "A file is the old one or the new one, whatever fails"
 
 
 def model_in(folder: Path) -> Path:
-    """A copy of the frozen model, for an attack to change."""
+    """Copy the frozen model, for an attack to change."""
     return Path(shutil.copytree(MODEL, folder / "model", dirs_exist_ok=True))
 
 
 def reseal(model: Path, name: str, content: bytes) -> None:
-    """Change a file and its checksum, as somebody does who prepares a model."""
+    """Change a file and its checksum, as the author of a hostile model would."""
     (model / name).write_bytes(content)
     facts = json.loads((model / manifest.FACTS).read_text(encoding="utf-8"))
     facts["files"][name] = manifest.entry_of(content)
@@ -70,7 +71,7 @@ def reseal(model: Path, name: str, content: bytes) -> None:
 
 
 def uses(model: Path) -> Iterator[Ended]:
-    """The commands that load a model, by both engines."""
+    """Run the commands that load a model, with both engines."""
     for engine in ("onnx", "torch"):
         yield attn("translate", "-m", model, "I see.", "--engine", engine)
     yield attn("align", "-m", model, "I see.", "je vois.", "--weights", "attention")
@@ -273,7 +274,7 @@ def _links(folder: Path) -> Iterator[Ended]:
 
 @attack(INSIDE, "a pickle where weights should be", 4)
 def _pickles(folder: Path) -> Iterator[Ended]:
-    """The pickle would make a file; safetensors do not read it."""
+    """Put a pickle, which would create a file, in the place of each safetensors file."""
     code = b"cos\nsystem\n(S'touch " + os.fsencode(folder / "made") + b"'\ntR."
     for name in (manifest.WEIGHTS, "joint.spm", manifest.ENCODER):
         model = model_in(folder)
@@ -287,7 +288,7 @@ def _pickles(folder: Path) -> Iterator[Ended]:
 
 
 def _faults(folder: Path, run: Callable[[], Ended]) -> Iterator[Ended]:
-    """Let each change and write that `run` makes in a folder fail, in turn, in three ways."""
+    """Let each change and write of `run` in a folder fail, in turn, in three ways."""
     with failing_at(float("inf"), folder, errno.EIO) as disk:
         assert run().status == 0
     changes = disk.changes

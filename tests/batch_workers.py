@@ -1,11 +1,11 @@
-"""The worker processes of a Ray cluster, found to be killed. Shared by tests of attn batch."""
+"""Find and kill the worker processes of a Ray cluster. Shared by tests of attn batch."""
 
 import os
 from pathlib import Path
 
 
 def descendants(process: int) -> list[int]:
-    """The processes below `process`, in order of their numbers."""
+    """Return the processes below `process`, in order of their numbers."""
     children: dict[int, list[int]] = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -23,7 +23,7 @@ def descendants(process: int) -> list[int]:
 
 
 def workers_below(process: int) -> list[int]:
-    """Those of them that read or translate for attn batch."""
+    """Return those of them that read or translate for attn batch."""
     return [each for each in descendants(process) if _is_worker(each)]
 
 

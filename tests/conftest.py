@@ -1,4 +1,4 @@
-"""One tiny model, trained once by the program itself, for every test that needs some model."""
+"""Fixtures of all tests: one tiny model, trained once by the program itself."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from program import LINKS, PAIRS, TINY, WORD_ALIGNER, attn
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share a fixture of their module on one worker, so that it is made once."""
+    """Run tests that share a fixture of their module on one worker, so that it is made once."""
     for item in items:
         fixtures = getattr(item, "_fixtureinfo", None)
         made = fixtures.name2fixturedefs.values() if fixtures else ()
@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _home_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Nothing that is remembered of a model goes into the home of whoever runs the tests."""
+    """Use a temporary home folder, so that tests write nothing into the user's home."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ATTN_HOME", str(tmp_path_factory.mktemp("home")))
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
@@ -31,7 +31,7 @@ def _home_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 @pytest.fixture(scope="session")
 def build_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Return build(name, make): the folder `name` that the first worker of this run to come made.
+    """Return build(name, make): the folder `name`, made by the first worker that needs it.
 
     `make` takes the folder, which does not exist yet, and fills it; the other workers wait for it.
     """
@@ -55,7 +55,7 @@ def build_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def pairs_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pairs the tiny model knows, as source<TAB>target lines."""
+    """The pairs of the tiny model, as source<TAB>target lines."""
     path = tmp_path_factory.mktemp("text") / "pairs.tsv"
     path.write_text("".join(f"{s}\t{t}\n" for s, t in PAIRS.items()), encoding="utf-8")
     return path

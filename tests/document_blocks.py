@@ -1,17 +1,16 @@
-"""Read the console and python blocks of README.md and docs/*.md, and run them. CONTRIBUTING.md has
-the rules.
+"""Read the console and python blocks of README.md and docs/*.md, and run them.
 
-A block is preceded by nothing, or by one comment that says how it is tested:
+CONTRIBUTING.md has the rules. A comment before a block says how it is tested:
 
-    (nothing)                    its commands run, and their output is what the block shows
-    <!-- test: run -->           its commands run and succeed; the output shown is an example
+    (nothing)                    its commands run, and their output is that of the block
+    <!-- test: run -->           its commands run and succeed; the output of the block is an example
     <!-- test: model -->         the same; `make slow` compares the output
     <!-- test: skip (why) -->    it is not run
 
-In a block, `$ ` starts a command, the lines below are what it prints, stdout and stderr together;
-`…` stands for anything in a line, a line of `…` for any lines. A command shown without output only
-has to succeed. `$ echo $?` shows the status of the command before, which may then fail. `make X` is
-not run: X must be a target of the Makefile.
+In a block, `$ ` starts a command. The lines below it are its output, stdout and stderr together.
+`…` stands for anything in a line, a line of `…` for any lines. A command without output only has
+to succeed. `$ echo $?` shows the status of the command before, which may then fail. `make X` is not
+run: X must be a target of the Makefile.
 """
 
 import contextlib
@@ -57,7 +56,7 @@ _BLOCK = re.compile(
 
 @dataclass(frozen=True)
 class Command:
-    """What is typed, what is shown below it, and the status that it ends with."""
+    """A command, its output in the block, and its exit status."""
 
     text: str
     shown: tuple[str, ...] = ()
@@ -66,7 +65,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: the line it starts on, how it is tested, its commands."""
+    """A fenced block: its first line's number, how it is tested, its commands."""
 
     line: int
     kind: str
@@ -79,12 +78,12 @@ class Block:
 
 
 def name_of(document: Path) -> str:
-    """README.md or docs/x.md: the path of a document in the repository."""
+    """Return the path of a document in the repository: README.md or docs/x.md."""
     return document.relative_to(ROOT).as_posix()
 
 
 def blocks_of(text: str) -> list[Block]:
-    """The console and python blocks of a Markdown text, in order."""
+    """Return the console and python blocks of a Markdown text, in order."""
     found = []
     for match in _BLOCK.finditer(text):
         kind = match["kind"] or "exact"
@@ -116,7 +115,7 @@ def _commands(body: str) -> list[Command]:
 
 
 def matches(shown: tuple[str, ...], printed: str) -> bool:
-    """Whether `printed` is what the block shows, trailing blanks aside."""
+    """Return whether `printed` is the output of the block, except for spaces at line ends."""
     lines = [
         ".*" if line.strip() == "…" else re.escape(line.rstrip()).replace("…", "[^\n]*")
         for line in shown
@@ -126,9 +125,9 @@ def matches(shown: tuple[str, ...], printed: str) -> bool:
 
 
 def workspace(folder: Path, *, quick: bool = False) -> Path:
-    """Fill `folder` with what a reader has: the demo corpus, and files of their own.
+    """Fill `folder` with the demo corpus and files of a reader's own.
 
-    `quick`: with the first lines alone, as many as the commands of the documents need.
+    `quick` takes the first lines only, as many as the commands of the documents need.
     """
     demo, sizes = folder / "data" / "demo", {"train": 2000, "valid": 50, "test": 100, "my": 200}
     shutil.copytree(ROOT / "data" / "demo", demo)
@@ -149,7 +148,8 @@ def workspace(folder: Path, *, quick: bool = False) -> Path:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """An environment with nothing of the user's in it but the way to this Python and its attn."""
+    """Return an environment with nothing of the user's, except the path of this Python and its
+    attn."""
     programs = Path(sys.executable).parent
     return {
         "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -161,7 +161,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def run(command: str, folder: Path, *, seconds: float = 600) -> tuple[int, str]:
-    """The status of a command run in `folder`, and all that it printed."""
+    """Run a command in `folder`; return its status and its output."""
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
@@ -177,14 +177,14 @@ def run(command: str, folder: Path, *, seconds: float = 600) -> tuple[int, str]:
 
 @contextlib.contextmanager
 def _in_folder(folder: Path) -> Iterator[None]:
-    """Give this process the working directory and the environment of a command run in `folder`."""
+    """Give this process the working directory and the environment of a command in `folder`."""
     variables = environment(folder)
     with contextlib.chdir(folder), mock.patch.dict(os.environ, variables, clear=True):
         yield
 
 
 def run_here(command: str, folder: Path) -> tuple[int, str]:
-    """The same of one call of `attn`, without a shell and a process, which take longer than it."""
+    """Run one call of `attn` in this process, which is faster than a shell and a process."""
     stream = io.BytesIO()
     with _in_folder(folder):
         console = OneCore(
@@ -202,9 +202,9 @@ def run_here(command: str, folder: Path) -> tuple[int, str]:
 
 
 def check(block: Block, folder: Path, *, quick: bool) -> None:
-    """Run a block in `folder`. `quick`: what learns learns little, and its output may be any.
+    """Run a block in `folder`. With `quick` trainings are short, and their output is not compared.
 
-    What is more than one call of `attn`, such as a pipeline, is run by a shell.
+    A shell runs commands that are more than one call of `attn`, such as a pipeline.
     """
     if block.language == "python":
         with _in_folder(folder):

@@ -1,4 +1,4 @@
-"""A renderable as a terminal prints it. Shared by tests of what Rich draws."""
+"""Draw renderables as a terminal prints them. Shared by tests of Rich output."""
 
 import io
 
@@ -12,7 +12,7 @@ def draw(
     colors: str | None = None,
     encoding: str = "utf-8",
 ) -> str:
-    """The text that a terminal of that width, color system and encoding gets; plain without one."""
+    """Return the text on a terminal of that width, color system and encoding; plain without one."""
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     console = Console(
         file=file,

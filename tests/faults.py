@@ -1,7 +1,7 @@
-"""A process killed before its n-th change of a folder, as the file system would be left.
+"""Simulate a process that is killed before its n-th change of a folder.
 
-Every change of a name or a file is an audit event of the interpreter, whoever makes it. The n-th
-does not happen, and neither does any later one, so that no clean-up can hide what a kill leaves.
+Every change of a name or a file is an audit event of the interpreter. The n-th change does not
+happen, and no later one does, so that no clean-up hides the state after a kill.
 """
 
 import builtins
@@ -20,12 +20,12 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 class Killed(BaseException):
-    """The process is no more."""
+    """The simulated process has been killed."""
 
 
 @dataclass
 class _Disk:
-    """The changes made under `folder`, and after how many of them the process is killed."""
+    """Counts the changes under `folder`, and kills the process after a number of them."""
 
     folder: str
     allowed: float
@@ -41,9 +41,9 @@ _disk: _Disk | None = None
 
 @contextmanager
 def killed_after(changes: float, folder: Path, *, torn: bool = False) -> Iterator[_Disk]:
-    """Within the block, raise Killed in place of all changes of `folder` after so many.
+    """Raise Killed in the block instead of every change of `folder` after the first `changes`.
 
-    With `torn` half of the file that was written last is lost, if it has no other name yet.
+    With `torn` half of the file that was written last is lost, if it still has its temporary name.
     """
     global _disk
     _disk = disk = _Disk(os.path.realpath(folder), changes, torn)
@@ -58,7 +58,7 @@ def killed_after(changes: float, folder: Path, *, torn: bool = False) -> Iterato
 
 @contextmanager
 def failing_at(change: float, folder: Path, error: int) -> Iterator[_Disk]:
-    """Within the block, let one change of `folder` fail with an errno: the one after so many.
+    """Let one change of `folder` in the block fail with an errno: the one after the first `change`.
 
     Each write of a file and each fsync is a change too. A full disk stays full: after ENOSPC all
     later writes and new files fail, but renames and removals do not.
@@ -89,7 +89,7 @@ class _WatchedFile(io.FileIO):
 
 
 def _open(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, **how):
-    """The `open` of Python, with a _WatchedFile where a file of the folder is written."""
+    """Python's `open`, which returns a _WatchedFile for writing a file of the folder."""
     options = {"encoding": encoding, "errors": errors, "newline": newline}
     if _disk is None or isinstance(file, int) or not _writes(mode, 0) or not _is_within(file):
         return _real_open(file, mode, buffering, **options, **how)

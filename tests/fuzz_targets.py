@@ -1,8 +1,8 @@
-"""Readers of bytes that somebody else wrote, which may raise `AttnError` and nothing else.
+"""Readers of untrusted bytes, which may raise `AttnError` only.
 
     python tests/fuzz_targets.py NAME -runs=20000 [CORPUS]
 
-runs one of them with atheris, whose choice of inputs follows the coverage of the code.
+runs one of them with atheris, a coverage-guided fuzzer.
 """
 
 import io
@@ -25,7 +25,7 @@ FOLDER = Path(tempfile.mkdtemp(prefix="attn-fuzz-"))
 
 
 def corpus(data: bytes) -> None:
-    """Lines of a text, and the pairs that they are."""
+    """Read lines of a text as pairs."""
     lines = list(Lines(io.BytesIO(data), name="text"))
     assert len(lines) == data.count(b"\n") + (not data.endswith(b"\n") and data not in _EMPTY)
     for line in lines:
@@ -36,36 +36,36 @@ _EMPTY = (b"", b"\xef\xbb\xbf")
 
 
 def pharaoh(data: bytes) -> None:
-    """Links of any aligner."""
+    """Read links of an aligner."""
     read_links(data.decode("utf-8", "replace").split("\n"), name="links")
 
 
 def gold(data: bytes) -> None:
-    """Gold links."""
+    """Read gold links."""
     read_gold(data.decode("utf-8", "replace").split("\n"), name="gold")
 
 
 def jsonl(data: bytes) -> None:
-    """A record, which can be written again as JSON."""
+    """Read a record and write it again as JSON."""
     for pairs in (False, True):
         line = LineParser("records", "jsonl", pairs)(Line(1, data.decode("utf-8", "replace")))
         json.dumps(line.extra, allow_nan=False)
 
 
 def recipe(data: bytes) -> None:
-    """A recipe, which can be written and read again."""
+    """Read a recipe, write it and read it again."""
     parsed = config.parse(data.decode("utf-8", "replace"))
     assert config.parse(config.to_toml(parsed)) == parsed
 
 
 def bundle_json(data: bytes) -> None:
-    """The manifest of a model, in a folder with a few files."""
+    """Read the manifest of a model in a folder with a few files."""
     (FOLDER / manifest.FACTS).write_bytes(data)
     manifest.checked_manifest(FOLDER)
 
 
 def safetensors(data: bytes) -> None:
-    """The weights of a network or a checkpoint."""
+    """Read the parameters of a network or a checkpoint."""
     from attn_cli.training import checkpoint
 
     path = FOLDER / "weights.safetensors"
@@ -74,7 +74,7 @@ def safetensors(data: bytes) -> None:
 
 
 def model_archive(data: bytes) -> None:
-    """A model in one file."""
+    """Read a model in one file."""
     path = FOLDER / "model.zip"
     path.write_bytes(data)
     with archive.open_archive(path):
@@ -109,13 +109,13 @@ SEEDS = {
 
 
 def run(name: str, data: bytes) -> None:
-    """Run a target; a refusal is what bad input should get."""
+    """Run a target; a refusal is the right result for bad input."""
     with suppress(AttnError):
         TARGETS[name](data)
 
 
 def main() -> None:
-    """Run one target under atheris, with the options of libFuzzer that follow its name."""
+    """Run one target under atheris, with the options of libFuzzer after its name."""
     import atheris
 
     _, name, *options = sys.argv

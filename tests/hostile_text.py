@@ -1,8 +1,8 @@
-"""Texts on which a parser may be slow, and the stages of a line that are not the network.
+"""Texts on which a parser may be slow, and the stages of a line, without the network.
 
     PYTHONPATH=tests python tests/hostile_text.py 100000
 
-prints the processor time of each stage on the text that takes it longest.
+prints the CPU time of each stage on its slowest text.
 """
 
 import functools
@@ -79,7 +79,7 @@ RECIPES = tuple(
 
 
 def text_of(parts: tuple[str, str, str], size: int) -> str:
-    """A text of about `size` bytes of UTF-8."""
+    """Return a text of about `size` bytes of UTF-8."""
     begin, repeated, end = parts
     return begin + repeated * (size // len(repeated.encode()) if repeated else 0) + end
 
@@ -124,7 +124,7 @@ def _read(text: str) -> None:
 
 
 def _decode(text: str) -> None:
-    """The pieces of a text → the text."""
+    """Decode the pieces of a text."""
     source = _model().source
     line = source.encode(text)
     source.decode(line.ids, line)
@@ -173,7 +173,7 @@ STAGES: dict[str, tuple[Callable[[str], Any], tuple[tuple[str, str, str], ...]]]
 
 
 def seconds(run: Callable[[str], Any], text: str) -> float:
-    """The processor time of a stage, which may refuse the text."""
+    """Return the CPU time of a stage, which may refuse the text."""
     begin = time.process_time()
     with suppress(AttnError):
         run(text)

@@ -1,4 +1,4 @@
-"""Small random Marian models in the layout of Transformers, with tokenizers of their own."""
+"""Make small random Marian models in the layout of Transformers, with their own tokenizers."""
 
 import io
 import json
@@ -45,7 +45,7 @@ ODD_LINES = (
 
 
 def random_lines(count: int, *, seed: int = 1) -> list[str]:
-    """Lines of the words of all scripts, with marks and odd spaces between."""
+    """Return lines of words of all scripts, with punctuation and irregular spaces."""
     draw = random.Random(seed)
     lines = []
     for _ in range(count):
@@ -60,7 +60,7 @@ def random_lines(count: int, *, seed: int = 1) -> list[str]:
 
 @cache
 def sentencepiece_model(seed: int, kind: str = "unigram", size: int = 220) -> bytes:
-    """A model as Marian's users train it: the defaults of SentencePiece."""
+    """Train a model with the defaults of SentencePiece, as users of Marian do."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(random_lines(2_000, seed=seed)),
@@ -75,7 +75,7 @@ def sentencepiece_model(seed: int, kind: str = "unigram", size: int = 220) -> by
 
 
 def pieces_of(model: bytes) -> list[str]:
-    """The pieces of a model but for its own specials."""
+    """Return the pieces of a model without its special pieces."""
     processor = sentencepiece.SentencePieceProcessor(model_proto=model)
     return [processor.id_to_piece(id) for id in range(3, processor.vocab_size())]
 
@@ -91,7 +91,8 @@ def write_folder(
     kind: str = "unigram",
     **changed: Any,
 ) -> Path:
-    """Write a model of random weights; `spread` is their standard deviation over Glorot's."""
+    """Write a model of random parameters; `spread` is their standard deviation relative to
+    Glorot's."""
     import torch
     from transformers import MarianConfig, MarianMTModel
 
@@ -160,7 +161,7 @@ def write_json(path: Path, tree: object) -> None:
 
 
 def load_marian(folder: Path) -> Any:
-    """The model as Transformers opens it, with attention weights."""
+    """Open the model with Transformers, with attention weights."""
     from transformers import MarianMTModel
 
     return MarianMTModel.from_pretrained(folder, attn_implementation="eager").eval()
@@ -173,5 +174,5 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def marian_ids(rows: list[int], ids: Any) -> list[int]:
-    """Our ids as Marian's."""
+    """Convert ids of attn to those of Marian."""
     return [rows[id] for id in np.asarray(ids).tolist()]

@@ -1,8 +1,8 @@
-"""Run the cells of docs/python.ipynb without Jupyter, and write their outputs into it:
+"""Run the cells of docs/python.ipynb without Jupyter, and write their outputs into it.
 
     PYTHONPATH=tests python tests/notebook.py
 
-A cell shows what it prints, then the value of its last line, in each form that the value offers.
+The output of a cell is what it prints, then the value of its last line in each of its formats.
 """
 
 import ast
@@ -24,7 +24,8 @@ FORMS = {"text/html": "_repr_html_", "image/svg+xml": "_repr_svg_"}
 
 
 def run_cells(cells: list[dict[str, Any]], folder: Path) -> list[list[dict[str, Any]]]:
-    """Run the cells in order in `folder`, in one namespace; the outputs of each code cell."""
+    """Run the cells in order in `folder`, in one namespace; return the outputs of each code
+    cell."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     with contextlib.chdir(folder), warnings.catch_warnings():
         warnings.simplefilter("error")

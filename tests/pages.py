@@ -1,4 +1,4 @@
-"""Sentence pairs by hand, and the pages of them. Shared by tests of the page."""
+"""Sentence pairs written by hand, and their pages. Shared by tests of the page."""
 
 import numpy as np
 
@@ -7,7 +7,8 @@ from attn_cli.types import SoftAlignment, Translation, WordAlignment
 
 
 def table(source, target, weights=None, unaligned=None, *, kind="attention", links=None):
-    """A table of weights; without any, each target word gives all to the source word above it."""
+    """Return a table of weights; by default each target word has its whole weight on the
+    diagonal."""
     shape = (len(target), len(source))
     if weights is None:
         weights = np.eye(*shape)
@@ -24,7 +25,7 @@ def table(source, target, weights=None, unaligned=None, *, kind="attention", lin
 
 
 def translation(line, source, target, *, source_words=None, target_words=None, **fields):
-    """A pair whose words are what spaces separate, each linked with its neighbor."""
+    """Return a pair of words separated by spaces, each linked with its neighbor."""
     source_words = tuple(source.split()) if source_words is None else source_words
     target_words = tuple(target.split()) if target_words is None else target_words
     if source_words or target_words:
@@ -47,7 +48,7 @@ CROSSED = translation(
 
 
 def links_above(minimum):
-    """A function that gives the links of a pair: its cells from `minimum` on."""
+    """Return a function that extracts the links of a pair: its cells of at least `minimum`."""
 
     def links_of(each):
         if each.alignment is None:
@@ -60,7 +61,7 @@ def links_above(minimum):
 
 
 def page_of(translations, *, gold=None, links_of=None, model="en-fr", **fields):
-    """The page of these pairs, with links from 0.3 on."""
+    """Return the page of these pairs, with links from 0.3 on."""
     links_of = links_of or links_above(0.3)
     minimum = {"attention": 0.3, "alignment": 0.5}
     writer = PageWriter(Page(model, minimum=minimum, has_gold=gold is not None, **fields))

@@ -1,4 +1,4 @@
-"""The program run in this process, on a console made of memory. Shared by tests of commands."""
+"""Run the program in this process, on a console in memory. Shared by tests of commands."""
 
 import io
 import json
@@ -64,7 +64,7 @@ TRANSFORMER = (
 
 @dataclass(frozen=True)
 class Ended:
-    """What a command left: its exit status, and both streams as they were written."""
+    """The result of a command: its exit status, and the bytes of both streams."""
 
     status: int
     stdout: bytes
@@ -79,18 +79,18 @@ class Ended:
         return self.stderr.decode("utf-8")
 
     def lines(self) -> list[str]:
-        """The lines of stdout, all of which must be ended."""
+        """Return the lines of stdout; each must end with a newline."""
         *lines, rest = self.out.split("\n")
         assert rest == ""
         return lines
 
     def records(self) -> list[dict[str, Any]]:
-        """The JSON objects of stdout, one a line."""
+        """Return the JSON objects of stdout, one for each line."""
         return [json.loads(line) for line in self.lines()]
 
 
 class OneCore(Console):
-    """A console of a machine with one core: torch then adds up in one order."""
+    """A console of a machine with one core, so that the order of torch's sums does not vary."""
 
     @property
     def cores(self) -> int:
@@ -105,7 +105,7 @@ def attn(
     terminal: bool = False,
     environment: dict[str, str] | None = None,
 ) -> Ended:
-    """Run `attn` with these arguments; with `terminal` all three streams claim to be one."""
+    """Run `attn` with these arguments; with `terminal` all three streams act as a terminal."""
     out, err = stdout or io.BytesIO(), stderr or io.BytesIO()
     variables = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": "80"}
     variables |= environment or {}

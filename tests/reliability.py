@@ -1,4 +1,4 @@
-"""Makes docs/reliability.md: each attack of tests/attacks.py, with its cases and their statuses.
+"""Write docs/reliability.md: each attack of tests/attacks.py, with its cases and their statuses.
 
 PYTHONPATH=tests python tests/reliability.py
 """
@@ -16,7 +16,7 @@ FUZZ_BEGIN = "<!-- begin: tests/slow/test_fuzz.py -->\n"
 
 
 def table() -> str:
-    """The rows of all attacks, and the number of all cases."""
+    """Return the rows of all attacks, and the number of all cases."""
     rows = ["| promise | attack | cases | result |", "|---|---|---:|---|"]
     total = 0
     for attack in ATTACKS:
@@ -31,13 +31,13 @@ def table() -> str:
 
 
 def renewed(document: str) -> str:
-    """The document with another table."""
+    """Return the document with another table."""
     before, _, rest = document.partition(BEGIN)
     return before + BEGIN + table() + END + rest.partition(END)[2]
 
 
 def with_fuzzed(document: str, name: str, inputs: int) -> str:
-    """The document with the row of a reader that the fuzzer has run to its end."""
+    """Return the document with the row of a reader after a complete run of the fuzzer."""
     before, _, rest = document.partition(FUZZ_BEGIN)
     lines, _, after = rest.partition(END)
     head, rows = lines.splitlines()[:2], lines.splitlines()[2:]

@@ -1,4 +1,4 @@
-"""Imports the scripts of data/, which import one another by their own folders."""
+"""Import the scripts of data/, which import one another from their own folders."""
 
 import importlib
 import sys
@@ -12,7 +12,7 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 
 @contextmanager
 def imported(folder: str, *names: str) -> Iterator[list[ModuleType]]:
-    """The modules of that name in a folder of data/, forgotten afterwards with all they brought."""
+    """Import modules of a folder of data/; afterwards remove them and their imports again."""
     before, path = set(sys.modules), list(sys.path)
     sys.path[:0] = [str(DATA / folder), str(DATA / "demo")]
     try:

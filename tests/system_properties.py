@@ -1,6 +1,6 @@
-"""What holds of every encoder with every attention and every decoder, whatever its weights.
+"""Properties of every system of encoder, attention and decoder, for any parameters.
 
-Shared by fast tests of some systems and slow ones of all.
+Shared by fast tests of some systems and slow tests of all.
 """
 
 import torch
@@ -79,7 +79,7 @@ def assert_causal(system: System) -> None:
 
 
 def assert_every_parameter_learns(system: System) -> None:
-    """In training's own loss: where hard attention looks is learned from what came of it."""
+    """Each parameter has a gradient of the training loss; that of hard attention is REINFORCE's."""
     network = fresh(system).train()
     src, src_len, tgt = a_batch()
     wanted = tgt.roll(-1, dims=1)

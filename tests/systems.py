@@ -1,6 +1,7 @@
-"""The product of encoders, attentions and decoders, in tiny widths. Shared by fast and slow tests.
+"""The product of encoders, attentions and decoders, with tiny widths. Shared by fast and slow
+tests.
 
-A system is the names of its three parts; its network prefers something, as a fresh one does not.
+A system is the names of its three parts. Unlike a new network, its network has strong preferences.
 """
 
 from collections.abc import Iterator
@@ -70,12 +71,12 @@ DECODERS = {
 
 
 def name_of(system: System) -> str:
-    """What a test of it is called."""
+    """Return the name of a system in the names of tests."""
     return "+".join(system)
 
 
 def model_of(system: System) -> ModelConfig:
-    """Raises UsageError where these parts make no network together."""
+    """Return the model of a system. Raises UsageError if its parts do not fit together."""
     encoder, attention, decoder = system
     settings = [*WIDTHS, *ENCODERS[encoder], *ATTENTIONS[attention], *DECODERS[decoder]]
     return config.with_settings(config.Recipe(), settings).model
@@ -95,7 +96,8 @@ SYSTEMS = list(_sensible())
 
 
 def _covering() -> Iterator[System]:
-    """Few that have every part: each attention behind a recurrent decoder, and Transformers."""
+    """Yield a few systems that include every part: each attention with a recurrent decoder,
+    Transformers."""
     encoders, (*recurrent, transformer) = list(ENCODERS), DECODERS
     for n, attention in enumerate(ATTENTIONS):
         yield encoders[(2 * n + n // 3) % len(encoders)], attention, recurrent[n % 3]
@@ -129,7 +131,7 @@ TINY_MODEL = config.from_dict(
 
 
 def _pairwise() -> Iterator[System]:
-    """Few systems that have every two parts that go together; greedily, most new pairs first."""
+    """Yield a few systems with all valid pairs of parts, greedily, most new pairs first."""
     missing = {pair for system in SYSTEMS for pair in combinations(enumerate(system), 2)}
     while missing:
         system = max(SYSTEMS, key=lambda each: len(missing & {*combinations(enumerate(each), 2)}))
@@ -141,14 +143,14 @@ PAIRWISE = list(_pairwise())
 
 
 def fresh(system: System) -> Seq2Seq:
-    """A network as training begins with it."""
+    """Return the network at the start of training."""
     torch.manual_seed(2)
     return build_model(model_of(system), source_vocab_size=VOCAB, target_vocab_size=VOCAB)
 
 
 @cache
 def network_of(system: System) -> Seq2Seq:
-    """A network that prefers something. Do not change it."""
+    """Return a network with strong preferences. Do not change it."""
     network = fresh(system).eval()
     with torch.no_grad():
         for weight in network.parameters():
@@ -157,7 +159,7 @@ def network_of(system: System) -> Seq2Seq:
 
 
 def lines(batch: int, longest: int, seed: int = 1) -> tuple[IntArray, IntArray]:
-    """(B, S) random pieces that end with EOS, and their lengths."""
+    """Return (B, S) random ids that end with EOS, and their lengths."""
     rng = np.random.default_rng(seed)
     lengths = rng.integers(1, longest + 1, batch).astype(np.int32)
     lengths[0] = longest
@@ -172,14 +174,14 @@ def lines(batch: int, longest: int, seed: int = 1) -> tuple[IntArray, IntArray]:
 
 @cache
 def _graphs_of(system: System) -> dict[str, bytes]:
-    """The graphs of the network, as serialized models."""
+    """Return the graphs of the network as serialized models."""
     with torch.no_grad():
         graphs = tracing.translator_graphs(network_of(system))
     return {name: graph.SerializeToString() for name, graph in graphs.items()}
 
 
 def engines_of(system: System, folder, change=lambda graph: graph):
-    """The system on torch, and as graphs, each changed so, on ONNX Runtime."""
+    """Return the system on torch, and as graphs on ONNX Runtime, each graph changed by `change`."""
     network = network_of(system)
     graphs = {name: onnx.load_from_string(each) for name, each in _graphs_of(system).items()}
     graph_files.write_graphs(folder, {name: change(graph) for name, graph in graphs.items()})
@@ -188,12 +190,12 @@ def engines_of(system: System, folder, change=lambda graph: graph):
 
 
 def found_with(decoder, beam: int) -> list[list[Hypothesis]]:
-    """The beam's translations of a few lines, with their weights."""
+    """Return the beam's translations of a few lines, with their weights."""
     return search(decoder, *lines(5, 7), SearchConfig(beam=beam, n_best=beam), keep_weights=True)
 
 
 def assert_alike(ours: list[list[Hypothesis]], theirs: list[list[Hypothesis]]) -> None:
-    """The same translations in the same order, with the same weights and scores."""
+    """Compare translations, their order, weights and scores."""
     for row, other in zip(ours, theirs, strict=True):
         assert [each.ids.tolist() for each in row] == [each.ids.tolist() for each in other]
         for one, two in zip(row, other, strict=True):
@@ -202,7 +204,8 @@ def assert_alike(ours: list[list[Hypothesis]], theirs: list[list[Hypothesis]]) -
 
 
 def assert_forced_as_decoded(decoder, rows: list[list[Hypothesis]]) -> None:
-    """Each best translation, given, has the weights and scores that it was found with."""
+    """Compare the weights and scores of each best translation in forced decoding with those of the
+    search."""
     again = force_decode(decoder, *lines(5, 7), [row[0].ids for row in rows])
     for [decoded, *_], forced in zip(rows, again, strict=True):
         np.testing.assert_allclose(forced.weights, decoded.weights, atol=1e-5)
@@ -210,7 +213,7 @@ def assert_forced_as_decoded(decoder, rows: list[list[Hypothesis]]) -> None:
 
 
 def assert_engines_agree(system: System, folder) -> None:
-    """Everything that must hold of a system's graphs."""
+    """Check all properties of a system's graphs."""
     ours, theirs = engines_of(system, folder)
     assert parity.compare_decoders(ours, theirs, (VOCAB, VOCAB)) < parity.TOLERANCE
     for beam in (1, 5):

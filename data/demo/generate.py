@@ -1,6 +1,6 @@
 """Write the demo corpus: `python data/demo/generate.py [--out DIR]`.
 
-Written by the grammar in this folder with one seed: the same files, byte for byte, each time.
+The grammar in this folder writes it with one seed: the same files, byte for byte, each time.
 """
 
 import argparse
@@ -17,12 +17,12 @@ HERE = Path(__file__).resolve().parent
 
 
 def made() -> Corpus:
-    """The corpus as it is committed."""
+    """Return the corpus as it is in the repository."""
     return corpus(SEED, n_train=N_TRAIN, n_held_out=N_HELD_OUT)
 
 
 def write(pairs: Sequence[Pair], stem: str, folder: Path) -> None:
-    """One part as three parallel files: a sentence or its links on each line."""
+    """Write one part as three parallel files: a sentence or its links on each line."""
     columns = {
         "en": [pair.english for pair in pairs],
         "fr": [pair.french for pair in pairs],

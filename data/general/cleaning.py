@@ -1,8 +1,8 @@
-"""Clean a pair, and find the reason for leaving it out.
+"""Clean pairs, and name the reason for leaving a pair out.
 
-`clean` changes how a pair is written, never its words: quotes and apostrophes become the straight
-ones of a keyboard, spaces plain and single, French punctuation has its spaces. Numbers, addresses,
-code and placeholders do not change. `problem` returns the first reason for leaving a pair out.
+`clean` changes the form of a pair, never its words: quotes and apostrophes become straight, spaces
+plain and single, and French punctuation gets its spaces. Numbers, addresses, code and placeholders
+do not change. `problem` returns the first reason for leaving a pair out.
 """
 
 import re
@@ -44,7 +44,7 @@ _FRENCH_MARK = re.compile(r"(?<=[\w)\]\"'»%])(?<!\bhttp)(?<!\bhttps)([?!;:]+)(?
 
 
 def clean(english: str, french: str) -> tuple[str, str]:
-    """Return both sides as they are trained on."""
+    """Return both sides in the form of the training text."""
     english, french = (_COMMENT.sub(" ", side.translate(_PLAIN)) for side in (english, french))
     if sorted(_TAG.findall(english)) != sorted(_TAG.findall(french)):
         english, french = (_TAG.sub(" ", side) for side in (english, french))
@@ -150,7 +150,7 @@ _NUMBER = re.compile(r"(?:\d{1,3}(?:[ .,]\d{3})+(?!\d)|\d+)(?:[.,]\d+)?")
 
 
 def _other_numbers(english: str, french: str) -> bool:
-    """Return whether each side has a number of two digits or more that the other lacks.
+    """Return whether each side has a number of two digits or more that is not on the other side.
 
     Separators do not count (1,250 is 1 250), nor does a number that the other side has in words.
     """

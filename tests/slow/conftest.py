@@ -1,4 +1,4 @@
-"""The demo's model, trained once for all slow tests just as a reader would train it."""
+"""The demo's model, trained once for all slow tests, as a reader trains it."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory):
-    """A folder in which `attn train` has been run, with no argument: its model is in runs/demo."""
+    """A folder after `attn train` without arguments: its model is in runs/demo."""
     folder = document_blocks.workspace(tmp_path_factory.mktemp("demo"))
     status, printed = document_blocks.run("attn train", folder, seconds=1800)
     assert status == 0, printed

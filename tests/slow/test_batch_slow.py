@@ -1,4 +1,4 @@
-"""A million lines through attn batch, while its processes are killed."""
+"""attn batch translates a million lines while its processes are killed."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Compiled to kernels, a Transformer learns as it does without: skipped without a compiler."""
+"""A compiled Transformer learns as one that is not compiled; skipped without a compiler."""
 
 import json
 import shutil

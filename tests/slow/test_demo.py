@@ -1,4 +1,4 @@
-"""What the first screen promises: the demo trains to a translator, whose tables can be read."""
+"""The promises of the first screen: the demo trains a translator with readable tables."""
 
 import json
 import sys
@@ -38,7 +38,7 @@ def test_the_first_screen_translates_with_its_table(source, target, words, demo)
 
 
 def error_of(weights, demo):
-    """The links of the demo's test set, read off these weights, against its gold."""
+    """Return the error rate of the links of the demo's test set by these weights."""
     text = "--source data/demo/test.en --target data/demo/test.fr"
     gold = "--gold data/demo/test.gold -o test.links"
     printed = attn(f"align {text} --weights {weights} {gold}", demo)
@@ -51,7 +51,7 @@ def test_its_word_aligner_errs_in_fewer_than_one_link_in_twenty(demo):
 
 
 def test_the_error_of_its_attention_as_an_alignment_is_told(demo, capsys):
-    """No bound: attention is not an alignment. The figure is printed as it is."""
+    """There is no bound, since attention is not an alignment; the value is printed."""
     printed = error_of("attention", demo)
     with capsys.disabled():
         sys.stdout.write(f"\nthe demo's attention against its gold: {printed}")

@@ -1,4 +1,4 @@
-"""The tables in the documents are those that the models of the repository print."""
+"""The tables in the documents are those that the shipped models print."""
 
 import document_blocks
 import pytest

@@ -1,7 +1,7 @@
-"""A fault of the disk at any change or write of `attn train`: the training can be completed.
+"""After a fault of the disk at any change or write of `attn train`, the training can be completed.
 
-Each training runs in this process. Where one change failed, the folder is no model or one that is
-whole, the status is 5 with a sentence or 0, and another command completes the training.
+Each training runs in this process. After a failed change the folder is a complete model or none,
+the status is 0, or 5 with a message, and another command completes the training.
 """
 
 import errno
@@ -25,13 +25,13 @@ def text(tmp_path):
 
 
 def is_begun(out):
-    """Whether a training can be resumed there."""
+    """Return whether the folder has a training to resume."""
     checkpoints = out / CHECKPOINTS
     return (checkpoints / PLAN).exists() or (checkpoints / NEXT_PLAN).exists()
 
 
 def complete(text, out):
-    """Resume a training, or begin it, without faults."""
+    """Resume a training, or start it, without faults."""
     ended = attn("train", "--resume", out) if is_begun(out) else attn("train", *text, "--out", out)
     assert ended.status == 0, ended.err[-500:]
     manifest.verify_checksums(out)
@@ -47,7 +47,7 @@ def count_changes(text, folder):
 
 
 def fail_at(change, error, text, folder):
-    """Train with one fault, check what it leaves, and complete it. Return the status."""
+    """Train with one fault, check the folder, and complete the training. Return the status."""
     out = folder / "run"
     with failing_at(change, folder, error):
         ended = attn("train", *text, "--out", out)

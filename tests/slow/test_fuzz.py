@@ -1,6 +1,6 @@
-"""A coverage-guided fuzzer on each reader of what somebody else wrote.
+"""Run a coverage-guided fuzzer on each reader of untrusted bytes.
 
-A reader that passes gets its row in docs/reliability.md.
+The row of a reader that passes is written into docs/reliability.md.
 """
 
 import importlib.util

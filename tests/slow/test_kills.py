@@ -1,8 +1,8 @@
-"""Trainings killed again and again, at moments that a seed chooses, end with the very same files.
+"""Trainings that are killed repeatedly, at moments from a seed, end with the same files.
 
-The kills are real (SIGKILL), and half of them come in the first seconds of a process: before its
-text has been read, while word aligners vote, while the word aligner learns, between two files of a
-model. Each time the folder is no model yet or one that is whole. As a program:
+The kills are real (SIGKILL). Half of them come in the first seconds of a process: before its text
+has been read, while word aligners vote, while the word aligner is trained, between two files of a
+model. After each one the folder is a complete model or none. As a program:
 
     PYTHONPATH=tests python tests/slow/test_kills.py --kills 50 [--workers 2]
 """
@@ -43,12 +43,12 @@ EARLY, ANYWHERE = 4.0, 1.2
 
 
 def say(line: str) -> None:
-    """Tell how far it is, in a line of stderr."""
+    """Write a line of progress to stderr."""
     sys.stderr.write(f"{line}\n")
 
 
 def some_text(folder: Path, pairs: int) -> tuple[str, ...]:
-    """The first pairs of the demo corpus as files there, and the options that name them."""
+    """Write the first pairs of the demo corpus as files; return the options that name them."""
     for side in ("en", "fr"):
         lines = (DEMO / f"train.{side}").read_text(encoding="utf-8").splitlines()[:pairs]
         (folder / f"a.{side}").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -57,7 +57,8 @@ def some_text(folder: Path, pairs: int) -> tuple[str, ...]:
 
 
 def attn(*arguments: object, kill_after: float | None = None) -> tuple[bool, str]:
-    """Run `attn train`; whether it ended by itself, with what it said. Raises if it failed."""
+    """Run `attn train`; return whether it ended by itself, and its messages. Raises if it
+    failed."""
     process = subprocess.Popen(
         [sys.executable, "-m", "attn_cli", "train", *map(str, arguments)],
         stdout=subprocess.DEVNULL,
@@ -75,7 +76,7 @@ def attn(*arguments: object, kill_after: float | None = None) -> tuple[bool, str
 
 
 def state_of(out: Path) -> str:
-    """How far a killed training had come. What calls itself a model has to be one."""
+    """Return the progress of a killed training. A folder with a manifest must be a valid model."""
     if (out / manifest.FACTS).exists():
         manifest.verify_checksums(out)
         bundle.open_bundle(out)
@@ -88,7 +89,7 @@ def state_of(out: Path) -> str:
 
 
 def contents(out: Path) -> dict[str, bytes]:
-    """Every file of the model but those that tell the time."""
+    """Return every file of the model, except those with times."""
     names = (
         manifest.WEIGHTS,
         manifest.WORD_ALIGNER,
@@ -102,11 +103,11 @@ def contents(out: Path) -> dict[str, bytes]:
 def kill_again_and_again(
     folder: Path, *, kills: int, seed: int, pairs: int, workers: int = 1
 ) -> dict[str, int]:
-    """Train once uncut, and again and again with kills; how often each state was left.
+    """Train once without kills and then with them; return how often each state was left.
 
-    Of several workers the main one is killed, after which the others end by themselves.
+    With several workers the main one is killed, and the others end by themselves.
 
-    Raises AssertionError where a folder cannot be resumed, or ends with other files.
+    Raises AssertionError if a folder cannot be resumed, or ends with other files.
     """
     rng = random.Random(seed)
     text = some_text(folder, pairs)
@@ -143,7 +144,8 @@ def kill_again_and_again(
 
 
 def check(out: Path, uncut: Path) -> None:
-    """Every file and every tensor of the last state is what it would have been without a kill."""
+    """Compare every file and every tensor of the last state with those of a training without
+    kills."""
     assert contents(out) == contents(uncut)
     ours, theirs = (load_file(each / CHECKPOINTS / LAST_CHECKPOINT) for each in (out, uncut))
     assert ours.keys() == theirs.keys()

@@ -1,4 +1,5 @@
-"""Ten thousand generated sentences, decoded by a network of noise: no literal is lost."""
+"""A network of random parameters decodes ten thousand generated sentences without losing a
+literal."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""The recipes that come with attn, each trained on the demo corpus as its name alone does it."""
+"""Each recipe of the package, trained by its name on the demo corpus."""
 
 import json
 

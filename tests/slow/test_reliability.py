@@ -1,4 +1,4 @@
-"""The table of docs/reliability.md is what the attacks give today."""
+"""The table of docs/reliability.md has the current results of the attacks."""
 
 from reliability import DOCUMENT, renewed
 

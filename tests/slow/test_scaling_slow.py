@@ -1,4 +1,4 @@
-"""No text of 100 kB takes a second more than its translation."""
+"""No text of 100 kB takes more than a second of CPU time in addition to its translation."""
 
 import pytest
 from hostile_text import STAGES, seconds, text_of

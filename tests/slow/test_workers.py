@@ -1,5 +1,7 @@
-"""Workers as people start them: by --workers, by torchrun, and on two hosts; and what a loss of one
-leaves. The hosts are network namespaces, which need root: skipped where they cannot be made."""
+"""Workers started by --workers, by torchrun, and on two hosts; and the loss of a worker.
+
+The hosts are network namespaces, which need root; without it their tests are skipped.
+"""
 
 import json
 import os
@@ -60,7 +62,7 @@ def events(folder: Path, name: str) -> list[dict[str, object]]:
 
 
 def wait_for(folder: Path, name: str, count: int = 1) -> None:
-    """Wait until the training has told so many events of that name."""
+    """Wait until the log of the training has `count` events of that name."""
     for _ in range(10 * PATIENCE):
         if len(events(folder, name)) >= count:
             return
@@ -285,5 +287,5 @@ def test_a_worker_that_never_comes_is_an_error_within_a_minute(tmp_path):
     )
     status, err = ended(process)
     assert status == 5
-    assert "did not meet all 2 workers" in err
+    assert "could not connect to all 2 workers" in err
     assert time.monotonic() - began < 75

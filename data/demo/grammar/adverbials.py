@@ -1,4 +1,4 @@
-"""When, where, how and with whom: the ends of sentences, fitted to the tense and the verb."""
+"""Adverbials of time, place, manner and company that fit the tense and the verb."""
 
 from grammar.conjugation import WITH_ETRE
 from grammar.meaning import Clause, Translated
@@ -83,7 +83,7 @@ def hour(draw: Draw) -> Phrase:
 
 
 def when(draw: Draw, tense: str, taken: frozenset[str] | None = None) -> Phrase:
-    """A time that suits the tense, or, given who is `taken` already, company."""
+    """Return a time that fits the tense; with `taken` also company of other people."""
     today = ["today=aujourd'hui", "this=ce evening=soir", "tonight=ce+soir"]
     if tense in ("past", "imperfect"):
         specs = ["yesterday=hier", "yesterday=hier", "this=ce morning=matin", "last"]
@@ -106,13 +106,13 @@ def when(draw: Draw, tense: str, taken: frozenset[str] | None = None) -> Phrase:
 
 
 def present_in(clause: Clause) -> frozenset[str]:
-    """The words of those who act and are acted upon."""
+    """Return the words of the people in the clause."""
     parts = (clause.subject, clause.direct, clause.indirect)
     return frozenset(word.text for part in parts if part for word in part.en)
 
 
 def company(draw: Draw, taken: frozenset[str]) -> Phrase:
-    """with him, without Marie: somebody who is not in the clause already."""
+    """with him, without Marie: a person who is not in the clause."""
     english, french = draw.pick([("with", "avec"), ("with", "avec"), ("without", "sans")])
     if taken & {"I", "we", "me", "us"}:
         taken |= {"I", "we"}
@@ -130,7 +130,7 @@ SURFACES = (("on", "sur"), ("under", "sous"), ("next to", "à côté de"))
 
 
 def place_of_thing(draw: Draw) -> Phrase:
-    """Where a thing lies: on the table, in the kitchen, under the tree."""
+    """The place of a thing: on the table, in the kitchen, under the tree."""
     if draw.chance(0.4):
         english, french = draw.pick(SURFACES)
         return preposition(english, french, determined(NOUN_OF["table"], "the"))
@@ -139,7 +139,7 @@ def place_of_thing(draw: Draw) -> Phrase:
 
 
 def place_of_building(draw: Draw) -> Phrase:
-    """Where a house stands: in Paris, near the river."""
+    """The place of a building: in Paris, near the river."""
     if draw.chance(0.4):
         return town(draw)
     english, french = draw.pick((*PLACES[1:], ("next to", "à côté de")))
@@ -148,7 +148,7 @@ def place_of_building(draw: Draw) -> Phrase:
 
 
 def place_of(draw: Draw, who: NounPhrase) -> Phrase:
-    """A place where such a one can be."""
+    """A place that fits a noun of this kind."""
     if who.pronoun or who.human or "animal" in who.classes:
         return somewhere(draw)
     return place_of_building(draw) if "place" in who.classes else place_of_thing(draw)
@@ -197,7 +197,7 @@ def at_school(english: str = "at") -> Phrase:
 
 
 def destination(draw: Draw) -> Phrase:
-    """to the market, to school, to Paris, to the doctor's: where one goes."""
+    """to the market, to school, to Paris, to the doctor's: the destination of a journey."""
     kind = draw.weighted([("place", 6), ("town", 2), ("school", 1)])
     if kind == "town":
         return town(draw, "to")
@@ -208,7 +208,8 @@ def destination(draw: Draw) -> Phrase:
 
 
 def embellish(draw: Draw, clause: Clause, *, often: float) -> None:
-    """Add an adverb before the verb, one of manner, or a time or place, to a clause without."""
+    """Add an adverb before the verb, one of manner, or a time or place, to a clause that has
+    none."""
     if not draw.chance(often):
         return
     tense = "future" if clause.head is GOING_TO else clause.tense

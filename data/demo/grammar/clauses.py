@@ -82,7 +82,7 @@ def _inverted(who: Pronoun, finite: Fr, subject: NounPhrase) -> Fr:
 
 
 def _hyphenated(pronoun: str, finite: str) -> str:
-    """-il, or -t-il behind a vowel."""
+    """-il, or -t-il after a vowel."""
     vowel = finite[-1] in "aeé" and pronoun[0] in "ie"
     return f"-t-{pronoun}" if vowel else f"-{pronoun}"
 
@@ -93,7 +93,7 @@ IMPERATIVE_CLITICS = {"me": "-moi", "te": "-toi"}
 def imperative(clause: Clause, draw: Draw, *, together: bool = False) -> Phrase:
     """An order to vous, or with `together` to nous (`Let 's go`); the clause's subject is vous.
 
-    Affirmative: clitics behind the verb, direct before indirect. Negative: as in a statement.
+    Affirmative: clitics after the verb, direct before indirect. Negative: as in a statement.
     """
     group = Verbal(main=En(clause.head.en if clause.head else clause.verb.en))
     person = 3 if together else 4
@@ -133,7 +133,7 @@ def imperative(clause: Clause, draw: Draw, *, together: bool = False) -> Phrase:
 
 
 def _enclitic(clitics: list[tuple[int, Fr]]) -> list[Fr]:
-    """Hyphenated clitics behind an imperative: le, la, les first; -m' before en."""
+    """Hyphenated clitics after an imperative: le, la, les first; -m' before en."""
     ranks = {2: 0, 1: 1, 3: 1, 4: 2, 5: 3}
     ordered = [word for _, word in sorted(clitics, key=lambda item: ranks[item[0]])]
     result: list[Fr] = []

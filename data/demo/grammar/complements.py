@@ -1,4 +1,4 @@
-"""Objects on both sides: clitics before the French verb or phrases behind it."""
+"""Objects on both sides: clitics before the French verb, or phrases after it."""
 
 from dataclasses import dataclass, field, replace
 
@@ -9,7 +9,7 @@ from grammar.tokens import En, Fr
 
 @dataclass(slots=True)
 class Complements:
-    """What follows the English verb, and what becomes of it on either side of the French one."""
+    """The words after the English verb, and their French before and after the verb."""
 
     en: list[En] = field(default_factory=list)
     clitics: list[tuple[int, Fr]] = field(default_factory=list)  # rank, word
@@ -39,7 +39,7 @@ def _weakened(what: NounPhrase) -> NounPhrase:
 
 
 def complements_of(clause: Clause, draw: Draw) -> Complements:
-    """What the verb of this clause takes, by its frame."""
+    """Return the complements of the clause's verb, by its frame."""
     verb = clause.verb
     if verb.frame == "give":
         result = _giving(clause)

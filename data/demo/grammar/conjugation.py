@@ -1,4 +1,4 @@
-"""French and English verb forms, by rule where there is one and by hand where there is none.
+"""French and English verb forms, by rule, with tables of irregular ones.
 
 Persons are numbered 0 je, 1 tu, 2 il, 3 nous, 4 vous, 5 ils.
 """

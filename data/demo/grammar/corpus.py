@@ -1,4 +1,4 @@
-"""The corpus as a mixture of constructions, cut into train, valid and test."""
+"""The corpus as a mixture of constructions, split into train, valid and test."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -81,7 +81,8 @@ class Corpus:
 
 
 def shown(draw: Draw) -> list[Pair]:
-    """I love you, Look it up., and their nearest kin: the project's first screen shows them."""
+    """I love you, Look it up., and similar sentences, which the first screen of the project
+    shows."""
     phrases = []
     for who in PERSONAL:
         for whom in PERSONAL:
@@ -111,12 +112,12 @@ def sample(draw: Draw) -> Pair:
 
 
 def key(text: str) -> str:
-    """What makes two sentences the same: case and final punctuation do not count."""
+    """Return what two equal sentences share: case and final punctuation are ignored."""
     return text.lower().rstrip(".?! ")
 
 
 def pool(draw: Draw, size: int, known: Iterable[Pair]) -> list[Pair]:
-    """`size` pairs whose English differs from each other's and from the `known` ones'."""
+    """Return `size` pairs with distinct English, which is not in `known`."""
     used = {key(pair.english) for pair in known}
     pairs: list[Pair] = []
     while len(pairs) < size:
@@ -128,16 +129,16 @@ def pool(draw: Draw, size: int, known: Iterable[Pair]) -> list[Pair]:
 
 
 def forms(pair: Pair) -> Counter[str]:
-    """The words of both sides, each marked with its language."""
+    """Return the words of both sides, each with its language."""
     return Counter(
         [f"en:{word.lower()}" for word in pair.en] + [f"fr:{word.lower()}" for word in pair.fr]
     )
 
 
 def corpus(seed: int, *, n_train: int, n_held_out: int) -> Corpus:
-    """The corpus; the words of valid and test all stand in train, their sentences do not.
+    """Return the corpus. The words of valid and test all occur in train, their sentences do not.
 
-    Nor do their translations: a pair is held out only if no other pair has its French.
+    Their translations do not occur either: a pair is held out only if no other pair has its French.
     """
     draw = Draw(seed)
     fixed = shown(draw)

@@ -27,13 +27,13 @@ class Verbal:
 
     @property
     def rest(self) -> list[En]:
-        """What stays behind the subject."""
+        """The words after the subject."""
         main = [self.main] if self.main else []
         return [*([self.adverb] if self.adverb else []), *self.governing, *main]
 
 
 def verbal(clause: Clause, draw: Draw, *, question: bool = False) -> Verbal:
-    """The verb group of a statement, or of a question, which needs do more often."""
+    """Return the verb group of a statement, or of a question, which needs do more often."""
     group = Verbal()
     person = clause.subject.person
     if clause.head and clause.head.auxiliary:
@@ -102,7 +102,7 @@ CONTRACTIONS = {
 
 
 def contract(clause: Clause, group: Verbal, draw: Draw) -> None:
-    """I am → I 'm, often, when the subject is a pronoun and there is no n't."""
+    """I am → I 'm, often, if the subject is a pronoun and there is no n't."""
     text = group.auxiliary.text if group.auxiliary else ""
     plain = not group.negator or group.negator.text == "not"
     if clause.subject.en[-1].text == "there" and text == "are":

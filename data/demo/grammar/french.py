@@ -1,4 +1,4 @@
-"""French verbs with all that clings to them: ne, clitics, adverbs, participles that agree."""
+"""French verb groups: ne, clitics, adverbs, and participles that agree."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from grammar.verbs import Head
 
 @dataclass(slots=True)
 class Core:
-    """The French clause without its subject; `finite` is the place of the conjugated verb."""
+    """The French clause without its subject; `finite` is the index of the conjugated verb."""
 
     words: list[Fr]
     finite: int
@@ -26,12 +26,12 @@ def reflexive(clause: Clause, person: int, words: tuple[En, ...]) -> list[tuple[
 
 
 def ordered(clitics: list[tuple[int, Fr]]) -> list[Fr]:
-    """The clitics as they stand before a verb: me le, le lui, y en."""
+    """Return the clitics in their order before a verb: me le, le lui, y en."""
     return [word for _, word in sorted(clitics, key=lambda item: item[0])]
 
 
 def _finite_form(clause: Clause, verb: str, *, stative: bool) -> tuple[str, bool]:
-    """The conjugated form, and whether a past participle must follow it."""
+    """Return the conjugated form, and whether a past participle follows it."""
     person, tense = clause.subject.person, clause.tense
     if clause.verb.frame == "exist":
         person = 2  # il y a, whatever there are
@@ -50,7 +50,7 @@ def _finite_form(clause: Clause, verb: str, *, stative: bool) -> tuple[str, bool
 def negation_of(
     clause: Clause, group: Verbal, complements: Complements, anymore: En | None
 ) -> tuple[list[Fr], list[Fr]]:
-    """ne, and what stands behind the finite verb; personne is left to the complements."""
+    """Return ne, and the negation after the finite verb; personne is one of the complements."""
     if not clause.negation:
         return [], []
     if clause.negation == "never":
@@ -71,7 +71,7 @@ def negation_of(
 
 
 def core_of(clause: Clause, group: Verbal, complements: Complements, anymore: En | None) -> Core:
-    """ne, clitics, verb, pas and objects in their order."""
+    """Return ne, clitics, verb, pas and objects in their order."""
     head, verb = clause.head, clause.verb
     main = tuple(word for word in [group.main or group.auxiliary, *complements.particles] if word)
     finite_verb = head.fr if head else verb.fr
@@ -108,7 +108,7 @@ def _adverbs(clause: Clause, group: Verbal) -> list[Fr]:
 
 
 def _governing(head: Head, form: str, group: Verbal, *, compound: bool) -> tuple[Fr, list[Fr]]:
-    """The finite verb before an infinitive, and what stands between the two."""
+    """Return the finite verb before an infinitive, and the words between the two."""
     governing = group.governing
     helper = (group.auxiliary,) if group.auxiliary else ()
     if head.en == "would":
@@ -132,7 +132,7 @@ def _participle(clause: Clause, complements: Complements) -> str:
 
 
 def manner_of(clause: Clause, core: Core) -> list[En]:
-    """The English adverb of manner; the French one goes behind the finite verb and pas."""
+    """Return the English adverb of manner; the French one follows the finite verb and pas."""
     if not clause.manner:
         return []
     words = [En(text) for text in clause.manner[0].split()]

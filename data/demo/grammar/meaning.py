@@ -11,14 +11,14 @@ Translated = tuple[str, str]
 
 @dataclass(slots=True)
 class Clause:
-    """What a clause says, before either language has spelt it out.
+    """The meaning of a clause, independent of the words of either language.
 
     `tense`: present, progressive, past, perfect, imperfect (was …-ing) or future. `negation`: not,
-    never, anymore, nothing, nobody or none. `tail` follows all objects. `mid` (often, souvent)
-    stands before the English verb and behind the finite French one; `manner` (well, bien) ends the
-    English clause and stands behind the finite French verb. `agreement` is the gender and
-    the number of a direct object that stands before the clause (que, combien de). `there` and
-    `some` ask for y and en. `shifted` is the order of `give Marie the book`.
+    never, anymore, nothing, nobody or none. `tail` follows all objects. `mid` (often, souvent) is
+    before the English verb and after the finite French one; `manner` (well, bien) ends the English
+    clause and follows the finite French verb. `agreement` is the gender and the number of a direct
+    object before the clause (que, combien de). `there` and `some` require y and en. `shifted` is
+    the order of `give Marie the book`.
     """
 
     subject: NounPhrase
@@ -41,6 +41,6 @@ NEGATED_WITH_NOT = ("not", "anymore", "nothing", "nobody")
 
 
 def ambiguous(clause: Clause) -> bool:
-    """Whether the simple past looks like the present: I read, you cut."""
+    """Return whether the form of the simple past is that of the present: I read, you cut."""
     alike = clause.verb.en in ("read", "put", "cut") and clause.subject.person != 2
     return alike and clause.tense == "past" and not clause.head

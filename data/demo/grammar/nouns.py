@@ -1,6 +1,6 @@
-"""Nouns, names, pronouns, determiners' lists and adjectives: data, with no rule but agreement.
+"""Data: nouns, names, pronouns, lists of determiners, and adjectives, with rules of agreement.
 
-A noun's classes say what may happen to it (`read`, `eat`, `wear` …), so that sentences stay sane.
+A noun's classes (`read`, `eat`, `wear` …) select the verbs that take it.
 """
 
 from dataclasses import dataclass
@@ -158,7 +158,7 @@ NOUN_OF: dict[str, Noun] = {noun.en: noun for noun in NOUNS}
 
 
 def nouns(*classes: str) -> list[Noun]:
-    """The nouns of any of the classes, in the order of the list."""
+    """Return the nouns of any of the classes, in the order of the list."""
     return [noun for noun in NOUNS if noun.classes & set(classes)]
 
 
@@ -252,7 +252,7 @@ YEARS: tuple[str, ...] = ("1984", "1995", "2010")
 
 @dataclass(frozen=True, slots=True)
 class Adjective:
-    """An adjective, its French forms, whether it stands before the noun, and what it suits."""
+    """An adjective, its French forms, whether it precedes the noun, and the nouns that it fits."""
 
     en: str
     masculine: str
@@ -263,7 +263,7 @@ class Adjective:
     comparative: str
 
     def agreeing(self, gender: str, *, plural: bool, vowel: bool = False) -> str:
-        """The French form; `vowel` says that a noun with an initial vowel follows."""
+        """Return the French form; `vowel` is true if a noun with an initial vowel follows."""
         form = self.masculine if gender == "m" else self.feminine
         if not plural:
             return self.before_vowel if vowel and gender == "m" else form
@@ -346,7 +346,7 @@ ADJECTIVES: tuple[Adjective, ...] = tuple(
 
 
 def adjectives_for(classes: frozenset[str], *, predicate: bool = False) -> list[Adjective]:
-    """The adjectives that suit a noun of these classes, beside it or as a predicate."""
+    """Return the adjectives that fit a noun of these classes, with the noun or as a predicate."""
     classes = {"person", "adult"} | classes if "kin" in classes else classes
     return [
         adjective

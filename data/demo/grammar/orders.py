@@ -1,4 +1,4 @@
-"""Orders to vous and proposals to nous, with their clitics behind the verb or before it."""
+"""Orders to vous and proposals to nous, with their clitics after the verb or before it."""
 
 from dataclasses import replace
 

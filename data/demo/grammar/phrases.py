@@ -1,6 +1,6 @@
 """Noun phrases: determiners, adjectives and their order, possession.
 
-Every builder takes a `Draw`, the one source of chance.
+Every function takes a `Draw`, the only source of random numbers.
 """
 
 import random
@@ -32,21 +32,22 @@ Item = TypeVar("Item")
 
 
 class Draw:
-    """Chance, seeded; built on `random()` alone, whose stream no Python version changes."""
+    """Seeded random choices, from `random()` alone, whose sequence is the same in all Python
+    versions."""
 
     def __init__(self, seed: int) -> None:
         self._stream = random.Random(seed)
 
     def chance(self, probability: float) -> bool:
-        """True with this probability."""
+        """Return True with this probability."""
         return self._stream.random() < probability
 
     def pick(self, items: Sequence[Item]) -> Item:
-        """One of the items, all alike likely."""
+        """Return one of the items, with equal probability."""
         return items[int(self._stream.random() * len(items))]
 
     def weighted(self, items: Sequence[tuple[Item, float]]) -> Item:
-        """One of the items, by weight."""
+        """Return one of the items, by weight."""
         point = self._stream.random() * sum(weight for _, weight in items)
         for item, weight in items:
             point -= weight
@@ -55,7 +56,7 @@ class Draw:
         return items[-1][0]
 
     def shuffled(self, items: Sequence[Item]) -> list[Item]:
-        """The items in a random order."""
+        """Return the items in a random order."""
         return [
             item
             for _, _, item in sorted(
@@ -66,9 +67,9 @@ class Draw:
 
 @dataclass(slots=True)
 class NounPhrase:
-    """A noun phrase on both sides; `det` are the French determiners, `fr` what follows them.
+    """A noun phrase on both sides; `det` are the French determiners, `fr` the words after them.
 
-    `kind` is how it behaves: `definite`, `some` and `a` (which become de under negation),
+    `kind` determines its rules: `definite`, `some` and `a` (which become de under negation),
     `bare` (some without an English word), `generic`, `quantity`, `name` or `pronoun`.
     """
 
@@ -84,22 +85,22 @@ class NounPhrase:
 
     @property
     def human(self) -> bool:
-        """Whether who, and not that, refers to it."""
+        """Whether who refers to it, and not that."""
         return self.kind == "name" or bool(self.classes & {"person", "kin"})
 
     @property
     def phrase(self) -> Phrase:
-        """Both sides, as they stand."""
+        """Both sides as one phrase."""
         return Phrase(list(self.en), self.det + self.fr)
 
     @property
     def last(self) -> En:
-        """The English head of a phrase without a relative clause: its last word."""
+        """The last word of the English phrase without a relative clause: its head."""
         return self.en[-1]
 
 
 def pronoun(who: Pronoun, *, case: str = "subject") -> NounPhrase:
-    """A personal pronoun, as `subject`, or as `object` (whose French is left to the verb)."""
+    """Return a personal pronoun, as `subject`, or as `object`, whose French belongs to the verb."""
     en = En(who.en if case == "subject" else who.en_object)
     plural = who.person in (3, 5)
     fr = Fr(who.fr if case == "subject" else who.strong, (en,))
@@ -107,7 +108,7 @@ def pronoun(who: Pronoun, *, case: str = "subject") -> NounPhrase:
 
 
 def name(draw: Draw) -> NounPhrase:
-    """A proper name."""
+    """Return a proper name."""
     text, gender = draw.pick(NAMES)
     en = En(text)
     return NounPhrase([en], [], [Fr(text, (en,))], gender, plural=False, person=2, kind="name")
@@ -116,7 +117,7 @@ def name(draw: Draw) -> NounPhrase:
 def determined(
     noun: Noun, det: str, *, plural: bool = False, adjective: Adjective | None = None
 ) -> NounPhrase:
-    """A noun with a determiner and perhaps an adjective.
+    """Return a noun with a determiner and perhaps an adjective.
 
     `det` is one of the keys of `_determiner`, a possessive (`my`), a number (`two`) or `None`.
     """
@@ -179,7 +180,7 @@ _QUANTITIES = {
 def _determiner(  # noqa: C901 - a list of cases, each of two lines
     det: str, gender: str, following: str, *, plural: bool, head: En
 ) -> tuple[list[En], list[Fr], str]:
-    """English words, French words, and the kind of noun phrase they make."""
+    """Return English words, French words, and the kind of the noun phrase."""
     vowel = starts_with_vowel(following)
     possessive = dict([*POSSESSIVES, ("your+", POLITE_YOUR[1])])
     numbers = dict(NUMBERS)
@@ -240,7 +241,7 @@ def possessed(thing: Noun, owner: NounPhrase, *, plural: bool = False) -> NounPh
 
 
 def determiner_for(draw: Draw, noun: Noun, *, plural: bool, polite: bool) -> str:
-    """A determiner that a noun of this sort takes in any place of a sentence."""
+    """Return a determiner for a noun of this kind, valid in any position of a sentence."""
     your = "your+" if polite else "your"
     owner = draw.pick(["my", your, "his", "her", "our", "their"])
     if "kin" in noun.classes:
@@ -270,7 +271,7 @@ def noun_phrase(
     polite: bool = False,
     owner: float = 0.06,
 ) -> NounPhrase:
-    """A noun phrase of one of the classes; the floats are the chances of each embellishment."""
+    """Return a noun phrase of one of the classes; the floats are the probabilities of additions."""
     noun = draw.pick(nouns(*classes))
     many = bool(noun.en_plural) and draw.chance(plural)
     owned = draw.chance(0.3 if "kin" in noun.classes else owner)
@@ -284,7 +285,7 @@ def noun_phrase(
 
 
 def possessor(draw: Draw, *, polite: bool = False) -> NounPhrase:
-    """Who owns a thing: a name mostly, or a relative, or the teacher."""
+    """Return the owner of a thing: mostly a name, or a relative, or the teacher."""
     if draw.chance(0.6):
         return name(draw)
     if draw.chance(0.6):
@@ -297,7 +298,7 @@ AUDIENCE = (("the", 7.0), ("this", 1.0), ("that", 1.0), ("a", 0.8))
 
 
 def person(draw: Draw, *, polite: bool = False, plural: float = 0.2) -> NounPhrase:
-    """A human being who is not a pronoun."""
+    """Return a person who is not a pronoun."""
     if draw.chance(0.4):
         return name(draw)
     kind = draw.pick(["person", "person", "kin"])
@@ -313,7 +314,7 @@ def person(draw: Draw, *, polite: bool = False, plural: float = 0.2) -> NounPhra
 
 
 def subject(draw: Draw, *, pronouns: float = 0.6) -> NounPhrase:
-    """The subject of a human action."""
+    """Return the subject of a human action."""
     if draw.chance(pronouns):
         return pronoun(draw.pick(PERSONAL))
     if draw.chance(0.08):
@@ -330,7 +331,7 @@ def two_names(draw: Draw) -> NounPhrase:
 
 
 def both(first: NounPhrase, second: NounPhrase) -> NounPhrase:
-    """`Marie and Paul`, a plural; the masculine wins."""
+    """`Marie and Paul`, a plural; it is masculine if one of them is."""
     gender = "f" if first.gender == second.gender == "f" else "m"
     joint = En("and")
     return NounPhrase(
@@ -348,7 +349,7 @@ def both(first: NounPhrase, second: NounPhrase) -> NounPhrase:
 def object_pronoun(
     draw: Draw, owner: NounPhrase | None = None, *, human: bool = False, polite: bool = False
 ) -> NounPhrase:
-    """An object pronoun that is not the subject again (I … me would be reflexive)."""
+    """Return an object pronoun of another person than the subject (I … me would be reflexive)."""
     taken = owner.person if owner else -1
     same = {0, 3} if taken in (0, 3) else {taken}  # I … us would be as odd
     choices = [who for who in PERSONAL if who.person not in same]
@@ -362,7 +363,7 @@ def object_pronoun(
 
 
 def preposition(en: str, fr: str, what: NounPhrase) -> Phrase:
-    """A prepositional phrase; after de, the partitive des and du vanish."""
+    """Return a prepositional phrase; after de, the partitive des and du disappear."""
     words = [En(text) for text in en.split()]
     sure = tuple(words)
     prepositions = [Fr(text, sure) for text in fr.split()]

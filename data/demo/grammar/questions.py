@@ -1,4 +1,4 @@
-"""Questions: do makes est-ce que, every other auxiliary makes an inversion."""
+"""Questions: do becomes est-ce que, every other auxiliary an inversion."""
 
 from grammar.clauses import statement, wh, yes_no
 from grammar.meaning import Clause
@@ -51,7 +51,7 @@ OTHERS = tuple(who for who in PERSONAL if who is not I)
 
 
 def _asked(draw: Draw) -> NounPhrase:
-    """The subject of a question: seldom I."""
+    """Return the subject of a question, seldom I."""
     if draw.chance(0.75):
         return pronoun(draw.pick([YOU, YOU, *OTHERS]))
     return subject(draw, pronouns=0)

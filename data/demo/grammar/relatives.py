@@ -1,4 +1,4 @@
-"""Sentences with other sentences inside: relative clauses, that, because, when, and."""
+"""Sentences that contain others: relative clauses, that, because, when, and."""
 
 from dataclasses import replace
 
@@ -49,7 +49,7 @@ def _relative_pronoun(antecedent: NounPhrase, french: str) -> NounPhrase:
 
 
 def with_relative(draw: Draw, what: NounPhrase, *, depth: int) -> NounPhrase:
-    """`what` with a relative clause, which holds `depth` - 1 more in its turn."""
+    """Add a relative clause to `what`, which contains `depth` - 1 more."""
     if depth < 1:
         return what
     nested = 0.85 if depth > 1 else 0.6
@@ -92,7 +92,7 @@ def _as_subject(draw: Draw, what: NounPhrase, depth: int) -> Phrase:
 
 
 def _as_object(draw: Draw, what: NounPhrase) -> Phrase:
-    """that the man sees → que l'homme voit; the participle agrees with what went before."""
+    """that the man sees → que l'homme voit; the participle agrees with the antecedent."""
     que = _relative_pronoun(what, "que")
     actions: tuple[Verb, ...] = OVER_THINGS
     if what.human:
@@ -220,7 +220,7 @@ CAUSES: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 
 def _because(draw: Draw, who: NounPhrase, *, past: bool = False) -> tuple[Clause, Clause]:
-    """What someone does, and the state that explains it, in the present or the past."""
+    """An action and the state that explains it, in the present or the past."""
     state, actions = draw.pick(CAUSES)
     action = draw.pick(actions)
     clause = _doing(draw, who, action)
@@ -267,7 +267,7 @@ def reason(draw: Draw) -> Phrase:
 
 
 def _again(who: NounPhrase) -> NounPhrase:
-    """The pronoun that takes up a subject: Marie … elle; the English they keeps ils."""
+    """The pronoun that repeats a subject: Marie … elle; the English they stays ils."""
     if who.pronoun:
         return pronoun(who.pronoun)
     for candidate in PERSONAL:
@@ -329,7 +329,7 @@ def coordination(draw: Draw) -> Phrase:
 
 
 def _member(draw: Draw, action: Verb, kind: str, det: str) -> NounPhrase:
-    """A plain member of a coordination; food and drink share their determiner."""
+    """A simple member of a coordination; food and drink share their determiner."""
     if det:
         return noun_phrase(draw, kind, det=det, adjective=0)
     if kind == "person" and draw.chance(0.5):

@@ -1,4 +1,4 @@
-"""Sane clauses: which tense suits a verb, what it takes, and how it is negated."""
+"""Plausible clauses: tenses, objects and negations that fit a verb."""
 
 from grammar.adverbials import destination, embellish, place_of
 from grammar.conjugation import past, past_participle
@@ -45,12 +45,13 @@ Timing = tuple[str, Head | None]
 
 
 def perfectible(what: Verb) -> bool:
-    """Whether the corpus has its perfect: rare English participles would only be noise."""
+    """Return whether the corpus has the perfect of a verb; rare English participles are
+    excluded."""
     return what.frequent or past(what.en) == past_participle(what.en)
 
 
 def timing(draw: Draw, what: Verb, *, heads: float = 0.15, asking: bool = False) -> Timing:
-    """A tense for this verb, and perhaps a verb that governs it."""
+    """Return a tense for this verb, and perhaps a verb that governs it."""
     if what.stative:
         ahead = 1.0 if what.frequent else 0.0
         return draw.weighted([("present", 7.0), ("past", 2.0), ("future", ahead)]), None
@@ -77,7 +78,7 @@ def timing(draw: Draw, what: Verb, *, heads: float = 0.15, asking: bool = False)
 
 
 def negation(draw: Draw, clause: Clause, *, often: float = 0.2) -> str:
-    """A negation that suits the clause's tense and object, or none."""
+    """Return a negation that fits the clause's tense and object, or none."""
     counted = clause.direct is not None and clause.direct.kind == "quantity"
     if counted or clause.head is HAVE_TO or not draw.chance(often):
         return ""
@@ -101,7 +102,7 @@ def negation(draw: Draw, clause: Clause, *, often: float = 0.2) -> str:
 
 
 def thing_for(draw: Draw, what: Verb, *, polite: bool = False) -> NounPhrase:
-    """A direct object that the verb can sensibly have."""
+    """Return a direct object that fits the verb."""
     classes = [kind for kind in what.objects if nouns(kind)]
     kind = draw.pick(classes)
     if kind in ("person", "kin"):
@@ -126,7 +127,7 @@ def thing_for(draw: Draw, what: Verb, *, polite: bool = False) -> NounPhrase:
 def object_for(
     draw: Draw, what: Verb, owner: NounPhrase | None, *, clitic: float, polite: bool = False
 ) -> NounPhrase:
-    """A direct object: a pronoun with the chance `clitic`, or a noun phrase."""
+    """Return a direct object: a pronoun with the probability `clitic`, or a noun phrase."""
     if not draw.chance(clitic):
         thing = thing_for(draw, what, polite=polite)
         return _other(draw, owner, polite=polite) if thing.kind == "name" else thing
@@ -139,14 +140,14 @@ def object_for(
 
 
 def receiver_for(draw: Draw, owner: NounPhrase | None, *, polite: bool = False) -> NounPhrase:
-    """Who is given or told something."""
+    """Return the person to whom something is given or told."""
     if draw.chance(0.6):
         return object_pronoun(draw, owner, human=True, polite=polite)
     return _other(draw, owner, polite=polite)
 
 
 def _other(draw: Draw, owner: NounPhrase | None, *, polite: bool = False) -> NounPhrase:
-    """A human being who is not the subject again."""
+    """Return a person other than the subject."""
     taken = {word.text for word in owner.en} if owner else set()
     whom = person(draw, polite=polite, plural=0.15)
     while whom.kind == "name" and whom.last.text in taken:
@@ -158,7 +159,7 @@ def _other(draw: Draw, owner: NounPhrase | None, *, polite: bool = False) -> Nou
 
 
 def with_timing(draw: Draw, clause: Clause, *, heads: float = 0.15, asking: bool = False) -> Clause:
-    """The clause with a tense, a governing verb and a negation drawn for it."""
+    """Return the clause with a sampled tense, governing verb and negation."""
     clause.tense, clause.head = timing(draw, clause.verb, heads=heads, asking=asking)
     if ambiguous(clause):
         clause.tense = "perfect"
@@ -189,7 +190,7 @@ def speaking(draw: Draw, who: NounPhrase, *, polite: bool = False) -> Clause:
 
 
 def acting(draw: Draw, who: NounPhrase) -> Clause:
-    """Someone does something, and it concerns nobody else."""
+    """Someone does something that concerns no one else."""
     return Clause(who, draw.pick(verbs("none")))
 
 
@@ -204,7 +205,7 @@ def going(draw: Draw, who: NounPhrase) -> Clause:
 
 
 def being(draw: Draw, who: NounPhrase) -> Clause:
-    """Someone or something is so, or is there."""
+    """A state of someone or something, or its existence."""
     human = who.pronoun is not None or who.human
     fitting = human or adjectives_for(who.classes, predicate=True)
     if not fitting or draw.chance(0.25):
@@ -213,7 +214,7 @@ def being(draw: Draw, who: NounPhrase) -> Clause:
 
 
 def anything(draw: Draw, who: NounPhrase, *, asking: bool = False) -> Clause:
-    """A clause of any of these kinds about a human subject, with a tense and adverbials."""
+    """Return a clause of any of these kinds with a human subject, a tense and adverbials."""
     maker = draw.weighted(
         [(transitive, 5), (giving, 1.5), (speaking, 2), (acting, 3), (going, 1), (being, 2)]
     )

@@ -1,4 +1,4 @@
-"""Whole sentences: one function a construction, each with its share in the corpus."""
+"""Whole sentences: one function for each construction."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -66,7 +66,7 @@ THERE = Pronoun(2, "there", "there", "il", "le", "y", "cela")
 
 
 def stop(phrase: Phrase, mark: str = ".") -> Phrase:
-    """The phrase with its final punctuation, on both sides."""
+    """Return the phrase with its final punctuation, on both sides."""
     return phrase + linked(f"{mark}={mark}")
 
 

@@ -1,8 +1,8 @@
 """Words, links between them, and the spelling of a sentence.
 
-The grammar writes English words (`En`) and French words (`Fr`); a French word carries its links to
-the English words it renders. `finish` applies French spelling (contraction, then elision) and
-turns the links into indices, so that the gold alignment is exact whatever the spelling did.
+The grammar writes English words (`En`) and French words (`Fr`); a French word has its links to the
+English words that it translates. `finish` applies French spelling (contraction, then elision) and
+converts the links to indices, so that the gold alignment is exact.
 """
 
 import unicodedata
@@ -17,14 +17,14 @@ ASPIRATED = frozenset(["huit", "haut", "haute", "hauts", "hautes"])
 
 @dataclass(eq=False, slots=True)
 class En:
-    """One English word of a sentence being written; compared by identity."""
+    """One English word of a sentence; compared by identity."""
 
     text: str
 
 
 @dataclass(eq=False, slots=True)
 class Fr:
-    """One French word, and the English words it corresponds to (`sure`) or may (`maybe`)."""
+    """One French word, and the English words of its links: `sure` and `maybe` (possible)."""
 
     text: str
     sure: tuple[En, ...] = ()
@@ -34,7 +34,7 @@ class Fr:
 
 @dataclass(slots=True)
 class Phrase:
-    """A stretch of both sides."""
+    """A part of both sides."""
 
     en: list[En] = field(default_factory=list)
     fr: list[Fr] = field(default_factory=list)
@@ -71,22 +71,23 @@ class Pair:
 
 
 def link(text: str, *, article: bool = False) -> Phrase:
-    """A phrase of one English and one French word, written `english=french`, surely linked."""
+    """Return a phrase of one English and one French word, `english=french`, with a sure link."""
     english, french = text.split("=")
     word = En(english)
     return Phrase([word], [Fr(french, (word,), article=article)])
 
 
 def group(english: str, french: str) -> Phrase:
-    """A phrase of several words on a side, each surely linked with each of the other side."""
+    """Return a phrase of several words on a side, with sure links between all words of both
+    sides."""
     words = [En(text) for text in english.split()]
     return Phrase(words, [Fr(text, tuple(words)) for text in french.split()])
 
 
 def linked(spec: str) -> Phrase:
-    """A phrase from `the=la night=nuit`: word by word, in the same order on both sides.
+    """Return a phrase from `the=la night=nuit`: word by word, in the same order on both sides.
 
-    `+` joins several words of a side (`in+front+of=devant`), `~word` links possibly instead.
+    `+` joins several words of a side (`in+front+of=devant`), `~word` is a possible link.
     """
     phrase = Phrase()
     for item in spec.split():
@@ -96,7 +97,7 @@ def linked(spec: str) -> Phrase:
 
 
 def starts_with_vowel(text: str) -> bool:
-    """Whether a French word makes the one before it elide: a vowel or a mute h."""
+    """Return whether a French word elides the one before it: it begins with a vowel or a mute h."""
     first = unicodedata.normalize("NFD", text.lower().replace("œ", "o"))[:1]
     if text.lower() in ASPIRATED:
         return False
@@ -121,7 +122,8 @@ def contract(words: Sequence[Fr]) -> list[Fr]:
 
 
 def elide(words: Sequence[Fr]) -> list[str]:
-    """The texts of `words`, with je → j' and so on before a vowel, and si → s' before il(s)."""
+    """Return the texts of `words`, with je → j' and so on before a vowel, and si → s' before
+    il(s)."""
     texts = [word.text for word in words]
     for place, (text, following) in enumerate(pairwise(texts)):
         si = text == "si" and following in ("il", "ils")
@@ -131,13 +133,13 @@ def elide(words: Sequence[Fr]) -> list[str]:
 
 
 def capitalised(texts: Iterable[str]) -> tuple[str, ...]:
-    """The same words with a capital at the start of the sentence."""
+    """Return the words with a capital at the start of the sentence."""
     first, *rest = texts
     return (first[:1].upper() + first[1:], *rest)
 
 
 def finish(phrase: Phrase, construction: str) -> Pair:
-    """Spell the phrase out and index its links."""
+    """Spell the phrase and index its links."""
     french = contract(phrase.fr)
     place = {id(word): index for index, word in enumerate(phrase.en)}
     assert len(place) == len(phrase.en), "an English word stands twice"
@@ -153,7 +155,8 @@ def finish(phrase: Phrase, construction: str) -> Pair:
 
 
 def join_english(words: Sequence[str]) -> str:
-    """Text from words: contractions and punctuation touch the word before them."""
+    """Return the text of words: contractions and punctuation follow the word before them without a
+    space."""
     text = ""
     for word in words:
         glued = not text or word in (".", "?", "!", ",", "n't") or word.startswith("'")
@@ -162,7 +165,7 @@ def join_english(words: Sequence[str]) -> str:
 
 
 def join_french(words: Sequence[str]) -> str:
-    """Text from words: `j'` touches the next word, `-le` and `.` the one before, ` ?` neither."""
+    """Return the text of words: no space after `j'` nor before `-le` and `.`, but before ` ?`."""
     text = ""
     for word in words:
         glued = not text or text.endswith("'") or word in (".", ",") or word.startswith("-")

@@ -1,17 +1,17 @@
-"""Verbs of both languages, what they take, and the verbs that govern an infinitive: data."""
+"""Data: verbs of both languages, their objects, and the verbs that govern an infinitive."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """An English verb with its particle and the French verb that renders both.
+    """An English verb with its particle, and the French verb that translates it.
 
-    `frame` is what follows: `none`, `direct`, `indirect` (à in French), `give` (both), `place`,
+    `frame` are its complements: `none`, `direct`, `indirect` (à in French), `give` (both), `place`,
     `de` or `à` (a French preposition before a strong pronoun). `objects` are noun classes.
     `separable`: look it up, but look at it. `stative`: no progressive, and its past is the
-    imparfait. `frequent` ones also come in the futur and the imparfait. `noun`: what the French
-    verb needs beside it (need: avoir besoin).
+    imparfait. `frequent` ones also occur in the futur and the imparfait. `noun`: the noun of the
+    French expression (need: avoir besoin).
     """
 
     en: str
@@ -27,7 +27,7 @@ class Verb:
 
     @property
     def human(self) -> bool:
-        """Whether it takes only human objects."""
+        """Whether it takes human objects only."""
         return bool(self.objects) and set(self.objects) <= {"person", "kin"}
 
 
@@ -184,12 +184,12 @@ SPEAK = Verb("speak", "", "parler", "none", frequent=True)
 
 
 def verbs(*frames: str) -> list[Verb]:
-    """The verbs of these frames, in the order of the list."""
+    """Return the verbs of these frames, in the order of the list."""
     return [verb for verb in VERBS if verb.frame in frames]
 
 
 def verb(english: str, frame: str = "") -> Verb:
-    """The verb written so in English, particle included."""
+    """Return the verb of this English spelling, particle included."""
     return next(
         entry
         for entry in VERBS

@@ -1,7 +1,7 @@
-"""Constructions with numbers, dates, times, prices, places and names: (English, French) pairs.
+"""Generate pairs with numbers, dates, times, prices, places and names: (English, French).
 
-Each takes a random generator and yields its pairs; figures are literals that stand on both sides,
-written as each language writes them.
+Each function takes a random generator and yields its pairs. Figures are literals on both sides, in
+the notation of each language.
 """
 
 import random
@@ -36,7 +36,7 @@ Maker = Callable[[random.Random], Iterator[Sides]]
 
 
 def number_words(rng: random.Random) -> Iterator[Sides]:
-    """Numbers alone, in words and in figures; ordinals."""
+    """Yield numbers alone, in words and in figures, and ordinals."""
     chosen = [*range(101), 200, 300, 500, 1000, 2000, 10_000, 100_000]
     chosen += sorted(rng.sample(range(101, 1000), 60)) + sorted(rng.sample(range(1001, 99_999), 60))
     for number in chosen:
@@ -61,7 +61,7 @@ def number_words(rng: random.Random) -> Iterator[Sides]:
 
 
 def figures(rng: random.Random) -> Iterator[Sides]:
-    """Numbers in figures, alone and in a sentence."""
+    """Yield numbers in figures, alone and in a sentence."""
     for number in [
         *range(10),
         *rng.sample(range(10, 3000), 40),
@@ -109,7 +109,7 @@ _COUNTING: tuple[Callable[[str, str, str, str], Sides], ...] = (
 
 
 def calendar(rng: random.Random) -> Iterator[Sides]:
-    """Days, months, seasons, and when."""
+    """Yield days, months, seasons, and expressions of time with them."""
     for day, jour in DAYS:
         yield day, jour
         yield f"on {day}", jour
@@ -187,7 +187,7 @@ _CALENDAR = (
 
 
 def dates(rng: random.Random) -> Iterator[Sides]:
-    """Days of the month, with and without a year, as Americans and the British write them."""
+    """Yield days of the month, with and without a year, in American and British notation."""
     for _ in range(220):
         (month, mois), day = rng.choice(MONTHS), rng.randint(1, 28)
         year = rng.choice((rng.randint(1700, 1999), rng.randint(2000, 2030)))
@@ -248,7 +248,7 @@ def _suffix(day: int) -> str:
 
 
 def times(rng: random.Random) -> Iterator[Sides]:
-    """Times of day in figures and in words, and how long, how often, since when."""
+    """Yield times of day in figures and in words, and expressions of duration and frequency."""
     for _ in range(160):
         hour, minute = rng.randint(1, 12), rng.randrange(0, 60, 5)
         later = rng.randint(13, 23)
@@ -335,14 +335,14 @@ def times(rng: random.Random) -> Iterator[Sides]:
 
 
 def _part(hour: int, rng: random.Random) -> Sides:
-    """am or pm, and what it is in French; no 12, which is noon or midnight."""
+    """Return am or pm and its French; 12 is excluded, since it is noon or midnight."""
     if rng.random() < 0.5:
         return rng.choice(("am", "a.m.")), "du matin"
     return rng.choice(("pm", "p.m.")), "du soir" if hour >= 6 else "de l'après-midi"
 
 
 def prices(rng: random.Random) -> Iterator[Sides]:
-    """What things cost."""
+    """Yield prices."""
     for _ in range(160):
         places = rng.choice((0, 2))
         amount = rng.choice((rng.uniform(2, 100), rng.uniform(2, 100), rng.uniform(100, 20_000)))
@@ -379,7 +379,7 @@ def prices(rng: random.Random) -> Iterator[Sides]:
 
 
 def measures(rng: random.Random) -> Iterator[Sides]:
-    """Lengths, weights and other quantities."""
+    """Yield lengths, weights and other quantities."""
     for single, several, une, plusieurs, gender in UNITS:
         one = "une" if gender == "f" else "un"
         yield single, une
@@ -420,7 +420,7 @@ def measures(rng: random.Random) -> Iterator[Sides]:
 
 
 def countries(rng: random.Random) -> Iterator[Sides]:
-    """Countries with their articles and prepositions, their people and their languages."""
+    """Yield countries with articles and prepositions, their people and their languages."""
     for people in COUNTRIES:
         place = people.place
         bare = place.en.removeprefix("the ")
@@ -477,7 +477,7 @@ def _beautiful(named: str) -> str:
 
 
 def cities(rng: random.Random) -> Iterator[Sides]:
-    """Cities, in them, from them and between them."""
+    """Yield cities, and places in them, from them and between them."""
     for city in CITIES:
         yield city.en, city.fr
         yield f"in {city.en}", city.located
@@ -510,7 +510,7 @@ def cities(rng: random.Random) -> Iterator[Sides]:
 
 
 def people(rng: random.Random) -> Iterator[Sides]:
-    """First and last names: introductions, addresses, salutations."""
+    """Yield first and last names: introductions, addresses, salutations."""
     firsts = [(name, "f") for name in WOMEN] + [(name, "m") for name in MEN]
     for name, gender in firsts:
         cher = "Chère" if gender == "f" else "Cher"
@@ -587,7 +587,7 @@ _CALLED: tuple[Callable[[str, str], Sides], ...] = (
 
 
 def introductions(rng: random.Random) -> Iterator[Sides]:
-    """Two names, or a name and a city, in a sentence."""
+    """Yield sentences with two names, or with a name and a city."""
     firsts = [(name, "f") for name in WOMEN] + [(name, "m") for name in MEN]
     for name, gender in firsts:
         other, last, city = rng.choice(firsts)[0], rng.choice(LAST), rng.choice(CITIES)
@@ -678,7 +678,7 @@ _THINGS = (
 
 
 def _pairs(rng: random.Random, items: Sequence[T], number: int) -> Iterator[tuple[T, T]]:
-    """So many pairs of two different ones."""
+    """Yield `count` pairs of two different items."""
     for _ in range(number):
         first, second = rng.sample(items, 2)
         yield first, second

@@ -1,4 +1,4 @@
-"""The phrases, and the constructions with numbers, dates, places and names, as pairs."""
+"""All pairs: the fixed phrases, and the constructions with numbers, dates, places and names."""
 
 import random
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ FIRST, OTHER, MADE = 6, 2, 1
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A pair, what made it, and how often it belongs into a training text."""
+    """A pair, its kind, and its number of copies in a training text."""
 
     english: str
     french: str
@@ -25,7 +25,7 @@ class Pair:
 
 
 def everyday(seed: int = SEED) -> list[Pair]:
-    """All pairs, each once, the same for the same seed."""
+    """Return all pairs, each once; the same seed gives the same pairs."""
     made: dict[Sides, Pair] = {}
     for pair in [*_fixed(), *_constructed(random.Random(seed))]:
         made.setdefault((pair.english, pair.french), pair)
@@ -33,11 +33,12 @@ def everyday(seed: int = SEED) -> list[Pair]:
 
 
 def _fixed() -> Iterator[Pair]:
-    """The pairs of `phrases/KIND.txt`.
+    """Yield the pairs of `phrases/KIND.txt`.
 
-    A line is `English | English = French / French`: the first of each side are the commonest
-    translation of each other, every other one is one of the first of the other side. A line of
-    phrase.txt has no mark at its end: it is said without, with a full stop, and exclaimed.
+    A line is `English | English = French / French`. The first of each side are the most common
+    translation of each other; every other one is a translation of the first of the other side. A
+    line of phrase.txt has no final punctuation: it is written without, with a full stop, and with
+    an exclamation mark.
     """
     for kind in ("phrase", "sentence", "sign", "letter"):
         marks = (("", ""), (".", "."), ("!", " !")) if kind == "phrase" else (("", ""),)
@@ -49,7 +50,7 @@ def _fixed() -> Iterator[Pair]:
 
 
 def _pairs(line: str) -> Iterator[Sides]:
-    """The pairs of a line, the commonest first."""
+    """Return the pairs of a line, the most common first."""
     english, french = (
         side.split(bar) for side, bar in zip(line.split(" = "), (" | ", " / "), strict=True)
     )

@@ -1,4 +1,4 @@
-"""Places, people, days and units with their French: data, and how French declines a place."""
+"""Places, people, days and units with their French, and the French prepositions of a place."""
 
 from dataclasses import dataclass
 
@@ -229,7 +229,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Who lives in a country, as adjectives."""
+    """The people of a country, as adjectives."""
 
     place: Place
     en: str
@@ -242,17 +242,17 @@ _MUTE = ("Haïti",)
 
 
 def elides(french: str) -> bool:
-    """Whether a name makes the word before it elide."""
+    """Return whether a name elides the word before it."""
     return starts_with_vowel(french) and (french[0] not in "Hh" or french in _MUTE)
 
 
 def de(french: str) -> str:
-    """de, or d' before a vowel."""
+    """Return de, or d' before a vowel."""
     return f"d'{french}" if elides(french) else f"de {french}"
 
 
 def with_article(french: str, article: str) -> str:
-    """le or la before a name, or l' before a vowel."""
+    """Return the name with le or la, or with l' before a vowel."""
     return f"l'{french}" if elides(french) else f"{article} {french}"
 
 
@@ -277,7 +277,8 @@ def _city(english: str, french: str) -> Place:
 
 
 def of(place: Place) -> str:
-    """`de` before the place with its article: de la France, du Japon, des Pays-Bas, de Paris."""
+    """Return `de` before the place with its article: de la France, du Japon, des Pays-Bas, de
+    Paris."""
     for article, contracted in (("le ", "du "), ("les ", "des "), ("Le ", "du ")):
         if place.named.startswith(article):
             return contracted + place.named.removeprefix(article)

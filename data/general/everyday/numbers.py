@@ -15,7 +15,7 @@ _FRENCH_SMALL, _FRENCH_TENS = _FRENCH.split()[:20], _FRENCH.split()[20:]
 
 
 def english(number: int) -> str:
-    """A number below a million in American words: one hundred twenty-three."""
+    """Return a number below a million in American words: one hundred twenty-three."""
     assert 0 <= number < 1_000_000, number
     if number < 20:
         return _ENGLISH_SMALL[number]
@@ -28,7 +28,8 @@ def english(number: int) -> str:
 
 
 def french(number: int, *, feminine: bool = False) -> str:
-    """A number below a million in words, spelled as before 1990: deux cents, vingt et un."""
+    """Return a number below a million in words, in the spelling before 1990: deux cents, vingt et
+    un."""
     assert 0 <= number < 1_000_000, number
     one = "une" if feminine else "un"
     if number < 20:
@@ -58,13 +59,13 @@ def _below_hundred(number: int, one: str) -> str:
 
 
 def _before_mille(number: int) -> str:
-    """Cents and quatre-vingts lose their s there."""
+    """Remove the s of cents and quatre-vingts before mille."""
     words = french(number)
     return words.removesuffix("s") if words.endswith(("cents", "quatre-vingts")) else words
 
 
 def english_ordinal(number: int) -> str:
-    """first to thirty-first."""
+    """Return first to thirty-first."""
     irregular = {1: "first", 2: "second", 3: "third", 5: "fifth", 8: "eighth", 9: "ninth",
                  12: "twelfth", 20: "twentieth", 30: "thirtieth"}  # fmt: skip
     if number in irregular:
@@ -75,7 +76,7 @@ def english_ordinal(number: int) -> str:
 
 
 def french_ordinal(number: int, *, feminine: bool = False) -> str:
-    """premier to trente et unième."""
+    """Return premier to trente et unième."""
     if number == 1:
         return "première" if feminine else "premier"
     words = french(number)
@@ -87,10 +88,10 @@ def french_ordinal(number: int, *, feminine: bool = False) -> str:
 
 
 def english_figures(number: float, places: int = 0) -> str:
-    """1,250 and 12.50."""
+    """Return 1,250 and 12.50."""
     return f"{number:,.{places}f}"
 
 
 def french_figures(number: float, places: int = 0) -> str:
-    """1 250 and 12,50."""
+    """Return 1 250 and 12,50."""
     return f"{number:,.{places}f}".replace(",", " ").replace(".", ",")
