@@ -30,13 +30,13 @@ def table() -> str:
     return "\n".join([*rows, "", f"{total} cases in {len(ATTACKS)} attacks.", ""])
 
 
-def renewed(document: str) -> str:
+def with_current_table(document: str) -> str:
     """Return the document with another table."""
     before, _, rest = document.partition(BEGIN)
     return before + BEGIN + table() + END + rest.partition(END)[2]
 
 
-def with_fuzzed(document: str, name: str, inputs: int) -> str:
+def with_fuzzer_row(document: str, name: str, inputs: int) -> str:
     """Return the document with the row of a reader after a complete run of the fuzzer."""
     before, _, rest = document.partition(FUZZ_BEGIN)
     lines, _, after = rest.partition(END)
@@ -50,7 +50,9 @@ def main() -> None:
     """Write the table into the document."""
     with tempfile.TemporaryDirectory() as home:
         os.environ["ATTN_HOME"] = home
-        DOCUMENT.write_text(renewed(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
+        DOCUMENT.write_text(
+            with_current_table(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -189,7 +189,7 @@ def engines_of(system: System, folder, change=lambda graph: graph):
     return TorchDecoder(network, heads), OnnxDecoder(folder, heads)
 
 
-def found_with(decoder, beam: int) -> list[list[Hypothesis]]:
+def search_with(decoder, beam: int) -> list[list[Hypothesis]]:
     """Return the beam's translations of a few lines, with their weights."""
     return search(decoder, *lines(5, 7), SearchConfig(beam=beam, n_best=beam), keep_weights=True)
 
@@ -217,7 +217,7 @@ def assert_engines_agree(system: System, folder) -> None:
     ours, theirs = engines_of(system, folder)
     assert parity.compare_decoders(ours, theirs, (VOCAB, VOCAB)) < parity.TOLERANCE
     for beam in (1, 5):
-        found = [found_with(decoder, beam) for decoder in (ours, theirs)]
+        found = [search_with(decoder, beam) for decoder in (ours, theirs)]
         assert_alike(*found)
         for decoder, rows in zip((ours, theirs), found, strict=True):
             assert_forced_as_decoded(decoder, rows)

@@ -251,13 +251,13 @@ def test_of_a_file_that_changed_only_the_chunks_that_changed_are_done_again(
     assert read(out / "a.en") == expected.stdout
 
 
-def test_a_finished_file_that_changed_is_noticed_and_made_again(texts, tmp_path):
+def test_a_finished_file_that_changed_is_detected_and_processed_again(texts, tmp_path):
     out = tmp_path / "out"
     batch(texts, "-o", out)
     written(texts / "a.en", ["I see a dog."])
     ended = batch(texts, "-o", out)
     assert (ended.status, read(out / "a.en")) == (0, b"je vois un chien.\n")
-    assert "a.en has changed since its output was made" in ended.err
+    assert "a.en has changed since its output was written" in ended.err
 
 
 def test_a_finished_file_that_was_only_touched_is_left(texts, tmp_path, monkeypatch):

@@ -10,8 +10,8 @@ from systems import (
     SYSTEMS,
     assert_engines_agree,
     engines_of,
-    found_with,
     name_of,
+    search_with,
 )
 
 from attn_cli.export import quantize
@@ -24,9 +24,7 @@ def test_every_part_is_in_a_system_that_makes_sense():
 
 
 @pytest.mark.parametrize("system", COVERING, ids=name_of)
-def test_both_engines_find_the_same_and_give_a_translation_the_weights_it_was_found_with(
-    system, tmp_path
-):
+def test_both_engines_agree_and_forced_decoding_gives_the_weights_of_the_search(system, tmp_path):
     assert_engines_agree(system, tmp_path)
 
 
@@ -34,7 +32,7 @@ def test_both_engines_find_the_same_and_give_a_translation_the_weights_it_was_fo
 def test_in_int8_a_system_runs_and_finds_numbers(system, tmp_path, monkeypatch):
     monkeypatch.setattr(quantize, "MIN_SIZE", 1)
     _, decoder = engines_of(system, tmp_path, quantize.quantize_graph)
-    for row in found_with(decoder, 2):
+    for row in search_with(decoder, 2):
         for each in row:
             assert np.isfinite(each.token_logp).all()
             assert np.isfinite(each.weights).all()

@@ -21,7 +21,7 @@ SMALL = (
 @pytest.mark.skipif(
     not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="there is no C++ compiler here"
 )
-def test_the_losses_of_a_compiled_training_are_those_of_one_that_is_not(pairs_file, tmp_path):
+def test_the_losses_of_a_compiled_training_equal_those_without_compilation(pairs_file, tmp_path):
     losses = {}
     for compiled in ("false", "true"):
         out = tmp_path / compiled

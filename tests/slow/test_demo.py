@@ -50,7 +50,7 @@ def test_its_word_aligner_errs_in_fewer_than_one_link_in_twenty(demo):
     assert float(error_of("alignment", demo).split()[1]) < 5
 
 
-def test_the_error_of_its_attention_as_an_alignment_is_told(demo, capsys):
+def test_the_error_of_its_attention_as_an_alignment_is_printed(demo, capsys):
     """There is no bound, since attention is not an alignment; the value is printed."""
     printed = error_of("attention", demo)
     with capsys.disabled():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from fuzz_targets import TARGETS
-from reliability import DOCUMENT, with_fuzzed
+from reliability import DOCUMENT, with_fuzzer_row
 
 RUNS = 20_000
 SCRIPT = Path(__file__).resolve().parents[1] / "fuzz_targets.py"
@@ -35,4 +35,4 @@ def test_no_input_that_a_fuzzer_finds_breaks_a_reader(name, tmp_path):
     assert ended.returncode == 0, ended.stderr[-3000:]
     assert f"Done {RUNS} runs" in ended.stderr
     document = DOCUMENT.read_text(encoding="utf-8")
-    DOCUMENT.write_text(with_fuzzed(document, name, RUNS), encoding="utf-8")
+    DOCUMENT.write_text(with_fuzzer_row(document, name, RUNS), encoding="utf-8")

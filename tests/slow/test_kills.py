@@ -47,7 +47,7 @@ def say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
-def some_text(folder: Path, pairs: int) -> tuple[str, ...]:
+def write_text(folder: Path, pairs: int) -> tuple[str, ...]:
     """Write the first pairs of the demo corpus as files; return the options that name them."""
     for side in ("en", "fr"):
         lines = (DEMO / f"train.{side}").read_text(encoding="utf-8").splitlines()[:pairs]
@@ -110,7 +110,7 @@ def kill_again_and_again(
     Raises AssertionError if a folder cannot be resumed, or ends with other files.
     """
     rng = random.Random(seed)
-    text = some_text(folder, pairs)
+    text = write_text(folder, pairs)
     uncut, out = folder / "uncut", folder / "cut"
     sizes = ("--threads", workers, "--workers", workers)
 
@@ -155,7 +155,7 @@ def check(out: Path, uncut: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_training_killed_ten_times_ends_with_the_very_same_files(tmp_path, workers):
+def test_a_training_killed_ten_times_ends_with_the_same_files(tmp_path, workers):
     left = kill_again_and_again(tmp_path, kills=10, seed=1, pairs=300, workers=workers)
     assert sum(left.values()) == 10
 

@@ -1,8 +1,8 @@
 """The table of docs/reliability.md has the current results of the attacks."""
 
-from reliability import DOCUMENT, renewed
+from reliability import DOCUMENT, with_current_table
 
 
-def test_the_table_of_attacks_is_that_of_today():
+def test_the_table_of_attacks_is_current():
     document = DOCUMENT.read_text(encoding="utf-8")
-    assert renewed(document) == document
+    assert with_current_table(document) == document

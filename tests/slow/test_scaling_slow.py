@@ -7,7 +7,7 @@ SIZE = 100_000
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_no_text_of_100_kb_takes_a_stage_a_second_of_the_processor(name):
+def test_no_stage_takes_a_second_of_cpu_time_for_100_kb(name):
     run, texts = STAGES[name]
     seconds(run, text_of(texts[0], 10))
     for parts in texts:

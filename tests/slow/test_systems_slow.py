@@ -14,7 +14,5 @@ def test_properties(claim, system):
 
 
 @systems
-def test_both_engines_find_the_same_and_give_a_translation_the_weights_it_was_found_with(
-    system, tmp_path
-):
+def test_both_engines_agree_and_forced_decoding_gives_the_weights_of_the_search(system, tmp_path):
     assert_engines_agree(system, tmp_path)

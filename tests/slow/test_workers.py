@@ -75,7 +75,7 @@ def children(process: "subprocess.Popen[bytes]") -> list[int]:
     return [int(pid) for pid in listed.stdout.split()]
 
 
-def test_a_lost_worker_ends_the_training_with_a_sentence_and_status_5_and_it_resumes(tmp_path):
+def test_a_lost_worker_ends_the_training_with_a_message_and_status_5_and_it_resumes(tmp_path):
     process = attn(*command(tmp_path, *LONG, "--workers", "2"))
     wait_for(tmp_path, "validation_finished")
     os.kill(children(process)[0], signal.SIGKILL)
@@ -98,7 +98,7 @@ def test_a_lost_worker_ends_the_training_with_a_sentence_and_status_5_and_it_res
     assert events(tmp_path, "training_started")[-1]["step"] == before
 
 
-def test_when_the_main_worker_is_killed_the_others_leave(tmp_path):
+def test_when_the_main_worker_is_killed_the_others_end(tmp_path):
     process = attn(*command(tmp_path, *LONG, "--workers", "2"))
     wait_for(tmp_path, "validation_finished")
     [other] = children(process)
@@ -111,7 +111,7 @@ def test_when_the_main_worker_is_killed_the_others_leave(tmp_path):
     raise AssertionError("a worker goes on without the main one")
 
 
-def test_resuming_on_another_number_of_workers_says_so(tmp_path):
+def test_resuming_on_another_number_of_workers_is_reported(tmp_path):
     assert ended(attn(*command(tmp_path, "--max-steps", "40", "--workers", "2")))[0] == 0
     resumed = attn(
         "train", "--resume", str(tmp_path / "out"), "--workers", "1", "--max-steps", "60"
@@ -173,7 +173,7 @@ def parameters(path: Path) -> dict[str, bytes]:
     return {name: t.numpy().tobytes() for name, t in tensors.items() if name.startswith("model.")}
 
 
-def test_torchrun_restarts_the_workers_and_they_go_on_from_the_last_checkpoint(tmp_path):
+def test_torchrun_restarts_the_workers_and_they_continue_from_the_last_checkpoint(tmp_path):
     words = ("--nproc-per-node", "2", "--max-restarts", "1", "-m", "attn_cli")
     steps = ("--max-steps", "400", "--set", "train.validate_every=50", "--set", "train.patience=0")
     process = torchrun(*words, *command(tmp_path, *steps))
@@ -272,7 +272,7 @@ def test_a_worker_with_another_text_is_refused_in_time(tmp_path):
     assert time.monotonic() - began < 60
 
 
-def test_a_worker_that_never_comes_is_an_error_within_a_minute(tmp_path):
+def test_a_worker_that_never_starts_is_an_error_within_a_minute(tmp_path):
     environment = {
         "RANK": "0",
         "WORLD_SIZE": "2",
