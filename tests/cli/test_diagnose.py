@@ -64,8 +64,8 @@ def test_low_confidence_is_flagged_in_the_record_or_on_stderr():
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("translate", "x", "--diagnostics"), "--diagnostics are fields of jsonl"),
-        (("align", "x", "y", "--diagnostics"), "--diagnostics are fields of jsonl"),
+        (("translate", "x", "--diagnostics"), "--diagnostics needs the format jsonl or tsv"),
+        (("align", "x", "y", "--diagnostics"), "--diagnostics needs the format jsonl or tsv"),
         (("translate", "x", "--flag-below", "nan"), "--flag-below cannot be nan"),
     ],
 )
