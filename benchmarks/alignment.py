@@ -72,7 +72,7 @@ FIT = {"fit": ("--fit",), "quick": ("--fit", "--quick")}
 #: The tables of a --model and their options: its decoder's attention, its word aligner.
 WEIGHTS = {"attention": "attention", "head": "alignment"}
 SYSTEMS = (*RIVALS, *FIT, *WEIGHTS)
-SYMMETRISATIONS = ("intersection", "grow-diag-final-and")
+SYMMETRIZATIONS = ("intersection", "grow-diag-final-and")
 
 ROUNDS = 5  # of each of thot's models, also of those that initialize the next; not of Eflomal
 SEED = 1  # of thot's Eflomal; the program eflomal takes none
@@ -312,13 +312,13 @@ def measure_aligner(system: str, text: Text, rivals: Rivals, threads: int) -> "l
     if system == "eflomal":  # which does both at once
         runs = [(forward, reverse)]
     cost = measure_cost([[*command, *files] for files in runs], text.file("log"), threads=threads)
-    symmetrised = [
-        (how, _score_symmetrized(forward, reverse, how, text)) for how in SYMMETRISATIONS
+    symmetrized = [
+        (how, _score_symmetrized(forward, reverse, how, text)) for how in SYMMETRIZATIONS
     ]
     scores = [
         ("forward", text.gold.score(forward)),
         ("reverse", text.gold.score(reverse)),
-        min(symmetrised, key=lambda each: each[1].aer),
+        min(symmetrized, key=lambda each: each[1].aer),
     ]
     return [Row.of(text, system, links, score, cost, version) for links, score in scores]
 

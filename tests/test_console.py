@@ -106,7 +106,7 @@ def test_a_terminal_that_does_not_know_its_width_has_80_columns(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("terminal", "environment", "colour"),
+    ("terminal", "environment", "color"),
     [
         (True, {"TERM": "xterm-256color"}, True),
         (True, {"TERM": "xterm-256color", "NO_COLOR": "1"}, False),
@@ -124,12 +124,12 @@ def test_a_terminal_that_does_not_know_its_width_has_80_columns(monkeypatch):
         (False, {"TERM": "xterm-256color", "FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
     ],
 )
-def test_colour_is_for_terminals_that_want_it(terminal, environment, colour):
+def test_color_is_for_terminals_that_want_it(terminal, environment, color):
     from rich.text import Text
 
     one = console(terminal=terminal, **environment)
     one.show(Text("red", style="red on blue"))
-    assert ("\x1b[31" in one.stdout.getvalue().decode()) is colour
+    assert ("\x1b[31" in one.stdout.getvalue().decode()) is color
 
 
 def test_the_cores_are_those_this_process_may_use():

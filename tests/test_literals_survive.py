@@ -1,6 +1,6 @@
 """Each literal of a line stands in its translation once, and no other digit does, whoever decodes.
 
-The networks here have learnt nothing, or next to nothing: what holds for them holds for all.
+The networks here have learned nothing, or next to nothing: what holds for them holds for all.
 """
 
 import random
@@ -251,7 +251,7 @@ def test_pairs_are_aligned_with_the_literals_of_both_sides_as_words() -> None:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A model that has learnt PAIRS, with numbers, addresses and names for some of the words."""
+    """A model that has learned PAIRS, with numbers, addresses and names for some of the words."""
     folder = tmp_path_factory.mktemp("literals")
     draw = random.Random(1)
     rows = []

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 from attn_cli.render.heat import heat
 
 #: Colors that most people can tell apart on light and dark backgrounds (Okabe & Ito 2008).
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31")
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31")
 
 _STYLE = """
 .study text { font-family: Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'Noto Sans', sans-serif;
@@ -78,23 +78,23 @@ def curves(
     parts.append(f'<text class="faint" x="{_LEFT - 40}" y="{_TOP - 10}">{escape(y)}</text>')
     taken: list[float] = []
     ends = sorted(series.items(), key=lambda row: -row[1][-1][1])
-    colours = dict(zip(series, cycle(COLOURS), strict=False))
+    colors = dict(zip(series, cycle(COLORS), strict=False))
     for name, row in ends:
-        colour = colours[name]
+        color = colors[name]
         path = " ".join(f"{a},{b}" for a, b in map(at, row))
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>')
         for point in row:
             a, b = at(point)
             says = f"{name}: {point[1]:.1f} at {named.get(point[0], f'{point[0]:g}')}"
             parts.append(
-                f'<circle cx="{a}" cy="{b}" r="3" fill="{colour}"><title>{escape(says)}</title>'
+                f'<circle cx="{a}" cy="{b}" r="3" fill="{color}"><title>{escape(says)}</title>'
                 "</circle>"
             )
         a, b = at(row[-1])
         b = max([b, *(other + 14 for other in taken[-1:])])
         taken.append(b)
         parts.append(
-            f'<text x="{_LEFT + width + 10}" y="{b + 4}" style="fill: {colour}">{escape(name)}'
+            f'<text x="{_LEFT + width + 10}" y="{b + 4}" style="fill: {color}">{escape(name)}'
             "</text>"
         )
     return _closed(parts)
@@ -141,8 +141,8 @@ def tables(title: str, systems: Mapping[str, Mapping[str, Sequence]], *, across:
 
 
 def _cell(x: float, y: float, weight: float, says: str) -> str:
-    colour = "#{:02x}{:02x}{:02x}".format(*heat(weight)) if weight >= 0.005 else ""
-    fill = f'style="fill: {colour}"' if colour else 'class="cold"'
+    color = "#{:02x}{:02x}{:02x}".format(*heat(weight)) if weight >= 0.005 else ""
+    fill = f'style="fill: {color}"' if color else 'class="cold"'
     return (
         f'<rect x="{x}" y="{y}" width="{_CELL - 1}" height="{_CELL - 1}" rx="2" {fill}>'
         f"<title>{escape(says)}</title></rect>"

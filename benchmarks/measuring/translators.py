@@ -341,7 +341,7 @@ class Rivals:
         (self.work / f"{name}.mebibytes").write_text(f"{memory([process.pid]) / MEBI:.0f}")
         saved = self._save_joeynmt(process) if name == "joeynmt" else self._saved_opennmt()
         if saved is None:
-            say(f"{name} has learnt nothing after {minutes:g} minutes: see {self.work / name}.log")
+            say(f"{name} has no network after {minutes:g} minutes: see {self.work / name}.log")
             return
         part = self.work / f"{name}.part"
         shutil.copyfile(saved, part)

@@ -81,7 +81,7 @@ def test_the_figures_are_those_published_to_the_printed_digit(method, aer, preci
 # By hand
 
 
-def test_growing_goes_from_neighbour_to_neighbour_forwards_and_backwards():
+def test_growing_goes_from_neighbor_to_neighbor_forwards_and_backwards():
     diagonal = {(0, 0), (1, 1), (2, 2), (3, 3), (4, 4)}
     assert combined(diagonal, {(2, 2)}, "grow-diag") == diagonal
 
@@ -99,7 +99,7 @@ def test_nothing_grows_from_an_empty_intersection():
     assert combined({(0, 0)}, {(1, 1)}, "grow-diag-final-and") == {(0, 0), (1, 1)}
 
 
-def test_a_neighbour_with_one_linked_word_is_taken_under_either_alone():
+def test_a_neighbor_with_one_linked_word_is_taken_under_either_alone():
     forward, reverse = {(0, 0), (1, 0)}, {(0, 0)}
     assert combined(forward, reverse, "grow-diag") == {(0, 0)}
     assert combined(forward, reverse, "grow-diag", unaligned="either") == forward
@@ -118,7 +118,7 @@ def test_the_final_step_takes_forward_before_reverse():
     assert combined(reverse, forward, "grow-diag-final") == {(0, 0), (5, 7)}
 
 
-def test_of_neighbours_that_compete_for_a_word_the_first_of_the_order_wins():
+def test_of_neighbors_that_compete_for_a_word_the_first_of_the_order_wins():
     forward, reverse = {(1, 1), (0, 0)}, {(1, 1), (0, 2)}
     assert combined(forward, reverse, "grow-diag") == {(1, 1), (0, 2)}
 

@@ -39,7 +39,7 @@ def symmetrized(tiny, back, folder, *arguments):
 
 
 @pytest.mark.parametrize("method", ["intersection", "union", "grow-diag", "grow-diag-final"])
-def test_links_are_those_of_both_models_symmetrised(tiny, back, align, tmp_path, method):
+def test_links_are_those_of_both_models_symmetrized(tiny, back, align, tmp_path, method):
     ended = align("--reverse", back, "--symmetrize", method, "--extract", "argmax", stdin=PAIRED)
     assert (ended.status, ended.err) == (0, "")
     assert ended.stdout == symmetrized(tiny, back, tmp_path, "--method", method)

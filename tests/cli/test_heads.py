@@ -176,7 +176,7 @@ def test_the_table_holds_all_heads_side_by_side(align):
     assert "\x1b" not in ended.out
 
 
-def test_on_a_terminal_they_are_in_colour_unless_that_is_not_wanted(align):
+def test_on_a_terminal_they_are_in_color_unless_that_is_not_wanted(align):
     options = ("--head", "all", SOURCE, TARGET)
     assert "\x1b[" in align(*options, terminal=True).out
     assert "48;2" not in align(*options, "--no-color", terminal=True).out

@@ -46,7 +46,7 @@ def test_reverse_links_may_be_source_target_already(symmetrize):
     assert ended.lines() == UNION
 
 
-def test_moses_rule_takes_a_neighbour_of_which_one_word_is_linked(symmetrize):
+def test_moses_rule_takes_a_neighbor_of_which_one_word_is_linked(symmetrize):
     assert symmetrize("--method", "grow-diag").lines()[2] == "0-0"
     assert symmetrize("--method", "grow-diag", "--unaligned", "either").lines()[2] == "0-0 1-0"
 

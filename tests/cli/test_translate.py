@@ -214,13 +214,13 @@ def test_no_line_of_a_table_is_wider_than_the_terminal(translate, width):
     assert max(cell_len(line) for line in ended.lines()) <= width
 
 
-def test_a_terminal_has_colours_and_a_pipe_has_none(translate):
+def test_a_terminal_has_colors_and_a_pipe_has_none(translate):
     assert b"\x1b[" in translate("--align", "I see a dog.", terminal=True).stdout
     assert b"\x1b[" not in translate("--align", "I see a dog.").stdout
 
 
 @pytest.mark.parametrize("how", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, "--no-color"])
-def test_who_wants_no_colour_gets_none(translate, how):
+def test_who_wants_no_color_gets_none(translate, how):
     flags, environment = ([how], None) if isinstance(how, str) else ([], how)
     ended = translate("--align", "I see a dog.", *flags, terminal=True, environment=environment)
     assert ended.status == 0

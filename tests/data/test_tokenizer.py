@@ -260,7 +260,7 @@ def test_an_empty_line_is_an_end_alone() -> None:
 
 @given(ANY_TEXT, st.sampled_from([UNIGRAM, BPE, PLAIN]))
 @PROPERTY
-def test_every_word_owns_neighbouring_pieces_and_nothing_is_unknown(
+def test_every_word_owns_neighboring_pieces_and_nothing_is_unknown(
     raw: str, tokenizer: Tokenizer
 ) -> None:
     encoded = tokenizer.encode(raw)
@@ -276,7 +276,7 @@ def test_every_word_owns_neighbouring_pieces_and_nothing_is_unknown(
 
 @given(ANY_TEXT)
 @PROPERTY
-def test_without_normalisation_decode_undoes_encode_up_to_white_space(raw: str) -> None:
+def test_without_normalization_decode_undoes_encode_up_to_white_space(raw: str) -> None:
     text = " ".join("".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in raw).split())
     assert PLAIN.decode(PLAIN.encode(raw).ids).text == text
     encoded, decoded = PLAIN.encode(text), PLAIN.decode(PLAIN.encode(text).ids)
@@ -288,7 +288,7 @@ def test_without_normalisation_decode_undoes_encode_up_to_white_space(raw: str) 
     st.text("aeijloqstuéèçàßœdn'’-.,!?012 日한ก👍", max_size=40), st.sampled_from([UNIGRAM, BPE])
 )
 @PROPERTY
-def test_decode_undoes_encode_of_normalised_text(raw: str, tokenizer: Tokenizer) -> None:
+def test_decode_undoes_encode_of_normalized_text(raw: str, tokenizer: Tokenizer) -> None:
     text = " ".join(raw.split())
     encoded = tokenizer.encode(text)
     decoded = tokenizer.decode(encoded.ids)
@@ -300,7 +300,7 @@ def test_decode_undoes_encode_of_normalised_text(raw: str, tokenizer: Tokenizer)
     ("raw", "text"),
     [("½ cup", "1⁄2 cup"), ("ﬁn①", "fin1"), ("e\u0301te\u0301", "été"), ("a\u00a0b\t c", "a b c")],
 )
-def test_decode_gives_the_normalised_text(raw: str, text: str) -> None:
+def test_decode_gives_the_normalized_text(raw: str, text: str) -> None:
     assert UNIGRAM.decode(UNIGRAM.encode(raw).ids).text == text
 
 

@@ -62,7 +62,7 @@ def test_the_reverse_aligner_is_asked_for_the_pair_the_other_way_round():
     assert reverse.asked == [InputLine(3, "x y", "a b")]
 
 
-def test_links_of_both_directions_are_symmetrised_and_weigh_their_mean():
+def test_links_of_both_directions_are_symmetrized_and_weigh_their_mean():
     _, links = both_ways("intersection")
     assert links.scores == pytest.approx({(0, 0): 0.8, (1, 1): 0.65})
     assert both_ways("union")[1].links == {(0, 0), (0, 1), (1, 1)}

@@ -102,7 +102,7 @@ def test_general_scores_are_bilinear():
     scorer = GeneralScorer(4, 6)
     scores, s, h, _ = asked(scorer, query=4, value=6)
     w = array(scorer.key.weight)  # (H, D)
-    expected = each(lambda n, q, j: s[n, q] @ w @ h[n, j] / 2, s, h)  # what is learnt is √4 W
+    expected = each(lambda n, q, j: s[n, q] @ w @ h[n, j] / 2, s, h)  # what is learned is √4 W
     np.testing.assert_allclose(scores, expected, rtol=1e-12)
 
 

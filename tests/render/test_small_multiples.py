@@ -67,7 +67,7 @@ def test_bands_are_of_whole_layers_or_even_parts_of_one(layers, of_each, width, 
     assert [len(band) for band in titles(drawn(heads(layers, of_each), width=width))] == sizes
 
 
-def test_weights_are_percent_and_shades_where_there_is_no_colour():
+def test_weights_are_percent_and_shades_where_there_is_no_color():
     table = SoftAlignment(
         ("a", "b", "c"),
         ("x", "y"),
@@ -99,7 +99,7 @@ def test_heavy_cells_have_a_background():
     assert heated == ["67", "33"]
 
 
-def test_without_colours_there_are_no_codes_and_without_unicode_it_is_ascii():
+def test_without_colors_there_are_no_codes_and_without_unicode_it_is_ascii():
     assert "\x1b" not in drawn(heads(2, 2))
     assert "layer 2 head 2" in drawn(heads(2, 2), encoding="ascii")
 

@@ -76,7 +76,7 @@ def test_without_unicode_the_table_is_ascii():
     assert "0.94" in drawn(CROSSED, encoding="ascii")
 
 
-def test_no_color_on_a_terminal_leaves_no_colour():
+def test_no_color_on_a_terminal_leaves_no_color():
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, color_system="truecolor", no_color=True)
     console.print(alignment_table(CROSSED))

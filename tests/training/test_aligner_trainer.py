@@ -242,7 +242,7 @@ def test_the_harmonic_mean_of_precision_and_recall_is_nothing_where_both_are():
     assert Agreement(0, 0.0, 0.0).f1 == 0
 
 
-def test_pairs_too_few_to_keep_any_apart_are_learnt_all_the_same(toy, taught):
+def test_pairs_too_few_to_keep_any_apart_are_learned_all_the_same(toy, taught):
     text, votes, _ = toy
     few = replace(text, corpus=text.corpus.subset(text.pairs[:5]))
     trainer = taught(text=few, steps=2)

@@ -132,7 +132,7 @@ def elide(words: Sequence[Fr]) -> list[str]:
     return texts
 
 
-def capitalised(texts: Iterable[str]) -> tuple[str, ...]:
+def capitalize(texts: Iterable[str]) -> tuple[str, ...]:
     """Return the words with a capital at the start of the sentence."""
     first, *rest = texts
     return (first[:1].upper() + first[1:], *rest)
@@ -146,8 +146,8 @@ def finish(phrase: Phrase, construction: str) -> Pair:
     sure = {(place[id(en)], t) for t, fr in enumerate(french) for en in fr.sure}
     maybe = {(place[id(en)], t) for t, fr in enumerate(french) for en in fr.maybe}
     return Pair(
-        capitalised(word.text for word in phrase.en),
-        capitalised(elide(french)),
+        capitalize(word.text for word in phrase.en),
+        capitalize(elide(french)),
         frozenset(sure),
         frozenset(maybe - sure),
         construction,
