@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 from program import LINKS, PAIRS, TINY, WORD_ALIGNER, attn
+
+# No test depends on a clock or on chance: a loaded machine generates examples slowly.
+settings.register_profile(
+    "tests", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tests")
 
 
 @pytest.hookimpl(tryfirst=True)
