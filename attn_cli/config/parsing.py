@@ -7,6 +7,7 @@ import math
 import tomllib
 import types
 import typing
+from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 from attn_cli.config.defaults import family_defaults, with_family_defaults
@@ -18,7 +19,8 @@ from attn_cli.errors import UsageError
 
 T = TypeVar("T")
 
-_type_hints = functools.cache(typing.get_type_hints)
+#: typing.get_type_hints, computed once for each section. Annotated for mypy: there a class is not Hashable.
+_type_hints: Callable[[Any], dict[str, Any]] = functools.cache(typing.get_type_hints)
 
 
 def from_dict(tree: dict[str, Any], *, where: str = "recipe") -> Recipe:
