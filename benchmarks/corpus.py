@@ -154,7 +154,7 @@ def _charts(rows: list[dict[str, Any]]) -> dict[str, str]:
     return {
         "memory": curves("Preparing a corpus: memory", memory, x="pairs", y="MiB", ticks=ticks),
         "time": curves(
-            "Preparing a corpus: processor time of a million pairs",
+            "Preparing a corpus: CPU time of a million pairs",
             time_of,
             x="pairs",
             y="seconds",
