@@ -44,7 +44,7 @@ def main() -> int:
         _write_inputs(inputs, sentences, options, chance)
         expected = _expected(Path(name), sentences, options)
         print(
-            "| workers | kills | seconds | lines a second | processor seconds | peak MiB |",
+            "| workers | kills | seconds | lines/s | CPU seconds | peak MiB |",
             flush=True,
         )
         print("|---|---|---|---|---|---|", flush=True)

@@ -77,7 +77,7 @@ def main() -> int:
     size = (
         f"{options.layers}+{options.layers} layers of {options.width}, {options.pieces:,} pieces, "
         f"{options.lines} lines of {options.words} words, {options.length} pieces each, "
-        f"beam {options.beam}, one core, processor time, {options.rounds} rounds"
+        f"beam {options.beam}, one core, CPU time, {options.rounds} rounds"
     )
     report(
         markdown + format_notes(describe_conditions(size), skipped),

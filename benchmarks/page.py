@@ -147,11 +147,11 @@ def times_of(events: Sequence[Event]) -> list[float]:
     for name in ("first pair", "complete"):
         mark = marks.get(name, loaded)
         ends.append(min((paint for paint in paints if paint > mark), default=max(paints)))
-    processor = [1e-3 * processor_time(own, begin, end) for end in ends]
-    return [*processor, 1e-3 * (first["ts"] - begin)]
+    cpu = [1e-3 * cpu_time(own, begin, end) for end in ends]
+    return [*cpu, 1e-3 * (first["ts"] - begin)]
 
 
-def processor_time(events: Sequence[Event], begin: float, end: float) -> float:
+def cpu_time(events: Sequence[Event], begin: float, end: float) -> float:
     """Return the CPU time, in microseconds, of the tasks that begin between two times."""
     return sum(
         event.get("tdur", 0)

@@ -1,11 +1,11 @@
-"""Measure the effect of a shortlist on translations, BLEU and processor time.
+"""Measure the effect of a shortlist on translations, BLEU and CPU time.
 
     python benchmarks/shortlist.py --model runs/mine --pairs newstest2013.tsv.gz
     python benchmarks/shortlist.py --model runs/mine --pairs mine.tsv --beam 1 --limit 200
 
 --pairs names files of two columns in the languages of --languages; the model translates the column
 of its source language. For each file and beam size: the share of equal translations with and
-without a shortlist, the BLEU of both, and the processor time of both. Each time is the median of
+without a shortlist, the BLEU of both, and the CPU time of both. Each time is the median of
 --repeat alternating runs, minus the time of the first line alone, which is the start-up.
 """
 
@@ -92,7 +92,7 @@ def _measure(options: argparse.Namespace, beam_size: int, file: Path) -> dict[st
 def _translate(
     folder: Path, beam_size: int, flags: Sequence[str], sources: Sequence[str]
 ) -> tuple[float, list[str]]:
-    """Return processor seconds and translations of one process."""
+    """Return CPU seconds and translations of one process."""
     with tempfile.TemporaryDirectory() as scratch:
         text, output = Path(scratch, "source"), Path(scratch, "output")
         text.write_text("".join(f"{each}\n" for each in sources), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Measure the processor time of the phases of an update: update.py RECIPE UPDATES → JSON.
+"""Measure the CPU time of the phases of an update: update.py RECIPE UPDATES → JSON.
 
 Trains in this process, on one thread. In the forward pass a clock changes phase at the calls of the
 network's modules, in the backward pass when the gradient reaches their outputs. Then the matrix
@@ -93,7 +93,7 @@ def update(trainer: Trainer) -> int:
 
 
 class Clock:
-    """Measures the processor seconds of this process by phase."""
+    """Measures the CPU seconds of this process by phase."""
 
     def __init__(self) -> None:
         self.seconds: Counter[str] = Counter()
@@ -131,7 +131,7 @@ class _Mark(torch.autograd.Function):
 
 
 def measure_phases(trainer: Trainer, updates: int) -> dict[str, Any]:
-    """Measure the processor seconds of each phase over some updates."""
+    """Measure the CPU seconds of each phase over some updates."""
     clock, network = Clock(), trainer.network
 
     def watch(owner: Any, name: str, phase: str) -> None:
@@ -200,7 +200,7 @@ class _Recorder(TorchDispatchMode):
 
 
 def measure_products(trainer: Trainer) -> dict[str, Any]:
-    """Measure the processor seconds of the matrix products of some updates, computed alone."""
+    """Measure the CPU seconds of the matrix products of some updates, computed alone."""
     recorder = _Recorder()
     with recorder:
         for _ in range(RECORDED):
