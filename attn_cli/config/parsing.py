@@ -19,7 +19,8 @@ from attn_cli.errors import UsageError
 
 T = TypeVar("T")
 
-#: typing.get_type_hints, computed once for each section. Annotated for mypy: there a class is not Hashable.
+#: `typing.get_type_hints`, computed once for each section. Without the annotation mypy refuses
+#: classes, as not Hashable.
 _type_hints: Callable[[Any], dict[str, Any]] = functools.cache(typing.get_type_hints)
 
 
