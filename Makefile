@@ -33,7 +33,8 @@ test: setup ## the tests, in a few minutes; a process a core, of one thread
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 slow: setup ## the tests that take long: real trainings, whole products, fuzzers (atheris)
-	$(BIN)/python -m pytest -o addopts="-q --strict-markers" $(or $(ARGS),-m slow)
+	$(BIN)/python -m pytest -o addopts="-q --strict-markers" --hypothesis-profile many \
+		$(or $(ARGS),-m "slow or hypothesis")
 
 check: setup ## formatting, lint and types, changing nothing
 	$(BIN)/ruff format --check .

@@ -286,14 +286,22 @@ def _pickles(folder: Path) -> Iterator[Ended]:
 
 # Faults of the disk
 
+#: In how many of these ways each change fails: in all, or, with 1, in one after the other.
+WAYS = 3
+_ERRORS = (errno.ENOSPC, errno.EIO, errno.EINTR)
+
+
+def _errors_at(change: int) -> Iterator[int]:
+    return (_ERRORS[(change + way) % len(_ERRORS)] for way in range(WAYS))
+
 
 def _faults(folder: Path, run: Callable[[], Ended]) -> Iterator[Ended]:
-    """Let each change and write of `run` in a folder fail, in turn, in three ways."""
+    """Let each change and write of `run` in a folder fail, in turn, in `WAYS` ways."""
     with failing_at(float("inf"), folder, errno.EIO) as disk:
         assert run().status == 0
     changes = disk.changes
-    for error in (errno.ENOSPC, errno.EIO, errno.EINTR):
-        for change in range(changes):
+    for change in range(changes):
+        for error in _errors_at(change):
             with failing_at(change, folder, error):
                 yield run()
 
@@ -350,13 +358,14 @@ def _unpack_faults(folder: Path) -> Iterator[Ended]:
 def _export_faults(folder: Path) -> Iterator[Ended]:
     from attn_cli.bundles.storage import add_graphs
 
-    for change, error in itertools.product(range(200), (errno.ENOSPC, errno.EIO, errno.EINTR)):
-        model = model_in(folder)
-        names = (manifest.ENCODER, manifest.STEP, manifest.FORCED, manifest.GRAPH_WEIGHTS)
-        files = {name: (model / name).read_bytes() for name in names}
-        with failing_at(change, model, error) as disk, suppress(TrainingError):
-            add_graphs(model, files, precision="fp32")
-        yield attn("translate", "-m", model, "I see.", "--engine", "onnx")
-        shutil.rmtree(model)
-        if disk.changes <= change:
-            return
+    for change in itertools.count():
+        for error in _errors_at(change):
+            model = model_in(folder)
+            names = (manifest.ENCODER, manifest.STEP, manifest.FORCED, manifest.GRAPH_WEIGHTS)
+            files = {name: (model / name).read_bytes() for name in names}
+            with failing_at(change, model, error) as disk, suppress(TrainingError):
+                add_graphs(model, files, precision="fp32")
+            yield attn("translate", "-m", model, "I see.", "--engine", "onnx")
+            shutil.rmtree(model)
+            if disk.changes <= change:
+                return

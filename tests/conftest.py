@@ -1,8 +1,9 @@
 """Fixtures of all tests: one tiny model, trained once by the program itself."""
 
+import gc
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,27 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from program import LINKS, PAIRS, TINY, WORD_ALIGNER, attn
 
-# No test depends on a clock or on chance: a loaded machine generates examples slowly.
-settings.register_profile(
-    "tests", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("tests")
+# A few examples of each property in `make test`, many in `make slow`. No test depends on a clock or
+# on chance: a loaded machine generates examples slowly.
+for name, count in {"few": 40, "many": 300}.items():
+    settings.register_profile(
+        name,
+        derandomize=True,
+        deadline=None,
+        max_examples=count,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+settings.load_profile("few")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep modules and tests out of the garbage collector: it would visit them again and again."""
+    gc.disable()
+    result = yield
+    gc.freeze()
+    gc.enable()
+    return result
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -46,6 +46,9 @@ QUICK = (
 
 #: The same where a network is there already.
 QUICK_ON = "attn train --threads 1 --max-steps 2 --set train.export=none"
+QUICK_ALIGNER = (
+    f"{QUICK_ON} --set model.word_aligner.embedding=16 --set model.word_aligner.width=16"
+)
 
 _BLOCK = re.compile(
     r"(?:^<!-- test: (?P<kind>\w+)(?: \((?P<why>[^)]*)\))? -->\n)?"
@@ -129,7 +132,7 @@ def workspace(folder: Path, *, quick: bool = False) -> Path:
 
     `quick` takes the first lines only, as many as the commands of the documents need.
     """
-    demo, sizes = folder / "data" / "demo", {"train": 2000, "valid": 50, "test": 100, "my": 200}
+    demo, sizes = folder / "data" / "demo", {"train": 500, "valid": 50, "test": 100, "my": 200}
     shutil.copytree(ROOT / "data" / "demo", demo)
     if quick:
         for file in (
@@ -183,13 +186,21 @@ def _in_folder(folder: Path) -> Iterator[None]:
         yield
 
 
-def run_here(command: str, folder: Path) -> tuple[int, str]:
+#: One call of `attn`, with what it reads from a pipe and the file that its output goes to.
+_CALL = re.compile(
+    r"(?:(?P<feed>(?:echo|printf) '[^']*') \| )?attn(?P<arguments> [^|<>;&$*`\\]*)"
+    r"(?:> (?P<file>[\w./]+))?"
+)
+
+
+def run_here(call: re.Match[str], folder: Path) -> tuple[int, str]:
     """Run one call of `attn` in this process, which is faster than a shell and a process."""
-    stream = io.BytesIO()
+    feed = call["feed"] and run(call["feed"], folder)[1]
+    output, stream = io.BytesIO(), io.BytesIO()
     with _in_folder(folder):
         console = OneCore(
-            stdin=io.BytesIO(),
-            stdout=stream,
+            stdin=io.BytesIO((feed or "").encode()),
+            stdout=output if call["file"] else stream,
             stderr=stream,
             stdin_is_live=False,
             stdin_is_terminal=False,
@@ -197,14 +208,16 @@ def run_here(command: str, folder: Path) -> tuple[int, str]:
             stderr_is_terminal=False,
             environment=environment(folder),
         )
-        status = app.run(shlex.split(command)[1:], console)
+        status = app.run(shlex.split(call["arguments"]), console)
+    if call["file"]:
+        (folder / call["file"]).write_bytes(output.getvalue())
     return int(status), stream.getvalue().decode("utf-8")
 
 
 def check(block: Block, folder: Path, *, quick: bool) -> None:
     """Run a block in `folder`. With `quick` trainings are short, and their output is not compared.
 
-    A shell runs commands that are more than one call of `attn`, such as a pipeline.
+    A shell runs commands that are more than one call of `attn`, such as a loop.
     """
     if block.language == "python":
         with _in_folder(folder):
@@ -215,9 +228,10 @@ def check(block: Block, folder: Path, *, quick: bool) -> None:
             continue
         text = command.text
         if quick and "--print-recipe" not in text:
-            text = text.replace("attn train", QUICK_ON if "--from" in text else QUICK)
-        alone = quick and re.fullmatch(r"attn [^|<>;&$*`\\]*", text)
-        status, printed = (run_here if alone else run)(text, folder)
+            from_model = QUICK_ALIGNER if "--aligner-only" in text else QUICK_ON
+            text = text.replace("attn train", from_model if "--from" in text else QUICK)
+        call = _CALL.fullmatch(text) if quick else None
+        status, printed = run_here(call, folder) if call else run(text, folder)
         assert status == command.status, f"{command.text}\n{printed}"
         compare = block.kind == "exact" or (block.kind == "model" and not quick)
         if compare and command.shown:

@@ -12,7 +12,7 @@ from attn_cli import config
 from attn_cli.config import Recipe
 from attn_cli.errors import UsageError
 
-steady = settings(derandomize=True, deadline=None, max_examples=100)
+steady = settings(derandomize=True, deadline=None)
 
 
 def values_of(kind, leaf):

@@ -30,6 +30,7 @@ def texts(documents):
     ]
 
 
+@pytest.mark.xdist_group("documents")  # which xdist starts before single tests
 @pytest.mark.parametrize(("document", "text"), texts(DOCUMENTS))
 def test_the_blocks_of_a_document_run_in_order(document, text, tmp_path):
     blocks = [block for block in blocks_of(text) if block.kind != "skip"]
@@ -38,7 +39,7 @@ def test_the_blocks_of_a_document_run_in_order(document, text, tmp_path):
     workspace = document_blocks.workspace(tmp_path, quick=True)
     if document.name == "any-model.md":
         pytest.importorskip("transformers")
-        write_folder(workspace / "opus-mt-en-fr", encoder_layers=6, decoder_layers=6)
+        write_folder(workspace / "opus-mt-en-fr", encoder_layers=2, decoder_layers=2)
     for block in blocks:
         try:
             document_blocks.check(block, workspace, quick=True)

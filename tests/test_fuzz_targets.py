@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None)
 @given(st.data())
 def test_any_bytes_are_read_or_refused(name, data):
     run(name, data.draw(st.binary(max_size=300)))
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(derandomize=True, deadline=None, max_examples=100)
+@settings(derandomize=True, deadline=None)
 @given(st.data())
 def test_a_good_input_with_a_few_other_bytes_is_read_or_refused(name, data):
     seed = SEEDS[name]

@@ -166,7 +166,7 @@ FRAGMENTS = st.sampled_from(
 
 
 @given(st.one_of(st.text(max_size=40), st.lists(FRAGMENTS, max_size=30).map("".join)))
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(derandomize=True, deadline=None)
 def test_no_text_whatever_gets_a_digit_or_loses_one(line: str) -> None:
     line = " ".join(line.splitlines())
     (found,) = translate(line, beam=2, align=True)

@@ -5,8 +5,10 @@ from hostile_text import STAGES, seconds, text_of
 
 #: A text of eight times the length takes eight times as long where time is linear, sixty-four times
 #: where it is quadratic. A stage that stays below FAST seconds is not judged.
-SMALL, LARGE = 1_000, 8_000
+SMALL, LARGE = 500, 4_000
 MOST_TIMES, FAST = 24, 0.02
+
+pytestmark = pytest.mark.xdist_group("scaling")
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -18,5 +20,7 @@ def test_the_time_of_a_stage_is_not_quadratic_in_the_length_of_a_text(name):
         if large < FAST:
             continue
         small = min(seconds(run, text_of(parts, SMALL)) for _ in range(3))
-        large = min(large, seconds(run, text_of(parts, LARGE)))
-        assert large < max(FAST, MOST_TIMES * small), (parts, small, large)
+        most = max(FAST, MOST_TIMES * small)
+        if large >= most:  # of another process, perhaps
+            large = min(seconds(run, text_of(parts, LARGE)) for _ in range(2))
+        assert large < most, (parts, small, large)

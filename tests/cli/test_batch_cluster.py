@@ -44,6 +44,7 @@ def texts(tmp_path):
     return inputs
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_cluster")
 def test_workers_killed_at_random_cost_no_record_and_double_none(texts, tmp_path, monkeypatch):
     chance, killed = random.Random(7), []

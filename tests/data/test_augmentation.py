@@ -20,7 +20,7 @@ from attn_cli.data.segmentation import SubwordCorpus, segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.training.guided_alignment import Guidance
 
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
+PROPERTY = settings(derandomize=True, deadline=None)
 ALL = config.AugmentationConfig(
     lowercase=1, drop_final_punctuation=1, replace_names=1, replace_words=1
 )

@@ -9,7 +9,7 @@ from attn_cli.data import words
 from attn_cli.data.casing import is_all_caps, lowercase_forms, uppercase
 from attn_cli.types import SoftAlignment, Translation
 
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=200)
+PROPERTY = settings(derandomize=True, deadline=None)
 
 #: Letters whose small or capital form has another length, scripts without case, marks of ends.
 LOUD = st.text("AIÉİẞΣŉǄ 日1'-.?!\u0301\u00a0", max_size=30)

@@ -74,7 +74,7 @@ def test_words_come_back_for_display(write):
     assert pairs_of(corpus) == [("I love you.", "Je t'aime !")]
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(derandomize=True, deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_keeps_its_words_though_it_is_read_chunk_by_chunk(text):
     interner = SideBuilder(ChunkCache(ALL_LANGUAGES), Storage(), "x")
@@ -169,7 +169,7 @@ def test_a_split_is_of_whole_groups_and_depends_on_the_seed_alone(numbered):
     assert any(other != pairs_of(valid) for other in others)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None)
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=60), st.integers(1, 20))
 def test_no_source_sentence_is_on_both_sides_of_any_split(sources, size):
     interners = (

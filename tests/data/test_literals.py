@@ -125,7 +125,7 @@ def test_numbers_of_an_unknown_language_are_copied() -> None:
 
 
 @given(ANY_TEXT)
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(derandomize=True, deadline=None)
 def test_every_digit_is_in_a_literal_and_literals_do_not_overlap(raw: str) -> None:
     for languages in (ENGLISH, FRENCH):
         end = 0
@@ -141,7 +141,7 @@ def test_every_digit_is_in_a_literal_and_literals_do_not_overlap(raw: str) -> No
 
 
 @given(ANY_TEXT)
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(derandomize=True, deadline=None)
 def test_a_literal_is_one_word_and_words_cover_the_text(raw: str) -> None:
     spans = [(each.start, each.end) for each in ENGLISH.find(raw)]
     cut = words.split(raw, spans)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from attn_cli.data import words
 from attn_cli.data.sentences import split
 
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=300)
+PROPERTY = settings(derandomize=True, deadline=None)
 
 FRAGMENTS = st.sampled_from(
     [

@@ -58,7 +58,7 @@ def test_only_line_feeds_end_a_line(data, expected):
     assert [line.text for line in Lines(Trickle(data), name="slow")] == expected
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(derandomize=True, deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_give_as_many_lines_as_they_have_line_ends(data):
     found = list(Lines(Trickle(data), name="slow"))

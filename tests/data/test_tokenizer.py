@@ -19,7 +19,7 @@ from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import DataError, ModelError, UsageError
 from attn_cli.types import BOS, EOS, PAD, UNK, Crossing
 
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=150)
+PROPERTY = settings(derandomize=True, deadline=None)
 
 LINES = [
     "I love you, and you love me.",

@@ -8,7 +8,7 @@ from attn_cli.data import words
 from attn_cli.data.words import split, surface_forms
 from attn_cli.types import Word
 
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=200)
+PROPERTY = settings(derandomize=True, deadline=None)
 
 #: Text where the rules meet: apostrophes, hyphens, marks, joiners, spaces, scripts.
 FRAGMENTS = st.sampled_from(

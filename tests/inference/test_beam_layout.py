@@ -15,7 +15,7 @@ def rows_of_searches(draw):
     return BeamRows(np.array(owners, np.int32), sentences)
 
 
-quickly = settings(derandomize=True, deadline=None, max_examples=80)
+quickly = settings(derandomize=True, deadline=None)
 
 
 @quickly

@@ -124,7 +124,7 @@ def test_a_wide_beam_finds_the_optimum_of_an_exhaustive_search(seed, alpha, beta
     np.testing.assert_allclose([h.score for h in found], [s for s, _ in best[:5]], atol=1e-5)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None)
 @given(
     st.integers(0, 1000),
     st.integers(1, 6),
@@ -149,7 +149,7 @@ def test_stopping_early_never_changes_the_result(seed, beam, n_best, alpha, beta
     assert found(True) == found(False)
 
 
-@settings(derandomize=True, deadline=None, max_examples=40)
+@settings(derandomize=True, deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 5), st.lists(st.integers(1, 6), min_size=1, max_size=6))
 def test_company_in_the_batch_changes_nothing(seed, beam, lengths) -> None:
     decoder = MarkovDecoder(seed)

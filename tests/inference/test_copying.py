@@ -19,7 +19,7 @@ def copying(*required: int) -> Copying:
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 31), min_size=1, max_size=4), st.data())
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(derandomize=True, deadline=None)
 def test_every_hypothesis_has_each_placeholder_of_its_sentence_once(seed, required, data) -> None:
     beam = data.draw(st.sampled_from([1, 2, 5]))
     how = SearchConfig(

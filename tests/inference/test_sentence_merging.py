@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from attn_cli.inference.sentence_merging import best_sums, merge_sentences
 from attn_cli.types import EOS, Hypothesis, SoftAlignment, Translation
 
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=150)
+PROPERTY = settings(derandomize=True, deadline=None)
 
 
 def hypothesis_of(pieces: int, score: float) -> Hypothesis:

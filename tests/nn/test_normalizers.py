@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from attn_cli.nn.normalizers import NORMALIZERS, entmax, softmax, sparsemax
 
-steady = settings(derandomize=True, deadline=None, max_examples=100)
+steady = settings(derandomize=True, deadline=None)
 names = pytest.mark.parametrize("normalizer", NORMALIZERS.values(), ids=NORMALIZERS)
 
 #: Rows of scores of which at least one is real; quarters make ties likely.

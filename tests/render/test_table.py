@@ -211,7 +211,7 @@ _WORDS = st.lists(_LETTERS, min_size=1, max_size=14).map("".join)
 _SENTENCE = st.lists(_WORDS, min_size=1, max_size=24)
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
+@settings(derandomize=True, deadline=None)
 @given(_SENTENCE, st.lists(_WORDS, min_size=1, max_size=4), st.integers(20, 200))
 @example(["日本語" * 20] * 3, ["👨\u200d👩\u200d👧" * 30], 20)
 def test_no_line_is_wider_than_asked_and_rows_of_a_panel_are_equally_wide(source, target, width):
@@ -222,7 +222,7 @@ def test_no_line_is_wider_than_asked_and_rows_of_a_panel_are_equally_wide(source
         assert len(panel) == len(target) + 1
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+@settings(derandomize=True, deadline=None)
 @given(_SENTENCE, st.integers(20, 100))
 def test_no_cell_is_broken(source, width):
     alignment = table(source, ["x"], np.full((1, len(source)), 0.5))

@@ -128,7 +128,7 @@ def test_a_view_that_is_named_is_taken(view, kind):
 words = st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=12)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None)
 @given(words, words, st.integers(24, 90), st.sampled_from(["utf-8", "ascii"]))
 def test_no_line_is_wider_than_the_terminal(source, target, width, encoding):
     weights = np.full((len(target), len(source)), 0.9 / len(source))
