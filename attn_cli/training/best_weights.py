@@ -13,6 +13,7 @@ from attn_cli.nn.state_dict import load_state, unique_state_dict
 from attn_cli.training import checkpoint
 from attn_cli.training.early_stopping import ValidationResult, best_results
 from attn_cli.training.group import Group
+from attn_cli.training.resume import remove_file
 
 
 class BestWeights:
@@ -36,7 +37,7 @@ class BestWeights:
         """Remove all files but those of the best weights."""
         best = {self._path(result.step) for result in best_results(history, self.count)}
         for path in set(self.folder.glob("step-*.safetensors")) - best:
-            path.unlink()
+            remove_file(path)
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:07d}.safetensors"

@@ -12,6 +12,7 @@ from attn_cli.training.resume import (
     check_digests,
     clear_checkpoints,
     commit_plan,
+    remove_file,
 )
 from attn_cli.training.train_run import TrainRun
 from attn_cli.training.word_links import LINKS, VOTES
@@ -46,7 +47,7 @@ def continue_training(
     for key in changed:
         emit(events.Notice(f"{names[key]} has changed: {_CONSEQUENCES[key]}"))
     if set(changed) & {"training", "links"}:
-        (run.out / CHECKPOINTS / ALIGNER_CHECKPOINT).unlink(missing_ok=True)
+        remove_file(run.out / CHECKPOINTS / ALIGNER_CHECKPOINT)
     plan = replace(plan, text=digests)
     storage.write_recipe(run.out, plan.recipe)
     plan.save(run.out)

@@ -94,12 +94,23 @@ def write_plan(
 def remove_plan(out: Path) -> None:
     """Undo `write_plan`."""
     checkpoints = out / CHECKPOINTS
-    (checkpoints / NEXT_PLAN).unlink(missing_ok=True)
+    remove_file(checkpoints / NEXT_PLAN)
     if not (checkpoints / PLAN).exists():
         for folder in checkpoints.glob(f"{START_PREFIX}*"):
             shutil.rmtree(folder, ignore_errors=True)
     if checkpoints.is_dir() and not any(checkpoints.iterdir()):
         checkpoints.rmdir()
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file of a training's folder, if it exists. Raises TrainingError if it stays."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise TrainingError(
+            f"cannot remove {path}: {error.strerror}",
+            "Make its folder writable, or choose another --out.",
+        ) from error
 
 
 def clear_checkpoints(out: Path, plan: Plan, *, keep: tuple[str, ...] = ()) -> None:
@@ -110,13 +121,13 @@ def clear_checkpoints(out: Path, plan: Plan, *, keep: tuple[str, ...] = ()) -> N
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
-            path.unlink(missing_ok=True)
+            remove_file(path)
 
 
 def commit_plan(out: Path, plan: Plan) -> None:
     """Make it the folder's plan, once the recipe and the vocabulary have been written."""
     plan.save(out)
-    (out / CHECKPOINTS / NEXT_PLAN).unlink(missing_ok=True)
+    remove_file(out / CHECKPOINTS / NEXT_PLAN)
 
 
 def read_plan(out: Path) -> ResumePlan:

@@ -19,9 +19,11 @@ from safetensors.torch import load_file
 
 from attn_cli.bundles import manifest, vocabularies
 from attn_cli.data import corpus_reader
+from attn_cli.errors import TrainingError
 from attn_cli.files.folder_lock import lock_folder
 from attn_cli.training import pipeline
 from attn_cli.training.aligner_trainer import AlignerTrainer
+from attn_cli.training.resume import remove_file
 from attn_cli.training.validation import Validator
 
 #: A case of `make slow`.
@@ -328,3 +330,11 @@ def test_the_plan_is_on_the_disk_before_torch_is_loaded(pairs_file, tmp_path):
     )
     assert ended.stdout == "False\n"
     assert (tmp_path / "x" / "checkpoints" / "plan.next.json").is_file()
+
+
+def test_a_file_that_cannot_be_removed_is_a_sentence(tmp_path):
+    remove_file(tmp_path / "missing")
+    with pytest.raises(TrainingError, match="cannot remove .*folder.*: Is a directory"):
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        remove_file(folder)
