@@ -334,7 +334,6 @@ def test_the_plan_is_on_the_disk_before_torch_is_loaded(pairs_file, tmp_path):
 
 def test_a_file_that_cannot_be_removed_is_a_sentence(tmp_path):
     remove_file(tmp_path / "missing")
-    with pytest.raises(TrainingError, match="cannot remove .*folder.*: Is a directory"):
-        folder = tmp_path / "folder"
-        folder.mkdir()
-        remove_file(folder)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(TrainingError, match=r"cannot remove .*folder: "):
+        remove_file(tmp_path / "folder")
