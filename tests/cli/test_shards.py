@@ -2,6 +2,7 @@
 
 import gzip
 import random
+from functools import partial
 
 import pytest
 from program import LINKS, PAIRS, attn
@@ -10,6 +11,9 @@ from attn_cli.cli.input import CHUNK, Shard
 from attn_cli.data.text_input import count_lines, open_lines
 
 SOURCES = list(PAIRS)
+
+#: A case of `make slow`.
+slow = partial(pytest.param, marks=pytest.mark.slow)
 
 
 @pytest.fixture
@@ -35,8 +39,13 @@ def test_no_shard_of_a_large_file_has_more_than_a_block_above_its_share():
     assert max(map(len, parts)) - min(map(len, parts)) <= CHUNK
 
 
-@pytest.mark.parametrize("count", [2, 3, 5])
-@pytest.mark.parametrize("format", ["text", "jsonl"])
+@pytest.mark.parametrize(
+    ("format", "count"),
+    [
+        *(("text", 3), ("jsonl", 5)),
+        *(slow("text", 2), slow("text", 5), slow("jsonl", 2), slow("jsonl", 3)),
+    ],
+)
 def test_the_outputs_of_all_shards_one_after_another_are_that_of_the_file(
     text, tiny, format, count
 ):
