@@ -12,6 +12,7 @@ from attn_cli.errors import ModelError, UsageError
 def finetuning_recipe(recipe: Recipe, start: Bundle) -> Recipe:
     """Return `recipe` with the vocabulary and the network of the model `start`.
 
+    The network keeps its dropout, unless that of `recipe` is not the default.
     With `train.new_vocabulary` the vocabulary is that of `recipe`, but joint as in `start`. Raises
     ModelError if `start` has other languages or cannot translate; UsageError if its word aligner
     would be frozen with another vocabulary.
@@ -40,11 +41,14 @@ def finetuning_recipe(recipe: Recipe, start: Bundle) -> Recipe:
                 "Add --set train.freeze_aligner=false.",
             )
         tokenizer = replace(recipe.tokenizer, joint=tokenizer.joint)
+    network = start.recipe.model
+    if recipe.model.dropout != config.DropoutConfig():
+        network = replace(network, dropout=recipe.model.dropout)
     return replace(
         recipe,
         source=start.recipe.source,
         target=start.recipe.target,
         tokenizer=tokenizer,
-        model=start.recipe.model,
+        model=network,
         decode=start.recipe.decode if recipe.decode == config.DecodeConfig() else recipe.decode,
     )

@@ -33,10 +33,9 @@ fi
 attn train $recipe --from runs/$name-3 --out runs/general-$name "$@" \
     --set train.new_vocabulary=true --set train.max_steps=1600 --set train.learning_rate=1.5e-3
 
-# Two rounds without dropout, each to a rate of zero; the second writes more everyday sentences.
+# Two rounds, each to a rate of zero; the second writes more everyday sentences.
 again="--set train.freeze_aligner=true --set train.guided_alignment_decay=0.5
-    --set train.guided_alignment_weight=0.3 --set train.warmup_steps=100 --set model.dropout.embedding=0
-    --set model.dropout.states=0 --set model.dropout.output=0"
+    --set train.guided_alignment_weight=0.3 --set train.warmup_steps=100"
 attn train $recipe --from runs/general-$name --out runs/general-$name-2 "$@" $again \
     --set train.max_steps=6500 --set train.learning_rate=1.5e-3
 attn train $recipe --from runs/general-$name-2 --out runs/general-$name-3 "$@" $again \

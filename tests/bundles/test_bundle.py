@@ -307,3 +307,12 @@ def test_a_recipe_of_other_languages_cannot_start_from_a_model(tiny):
     begun = finetuning_recipe(config.Recipe(seed=9), start)
     assert (begun.source, begun.seed) == (start.recipe.source, 9)
     assert (begun.model, begun.tokenizer) == (start.recipe.model, start.recipe.tokenizer)
+
+
+def test_fine_tuning_has_the_dropout_of_its_recipe_or_else_of_the_model(tiny):
+    start = open_bundle(tiny)
+    dropout = config.DropoutConfig(embedding=0.0, states=0.05, output=0.0)
+    recipe = config.Recipe(model=replace(config.Recipe().model, embedding=8, dropout=dropout))
+    begun = finetuning_recipe(recipe, start).model
+    assert begun == replace(start.recipe.model, dropout=dropout)
+    assert finetuning_recipe(config.Recipe(), start).model == start.recipe.model
