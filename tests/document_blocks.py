@@ -214,11 +214,20 @@ def run_here(call: re.Match[str], folder: Path) -> tuple[int, str]:
     return int(status), stream.getvalue().decode("utf-8")
 
 
-def check(block: Block, folder: Path, *, quick: bool) -> None:
-    """Run a block in `folder`. With `quick` trainings are short, and their output is not compared.
+def execute(text: str, folder: Path, *, quick: bool) -> tuple[int, str]:
+    """The status and the output of a command in `folder`; with `quick` a training is short.
 
     A shell runs commands that are more than one call of `attn`, such as a loop.
     """
+    if quick and "--print-recipe" not in text:
+        from_model = QUICK_ALIGNER if "--aligner-only" in text else QUICK_ON
+        text = text.replace("attn train", from_model if "--from" in text else QUICK)
+    call = _CALL.fullmatch(text) if quick else None
+    return run_here(call, folder) if call else run(text, folder)
+
+
+def check(block: Block, folder: Path, *, quick: bool) -> None:
+    """Run a block in `folder`. With `quick` no training is long, and no trained model compared."""
     if block.language == "python":
         with _in_folder(folder):
             exec(compile(block.body, str(block), "exec"), {"__name__": "__main__"})
@@ -226,12 +235,7 @@ def check(block: Block, folder: Path, *, quick: bool) -> None:
     for command in block.commands:
         if command.text.startswith("make "):
             continue
-        text = command.text
-        if quick and "--print-recipe" not in text:
-            from_model = QUICK_ALIGNER if "--aligner-only" in text else QUICK_ON
-            text = text.replace("attn train", from_model if "--from" in text else QUICK)
-        call = _CALL.fullmatch(text) if quick else None
-        status, printed = run_here(call, folder) if call else run(text, folder)
+        status, printed = execute(command.text, folder, quick=quick)
         assert status == command.status, f"{command.text}\n{printed}"
         compare = block.kind == "exact" or (block.kind == "model" and not quick)
         if compare and command.shown:

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 import document_blocks
-from document_blocks import DOCUMENTS, Block, blocks_of, matches, name_of, run
+from document_blocks import DOCUMENTS, Block, blocks_of, execute, matches, name_of
 from marian_models import write_folder
 
 ELLIPSIS = "…"
@@ -31,12 +31,9 @@ def renewed(shown: list[str], printed: list[str]) -> list[str]:
     return [*printed[:head], shown[places[0]], *printed[len(printed) - tail :]]
 
 
-def quickly(command: str) -> str:
-    """Return a command that trains for a moment only: no output that is compared depends on it."""
-    if "--print-recipe" in command:
-        return command
-    quick = document_blocks.QUICK_ON if "--from" in command else document_blocks.QUICK
-    return command.replace("attn train", quick)
+def is_renewed(block: Block) -> bool:
+    """Whether the output of a block is compared, and is not that of a network trained before."""
+    return block.kind == "exact" or (block.kind == "model" and "runs/" not in block.body)
 
 
 def renewed_body(block: Block, folder: Path, where: str) -> str:
@@ -54,8 +51,8 @@ def renewed_body(block: Block, folder: Path, where: str) -> str:
         if text.startswith("make ") or text == "echo $?":
             result += lines_shown
             continue
-        _, printed = run(quickly(text), folder)
-        if not lines_shown or block.kind != "exact" or matches(tuple(lines_shown), printed):
+        _, printed = execute(text, folder, quick=True)
+        if not lines_shown or matches(tuple(lines_shown), printed):
             result += lines_shown
             continue
         today = [line.rstrip() for line in printed.rstrip().splitlines()]
@@ -74,17 +71,19 @@ def main() -> None:
     for document in [path.resolve() for path in options.documents] or DOCUMENTS:
         text = document.read_text(encoding="utf-8")
         with tempfile.TemporaryDirectory() as name:
-            folder = document_blocks.workspace(Path(name) / "reader")
+            folder = document_blocks.workspace(Path(name) / "reader", quick=True)
             if document.name == "any-model.md":
                 write_folder(folder / "opus-mt-en-fr", encoder_layers=6, decoder_layers=6)
             for block in blocks_of(text):
-                if block.kind == "exact" and block.language == "console":
+                if block.language != "console" or block.kind == "skip":
+                    continue
+                if is_renewed(block):
                     body = renewed_body(block, folder, name_of(document))
                     text = text.replace(f"```console\n{block.body}```", f"```console\n{body}```")
-                elif block.kind in ("run", "model") and block.language == "console":
+                else:
                     for command in block.commands:
                         if not command.text.startswith("make "):
-                            run(quickly(command.text), folder)
+                            execute(command.text, folder, quick=True)
         document.write_text(text, encoding="utf-8")
 
 

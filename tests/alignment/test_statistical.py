@@ -155,7 +155,7 @@ def test_a_process_that_is_killed_is_a_sentence(processes):
         for process in multiprocessing.active_children():
             os.kill(process.pid, signal.SIGKILL)
 
-    with pytest.raises(TrainingError, match="ended from outside") as caught:
+    with pytest.raises(TrainingError, match="was killed") as caught:
         links_of(SOURCE, TARGET, on_progress=kill)
     assert "memory" in caught.value.hint
 

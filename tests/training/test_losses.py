@@ -66,7 +66,7 @@ def test_logits_that_an_import_excludes_count_nothing_in_label_smoothing(sampled
     """PAD and BOS of imported models have a bias of -500: the loss is torch's without the two."""
     torch.manual_seed(4)
     tiny = ModelConfig(embedding=5, encoder=EncoderConfig(width=3), decoder=DecoderConfig(width=4))
-    network = build_model(tiny, source_vocab=40, target_vocab=40)
+    network = build_model(tiny, source_vocab_size=40, target_vocab_size=40)
     with torch.no_grad():
         network.output_projection.bias[[PAD, BOS]] = NEVER
     features, wanted = torch.randn(2, 6, 5), torch.randint(4, 40, (2, 6))
