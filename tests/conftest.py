@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
@@ -10,6 +11,10 @@ import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 from program import LINKS, PAIRS, TINY, WORD_ALIGNER, attn
+
+# A shell ignores SIGINT for a command in the background; the tests of interruption need it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A few examples of each property in `make test`, many in `make slow`. No test depends on a clock or
 # on chance: a loaded machine generates examples slowly.
