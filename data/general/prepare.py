@@ -172,15 +172,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     if not options.folder.is_dir():
         raise SystemExit(f"there is no folder {options.folder}: name one with English-French files")
-    tests = test_sentences(path for group in options.test for path in group)
+    tests = [path for group in options.test for path in group]
+    if missing := [path for path in tests if not path.is_file()]:
+        raise SystemExit(f"there is no file {missing[0]}: name the tests with --test")
+    test_keys = test_sentences(tests)
     tally = Tally()
-    rows = select(read_folder(options.folder, everything=options.all), tests, tally)
+    rows = select(read_folder(options.folder, everything=options.all), test_keys, tally)
     if not rows:
         raise SystemExit(f"no English-French pairs in {options.folder}: see the README beside this")
 
     rng = random.Random(SEED)
     train, valid = split(rows, rng, n_valid=options.valid)
-    phrases = select_everyday(tests, tally)
+    phrases = select_everyday(test_keys, tally)
     train += [(pair.english, pair.french, EVERYDAY) for pair in phrases for _ in range(pair.times)]
     rng.shuffle(train)
 

@@ -30,6 +30,8 @@ from everyday.names import (
     with_article,
 )
 
+_FIRST_NAMES = [(name, "f") for name in WOMEN] + [(name, "m") for name in MEN]
+
 T = TypeVar("T")
 Sides = tuple[str, str]
 Maker = Callable[[random.Random], Iterator[Sides]]
@@ -511,8 +513,7 @@ def cities(rng: random.Random) -> Iterator[Sides]:
 
 def people(rng: random.Random) -> Iterator[Sides]:
     """Yield first and last names: introductions, addresses, salutations."""
-    firsts = [(name, "f") for name in WOMEN] + [(name, "m") for name in MEN]
-    for name, gender in firsts:
+    for name, gender in _FIRST_NAMES:
         cher = "Chère" if gender == "f" else "Cher"
         yield f"Dear {name},", f"{cher} {name},"
         yield f"Hello {name},", f"Bonjour {name},"
@@ -588,9 +589,8 @@ _CALLED: tuple[Callable[[str, str], Sides], ...] = (
 
 def introductions(rng: random.Random) -> Iterator[Sides]:
     """Yield sentences with two names, or with a name and a city."""
-    firsts = [(name, "f") for name in WOMEN] + [(name, "m") for name in MEN]
-    for name, gender in firsts:
-        other, last, city = rng.choice(firsts)[0], rng.choice(LAST), rng.choice(CITIES)
+    for name, gender in _FIRST_NAMES:
+        other, last, city = rng.choice(_FIRST_NAMES)[0], rng.choice(LAST), rng.choice(CITIES)
         full = f"{name} {last}"
         yield (
             f"My name is {full} and I live in {city.en}.",
@@ -616,8 +616,8 @@ _INTRODUCTIONS: tuple[Callable[[str, str, str, str, str], Sides], ...] = (
         f"Bonjour, je suis {a} et voici {b}.",
     ),
     lambda a, b, en, fr, sex: (
-        f"{a} was born in {en} in {1900 + len(a) * 4}.",
-        f"{a} est {'née' if sex == 'f' else 'né'} {fr} en {1900 + len(a) * 4}.",
+        f"{a} was born in {en}.",
+        f"{a} est {'née' if sex == 'f' else 'né'} {fr}.",
     ),
     lambda a, b, en, fr, sex: (f"{a} wrote this book.", f"{a} a écrit ce livre."),
     lambda a, b, en, fr, sex: (f"I met {a} in {en}.", f"J'ai rencontré {a} {fr}."),
