@@ -171,6 +171,12 @@ def test_a_second_run_writes_the_same_bytes(modules, folder):
         assert (folder / "one" / name).read_bytes() == (folder / "two" / name).read_bytes()
 
 
+def test_a_test_file_that_is_missing_is_refused_in_a_sentence(modules, folder):
+    missing = folder / "none.tsv"
+    with pytest.raises(SystemExit, match=r"there is no file .*none\.tsv: name the tests"):
+        modules[0].main([str(folder), "--out", str(folder / "out"), "--test", str(missing)])
+
+
 def test_a_folder_without_pairs_is_refused_in_a_sentence(modules, tmp_path):
     with pytest.raises(SystemExit, match="no English-French pairs in"):
         modules[0].main([str(tmp_path), "--out", str(tmp_path / "out")])
