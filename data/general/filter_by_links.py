@@ -88,7 +88,7 @@ def select_linked(
 
 
 def repeat(pairs: Sequence[tuple[Row, str]], times: Mapping[str, int]) -> Iterator[tuple[Row, str]]:
-    """Yield each pair `times` of the prefix of its source, or once."""
+    """Yield each pair `times[prefix]` times if its source has a prefix in `times`, else once."""
     for row, text in pairs:
         counts = [count for prefix, count in times.items() if row[2].startswith(prefix)]
         yield from [(row, text)] * (counts[0] if counts else 1)
