@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from faults import failing_at
-from program import Ended, attn
+from program import CommandResult, attn
 
 from attn_cli.bundles import manifest
 from attn_cli.errors import TrainingError
@@ -32,7 +32,7 @@ class Attack:
     promise: str
     name: str
     statuses: tuple[int, ...]
-    run: Callable[[Path], Iterator[Ended]]
+    run: Callable[[Path], Iterator[CommandResult]]
 
     @property
     def id(self) -> str:
@@ -45,7 +45,9 @@ ATTACKS: list[Attack] = []
 def attack(promise: str, name: str, *statuses: int) -> Callable[..., Callable[..., object]]:
     """Add a function to ATTACKS."""
 
-    def add(run: Callable[[Path], Iterator[Ended]]) -> Callable[[Path], Iterator[Ended]]:
+    def add(
+        run: Callable[[Path], Iterator[CommandResult]],
+    ) -> Callable[[Path], Iterator[CommandResult]]:
         ATTACKS.append(Attack(promise, name, statuses, run))
         return run
 
@@ -70,7 +72,7 @@ def reseal(model: Path, name: str, content: bytes) -> None:
     (model / manifest.FACTS).write_text(json.dumps(facts), encoding="utf-8")
 
 
-def uses(model: Path) -> Iterator[Ended]:
+def uses(model: Path) -> Iterator[CommandResult]:
     """Run the commands that load a model, with both engines."""
     for engine in ("onnx", "torch"):
         yield attn("translate", "-m", model, "I see.", "--engine", engine)
@@ -82,7 +84,7 @@ def uses(model: Path) -> Iterator[Ended]:
 
 
 @attack(STATUS, "a model's name of 300 characters", 4)
-def _long_model(folder: Path) -> Iterator[Ended]:
+def _long_model(folder: Path) -> Iterator[CommandResult]:
     yield attn("translate", "-m", "x" * 300, "dog")
     yield attn("models", "show", "x" * 5000)
     yield attn("translate", "-m", "a\0b", "dog")
@@ -92,7 +94,7 @@ def _long_model(folder: Path) -> Iterator[Ended]:
 
 
 @attack(STATUS, "a home of 300 characters", 0, 3)
-def _long_home(folder: Path) -> Iterator[Ended]:
+def _long_home(folder: Path) -> Iterator[CommandResult]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ATTN_HOME", "/" + "x" * 300)
         yield attn("translate", "-m", MODEL, "dog")
@@ -101,7 +103,7 @@ def _long_home(folder: Path) -> Iterator[Ended]:
 
 
 @attack(STATUS, "a file name that is not UTF-8", 0, 2, 3, 4)
-def _odd_names(folder: Path) -> Iterator[Ended]:
+def _odd_names(folder: Path) -> Iterator[CommandResult]:
     odd = os.fsdecode(b"\xff\xfe.en")
     yield attn("translate", "-m", MODEL, "-i", odd)
     yield attn("translate", "-m", odd, "dog")
@@ -113,7 +115,7 @@ def _odd_names(folder: Path) -> Iterator[Ended]:
 
 
 @attack(STATUS, "a working folder that was deleted", 0)
-def _no_folder(folder: Path) -> Iterator[Ended]:
+def _no_folder(folder: Path) -> Iterator[CommandResult]:
     (folder / "gone").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder / "gone")
@@ -126,7 +128,7 @@ def _no_folder(folder: Path) -> Iterator[Ended]:
 
 
 @attack(STATUS, "an option out of any bounds", 2)
-def _options(folder: Path) -> Iterator[Ended]:
+def _options(folder: Path) -> Iterator[CommandResult]:
     for option in ("--length-penalty", "--coverage-penalty", "--beam", "--n-best", "--threads"):
         for value in ("1e308", "-1", "nan", "inf", "9" * 30, "9" * 5000, ""):
             yield attn("translate", "-m", MODEL, "dog", option, value)
@@ -137,14 +139,14 @@ def _options(folder: Path) -> Iterator[Ended]:
 
 
 @attack(STATUS, "a JSONL record with numbers that JSON cannot give back", 3)
-def _json_numbers(folder: Path) -> Iterator[Ended]:
+def _json_numbers(folder: Path) -> Iterator[CommandResult]:
     for number in ("1e400", "-1e400", "[1e999]", "NaN", "Infinity", "9" * 5000):
         line = f'{{"source": "I see.", "id": {number}}}\n'
         yield attn("translate", "-m", MODEL, "--input-format", "jsonl", stdin=line)
 
 
 @attack(STATUS, "Pharaoh numbers that only Python reads", 3)
-def _pharaoh(folder: Path) -> Iterator[Ended]:
+def _pharaoh(folder: Path) -> Iterator[CommandResult]:
     (folder / "good").write_text("0-0\n")
     for link in ("1_0-0", "0-0:1_0", "٣-0", "0-0:٣", "0-0:0x1p3", "0-0:nan", "0-0:1e400", "0-0:+1"):
         (folder / "bad").write_text(f"{link}\n", encoding="utf-8")
@@ -155,7 +157,7 @@ def _pharaoh(folder: Path) -> Iterator[Ended]:
 
 
 @attack(STATUS, "a recipe in a model with senseless values", 4)
-def _recipes(folder: Path) -> Iterator[Ended]:
+def _recipes(folder: Path) -> Iterator[CommandResult]:
     text = (MODEL / manifest.RECIPE).read_text(encoding="utf-8")
     sizes = ("1000000000", "9223372036854775807", "1e308", "9" * 5000, "nan")
     changes = [("width = 8 ", f"width = {size} ") for size in (*sizes, "65536")] + [
@@ -183,7 +185,7 @@ def _recipes(folder: Path) -> Iterator[Ended]:
 
 
 @attack(STATUS, "a text file of a model that is not UTF-8, or a folder", 0, 4)
-def _texts(folder: Path) -> Iterator[Ended]:
+def _texts(folder: Path) -> Iterator[CommandResult]:
     for name in (manifest.RECIPE, manifest.CARD, manifest.CONFIDENCE):
         model = model_in(folder)
         reseal(model, name, b"\xff\xfe\x00")
@@ -200,7 +202,7 @@ def _texts(folder: Path) -> Iterator[Ended]:
 
 
 @attack(STATUS, "weights that are NaN", 4)
-def _nan(folder: Path) -> Iterator[Ended]:
+def _nan(folder: Path) -> Iterator[CommandResult]:
     import torch
     from safetensors.torch import load_file, save
 
@@ -216,7 +218,7 @@ def _nan(folder: Path) -> Iterator[Ended]:
 
 
 @attack(STATUS, "graphs whose weights are NaN", 4)
-def _nan_graphs(folder: Path) -> Iterator[Ended]:
+def _nan_graphs(folder: Path) -> Iterator[CommandResult]:
     model = model_in(folder)
     size = (model / manifest.GRAPH_WEIGHTS).stat().st_size
     reseal(model, manifest.GRAPH_WEIGHTS, b"\xff" * size)
@@ -229,7 +231,7 @@ def _nan_graphs(folder: Path) -> Iterator[Ended]:
 
 
 @attack(STATUS, "graphs that cannot be run", 4)
-def _broken_graphs(folder: Path) -> Iterator[Ended]:
+def _broken_graphs(folder: Path) -> Iterator[CommandResult]:
     for name in (manifest.FORCED, manifest.STEP, manifest.ENCODER):
         for content in (b"", b"\0" * 100, b"\xff" * 1000, (MODEL / name).read_bytes()[:-100]):
             model = model_in(folder)
@@ -239,7 +241,7 @@ def _broken_graphs(folder: Path) -> Iterator[Ended]:
 
 
 @attack(INSIDE, "a graph whose weights are in a file elsewhere", 4)
-def _external_data(folder: Path) -> Iterator[Ended]:
+def _external_data(folder: Path) -> Iterator[CommandResult]:
     import onnx
 
     secret = folder / "secret.bin"
@@ -258,7 +260,7 @@ def _external_data(folder: Path) -> Iterator[Ended]:
 
 
 @attack(INSIDE, "a file that is a link out of the folder", 4)
-def _links(folder: Path) -> Iterator[Ended]:
+def _links(folder: Path) -> Iterator[CommandResult]:
     for name in (*manifest.read_manifest(MODEL)["files"], manifest.FACTS, manifest.CARD):
         model = model_in(folder)
         (folder / name).write_bytes((model / name).read_bytes() if name != manifest.CARD else b"#")
@@ -273,7 +275,7 @@ def _links(folder: Path) -> Iterator[Ended]:
 
 
 @attack(INSIDE, "a pickle where weights should be", 4)
-def _pickles(folder: Path) -> Iterator[Ended]:
+def _pickles(folder: Path) -> Iterator[CommandResult]:
     """Put a pickle, which would create a file, in the place of each safetensors file."""
     code = b"cos\nsystem\n(S'touch " + os.fsencode(folder / "made") + b"'\ntR."
     for name in (manifest.WEIGHTS, "joint.spm", manifest.ENCODER):
@@ -295,7 +297,7 @@ def _errors_at(change: int) -> Iterator[int]:
     return (_ERRORS[(change + way) % len(_ERRORS)] for way in range(WAYS))
 
 
-def _faults(folder: Path, run: Callable[[], Ended]) -> Iterator[Ended]:
+def _faults(folder: Path, run: Callable[[], CommandResult]) -> Iterator[CommandResult]:
     """Let each change and write of `run` in a folder fail, in turn, in `WAYS` ways."""
     with failing_at(float("inf"), folder, errno.EIO) as disk:
         assert run().status == 0
@@ -307,7 +309,7 @@ def _faults(folder: Path, run: Callable[[], Ended]) -> Iterator[Ended]:
 
 
 @attack(WHOLE, "a fault of the disk at each change by --output", 0, 3)
-def _output_faults(folder: Path) -> Iterator[Ended]:
+def _output_faults(folder: Path) -> Iterator[CommandResult]:
     out = folder / "out"
     out.write_text("old\n")
     for ended in _faults(folder, lambda: attn("translate", "-m", MODEL, "I see.", "-o", out)):
@@ -317,7 +319,7 @@ def _output_faults(folder: Path) -> Iterator[Ended]:
 
 
 @attack(WHOLE, "a fault of the disk at each change by models add", 0, 3)
-def _add_faults(folder: Path) -> Iterator[Ended]:
+def _add_faults(folder: Path) -> Iterator[CommandResult]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ATTN_HOME", str(folder / "home"))
         add = ("models", "add", MODEL, "--name", "mine", "--force")
@@ -329,7 +331,7 @@ def _add_faults(folder: Path) -> Iterator[Ended]:
 
 
 @attack(WHOLE, "a fault of the disk at each change by models pack", 0, 3)
-def _pack_faults(folder: Path) -> Iterator[Ended]:
+def _pack_faults(folder: Path) -> Iterator[CommandResult]:
     out = folder / "model.zip"
     assert attn("models", "pack", MODEL, "-o", out).status == 0
     whole = out.read_bytes()
@@ -343,7 +345,7 @@ def _pack_faults(folder: Path) -> Iterator[Ended]:
 
 
 @attack(WHOLE, "a fault of the disk at each change by models add of an archive", 0, 3)
-def _unpack_faults(folder: Path) -> Iterator[Ended]:
+def _unpack_faults(folder: Path) -> Iterator[CommandResult]:
     assert attn("models", "pack", MODEL, "-o", folder / "model.zip").status == 0
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ATTN_HOME", str(folder / "home"))
@@ -355,7 +357,7 @@ def _unpack_faults(folder: Path) -> Iterator[Ended]:
 
 
 @attack(WHOLE, "a fault of the disk at each change by export", 0, 3, 4, 5)
-def _export_faults(folder: Path) -> Iterator[Ended]:
+def _export_faults(folder: Path) -> Iterator[CommandResult]:
     from attn_cli.bundles.storage import add_graphs
 
     for change in itertools.count():

@@ -112,23 +112,25 @@ def links_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def headed(build_once: Callable[..., Path], tiny: Path, pairs_file: Path, links_file: Path) -> Path:
+def tiny_with_aligner(
+    build_once: Callable[..., Path], tiny: Path, pairs_file: Path, links_file: Path
+) -> Path:
     """The tiny model with a word aligner, which has learned LINKS. Do not change it either."""
 
     def make(out: Path) -> None:
         text = ("--from", tiny, "--pairs", pairs_file, "--valid-pairs", pairs_file, "--out", out)
         links = ("--set", f"train.guided_alignment={links_file}")
-        still = ("--max-steps", "1", "--set", "train.learning_rate=1e-6", "--set", "name=headed")
+        still = ("--max-steps", "1", "--set", "train.learning_rate=1e-6", "--set", "name=aligner")
         ended = attn("train", *text, *TINY, *WORD_ALIGNER, *links, *still)
         assert ended.status == 0, ended.err
 
-    return build_once("headed", make)
+    return build_once("tiny_with_aligner", make)
 
 
 @pytest.fixture
-def damaged(tiny: Path, tmp_path: Path) -> Path:
+def model_copy(tiny: Path, tmp_path: Path) -> Path:
     """A copy of the tiny model, for a test to damage."""
-    return Path(shutil.copytree(tiny, tmp_path / "damaged"))
+    return Path(shutil.copytree(tiny, tmp_path / "model_copy"))
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def translation(line, source, target, *, source_words=None, target_words=None, *
 
 
 #: The pair of the README: its second and third words cross.
-CROSSED = translation(
+CROSSING_PAIR = translation(
     1,
     "I love you",
     "Je t'aime",

@@ -63,7 +63,7 @@ TRANSFORMER = (
 
 
 @dataclass(frozen=True)
-class Ended:
+class CommandResult:
     """The result of a command: its exit status, and the bytes of both streams."""
 
     status: int
@@ -104,7 +104,7 @@ def attn(
     stderr: BinaryIO | io.BufferedIOBase | None = None,
     terminal: bool = False,
     environment: dict[str, str] | None = None,
-) -> Ended:
+) -> CommandResult:
     """Run `attn` with these arguments; with `terminal` all three streams act as a terminal."""
     out, err = stdout or io.BytesIO(), stderr or io.BytesIO()
     variables = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": "80"}
@@ -121,4 +121,4 @@ def attn(
     )
     status = app.run([str(argument) for argument in arguments], console)
     written = [each.getvalue() if isinstance(each, io.BytesIO) else b"" for each in (out, err)]
-    return Ended(int(status), *written)
+    return CommandResult(int(status), *written)

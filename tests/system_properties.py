@@ -4,7 +4,7 @@ Shared by fast tests of some systems and slow tests of all.
 """
 
 import torch
-from systems import VOCAB, System, fresh, lines, network_of
+from systems import VOCAB, System, network_of, new_network, random_batch
 
 from attn_cli.config import TrainConfig
 from attn_cli.nn.masking import length_mask
@@ -14,7 +14,7 @@ from attn_cli.types import BOS
 
 
 def a_batch():
-    src, src_len = (torch.from_numpy(part).long() for part in lines(4, 6))
+    src, src_len = (torch.from_numpy(part).long() for part in random_batch(4, 6))
     torch.manual_seed(3)
     tgt = torch.randint(4, VOCAB, (4, 5))
     tgt[:, 0] = BOS
@@ -80,7 +80,7 @@ def assert_causal(system: System) -> None:
 
 def assert_every_parameter_learns(system: System) -> None:
     """Each parameter has a gradient of the training loss; that of hard attention is REINFORCE's."""
-    network = fresh(system).train()
+    network = new_network(system).train()
     src, src_len, tgt = a_batch()
     wanted = tgt.roll(-1, dims=1)
     found = network(src, src_len, tgt)

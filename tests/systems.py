@@ -108,7 +108,7 @@ def _covering() -> Iterator[System]:
 COVERING = list(_covering())
 
 #: Those of them that have attention.
-ATTENDING = [system for system in COVERING if system[1] != "none"]
+WITH_ATTENTION = [system for system in COVERING if system[1] != "none"]
 
 #: `model.attention.activation` in NumPy.
 ACTIVATIONS = {
@@ -142,7 +142,7 @@ def _pairwise() -> Iterator[System]:
 PAIRWISE = list(_pairwise())
 
 
-def fresh(system: System) -> Seq2Seq:
+def new_network(system: System) -> Seq2Seq:
     """Return the network at the start of training."""
     torch.manual_seed(2)
     return build_model(model_of(system), source_vocab_size=VOCAB, target_vocab_size=VOCAB)
@@ -151,14 +151,14 @@ def fresh(system: System) -> Seq2Seq:
 @cache
 def network_of(system: System) -> Seq2Seq:
     """Return a network with strong preferences. Do not change it."""
-    network = fresh(system).eval()
+    network = new_network(system).eval()
     with torch.no_grad():
         for weight in network.parameters():
             weight.add_(torch.randn_like(weight) * 0.3)
     return network
 
 
-def lines(batch: int, longest: int, seed: int = 1) -> tuple[IntArray, IntArray]:
+def random_batch(batch: int, longest: int, seed: int = 1) -> tuple[IntArray, IntArray]:
     """Return (B, S) random ids that end with EOS, and their lengths."""
     rng = np.random.default_rng(seed)
     lengths = rng.integers(1, longest + 1, batch).astype(np.int32)
@@ -191,7 +191,9 @@ def engines_of(system: System, folder, change=lambda graph: graph):
 
 def search_with(decoder, beam: int) -> list[list[Hypothesis]]:
     """Return the beam's translations of a few lines, with their weights."""
-    return search(decoder, *lines(5, 7), SearchConfig(beam=beam, n_best=beam), keep_weights=True)
+    return search(
+        decoder, *random_batch(5, 7), SearchConfig(beam=beam, n_best=beam), keep_weights=True
+    )
 
 
 def assert_alike(ours: list[list[Hypothesis]], theirs: list[list[Hypothesis]]) -> None:
@@ -206,7 +208,7 @@ def assert_alike(ours: list[list[Hypothesis]], theirs: list[list[Hypothesis]]) -
 def assert_forced_as_decoded(decoder, rows: list[list[Hypothesis]]) -> None:
     """Compare the weights and scores of each best translation in forced decoding with those of the
     search."""
-    again = force_decode(decoder, *lines(5, 7), [row[0].ids for row in rows])
+    again = force_decode(decoder, *random_batch(5, 7), [row[0].ids for row in rows])
     for [decoded, *_], forced in zip(rows, again, strict=True):
         np.testing.assert_allclose(forced.weights, decoded.weights, atol=1e-5)
         np.testing.assert_allclose(forced.token_logp, decoded.token_logp, atol=1e-5)

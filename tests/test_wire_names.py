@@ -14,8 +14,8 @@ from pathlib import Path
 
 import onnx
 import pytest
-from program import Ended, attn
-from systems import PAIRWISE, fresh
+from program import CommandResult, attn
+from systems import PAIRWISE, new_network
 
 from attn_cli import config
 from attn_cli.bundles import manifest
@@ -45,7 +45,7 @@ def event_fields() -> dict[str, list[str]]:
 
 def parameters() -> list[str]:
     """Keys of model.safetensors, over systems that together have every part."""
-    return sorted({name for system in PAIRWISE for name in unique_state_dict(fresh(system))})
+    return sorted({name for system in PAIRWISE for name in unique_state_dict(new_network(system))})
 
 
 def aligner_parameters() -> list[str]:
@@ -63,7 +63,8 @@ def graphs() -> dict[str, dict[str, list[str]]]:
     with tempfile.TemporaryDirectory() as folder:
         for system in EXPORTED:
             graph_files.write_graphs(
-                Path(folder), tracing.translator_graphs(fresh(system).eval(), with_shortlist=True)
+                Path(folder),
+                tracing.translator_graphs(new_network(system).eval(), with_shortlist=True),
             )
             for file in sorted(Path(folder).glob("*.onnx")):
                 graph = onnx.load(file, load_external_data=False).graph
@@ -105,7 +106,7 @@ def record_fields() -> dict[str, list[str]]:
         return {name: fields_of(attn(*command)) for name, command in commands.items()}
 
 
-def fields_of(ended: Ended) -> list[str]:
+def fields_of(ended: CommandResult) -> list[str]:
     assert ended.status == 0, ended.err
     return sorted(set().union(*map(fields, ended.records())))
 

@@ -32,23 +32,24 @@ def test_the_facts_are_the_size_and_sum_of_each_file(tiny):
         assert entry == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def test_a_recipe_written_over_a_model_is_sealed_with_it(damaged):
-    recipe = replace(config.load(damaged / "recipe.toml"), name="other")
-    storage.write_recipe(damaged, recipe)
-    assert open_bundle(damaged).name == "other"
-    data = (damaged / "recipe.toml").read_bytes()
+def test_a_recipe_written_over_a_model_is_sealed_with_it(model_copy):
+    recipe = replace(config.load(model_copy / "recipe.toml"), name="other")
+    storage.write_recipe(model_copy, recipe)
+    assert open_bundle(model_copy).name == "other"
+    data = (model_copy / "recipe.toml").read_bytes()
     assert (
-        read_manifest(damaged)["files"]["recipe.toml"]["sha256"] == hashlib.sha256(data).hexdigest()
+        read_manifest(model_copy)["files"]["recipe.toml"]["sha256"]
+        == hashlib.sha256(data).hexdigest()
     )
 
 
-def test_a_folder_with_a_new_definition_is_no_model_until_it_has_weights(damaged):
-    opened = open_bundle(damaged)
-    storage.write_definition(damaged, opened.recipe, opened.source, opened.target)
+def test_a_folder_with_a_new_definition_is_no_model_until_it_has_weights(model_copy):
+    opened = open_bundle(model_copy)
+    storage.write_definition(model_copy, opened.recipe, opened.source, opened.target)
     with pytest.raises(ModelError, match="holds no model"):
-        open_bundle(damaged)
-    storage.write_manifest(damaged, opened.recipe, version="0", scores={})
-    assert open_bundle(damaged).recipe == opened.recipe
+        open_bundle(model_copy)
+    storage.write_manifest(model_copy, opened.recipe, version="0", scores={})
+    assert open_bundle(model_copy).recipe == opened.recipe
 
 
 def test_two_vocabularies_are_two_files(tiny, tmp_path):
@@ -93,14 +94,14 @@ def test_a_newer_format_is_told_from_damage_whatever_it_holds(tmp_path):
     assert caught.value.hint == "Upgrade attn."
 
 
-def test_one_lost_byte_is_found_and_named(damaged):
-    weights = damaged / "model.safetensors"
+def test_one_lost_byte_is_found_and_named(model_copy):
+    weights = model_copy / "model.safetensors"
     size = weights.stat().st_size
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(
         ModelError, match=f"model.safetensors has {size - 1} bytes instead of {size}"
     ):
-        open_bundle(damaged)
+        open_bundle(model_copy)
 
 
 def alter(file):
@@ -109,11 +110,11 @@ def alter(file):
     file.write_bytes(bytes([*rest, last ^ 1]))
 
 
-def test_an_altered_file_of_the_same_size_is_found_by_its_sum_and_named(damaged):
-    assert verify_checksums(damaged) == read_manifest(damaged)
-    alter(damaged / "model.safetensors")
-    opened = open_bundle(damaged)  # which compares the checksums of what it reads
-    for read in (lambda: opened.file("model.safetensors"), lambda: verify_checksums(damaged)):
+def test_an_altered_file_of_the_same_size_is_found_by_its_sum_and_named(model_copy):
+    assert verify_checksums(model_copy) == read_manifest(model_copy)
+    alter(model_copy / "model.safetensors")
+    opened = open_bundle(model_copy)  # which compares the checksums of what it reads
+    for read in (lambda: opened.file("model.safetensors"), lambda: verify_checksums(model_copy)):
         with pytest.raises(
             ModelError,
             match=r"damaged: the checksum \(sha256\) of model\.safetensors does not match",
@@ -122,20 +123,20 @@ def test_an_altered_file_of_the_same_size_is_found_by_its_sum_and_named(damaged)
 
 
 def test_a_file_that_differs_is_looked_at_again_since_a_training_may_be_sealing_it(
-    damaged, monkeypatch
+    model_copy, monkeypatch
 ):
-    alter(damaged / "model.safetensors")
+    alter(model_copy / "model.safetensors")
     monkeypatch.setattr(
-        manifest.time, "sleep", lambda _: storage.add_file(damaged, "model.safetensors")
+        manifest.time, "sleep", lambda _: storage.add_file(model_copy, "model.safetensors")
     )
-    assert verify_checksums(damaged) == read_manifest(damaged)
+    assert verify_checksums(model_copy) == read_manifest(model_copy)
 
 
-def test_a_missing_file_is_named(damaged):
-    (damaged / "joint.spm").unlink()
-    (damaged / "joint.spm").mkdir()
+def test_a_missing_file_is_named(model_copy):
+    (model_copy / "joint.spm").unlink()
+    (model_copy / "joint.spm").mkdir()
     with pytest.raises(ModelError, match=r"lacks its file joint\.spm"):
-        verify_checksums(damaged)
+        verify_checksums(model_copy)
 
 
 def retold(folder, change):
@@ -150,14 +151,14 @@ def retold(folder, change):
     "name", ["../secret", "/etc/hosts", "sub/file", "sub\\file", "..", ".", "", "c:file", "a\0b"]
 )
 def test_a_bundle_json_that_names_a_file_elsewhere_is_damaged_and_nothing_there_is_read(
-    damaged, name
+    model_copy, name
 ):
-    secret = damaged.parent / "secret"
+    secret = model_copy.parent / "secret"
     secret.write_bytes(b"abc")
     entry = {"bytes": 3, "sha256": hashlib.sha256(b"abc").hexdigest()}
-    retold(damaged, lambda facts: facts["files"].update({name: entry}))
+    retold(model_copy, lambda facts: facts["files"].update({name: entry}))
     with pytest.raises(ModelError, match=r"damaged: bundle\.json names .* outside its folder"):
-        verify_checksums(damaged)
+        verify_checksums(model_copy)
 
 
 @pytest.mark.parametrize(
@@ -173,32 +174,32 @@ def test_a_bundle_json_that_names_a_file_elsewhere_is_damaged_and_nothing_there_
         {"bytes": 1, "sha256": 1},
     ],
 )
-def test_an_entry_without_a_size_or_a_sum_is_damage(damaged, entry):
-    retold(damaged, lambda facts: facts["files"].update({"file": entry}))
+def test_an_entry_without_a_size_or_a_sum_is_damage(model_copy, entry):
+    retold(model_copy, lambda facts: facts["files"].update({"file": entry}))
     with pytest.raises(ModelError, match=r"damaged: bundle\.json cannot be read"):
-        read_manifest(damaged)
+        read_manifest(model_copy)
 
 
 @pytest.mark.parametrize("name", ["recipe.toml", "joint.spm"])
-def test_what_defines_a_model_has_to_be_among_its_files(damaged, name):
-    retold(damaged, lambda facts: facts["files"].pop(name))
+def test_what_defines_a_model_has_to_be_among_its_files(model_copy, name):
+    retold(model_copy, lambda facts: facts["files"].pop(name))
     with pytest.raises(ModelError, match=rf"damaged: bundle\.json lacks {name}"):
-        open_bundle(damaged)
+        open_bundle(model_copy)
 
 
-def test_the_facts_tell_the_license_of_the_recipe_and_when_it_was_sealed(damaged, monkeypatch):
-    recipe = replace(open_bundle(damaged).recipe, license="CC BY 2.0 FR")
+def test_the_facts_tell_the_license_of_the_recipe_and_when_it_was_sealed(model_copy, monkeypatch):
+    recipe = replace(open_bundle(model_copy).recipe, license="CC BY 2.0 FR")
     noon = (2025, 11, 23, 12, 0, 0, 6, 327, 0)
     monkeypatch.setattr(storage.time, "gmtime", lambda: noon)
-    storage.write_manifest(damaged, recipe, version="0", scores={})
-    facts = read_manifest(damaged)
+    storage.write_manifest(model_copy, recipe, version="0", scores={})
+    facts = read_manifest(model_copy)
     assert (facts["license"], facts["created"]) == ("CC BY 2.0 FR", "2025-11-23T12:00:00Z")
     assert config.parse(config.to_toml(recipe)).license == "CC BY 2.0 FR"
 
 
-def test_a_bundle_from_before_licenses_and_dates_opens(damaged):
-    retold(damaged, lambda facts: (facts.pop("license"), facts.pop("created")))
-    assert open_bundle(damaged).recipe.license == ""
+def test_a_bundle_from_before_licenses_and_dates_opens(model_copy):
+    retold(model_copy, lambda facts: (facts.pop("license"), facts.pop("created")))
+    assert open_bundle(model_copy).recipe.license == ""
 
 
 @pytest.mark.parametrize(
@@ -218,26 +219,27 @@ def test_a_score_is_a_number_or_unknown(entry, score):
     assert manifest.score_of({"scores": {}}, "aer") is None
 
 
-def test_a_copy_has_the_bundles_own_files_and_its_card_and_no_others(damaged, tmp_path):
-    (damaged / "MODEL_CARD.md").write_text("# A card\n")
-    (damaged / "notes").write_text("mine")
+def test_a_copy_has_the_bundles_own_files_and_its_card_and_no_others(model_copy, tmp_path):
+    (model_copy / "MODEL_CARD.md").write_text("# A card\n")
+    (model_copy / "notes").write_text("mine")
     copy = tmp_path / "copy"
     copy.mkdir()
-    storage.copy(open_bundle(damaged), copy)
+    storage.copy(open_bundle(model_copy), copy)
     own = {"recipe.toml", "joint.spm", "model.safetensors", "bundle.json", "MODEL_CARD.md"}
     assert {path.name for path in copy.iterdir()} == own
     facts = verify_checksums(copy)
     assert facts["files"].pop("MODEL_CARD.md")["bytes"] == len("# A card\n")
-    assert facts == read_manifest(damaged)
+    assert facts == read_manifest(model_copy)
 
 
-def test_a_copy_that_is_not_what_was_written_is_refused(damaged, tmp_path):
-    alter(damaged / "model.safetensors")
+def test_a_copy_that_is_not_what_was_written_is_refused(model_copy, tmp_path):
+    alter(model_copy / "model.safetensors")
     (tmp_path / "copy").mkdir()
     with pytest.raises(
-        ModelError, match=r"damaged: the checksum \(sha256\) of model\.safetensors does not match"
+        ModelError,
+        match=r"damaged: the checksum \(sha256\) of model\.safetensors does not match",
     ):
-        storage.copy(open_bundle(damaged), tmp_path / "copy")
+        storage.copy(open_bundle(model_copy), tmp_path / "copy")
     assert not (tmp_path / "copy" / "bundle.json").exists()
 
 

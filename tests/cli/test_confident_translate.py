@@ -80,9 +80,11 @@ def test_too_few_pairs_and_blank_ones_are_bad_data(damaged):
     assert not (damaged / "confidence.json").exists()
 
 
-def test_a_model_that_aligns_only_cannot_be_calibrated(headed, mixed, tmp_path):
-    alone = shutil.copytree(headed, tmp_path / "alone", ignore=shutil.ignore_patterns("model.*"))
-    facts = manifest.read_manifest(headed)
+def test_a_model_that_aligns_only_cannot_be_calibrated(tiny_with_aligner, mixed, tmp_path):
+    alone = shutil.copytree(
+        tiny_with_aligner, tmp_path / "alone", ignore=shutil.ignore_patterns("model.*")
+    )
+    facts = manifest.read_manifest(tiny_with_aligner)
     facts["files"].pop("model.safetensors")
     (alone / "bundle.json").write_text(json.dumps(facts))
     ended = attn("models", "calibrate", alone, "--pairs", mixed)

@@ -30,33 +30,35 @@ def test_translate_writes_a_page_of_all_lines(tiny, tmp_path):
     assert {name for pair in found for name in pair["w"]} == {"attention"}
 
 
-def test_the_page_has_attention_and_word_aligner(headed):
+def test_the_page_has_attention_and_word_aligner(tiny_with_aligner):
     for options in ((), ("--weights", "alignment")):
-        ended = attn("translate", TEXTS[0], "-m", headed, "-f", "html", *options)
+        ended = attn("translate", TEXTS[0], "-m", tiny_with_aligner, "-f", "html", *options)
         (pair,) = pairs_of(ended.out)
         assert set(pair["w"]) == {"attention", "alignment"}
         assert data_of(ended.out, "info")["view"] == ("alignment" if options else "attention")
 
 
-def test_align_has_both_and_the_targets_score(headed):
+def test_align_has_both_and_the_targets_score(tiny_with_aligner):
     text = TEXTS[0]
-    ended = attn("align", text, PAIRS[text], "-m", headed, "-f", "html")
+    ended = attn("align", text, PAIRS[text], "-m", tiny_with_aligner, "-f", "html")
     (pair,) = pairs_of(ended.out)
     assert set(pair["w"]) == {"attention", "alignment"}
-    scored = attn("align", text, PAIRS[text], "-m", headed, "-f", "jsonl").records()[0]
+    scored = attn("align", text, PAIRS[text], "-m", tiny_with_aligner, "-f", "jsonl").records()[0]
     assert pair["p"] == scored["score"]
     assert pair["b"] == [round(logp, 3) for logp in scored["logprobs"]]
 
 
-def test_the_links_of_the_page_are_those_of_pharaoh(headed, pairs_file):
+def test_the_links_of_the_page_are_those_of_pharaoh(tiny_with_aligner, pairs_file):
     for options in (
         (),
         ("--weights", "attention"),
         ("--extract", "argmax"),
         ("--threshold", "0.9"),
     ):
-        plain = attn("align", "--input", pairs_file, "-m", headed, "-f", "pharaoh", *options)
-        page = attn("align", "--input", pairs_file, "-m", headed, "-f", "html", *options)
+        plain = attn(
+            "align", "--input", pairs_file, "-m", tiny_with_aligner, "-f", "pharaoh", *options
+        )
+        page = attn("align", "--input", pairs_file, "-m", tiny_with_aligner, "-f", "html", *options)
         assert [sorted(pair["l"].split()) for pair in pairs_of(page.out)] == [
             sorted(line.split()) for line in plain.lines()
         ]
@@ -72,11 +74,11 @@ def test_no_lines_are_a_page_without_pairs(tiny):
     assert pairs_of(ended.out) == []
 
 
-def test_gold_links_are_in_the_page(headed, pairs_file, tmp_path):
+def test_gold_links_are_in_the_page(tiny_with_aligner, pairs_file, tmp_path):
     gold = tmp_path / "gold.txt"
     gold.write_text("1-1 2p2\n" * len(PAIRS))
     ended = attn(
-        "align", "--input", pairs_file, "-m", headed, "-f", "html", "--gold", gold,
+        "align", "--input", pairs_file, "-m", tiny_with_aligner, "-f", "html", "--gold", gold,
         "--index-base", "1",
     )  # fmt: skip
     assert ended.status == 0, ended.err
@@ -84,10 +86,10 @@ def test_gold_links_are_in_the_page(headed, pairs_file, tmp_path):
     assert "AER" in ended.err
 
 
-def test_wrong_gold_leaves_no_page(headed, pairs_file, tmp_path):
+def test_wrong_gold_leaves_no_page(tiny_with_aligner, pairs_file, tmp_path):
     gold, out = tmp_path / "gold.txt", tmp_path / "page.html"
     gold.write_text("0-0\n")
-    ended = attn("align", "--input", pairs_file, "-m", headed, "-o", out, "--gold", gold)
+    ended = attn("align", "--input", pairs_file, "-m", tiny_with_aligner, "-o", out, "--gold", gold)
     assert ended.status == 3
     assert not out.exists()
 

@@ -158,8 +158,8 @@ def test_a_model_of_one_head_has_that_one(tiny):
     assert head["weights"] == usual["weights"]
 
 
-def test_heads_are_the_attentions_where_there_is_an_word_aligner_too(headed):
-    ended = attn("align", "-m", headed, "--head", 1, SOURCE, TARGET)
+def test_heads_are_the_attentions_where_there_is_an_word_aligner_too(tiny_with_aligner):
+    ended = attn("align", "-m", tiny_with_aligner, "--head", 1, SOURCE, TARGET)
     assert ended.lines()[0].startswith("attention, forced")
 
 

@@ -145,10 +145,12 @@ def test_a_sound_model_is_told_in_a_line(registry_folder, tiny):
         assert ended.lines() == [f"{name} is sound: 3 files, {size} bytes, format 2"]
 
 
-def test_a_model_with_a_head_and_one_with_nothing_else_are_sound(headed, tmp_path):
-    assert "5 files" in attn("models", "verify", headed).out
-    alone = shutil.copytree(headed, tmp_path / "alone", ignore=shutil.ignore_patterns("model.*"))
-    files = manifest.read_manifest(headed)["files"]
+def test_a_model_with_a_head_and_one_with_nothing_else_are_sound(tiny_with_aligner, tmp_path):
+    assert "5 files" in attn("models", "verify", tiny_with_aligner).out
+    alone = shutil.copytree(
+        tiny_with_aligner, tmp_path / "alone", ignore=shutil.ignore_patterns("model.*")
+    )
+    files = manifest.read_manifest(tiny_with_aligner)["files"]
     files.pop("model.safetensors")
     retold(alone, files=files)
     assert "4 files" in attn("models", "verify", alone).out
@@ -226,8 +228,8 @@ def test_what_is_wrong_with_a_model_is_one_sentence_and_status_four(damaged, dam
     assert said in line
 
 
-def test_a_head_that_computes_no_numbers_is_unfit(headed, tmp_path):
-    copy = shutil.copytree(headed, tmp_path / "copy")
+def test_a_head_that_computes_no_numbers_is_unfit(tiny_with_aligner, tmp_path):
+    copy = shutil.copytree(tiny_with_aligner, tmp_path / "copy")
     weights = load_file(copy / "word_aligner.safetensors")
     for each in weights.values():
         each.fill_(float("nan"))

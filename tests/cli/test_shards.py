@@ -65,20 +65,20 @@ def test_shards_of_compressed_and_of_jsonl_input_are_those_of_the_text(text, tin
     assert attn("translate", "-i", packed, *how).stdout == plain.stdout
 
 
-def test_shards_of_two_files_in_step_are_those_of_the_pairs(headed, tmp_path):
+def test_shards_of_two_files_in_step_are_those_of_the_pairs(tiny_with_aligner, tmp_path):
     lines = {"en": SOURCES * 40, "fr": list(PAIRS.values()) * 40}
     for name, texts in lines.items():
         (tmp_path / f"a.{name}").write_text("".join(f"{each}\n" for each in texts))
-    how = ("-m", headed, "--source", tmp_path / "a.en", "--target", tmp_path / "a.fr")
+    how = ("-m", tiny_with_aligner, "--source", tmp_path / "a.en", "--target", tmp_path / "a.fr")
     parts = [attn("align", *how, "--shard", f"{n}/2").lines() for n in (1, 2)]
     assert list(map(len, parts)) == [1024, len(SOURCES) * 40 - 1024]
     assert parts[0] + parts[1] == attn("align", *how).lines() == LINKS * 40
 
 
-def test_files_of_different_lengths_are_refused_by_every_shard(headed, tmp_path):
+def test_files_of_different_lengths_are_refused_by_every_shard(tiny_with_aligner, tmp_path):
     (tmp_path / "a.en").write_text("I see.\n" * 3)
     (tmp_path / "a.fr").write_text("je vois.\n" * 2)
-    how = ("-m", headed, "--source", tmp_path / "a.en", "--target", tmp_path / "a.fr")
+    how = ("-m", tiny_with_aligner, "--source", tmp_path / "a.en", "--target", tmp_path / "a.fr")
     ended = attn("align", *how, "--shard", "1/2")
     assert (ended.status, ended.stdout) == (3, b"")
     assert "3 lines" in ended.err

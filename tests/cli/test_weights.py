@@ -12,13 +12,13 @@ PAIRED = "".join(f"{s}\t{t}\n" for s, t in PAIRS.items())
 
 
 @pytest.fixture
-def translate(headed):
-    return lambda *arguments, **how: attn("translate", "-m", headed, *arguments, **how)
+def translate(tiny_with_aligner):
+    return lambda *arguments, **how: attn("translate", "-m", tiny_with_aligner, *arguments, **how)
 
 
 @pytest.fixture
-def align(headed):
-    return lambda *arguments, **how: attn("align", "-m", headed, *arguments, **how)
+def align(tiny_with_aligner):
+    return lambda *arguments, **how: attn("align", "-m", tiny_with_aligner, *arguments, **how)
 
 
 # Which weights
@@ -131,15 +131,20 @@ def test_one_line_at_a_time_gives_what_many_give(translate):
 # A model gets a head
 
 
-def test_the_word_aligner_and_the_shortlist_of_its_links_are_files_of_the_bundle(headed, tiny):
-    files = [json.loads((path / "bundle.json").read_text())["files"] for path in (headed, tiny)]
+def test_the_word_aligner_and_the_shortlist_of_its_links_are_files_of_the_bundle(
+    tiny_with_aligner, tiny
+):
+    files = [
+        json.loads((path / "bundle.json").read_text())["files"]
+        for path in (tiny_with_aligner, tiny)
+    ]
     assert files[0].keys() - files[1].keys() == {"word_aligner.safetensors", "shortlist.bin"}
     sizes = files[0]["word_aligner.safetensors"]["bytes"]
-    assert (headed / "word_aligner.safetensors").stat().st_size == sizes
+    assert (tiny_with_aligner / "word_aligner.safetensors").stat().st_size == sizes
 
 
-def test_the_log_tells_how_the_word_aligner_learns_before_the_network_does(headed):
-    rows = [json.loads(line) for line in (headed / "log.jsonl").read_text().splitlines()]
+def test_the_log_tells_how_the_word_aligner_learns_before_the_network_does(tiny_with_aligner):
+    rows = [json.loads(line) for line in (tiny_with_aligner / "log.jsonl").read_text().splitlines()]
     told = [row["event"] for row in rows if row["event"] not in ("phase", "activity")]
     assert told[:3] == ["data_prepared", "alignments_ready", "aligner_training_progress"]
     assert told.index("aligner_trained") < told.index("training_started")
@@ -164,10 +169,10 @@ def test_teaching_a_head_draws_nothing_from_the_random_numbers_of_the_network(
 
 
 def test_from_a_model_with_a_head_its_weights_are_gone_on_with(
-    headed, pairs_file, links_file, tmp_path
+    tiny_with_aligner, pairs_file, links_file, tmp_path
 ):
     """One small lesson later it still knows every pair."""
-    text = ("--from", headed, "--pairs", pairs_file, "--valid-pairs", pairs_file)
+    text = ("--from", tiny_with_aligner, "--pairs", pairs_file, "--valid-pairs", pairs_file)
     short = (
         "--max-steps",
         "1",
@@ -183,22 +188,24 @@ def test_from_a_model_with_a_head_its_weights_are_gone_on_with(
     assert attn("align", "-m", tmp_path / "x", stdin=PAIRED).lines() == LINKS
 
 
-def test_from_a_model_its_head_stays_as_it_was_unless_it_is_to_learn(headed, pairs_file, tmp_path):
-    text = ("--from", headed, "--pairs", pairs_file, "--valid-pairs", pairs_file)
+def test_from_a_model_its_head_stays_as_it_was_unless_it_is_to_learn(
+    tiny_with_aligner, pairs_file, tmp_path
+):
+    text = ("--from", tiny_with_aligner, "--pairs", pairs_file, "--valid-pairs", pairs_file)
     brief = ("--max-steps", "1", "--threads", "1", "--set", "train.export=none")
     ended = attn("train", *text, *brief, "--out", tmp_path / "x")
     assert ended.status == 0, ended.err
     kept = tmp_path / "x" / "word_aligner.safetensors"
-    assert kept.read_bytes() == (headed / "word_aligner.safetensors").read_bytes()
+    assert kept.read_bytes() == (tiny_with_aligner / "word_aligner.safetensors").read_bytes()
     assert attn("align", "-m", tmp_path / "x", stdin=PAIRED).lines() == LINKS
     resumed = attn("train", "--resume", tmp_path / "x", "--max-steps", "2", "--threads", "1")
     assert resumed.status == 0, resumed.err
-    assert kept.read_bytes() == (headed / "word_aligner.safetensors").read_bytes()
+    assert kept.read_bytes() == (tiny_with_aligner / "word_aligner.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("damage", [lambda whole: whole[:-1], lambda whole: b"\xff" * len(whole)])
-def test_a_model_whose_head_is_damaged_is_four(headed, tmp_path, damage):
-    out = shutil.copytree(headed, tmp_path / "x")
+def test_a_model_whose_head_is_damaged_is_four(tiny_with_aligner, tmp_path, damage):
+    out = shutil.copytree(tiny_with_aligner, tmp_path / "x")
     file = out / "word_aligner.safetensors"
     file.write_bytes(damage(file.read_bytes()))
     ended = attn("align", "-m", out, SOURCE, TARGET)

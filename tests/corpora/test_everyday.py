@@ -5,12 +5,12 @@ import re
 from collections import Counter
 
 import pytest
-from scripts import DATA, imported
+from scripts import DATA, import_scripts
 
 
 @pytest.fixture(scope="module")
 def modules():
-    with imported(
+    with import_scripts(
         "general", "everyday.corpus", "everyday.numbers", "everyday.names", "cleaning"
     ) as found:
         yield found

@@ -1,7 +1,7 @@
 """Pairs with few linked words are left out; words that are linked often are added."""
 
 import pytest
-from scripts import DATA, imported
+from scripts import DATA, import_scripts
 
 from attn_cli import config
 from attn_cli.alignment.pharaoh import parse_links
@@ -10,7 +10,7 @@ from attn_cli.data.literals import LiteralRules
 
 @pytest.fixture(scope="module")
 def script():
-    with imported("general", "filter_by_links") as (found,):
+    with import_scripts("general", "filter_by_links") as (found,):
         yield found
 
 

@@ -5,12 +5,12 @@ import re
 import zipfile
 
 import pytest
-from scripts import imported
+from scripts import import_scripts
 
 
 @pytest.fixture(scope="module")
 def modules():
-    with imported("general", "prepare", "cleaning", "sources") as found:
+    with import_scripts("general", "prepare", "cleaning", "sources") as found:
         yield found
 
 

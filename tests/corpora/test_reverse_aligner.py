@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from scripts import imported
+from scripts import import_scripts
 
 from attn_cli.nn.state_dict import load_state, unique_state_dict
 from attn_cli.nn.word_aligner import WordAligner, WordGroups
@@ -10,7 +10,7 @@ from attn_cli.nn.word_aligner import WordAligner, WordGroups
 
 @pytest.fixture(scope="module")
 def script():
-    with imported("general", "reverse_aligner") as (module,):
+    with import_scripts("general", "reverse_aligner") as (module,):
         yield module
 
 

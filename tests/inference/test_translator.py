@@ -19,8 +19,8 @@ LONG = f"{A} {B} {C}"
 
 
 @pytest.fixture(scope="module")
-def bundle(headed):
-    return open_bundle(headed)
+def bundle(tiny_with_aligner):
+    return open_bundle(tiny_with_aligner)
 
 
 @pytest.fixture(scope="module")

@@ -3,17 +3,25 @@
 import numpy as np
 import pytest
 import torch
-from systems import ACTIVATIONS, ATTENDING, COVERING, lines, model_of, name_of, network_of
+from systems import (
+    ACTIVATIONS,
+    COVERING,
+    WITH_ATTENTION,
+    model_of,
+    name_of,
+    network_of,
+    random_batch,
+)
 
 from attn_cli.nn.attention_trace import trace_attention, trace_self_attention
 from attn_cli.types import BOS, EOS
 
-each_system = pytest.mark.parametrize("system", ATTENDING, ids=map(name_of, ATTENDING))
+each_system = pytest.mark.parametrize("system", WITH_ATTENTION, ids=map(name_of, WITH_ATTENTION))
 
 
 def sentence() -> tuple[torch.Tensor, torch.Tensor]:
     """(S,) source and (T,) target pieces."""
-    ids, lengths = lines(2, 6)
+    ids, lengths = random_batch(2, 6)
     source, target = (torch.from_numpy(row.astype(np.int64)) for row in ids)
     return source, target[: lengths[1]]
 
@@ -79,7 +87,7 @@ def test_the_weights_are_the_normalized_energies(traced, system):
 
 
 def test_no_hook_stays_behind():
-    network = network_of(ATTENDING[0])
+    network = network_of(WITH_ATTENTION[0])
     with torch.inference_mode():
         trace_attention(network, *sentence())
         trace_self_attention(network, *sentence())

@@ -9,7 +9,7 @@ import pytest
 import torch
 from rich.cells import cell_len
 from rich.console import Console
-from systems import ACTIVATIONS, ATTENDING, lines, model_of, name_of, network_of
+from systems import ACTIVATIONS, WITH_ATTENTION, model_of, name_of, network_of, random_batch
 
 from attn_cli.alignment.merge import build_alignment
 from attn_cli.inference.engines.interface import select_heads
@@ -21,7 +21,7 @@ from attn_cli.render.explanation_walk import Position, walk
 from attn_cli.render.terminal import plain
 from attn_cli.types import Explanation, TokenizedLine, Word
 
-each_system = pytest.mark.parametrize("system", ATTENDING, ids=map(name_of, ATTENDING))
+each_system = pytest.mark.parametrize("system", WITH_ATTENTION, ids=map(name_of, WITH_ATTENTION))
 
 
 def encoded(ids, name: str) -> TokenizedLine:
@@ -35,7 +35,7 @@ def encoded(ids, name: str) -> TokenizedLine:
 
 def explanation_of(system) -> Explanation:
     """What explain() makes of a tiny network, on random pieces."""
-    ids, _ = lines(2, 7)
+    ids, _ = random_batch(2, 7)
     source, target = encoded(ids[0], "s"), encoded(ids[0][1:], "t")
     pieces = (torch.from_numpy(each.ids.astype(np.int64)) for each in (source, target))
     with torch.inference_mode():
@@ -123,7 +123,7 @@ def numbers(text: str, row: str) -> list[float]:
     return [float(n.replace("−", "-")) for n in re.findall(r"−?\d+\.\d+", line)]
 
 
-ADDITIVE = next(each for each in ATTENDING if each[1] == "additive")
+ADDITIVE = next(each for each in WITH_ATTENTION if each[1] == "additive")
 
 
 def test_steps_5_to_7_recomputed_from_the_text_give_the_context():
@@ -178,7 +178,7 @@ def test_the_chosen_piece_stands_below_the_likeliest_where_it_is_none_of_them():
 
 def test_the_formulas_are_those_of_the_network():
     assert formulas(model_of(ADDITIVE))[3] == "e_ij = vᵀ tanh(q_i + k_j)"
-    coverage = next(each for each in ATTENDING if each[1] == "coverage")
+    coverage = next(each for each in WITH_ATTENTION if each[1] == "coverage")
     assert "w C_ij" in formulas(model_of(coverage))[3]
     transformer = model_of(("transformer", "multihead", "transformer"))
     assert formulas(transformer)[3] == "e_ij = q_iᵀ k_j / √d"

@@ -6,7 +6,7 @@ Skips where there is no Chromium; `.ci/run` installs it.
 import shutil
 
 import pytest
-from pages import CROSSED, links_above, page_of, table, translation
+from pages import CROSSING_PAIR, links_above, page_of, table, translation
 
 from attn_cli.types import GoldAlignment, HeadAlignment
 
@@ -65,10 +65,10 @@ ALIGNED = table(
 )
 BOTH = translation(
     1,
-    CROSSED.source,
-    CROSSED.text,
-    target_words=CROSSED.target_words,
-    alignment=CROSSED.alignment,
+    CROSSING_PAIR.source,
+    CROSSING_PAIR.text,
+    target_words=CROSSING_PAIR.target_words,
+    alignment=CROSSING_PAIR.alignment,
     others=(ALIGNED,),
     unsure=(2,),
     confidence=0.65,
@@ -98,7 +98,7 @@ def curves(page, kind="link"):
 
 
 def test_pointing_at_a_word_lights_its_partners_with_their_weights(open_page):
-    page = open_page([CROSSED])
+    page = open_page([CROSSING_PAIR])
     word(page, "target", 1).hover()
     assert partners(page) == {"I": "0.11", "you": "0.88"}
     assert "you" in page.locator("#details").inner_text()
@@ -107,19 +107,19 @@ def test_pointing_at_a_word_lights_its_partners_with_their_weights(open_page):
 
 
 def test_a_source_word_has_its_partners_in_the_target(open_page):
-    page = open_page([CROSSED])
+    page = open_page([CROSSING_PAIR])
     word(page, "source", 1).hover()
     assert partners(page) == {"Je": "0.04", "aime": "0.91"}
 
 
 def test_pointing_at_a_row_of_the_table_lights_its_word(open_page):
-    page = open_page([CROSSED])
+    page = open_page([CROSSING_PAIR])
     page.locator("#table tbody td").nth(0).hover()
     assert page.locator("#stage .word.focus bdi").inner_text() == "Je"
 
 
 def test_a_click_pins_a_word_until_escape(open_page):
-    page = open_page([CROSSED])
+    page = open_page([CROSSING_PAIR])
     word(page, "target", 2).click()
     page.mouse.move(2, 2)
     assert "love" in partners(page)
@@ -129,13 +129,13 @@ def test_a_click_pins_a_word_until_escape(open_page):
 
 
 def test_a_tap_lights_a_word(open_page):
-    page = open_page([CROSSED], width=390)
+    page = open_page([CROSSING_PAIR], width=390)
     word(page, "target", 2).tap()
     assert "love" in partners(page)
 
 
 def test_a_word_in_focus_has_the_same_color_whether_it_has_links_or_not(open_page):
-    page = open_page([CROSSED])
+    page = open_page([CROSSING_PAIR])
     color = "element => getComputedStyle(element).color"
     colors = []
     for minimum in ("0", "1000"):
@@ -148,7 +148,7 @@ def test_a_word_in_focus_has_the_same_color_whether_it_has_links_or_not(open_pag
 
 
 def test_arrow_keys_move_along_a_sentence_and_to_the_partner(open_page):
-    page = open_page([CROSSED])
+    page = open_page([CROSSING_PAIR])
     page.locator("#threshold").focus()
     page.keyboard.press("Tab")
     assert page.locator("#stage .focus bdi").inner_text() == "I"
@@ -162,7 +162,7 @@ def test_arrow_keys_move_along_a_sentence_and_to_the_partner(open_page):
 
 
 def test_the_slider_sets_the_least_weight_of_a_link(open_page):
-    page = open_page([CROSSED])
+    page = open_page([CROSSING_PAIR])
     assert curves(page) == 3
     page.locator("#threshold").fill("900")
     assert page.locator("#threshold-value").inner_text() == "0.90"
@@ -174,7 +174,7 @@ def test_the_slider_sets_the_least_weight_of_a_link(open_page):
 
 
 def test_links_by_another_method_are_filtered_by_the_slider(open_page):
-    page = open_page([CROSSED], extraction="argmax", links_of=links_above(0.9))
+    page = open_page([CROSSING_PAIR], extraction="argmax", links_of=links_above(0.9))
     page.locator("#threshold").fill("10")
     assert curves(page) == 2
     page.locator("#threshold").fill("920")
@@ -230,7 +230,7 @@ def test_unsure_words_are_marked(open_page):
 
 def test_gold_links_are_hits_misses_and_extras(open_page):
     gold = [GoldAlignment.from_links([(0, 0), (1, 2), (1, 1)], [(2, 2)])]
-    page = open_page([CROSSED], gold=gold)
+    page = open_page([CROSSING_PAIR], gold=gold)
     assert [curves(page, kind) for kind in ("hit", "extra", "miss")] == [2, 1, 1]
     # A = 3, S = 3, A & S = 2, A & P = 2: 1 - 4 / 6
     assert "AER of this pair 33.3" in page.locator("#legend").inner_text()
@@ -274,7 +274,7 @@ def test_the_list_is_filtered_by_unsure_words(open_page):
 
 def test_a_script_in_a_sentence_is_a_sentence(open_page):
     hostile = "</script><script>alert(1)</script> <img src=x onerror=alert(2)> <!--"
-    page = open_page([translation(1, hostile, hostile), CROSSED], model="<b>model</b>")
+    page = open_page([translation(1, hostile, hostile), CROSSING_PAIR], model="<b>model</b>")
     words = page.locator("#stage .source bdi").all_inner_texts()
     assert words == hostile.split()
     assert page.locator("img").count() == 0
@@ -298,7 +298,7 @@ def test_long_sentences_stand_in_columns_without_a_wider_page(open_page):
 
 
 def test_colors_are_those_of_the_system_until_they_are_chosen(open_page):
-    page = open_page([CROSSED], scheme="dark")
+    page = open_page([CROSSING_PAIR], scheme="dark")
 
     def ground():
         return page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -311,7 +311,7 @@ def test_colors_are_those_of_the_system_until_they_are_chosen(open_page):
 
 
 def test_print_shows_the_pair_without_controls(open_page):
-    page = open_page([BOTH, CROSSED], scheme="dark")
+    page = open_page([BOTH, CROSSING_PAIR], scheme="dark")
     page.emulate_media(media="print")
     assert not page.locator("#list-panel").is_visible()
     assert not page.locator("#threshold").is_visible()
@@ -319,14 +319,14 @@ def test_print_shows_the_pair_without_controls(open_page):
 
 
 def test_the_weights_are_a_table_with_headings_of_both_words(open_page):
-    page = open_page([CROSSED])
+    page = open_page([CROSSING_PAIR])
     assert page.get_by_role("columnheader").all_inner_texts() == ["I", "love", "you"]
     assert page.get_by_role("rowheader").all_inner_texts() == ["Je", "t'", "aime"]
     assert page.locator("caption").count() == 1
 
 
 def test_without_script_the_page_says_what_it_needs(open_page):
-    page = open_page([CROSSED], script=False)
+    page = open_page([CROSSING_PAIR], script=False)
     assert "JavaScript" in page.locator("noscript").inner_text()
 
 
@@ -338,7 +338,10 @@ def test_axe_finds_no_fault_in_roles_names_and_contrast(open_page, scheme, width
         reason="axe-playwright-python is not installed: make setup",
     )
     gold = [GoldAlignment.from_links([(0, 0), (1, 1)], []), GoldAlignment.from_links([(0, 0)], [])]
-    heads = (HeadAlignment(1, 1, CROSSED.alignment), HeadAlignment(1, 2, CROSSED.alignment))
+    heads = (
+        HeadAlignment(1, 1, CROSSING_PAIR.alignment),
+        HeadAlignment(1, 2, CROSSING_PAIR.alignment),
+    )
     first = translation(
         1,
         BOTH.source,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from pages import CROSSED, links_above, page_of, table, translation
+from pages import CROSSING_PAIR, links_above, page_of, table, translation
 
 from attn_cli.render.html.encoding import SYMBOLS, encode_weights
 from attn_cli.render.html.page import BLOCK, FIRST_BLOCK, Page, PageWriter
@@ -76,7 +76,7 @@ def test_hand_worked_tables():
 
 
 def test_the_page_runs_its_own_script_and_style_only():
-    page = page_of([CROSSED])
+    page = page_of([CROSSING_PAIR])
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)[1]
     assert policy.startswith("default-src 'none'; ")
     for tag in ("style", "script"):
@@ -87,7 +87,9 @@ def test_the_page_runs_its_own_script_and_style_only():
 
 
 def test_the_page_names_no_address():
-    page = page_of([CROSSED]).replace("http://www.w3.org/2000/svg", "").replace("http-equiv", "")
+    page = (
+        page_of([CROSSING_PAIR]).replace("http://www.w3.org/2000/svg", "").replace("http-equiv", "")
+    )
     assert not re.search(r"https?:|//[a-z]|@import|url\(", page)
 
 
@@ -95,7 +97,7 @@ HOSTILE = "</script><script>alert(1)</script> <!-- {{gold}} <b>&amp; \u2028 \ud8
 
 
 def test_no_text_ends_its_element():
-    plain = page_of([CROSSED])
+    plain = page_of([CROSSING_PAIR])
     page = page_of([translation(1, HOSTILE, HOSTILE)], model=HOSTILE)
     assert page.count("<script") == plain.count("<script")
     assert page.count("</script") == plain.count("</script")
@@ -110,7 +112,7 @@ def test_a_hostile_text_is_in_the_page_as_it_is():
 
 
 def test_words_and_the_spaces_between_them_are_the_text():
-    (pair,) = data_of(page_of([CROSSED]), "pairs")
+    (pair,) = data_of(page_of([CROSSING_PAIR]), "pairs")
     assert pair["s"] == ["I ", "love ", "you"]
     assert pair["t"] == ["Je ", "t'", "aime"]
     assert "S" not in pair
@@ -124,7 +126,7 @@ def test_where_words_are_not_the_text_both_are_there():
 
 
 def test_links_are_those_of_the_command():
-    (pair,) = data_of(page_of([CROSSED]), "pairs")
+    (pair,) = data_of(page_of([CROSSING_PAIR]), "pairs")
     assert pair["l"] == "0-0 1-2 2-1"
 
 

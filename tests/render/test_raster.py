@@ -4,7 +4,7 @@ import re
 import struct
 
 import pytest
-from pages import CROSSED
+from pages import CROSSING_PAIR
 
 from attn_cli.render.svg import svg
 
@@ -12,7 +12,7 @@ pytest.importorskip("typst", reason="typst is not installed: pip install 'attn-c
 
 from attn_cli.render.raster import find_missing_glyphs, rasterize
 
-PICTURE = svg(CROSSED.alignment)
+PICTURE = svg(CROSSING_PAIR.alignment)
 
 
 def test_a_png_has_two_pixels_for_each_of_the_svg():
@@ -43,4 +43,4 @@ def test_a_letter_that_hardly_any_font_has_is_missing():
 
 def test_hostile_words_are_drawn():
     hostile = '#panic("x") \\ $ "quoted" *bold*'
-    assert rasterize(svg(CROSSED.alignment, source=hostile), "pdf", title=hostile)
+    assert rasterize(svg(CROSSING_PAIR.alignment, source=hostile), "pdf", title=hostile)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pages import CROSSED, table
+from pages import CROSSING_PAIR, table
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -38,7 +38,7 @@ def links(alignment, unsure=()):
 
 
 def test_a_compact_table_has_two_columns_a_word_and_shades():
-    assert body(compact(CROSSED.alignment)) == [
+    assert body(compact(CROSSING_PAIR.alignment)) == [
         "           e",
         "          v u",
         "         o o",
@@ -84,12 +84,12 @@ def test_ascii_terminals_have_ascii_shades():
 
 
 def test_unsure_words_are_marked_in_both():
-    assert body(compact(CROSSED.alignment, [1]))[-2].startswith("  t'?")
-    assert body(links(CROSSED.alignment, [1]))[1].startswith("  t'?")
+    assert body(compact(CROSSING_PAIR.alignment, [1]))[-2].startswith("  t'?")
+    assert body(links(CROSSING_PAIR.alignment, [1]))[1].startswith("  t'?")
 
 
 def test_a_link_list_has_a_line_for_each_target_word():
-    assert body(links(CROSSED.alignment)) == [
+    assert body(links(CROSSING_PAIR.alignment)) == [
         "  Je ← I .94",
         "  t' ← you .88  I .11",
         "aime ← love .91",

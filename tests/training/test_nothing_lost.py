@@ -117,10 +117,10 @@ def test_killed_before_its_text_was_read_a_training_begins_again_and_says_so(
 
 
 def test_a_forced_training_that_was_killed_early_has_harmed_nothing(
-    pairs_file, damaged, tmp_path, monkeypatch
+    pairs_file, model_copy, tmp_path, monkeypatch
 ):
     """Its plan stands beside what was there, and resuming begins it."""
-    before = manifest.verify_checksums(damaged)
+    before = manifest.verify_checksums(model_copy)
 
     def load(*_, **__):
         raise Killed
@@ -128,18 +128,18 @@ def test_a_forced_training_that_was_killed_early_has_harmed_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(corpus_reader, "load", load)
         with pytest.raises(Killed):
-            attn("train", "--pairs", pairs_file, "--out", damaged, *RECIPE, "--force")
-    assert manifest.verify_checksums(damaged) == before
-    resume(damaged)
-    assert manifest.read_manifest(damaged)["name"] != before["name"]
-    steps = {path.name for path in (damaged / "checkpoints").glob("step-*")}
+            attn("train", "--pairs", pairs_file, "--out", model_copy, *RECIPE, "--force")
+    assert manifest.verify_checksums(model_copy) == before
+    resume(model_copy)
+    assert manifest.read_manifest(model_copy)["name"] != before["name"]
+    steps = {path.name for path in (model_copy / "checkpoints").glob("step-*")}
     assert steps == {"step-0000008.safetensors", "step-0000016.safetensors"}
 
 
-def test_a_forced_training_that_is_refused_leaves_the_old_one_to_go_on_with(damaged, tmp_path):
-    ended = attn("train", "--pairs", tmp_path / "no.tsv", "--out", damaged, "--force")
+def test_a_forced_training_that_is_refused_leaves_the_old_one_to_go_on_with(model_copy, tmp_path):
+    ended = attn("train", "--pairs", tmp_path / "no.tsv", "--out", model_copy, "--force")
     assert ended.status == 3
-    plans = {path.name for path in (damaged / "checkpoints").glob("*") if "plan" in path.name}
+    plans = {path.name for path in (model_copy / "checkpoints").glob("*") if "plan" in path.name}
     assert plans == {"plan.json"}
 
 

@@ -54,7 +54,9 @@ def test_a_known_piece_keeps_its_row_and_a_new_one_is_the_mean_of_its_parts(tiny
     assert all(transferred[key] is tensors[key] for key in others)
 
 
-def test_training_goes_on_from_a_model_with_a_vocabulary_of_the_new_text(headed, tmp_path) -> None:
+def test_training_goes_on_from_a_model_with_a_vocabulary_of_the_new_text(
+    tiny_with_aligner, tmp_path
+) -> None:
     text = tmp_path / "new.tsv"
     text.write_text("a zebra sleeps\tun zèbre dort\nthe zebra\tle zèbre\n" * 4, encoding="utf-8")
     links = tmp_path / "new.links"
@@ -62,7 +64,7 @@ def test_training_goes_on_from_a_model_with_a_vocabulary_of_the_new_text(headed,
     out = tmp_path / "out"
     how = (
         "--from",
-        headed,
+        tiny_with_aligner,
         "--pairs",
         text,
         "--valid-pairs",
@@ -80,7 +82,7 @@ def test_training_goes_on_from_a_model_with_a_vocabulary_of_the_new_text(headed,
     ended = attn("train", *how, *new, "--max-steps", "2")
     assert ended.status == 0, ended.err
     made = open_bundle(out)
-    assert made.source.to_bytes() != open_bundle(headed).source.to_bytes()
+    assert made.source.to_bytes() != open_bundle(tiny_with_aligner).source.to_bytes()
     pieces = [made.source.piece(id) for id in range(made.source.vocab_size)]
     assert any("z" in piece for piece in pieces)
     assert attn("translate", "-m", out, "a zebra").status == 0
