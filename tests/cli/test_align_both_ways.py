@@ -1,4 +1,4 @@
-"""attn align --reverse: two models, one for each direction, and what becomes of their links."""
+"""attn align --reverse: the links of two models, one for each direction, and their merging."""
 
 from typing import get_args
 
@@ -13,54 +13,60 @@ SWAPPED = "".join(f"{t}\t{s}\n" for s, t in PAIRS.items())
 
 
 @pytest.fixture(scope="module")
-def back(tmp_path_factory):
-    """A model of the other direction, that has learned next to nothing."""
+def reverse_model(tmp_path_factory):
+    """The folder of a model of the other direction, trained for a few steps only."""
     folder = tmp_path_factory.mktemp("back")
     pairs = folder / "pairs.tsv"
     pairs.write_text(SWAPPED, encoding="utf-8")
     text = ("--pairs", pairs, "--valid-pairs", pairs, "--out", folder / "back")
-    named = ("--set", "name=back", "--set", "source=fr", "--set", "target=en")
-    ended = attn("train", *text, *TINY, *named, "--max-steps", "20")
+    languages = ("--set", "name=back", "--set", "source=fr", "--set", "target=en")
+    ended = attn("train", *text, *TINY, *languages, "--max-steps", "20")
     assert ended.status == 0, ended.err
     return folder / "back"
 
 
 @pytest.fixture
 def align(tiny):
-    return lambda *arguments, **how: attn("align", "-m", tiny, *arguments, **how)
+    return lambda *arguments, **kwargs: attn("align", "-m", tiny, *arguments, **kwargs)
 
 
-def symmetrized(tiny, back, folder, *arguments):
-    """The links of both models, each aligned by itself, and combined by attn symmetrize."""
+def symmetrize_links(tiny, reverse_model, folder, *arguments):
+    """Align with each model alone, and merge the links with attn symmetrize."""
     forward, reverse = folder / "forward", folder / "reverse"
     forward.write_bytes(attn("align", "-m", tiny, "--extract", "argmax", stdin=PAIRED).stdout)
-    reverse.write_bytes(attn("align", "-m", back, "--extract", "argmax", stdin=SWAPPED).stdout)
+    reverse.write_bytes(
+        attn("align", "-m", reverse_model, "--extract", "argmax", stdin=SWAPPED).stdout
+    )
     return attn("symmetrize", forward, reverse, *arguments, "--quiet").stdout
 
 
 @pytest.mark.parametrize("method", ["intersection", "union", "grow-diag", "grow-diag-final"])
-def test_links_are_those_of_both_models_symmetrized(tiny, back, align, tmp_path, method):
-    ended = align("--reverse", back, "--symmetrize", method, "--extract", "argmax", stdin=PAIRED)
+def test_the_links_are_the_symmetrized_links_of_both_models(
+    tiny, reverse_model, align, tmp_path, method
+):
+    ended = align(
+        "--reverse", reverse_model, "--symmetrize", method, "--extract", "argmax", stdin=PAIRED
+    )
     assert (ended.status, ended.err) == (0, "")
-    assert ended.stdout == symmetrized(tiny, back, tmp_path, "--method", method)
+    assert ended.stdout == symmetrize_links(tiny, reverse_model, tmp_path, "--method", method)
 
 
-def test_a_reverse_model_alone_means_grow_diag_final_and(tiny, back, align, tmp_path):
-    ended = align("--reverse", back, "--extract", "argmax", stdin=PAIRED)
-    assert ended.stdout == symmetrized(tiny, back, tmp_path)
+def test_the_default_symmetrization_is_grow_diag_final_and(tiny, reverse_model, align, tmp_path):
+    ended = align("--reverse", reverse_model, "--extract", "argmax", stdin=PAIRED)
+    assert ended.stdout == symmetrize_links(tiny, reverse_model, tmp_path)
 
 
-def test_the_table_is_the_forward_one_unless_the_method_is_soft(back, align):
+def test_the_weights_are_those_of_the_forward_model_unless_the_method_is_soft(reverse_model, align):
     def weights(*options):
         return [r["weights"] for r in align("-f", "jsonl", *options, stdin=PAIRED).records()]
 
-    alone = weights()
-    assert weights("--reverse", back, "--symmetrize", "union") == alone
-    assert weights("--reverse", back, "--symmetrize", "soft") != alone
+    forward_weights = weights()
+    assert weights("--reverse", reverse_model, "--symmetrize", "union") == forward_weights
+    assert weights("--reverse", reverse_model, "--symmetrize", "soft") != forward_weights
 
 
-def test_soft_links_are_cells_of_the_table_shown(back, align):
-    options = ("--reverse", back, "--symmetrize", "soft", "--threshold", "0.2")
+def test_soft_links_have_the_weights_of_the_record(reverse_model, align):
+    options = ("--reverse", reverse_model, "--symmetrize", "soft", "--threshold", "0.2")
     for record in align("-f", "jsonl", *options, stdin=PAIRED).records():
         weights = record["weights"]
         assert all(weights[t][s] == weight >= 0.2 for s, t, weight in record["links"])
@@ -68,23 +74,23 @@ def test_soft_links_are_cells_of_the_table_shown(back, align):
         assert sums == pytest.approx([1] * len(weights), abs=1e-2)
 
 
-def test_gold_scores_the_links_of_both(back, align, tmp_path):
-    options = ("--reverse", back, "--symmetrize", "union")
+def test_the_aer_is_that_of_the_symmetrized_links(reverse_model, align, tmp_path):
+    options = ("--reverse", reverse_model, "--symmetrize", "union")
     gold = tmp_path / "gold"
     gold.write_bytes(align(*options, stdin=PAIRED).stdout)
     assert align(*options, "--gold", gold, stdin=PAIRED).err.startswith("AER 0.0 ")
 
 
-def test_a_pair_with_a_blank_side_still_gives_its_line(back, align):
-    given = "I see.\t\n\tje vois.\n\t\nI see a dog.\tje vois un chien.\n"
+def test_a_pair_with_a_blank_side_gives_a_blank_line(reverse_model, align):
+    pairs = "I see.\t\n\tje vois.\n\t\nI see a dog.\tje vois un chien.\n"
     for method in ("soft", "union"):
-        ended = align("--reverse", back, "--symmetrize", method, stdin=given)
+        ended = align("--reverse", reverse_model, "--symmetrize", method, stdin=pairs)
         assert ended.lines()[:3] == ["", "", ""]
         assert len(ended.lines()) == 4
 
 
-def test_a_reverse_model_that_does_not_lead_back_is_unfit(back):
-    ended = attn("align", "-m", back, "--reverse", back, "a", "b")
+def test_a_reverse_model_of_the_same_direction_is_refused(reverse_model):
+    ended = attn("align", "-m", reverse_model, "--reverse", reverse_model, "a", "b")
     assert (ended.status, ended.stdout) == (4, b"")
     assert "goes from fr to en" in ended.err
     assert "is from en to fr" in ended.err
@@ -94,25 +100,25 @@ def test_a_reverse_model_that_does_not_lead_back_is_unfit(back):
     ("arguments", "word"),
     [(["--symmetrize", "soft"], "--reverse"), (["--reverse", "x", "--level", "piece"], "--level")],
 )
-def test_what_makes_no_sense_is_wrong_usage(align, arguments, word):
+def test_invalid_arguments_are_usage_errors(align, arguments, word):
     ended = align(*arguments, "a", "b")
     assert (ended.status, ended.stdout) == (2, b"")
     assert word in ended.err
 
 
-# One way, but for how links are extracted
+# Extraction of links
 
 
-@pytest.mark.parametrize("how", ["argmax", "mutual"])
-def test_the_best_of_each_row_is_one_link_for_a_target_word_at_most(align, how):
-    for line in align("--extract", how, stdin=PAIRED).lines():
+@pytest.mark.parametrize("method", ["argmax", "mutual"])
+def test_argmax_and_mutual_link_each_target_word_at_most_once(align, method):
+    for line in align("--extract", method, stdin=PAIRED).lines():
         targets = [link.split("-")[1] for link in line.split()]
         assert len(targets) == len(set(targets))
 
 
-def test_a_threshold_is_the_least_weight_whatever_the_way(align):
-    for how in get_args(Extraction):
-        lines = align("--extract", how, "--threshold", "0.6", "--scores", stdin=PAIRED).lines()
+def test_no_extraction_method_links_below_the_threshold(align):
+    for method in get_args(Extraction):
+        lines = align("--extract", method, "--threshold", "0.6", "--scores", stdin=PAIRED).lines()
         weights = [float(link.split(":")[1]) for line in lines for link in line.split()]
         assert min(weights) >= 0.6
 

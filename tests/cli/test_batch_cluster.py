@@ -26,7 +26,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def _cluster(tmp_path_factory):
-    """A cluster of two CPUs, joined by this process."""
+    """A cluster of two CPUs, to which this process is connected."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         with cluster.cluster(None, 2):
@@ -35,40 +35,42 @@ def _cluster(tmp_path_factory):
 
 @pytest.fixture
 def texts(tmp_path):
-    """Four files of 150 lines, each of which says where it is by the order of its subjects."""
-    chance, inputs = random.Random(4), tmp_path / "in"
+    """Four files of 150 lines in random order, so that a lost or doubled record is noticed."""
+    rng, inputs = random.Random(4), tmp_path / "in"
     inputs.mkdir()
     for name in "abcd":
-        lines = [chance.choice(list(PAIRS)) for _ in range(150)]
+        lines = [rng.choice(list(PAIRS)) for _ in range(150)]
         (inputs / f"{name}.en").write_text("".join(f"{line}\n" for line in lines))
     return inputs
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_cluster")
-def test_workers_killed_at_random_cost_no_record_and_double_none(texts, tmp_path, monkeypatch):
-    chance, killed = random.Random(7), []
+def test_no_record_is_lost_or_doubled_when_workers_are_killed_at_random(
+    texts, tmp_path, monkeypatch
+):
+    rng, killed_pids = random.Random(7), []
     monkeypatch.setattr(files, "RECORDS", 16)
     run = cluster.run
 
-    def deadly(*given, **how):
-        for number, result in enumerate(run(*given, **how)):
+    def run_and_kill(*args, **kwargs):
+        for number, result in enumerate(run(*args, **kwargs)):
             if number in (1, 9, 20) and (workers := workers_below(os.getpid())):
-                killed.append(chance.choice(workers))
-                kill(killed[-1])
+                killed_pids.append(rng.choice(workers))
+                kill(killed_pids[-1])
             yield result
 
-    monkeypatch.setattr(cluster, "run", deadly)
+    monkeypatch.setattr(cluster, "run", run_and_kill)
     ended = attn("batch", texts, "-m", FROZEN, "-o", tmp_path / "out", "--workers", "2")
     assert (ended.status, ended.stdout) == (0, b"")
-    assert len(killed) >= 2
-    assert not set(killed) & set(workers_below(os.getpid()))
+    assert len(killed_pids) >= 2
+    assert not set(killed_pids) & set(workers_below(os.getpid()))
     for path in texts.iterdir():
-        one = attn("translate", "-m", FROZEN, "-i", path)
-        assert (tmp_path / "out" / path.name).read_bytes() == one.stdout
+        expected = attn("translate", "-m", FROZEN, "-i", path)
+        assert (tmp_path / "out" / path.name).read_bytes() == expected.stdout
 
 
-def test_an_address_where_no_cluster_is_is_refused(texts, tmp_path, monkeypatch):
+def test_an_address_without_a_cluster_is_refused(texts, tmp_path, monkeypatch):
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
@@ -78,7 +80,7 @@ def test_an_address_where_no_cluster_is_is_refused(texts, tmp_path, monkeypatch)
     assert f"no Ray cluster at {address}" in ended.err
 
 
-def test_a_process_of_its_own_says_nothing_on_stdout_and_little_on_stderr(texts, tmp_path):
+def test_a_separate_process_writes_nothing_to_stdout_and_a_summary_to_stderr(texts, tmp_path):
     command = ["batch", texts / "a.en", "-m", FROZEN, "-o", tmp_path / "out", "--workers", "1"]
     ended = subprocess.run(
         [sys.executable, "-m", "attn_cli", *map(str, command)],
@@ -88,7 +90,7 @@ def test_a_process_of_its_own_says_nothing_on_stdout_and_little_on_stderr(texts,
         check=False,
     )
     assert (ended.returncode, ended.stdout) == (0, "")
-    first, *_progress, last = ended.stderr.splitlines()  # progress where it takes seconds
+    first, *_progress, last = ended.stderr.splitlines()  # progress lines if it takes seconds
     assert first == "1 file, 1 worker"
     assert last.startswith(f"1 file, 150 records in {tmp_path / 'out'} (")
     assert (tmp_path / "out" / ".attn-batch" / "ray.log").stat().st_size

@@ -1,4 +1,4 @@
-"""Completion: each shell's script, and what attn offers when one asks."""
+"""Completion: the script of each shell, and the candidates that attn offers to it."""
 
 import os
 import shutil
@@ -15,9 +15,9 @@ from attn_cli.cli import candidates
 SHELLS = ["bash", "zsh", "fish", "powershell"]
 
 
-def offered(line: str, shell: str = "fish") -> list[str]:
-    """What attn offers at the end of a command line, as the script of that shell asks for it."""
-    how = {
+def completions(line: str, shell: str = "fish") -> list[str]:
+    """Return the candidates for the end of a command line, as the script of that shell gets them."""
+    variables = {
         candidates.VARIABLE: f"complete_{shell}",
         "_TYPER_COMPLETE_ARGS": line,
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
@@ -26,14 +26,14 @@ def offered(line: str, shell: str = "fish") -> list[str]:
         "COMP_CWORD": str(line.count(" ")),
     }
     command = [sys.executable, "-m", "attn_cli"]
-    done = subprocess.run(
-        command, env=os.environ | how, capture_output=True, encoding="utf-8", check=True
+    process = subprocess.run(
+        command, env=os.environ | variables, capture_output=True, encoding="utf-8", check=True
     )
-    return [each.split("\t")[0].split(":::")[0] for each in done.stdout.splitlines()]
+    return [each.split("\t")[0].split(":::")[0] for each in process.stdout.splitlines()]
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_each_shell_has_a_script_that_asks_attn(shell):
+def test_each_shell_has_a_script_that_calls_attn(shell):
     ended = attn("completion", shell)
     assert ended.status == 0
     assert candidates.VARIABLE in ended.out
@@ -42,12 +42,12 @@ def test_each_shell_has_a_script_that_asks_attn(shell):
 
 @pytest.mark.parametrize("shell", ["bash", "fish", "powershell"])
 def test_commands_and_formats_are_offered(shell):
-    assert {"train", "translate", "align"} <= set(offered("attn ", shell))
-    assert offered("attn translate -f j", shell) == ["jsonl"]
+    assert {"train", "translate", "align"} <= set(completions("attn ", shell))
+    assert completions("attn translate -f j", shell) == ["jsonl"]
 
 
 def test_zsh_gets_values_with_their_help():
-    assert any("translate" in line for line in offered("attn tr", "zsh"))
+    assert any("translate" in line for line in completions("attn tr", "zsh"))
 
 
 SHIPPED = [name for name, path in registry.names() if registry.is_shipped(path)]
@@ -55,7 +55,7 @@ SHIPPED = [name for name, path in registry.names() if registry.is_shipped(path)]
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
 @pytest.mark.parametrize(
-    ("line", "completed"),
+    ("line", "expected"),
     [
         ("attn models show fr", [name for name in SHIPPED if name.startswith("fr")]),
         ('attn translate "two words" -f js', ["jsonl"]),
@@ -65,21 +65,21 @@ SHIPPED = [name for name, path in registry.names() if registry.is_shipped(path)]
         ("attn translate some.fi", []),
     ],
 )
-def test_bash_completes_by_the_script(tmp_path, line, completed):
+def test_bash_completes_a_line_with_the_script(tmp_path, line, expected):
     (tmp_path / "attn").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m attn_cli "$@"\n')
     (tmp_path / "attn").chmod(0o755)
-    ask = (
+    script = (
         f"eval \"$(attn completion bash)\"; COMP_LINE='{line}'; COMP_POINT={len(line)}; "
         '_attn_completion attn; echo "${COMPREPLY[@]}"'
     )
-    done = subprocess.run(
-        ["bash", "--norc", "-c", ask],
+    process = subprocess.run(
+        ["bash", "--norc", "-c", script],
         env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
         capture_output=True,
         encoding="utf-8",
         check=True,
     )
-    assert (done.stdout.split(), done.stderr) == (completed, "")
+    assert (process.stdout.split(), process.stderr) == (expected, "")
 
 
 def test_models_recipes_languages_and_keys_are_offered():
@@ -99,18 +99,18 @@ def test_models_recipes_languages_and_keys_are_offered():
         ("no.such.key=", []),
     ],
 )
-def test_a_key_of_few_values_offers_them(typed, values):
+def test_the_values_of_a_key_with_few_values_are_offered(typed, values):
     key = typed.partition("=")[0]
     assert candidates.complete_setting(typed) == [f"{key}={value}" for value in values]
 
 
-def test_the_options_ask_for_them():
-    assert offered("attn train --recipe-name transformer-") == ["transformer-tiny"]
-    assert offered("attn train --set model.decoder.inp") == ["model.decoder.input_feeding="]
-    assert offered("attn translate --to f") == candidates.complete_language("f")
+def test_options_offer_recipe_names_keys_and_languages():
+    assert completions("attn train --recipe-name transformer-") == ["transformer-tiny"]
+    assert completions("attn train --set model.decoder.inp") == ["model.decoder.input_feeding="]
+    assert completions("attn translate --to f") == candidates.complete_language("f")
 
 
-def test_a_damaged_registry_offers_nothing(monkeypatch, tmp_path):
+def test_a_damaged_registry_causes_no_error_in_completion(monkeypatch, tmp_path):
     (tmp_path / "models" / "bad").mkdir(parents=True)
     (tmp_path / "models" / "bad" / "bundle.json").write_text("{")
     monkeypatch.setenv("ATTN_HOME", str(tmp_path))
@@ -119,16 +119,16 @@ def test_a_damaged_registry_offers_nothing(monkeypatch, tmp_path):
     assert candidates.complete_model("") == []
 
 
-@pytest.mark.parametrize(("shell", "reads"), [("bash", ".bashrc"), ("zsh", ".zshrc")])
-def test_install_writes_what_the_shell_reads(shell, reads, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("shell", "startup_file"), [("bash", ".bashrc"), ("zsh", ".zshrc")])
+def test_install_writes_the_startup_file_of_the_shell(shell, startup_file, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert attn("completion", shell, "--install").status == 0
-    assert (tmp_path / reads).is_file()
-    written = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
-    assert any(candidates.VARIABLE in text for text in written)
+    assert (tmp_path / startup_file).is_file()
+    texts = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(candidates.VARIABLE in text for text in texts)
 
 
-def test_a_home_that_cannot_be_written_is_said(tmp_path, monkeypatch):
+def test_a_home_folder_that_is_not_writable_is_reported(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("HOME", str(tmp_path / "file"))
     ended = attn("completion", "fish", "--install")
