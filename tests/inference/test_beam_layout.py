@@ -1,4 +1,4 @@
-"""Where the rows of a search stand in their sentences: every row once, and in its own."""
+"""The layout of beam rows by sentence: each row has one slot, in its own sentence."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -8,67 +8,67 @@ from attn_cli.inference.beam_layout import COMPACT_BELOW, BeamRows
 
 
 @st.composite
-def rows_of_searches(draw):
-    """Rows in any order over sentences of which some may have none."""
+def beam_rows(draw):
+    """Rows in any order; some sentences may have none."""
     sentences = draw(st.integers(1, 9))
     owners = draw(st.lists(st.integers(0, sentences - 1), min_size=1, max_size=30))
     return BeamRows(np.array(owners, np.int32), sentences)
 
 
-quickly = settings(derandomize=True, deadline=None)
+deterministic = settings(derandomize=True, deadline=None)
 
 
-@quickly
-@given(rows_of_searches())
-def test_every_row_has_one_place_and_it_is_in_its_own_sentence(rows):
-    row, place = rows.layout()
-    assert row.shape[0] == rows.sentences
-    assert (row.reshape(-1)[place] == np.arange(len(rows.sentence))).all()
-    assert (place // row.shape[1] == rows.sentence).all()
-    assert len(set(place.tolist())) == len(place)
+@deterministic
+@given(beam_rows())
+def test_each_row_has_one_slot_in_its_own_sentence(rows):
+    row_at_slot, slot_of_row = rows.layout()
+    assert row_at_slot.shape[0] == rows.sentences
+    assert (row_at_slot.reshape(-1)[slot_of_row] == np.arange(len(rows.sentence))).all()
+    assert (slot_of_row // row_at_slot.shape[1] == rows.sentence).all()
+    assert len(set(slot_of_row.tolist())) == len(slot_of_row)
 
 
-@quickly
-@given(rows_of_searches())
-def test_there_are_as_many_places_as_the_fullest_sentence_needs_in_the_order_of_the_rows(rows):
-    row, place = rows.layout()
-    assert row.shape[1] == max(np.bincount(rows.sentence))
-    assert ((row >= 0) & (row < len(rows.sentence))).all()
+@deterministic
+@given(beam_rows())
+def test_sentences_have_as_many_slots_as_the_largest_one_needs_in_row_order(rows):
+    row_at_slot, slot_of_row = rows.layout()
+    assert row_at_slot.shape[1] == max(np.bincount(rows.sentence))
+    assert ((row_at_slot >= 0) & (row_at_slot < len(rows.sentence))).all()
     for sentence in set(rows.sentence.tolist()):
-        own = place[rows.sentence == sentence]
-        assert own.tolist() == [sentence * row.shape[1] + n for n in range(len(own))]
+        slots = slot_of_row[rows.sentence == sentence]
+        assert slots.tolist() == [sentence * row_at_slot.shape[1] + n for n in range(len(slots))]
 
 
-def test_places_of_a_case_worked_by_hand():
-    row, place = BeamRows(np.array([2, 0, 2], np.int32), 3).layout()
-    assert row.tolist() == [[1, 0], [0, 0], [0, 2]]
-    assert place.tolist() == [4, 0, 5]
+def test_the_layout_of_three_rows_equals_the_one_worked_by_hand():
+    row_at_slot, slot_of_row = BeamRows(np.array([2, 0, 2], np.int32), 3).layout()
+    assert row_at_slot.tolist() == [[1, 0], [0, 0], [0, 2]]
+    assert slot_of_row.tolist() == [4, 0, 5]
 
 
-@quickly
-@given(rows_of_searches(), st.data())
-def test_rows_reordered_keep_their_sentences(rows, data):
-    moved = data.draw(st.lists(st.integers(0, len(rows.sentence) - 1), min_size=1, max_size=12))
-    after = rows.reordered(np.array(moved, np.int32))
-    assert after.sentence.tolist() == [rows.sentence[n] for n in moved]
-    assert after.sentences == rows.sentences
+@deterministic
+@given(beam_rows(), st.data())
+def test_reordered_rows_keep_their_sentences(rows, data):
+    order = data.draw(st.lists(st.integers(0, len(rows.sentence) - 1), min_size=1, max_size=12))
+    reordered = rows.reordered(np.array(order, np.int32))
+    assert reordered.sentence.tolist() == [rows.sentence[n] for n in order]
+    assert reordered.sentences == rows.sentences
 
 
-@quickly
-@given(rows_of_searches())
-def test_sentences_without_a_row_leave_once_they_are_many(rows):
-    alive = sorted(set(rows.sentence.tolist()))
-    kept = rows.live_sentences()
-    assert (kept is None) == (len(alive) >= COMPACT_BELOW * rows.sentences)
-    if kept is not None:
-        within = rows.restrict_to(kept)
-        assert kept.tolist() == alive
-        assert (kept[within.sentence] == rows.sentence).all()
-        assert within.sentences == len(alive)
+@deterministic
+@given(beam_rows())
+def test_sentences_without_rows_are_removed_once_they_are_many(rows):
+    sentences_with_rows = sorted(set(rows.sentence.tolist()))
+    live_sentences = rows.live_sentences()
+    assert (live_sentences is None) == (len(sentences_with_rows) >= COMPACT_BELOW * rows.sentences)
+    if live_sentences is not None:
+        restricted = rows.restrict_to(live_sentences)
+        assert live_sentences.tolist() == sentences_with_rows
+        assert (live_sentences[restricted.sentence] == rows.sentence).all()
+        assert restricted.sentences == len(sentences_with_rows)
 
 
-def test_one_for_each_is_only_said_of_all_in_order():
-    begun = BeamRows.initial(3)
-    assert begun.is_identity()
-    for moved in ([1, 0, 2], [0, 1], [0, 1, 2, 2], [0, 0, 2]):
-        assert not begun.reordered(np.array(moved, np.int32)).is_identity()
+def test_only_one_row_for_each_sentence_in_order_is_the_identity():
+    initial = BeamRows.initial(3)
+    assert initial.is_identity()
+    for order in ([1, 0, 2], [0, 1], [0, 1, 2, 2], [0, 0, 2]):
+        assert not initial.reordered(np.array(order, np.int32)).is_identity()

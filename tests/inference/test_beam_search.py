@@ -1,4 +1,4 @@
-"""Beam search against greedy search, exhaustive search and itself in other company."""
+"""Beam search compared with greedy search, exhaustive search and searches in other batches."""
 
 import itertools
 
@@ -18,44 +18,44 @@ VOCAB = 6  # PAD BOS EOS UNK and two words
 
 
 class MarkovDecoder:
-    """A small honest network: the next piece depends on the source's sum and last two pieces."""
+    """A small model whose next piece depends on the source's sum and the last two pieces."""
 
     def __init__(self, seed: int, vocab: int = VOCAB) -> None:
         generator = np.random.default_rng(seed)
         self.table = generator.normal(scale=1.5, size=(5, vocab, vocab, vocab))
         self.table[..., [0, 1]] = -1e9  # never PAD, never BOS
-        self.looks = generator.random((vocab, 64))
-        self.rows_seen: list[int] = []
+        self.attention = generator.random((vocab, 64))
+        self.row_counts: list[int] = []
 
     def encode(self, ids, lengths):
-        kept = np.where(np.arange(ids.shape[1]) < lengths[:, None], ids, 0)
-        return kept.sum(1) % 5, lengths, ids.shape[1]
+        unpadded = np.where(np.arange(ids.shape[1]) < lengths[:, None], ids, 0)
+        return unpadded.sum(1) % 5, lengths, ids.shape[1]
 
     def start(self, source, beam):
         kind, lengths, size = source
         return {"kind": kind, "len": lengths, "size": size, "beam": beam, "before": kind * 0}
 
     def step(self, state, previous, target=None):
-        self.rows_seen.append(len(previous))
+        self.row_counts.append(len(previous))
         logits = self.table[state["kind"], state["before"], previous]
         logp = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
         best = np.argsort(-logp, axis=-1, kind="stable")[:, : state["beam"]]
-        weights = self.looks[previous][:, : state["size"]]
+        weights = self.attention[previous][:, : state["size"]]
         weights = weights * (np.arange(state["size"]) < state["len"][:, None])
         weights = weights / weights.sum(-1, keepdims=True)
-        after = {**state, "before": previous}
+        next_state = {**state, "before": previous}
         rows = np.arange(len(previous))
         return StepOutput(
             best.astype(np.int32),
             np.take_along_axis(logp, best, -1).astype(np.float32),
             None if target is None else logp[rows, target].astype(np.float32),
             weights.astype(np.float32),
-            after,
+            next_state,
         )
 
     def reorder(self, state, rows):
-        moved = {k: state[k][rows] for k in ("kind", "len", "before")}
-        return {**state, **moved}
+        reordered = {k: state[k][rows] for k in ("kind", "len", "before")}
+        return {**state, **reordered}
 
 
 def sources(*lengths: int):
@@ -65,15 +65,15 @@ def sources(*lengths: int):
     return ids, np.array(lengths, np.int32)
 
 
-def greedy(decoder, ids, lengths, longest: int):
+def greedy(decoder, ids, lengths, max_length: int):
     state = decoder.start(decoder.encode(ids, lengths), 1)
-    previous, said = np.array([BOS]), []
+    previous, pieces = np.array([BOS]), []
     while True:
         out = decoder.step(state, previous)
-        piece = int(out.ids[0, 0]) if len(said) + 1 < longest else EOS
-        said.append(piece)
+        piece = int(out.ids[0, 0]) if len(pieces) + 1 < max_length else EOS
+        pieces.append(piece)
         if piece == EOS:
-            return said
+            return pieces
         state, previous = out.state, np.array([piece])
 
 
@@ -81,47 +81,47 @@ def greedy(decoder, ids, lengths, longest: int):
 def test_beam_one_equals_greedy(seed) -> None:
     decoder = MarkovDecoder(seed)
     ids, lengths = sources(3)
-    settings_ = SearchConfig(beam=1, max_length_ratio=2, max_length_extra=3)
-    [[found]] = search(decoder, ids, lengths, settings_)
-    assert found.ids.tolist() == greedy(decoder, ids, lengths, 9)
+    search_config = SearchConfig(beam=1, max_length_ratio=2, max_length_extra=3)
+    [[hypothesis]] = search(decoder, ids, lengths, search_config)
+    assert hypothesis.ids.tolist() == greedy(decoder, ids, lengths, 9)
 
 
-def every_sentence(decoder, ids, lengths, longest: int, alpha: float, beta: float):
+def all_hypotheses(decoder, ids, lengths, max_length: int, alpha: float, beta: float):
     words = range(3, VOCAB)
     bodies = itertools.chain.from_iterable(
-        itertools.product(words, repeat=n) for n in range(longest)
+        itertools.product(words, repeat=n) for n in range(max_length)
     )
-    scored = []
+    hypotheses = []
     for body in bodies:
         target = np.array([*body, EOS], np.int32)
         [forced] = force_decode(decoder, ids, lengths, [target])
         logp = float(forced.token_logp.astype(np.float64).sum())
         score = logp / ((5 + len(target)) / 6) ** alpha
         if beta:
-            attended = forced.weights.sum(0)
-            score += beta * np.log(np.minimum(attended, 1)).sum()
-        scored.append((score, target.tolist()))
-    return sorted(scored, key=lambda pair: -pair[0])
+            coverage_sums = forced.weights.sum(0)
+            score += beta * np.log(np.minimum(coverage_sums, 1)).sum()
+        hypotheses.append((score, target.tolist()))
+    return sorted(hypotheses, key=lambda pair: -pair[0])
 
 
 @pytest.mark.parametrize(("alpha", "beta"), [(0.0, 0.0), (1.0, 0.0), (0.6, 0.4)])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_wide_beam_finds_the_optimum_of_an_exhaustive_search(seed, alpha, beta) -> None:
+def test_a_wide_beam_finds_the_best_translations_of_an_exhaustive_search(seed, alpha, beta) -> None:
     decoder = MarkovDecoder(seed)
     ids, lengths = sources(2)
-    longest = 5
-    best = every_sentence(decoder, ids, lengths, longest, alpha, beta)
-    wide = SearchConfig(
-        beam=4**longest,
+    max_length = 5
+    best = all_hypotheses(decoder, ids, lengths, max_length, alpha, beta)
+    search_config = SearchConfig(
+        beam=4**max_length,
         n_best=5,
         length_penalty=alpha,
         coverage_penalty=beta,
         max_length_ratio=0,
-        max_length_extra=longest,
+        max_length_extra=max_length,
     )
-    [found] = search(decoder, ids, lengths, wide)
-    assert [h.ids.tolist() for h in found] == [target for _, target in best[:5]]
-    np.testing.assert_allclose([h.score for h in found], [s for s, _ in best[:5]], atol=1e-5)
+    [hypotheses] = search(decoder, ids, lengths, search_config)
+    assert [h.ids.tolist() for h in hypotheses] == [target for _, target in best[:5]]
+    np.testing.assert_allclose([h.score for h in hypotheses], [s for s, _ in best[:5]], atol=1e-5)
 
 
 @settings(derandomize=True, deadline=None)
@@ -135,73 +135,77 @@ def test_a_wide_beam_finds_the_optimum_of_an_exhaustive_search(seed, alpha, beta
 def test_stopping_early_never_changes_the_result(seed, beam, n_best, alpha, beta) -> None:
     ids, lengths = sources(2, 4, 3)
 
-    def found(stop_early: bool):
-        how = SearchConfig(
+    def results(stop_early: bool):
+        search_config = SearchConfig(
             beam=beam,
             n_best=n_best,
             length_penalty=alpha,
             coverage_penalty=beta,
             stop_early=stop_early,
         )
-        rows = search(MarkovDecoder(seed), ids, lengths, how)
+        rows = search(MarkovDecoder(seed), ids, lengths, search_config)
         return [[(h.ids.tolist(), h.score) for h in row] for row in rows]
 
-    assert found(True) == found(False)
+    assert results(True) == results(False)
 
 
 @settings(derandomize=True, deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 5), st.lists(st.integers(1, 6), min_size=1, max_size=6))
-def test_company_in_the_batch_changes_nothing(seed, beam, lengths) -> None:
+def test_other_sentences_of_a_batch_do_not_change_a_result(seed, beam, lengths) -> None:
     decoder = MarkovDecoder(seed)
-    how = SearchConfig(beam=beam, n_best=beam)
-    ids, batch = sources(*lengths)
-    together = search(decoder, ids, batch, how, keep_weights=True)
+    search_config = SearchConfig(beam=beam, n_best=beam)
+    ids, batch_lengths = sources(*lengths)
+    batched = search(decoder, ids, batch_lengths, search_config, keep_weights=True)
     for b, n in enumerate(lengths):
-        [alone] = search(decoder, ids[b : b + 1, :n], batch[b : b + 1], how, keep_weights=True)
-        assert [h.ids.tolist() for h in alone] == [h.ids.tolist() for h in together[b]]
-        for one, other in zip(alone, together[b], strict=True):
+        [alone] = search(
+            decoder, ids[b : b + 1, :n], batch_lengths[b : b + 1], search_config, keep_weights=True
+        )
+        assert [h.ids.tolist() for h in alone] == [h.ids.tolist() for h in batched[b]]
+        for one, other in zip(alone, batched[b], strict=True):
             np.testing.assert_allclose(one.weights, other.weights, atol=1e-6)
 
 
-def test_rows_of_finished_sentences_are_no_longer_computed() -> None:
+def test_rows_of_finished_sentences_are_not_computed() -> None:
     decoder = MarkovDecoder(1)
     ids, lengths = sources(2, 5, 3, 4)
     search(decoder, ids, lengths, SearchConfig(beam=4, n_best=4))
-    assert decoder.rows_seen[0] == 4
-    assert decoder.rows_seen[-1] < max(decoder.rows_seen)
-    assert all(rows <= 16 for rows in decoder.rows_seen)
+    assert decoder.row_counts[0] == 4
+    assert decoder.row_counts[-1] < max(decoder.row_counts)
+    assert all(rows <= 16 for rows in decoder.row_counts)
 
 
 @pytest.mark.parametrize("beam", [1, 3])
-def test_forced_weights_and_scores_of_the_best_equal_the_decoded_ones(beam) -> None:
+def test_forced_decoding_of_the_best_gives_the_weights_and_scores_of_the_search(beam) -> None:
     decoder = MarkovDecoder(11)
     ids, lengths = sources(4, 2, 5)
     rows = search(decoder, ids, lengths, SearchConfig(beam=beam), keep_weights=True)
-    forced = force_decode(decoder, ids, lengths, [row[0].ids for row in rows])
-    for [decoded], again in zip(rows, forced, strict=True):
-        np.testing.assert_allclose(again.weights, decoded.weights, atol=1e-6)
-        np.testing.assert_allclose(again.token_logp, decoded.token_logp, atol=1e-5)
+    forced_results = force_decode(decoder, ids, lengths, [row[0].ids for row in rows])
+    for [decoded], forced_result in zip(rows, forced_results, strict=True):
+        np.testing.assert_allclose(forced_result.weights, decoded.weights, atol=1e-6)
+        np.testing.assert_allclose(forced_result.token_logp, decoded.token_logp, atol=1e-5)
 
 
-def test_hypotheses_never_outgrow_the_longest_allowed() -> None:
+def test_hypotheses_are_never_longer_than_the_maximum_length() -> None:
     ids, lengths = sources(1, 4)
-    how = SearchConfig(beam=3, n_best=3, max_length_ratio=1.5, max_length_extra=2)
-    for row, longest in zip(search(MarkovDecoder(5), ids, lengths, how), (3, 8), strict=True):
-        assert all(len(h.ids) <= longest and h.ids[-1] == EOS for h in row)
+    search_config = SearchConfig(beam=3, n_best=3, max_length_ratio=1.5, max_length_extra=2)
+    for row, max_length in zip(
+        search(MarkovDecoder(5), ids, lengths, search_config), (3, 8), strict=True
+    ):
+        assert all(len(h.ids) <= max_length and h.ids[-1] == EOS for h in row)
 
 
-def test_length_norm_is_gnmts() -> None:
+def test_length_norm_is_that_of_gnmt() -> None:
     assert length_norm(1, 0.7) == 1.0
     assert length_norm(7, 1.0) == 2.0
     assert length_norm(9, 0.0) == 1.0
 
 
-def test_coverage_counts_only_real_positions_that_were_not_covered() -> None:
-    attended = np.array([[2.0, 0.5, 0.0]], np.float32)
-    real = np.array([[True, True, False]])
-    np.testing.assert_allclose(coverage(attended, real, 0.2), [0.2 * np.log(0.5)], rtol=1e-6)
+def test_the_coverage_penalty_counts_only_real_positions_that_are_not_covered() -> None:
+    coverage_sums = np.array([[2.0, 0.5, 0.0]], np.float32)
+    mask = np.array([[True, True, False]])
+    np.testing.assert_allclose(coverage(coverage_sums, mask, 0.2), [0.2 * np.log(0.5)], rtol=1e-6)
 
 
-def test_the_beam_of_a_recipe_is_that_of_its_search():
+def test_search_uses_the_beam_size_of_the_recipe():
     decode = config.with_settings(config.Recipe(), ["decode.beam_size=3"]).decode
     assert SearchConfig.of(decode).beam == 3

@@ -1,4 +1,4 @@
-"""Confidence: an estimate of sentence chrF, its features and its file. Rank correlation."""
+"""Confidence (an estimate of sentence chrF), its features and its file; rank correlation."""
 
 import json
 
@@ -17,7 +17,7 @@ from attn_cli.inference.confidence import (
 
 
 def evidence(pieces, words, *counts):
-    """With the counts of the source's words, pieces and letters."""
+    """Return evidence; `counts` are the source's words, pieces and letters."""
     arrays = (np.array(logp, np.float32) for logp in (pieces, words))
     return Evidence(*arrays, *(counts or (2, 3, 12)))
 
@@ -29,7 +29,7 @@ def samples(count=400, seed=0):
 # Rank correlation
 
 
-def test_rank_correlation_is_the_formula_of_spearman():
+def test_rank_correlation_follows_the_formula_of_spearman():
     one, other = [10.0, 20.0, 30.0, 40.0, 50.0], [1.0, 3.0, 2.0, 5.0, 4.0]
     differences = (0, 1, 1, 1, 1)  # of the ranks
     expected = 1 - 6 * sum(d * d for d in differences) / (5 * (5**2 - 1))
@@ -41,24 +41,24 @@ def test_equal_numbers_share_their_mean_rank():
     assert rank_correlation([1, 2, 2, 3], [1, 2, 3, 4]) == pytest.approx(4.5 / np.sqrt(4.5 * 5))
 
 
-def test_only_the_order_matters_to_a_rank_correlation():
+def test_rank_correlation_depends_only_on_the_order():
     x = np.random.default_rng(1).normal(size=50)
     assert rank_correlation(x, np.exp(x)) == pytest.approx(1)
     assert rank_correlation(x, -(x**3)) == pytest.approx(-1)
 
 
-def test_the_rank_correlation_with_a_constant_is_nothing():
+def test_the_rank_correlation_with_a_constant_is_0():
     assert rank_correlation([1, 2, 3], [5, 5, 5]) == 0
 
 
 # Features
 
 
-def test_the_features_of_a_translation_are_those_that_their_names_say():
-    given = evidence([-0.5, -1.5, -1.0], [-2.0, -1.0, 0.0, -3.0], 1, 2, 7)
-    found = dict(zip(FEATURES, given.features(), strict=True))
+def test_the_features_of_a_translation_have_the_values_of_their_formulas():
+    sample = evidence([-0.5, -1.5, -1.0], [-2.0, -1.0, 0.0, -3.0], 1, 2, 7)
+    features = dict(zip(FEATURES, sample.features(), strict=True))
     probabilities = [np.exp(-2), np.exp(-1), 1, np.exp(-3)]
-    assert found == pytest.approx(
+    assert features == pytest.approx(
         {
             "mean_logp": -1.0,
             "word_probability": sum(probabilities) / 4,
@@ -70,70 +70,72 @@ def test_the_features_of_a_translation_are_those_that_their_names_say():
     )
 
 
-def test_evidence_of_parts_is_that_of_all_their_pieces_and_words():
+def test_joined_evidence_has_the_pieces_and_words_of_all_parts():
     one, other = evidence([-1.0], [-2.0], 1, 1, 5), evidence([-3.0, -4.0], [-1.0], 2, 2, 4)
-    both = Evidence.join([one, other])
-    assert both.piece_logp.tolist() == [-1, -3, -4]
-    assert both.word_logp.tolist() == [-2, -1]
-    assert (both.source_words, both.source_pieces, both.source_letters) == (3, 3, 9)
+    joined = Evidence.join([one, other])
+    assert joined.piece_logp.tolist() == [-1, -3, -4]
+    assert joined.word_logp.tolist() == [-2, -1]
+    assert (joined.source_words, joined.source_pieces, joined.source_letters) == (3, 3, 9)
 
 
-@pytest.mark.parametrize("given", [evidence([], [], 0, 0, 0), evidence([-np.inf], [-np.inf])])
-def test_features_are_finite_whatever_is_there(given):
-    assert np.isfinite(given.features()).all()
+@pytest.mark.parametrize("sample", [evidence([], [], 0, 0, 0), evidence([-np.inf], [-np.inf])])
+def test_features_are_finite_without_pieces_and_with_probability_0(sample):
+    assert np.isfinite(sample.features()).all()
 
 
 # Calibration
 
 
-def test_a_logistic_function_of_the_features_is_found_again():
+def test_fitting_recovers_a_logistic_function_of_the_features():
     features = samples()
-    truth = 1 / (1 + np.exp(-(features @ np.linspace(-0.5, 0.5, len(FEATURES)) - 0.3)))
-    fitted = fit(features, truth)
-    estimates = [fitted.estimate(row) for row in features]
-    np.testing.assert_allclose(estimates, truth, atol=0.01)
+    scores = 1 / (1 + np.exp(-(features @ np.linspace(-0.5, 0.5, len(FEATURES)) - 0.3)))
+    calibration = fit(features, scores)
+    estimates = [calibration.estimate(row) for row in features]
+    np.testing.assert_allclose(estimates, scores, atol=0.01)
 
 
-def test_the_mean_estimate_is_the_mean_score_of_what_it_was_fitted_to():
+def test_the_mean_estimate_is_the_mean_score_of_the_fitted_pairs():
     features = samples()
     scores = np.random.default_rng(3).uniform(size=len(features))
-    fitted = fit(features, scores)
-    mean = np.mean([fitted.estimate(row) for row in features])
+    calibration = fit(features, scores)
+    mean = np.mean([calibration.estimate(row) for row in features])
     assert mean == pytest.approx(scores.mean(), abs=1e-4)
-    assert fitted.mean_score == pytest.approx(scores.mean())
+    assert calibration.mean_score == pytest.approx(scores.mean())
 
 
 @pytest.mark.parametrize("score", [0.0, 1.0])
-def test_translations_that_are_all_alike_are_no_trouble(score):
-    fitted = fit(np.ones((MIN_PAIRS, len(FEATURES))), np.full(MIN_PAIRS, score))
-    assert fitted.estimate(np.ones(len(FEATURES))) == pytest.approx(score, abs=0.01)
+def test_fitting_works_when_all_translations_are_the_same(score):
+    calibration = fit(np.ones((MIN_PAIRS, len(FEATURES))), np.full(MIN_PAIRS, score))
+    assert calibration.estimate(np.ones(len(FEATURES))) == pytest.approx(score, abs=0.01)
 
 
-def test_a_confidence_is_between_nothing_and_one_however_odd_the_line():
-    fitted = fit(samples(), np.random.default_rng(3).uniform(size=400))
-    for given in (
+def test_confidence_is_between_0_and_1_for_extreme_evidence():
+    calibration = fit(samples(), np.random.default_rng(3).uniform(size=400))
+    for sample in (
         evidence([-np.inf], [-np.inf], 1, 100_000, 1),
         evidence([0.0], [0.0], 1, 1, 5000),
     ):
-        assert 0 <= fitted(given) <= 1
+        assert 0 <= calibration(sample) <= 1
 
 
-def test_too_few_pairs_are_refused():
+def test_fitting_refuses_too_few_pairs():
     with pytest.raises(DataError, match="too few"):
         fit(samples(MIN_PAIRS - 1), np.ones(MIN_PAIRS - 1))
 
 
-def test_fitting_again_gives_the_same_bytes_and_the_file_gives_the_same_estimates():
+def test_fitting_is_deterministic_and_a_loaded_file_gives_the_same_estimates():
     features, scores = samples(), np.random.default_rng(3).uniform(size=400)
-    fitted = fit(features, scores, metric="chrF2")
-    data = fitted.to_bytes()
+    calibration = fit(features, scores, metric="chrF2")
+    data = calibration.to_bytes()
     assert fit(features, scores, metric="chrF2").to_bytes() == data
-    read = Calibration.from_bytes(data, where="x")
-    assert [read.estimate(row) for row in features] == [fitted.estimate(row) for row in features]
-    assert (read.pairs, read.metric) == (400, "chrF2")
+    loaded = Calibration.from_bytes(data, where="x")
+    assert [loaded.estimate(row) for row in features] == [
+        calibration.estimate(row) for row in features
+    ]
+    assert (loaded.pairs, loaded.metric) == (400, "chrF2")
 
 
-def changed(**entries):
+def changed_file(**entries):
     record = json.loads(fit(samples(), np.full(400, 0.5)).to_bytes())
     return json.dumps(record | entries).encode()
 
@@ -145,14 +147,14 @@ def changed(**entries):
         b"[]",
         b"\xff",
         b'{"version": 1}',
-        changed(version=2),
-        changed(features={}),
-        changed(bias="low"),
-        changed(bias=float("nan")),
-        changed(features={key: {"mean": 0, "scale": 0, "weight": 1} for key in FEATURES}),
+        changed_file(version=2),
+        changed_file(features={}),
+        changed_file(bias="low"),
+        changed_file(bias=float("nan")),
+        changed_file(features={key: {"mean": 0, "scale": 0, "weight": 1} for key in FEATURES}),
     ],
 )
-def test_a_file_that_is_no_calibration_is_named_and_says_what_to_do(data):
+def test_an_invalid_calibration_file_is_refused_with_its_name_and_a_hint(data):
     with pytest.raises(ModelError, match=r"m/confidence\.json") as refused:
         Calibration.from_bytes(data, where="m/confidence.json")
     assert "attn models calibrate" in refused.value.hint

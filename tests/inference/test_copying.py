@@ -1,4 +1,4 @@
-"""Copying: each placeholder once in whatever a network prefers, and nothing that is banned."""
+"""Copying: each placeholder is written once, whatever the network prefers; nothing banned is."""
 
 import numpy as np
 import pytest
@@ -22,15 +22,17 @@ def copying(*required: int) -> Copying:
 @settings(derandomize=True, deadline=None)
 def test_every_hypothesis_has_each_placeholder_of_its_sentence_once(seed, required, data) -> None:
     beam = data.draw(st.sampled_from([1, 2, 5]))
-    how = SearchConfig(
+    search_config = SearchConfig(
         beam=beam,
         n_best=beam,
         max_length_ratio=data.draw(st.sampled_from([0.0, 1.0, 2.0])),
         max_length_extra=data.draw(st.sampled_from([1, 6])),
     )
     lengths = [data.draw(st.integers(1, 5)) for _ in required]
-    found = search(MarkovDecoder(seed, VOCAB), *sources(*lengths), how, copying=copying(*required))
-    for bits, hypotheses in zip(required, found, strict=True):
+    results = search(
+        MarkovDecoder(seed, VOCAB), *sources(*lengths), search_config, copying=copying(*required)
+    )
+    for bits, hypotheses in zip(required, results, strict=True):
         assert 1 <= len(hypotheses) <= beam
         for hypothesis in hypotheses:
             ids = hypothesis.ids.tolist()
@@ -44,42 +46,42 @@ def test_every_hypothesis_has_each_placeholder_of_its_sentence_once(seed, requir
 
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("beam", [1, 4])
-def test_where_nothing_is_to_copy_or_banned_the_search_is_what_it_was(seed, beam) -> None:
-    """A network that never prefers a placeholder finds the same with and without."""
+def test_copying_without_placeholders_or_bans_does_not_change_the_search(seed, beam) -> None:
+    """With a network that never prefers a placeholder, both searches give the same result."""
     decoder = MarkovDecoder(seed, VOCAB)
     decoder.table[..., [*range(FIRST, FIRST + COUNT), 0, 1, 3, 9, 10]] = -1e9
-    how = SearchConfig(beam=beam, n_best=beam)
-    free = search(decoder, *sources(3, 5), how)
-    bound = search(decoder, *sources(3, 5), how, copying=copying(0, 0))
-    for one, other in zip(free, bound, strict=True):
+    search_config = SearchConfig(beam=beam, n_best=beam)
+    plain = search(decoder, *sources(3, 5), search_config)
+    copied = search(decoder, *sources(3, 5), search_config, copying=copying(0, 0))
+    for one, other in zip(plain, copied, strict=True):
         assert [each.ids.tolist() for each in one] == [each.ids.tolist() for each in other]
         assert [each.score for each in one] == [each.score for each in other]
 
 
-def test_a_company_with_placeholders_changes_nothing_for_those_without() -> None:
-    decoder, how = MarkovDecoder(3, VOCAB), SearchConfig(beam=3, n_best=3)
-    alone = search(decoder, *sources(4), how, copying=copying(0))[0]
-    among = search(decoder, *sources(4, 4), how, copying=copying(0, 7))[0]
-    assert [each.ids.tolist() for each in alone] == [each.ids.tolist() for each in among]
+def test_a_sentence_with_placeholders_does_not_change_one_without() -> None:
+    decoder, search_config = MarkovDecoder(3, VOCAB), SearchConfig(beam=3, n_best=3)
+    alone = search(decoder, *sources(4), search_config, copying=copying(0))[0]
+    batched = search(decoder, *sources(4, 4), search_config, copying=copying(0, 7))[0]
+    assert [each.ids.tolist() for each in alone] == [each.ids.tolist() for each in batched]
 
 
-def test_a_network_that_wants_to_end_writes_what_is_left_first() -> None:
+def test_missing_placeholders_are_written_before_the_end() -> None:
     decoder = MarkovDecoder(1, VOCAB)
     decoder.table[:] = -5.0
     decoder.table[..., EOS] = 0.0
-    ((found,),) = search(decoder, *sources(3), SearchConfig(beam=1), copying=copying(0b10110))
-    assert found.ids.tolist() == [FIRST + 1, FIRST + 2, FIRST + 4, EOS]
+    ((hypothesis,),) = search(decoder, *sources(3), SearchConfig(beam=1), copying=copying(0b10110))
+    assert hypothesis.ids.tolist() == [FIRST + 1, FIRST + 2, FIRST + 4, EOS]
 
 
-def test_the_log_probabilities_are_those_of_the_network() -> None:
+def test_log_probabilities_with_copying_are_those_of_the_network() -> None:
     from attn_cli.inference.forced_decoding import force_decode
 
     decoder = MarkovDecoder(5, VOCAB)
-    ((found,),) = search(decoder, *sources(4), SearchConfig(beam=1), copying=copying(0b11))
-    (forced,) = force_decode(decoder, *sources(4), [found.ids])
-    np.testing.assert_allclose(found.token_logp, forced.token_logp, atol=1e-5)
+    ((hypothesis,),) = search(decoder, *sources(4), SearchConfig(beam=1), copying=copying(0b11))
+    (forced,) = force_decode(decoder, *sources(4), [hypothesis.ids])
+    np.testing.assert_allclose(hypothesis.token_logp, forced.token_logp, atol=1e-5)
 
 
-def test_bits_are_counted() -> None:
+def test_count_bits_counts_the_bits_of_each_number() -> None:
     bits = np.array([0, 1, 6, 31, 1 << 15], np.int64)
     assert count_bits(bits).tolist() == [0, 1, 2, 5, 1]

@@ -1,4 +1,4 @@
-"""A line of very many words: what is read of it, what its table has, and the memory it takes."""
+"""A line of very many words: the words that are read, its table and its memory."""
 
 import tracemalloc
 from pathlib import Path
@@ -12,53 +12,53 @@ LINE = "dog " * (WORDS - 1) + "cat"
 
 #: A table of the words that are read has 1023 · 1023 cells at most; one of all words, of float64
 #: and for 1024 pieces, would have 160 MB.
-MOST_BYTES = 100_000_000
+MAX_BYTES = 100_000_000
 
 
 @pytest.fixture
 def peak():
-    """A function: the most bytes that were allocated since the test began."""
+    """Return a function that gives the peak of allocated bytes since the test began."""
     tracemalloc.start()
     yield lambda: tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
 
-def test_a_line_that_is_cut_has_a_table_of_the_words_that_were_read(peak):
-    ended = attn("translate", "-m", MODEL, "-f", "jsonl", stdin=LINE)
-    (record,) = ended.records()
-    read = len(record["source_words"])
-    assert f"longer than 1024 pieces: only its first {read} words are read" in ended.err
+def test_a_truncated_line_has_a_table_of_the_words_that_are_read(peak):
+    result = attn("translate", "-m", MODEL, "-f", "jsonl", stdin=LINE)
+    (record,) = result.records()
+    n_read = len(record["source_words"])
+    assert f"longer than 1024 pieces: only its first {n_read} words are read" in result.err
     assert record["source"] == LINE
-    assert 100 < read < 1024
-    assert {len(row) for row in record["weights"]} == {read}
+    assert 100 < n_read < 1024
+    assert {len(row) for row in record["weights"]} == {n_read}
     assert len(record["weights"]) == len(record["target_words"])
-    assert peak() < MOST_BYTES
+    assert peak() < MAX_BYTES
 
 
 @pytest.mark.parametrize("options", [("-f", "jsonl"), ("-f", "jsonl", "--weights", "attention")])
-def test_a_pair_that_is_cut_has_a_table_of_the_words_that_were_read(options, peak):
-    ended = attn("align", "-m", MODEL, *options, stdin=f"{LINE}\t{LINE}")
-    (record,) = ended.records()
+def test_a_truncated_pair_has_a_table_of_the_words_that_are_read(options, peak):
+    result = attn("align", "-m", MODEL, *options, stdin=f"{LINE}\t{LINE}")
+    (record,) = result.records()
     shape = len(record["target_words"]), len(record["source_words"])
     assert max(shape) < 1024
     assert (len(record["weights"]), len(record["weights"][0])) == shape
     assert record["target"] == LINE
-    assert ended.err.count("longer than 1024 pieces") == 2
-    assert peak() < MOST_BYTES
+    assert result.err.count("longer than 1024 pieces") == 2
+    assert peak() < MAX_BYTES
 
 
-def test_a_text_is_translated_to_its_end_sentence_by_sentence():
+def test_a_long_line_of_many_sentences_is_translated_completely():
     line = "I see a dog. " * 600  # 2,400 words
-    ended = attn("translate", "-m", MODEL, stdin=line)
-    assert (ended.status, ended.err) == (0, "")
-    assert len(ended.lines()) == 1
+    result = attn("translate", "-m", MODEL, stdin=line)
+    assert (result.status, result.err) == (0, "")
+    assert len(result.lines()) == 1
 
 
 @pytest.mark.slow
-def test_lines_of_many_words_are_taken_in_chunks_of_a_few(peak):
-    ended = attn("translate", "-m", MODEL, "-f", "pharaoh", stdin=f"{LINE}\n" * 8)
-    assert len(ended.lines()) == 8
-    assert peak() < MOST_BYTES
+def test_very_long_lines_are_translated_in_small_chunks(peak):
+    result = attn("translate", "-m", MODEL, "-f", "pharaoh", stdin=f"{LINE}\n" * 8)
+    assert len(result.lines()) == 8
+    assert peak() < MAX_BYTES
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_lines_of_many_words_are_taken_in_chunks_of_a_few(peak):
         ("--coverage-penalty", "1e308"),
     ],
 )
-def test_an_option_that_would_exhaust_the_machine_is_wrong_usage(options):
-    ended = attn("translate", "-m", MODEL, "dog", *options)
-    assert (ended.status, ended.stdout) == (2, b"")
-    assert options[0] in ended.err
+def test_an_option_value_that_would_exhaust_memory_is_a_usage_error(options):
+    result = attn("translate", "-m", MODEL, "dog", *options)
+    assert (result.status, result.stdout) == (2, b"")
+    assert options[0] in result.err

@@ -1,4 +1,4 @@
-"""Pairs become tables by whatever says what corresponds: a fake that marks what it was asked."""
+"""Pairs become tables by an alignment model; here a fake one that records its input."""
 
 import numpy as np
 import pytest
@@ -10,35 +10,40 @@ from attn_cli.inference.engines.interface import AlignmentOutput
 from attn_cli.inference.neural_alignment import NullAligner, align_batch
 from attn_cli.types import EOS, PAD, TokenizedLine, Word
 
-GARBAGE = 9.0
+PADDING_WEIGHT = 9.0
 
 
-class Marking:
-    """A Matcher whose weights tell which pair, which words: 9 wherever it was asked nothing.
+class RecordingAligner:
+    """An alignment model whose weights identify the pair and the words; 9 in the padding.
 
     The cell of target word t and source word s of the pair whose sides begin with the pieces x and
-    y weighs x + y / 100 + t / 1000 + s / 10000, its link twice that, and its row leaves t.
+    y is x + y / 100 + t / 1000 + s / 10000. Its link probability is twice
+    that; t is unaligned in row t.
     """
 
     def __init__(self):
-        self.asked = []
+        self.calls = []
 
     def align(self, source, target):
-        self.asked.append((source, target))
+        self.calls.append((source, target))
         height, width = (int(side.word_ids.max()) + 1 for side in (target, source))
         rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
         first = source.ids[:, 0, None, None] + target.ids[:, 0, None, None] / 100
         weights = first + rows / 1000 + columns / 10000
         unaligned = np.broadcast_to(np.arange(height), (len(first), height)).astype(np.float32)
-        for row, (ours, theirs) in enumerate(zip(target.word_ids, source.word_ids, strict=True)):
-            weights[row, ours.max() + 1 :] = weights[row, :, theirs.max() + 1 :] = GARBAGE
+        for row, (target_ids, source_ids) in enumerate(
+            zip(target.word_ids, source.word_ids, strict=True)
+        ):
+            weights[row, target_ids.max() + 1 :] = weights[row, :, source_ids.max() + 1 :] = (
+                PADDING_WEIGHT
+            )
         return AlignmentOutput(
             weights.astype(np.float32), unaligned, (2 * weights).astype(np.float32)
         )
 
 
 def line(first, *sizes, cut=None):
-    """Words of so many pieces each, numbered from `first` on; with `cut`, so many pieces read."""
+    """Return words of `sizes` pieces each, numbered from `first`; only `cut` pieces are read."""
     word_of = np.repeat(np.arange(len(sizes)), sizes)[:cut]
     ids = np.arange(first, first + len(word_of) + 1)
     ids[-1] = EOS
@@ -51,12 +56,12 @@ def line(first, *sizes, cut=None):
     )
 
 
-def tables_of(*pairs, aligner=None, **how):
+def tables_of(*pairs, aligner=None, **options):
     sources, targets = zip(*pairs, strict=True)
-    return align_batch(aligner or Marking(), sources, targets, mode="forced", **how)
+    return align_batch(aligner or RecordingAligner(), sources, targets, mode="forced", **options)
 
 
-def test_each_pair_gets_its_own_words_weights_and_links_in_order():
+def test_each_pair_has_its_own_words_weights_and_links_in_order():
     tables = tables_of((line(10, 1, 1, 1), line(20, 1)), (line(30, 1), line(40, 1, 1)))
     assert [(table.target, table.source) for table in tables] == [
         (("w0",), ("w0", "w1", "w2")),
@@ -68,28 +73,28 @@ def test_each_pair_gets_its_own_words_weights_and_links_in_order():
     assert tables[1].unaligned.tolist() == [0, 1]
 
 
-def test_a_table_says_what_it_is():
+def test_a_table_has_its_kind_level_and_mode():
     (table,) = tables_of((line(10, 1), line(20, 1)))
     assert (table.kind, table.level, table.mode) == ("alignment", "word", "forced")
 
 
-def test_the_pieces_of_a_side_come_with_their_words_and_padding_with_none():
-    aligner = Marking()
+def test_pieces_have_the_index_of_their_word_and_padding_has_none():
+    aligner = RecordingAligner()
     tables_of((line(10, 2, 1), line(20, 1)), (line(30, 1), line(40, 1)), aligner=aligner)
-    ((source, _),) = aligner.asked
+    ((source, _),) = aligner.calls
     assert source.ids.tolist() == [[10, 11, 12, EOS], [30, EOS, PAD, PAD]]
     assert source.word_ids.tolist() == [[0, 0, 1, -1], [0, -1, -1, -1]]
 
 
-def test_at_piece_level_each_piece_is_asked_about_by_itself():
-    aligner = Marking()
+def test_at_piece_level_each_piece_is_aligned_by_itself():
+    aligner = RecordingAligner()
     (table,) = tables_of((line(10, 2, 1), line(20, 2)), aligner=aligner, level="piece")
     assert (table.source, table.target) == (("p10", "p11", "p12"), ("p20", "p21"))
-    assert aligner.asked[0][0].word_ids.tolist() == [[0, 1, 2, -1]]
+    assert aligner.calls[0][0].word_ids.tolist() == [[0, 1, 2, -1]]
     assert table.level == "piece"
 
 
-def test_words_whose_pieces_were_not_read_correspond_to_nothing():
+def test_words_whose_pieces_are_not_read_have_no_weights_or_links():
     (table,) = tables_of((line(10, 1, 1, 1, cut=2), line(20, 1, 2, 2, cut=2)))
     assert table.weights.shape == (3, 3)
     assert table.weights[:2, :2].all()
@@ -100,16 +105,16 @@ def test_words_whose_pieces_were_not_read_correspond_to_nothing():
 
 
 @pytest.mark.parametrize("blank", [line(9), line(9, 1, cut=0)], ids=["blank", "unread"])
-def test_nobody_is_asked_about_a_side_without_pieces(blank):
-    aligner = Marking()
+def test_a_pair_with_an_empty_side_is_not_passed_to_the_aligner(blank):
+    aligner = RecordingAligner()
     tables = tables_of((line(10, 1), blank), (blank, line(20, 1)), (blank, blank), aligner=aligner)
-    assert not aligner.asked
+    assert not aligner.calls
     for table in tables:
         assert not table.weights.any()
         assert table.unaligned.tolist() == [1] * len(table.target)
 
 
-def test_blank_sides_do_not_shift_the_others():
+def test_a_blank_pair_does_not_shift_the_other_tables():
     tables = tables_of((line(10, 1), line(20, 1)), (line(9), line(9)), (line(30, 1), line(40, 1)))
     assert [table.weights.tolist() for table in (tables[0], tables[2])] == [
         [[pytest.approx(10.2)]],
@@ -117,8 +122,8 @@ def test_blank_sides_do_not_shift_the_others():
     ]
 
 
-def cells_of(sizes):
-    """What a batch of these pairs takes, padding included."""
+def padded_cells(sizes):
+    """Return the cells of a batch of these pairs, including padding."""
     return len(sizes) * max(width for width, _ in sizes) * max(height for _, height in sizes)
 
 
@@ -127,30 +132,30 @@ sizes = st.lists(st.tuples(st.integers(1, 7), st.integers(1, 7)), max_size=12)
 
 @settings(derandomize=True, deadline=None)
 @given(sizes, st.integers(1, 60))
-def test_all_are_asked_about_once_in_order_and_as_many_at_a_time_as_the_cells_allow(sizes, cells):
+def test_pairs_are_aligned_once_in_order_in_batches_as_large_as_the_limit_allows(sizes, cells):
     pairs = [
         (line(10 * n, *[1] * width), line(10 * n + 5, *[1] * height))
         for n, (width, height) in enumerate(sizes, start=1)
     ]
-    aligner = Marking()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(neural_alignment, "BATCH_WORD_PAIRS", cells)
+    aligner = RecordingAligner()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neural_alignment, "BATCH_WORD_PAIRS", cells)
         tables = align_batch(
             aligner, *([p[side] for p in pairs] for side in (0, 1)), mode="decoded"
         )
-    firsts = [int(first) for source, _ in aligner.asked for first in source.ids[:, 0]]
+    firsts = [int(first) for source, _ in aligner.calls for first in source.ids[:, 0]]
     assert firsts == [10 * n for n in range(1, len(sizes) + 1)]
     begin = 0
-    for source, _ in aligner.asked:
+    for source, _ in aligner.calls:
         end = begin + len(source.ids)
-        assert cells_of(sizes[begin:end]) <= cells or end == begin + 1
-        assert end == len(sizes) or cells_of(sizes[begin : end + 1]) > cells
+        assert padded_cells(sizes[begin:end]) <= cells or end == begin + 1
+        assert end == len(sizes) or padded_cells(sizes[begin : end + 1]) > cells
         begin = end
     for table, (source, target) in zip(tables, pairs, strict=True):
         assert table.weights[0, 0] == pytest.approx(source.ids[0] + target.ids[0] / 100)
 
 
-def test_who_knows_nothing_links_nothing():
+def test_the_null_aligner_links_nothing():
     (table,) = tables_of((line(10, 1, 2), line(20, 1, 1)), aligner=NullAligner())
     assert not table.weights.any()
     assert not table.link_probs.any()

@@ -1,4 +1,4 @@
-"""Other tables of a pair are those of its words; heads are for the first pairs alone."""
+"""Pairs get tables of other aligners; only the first pairs get those of heads."""
 
 import numpy as np
 from pages import table, translation
@@ -8,7 +8,7 @@ from attn_cli.types import HeadId, Hypothesis
 
 
 class Aligner:
-    """Aligns word for word, and counts the pairs it was given."""
+    """An aligner that links words in order and counts its pairs."""
 
     def __init__(self, kind="alignment", **fields):
         self.kind, self.fields, self.count = kind, fields, 0
@@ -45,7 +45,7 @@ def test_a_table_of_other_words_is_left_out():
     assert OtherTables([Aligner()]).add([pair]) == [pair]
 
 
-def test_a_pair_without_a_score_gets_that_of_the_aligner():
+def test_a_pair_without_a_score_gets_the_score_of_the_aligner():
     hypothesis = Hypothesis(np.array([4, 2], np.int32), -0.5, np.array([-0.5, -0.5], np.float32))
     scores = Aligner("attention", hypotheses=(hypothesis,), word_logp=(-0.5,))
     (pair,) = OtherTables([scores]).add([translation(1, "a", "x")])
@@ -53,10 +53,10 @@ def test_a_pair_without_a_score_gets_that_of_the_aligner():
     assert pair.word_logp == (-0.5,)
 
 
-def test_heads_are_for_the_first_pairs():
+def test_only_the_first_pairs_get_the_tables_of_heads():
     heads = [(HeadId(1, head), Aligner("attention")) for head in (1, 2)]
     tables = OtherTables([], heads, heads_left=3)
     chunks = [[translation(n, "a", "x"), BLANK, translation(n + 1, "b", "y")] for n in (1, 3)]
-    found = [each for chunk in chunks for each in tables.add(chunk)]
-    assert [len(each.heads) for each in found] == [2, 0, 2, 2, 0, 0]
-    assert [(each.layer, each.head) for each in found[0].heads] == [(1, 1), (1, 2)]
+    pairs = [each for chunk in chunks for each in tables.add(chunk)]
+    assert [len(each.heads) for each in pairs] == [2, 0, 2, 2, 0, 0]
+    assert [(each.layer, each.head) for each in pairs[0].heads] == [(1, 1), (1, 2)]

@@ -1,4 +1,4 @@
-"""Joining: the parts stand one behind the other, and no combination beats the best ones."""
+"""Merging of sentences: parts are concatenated, and the best combinations come first."""
 
 import itertools
 
@@ -37,12 +37,12 @@ def part(text: str, *scores: float, links: bool = False, pieces: int = 3) -> Tra
     )
 
 
-def test_words_texts_and_log_probabilities_stand_one_behind_the_other() -> None:
-    found = merge_sentences([part("x y", -1.0), part("v w", -1.0)], n_best=1)
-    assert (found.text, found.texts) == ("x y v w", ("x y v w",))
-    assert found.source_words == ("a", "b", "a", "b")
-    assert found.target_words == ("x", "y", "v", "w")
-    assert found.word_logp == (-1, -2, -1, -2)
+def test_words_texts_and_log_probabilities_of_parts_are_concatenated() -> None:
+    merged = merge_sentences([part("x y", -1.0), part("v w", -1.0)], n_best=1)
+    assert (merged.text, merged.texts) == ("x y v w", ("x y v w",))
+    assert merged.source_words == ("a", "b", "a", "b")
+    assert merged.target_words == ("x", "y", "v", "w")
+    assert merged.word_logp == (-1, -2, -1, -2)
 
 
 @pytest.mark.parametrize("links", [True, False])
@@ -62,37 +62,37 @@ def test_the_table_has_a_block_for_each_part_and_nothing_elsewhere(links: bool) 
         assert table.link_probs is None
 
 
-def test_without_tables_there_is_none() -> None:
+def test_parts_without_tables_merge_into_a_translation_without_one() -> None:
     parts = [Translation(1, "a", "x", ("a",), ("x",), (hypothesis_of(2, -1.0),), ("x",))] * 2
     assert merge_sentences(parts, n_best=1).alignment is None
 
 
-def test_the_log_probability_a_piece_is_that_of_all_pieces_and_ends() -> None:
+def test_the_mean_log_probability_is_that_of_all_pieces_and_ends() -> None:
     """Two pieces and an end at -1 each, four and an end at -3: -(3·1 + 5·3) / 8."""
     parts = [part("x y", -1.0, pieces=3), part("v w", -3.0, pieces=5)]
-    (found,) = merge_sentences(parts, n_best=1).hypotheses
-    assert found.mean_logp == pytest.approx(-18 / 8)
-    assert found.score == pytest.approx(-18 / 8)
-    assert found.ids.tolist() == [4, 5, EOS, 4, 5, 6, 7, EOS]
+    (hypothesis,) = merge_sentences(parts, n_best=1).hypotheses
+    assert hypothesis.mean_logp == pytest.approx(-18 / 8)
+    assert hypothesis.score == pytest.approx(-18 / 8)
+    assert hypothesis.ids.tolist() == [4, 5, EOS, 4, 5, 6, 7, EOS]
 
 
-def test_the_best_combinations_come_first_and_their_scores_fall() -> None:
+def test_combinations_are_sorted_by_score() -> None:
     """Shares 3/4 and 1/4: losing 1 in the first costs 0.75, losing 2 in the second 0.5."""
     parts = [part("x y", -1.0, -2.0, pieces=6), part("v w", -1.0, -3.0, -9.0, pieces=2)]
-    found = merge_sentences(parts, n_best=4)
-    assert found.texts == ("x y v w", "x y v w1", "x y1 v w", "x y1 v w1")
-    scores = [each.score for each in found.hypotheses]
+    merged = merge_sentences(parts, n_best=4)
+    assert merged.texts == ("x y v w", "x y v w1", "x y1 v w", "x y1 v w1")
+    scores = [each.score for each in merged.hypotheses]
     assert scores == pytest.approx([-1, -1.5, -1.75, -2.25])
 
 
-def test_there_are_no_more_combinations_than_there_are() -> None:
-    found = merge_sentences([part("x y", -1.0, -2.0), part("v w", -1.0)], n_best=9)
-    assert found.texts == ("x y v w", "x y1 v w")
+def test_n_best_larger_than_the_number_of_combinations_returns_all() -> None:
+    merged = merge_sentences([part("x y", -1.0, -2.0), part("v w", -1.0)], n_best=9)
+    assert merged.texts == ("x y v w", "x y1 v w")
 
 
-def test_a_part_that_says_nothing_leaves_no_space() -> None:
-    nothing = Translation(1, "a", "", ("a",), (), (hypothesis_of(1, -1.0),), ("",))
-    assert merge_sentences([nothing, part("x y", -1.0), nothing], n_best=1).text == "x y"
+def test_an_empty_part_leaves_no_space() -> None:
+    empty = Translation(1, "a", "", ("a",), (), (hypothesis_of(1, -1.0),), ("",))
+    assert merge_sentences([empty, part("x y", -1.0), empty], n_best=1).text == "x y"
 
 
 LISTS = st.lists(
@@ -105,17 +105,19 @@ LISTS = st.lists(
 @given(LISTS, st.integers(1, 30))
 @PROPERTY
 def test_the_best_sums_are_the_first_of_all_sums(lists: list[list[int]], count: int) -> None:
-    ways = itertools.product(*(range(len(each)) for each in lists))
-    every = sorted(sum(n[i] for n, i in zip(lists, way, strict=True)) for way in ways)[::-1]
-    found = best_sums(lists, count)
-    assert [total for total, _ in found] == every[:count]
-    assert len({way for _, way in found}) == len(found)
-    assert found[0][1] == (0,) * len(lists)
-    for total, way in found:
-        assert total == sum(n[i] for n, i in zip(lists, way, strict=True))
+    combinations = itertools.product(*(range(len(each)) for each in lists))
+    all_sums = sorted(
+        sum(n[i] for n, i in zip(lists, combination, strict=True)) for combination in combinations
+    )[::-1]
+    sums = best_sums(lists, count)
+    assert [total for total, _ in sums] == all_sums[:count]
+    assert len({combination for _, combination in sums}) == len(sums)
+    assert sums[0][1] == (0,) * len(lists)
+    for total, combination in sums:
+        assert total == sum(n[i] for n, i in zip(lists, combination, strict=True))
 
 
-def test_many_parts_take_no_more_than_their_number() -> None:
-    """The sums of all 5^2000 ways would take forever."""
+def test_the_best_sums_of_2000_lists_do_not_need_all_combinations() -> None:
+    """Computing all 5^2000 sums would never end."""
     lists = [[0.0, -1.0, -2.0, -3.0, -4.0]] * 2000
     assert [total for total, _ in best_sums(lists, 5)] == [0, -1, -1, -1, -1]

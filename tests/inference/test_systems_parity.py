@@ -1,4 +1,4 @@
-"""Graphs of systems that stand for all of them say what torch says; `make slow` takes all."""
+"""Graphs of a covering set of systems give the results of torch; `make slow` tests all systems."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from systems import (
 from attn_cli.export import quantize
 
 
-def test_every_part_is_in_a_system_that_makes_sense():
+def test_the_covering_systems_are_valid_and_contain_each_part():
     assert set(COVERING) <= set(SYSTEMS)
     encoders, attentions, decoders = map(set, zip(*COVERING, strict=True))
     assert (encoders, attentions, decoders) == (set(ENCODERS), set(ATTENTIONS), set(DECODERS))
@@ -29,7 +29,7 @@ def test_both_engines_agree_and_forced_decoding_gives_the_weights_of_the_search(
 
 
 @pytest.mark.parametrize("system", COVERING[::2] + COVERING[-1:], ids=name_of)
-def test_in_int8_a_system_runs_and_finds_numbers(system, tmp_path, monkeypatch):
+def test_an_int8_system_gives_finite_probabilities_and_weights(system, tmp_path, monkeypatch):
     monkeypatch.setattr(quantize, "MIN_SIZE", 1)
     _, decoder = engines_of(system, tmp_path, quantize.quantize_graph)
     for row in search_with(decoder, 2):

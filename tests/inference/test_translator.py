@@ -1,4 +1,4 @@
-"""A long line sentence by sentence, a shouted one in capitals: what each becomes, and what not."""
+"""Translation of long lines sentence by sentence, and of lines in capitals."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from attn_cli.inference.pair_options import PairOptions
 from attn_cli.inference.translator import Translator
 from attn_cli.types import Hypothesis, InputLine
 
-SOURCES = [source for source in PAIRS if source[0].isupper()]  # small ones begin no sentence
+SOURCES = [source for source in PAIRS if source[0].isupper()]  # a sentence begins with a capital
 A, B, C = SOURCES[0], SOURCES[7], SOURCES[3]
 LONG = f"{A} {B} {C}"
 
@@ -24,23 +24,25 @@ def bundle(tiny_with_aligner):
 
 
 @pytest.fixture(scope="module")
-def make(bundle):
-    """Translators of the tiny model and its word aligner, which split lines of over ten words."""
+def make_translator(bundle):
+    """Return a function that makes translators which split lines of over ten words."""
     options = EngineOptions(device="cpu", threads=1)
     generator = open_generator(bundle, options)
     aligner = open_aligner(bundle, options)
 
-    def made(*, beam: int = 3, n_best: int = 1, head: bool = False, **how) -> Translator:
+    def build(
+        *, beam: int = 3, n_best: int = 1, use_aligner: bool = False, **settings
+    ) -> Translator:
         return Translator(
             generator,
             bundle.source,
             bundle.target,
             SearchConfig(beam=beam, n_best=n_best),
-            aligner=aligner if head else None,
-            **{"split_over": 10, "capitals": True, **how},
+            aligner=aligner if use_aligner else None,
+            **{"split_over": 10, "capitals": True, **settings},
         )
 
-    return made
+    return build
 
 
 def translate(translator: Translator, *lines: str):
@@ -50,8 +52,8 @@ def translate(translator: Translator, *lines: str):
 # Sentence by sentence
 
 
-def test_a_long_line_says_what_its_sentences_say(make):
-    whole, *parts = translate(make(), LONG, A, B, C)
+def test_the_translation_of_a_long_line_joins_those_of_its_sentences(make_translator):
+    whole, *parts = translate(make_translator(), LONG, A, B, C)
     assert (
         whole.text == " ".join(part.text for part in parts) == " ".join(PAIRS[s] for s in (A, B, C))
     )
@@ -59,9 +61,13 @@ def test_a_long_line_says_what_its_sentences_say(make):
 
 
 @pytest.mark.parametrize("level", ["word", "piece"])
-@pytest.mark.parametrize("head", [True, False])
-def test_its_table_has_the_tables_of_its_sentences_along_the_diagonal(make, head, level):
-    whole, *parts = translate(make(align=True, head=head, level=level), LONG, A, B, C)
+@pytest.mark.parametrize("use_aligner", [True, False])
+def test_the_table_of_a_long_line_has_those_of_its_sentences_on_the_diagonal(
+    make_translator, use_aligner, level
+):
+    whole, *parts = translate(
+        make_translator(align=True, use_aligner=use_aligner, level=level), LONG, A, B, C
+    )
     table = whole.alignment
     assert (table.source, table.target) == (whole.source_words, whole.target_words)
     assert table.weights.shape == (len(table.target), len(table.source))
@@ -72,7 +78,7 @@ def test_its_table_has_the_tables_of_its_sentences_along_the_diagonal(make, head
         height, width = part.alignment.weights.shape
         block = np.s_[row : row + height, column : column + width]
         np.testing.assert_allclose(table.weights[block], part.alignment.weights, atol=1e-5)
-        if head:
+        if use_aligner:
             np.testing.assert_allclose(
                 table.link_probs[block], part.alignment.link_probs, atol=1e-5
             )
@@ -83,27 +89,27 @@ def test_its_table_has_the_tables_of_its_sentences_along_the_diagonal(make, head
     assert len(whole.word_logp) == len(whole.target_words)
 
 
-def test_its_source_words_are_those_of_the_line(make, bundle):
+def test_the_source_words_of_a_long_line_are_those_of_its_text(make_translator, bundle):
     raw = f"  {A}\t “{B}” {C} ... "
-    (whole,) = translate(make(align=True), raw)
+    (whole,) = translate(make_translator(align=True), raw)
     assert whole.source_words == tuple(word.text for word in bundle.source.encode(raw).words)
 
 
-def test_its_score_is_the_log_probability_of_all_its_pieces(make):
-    whole, *parts = translate(make(), LONG, A, B, C)
+def test_the_score_of_a_long_line_is_the_mean_log_probability_of_all_its_pieces(make_translator):
+    whole, *parts = translate(make_translator(), LONG, A, B, C)
     logp = np.concatenate([part.hypotheses[0].token_logp for part in parts])
     assert whole.hypotheses[0].mean_logp == pytest.approx(float(logp.mean()), abs=1e-5)
 
 
-def test_its_n_best_are_combinations_best_first(make):
-    whole, *parts = translate(make(beam=4, n_best=4), LONG, A, B, C)
+def test_the_n_best_of_a_long_line_are_the_best_combinations_of_its_sentences(make_translator):
+    whole, *parts = translate(make_translator(beam=4, n_best=4), LONG, A, B, C)
     assert len(whole.texts) == len(set(whole.texts)) == len(whole.hypotheses) == 4
     assert whole.texts[0] == whole.text
     scores = [each.score for each in whole.hypotheses]
     assert scores == sorted(scores, reverse=True)
     ends = {f"{x} {y} {z}" for x in parts[0].texts for y in parts[1].texts for z in parts[2].texts}
     assert set(whole.texts) <= ends
-    # The second best changes one sentence alone.
+    # The second best differs in only one sentence.
     bests = [part.text for part in parts]
     assert whole.texts[1] in {
         " ".join([*bests[:n], other, *bests[n + 1 :]])
@@ -112,84 +118,89 @@ def test_its_n_best_are_combinations_best_first(make):
     }
 
 
-def test_a_line_of_no_more_words_or_of_one_sentence_stays_whole(make):
+def test_a_short_line_and_a_line_of_one_sentence_are_not_split(make_translator):
     short, one = f"{A} {B}", f"{A[:-1]}, {B[:-1]}, {C}"
-    split, whole = (translate(make(split_over=over), short, one) for over in (13, 0))
+    split, whole = (translate(make_translator(split_over=over), short, one) for over in (13, 0))
     assert [each.text for each in split] == [each.text for each in whole]
     assert all(np.array_equal(a.hypotheses[0].ids, b.hypotheses[0].ids)
                for a, b in zip(split, whole, strict=True))  # fmt: skip
 
 
-def test_only_a_sentence_that_is_too_long_is_cut_and_said_to_be(make):
+def test_only_a_sentence_that_is_too_long_is_truncated_and_reported(make_translator):
     problems = []
     long = "we see two books, " * 300
-    translator = make(on_problem=lambda line, problem: problems.append((line, problem)))
+    translator = make_translator(on_problem=lambda line, problem: problems.append((line, problem)))
     _, whole = translate(translator, A, f"{A} {B} Well {long} {C}")
     assert [line for line, _ in problems] == [2]
     assert whole.text.startswith(f"{PAIRS[A]} {PAIRS[B]} ")
 
 
-def test_a_line_too_wide_for_a_table_is_read_whole_where_one_is_wanted(make, monkeypatch):
+def test_a_line_too_long_for_a_table_is_not_split_if_alignment_is_requested(
+    make_translator, monkeypatch
+):
     monkeypatch.setattr("attn_cli.inference.translator.MAX_TABLE_WORDS", 12)
-    assert translate(make(), LONG)[0].text == " ".join(PAIRS[s] for s in (A, B, C))
-    table = translate(make(align=True), LONG)[0]
-    plain = translate(make(align=True, split_over=0), LONG)[0]
+    assert translate(make_translator(), LONG)[0].text == " ".join(PAIRS[s] for s in (A, B, C))
+    table = translate(make_translator(align=True), LONG)[0]
+    plain = translate(make_translator(align=True, split_over=0), LONG)[0]
     assert table.text == plain.text
 
 
-def test_the_sentences_of_all_lines_share_batches(make, monkeypatch):
+def test_sentences_of_different_lines_share_batches(make_translator, monkeypatch):
     sizes = []
 
-    def counted(lengths, *, beam):
-        for places in length_batches(lengths, beam=beam):
-            sizes.append(len(places))
-            yield places
+    def record_batches(lengths, *, beam):
+        for indices in length_batches(lengths, beam=beam):
+            sizes.append(len(indices))
+            yield indices
 
-    monkeypatch.setattr("attn_cli.inference.translator.length_batches", counted)
-    translate(make(), *[LONG] * 5, A)
+    monkeypatch.setattr("attn_cli.inference.translator.length_batches", record_batches)
+    translate(make_translator(), *[LONG] * 5, A)
     assert sizes == [16]
 
 
 # Capitals
 
 
-def test_a_shouted_line_is_translated_as_if_it_were_not_and_put_in_capitals(make):
-    loud, plain = translate(make(align=True, n_best=2), A.upper(), A)
-    assert loud.text == plain.text.upper() == PAIRS[A].upper()
-    assert loud.texts == tuple(text.upper() for text in plain.texts)
-    assert loud.source_words == tuple(word.upper() for word in plain.source_words)
-    assert loud.target_words == tuple(word.upper() for word in plain.target_words)
-    assert (loud.alignment.source, loud.alignment.target) == (loud.source_words, loud.target_words)
-    np.testing.assert_array_equal(loud.alignment.weights, plain.alignment.weights)
-    assert loud.source == A.upper()
+def test_a_line_in_capitals_is_translated_in_lowercase_and_put_in_capitals(make_translator):
+    all_caps, plain = translate(make_translator(align=True, n_best=2), A.upper(), A)
+    assert all_caps.text == plain.text.upper() == PAIRS[A].upper()
+    assert all_caps.texts == tuple(text.upper() for text in plain.texts)
+    assert all_caps.source_words == tuple(word.upper() for word in plain.source_words)
+    assert all_caps.target_words == tuple(word.upper() for word in plain.target_words)
+    assert (all_caps.alignment.source, all_caps.alignment.target) == (
+        all_caps.source_words,
+        all_caps.target_words,
+    )
+    np.testing.assert_array_equal(all_caps.alignment.weights, plain.alignment.weights)
+    assert all_caps.source == A.upper()
 
 
-def test_a_pair_in_capitals_is_aligned_as_it_was_translated(bundle):
+def test_a_pair_in_capitals_has_the_alignment_of_the_pair_in_lowercase(bundle):
     word_aligner = open_aligner(bundle, EngineOptions(device="cpu", threads=1))
     options = PairOptions(capitals=True)
     aligner = PairAligner(bundle.source, bundle.target, options, aligner=word_aligner)
     target = PAIRS[A][0].upper() + PAIRS[A][1:]  # the first letter of a sentence remains
     pairs = [(A, target), (A.upper(), target.upper())]
-    plain, loud = aligner.align([InputLine(line, *pair) for line, pair in enumerate(pairs, 1)])
-    assert loud.source_words == tuple(word.upper() for word in plain.source_words)
-    np.testing.assert_allclose(loud.alignment.weights, plain.alignment.weights, atol=1e-5)
+    plain, all_caps = aligner.align([InputLine(line, *pair) for line, pair in enumerate(pairs, 1)])
+    assert all_caps.source_words == tuple(word.upper() for word in plain.source_words)
+    np.testing.assert_allclose(all_caps.alignment.weights, plain.alignment.weights, atol=1e-5)
 
 
-def test_a_long_shouted_line_is_read_sentence_by_sentence_too(make):
-    whole = translate(make(), LONG.upper())[0]
+def test_a_long_line_in_capitals_is_split_into_sentences_too(make_translator):
+    whole = translate(make_translator(), LONG.upper())[0]
     assert whole.text == " ".join(PAIRS[s] for s in (A, B, C)).upper()
 
 
-def test_other_lines_and_other_recipes_are_left_alone(make):
-    assert not translate(make(), "Anna LOVE a dog.")[0].text.isupper()
-    quiet = translate(make(capitals=False), A.upper())[0]
-    assert quiet.text != PAIRS[A].upper()
+def test_lines_partly_in_capitals_and_recipes_without_the_option_are_unchanged(make_translator):
+    assert not translate(make_translator(), "Anna LOVE a dog.")[0].text.isupper()
+    translation = translate(make_translator(capitals=False), A.upper())[0]
+    assert translation.text != PAIRS[A].upper()
 
 
-# As the recipe says
+# Settings of the recipe
 
 
-def test_the_recipe_of_a_model_says_how_lines_are_read(tiny):
+def test_the_recipe_sets_how_long_lines_and_capitals_are_handled(tiny):
     text = (tiny / "recipe.toml").read_text()
     assert "split_longer_than = 50 " in text
     assert "handle_all_caps = true " in text
@@ -209,5 +220,5 @@ def test_an_engine_with_its_own_search_translates(bundle):
             return [[best] for _ in batch.lengths]
 
     translator = Translator(OwnSearch(), bundle.source, bundle.target, SearchConfig())
-    found = translate(translator, "I see a dog.", "")
-    assert [each.text for each in found] == ["je vois un chien.", ""]
+    translations = translate(translator, "I see a dog.", "")
+    assert [each.text for each in translations] == ["je vois un chien.", ""]
