@@ -21,7 +21,7 @@ VOCABULARY = 50
 
 
 def loss_and_gradients(network, forward, shape):
-    """Of one batch of random ids, as an update computes them."""
+    """Return the loss and the gradients of an update with one batch of random ids."""
     rows, source, target = shape
     torch.manual_seed(2)
     src, tgt = (torch.randint(4, VOCABULARY, (rows, size)) for size in (source, target))
@@ -34,27 +34,27 @@ def loss_and_gradients(network, forward, shape):
 
 @pytest.mark.slow
 def test_the_loss_and_the_gradients_of_a_compiled_network_are_those_of_the_network():
-    """By a backend that traces as inductor does and generates no code (tests/slow has that)."""
+    """The backend traces as inductor does but generates no code; tests/slow uses inductor."""
     torch.manual_seed(1)
     model = config.from_dict({"model": TRANSFORMER}).model
     network = build_model(model, source_vocab_size=VOCABULARY, target_vocab_size=VOCABULARY)
     compiled = compile_network(network, backend="aot_eager")
     for shape in ((3, 6, 5), (4, 4, 7)):
         loss, gradients = loss_and_gradients(network, network, shape)
-        again, compiled_gradients = loss_and_gradients(network, compiled, shape)
-        assert again == pytest.approx(loss, abs=1e-4)
-        for ours, theirs in zip(gradients, compiled_gradients, strict=True):
-            torch.testing.assert_close(theirs, ours, atol=1e-4, rtol=1e-4)
+        compiled_loss, compiled_gradients = loss_and_gradients(network, compiled, shape)
+        assert compiled_loss == pytest.approx(loss, abs=1e-4)
+        for gradient, compiled_gradient in zip(gradients, compiled_gradients, strict=True):
+            torch.testing.assert_close(compiled_gradient, gradient, atol=1e-4, rtol=1e-4)
 
 
-def test_what_cannot_be_compiled_is_an_error_that_says_what_to_do():
-    def broken(graph, inputs):
+def test_a_failed_compilation_is_an_error_that_says_what_to_do():
+    def fail(graph, inputs):
         raise RuntimeError("no compiler here")
 
-    compiled = compile_network(nn.Linear(2, 2), backend=broken)
-    with pytest.raises(TrainingError, match=r"torch\.compile failed: .*no compiler here") as caught:
+    compiled = compile_network(nn.Linear(2, 2), backend=fail)
+    with pytest.raises(TrainingError, match=r"torch\.compile failed: .*no compiler here") as error:
         compiled(torch.zeros(3, 2))
-    assert "train.compile=false" in caught.value.hint
+    assert "train.compile=false" in error.value.hint
 
 
 def test_a_recurrent_decoder_is_not_compiled():

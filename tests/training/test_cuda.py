@@ -1,4 +1,4 @@
-"""Training on NVIDIA GPUs, by CUDA: skipped where there is none."""
+"""Training on NVIDIA GPUs with CUDA; skipped where there is none."""
 
 import json
 
@@ -28,20 +28,20 @@ SYSTEMS = {
 
 
 def losses_of(folder):
-    """The loss of each update that the training in a folder has logged."""
+    """Return the loss of each update in the log of a training."""
     rows = map(json.loads, (folder / "log.jsonl").read_text("utf-8").splitlines())
     return np.array([row["loss"] for row in rows if row["event"] == "progress"])
 
 
-def test_ids_come_to_the_device_as_they_are():
+def test_ids_are_copied_to_the_device_unchanged():
     ids = np.arange(70_000, dtype=np.int32).reshape(100, 700)
-    there = select_hardware("cuda", "fp32").tensor(ids)
-    assert there.device.type == "cuda"
-    np.testing.assert_array_equal(there.cpu().numpy(), ids)
+    tensor = select_hardware("cuda", "fp32").tensor(ids)
+    assert tensor.device.type == "cuda"
+    np.testing.assert_array_equal(tensor.cpu().numpy(), ids)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_the_loss_in_bf16_is_close_to_that_in_fp32_and_that_to_a_processors(name):
+def test_the_losses_in_bf16_and_fp32_are_close_to_that_of_a_cpu_in_fp32(name):
     torch.manual_seed(1)
     model = config.from_dict({"model": SYSTEMS[name]}).model
     network = build_model(model, source_vocab_size=90, target_vocab_size=90).eval()
@@ -61,15 +61,15 @@ def test_the_loss_in_bf16_is_close_to_that_in_fp32_and_that_to_a_processors(name
     assert loss("cuda", "bf16") == pytest.approx(exact, rel=0.02)
 
 
-def test_a_training_resumes_on_a_gpu_with_the_losses_that_it_would_have_had(pairs_file, tmp_path):
-    """Random numbers and moments are restored; sums on a GPU are in no fixed order."""
-    often = ("--set", "train.log_every=1", "--set", "train.schedule=constant", "--device", "cuda")
+def test_a_training_resumed_on_a_gpu_has_the_losses_of_an_uninterrupted_one(pairs_file, tmp_path):
+    """Random numbers and moments are restored; sums on a GPU have no fixed order."""
+    options = ("--set", "train.log_every=1", "--set", "train.schedule=constant", "--device", "cuda")
     for name, limits in {"uncut": ("40",), "cut": ("20", "40")}.items():
         out = tmp_path / name
-        text = ("--pairs", pairs_file, "--out", out, *TINY, *often)
+        text = ("--pairs", pairs_file, "--out", out, *TINY, *options)
         for command, limit in zip((text, ("--resume", out)), limits, strict=False):
-            ended = attn("train", *command, "--max-steps", limit)
-            assert ended.status == 0, ended.err
+            result = attn("train", *command, "--max-steps", limit)
+            assert result.status == 0, result.err
     uncut, cut = losses_of(tmp_path / "uncut"), losses_of(tmp_path / "cut")
     assert len(uncut) == len(cut) == 40
     np.testing.assert_allclose(cut, uncut, rtol=0.02)
@@ -77,10 +77,17 @@ def test_a_training_resumes_on_a_gpu_with_the_losses_that_it_would_have_had(pair
 
 @pytest.mark.skipif(GPUS < 2, reason="there are no two CUDA devices here")
 def test_two_workers_on_two_gpus_have_the_losses_of_one(pairs_file, tmp_path):
-    exact = ("--set", "train.log_every=1", "--set", "model.dropout.embedding=0", "--device", "cuda")
-    exact += ("--set", "model.dropout.states=0", "--set", "model.dropout.output=0")
+    options = (
+        "--set",
+        "train.log_every=1",
+        "--set",
+        "model.dropout.embedding=0",
+        "--device",
+        "cuda",
+    )
+    options += ("--set", "model.dropout.states=0", "--set", "model.dropout.output=0")
     for workers in (1, 2):
-        text = ("--pairs", pairs_file, "--out", tmp_path / str(workers), *TINY, *exact)
-        ended = attn("train", *text, "--max-steps", "12", "--workers", workers)
-        assert ended.status == 0, ended.err
+        text = ("--pairs", pairs_file, "--out", tmp_path / str(workers), *TINY, *options)
+        result = attn("train", *text, "--max-steps", "12", "--workers", workers)
+        assert result.status == 0, result.err
     np.testing.assert_allclose(losses_of(tmp_path / "2"), losses_of(tmp_path / "1"), atol=1e-3)

@@ -1,4 +1,4 @@
-"""The guided loss by hand and by its bounds, and that a network which follows it obeys."""
+"""The guided loss: hand-worked values, bounds, and its effect on a network."""
 
 import math
 
@@ -25,14 +25,14 @@ from attn_cli.training.trainer import Trainer
 LOG2 = math.log(2)
 
 
-def loss_of(weights, wanted, source_word) -> float:
-    """The loss of one sentence, given as lists."""
-    given = torch.tensor([weights]), torch.tensor([wanted]), torch.tensor([source_word])
-    return float(guided_loss(*given))
+def loss_of(weights, target_probs, source_word) -> float:
+    """Return the loss of one sentence, given as lists."""
+    tensors = torch.tensor([weights]), torch.tensor([target_probs]), torch.tensor([source_word])
+    return float(guided_loss(*tensors))
 
 
-def a_batch(source_word, target_word, indices=None) -> Batch:
-    """A batch of which nothing but its words and its places in the corpus is real."""
+def make_batch(source_word, target_word, indices=None) -> Batch:
+    """Return a batch with these words and indices of pairs; its other arrays are zeros."""
     source_word, target_word = (np.array(w, np.int32) for w in (source_word, target_word))
     rows = np.arange(len(source_word), dtype=np.int32) if indices is None else np.array(indices)
     src, tgt, lengths = source_word * 0, target_word * 0, rows * 0
@@ -43,43 +43,43 @@ def guidance(*pairs, weight=1.0, decay=1.0, max_steps=10) -> Guidance:
     return Guidance(LinkTable.from_links(pairs), weight=weight, decay=decay, max_steps=max_steps)
 
 
-# What the links want
+# The target distribution
 
 
 @pytest.mark.parametrize(
-    ("votes", "wanted"),
+    ("votes", "expected"),
     [
         ([1, 0], [1, 0]),
         ([1, 1], [0.5, 0.5]),
-        ([0.9, 0.2], [1, 0]),  # noise beside a good link
+        ([0.9, 0.2], [1, 0]),  # noise next to a good link
         ([0.4, 0.1], [1, 0]),  # weak, but with no better candidate
         ([0.4, 0.3, 0.1], [4 / 7, 3 / 7, 0]),
         ([0.8, 0.4], [2 / 3, 1 / 3]),  # half of the best is enough
         ([0.25, 0], [1, 0]),
-        ([0.2, 0.2], [0, 0]),  # nobody knows
+        ([0.2, 0.2], [0, 0]),  # too few votes
         ([0, 0], [0, 0]),
     ],
 )
-def test_votes_become_a_distribution_where_the_evidence_is_enough(votes, wanted):
-    np.testing.assert_allclose(normalize_votes(np.array(votes, np.float32)), wanted, rtol=1e-6)
+def test_votes_become_a_distribution_where_the_evidence_is_enough(votes, expected):
+    np.testing.assert_allclose(normalize_votes(np.array(votes, np.float32)), expected, rtol=1e-6)
 
 
-def test_each_piece_of_a_word_wants_what_the_word_wants_and_the_end_wants_nothing():
-    batch = a_batch([[0, 1, -1]], [[0, 0, 1, -1, -1]])
-    wanted = guidance({(1, 0): 1.0, (0, 1): 0.5, (1, 1): 0.5}).target_distribution(batch)
-    assert wanted.tolist() == [[[0, 1], [0, 1], [0.5, 0.5], [0, 0], [0, 0]]]
+def test_each_piece_has_the_target_of_its_word_and_the_end_of_sentence_has_none():
+    batch = make_batch([[0, 1, -1]], [[0, 0, 1, -1, -1]])
+    target_probs = guidance({(1, 0): 1.0, (0, 1): 0.5, (1, 1): 0.5}).target_distribution(batch)
+    assert target_probs.tolist() == [[[0, 1], [0, 1], [0.5, 0.5], [0, 0], [0, 0]]]
 
 
 def test_the_links_are_those_of_the_pairs_in_the_batch():
-    batch = a_batch([[0, 1, -1], [0, -1, -1]], [[0, -1], [0, -1]], indices=[2, 0])
-    wanted = guidance({(0, 0): 1.0}, {(0, 0): 1.0}, {(1, 0): 1.0}).target_distribution(batch)
-    assert wanted[:, 0].tolist() == [[0, 1], [1, 0]]
+    batch = make_batch([[0, 1, -1], [0, -1, -1]], [[0, -1], [0, -1]], indices=[2, 0])
+    target_probs = guidance({(0, 0): 1.0}, {(0, 0): 1.0}, {(1, 0): 1.0}).target_distribution(batch)
+    assert target_probs[:, 0].tolist() == [[0, 1], [1, 0]]
 
 
-def test_a_link_to_a_word_that_is_not_in_the_sentence_is_not_wanted():
-    batch = a_batch([[0, 1, -1], [0, -1, -1]], [[0, 1, -1], [0, -1, -1]])
-    wanted = guidance({(0, 0): 1.0}, {(1, 0): 1.0, (0, 2): 1.0}).target_distribution(batch)
-    assert wanted[1].tolist() == [[0, 0], [0, 0], [0, 0]]
+def test_a_link_to_a_word_that_is_not_in_the_sentence_is_ignored():
+    batch = make_batch([[0, 1, -1], [0, -1, -1]], [[0, 1, -1], [0, -1, -1]])
+    target_probs = guidance({(0, 0): 1.0}, {(1, 0): 1.0, (0, 2): 1.0}).target_distribution(batch)
+    assert target_probs[1].tolist() == [[0, 0], [0, 0], [0, 0]]
 
 
 # The loss
@@ -93,46 +93,46 @@ def test_the_loss_of_two_words_of_one_piece_is_the_mean_of_their_cross_entropies
     assert loss_of(weights, halves, [0, 1, -1]) == pytest.approx(1.25 * LOG2)
 
 
-def test_a_words_mass_is_the_sum_over_its_pieces():
+def test_the_attention_on_a_word_is_the_sum_over_its_pieces():
     weights = [[0.125, 0.125, 0.25, 0.5]]
     assert loss_of(weights, [[1.0, 0.0]], [0, 0, 1, -1]) == pytest.approx(2 * LOG2)
     assert loss_of(weights, [[1.0]], [0, 0, 0, -1]) == pytest.approx(LOG2)
 
 
 def test_pieces_without_links_do_not_count():
-    row, wanted = [0.5, 0.5], [1.0, 0.0]
-    alone = loss_of([row], [wanted], [0, 1])
-    assert loss_of([row, [0.9, 0.1]], [wanted, [0.0, 0.0]], [0, 1]) == alone
+    row, target_probs = [0.5, 0.5], [1.0, 0.0]
+    expected = loss_of([row], [target_probs], [0, 1])
+    assert loss_of([row, [0.9, 0.1]], [target_probs, [0.0, 0.0]], [0, 1]) == expected
 
 
-def test_where_a_piece_is_not_guided_its_gradient_is_nothing():
+def test_the_gradient_of_a_piece_without_links_is_0():
     scores = torch.randn(1, 2, 3, requires_grad=True)
-    wanted = torch.tensor([[[0.0, 0.0], [0.0, 1.0]]])
-    guided_loss(scores.softmax(-1), wanted, torch.tensor([[0, 1, -1]])).backward()
+    target_probs = torch.tensor([[[0.0, 0.0], [0.0, 1.0]]])
+    guided_loss(scores.softmax(-1), target_probs, torch.tensor([[0, 1, -1]])).backward()
     assert scores.grad[0, 0].tolist() == [0, 0, 0]
     assert scores.grad[0, 1].all()
 
 
-def test_without_any_link_the_loss_and_its_gradient_are_nothing():
+def test_without_any_link_the_loss_and_its_gradient_are_0():
     weights = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]], requires_grad=True)
-    batch = a_batch([[0, -1]], [[0, -1]])
-    wanted = guidance({}).target_distribution(batch)
-    loss = guidance({}).loss(weights, wanted, batch)
+    batch = make_batch([[0, -1]], [[0, -1]])
+    target_probs = guidance({}).target_distribution(batch)
+    loss = guidance({}).loss(weights, target_probs, batch)
     loss.backward()
-    assert (loss.item(), wanted.any()) == (0, False)
+    assert (loss.item(), target_probs.any()) == (0, False)
     assert weights.grad.tolist() == [[[0, 0], [0, 0]]]
 
 
-def test_a_batch_of_pairs_without_words_has_no_loss():
-    batch = a_batch([[-1]], [[-1]])
+def test_the_loss_of_a_batch_without_words_is_0():
+    batch = make_batch([[-1]], [[-1]])
     loss = guidance({}).loss(torch.ones(1, 1, 1), guidance({}).target_distribution(batch), batch)
     assert loss.item() == 0
 
 
-@pytest.mark.parametrize("far", [5.0, 20.0, 50.0])
-def test_attention_that_has_all_but_left_a_word_is_pulled_back_with_full_force(far):
+@pytest.mark.parametrize("other_score", [5.0, 20.0, 50.0])
+def test_a_tiny_attention_weight_has_the_full_gradient_of_its_loss(other_score):
     """The gradient of -log softmax is softmax - onehot, however small the probability."""
-    scores = torch.tensor([[[0.0, far]]], requires_grad=True)
+    scores = torch.tensor([[[0.0, other_score]]], requires_grad=True)
     guided_loss(scores.softmax(-1), torch.tensor([[[1.0, 0.0]]]), torch.tensor([[0, 1]])).backward()
     expected = scores.detach().softmax(-1) - torch.tensor([1.0, 0.0])
     torch.testing.assert_close(scores.grad, expected)
@@ -148,71 +148,77 @@ def test_a_weight_that_underflows_gives_no_infinite_loss_or_gradient():
 
 def test_the_loss_is_exact_though_products_are_in_bf16():
     torch.manual_seed(2)
-    weights, wanted = torch.rand(2, 3, 5).softmax(-1), torch.rand(2, 3, 4).softmax(-1)
+    weights, target_probs = torch.rand(2, 3, 5).softmax(-1), torch.rand(2, 3, 4).softmax(-1)
     source_word = torch.tensor([[0, 1, 2, 3, -1]] * 2)
-    exact = guided_loss(weights, wanted, source_word)
+    exact = guided_loss(weights, target_probs, source_word)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert guided_loss(weights, wanted, source_word).equal(exact)
+        assert guided_loss(weights, target_probs, source_word).equal(exact)
 
 
 probabilities = st.lists(st.integers(0, 20), min_size=3, max_size=3).filter(any)
 
 
-def shares(counts) -> torch.Tensor:
-    whole = torch.tensor(counts, dtype=torch.float64)
-    return whole / whole.sum()
+def normalize(counts) -> torch.Tensor:
+    values = torch.tensor(counts, dtype=torch.float64)
+    return values / values.sum()
 
 
 @given(probabilities, probabilities)
-def test_the_loss_is_at_least_the_links_entropy_and_that_only_where_attention_agrees(links, looked):
-    wanted, weights = shares(links), shares(looked)
-    entropy = torch.special.entr(wanted).sum()
-    loss = guided_loss(weights[None, None], wanted[None, None], torch.arange(3)[None])
+def test_the_loss_is_at_least_the_entropy_and_equal_only_if_attention_agrees(
+    link_counts, weight_counts
+):
+    target_probs, weights = normalize(link_counts), normalize(weight_counts)
+    entropy = torch.special.entr(target_probs).sum()
+    loss = guided_loss(weights[None, None], target_probs[None, None], torch.arange(3)[None])
     assert loss >= entropy - 1e-12
     assert loss >= -1e-12
-    same = torch.allclose(wanted, weights, atol=1e-9)
-    assert torch.isclose(loss, entropy, atol=1e-9) == same
+    agree = torch.allclose(target_probs, weights, atol=1e-9)
+    assert torch.isclose(loss, entropy, atol=1e-9) == agree
 
 
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=4), st.data())
-def test_how_a_word_is_split_makes_no_difference_where_the_mass_is_the_same(splits, data):
-    """`splits[u]` pieces of word u share its mass unevenly; then each word is one piece."""
+def test_the_loss_does_not_depend_on_how_a_word_is_split_into_pieces(splits, data):
+    """Word u has `splits[u]` pieces with unequal weights; then each word is one piece."""
     n = len(splits)
     source_word = np.repeat(np.arange(n), splits)
-    share = st.integers(1, 9)
-    whole = data.draw(st.lists(share, min_size=len(source_word), max_size=len(source_word)))
-    pieces = shares(whole)
-    mass = torch.zeros(n, dtype=torch.float64).index_add(0, torch.tensor(source_word), pieces)
-    wanted = shares(data.draw(st.lists(share, min_size=n, max_size=n)))[None, None]
-    split = guided_loss(pieces[None, None], wanted, torch.tensor(source_word)[None])
-    torch.testing.assert_close(split, guided_loss(mass[None, None], wanted, torch.arange(n)[None]))
+    count = st.integers(1, 9)
+    counts = data.draw(st.lists(count, min_size=len(source_word), max_size=len(source_word)))
+    piece_weights = normalize(counts)
+    word_weights = torch.zeros(n, dtype=torch.float64).index_add(
+        0, torch.tensor(source_word), piece_weights
+    )
+    target_probs = normalize(data.draw(st.lists(count, min_size=n, max_size=n)))[None, None]
+    loss = guided_loss(piece_weights[None, None], target_probs, torch.tensor(source_word)[None])
+    torch.testing.assert_close(
+        loss, guided_loss(word_weights[None, None], target_probs, torch.arange(n)[None])
+    )
 
 
-def test_with_a_word_a_piece_the_loss_is_torchs_cross_entropy():
+def test_with_one_piece_per_word_the_loss_is_torchs_cross_entropy():
     torch.manual_seed(1)
-    scores, wanted = torch.randn(3, 4, 5), torch.rand(3, 4, 5).softmax(-1)
-    ours = guided_loss(scores.softmax(-1), wanted, torch.arange(5).expand(3, 5))
-    torch.testing.assert_close(ours, functional.cross_entropy(scores.mT, wanted.mT))
+    scores, target_probs = torch.randn(3, 4, 5), torch.rand(3, 4, 5).softmax(-1)
+    loss = guided_loss(scores.softmax(-1), target_probs, torch.arange(5).expand(3, 5))
+    torch.testing.assert_close(loss, functional.cross_entropy(scores.mT, target_probs.mT))
 
 
 # The weight
 
 
-def test_the_weight_falls_linearly_to_its_share_at_the_last_update():
-    falling = guidance(weight=2.0, decay=0.5, max_steps=100)
-    assert [falling.weight_at(step) for step in (50, 100, 101)] == pytest.approx([1.5, 1, 1])
+def test_the_weight_falls_linearly_to_its_decayed_value_at_the_last_update():
+    guide = guidance(weight=2.0, decay=0.5, max_steps=100)
+    assert [guide.weight_at(step) for step in (50, 100, 101)] == pytest.approx([1.5, 1, 1])
 
 
-def test_without_decay_the_weight_stays_what_it_is():
+def test_without_decay_the_weight_is_constant():
     assert {guidance(weight=0.3).weight_at(step) for step in range(1, 11)} == {0.3}
 
 
-# A network that follows it
+# A network that is trained with the guided loss
 
 
 @pytest.fixture(scope="module")
 def toy(pairs_file):
-    """PAIRS in pieces, and links that nothing in the words suggests: the first word to the last."""
+    """PAIRS in pieces, and links that the words do not suggest: in reverse order."""
     corpus, _ = read_pairs(pairs_file)
     counts = corpus.source_counts() | corpus.target_counts()
     tokenizer = Tokenizer.train_on_counts(counts, config.TokenizerConfig(vocab_size=400))
@@ -231,8 +237,8 @@ def toy(pairs_file):
     return data, batch, links, tokenizer.vocab_size
 
 
-def share_on_the_links(toy, folder, *, weight: float) -> float:
-    """Train on the toy text; then, how often a piece looks most at the word it is linked to."""
+def train_and_measure_agreement(toy, folder, *, weight: float) -> float:
+    """Train; return how often a linked piece has its largest weight on its linked word."""
     data, batch, links, vocab = toy
     settings = config.TrainConfig(
         max_steps=80, batch_tokens=300, warmup_steps=10, learning_rate=0.01, validate_every=1000
@@ -257,13 +263,13 @@ def share_on_the_links(toy, folder, *, weight: float) -> float:
     parts = (batch.source, batch.source_length, batch.target_in)
     with torch.inference_mode():
         weights = network.eval()(*map(hardware.tensor, parts)).weights.numpy()
-    wanted = guide.target_distribution(batch)
-    of_word = batch.source_word_ids[:, :, None] == np.arange(wanted.shape[2])  # (B, S, W)
-    looked = (weights @ of_word).argmax(-1)  # (B, T)
-    guided = wanted.any(-1)
-    return float((looked == wanted.argmax(-1))[guided].mean())
+    target_probs = guide.target_distribution(batch)
+    of_word = batch.source_word_ids[:, :, None] == np.arange(target_probs.shape[2])  # (B, S, W)
+    attended_words = (weights @ of_word).argmax(-1)  # (B, T)
+    has_links = target_probs.any(-1)
+    return float((attended_words == target_probs.argmax(-1))[has_links].mean())
 
 
-def test_attention_follows_the_links_it_is_trained_with_and_no_others(toy, tmp_path):
-    assert share_on_the_links(toy, tmp_path / "with", weight=1.0) > 0.95
-    assert share_on_the_links(toy, tmp_path / "without", weight=0.0) < 0.5
+def test_attention_follows_the_links_only_if_it_is_trained_with_them(toy, tmp_path):
+    assert train_and_measure_agreement(toy, tmp_path / "with", weight=1.0) > 0.95
+    assert train_and_measure_agreement(toy, tmp_path / "without", weight=0.0) < 0.5

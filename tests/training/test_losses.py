@@ -1,4 +1,4 @@
-"""The loss against torch's own, and its gradient with it."""
+"""The loss and its gradient against the formulas and torch's cross entropy."""
 
 import pytest
 import torch
@@ -16,8 +16,8 @@ def smoothed_cross_entropy(logits, targets, smoothing):
     """- Σ q log p, q = (1 - ε) onehot + ε / (V - 2), and ε = 0 for PAD and BOS."""
     logp = logits.log_softmax(-1)
     others = [id for id in range(logits.shape[-1]) if id not in (PAD, BOS)]
-    of_target = logp.gather(-1, targets[..., None])[..., 0]
-    return -((1 - smoothing) * of_target + smoothing * logp[..., others].mean(-1)).mean()
+    target_logp = logp.gather(-1, targets[..., None])[..., 0]
+    return -((1 - smoothing) * target_logp + smoothing * logp[..., others].mean(-1)).mean()
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -33,50 +33,54 @@ def test_loss_and_gradients_equal_the_formulas(smoothing, block, monkeypatch) ->
     )
     network = build_model(tiny, source_vocab_size=17, target_vocab_size=17).double()
     features = torch.randn(3, 4, 5, dtype=torch.float64, requires_grad=True)
-    wanted = torch.randint(4, 17, (3, 4))
-    wanted[0, 2:] = PAD
+    targets = torch.randint(4, 17, (3, 4))
+    targets[0, 2:] = PAD
     scores = network.output_projection
 
-    ours = negative_log_likelihood(network, features, wanted, smoothing=smoothing)
-    found = torch.autograd.grad(3 * ours, [features, scores.weight, scores.bias])
-    real = wanted != PAD
-    theirs = smoothed_cross_entropy(scores(features)[real], wanted[real], smoothing)
-    expected = torch.autograd.grad(3 * theirs, [features, scores.weight, scores.bias])
-    torch.testing.assert_close(ours, theirs)
-    for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other)
+    loss = negative_log_likelihood(network, features, targets, smoothing=smoothing)
+    gradients = torch.autograd.grad(3 * loss, [features, scores.weight, scores.bias])
+    mask = targets != PAD
+    expected_loss = smoothed_cross_entropy(scores(features)[mask], targets[mask], smoothing)
+    expected_gradients = torch.autograd.grad(
+        3 * expected_loss, [features, scores.weight, scores.bias]
+    )
+    torch.testing.assert_close(loss, expected_loss)
+    for gradient, expected_gradient in zip(gradients, expected_gradients, strict=True):
+        torch.testing.assert_close(gradient, expected_gradient)
 
 
 def test_in_bf16_the_loss_is_that_of_features_rounded_to_bf16_and_summed_in_fp32() -> None:
     torch.manual_seed(4)
     tiny = ModelConfig(embedding=16, encoder=EncoderConfig(width=3), decoder=DecoderConfig(width=4))
     network = build_model(tiny, source_vocab_size=40, target_vocab_size=40)
-    features, wanted = torch.randn(3, 4, 16), torch.randint(4, 40, (3, 4))
+    features, targets = torch.randn(3, 4, 16), torch.randint(4, 40, (3, 4))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        ours = negative_log_likelihood(network, features, wanted, smoothing=0.1)
+        loss = negative_log_likelihood(network, features, targets, smoothing=0.1)
     matrix = network.output_projection.weight.bfloat16()
     logits = (features.bfloat16() @ matrix.mT).float() + network.output_projection.bias
-    theirs = smoothed_cross_entropy(logits, wanted, 0.1)
-    assert ours.dtype == torch.float32
-    torch.testing.assert_close(ours, theirs)
+    expected = smoothed_cross_entropy(logits, targets, 0.1)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, expected)
 
 
 @pytest.mark.parametrize("sampled", [0, 50])
-def test_logits_that_an_import_excludes_count_nothing_in_label_smoothing(sampled) -> None:
+def test_label_smoothing_ignores_the_logits_that_an_import_excludes(sampled) -> None:
     """PAD and BOS of imported models have a bias of -500: the loss is torch's without the two."""
     torch.manual_seed(4)
     tiny = ModelConfig(embedding=5, encoder=EncoderConfig(width=3), decoder=DecoderConfig(width=4))
     network = build_model(tiny, source_vocab_size=40, target_vocab_size=40)
     with torch.no_grad():
         network.output_projection.bias[[PAD, BOS]] = NEVER
-    features, wanted = torch.randn(2, 6, 5), torch.randint(4, 40, (2, 6))
-    ours = negative_log_likelihood(network, features, wanted, smoothing=0.1, sampled=sampled)
+    features, targets = torch.randn(2, 6, 5), torch.randint(4, 40, (2, 6))
+    loss = negative_log_likelihood(network, features, targets, smoothing=0.1, sampled=sampled)
     logits = network.output_projection(features).flatten(0, 1)[:, 2:]
-    targets = wanted.flatten() - 2
-    torch.testing.assert_close(ours, functional.cross_entropy(logits, targets, label_smoothing=0.1))
+    shifted_targets = targets.flatten() - 2
+    torch.testing.assert_close(
+        loss, functional.cross_entropy(logits, shifted_targets, label_smoothing=0.1)
+    )
 
 
-def test_with_every_other_piece_drawn_the_sampled_loss_is_the_whole_one() -> None:
+def test_a_sample_of_all_other_pieces_is_the_vocabulary_with_weights_of_1() -> None:
     targets = torch.tensor([5, 9, 5])
     pieces, index, log_weight = sample_vocabulary(targets, 12, 10)
     assert sorted(pieces.tolist()) == list(range(12))
@@ -98,12 +102,12 @@ def test_the_expected_denominator_of_the_sampled_softmax_is_that_over_the_vocabu
     assert sum(sums) / len(sums) == pytest.approx(exponentials.sum().item(), abs=4 * error)
 
 
-def test_a_sampled_loss_teaches_only_the_pieces_that_it_scores() -> None:
+def test_a_sampled_loss_has_gradients_only_for_the_pieces_that_it_scores() -> None:
     torch.manual_seed(4)
     tiny = ModelConfig(embedding=5, encoder=EncoderConfig(width=3), decoder=DecoderConfig(width=4))
     network = build_model(tiny, source_vocab_size=400, target_vocab_size=400)
-    features, wanted = torch.randn(1, 3, 5), torch.tensor([[8, 20, 399]])
-    loss = negative_log_likelihood(network, features, wanted, smoothing=0.0, sampled=50)
+    features, targets = torch.randn(1, 3, 5), torch.tensor([[8, 20, 399]])
+    loss = negative_log_likelihood(network, features, targets, smoothing=0.0, sampled=50)
     (bias,) = torch.autograd.grad(loss, [network.output_projection.bias])
     assert (bias != 0).sum() == losses.ROW_MULTIPLE
-    assert (bias[wanted[0]] < 0).all()
+    assert (bias[targets[0]] < 0).all()
