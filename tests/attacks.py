@@ -64,7 +64,7 @@ def model_in(folder: Path) -> Path:
     return Path(shutil.copytree(MODEL, folder / "model", dirs_exist_ok=True))
 
 
-def reseal(model: Path, name: str, content: bytes) -> None:
+def replace_file(model: Path, name: str, content: bytes) -> None:
     """Change a file and its checksum, as the author of a hostile model would."""
     (model / name).write_bytes(content)
     facts = json.loads((model / manifest.FACTS).read_text(encoding="utf-8"))
@@ -72,7 +72,7 @@ def reseal(model: Path, name: str, content: bytes) -> None:
     (model / manifest.FACTS).write_text(json.dumps(facts), encoding="utf-8")
 
 
-def uses(model: Path) -> Iterator[CommandResult]:
+def run_model_commands(model: Path) -> Iterator[CommandResult]:
     """Run the commands that load a model, with both engines."""
     for engine in ("onnx", "torch"):
         yield attn("translate", "-m", model, "I see.", "--engine", engine)
@@ -179,7 +179,7 @@ def _recipes(folder: Path) -> Iterator[CommandResult]:
     for old, new in changes:
         changed = new.replace(text, head, 1) if old == text else text.replace(old, new, 1)
         model = model_in(folder)
-        reseal(model, manifest.RECIPE, changed.encode())
+        replace_file(model, manifest.RECIPE, changed.encode())
         yield attn("translate", "-m", model, "I see.", "--engine", "torch")
         yield attn("models", "verify", model)
 
@@ -188,7 +188,7 @@ def _recipes(folder: Path) -> Iterator[CommandResult]:
 def _texts(folder: Path) -> Iterator[CommandResult]:
     for name in (manifest.RECIPE, manifest.CARD, manifest.CONFIDENCE):
         model = model_in(folder)
-        reseal(model, name, b"\xff\xfe\x00")
+        replace_file(model, name, b"\xff\xfe\x00")
         yield attn("models", "show", model)
         yield attn("translate", "-m", model, "I see.", "-f", "jsonl")
         (model / name).unlink()
@@ -209,7 +209,7 @@ def _nan(folder: Path) -> Iterator[CommandResult]:
     for name in (manifest.WEIGHTS, "alignment_head.safetensors"):
         model = model_in(folder)
         tensors = {key: torch.full_like(t, torch.nan) for key, t in load_file(model / name).items()}
-        reseal(model, name, save(tensors))
+        replace_file(model, name, save(tensors))
         if name == manifest.WEIGHTS:
             yield attn("translate", "-m", model, "I see.", "--engine", "torch")
         else:
@@ -221,7 +221,7 @@ def _nan(folder: Path) -> Iterator[CommandResult]:
 def _nan_graphs(folder: Path) -> Iterator[CommandResult]:
     model = model_in(folder)
     size = (model / manifest.GRAPH_WEIGHTS).stat().st_size
-    reseal(model, manifest.GRAPH_WEIGHTS, b"\xff" * size)
+    replace_file(model, manifest.GRAPH_WEIGHTS, b"\xff" * size)
     yield attn("translate", "-m", model, "I see.", "--engine", "onnx")
     yield attn("translate", "-m", model, "I see.", "-f", "jsonl", "--engine", "onnx")
     yield attn(
@@ -235,7 +235,7 @@ def _broken_graphs(folder: Path) -> Iterator[CommandResult]:
     for name in (manifest.FORCED, manifest.STEP, manifest.ENCODER):
         for content in (b"", b"\0" * 100, b"\xff" * 1000, (MODEL / name).read_bytes()[:-100]):
             model = model_in(folder)
-            reseal(model, name, content)
+            replace_file(model, name, content)
             yield attn("models", "verify", model)
             shutil.rmtree(model)
 
@@ -254,7 +254,7 @@ def _external_data(folder: Path) -> Iterator[CommandResult]:
                 for entry in tensor.external_data:
                     if entry.key == "location":
                         entry.value = location
-            reseal(model, name, graph.SerializeToString())
+            replace_file(model, name, graph.SerializeToString())
             yield attn("translate", "-m", model, "I see.", "--engine", "onnx")
             yield attn("models", "verify", model)
 
@@ -277,28 +277,30 @@ def _links(folder: Path) -> Iterator[CommandResult]:
 @attack(INSIDE, "a pickle where weights should be", 4)
 def _pickles(folder: Path) -> Iterator[CommandResult]:
     """Put a pickle, which would create a file, in the place of each safetensors file."""
-    code = b"cos\nsystem\n(S'touch " + os.fsencode(folder / "made") + b"'\ntR."
+    code = b"cos\nsystem\n(S'touch " + os.fsencode(folder / "created") + b"'\ntR."
     for name in (manifest.WEIGHTS, "joint.spm", manifest.ENCODER):
         model = model_in(folder)
-        reseal(model, name, code)
-        yield from uses(model) if name == "joint.spm" else [attn("models", "verify", model)]
+        replace_file(model, name, code)
+        yield from (
+            run_model_commands(model) if name == "joint.spm" else [attn("models", "verify", model)]
+        )
         shutil.rmtree(model)
-    assert not (folder / "made").exists()
+    assert not (folder / "created").exists()
 
 
 # Faults of the disk
 
-#: In how many of these ways each change fails: in all, or, with 1, in one after the other.
-WAYS = 3
+#: The number of these errors that each change fails with: all, or one of them in turn.
+ERRORS_PER_CHANGE = 3
 _ERRORS = (errno.ENOSPC, errno.EIO, errno.EINTR)
 
 
 def _errors_at(change: int) -> Iterator[int]:
-    return (_ERRORS[(change + way) % len(_ERRORS)] for way in range(WAYS))
+    return (_ERRORS[(change + offset) % len(_ERRORS)] for offset in range(ERRORS_PER_CHANGE))
 
 
 def _faults(folder: Path, run: Callable[[], CommandResult]) -> Iterator[CommandResult]:
-    """Let each change and write of `run` in a folder fail, in turn, in `WAYS` ways."""
+    """Let each change and write of `run` in a folder fail, in turn, with some errors."""
     with failing_at(float("inf"), folder, errno.EIO) as disk:
         assert run().status == 0
     changes = disk.changes
@@ -312,10 +314,10 @@ def _faults(folder: Path, run: Callable[[], CommandResult]) -> Iterator[CommandR
 def _output_faults(folder: Path) -> Iterator[CommandResult]:
     out = folder / "out"
     out.write_text("old\n")
-    for ended in _faults(folder, lambda: attn("translate", "-m", MODEL, "I see.", "-o", out)):
-        assert out.read_text() == "old\n" or ended.status == 0 or out.read_text().count("\n") == 1
+    for result in _faults(folder, lambda: attn("translate", "-m", MODEL, "I see.", "-o", out)):
+        assert out.read_text() == "old\n" or result.status == 0 or out.read_text().count("\n") == 1
         assert [path.name for path in folder.iterdir()] == ["out"]
-        yield ended
+        yield result
 
 
 @attack(WHOLE, "a fault of the disk at each change by models add", 0, 3)
@@ -325,9 +327,9 @@ def _add_faults(folder: Path) -> Iterator[CommandResult]:
         add = ("models", "add", MODEL, "--name", "mine", "--force")
         models = folder / "home" / "models"
         assert attn(*add).status == 0
-        for ended in _faults(folder, lambda: attn(*add)):
+        for result in _faults(folder, lambda: attn(*add)):
             assert manifest.verify_checksums(models / "mine")
-            yield ended
+            yield result
 
 
 @attack(WHOLE, "a fault of the disk at each change by models pack", 0, 3)
@@ -336,12 +338,12 @@ def _pack_faults(folder: Path) -> Iterator[CommandResult]:
     assert attn("models", "pack", MODEL, "-o", out).status == 0
     whole = out.read_bytes()
     out.write_bytes(b"old")
-    for ended in _faults(folder, lambda: attn("models", "pack", MODEL, "-o", out)):
+    for result in _faults(folder, lambda: attn("models", "pack", MODEL, "-o", out)):
         assert (
-            out.read_bytes() == whole if ended.status == 0 else out.read_bytes() in (b"old", whole)
+            out.read_bytes() == whole if result.status == 0 else out.read_bytes() in (b"old", whole)
         )
         assert [path.name for path in folder.iterdir()] == ["model.zip"]
-        yield ended
+        yield result
 
 
 @attack(WHOLE, "a fault of the disk at each change by models add of an archive", 0, 3)
@@ -351,9 +353,9 @@ def _unpack_faults(folder: Path) -> Iterator[CommandResult]:
         patch.setenv("ATTN_HOME", str(folder / "home"))
         add = ("models", "add", folder / "model.zip", "--name", "mine", "--force")
         assert attn(*add).status == 0
-        for ended in _faults(folder / "home", lambda: attn(*add)):
+        for result in _faults(folder / "home", lambda: attn(*add)):
             assert manifest.verify_checksums(folder / "home" / "models" / "mine")
-            yield ended
+            yield result
 
 
 @attack(WHOLE, "a fault of the disk at each change by export", 0, 3, 4, 5)

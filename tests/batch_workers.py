@@ -13,17 +13,17 @@ def descendants(process: int) -> list[int]:
         except (OSError, IndexError):
             continue
         children.setdefault(parent, []).append(int(status.parent.name))
-    found: list[int] = []
+    processes: list[int] = []
     queue = [process]
     while queue:
-        below = children.get(queue.pop(), [])
-        found += below
-        queue += below
-    return sorted(found)
+        pids = children.get(queue.pop(), [])
+        processes += pids
+        queue += pids
+    return sorted(processes)
 
 
 def workers_below(process: int) -> list[int]:
-    """Return those of them that read or translate for attn batch."""
+    """Return the descendants of `process` that read or translate for attn batch."""
     return [each for each in descendants(process) if _is_worker(each)]
 
 

@@ -41,16 +41,16 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run tests that share a fixture of their module on one worker, so that it is made once."""
+    """Run tests that share a module's fixture on one worker, so that it is built only once."""
     for item in items:
         fixtures = getattr(item, "_fixtureinfo", None)
-        made = fixtures.name2fixturedefs.values() if fixtures else ()
-        if any(each[-1].scope == "module" for each in made if each):
+        definitions = fixtures.name2fixturedefs.values() if fixtures else ()
+        if any(each[-1].scope == "module" for each in definitions if each):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _home_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _temporary_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Use a temporary home folder, so that tests write nothing into the user's home."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ATTN_HOME", str(tmp_path_factory.mktemp("home")))
@@ -65,7 +65,8 @@ def build_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     `make` takes the folder, which does not exist yet, and fills it; the other workers wait for it.
     """
     base = tmp_path_factory.getbasetemp()
-    # As deep as a test's own folder: a copy of a run finds its text by the same relative path.
+    # At the same depth as a test's own folder, so that a copied run finds its text by the same
+    # relative path.
     shared = (
         base.parent / "shared" / "once" if "PYTEST_XDIST_WORKER" in os.environ else base / "shared"
     )
@@ -74,7 +75,7 @@ def build_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     def build(name: str, make: Callable[[Path], None]) -> Path:
         with FileLock(shared / f"{name}.lock"):
             if not (shared / f"{name}.ready").exists():
-                shutil.rmtree(shared / name, ignore_errors=True)  # of a worker that failed
+                shutil.rmtree(shared / name, ignore_errors=True)  # left by a worker that failed
                 make(shared / name)
                 (shared / f"{name}.ready").touch()
         return shared / name
@@ -92,13 +93,13 @@ def pairs_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(build_once: Callable[..., Path], pairs_file: Path) -> Path:
-    """The folder of a model that has learned PAIRS by heart. Read it, do not change it."""
+    """The folder of a model that has learned all PAIRS. Read it, do not change it."""
 
     def make(out: Path) -> None:
         text = ("--pairs", pairs_file, "--valid-pairs", pairs_file)
         limits = ("--max-steps", "160", "--set", "train.validate_every=80", "--set", "name=tiny")
-        ended = attn("train", *text, "--out", out, *TINY, *limits, *("--set", "source=en"))
-        assert ended.status == 0, ended.err
+        result = attn("train", *text, "--out", out, *TINY, *limits, *("--set", "source=en"))
+        assert result.status == 0, result.err
 
     return build_once("tiny", make)
 
@@ -121,8 +122,8 @@ def tiny_with_aligner(
         text = ("--from", tiny, "--pairs", pairs_file, "--valid-pairs", pairs_file, "--out", out)
         links = ("--set", f"train.guided_alignment={links_file}")
         still = ("--max-steps", "1", "--set", "train.learning_rate=1e-6", "--set", "name=aligner")
-        ended = attn("train", *text, *TINY, *WORD_ALIGNER, *links, *still)
-        assert ended.status == 0, ended.err
+        result = attn("train", *text, *TINY, *WORD_ALIGNER, *links, *still)
+        assert result.status == 0, result.err
 
     return build_once("tiny_with_aligner", make)
 

@@ -36,7 +36,7 @@ README = ROOT / "README.md"
 #: The documents whose blocks are run, each in a folder of its own.
 DOCUMENTS = (README, *sorted((ROOT / "docs").glob("*.md")))
 
-#: `attn train` for a network that is there in a second and knows nothing.
+#: `attn train` for a network that is trained in a second and predicts nothing useful.
 QUICK = (
     "attn train --threads 1 --max-steps 4 --set tokenizer.vocab_size=500 --set model.embedding=16 "
     "--set model.encoder.width=16 --set model.attention.width=16 --set model.decoder.width=16 "
@@ -44,10 +44,10 @@ QUICK = (
     "--set model.word_aligner=false --set train.guided_alignment=none --set train.export=none"
 )
 
-#: The same where a network is there already.
-QUICK_ON = "attn train --threads 1 --max-steps 2 --set train.export=none"
+#: The same for a network that exists already.
+QUICK_FROM = "attn train --threads 1 --max-steps 2 --set train.export=none"
 QUICK_ALIGNER = (
-    f"{QUICK_ON} --set model.word_aligner.embedding=16 --set model.word_aligner.width=16"
+    f"{QUICK_FROM} --set model.word_aligner.embedding=16 --set model.word_aligner.width=16"
 )
 
 _BLOCK = re.compile(
@@ -62,7 +62,7 @@ class Command:
     """A command, its output in the block, and its exit status."""
 
     text: str
-    shown: tuple[str, ...] = ()
+    output: tuple[str, ...] = ()
     status: int = 0
 
 
@@ -87,7 +87,7 @@ def name_of(document: Path) -> str:
 
 def blocks_of(text: str) -> list[Block]:
     """Return the console and python blocks of a Markdown text, in order."""
-    found = []
+    blocks = []
     for match in _BLOCK.finditer(text):
         kind = match["kind"] or "exact"
         assert kind in {"exact", "run", "model", "skip"}, f"there is no test kind {kind}"
@@ -95,8 +95,8 @@ def blocks_of(text: str) -> list[Block]:
         line = text.count("\n", 0, match.start("body"))
         console = match["language"] == "console"
         commands = _commands(match["body"]) if console else ()
-        found.append(Block(line, kind, match["language"], match["body"], tuple(commands)))
-    return found
+        blocks.append(Block(line, kind, match["language"], match["body"], tuple(commands)))
+    return blocks
 
 
 def _commands(body: str) -> list[Command]:
@@ -107,28 +107,28 @@ def _commands(body: str) -> list[Command]:
         else:
             assert commands, f"{line!r} stands before any command"
             last = commands[-1]
-            commands[-1] = replace(last, shown=(*last.shown, line))
+            commands[-1] = replace(last, output=(*last.output, line))
     merged: list[Command] = []
     for command in commands:
         if command.text == "echo $?":
-            merged[-1] = replace(merged[-1], status=int(command.shown[0]))
+            merged[-1] = replace(merged[-1], status=int(command.output[0]))
         else:
             merged.append(command)
     return merged
 
 
-def matches(shown: tuple[str, ...], printed: str) -> bool:
-    """Return whether `printed` is the output of the block, except for spaces at line ends."""
+def matches(expected: tuple[str, ...], output: str) -> bool:
+    """Return whether `output` is that of the block, except for spaces at line ends."""
     lines = [
         ".*" if line.strip() == "…" else re.escape(line.rstrip()).replace("…", "[^\n]*")
-        for line in shown
+        for line in expected
     ]
-    got = "\n".join(line.rstrip() for line in printed.rstrip().splitlines())
-    return re.fullmatch("\n".join(lines).rstrip(), got, re.DOTALL) is not None
+    stripped = "\n".join(line.rstrip() for line in output.rstrip().splitlines())
+    return re.fullmatch("\n".join(lines).rstrip(), stripped, re.DOTALL) is not None
 
 
 def workspace(folder: Path, *, quick: bool = False) -> Path:
-    """Fill `folder` with the demo corpus and files of a reader's own.
+    """Fill `folder` with the demo corpus and with files like a reader's own.
 
     `quick` takes the first lines only, as many as the commands of the documents need.
     """
@@ -140,12 +140,12 @@ def workspace(folder: Path, *, quick: bool = False) -> Path:
         ):
             lines = file.read_text(encoding="utf-8").splitlines()[: sizes[file.stem]]
             file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    mine: list[list[str]] = []
+    own_lines: list[list[str]] = []
     for language in ("en", "fr"):
         lines = (ROOT / f"data/demo/train.{language}").read_text(encoding="utf-8").splitlines()
-        mine.append(lines[: sizes["my"] if quick else 400])
-        (folder / f"my.{language}").write_text("\n".join(mine[-1]) + "\n", encoding="utf-8")
-    rows = ("\t".join(pair) for pair in zip(*mine, strict=True))
+        own_lines.append(lines[: sizes["my"] if quick else 400])
+        (folder / f"my.{language}").write_text("\n".join(own_lines[-1]) + "\n", encoding="utf-8")
+    rows = ("\t".join(pair) for pair in zip(*own_lines, strict=True))
     (folder / "my.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return folder
 
@@ -165,7 +165,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 def run(command: str, folder: Path, *, seconds: float = 600) -> tuple[int, str]:
     """Run a command in `folder`; return its status and its output."""
-    done = subprocess.run(
+    process = subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
         env=environment(folder),
@@ -175,7 +175,7 @@ def run(command: str, folder: Path, *, seconds: float = 600) -> tuple[int, str]:
         timeout=seconds,
         check=False,
     )
-    return done.returncode, done.stdout.decode("utf-8")
+    return process.returncode, process.stdout.decode("utf-8")
 
 
 @contextlib.contextmanager
@@ -215,19 +215,19 @@ def run_here(call: re.Match[str], folder: Path) -> tuple[int, str]:
 
 
 def execute(text: str, folder: Path, *, quick: bool) -> tuple[int, str]:
-    """The status and the output of a command in `folder`; with `quick` a training is short.
+    """Return the status and the output of a command in `folder`; with `quick` a training is short.
 
     A shell runs commands that are more than one call of `attn`, such as a loop.
     """
     if quick and "--print-recipe" not in text:
-        from_model = QUICK_ALIGNER if "--aligner-only" in text else QUICK_ON
+        from_model = QUICK_ALIGNER if "--aligner-only" in text else QUICK_FROM
         text = text.replace("attn train", from_model if "--from" in text else QUICK)
     call = _CALL.fullmatch(text) if quick else None
     return run_here(call, folder) if call else run(text, folder)
 
 
 def check(block: Block, folder: Path, *, quick: bool) -> None:
-    """Run a block in `folder`. With `quick` no training is long, and no trained model compared."""
+    """Run a block in `folder`; with `quick` each training is short and its model not compared."""
     if block.language == "python":
         with _in_folder(folder):
             exec(compile(block.body, str(block), "exec"), {"__name__": "__main__"})
@@ -235,11 +235,11 @@ def check(block: Block, folder: Path, *, quick: bool) -> None:
     for command in block.commands:
         if command.text.startswith("make "):
             continue
-        status, printed = execute(command.text, folder, quick=quick)
-        assert status == command.status, f"{command.text}\n{printed}"
+        status, output = execute(command.text, folder, quick=quick)
+        assert status == command.status, f"{command.text}\n{output}"
         compare = block.kind == "exact" or (block.kind == "model" and not quick)
-        if compare and command.shown:
-            wanted = "\n".join(command.shown)
-            assert matches(command.shown, printed), (
-                f"$ {command.text}\n{printed}\nbut the document shows\n{wanted}"
+        if compare and command.output:
+            expected = "\n".join(command.output)
+            assert matches(command.output, output), (
+                f"$ {command.text}\n{output}\nbut the document shows\n{expected}"
             )

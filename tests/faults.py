@@ -1,7 +1,7 @@
 """Simulate a process that is killed before its n-th change of a folder.
 
-Every change of a name or a file is an audit event of the interpreter. The n-th change does not
-happen, and no later one does, so that no clean-up hides the state after a kill.
+Every change of a name or a file is an audit event of the interpreter. The n-th change and all later
+ones raise an exception instead, so that no clean-up hides the state after a kill.
 """
 
 import builtins
@@ -31,9 +31,9 @@ class _Disk:
     allowed: float
     torn: bool = False
     changes: int = 0
-    dead: bool = False
+    is_killed: bool = False
     error: int = 0  # an errno that one change fails with, instead of a kill
-    written: list[str] = field(default_factory=list)
+    written_paths: list[str] = field(default_factory=list)
 
 
 _disk: _Disk | None = None
@@ -43,7 +43,7 @@ _disk: _Disk | None = None
 def killed_after(changes: float, folder: Path, *, torn: bool = False) -> Iterator[_Disk]:
     """Raise Killed in the block instead of every change of `folder` after the first `changes`.
 
-    With `torn` half of the file that was written last is lost, if it still has its temporary name.
+    With `torn` the last written file loses its second half, if it still has its temporary name.
     """
     global _disk
     _disk = disk = _Disk(os.path.realpath(folder), changes, torn)
@@ -51,8 +51,13 @@ def killed_after(changes: float, folder: Path, *, torn: bool = False) -> Iterato
         yield disk
     finally:
         _disk = None
-        if disk.dead and torn and disk.written and os.path.isfile(disk.written[-1]):
-            last = disk.written[-1]
+        if (
+            disk.is_killed
+            and torn
+            and disk.written_paths
+            and os.path.isfile(disk.written_paths[-1])
+        ):
+            last = disk.written_paths[-1]
             os.truncate(last, os.path.getsize(last) // 2)
 
 
@@ -88,16 +93,16 @@ class _WatchedFile(io.FileIO):
         return super().write(data)  # type: ignore[arg-type]
 
 
-def _open(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, **how):
+def _open(file, mode="r", buffering=-1, encoding=None, errors=None, newline=None, **options):
     """Python's `open`, which returns a _WatchedFile for writing a file of the folder."""
-    options = {"encoding": encoding, "errors": errors, "newline": newline}
+    text_options = {"encoding": encoding, "errors": errors, "newline": newline}
     if _disk is None or isinstance(file, int) or not _writes(mode, 0) or not _is_within(file):
-        return _real_open(file, mode, buffering, **options, **how)
-    raw = _WatchedFile(file, mode.replace("b", "").replace("t", ""), **how)
+        return _real_open(file, mode, buffering, **text_options, **options)
+    raw = _WatchedFile(file, mode.replace("b", "").replace("t", ""), **options)
     if buffering == 0:
         return raw
     buffered = io.BufferedRandom(raw) if "+" in mode else io.BufferedWriter(raw)
-    return buffered if "b" in mode else io.TextIOWrapper(buffered, **options)
+    return buffered if "b" in mode else io.TextIOWrapper(buffered, **text_options)
 
 
 def _fsync(descriptor: int) -> None:
@@ -130,12 +135,12 @@ def _hook(event: str, arguments: tuple[object, ...]) -> None:
     if _disk.error:
         _change(event)
         return
-    if _disk.dead or _disk.changes >= _disk.allowed:
-        _disk.dead = True
+    if _disk.is_killed or _disk.changes >= _disk.allowed:
+        _disk.is_killed = True
         raise Killed
     _disk.changes += 1
     if event == "open":
-        _disk.written.append(os.path.abspath(os.fsdecode(path)))
+        _disk.written_paths.append(os.path.abspath(os.fsdecode(path)))
 
 
 def _writes(mode: object, flags: object) -> bool:

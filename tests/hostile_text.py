@@ -30,13 +30,13 @@ from attn_cli.types import InputLine
 
 MODEL = Path(__file__).resolve().parents[1] / "models" / "en-fr"
 
-#: (beginning, what is repeated behind it, end) of each text.
+#: (beginning, repeated text, end) of each text.
 TEXTS = (
     # one character
     *(("", sign, "") for sign in "aAé0'’-.,!?… \t()[]{}<>`@#_%/\\:;&~|$\"»"),
     *(("", sign, "") for sign in "\u0301\u00ad\u200b\u200d\ufeff\u2028\ufdd0\x00\x1b²٣你あ가ก"),
     *(("", sign, "") for sign in "😀🇫🏽\ufe0f\u20e3"),
-    # a beginning with many of what may follow it, and an end that fits none of it
+    # a beginning, a text that may follow it, repeated, and an end that does not fit
     *(("a", mark, "") for mark in ("\u0301", "\u0315\u0300", "\u00ad", "_", "-", "'", ".", "@")),
     *(("http://a", mark, "") for mark in (")", "]", ".", "/", "a)", "()", "'")),
     *(("A", mark, "!") for mark in ("-a", "'a", ".A", "/a", "_a", "-1", "’s")),
@@ -58,7 +58,7 @@ TEXTS = (
     *(("", text, "") for text in ("a\tb ", "a ||| ", "a 1! ", "He is 5. ", "Xqzvj ", "\ufffd")),
 )
 
-#: The same of links and records, for their readers alone.
+#: The same for links, records and recipes, which have their own readers.
 LINKS = (
     *(
         ("", text, "")
@@ -80,8 +80,8 @@ RECIPES = tuple(
 
 def text_of(parts: tuple[str, str, str], size: int) -> str:
     """Return a text of about `size` bytes of UTF-8."""
-    begin, repeated, end = parts
-    return begin + repeated * (size // len(repeated.encode()) if repeated else 0) + end
+    beginning, repeated, end = parts
+    return beginning + repeated * (size // len(repeated.encode()) if repeated else 0) + end
 
 
 @functools.cache
@@ -92,7 +92,7 @@ def _model() -> Any:
 @functools.cache
 def _translator() -> Translator:
     model = _model()
-    network: Any = None  # not reached by what reads a line
+    network: Any = None  # not used to read a line
     return Translator(
         network,
         model.source,
@@ -114,9 +114,9 @@ def _find(text: str) -> None:
 
 
 def _read_capitals(text: str) -> None:
-    loud = text.upper()
-    is_all_caps(loud)
-    lowercase_forms(loud, words.split(loud))
+    capitals = text.upper()
+    is_all_caps(capitals)
+    lowercase_forms(capitals, words.split(capitals))
 
 
 def _read(text: str) -> None:
@@ -174,10 +174,10 @@ STAGES: dict[str, tuple[Callable[[str], Any], tuple[tuple[str, str, str], ...]]]
 
 def seconds(run: Callable[[str], Any], text: str) -> float:
     """Return the CPU time of a stage, which may refuse the text."""
-    begin = time.process_time()
+    beginning = time.process_time()
     with suppress(AttnError):
         run(text)
-    return time.process_time() - begin
+    return time.process_time() - beginning
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ the dog doesn't see my cat's house café naïve l'homme aujourd'hui qu'il aime S
 WORDS = TEXT.split()
 MARKS = ("", "", "", ".", "!", "?", ",", "…", " – ", " :", "»")
 
-#: Lines that are hard on spans: odd spaces, NFKC, signs that no vocabulary has, nothing.
+#: Lines whose spans are hard to find: odd spaces, NFKC, unknown signs, empty lines.
 ODD_LINES = (
     "",
     " ",
@@ -46,15 +46,15 @@ ODD_LINES = (
 
 def random_lines(count: int, *, seed: int = 1) -> list[str]:
     """Return lines of words of all scripts, with punctuation and irregular spaces."""
-    draw = random.Random(seed)
+    rng = random.Random(seed)
     lines = []
     for _ in range(count):
         words = (
-            draw.choice(WORDS) + draw.choice(MARKS) + draw.choice((" ", " ", " ", "  ", ""))
-            for _ in range(draw.randint(1, 12))
+            rng.choice(WORDS) + rng.choice(MARKS) + rng.choice((" ", " ", " ", "  ", ""))
+            for _ in range(rng.randint(1, 12))
         )
         line = "".join(words)
-        lines.append(line.upper() if draw.random() < 0.1 else line)
+        lines.append(line.upper() if rng.random() < 0.1 else line)
     return lines
 
 
@@ -89,7 +89,7 @@ def write_folder(
     pickled: bool = False,
     spread: float = 1.0,
     kind: str = "unigram",
-    **changed: Any,
+    **overrides: Any,
 ) -> Path:
     """Write a model of random parameters; `spread` is their standard deviation relative to
     Glorot's."""
@@ -99,14 +99,18 @@ def write_folder(
     folder.mkdir(parents=True, exist_ok=True)
     source, target = sentencepiece_model(1, kind), sentencepiece_model(2, kind)
     tokens = [">>fra<<", ">>deu<<"] if language_tokens else []
-    own, others = pieces_of(source), pieces_of(target)
-    # A few pieces have no place in the vocabulary, as happens in Marian.
-    lists = [own[:-5], others[:-5]] if not shared else [sorted({*own[:-5], *others[:-5]})]
+    source_pieces, target_pieces = pieces_of(source), pieces_of(target)
+    # A few pieces are not in the vocabulary, as in some models of Marian.
+    lists = (
+        [source_pieces[:-5], target_pieces[:-5]]
+        if not shared
+        else [sorted({*source_pieces[:-5], *target_pieces[:-5]})]
+    )
     vocabularies = []
     for name, pieces in zip(("vocab.json", "target_vocab.json"), lists, strict=False):
-        numbered = ["</s>", "<unk>", *tokens, *pieces, "<pad>"]
-        vocabularies.append(numbered)
-        write_json(folder / name, {piece: id for id, piece in enumerate(numbered)})
+        vocabulary = ["</s>", "<unk>", *tokens, *pieces, "<pad>"]
+        vocabularies.append(vocabulary)
+        write_json(folder / name, {piece: id for id, piece in enumerate(vocabulary)})
     (folder / "source.spm").write_bytes(source)
     (folder / "target.spm").write_bytes(target)
     sizes = [len(each) for each in vocabularies]
@@ -128,7 +132,7 @@ def write_folder(
         "forced_eos_token_id": 0,
         "decoder_start_token_id": sizes[-1] - 1,
         "max_position_embeddings": 512,
-    } | changed
+    } | overrides
     config = MarianConfig(**settings)
     torch.manual_seed(3)
     model = MarianMTModel(config).eval()

@@ -35,13 +35,13 @@ def run_cells(cells: list[dict[str, Any]], folder: Path) -> list[list[dict[str, 
 def _run(source: str, namespace: dict[str, Any]) -> list[dict[str, Any]]:
     tree = ast.parse(source)
     last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-    printed, value = io.StringIO(), None
-    with contextlib.redirect_stdout(printed):
+    stdout, value = io.StringIO(), None
+    with contextlib.redirect_stdout(stdout):
         exec(compile(tree, "cell", "exec"), namespace)
         if last is not None:
             value = eval(compile(ast.Expression(last.value), "cell", "eval"), namespace)
     outputs: list[dict[str, Any]] = []
-    if text := printed.getvalue():
+    if text := stdout.getvalue():
         outputs.append({"output_type": "stream", "name": "stdout", "text": _lines(text)})
     if value is not None:
         outputs.append({"output_type": "execute_result", "metadata": {}, "data": _forms(value)})
@@ -51,8 +51,8 @@ def _run(source: str, namespace: dict[str, Any]) -> list[dict[str, Any]]:
 def _forms(value: Any) -> dict[str, list[str]]:
     data = {"text/plain": _lines(repr(value))}
     for form, method in FORMS.items():
-        if shown := getattr(value, method, lambda: None)():
-            data[form] = _lines(shown)
+        if content := getattr(value, method, lambda: None)():
+            data[form] = _lines(content)
     return data
 
 
@@ -66,14 +66,14 @@ def main() -> None:
         prepare(Path(folder))
         outputs = run_cells(notebook["cells"], Path(folder))
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    for number, (cell, of_cell) in enumerate(zip(code, outputs, strict=True), start=1):
+    for number, (cell, cell_outputs) in enumerate(zip(code, outputs, strict=True), start=1):
         cell["execution_count"] = number
-        for output in of_cell:
+        for output in cell_outputs:
             if output["output_type"] == "execute_result":
                 output["execution_count"] = number
                 if "text/html" in output["data"]:  # one picture suffices
                     output["data"].pop("image/svg+xml", None)
-        cell["outputs"] = of_cell
+        cell["outputs"] = cell_outputs
     text = json.dumps(notebook, ensure_ascii=False, indent=1)
     NOTEBOOK.write_text(text + "\n", encoding="utf-8")
 

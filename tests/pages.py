@@ -7,8 +7,7 @@ from attn_cli.types import SoftAlignment, Translation, WordAlignment
 
 
 def table(source, target, weights=None, unaligned=None, *, kind="attention", links=None):
-    """Return a table of weights; by default each target word has its whole weight on the
-    diagonal."""
+    """Return an alignment; by default all weight of each target word lies on the diagonal."""
     shape = (len(target), len(source))
     if weights is None:
         weights = np.eye(*shape)

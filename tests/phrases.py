@@ -26,5 +26,8 @@ def _letters(text: str) -> list[str]:
 def common_phrases(direction: str) -> list[CommonPhrase]:
     """Return the phrases of a direction."""
     rows = (line.split("\t") for line in LIST.read_text(encoding="utf-8").splitlines())
-    phrases = (CommonPhrase(way, source, tuple(all_.split(" | "))) for way, source, all_ in rows)
+    phrases = (
+        CommonPhrase(row_direction, source, tuple(translations.split(" | ")))
+        for row_direction, source, translations in rows
+    )
     return [phrase for phrase in phrases if phrase.direction == direction]

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from attn_cli.cli import app
 from attn_cli.console import Console
 
-#: A language pair small enough to be learned whole in a second: word for word but for "red car".
+#: A language pair that a model learns in a second: word for word, except for "red car".
 SUBJECTS = {"I": "je", "you": "tu", "we": "nous", "Anna": "Anna"}
 VERBS = {"see": "vois", "love": "aime", "sell": "vends"}
 OBJECTS = {
@@ -23,7 +23,7 @@ PAIRS = {
     for s, v, o in product(SUBJECTS, VERBS, OBJECTS)
 }
 
-#: Which of their words correspond, as Pharaoh links: one for one, but red follows the car.
+#: The Pharaoh links of PAIRS: one to one in order, except that "rouge" follows "voiture".
 LINKS = [
     "0-0 1-1 2-2 4-3 3-4 5-5"
     if "red" in s
@@ -43,7 +43,7 @@ TINY = (
     *("--set", "train.export=none"),
 )
 
-#: Options that make it learn a word aligner for PAIRS, from LINKS in a file, in another.
+#: Options that make it also learn a word aligner for PAIRS, from LINKS in a file.
 WORD_ALIGNER = (
     *("--set", "model.word_aligner=true", "--set", "model.word_aligner.embedding=32"),
     *("--set", "model.word_aligner.width=24", "--set", "model.word_aligner.channels=2"),
@@ -52,7 +52,7 @@ WORD_ALIGNER = (
 )
 
 
-#: Two layers of two heads on each side, which learn as little as need be.
+#: Options for a small Transformer: one encoder layer, two decoder layers, two heads in each.
 TRANSFORMER = (
     *("--set", "model.encoder.kind=transformer", "--set", "model.decoder.kind=transformer"),
     *("--set", "model.attention.kind=multihead", "--set", "model.attention.heads=2"),
@@ -120,5 +120,5 @@ def attn(
         environment=variables,
     )
     status = app.run([str(argument) for argument in arguments], console)
-    written = [each.getvalue() if isinstance(each, io.BytesIO) else b"" for each in (out, err)]
-    return CommandResult(int(status), *written)
+    outputs = [each.getvalue() if isinstance(each, io.BytesIO) else b"" for each in (out, err)]
+    return CommandResult(int(status), *outputs)

@@ -21,23 +21,25 @@ def table() -> str:
     total = 0
     for attack in ATTACKS:
         with tempfile.TemporaryDirectory() as folder:
-            ended = Counter(each.status for each in attack.run(Path(folder)))
-        unexpected = sorted(ended.keys() - set(attack.statuses))
+            statuses = Counter(each.status for each in attack.run(Path(folder)))
+        unexpected = sorted(statuses.keys() - set(attack.statuses))
         assert not unexpected, (attack.name, unexpected)
-        total += sum(ended.values())
-        result = ", ".join(f"status {status}: {count}" for status, count in sorted(ended.items()))
-        rows.append(f"| {attack.promise} | {attack.name} | {sum(ended.values())} | {result} |")
+        total += sum(statuses.values())
+        result = ", ".join(
+            f"status {status}: {count}" for status, count in sorted(statuses.items())
+        )
+        rows.append(f"| {attack.promise} | {attack.name} | {sum(statuses.values())} | {result} |")
     return "\n".join([*rows, "", f"{total} cases in {len(ATTACKS)} attacks.", ""])
 
 
 def with_current_table(document: str) -> str:
-    """Return the document with another table."""
+    """Return the document with the table of today."""
     before, _, rest = document.partition(BEGIN)
     return before + BEGIN + table() + END + rest.partition(END)[2]
 
 
 def with_fuzzer_row(document: str, name: str, inputs: int) -> str:
-    """Return the document with the row of a reader after a complete run of the fuzzer."""
+    """Return the document with a row for a reader that the fuzzer has run completely."""
     before, _, rest = document.partition(FUZZ_BEGIN)
     lines, _, after = rest.partition(END)
     head, rows = lines.splitlines()[:2], lines.splitlines()[2:]

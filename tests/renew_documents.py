@@ -2,10 +2,10 @@
 
     PYTHONPATH=tests python tests/renew_documents.py [DOCUMENT…]
 
-For a change of a shipped model or of a table. A block whose output is compared gets the output of
-today where it differs; where the output shown has `…`, the lines before the first `…` and after
-the last are renewed if their number fits, and it is printed, to be read again. Read the diff: a
-document explains what it shows.
+Use it after a change of a shipped model or of a table. A block whose output is compared gets the
+output of today where it differs. In an output with `…`, the lines before the first `…` and after
+the last are renewed if their number fits, and the command is printed, to be read again. Read the
+diff: a document explains the output that it shows.
 """
 
 import argparse
@@ -20,46 +20,46 @@ from marian_models import write_folder
 ELLIPSIS = "…"
 
 
-def renewed(shown: list[str], printed: list[str]) -> list[str]:
-    """Return what a block shows of `printed`: all of it, or as much as `shown` does around `…`."""
-    places = [place for place, line in enumerate(shown) if line.strip() == ELLIPSIS]
-    if not places:
-        return printed
-    head, tail = places[0], len(shown) - places[-1] - 1
-    if len(places) > 1 or head + tail > len(printed):
-        return shown
-    return [*printed[:head], shown[places[0]], *printed[len(printed) - tail :]]
+def renew_output(old_output: list[str], output: list[str]) -> list[str]:
+    """Return the new text of an output: all lines, or as many as `old_output` has around `…`."""
+    ellipses = [index for index, line in enumerate(old_output) if line.strip() == ELLIPSIS]
+    if not ellipses:
+        return output
+    head, tail = ellipses[0], len(old_output) - ellipses[-1] - 1
+    if len(ellipses) > 1 or head + tail > len(output):
+        return old_output
+    return [*output[:head], old_output[ellipses[0]], *output[len(output) - tail :]]
 
 
-def is_renewed(block: Block) -> bool:
-    """Whether the output of a block is compared, and is not that of a network trained before."""
+def can_renew(block: Block) -> bool:
+    """Return whether a block's output is compared, and does not come from an earlier training."""
     return block.kind == "exact" or (block.kind == "model" and "runs/" not in block.body)
 
 
-def renewed_body(block: Block, folder: Path, where: str) -> str:
+def renew_body(block: Block, folder: Path, where: str) -> str:
     """Run the commands of a block, and return its text with their output of today."""
-    shown: list[tuple[str, list[str]]] = []
+    commands: list[tuple[str, list[str]]] = []
     for line in block.body.splitlines():
         if line.startswith("$ "):
-            shown.append((line, []))
+            commands.append((line, []))
         else:
-            shown[-1][1].append(line)
+            commands[-1][1].append(line)
     result: list[str] = []
-    for command, lines_shown in shown:
+    for command, old_output in commands:
         result.append(command)
         text = command[2:]
         if text.startswith("make ") or text == "echo $?":
-            result += lines_shown
+            result += old_output
             continue
-        _, printed = execute(text, folder, quick=True)
-        if not lines_shown or matches(tuple(lines_shown), printed):
-            result += lines_shown
+        _, output = execute(text, folder, quick=True)
+        if not old_output or matches(tuple(old_output), output):
+            result += old_output
             continue
-        today = [line.rstrip() for line in printed.rstrip().splitlines()]
-        blank = [""] * (len(lines_shown) - len("\n".join(lines_shown).rstrip().split("\n")))
-        result += renewed(lines_shown, today) + blank
-        partly = " (it has …: read it again)" if any(ELLIPSIS in x for x in lines_shown) else ""
-        sys.stderr.write(f"{where}:{block.line}: {text}{partly}\n")
+        new_lines = [line.rstrip() for line in output.rstrip().splitlines()]
+        blank = [""] * (len(old_output) - len("\n".join(old_output).rstrip().split("\n")))
+        result += renew_output(old_output, new_lines) + blank
+        note = " (it has …: read it again)" if any(ELLIPSIS in x for x in old_output) else ""
+        sys.stderr.write(f"{where}:{block.line}: {text}{note}\n")
     return "\n".join(result) + "\n"
 
 
@@ -77,8 +77,8 @@ def main() -> None:
             for block in blocks_of(text):
                 if block.language != "console" or block.kind == "skip":
                     continue
-                if is_renewed(block):
-                    body = renewed_body(block, folder, name_of(document))
+                if can_renew(block):
+                    body = renew_body(block, folder, name_of(document))
                     text = text.replace(f"```console\n{block.body}```", f"```console\n{body}```")
                 else:
                     for command in block.commands:

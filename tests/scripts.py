@@ -12,7 +12,7 @@ DATA = Path(__file__).resolve().parents[1] / "data"
 
 @contextmanager
 def import_scripts(folder: str, *names: str) -> Iterator[list[ModuleType]]:
-    """Import modules of a folder of data/; afterwards remove them and their imports again."""
+    """Import modules of a folder of data/; remove them and their imports at the end."""
     before, path = set(sys.modules), list(sys.path)
     sys.path[:0] = [str(DATA / folder), str(DATA / "demo")]
     try:

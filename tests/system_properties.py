@@ -13,7 +13,7 @@ from attn_cli.training.reinforce import reinforce_loss
 from attn_cli.types import BOS
 
 
-def a_batch():
+def make_batch():
     src, src_len = (torch.from_numpy(part).long() for part in random_batch(4, 6))
     torch.manual_seed(3)
     tgt = torch.randint(4, VOCAB, (4, 5))
@@ -21,48 +21,48 @@ def a_batch():
     return src, src_len, tgt
 
 
-def close(one, other):
-    torch.testing.assert_close(one, other, atol=2e-5, rtol=1e-4)
+def assert_close(actual, expected):
+    torch.testing.assert_close(actual, expected, atol=2e-5, rtol=1e-4)
 
 
 @torch.no_grad()
 def assert_unroll_equals_single_steps(system: System) -> None:
     network = network_of(system)
-    src, src_len, tgt = a_batch()
+    src, src_len, tgt = make_batch()
     whole = network(src, src_len, tgt)
-    close(network(src, src_len, tgt, weights=False).features, whole.features)
+    assert_close(network(src, src_len, tgt, weights=False).features, whole.features)
     logits = network.output_projection(whole.features)
     memory = network.encode(src, src_len)
     state = network.init_state(memory)
     assert state.keys() == network.decoder.dynamic_axes().keys()
     for t in range(tgt.shape[1]):
-        found, weights, state = network.step(tgt[:, t], state, memory)
-        close(found, logits[:, t])
-        close(weights, whole.weights[:, t])
+        step_logits, weights, state = network.step(tgt[:, t], state, memory)
+        assert_close(step_logits, logits[:, t])
+        assert_close(weights, whole.weights[:, t])
     assert state.keys() == network.decoder.dynamic_axes().keys()
 
 
 @torch.no_grad()
-def assert_padding_and_company_change_nothing(system: System) -> None:
+def assert_padding_and_other_sentences_change_nothing(system: System) -> None:
     network = network_of(system)
-    src, src_len, tgt = a_batch()
+    src, src_len, tgt = make_batch()
     together = network(src, src_len, tgt)
     for b, n in enumerate(src_len.tolist()):
         alone = network(src[b : b + 1, :n], src_len[b : b + 1], tgt[b : b + 1])
-        close(alone.features[0], together.features[b])
-        close(alone.weights[0], together.weights[b, ..., :n])
+        assert_close(alone.features[0], together.features[b])
+        assert_close(alone.weights[0], together.weights[b, ..., :n])
     wider = network(torch.nn.functional.pad(src, (0, 4)), src_len, tgt)
-    close(wider.features, together.features)
-    close(wider.weights[..., :-4], together.weights)
+    assert_close(wider.features, together.features)
+    assert_close(wider.weights[..., :-4], together.weights)
 
 
 @torch.no_grad()
 def assert_weights_are_a_distribution(system: System) -> None:
-    src, src_len, tgt = a_batch()
+    src, src_len, tgt = make_batch()
     weights = network_of(system)(src, src_len, tgt).weights  # (B, T, S) or (B, T, heads, S)
     assert (weights >= 0).all()
     total = torch.zeros if "none" in system else torch.ones
-    close(weights.sum(-1), total(weights.shape[:-1]))
+    assert_close(weights.sum(-1), total(weights.shape[:-1]))
     padding = ~length_mask(src_len, src.shape[1])  # (B, S)
     assert (weights.transpose(-1, 1)[padding] == 0).all()
 
@@ -70,25 +70,26 @@ def assert_weights_are_a_distribution(system: System) -> None:
 @torch.no_grad()
 def assert_causal(system: System) -> None:
     network = network_of(system)
-    src, src_len, tgt = a_batch()
+    src, src_len, tgt = make_batch()
     changed = tgt.clone()
     changed[:, 3] = (changed[:, 3] + 1 - 4) % (VOCAB - 4) + 4
-    before, after = (network(src, src_len, given).features for given in (tgt, changed))
-    close(before[:, :3], after[:, :3])
+    before, after = (network(src, src_len, target).features for target in (tgt, changed))
+    assert_close(before[:, :3], after[:, :3])
     assert not torch.allclose(before[:, 3], after[:, 3])
 
 
 def assert_every_parameter_learns(system: System) -> None:
-    """Each parameter has a gradient of the training loss; that of hard attention is REINFORCE's."""
+    """Check that each parameter has a gradient of the loss; hard attention adds REINFORCE's."""
     network = new_network(system).train()
-    src, src_len, tgt = a_batch()
-    wanted = tgt.roll(-1, dims=1)
-    found = network(src, src_len, tgt)
-    loss = negative_log_likelihood(network, found.features, wanted, smoothing=0.1)
-    assert (found.sampled_logp is not None) == ("hard" in system)
-    if found.sampled_logp is not None:
+    src, src_len, tgt = make_batch()
+    targets = tgt.roll(-1, dims=1)
+    output = network(src, src_len, tgt)
+    loss = negative_log_likelihood(network, output.features, targets, smoothing=0.1)
+    assert (output.sampled_logp is not None) == ("hard" in system)
+    if output.sampled_logp is not None:
         loss = (
-            loss + reinforce_loss(network, found, wanted, baseline=-3.0, settings=TrainConfig())[0]
+            loss
+            + reinforce_loss(network, output, targets, baseline=-3.0, settings=TrainConfig())[0]
         )
     loss.backward()
     for name, weight in network.named_parameters():
@@ -97,10 +98,10 @@ def assert_every_parameter_learns(system: System) -> None:
         assert weight.grad.abs().sum() > 1e-7, name
 
 
-#: Each check by what it claims.
+#: Each check by its claim.
 PROPERTIES = {
     "unroll-equals-single-steps": assert_unroll_equals_single_steps,
-    "padding-and-company-change-nothing": assert_padding_and_company_change_nothing,
+    "padding-and-other-sentences-change-nothing": assert_padding_and_other_sentences_change_nothing,
     "weights-are-a-distribution-over-real-positions": assert_weights_are_a_distribution,
     "a-later-target-piece-changes-nothing-before-it": assert_causal,
     "every-parameter-learns": assert_every_parameter_learns,

@@ -1,7 +1,8 @@
 """The product of encoders, attentions and decoders, with tiny widths. Shared by fast and slow
 tests.
 
-A system is the names of its three parts. Unlike a new network, its network has strong preferences.
+A system is a tuple of the names of its three parts. Unlike a new network, its network gives some
+outputs a much higher probability than others.
 """
 
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ System = tuple[str, str, str]
 
 VOCAB = 16
 
-#: Widths at which every dot product finds states of one size.
+#: Widths at which the two vectors of every dot product have one size.
 WIDTHS = (
     *("model.embedding=8", "model.encoder.width=4", "model.decoder.width=8"),
     *("model.attention.width=8", "model.attention.heads=2", "model.attention.window=2"),
@@ -40,7 +41,7 @@ ENCODERS = {
     "lstm-2": ["model.encoder.cell=lstm", "model.encoder.layers=2"],
     "gru": [],
     "gru-forward": ["model.encoder.bidirectional=false", "model.encoder.width=8"],
-    "gru-looks": ["model.encoder.self_attention=true"],
+    "gru-self-attention": ["model.encoder.self_attention=true"],
     "transformer": [
         *("model.encoder.kind=transformer", "model.encoder.width=8", "model.encoder.layers=2"),
         "model.positional_encoding=learned",
@@ -61,7 +62,7 @@ ATTENTIONS = {
 }
 DECODERS = {
     "gru": ["model.decoder.input_feeding=false"],
-    "lstm-2-after": [
+    "lstm-2-input-feeding": [
         *("model.decoder.cell=lstm", "model.decoder.layers=2", "model.decoder.input_feeding=true"),
         "model.layer_norm=true",
     ],
@@ -82,7 +83,7 @@ def model_of(system: System) -> ModelConfig:
     return config.with_settings(config.Recipe(), settings).model
 
 
-def _sensible() -> Iterator[System]:
+def _valid_systems() -> Iterator[System]:
     for system in product(ENCODERS, ATTENTIONS, DECODERS):
         try:
             model_of(system)
@@ -91,23 +92,23 @@ def _sensible() -> Iterator[System]:
         yield system
 
 
-#: Every one that makes sense.
-SYSTEMS = list(_sensible())
+#: All valid systems.
+SYSTEMS = list(_valid_systems())
 
 
-def _covering() -> Iterator[System]:
+def _covering_systems() -> Iterator[System]:
     """Yield a few systems that include every part: each attention with a recurrent decoder,
     Transformers."""
     encoders, (*recurrent, transformer) = list(ENCODERS), DECODERS
     for n, attention in enumerate(ATTENTIONS):
         yield encoders[(2 * n + n // 3) % len(encoders)], attention, recurrent[n % 3]
-    for encoder in ("transformer", "gru-looks"):
+    for encoder in ("transformer", "gru-self-attention"):
         yield encoder, "multihead", transformer
 
 
-COVERING = list(_covering())
+COVERING = list(_covering_systems())
 
-#: Those of them that have attention.
+#: The systems of COVERING that have attention.
 WITH_ATTENTION = [system for system in COVERING if system[1] != "none"]
 
 #: `model.attention.activation` in NumPy.
@@ -130,7 +131,7 @@ TINY_MODEL = config.from_dict(
 ).model
 
 
-def _pairwise() -> Iterator[System]:
+def _pairwise_systems() -> Iterator[System]:
     """Yield a few systems with all valid pairs of parts, greedily, most new pairs first."""
     missing = {pair for system in SYSTEMS for pair in combinations(enumerate(system), 2)}
     while missing:
@@ -139,7 +140,7 @@ def _pairwise() -> Iterator[System]:
         yield system
 
 
-PAIRWISE = list(_pairwise())
+PAIRWISE = list(_pairwise_systems())
 
 
 def new_network(system: System) -> Seq2Seq:
@@ -150,7 +151,7 @@ def new_network(system: System) -> Seq2Seq:
 
 @cache
 def network_of(system: System) -> Seq2Seq:
-    """Return a network with strong preferences. Do not change it."""
+    """Return a network whose outputs differ much in probability. Do not change it."""
     network = new_network(system).eval()
     with torch.no_grad():
         for weight in network.parameters():
@@ -190,36 +191,38 @@ def engines_of(system: System, folder, change=lambda graph: graph):
 
 
 def search_with(decoder, beam: int) -> list[list[Hypothesis]]:
-    """Return the beam's translations of a few lines, with their weights."""
+    """Return the translations of a few lines by beam search, with their weights."""
     return search(
         decoder, *random_batch(5, 7), SearchConfig(beam=beam, n_best=beam), keep_weights=True
     )
 
 
-def assert_alike(ours: list[list[Hypothesis]], theirs: list[list[Hypothesis]]) -> None:
+def assert_same_hypotheses(
+    rows: list[list[Hypothesis]], expected_rows: list[list[Hypothesis]]
+) -> None:
     """Compare translations, their order, weights and scores."""
-    for row, other in zip(ours, theirs, strict=True):
-        assert [each.ids.tolist() for each in row] == [each.ids.tolist() for each in other]
-        for one, two in zip(row, other, strict=True):
-            np.testing.assert_allclose(one.weights, two.weights, atol=1e-3)
-            np.testing.assert_allclose(one.token_logp, two.token_logp, atol=1e-3)
+    for row, expected_row in zip(rows, expected_rows, strict=True):
+        assert [each.ids.tolist() for each in row] == [each.ids.tolist() for each in expected_row]
+        for hypothesis, expected in zip(row, expected_row, strict=True):
+            np.testing.assert_allclose(hypothesis.weights, expected.weights, atol=1e-3)
+            np.testing.assert_allclose(hypothesis.token_logp, expected.token_logp, atol=1e-3)
 
 
-def assert_forced_as_decoded(decoder, rows: list[list[Hypothesis]]) -> None:
+def assert_forced_decoding_agrees(decoder, rows: list[list[Hypothesis]]) -> None:
     """Compare the weights and scores of each best translation in forced decoding with those of the
     search."""
-    again = force_decode(decoder, *random_batch(5, 7), [row[0].ids for row in rows])
-    for [decoded, *_], forced in zip(rows, again, strict=True):
+    forced_hypotheses = force_decode(decoder, *random_batch(5, 7), [row[0].ids for row in rows])
+    for [decoded, *_], forced in zip(rows, forced_hypotheses, strict=True):
         np.testing.assert_allclose(forced.weights, decoded.weights, atol=1e-5)
         np.testing.assert_allclose(forced.token_logp, decoded.token_logp, atol=1e-5)
 
 
 def assert_engines_agree(system: System, folder) -> None:
     """Check all properties of a system's graphs."""
-    ours, theirs = engines_of(system, folder)
-    assert parity.compare_decoders(ours, theirs, (VOCAB, VOCAB)) < parity.TOLERANCE
+    torch_decoder, onnx_decoder = engines_of(system, folder)
+    assert parity.compare_decoders(torch_decoder, onnx_decoder, (VOCAB, VOCAB)) < parity.TOLERANCE
     for beam in (1, 5):
-        found = [search_with(decoder, beam) for decoder in (ours, theirs)]
-        assert_alike(*found)
-        for decoder, rows in zip((ours, theirs), found, strict=True):
-            assert_forced_as_decoded(decoder, rows)
+        translations = [search_with(decoder, beam) for decoder in (torch_decoder, onnx_decoder)]
+        assert_same_hypotheses(*translations)
+        for decoder, rows in zip((torch_decoder, onnx_decoder), translations, strict=True):
+            assert_forced_decoding_agrees(decoder, rows)

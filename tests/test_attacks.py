@@ -12,7 +12,7 @@ FAULTS = [attack for attack in ATTACKS if attack.promise == WHOLE]
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.id)
 def test_an_attack_ends_with_its_status_and_one_sentence(attack, tmp_path, monkeypatch):
     """Each change of a disk fails in one of three ways, by turns."""
-    monkeypatch.setattr(attacks, "WAYS", 1)
+    monkeypatch.setattr(attacks, "ERRORS_PER_CHANGE", 1)
     ends_as_promised(attack, tmp_path)
 
 

@@ -180,7 +180,7 @@ def test_the_same_command_resumes_a_batch_that_was_killed_after_any_change(
     out = tmp_path / "out"
     with killed_after(changes, tmp_path, torn=changes % 2 == 1) as disk, pytest.raises(Killed):
         batch(texts, "-o", out)
-    assert disk.dead
+    assert disk.is_killed
     assert outputs(out).items() <= complete_outputs.items()
     assert batch(texts, "-o", out).status == 0
     assert outputs(out) == complete_outputs

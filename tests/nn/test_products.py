@@ -11,11 +11,11 @@ from attn_cli.nn.builder import build_model
 from attn_cli.nn.products import StepLinear, defer_weight_gradients, step_bmm
 
 SYSTEMS = [
-    ("gru", "general", "lstm-2-after"),
+    ("gru", "general", "lstm-2-input-feeding"),
     ("gru", "additive", "gru"),
     ("rnn", "dot", "rnn"),
     ("gru", "local", "gru"),
-    ("gru", "multihead", "lstm-2-after"),
+    ("gru", "multihead", "lstm-2-input-feeding"),
     ("lstm-2", "coverage", "gru"),
 ]
 

@@ -24,7 +24,7 @@ from attn_cli.training.trainer import Trainer
 
 KINDS = {
     "hard": ("gru", "hard", "gru"),
-    "input-feeding": ("lstm-2", "general", "lstm-2-after"),
+    "input-feeding": ("lstm-2", "general", "lstm-2-input-feeding"),
     "transformer": ("transformer", "multihead", "transformer"),
 }
 SETTINGS = config.TrainConfig(
