@@ -16,7 +16,7 @@ SHELLS = ["bash", "zsh", "fish", "powershell"]
 
 
 def completions(line: str, shell: str = "fish") -> list[str]:
-    """Return the candidates for the end of a command line, as the script of that shell gets them."""
+    """Return the candidates for the end of a command line, as the script of the shell gets them."""
     variables = {
         candidates.VARIABLE: f"complete_{shell}",
         "_TYPER_COMPLETE_ARGS": line,

@@ -1,4 +1,4 @@
-"""Confidence, unsure words, notes on lines, and --to: what the commands say of what they know."""
+"""Confidence, unsure words, notes on lines, and the choice of a model by --to."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from attn_cli.bundles import bundle, manifest, storage
 
 EN_FR = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
 
-#: The pairs that the model knows, and others of which it knows nothing and is less sure.
+#: The pairs of the model's training, and others, for which its confidence is lower.
 MIXED = [
     *PAIRS.items(),
     *((" ".join(source.split()[-2:]), "zut alors") for source in PAIRS),
@@ -27,18 +27,18 @@ def text_of(pairs):
 
 
 @pytest.fixture(scope="module")
-def mixed(tmp_path_factory):
+def mixed_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("pairs") / "mixed.tsv"
     path.write_text(text_of(MIXED), encoding="utf-8")
     return path
 
 
 @pytest.fixture(scope="module")
-def calibrated(tiny, mixed, tmp_path_factory):
+def calibrated_model(tiny, mixed_file, tmp_path_factory):
     """The tiny model with a calibration. Do not change it."""
     copy = tmp_path_factory.mktemp("calibrated") / "tiny"
     shutil.copytree(tiny, copy, ignore=shutil.ignore_patterns("checkpoints"))
-    ended = attn("models", "calibrate", copy, "--pairs", mixed)
+    ended = attn("models", "calibrate", copy, "--pairs", mixed_file)
     assert ended.status == 0, ended.err
     return copy
 
@@ -46,22 +46,26 @@ def calibrated(tiny, mixed, tmp_path_factory):
 # attn models calibrate
 
 
-def test_calibrate_says_on_how_many_pairs_and_leaves_a_sound_model(calibrated):
-    assert bundle.open_bundle(calibrated).has_files("confidence.json")
-    assert json.loads((calibrated / "confidence.json").read_text())["pairs"] == len(MIXED)
-    assert attn("models", "verify", calibrated).status == 0
+def test_calibrate_stores_the_number_of_pairs_and_the_model_stays_valid(calibrated_model):
+    assert bundle.open_bundle(calibrated_model).has_files("confidence.json")
+    assert json.loads((calibrated_model / "confidence.json").read_text())["pairs"] == len(MIXED)
+    assert attn("models", "verify", calibrated_model).status == 0
 
 
-def test_calibrating_again_or_from_two_files_gives_the_same(calibrated, damaged, tmp_path):
+def test_calibrate_gives_the_same_result_from_one_file_and_from_two(
+    calibrated_model, model_copy, tmp_path
+):
     for name, side in (("a.en", 0), ("a.fr", 1)):
         text = "".join(f"{pair[side]}\n" for pair in MIXED)
         (tmp_path / name).write_text(text, encoding="utf-8")
     files = ("--source", tmp_path / "a.en", "--target", tmp_path / "a.fr")
-    ended = attn("models", "calibrate", damaged, *files)
+    ended = attn("models", "calibrate", model_copy, *files)
     assert (ended.status, ended.stdout) == (0, b"")
     assert "confidence is calibrated on 96 pairs: rank correlation" in ended.err
-    ours, theirs = ((f / "confidence.json").read_bytes() for f in (damaged, calibrated))
-    assert ours == theirs
+    result, expected = (
+        (f / "confidence.json").read_bytes() for f in (model_copy, calibrated_model)
+    )
+    assert result == expected
 
 
 @pytest.mark.parametrize("options", [[], ["--source", "a"], ["--pairs", "a", "--source", "b"]])
@@ -71,42 +75,42 @@ def test_calibrate_needs_pairs_in_one_file_or_in_two(tiny, options):
     assert "Give --pairs FILE" in ended.err
 
 
-def test_too_few_pairs_and_blank_ones_are_bad_data(damaged):
+def test_too_few_pairs_that_are_not_blank_are_an_error(model_copy):
     ended = attn(
-        "models", "calibrate", damaged, "--pairs", "-", stdin=text_of(MIXED[:20]) + "\t\n" * 90
+        "models", "calibrate", model_copy, "--pairs", "-", stdin=text_of(MIXED[:20]) + "\t\n" * 90
     )
     assert (ended.status, ended.stdout) == (3, b"")
     assert "20 translated pairs are too few" in ended.err
-    assert not (damaged / "confidence.json").exists()
+    assert not (model_copy / "confidence.json").exists()
 
 
-def test_a_model_that_aligns_only_cannot_be_calibrated(tiny_with_aligner, mixed, tmp_path):
-    alone = shutil.copytree(
+def test_a_model_that_aligns_only_cannot_be_calibrated(tiny_with_aligner, mixed_file, tmp_path):
+    aligner = shutil.copytree(
         tiny_with_aligner, tmp_path / "alone", ignore=shutil.ignore_patterns("model.*")
     )
     facts = manifest.read_manifest(tiny_with_aligner)
     facts["files"].pop("model.safetensors")
-    (alone / "bundle.json").write_text(json.dumps(facts))
-    ended = attn("models", "calibrate", alone, "--pairs", mixed)
+    (aligner / "bundle.json").write_text(json.dumps(facts))
+    ended = attn("models", "calibrate", aligner, "--pairs", mixed_file)
     assert ended.status == 4
     assert "does not translate" in ended.err
 
 
-def test_a_calibration_goes_with_a_model_and_not_with_other_weights(
-    calibrated, tmp_path, monkeypatch
+def test_a_calibration_is_copied_with_its_model_and_removed_with_new_weights(
+    calibrated_model, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("ATTN_HOME", str(tmp_path))
-    assert attn("models", "add", calibrated, "--name", "mine").status == 0
-    added = tmp_path / "models" / "mine"
-    assert bundle.open_bundle(added).has_files("confidence.json")
-    recipe = bundle.open_bundle(added).recipe
-    storage.write_manifest(added, recipe, version="0", scores={})
-    assert not bundle.open_bundle(added).has_files("confidence.json")
-    assert not (added / "confidence.json").exists()
+    assert attn("models", "add", calibrated_model, "--name", "mine").status == 0
+    copy = tmp_path / "models" / "mine"
+    assert bundle.open_bundle(copy).has_files("confidence.json")
+    recipe = bundle.open_bundle(copy).recipe
+    storage.write_manifest(copy, recipe, version="0", scores={})
+    assert not bundle.open_bundle(copy).has_files("confidence.json")
+    assert not (copy / "confidence.json").exists()
 
 
-def test_a_damaged_calibration_is_found_when_it_is_needed(calibrated, tmp_path):
-    copy = shutil.copytree(calibrated, tmp_path / "copy")
+def test_a_damaged_calibration_is_reported_only_by_commands_that_use_it(calibrated_model, tmp_path):
+    copy = shutil.copytree(calibrated_model, tmp_path / "copy")
     storage.add_file(copy, "confidence.json", b"{}")
     for command in (("models", "verify", copy), ("translate", "-m", copy, "-f", "jsonl", "I see")):
         ended = attn(*command)
@@ -118,40 +122,44 @@ def test_a_damaged_calibration_is_found_when_it_is_needed(calibrated, tmp_path):
 # Confidence
 
 
-def test_records_have_a_confidence_that_is_higher_for_what_is_known(calibrated):
+def test_the_confidence_of_a_record_is_higher_for_sentences_of_the_training(calibrated_model):
     known, unknown, blank = attn(
-        "translate", "-m", calibrated, "-f", "jsonl", "I see a dog.", "a dog.", ""
+        "translate", "-m", calibrated_model, "-f", "jsonl", "I see a dog.", "a dog.", ""
     ).records()
     assert 0 <= unknown["confidence"] < known["confidence"] <= 1
     assert blank["confidence"] == 1
 
 
-def test_a_given_target_and_a_model_without_calibration_have_none(calibrated, tiny):
-    (given,) = attn("align", "-m", calibrated, "-f", "jsonl", "I see", "je vois").records()
-    (found,) = attn("translate", "-m", tiny, "-f", "jsonl", "I see").records()
-    assert given["confidence"] is found["confidence"] is None
+def test_a_given_target_or_a_model_without_calibration_has_no_confidence(calibrated_model, tiny):
+    (alignment,) = attn(
+        "align", "-m", calibrated_model, "-f", "jsonl", "I see", "je vois"
+    ).records()
+    (translation,) = attn("translate", "-m", tiny, "-f", "jsonl", "I see").records()
+    assert alignment["confidence"] is translation["confidence"] is None
 
 
-def test_scores_add_the_confidence_of_the_record_to_the_text(calibrated):
+def test_the_option_scores_adds_the_confidence_of_the_record_to_the_text(calibrated_model):
     lines = ("I see a dog.", "", "we love two books.")
-    records = attn("translate", "-m", calibrated, "-f", "jsonl", *lines).records()
-    ended = attn("translate", "-m", calibrated, "--scores", *lines)
+    records = attn("translate", "-m", calibrated_model, "-f", "jsonl", *lines).records()
+    ended = attn("translate", "-m", calibrated_model, "--scores", *lines)
     assert ended.lines() == [
         f"{each['target']} ||| {each['confidence']:.4f}" if each["source"] else ""
         for each in records
     ]
 
 
-def test_scores_of_a_text_without_calibration_say_how_to_get_one(tiny):
+def test_the_option_scores_without_a_calibration_names_the_command_for_one(tiny):
     ended = attn("translate", "-m", tiny, "--scores", "I see a dog.")
     assert (ended.status, ended.stdout) == (4, b"")
     assert f"attn models calibrate {tiny} --pairs FILE" in ended.err
 
 
-def test_a_confidence_does_not_depend_on_the_other_lines(calibrated):
+def test_a_confidence_does_not_depend_on_the_other_lines(calibrated_model):
     lines = list(PAIRS)[:12]
-    together = attn("translate", "-m", calibrated, "--scores", stdin="\n".join(lines)).lines()
-    alone = [attn("translate", "-m", calibrated, "--scores", line).lines()[0] for line in lines]
+    together = attn("translate", "-m", calibrated_model, "--scores", stdin="\n".join(lines)).lines()
+    alone = [
+        attn("translate", "-m", calibrated_model, "--scores", line).lines()[0] for line in lines
+    ]
     assert [line.split(" ||| ")[0] for line in together] == [
         line.split(" ||| ")[0] for line in alone
     ]
@@ -184,8 +192,8 @@ ODD = "dog sell red Anna the we"
 
 
 @pytest.fixture(scope="module")
-def doubtful(tiny, tmp_path_factory):
-    """The tiny model, which is sure of a word from a probability of 0.9 only."""
+def unsure_model(tiny, tmp_path_factory):
+    """The tiny model with a recipe in which words of a probability below 0.9 are unsure."""
     copy = tmp_path_factory.mktemp("doubtful") / "tiny"
     shutil.copytree(tiny, copy, ignore=shutil.ignore_patterns("checkpoints"))
     recipe = bundle.open_bundle(copy).recipe
@@ -193,8 +201,8 @@ def doubtful(tiny, tmp_path_factory):
     return copy
 
 
-def test_records_name_unsure_words_and_the_text_and_the_table_mark_them(doubtful):
-    translate = ("translate", "-q", "-m", doubtful)
+def test_unsure_words_are_listed_in_records_and_marked_in_text_and_table(unsure_model):
+    translate = ("translate", "-q", "-m", unsure_model)
     (record,) = attn(*translate, "-f", "jsonl", ODD).records()
     words = [record["target_words"][word] for word in record["unsure"]]
     assert words
@@ -209,7 +217,7 @@ def test_records_name_unsure_words_and_the_text_and_the_table_mark_them(doubtful
     assert re.findall(r"^ *(\S+) \?", table, re.MULTILINE)[: len(words)] == words
 
 
-def test_the_probability_below_which_a_word_is_unsure_is_the_recipes(tiny, tmp_path):
+def test_the_recipe_sets_the_probability_below_which_a_word_is_unsure(tiny, tmp_path):
     copy = shutil.copytree(tiny, tmp_path / "copy", ignore=shutil.ignore_patterns("checkpoints"))
     recipe = bundle.open_bundle(copy).recipe
     for bound, unsure in (("0", []), ("1", [0, 1, 2, 3])):
@@ -222,24 +230,24 @@ def test_the_probability_below_which_a_word_is_unsure_is_the_recipes(tiny, tmp_p
     "options",
     [("-f", "jsonl"), ("-f", "table"), ("-f", "tsv"), ("--n-best", "2"), ("--level", "piece")],
 )
-def test_mark_unsure_is_for_the_words_of_one_translation(tiny, options):
+def test_mark_unsure_is_refused_except_for_the_words_of_one_translation(tiny, options):
     ended = attn("translate", "-m", tiny, "--mark-unsure", *options, ODD)
     assert (ended.status, ended.stdout) == (2, b"")
     assert "--mark-unsure" in ended.err
 
 
-def test_mark_unsure_marks_the_translation_before_its_links_too(doubtful):
-    marked = attn("translate", "-q", "-m", doubtful, "--mark-unsure", ODD).out.strip()
-    mark = ("--mark-unsure", "-f", "pharaoh")
-    (line,) = attn("translate", "-q", "-m", doubtful, *mark, ODD).lines()
-    assert line.startswith(f"{marked} ||| ")
+def test_mark_unsure_marks_the_translation_in_the_format_pharaoh_too(unsure_model):
+    text = attn("translate", "-q", "-m", unsure_model, "--mark-unsure", ODD).out.strip()
+    options = ("--mark-unsure", "-f", "pharaoh")
+    (line,) = attn("translate", "-q", "-m", unsure_model, *options, ODD).lines()
+    assert line.startswith(f"{text} ||| ")
 
 
 # Notes on lines
 
 
-def notes(*arguments, **how):
-    return attn("translate", *arguments, **how).err.splitlines()
+def notes(*arguments, **kwargs):
+    return attn("translate", *arguments, **kwargs).err.splitlines()
 
 
 @pytest.fixture
@@ -250,35 +258,35 @@ def registry_folder(monkeypatch, tmp_path):
     monkeypatch.setattr("attn_cli.bundles.registry._shipped", list)
     models = tmp_path / "models"
     shutil.copytree(EN_FR, models / "into-fr")
-    back = shutil.copytree(EN_FR, models / "into-en")
-    retell(back, source="fr", target="en", name="into-en")
+    reverse_model = shutil.copytree(EN_FR, models / "into-en")
+    change_facts(reverse_model, source="fr", target="en", name="into-en")
     return models
 
 
-def retell(folder, **facts):
-    """Change what bundle.json and the recipe say of a model's languages."""
+def change_facts(folder, **facts):
+    """Change the name or the languages of a model, in its recipe and in bundle.json."""
     settings = [f"{key}={value}" for key, value in facts.items()]
     recipe = bundle.open_bundle(folder).recipe
     storage.write_recipe(folder, config.with_settings(recipe, settings))
-    told = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    (folder / "bundle.json").write_text(json.dumps(told | facts), encoding="utf-8")
+    content = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    (folder / "bundle.json").write_text(json.dumps(content | facts), encoding="utf-8")
 
 
 @pytest.mark.usefixtures("registry_folder")
-def test_a_line_in_the_target_language_is_noted_with_the_model_of_the_way_back():
+def test_a_note_on_a_line_in_the_target_language_names_the_reverse_model():
     assert notes("-m", "into-fr", "Je t'aime") == ["attn: this looks French; -m into-en?"]
     assert notes("-m", "into-en", "I love the dog") == ["attn: this looks English; -m into-fr?"]
     assert not [note for note in notes("-m", "into-en", "Je t'aime") if "looks" in note]
 
 
-def test_without_a_model_of_the_way_back_the_note_says_what_the_model_does(registry_folder):
+def test_without_a_reverse_model_the_note_names_the_target_language(registry_folder):
     shutil.rmtree(registry_folder / "into-en")
     (note,) = notes("-m", "into-fr", "Je t'aime")
     assert note == "attn: this looks French, the language that bundle-v1 translates into"
 
 
 @pytest.mark.usefixtures("registry_folder")
-def test_a_line_that_is_mostly_unknown_is_noted():
+def test_a_line_of_mostly_unknown_words_gives_a_note():
     assert notes("-m", "into-fr", "Привет мир") == [
         "attn: this is mostly unknown to the model bundle-v1"
     ]
@@ -294,19 +302,21 @@ def test_a_line_that_is_mostly_unknown_is_noted():
         (2000, ["attn: 1,997 more lines look French; -m into-en?"]),
     ],
 )
-def test_a_flood_of_lines_has_three_notes_and_a_count(count, summary):
+def test_many_lines_of_the_target_language_give_three_notes_and_a_count(count, summary):
     text = "I see two books.\n" + "Je ne suis pas là.\n" * count
-    found = notes("-m", "into-fr", "--beam", "1", stdin=text)
-    assert found == [
+    output = notes("-m", "into-fr", "--beam", "1", stdin=text)
+    assert output == [
         *(f"attn: line {number} looks French; -m into-en?" for number in (2, 3, 4)),
         *summary,
     ]
 
 
 @pytest.mark.usefixtures("registry_folder")
-def test_notes_are_talk_and_change_nothing_on_stdout():
-    loud, quiet = (attn("translate", "-m", "into-fr", *how, "Je t'aime") for how in ([], ["-q"]))
-    assert loud.stdout == quiet.stdout
+def test_quiet_omits_notes_and_does_not_change_stdout():
+    default, quiet = (
+        attn("translate", "-m", "into-fr", *options, "Je t'aime") for options in ([], ["-q"])
+    )
+    assert default.stdout == quiet.stdout
     assert quiet.err == ""
 
 
@@ -317,12 +327,12 @@ def test_notes_are_talk_and_change_nothing_on_stdout():
 @pytest.mark.parametrize(
     ("to", "model"), [("fr", "bundle-v1"), ("en", "into-en"), ("EN", "into-en")]
 )
-def test_to_picks_the_registered_model_that_translates_into_it(to, model):
+def test_to_selects_the_registered_model_of_that_target_language(to, model):
     (record,) = attn("translate", "-q", "--to", to, "-f", "jsonl", "I see a dog.").records()
     assert record["model"] == model
 
 
-def test_to_with_no_model_or_several_is_refused_with_their_names(registry_folder):
+def test_to_is_refused_with_the_models_listed_if_none_or_several_match(registry_folder):
     ended = attn("translate", "--to", "de", "I see")
     assert (ended.status, ended.stdout) == (4, b"")
     assert "no registered model translates into de" in ended.err
@@ -341,7 +351,7 @@ def test_to_prefers_the_model_named_for_its_direction(registry_folder):
     assert (ended.status, ended.err) == (0, "")
 
 
-def test_to_beside_a_model_must_not_contradict_it(registry_folder):
+def test_to_must_not_contradict_the_option_model(registry_folder):
     assert attn("translate", "-q", "--to", "fr", "-m", "into-fr", "I see").status == 0
     assert (
         attn("translate", "-q", "--to", "fr", "-m", registry_folder / "into-fr", "I see").status
@@ -352,28 +362,30 @@ def test_to_beside_a_model_must_not_contradict_it(registry_folder):
     assert "--to en contradicts --model into-fr, which translates into fr" in ended.err
 
 
-def test_to_takes_the_model_of_the_environment_where_it_fits(registry_folder, monkeypatch):
+def test_to_prefers_the_model_of_the_environment_if_its_language_matches(
+    registry_folder, monkeypatch
+):
     shutil.copytree(registry_folder / "into-fr", registry_folder / "mine")
-    retell(registry_folder / "mine", name="mine")
+    change_facts(registry_folder / "mine", name="mine")
     monkeypatch.setenv("ATTN_MODEL", "mine")
     for to, model in (("fr", "mine"), ("en", "into-en")):
         (record,) = attn("translate", "-q", "--to", to, "-f", "jsonl", "I see a dog.").records()
         assert record["model"] == model
 
 
-def test_a_region_is_the_language_but_not_the_other_way_round(registry_folder):
-    retell(registry_folder / "into-fr", target="fr-CA")
+def test_a_model_of_a_region_matches_its_language_but_no_other_region(registry_folder):
+    change_facts(registry_folder / "into-fr", target="fr-CA")
     assert attn("translate", "-q", "--to", "fr", "I see").status == 0
     assert attn("translate", "-q", "--to", "fr_ca", "I see").status == 0
     assert attn("translate", "-q", "--to", "fr-FR", "I see").status == 4
 
 
-def test_a_damaged_model_or_one_that_aligns_only_is_not_picked(registry_folder):
+def test_to_does_not_select_a_damaged_model_or_one_that_aligns_only(registry_folder):
     (registry_folder / "broken").mkdir()
     (registry_folder / "broken" / "bundle.json").write_text("{}")
     aligner = shutil.copytree(registry_folder / "into-fr", registry_folder / "aligner")
-    told = json.loads((aligner / "bundle.json").read_text(encoding="utf-8"))
-    name = manifest.stored_name(told, manifest.WORD_ALIGNER_GRAPH)
-    told["files"] = {name: told["files"][name]}
-    (aligner / "bundle.json").write_text(json.dumps(told), encoding="utf-8")
+    content = json.loads((aligner / "bundle.json").read_text(encoding="utf-8"))
+    name = manifest.stored_name(content, manifest.WORD_ALIGNER_GRAPH)
+    content["files"] = {name: content["files"][name]}
+    (aligner / "bundle.json").write_text(json.dumps(content), encoding="utf-8")
     assert attn("translate", "-q", "--to", "fr", "I see").status == 0

@@ -17,7 +17,7 @@ def test_translations_have_their_diagnostics_in_jsonl():
         "translate", "-f", "jsonl", "--diagnostics", "--threads", 1, stdin=TEXTS
     ).records()
     assert list(first["diagnostics"]) == FIELDS
-    assert first["diagnostics"]["disagreement"] < 0.2  # attention and word aligner agree on it
+    assert first["diagnostics"]["disagreement"] < 0.2  # attention and word aligner agree
     assert first["diagnostics"]["unlinked_source"] == []
     assert second["diagnostics"]["repeated_target"] == []
     assert blank["weights"] == []
@@ -32,7 +32,7 @@ def test_tsv_has_a_line_for_each_sentence():
     assert (blank[0], blank[2:]) == ("2", [""] * 8)
 
 
-def test_a_target_that_leaves_words_out_and_repeats_one_looks_worse():
+def test_omitted_and_repeated_words_make_the_diagnostics_worse():
     source = "She reads a book to her brother."
     pairs = f"{source}\tElle lit un livre à son frère.\n{source}\tElle lit lit.\n"
     good, bad = (
@@ -46,7 +46,7 @@ def test_a_target_that_leaves_words_out_and_repeats_one_looks_worse():
     assert (good["repeated_target"], bad["repeated_target"]) == ([], [2])
 
 
-def test_without_the_option_records_have_no_field_more():
+def test_records_without_the_option_have_no_diagnostics():
     (record,) = attn("translate", "I love you", "-f", "jsonl").records()
     assert "diagnostics" not in record
     assert "flagged" not in record
@@ -69,7 +69,7 @@ def test_low_confidence_is_flagged_in_the_record_or_on_stderr():
         (("translate", "x", "--flag-below", "nan"), "--flag-below cannot be nan"),
     ],
 )
-def test_what_does_not_go_together_is_refused(arguments, problem):
-    found = attn(*arguments)
-    assert (found.status, found.out) == (ExitStatus.USAGE, "")
-    assert problem in found.err
+def test_invalid_options_are_usage_errors(arguments, problem):
+    ended = attn(*arguments)
+    assert (ended.status, ended.out) == (ExitStatus.USAGE, "")
+    assert problem in ended.err

@@ -22,18 +22,18 @@ def report():
     return json.loads(ended.out)
 
 
-def test_it_has_versions_devices_folders_and_models():
-    told = report()
-    assert platform.python_version() in told["system"]["python"]
-    assert told["packages"]["numpy"] == metadata.version("numpy")
-    assert "CPUExecutionProvider" in told["devices"]["onnxruntime"]
-    assert told["devices"].keys() >= {"cuda", "mps"}
-    assert told["environment"] == {
+def test_the_report_has_versions_devices_folders_and_models():
+    facts = report()
+    assert platform.python_version() in facts["system"]["python"]
+    assert facts["packages"]["numpy"] == metadata.version("numpy")
+    assert "CPUExecutionProvider" in facts["devices"]["onnxruntime"]
+    assert facts["devices"].keys() >= {"cuda", "mps"}
+    assert facts["environment"] == {
         "LANG": "fr_FR.UTF-8", "TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": "80",
     }  # fmt: skip
-    assert "(none)" in told["folders"]["config"]
-    assert "en-fr" in told["models"]
-    assert told["problems"] == []
+    assert "(none)" in facts["folders"]["config"]
+    assert "en-fr" in facts["models"]
+    assert facts["problems"] == []
 
 
 def test_the_text_has_the_same_facts_and_no_secret(home):
@@ -46,16 +46,16 @@ def test_the_text_has_the_same_facts_and_no_secret(home):
     assert "~/.config/attn/config.toml" in ended.out
 
 
-def test_a_damaged_model_and_a_wrong_config_are_problems_and_no_failure(home):
+def test_a_damaged_model_and_a_wrong_config_are_reported_as_problems(home):
     models = home / ".local" / "share" / "attn" / "models"
     folder = Path(shutil.copytree(MODEL, models / "broken"))
     (folder / "joint.spm").write_bytes(b"x")
     (home / ".config" / "attn").mkdir(parents=True)
     (home / ".config" / "attn" / "config.toml").write_text("colour = 'red'\n")
-    told = report()
-    assert told["models"]["broken"].endswith("damaged")
-    assert any("joint.spm" in each for each in told["problems"])
-    assert any("Did you mean color?" in each for each in told["problems"])
+    facts = report()
+    assert facts["models"]["broken"].endswith("damaged")
+    assert any("joint.spm" in each for each in facts["problems"])
+    assert any("Did you mean color?" in each for each in facts["problems"])
 
 
 def test_a_default_model_that_does_not_exist_is_a_problem(monkeypatch):

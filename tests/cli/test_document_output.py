@@ -23,14 +23,14 @@ def test_translate_writes_a_page_of_all_lines(tiny, tmp_path):
     out = tmp_path / "page.html"
     ended = attn("translate", *TEXTS, "-m", tiny, "-o", out)
     assert (ended.status, ended.out) == (0, ""), ended.err
-    found = pairs_of(out.read_text(encoding="utf-8"))
-    assert [pair["n"] for pair in found] == [1, 2, 3]
-    assert ["".join(pair["s"]) for pair in found] == TEXTS
-    assert ["".join(pair["t"]) for pair in found] == [PAIRS[text] for text in TEXTS]
-    assert {name for pair in found for name in pair["w"]} == {"attention"}
+    pairs = pairs_of(out.read_text(encoding="utf-8"))
+    assert [pair["n"] for pair in pairs] == [1, 2, 3]
+    assert ["".join(pair["s"]) for pair in pairs] == TEXTS
+    assert ["".join(pair["t"]) for pair in pairs] == [PAIRS[text] for text in TEXTS]
+    assert {name for pair in pairs for name in pair["w"]} == {"attention"}
 
 
-def test_the_page_has_attention_and_word_aligner(tiny_with_aligner):
+def test_the_page_has_the_weights_of_attention_and_word_aligner(tiny_with_aligner):
     for options in ((), ("--weights", "alignment")):
         ended = attn("translate", TEXTS[0], "-m", tiny_with_aligner, "-f", "html", *options)
         (pair,) = pairs_of(ended.out)
@@ -38,17 +38,17 @@ def test_the_page_has_attention_and_word_aligner(tiny_with_aligner):
         assert data_of(ended.out, "info")["view"] == ("alignment" if options else "attention")
 
 
-def test_align_has_both_and_the_targets_score(tiny_with_aligner):
+def test_the_page_of_align_has_both_weights_and_the_score_of_the_target(tiny_with_aligner):
     text = TEXTS[0]
     ended = attn("align", text, PAIRS[text], "-m", tiny_with_aligner, "-f", "html")
     (pair,) = pairs_of(ended.out)
     assert set(pair["w"]) == {"attention", "alignment"}
-    scored = attn("align", text, PAIRS[text], "-m", tiny_with_aligner, "-f", "jsonl").records()[0]
-    assert pair["p"] == scored["score"]
-    assert pair["b"] == [round(logp, 3) for logp in scored["logprobs"]]
+    record = attn("align", text, PAIRS[text], "-m", tiny_with_aligner, "-f", "jsonl").records()[0]
+    assert pair["p"] == record["score"]
+    assert pair["b"] == [round(logp, 3) for logp in record["logprobs"]]
 
 
-def test_the_links_of_the_page_are_those_of_pharaoh(tiny_with_aligner, pairs_file):
+def test_the_page_has_the_same_links_as_the_format_pharaoh(tiny_with_aligner, pairs_file):
     for options in (
         (),
         ("--weights", "attention"),
@@ -69,7 +69,7 @@ def test_a_blank_line_is_a_pair_too(tiny):
     assert [pair["n"] for pair in pairs_of(ended.out)] == [1, 2, 3]
 
 
-def test_no_lines_are_a_page_without_pairs(tiny):
+def test_empty_input_gives_a_page_without_pairs(tiny):
     ended = attn("translate", "-m", tiny, "-f", "html", stdin="")
     assert pairs_of(ended.out) == []
 
@@ -86,7 +86,7 @@ def test_gold_links_are_in_the_page(tiny_with_aligner, pairs_file, tmp_path):
     assert "AER" in ended.err
 
 
-def test_wrong_gold_leaves_no_page(tiny_with_aligner, pairs_file, tmp_path):
+def test_an_invalid_gold_file_leaves_no_page(tiny_with_aligner, pairs_file, tmp_path):
     gold, out = tmp_path / "gold.txt", tmp_path / "page.html"
     gold.write_text("0-0\n")
     ended = attn("align", "--input", pairs_file, "-m", tiny_with_aligner, "-o", out, "--gold", gold)
@@ -118,7 +118,7 @@ def test_all_heads_are_in_the_page(tiny):
 @pytest.mark.parametrize(
     ("name", "magic"), [("a.png", b"\x89PNG"), ("a.pdf", b"%PDF-"), ("a.svg", b"<svg")]
 )
-def test_a_picture_is_what_its_name_says(tiny, tmp_path, name, magic):
+def test_the_file_name_sets_the_format_of_a_picture(tiny, tmp_path, name, magic):
     if name != "a.svg":
         pytest.importorskip("typst", reason="typst is not installed")
     out = tmp_path / name
@@ -127,7 +127,7 @@ def test_a_picture_is_what_its_name_says(tiny, tmp_path, name, magic):
     assert out.read_bytes().startswith(magic)
 
 
-def test_a_picture_goes_into_a_pipe_but_not_onto_a_terminal(tiny):
+def test_a_picture_is_written_to_a_pipe_but_not_to_a_terminal(tiny):
     pytest.importorskip("typst", reason="typst is not installed")
     arguments = ("translate", TEXTS[0], "-m", tiny, "-f", "png")
     assert attn(*arguments).stdout.startswith(b"\x89PNG")
@@ -136,21 +136,21 @@ def test_a_picture_goes_into_a_pipe_but_not_onto_a_terminal(tiny):
     assert "-o table.png" in ended.err
 
 
-def test_a_picture_shows_one_sentence(tiny, tmp_path):
+def test_a_picture_of_several_sentences_is_refused(tiny, tmp_path):
     ended = attn("translate", *TEXTS, "-m", tiny, "-o", tmp_path / "a.svg")
     assert ended.status == 2
     assert "--format html" in ended.err
     assert not list(tmp_path.iterdir())
 
 
-def test_a_name_and_a_format_that_disagree_are_refused(tiny, tmp_path):
+def test_a_file_name_that_contradicts_the_format_is_refused(tiny, tmp_path):
     ended = attn("translate", TEXTS[0], "-m", tiny, "-o", tmp_path / "a.svg", "-f", "jsonl")
     assert ended.status == 2
     ended = attn("translate", TEXTS[0], "-m", tiny, "-o", tmp_path / "a.fr", "-f", "jsonl")
     assert ended.status == 0
 
 
-def test_the_name_of_a_compressed_file_says_its_format_too(tiny, tmp_path):
+def test_the_file_name_sets_the_format_of_a_compressed_file_too(tiny, tmp_path):
     import gzip
 
     out = tmp_path / "page.html.gz"
@@ -163,7 +163,7 @@ def test_a_shard_of_a_page_is_refused(tiny, pairs_file):
     assert ended.status == 2
 
 
-def test_letters_that_no_font_has_are_named(tiny, tmp_path):
+def test_a_warning_names_the_letters_that_no_font_has(tiny, tmp_path):
     pytest.importorskip("typst", reason="typst is not installed")
     khitan = "\U00018b00"
     ended = attn("align", f"I {khitan}", "je", "-m", tiny, "-o", tmp_path / "a.png")

@@ -1,16 +1,16 @@
-"""The exit statuses a script may rely on, and the one sentence that goes with each."""
+"""The exit statuses that scripts may rely on, and the error line of each."""
 
 import shutil
 
 import pytest
 from program import attn
 
-import attn_cli.cli.model_loading as opening
 from attn_cli.bundles import storage
+from attn_cli.cli import model_loading
 
 
-def fails(ended, status, *words):
-    """It ended so, said so in one line that names `words`, and wrote no result."""
+def assert_fails(ended, status, *words):
+    """Assert the exit status, an error of one line that contains `words`, and no result."""
     assert (ended.status, ended.stdout) == (status, b"")
     (line,) = ended.err.splitlines()
     assert line.startswith("attn: ")
@@ -18,17 +18,17 @@ def fails(ended, status, *words):
     assert all(word in line for word in words), line
 
 
-def test_done_is_zero(tiny):
+def test_success_exits_with_status_0(tiny):
     assert attn("translate", "-m", tiny, "I see.").status == 0
 
 
-def test_the_version_is_the_packages_and_on_stdout():
+def test_the_option_version_prints_the_version_of_the_package_to_stdout():
     from attn_cli import __version__
 
     assert attn("--version").out == f"attn {__version__}\n"
 
 
-def test_no_command_says_how_it_is_called_on_stderr():
+def test_attn_without_a_command_prints_its_usage_to_stderr():
     ended = attn()
     assert (ended.status, ended.stdout) == (2, b"")
     assert ended.err.startswith("Usage: attn ")
@@ -38,20 +38,20 @@ def test_no_command_says_how_it_is_called_on_stderr():
 
 
 @pytest.fixture
-def _buggy(monkeypatch):
-    def bug(*_, **__):
+def _bug(monkeypatch):
+    def raise_error(*_, **__):
         raise ZeroDivisionError("of the universe")
 
-    monkeypatch.setattr(opening, "load_stable", bug)
+    monkeypatch.setattr(model_loading, "load_stable", raise_error)
 
 
-@pytest.mark.usefixtures("_buggy")
-def test_a_bug_is_one_with_a_request_to_report_it(tiny):
-    fails(attn("translate", "-m", tiny, "a"), 1, "bug in attn", "of the universe", "report")
+@pytest.mark.usefixtures("_bug")
+def test_a_bug_exits_with_status_1_and_a_request_to_report_it(tiny):
+    assert_fails(attn("translate", "-m", tiny, "a"), 1, "bug in attn", "of the universe", "report")
 
 
-@pytest.mark.usefixtures("_buggy")
-def test_debug_shows_where_a_bug_is(tiny):
+@pytest.mark.usefixtures("_bug")
+def test_the_option_debug_prints_the_traceback_of_a_bug(tiny):
     ended = attn("translate", "-m", tiny, "a", "--debug")
     assert ended.status == 1
     assert "Traceback" in ended.err
@@ -80,65 +80,69 @@ def test_debug_shows_where_a_bug_is(tiny):
         (["train", "--set", "train.max_steps"], ["="]),
     ],
 )
-def test_wrong_usage_is_two(arguments, words):
-    fails(attn(*arguments), 2, *words)
+def test_wrong_usage_exits_with_status_2(arguments, words):
+    assert_fails(attn(*arguments), 2, *words)
 
 
 # 3: bad input data
 
 
-def test_a_missing_file_is_three(tiny, tmp_path):
-    fails(attn("translate", "-m", tiny, "-i", tmp_path / "no.en"), 3, "no.en", "no such file")
+def test_a_missing_file_exits_with_status_3(tiny, tmp_path):
+    assert_fails(
+        attn("translate", "-m", tiny, "-i", tmp_path / "no.en"), 3, "no.en", "no such file"
+    )
 
 
-def test_a_folder_as_a_file_is_three(tiny, tmp_path):
-    fails(attn("translate", "-m", tiny, "-i", tmp_path), 3, "folder")
+def test_a_folder_in_place_of_a_file_exits_with_status_3(tiny, tmp_path):
+    assert_fails(attn("translate", "-m", tiny, "-i", tmp_path), 3, "folder")
 
 
-def test_a_gzip_that_is_none_is_three(tiny, tmp_path):
+def test_an_invalid_gzip_file_exits_with_status_3(tiny, tmp_path):
     (tmp_path / "a.gz").write_text("plain")
-    fails(attn("translate", "-m", tiny, "-i", tmp_path / "a.gz"), 3, "a.gz", "gzip")
+    assert_fails(attn("translate", "-m", tiny, "-i", tmp_path / "a.gz"), 3, "a.gz", "gzip")
 
 
-def test_an_output_in_no_folder_is_three(tiny, tmp_path):
-    fails(attn("translate", "-m", tiny, "-o", tmp_path / "no" / "a", "I see."), 3, "folder")
+def test_an_output_in_a_missing_folder_exits_with_status_3(tiny, tmp_path):
+    assert_fails(attn("translate", "-m", tiny, "-o", tmp_path / "no" / "a", "I see."), 3, "folder")
 
 
 # 4: a model missing, damaged or unfit
 
 
 @pytest.mark.usefixtures("_empty_registry")
-def test_an_unknown_model_is_four():
-    fails(attn("translate", "-m", "xx-yy", "a"), 4, "no model xx-yy")
+def test_an_unknown_model_exits_with_status_4():
+    assert_fails(attn("translate", "-m", "xx-yy", "a"), 4, "no model xx-yy")
 
 
 @pytest.mark.usefixtures("_empty_registry")
-def test_the_default_model_may_be_named_by_the_environment(monkeypatch, tiny):
+def test_an_environment_variable_sets_the_default_model(monkeypatch, tiny):
     monkeypatch.setenv("ATTN_MODEL", str(tiny))
     assert attn("translate", "I see a dog.").out == "je vois un chien.\n"
     monkeypatch.setenv("ATTN_MODEL", "xx-yy")
-    fails(attn("translate", "I see a dog."), 4, "xx-yy")
+    assert_fails(attn("translate", "I see a dog."), 4, "xx-yy")
 
 
-def test_a_folder_without_a_model_is_four(tmp_path):
-    fails(attn("translate", "-m", tmp_path, "a"), 4, "holds no model")
+def test_a_folder_without_a_model_exits_with_status_4(tmp_path):
+    assert_fails(attn("translate", "-m", tmp_path, "a"), 4, "holds no model")
 
 
 @pytest.mark.parametrize("name", ["recipe.toml", "joint.spm", "model.safetensors", "bundle.json"])
-def test_a_model_that_lacks_a_file_is_four(damaged, name):
-    (damaged / name).unlink()
-    fails(attn("translate", "-m", damaged, "a"), 4, name)
+def test_a_model_that_lacks_a_file_exits_with_status_4(model_copy, name):
+    (model_copy / name).unlink()
+    assert_fails(attn("translate", "-m", model_copy, "a"), 4, name)
 
 
 @pytest.mark.parametrize("name", ["joint.spm", "model.safetensors"])
-@pytest.mark.parametrize("damage", [lambda whole: whole[:-1], lambda whole: b"\xff" * len(whole)])
-def test_a_model_with_a_truncated_or_overwritten_file_is_four(damaged, name, damage):
-    (damaged / name).write_bytes(damage((damaged / name).read_bytes()))
-    fails(attn("translate", "-m", damaged, "a"), 4, name)
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[:-1], lambda content: b"\xff" * len(content)]
+)
+def test_a_model_with_a_truncated_or_overwritten_file_exits_with_status_4(model_copy, name, damage):
+    (model_copy / name).write_bytes(damage((model_copy / name).read_bytes()))
+    assert_fails(attn("translate", "-m", model_copy, "a"), 4, name)
 
 
-def rewritten(folder, old, new):
-    """The recipe changed, and bundle.json sealed over it, as a person might who means it."""
+def change_recipe(folder, old, new):
+    """Change the recipe and its checksum in bundle.json, as an intended edit does."""
     recipe = folder / "recipe.toml"
     text = recipe.read_text(encoding="utf-8")
     assert old in text
@@ -159,22 +163,22 @@ def rewritten(folder, old, new):
         ("[model]", "[model", ["TOML"]),
     ],
 )
-def test_a_recipe_that_does_not_fit_the_weights_is_four(damaged, old, new, words):
-    fails(attn("translate", "-m", rewritten(damaged, old, new), "a"), 4, *words)
+def test_a_recipe_that_does_not_match_the_weights_exits_with_status_4(model_copy, old, new, words):
+    assert_fails(attn("translate", "-m", change_recipe(model_copy, old, new), "a"), 4, *words)
 
 
-def test_a_recipe_of_another_size_than_was_sealed_is_four(damaged):
-    with (damaged / "recipe.toml").open("a") as file:
+def test_a_recipe_whose_size_differs_from_bundle_json_exits_with_status_4(model_copy):
+    with (model_copy / "recipe.toml").open("a") as file:
         file.write("# a note\n")
-    fails(attn("translate", "-m", damaged, "a"), 4, "recipe.toml")
+    assert_fails(attn("translate", "-m", model_copy, "a"), 4, "recipe.toml")
 
 
-def test_a_model_of_a_newer_format_is_four_and_says_to_upgrade(damaged):
-    (damaged / "bundle.json").write_text('{"format": 3, "parts": []}')
-    fails(attn("translate", "-m", damaged, "a"), 4, "format 3", "Upgrade")
+def test_a_model_of_a_newer_format_exits_with_status_4_and_advice_to_upgrade(model_copy):
+    (model_copy / "bundle.json").write_text('{"format": 3, "parts": []}')
+    assert_fails(attn("translate", "-m", model_copy, "a"), 4, "format 3", "Upgrade")
 
 
-def test_a_folder_of_a_models_name_does_not_hide_the_model(tiny, tmp_path, monkeypatch):
+def test_a_folder_with_the_name_of_a_model_does_not_hide_the_model(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("ATTN_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     shutil.copytree(tiny, tmp_path / "home" / "models" / "en-xx")

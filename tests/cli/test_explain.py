@@ -21,9 +21,9 @@ def records():
 def test_the_table_is_that_of_translate(records):
     (table,) = [each for each in records if each["name"] == "table"]
     command = ("translate", "I love you", "--format", "jsonl", "--engine", "torch", *THREADS)
-    (translated,) = attn(*command).records()
-    assert table["target_words"] == translated["target_words"] == ["Je", "t'", "aime"]
-    np.testing.assert_allclose(table["weights"], translated["weights"], atol=1e-4)
+    (translation,) = attn(*command).records()
+    assert table["target_words"] == translation["target_words"] == ["Je", "t'", "aime"]
+    np.testing.assert_allclose(table["weights"], translation["weights"], atol=1e-4)
 
 
 def test_there_is_a_record_for_each_step_and_target_piece(records):
@@ -33,22 +33,22 @@ def test_there_is_a_record_for_each_step_and_target_piece(records):
 
 
 def test_a_pipe_gets_all_steps_of_the_first_word_and_the_table():
-    found = attn("explain", "I love you", *THREADS)
+    ended = attn("explain", "I love you", *THREADS)
     for step in range(1, 9):
-        assert f"\n{step}  " in found.out
-    assert "for ▁Je" in found.out
-    assert "for ▁t'" not in found.out
-    assert re.search(r"\naime +\S+ +(0\.9\d|1\.00)█", found.out)  # aime looks at love
-    assert "\x1b" not in found.out
+        assert f"\n{step}  " in ended.out
+    assert "for ▁Je" in ended.out
+    assert "for ▁t'" not in ended.out
+    assert re.search(r"\naime +\S+ +(0\.9\d|1\.00)█", ended.out)  # the weight of aime on love
+    assert "\x1b" not in ended.out
 
 
-def test_step_and_word_choose_what_is_shown():
-    found = attn("explain", "I love you", "--step", 4, "--word", 2, *THREADS)
-    assert "4  Score" in found.out
-    assert "for ▁t'" in found.out
-    assert "5  Normalize" not in found.out
-    every = attn("explain", "I love you", "--step", 8, "--word", "all", *THREADS)
-    assert [f"for {piece}" in every.out for piece in ("▁Je", "▁t'", "aime")] == [True] * 3
+def test_the_options_step_and_word_select_the_output():
+    ended = attn("explain", "I love you", "--step", 4, "--word", 2, *THREADS)
+    assert "4  Score" in ended.out
+    assert "for ▁t'" in ended.out
+    assert "5  Normalize" not in ended.out
+    all_words = attn("explain", "I love you", "--step", 8, "--word", "all", *THREADS)
+    assert [f"for {piece}" in all_words.out for piece in ("▁Je", "▁t'", "aime")] == [True] * 3
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_step_and_word_choose_what_is_shown():
         (["  "], "no word to translate", ExitStatus.USAGE),
     ],
 )
-def test_what_cannot_be_explained_is_refused(arguments, problem, status):
-    found = attn("explain", *arguments, *THREADS)
-    assert (found.status, found.out) == (status, "")
-    assert problem in found.err
+def test_invalid_options_and_blank_text_are_usage_errors(arguments, problem, status):
+    ended = attn("explain", *arguments, *THREADS)
+    assert (ended.status, ended.out) == (status, "")
+    assert problem in ended.err
 
 
 def test_python_gives_the_records_of_the_command(records):

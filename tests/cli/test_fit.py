@@ -1,4 +1,4 @@
-"""attn align --fit: links learned from the very pairs, and the model that --out saves."""
+"""attn align --fit: links learned from the given pairs, and the model that --out saves."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from attn_cli.alignment.link_table import LinkTable
 from attn_cli.training import aligner_pace, aligner_trainer, unsupervised_alignment
 from attn_cli.training.link_prediction import LinkPredictor
 
-#: Sentences of two words, whose translations come the other way round: for statistics to find out.
+#: Sentences of two words, whose translations have the reverse order: the aligners must learn that.
 LEFT = {"red": "rouge", "old": "vieux", "big": "grand", "new": "neuf", "hot": "chaud"}
 RIGHT = {"car": "auto", "dog": "chien", "sea": "lac", "tea": "riz", "bed": "lit"}
 PAIRS = [(f"{a} {b}", f"{RIGHT[b]} {LEFT[a]}") for a, b in product(LEFT, RIGHT)]
@@ -26,7 +26,7 @@ FIT = ("align", "--fit", "--quiet")
 
 @pytest.fixture
 def sides(tmp_path):
-    """The same as two files."""
+    """The options --source and --target with files of these pairs."""
     source, target = tmp_path / "a.en", tmp_path / "a.fr"
     source.write_text("".join(f"{s}\n" for s, _ in PAIRS))
     target.write_text("".join(f"{t}\n" for _, t in PAIRS))
@@ -34,27 +34,27 @@ def sides(tmp_path):
 
 
 @pytest.fixture
-def told(monkeypatch):
-    """Aligners that take no time: they hold of every pair what they are told, and this is asked."""
-    asked = []
+def aligner_calls(monkeypatch):
+    """Replace the aligners by a function that returns fixed votes; return the list of its calls."""
+    calls = []
 
     def votes(source, target, *, on_progress, **_):
-        asked.append((list(source), list(target)))
+        calls.append((list(source), list(target)))
         on_progress(0.5)
-        return LinkTable.from_links([{(1, 0): 0.9, (0, 1): 0.6, (0, 0): 0.1}] * len(asked[0][0]))
+        return LinkTable.from_links([{(1, 0): 0.9, (0, 1): 0.6, (0, 0): 0.1}] * len(calls[0][0]))
 
     monkeypatch.setattr(statistical, "collect_votes", votes)
-    return asked
+    return calls
 
 
 @pytest.fixture(scope="module")
 def aligner_model(tmp_path_factory):
-    """The folder of a model that was fitted to these pairs, ten times over."""
+    """The folder of a model fitted to ten copies of these pairs, and the result of the command."""
     out = tmp_path_factory.mktemp("fit") / "aligner-model"
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
-        patched.setattr(aligner_pace, "EPOCHS", 30)
-        patched.setattr(aligner_trainer, "LEARNING_RATE", 0.01)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
+        patch.setattr(aligner_pace, "EPOCHS", 30)
+        patch.setattr(aligner_trainer, "LEARNING_RATE", 0.01)
         ended = attn("align", "--fit", "--out", out, stdin=TABBED * 10)
     assert ended.status == 0, ended.err
     return out, ended
@@ -63,13 +63,13 @@ def aligner_model(tmp_path_factory):
 # Links
 
 
-def test_statistics_find_which_words_correspond(sides):
+def test_statistical_alignment_links_the_words_that_correspond(sides):
     ended = attn(*FIT, *sides)
     assert (ended.status, ended.err) == (0, "")
     assert ended.lines() == [CROSSED] * len(PAIRS)
 
 
-def test_two_files_and_a_pipe_of_either_form_give_the_same(sides, tmp_path):
+def test_two_files_one_file_and_a_pipe_give_the_same_links(sides, tmp_path):
     expected = attn(*FIT, *sides, "--scores").stdout
     (tmp_path / "a.tsv").write_text(TABBED)
     assert attn(*FIT, "--scores", stdin=TABBED).stdout == expected
@@ -78,39 +78,41 @@ def test_two_files_and_a_pipe_of_either_form_give_the_same(sides, tmp_path):
 
 
 def test_the_same_seed_gives_the_same_links():
-    once = attn(*FIT, "--scores", "--seed", "7", stdin=TABBED)
-    assert once.stdout == attn(*FIT, "--scores", "--seed", "7", stdin=TABBED).stdout
+    ended = attn(*FIT, "--scores", "--seed", "7", stdin=TABBED)
+    assert ended.stdout == attn(*FIT, "--scores", "--seed", "7", stdin=TABBED).stdout
 
 
-def test_blank_lines_and_lines_that_are_not_utf8_keep_their_place(told):
+def test_blank_lines_and_lines_that_are_not_utf8_keep_their_line_numbers(aligner_calls):
     pairs_text = b"red car\tauto rouge\n\n\xff car\tauto\n \t \nold\t\nold dog\tchien vieux"
     ended = attn("align", "--fit", "--threshold", "0.3", stdin=pairs_text)
     assert (ended.status, ended.lines()) == (0, [CROSSED, "", "", "", "", CROSSED])
-    assert told == [([("red", "car"), ("old", "dog")], [("auto", "rouge"), ("chien", "vieux")])]
+    assert aligner_calls == [
+        ([("red", "car"), ("old", "dog")], [("auto", "rouge"), ("chien", "vieux")])
+    ]
     assert [line for line in ended.err.splitlines() if "UTF-8" in line] == [
         "attn: line 3: not valid UTF-8, read with U+FFFD"
     ]
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("aligner_calls")
 def test_a_link_needs_half_of_the_votes_unless_a_threshold_is_given():
-    one = "red car\tauto rouge\n"
-    assert attn(*FIT, "--scores", stdin=one).lines() == ["1-0:0.90 0-1:0.60"]
-    assert attn(*FIT, "--threshold", "0.7", stdin=one).lines() == ["1-0"]
-    assert attn(*FIT, "--threshold", "0.1", stdin=one).lines() == ["0-0 1-0 0-1"]
+    pair = "red car\tauto rouge\n"
+    assert attn(*FIT, "--scores", stdin=pair).lines() == ["1-0:0.90 0-1:0.60"]
+    assert attn(*FIT, "--threshold", "0.7", stdin=pair).lines() == ["1-0"]
+    assert attn(*FIT, "--threshold", "0.1", stdin=pair).lines() == ["0-0 1-0 0-1"]
     assert attn(*FIT, "--extract", "argmax", stdin="red car\tauto\n").lines() == ["1-0"]
 
 
-def test_tokenized_words_are_what_spaces_separate(told):
+def test_tokenized_text_is_split_into_words_at_spaces_only(aligner_calls):
     ended = attn(*FIT, "--tokenized", "-f", "jsonl", stdin="don't u.s.\tl'u.s. a\u00a0b\n")
     (record,) = ended.records()
     assert record["source_words"] == ["don't", "u.s."]
     assert record["target_words"] == ["l'u.s.", "a\u00a0b"]
-    assert told == [([("don't", "u.s.")], [("l'u.s.", "a\u00a0b")])]
+    assert aligner_calls == [([("don't", "u.s.")], [("l'u.s.", "a\u00a0b")])]
 
 
-@pytest.mark.usefixtures("told")
-def test_votes_alone_score_nothing_and_a_row_of_them_sums_to_one_with_its_unaligned():
+@pytest.mark.usefixtures("aligner_calls")
+def test_votes_give_no_score_and_each_row_of_them_sums_to_1_with_unaligned():
     pairs_text = "red car\tauto rouge\n\n"
     first, blank = attn(*FIT, "-f", "jsonl", stdin=pairs_text).records()
     assert (first["score"], first["logprobs"], first["nbest"]) == (None, [], [])
@@ -119,33 +121,33 @@ def test_votes_alone_score_nothing_and_a_row_of_them_sums_to_one_with_its_unalig
     assert (blank["score"], blank["weights"], blank["line"]) == (0, [], 2)
 
 
-@pytest.mark.usefixtures("told")
-def test_a_line_that_is_far_too_long_breaks_nothing():
+@pytest.mark.usefixtures("aligner_calls")
+def test_a_pair_of_very_long_lines_is_accepted():
     ended = attn(*FIT, stdin=f"red car\tauto rouge\n{'a ' * 5000}\t{'b ' * 5000}\n")
     assert ended.status == 0
     assert ended.lines()[0] == CROSSED
     assert len(ended.lines()) == 2
 
 
-def test_gold_scores_the_links(sides, tmp_path):
+def test_the_links_are_scored_against_gold_links(sides, tmp_path):
     (tmp_path / "gold").write_text(f"{CROSSED}\n" * len(PAIRS))
     ended = attn(*FIT, *sides, "--gold", tmp_path / "gold", "--index-base", "0")
     assert ended.err.startswith("AER 0.0 (P 100.0 R 100.0, 25 pairs, 50 sure")
 
 
-# What is said
+# Messages
 
 
-@pytest.mark.usefixtures("told")
-def test_what_it_does_is_told_on_stderr_and_nothing_of_validation():
+@pytest.mark.usefixtures("aligner_calls")
+def test_stderr_reports_the_text_and_the_links_and_nothing_of_validation():
     err = attn("align", "--fit", stdin=TABBED).err.splitlines()
     assert err[0].startswith("text: 25 pairs, ")
     assert err[-1].startswith("word links: 75 in 25 pairs")
     assert not any(word in "".join(err) for word in ("validation", "BLEU", "update"))
 
 
-@pytest.mark.usefixtures("told")
-def test_on_a_terminal_its_panel_promises_no_translation(tmp_path):
+@pytest.mark.usefixtures("aligner_calls")
+def test_the_panel_on_a_terminal_does_not_mention_translation(tmp_path):
     (tmp_path / "a.tsv").write_text(TABBED)
     ended = attn("align", "--fit", "-i", tmp_path / "a.tsv", terminal=True)
     assert ended.status == 0
@@ -155,13 +157,13 @@ def test_on_a_terminal_its_panel_promises_no_translation(tmp_path):
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_who_interrupts_it_gets_the_status_of_that_and_no_links(
+def test_an_interrupted_fit_exits_with_the_status_of_the_signal_and_no_links(
     monkeypatch, tmp_path, number, status
 ):
     def votes(*_, on_progress, **__):
         signal.raise_signal(number)
         on_progress(0.5)
-        raise AssertionError("it went on")
+        raise AssertionError("the signal was ignored")
 
     monkeypatch.setattr(statistical, "collect_votes", votes)
     ended = attn("align", "--fit", "--out", tmp_path / "x", stdin=TABBED)
@@ -175,39 +177,39 @@ def test_who_interrupts_it_gets_the_status_of_that_and_no_links(
     assert [path.name for path in (tmp_path / "x").iterdir()] == ["log.jsonl"]
 
 
-def test_quick_asks_fewer_aligners_and_teaches_nothing(monkeypatch):
-    asked = []
+def test_quick_uses_fewer_aligners_and_trains_no_word_aligner(monkeypatch):
+    committees = []
 
     def votes(source, target, *, members, **_):
-        asked.append(members)
+        committees.append(members)
         return LinkTable.from_links([{(1, 0): 1.0, (0, 1): 1.0}] * len(list(source)))
 
     monkeypatch.setattr(statistical, "collect_votes", votes)
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 0)
     assert attn(*FIT, "--quick", stdin=TABBED).lines() == [CROSSED] * len(PAIRS)
     assert attn(*FIT, stdin=TABBED).lines() == [CROSSED] * len(PAIRS)
-    assert asked == [statistical.QUICK_COMMITTEE, statistical.COMMITTEE]
+    assert committees == [statistical.QUICK_COMMITTEE, statistical.COMMITTEE]
 
 
-# Going on
+# Resuming
 
 
-def test_what_was_interrupted_goes_on_with_the_jobs_and_updates_that_are_done(
+def test_an_interrupted_fit_resumes_after_its_finished_jobs_and_updates(
     monkeypatch, tmp_path, sides
 ):
-    """Stopped among the jobs, then among the word aligner's updates; the end is that of one run."""
+    """Stop during the jobs, then during the aligner's updates; the result is that of one run."""
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
     monkeypatch.setattr(unsupervised_alignment, "MIN_F1", 0.0)
     monkeypatch.setattr(aligner_pace, "EPOCHS", 20)
     monkeypatch.setattr(statistical, "SMALL_CORPUS", 0)
-    once = attn(*FIT, *sides, "--scores", "--out", tmp_path / "once", "--threads", "1")
-    assert once.status == 0
-    done, updates = [], []
+    expected = attn(*FIT, *sides, "--scores", "--out", tmp_path / "once", "--threads", "1")
+    assert expected.status == 0
+    jobs, updates = [], []
 
     def finish(plan, job, seconds, finish=aligner_processes.Schedule.finish):
-        done.append(job.number)
+        jobs.append(job.number)
         finish(plan, job, seconds)
-        if len(done) == 3:
+        if len(jobs) == 3:
             signal.raise_signal(signal.SIGINT)
 
     def update(trainer, batch, update=aligner_trainer.AlignerTrainer._update):
@@ -221,15 +223,15 @@ def test_what_was_interrupted_goes_on_with_the_jobs_and_updates_that_are_done(
     command = (*FIT, *sides, "--scores", "--out", tmp_path / "x", "--threads", "1")
     assert [attn(*command).status for _ in range(2)] == [130, 143]
     ended = attn(*command)
-    assert (ended.status, ended.stdout) == (0, once.stdout)
-    assert sorted(done) == list(range(2 * len(statistical.COMMITTEE)))
+    assert (ended.status, ended.stdout) == (0, expected.stdout)
+    assert sorted(jobs) == list(range(2 * len(statistical.COMMITTEE)))
     assert updates == list(range(1, len(updates) + 1))
     weights = [tmp_path / name / "word_aligner.safetensors" for name in ("once", "x")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-@pytest.mark.usefixtures("told")
-def test_an_unfinished_fit_of_another_text_is_discarded_only_by_force(monkeypatch, tmp_path):
+@pytest.mark.usefixtures("aligner_calls")
+def test_an_unfinished_fit_of_another_text_is_discarded_only_with_force(monkeypatch, tmp_path):
     def stop(*_, **__):
         signal.raise_signal(signal.SIGINT)
 
@@ -246,13 +248,13 @@ def test_an_unfinished_fit_of_another_text_is_discarded_only_by_force(monkeypatc
 # The model that --out saves
 
 
-def test_the_pairs_themselves_get_what_word_aligner_and_votes_agree_on(aligner_model):
+def test_the_printed_links_are_those_on_which_word_aligner_and_votes_agree(aligner_model):
     out, ended = aligner_model
     assert ended.lines() == [CROSSED] * len(PAIRS) * 10
     assert f"attn align -m {out}" in ended.err.splitlines()[-1]
 
 
-def test_it_aligns_pairs_that_it_has_not_seen(aligner_model):
+def test_the_saved_model_aligns_pairs_that_were_not_in_its_training_text(aligner_model):
     pairs_text = "hot car red\tauto rouge chaud\n\nred sea\tlac rouge\n"
     ended = attn("align", "-m", aligner_model[0], stdin=pairs_text)
     assert (ended.status, ended.lines()[1:]) == (0, ["", CROSSED])
@@ -260,7 +262,7 @@ def test_it_aligns_pairs_that_it_has_not_seen(aligner_model):
     assert table[0].startswith("alignment, forced")
 
 
-def test_it_scores_no_target(aligner_model):
+def test_the_saved_model_gives_no_score_to_a_target(aligner_model):
     pairs_text = "red sea\tlac rouge\n\t\n"
     first, blank = attn("align", "-m", aligner_model[0], "-f", "jsonl", stdin=pairs_text).records()
     assert (first["score"], first["logprobs"], first["nbest"]) == (None, [], [])
@@ -273,14 +275,14 @@ def test_it_scores_no_target(aligner_model):
     "arguments",
     [["translate", "red car"], ["align", "red car", "auto rouge", "--weights", "attention"]],
 )
-def test_it_cannot_translate_and_has_no_attention(aligner_model, arguments):
+def test_the_saved_model_cannot_translate_and_has_no_attention(aligner_model, arguments):
     ended = attn(*arguments, "-m", aligner_model[0])
     assert (ended.status, ended.stdout) == (4, b"")
     assert "the model aligner-model has no decoder" in ended.err
     assert "attn align" in ended.err
 
 
-def test_no_training_begins_with_it(aligner_model, tmp_path):
+def test_no_training_can_start_from_the_saved_model(aligner_model, tmp_path):
     (tmp_path / "a.tsv").write_text(TABBED)
     text = ("--pairs", tmp_path / "a.tsv", "--out", tmp_path / "x")
     ended = attn("train", "--from", aligner_model[0], *text)
@@ -289,15 +291,15 @@ def test_no_training_begins_with_it(aligner_model, tmp_path):
     assert attn("train", "--resume", aligner_model[0]).status == 2
 
 
-def test_it_is_a_bundle_of_a_recipe_a_vocabulary_and_a_word_aligner(aligner_model):
+def test_the_saved_model_is_a_bundle_of_recipe_vocabulary_and_word_aligner(aligner_model):
     out, _ = aligner_model
     files = json.loads((out / "bundle.json").read_text())["files"]
-    head = {"word_aligner.safetensors", "word_aligner.onnx"}
-    assert files.keys() == {"recipe.toml", "joint.spm"} | head
+    word_aligner = {"word_aligner.safetensors", "word_aligner.onnx"}
+    assert files.keys() == {"recipe.toml", "joint.spm"} | word_aligner
     assert not (out / "model.safetensors").exists()
 
 
-def test_the_list_of_models_shows_it(aligner_model, tmp_path, monkeypatch):
+def test_the_list_of_models_shows_the_saved_model(aligner_model, tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "words").symlink_to(aligner_model[0])
     monkeypatch.setenv("ATTN_HOME", str(tmp_path))
@@ -309,8 +311,8 @@ def test_the_list_of_models_shows_it(aligner_model, tmp_path, monkeypatch):
     assert attn("align", "-m", "words", stdin="red sea\tlac rouge\n").lines() == [CROSSED]
 
 
-@pytest.mark.usefixtures("told")
-def test_too_few_pairs_leave_no_model_and_that_is_said(tmp_path):
+@pytest.mark.usefixtures("aligner_calls")
+def test_too_few_pairs_give_links_and_a_message_but_no_model(tmp_path):
     ended = attn("align", "--fit", "--out", tmp_path / "x", stdin=TABBED)
     assert ended.status == 0
     assert len(ended.lines()) == len(PAIRS)
@@ -318,8 +320,8 @@ def test_too_few_pairs_leave_no_model_and_that_is_said(tmp_path):
     assert attn("align", "-m", tmp_path / "x", "a", "b").status == 4
 
 
-@pytest.mark.usefixtures("told")
-def test_a_word_aligner_that_does_not_agree_with_the_votes_is_not_trusted(monkeypatch, tmp_path):
+@pytest.mark.usefixtures("aligner_calls")
+def test_a_word_aligner_that_does_not_agree_with_the_votes_is_not_saved(monkeypatch, tmp_path):
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
     monkeypatch.setattr(aligner_pace, "EPOCHS", 1)
     ended = attn("align", "--fit", "--out", tmp_path / "x", stdin=TABBED)
@@ -328,54 +330,56 @@ def test_a_word_aligner_that_does_not_agree_with_the_votes_is_not_trusted(monkey
     assert not (tmp_path / "x" / "bundle.json").exists()
 
 
-@pytest.mark.usefixtures("told")
-def test_a_pair_too_long_for_the_word_aligner_is_aligned_and_not_learned(monkeypatch, tmp_path):
+@pytest.mark.usefixtures("aligner_calls")
+def test_a_pair_too_long_for_the_word_aligner_is_aligned_but_not_trained_on(monkeypatch, tmp_path):
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
     monkeypatch.setattr(aligner_pace, "EPOCHS", 1)
-    seen = []
-    monkeypatch.setattr(LinkPredictor, "word_groups", _spied(LinkPredictor.word_groups, seen))
+    lengths = []
+    monkeypatch.setattr(
+        LinkPredictor, "word_groups", _record_source_lengths(LinkPredictor.word_groups, lengths)
+    )
     pairs_text = f"{TABBED}{'red ' * 400}\tauto rouge\n"
     assert len(attn(*FIT, "--out", tmp_path / "x", stdin=pairs_text).lines()) == len(PAIRS) + 1
-    assert max(seen) < 20
+    assert max(lengths) < 20
 
 
-def _spied(sides, seen):
-    """The method, and how long the sources are that it is asked for."""
+def _record_source_lengths(word_groups, lengths):
+    """Wrap the method so that it adds the padded length of each batch of sources to `lengths`."""
 
-    def spied(predictor, batch):
-        seen.append(batch.source.shape[1])
-        return sides(predictor, batch)
+    def record(predictor, batch):
+        lengths.append(batch.source.shape[1])
+        return word_groups(predictor, batch)
 
-    return spied
+    return record
 
 
 # Replacing
 
 
-def test_a_model_is_not_written_over(aligner_model):
+def test_a_model_is_not_overwritten_without_force(aligner_model):
     before = {path: path.stat().st_mtime_ns for path in aligner_model[0].iterdir()}
     ended = attn(*FIT, "--out", aligner_model[0], stdin=TABBED)
     assert (ended.status, ended.stdout) == (2, b"")
     assert "--force" in ended.err
-    assert "--resume" not in ended.err  # which align has not
+    assert "--resume" not in ended.err  # align has no such option
     assert before == {path: path.stat().st_mtime_ns for path in aligner_model[0].iterdir()}
 
 
-@pytest.mark.usefixtures("told")
-def test_force_replaces_a_model_and_the_training_it_came_from(damaged, monkeypatch):
+@pytest.mark.usefixtures("aligner_calls")
+def test_force_replaces_a_model_and_the_state_of_its_training(model_copy, monkeypatch):
     monkeypatch.setattr(unsupervised_alignment, "MIN_PAIRS", 20)
     monkeypatch.setattr(unsupervised_alignment, "MIN_F1", 0.0)
     monkeypatch.setattr(aligner_pace, "EPOCHS", 1)
-    assert attn(*FIT, "--out", damaged, "--force", stdin=TABBED).status == 0
-    assert not (damaged / "model.safetensors").exists()
-    assert "has no training to resume" in attn("train", "--resume", damaged).err
-    assert attn("align", "-m", damaged, "a", "b").lines()[0].startswith("alignment")
+    assert attn(*FIT, "--out", model_copy, "--force", stdin=TABBED).status == 0
+    assert not (model_copy / "model.safetensors").exists()
+    assert "has no training to resume" in attn("train", "--resume", model_copy).err
+    assert attn("align", "-m", model_copy, "a", "b").lines()[0].startswith("alignment")
 
 
-@pytest.mark.usefixtures("told")
-def test_force_loses_no_model_where_there_is_none_to_put_in_its_place(damaged):
-    assert attn(*FIT, "--out", damaged, "--force", stdin=TABBED).status == 0
-    assert attn("translate", "-m", damaged, "I see a dog.").out == "je vois un chien.\n"
+@pytest.mark.usefixtures("aligner_calls")
+def test_force_keeps_the_former_model_if_there_is_no_new_one(model_copy):
+    assert attn(*FIT, "--out", model_copy, "--force", stdin=TABBED).status == 0
+    assert attn("translate", "-m", model_copy, "I see a dog.").out == "je vois un chien.\n"
 
 
 # Refusals
@@ -398,21 +402,21 @@ def test_force_loses_no_model_where_there_is_none_to_put_in_its_place(damaged):
         (["--out", __file__], "is a file"),
     ],
 )
-def test_what_makes_no_sense_is_wrong_usage(arguments, word):
+def test_invalid_arguments_are_usage_errors(arguments, word):
     ended = attn("align", "--fit", *arguments, stdin=TABBED)
     assert (ended.status, ended.stdout) == (2, b"")
     assert word in ended.err
 
 
 @pytest.mark.parametrize("option", [["--out", "x"], ["--force"], ["--quick"]])
-def test_only_what_is_fitted_can_be_kept(option):
+def test_the_options_out_force_and_quick_need_fit(option):
     ended = attn("align", *option, "a", "b")
     assert (ended.status, ended.stdout) == (2, b"")
     assert "--fit" in ended.err
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no named pipes there")
-def test_what_can_be_read_once_only_is_refused_before_it_is_read(tmp_path):
+def test_a_pipe_in_place_of_a_file_is_refused_before_it_is_read(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     ended = attn(*FIT, "--source", tmp_path / "pipe", "--target", tmp_path / "pipe")
     assert (ended.status, ended.stdout) == (2, b"")
@@ -428,9 +432,11 @@ def test_what_can_be_read_once_only_is_refused_before_it_is_read(tmp_path):
         ("\n \n", "no pair"),
     ],
 )
-def test_what_holds_no_pairs_is_bad_data_before_anything_is_learned(told, pairs_text, word):
+def test_text_with_a_line_that_is_no_pair_is_refused_before_the_aligners_run(
+    aligner_calls, pairs_text, word
+):
     ended = attn(*FIT, stdin=pairs_text)
-    assert (ended.status, ended.stdout, told) == (3, b"", [])
+    assert (ended.status, ended.stdout, aligner_calls) == (3, b"", [])
     assert word in ended.err
 
 
