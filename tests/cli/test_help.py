@@ -1,4 +1,4 @@
-"""--help: short, whole, in 80 columns, with examples that are commands."""
+"""--help: summaries that are not cut, lines of 80 columns, examples that are valid commands."""
 
 import shlex
 from collections.abc import Iterator

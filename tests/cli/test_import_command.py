@@ -1,4 +1,4 @@
-"""attn models import and tune, and all commands on what was imported."""
+"""attn models import and tune, and all commands with an imported model."""
 
 import pytest
 from marian_models import write_folder
@@ -12,7 +12,7 @@ from attn_cli.data.segmentation import segment_corpus
 from attn_cli.types import EOS
 
 pytest.importorskip("transformers")
-pytestmark = pytest.mark.filterwarnings("default")  # transformers' own
+pytestmark = pytest.mark.filterwarnings("default")  # warnings of transformers itself
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def model(home):
 
 
 def write_pairs(folder):
-    """The pairs of `program` and their links, as files."""
+    """Write the pairs of `program` and their links into files; return the two paths."""
     pairs, links = folder / "a.tsv", folder / "a.links"
     pairs.write_text("".join(f"{s}\t{t}\n" for s, t in PAIRS.items()), encoding="utf-8")
     links.write_text("".join(f"{line}\n" for line in LINKS), encoding="utf-8")
@@ -40,11 +40,11 @@ def write_pairs(folder):
 
 
 @pytest.fixture(autouse=True)
-def registered(home, monkeypatch):
+def _registry(home, monkeypatch):
     monkeypatch.setenv("ATTN_HOME", str(home))
 
 
-def test_it_is_listed_and_sound_and_has_its_card(model):
+def test_an_imported_model_is_listed_and_valid_and_has_a_model_card(model):
     assert "cc-by-4.0" in attn("models", "list").out
     assert attn("models", "verify", "imported").status == 0
     assert "A model of random weights" in attn("models", "show", "imported").out
@@ -68,7 +68,7 @@ def test_lines_are_translated(model, options):
     assert ended.out
 
 
-def test_a_record_has_a_weight_for_every_two_words_and_rows_sum_to_one(model):
+def test_a_record_has_whole_words_and_its_rows_of_weights_sum_to_1(model):
     ended = attn("translate", "-m", "imported", "-f", "jsonl", "the dog doesn't see it.")
     (record,) = ended.records()
     assert record["source_words"] == ["the", "dog", "does", "n't", "see", "it", "."]
@@ -76,12 +76,12 @@ def test_a_record_has_a_weight_for_every_two_words_and_rows_sum_to_one(model):
         assert sum(row) + unaligned == pytest.approx(1, abs=1e-3)
 
 
-def test_a_given_target_is_aligned_by_the_head_that_is_named(model):
+def test_a_given_target_is_aligned_by_the_selected_head(model):
     pair = ("the dog doesn't see.", "собака не видит.")
     tables = []
     for layer, head in (("1", "1"), ("2", "3")):
-        how = ("-f", "jsonl", "--layer", layer, "--head", head)
-        ended = attn("align", "-m", "imported", *how, *pair)
+        options = ("-f", "jsonl", "--layer", layer, "--head", head)
+        ended = attn("align", "-m", "imported", *options, *pair)
         assert ended.status == 0, ended.err
         tables.append(ended.records()[0]["weights"])
     assert tables[0] != tables[1]
@@ -89,7 +89,7 @@ def test_a_given_target_is_aligned_by_the_head_that_is_named(model):
     assert (ended.status, "no layer 3" in ended.err) == (2, True)
 
 
-def test_tokenized_text_is_aligned_by_its_own_words(model):
+def test_the_words_of_tokenized_text_are_its_tokens(model):
     pair = ("the dog does n't see .", "собака не видит .")
     ended = attn("align", "-m", "imported", "--tokenized", "-f", "jsonl", *pair)
     (record,) = ended.records()
@@ -97,7 +97,7 @@ def test_tokenized_text_is_aligned_by_its_own_words(model):
     assert record["target_words"] == pair[1].split()
 
 
-def test_tune_shows_the_head_that_agrees_with_links(model, tmp_path):
+def test_tune_selects_the_head_that_agrees_with_the_links(model, tmp_path):
     pairs, links = write_pairs(tmp_path)
     ended = attn("models", "tune", "imported", "--pairs", str(pairs), "--links", str(links))
     assert ended.status == 0, ended.err
@@ -114,12 +114,12 @@ def test_tune_needs_pairs_and_several_heads(model):
 
 
 @pytest.fixture(scope="module")
-def several(home, model):
+def multilingual_model(home, model):
     """A model of two target languages; its default is German."""
-    how = ("--name", "several", "--target-token", "deu", "--target", "de", "--precision", "fp32")
+    args = ("--name", "several", "--target-token", "deu", "--target", "de", "--precision", "fp32")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ATTN_HOME", str(home))
-        ended = attn("models", "import", str(home / "opus"), *how)
+        ended = attn("models", "import", str(home / "opus"), *args)
     assert ended.status == 0, ended.err
     return home / "models" / "several"
 
@@ -130,37 +130,43 @@ def several(home, model):
     [("translate", "-f", "jsonl"), ("translate", "-f", "jsonl", "--engine", "torch")],
     ids=" ".join,
 )
-def test_a_target_token_is_the_same_as_one_at_the_start_of_the_line(several, command, token):
-    own = attn(*command, "-m", "several", "--target-token", token, "the dog").records()[0]
-    written = attn(*command, "-m", "several", ">>fra<< the dog").records()[0]
+def test_the_option_target_token_equals_a_token_at_the_start_of_the_line(
+    multilingual_model, command, token
+):
+    with_option = attn(*command, "-m", "several", "--target-token", token, "the dog").records()[0]
+    with_prefix = attn(*command, "-m", "several", ">>fra<< the dog").records()[0]
     default = attn(*command, "-m", "several", "the dog").records()[0]
     for key in ("target", "score", "weights"):
-        assert own[key] == written[key]
-    assert own["score"] != default["score"]
+        assert with_option[key] == with_prefix[key]
+    assert with_option["score"] != default["score"]
 
 
-def test_every_command_that_reads_sources_takes_a_target_token(several, tmp_path):
+def test_every_command_that_reads_sources_takes_a_target_token(multilingual_model, tmp_path):
     pair = ("the dog sees.", "le chien voit.")
 
-    def explained(*options):
+    def explain_weights(*options):
         steps = attn("explain", "-m", "several", "-f", "jsonl", *options).records()
         return [each["weights"] for each in steps if each["step"] == 5]
 
-    def aligned(*options):
+    def align_weights(*options):
         return attn("align", "-m", "several", "-f", "jsonl", *options).records()[0]["weights"]
 
     token = ("--target-token", "fra")
-    assert explained(pair[0], *token) == explained(f">>fra<< {pair[0]}")
-    assert aligned(*pair, *token) == aligned(f">>fra<< {pair[0]}", pair[1]) != aligned(*pair)
-    how = ("--show", "encoder")
-    assert aligned(*pair, *how, *token) != aligned(*pair, *how)
+    assert explain_weights(pair[0], *token) == explain_weights(f">>fra<< {pair[0]}")
+    assert (
+        align_weights(*pair, *token)
+        == align_weights(f">>fra<< {pair[0]}", pair[1])
+        != align_weights(*pair)
+    )
+    encoder = ("--show", "encoder")
+    assert align_weights(*pair, *encoder, *token) != align_weights(*pair, *encoder)
     loaded = attn_cli.load("several", target_token="fra")
-    assert loaded.align(*pair).to_dict()["weights"] == aligned(*pair, *token)
+    assert loaded.align(*pair).to_dict()["weights"] == align_weights(*pair, *token)
 
 
-def test_heads_are_compared_behind_the_target_token(several, tmp_path):
+def test_tune_compares_heads_on_sources_with_the_target_token(multilingual_model, tmp_path):
     pairs, links = write_pairs(tmp_path)
-    source = open_bundle(several).source.with_target_token("fra")
+    source = open_bundle(multilingual_model).source.with_target_token("fra")
     corpus, _ = read_pairs(pairs)
     text = segment_corpus(corpus, source, source, source_prefix=source.prefix_ids)
     batch = next(sequential_batches(text, text.pairs, tokens=1000))
@@ -169,11 +175,11 @@ def test_heads_are_compared_behind_the_target_token(several, tmp_path):
     length = 1 + sum(map(len, words)) + 1
     assert batch.source_length[0] == length
     assert batch.source[0, :length].tolist() == [*source.prefix_ids, *sum(words, ()), EOS]
-    of_words = [number for number, ids in enumerate(words) for _ in ids]
-    assert batch.source_word_ids[0, :length].tolist() == [-1, *of_words, -1]
-    how = ("--pairs", str(pairs), "--links", str(links), "--target-token", "fra")
-    assert attn("models", "tune", "several", *how).status == 0
-    assert open_bundle(several).recipe.tokenizer.target_token == ">>deu<<"
+    word_ids = [number for number, ids in enumerate(words) for _ in ids]
+    assert batch.source_word_ids[0, :length].tolist() == [-1, *word_ids, -1]
+    options = ("--pairs", str(pairs), "--links", str(links), "--target-token", "fra")
+    assert attn("models", "tune", "several", *options).status == 0
+    assert open_bundle(multilingual_model).recipe.tokenizer.target_token == ">>deu<<"
 
 
 @pytest.mark.parametrize(
@@ -191,8 +197,8 @@ def test_heads_are_compared_behind_the_target_token(several, tmp_path):
     ],
     ids=lambda command: " ".join(command[:2]),
 )
-def test_an_unknown_target_token_is_an_error_that_names_those_that_there_are(
-    several, home, tmp_path, monkeypatch, command
+def test_the_error_for_an_unknown_target_token_lists_the_known_tokens(
+    multilingual_model, home, tmp_path, monkeypatch, command
 ):
     monkeypatch.chdir(tmp_path)
     write_pairs(tmp_path)
@@ -212,7 +218,7 @@ def test_a_model_of_one_target_language_has_no_target_token():
     assert (ended.status, "excludes --target-token" in ended.err) == (2, True)
 
 
-def test_a_folder_of_another_kind_is_an_error_with_status_4_and_leaves_nothing(home, tmp_path):
+def test_a_folder_of_another_model_type_exits_with_status_4_and_adds_no_model(home, tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "t5"}', encoding="utf-8")
     ended = attn("models", "import", str(tmp_path), "--name", "other")
     assert (ended.status, "'t5', not a Marian model" in ended.err) == (4, True)
@@ -220,15 +226,15 @@ def test_a_folder_of_another_kind_is_an_error_with_status_4_and_leaves_nothing(h
     assert attn("models", "import", str(tmp_path / "nowhere")).status == 4
 
 
-def test_a_word_aligner_is_trained_on_top_and_the_network_stays(model, tmp_path):
+def test_training_of_a_word_aligner_does_not_change_the_imported_network(model, tmp_path):
     pairs, links = write_pairs(tmp_path)
-    tiny = (f"train.guided_alignment={links}", "train.aligner_steps=60", *(
+    values = (f"train.guided_alignment={links}", "train.aligner_steps=60", *(
         f"model.word_aligner.{key}" for key in ("embedding=32", "width=24", "channels=2")
     ))  # fmt: skip
-    settings = [part for each in tiny for part in ("--set", each)]
+    settings = [part for each in values for part in ("--set", each)]
     out = tmp_path / "aligned"
-    how = ("--aligner-only", "--from", "imported", "--pairs", str(pairs), "--out", str(out))
-    ended = attn("train", *how, *settings, "--threads", "1")
+    options = ("--aligner-only", "--from", "imported", "--pairs", str(pairs), "--out", str(out))
+    ended = attn("train", *options, *settings, "--threads", "1")
     assert ended.status == 0, ended.err
     assert (out / "model.safetensors").read_bytes() == (model / "model.safetensors").read_bytes()
     ended = attn("align", "-m", str(out), "-f", "jsonl", "I see a dog.", "je vois un chien.")
@@ -236,8 +242,8 @@ def test_a_word_aligner_is_trained_on_top_and_the_network_stays(model, tmp_path)
     links = {(s, t) for s, t, *_ in record["links"]}
     assert len(links & {(0, 0), (1, 1), (2, 2), (3, 3), (4, 4)}) >= 3
     assert attn("models", "verify", str(out)).status == 0
-    how = ("--weights", "alignment", "-f", "jsonl")
-    assert attn("translate", "-m", str(out), *how, "I see a dog.").status == 0
+    options = ("--weights", "alignment", "-f", "jsonl")
+    assert attn("translate", "-m", str(out), *options, "I see a dog.").status == 0
 
 
 def test_aligner_only_needs_a_model(model):
@@ -245,7 +251,7 @@ def test_aligner_only_needs_a_model(model):
     assert (ended.status, "--aligner-only needs --from" in ended.err) == (2, True)
 
 
-def test_the_eight_steps_and_a_page_are_shown(model, tmp_path):
+def test_explain_and_a_page_work_with_an_imported_model(model, tmp_path):
     ended = attn("explain", "-m", "imported", "the dog doesn't see.")
     assert ended.status == 0, ended.err
     assert "does" in ended.out

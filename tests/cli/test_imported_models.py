@@ -1,4 +1,4 @@
-"""What works on every model works on an imported one: formats, streams, batches, confidence."""
+"""Imported models: formats, streams, batches, confidence and fine-tuning, as of other models."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ from attn_cli.config import from_dict
 from attn_cli.errors import UsageError
 
 pytest.importorskip("transformers")
-pytestmark = pytest.mark.filterwarnings("default")  # transformers' own
+pytestmark = pytest.mark.filterwarnings("default")  # warnings of transformers itself
 
 LINES = ["the dog doesn't see my cat's house.", "", "42 % of http://a.example/x and 😀"]
 
@@ -74,14 +74,14 @@ def test_pictures_and_pages_are_written(model, tmp_path, command, name, start):
 
 
 def test_the_n_best_of_a_beam_are_distinct_and_in_order(model):
-    how = ("-f", "jsonl", "--beam", "4", "--n-best", "3")
-    (record,) = attn("translate", "-m", model, *how, LINES[0]).records()
+    options = ("-f", "jsonl", "--beam", "4", "--n-best", "3")
+    (record,) = attn("translate", "-m", model, *options, LINES[0]).records()
     scores = [each["score"] for each in record["nbest"]]
     assert len({each["target"] for each in record["nbest"]}) == 3
     assert scores == sorted(scores, reverse=True)
 
 
-def test_a_co_process_gets_each_answer_before_it_sends_the_next_line(model):
+def test_a_process_writes_each_translation_before_it_reads_the_next_line(model):
     command = [sys.executable, "-m", "attn_cli", "translate", "-m", model, "--threads", "1"]
     expected = attn("translate", "-m", model, stdin="\n".join(LINES)).out.splitlines()
     with subprocess.Popen(
@@ -99,13 +99,13 @@ def test_a_batch_of_files_has_the_records_of_translate_and_align(model, tmp_path
     pytest.importorskip("ray")
     from attn_cli.cli.batching import cluster
 
-    def serial(task, inputs, known, *, digests, workers):
+    def run_serially(task, inputs, known, *, digests, workers):
         worker = cluster._ChunkWorker(task, inputs, digests)
         for number, file in enumerate(inputs):
             for row in cluster._Read(task, number, file, known.get(file.name, frozenset()))():
                 yield from cluster._unpack(worker(row))
 
-    monkeypatch.setattr(cluster, "run", serial)
+    monkeypatch.setattr(cluster, "run", run_serially)
     monkeypatch.setattr(cluster, "cluster", lambda *_: contextlib.nullcontext(1))
     source, out = tmp_path / "a.en", tmp_path / "out"
     source.write_text("".join(f"{line}\n" for line in LINES), encoding="utf-8")
@@ -114,11 +114,11 @@ def test_a_batch_of_files_has_the_records_of_translate_and_align(model, tmp_path
     assert ended.status == 0, ended.err
     expected = attn("translate", "-m", model, "-i", source, *token).out
     assert (out / "a.en").read_text(encoding="utf-8") == expected
-    both = tmp_path / "a.tsv"
-    both.write_text(f"{LINES[0]}\tle chien\n", encoding="utf-8")
+    pairs_path = tmp_path / "a.tsv"
+    pairs_path.write_text(f"{LINES[0]}\tle chien\n", encoding="utf-8")
     links = tmp_path / "links"
-    assert attn("batch", "--align", "-m", model, both, "-o", links).status == 0
-    expected = attn("align", "-m", model, "-i", both).out
+    assert attn("batch", "--align", "-m", model, pairs_path, "-o", links).status == 0
+    expected = attn("align", "-m", model, "-i", pairs_path).out
     assert (links / "a.tsv").read_text(encoding="utf-8") == expected
 
 
@@ -131,7 +131,7 @@ def test_confidence_is_calibrated_on_pairs(model, pairs, tmp_path, monkeypatch):
     assert 0 <= record["confidence"] <= 1
 
 
-def test_literals_are_translated_and_not_copied_and_the_card_says_so(model):
+def test_literals_are_translated_and_not_copied_as_the_model_card_states(model):
     bundle = open_bundle(model)
     assert bundle.source.find_literals(LINES[2]) == []
     assert len(bundle.source.encode_parts(LINES[2])) == 1
@@ -144,29 +144,29 @@ def test_literals_are_translated_and_not_copied_and_the_card_says_so(model):
         from_dict({"tokenizer": {"literals": True, "pretokenization": "none"}}, where="test")
 
 
-def test_diagnostics_and_words_that_are_unsure_are_marked(model):
-    how = ("-f", "jsonl", "--diagnostics")
-    (record,) = attn("translate", "-m", model, *how, LINES[0]).records()
+def test_records_have_diagnostics_and_unsure_words_are_marked(model):
+    options = ("-f", "jsonl", "--diagnostics")
+    (record,) = attn("translate", "-m", model, *options, LINES[0]).records()
     assert record["diagnostics"]
     ended = attn("translate", "-m", model, "--mark-unsure", LINES[0])
     assert "\u27e6" in ended.out
 
 
-def test_it_is_fine_tuned_with_its_vocabulary_and_its_target_token(model, pairs, tmp_path):
+def test_fine_tuning_keeps_the_vocabulary_and_takes_a_target_token(model, pairs, tmp_path):
     out = tmp_path / "tuned"
-    how = ("--out", out, "--max-steps", "4", "--target-token", "deu", "--threads", "1")
+    options = ("--out", out, "--max-steps", "4", "--target-token", "deu", "--threads", "1")
     settings = ("--set", "train.batch_tokens=200", "--set", "train.export=none")
-    ended = attn("train", "--from", model, "--pairs", pairs, *how, *settings)
+    ended = attn("train", "--from", model, "--pairs", pairs, *options, *settings)
     assert ended.status == 0, ended.err
-    tuned = open_bundle(out)
-    assert tuned.recipe.tokenizer.target_token == ">>deu<<"
-    assert tuned.source.encode("the dog").ids[0] == tuned.source.prefix_ids[0]
-    assert tuned.target.piece(7) == open_bundle(model).target.piece(7)
+    tuned_model = open_bundle(out)
+    assert tuned_model.recipe.tokenizer.target_token == ">>deu<<"
+    assert tuned_model.source.encode("the dog").ids[0] == tuned_model.source.prefix_ids[0]
+    assert tuned_model.target.piece(7) == open_bundle(model).target.piece(7)
     assert attn("translate", "-m", out, LINES[0]).status == 0
     events = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert all(each.get("loss", 0) < 20 for each in events)
 
 
-def test_its_vocabulary_is_not_learned_from_a_text(model, pairs, tmp_path):
+def test_the_vocabulary_of_an_imported_model_cannot_be_learned_from_a_text(model, pairs, tmp_path):
     ended = attn("train", model / "recipe.toml", "--pairs", pairs, "--out", tmp_path / "again")
     assert (ended.status, "can be imported, but not learned" in ended.err) == (2, True)

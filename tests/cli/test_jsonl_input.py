@@ -1,4 +1,4 @@
-"""JSONL that cannot be read: what an error says of the record."""
+"""Errors for JSONL input that is not valid."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
     ],
     ids=lambda text: text[:20],
 )
-def test_an_error_names_the_line_what_is_missing_and_what_is_there(record, problem):
+def test_an_error_names_the_line_and_the_problem_of_its_record(record, problem):
     text = f'{{"source": "I see a dog."}}\n{record}\n'
     ended = attn("translate", "-m", MODEL, "--input-format", "jsonl", stdin=text)
     assert ended.status == 3
@@ -33,13 +33,13 @@ def test_an_error_names_the_line_what_is_missing_and_what_is_there(record, probl
     assert '{"source": "…"}' in ended.err
 
 
-def test_of_many_keys_the_first_are_named():
+def test_an_error_names_the_first_of_many_keys():
     record = "{" + ", ".join(f'"k{n}": 1' for n in range(100)) + "}"
     ended = attn("translate", "-m", MODEL, "--input-format", "jsonl", stdin=record)
     assert '"k7" and 92 more' in ended.err
 
 
-def test_align_needs_both_texts():
+def test_align_needs_a_source_and_a_target():
     ended = attn(
         "align", "-m", MODEL, "--input-format", "jsonl", stdin='{"source": "a", "fr": "b"}'
     )
