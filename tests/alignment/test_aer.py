@@ -1,4 +1,4 @@
-"""AER, precision, recall and F1: the published figures, the formula, and nothing to count."""
+"""AER, precision, recall and F1: published figures, the formula, and cases without links."""
 
 import os
 from pathlib import Path
@@ -9,8 +9,8 @@ from attn_cli.alignment.aer import AlignmentScore, score_alignment
 from attn_cli.alignment.pharaoh import read_gold, read_links, transpose
 from attn_cli.types import GoldAlignment, WordAlignment
 
-_BESIDE = Path(__file__).parents[2].parent / "shared" / "data"
-DATA = Path(os.environ.get("ATTN_TEST_DATA", _BESIDE)) / "alignment"
+_DEFAULT_DATA = Path(__file__).parents[2].parent / "shared" / "data"
+DATA = Path(os.environ.get("ATTN_TEST_DATA", _DEFAULT_DATA)) / "alignment"
 needs_data = pytest.mark.skipif(
     not DATA.is_dir(), reason=f"the alignment sets are not at {DATA} (set ATTN_TEST_DATA)"
 )
@@ -36,15 +36,13 @@ def lines(name):
         ("grow-diagonal-final", 26.4, 90.9, 61.8),
     ],
 )
-def test_the_published_figures_of_romanian_english_to_the_printed_digit(
-    name, aer, precision, recall
-):
+def test_scores_equal_the_published_figures_for_romanian_english(name, aer, precision, recall):
     gold, gold_base = read_gold(lines("ro-en.gold"), name="gold")
     file = f"ro-en.giza.{name}.links"
-    found, links_base = read_links(lines(file), name=file, base="auto")
+    proposed, links_base = read_links(lines(file), name=file, base="auto")
     if name == "reverse":
-        found = [transpose(one) for one in found]
-    score = score_alignment(gold, found, gold_base=gold_base, links_base=links_base)
+        proposed = [transpose(one) for one in proposed]
+    score = score_alignment(gold, proposed, gold_base=gold_base, links_base=links_base)
     assert (gold_base, links_base) == (1, 0)
     assert (round(score.aer, 1), round(score.precision, 1), round(score.recall, 1)) == (
         aer,
@@ -54,7 +52,7 @@ def test_the_published_figures_of_romanian_english_to_the_printed_digit(
 
 
 @needs_data
-def test_the_hansards_gold_is_in_base_one_with_possible_links_beside_the_sure():
+def test_the_hansards_gold_has_base_1_and_both_sure_and_possible_links():
     gold, base = read_gold(lines("en-fr.dev.gold"), name="gold")
     assert base == 1
     score = score_alignment(gold, [links()] * len(gold), gold_base=base)
@@ -66,8 +64,8 @@ def test_the_counts_of_all_pairs_are_summed_before_dividing():
         GoldAlignment.from_links([(0, 0)], [(1, 1)]),
         GoldAlignment.from_links([(0, 0), (1, 1)], []),
     ]
-    found = [links((0, 0), (1, 1), (2, 2)), links((0, 0))]
-    score = score_alignment(gold, found)
+    proposed = [links((0, 0), (1, 1), (2, 2)), links((0, 0))]
+    score = score_alignment(gold, proposed)
     assert score == AlignmentScore(
         pairs=2, proposed=4, in_sure=2, in_possible=3, sure=3, possible=4
     )
@@ -77,13 +75,13 @@ def test_the_counts_of_all_pairs_are_summed_before_dividing():
     assert score.f1 == pytest.approx(2 / (4 / 3 + 3 / 2) * 100)
 
 
-def test_finding_exactly_the_sure_links_is_no_error():
+def test_proposing_exactly_the_sure_links_has_aer_0():
     score = score_alignment([GoldAlignment.from_links([(0, 0)], [(1, 1)])], [links((0, 0))])
     assert (score.aer, score.precision, score.recall, score.f1) == (0, 100, 100, 100)
 
 
 @pytest.mark.parametrize(
-    ("sure", "possible", "found", "aer", "precision", "recall"),
+    ("sure", "possible", "proposed", "aer", "precision", "recall"),
     [
         ([], [], [], 0, 100, 100),
         ([(0, 0)], [], [], 100, 0, 0),
@@ -91,21 +89,21 @@ def test_finding_exactly_the_sure_links_is_no_error():
         ([], [], [(0, 0)], 100, 0, 100),
     ],
 )
-def test_where_there_is_nothing_to_count_the_figures_are_defined(
-    sure, possible, found, aer, precision, recall
+def test_scores_are_defined_when_links_are_missing(
+    sure, possible, proposed, aer, precision, recall
 ):
-    score = score_alignment([GoldAlignment.from_links(sure, possible)], [links(*found)])
+    score = score_alignment([GoldAlignment.from_links(sure, possible)], [links(*proposed)])
     assert (score.aer, score.precision, score.recall) == (aer, precision, recall)
 
 
-def test_the_line_for_people_carries_the_signature():
+def test_the_summary_contains_the_signature():
     score = AlignmentScore(447, 5000, 3600, 4800, 4038, 17438, gold_base=1, links_base=0)
     assert score.summary() == (
         "AER 7.1 (P 96.0 R 89.2, 447 pairs, 4038 sure, 13400 possible, base gold 1 links 0)"
     )
 
 
-def test_the_record_for_machines_has_the_fields_of_the_contract():
+def test_the_record_has_the_documented_fields():
     record = AlignmentScore(447, 5000, 3600, 4800, 4038, 17438).record()
     assert list(record) == ["score", "precision", "recall", "f1", "pairs", "signature"]
     assert (record["score"], record["precision"], record["pairs"]) == (7.06, 96.0, 447)

@@ -1,4 +1,4 @@
-"""Diagnostics against their formulas and cases worked by hand."""
+"""Diagnostics compared with their formulas and with cases worked by hand."""
 
 import math
 
@@ -22,14 +22,14 @@ def table(rows, source="a b", target="x y") -> SoftAlignment:
     return SoftAlignment(tuple(source.split()), tuple(target.split()), weights, 1 - weights.sum(1))
 
 
-def test_coverage_deviation_is_that_of_the_paper():
+def test_coverage_deviation_follows_the_formula_of_the_paper():
     """Rikters & Fishel 2017: the mean of log(1 + (1 - coverage)²)."""
     weights = np.array([[0.5, 0.5], [1.0, 0.0]], np.float32)  # coverage 1.5 and 0.5
     assert coverage_deviation(weights) == pytest.approx(math.log(1.25))
     assert coverage_deviation(np.eye(3, dtype=np.float32)) == 0
 
 
-def test_entropy_is_0_of_one_hot_rows_and_log_n_of_even_ones():
+def test_entropy_is_0_for_one_hot_rows_and_log_n_for_uniform_rows():
     assert mean_entropy(np.eye(4, dtype=np.float32)) == 0
     assert mean_entropy(np.full((2, 4), 0.25, np.float32)) == pytest.approx(math.log(4))
     assert mean_entropy(np.zeros((1, 3), np.float32)) == 0
@@ -51,11 +51,11 @@ def test_immediate_repetitions_are_found(text, repeated):
     assert repeated_words(text.split()) == repeated
 
 
-def test_unlinked_source_words_are_those_of_letters_or_digits_without_a_link():
-    found = diagnose(
+def test_unlinked_source_words_contain_letters_or_digits_and_have_no_link():
+    diagnostics = diagnose(
         table([[1, 0, 0], [0, 1, 0]], "a b ."), WordAlignment(frozenset({(0, 0)}), 3, 2)
     )
-    assert found.unlinked_source == (1,)
+    assert diagnostics.unlinked_source == (1,)
 
 
 def test_disagreement_is_the_total_variation_distance():
@@ -65,23 +65,29 @@ def test_disagreement_is_the_total_variation_distance():
     assert disagreement(table([[0, 0]], target="x"), table([[1, 0]], target="x")) == 1
 
 
-def test_a_table_of_other_words_is_not_compared():
+def test_disagreement_with_a_table_of_other_words_is_none():
     links = WordAlignment(frozenset(), 2, 2)
     other = table([[1, 0]], target="z")
     assert diagnose(table([[1, 0], [0, 1]]), links, other).disagreement is None
 
 
 @given(st.lists(st.lists(st.floats(0.01, 1), min_size=3, max_size=3), min_size=1, max_size=4))
-def test_numbers_are_never_negative(rows):
+def test_coverage_deviation_and_entropies_are_never_negative(rows):
     weights = np.array(rows, np.float32)
     weights /= weights.sum(1, keepdims=True) * 1.25
     target = " ".join("xyzw"[: len(rows)])
-    found = diagnose(table(weights, "a b c", target), WordAlignment(frozenset(), 3, len(rows)))
-    assert found.coverage_deviation >= 0
-    assert 0 <= found.source_entropy <= math.log(len(rows)) + 1e-6
-    assert 0 <= found.target_entropy <= math.log(4) + 1e-6
+    diagnostics = diagnose(
+        table(weights, "a b c", target), WordAlignment(frozenset(), 3, len(rows))
+    )
+    assert diagnostics.coverage_deviation >= 0
+    assert 0 <= diagnostics.source_entropy <= math.log(len(rows)) + 1e-6
+    assert 0 <= diagnostics.target_entropy <= math.log(4) + 1e-6
 
 
-def test_a_blank_sentence_has_nothing_wrong():
-    found = diagnose(table(np.zeros((0, 0)), "", ""), WordAlignment(frozenset(), 0, 0))
-    assert (found.coverage_deviation, found.target_entropy, found.repeated_target) == (0, 0, ())
+def test_diagnostics_of_a_blank_sentence_are_zero_and_empty():
+    diagnostics = diagnose(table(np.zeros((0, 0)), "", ""), WordAlignment(frozenset(), 0, 0))
+    assert (
+        diagnostics.coverage_deviation,
+        diagnostics.target_entropy,
+        diagnostics.repeated_target,
+    ) == (0, 0, ())

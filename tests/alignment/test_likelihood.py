@@ -1,4 +1,4 @@
-"""Which of two tables of links is better, without gold: by hand, and where it is known."""
+"""Held-out likelihood of links, without gold: worked by hand, and for links of known quality."""
 
 import math
 from itertools import permutations
@@ -18,35 +18,35 @@ def side(sentences):
     )
 
 
-def test_a_word_has_the_mean_of_what_each_word_of_the_other_side_is_linked_to(monkeypatch):
+def test_the_probability_of_a_word_is_the_mean_over_the_words_of_the_other_side(monkeypatch):
     """Pairs "0 1" - "0 1" with 0-0 1-1: a held-out word has 0.1 of 1/2 and 0.9 of (1 + 0) / 2."""
     monkeypatch.setattr(likelihood, "FOLDS", 2)
     text = side([[0, 1]] * 40)
     links = LinkTable.from_links([{(0, 0): 1.0, (1, 1): 1.0}] * 40)
-    found = held_out_likelihood(text, text, links, seed=1)
-    assert found == pytest.approx(math.log(0.1 / 2 + 0.9 / 2))
+    log_likelihood = held_out_likelihood(text, text, links, seed=1)
+    assert log_likelihood == pytest.approx(math.log(0.1 / 2 + 0.9 / 2))
 
 
-def test_without_links_each_word_has_a_share_of_its_frequency():
+def test_without_links_a_word_has_a_tenth_of_its_relative_frequency():
     text = side([[0, 1]] * 40)
-    found = held_out_likelihood(text, text, LinkTable.from_links([{}] * 40), seed=1)
-    assert found == pytest.approx(math.log(0.1 / 2))
+    log_likelihood = held_out_likelihood(text, text, LinkTable.from_links([{}] * 40), seed=1)
+    assert log_likelihood == pytest.approx(math.log(0.1 / 2))
 
 
-def test_of_as_many_links_the_right_ones_foretell_more():
+def test_correct_links_have_a_higher_likelihood_than_as_many_incorrect_ones():
     sentences = list(permutations(range(8), 3))
     source, target = side(sentences), side([words[::-1] for words in sentences])
-    right = [{(s, 2 - s): 1.0 for s in range(3)}] * len(sentences)
+    correct = [{(s, 2 - s): 1.0 for s in range(3)}] * len(sentences)
     one_wrong = [{(0, 0): 1.0, (1, 1): 1.0, (2, 0): 1.0}] * len(sentences)
-    wrong = [{(s, s): 1.0 for s in range(3)}] * len(sentences)
-    found = [
+    incorrect = [{(s, s): 1.0 for s in range(3)}] * len(sentences)
+    log_likelihoods = [
         held_out_likelihood(source, target, LinkTable.from_links(links), seed=1)
-        for links in (right, one_wrong, wrong)
+        for links in (correct, one_wrong, incorrect)
     ]
-    assert found == sorted(found, reverse=True)
+    assert log_likelihoods == sorted(log_likelihoods, reverse=True)
 
 
-def test_blocks_of_any_size_make_the_same(monkeypatch):
+def test_the_likelihood_does_not_depend_on_the_block_size(monkeypatch):
     sentences = list(permutations(range(6), 4))
     text = side(sentences)
     links = LinkTable.from_links([{(s, (s + 1) % 4): 1.0 for s in range(4)}] * len(sentences))
@@ -55,7 +55,7 @@ def test_blocks_of_any_size_make_the_same(monkeypatch):
     assert held_out_likelihood(text, text, links, seed=1) == pytest.approx(whole)
 
 
-def test_the_strongest_links_keep_their_pairs():
+def test_the_strongest_links_stay_in_their_pairs():
     table = LinkTable.from_links([{(0, 0): 0.9, (1, 1): 0.2}, {}, {(0, 1): 0.5, (2, 2): 0.7}])
-    kept = select_strongest(table, 2)
-    assert [list(kept.links(pair)) for pair in range(3)] == [[(0, 0)], [], [(2, 2)]]
+    strongest = select_strongest(table, 2)
+    assert [list(strongest.links(pair)) for pair in range(3)] == [[(0, 0)], [], [(2, 2)]]

@@ -1,4 +1,4 @@
-"""Piece weights become word weights: sums over the source, means over the target, nothing lost."""
+"""Piece weights become word weights: sums over source pieces, means over target pieces."""
 
 from dataclasses import replace
 
@@ -52,7 +52,7 @@ def test_a_source_word_receives_the_sum_and_a_target_word_the_mean_of_its_pieces
     np.testing.assert_allclose(table().weights, expected, atol=1e-6)
 
 
-def test_the_mass_on_the_source_end_is_the_unaligned():
+def test_the_weight_on_the_source_end_is_unaligned():
     np.testing.assert_allclose(table().unaligned, [0.02, 0.40, 0.30], atol=1e-6)
 
 
@@ -68,12 +68,12 @@ def test_at_piece_level_rows_and_columns_are_the_pieces_without_the_ends():
     np.testing.assert_array_equal(pieces.unaligned, WEIGHTS[:4, 3])
 
 
-def test_the_table_says_its_kind_origin_and_level():
-    made = table(level="piece")
-    assert (made.kind, made.mode, made.level) == ("attention", "forced", "piece")
+def test_the_table_has_its_kind_mode_and_level():
+    alignment = table(level="piece")
+    assert (alignment.kind, alignment.mode, alignment.level) == ("attention", "forced", "piece")
 
 
-def test_a_target_word_without_a_piece_looks_at_nothing():
+def test_a_target_word_without_pieces_is_completely_unaligned():
     weights, unaligned = merge_weights(
         np.array([[0.7, 0.3]], np.float32),
         word_shares(np.array([0, -1], np.int32)[None], 1)[0],
@@ -83,13 +83,15 @@ def test_a_target_word_without_a_piece_looks_at_nothing():
     np.testing.assert_allclose(unaligned, [1.0, 0.3], atol=1e-6)
 
 
-def test_a_piece_that_crosses_words_counts_for_each_by_its_share():
+def test_a_piece_of_two_words_counts_for_each_by_its_share():
     # The source piece "don'" is three quarters of do, a quarter of n't; so is the target's first.
     source = replace(SOURCE, crossing=(Crossing(0, 0, 0.75), Crossing(0, 1, 0.25)))
     target = replace(TARGET, crossing=(Crossing(0, 0, 0.75), Crossing(0, 1, 0.25)))
     table = build_alignment(WEIGHTS, source, target, kind="attention", mode="forced")
-    own = WEIGHTS.astype(float)
-    columns = np.stack([0.75 * own[:, 0], 0.25 * own[:, 0] + own[:, 1] + own[:, 2]], 1)
+    weights = WEIGHTS.astype(float)
+    columns = np.stack(
+        [0.75 * weights[:, 0], 0.25 * weights[:, 0] + weights[:, 1] + weights[:, 2]], 1
+    )
     np.testing.assert_allclose(table.weights[0], columns[0], atol=1e-6)
     expected = (0.25 * columns[0] + columns[1]) / 1.25
     np.testing.assert_allclose(table.weights[1], expected, atol=1e-6)
@@ -97,7 +99,7 @@ def test_a_piece_that_crosses_words_counts_for_each_by_its_share():
     np.testing.assert_allclose(means[:2, :2], [[1, 0], [0.2, 0.8]])
 
 
-def test_rows_that_do_not_sum_to_one_are_a_bug_of_ours():
+def test_rows_that_do_not_sum_to_1_raise_an_assertion_error():
     with pytest.raises(AssertionError, match="sum to 1"):
         build_alignment(WEIGHTS * 0.5, SOURCE, TARGET, kind="attention", mode="decoded")
 
@@ -118,26 +120,26 @@ def test_every_row_and_its_unaligned_sum_to_one(data):
     assert weights.dtype == unaligned.dtype == np.float32
 
 
-# What rows and columns are
+# Labels of rows and columns
 
 
-def test_the_words_of_a_line_are_named_and_the_end_is_none_of_them():
+def test_word_labels_are_the_words_without_the_end():
     names, of, _ = label_units(SOURCE, "word")
     assert (names, of.tolist()) == (("I", "love"), [0, 1, 1, -1])
 
 
-def test_the_pieces_of_a_line_are_named_and_the_end_is_none_of_them():
+def test_piece_labels_are_the_pieces_without_the_end():
     names, of, _ = label_units(SOURCE, "piece")
     assert (names, of.tolist()) == (("▁I", "▁lo", "ve"), [0, 1, 2, -1])
 
 
-def test_a_word_whose_pieces_were_not_read_keeps_its_name():
+def test_a_word_whose_pieces_are_not_read_has_a_label():
     cut = replace(SOURCE, ids=SOURCE.ids[:1], pieces=("▁I",), word_ids=np.array([0], np.int32))
     assert label_units(cut, "word").labels == ("I", "love")
     assert label_units(cut, "piece").labels == ("▁I",)
 
 
-def test_the_mean_over_a_words_pieces_gives_each_its_share():
+def test_the_word_mean_matrix_weighs_the_pieces_of_a_word_equally():
     word_of = np.array([[0, 0, 1, -1], [0, -1, -1, -1]], np.int32)
     assert word_means(word_shares(word_of, 3)).tolist() == [
         [[0.5, 0.5, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]],
@@ -147,12 +149,12 @@ def test_the_mean_over_a_words_pieces_gives_each_its_share():
 
 @settings(derandomize=True, deadline=None)
 @given(st.lists(st.lists(st.integers(-1, 3), min_size=6, max_size=6), min_size=1, max_size=3))
-def test_the_word_mean_matrix_is_numpys_mean_of_each_words_pieces(rows):
+def test_the_word_mean_matrix_gives_the_mean_that_numpy_computes(rows):
     word_of = np.array(rows, np.int32)
     values = np.random.default_rng(0).random((*word_of.shape, 2)).astype(np.float32)
-    found = word_means(word_shares(word_of, 4)) @ values
-    for row, owners, theirs in zip(found, word_of, values, strict=True):
+    means = word_means(word_shares(word_of, 4)) @ values
+    for row, owners, piece_values in zip(means, word_of, values, strict=True):
         for word in range(4):
-            own = theirs[owners == word]
-            expected = own.mean(axis=0) if len(own) else np.zeros(2)
+            word_values = piece_values[owners == word]
+            expected = word_values.mean(axis=0) if len(word_values) else np.zeros(2)
             np.testing.assert_allclose(row[word], expected, rtol=1e-5)
