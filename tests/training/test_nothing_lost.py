@@ -1,7 +1,7 @@
-"""A training that was killed at any moment is gone on with, or begun again, to the same end.
+"""A training that is killed at any moment is resumed or restarted to the same files.
 
-Kills are made in this process, before its n-th change of the folder; tests/slow/test_kills.py has
-real ones.
+The kills are simulated, before the n-th change of the folder; tests/slow/test_kills.py has real
+ones.
 """
 
 import json
@@ -37,13 +37,13 @@ RECIPE = (
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch):
+def _skip_fsync(monkeypatch):
     monkeypatch.setattr("os.fsync", lambda _: None)
 
 
 @pytest.fixture(scope="module")
 def command(pairs_file, links_file):
-    """A training with all that is written: a word aligner, guided attention, an average, graphs."""
+    """A training that writes files of all kinds: a word aligner, an average, graphs."""
     links = ("--set", f"train.guided_alignment={links_file}", "--set", "train.aligner_steps=8")
     more = ("--set", "train.guided_alignment_weight=1", "--set", "train.export=fp32")
     return ("train", "--pairs", pairs_file, *RECIPE, *WORD_ALIGNER, *links, *more)
@@ -51,11 +51,11 @@ def command(pairs_file, links_file):
 
 @pytest.fixture(scope="module")
 def uncut(command, tmp_path_factory):
-    """The folder of that training, uncut, and how often it changed something there."""
+    """The folder of that training without a kill, and the number of its changes there."""
     out = tmp_path_factory.mktemp("runs") / "uncut"
     with killed_after(float("inf"), out) as disk:
-        ended = attn(*command, "--out", out)
-    assert ended.status == 0, ended.err
+        result = attn(*command, "--out", out)
+    assert result.status == 0, result.err
     return out, disk.changes
 
 
@@ -68,38 +68,40 @@ def notices_of(out):
 
 
 def resume(out, *options):
-    ended = attn("train", "--resume", out, "--threads", "1", *options)
-    assert ended.status == 0, ended.err
-    return ended
+    result = attn("train", "--resume", out, "--threads", "1", *options)
+    assert result.status == 0, result.err
+    return result
 
 
-def is_the_same(out, other):
+def has_same_files(out, other):
     names = (manifest.WEIGHTS, manifest.WORD_ALIGNER, *manifest.GRAPHS, vocabularies.JOINT)
-    ours, theirs = (load_file(each / "checkpoints" / "last.safetensors") for each in (out, other))
+    tensors, other_tensors = (
+        load_file(each / "checkpoints" / "last.safetensors") for each in (out, other)
+    )
     return (
         all((out / name).read_bytes() == (other / name).read_bytes() for name in names)
-        and ours.keys() == theirs.keys()
-        and all(ours[name].equal(theirs[name]) for name in ours)
+        and tensors.keys() == other_tensors.keys()
+        and all(tensors[name].equal(other_tensors[name]) for name in tensors)
     )
 
 
 @pytest.mark.parametrize("share", [slow(0.02), 0.4, slow(0.65), 0.9])
-def test_killed_at_any_moment_a_training_is_resumed_to_the_same_files(
+def test_a_training_killed_at_any_moment_is_resumed_to_the_same_files(
     share, command, uncut, tmp_path
 ):
-    whole, changes = uncut
+    uncut_out, changes = uncut
     out = tmp_path / "cut"
     with pytest.raises(Killed), killed_after(int(share * changes), out, torn=True):
         attn(*command, "--out", out)
     if (out / manifest.FACTS).exists():
         manifest.verify_checksums(out)
     resume(out)
-    assert is_the_same(out, whole)
-    left = {path.name for path in out.rglob("*")}
-    assert left == {path.name for path in whole.rglob("*")}
+    assert has_same_files(out, uncut_out)
+    names = {path.name for path in out.rglob("*")}
+    assert names == {path.name for path in uncut_out.rglob("*")}
 
 
-def test_killed_before_its_text_was_read_a_training_begins_again_and_says_so(
+def test_a_training_killed_before_its_text_was_read_starts_again_and_says_so(
     pairs_file, tmp_path, monkeypatch
 ):
     out = tmp_path / "x"
@@ -116,10 +118,10 @@ def test_killed_before_its_text_was_read_a_training_begins_again_and_says_so(
     assert not any("begin" in message for message in notices_of(out)[1:])
 
 
-def test_a_forced_training_that_was_killed_early_has_harmed_nothing(
+def test_a_forced_training_killed_early_leaves_the_old_model_intact(
     pairs_file, model_copy, tmp_path, monkeypatch
 ):
-    """Its plan stands beside what was there, and resuming begins it."""
+    """Its plan is stored next to the old model, and --resume starts it."""
     before = manifest.verify_checksums(model_copy)
 
     def load(*_, **__):
@@ -136,37 +138,37 @@ def test_a_forced_training_that_was_killed_early_has_harmed_nothing(
     assert steps == {"step-0000008.safetensors", "step-0000016.safetensors"}
 
 
-def test_a_forced_training_that_is_refused_leaves_the_old_one_to_go_on_with(model_copy, tmp_path):
-    ended = attn("train", "--pairs", tmp_path / "no.tsv", "--out", model_copy, "--force")
-    assert ended.status == 3
+def test_after_a_refused_forced_training_the_old_one_can_be_resumed(model_copy, tmp_path):
+    result = attn("train", "--pairs", tmp_path / "no.tsv", "--out", model_copy, "--force")
+    assert result.status == 3
     plans = {path.name for path in (model_copy / "checkpoints").glob("*") if "plan" in path.name}
     assert plans == {"plan.json"}
 
 
-def test_what_a_training_starts_from_is_kept_until_it_needs_it_no_more(
+def test_a_training_resumes_after_the_model_that_it_starts_from_was_deleted(
     tiny, pairs_file, tmp_path, monkeypatch
 ):
     text = ("--pairs", pairs_file, "--valid-pairs", pairs_file)
     small = ("--set", "train.precision=fp32", "--max-steps", "4", "--set", "train.export=none")
     start, uncut, cut = (tmp_path / name for name in ("start", "uncut", "cut"))
     shutil.copytree(tiny, start)
-    how = (*small, "--threads", "1")
-    assert attn("train", "--from", start, *text, "--out", uncut, *how).status == 0
+    options = (*small, "--threads", "1")
+    assert attn("train", "--from", start, *text, "--out", uncut, *options).status == 0
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, "build_trainer", lambda *_: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
-            attn("train", "--from", start, *text, "--out", cut, *how)
+            attn("train", "--from", start, *text, "--out", cut, *options)
     shutil.rmtree(start)
     resume(cut)
     assert (cut / manifest.WEIGHTS).read_bytes() == (uncut / manifest.WEIGHTS).read_bytes()
 
 
-# The text
+# Changed text
 
 
 @pytest.fixture
 def run(tmp_path, pairs_file):
-    """A training of text and validation text that may change, stopped half-way."""
+    """The folder of a training that stopped half-way; a test may change its text files."""
     for name in ("a.tsv", "v.tsv"):
         shutil.copy(pairs_file, tmp_path / name)
     out = tmp_path / "run"
@@ -175,86 +177,88 @@ def run(tmp_path, pairs_file):
     return out
 
 
-def change(path):
-    """Another word in as many lines."""
+def replace_word(path):
+    """Replace one word of a text file."""
     path.write_text(path.read_text().replace("a dog", "a fox", 1))
 
 
 @pytest.mark.parametrize("name", ["a.tsv", "v.tsv"])
 def test_changed_words_are_refused_until_they_are_accepted(name, run):
-    change(run.parent / name)
+    replace_word(run.parent / name)
     before = manifest.verify_checksums(run)
-    ended = attn("train", "--resume", run, "--max-steps", "16")
-    assert ended.status == 3
-    assert f"{name} has changed since this training began" in ended.err
-    assert "--accept-new-data" in ended.err
+    result = attn("train", "--resume", run, "--max-steps", "16")
+    assert result.status == 3
+    assert f"{name} has changed since this training began" in result.err
+    assert "--accept-new-data" in result.err
     assert manifest.verify_checksums(run) == before
     resume(run, "--max-steps", "16", "--accept-new-data")
     assert any(f"{name} has changed: " in message for message in notices_of(run))
-    resume(run, "--max-steps", "17")  # it is the text of the training now
+    resume(run, "--max-steps", "17")  # the changed text belongs to the training now
 
 
-def test_on_accepted_text_a_new_epoch_begins(run):
-    change(run.parent / "a.tsv")
+def test_a_new_epoch_begins_on_accepted_text(run):
+    replace_word(run.parent / "a.tsv")
     resume(run, "--max-steps", "9", "--set", "train.log_every=1", "--accept-new-data")
     progress = [row for row in events_of(run) if row["event"] == "progress"]
     assert progress[-1]["epoch"] > progress[-2]["epoch"]
 
 
 def test_results_on_other_validation_text_do_not_count(run):
-    change(run.parent / "v.tsv")
+    replace_word(run.parent / "v.tsv")
     resume(run, "--max-steps", "16", "--accept-new-data")
-    (validated,) = [row for row in events_of(run) if row.get("step") == 16 and "best" in row]
-    assert validated["best"]
+    (validation,) = [row for row in events_of(run) if row.get("step") == 16 and "best" in row]
+    assert validation["best"]
 
 
 def test_new_data_can_only_be_accepted_by_a_training_that_is_resumed(pairs_file, tmp_path):
-    ended = attn("train", "--pairs", pairs_file, "--out", tmp_path / "x", "--accept-new-data")
-    assert ended.status == 2
+    result = attn("train", "--pairs", pairs_file, "--out", tmp_path / "x", "--accept-new-data")
+    assert result.status == 2
 
 
-# One training a folder
+# One training per folder
 
 
-@pytest.mark.parametrize("again", [("--force", *RECIPE), ()], ids=["force", "resume"])
-def test_a_second_training_in_a_folder_is_refused(again, run, pairs_file):
-    where = ("--pairs", pairs_file, "--out", run) if again else ("--resume", run)
+@pytest.mark.parametrize("options", [("--force", *RECIPE), ()], ids=["force", "resume"])
+def test_a_second_training_in_a_folder_is_refused(options, run, pairs_file):
+    paths = ("--pairs", pairs_file, "--out", run) if options else ("--resume", run)
     with lock_folder(run):
-        ended = attn("train", *where, *again)
-    assert ended.status == 2
-    assert f"in use: process {os.getpid()} is writing" in ended.err
+        result = attn("train", *paths, *options)
+    assert result.status == 2
+    assert f"in use: process {os.getpid()} is writing" in result.err
 
 
-def test_a_model_that_is_trained_gets_no_graphs_meanwhile(run):
+def test_graphs_of_a_model_in_training_cannot_be_exported(run):
     with lock_folder(run):
         assert attn("export", run).status == 2
 
 
-def test_a_folder_that_a_model_is_trained_in_gets_no_word_aligner_meanwhile(pairs_file, tmp_path):
+def test_a_word_aligner_cannot_be_fitted_into_the_folder_of_a_running_training(
+    pairs_file, tmp_path
+):
     with lock_folder(tmp_path):
-        ended = attn("align", "--fit", "--input", pairs_file, "--out", tmp_path)
-    assert ended.status == 2
-    assert "in use" in ended.err
+        result = attn("align", "--fit", "--input", pairs_file, "--out", tmp_path)
+    assert result.status == 2
+    assert "in use" in result.err
 
 
 # Options
 
 
-def test_a_resumed_training_keeps_the_minutes_it_was_given(run, pairs_file, tmp_path):
+def test_a_resumed_training_keeps_its_max_minutes(run, pairs_file, tmp_path):
     out = tmp_path / "x"
     text = ("--pairs", pairs_file, "--out", out, *RECIPE, "--max-minutes", "0")
     with pytest.raises(Killed), killed_after(30, out):
         attn("train", *text)
     resume(out)
     assert events_of(out)[-1]["reason"] == "minutes"
-    resume(out)  # which it has used up
+    resume(out)  # the first resume has used up the minutes
     assert events_of(out)[-1]["reason"] == "steps"
 
 
-# ^C
+# Interruptions
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals work differently on Windows")
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
@@ -265,28 +269,28 @@ def test_a_resumed_training_keeps_the_minutes_it_was_given(run, pairs_file, tmp_
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )
-def test_an_interrupted_training_ends_at_once_and_goes_on_to_the_same_files(
+def test_an_interrupted_training_ends_at_once_and_is_resumed_to_the_same_files(
     owner, name, command, uncut, tmp_path, monkeypatch
 ):
     out = tmp_path / "cut"
     work = getattr(owner, name)
 
-    def interrupt(*arguments, **named):
+    def interrupt(*arguments, **options):
         os.kill(os.getpid(), signal.SIGINT)
-        return work(*arguments, **named)
+        return work(*arguments, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, interrupt)
-        ended = attn(*command, "--out", out)
-    assert ended.status == 130
-    assert ended.err.endswith(f"resume with: attn train --resume {out}\n")
+        result = attn(*command, "--out", out)
+    assert result.status == 130
+    assert result.err.endswith(f"resume with: attn train --resume {out}\n")
     finished = [row for row in events_of(out) if row["event"] == "training_finished"]
     assert all(row["reason"] == "interrupted" for row in finished) or name == "export_graphs"
     resume(out)
-    assert is_the_same(out, uncut[0])
+    assert has_same_files(out, uncut[0])
 
 
-#: Waits for something that never comes, so that no loop looks whether it is to end.
+#: Waits for a lock forever, so that no loop checks for an interruption.
 STUCK = """
 import sys, threading
 from attn_cli.cli import interruption
@@ -299,7 +303,7 @@ with interruption.StopRequest():
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals work differently on Windows")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_process_that_is_stuck_is_ended_some_seconds_after_the_signal(number, status):
     with subprocess.Popen(
@@ -307,9 +311,9 @@ def test_a_process_that_is_stuck_is_ended_some_seconds_after_the_signal(number, 
     ) as process:
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(number)
-        _, said = process.communicate(timeout=600)
+        _, stderr = process.communicate(timeout=600)
     assert process.returncode == status
-    assert b"the last saved state is intact" in said
+    assert b"the last saved state is intact" in stderr
 
 
 def test_the_plan_is_on_the_disk_before_torch_is_loaded(pairs_file, tmp_path):
@@ -325,14 +329,14 @@ def test_the_plan_is_on_the_disk_before_torch_is_loaded(pairs_file, tmp_path):
         "app.main()\n"
     )
     arguments = ("train", "--pairs", pairs_file, "--out", tmp_path / "x")
-    ended = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True
     )
-    assert ended.stdout == "False\n"
+    assert result.stdout == "False\n"
     assert (tmp_path / "x" / "checkpoints" / "plan.next.json").is_file()
 
 
-def test_a_file_that_cannot_be_removed_is_a_sentence(tmp_path):
+def test_a_file_that_cannot_be_removed_is_an_error_with_its_path(tmp_path):
     remove_file(tmp_path / "missing")
     (tmp_path / "folder").mkdir()
     with pytest.raises(TrainingError, match=r"cannot remove .*folder: "):

@@ -1,6 +1,6 @@
-"""A training of any kind of network, cut off and gone on with, does what it would have done.
+"""An interrupted and resumed training of any network has the parameters of an uninterrupted one.
 
-With real signals and files that is in test_resume.py; here it is the loop alone.
+test_resume.py uses real signals and files; these tests run only the training loop.
 """
 
 import math
@@ -47,7 +47,7 @@ def text(tmp_path_factory):
     return segment_corpus(corpus, tokenizer, tokenizer), tokenizer.vocab_size
 
 
-def trainer_of(kind, text, folder, **given):
+def trainer_of(kind, text, folder, **options):
     data, vocab = text
     torch.manual_seed(1)
     return Trainer(
@@ -59,23 +59,25 @@ def trainer_of(kind, text, folder, **given):
         folder=folder,
         save_best=lambda tensors, scored: None,
         emit=lambda event: None,
-        **given,
+        **options,
     )
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_training_cut_off_and_resumed_reaches_the_very_same_weights(kind, text, tmp_path):
+def test_an_interrupted_training_of_any_network_resumes_to_the_same_parameters(
+    kind, text, tmp_path
+):
     whole = trainer_of(kind, text, tmp_path / "whole")
     whole.run()
     cut = trainer_of(kind, text, tmp_path / "cut", interrupted=lambda: cut.state.step >= 4)
     assert cut.run().step == 4
-    torch.manual_seed(99)  # another process is somewhere else in its random numbers
+    torch.manual_seed(99)  # another process has other random numbers
     resumed = trainer_of(kind, text, tmp_path / "cut")
     resumed.resume()
     resumed.run()
-    ours, theirs = (unique_state_dict(each.network) for each in (resumed, whole))
-    assert ours.keys() == theirs.keys()
-    assert all(ours[name].equal(theirs[name]) for name in ours)
+    actual, expected = (unique_state_dict(each.network) for each in (resumed, whole))
+    assert actual.keys() == expected.keys()
+    assert all(actual[name].equal(expected[name]) for name in actual)
     last = [checkpoint.load(tmp_path / name / "last.safetensors") for name in ("cut", "whole")]
     assert last[0][0].keys() == last[1][0].keys()
     assert all(last[0][0][name].equal(last[1][0][name]) for name in last[0][0])
@@ -83,13 +85,13 @@ def test_a_training_cut_off_and_resumed_reaches_the_very_same_weights(kind, text
     assert (whole.state.reward is not None) == (kind == "hard")
 
 
-def test_an_update_that_is_not_a_number_leaves_the_baseline_as_it_was(text, tmp_path, monkeypatch):
-    real, calls = reinforce.log_likelihoods, iter(range(100))
+def test_an_update_with_a_nan_loss_does_not_change_the_baseline(text, tmp_path, monkeypatch):
+    original, calls = reinforce.log_likelihoods, iter(range(100))
 
-    def broken(*arguments):
-        return real(*arguments) * (math.nan if next(calls) == 1 else 1)
+    def nan_at_second_call(*arguments):
+        return original(*arguments) * (math.nan if next(calls) == 1 else 1)
 
-    monkeypatch.setattr(reinforce, "log_likelihoods", broken)
+    monkeypatch.setattr(reinforce, "log_likelihoods", nan_at_second_call)
     trainer = trainer_of("hard", text, tmp_path)
     assert trainer.run().skipped == 1
     assert math.isfinite(trainer.state.reward)

@@ -1,4 +1,4 @@
-"""Beginning from a model of another vocabulary."""
+"""Training that starts from a model with another vocabulary."""
 
 import torch
 from program import TINY, WORD_ALIGNER, attn
@@ -54,7 +54,7 @@ def test_a_known_piece_keeps_its_row_and_a_new_one_is_the_mean_of_its_parts(tiny
     assert all(transferred[key] is tensors[key] for key in others)
 
 
-def test_training_goes_on_from_a_model_with_a_vocabulary_of_the_new_text(
+def test_a_training_from_a_model_can_use_a_vocabulary_of_its_new_text(
     tiny_with_aligner, tmp_path
 ) -> None:
     text = tmp_path / "new.tsv"
@@ -62,7 +62,7 @@ def test_training_goes_on_from_a_model_with_a_vocabulary_of_the_new_text(
     links = tmp_path / "new.links"
     links.write_text("0-0 1-1 2-2\n0-0 1-1\n" * 4)
     out = tmp_path / "out"
-    how = (
+    options = (
         "--from",
         tiny_with_aligner,
         "--pairs",
@@ -75,14 +75,14 @@ def test_training_goes_on_from_a_model_with_a_vocabulary_of_the_new_text(
         *WORD_ALIGNER,
     )
     new = ("--set", "train.new_vocabulary=true", "--set", "tokenizer.vocab_size=330")
-    refused = attn("train", *how, *new, "--set", "train.freeze_aligner=true")
+    refused = attn("train", *options, *new, "--set", "train.freeze_aligner=true")
     assert refused.status == 2
     assert "train.freeze_aligner=false" in refused.err
     new = (*new, "--set", "train.freeze_aligner=false", "--set", f"train.guided_alignment={links}")
-    ended = attn("train", *how, *new, "--max-steps", "2")
-    assert ended.status == 0, ended.err
-    made = open_bundle(out)
-    assert made.source.to_bytes() != open_bundle(tiny_with_aligner).source.to_bytes()
-    pieces = [made.source.piece(id) for id in range(made.source.vocab_size)]
+    result = attn("train", *options, *new, "--max-steps", "2")
+    assert result.status == 0, result.err
+    model = open_bundle(out)
+    assert model.source.to_bytes() != open_bundle(tiny_with_aligner).source.to_bytes()
+    pieces = [model.source.piece(id) for id in range(model.source.vocab_size)]
     assert any("z" in piece for piece in pieces)
     assert attn("translate", "-m", out, "a zebra").status == 0
