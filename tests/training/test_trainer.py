@@ -1,6 +1,6 @@
-"""The loop alone: updates left out, patience, the best kept, averages that must earn their place.
+"""The training loop: skipped updates, patience, the best parameters, averages, time limits.
 
-The network is real and tiny; how well it does is made up, so that each story can be told.
+The network is real and tiny; each test gives the scores of its validations.
 """
 
 import math
@@ -51,186 +51,200 @@ def text(pairs_file):
 
 
 @pytest.fixture
-def trainer(text, tmp_path):
-    """Makes trainers in one folder; keeps what they published and said."""
+def make_trainer(text, tmp_path):
+    """Return a function that makes trainers in one folder, which record models and events."""
 
-    def make(*scores, settings=SETTINGS, **given):
+    def make(*scores, settings=SETTINGS, **options):
         data, vocab = text
         torch.manual_seed(1)
         network = build_model(TINY_MODEL, source_vocab_size=vocab, target_vocab_size=vocab)
-        said, published, left = [], [], list(scores)
+        emitted_events, saved_models, remaining = [], [], list(scores)
 
         def validate(network):
-            bleu = left.pop(0) if len(left) > 1 else left[0] if left else 0.0
+            score = remaining.pop(0) if len(remaining) > 1 else remaining[0] if remaining else 0.0
             return (
-                bleu
-                if isinstance(bleu, ValidationScores)
-                else ValidationScores(loss=1.0, bleu=bleu, chrf=0.0)
+                score
+                if isinstance(score, ValidationScores)
+                else ValidationScores(loss=1.0, bleu=score, chrf=0.0)
             )
 
-        def publish(tensors, scored):
-            published.append((scored, {name: t.clone() for name, t in tensors.items()}))
+        def save_best(tensors, result):
+            saved_models.append((result, {name: t.clone() for name, t in tensors.items()}))
 
-        made = Trainer(
+        trainer = Trainer(
             network,
             BatchIterator(data, tokens=settings.batch_tokens, seed=1),
             validate,
             settings=settings,
             hardware=select_hardware("cpu", "fp32"),
             folder=tmp_path / "checkpoints",
-            save_best=publish,
-            emit=said.append,
-            **given,
+            save_best=save_best,
+            emit=emitted_events.append,
+            **options,
         )
-        made.said, made.published = said, published
-        return made
+        trainer.emitted_events, trainer.saved_models = emitted_events, saved_models
+        return trainer
 
     return make
 
 
-def of(kind, trainer):
-    return [event for event in trainer.said if isinstance(event, kind)]
+def events_of(kind, trainer):
+    return [event for event in trainer.emitted_events if isinstance(event, kind)]
 
 
 def weights(trainer):
     return {name: tensor.clone() for name, tensor in unique_state_dict(trainer.network).items()}
 
 
-def same(a, b):
+def are_equal(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def break_losses(monkeypatch, broken):
-    """Make the loss of the updates `broken` not a number."""
-    real, calls = gradients.negative_log_likelihood, iter(range(1, 10**6))
+def break_losses(monkeypatch, updates):
+    """Make the losses of these updates NaN."""
+    original, calls = gradients.negative_log_likelihood, iter(range(1, 10**6))
 
-    def loss(*arguments, **how):
-        value = real(*arguments, **how)
-        return value * math.nan if next(calls) in broken else value
+    def loss(*arguments, **options):
+        value = original(*arguments, **options)
+        return value * math.nan if next(calls) in updates else value
 
     monkeypatch.setattr(gradients, "negative_log_likelihood", loss)
 
 
-# Not a number
+# NaN losses
 
 
-def test_an_update_that_is_not_a_number_is_left_out_and_counted(trainer, monkeypatch):
+def test_an_update_with_a_nan_loss_is_skipped_and_counted(make_trainer, monkeypatch):
     break_losses(monkeypatch, {1, 2})
-    made = trainer(settings=replace(SETTINGS, max_steps=2, average_checkpoints=0))
-    before = weights(made)
-    finished = made.run()
-    assert same(weights(made), before)
-    assert [(event.step, event.in_a_row) for event in of(events.NonFiniteUpdate, made)] == [
+    trainer = make_trainer(settings=replace(SETTINGS, max_steps=2, average_checkpoints=0))
+    before = weights(trainer)
+    finished = trainer.run()
+    assert are_equal(weights(trainer), before)
+    assert [
+        (event.step, event.in_a_row) for event in events_of(events.NonFiniteUpdate, trainer)
+    ] == [
         (1, 1),
         (2, 2),
     ]
     assert finished.skipped == 2
 
 
-def test_a_good_update_ends_the_row(trainer, monkeypatch):
+def test_a_finite_update_resets_the_count_of_updates_skipped_in_a_row(make_trainer, monkeypatch):
     break_losses(monkeypatch, {1, 2, 4, 5})
-    made = trainer()
-    assert made.run().skipped == 4
-    assert [event.in_a_row for event in of(events.NonFiniteUpdate, made)] == [1, 2, 1, 2]
+    trainer = make_trainer()
+    assert trainer.run().skipped == 4
+    assert [event.in_a_row for event in events_of(events.NonFiniteUpdate, trainer)] == [1, 2, 1, 2]
 
 
-def test_several_in_a_row_stop_training_with_the_last_good_state_kept(trainer, monkeypatch):
+def test_several_nan_losses_in_a_row_stop_training_and_keep_the_last_good_state(
+    make_trainer, monkeypatch
+):
     break_losses(monkeypatch, {3, 4, 5})
-    made = trainer()
-    with pytest.raises(TrainingError, match="3 updates in a row, at update 5") as caught:
-        made.run()
-    assert "resume" in caught.value.hint
-    tensors, facts = checkpoint.load(made.saved_state.path)
+    trainer = make_trainer()
+    with pytest.raises(TrainingError, match="3 updates in a row, at update 5") as error:
+        trainer.run()
+    assert "resume" in error.value.hint
+    tensors, facts = checkpoint.load(trainer.saved_state.path)
     assert facts["position"]["step"] == 2
     assert facts["position"]["skipped_in_a_row"] == 0
     assert all(t.isfinite().all() for name, t in tensors.items() if name.startswith("model."))
 
 
-def test_without_a_good_state_nobody_is_told_to_resume(trainer, monkeypatch):
+def test_without_a_good_state_the_error_does_not_suggest_to_resume(make_trainer, monkeypatch):
     break_losses(monkeypatch, {1, 2, 3})
-    made = trainer(settings=replace(SETTINGS, validate_every=100))
-    with pytest.raises(TrainingError) as caught:
-        made.run()
-    assert "resume" not in caught.value.hint
-    assert not made.published
+    trainer = make_trainer(settings=replace(SETTINGS, validate_every=100))
+    with pytest.raises(TrainingError) as error:
+        trainer.run()
+    assert "resume" not in error.value.hint
+    assert not trainer.saved_models
 
 
-def test_a_validation_that_is_not_a_number_stops_training_with_the_best_model_kept(trainer):
-    made = trainer(20.0, ValidationScores(math.nan, 0.0, 0.0))
+def test_a_nan_validation_loss_stops_training_and_keeps_the_best_model(make_trainer):
+    trainer = make_trainer(20.0, ValidationScores(math.nan, 0.0, 0.0))
     with pytest.raises(TrainingError, match="validation loss at update 4 is NaN or infinite"):
-        made.run()
-    assert [scored.step for scored, _ in made.published] == [2]
-    assert checkpoint.load(made.saved_state.path)[1]["position"]["step"] == 2
+        trainer.run()
+    assert [result.step for result, _ in trainer.saved_models] == [2]
+    assert checkpoint.load(trainer.saved_state.path)[1]["position"]["step"] == 2
 
 
-# The best
+# The best parameters
 
 
-def test_only_a_better_validation_is_published(trainer):
-    made = trainer(20.0, 10.0, 30.0, settings=replace(SETTINGS, average_checkpoints=0))
-    assert made.run().bleu == 30
-    assert [scored.step for scored, _ in made.published] == [2, 6]
-    assert [event.best for event in of(events.ValidationFinished, made)] == [True, False, True]
+def test_only_the_parameters_of_a_better_validation_are_saved(make_trainer):
+    trainer = make_trainer(20.0, 10.0, 30.0, settings=replace(SETTINGS, average_checkpoints=0))
+    assert trainer.run().bleu == 30
+    assert [result.step for result, _ in trainer.saved_models] == [2, 6]
+    assert [event.best for event in events_of(events.ValidationFinished, trainer)] == [
+        True,
+        False,
+        True,
+    ]
 
 
-def test_between_equal_bleu_the_lower_loss_is_better():
+def test_at_equal_bleu_the_lower_loss_is_better():
     history = [
         ValidationResult(1, 5.0, 2.0),
         ValidationResult(2, 5.0, 1.0),
         ValidationResult(3, 5.0, 1.0),
         ValidationResult(4, 4.0, 0.1),
     ]
-    assert [scored.step for scored in best_results(history, 3)] == [2, 3, 1]
+    assert [result.step for result in best_results(history, 3)] == [2, 3, 1]
 
 
-@pytest.mark.parametrize(("bleu", "kept"), [(31.0, True), (29.0, False)])
-def test_the_average_is_kept_only_if_it_is_better(trainer, bleu, kept):
-    made = trainer(30.0, 20.0, 10.0, bleu, settings=replace(SETTINGS, average_checkpoints=2))
-    finished = made.run()
-    (averaged,) = of(events.CheckpointsAveraged, made)
-    assert (averaged.checkpoints, averaged.kept, averaged.best_bleu) == (2, kept, 30)
+@pytest.mark.parametrize(("bleu", "is_kept"), [(31.0, True), (29.0, False)])
+def test_the_average_is_kept_only_if_it_is_better(make_trainer, bleu, is_kept):
+    trainer = make_trainer(
+        30.0, 20.0, 10.0, bleu, settings=replace(SETTINGS, average_checkpoints=2)
+    )
+    finished = trainer.run()
+    (event,) = events_of(events.CheckpointsAveraged, trainer)
+    assert (event.checkpoints, event.kept, event.best_bleu) == (2, is_kept, 30)
     assert finished.bleu == max(bleu, 30)
-    assert len(made.published) == (2 if kept else 1)
+    assert len(trainer.saved_models) == (2 if is_kept else 1)
 
 
-def test_the_average_is_the_mean_of_the_best_and_of_no_others(trainer):
-    made = trainer(30.0, 20.0, 10.0, 40.0, settings=replace(SETTINGS, average_checkpoints=2))
-    made.run()
-    paths = sorted(made.best_weights.folder.glob("step-*"))
+def test_the_average_is_the_mean_of_the_best_checkpoints_only(make_trainer):
+    trainer = make_trainer(
+        30.0, 20.0, 10.0, 40.0, settings=replace(SETTINGS, average_checkpoints=2)
+    )
+    trainer.run()
+    paths = sorted(trainer.best_weights.folder.glob("step-*"))
     assert [path.stem for path in paths] == ["step-0000002", "step-0000004"]
     (one, _), (two, _) = map(checkpoint.load, paths)
-    _, published = made.published[-1]
-    for name, tensor in published.items():
+    _, average = trainer.saved_models[-1]
+    for name, tensor in average.items():
         torch.testing.assert_close(tensor, (one[name] + two[name]) / 2)
 
 
-def test_averaging_leaves_the_state_to_go_on_with_as_it_was(trainer):
-    made = trainer(30.0, 20.0, 10.0, 40.0)
-    made.run()
-    tensors, _ = checkpoint.load(made.saved_state.path)
+def test_averaging_does_not_change_the_state_to_resume_from(make_trainer):
+    trainer = make_trainer(30.0, 20.0, 10.0, 40.0)
+    trainer.run()
+    tensors, _ = checkpoint.load(trainer.saved_state.path)
     last = {k.removeprefix("model."): t for k, t in tensors.items() if k.startswith("model.")}
-    assert same(last, weights(made))
+    assert are_equal(last, weights(trainer))
 
 
-def test_an_average_is_not_replaced_by_something_worse_after_a_resume(trainer):
-    trainer(30.0, 20.0, 10.0, 40.0).run()
-    longer = trainer(35.0, 35.0, settings=replace(SETTINGS, max_steps=8))
+def test_a_worse_model_does_not_replace_the_average_after_a_resume(make_trainer):
+    make_trainer(30.0, 20.0, 10.0, 40.0).run()
+    longer = make_trainer(35.0, 35.0, settings=replace(SETTINGS, max_steps=8))
     longer.resume()
     assert longer.run().bleu == 40
-    assert longer.published == []
+    assert longer.saved_models == []
 
 
 # Stopping
 
 
-def test_patience_ends_training_after_so_many_validations_without_a_better_bleu(trainer):
-    made = trainer(1.0, 3.0, 2.0, 3.0, settings=replace(SETTINGS, max_steps=100, patience=2))
-    finished = made.run()
+def test_patience_is_a_number_of_validations_without_a_better_bleu(make_trainer):
+    trainer = make_trainer(
+        1.0, 3.0, 2.0, 3.0, settings=replace(SETTINGS, max_steps=100, patience=2)
+    )
+    finished = trainer.run()
     assert (finished.reason, finished.step, finished.bleu) == ("patience", 8, 3)
 
 
 @pytest.mark.parametrize(
-    ("bleus", "patience", "out"),
+    ("bleus", "patience", "expected"),
     [
         ([1, 1, 1], 2, True),
         ([1, 1, 2], 2, False),
@@ -240,42 +254,42 @@ def test_patience_ends_training_after_so_many_validations_without_a_better_bleu(
         ([], 1, False),
     ],
 )
-def test_being_out_of_patience(bleus, patience, out):
+def test_patience_counts_the_validations_since_the_best_bleu(bleus, patience, expected):
     history = [ValidationResult(step, float(bleu), 1.0) for step, bleu in enumerate(bleus)]
-    assert is_out_of_patience(history, patience) is out
+    assert is_out_of_patience(history, patience) is expected
 
 
-def test_an_interruption_saves_and_does_not_average(trainer):
-    made = trainer(1.0, interrupted=lambda: made.state.step >= 5)
-    finished = made.run()
+def test_an_interruption_saves_the_state_and_does_not_average(make_trainer):
+    trainer = make_trainer(1.0, interrupted=lambda: trainer.state.step >= 5)
+    finished = trainer.run()
     assert (finished.reason, finished.step) == ("interrupted", 5)
-    assert checkpoint.load(made.saved_state.path)[1]["position"]["step"] == 5
-    assert not of(events.CheckpointsAveraged, made)
+    assert checkpoint.load(trainer.saved_state.path)[1]["position"]["step"] == 5
+    assert not events_of(events.CheckpointsAveraged, trainer)
 
 
-def test_there_is_a_model_from_the_first_saved_state_on(trainer, monkeypatch):
+def test_there_is_a_model_from_the_first_saved_state_on(make_trainer, monkeypatch):
     monkeypatch.setattr(trainer_module, "SAVE_SECONDS", 0.0)
-    made = trainer(interrupted=lambda: made.state.step >= 1)
-    made.run()
-    ((scored, published),) = made.published
-    assert scored is None
-    assert same(published, weights(made))
+    trainer = make_trainer(interrupted=lambda: trainer.state.step >= 1)
+    trainer.run()
+    ((result, tensors),) = trainer.saved_models
+    assert result is None
+    assert are_equal(tensors, weights(trainer))
 
 
-def test_a_timed_save_in_the_middle_of_bad_updates_keeps_the_good_state(trainer, monkeypatch):
+def test_a_timed_save_in_the_middle_of_bad_updates_keeps_the_good_state(make_trainer, monkeypatch):
     monkeypatch.setattr(trainer_module, "SAVE_SECONDS", -1.0)
     break_losses(monkeypatch, {4, 5, 6})
-    made = trainer(settings=replace(SETTINGS, validate_every=100))
+    trainer = make_trainer(settings=replace(SETTINGS, validate_every=100))
     with pytest.raises(TrainingError):
-        made.run()
-    assert checkpoint.load(made.saved_state.path)[1]["position"]["step"] == 3
+        trainer.run()
+    assert checkpoint.load(trainer.saved_state.path)[1]["position"]["step"] == 3
 
 
-# Time
+# Time limits
 
 
 class Clock:
-    """A clock that stands still until somebody adds to `now`."""
+    """A clock that changes only when a test changes `now`."""
 
     now = 0.0
 
@@ -283,114 +297,121 @@ class Clock:
         return self.now
 
 
-class Slow:
-    """Batches each of which takes half a second of that clock."""
+class SlowBatches:
+    """Batches that take half a second of the clock each."""
 
     def __init__(self, batches, clock):
         self.batches, self.clock = batches, clock
 
-    def next_for_worker(self, **how):
+    def next_for_worker(self, **options):
         self.clock.now += 0.5
-        return self.batches.next_for_worker(**how)
+        return self.batches.next_for_worker(**options)
 
     def __getattr__(self, name):
         return getattr(self.batches, name)
 
 
 @pytest.fixture
-def timed(trainer):
-    """Makes trainers with a minute from now, half a second an update, two seconds a validation."""
+def make_timed_trainer(make_trainer):
+    """Return a function that makes trainers with a limit of a minute on a clock of the tests.
 
-    def make(*scores, seconds=60.0, settings=None, **given):
+    An update takes 0.5 s and a validation 2 s.
+    """
+
+    def make(*scores, seconds=60.0, settings=None, **options):
         clock = Clock()
-        long = replace(SETTINGS, max_steps=10**6, warmup_steps=10**5, validate_every=10**5)
-        made = trainer(
+        long_settings = replace(SETTINGS, max_steps=10**6, warmup_steps=10**5, validate_every=10**5)
+        trainer = make_trainer(
             *scores,
-            settings=settings or replace(long, export="none", average_checkpoints=2),
+            settings=settings or replace(long_settings, export="none", average_checkpoints=2),
             budget=TimeBudget(seconds, started=clock(), clock=clock),
-            **given,
+            **options,
         )
-        made.updater.batches = Slow(made.updater.batches, clock)
-        validate = made.validate
+        trainer.updater.batches = SlowBatches(trainer.updater.batches, clock)
+        validate = trainer.validate
 
-        def slow(network):
+        def validate_slowly(network):
             clock.now += 2.0
             return validate(network)
 
-        made.validate = slow
-        return made
+        trainer.validate = validate_slowly
+        return trainer
 
     return make
 
 
-def test_a_training_ends_with_its_time_and_by_then_its_rate_has_fallen(timed):
-    made = timed(*map(float, range(1, 99)))
-    finished = made.run()
+def test_a_training_ends_at_its_time_limit_with_a_low_learning_rate(make_timed_trainer):
+    trainer = make_timed_trainer(*map(float, range(1, 99)))
+    finished = trainer.run()
     assert finished.reason == "minutes"
-    assert 48 < made.budget.elapsed() + EXIT_SECONDS <= 62
-    assert finished.step == made.schedule.last
-    assert len(of(events.ValidationFinished, made)) > 2
-    assert of(events.CheckpointsAveraged, made)
-    rates = [event.learning_rate for event in of(events.Progress, made)]
-    assert rates[-1] < 0.03 * made.settings.learning_rate < max(rates)
+    assert 48 < trainer.budget.elapsed() + EXIT_SECONDS <= 62
+    assert finished.step == trainer.schedule.last
+    assert len(events_of(events.ValidationFinished, trainer)) > 2
+    assert events_of(events.CheckpointsAveraged, trainer)
+    rates = [event.learning_rate for event in events_of(events.Progress, trainer)]
+    assert rates[-1] < 0.03 * trainer.settings.learning_rate < max(rates)
 
 
-def test_what_is_left_to_do_is_foretold_to_the_exit_of_the_command(timed):
-    made = timed(1.0)
-    made.run()
-    left = [event.seconds + event.seconds_left for event in of(events.Progress, made)][5:]
-    assert left == pytest.approx([60.0] * len(left), abs=8)
+def test_the_estimate_of_the_time_left_includes_the_exit_of_the_command(make_timed_trainer):
+    trainer = make_timed_trainer(1.0)
+    trainer.run()
+    ends = [event.seconds + event.seconds_left for event in events_of(events.Progress, trainer)][5:]
+    assert ends == pytest.approx([60.0] * len(ends), abs=8)
 
 
-def test_patience_ends_a_training_before_its_time(timed):
-    made = timed(3.0, 1.0, settings=replace(SETTINGS, max_steps=10**6, patience=2))
-    finished = made.run()
+def test_patience_ends_a_training_before_its_time_limit(make_timed_trainer):
+    trainer = make_timed_trainer(3.0, 1.0, settings=replace(SETTINGS, max_steps=10**6, patience=2))
+    finished = trainer.run()
     assert finished.reason == "patience"
-    assert made.budget.left() > 10
+    assert trainer.budget.left() > 10
 
 
-def test_guidance_weakens_towards_the_end_that_the_time_allows(timed):
-    made = timed(1.0, guidance=replace(GUIDANCE, max_steps=10**6))
-    made.run()
-    assert made.guidance.weight_at(made.state.step) == pytest.approx(0.5 * 0.5)
+def test_the_weight_of_guidance_decays_towards_the_end_that_the_time_allows(make_timed_trainer):
+    trainer = make_timed_trainer(1.0, guidance=replace(GUIDANCE, max_steps=10**6))
+    trainer.run()
+    assert trainer.guidance.weight_at(trainer.state.step) == pytest.approx(0.5 * 0.5)
 
 
-def test_a_schedule_that_the_time_decided_is_gone_on_with_without_a_limit(timed, trainer):
-    cut = timed(1.0, interrupted=lambda: cut.state.step >= 40)
+def test_a_resume_without_a_time_limit_keeps_the_schedule_of_the_limit(
+    make_timed_trainer, make_trainer
+):
+    cut = make_timed_trainer(1.0, interrupted=lambda: cut.state.step >= 40)
     cut.run()
-    planned = cut.schedule
-    assert 40 < planned.last < 120
-    resumed = trainer(settings=cut.settings)
+    schedule = cut.schedule
+    assert 40 < schedule.last < 120
+    resumed = make_trainer(settings=cut.settings)
     resumed.resume()
-    assert resumed.schedule == planned
+    assert resumed.schedule == schedule
     finished = resumed.run()
-    assert (finished.reason, finished.step) == ("minutes", planned.last)
+    assert (finished.reason, finished.step) == ("minutes", schedule.last)
 
 
-def test_a_resume_with_minutes_of_its_own_makes_another_schedule(timed):
-    cut = timed(1.0, interrupted=lambda: cut.state.step >= 40)
+def test_a_resume_with_another_time_limit_makes_another_schedule(make_timed_trainer):
+    cut = make_timed_trainer(1.0, interrupted=lambda: cut.state.step >= 40)
     cut.run()
-    resumed = timed(1.0, seconds=120.0)
+    resumed = make_timed_trainer(1.0, seconds=120.0)
     resumed.resume()
     assert resumed.run().step > cut.schedule.last
     assert resumed.budget.elapsed() > 96
 
 
-def test_a_resume_with_another_number_of_updates_takes_that(timed, trainer):
-    cut = timed(1.0, interrupted=lambda: cut.state.step >= 40)
+def test_a_resume_with_another_number_of_updates_makes_that_number(
+    make_timed_trainer, make_trainer
+):
+    cut = make_timed_trainer(1.0, interrupted=lambda: cut.state.step >= 40)
     cut.run()
-    resumed = trainer(settings=replace(cut.settings, max_steps=43))
+    resumed = make_trainer(settings=replace(cut.settings, max_steps=43))
     resumed.resume()
     finished = resumed.run()
     assert (finished.reason, finished.step) == ("steps", 43)
 
 
-def test_a_decision_reaches_other_workers_as_it_was_made():
-    """What one worker sends as numbers is summed with the zeros of the other."""
+def test_a_decision_reaches_other_workers_unchanged():
+    """One worker sends its decision as numbers; the zeros of the other are added."""
     plan = Schedule(1234, 10, 5, 10**6, start=7, risen=0.1, fallen=1 / 3)
 
     class Main(Group):
-        """The main worker of two; `other` is what the other one adds."""
+        """The main worker of two; `other` has the numbers of the other worker."""
 
         size, other = 2, None
 
@@ -414,28 +435,37 @@ def test_a_decision_reaches_other_workers_as_it_was_made():
         assert synchronize(Decision("interrupted"), other) == decision._replace(stop="interrupted")
 
 
-def test_a_sentence_is_watched_at_each_report_and_validation_and_changes_nothing(trainer):
+def test_translating_a_sentence_at_reports_and_validations_changes_no_parameters(make_trainer):
     def watch(network, step):
         assert not network.training
         return events.SentenceTranslated(step, "I see.", f"{step}")
 
-    plain = trainer(1.0)
+    plain = make_trainer(1.0)
     plain.run()
-    watched = trainer(1.0, watch=watch, budget=TimeBudget(clock=Clock()))
+    watched = make_trainer(1.0, watch=watch, budget=TimeBudget(clock=Clock()))
     watched.run()
-    assert [event.step for event in of(events.SentenceTranslated, watched)] == [2, 3, 4, 6, 6]
-    assert same(weights(plain), weights(watched))
+    assert [event.step for event in events_of(events.SentenceTranslated, watched)] == [
+        2,
+        3,
+        4,
+        6,
+        6,
+    ]
+    assert are_equal(weights(plain), weights(watched))
 
 
-def test_a_sentence_that_takes_long_is_watched_at_validations_alone(timed):
+def test_a_slow_sentence_is_translated_at_validations_only(make_timed_trainer):
     def watch(network, step):
-        made.budget.clock.now += 1.0
+        trainer.budget.clock.now += 1.0
         return events.SentenceTranslated(step, "I see.", "Je vois.")
 
-    made = timed(1.0, watch=watch)
-    made.run()
-    validated = [event.step for event in of(events.ValidationFinished, made)]
-    assert [event.step for event in of(events.SentenceTranslated, made)] == [3, *validated]
+    trainer = make_timed_trainer(1.0, watch=watch)
+    trainer.run()
+    validation_steps = [event.step for event in events_of(events.ValidationFinished, trainer)]
+    assert [event.step for event in events_of(events.SentenceTranslated, trainer)] == [
+        3,
+        *validation_steps,
+    ]
 
 
 # Guidance
@@ -444,64 +474,70 @@ LINKS = LinkTable.from_links([{(0, 0): 1.0, (1, 1): 0.5}] * len(PAIRS))
 GUIDANCE = Guidance(LINKS, weight=0.5, decay=0.5, max_steps=6)
 
 
-def test_a_guided_training_says_how_far_attention_is_from_the_links(trainer):
-    alone = trainer()
-    alone.run()
-    guided = trainer(guidance=replace(GUIDANCE, weight=0.0))
+def test_a_guided_training_reports_its_guided_loss(make_trainer):
+    unguided = make_trainer()
+    unguided.run()
+    guided = make_trainer(guidance=replace(GUIDANCE, weight=0.0))
     guided.run()
-    assert [event.guided for event in of(events.Progress, alone)] == [None, None]
-    assert all(event.guided > 0 for event in of(events.Progress, guided))
-    translation = [[event.loss for event in of(events.Progress, each)] for each in (alone, guided)]
-    assert translation[0] == translation[1]
+    assert [event.guided for event in events_of(events.Progress, unguided)] == [None, None]
+    assert all(event.guided > 0 for event in events_of(events.Progress, guided))
+    losses = [
+        [event.loss for event in events_of(events.Progress, each)] for each in (unguided, guided)
+    ]
+    assert losses[0] == losses[1]
 
 
-def test_a_guided_training_cut_off_and_resumed_does_what_it_would_have_done(trainer):
-    whole = trainer(guidance=GUIDANCE)
+def test_an_interrupted_and_resumed_guided_training_equals_an_uninterrupted_one(make_trainer):
+    whole = make_trainer(guidance=GUIDANCE)
     whole.run()
     expected = weights(whole)
     shutil.rmtree(whole.best_weights.folder)
 
-    cut = trainer(guidance=GUIDANCE, interrupted=lambda: cut.state.step >= 5)
+    cut = make_trainer(guidance=GUIDANCE, interrupted=lambda: cut.state.step >= 5)
     cut.run()
-    resumed = trainer(guidance=GUIDANCE)
+    resumed = make_trainer(guidance=GUIDANCE)
     resumed.resume()
     resumed.run()
-    assert same(weights(resumed), expected)
-    figures = [[(e.step, e.loss, e.guided) for e in of(events.Progress, m)] for m in (whole, cut)]
-    (last,) = of(events.Progress, resumed)
+    assert are_equal(weights(resumed), expected)
+    figures = [
+        [(e.step, e.loss, e.guided) for e in events_of(events.Progress, m)] for m in (whole, cut)
+    ]
+    (last,) = events_of(events.Progress, resumed)
     assert figures[0] == [*figures[1], (last.step, last.loss, last.guided)]
 
 
-def test_a_state_saved_before_there_was_guidance_is_gone_on_with(trainer):
-    made = trainer(interrupted=lambda: made.state.step >= 5)
-    made.run()
-    tensors, facts = checkpoint.load(made.saved_state.path)
+def test_a_state_saved_before_guidance_existed_can_be_resumed(make_trainer):
+    trainer = make_trainer(interrupted=lambda: trainer.state.step >= 5)
+    trainer.run()
+    tensors, facts = checkpoint.load(trainer.saved_state.path)
     del facts["position"]["guided_sum"], facts["position"]["guided_pieces"]
-    checkpoint.save(made.saved_state.path, tensors, facts)
-    resumed = trainer()
+    checkpoint.save(trainer.saved_state.path, tensors, facts)
+    resumed = make_trainer()
     resumed.resume()
     assert resumed.run().step == 6
 
 
-def test_an_update_whose_guided_loss_is_not_a_number_is_left_out(trainer):
-    broken = replace(GUIDANCE, weight=math.nan)
-    made = trainer(settings=replace(SETTINGS, max_steps=2, average_checkpoints=0), guidance=broken)
-    before = weights(made)
-    assert made.run().skipped == 2
-    assert same(weights(made), before)
+def test_an_update_with_a_nan_guided_loss_is_skipped(make_trainer):
+    guidance = replace(GUIDANCE, weight=math.nan)
+    trainer = make_trainer(
+        settings=replace(SETTINGS, max_steps=2, average_checkpoints=0), guidance=guidance
+    )
+    before = weights(trainer)
+    assert trainer.run().skipped == 2
+    assert are_equal(weights(trainer), before)
 
 
 # Checkpoints
 
 
-def test_a_failed_save_leaves_what_was_there(tmp_path, monkeypatch):
+def test_a_failed_save_leaves_the_old_checkpoint_intact(tmp_path, monkeypatch):
     path = tmp_path / "a.safetensors"
     checkpoint.save(path, {"w": torch.ones(2)}, {"step": 1})
 
-    def full(*_):
+    def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("attn_cli.files.atomic.os.fsync", full)
+    monkeypatch.setattr("attn_cli.files.atomic.os.fsync", fail)
     with pytest.raises(TrainingError, match="No space left"):
         checkpoint.save(path, {"w": torch.zeros(2)}, {"step": 2})
     tensors, facts = checkpoint.load(path)
@@ -509,7 +545,7 @@ def test_a_failed_save_leaves_what_was_there(tmp_path, monkeypatch):
     assert [each.name for each in tmp_path.iterdir()] == ["a.safetensors"]
 
 
-def test_other_users_may_read_what_one_user_saved(tmp_path):
+def test_a_checkpoint_has_the_permissions_of_any_other_new_file(tmp_path):
     checkpoint.save(tmp_path / "a", {"w": torch.ones(1)}, {})
     (tmp_path / "b").write_text("")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
