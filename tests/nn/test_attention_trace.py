@@ -1,4 +1,4 @@
-"""What attn explain records is what the network computes, for every kind of attention."""
+"""The trace of attn explain has the values of the network, for every kind of attention."""
 
 import numpy as np
 import pytest
@@ -20,14 +20,14 @@ each_system = pytest.mark.parametrize("system", WITH_ATTENTION, ids=map(name_of,
 
 
 def sentence() -> tuple[torch.Tensor, torch.Tensor]:
-    """(S,) source and (T,) target pieces."""
+    """Return (S,) source and (T,) target pieces."""
     ids, lengths = random_batch(2, 6)
     source, target = (torch.from_numpy(row.astype(np.int64)) for row in ids)
     return source, target[: lengths[1]]
 
 
 def recompute_energies(head) -> np.ndarray:
-    """Step 4 by its formula: (T, S)."""
+    """Return the energies (T, S) by the formula of step 4."""
     score = head.score
     if score.kind == "dot":
         return score.scale * head.queries @ head.keys.T
@@ -38,55 +38,57 @@ def recompute_energies(head) -> np.ndarray:
 
 
 @pytest.fixture
-def traced(system):
+def network_and_trace(system):
     network = network_of(system)
     with torch.inference_mode():
         return network, trace_attention(network, *sentence())
 
 
 @each_system
-def test_the_energies_are_those_of_the_formula(traced):
-    for head in traced[1].heads:
+def test_the_energies_are_those_of_the_formula(network_and_trace):
+    for head in network_and_trace[1].heads:
         np.testing.assert_allclose(recompute_energies(head), head.energies, atol=1e-4)
 
 
 @each_system
-def test_the_contexts_are_the_weighted_sums_of_the_values(traced):
-    for head in traced[1].heads:
+def test_the_contexts_are_the_weighted_sums_of_the_values(network_and_trace):
+    for head in network_and_trace[1].heads:
         assert np.allclose(head.weights.sum(1), 1, atol=1e-5)
         np.testing.assert_allclose(head.weights @ head.values, head.contexts, atol=1e-5)
 
 
 @each_system
-def test_weights_and_probabilities_are_those_of_the_network(traced, system):
-    network, steps = traced
+def test_weights_and_probabilities_are_those_of_the_network(network_and_trace, system):
+    network, steps = network_and_trace
     source, target = sentence()
     with torch.inference_mode():
         memory = network.encode(source[None], torch.tensor([len(source)]))
         state, previous = network.init_state(memory), torch.tensor([BOS])
         for t, piece in enumerate(target):
             logits, weights, state = network.step(previous, state, memory)
-            recorded = np.stack([head.weights[t] for head in steps.heads])
-            np.testing.assert_allclose(weights.reshape(recorded.shape), recorded, atol=1e-5)
+            trace_weights = np.stack([head.weights[t] for head in steps.heads])
+            np.testing.assert_allclose(
+                weights.reshape(trace_weights.shape), trace_weights, atol=1e-5
+            )
             np.testing.assert_allclose(logits[0].log_softmax(-1), steps.logp[t], atol=1e-5)
             previous = piece[None]
 
 
 @each_system
-def test_the_weights_are_the_normalized_energies(traced, system):
+def test_the_weights_are_the_normalized_energies(network_and_trace, system):
     if system[1] in ("sparsemax", "entmax"):
         pytest.skip("test_normalizers.py has their formulas")
-    for head in traced[1].heads:
+    for head in network_and_trace[1].heads:
         energies = head.energies + (0 if head.bias is None else head.bias)
-        shares = np.exp(energies - energies.max(1, keepdims=True))
-        shares /= shares.sum(1, keepdims=True)
-        np.testing.assert_allclose(shares, head.probs, atol=1e-5)
-        one_hot = np.eye(shares.shape[1])[shares.argmax(1)]
-        expected = one_hot if system[1] == "hard" else shares
+        probs = np.exp(energies - energies.max(1, keepdims=True))
+        probs /= probs.sum(1, keepdims=True)
+        np.testing.assert_allclose(probs, head.probs, atol=1e-5)
+        one_hot = np.eye(probs.shape[1])[probs.argmax(1)]
+        expected = one_hot if system[1] == "hard" else probs
         np.testing.assert_allclose(expected, head.weights, atol=1e-5)
 
 
-def test_no_hook_stays_behind():
+def test_tracing_leaves_no_hooks_in_the_network():
     network = network_of(WITH_ATTENTION[0])
     with torch.inference_mode():
         trace_attention(network, *sentence())
@@ -105,17 +107,17 @@ def test_self_attention_is_causal_in_the_decoder_and_covers_all_in_the_encoder()
     system = ("transformer", "multihead", "transformer")
     source, target = sentence()
     with torch.inference_mode():
-        found = trace_self_attention(network_of(system), source, target)
+        trace = trace_self_attention(network_of(system), source, target)
     model = model_of(system)
-    assert len(found.encoder) == model.encoder.layers
-    assert len(found.decoder) == model.decoder.layers
-    for weights in found.encoder:
+    assert len(trace.encoder) == model.encoder.layers
+    assert len(trace.decoder) == model.decoder.layers
+    for weights in trace.encoder:
         assert weights.shape == (model.encoder.heads, len(source), len(source))
         assert (weights > 0).all()
-    for weights in found.decoder:
+    for weights in trace.decoder:
         assert weights.shape == (model.attention.heads, len(target), len(target))
         assert not np.triu(weights, 1).any()
-    for weights in (*found.encoder, *found.decoder):
+    for weights in (*trace.encoder, *trace.decoder):
         np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-5)
 
 

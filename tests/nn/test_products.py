@@ -1,4 +1,4 @@
-"""Products of a loop: one gradient for all of its steps is that of each step added up."""
+"""Products in a loop: the deferred gradient of all steps equals the sum of their gradients."""
 
 from contextlib import nullcontext
 
@@ -32,23 +32,25 @@ def gradients(system, *, double=True):
 
 
 @pytest.mark.parametrize("system", SYSTEMS, ids=systems.name_of)
-def test_one_gradient_is_the_sum_of_the_steps(system, monkeypatch) -> None:
-    collected = gradients(system)
+def test_the_deferred_gradient_is_the_sum_of_the_gradients_of_all_steps(
+    system, monkeypatch
+) -> None:
+    deferred = gradients(system)
     monkeypatch.setattr(decoders, "defer_weight_gradients", nullcontext)
     stepwise = gradients(system)
-    assert collected.keys() == stepwise.keys()
+    assert deferred.keys() == stepwise.keys()
     for name, grad in stepwise.items():
-        torch.testing.assert_close(collected[name], grad, atol=1e-10, rtol=1e-10)
+        torch.testing.assert_close(deferred[name], grad, atol=1e-10, rtol=1e-10)
 
 
-def test_in_fp32_it_is_the_same_to_1e_5(monkeypatch) -> None:
-    collected = gradients(SYSTEMS[0], double=False)
+def test_the_deferred_gradient_in_fp32_is_equal_to_1e_5(monkeypatch) -> None:
+    deferred = gradients(SYSTEMS[0], double=False)
     monkeypatch.setattr(decoders, "defer_weight_gradients", nullcontext)
     for name, grad in gradients(SYSTEMS[0], double=False).items():
-        torch.testing.assert_close(collected[name], grad, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(deferred[name], grad, atol=1e-5, rtol=1e-5)
 
 
-def test_a_loop_is_derived_correctly() -> None:
+def test_gradients_of_a_loop_agree_with_finite_differences() -> None:
     torch.manual_seed(1)
     layer = StepLinear(3, 4).double()
     memory = torch.randn(2, 4, 3, dtype=torch.float64, requires_grad=True)
@@ -66,11 +68,11 @@ def test_a_loop_is_derived_correctly() -> None:
     assert torch.autograd.gradcheck(loop, (layer.weight, layer.bias, memory))
 
 
-def test_a_second_backward_pass_begins_anew() -> None:
+def test_a_second_backward_pass_doubles_the_gradient() -> None:
     layer = StepLinear(3, 3)
     with defer_weight_gradients():
-        found = layer(layer(torch.ones(1, 3))).sum()
-    found.backward(retain_graph=True)
-    once = layer.weight.grad.clone()
-    found.backward()
-    torch.testing.assert_close(layer.weight.grad, 2 * once)
+        loss = layer(layer(torch.ones(1, 3))).sum()
+    loss.backward(retain_graph=True)
+    gradient = layer.weight.grad.clone()
+    loss.backward()
+    torch.testing.assert_close(layer.weight.grad, 2 * gradient)

@@ -1,4 +1,4 @@
-"""Properties of systems of which every two parts that go together are in one; all are in slow."""
+"""Properties of a pairwise covering set of systems; `make slow` tests all systems."""
 
 from collections import Counter
 from itertools import combinations
@@ -8,9 +8,9 @@ from system_properties import PROPERTIES
 from systems import ATTENTIONS, DECODERS, ENCODERS, PAIRWISE, SYSTEMS, name_of
 
 
-def test_the_systems_are_all_that_make_sense():
-    """Attention of every kind for recurrent decoders, but that a Transformer's encoder has no last
-    state; a Transformer's decoder is many-headed."""
+def test_the_systems_are_all_valid_combinations_of_parts():
+    """Recurrent decoders have attention of every kind, but none requires the last state of a
+    recurrent encoder. A Transformer decoder has multi-head attention."""
     expected = {
         (encoder, attention, decoder)
         for encoder in ENCODERS
@@ -23,7 +23,7 @@ def test_the_systems_are_all_that_make_sense():
     assert max(Counter(SYSTEMS).values()) == 1
 
 
-def test_every_two_parts_that_go_together_are_in_a_system_of_the_fast_tests():
+def test_the_pairwise_systems_contain_every_valid_pair_of_parts():
     def pairs(systems):
         return {pair for system in systems for pair in combinations(enumerate(system), 2)}
 

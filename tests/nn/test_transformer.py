@@ -1,4 +1,4 @@
-"""The Transformer against torch's own layers with the same weights, and against closed forms."""
+"""The Transformer compared with the layers of torch, with equal parameters, and closed forms."""
 
 import numpy as np
 import pytest
@@ -20,22 +20,22 @@ WIDTH, HEADS, HIDDEN = 8, 2, 12
 LENGTHS, SIZE, TARGET = torch.tensor([5, 2, 4]), 5, 6
 OPTIONS = LayerOptions(HEADS, HIDDEN, 0.0)
 
-#: Of the recipe → of torch.
+#: Name in the recipe → name in torch.
 ACTIVATIONS = {"relu": "relu", "gelu": "gelu", "swish": nn.functional.silu}
 each_layer = pytest.mark.parametrize("activation", ACTIVATIONS)
 each_order = pytest.mark.parametrize("norm_first", [True, False], ids=["pre-norm", "post-norm"])
 
 
-def torchs(kind, options):
-    """A layer of torch's with these options."""
-    how = {"dropout": 0.0, "batch_first": True, "norm_first": options.norm_first}
-    return kind(WIDTH, HEADS, HIDDEN, activation=ACTIVATIONS[options.activation], **how)
+def torch_layer_of(kind, options):
+    """Return a layer of torch with these options."""
+    fixed_options = {"dropout": 0.0, "batch_first": True, "norm_first": options.norm_first}
+    return kind(WIDTH, HEADS, HIDDEN, activation=ACTIVATIONS[options.activation], **fixed_options)
 
 
-def opinionated(module):
+def with_random_parameters(module):
     torch.manual_seed(9)
-    for weight in module.parameters():
-        nn.init.normal_(weight, std=0.6)
+    for parameter in module.parameters():
+        nn.init.normal_(parameter, std=0.6)
     return module
 
 
@@ -43,17 +43,17 @@ def random(*sizes, seed=2):
     return torch.randn(*sizes, generator=torch.Generator().manual_seed(seed))
 
 
-def copied(pairs):
-    """Weights and biases of layers of ours into layers of torch's."""
-    for ours, theirs in pairs:
-        theirs.load_state_dict(ours.state_dict())
+def copy_parameters(pairs):
+    """Copy the parameters of layers into those of torch."""
+    for layer, torch_layer in pairs:
+        torch_layer.load_state_dict(layer.state_dict())
 
 
-def copied_heads(theirs, weights, biases, out):
-    """Torch keeps the maps of queries, keys and values in one matrix."""
-    theirs.in_proj_weight.data.copy_(torch.cat(weights))
-    theirs.in_proj_bias.data.copy_(torch.cat(biases))
-    copied([(out, theirs.out_proj)])
+def copy_head_parameters(torch_layer, weights, biases, out):
+    """Copy attention parameters; torch has the projections of q, k and v in one matrix."""
+    torch_layer.in_proj_weight.data.copy_(torch.cat(weights))
+    torch_layer.in_proj_bias.data.copy_(torch.cat(biases))
+    copy_parameters([(out, torch_layer.out_proj)])
 
 
 # Layers
@@ -61,161 +61,178 @@ def copied_heads(theirs, weights, biases, out):
 
 @each_layer
 @each_order
-def test_an_encoder_layer_is_torchs(norm_first, activation):
+def test_an_encoder_layer_equals_that_of_torch(norm_first, activation):
     options = OPTIONS._replace(norm_first=norm_first, activation=activation)
-    ours = opinionated(EncoderLayer(WIDTH, options))
-    theirs = torchs(nn.TransformerEncoderLayer, options)
-    maps = ours.self_attention.qkv_proj
-    copied_heads(theirs.self_attn, [maps.weight], [maps.bias], ours.self_attention.out_proj)
-    copied(
+    layer = with_random_parameters(EncoderLayer(WIDTH, options))
+    torch_layer = torch_layer_of(nn.TransformerEncoderLayer, options)
+    projections = layer.self_attention.qkv_proj
+    copy_head_parameters(
+        torch_layer.self_attn,
+        [projections.weight],
+        [projections.bias],
+        layer.self_attention.out_proj,
+    )
+    copy_parameters(
         [
-            (ours.self_attention.norm, theirs.norm1),
-            (ours.feed_forward.norm, theirs.norm2),
-            (ours.feed_forward.fc1, theirs.linear1),
-            (ours.feed_forward.fc2, theirs.linear2),
+            (layer.self_attention.norm, torch_layer.norm1),
+            (layer.feed_forward.norm, torch_layer.norm2),
+            (layer.feed_forward.fc1, torch_layer.linear1),
+            (layer.feed_forward.fc2, torch_layer.linear2),
         ]
     )
     states, mask = random(3, SIZE, WIDTH), length_mask(LENGTHS, SIZE)
-    found = ours(states, mask[:, None, None, :])
-    expected = theirs(states, src_key_padding_mask=~mask)
-    torch.testing.assert_close(found[mask], expected[mask], atol=1e-5, rtol=1e-5)
+    result = layer(states, mask[:, None, None, :])
+    expected = torch_layer(states, src_key_padding_mask=~mask)
+    torch.testing.assert_close(result[mask], expected[mask], atol=1e-5, rtol=1e-5)
 
 
 @each_layer
 @each_order
-def test_a_decoder_layer_is_torchs(norm_first, activation):
+def test_a_decoder_layer_equals_that_of_torch(norm_first, activation):
     options = OPTIONS._replace(norm_first=norm_first, activation=activation)
-    ours = opinionated(DecoderLayer(WIDTH, WIDTH, options))
-    theirs = torchs(nn.TransformerDecoderLayer, options)
-    maps = ours.self_attention.qkv_proj
-    query, source = ours.cross_query_proj, ours.cross_kv_proj
-    copied_heads(theirs.self_attn, [maps.weight], [maps.bias], ours.self_attention.out_proj)
-    copied_heads(
-        theirs.multihead_attn,
+    layer = with_random_parameters(DecoderLayer(WIDTH, WIDTH, options))
+    torch_layer = torch_layer_of(nn.TransformerDecoderLayer, options)
+    projections = layer.self_attention.qkv_proj
+    query, source = layer.cross_query_proj, layer.cross_kv_proj
+    copy_head_parameters(
+        torch_layer.self_attn,
+        [projections.weight],
+        [projections.bias],
+        layer.self_attention.out_proj,
+    )
+    copy_head_parameters(
+        torch_layer.multihead_attn,
         [query.weight, source.weight],
         [query.bias, source.bias],
-        ours.cross_out_proj,
+        layer.cross_out_proj,
     )
-    copied(
+    copy_parameters(
         [
-            (ours.self_attention.norm, theirs.norm1),
-            (ours.cross_norm, theirs.norm2),
-            (ours.feed_forward.norm, theirs.norm3),
-            (ours.feed_forward.fc1, theirs.linear1),
-            (ours.feed_forward.fc2, theirs.linear2),
+            (layer.self_attention.norm, torch_layer.norm1),
+            (layer.cross_norm, torch_layer.norm2),
+            (layer.feed_forward.norm, torch_layer.norm3),
+            (layer.feed_forward.fc1, torch_layer.linear1),
+            (layer.feed_forward.fc2, torch_layer.linear2),
         ]
     )
     states, values = random(3, TARGET, WIDTH), random(3, SIZE, WIDTH, seed=3)
     mask = length_mask(LENGTHS, SIZE)
-    keys, parts = ours.cross_kv_proj(values).chunk(2, -1)
-    found, contexts, weights = ours(states, keys, parts, mask[:, None, None, :], weights=True)
-    later = nn.Transformer.generate_square_subsequent_mask(TARGET)
-    expected = theirs(states, values, tgt_mask=later, memory_key_padding_mask=~mask)
-    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
-
-    asked = ours.cross_norm.pre_norm(ours.self_attention(states, causal=True))
-    looked, shares = theirs.multihead_attn(
-        asked, values, values, key_padding_mask=~mask, average_attn_weights=False
+    keys, value_parts = layer.cross_kv_proj(values).chunk(2, -1)
+    result, contexts, weights = layer(
+        states, keys, value_parts, mask[:, None, None, :], weights=True
     )
-    torch.testing.assert_close(contexts, looked, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(weights, shares, atol=1e-5, rtol=1e-5)
+    causal_mask = nn.Transformer.generate_square_subsequent_mask(TARGET)
+    expected = torch_layer(states, values, tgt_mask=causal_mask, memory_key_padding_mask=~mask)
+    torch.testing.assert_close(result, expected, atol=1e-5, rtol=1e-5)
+
+    cross_queries = layer.cross_norm.pre_norm(layer.self_attention(states, causal=True))
+    expected_contexts, expected_weights = torch_layer.multihead_attn(
+        cross_queries, values, values, key_padding_mask=~mask, average_attn_weights=False
+    )
+    torch.testing.assert_close(contexts, expected_contexts, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(weights, expected_weights, atol=1e-5, rtol=1e-5)
 
 
 # Attention
 
 
-@pytest.mark.parametrize("masked", ["nothing", "padding", "causal"])
-def test_the_fused_kernel_finds_what_the_product_written_out_finds(masked):
+@pytest.mark.parametrize("mask_kind", ["nothing", "padding", "causal"])
+def test_the_fused_kernel_equals_the_explicit_product(mask_kind):
     queries, keys, values = (random(3, HEADS, SIZE, 4, seed=seed) for seed in (1, 2, 3))
-    how = {
+    options = {
         "nothing": {},
         "padding": {"mask": length_mask(LENGTHS, SIZE)[:, None, None, :]},
         "causal": {"causal": True},
-    }[masked]
-    fused, none = scaled_dot_product_attention(queries, keys, values, **how)
-    explicit, weights = scaled_dot_product_attention(queries, keys, values, weights=True, **how)
-    assert none is None
+    }[mask_kind]
+    fused, no_weights = scaled_dot_product_attention(queries, keys, values, **options)
+    explicit, weights = scaled_dot_product_attention(queries, keys, values, weights=True, **options)
+    assert no_weights is None
     torch.testing.assert_close(fused, explicit)
     torch.testing.assert_close(weights.sum(-1), torch.ones(3, HEADS, SIZE))
-    allowed = {
+    mask = {
         "nothing": torch.ones(SIZE, SIZE, dtype=torch.bool),
         "padding": length_mask(LENGTHS, SIZE)[:, None, None, :],
         "causal": torch.ones(SIZE, SIZE, dtype=torch.bool).tril(),
-    }[masked]
-    assert ((weights > 0) == allowed).all()
+    }[mask_kind]
+    assert ((weights > 0) == mask).all()
 
 
 @pytest.mark.parametrize("causal", [True, False])
-def test_under_autocast_the_fused_kernel_and_its_gradient_stay_those_of_fp32(causal):
+def test_under_autocast_the_fused_kernel_and_its_gradient_equal_those_of_fp32(causal):
     parts = [random(3, HEADS, SIZE, 4, seed=seed).bfloat16() for seed in (1, 2, 3)]
     exact = [part.float().requires_grad_() for part in parts]
-    rough = [part.clone().requires_grad_() for part in parts]
+    low_precision = [part.clone().requires_grad_() for part in parts]
     expected, _ = scaled_dot_product_attention(*exact, causal=causal)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found, _ = scaled_dot_product_attention(*rough, causal=causal)
-    assert found.dtype == torch.bfloat16
-    torch.testing.assert_close(found, expected.bfloat16())
-    gradients = torch.autograd.grad(found.float().sum(), rough)
-    for ours, theirs in zip(gradients, torch.autograd.grad(expected.sum(), exact), strict=True):
-        torch.testing.assert_close(ours, theirs.bfloat16())
+        result, _ = scaled_dot_product_attention(*low_precision, causal=causal)
+    assert result.dtype == torch.bfloat16
+    torch.testing.assert_close(result, expected.bfloat16())
+    gradients = torch.autograd.grad(result.float().sum(), low_precision)
+    for gradient, expected_gradient in zip(
+        gradients, torch.autograd.grad(expected.sum(), exact), strict=True
+    ):
+        torch.testing.assert_close(gradient, expected_gradient.bfloat16())
 
 
-def test_the_product_is_scaled_by_the_root_of_a_heads_width():
+def test_the_product_is_divided_by_the_root_of_the_head_width():
     queries, keys, values = (random(1, 1, 3, 4, seed=seed).numpy() for seed in (1, 2, 3))
     powers = np.exp(queries[0, 0] @ keys[0, 0].T / 2)
     expected = powers / powers.sum(-1, keepdims=True) @ values[0, 0]
-    found, _ = scaled_dot_product_attention(
+    result, _ = scaled_dot_product_attention(
         *map(torch.from_numpy, (queries, keys, values)), weights=True
     )
-    np.testing.assert_allclose(found[0, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(result[0, 0], expected, atol=1e-6)
 
 
 def decoder(positions="sinusoidal", norm_first=True):
     options = OPTIONS._replace(norm_first=norm_first)
-    return opinionated(
+    return with_random_parameters(
         TransformerDecoder(WIDTH, options, value_size=WIDTH, layers=2, positions=positions)
     )
 
 
-def decoded(module, embedded, **how):
+def decode(module, embedded, **options):
     memory = module.prepare_memory(random(3, SIZE, WIDTH, seed=5), length_mask(LENGTHS, SIZE))
-    return module.unroll(embedded, memory, **how)
+    return module.unroll(embedded, memory, **options)
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_a_target_read_without_weights_is_read_the_same(training):
+def test_decoding_without_weights_gives_the_same_states_and_gradients(training):
     module = decoder().train(training)
     embedded = random(3, TARGET, WIDTH).requires_grad_()
-    seen, unseen = (decoded(module, embedded, weights=asked) for asked in (True, False))
-    assert unseen.weights is None
-    torch.testing.assert_close(unseen.states, seen.states)
-    torch.testing.assert_close(unseen.contexts, seen.contexts)
+    with_weights, without_weights = (
+        decode(module, embedded, weights=weights) for weights in (True, False)
+    )
+    assert without_weights.weights is None
+    torch.testing.assert_close(without_weights.states, with_weights.states)
+    torch.testing.assert_close(without_weights.contexts, with_weights.contexts)
     gradients = [
-        torch.autograd.grad(each.states.square().sum(), embedded) for each in (seen, unseen)
+        torch.autograd.grad(each.states.square().sum(), embedded)
+        for each in (with_weights, without_weights)
     ]
     torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-4)
 
 
-def test_weights_are_those_of_every_head_layer_by_layer():
+def test_weights_contain_every_head_in_the_order_of_layers():
     module = decoder()
     embedded = random(3, TARGET, WIDTH)
-    found = decoded(module, embedded)
-    assert found.weights.shape == (3, TARGET, 2 * HEADS, SIZE)
+    output = decode(module, embedded)
+    assert output.weights.shape == (3, TARGET, 2 * HEADS, SIZE)
     mask = length_mask(LENGTHS, SIZE)
     states = module.positional_encoding(embedded, torch.arange(TARGET))
     for depth, layer in enumerate(module.layers):
         keys, values = layer.cross_kv_proj(random(3, SIZE, WIDTH, seed=5)).chunk(2, -1)
-        states, _, shares = layer(states, keys, values, mask[:, None, None, :], weights=True)
-        heads = found.weights[:, :, depth * HEADS : (depth + 1) * HEADS]
-        torch.testing.assert_close(heads, shares.transpose(1, 2))
+        states, _, weights = layer(states, keys, values, mask[:, None, None, :], weights=True)
+        heads = output.weights[:, :, depth * HEADS : (depth + 1) * HEADS]
+        torch.testing.assert_close(heads, weights.transpose(1, 2))
 
 
 @pytest.mark.parametrize("changed", range(1, TARGET))
-def test_a_future_word_changes_nothing_before_it(changed):
+def test_a_target_word_does_not_change_earlier_positions(changed):
     module, embedded = decoder(), random(3, TARGET, WIDTH)
-    other = embedded.clone()
-    other[:, changed] = random(3, WIDTH, seed=8)
-    before, after = decoded(module, embedded), decoded(module, other)
+    changed_input = embedded.clone()
+    changed_input[:, changed] = random(3, WIDTH, seed=8)
+    before, after = decode(module, embedded), decode(module, changed_input)
     for one, two in zip(before[:3], after[:3], strict=True):
         torch.testing.assert_close(one[:, :changed], two[:, :changed], atol=1e-6, rtol=1e-6)
     assert not torch.allclose(before.states[:, changed], after.states[:, changed])
@@ -223,57 +240,59 @@ def test_a_future_word_changes_nothing_before_it(changed):
 
 @each_order
 @pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
-def test_a_step_reads_no_more_than_the_words_so_far_and_grows_its_cache(positions, norm_first):
+def test_steps_with_a_growing_cache_equal_one_full_pass(positions, norm_first):
     module, embedded = decoder(positions, norm_first), random(3, TARGET, WIDTH)
-    whole = decoded(module, embedded)
+    full_output = decode(module, embedded)
     memory = module.prepare_memory(random(3, SIZE, WIDTH, seed=5), length_mask(LENGTHS, SIZE))
     state = module.init_state(memory)
     for t in range(TARGET):
         assert state["position"].tolist() == [t] * 3
         assert state["keys0"].shape == state["values1"].shape == (3, t, WIDTH)
-        found, state = module.step(embedded[:, t], state, memory)
-        for one, two in zip(found[:3], whole[:3], strict=True):
+        output, state = module.step(embedded[:, t], state, memory)
+        for one, two in zip(output[:3], full_output[:3], strict=True):
             torch.testing.assert_close(one, two[:, t], atol=1e-5, rtol=1e-5)
 
 
 # Positions
 
 
-def test_sinusoids_are_those_of_the_closed_form():
-    width, places = 10, np.array([0, 1, 2, 17, 300])
-    angles = places[:, None] / 10_000 ** (np.arange(0, width, 2) / width)
+def test_sinusoids_equal_the_closed_form():
+    width, indices = 10, np.array([0, 1, 2, 17, 300])
+    angles = indices[:, None] / 10_000 ** (np.arange(0, width, 2) / width)
     expected = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
-    np.testing.assert_allclose(sinusoids(torch.from_numpy(places), width), expected, atol=1e-4)
+    np.testing.assert_allclose(sinusoids(torch.from_numpy(indices), width), expected, atol=1e-4)
 
 
-def test_products_of_sinusoids_depend_on_the_distance_alone():
+def test_products_of_sinusoids_depend_only_on_the_distance():
     near, far = (sinusoids(torch.arange(5) + start, 16).double() for start in (0, 200))
     torch.testing.assert_close(near @ near.T, far @ far.T, atol=1e-3, rtol=1e-3)
 
 
-def test_learned_positions_beyond_the_last_are_the_last():
+def test_learned_positions_beyond_the_last_equal_the_last():
     position = PositionalEncoding(WIDTH, kind="learned")
-    places = torch.tensor([0, MAX_POSITIONS - 1, MAX_POSITIONS, 10 * MAX_POSITIONS])
-    found = position(torch.zeros(4, WIDTH), places)
-    assert found[1].equal(found[2])
-    assert found[1].equal(found[3])
-    assert not found[0].equal(found[1])
+    indices = torch.tensor([0, MAX_POSITIONS - 1, MAX_POSITIONS, 10 * MAX_POSITIONS])
+    encoded = position(torch.zeros(4, WIDTH), indices)
+    assert encoded[1].equal(encoded[2])
+    assert encoded[1].equal(encoded[3])
+    assert not encoded[0].equal(encoded[1])
 
 
 @pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
-def test_without_positions_words_would_be_a_set(positions):
-    module = opinionated(TransformerEncoder(WIDTH, OPTIONS, layers=2, positions=positions)).eval()
+def test_without_positional_encoding_the_order_of_words_has_no_effect(positions):
+    module = with_random_parameters(
+        TransformerEncoder(WIDTH, OPTIONS, layers=2, positions=positions)
+    ).eval()
     embedded, order = random(1, SIZE, WIDTH), torch.tensor([3, 0, 4, 1, 2])
     length = torch.tensor([SIZE])
-    straight, mixed = module(embedded, length), module(embedded[:, order], length)
-    assert not torch.allclose(mixed, straight[:, order], atol=1e-2)
+    in_order, permuted = module(embedded, length), module(embedded[:, order], length)
+    assert not torch.allclose(permuted, in_order[:, order], atol=1e-2)
     module.positional_encoding.forward = lambda embedded, places: embedded
-    straight, mixed = module(embedded, length), module(embedded[:, order], length)
-    torch.testing.assert_close(mixed, straight[:, order], atol=1e-5, rtol=1e-5)
+    in_order, permuted = module(embedded, length), module(embedded[:, order], length)
+    torch.testing.assert_close(permuted, in_order[:, order], atol=1e-5, rtol=1e-5)
 
 
 def test_states_of_padding_are_zero():
-    module = opinionated(
+    module = with_random_parameters(
         TransformerEncoder(WIDTH, OPTIONS, layers=1, positions="sinusoidal")
     ).eval()
     states = module(random(3, SIZE, WIDTH), LENGTHS)
