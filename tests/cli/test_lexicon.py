@@ -11,7 +11,7 @@ from attn_cli.errors import ExitStatus
 SOURCES = ["the cat", "the dog", "the car"]
 TARGETS = ["le chat", "le chien", "la voiture"]
 HEADER = ["source", "target", "count", "target_given_source", "source_given_target"]
-HAND = [
+EXPECTED = [
     ["the", "le", "2", "0.6667", "1.0000"],
     ["car", "voiture", "1", "1.0000", "1.0000"],
     ["cat", "chat", "1", "1.0000", "1.0000"],
@@ -30,20 +30,20 @@ def files(tmp_path):
     return tmp_path / "a.links", "--source", tmp_path / "a.en", "--target", tmp_path / "a.fr"
 
 
-def rows(ended) -> list[list[str]]:
-    assert ended.status == 0, ended.err
-    header, *lines = ended.lines()
+def rows(result) -> list[list[str]]:
+    assert result.status == 0, result.err
+    header, *lines = result.lines()
     assert header.split("\t") == HEADER
     return [line.split("\t") for line in lines]
 
 
 def test_counts_and_probabilities_are_those_worked_by_hand(files):
-    assert rows(attn("lexicon", *files)) == HAND
+    assert rows(attn("lexicon", *files)) == EXPECTED
 
 
-def test_what_is_left_out_counts_in_the_probabilities_of_what_is_not(files):
-    assert rows(attn("lexicon", *files, "--min-count", 2)) == HAND[:1]
-    assert rows(attn("lexicon", *files, "--threshold", 0.95)) == [HAND[0], HAND[4]]
+def test_pairs_left_out_of_the_output_still_count_in_the_probabilities(files):
+    assert rows(attn("lexicon", *files, "--min-count", 2)) == EXPECTED[:1]
+    assert rows(attn("lexicon", *files, "--threshold", 0.95)) == [EXPECTED[0], EXPECTED[4]]
 
 
 def test_probabilities_of_a_word_sum_to_1(tmp_path):
@@ -52,15 +52,15 @@ def test_probabilities_of_a_word_sum_to_1(tmp_path):
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     sides = ("--source", tmp_path / "a.en", "--target", tmp_path / "a.fr")
     records = attn("lexicon", tmp_path / "a.links", *sides, "--format", "jsonl").records()
-    for one, prob in (("source", "target_given_source"), ("target", "source_given_target")):
-        for word in {record[one] for record in records}:
-            total = sum(record[prob] for record in records if record[one] == word)
+    for side, prob in (("source", "target_given_source"), ("target", "source_given_target")):
+        for word in {record[side] for record in records}:
+            total = sum(record[prob] for record in records if record[side] == word)
             assert total == pytest.approx(1, abs=1e-3)
     red = [record["target"] for record in records if record["source"] == "red"]
     assert red == ["rouge"]
 
 
-def test_records_of_align_give_the_same_as_its_links(files, tmp_path):
+def test_records_of_align_give_the_same_lexicon_as_its_links(files, tmp_path):
     records = "".join(
         json.dumps(
             {
@@ -72,16 +72,16 @@ def test_records_of_align_give_the_same_as_its_links(files, tmp_path):
         + "\n"
         for source, target in zip(SOURCES, TARGETS, strict=True)
     )
-    assert rows(attn("lexicon", "--input-format", "jsonl", stdin=records)) == HAND
+    assert rows(attn("lexicon", "--input-format", "jsonl", stdin=records)) == EXPECTED
 
 
-def test_lower_case_joins_forms():
+def test_the_lowercase_option_merges_forms_of_a_word():
     records = "".join(
         json.dumps({"source_words": [word], "target_words": ["x"], "links": [[0, 0, None]]}) + "\n"
         for word in ("The", "the")
     )
-    ended = attn("lexicon", "--input-format", "jsonl", "--lowercase", stdin=records)
-    assert rows(ended) == [["the", "x", "2", "1.0000", "1.0000"]]
+    result = attn("lexicon", "--input-format", "jsonl", "--lowercase", stdin=records)
+    assert rows(result) == [["the", "x", "2", "1.0000", "1.0000"]]
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ def test_lower_case_joins_forms():
 )
 def test_links_that_do_not_fit_the_sentences_are_refused(files, links, problem):
     files[0].write_text(links, encoding="utf-8")
-    found = attn("lexicon", *files)
-    assert (found.status, found.out) == (ExitStatus.BAD_DATA, "")
-    assert problem in found.err
+    result = attn("lexicon", *files)
+    assert (result.status, result.out) == (ExitStatus.BAD_DATA, "")
+    assert problem in result.err
 
 
 def test_links_without_sentences_are_refused(files):
-    found = attn("lexicon", files[0])
-    assert found.status == ExitStatus.USAGE
-    assert "Give --source and --target" in found.err
+    result = attn("lexicon", files[0])
+    assert result.status == ExitStatus.USAGE
+    assert "Give --source and --target" in result.err

@@ -1,4 +1,4 @@
-"""Manual pages: one a command, in the words of --help, and without a mistake in their roff."""
+"""Manual pages: one for each command, with the text of --help, in valid roff."""
 
 import runpy
 import shutil
@@ -28,7 +28,7 @@ def test_a_page_has_every_option_and_the_examples_of_its_help():
     assert "\n.B 143\n" in page
 
 
-def test_what_roff_would_read_is_escaped():
+def test_characters_that_roff_interprets_are_escaped():
     text = "".join(PAGES.values())
     assert text.isascii()
     assert not [line for line in text.splitlines() if line.startswith("'")]
@@ -40,15 +40,15 @@ def test_what_roff_would_read_is_escaped():
 @pytest.mark.skipif(not shutil.which("groff"), reason="no groff")
 def test_groff_reads_the_pages_without_a_warning(tmp_path):
     for page in write_pages(tmp_path):
-        done = subprocess.run(
+        result = subprocess.run(
             ["groff", "-man", "-Tutf8", "-ww", page], capture_output=True, check=True
         )
-        assert done.stderr == b""
-        assert b"attn" in done.stdout
+        assert result.stderr == b""
+        assert b"attn" in result.stdout
 
 
-def test_the_build_of_a_wheel_takes_every_page(monkeypatch):
-    """The hook on a stand-in of hatchling, which is installed only where a wheel is built."""
+def test_the_wheel_build_includes_every_page(monkeypatch):
+    """Run the hook with a stub of hatchling, which is installed only where a wheel is built."""
 
     class Interface:
         root = str(ROOT)
@@ -60,9 +60,9 @@ def test_the_build_of_a_wheel_takes_every_page(monkeypatch):
     for parent in ("hatchling", "hatchling.builders", "hatchling.builders.hooks"):
         monkeypatch.setitem(sys.modules, parent, ModuleType(parent))
     monkeypatch.setitem(sys.modules, name.rpartition(".")[0], ModuleType("plugin"))
-    stand_in = ModuleType(name)
-    stand_in.BuildHookInterface = Interface
-    monkeypatch.setitem(sys.modules, name, stand_in)
+    stub = ModuleType(name)
+    stub.BuildHookInterface = Interface
+    monkeypatch.setitem(sys.modules, name, stub)
     monkeypatch.setattr(sys, "path", [*sys.path])
     hook = runpy.run_path(str(ROOT / "hatch_build.py"))["ManualHook"]()
     build = {"shared_data": {}}
@@ -77,8 +77,10 @@ def test_the_build_of_a_wheel_takes_every_page(monkeypatch):
     assert editable == {"shared_data": {}}
 
 
-def test_the_project_names_the_hook_and_what_it_needs():
+def test_the_project_file_lists_the_build_hook_and_its_requirements():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert "custom" in project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]
-    assert any(each.startswith("typer") for each in project["build-system"]["requires"])
+    assert any(
+        requirement.startswith("typer") for requirement in project["build-system"]["requires"]
+    )
     assert "/hatch_build.py" in project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]

@@ -1,4 +1,4 @@
-"""Whether a folder may be taken for a new model."""
+"""Which folders a new model may be written to."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from attn_cli.errors import UsageError
 
 
 @pytest.mark.parametrize("names", [[], ["plan.next.json.part"], ["start-1/model.safetensors"]])
-def test_a_training_that_ended_before_its_plan_was_written_does_not_hold_a_folder(names, tmp_path):
+def test_a_folder_of_a_training_that_ended_before_it_wrote_a_plan_may_be_used(names, tmp_path):
     (tmp_path / "checkpoints").mkdir()
     for name in names:
         path = tmp_path / "checkpoints" / name
@@ -17,7 +17,7 @@ def test_a_training_that_ended_before_its_plan_was_written_does_not_hold_a_folde
 
 
 @pytest.mark.parametrize("name", ["bundle.json", "checkpoints/plan.json"])
-def test_a_model_or_a_training_holds_its_folder(name, tmp_path):
+def test_a_folder_with_a_model_or_a_training_is_refused_without_force(name, tmp_path):
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).touch()
     with pytest.raises(UsageError, match="already holds a model or a training"):

@@ -1,4 +1,4 @@
-"""What the extension of --output means, what TSV readers read, and what is said about --n-best."""
+"""The format by the extension of --output, hints, TSV as other programs read it, and --n-best."""
 
 import csv
 import gzip
@@ -17,8 +17,8 @@ MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
 TEXT = "I see a dog."
 
 
-def translate(*arguments, **how):
-    return attn("translate", "-m", MODEL, *arguments, **how)
+def translate(*arguments, **options):
+    return attn("translate", "-m", MODEL, *arguments, **options)
 
 
 # The extension
@@ -44,7 +44,7 @@ def test_the_extension_chooses_the_format(tmp_path, name, beginning):
     assert gzip.decompress((tmp_path / f"{name}.gz").read_bytes()).decode().startswith(beginning)
 
 
-def test_align_follows_it_too_and_the_table_becomes_a_picture(tmp_path):
+def test_align_uses_the_extension_too_and_a_table_becomes_svg(tmp_path):
     pair = (TEXT, "je vois un chien.")
     assert attn("align", "-m", MODEL, *pair, "-o", tmp_path / "a.links").status == 0
     assert (tmp_path / "a.links").read_text() == attn(
@@ -60,22 +60,22 @@ def test_align_follows_it_too_and_the_table_becomes_a_picture(tmp_path):
     [("text", "a.svg"), ("svg", "a.jsonl"), ("jsonl", "a.tsv.gz"), ("tsv", "a.txt")],
 )
 def test_a_format_that_does_not_fit_the_name_is_refused(tmp_path, format, name):
-    ended = translate(TEXT, "-f", format, "-o", tmp_path / name)
-    assert ended.status == 2
-    assert name in ended.err
+    result = translate(TEXT, "-f", format, "-o", tmp_path / name)
+    assert result.status == 2
+    assert name in result.err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_picture_without_a_format_is_refused(tmp_path):
-    ends = [
+def test_an_extension_of_another_picture_format_is_refused(tmp_path):
+    extensions = [
         extension
-        for extension, fitting in EXTENSIONS.items()
-        if not {*fitting} & {*get_args(OutputFormat)}
+        for extension, formats in EXTENSIONS.items()
+        if not {*formats} & {*get_args(OutputFormat)}
     ]
-    for extension in ends:
-        ended = translate(TEXT, "-o", tmp_path / f"a{extension}")
-        assert ended.status == 2
-        assert "*.svg" in ended.err
+    for extension in extensions:
+        result = translate(TEXT, "-o", tmp_path / f"a{extension}")
+        assert result.status == 2
+        assert "*.svg" in result.err
     with pytest.raises(UsageError, match="does not fit"):
         format_of(Path("a.svg"), "text", default="text")
 
@@ -83,28 +83,28 @@ def test_a_picture_without_a_format_is_refused(tmp_path):
 # Hints
 
 
-def test_a_file_name_as_text_is_hinted_at_and_still_translated(tmp_path, monkeypatch):
+def test_a_file_name_as_text_gets_a_hint_and_is_still_translated(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.en").write_text("x\n")
-    ended = translate("a.en")
-    assert ended.status == 0
-    assert len(ended.lines()) == 1
-    assert "attn translate -i a.en" in ended.err
+    result = translate("a.en")
+    assert result.status == 0
+    assert len(result.lines()) == 1
+    assert "attn translate -i a.en" in result.err
     assert translate("a.en", "--quiet").err == ""
-    ended = attn("align", "-m", MODEL, "a.en", "a.en")
-    assert "attn align --source a.en --target a.en" in ended.err
+    result = attn("align", "-m", MODEL, "a.en", "a.en")
+    assert "attn align --source a.en --target a.en" in result.err
 
 
-def test_several_arguments_of_one_word_are_hinted_at():
-    ended = translate("I", "see", "dogs")
-    assert len(ended.lines()) == 3
-    assert 'attn translate "I see dogs"' in ended.err
+def test_several_arguments_of_one_word_get_a_hint():
+    result = translate("I", "see", "dogs")
+    assert len(result.lines()) == 3
+    assert 'attn translate "I see dogs"' in result.err
     for texts in (["dogs"], ["I see", "dogs"]):
         assert "for one line" not in translate(*texts).err
 
 
 @pytest.mark.parametrize("text", ["a" * 5000, "", "\udcff"])
-def test_no_argument_is_too_odd_for_the_hints(text):
+def test_hints_accept_any_argument(text):
     assert translate(text, text).status == 0
 
 
@@ -115,13 +115,13 @@ def test_no_argument_is_too_odd_for_the_hints(text):
 def test_csv_and_pandas_read_what_tsv_writes():
     pandas = pytest.importorskip("pandas")
     source = '"I" say ""so"", he said: \'no\'.\n\nnull NA 1e5\n'
-    ended = translate("-f", "tsv", stdin=source)
-    words = {each["line"]: each for each in translate("-f", "jsonl", stdin=source).records()}
-    lines = list(csv.reader(io.StringIO(ended.out), delimiter="\t"))
+    result = translate("-f", "tsv", stdin=source)
+    records = {each["line"]: each for each in translate("-f", "jsonl", stdin=source).records()}
+    lines = list(csv.reader(io.StringIO(result.out), delimiter="\t"))
     rows = [dict(zip(lines[0], line, strict=True)) for line in lines[1:] if line]
     expected = [
         (number, t, target, s, source)
-        for number, each in words.items()
+        for number, each in records.items()
         for t, target in enumerate(each["target_words"])
         for s, source in enumerate(each["source_words"])
     ]
@@ -129,24 +129,24 @@ def test_csv_and_pandas_read_what_tsv_writes():
         (int(r["line"]), int(r["target_index"]), r["target"], int(r["source_index"]), r["source"])
         for r in rows
     ] == expected
-    table = pandas.read_csv(io.StringIO(ended.out), sep="\t", keep_default_na=False)
+    table = pandas.read_csv(io.StringIO(result.out), sep="\t", keep_default_na=False)
     names = ["line", "target_index", "target", "source_index", "source"]
     assert list(table[names].itertuples(index=False, name=None)) == expected
     assert table["weight"].between(0, 1).all()
 
 
-def test_a_file_has_one_header_however_many_its_chunks_and_shards(tmp_path):
+def test_a_tsv_file_has_one_header_for_all_its_chunks_and_shards(tmp_path):
     (tmp_path / "a.en").write_text(f"{TEXT}\n" * 1500)
-    whole = ("-i", tmp_path / "a.en", "--beam", "1", "-o")
-    assert translate(*whole, tmp_path / "a.tsv").status == 0
+    options = ("-i", tmp_path / "a.en", "--beam", "1", "-o")
+    assert translate(*options, tmp_path / "a.tsv").status == 0
     for part in ("1/2", "2/2"):
-        assert translate(*whole, tmp_path / f"{part[0]}.tsv", "--shard", part).status == 0
+        assert translate(*options, tmp_path / f"{part[0]}.tsv", "--shard", part).status == 0
     text = (tmp_path / "a.tsv").read_text()
     assert text.count("target_index") == 1
     assert text == "".join((tmp_path / f"{n}.tsv").read_text() for n in (1, 2))
 
 
-def test_no_lines_give_a_header_alone():
+def test_empty_input_gives_only_the_tsv_header():
     assert translate("-f", "tsv", stdin="").out == (
         "line\ttarget_index\ttarget\tsource_index\tsource\tweight\n"
     )
@@ -155,7 +155,7 @@ def test_no_lines_give_a_header_alone():
 # --n-best
 
 
-def test_text_and_jsonl_give_a_hypothesis_one_score():
+def test_text_and_jsonl_give_a_hypothesis_the_same_score():
     options = ("--n-best", "3", "--length-penalty", "1.5", "--coverage-penalty", "0.2")
     source = f"{TEXT}\nwe love the red car.\n"
     moses = [line.split(" ||| ") for line in translate(*options, stdin=source).lines()]
@@ -167,8 +167,8 @@ def test_text_and_jsonl_give_a_hypothesis_one_score():
 
 
 @pytest.mark.parametrize("format", ["table", "pharaoh", "tsv"])
-def test_a_format_of_the_best_alone_says_so(format):
-    ended = translate(TEXT, "--n-best", "3", "-f", format)
-    assert f"--format {format} shows only the best translation" in ended.err
-    assert ended.out == translate(TEXT, "-f", format, "--beam", "5").out
+def test_a_format_without_alternatives_warns_that_it_shows_only_the_best(format):
+    result = translate(TEXT, "--n-best", "3", "-f", format)
+    assert f"--format {format} shows only the best translation" in result.err
+    assert result.out == translate(TEXT, "-f", format, "--beam", "5").out
     assert "alone" not in translate(TEXT, "-f", format).err

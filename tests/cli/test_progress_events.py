@@ -1,4 +1,4 @@
-"""What a training's events look like as plain lines, and what they make of the panel."""
+"""Training events as plain lines, and their effect on the training panel."""
 
 import typing
 
@@ -8,13 +8,13 @@ from attn_cli.cli.progress import line, update_panel
 from attn_cli.render.training import TrainingPanel
 from attn_cli.training import events
 
-LEARNING = events.AlignerTrainingProgress(
+ALIGNER_PROGRESS = events.AlignerTrainingProgress(
     step=50, max_steps=200, loss=1.25, seconds=30, seconds_left=90
 )
 
 
-@pytest.mark.parametrize(("guided", "shown"), [(0.4234, ", attention 0.42, "), (None, ", ")])
-def test_a_progress_line_says_how_far_attention_is_from_its_links_where_it_has_some(guided, shown):
+@pytest.mark.parametrize(("guided", "text"), [(0.4234, ", attention 0.42, "), (None, ", ")])
+def test_a_progress_line_has_the_guided_attention_loss_if_there_is_one(guided, text):
     event = events.Progress(
         step=50,
         max_steps=100,
@@ -26,12 +26,12 @@ def test_a_progress_line_says_how_far_attention_is_from_its_links_where_it_has_s
         seconds=5,
         seconds_left=5,
     )
-    assert line(event).startswith(f"update 50: loss 3.210{shown}2000 pieces/s")
+    assert line(event).startswith(f"update 50: loss 3.210{text}2000 pieces/s")
     assert events.record(event)["guided"] == guided
 
 
 @pytest.mark.parametrize(
-    ("event", "shown"),
+    ("event", "expected"),
     [
         (events.AlignmentProgress(0.256), "word links: aligners at 26%"),
         (
@@ -42,7 +42,7 @@ def test_a_progress_line_says_how_far_attention_is_from_its_links_where_it_has_s
             events.AlignmentsReady(1200, 34567, 0.1, True),
             "word links: 34,567 in 1,200 pairs (from cache)",
         ),
-        (LEARNING, "word aligner: update 50 of 200, loss 1.250, 1:30 left"),
+        (ALIGNER_PROGRESS, "word aligner: update 50 of 200, loss 1.250, 1:30 left"),
         (
             events.AlignerTrained(500, 91.4, 88.6, 61.2),
             "word aligner: agrees with its training links on 500 held-out pairs, "
@@ -51,16 +51,14 @@ def test_a_progress_line_says_how_far_attention_is_from_its_links_where_it_has_s
         (events.AlignerTrained(0, 0.0, 0.0, 61.2), "word aligner: trained (61 s)"),
     ],
 )
-def test_word_links_and_their_head_are_a_line_while_they_are_made_and_when_there_are_some(
-    event, shown
-):
-    assert line(event) == shown
+def test_each_event_of_the_alignments_and_the_word_aligner_is_one_line(event, expected):
+    assert line(event) == expected
 
 
-@pytest.mark.parametrize(("kept", "shown"), [(300, " 300 for validation,"), (0, "")])
-def test_pairs_for_validation_are_told_of_where_there_are_some(kept, shown):
-    event = events.DataPrepared(8000, kept, 3000, 3000, 1.2)
-    assert line(event) == f"text: 8,000 pairs,{shown} 3000 pieces (1 s)"
+@pytest.mark.parametrize(("validation_pairs", "text"), [(300, " 300 for validation,"), (0, "")])
+def test_the_line_of_prepared_data_counts_validation_pairs_if_there_are_any(validation_pairs, text):
+    event = events.DataPrepared(8000, validation_pairs, 3000, 3000, 1.2)
+    assert line(event) == f"text: 8,000 pairs,{text} 3000 pieces (1 s)"
 
 
 def test_phases_activities_and_the_watched_sentence_are_lines_too():
@@ -78,48 +76,50 @@ def test_each_event_has_a_name_of_its_own_in_the_log():
 # The panel
 
 
-def panel_after(*told):
-    """The panel when these events have happened, and those of them that got a line above it."""
+def panel_after(*sequence):
+    """Return a panel after these events, and the events that are printed above it."""
     panel = TrainingPanel("en-fr")
-    return panel, [event for event in told if update_panel(panel, event)]
+    return panel, [event for event in sequence if update_panel(panel, event)]
 
 
-def test_a_panel_follows_the_stages_before_the_first_update():
-    voting, voted = events.AlignmentProgress(0.5), events.AlignmentsReady(40, 99, 2.0, False)
-    assert panel_after(voting)[0].stage.done == 0.5
-    assert panel_after(voting, voted)[0].stage.done == 1
-    panel, above = panel_after(voting, voted, LEARNING)
+def test_a_panel_shows_the_stages_before_the_first_update():
+    progress, ready = events.AlignmentProgress(0.5), events.AlignmentsReady(40, 99, 2.0, False)
+    assert panel_after(progress)[0].stage.done == 0.5
+    assert panel_after(progress, ready)[0].stage.done == 1
+    panel, printed_events = panel_after(progress, ready, ALIGNER_PROGRESS)
     assert (panel.stage.name, panel.stage.done) == ("word aligner", 50 / 200)
     assert "loss 1.250" in panel.stage.sentence
     assert panel.stage.seconds_left == 90
-    assert above == [voted]
+    assert printed_events == [ready]
 
 
-def test_a_panel_leaves_the_stages_when_the_network_begins_though_they_were_interrupted():
-    begun = events.TrainingStarted(7, 100, 5_000_000, "cpu", "fp32", 1)
-    panel, _ = panel_after(events.AlignmentProgress(0.5), begun)
+def test_the_start_of_network_training_ends_the_stages_even_if_incomplete():
+    start = events.TrainingStarted(7, 100, 5_000_000, "cpu", "fp32", 1)
+    panel, _ = panel_after(events.AlignmentProgress(0.5), start)
     assert panel.stage is None
     assert (panel.step, panel.max_steps) == (7, 100)
 
 
-def test_what_comes_after_the_stages_does_not_bring_them_back():
-    begun = events.TrainingStarted(7, 100, 5_000_000, "cpu", "fp32", 1)
-    panel, _ = panel_after(LEARNING, begun, events.Notice("a word"), events.NonFiniteUpdate(8, 1))
+def test_events_after_the_stages_do_not_show_them_again():
+    start = events.TrainingStarted(7, 100, 5_000_000, "cpu", "fp32", 1)
+    panel, _ = panel_after(
+        ALIGNER_PROGRESS, start, events.Notice("a word"), events.NonFiniteUpdate(8, 1)
+    )
     assert panel.stage is None
 
 
-def test_a_phase_whose_links_took_too_long_is_not_called_done():
+def test_a_phase_that_ends_without_alignments_is_marked_as_left_out():
     names = ("text", "word aligner", "network")
-    begun, entered = events.Phase("word aligner", 2, names), events.Phase("network", 3, names)
-    panel, _ = panel_after(begun, events.AlignmentProgress(0.5), entered)
+    phase, next_phase = events.Phase("word aligner", 2, names), events.Phase("network", 3, names)
+    panel, _ = panel_after(phase, events.AlignmentProgress(0.5), next_phase)
     assert (panel.phase, panel.left_out) == (3, {2})
     panel, _ = panel_after(
-        begun, events.AlignmentProgress(0.5), events.AlignmentsReady(1, 1, 1.0, False), entered
+        phase, events.AlignmentProgress(0.5), events.AlignmentsReady(1, 1, 1.0, False), next_phase
     )
     assert (panel.phase, panel.left_out) == (3, set())
 
 
-def test_a_panel_says_at_the_end_how_it_was():
+def test_a_panel_ends_with_the_result_of_the_training():
     panel, _ = panel_after(events.TrainingFinished("minutes", 7, 12.3, 0, 5.0))
     assert panel.result == ("finished: time limit, BLEU 12.3 after 7 updates", True)
     panel, _ = panel_after(events.TrainingFinished("interrupted", 7, 12.3, 0, 5.0))
