@@ -1,4 +1,4 @@
-"""attn translate --shard and align --shard: the parts, one after another, are the whole."""
+"""attn translate --shard and align --shard: the concatenated outputs are that of the file."""
 
 import gzip
 import random
@@ -19,8 +19,8 @@ slow = partial(pytest.param, marks=pytest.mark.slow)
 @pytest.fixture
 def text(tmp_path):
     """2,500 lines, so three blocks, some blank and some hostile."""
-    chance = random.Random(12)
-    lines = [chance.choice([*SOURCES, "", "  ", "I see \u2028 you.\r"]) for _ in range(2500)]
+    rng = random.Random(12)
+    lines = [rng.choice([*SOURCES, "", "  ", "I see \u2028 you.\r"]) for _ in range(2500)]
     path = tmp_path / "a.en"
     path.write_bytes("".join(f"{line}\n" for line in lines).encode())
     return path
@@ -34,7 +34,7 @@ def test_each_line_is_in_one_shard_in_order(total, count):
     assert all(part.start % CHUNK == 0 for part in parts if part)
 
 
-def test_no_shard_of_a_large_file_has_more_than_a_block_above_its_share():
+def test_shard_sizes_of_a_large_file_differ_by_at_most_one_block():
     parts = [Shard(number, 64).lines(10_000_001) for number in range(1, 65)]
     assert max(map(len, parts)) - min(map(len, parts)) <= CHUNK
 
@@ -46,57 +46,71 @@ def test_no_shard_of_a_large_file_has_more_than_a_block_above_its_share():
         *(slow("text", 2), slow("text", 5), slow("jsonl", 2), slow("jsonl", 3)),
     ],
 )
-def test_the_outputs_of_all_shards_one_after_another_are_that_of_the_file(
+def test_the_concatenated_outputs_of_all_shards_are_the_output_of_the_file(
     text, tiny, format, count
 ):
-    how = ("-m", tiny, "-i", text, "-f", format, "--beam", "1")
-    whole = attn("translate", *how)
-    parts = [attn("translate", *how, "--shard", f"{n}/{count}") for n in range(1, count + 1)]
-    assert whole.stdout.count(b"\n") == 2500
-    assert b"".join(part.stdout for part in parts) == whole.stdout
+    options = ("-m", tiny, "-i", text, "-f", format, "--beam", "1")
+    expected = attn("translate", *options)
+    parts = [attn("translate", *options, "--shard", f"{n}/{count}") for n in range(1, count + 1)]
+    assert expected.stdout.count(b"\n") == 2500
+    assert b"".join(part.stdout for part in parts) == expected.stdout
 
 
-def test_shards_of_compressed_and_of_jsonl_input_are_those_of_the_text(text, tiny, tmp_path):
-    packed = tmp_path / "a.gz"
-    packed.write_bytes(gzip.compress(text.read_bytes()))
-    how = ("--beam", "1", "-m", tiny, "--shard", "2/3")
-    plain = attn("translate", "-i", text, *how)
+def test_a_shard_of_compressed_input_is_that_of_the_text(text, tiny, tmp_path):
+    compressed = tmp_path / "a.gz"
+    compressed.write_bytes(gzip.compress(text.read_bytes()))
+    options = ("--beam", "1", "-m", tiny, "--shard", "2/3")
+    plain = attn("translate", "-i", text, *options)
     assert plain.stdout.count(b"\n") == 1024
-    assert attn("translate", "-i", packed, *how).stdout == plain.stdout
+    assert attn("translate", "-i", compressed, *options).stdout == plain.stdout
 
 
-def test_shards_of_two_files_in_step_are_those_of_the_pairs(tiny_with_aligner, tmp_path):
+def test_shards_of_two_parallel_files_are_those_of_their_pairs(tiny_with_aligner, tmp_path):
     lines = {"en": SOURCES * 40, "fr": list(PAIRS.values()) * 40}
     for name, texts in lines.items():
         (tmp_path / f"a.{name}").write_text("".join(f"{each}\n" for each in texts))
-    how = ("-m", tiny_with_aligner, "--source", tmp_path / "a.en", "--target", tmp_path / "a.fr")
-    parts = [attn("align", *how, "--shard", f"{n}/2").lines() for n in (1, 2)]
+    options = (
+        "-m",
+        tiny_with_aligner,
+        "--source",
+        tmp_path / "a.en",
+        "--target",
+        tmp_path / "a.fr",
+    )
+    parts = [attn("align", *options, "--shard", f"{n}/2").lines() for n in (1, 2)]
     assert list(map(len, parts)) == [1024, len(SOURCES) * 40 - 1024]
-    assert parts[0] + parts[1] == attn("align", *how).lines() == LINKS * 40
+    assert parts[0] + parts[1] == attn("align", *options).lines() == LINKS * 40
 
 
 def test_files_of_different_lengths_are_refused_by_every_shard(tiny_with_aligner, tmp_path):
     (tmp_path / "a.en").write_text("I see.\n" * 3)
     (tmp_path / "a.fr").write_text("je vois.\n" * 2)
-    how = ("-m", tiny_with_aligner, "--source", tmp_path / "a.en", "--target", tmp_path / "a.fr")
-    ended = attn("align", *how, "--shard", "1/2")
-    assert (ended.status, ended.stdout) == (3, b"")
-    assert "3 lines" in ended.err
-    assert "2" in ended.err
+    options = (
+        "-m",
+        tiny_with_aligner,
+        "--source",
+        tmp_path / "a.en",
+        "--target",
+        tmp_path / "a.fr",
+    )
+    result = attn("align", *options, "--shard", "1/2")
+    assert (result.status, result.stdout) == (3, b"")
+    assert "3 lines" in result.err
+    assert "2" in result.err
 
 
-def test_a_shard_of_a_short_file_may_be_empty_and_says_so(tiny, tmp_path):
+def test_an_empty_shard_of_a_short_file_is_reported(tiny, tmp_path):
     (tmp_path / "a.en").write_text("I see a dog.\n")
-    ended = attn("translate", "-m", tiny, "-i", tmp_path / "a.en", "--shard", "1/2")
-    assert (ended.status, ended.stdout) == (0, b"")
-    assert ended.err.startswith("shard 1/2 of ")
+    result = attn("translate", "-m", tiny, "-i", tmp_path / "a.en", "--shard", "1/2")
+    assert (result.status, result.stdout) == (0, b"")
+    assert result.err.startswith("shard 1/2 of ")
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/0", "-1/2", "1/2/3", "²/3"])
-def test_what_is_no_shard_is_refused(tiny, text, shard):
-    ended = attn("translate", "-m", tiny, "-i", text, f"--shard={shard}")
-    assert (ended.status, ended.stdout) == (2, b"")
-    assert "K/N" in ended.err
+def test_an_invalid_shard_is_refused(tiny, text, shard):
+    result = attn("translate", "-m", tiny, "-i", text, f"--shard={shard}")
+    assert (result.status, result.stdout) == (2, b"")
+    assert "K/N" in result.err
 
 
 @pytest.mark.parametrize(
@@ -111,10 +125,10 @@ def test_what_is_no_shard_is_refused(tiny, text, shard):
     ],
     ids=" ".join,
 )
-def test_where_there_is_no_file_to_share_a_shard_is_refused(arguments):
-    ended = attn(*arguments)
-    assert (ended.status, ended.stdout, ended.err.count("\n")) == (2, b"", 1)
-    assert "--shard" in ended.err or "whole" in ended.err
+def test_a_shard_is_refused_without_a_file_to_divide(arguments):
+    result = attn(*arguments)
+    assert (result.status, result.stdout, result.err.count("\n")) == (2, b"", 1)
+    assert "--shard" in result.err or "whole" in result.err
 
 
 @pytest.mark.parametrize(
@@ -122,14 +136,14 @@ def test_where_there_is_no_file_to_share_a_shard_is_refused(arguments):
     [b"", b"\n", b"a", b"a\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n", b"\n\n", b"a\n\xef\xbb\xbf"],
 )
 @pytest.mark.parametrize("block", [1, 2, 1 << 16])
-def test_lines_are_counted_and_passed_over_as_they_are_read(data, block, tmp_path, monkeypatch):
+def test_counting_and_skipping_lines_agree_with_reading_them(data, block, tmp_path, monkeypatch):
     monkeypatch.setattr("attn_cli.data.text_input._BLOCK", block)
     path = tmp_path / "a"
     path.write_bytes(data)
     with open_lines(path) as lines:
-        read = list(lines)
-    assert count_lines(path) == len(read)
-    for passed in range(len(read) + 1):
+        expected = list(lines)
+    assert count_lines(path) == len(expected)
+    for count in range(len(expected) + 1):
         with open_lines(path) as lines:
-            lines.skip(passed)
-            assert list(lines) == read[passed:]
+            lines.skip(count)
+            assert list(lines) == expected[count:]
