@@ -18,6 +18,6 @@ def pytest_collection_modifyitems(items):
 def demo(tmp_path_factory):
     """A folder after `attn train` without arguments: its model is in runs/demo."""
     folder = document_blocks.workspace(tmp_path_factory.mktemp("demo"))
-    status, printed = document_blocks.run("attn train", folder, seconds=1800)
-    assert status == 0, printed
+    status, output = document_blocks.run("attn train", folder, seconds=1800)
+    assert status == 0, output
     return folder

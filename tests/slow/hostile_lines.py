@@ -73,13 +73,13 @@ def main() -> None:
             stdin.close()
 
         threading.Thread(target=feed, daemon=True).start()
-        begin, records = time.monotonic(), 0
+        start, records = time.monotonic(), 0
         for _ in stdout:
             records += 1
             if records in POINTS or records == arguments.lines:
                 sizes = memory(process.pid)
                 mega = "  ".join(f"{name} {kb / 1000:.0f} MB" for name, kb in sizes.items())
-                sys.stdout.write(f"{records:>9,} lines  {mega}  {time.monotonic() - begin:.0f} s\n")
+                sys.stdout.write(f"{records:>9,} lines  {mega}  {time.monotonic() - start:.0f} s\n")
                 sys.stdout.flush()
             if records == arguments.lines:
                 all_read.set()

@@ -1,4 +1,4 @@
-"""A compiled Transformer learns as one that is not compiled; skipped without a compiler."""
+"""A compiled Transformer learns as an uncompiled one does; skipped without a compiler."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ SMALL = (
 )
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's of itself
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own
 @pytest.mark.skipif(
     not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="there is no C++ compiler here"
 )
@@ -26,8 +26,8 @@ def test_the_losses_of_a_compiled_training_equal_those_without_compilation(pairs
     for compiled in ("false", "true"):
         out = tmp_path / compiled
         text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, "--out", out, *TINY, *SMALL)
-        ended = attn("train", *text, "--set", f"train.compile={compiled}")
-        assert ended.status == 0, ended.err
+        result = attn("train", *text, "--set", f"train.compile={compiled}")
+        assert result.status == 0, result.err
         rows = map(json.loads, (out / "log.jsonl").read_text("utf-8").splitlines())
         losses[compiled] = [row["loss"] for row in rows if row["event"] == "progress"]
     assert len(losses["true"]) == 8

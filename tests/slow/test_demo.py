@@ -1,4 +1,4 @@
-"""The promises of the first screen: the demo trains a translator with readable tables."""
+"""The claims of the README's first screen: the demo trains a translator with readable tables."""
 
 import json
 import sys
@@ -8,9 +8,9 @@ import pytest
 
 
 def attn(command, demo):
-    status, printed = document_blocks.run(f"ATTN_MODEL=runs/demo attn {command}", demo)
-    assert status == 0, printed
-    return printed
+    status, output = document_blocks.run(f"ATTN_MODEL=runs/demo attn {command}", demo)
+    assert status == 0, output
+    return output
 
 
 def test_the_demo_reaches_90_bleu_on_its_test_set(demo):
@@ -26,10 +26,12 @@ def test_the_demo_reaches_90_bleu_on_its_test_set(demo):
         ("Look it up.", "Cherchez-le.", ["Cherchez", "-le", "."]),
     ],
 )
-def test_the_first_screen_translates_with_its_table(source, target, words, demo):
-    printed = attn(f'translate "{source}" --align', demo)
-    assert f"{source} → {target}" in printed
-    rows = [line.split()[0] for line in printed.splitlines() if line.strip()]
+def test_the_examples_of_the_first_screen_have_their_translations_and_tables(
+    source, target, words, demo
+):
+    output = attn(f'translate "{source}" --align', demo)
+    assert f"{source} → {target}" in output
+    rows = [line.split()[0] for line in output.splitlines() if line.strip()]
     assert rows[-len(words) :] == words
     record = json.loads(attn(f'translate "{source}" --format jsonl', demo))
     assert record["target"] == target
@@ -37,21 +39,21 @@ def test_the_first_screen_translates_with_its_table(source, target, words, demo)
         assert sum(row) + unaligned == pytest.approx(1, abs=1e-3)
 
 
-def error_of(weights, demo):
-    """Return the error rate of the links of the demo's test set by these weights."""
+def print_aer(weights, demo):
+    """Return the line with the error rate of the demo's links from these weights."""
     text = "--source data/demo/test.en --target data/demo/test.fr"
     gold = "--gold data/demo/test.gold -o test.links"
-    printed = attn(f"align {text} --weights {weights} {gold}", demo)
-    assert printed.startswith("AER ")
-    return printed
+    output = attn(f"align {text} --weights {weights} {gold}", demo)
+    assert output.startswith("AER ")
+    return output
 
 
-def test_its_word_aligner_errs_in_fewer_than_one_link_in_twenty(demo):
-    assert float(error_of("alignment", demo).split()[1]) < 5
+def test_the_alignment_error_rate_of_the_demo_is_below_5_percent(demo):
+    assert float(print_aer("alignment", demo).split()[1]) < 5
 
 
-def test_the_error_of_its_attention_as_an_alignment_is_printed(demo, capsys):
+def test_the_alignment_error_rate_of_the_demos_attention_is_printed(demo, capsys):
     """There is no bound, since attention is not an alignment; the value is printed."""
-    printed = error_of("attention", demo)
+    output = print_aer("attention", demo)
     with capsys.disabled():
-        sys.stdout.write(f"\nthe demo's attention against its gold: {printed}")
+        sys.stdout.write(f"\nthe demo's attention against its gold: {output}")

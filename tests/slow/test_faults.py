@@ -24,7 +24,7 @@ def text(tmp_path):
     return ("--pairs", path, "--valid-pairs", path, *TINY, *STEPS)
 
 
-def is_begun(out):
+def is_resumable(out):
     """Return whether the folder has a training to resume."""
     checkpoints = out / CHECKPOINTS
     return (checkpoints / PLAN).exists() or (checkpoints / NEXT_PLAN).exists()
@@ -32,8 +32,10 @@ def is_begun(out):
 
 def complete(text, out):
     """Resume a training, or start it, without faults."""
-    ended = attn("train", "--resume", out) if is_begun(out) else attn("train", *text, "--out", out)
-    assert ended.status == 0, ended.err[-500:]
+    result = (
+        attn("train", "--resume", out) if is_resumable(out) else attn("train", *text, "--out", out)
+    )
+    assert result.status == 0, result.err[-500:]
     manifest.verify_checksums(out)
     assert attn("translate", "-m", out, "I see a dog.").status == 0
 
@@ -50,17 +52,17 @@ def fail_at(change, error, text, folder):
     """Train with one fault, check the folder, and complete the training. Return the status."""
     out = folder / "run"
     with failing_at(change, folder, error):
-        ended = attn("train", *text, "--out", out)
-    where = (change, error, ended.err[-800:])
-    assert ended.status in (0, 2, 5), where  # 2: --out cannot be made
-    if ended.status:
-        assert ended.err.count("attn: ") >= 1, where
+        result = attn("train", *text, "--out", out)
+    context = (change, error, result.err[-800:])
+    assert result.status in (0, 2, 5), context  # 2: --out cannot be made
+    if result.status:
+        assert result.err.count("attn: ") >= 1, context
     if (out / manifest.FACTS).exists():
         manifest.verify_checksums(out)
         bundle.open_bundle(out)
     complete(text, out)
     shutil.rmtree(out)
-    return ended.status
+    return result.status
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EINTR], ids=errno.errorcode.get)

@@ -24,7 +24,7 @@ SCRIPT = Path(__file__).resolve().parents[1] / "fuzz_targets.py"
 @pytest.mark.parametrize("name", TARGETS)
 def test_no_input_that_a_fuzzer_finds_breaks_a_reader(name, tmp_path):
     options = [f"-runs={RUNS}", "-seed=1", "-max_len=4096", "-timeout=20"]
-    ended = subprocess.run(
+    result = subprocess.run(
         [sys.executable, str(SCRIPT), name, *options],
         cwd=tmp_path,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
@@ -32,7 +32,7 @@ def test_no_input_that_a_fuzzer_finds_breaks_a_reader(name, tmp_path):
         text=True,
         timeout=1200,
     )
-    assert ended.returncode == 0, ended.stderr[-3000:]
-    assert f"Done {RUNS} runs" in ended.stderr
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert f"Done {RUNS} runs" in result.stderr
     document = DOCUMENT.read_text(encoding="utf-8")
     DOCUMENT.write_text(with_fuzzer_row(document, name, RUNS), encoding="utf-8")

@@ -26,8 +26,8 @@ from attn_cli.training.resume import CHECKPOINTS, LAST_CHECKPOINT, NEXT_PLAN, PL
 
 DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
 
-#: A recurrent network with all that training has: sampled pieces, dropout, votes, a word aligner
-#: taught by them, guided attention, validations, an average, graphs.
+#: A recurrent network with all parts of training: sampled pieces, dropout, votes, a word aligner
+#: that is trained with them, guided attention, validations, an average, graphs.
 RECIPE = (
     *TINY,
     *WORD_ALIGNER,
@@ -37,8 +37,8 @@ RECIPE = (
     *("--set", "tokenizer.subword_alpha=0.2", "--set", "train.export=fp32", "--max-steps", "120"),
 )
 
-#: Half of the kills come in the first seconds, the others within `ANYWHERE` times what the training
-#: takes.
+#: Half of the kills come in the first `EARLY` seconds, the others within `ANYWHERE` times the
+#: duration of the training.
 EARLY, ANYWHERE = 4.0, 1.2
 
 
@@ -66,13 +66,13 @@ def attn(*arguments: object, kill_after: float | None = None) -> tuple[bool, str
         text=True,
     )
     try:
-        _, said = process.communicate(timeout=kill_after)
+        _, stderr = process.communicate(timeout=kill_after)
     except subprocess.TimeoutExpired:
         process.kill()
-        _, said = process.communicate()
-        return False, said
-    assert process.returncode == 0, said
-    return True, said
+        _, stderr = process.communicate()
+        return False, stderr
+    assert process.returncode == 0, stderr
+    return True, stderr
 
 
 def state_of(out: Path) -> str:
@@ -100,10 +100,10 @@ def contents(out: Path) -> dict[str, bytes]:
     return {name: (out / name).read_bytes() for name in names}
 
 
-def kill_again_and_again(
+def kill_repeatedly(
     folder: Path, *, kills: int, seed: int, pairs: int, workers: int = 1
 ) -> dict[str, int]:
-    """Train once without kills and then with them; return how often each state was left.
+    """Train once without kills and then with them; return how often each state was found.
 
     With several workers the main one is killed, and the others end by themselves.
 
@@ -114,50 +114,54 @@ def kill_again_and_again(
     uncut, out = folder / "uncut", folder / "cut"
     sizes = ("--threads", workers, "--workers", workers)
 
-    def command(begun: bool) -> tuple[object, ...]:
-        if begun:
+    def command(is_resumable: bool) -> tuple[object, ...]:
+        if is_resumable:
             return ("--resume", out, *sizes)
         return (*text, "--out", out, *RECIPE, *sizes)
 
-    began = time.monotonic()
+    start = time.monotonic()
     attn(*text, "--out", uncut, *RECIPE, *sizes)
-    whole = time.monotonic() - began
-    say(f"uncut: {whole:.0f} s")
-    left, trainings, begun = dict.fromkeys(("nothing", "plan", "text", "checkpoint"), 0), 0, False
-    while sum(left.values()) < kills:
-        seconds = rng.uniform(0.0, EARLY if rng.random() < 0.5 else ANYWHERE * whole)
-        ended, _ = attn(*command(begun), kill_after=seconds)
-        if ended:
+    uncut_seconds = time.monotonic() - start
+    say(f"uncut: {uncut_seconds:.0f} s")
+    counts, trainings, is_resumable = (
+        dict.fromkeys(("nothing", "plan", "text", "checkpoint"), 0),
+        0,
+        False,
+    )
+    while sum(counts.values()) < kills:
+        seconds = rng.uniform(0.0, EARLY if rng.random() < 0.5 else ANYWHERE * uncut_seconds)
+        is_finished, _ = attn(*command(is_resumable), kill_after=seconds)
+        if is_finished:
             trainings += 1
             check(out, uncut)
             shutil.rmtree(out)
-            begun = False
+            is_resumable = False
             continue
         state = state_of(out)
-        left[state] += 1
-        begun = state != "nothing"
-        say(f"kill {sum(left.values())} after {seconds:.1f} s: {state}")
-    attn(*command(begun))
+        counts[state] += 1
+        is_resumable = state != "nothing"
+        say(f"kill {sum(counts.values())} after {seconds:.1f} s: {state}")
+    attn(*command(is_resumable))
     check(out, uncut)
-    say(f"{left}, trainings completed: {trainings + 1}")
-    return left
+    say(f"{counts}, trainings completed: {trainings + 1}")
+    return counts
 
 
 def check(out: Path, uncut: Path) -> None:
     """Compare every file and every tensor of the last state with those of a training without
     kills."""
     assert contents(out) == contents(uncut)
-    ours, theirs = (load_file(each / CHECKPOINTS / LAST_CHECKPOINT) for each in (out, uncut))
-    assert ours.keys() == theirs.keys()
-    assert all(ours[name].equal(theirs[name]) for name in ours)
+    actual, expected = (load_file(each / CHECKPOINTS / LAST_CHECKPOINT) for each in (out, uncut))
+    assert actual.keys() == expected.keys()
+    assert all(actual[name].equal(expected[name]) for name in actual)
     assert not list(out.rglob("*.part"))
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
+@pytest.mark.skipif(sys.platform == "win32", reason="signals work differently on Windows")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_training_killed_ten_times_ends_with_the_same_files(tmp_path, workers):
-    left = kill_again_and_again(tmp_path, kills=10, seed=1, pairs=300, workers=workers)
-    assert sum(left.values()) == 10
+    counts = kill_repeatedly(tmp_path, kills=10, seed=1, pairs=300, workers=workers)
+    assert sum(counts.values()) == 10
 
 
 if __name__ == "__main__":
@@ -169,4 +173,4 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     os.environ["COLUMNS"] = "80"
     with tempfile.TemporaryDirectory() as scratch:
-        kill_again_and_again(Path(scratch), **vars(arguments))
+        kill_repeatedly(Path(scratch), **vars(arguments))

@@ -7,7 +7,7 @@ from test_literals_survive import check, sentence, translate
 
 
 def test_literals_of_ten_thousand_sentences_survive() -> None:
-    draw = random.Random(13)
-    lines = [sentence(draw) for _ in range(10_000)]
-    for line, found in zip(lines, translate(*lines, beam=2), strict=True):
-        check(line, found)
+    rng = random.Random(13)
+    lines = [sentence(rng) for _ in range(10_000)]
+    for line, translation in zip(lines, translate(*lines, beam=2), strict=True):
+        check(line, translation)

@@ -18,8 +18,8 @@ from program import TINY, WORD_ALIGNER
 
 from attn_cli.bundles import manifest
 
-#: Longer than any step here takes, shorter than a person waits.
-PATIENCE = 240
+#: Seconds: longer than any step of these tests takes.
+TIMEOUT = 240
 
 LONG = ("--max-steps", "100000", "--set", "train.validate_every=100", "--set", "train.patience=0")
 
@@ -42,14 +42,14 @@ def attn(*words: str) -> "subprocess.Popen[bytes]":
 
 
 def torchrun(*words: str, netns: str = "") -> "subprocess.Popen[bytes]":
-    inside = ("ip", "netns", "exec", netns) if netns else ()
-    if netns:  # a namespace's name resolves to its loopback address, where nobody else is
-        inside = (*inside, "env", "GLOO_SOCKET_IFNAME=cable")
-    return start(*inside, sys.executable, "-m", "torch.distributed.run", *words)
+    prefix = ("ip", "netns", "exec", netns) if netns else ()
+    if netns:  # a namespace's name resolves to its loopback address, where no other host is
+        prefix = (*prefix, "env", "GLOO_SOCKET_IFNAME=cable")
+    return start(*prefix, sys.executable, "-m", "torch.distributed.run", *words)
 
 
-def ended(process: "subprocess.Popen[bytes]") -> tuple[int, str]:
-    _, err = process.communicate(timeout=PATIENCE)
+def wait_for_end(process: "subprocess.Popen[bytes]") -> tuple[int, str]:
+    _, err = process.communicate(timeout=TIMEOUT)
     return process.returncode, err.decode()
 
 
@@ -63,23 +63,23 @@ def events(folder: Path, name: str) -> list[dict[str, object]]:
 
 def wait_for(folder: Path, name: str, count: int = 1) -> None:
     """Wait until the log of the training has `count` events of that name."""
-    for _ in range(10 * PATIENCE):
+    for _ in range(10 * TIMEOUT):
         if len(events(folder, name)) >= count:
             return
         time.sleep(0.1)
-    raise AssertionError(f"no {name} in {PATIENCE} s")
+    raise AssertionError(f"no {name} in {TIMEOUT} s")
 
 
 def children(process: "subprocess.Popen[bytes]") -> list[int]:
-    listed = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True)
-    return [int(pid) for pid in listed.stdout.split()]
+    result = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True)
+    return [int(pid) for pid in result.stdout.split()]
 
 
 def test_a_lost_worker_ends_the_training_with_a_message_and_status_5_and_it_resumes(tmp_path):
     process = attn(*command(tmp_path, *LONG, "--workers", "2"))
     wait_for(tmp_path, "validation_finished")
     os.kill(children(process)[0], signal.SIGKILL)
-    status, err = ended(process)
+    status, err = wait_for_end(process)
     assert status == 5
     assert "worker 1 ended by signal 9" in err
     assert "--resume" in err
@@ -94,7 +94,7 @@ def test_a_lost_worker_ends_the_training_with_a_message_and_status_5_and_it_resu
         "--max-steps",
         str(before + 60),
     )
-    assert ended(resumed)[0] == 0
+    assert wait_for_end(resumed)[0] == 0
     assert events(tmp_path, "training_started")[-1]["step"] == before
 
 
@@ -104,42 +104,44 @@ def test_when_the_main_worker_is_killed_the_others_end(tmp_path):
     [other] = children(process)
     process.kill()
     process.communicate()
-    for _ in range(10 * PATIENCE):
+    for _ in range(10 * TIMEOUT):
         if not Path(f"/proc/{other}").exists():
             return
         time.sleep(0.1)
-    raise AssertionError("a worker goes on without the main one")
+    raise AssertionError("a worker continues without the main one")
 
 
 def test_resuming_on_another_number_of_workers_is_reported(tmp_path):
-    assert ended(attn(*command(tmp_path, "--max-steps", "40", "--workers", "2")))[0] == 0
+    assert wait_for_end(attn(*command(tmp_path, "--max-steps", "40", "--workers", "2")))[0] == 0
     resumed = attn(
         "train", "--resume", str(tmp_path / "out"), "--workers", "1", "--max-steps", "60"
     )
-    status, err = ended(resumed)
+    status, err = wait_for_end(resumed)
     assert status == 0, err
     assert "saved by 2 workers and goes on with 1 worker" in err
 
 
 def test_the_same_number_of_workers_resumes_to_the_same_parameters(tmp_path):
-    whole, halves = tmp_path / "whole", tmp_path / "halves"
-    for folder in (whole, halves):
+    uncut, interrupted = tmp_path / "uncut", tmp_path / "interrupted"
+    for folder in (uncut, interrupted):
         folder.mkdir()
     steps = ("--workers", "2", "--max-steps")
-    assert ended(attn(*command(whole, *steps, "80")))[0] == 0
-    process = attn(*command(halves, *steps, "80", "--set", "train.log_every=1"))
-    wait_for(halves, "progress", 40)
+    assert wait_for_end(attn(*command(uncut, *steps, "80")))[0] == 0
+    process = attn(*command(interrupted, *steps, "80", "--set", "train.log_every=1"))
+    wait_for(interrupted, "progress", 40)
     process.terminate()
-    assert ended(process)[0] == 143
-    assert ended(attn("train", "--resume", str(halves / "out"), "--workers", "2"))[0] == 0
+    assert wait_for_end(process)[0] == 143
+    assert (
+        wait_for_end(attn("train", "--resume", str(interrupted / "out"), "--workers", "2"))[0] == 0
+    )
     one, other = (
-        (folder / "out" / "checkpoints" / "last.safetensors") for folder in (whole, halves)
+        (folder / "out" / "checkpoints" / "last.safetensors") for folder in (uncut, interrupted)
     )
     assert parameters(one) == parameters(other)
 
 
 def test_two_workers_resume_their_word_aligner_to_the_same_parameters(tmp_path):
-    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    uncut, interrupted = tmp_path / "uncut", tmp_path / "interrupted"
     links = tmp_path / "links"
     links.write_text("0-0 1-1 2-2 3-3 4-4\n" * 200)
     aligner = (
@@ -149,19 +151,21 @@ def test_two_workers_resume_their_word_aligner_to_the_same_parameters(tmp_path):
         "--set",
         "train.aligner_steps=200",
     )
-    how = ("--workers", "2", "--max-steps", "5", "--set", "train.log_every=1", *aligner)
-    for folder in (whole, halves):
+    options = ("--workers", "2", "--max-steps", "5", "--set", "train.log_every=1", *aligner)
+    for folder in (uncut, interrupted):
         folder.mkdir()
-    assert ended(attn(*command(whole, *how)))[0] == 0
-    process = attn(*command(halves, *how))
-    wait_for(halves, "aligner_training_progress", 60)
+    assert wait_for_end(attn(*command(uncut, *options)))[0] == 0
+    process = attn(*command(interrupted, *options))
+    wait_for(interrupted, "aligner_training_progress", 60)
     process.terminate()
-    status, err = ended(process)
+    status, err = wait_for_end(process)
     assert status == 143, err
-    assert not events(halves, "aligner_trained")
-    assert ended(attn("train", "--resume", str(halves / "out"), "--workers", "2"))[0] == 0
+    assert not events(interrupted, "aligner_trained")
+    assert (
+        wait_for_end(attn("train", "--resume", str(interrupted / "out"), "--workers", "2"))[0] == 0
+    )
     one, other = (
-        (folder / "out" / manifest.WORD_ALIGNER).read_bytes() for folder in (whole, halves)
+        (folder / "out" / manifest.WORD_ALIGNER).read_bytes() for folder in (uncut, interrupted)
     )
     assert one == other
 
@@ -180,7 +184,7 @@ def test_torchrun_restarts_the_workers_and_they_continue_from_the_last_checkpoin
     wait_for(tmp_path, "validation_finished")
     before = events(tmp_path, "validation_finished")[-1]["step"]
     os.kill(children(process)[-1], signal.SIGKILL)
-    status, err = ended(process)
+    status, err = wait_for_end(process)
     assert status == 0, err
     first, second = events(tmp_path, "training_started")
     assert (first["step"], second["step"]) == (0, before) or second["step"] > before
@@ -195,7 +199,7 @@ def ip(*words: str) -> None:
 
 @contextmanager
 def two_hosts() -> Iterator[tuple[str, str]]:
-    """Two network namespaces with a cable between them: 10.77.0.1 and 10.77.0.2."""
+    """Yield the names of two connected network namespaces, 10.77.0.1 and 10.77.0.2."""
     names = tuple(f"attn{os.getpid()}{side}" for side in "ab")
     try:
         for name in names:
@@ -249,7 +253,7 @@ def test_two_hosts_train_one_model(tmp_path):
     with two_hosts() as hosts:
         processes = on_two_hosts(hosts, [command(f, "--max-steps", "40") for f in folders])
         for process in processes:
-            status, err = ended(process)
+            status, err = wait_for_end(process)
             assert status == 0, err
     assert events(folders[0], "training_started")[0]["workers"] == 2
     assert (folders[0] / "out" / "bundle.json").exists()
@@ -264,12 +268,12 @@ def test_a_worker_with_another_text_is_refused_in_time(tmp_path):
         commands.append(command(folder, "--max-steps", "40"))
     with open(folders[1] / "pairs.tsv", "a", encoding="utf-8") as file:
         file.write("one more\tune de plus\n")
-    began = time.monotonic()
+    start_time = time.monotonic()
     with two_hosts() as hosts:
-        ends = [ended(process) for process in on_two_hosts(hosts, commands)]
-    assert all(status for status, _ in ends)
-    assert "worker 1 has another text than worker 0" in "".join(err for _, err in ends)
-    assert time.monotonic() - began < 60
+        results = [wait_for_end(process) for process in on_two_hosts(hosts, commands)]
+    assert all(status for status, _ in results)
+    assert "worker 1 has another text than worker 0" in "".join(err for _, err in results)
+    assert time.monotonic() - start_time < 60
 
 
 def test_a_worker_that_never_starts_is_an_error_within_a_minute(tmp_path):
@@ -279,13 +283,13 @@ def test_a_worker_that_never_starts_is_an_error_within_a_minute(tmp_path):
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": "29417",
     }
-    began = time.monotonic()
+    start_time = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "attn_cli", *command(tmp_path)],
         stderr=subprocess.PIPE,
         env=os.environ | environment,
     )
-    status, err = ended(process)
+    status, err = wait_for_end(process)
     assert status == 5
     assert "could not connect to all 2 workers" in err
-    assert time.monotonic() - began < 75
+    assert time.monotonic() - start_time < 75
