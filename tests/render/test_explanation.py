@@ -1,4 +1,4 @@
-"""The eight steps: the numbers shown give the table, for each kind of attention and each head."""
+"""The eight steps: the displayed numbers give the table, for each kind of attention and head."""
 
 import json
 import re
@@ -24,8 +24,8 @@ from attn_cli.types import Explanation, TokenizedLine, Word
 each_system = pytest.mark.parametrize("system", WITH_ATTENTION, ids=map(name_of, WITH_ATTENTION))
 
 
-def encoded(ids, name: str) -> TokenizedLine:
-    """A line of two-piece words, but for the last; `name` begins each piece."""
+def tokenized_line(ids, name: str) -> TokenizedLine:
+    """Return a line of two-piece words, except the last; each piece starts with `name`."""
     count = len(ids) - 1
     word_of = np.append(np.arange(count) // 2, -1).astype(np.int32)
     words = tuple(Word(f"{name}{w}", 3 * w, 3 * w + 2) for w in range((count + 1) // 2))
@@ -34,15 +34,15 @@ def encoded(ids, name: str) -> TokenizedLine:
 
 
 def explanation_of(system) -> Explanation:
-    """What explain() makes of a tiny network, on random pieces."""
+    """Return the explanation of a tiny network on random pieces."""
     ids, _ = random_batch(2, 7)
-    source, target = encoded(ids[0], "s"), encoded(ids[0][1:], "t")
+    source, target = tokenized_line(ids[0], "s"), tokenized_line(ids[0][1:], "t")
     pieces = (torch.from_numpy(each.ids.astype(np.int64)) for each in (source, target))
     with torch.inference_mode():
         steps = trace_attention(network_of(system), *pieces)
     model = model_of(system)
-    shown = select_heads(model).indices or tuple(range(len(steps.heads)))
-    weights = np.mean([steps.heads[index].weights for index in shown], axis=0)
+    indices = select_heads(model).indices or tuple(range(len(steps.heads)))
+    weights = np.mean([steps.heads[index].weights for index in indices], axis=0)
     table = build_alignment(weights, source, target, kind="attention", mode="decoded")
     best = steps.logp.argsort(1)[:, ::-1][:, :5]
     candidates = tuple(
@@ -53,23 +53,23 @@ def explanation_of(system) -> Explanation:
     if model.decoder.kind == "transformer":
         normalizer = "softmax"
     return Explanation(
-        "m", kind, normalizer, formulas(model), source, target, steps, shown, table, candidates,
+        "m", kind, normalizer, formulas(model), source, target, steps, indices, table, candidates,
         tuple(np.exp(steps.logp[np.arange(len(target.ids)), target.ids]).tolist()),
     )  # fmt: skip
 
 
 def normalize(energies: np.ndarray, normalizer: str) -> np.ndarray:
-    """Step 5 by its formula; sparsemax and entmax are tested in test_normalizers.py."""
+    """Return the weights of step 5; sparsemax and entmax are tested in test_normalizers.py."""
     if normalizer != "softmax":
         from attn_cli.nn.normalizers import NORMALIZERS
 
         return NORMALIZERS[normalizer](torch.tensor(energies)).numpy()
-    shares = np.exp(energies - energies.max())
-    return shares / shares.sum()
+    weights = np.exp(energies - energies.max())
+    return weights / weights.sum()
 
 
-def infinite(row: list) -> np.ndarray:
-    """Numbers of a record, null being minus infinity."""
+def with_infinities(row: list) -> np.ndarray:
+    """Return the numbers of a record, with minus infinity for null."""
     return np.array([-np.inf if value is None else value for value in row])
 
 
@@ -97,7 +97,7 @@ def test_steps_4_to_7_recomputed_from_the_records_give_the_table(system):
         np.testing.assert_allclose(energies, record["energies"], atol=1e-3)  # step 4
         energies = np.array(record["energies"])
         if record["bias"] is not None:
-            energies = energies + infinite(record["bias"])
+            energies = energies + with_infinities(record["bias"])
         weights = normalize(energies, explanation.normalizer)  # step 5
         if system[1] == "hard":
             weights = np.eye(len(weights))[weights.argmax()]
@@ -113,12 +113,12 @@ def test_steps_4_to_7_recomputed_from_the_records_give_the_table(system):
     np.testing.assert_allclose(merged.weights, table["weights"], atol=1e-3)
 
 
-def shown(explanation: Explanation, step: int, **where) -> str:
-    return plain(StepView(explanation, step, **where), width=100)
+def step_text(explanation: Explanation, step: int, **options) -> str:
+    return plain(StepView(explanation, step, **options), width=100)
 
 
 def numbers(text: str, row: str) -> list[float]:
-    """The numbers behind a piece's name."""
+    """Return the numbers in the row of a piece."""
     (line,) = re.findall(rf"^\s*{row} (.*)$", text, re.MULTILINE)
     return [float(n.replace("−", "-")) for n in re.findall(r"−?\d+\.\d+", line)]
 
@@ -130,36 +130,36 @@ def test_steps_5_to_7_recomputed_from_the_text_give_the_context():
     explanation = explanation_of(ADDITIVE)
     pieces = explanation.source.pieces
     target = list(explanation.target.word_ids).index(2)  # a word of one piece
-    energies = np.array([numbers(shown(explanation, 4, word=2), piece)[0] for piece in pieces])
+    energies = np.array([numbers(step_text(explanation, 4, word=2), piece)[0] for piece in pieces])
     weights = np.exp(energies - energies.max())
     weights /= weights.sum()
-    printed = [numbers(shown(explanation, 5, word=2), piece)[2] for piece in pieces]
+    printed = [numbers(step_text(explanation, 5, word=2), piece)[2] for piece in pieces]
     np.testing.assert_allclose(weights, printed, atol=1e-3)
-    rows = [numbers(shown(explanation, 6, word=2), piece) for piece in pieces]
+    rows = [numbers(step_text(explanation, 6, word=2), piece) for piece in pieces]
     n = (len(rows[0]) - 1) // 2
     values, products = np.array(rows)[:, 1 : n + 1], np.array(rows)[:, n + 1 :]
     np.testing.assert_allclose(np.array(printed)[:, None] * values, products, atol=2e-3)
-    context = numbers(shown(explanation, 7, word=2), "c_i")[:n]
+    context = numbers(step_text(explanation, 7, word=2), "c_i")[:n]
     np.testing.assert_allclose(products.sum(0), context, atol=5e-3)
     np.testing.assert_allclose(context, explanation.steps.heads[0].contexts[target, :n], atol=1e-3)
 
 
 @each_system
 @pytest.mark.parametrize("width", [40, 80, 120])
-def test_no_line_is_wider_than_the_terminal(system, width):
+def test_no_line_of_an_explanation_is_wider_than_the_terminal(system, width):
     text = plain(ExplanationView(explanation_of(system), words=(0, 1)), width=width)
     assert max(map(cell_len, text.splitlines())) <= width
 
 
 def test_a_word_of_two_pieces_has_a_block_for_each():
-    text = shown(explanation_of(ADDITIVE), 4, word=0)
+    text = step_text(explanation_of(ADDITIVE), 4, word=0)
     assert "for ▁t0: piece 1 of 2" in text
     assert "for ▁t1: piece 2 of 2" in text
 
 
 def test_a_layer_of_several_heads_shows_their_weights_and_the_mean():
     explanation = explanation_of(("transformer", "multihead", "transformer"))
-    text = shown(explanation, 5, word=2)
+    text = step_text(explanation, 5, word=2)
     assert "head 1" in text
     assert "head 2" in text
     i = list(explanation.target.word_ids).index(2)
@@ -171,8 +171,8 @@ def test_a_layer_of_several_heads_shows_their_weights_and_the_mean():
     np.testing.assert_allclose(means, mean, atol=1e-4)
 
 
-def test_the_chosen_piece_stands_below_the_likeliest_where_it_is_none_of_them():
-    text = shown(explanation_of(ADDITIVE), 8, word=2)
+def test_the_chosen_piece_is_listed_below_the_most_probable_pieces():
+    text = step_text(explanation_of(ADDITIVE), 8, word=2)
     assert re.search(r"^→ +▁t4 +0\.\d{4}", text, re.MULTILINE)
 
 
@@ -184,7 +184,7 @@ def test_the_formulas_are_those_of_the_network():
     assert formulas(transformer)[3] == "e_ij = q_iᵀ k_j / √d"
 
 
-def test_keys_move_from_step_to_step_and_word_to_word():
+def test_keys_select_the_step_and_the_word():
     explanation = explanation_of(ADDITIVE)
     position = Position()
     for key in ("right", "space", "down", "left", "x"):
@@ -196,7 +196,7 @@ def test_keys_move_from_step_to_step_and_word_to_word():
     assert Position().after("left", explanation).step == 1
 
 
-def test_a_walk_shows_each_step_that_its_keys_lead_to():
+def test_a_walk_shows_each_step_that_its_keys_select():
     screen = Console(file=StringIO(), force_terminal=True, width=80, height=24, _environ={})
     walk(explanation_of(ADDITIVE), iter(["5", "t", "q", "1"]), screen, start=Position())
     text = screen.file.getvalue()
@@ -205,7 +205,7 @@ def test_a_walk_shows_each_step_that_its_keys_lead_to():
     assert text.count("\x1b[?1049h") == text.count("\x1b[?1049l") == 1
 
 
-def test_a_screen_too_low_for_a_step_scrolls():
+def test_a_step_larger_than_the_terminal_scrolls():
     screen = Console(file=StringIO(), force_terminal=True, width=80, height=10, _environ={})
     walk(explanation_of(ADDITIVE), iter("5jjj"), screen, start=Position())
     assert "more lines" in screen.file.getvalue()

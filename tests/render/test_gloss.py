@@ -1,4 +1,4 @@
-"""Glosses against examples written by hand."""
+"""Glosses compared with examples written by hand."""
 
 from attn_cli.render.gloss import gb4e, gloss
 from attn_cli.types import Translation, WordAlignment
@@ -6,15 +6,15 @@ from attn_cli.types import Translation, WordAlignment
 
 def pair(source: str, target: str, links: str) -> tuple[Translation, WordAlignment]:
     words, others = tuple(source.split()), tuple(target.split())
-    found = frozenset(tuple(map(int, link.split("-"))) for link in links.split())
+    word_pairs = frozenset(tuple(map(int, link.split("-"))) for link in links.split())
     translation = Translation(1, source, target, words, others)
-    return translation, WordAlignment(found, len(words), len(others))
+    return translation, WordAlignment(word_pairs, len(words), len(others))
 
 
 GERMAN = pair("Peter hat ihn gestern gesehen", "Peter saw him yesterday", "0-0 2-2 3-3 4-1")
 
 
-def test_words_stand_above_their_partners():
+def test_source_words_are_above_their_partners():
     assert gloss(*GERMAN).split("\n") == [
         "Peter  hat  ihn  gestern    gesehen",
         "Peter  —    him  yesterday  saw",
@@ -23,20 +23,20 @@ def test_words_stand_above_their_partners():
     ]
 
 
-def test_several_partners_are_joined_by_a_full_stop():
-    found = gloss(*pair("Hingehen wird er", "he will go there", "2-0 1-1 0-2 0-3"))
-    assert found.split("\n")[:2] == ["Hingehen  wird  er", "go.there  will  he"]
+def test_several_partners_are_joined_by_a_period():
+    output = gloss(*pair("Hingehen wird er", "he will go there", "2-0 1-1 0-2 0-3"))
+    assert output.split("\n")[:2] == ["Hingehen  wird  er", "go.there  will  he"]
 
 
-def test_a_long_sentence_is_folded_and_no_line_is_wider():
+def test_a_long_sentence_is_wrapped_at_the_width():
     source, target = "aaaa bbbb cccc dddd", "x y z w"
-    found = gloss(*pair(source, target, "0-0 1-1 2-2 3-3"), width=12).split("\n")
-    assert found == ["aaaa  bbbb", "x     y", "cccc  dddd", "z     w", "‘x y z w’", ""]
+    lines = gloss(*pair(source, target, "0-0 1-1 2-2 3-3"), width=12).split("\n")
+    assert lines == ["aaaa  bbbb", "x     y", "cccc  dddd", "z     w", "‘x y z w’", ""]
 
 
 def test_wide_letters_take_two_cells():
-    found = gloss(*pair("私 は", "I topic", "0-0 1-1")).split("\n")
-    assert found[:2] == ["私  は", "I   topic"]
+    lines = gloss(*pair("私 は", "I topic", "0-0 1-1")).split("\n")
+    assert lines[:2] == ["私  は", "I   topic"]
 
 
 def test_latex_has_the_words_in_braces():
@@ -50,10 +50,10 @@ def test_latex_has_the_words_in_braces():
     ]
 
 
-def test_what_latex_would_read_as_a_command_is_escaped():
-    found = gb4e(*pair(r"\input{x}", "50% & $5", "0-0"))
-    assert r"{\textbackslash{}input\{x\}}" in found
-    assert r"`50\% \& \$5'" in found
+def test_special_characters_of_latex_are_escaped():
+    output = gb4e(*pair(r"\input{x}", "50% & $5", "0-0"))
+    assert r"{\textbackslash{}input\{x\}}" in output
+    assert r"`50\% \& \$5'" in output
 
 
 def test_a_blank_line_gives_a_blank_line():

@@ -1,4 +1,4 @@
-"""The page in a browser: pointer, keyboard, slider, list, gold, and what a screen reader is told.
+"""The page in a browser: pointer, keyboard, slider, list, gold links and accessibility.
 
 Skips where there is no Chromium; `.ci/run` installs it.
 """
@@ -30,8 +30,8 @@ def browser():
 
 @pytest.fixture
 def open_page(browser, tmp_path):
-    """A function that opens the page of some pairs; at the end no page has complained."""
-    complaints, contexts = [], []
+    """Return a function that opens the page of pairs; fail at the end if a page had messages."""
+    messages, contexts = [], []
 
     def open_page(pairs, *, width=1280, scheme="light", script=True, **options):
         file = tmp_path / f"{len(contexts)}.html"
@@ -47,9 +47,9 @@ def open_page(browser, tmp_path):
         )
         page = contexts[-1].new_page()
         page.set_default_timeout(20_000)
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: complaints.append(dialog.message))
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("dialog", lambda dialog: messages.append(dialog.message))
         page.goto(file.as_uri())
         page.wait_for_selector("body:not([aria-busy])" if script else "noscript", state="attached")
         return page
@@ -57,7 +57,7 @@ def open_page(browser, tmp_path):
     yield open_page
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert messages == []
 
 
 ALIGNED = table(
@@ -86,7 +86,7 @@ def word(page, side, index):
 
 
 def partners(page):
-    """The words that are lit as partners, with the weights that stand at them."""
+    """Return the highlighted partners, with their displayed weights."""
     return {
         each.locator("bdi").inner_text(): each.locator(".weight").inner_text()
         for each in page.locator("#stage .partner").all()
@@ -97,7 +97,7 @@ def curves(page, kind="link"):
     return page.locator(f"#stage path.{kind}").count()
 
 
-def test_pointing_at_a_word_lights_its_partners_with_their_weights(open_page):
+def test_hovering_over_a_word_highlights_its_partners_with_their_weights(open_page):
     page = open_page([CROSSING_PAIR])
     word(page, "target", 1).hover()
     assert partners(page) == {"I": "0.11", "you": "0.88"}
@@ -106,19 +106,19 @@ def test_pointing_at_a_word_lights_its_partners_with_their_weights(open_page):
     assert partners(page) == {}
 
 
-def test_a_source_word_has_its_partners_in_the_target(open_page):
+def test_hovering_over_a_source_word_highlights_its_target_partners(open_page):
     page = open_page([CROSSING_PAIR])
     word(page, "source", 1).hover()
     assert partners(page) == {"Je": "0.04", "aime": "0.91"}
 
 
-def test_pointing_at_a_row_of_the_table_lights_its_word(open_page):
+def test_hovering_over_a_table_row_highlights_its_word(open_page):
     page = open_page([CROSSING_PAIR])
     page.locator("#table tbody td").nth(0).hover()
     assert page.locator("#stage .word.focus bdi").inner_text() == "Je"
 
 
-def test_a_click_pins_a_word_until_escape(open_page):
+def test_a_clicked_word_stays_highlighted_until_escape_is_pressed(open_page):
     page = open_page([CROSSING_PAIR])
     word(page, "target", 2).click()
     page.mouse.move(2, 2)
@@ -128,13 +128,13 @@ def test_a_click_pins_a_word_until_escape(open_page):
     assert partners(page) == {}
 
 
-def test_a_tap_lights_a_word(open_page):
+def test_a_tap_highlights_the_partners_of_a_word(open_page):
     page = open_page([CROSSING_PAIR], width=390)
     word(page, "target", 2).tap()
     assert "love" in partners(page)
 
 
-def test_a_word_in_focus_has_the_same_color_whether_it_has_links_or_not(open_page):
+def test_a_focused_word_has_the_same_color_with_and_without_links(open_page):
     page = open_page([CROSSING_PAIR])
     color = "element => getComputedStyle(element).color"
     colors = []
@@ -161,7 +161,7 @@ def test_arrow_keys_move_along_a_sentence_and_to_the_partner(open_page):
     assert page.locator("#stage .focus").count() == 0
 
 
-def test_the_slider_sets_the_least_weight_of_a_link(open_page):
+def test_the_slider_sets_the_minimum_weight_of_a_link(open_page):
     page = open_page([CROSSING_PAIR])
     assert curves(page) == 3
     page.locator("#threshold").fill("900")
@@ -181,7 +181,7 @@ def test_links_by_another_method_are_filtered_by_the_slider(open_page):
     assert curves(page) == 1
 
 
-def test_attention_and_word_aligner_are_switched(open_page):
+def test_a_switch_selects_attention_or_the_word_aligner(open_page):
     page = open_page([BOTH])
     first = page.locator("#table tbody td").nth(0)
     assert first.inner_text() == "0.94"
@@ -190,26 +190,28 @@ def test_attention_and_word_aligner_are_switched(open_page):
     assert page.locator("#threshold-value").inner_text() == "0.50"
 
 
-def test_heads_are_switched(open_page):
+def test_a_click_selects_an_attention_head(open_page):
     heads = tuple(
         HeadAlignment(layer, head, table("ab", "xy", [[layer / 10, head / 10], [0, 1]], [0, 0]))
         for layer in (1, 2)
         for head in (1, 2)
     )
     page = open_page([translation(1, "a b", "x y", heads=heads)])
-    chosen = page.get_by_role("radio", name="layer 2, head 1")
-    chosen.click()
+    radio = page.get_by_role("radio", name="layer 2, head 1")
+    radio.click()
     assert page.locator("#table tbody td").all_inner_texts()[:2] == ["0.20", "0.10"]
-    assert chosen.get_attribute("aria-checked") == "true"
+    assert radio.get_attribute("aria-checked") == "true"
 
 
-def test_self_attention_of_the_decoder_has_no_cells_of_words_to_come(open_page):
+def test_decoder_self_attention_has_no_cells_for_later_words(open_page):
     words = ["Je", "t'", "aime"]
     weights = [[0.6, 0, 0], [0.3, 0.7, 0], [0.2, 0.3, 0.5]]
-    own = table(words, words, weights, [0.4, 0, 0], kind="decoder self-attention")
-    heads = (HeadAlignment(1, 1, own), HeadAlignment(1, 2, own))
-    how = {"source_words": words, "target_words": words}
-    pair = translation(1, "Je t'aime", "Je t'aime", alignment=own, heads=heads, **how)
+    alignment = table(words, words, weights, [0.4, 0, 0], kind="decoder self-attention")
+    heads = (HeadAlignment(1, 1, alignment), HeadAlignment(1, 2, alignment))
+    words_of_pair = {"source_words": words, "target_words": words}
+    pair = translation(
+        1, "Je t'aime", "Je t'aime", alignment=alignment, heads=heads, **words_of_pair
+    )
     page = open_page([pair], kind="decoder self-attention")
     cells = page.locator("#table tbody td").all_inner_texts()
     assert cells == ["0.60", "", "", "0.40", "0.30", "0.70", "", "·", "0.20", "0.30", "0.50", "·"]
@@ -228,7 +230,7 @@ def test_unsure_words_are_marked(open_page):
     assert "probability 0.50" in page.locator("#details").inner_text()  # exp(-0.7)
 
 
-def test_gold_links_are_hits_misses_and_extras(open_page):
+def test_gold_links_are_drawn_as_hits_misses_and_extras(open_page):
     gold = [GoldAlignment.from_links([(0, 0), (1, 2), (1, 1)], [(2, 2)])]
     page = open_page([CROSSING_PAIR], gold=gold)
     assert [curves(page, kind) for kind in ("hit", "extra", "miss")] == [2, 1, 1]
@@ -238,7 +240,7 @@ def test_gold_links_are_hits_misses_and_extras(open_page):
     assert curves(page) == 3
 
 
-def test_the_list_has_rows_for_what_is_in_view_only(open_page):
+def test_the_list_has_rows_only_for_visible_pairs(open_page):
     page = open_page(MANY)
     assert page.locator("#count").inner_text() == "500 pairs"
     assert page.locator(".row").count() < 40
@@ -256,7 +258,7 @@ def test_search_ignores_case_and_accents(open_page):
     assert page.locator("#stage .target").inner_text() == "Été"
 
 
-def test_the_list_is_sorted_by_doubt_and_by_length(open_page):
+def test_the_list_can_be_sorted_by_confidence_and_by_length(open_page):
     page = open_page(MANY)
     page.locator("#sort").select_option("confident")
     assert "line 500" in page.locator(".row").first.inner_text()
@@ -266,13 +268,13 @@ def test_the_list_is_sorted_by_doubt_and_by_length(open_page):
     assert "line 6 " in page.locator(".row").first.inner_text()
 
 
-def test_the_list_is_filtered_by_unsure_words(open_page):
+def test_the_list_can_be_filtered_by_unsure_words(open_page):
     page = open_page([BOTH, *MANY[1:20]])
     page.locator("#filter").select_option("unsure")
     assert page.locator("#count").inner_text() == "1 of 20 pairs"
 
 
-def test_a_script_in_a_sentence_is_a_sentence(open_page):
+def test_a_script_in_a_sentence_is_shown_as_text(open_page):
     hostile = "</script><script>alert(1)</script> <img src=x onerror=alert(2)> <!--"
     page = open_page([translation(1, hostile, hostile), CROSSING_PAIR], model="<b>model</b>")
     words = page.locator("#stage .source bdi").all_inner_texts()
@@ -281,7 +283,7 @@ def test_a_script_in_a_sentence_is_a_sentence(open_page):
     assert page.locator("#model").inner_text() == "<b>model</b>"
 
 
-def test_right_to_left_sentences_read_from_the_right(open_page):
+def test_right_to_left_sentences_are_drawn_from_the_right(open_page):
     page = open_page([translation(1, "אני אוהב אותך", "I love you")])
     first, second = (word(page, "source", n).bounding_box()["x"] for n in (0, 1))
     assert first > second
@@ -289,7 +291,7 @@ def test_right_to_left_sentences_read_from_the_right(open_page):
     assert first < second
 
 
-def test_long_sentences_stand_in_columns_without_a_wider_page(open_page):
+def test_long_sentences_are_drawn_in_columns_within_the_page_width(open_page):
     text = " ".join(f"word{n}" for n in range(40))
     for width in (390, 1280):
         page = open_page([translation(1, text, text)], width=width)
@@ -297,17 +299,17 @@ def test_long_sentences_stand_in_columns_without_a_wider_page(open_page):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_colors_are_those_of_the_system_until_they_are_chosen(open_page):
+def test_the_theme_button_switches_between_the_system_colors_and_the_others(open_page):
     page = open_page([CROSSING_PAIR], scheme="dark")
 
-    def ground():
+    def background():
         return page.evaluate("getComputedStyle(document.body).backgroundColor")
 
-    dark = ground()
+    dark = background()
     page.locator("#theme").click()
-    assert ground() != dark
+    assert background() != dark
     page.locator("#theme").click()
-    assert ground() == dark
+    assert background() == dark
 
 
 def test_print_shows_the_pair_without_controls(open_page):
@@ -318,21 +320,21 @@ def test_print_shows_the_pair_without_controls(open_page):
     assert page.locator("#table table").is_visible()
 
 
-def test_the_weights_are_a_table_with_headings_of_both_words(open_page):
+def test_the_table_of_weights_has_column_and_row_headers(open_page):
     page = open_page([CROSSING_PAIR])
     assert page.get_by_role("columnheader").all_inner_texts() == ["I", "love", "you"]
     assert page.get_by_role("rowheader").all_inner_texts() == ["Je", "t'", "aime"]
     assert page.locator("caption").count() == 1
 
 
-def test_without_script_the_page_says_what_it_needs(open_page):
+def test_without_scripts_the_page_says_that_it_needs_javascript(open_page):
     page = open_page([CROSSING_PAIR], script=False)
     assert "JavaScript" in page.locator("noscript").inner_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_axe_finds_no_fault_in_roles_names_and_contrast(open_page, scheme, width):
+def test_axe_finds_no_accessibility_violations(open_page, scheme, width):
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright",
         reason="axe-playwright-python is not installed: make setup",
@@ -353,9 +355,9 @@ def test_axe_finds_no_fault_in_roles_names_and_contrast(open_page, scheme, width
         unsure=(2,),
     )
     page = open_page([first, translation(2, "a", "b")], gold=gold, scheme=scheme, width=width)
-    faults = axe.Axe().run(page).response["violations"]
+    violations = axe.Axe().run(page).response["violations"]
     assert [
-        (fault["id"], node["html"][:120], node["failureSummary"][:400])
-        for fault in faults
-        for node in fault["nodes"]
+        (violation["id"], node["html"][:120], node["failureSummary"][:400])
+        for violation in violations
+        for node in violation["nodes"]
     ] == []

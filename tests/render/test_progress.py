@@ -1,4 +1,4 @@
-"""The progress of a long job, by a clock that the tests turn."""
+"""The progress of a long job, with a fake clock."""
 
 import io
 
@@ -9,7 +9,7 @@ from attn_cli.render.progress import Progress, bar, duration, plain
 
 
 class Clock:
-    """A clock that stands until it is turned."""
+    """A clock whose time changes only when a test sets it."""
 
     def __init__(self):
         self.now = 100.0
@@ -22,7 +22,7 @@ def progress(clock, total=1000, show=lambda _: None):
     return Progress(total, show, clock=clock)
 
 
-def test_the_time_left_is_what_is_left_at_the_speed_so_far():
+def test_the_remaining_time_follows_from_the_average_speed():
     clock = Clock()
     state = progress(clock)
     clock.now += 10
@@ -32,7 +32,7 @@ def test_the_time_left_is_what_is_left_at_the_speed_so_far():
     assert state.line() == "25%, 50 records, 5 a second, 30 s left"
 
 
-def test_what_was_known_before_says_nothing_about_the_speed():
+def test_records_known_before_do_not_count_for_the_speed():
     clock = Clock()
     state = progress(clock)
     clock.now += 10
@@ -40,36 +40,37 @@ def test_what_was_known_before_says_nothing_about_the_speed():
     assert state.left == pytest.approx(40)
 
 
-def test_before_anything_is_done_no_time_is_promised():
+def test_without_progress_there_is_no_remaining_time():
     state = progress(Clock())
     state.add(read=500, known=500, records=0)
     assert state.line() == "50%, 0 records, 0 a second"
 
 
-def test_of_an_empty_job_a_line_can_be_said():
+def test_an_empty_job_has_a_progress_line():
     state = progress(Clock(), total=0)
     state.add(read=0, known=0, records=0)
     assert state.line().startswith("0%")
 
 
-def test_plain_lines_are_seldom():
-    said, clock = [], Clock()
-    state = progress(clock, show=plain(said.append, every=30))
+def test_plain_progress_lines_have_a_minimum_interval():
+    lines, clock = [], Clock()
+    state = progress(clock, show=plain(lines.append, every=30))
     for _ in range(100):
         clock.now += 1
         state.add(read=10, known=0, records=1)
-    assert len(said) == 3
-    assert said[0] == "30%, 30 records, 1 a second, 70 s left"
+    assert len(lines) == 3
+    assert lines[0] == "30%, 30 records, 1 a second, 70 s left"
 
 
-def test_a_bar_leaves_nothing_behind():
+def test_a_progress_bar_is_erased_at_the_end():
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=80, _environ={})
     with bar(console) as show:
         state = progress(Clock(), show=show)
         state.add(read=100, known=0, records=1)
     assert "10%" in screen.getvalue()
-    assert screen.getvalue().endswith("\x1b[?25h\r\x1b[1A\x1b[2K")  # the cursor back, the line gone
+    # Show the cursor, and erase the line.
+    assert screen.getvalue().endswith("\x1b[?25h\r\x1b[1A\x1b[2K")
 
 
 @pytest.mark.parametrize(
@@ -83,5 +84,5 @@ def test_a_bar_leaves_nothing_behind():
         (180_000, "2 days 2 h"),
     ],
 )
-def test_durations_are_said_in_two_units_at_most(seconds, text):
+def test_durations_have_at_most_two_units(seconds, text):
     assert duration(seconds) == text

@@ -1,4 +1,4 @@
-"""The table in the terminal: aligned, never too wide, legible with colors and without."""
+"""The table in the terminal: aligned, within the width, and legible with and without colors."""
 
 import io
 import re
@@ -40,17 +40,17 @@ def table(source, target, weights=None, unaligned=None, **options):
 CROSSED = table(["I", "love", "you"], ["Je", "t'", "aime"], LOVE)
 
 
-def drawn(alignment, *, width=80, colors=None, encoding="utf-8", **options):
+def draw_table(alignment, *, width=80, colors=None, encoding="utf-8", **options):
     terminal = {"width": width, "colors": colors, "encoding": encoding}
     return draw(alignment_table(alignment, **options), **terminal)
 
 
 def rows(alignment, **options):
-    return drawn(alignment, heading=False, **options).rstrip("\n").split("\n")
+    return draw_table(alignment, heading=False, **options).rstrip("\n").split("\n")
 
 
 def panels(alignment, **options):
-    text = drawn(alignment, heading=False, **options)
+    text = draw_table(alignment, heading=False, **options)
     return [panel.split("\n") for panel in re.split(r"\n *\n", text.rstrip("\n"))]
 
 
@@ -68,15 +68,15 @@ def test_without_colors_the_weights_are_digits_and_shades():
     ]
 
 
-def test_without_colors_there_are_no_codes():
-    assert "\x1b" not in drawn(CROSSED)
+def test_without_colors_the_table_has_no_escape_codes():
+    assert "\x1b" not in draw_table(CROSSED)
 
 
 def test_without_unicode_the_table_is_ascii():
-    assert "0.94" in drawn(CROSSED, encoding="ascii")
+    assert "0.94" in draw_table(CROSSED, encoding="ascii")
 
 
-def test_no_color_on_a_terminal_leaves_no_color():
+def test_no_color_removes_all_colors_on_a_terminal():
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, color_system="truecolor", no_color=True)
     console.print(alignment_table(CROSSED))
@@ -88,51 +88,51 @@ def test_no_color_on_a_terminal_leaves_no_color():
     [("truecolor", "48;2;", 0.97), ("256", "48;5;", 0.96), ("standard", "41", 0.95)],
 )
 def test_heavy_cells_have_a_background_in_any_number_of_colors(colors, code, weight):
-    # Rich keeps a style with the codes that it was first written with, in whatever colors.
-    for keeps in (Style._add, Style.parse):
-        keeps.cache_clear()
-    text = drawn(table("ab", "x", [[weight, 1 - weight]]), colors=colors)
-    heated = [part.split()[-1] for part in text.split("\x1b[") if code in part]
-    assert heated == [f"{weight:.2f}"]
+    # Rich caches the codes of a style at its first use, with the colors of that time.
+    for cached_function in (Style._add, Style.parse):
+        cached_function.cache_clear()
+    text = draw_table(table("ab", "x", [[weight, 1 - weight]]), colors=colors)
+    colored = [part.split()[-1] for part in text.split("\x1b[") if code in part]
+    assert colored == [f"{weight:.2f}"]
 
 
 def test_light_cells_have_no_background():
     light = table(["a"], ["x"], [[COLORED_FROM - 0.01]], [1 - COLORED_FROM])
-    assert "48;2" not in drawn(light, colors="truecolor")
+    assert "48;2" not in draw_table(light, colors="truecolor")
 
 
 @pytest.mark.parametrize("weight", np.linspace(COLORED_FROM, 1, 33))
-def test_what_is_written_on_heat_contrasts_with_it(weight):
-    def luminance(colour):
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
+def test_text_has_enough_contrast_on_every_color_of_the_colormap(weight):
+    def luminance(color):
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color]
         return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
 
-    behind = heat(float(weight))
+    background = heat(float(weight))
     light, dark = sorted(
-        (luminance(np.array(colour) / 255) for colour in (behind, contrasting_color(behind))),
+        (luminance(np.array(color) / 255) for color in (background, contrasting_color(background))),
         reverse=True,
     )
     assert (light + 0.05) / (dark + 0.05) >= 4.5  # WCAG AA for text
 
 
-def test_heat_ends_where_the_ramp_ends():
+def test_a_weight_above_1_has_the_last_color_of_the_colormap():
     assert heat(1.0) == heat(1.00001) == COLORMAP[-1][1]
 
 
-def test_the_title_says_kind_and_origin_and_what_that_means():
-    first, second, *_ = drawn(CROSSED).split("\n")
+def test_the_heading_has_the_kind_and_mode_of_the_weights_with_an_explanation():
+    first, second, *_ = draw_table(CROSSED).split("\n")
     assert first == "attention, decoded — attention weights of each decoded word"
     assert second == "I love you → Je t' aime"
 
 
-def test_the_heading_shows_the_raw_lines_where_they_are_given():
-    assert "→ Je t'aime\n" in drawn(CROSSED, source="I love you", target="Je t'aime")
+def test_the_heading_has_the_raw_lines_if_they_are_passed():
+    assert "→ Je t'aime\n" in draw_table(CROSSED, source="I love you", target="Je t'aime")
 
 
-def test_a_column_for_the_unaligned_is_shown_only_when_it_matters():
-    assert "(end)" in drawn(table("a", "xy", [[0.9], [0.99]], [0.1, 0.01]))
-    assert "(end)" not in drawn(table("a", "xy", [[0.96], [0.99]], [0.04, 0.01]))
-    assert "(none)" in drawn(table("a", "x", [[0.9]], [0.1], kind="alignment"))
+def test_unaligned_has_a_column_only_if_a_weight_is_large():
+    assert "(end)" in draw_table(table("a", "xy", [[0.9], [0.99]], [0.1, 0.01]))
+    assert "(end)" not in draw_table(table("a", "xy", [[0.96], [0.99]], [0.04, 0.01]))
+    assert "(none)" in draw_table(table("a", "x", [[0.9]], [0.1], kind="alignment"))
 
 
 def test_a_long_sentence_folds_into_panels_that_repeat_the_target_words():
@@ -147,41 +147,41 @@ def test_panels_are_about_equally_wide():
     assert max(widths) - min(widths) <= 6
 
 
-def test_only_a_word_that_cannot_fit_is_shortened():
+def test_only_a_word_wider_than_the_table_is_truncated():
     word = "Donaudampfschifffahrtsgesellschaft"
     assert word in rows(table([word], ["x"]), width=80)[0]
     assert rows(table([word], ["x"]), width=20)[0].strip() == "Donaudampfschif…"
 
 
 @pytest.mark.parametrize("end", ["", "\u200d"])
-def test_markup_codes_and_joiners_in_words_are_shown_not_obeyed(end):
-    text = drawn(table([f"[red]a{end}", "\x1b[31mb", ":smile:"], ["x"]), colors="truecolor")
+def test_markup_and_escape_codes_in_words_are_printed_as_text(end):
+    text = draw_table(table([f"[red]a{end}", "\x1b[31mb", ":smile:"], ["x"]), colors="truecolor")
     assert "[red]a" in text
     assert "\ufffd[31mb" in text
     assert ":smile:" in text
 
 
 @pytest.mark.parametrize("hostile", ["\x1b", "\n", "\t", "\x9b", "\u202e", "\u2028", "\ud800"])
-def test_nothing_in_a_word_steers_the_terminal(hostile):
+def test_control_characters_in_a_word_are_replaced(hostile):
     assert printable(f"a{hostile}b") == "a\ufffdb"
 
 
-def test_a_combining_mark_alone_gets_a_circle_to_sit_on():
+def test_a_combining_mark_without_a_letter_is_printed_on_a_dotted_circle():
     assert printable("\u0301") == "◌\u0301"
 
 
-def test_a_sentence_of_no_words_is_a_heading_alone():
+def test_a_table_without_words_is_only_a_heading():
     assert rows(table([], [])) == [""]
 
 
-def test_where_there_is_no_source_all_is_unaligned():
+def test_without_source_words_all_weights_are_unaligned():
     assert [line.split() for line in rows(table([], ["x"], unaligned=[1.0]))] == [
         ["(end)"],
         ["x", "1.00█"],
     ]
 
 
-def test_it_lives_in_a_live_panel():
+def test_a_table_can_be_shown_in_a_live_display():
     console = Console(file=io.StringIO(), force_terminal=True, width=60)
     with Live(alignment_table(CROSSED), console=console, auto_refresh=False) as live:
         live.update(alignment_table(CROSSED), refresh=True)
@@ -214,9 +214,9 @@ _SENTENCE = st.lists(_WORDS, min_size=1, max_size=24)
 @settings(derandomize=True, deadline=None)
 @given(_SENTENCE, st.lists(_WORDS, min_size=1, max_size=4), st.integers(20, 200))
 @example(["日本語" * 20] * 3, ["👨\u200d👩\u200d👧" * 30], 20)
-def test_no_line_is_wider_than_asked_and_rows_of_a_panel_are_equally_wide(source, target, width):
+def test_no_line_exceeds_the_width_and_rows_of_a_panel_are_equally_wide(source, target, width):
     alignment = table(source, target, unaligned=np.full(len(target), 0.1))
-    assert all(cell_len(line) <= width for line in drawn(alignment, width=width).split("\n"))
+    assert all(cell_len(line) <= width for line in draw_table(alignment, width=width).split("\n"))
     for panel in panels(alignment, width=width):
         assert len({cell_len(line) for line in panel}) == 1
         assert len(panel) == len(target) + 1
@@ -224,33 +224,33 @@ def test_no_line_is_wider_than_asked_and_rows_of_a_panel_are_equally_wide(source
 
 @settings(derandomize=True, deadline=None)
 @given(_SENTENCE, st.integers(20, 100))
-def test_no_cell_is_broken(source, width):
+def test_no_cell_is_split_over_lines(source, width):
     alignment = table(source, ["x"], np.full((1, len(source)), 0.5))
-    assert drawn(alignment, width=width, heading=False).count("0.50") == len(source)
+    assert draw_table(alignment, width=width, heading=False).count("0.50") == len(source)
 
 
 # Unsure words
 
 
-def test_unsure_words_have_a_mark_behind_them_and_the_heading_says_what_it_means():
-    text = drawn(CROSSED, unsure=[1], unsure_below=0.1)
+def test_unsure_words_have_a_mark_that_the_heading_explains():
+    text = draw_table(CROSSED, unsure=[1], unsure_below=0.1)
     assert "? a word with a probability below 0.1" in text
-    marked = [line.split()[:2] for line in text.splitlines() if "?" in line]
-    assert marked[1:] == [["t'", "?"]]
+    marked_lines = [line.split()[:2] for line in text.splitlines() if "?" in line]
+    assert marked_lines[1:] == [["t'", "?"]]
 
 
-def test_a_table_without_unsure_words_is_as_ever():
-    assert drawn(CROSSED, unsure=[]) == drawn(CROSSED)
-    assert "?" not in drawn(CROSSED)
+def test_a_table_without_unsure_words_has_no_marks():
+    assert draw_table(CROSSED, unsure=[]) == draw_table(CROSSED)
+    assert "?" not in draw_table(CROSSED)
 
 
 @pytest.mark.parametrize("width", [16, 20, 40, 80])
-def test_the_mark_takes_no_more_room_than_there_is(width):
+def test_a_table_with_marks_is_not_wider_than_the_terminal(width):
     words = ["incomprehensible", "b", "c"]
     for line in rows(table(words, words), unsure=[0, 2], width=width):
         assert cell_len(line) <= width
 
 
-def test_the_mark_is_ascii_and_colored_where_there_are_colors():
-    assert drawn(CROSSED, unsure=[0], encoding="ascii").count("?") == 2
-    assert "\x1b[1;33m?" in drawn(CROSSED, unsure=[0], colors="truecolor")
+def test_the_mark_is_ascii_and_colored_on_a_terminal_with_colors():
+    assert draw_table(CROSSED, unsure=[0], encoding="ascii").count("?") == 2
+    assert "\x1b[1;33m?" in draw_table(CROSSED, unsure=[0], colors="truecolor")

@@ -1,4 +1,4 @@
-"""The line formats that scripts depend on, to the character."""
+"""The line formats that scripts depend on, tested character by character."""
 
 import csv
 import json
@@ -42,33 +42,33 @@ def record(*args, model="en-fr", **options):
     return json.loads(text_formats.jsonl(*args, model=model, **options))
 
 
-def test_text_is_the_translation():
+def test_the_text_format_is_the_translation():
     assert text_formats.text(translation()) == "Je t'aime"
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
-def test_a_translation_with_line_ends_in_it_is_still_one_line(end):
+def test_line_ends_in_a_translation_do_not_split_its_line(end):
     broken = translation(text=f"Je{end}t'aime", texts=(f"Je{end}t'aime", "x"))
-    for made in (
+    for output in (
         text_formats.text(broken),
         text_formats.nbest(broken, 1),
         text_formats.translated_pharaoh(broken, LINKS),
         text_formats.jsonl(broken, LINKS, model="en-fr"),
     ):
-        assert not set(made) & set("\r\n")
+        assert not set(output) & set("\r\n")
 
 
-def test_nbest_is_in_the_form_of_moses_best_first():
+def test_nbest_has_the_format_of_moses_sorted_by_score():
     assert text_formats.nbest(translation(), 2) == (
         "1 ||| Je t'aime ||| -0.4100\n1 ||| Je vous aime ||| -1.5000"
     )
 
 
-def test_nbest_stops_at_the_count():
+def test_nbest_has_at_most_n_lines():
     assert text_formats.nbest(translation(), 1) == "1 ||| Je t'aime ||| -0.4100"
 
 
-def test_pharaoh_is_the_links_by_target_word():
+def test_pharaoh_links_are_sorted_by_target_word():
     assert text_formats.pharaoh(LINKS) == "0-0 2-1 1-2"
 
 
@@ -80,15 +80,15 @@ def test_a_link_of_unknown_weight_has_no_score():
     assert text_formats.pharaoh(WordAlignment(frozenset({(0, 0)}), 1, 1), scores=True) == "0-0"
 
 
-def test_the_pharaoh_of_a_translation_follows_its_text():
-    made = text_formats.translated_pharaoh(translation(), LINKS, scores=True)
-    assert made == "Je t'aime ||| 0-0:0.94 2-1:0.88 1-2:0.91"
+def test_translated_pharaoh_has_the_text_before_the_links():
+    line = text_formats.translated_pharaoh(translation(), LINKS, scores=True)
+    assert line == "Je t'aime ||| 0-0:0.94 2-1:0.88 1-2:0.91"
 
 
 def test_tsv_has_a_line_for_each_cell():
-    made = text_formats.tsv(translation()).split("\n")
-    assert len(made) == 9
-    assert made[5] == "1\t1\tt'\t2\tyou\t0.8800"
+    lines = text_formats.tsv(translation()).split("\n")
+    assert len(lines) == 9
+    assert lines[5] == "1\t1\tt'\t2\tyou\t0.8800"
 
 
 def test_words_with_tabs_and_line_ends_do_not_break_tsv():
@@ -98,10 +98,10 @@ def test_words_with_tabs_and_line_ends_do_not_break_tsv():
     assert row == ["1", "0", "a\tb c", "0", "a\tb c", "1.0000"]
 
 
-def test_the_jsonl_record_is_that_of_the_contract():
-    sure = translation(confidence=0.81234, unsure=(1,))
-    made = text_formats.jsonl(sure, LINKS, model="en-fr", n_best=2)
-    assert made == (
+def test_the_jsonl_record_has_the_documented_fields():
+    sample = translation(confidence=0.81234, unsure=(1,))
+    line = text_formats.jsonl(sample, LINKS, model="en-fr", n_best=2)
+    assert line == (
         '{"line": 1, "source": "I love you", "target": "Je t\'aime", "score": -0.41, '
         '"confidence": 0.8123, '
         '"source_words": ["I", "love", "you"], "target_words": ["Je", "t\'", "aime"], '
@@ -114,31 +114,31 @@ def test_the_jsonl_record_is_that_of_the_contract():
     )
 
 
-def test_jsonl_keeps_letters_readable():
+def test_jsonl_does_not_escape_letters():
     assert "été 日本" in text_formats.jsonl(translation(text="été 日本"), LINKS, model="m")
 
 
-def test_jsonl_escapes_what_some_readers_take_for_a_line_end():
-    made = text_formats.jsonl(translation(text="a\u2028b\x85c"), LINKS, model="m")
-    assert len(made.splitlines()) == 1
-    assert json.loads(made)["target"] == "a\u2028b\x85c"
+def test_jsonl_escapes_unicode_line_separators():
+    line = text_formats.jsonl(translation(text="a\u2028b\x85c"), LINKS, model="m")
+    assert len(line.splitlines()) == 1
+    assert json.loads(line)["target"] == "a\u2028b\x85c"
 
 
-def test_a_lone_surrogate_survives_as_an_escape():
-    made = text_formats.jsonl(translation(), LINKS, model="m", extra={"id": "\ud800"})
-    assert json.loads(made.encode())["id"] == "\ud800"
+def test_a_lone_surrogate_is_escaped_in_jsonl():
+    line = text_formats.jsonl(translation(), LINKS, model="m", extra={"id": "\ud800"})
+    assert json.loads(line.encode())["id"] == "\ud800"
 
 
-def test_other_fields_of_the_input_pass_through_after_ours():
+def test_other_fields_of_the_input_are_copied_after_those_of_attn():
     extra = {"source": "ignored", "id": 7, "tags": {"a": [1, None]}}
-    made = record(translation(), LINKS, extra=extra)
-    assert list(made)[-2:] == ["id", "tags"]
-    assert (made["source"], made["id"], made["tags"]) == ("I love you", 7, {"a": [1, None]})
+    fields = record(translation(), LINKS, extra=extra)
+    assert list(fields)[-2:] == ["id", "tags"]
+    assert (fields["source"], fields["id"], fields["tags"]) == ("I love you", 7, {"a": [1, None]})
 
 
-def test_a_number_that_json_cannot_write_is_null():
-    made = record(translation(word_logp=(-float("inf"), -0.2)), LINKS)
-    assert made["logprobs"] == [None, -0.2]
+def test_an_infinite_number_is_null_in_jsonl():
+    fields = record(translation(word_logp=(-float("inf"), -0.2)), LINKS)
+    assert fields["logprobs"] == [None, -0.2]
 
 
 def test_a_link_of_unknown_weight_is_null_in_jsonl():
@@ -150,10 +150,10 @@ def test_a_link_of_unknown_weight_is_null_in_jsonl():
 UNSCORED = {"hypotheses": (), "texts": (), "word_logp": ()}
 
 
-def test_a_target_that_nobody_scored_has_no_score_in_jsonl():
-    made = record(translation(**UNSCORED), LINKS)
-    assert (made["score"], made["logprobs"], made["nbest"]) == (None, [], [])
-    assert made["links"] == [[0, 0, 0.94], [2, 1, 0.88], [1, 2, 0.91]]
+def test_a_target_without_a_score_has_null_as_score_in_jsonl():
+    fields = record(translation(**UNSCORED), LINKS)
+    assert (fields["score"], fields["logprobs"], fields["nbest"]) == (None, [], [])
+    assert fields["links"] == [[0, 0, 0.94], [2, 1, 0.88], [1, 2, 0.91]]
 
 
 @pytest.mark.parametrize("side", ["source_words", "target_words"])
@@ -171,26 +171,26 @@ def test_a_blank_line_gives_one_empty_candidate_of_nbest():
 
 
 def test_a_blank_line_gives_a_record_with_empty_fields_in_jsonl():
-    made = record(BLANK, NO_LINKS)
-    assert list(made) == list(record(translation(), LINKS))
-    assert {key: made.pop(key) for key in ("line", "score", "model")} == {
+    fields = record(BLANK, NO_LINKS)
+    assert list(fields) == list(record(translation(), LINKS))
+    assert {key: fields.pop(key) for key in ("line", "score", "model")} == {
         "line": 4,
         "score": 0.0,
         "model": "en-fr",
     }
-    assert not any(made.values())
+    assert not any(fields.values())
 
 
 # Confidence and unsure words
 
 
-def test_the_text_with_its_confidence_has_it_behind_four_digits():
+def test_scored_text_ends_with_the_confidence_to_four_decimals():
     assert text_formats.scored_text(translation(confidence=0.8)) == "Je t'aime ||| 0.8000"
     assert text_formats.scored_text(replace(BLANK, confidence=1.0)) == ""
 
 
 @pytest.mark.parametrize(
-    ("unsure", "marked"),
+    ("unsure", "expected"),
     [
         ((), "Je t'aime"),
         ((0,), "⟦Je⟧ t'aime"),
@@ -200,20 +200,20 @@ def test_the_text_with_its_confidence_has_it_behind_four_digits():
         ((0, 2), "⟦Je⟧ t'⟦aime⟧"),
     ],
 )
-def test_unsure_words_are_marked_in_the_text_neighbors_together(unsure, marked):
-    assert text_formats.mark_unsure(translation(unsure=unsure)).text == marked
+def test_unsure_words_are_marked_in_the_text_and_neighbors_share_a_mark(unsure, expected):
+    assert text_formats.mark_unsure(translation(unsure=unsure)).text == expected
 
 
-def test_the_same_word_twice_is_marked_where_it_is_unsure():
+def test_only_the_unsure_occurrence_of_a_repeated_word_is_marked():
     twice = translation(text="va, va, va", target_words=("va", ",", "va", ",", "va"), unsure=(2,))
     assert text_formats.mark_unsure(twice).text == "va, ⟦va⟧, va"
 
 
-def test_a_sign_that_is_no_mark_is_doubled():
-    odd = translation(text="⟦a⟧ b", target_words=("⟦", "a", "⟧", "b"), unsure=(3,))
-    assert text_formats.mark_unsure(odd).text == "⟦⟦a⟧⟧ ⟦b⟧"
-    assert text_formats.mark_unsure(replace(odd, unsure=())).text == "⟦⟦a⟧⟧ b"
+def test_mark_characters_of_the_text_are_doubled():
+    sample = translation(text="⟦a⟧ b", target_words=("⟦", "a", "⟧", "b"), unsure=(3,))
+    assert text_formats.mark_unsure(sample).text == "⟦⟦a⟧⟧ ⟦b⟧"
+    assert text_formats.mark_unsure(replace(sample, unsure=())).text == "⟦⟦a⟧⟧ b"
 
 
-def test_a_model_without_calibration_and_a_given_target_have_no_confidence():
+def test_a_translation_without_confidence_has_null_in_jsonl():
     assert record(translation(), LINKS)["confidence"] is None
