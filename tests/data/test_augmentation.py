@@ -1,4 +1,4 @@
-"""Variants: what may become of a sentence, that the seed decides it, and that links stay true."""
+"""Augmentation: the variants of a sentence, their dependence on the seed, and links of variants."""
 
 import io
 import itertools
@@ -39,8 +39,8 @@ PAIRS = [
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _few_made_up_words():
-    """A hundredth of the made-up words: to make them is what takes time here."""
+def _few_invented_words():
+    """Invent 200 words instead of 20,000, since inventing takes time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(augmentation, "N_INVENTED", 200)
         yield
@@ -52,34 +52,34 @@ def corpus_of(pairs: list[tuple[str, str]]) -> Corpus:
 
 
 def draw(
-    pairs: list[tuple[str, str]], how: config.AugmentationConfig, *, seed: int = 1
+    pairs: list[tuple[str, str]], options: config.AugmentationConfig, *, seed: int = 1
 ) -> list[tuple[str, str]]:
-    """Each pair as it was drawn, words and spaces as they would be read."""
-    corpus, variants = augment(corpus_of(pairs), how, seed=seed)
+    """Return a sampled variant of each pair, as texts."""
+    corpus, variants = augment(corpus_of(pairs), options, seed=seed)
     assert variants is not None
     sentences = corpus.source.sentences, corpus.target.sentences
-    gathered = [side.gather(corpus.pairs) for side in sentences]
-    drawn = variants.sample(*gathered, corpus.pairs, np.random.default_rng(seed))
+    originals = [side.gather(corpus.pairs) for side in sentences]
+    samples = variants.sample(*originals, corpus.pairs, np.random.default_rng(seed))
     return [
         tuple(  # type: ignore[misc]
             "".join(side.forms[form] for form in rows[pair]).removeprefix(" ")
-            for side, rows in zip((corpus.source, corpus.target), drawn, strict=True)
+            for side, rows in zip((corpus.source, corpus.target), samples, strict=True)
         )
         for pair in range(len(corpus))
     ]
 
 
-# What may become of a sentence
+# Variants of a sentence
 
 
-def test_small_letters_are_on_the_source_side_alone() -> None:
-    drawn = draw(PAIRS, config.AugmentationConfig(lowercase=1))
-    assert drawn == [(source.lower(), target) for source, target in PAIRS]
+def test_lowercase_changes_only_the_source_side() -> None:
+    variants = draw(PAIRS, config.AugmentationConfig(lowercase=1))
+    assert variants == [(source.lower(), target) for source, target in PAIRS]
 
 
-def test_a_final_mark_is_left_out_on_both_sides_or_on_none() -> None:
-    drawn = draw(PAIRS, config.AugmentationConfig(drop_final_punctuation=1))
-    assert drawn == [
+def test_final_punctuation_is_dropped_on_both_sides_or_on_neither() -> None:
+    variants = draw(PAIRS, config.AugmentationConfig(drop_final_punctuation=1))
+    assert variants == [
         ("I saw Boston", "J'ai vu Boston"),
         ("Martin loves Boston", "Martin aime Boston"),
         ("Do you know Martin", "Connais-tu Martin"),
@@ -88,43 +88,43 @@ def test_a_final_mark_is_left_out_on_both_sides_or_on_none() -> None:
     ]
 
 
-def test_a_name_of_both_sides_becomes_another_on_both_and_nothing_else_changes() -> None:
-    drawn = draw(PAIRS, config.AugmentationConfig(replace_names=1))
-    assert drawn[3:] == PAIRS[3:]
-    names = [source.split()[-1].strip(".?") for source, _ in drawn[:1]]
-    assert drawn[0] == (f"I saw {names[0]}.", f"J'ai vu {names[0]}.")
+def test_a_name_on_both_sides_is_replaced_on_both_and_nothing_else_changes() -> None:
+    variants = draw(PAIRS, config.AugmentationConfig(replace_names=1))
+    assert variants[3:] == PAIRS[3:]
+    names = [source.split()[-1].strip(".?") for source, _ in variants[:1]]
+    assert variants[0] == (f"I saw {names[0]}.", f"J'ai vu {names[0]}.")
     assert names[0].istitle()
-    (first, *_), (other, *_) = drawn[1][0].split(), drawn[1][1].split()
+    (first, *_), (other, *_) = variants[1][0].split(), variants[1][1].split()
     assert first == other
-    assert drawn[1] == (f"{first} loves Boston.", f"{first} aime Boston.")
+    assert variants[1] == (f"{first} loves Boston.", f"{first} aime Boston.")
 
 
-def test_a_word_that_both_sides_write_becomes_another_on_both() -> None:
+def test_a_word_on_both_sides_is_replaced_on_both() -> None:
     pairs = [("The piano is black.", "Le piano est noir."), *PAIRS]
     (source, target), *others = draw(pairs, config.AugmentationConfig(replace_words=1))
-    made_up = source.split()[1]
-    assert (source, target) == (f"The {made_up} is black.", f"Le {made_up} est noir.")
-    assert made_up.islower()
-    assert made_up != "piano"
+    invented = source.split()[1]
+    assert (source, target) == (f"The {invented} is black.", f"Le {invented} est noir.")
+    assert invented.islower()
+    assert invented != "piano"
     assert others == PAIRS
 
 
-def test_a_short_word_that_both_sides_write_may_be_two_words_and_stays() -> None:
+def test_a_short_word_on_both_sides_may_differ_in_meaning_and_is_not_replaced() -> None:
     pairs = [("The main chat.", "Le main chat.")] * 3
     assert draw(pairs, config.AugmentationConfig(replace_words=1)) == pairs
 
 
-def test_made_up_words_are_the_same_on_both_sides_and_of_neither(monkeypatch) -> None:
+def test_invented_words_are_the_same_on_both_sides_and_not_in_the_corpus(monkeypatch) -> None:
     monkeypatch.setattr(augmentation, "N_INVENTED", 2000)
     corpus, variants = augment(corpus_of([*PAIRS, ("A piano", "Un piano")]), ALL, seed=1)
     assert variants is not None
-    known = {form.strip().lower() for form in corpus_of(PAIRS).source.forms}
-    for shared, spelled in ((variants.names, str.istitle), (variants.words, str.islower)):
-        made_up = {corpus.source.forms[form] for form in shared.source}
-        assert made_up == {corpus.target.forms[form] for form in shared.target}
-        assert len(made_up) > 1000
-        assert all(spelled(form[1:]) and form[0] == " " for form in made_up)
-        assert not {form.strip().lower() for form in made_up} & known
+    corpus_words = {form.strip().lower() for form in corpus_of(PAIRS).source.forms}
+    for shared, has_case in ((variants.names, str.istitle), (variants.words, str.islower)):
+        invented = {corpus.source.forms[form] for form in shared.source}
+        assert invented == {corpus.target.forms[form] for form in shared.target}
+        assert len(invented) > 1000
+        assert all(has_case(form[1:]) and form[0] == " " for form in invented)
+        assert not {form.strip().lower() for form in invented} & corpus_words
 
 
 @pytest.mark.parametrize(
@@ -134,21 +134,21 @@ def test_made_up_words_are_the_same_on_both_sides_and_of_neither(monkeypatch) ->
         ("It is Boston.", "Boston, c'est Boston."),
         ("The boston.", "Le boston."),
         ("Not BOSTON.", "Pas BOSTON."),
-        ("It is d'Artagnan.", "C'est d'Artagnan."),  # glued to what is before it
+        ("It is d'Artagnan.", "C'est d'Artagnan."),  # glued to the word before it
     ],
 )
-def test_a_name_is_left_alone_where_it_is_not_one_word_for_one(pair) -> None:
-    how = config.AugmentationConfig(replace_names=1)
-    assert {draw([pair, *PAIRS], how, seed=seed)[0] for seed in range(10)} == {pair}
+def test_a_name_is_replaced_only_where_it_is_one_word_on_each_side(pair) -> None:
+    options = config.AugmentationConfig(replace_names=1)
+    assert {draw([pair, *PAIRS], options, seed=seed)[0] for seed in range(10)} == {pair}
 
 
-def test_without_variants_a_corpus_stays_the_very_same() -> None:
+def test_without_augmentation_the_corpus_is_unchanged() -> None:
     corpus = corpus_of(PAIRS)
     assert augment(corpus, NEVER, seed=1) == (corpus, None)
 
 
 @pytest.mark.parametrize("share", ["drop_final_punctuation", "replace_words"])
-def test_no_form_is_added_that_is_never_drawn(share: str) -> None:
+def test_forms_that_are_never_sampled_are_not_added(share: str) -> None:
     corpus, _ = augment(corpus_of(PAIRS), config.AugmentationConfig(**{share: 1}), seed=1)
     assert list(corpus.source.forms) == list(corpus_of(PAIRS).source.forms)
 
@@ -188,44 +188,51 @@ VARIANTS = st.builds(
 
 @PROPERTY
 @given(st.lists(st.tuples(SENTENCES, SENTENCES), min_size=1, max_size=8), VARIANTS, st.data())
-def test_a_drawn_pair_differs_by_a_name_a_word_a_mark_and_case_at_most(pairs, how, data) -> None:
+def test_a_sampled_pair_differs_at_most_by_a_name_a_word_punctuation_and_case(
+    pairs, options, data
+) -> None:
     seed = data.draw(st.integers(0, 99))
-    corpus, variants = augment(corpus_of(pairs), how, seed=seed)
+    corpus, variants = augment(corpus_of(pairs), options, seed=seed)
     assert variants is not None
-    whole = [side.sentences.gather(corpus.pairs) for side in (corpus.source, corpus.target)]
-    drawn = variants.sample(*whole, corpus.pairs, np.random.default_rng(seed))
+    originals = [side.sentences.gather(corpus.pairs) for side in (corpus.source, corpus.target)]
+    samples = variants.sample(*originals, corpus.pairs, np.random.default_rng(seed))
     for pair in range(len(corpus)):
-        (mine, new_mine), (theirs, new_theirs) = (
+        (source, new_source), (target, new_target) = (
             ([side.forms[f] for f in old[pair]], [side.forms[f] for f in new[pair]])
-            for side, old, new in zip((corpus.source, corpus.target), whole, drawn, strict=True)
+            for side, old, new in zip(
+                (corpus.source, corpus.target), originals, samples, strict=True
+            )
         )
-        assert new_mine
-        assert new_theirs
-        dropped = len(mine) - len(new_mine)
-        assert dropped == len(theirs) - len(new_theirs)
-        assert dropped in (0, 1)
-        if dropped:
-            assert {*mine[-1].strip(), *theirs[-1].strip()} <= FINAL_PUNCTUATION
-        if new_mine not in (mine[: len(new_mine)], [f.lower() for f in mine[: len(new_mine)]]):
-            assert how.replace_names or how.replace_words
-        renamed = [i for i, (a, b) in enumerate(zip(theirs, new_theirs, strict=False)) if a != b]
-        assert len(renamed) <= (how.replace_names > 0) + (how.replace_words > 0)
-        for place in renamed:
-            assert theirs[place] in mine
-            assert {new_theirs[place], new_theirs[place].lower()} & set(new_mine)
+        assert new_source
+        assert new_target
+        n_dropped = len(source) - len(new_source)
+        assert n_dropped == len(target) - len(new_target)
+        assert n_dropped in (0, 1)
+        if n_dropped:
+            assert {*source[-1].strip(), *target[-1].strip()} <= FINAL_PUNCTUATION
+        if new_source not in (
+            source[: len(new_source)],
+            [f.lower() for f in source[: len(new_source)]],
+        ):
+            assert options.replace_names or options.replace_words
+        changed = [i for i, (a, b) in enumerate(zip(target, new_target, strict=False)) if a != b]
+        assert len(changed) <= (options.replace_names > 0) + (options.replace_words > 0)
+        for position in changed:
+            assert target[position] in source
+            assert {new_target[position], new_target[position].lower()} & set(new_source)
 
 
-# A share, a seed, a position
+# Probability, seed and position
 
 
-def test_a_share_is_how_often_it_happens() -> None:
+def test_a_share_is_the_frequency_of_its_variant() -> None:
     pairs = [(f"Number {number}.", f"Nombre {number}.") for number in range(2000)]
-    drawn = draw(pairs, config.AugmentationConfig(lowercase=0.2, drop_final_punctuation=0.7))
-    small = sum(source.islower() for source, _ in drawn)
-    bare = sum(not source.endswith(".") for source, _ in drawn)
-    assert small == pytest.approx(400, abs=5 * 18)  # five deviations of the binomial
-    assert bare == pytest.approx(1400, abs=5 * 21)
-    assert all(source.endswith(".") == target.endswith(".") for source, target in drawn)
+    variants = draw(pairs, config.AugmentationConfig(lowercase=0.2, drop_final_punctuation=0.7))
+    n_lowercase = sum(source.islower() for source, _ in variants)
+    n_without_mark = sum(not source.endswith(".") for source, _ in variants)
+    assert n_lowercase == pytest.approx(400, abs=5 * 18)  # five deviations of the binomial
+    assert n_without_mark == pytest.approx(1400, abs=5 * 21)
+    assert all(source.endswith(".") == target.endswith(".") for source, target in variants)
 
 
 @pytest.fixture(scope="module")
@@ -245,28 +252,28 @@ def same(one: Batch, other: Batch) -> bool:
     return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in Batch.__slots__)
 
 
-def test_the_seed_decides_what_is_drawn(data) -> None:
+def test_the_samples_depend_on_the_seed(data) -> None:
     one, other, third = (BatchIterator(data, tokens=200, seed=seed) for seed in (3, 3, 4))
     assert all(same(next(one), next(other)) for _ in range(40))
     assert not all(same(next(one), next(third)) for _ in range(5))
 
 
-def test_an_epoch_varies_other_sentences_than_the_last(data, tokenizer) -> None:
+def test_each_epoch_samples_other_variants(data, tokenizer) -> None:
     batches = BatchIterator(data, tokens=10**6, seed=1)
     epochs = []
     for batch in itertools.islice(batches, 3):
         order = np.argsort(batch.indices)
         epochs.append([tokenizer.decode(batch.source[row]).text for row in order])
     assert epochs[0] != epochs[1] != epochs[2]
-    drawn = set(itertools.chain(*epochs))
-    assert {"Do you know Martin?", "do you know martin?", "Do you know Martin"} <= drawn
+    variants = set(itertools.chain(*epochs))
+    assert {"Do you know Martin?", "do you know martin?", "Do you know Martin"} <= variants
 
 
-@pytest.mark.parametrize("given_before", [0, 1, 7, 40])
-def test_training_that_is_resumed_draws_the_very_same(data, tokenizer, given_before) -> None:
-    """From a position in JSON and the text read again, as a new process has it."""
+@pytest.mark.parametrize("n_before", [0, 1, 7, 40])
+def test_a_resumed_training_samples_the_same_batches(data, tokenizer, n_before) -> None:
+    """Restore from JSON and from the corpus read again, as a new process does."""
     batches = BatchIterator(data, tokens=150, seed=1, pool=50)
-    for _ in range(given_before):
+    for _ in range(n_before):
         next(batches)
     corpus, variants = augment(corpus_of(PAIRS * 30), HALF, seed=1)
     again = segment_corpus(corpus, tokenizer, tokenizer, sampling=0.5, augmentation=variants)
@@ -275,7 +282,7 @@ def test_training_that_is_resumed_draws_the_very_same(data, tokenizer, given_bef
     assert all(same(next(batches), next(restored)) for _ in range(60))
 
 
-def test_what_is_validated_on_never_varies(tokenizer) -> None:
+def test_validation_batches_are_not_augmented(tokenizer) -> None:
     corpus, variants = augment(corpus_of(PAIRS), ALL, seed=1)
     data = segment_corpus(corpus, tokenizer, tokenizer, sampling=0.5, augmentation=variants)
     (batch,) = sequential_batches(data, data.pairs, tokens=10**6)
@@ -286,14 +293,14 @@ def test_what_is_validated_on_never_varies(tokenizer) -> None:
 # Vocabulary and links
 
 
-def test_a_vocabulary_sees_the_share_in_small_letters() -> None:
+def test_vocabulary_counts_include_the_share_in_lowercase() -> None:
     _, variants = augment(corpus_of(PAIRS), config.AugmentationConfig(lowercase=0.25), seed=1)
     assert variants is not None
     counts = variants.add_lowercase_counts({" The": 8, " the": 4, " IBM": 4, " Rare": 1, ".": 9})
     assert counts == {" The": 8, " the": 6, " IBM": 4, " ibm": 1, " Rare": 1, ".": 9}
 
 
-def test_links_to_a_mark_that_was_left_out_guide_nothing(tokenizer) -> None:
+def test_links_to_dropped_punctuation_are_left_out_of_guidance(tokenizer) -> None:
     """Each target word is linked to the source's last word, and the last one to each."""
     corpus, variants = augment(
         corpus_of([("One two.", "Un deux."), ("One two", "Un deux")]),
@@ -311,21 +318,21 @@ def test_links_to_a_mark_that_was_left_out_guide_nothing(tokenizer) -> None:
         batch = next(BatchIterator(part, tokens=10**6, seed=1))
         row = batch.indices.tolist().index(0)
         assert (batch.source_word_ids[row].max(), batch.target_word_ids[row].max()) == (1, 1)
-        wanted = Guidance(table, weight=1, decay=1, max_steps=1).target_distribution(batch)[row]
-        for word, place in zip(batch.target_word_ids[row], wanted, strict=True):
+        targets = Guidance(table, weight=1, decay=1, max_steps=1).target_distribution(batch)[row]
+        for word, weights in zip(batch.target_word_ids[row], targets, strict=True):
             expected = {0: [1, 0], 1: [0, 1], -1: [0, 0]}[int(word)]
-            assert place[:2].tolist() == expected
-            assert not place[2:].any()
+            assert weights[:2].tolist() == expected
+            assert not weights[2:].any()
 
 
-def test_a_new_name_stands_in_the_place_of_the_old_one_so_links_need_no_change(tokenizer) -> None:
+def test_a_replaced_name_keeps_its_position_so_links_stay_valid(tokenizer) -> None:
     corpus, variants = augment(corpus_of(PAIRS), config.AugmentationConfig(replace_names=1), seed=1)
     data = segment_corpus(corpus, tokenizer, tokenizer, augmentation=variants)
-    (plain,) = sequential_batches(data, data.pairs, tokens=10**6)
-    varying = next(BatchIterator(data, tokens=10**6, seed=1))
+    (original,) = sequential_batches(data, data.pairs, tokens=10**6)
+    augmented = next(BatchIterator(data, tokens=10**6, seed=1))
     for side in ("source_word_ids", "target_word_ids"):
         words = [
             dict(zip(batch.indices.tolist(), getattr(batch, side).max(axis=1), strict=True))
-            for batch in (plain, varying)
+            for batch in (original, augmented)
         ]
         assert words[0] == words[1]

@@ -1,4 +1,4 @@
-"""Batches: what is in them, how large they are, and that a position is enough to go on."""
+"""Batches: their content, their size, their order, and continuing from a saved position."""
 
 import itertools
 import json
@@ -51,16 +51,16 @@ def same(one: Batch, other: Batch) -> bool:
 
 
 def epoch_of(batches: BatchIterator) -> list[Batch]:
-    """The batches of the epoch that comes next; the first of the one behind it is lost."""
+    """Return the batches of the next epoch; the first batch of the epoch after it is lost."""
     first = next(batches)
     epoch = batches.epoch
     return [first, *itertools.takewhile(lambda _: batches.epoch == epoch, batches)]
 
 
-# What is in a batch
+# The content of a batch
 
 
-def test_a_batch_holds_what_the_tokenizer_says_of_each_line(data, tokenizer):
+def test_a_batch_contains_the_ids_and_word_ids_of_each_line(data, tokenizer):
     batch = next(sequential_batches(data, data.pairs[:7], tokens=10_000))
     sides = (
         (data.corpus.source, batch.source, batch.source_length, batch.source_word_ids),
@@ -79,18 +79,18 @@ def test_a_batch_holds_what_the_tokenizer_says_of_each_line(data, tokenizer):
             assert set(word_of[row, end:]) <= {-1}
 
 
-def test_the_decoders_input_is_its_output_one_step_later(data):
+def test_the_input_of_the_decoder_is_its_output_shifted_by_one(data):
     for batch in itertools.islice(BatchIterator(data, tokens=200, seed=1), 20):
-        for given_, wanted, length in zip(
+        for inputs, outputs, length in zip(
             batch.target_in, batch.target_out, batch.target_length, strict=True
         ):
-            assert given_[0] == BOS
-            assert given_[1:length].tolist() == wanted[: length - 1].tolist()
-            assert wanted[length - 1] == EOS
-            assert set(given_[length:]) <= {PAD}
+            assert inputs[0] == BOS
+            assert inputs[1:length].tolist() == outputs[: length - 1].tolist()
+            assert outputs[length - 1] == EOS
+            assert set(inputs[length:]) <= {PAD}
 
 
-def test_a_sampled_batch_still_spells_its_sentences(data, tokenizer):
+def test_sampled_subwords_decode_to_the_same_sentences(data, tokenizer):
     for batch in itertools.islice(BatchIterator(data, tokens=300, seed=1), 5):
         for ids, pair in zip(batch.source, batch.indices, strict=True):
             assert tokenizer.decode(ids).text == data.corpus.source.text(pair)
@@ -101,7 +101,7 @@ def test_every_array_is_int32(data):
     assert {getattr(batch, name).dtype for name in Batch.__slots__} == {np.dtype(np.int32)}
 
 
-# How large it is
+# The size of a batch
 
 
 @settings(derandomize=True, deadline=None, max_examples=12)
@@ -109,19 +109,19 @@ def test_every_array_is_int32(data):
 def test_each_epoch_gives_every_pair_once_within_the_budget(data, tokens, pool, seed):
     batches = BatchIterator(data, tokens=tokens, seed=seed, pool=pool)
     epoch = epoch_of(batches)
-    given_ = np.concatenate([batch.indices for batch in epoch])
-    assert sorted(given_) == data.pairs.tolist()
+    indices = np.concatenate([batch.indices for batch in epoch])
+    assert sorted(indices) == data.pairs.tolist()
     assert all(batch.target_out.size <= tokens or len(batch) == 1 for batch in epoch)
 
 
-def test_batches_hold_a_quarter_of_the_padding_that_chance_would_give_them(data):
+def test_batches_have_less_than_a_quarter_of_the_padding_of_random_batches(data):
     epoch = epoch_of(BatchIterator(data, tokens=300, seed=1))
     lengths = np.concatenate([batch.target_length for batch in epoch])
-    places = sum(batch.target_out.size for batch in epoch)
+    n_slots = sum(batch.target_out.size for batch in epoch)
     ends = np.cumsum([len(batch) for batch in epoch])[:-1]
-    by_chance = np.split(np.random.default_rng(1).permutation(lengths), ends)
-    chance_places = sum(len(rows) * rows.max() for rows in by_chance)
-    assert places - lengths.sum() < (chance_places - lengths.sum()) / 4
+    random_batches = np.split(np.random.default_rng(1).permutation(lengths), ends)
+    n_random_slots = sum(len(rows) * rows.max() for rows in random_batches)
+    assert n_slots - lengths.sum() < (n_random_slots - lengths.sum()) / 4
 
 
 def test_batches_for_validation_are_not_sampled_and_come_shortest_first(data):
@@ -134,7 +134,7 @@ def test_batches_for_validation_are_not_sampled_and_come_shortest_first(data):
     assert list(sequential_batches(data, data.pairs[:0], tokens=200)) == []
 
 
-# In which order
+# The order of batches
 
 
 def test_the_order_depends_on_seed_and_epoch_alone(data):
@@ -145,10 +145,10 @@ def test_the_order_depends_on_seed_and_epoch_alone(data):
     assert not same(first[0], next(BatchIterator(data, tokens=300, seed=4, pool=100)))
 
 
-@pytest.mark.parametrize("given_before", [0, 1, 7, 40, 100])
-def test_a_restored_position_goes_on_with_identical_batches(data, given_before):
+@pytest.mark.parametrize("n_before", [0, 1, 7, 40, 100])
+def test_a_restored_iterator_continues_with_identical_batches(data, n_before):
     batches = BatchIterator(data, tokens=300, seed=1, pool=100)
-    for _ in range(given_before):
+    for _ in range(n_before):
         next(batches)
     saved = json.loads(json.dumps(batches.state()))
     restored = BatchIterator(data, tokens=300, seed=1, pool=100)
@@ -157,7 +157,7 @@ def test_a_restored_position_goes_on_with_identical_batches(data, given_before):
     assert batches.state() == restored.state()
 
 
-def test_an_epoch_draws_other_segmentations_than_the_last(data):
+def test_each_epoch_samples_other_segmentations(data):
     batches = BatchIterator(data, tokens=10**6, seed=1)
     lengths = [np.sort(next(batches).source_length).tolist() for _ in range(3)]
     assert lengths[0] != lengths[1] != lengths[2]
@@ -173,21 +173,21 @@ def test_a_position_in_another_corpus_is_refused(data):
 
 
 @pytest.mark.parametrize(("size", "parts"), [(1, 1), (2, 1), (3, 2), (1, 5), (9, 9)])
-def test_the_shares_of_a_batch_are_its_pairs_dealt_out(data, size, parts):
+def test_the_shares_of_the_workers_contain_each_pair_of_a_batch_once(data, size, parts):
     whole = next(BatchIterator(data, tokens=200, seed=1))
     shares = [
         BatchIterator(data, tokens=200, seed=1).next_for_worker(rank=rank, size=size, parts=parts)
         for rank in range(size)
     ]
-    dealt = [batch.indices for s in shares if not s.is_empty for batch in s.micro_batches]
-    assert sorted(np.concatenate(dealt)) == sorted(whole.indices)
+    indices = [batch.indices for s in shares if not s.is_empty for batch in s.micro_batches]
+    assert sorted(np.concatenate(indices)) == sorted(whole.indices)
     assert {share.n_pieces for share in shares} == {int(whole.target_length.sum())}
     assert all(
         len(share.micro_batches) >= 1 for share in shares
     )  # each worker has gradients to add
 
 
-def test_few_shapes_recur(data):
+def test_batch_shapes_are_mostly_multiples_of_fixed_sizes(data):
     batches = list(sequential_batches(data, data.pairs, tokens=300))
     assert all(batch.source.shape[1] % LENGTH_MULTIPLE == 0 for batch in batches)
     assert all(batch.target_out.size <= 300 for batch in batches)

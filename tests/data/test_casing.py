@@ -1,4 +1,4 @@
-"""Capitals: which lines are shouted, how they are read, how what was found is put in capitals."""
+"""Capitals: which lines are all caps, how they are lowercased, how translations are uppercased."""
 
 import numpy as np
 import pytest
@@ -11,18 +11,18 @@ from attn_cli.types import SoftAlignment, Translation
 
 PROPERTY = settings(derandomize=True, deadline=None)
 
-#: Letters whose small or capital form has another length, scripts without case, marks of ends.
-LOUD = st.text("AIÉİẞΣŉǄ 日1'-.?!\u0301\u00a0", max_size=30)
+#: Letters that change length with case, scripts without case, punctuation.
+CASED_TEXT = st.text("AIÉİẞΣŉǄ 日1'-.?!\u0301\u00a0", max_size=30)
 
 
-def read(raw: str) -> str:
+def lowercase(raw: str) -> str:
     return "".join(lowercase_forms(raw, words.split(raw))).removeprefix(" ")
 
 
 @pytest.mark.parametrize(
     "raw", ["I LOVE YOU", "JE T'AIME !", "«OÙ EST-IL ?»", "STOP! NOW", "3 MEN, 4 COWS", "DON'T!"]
 )
-def test_a_line_without_a_small_letter_is_shouted(raw: str) -> None:
+def test_a_line_without_lowercase_letters_is_all_caps(raw: str) -> None:
     assert is_all_caps(raw)
 
 
@@ -35,7 +35,7 @@ def test_a_line_without_a_small_letter_is_shouted(raw: str) -> None:
         "ǅ ABCD",  # neither small nor a capital
     ],
 )
-def test_another_line_is_not(raw: str) -> None:
+def test_a_line_with_lowercase_or_too_few_letters_is_not_all_caps(raw: str) -> None:
     assert not is_all_caps(raw)
 
 
@@ -52,18 +52,18 @@ def test_another_line_is_not(raw: str) -> None:
         ("ΟΔΟΣ ΣΑΣ! ΑΣ ΕΙΝΑΙ", "Οδος σας! Ας ειναι"),
     ],
 )
-def test_a_shouted_line_is_read_in_small_letters_but_for_the_first_of_a_sentence(
+def test_an_all_caps_line_is_lowercased_except_for_sentence_initial_letters(
     raw: str, text: str
 ) -> None:
-    assert read(raw) == text
+    assert lowercase(raw) == text
 
 
-@given(LOUD)
+@given(CASED_TEXT)
 @PROPERTY
-def test_what_is_read_differs_in_case_alone_word_by_word(raw: str) -> None:
-    found = words.split(raw)
-    forms = lowercase_forms(raw, found)
-    for form, plain in zip(forms, words.surface_forms(found), strict=True):
+def test_lowercased_words_differ_from_the_originals_only_in_case(raw: str) -> None:
+    line_words = words.split(raw)
+    forms = lowercase_forms(raw, line_words)
+    for form, plain in zip(forms, words.surface_forms(line_words), strict=True):
         assert form.lower() == plain.lower()
         assert form[:1].isspace() == plain[:1].isspace()
 
@@ -71,23 +71,23 @@ def test_what_is_read_differs_in_case_alone_word_by_word(raw: str) -> None:
 TABLE = SoftAlignment(
     ("I",), ("Straße", "l'", "été"), np.ones((3, 1), np.float32), np.zeros(3, np.float32)
 )
-FOUND = Translation(
+TRANSLATION = Translation(
     1, "I", "Straße l'été", ("I",), ("Straße", "l'", "été"), (), ("Straße l'été", "ß"), TABLE
 )
 
 
-def test_a_translation_in_capitals_is_so_in_its_texts_its_words_and_its_table() -> None:
-    loud = uppercase(FOUND, level="word")
-    assert (loud.text, loud.texts) == ("STRASSE L'ÉTÉ", ("STRASSE L'ÉTÉ", "SS"))
-    assert loud.target_words == ("STRASSE", "L'", "ÉTÉ")
-    assert loud.alignment is not None
-    assert loud.alignment.target == loud.target_words
-    assert loud.alignment.weights is TABLE.weights
-    assert loud.source_words == ("I",)
+def test_uppercase_changes_the_texts_words_and_alignment_of_a_translation() -> None:
+    result = uppercase(TRANSLATION, level="word")
+    assert (result.text, result.texts) == ("STRASSE L'ÉTÉ", ("STRASSE L'ÉTÉ", "SS"))
+    assert result.target_words == ("STRASSE", "L'", "ÉTÉ")
+    assert result.alignment is not None
+    assert result.alignment.target == result.target_words
+    assert result.alignment.weights is TABLE.weights
+    assert result.source_words == ("I",)
 
 
-def test_pieces_stay_the_networks_own() -> None:
-    loud = uppercase(FOUND, level="piece")
-    assert (loud.text, loud.target_words, loud.alignment) == (
-        "STRASSE L'ÉTÉ", FOUND.target_words, TABLE,
+def test_uppercase_leaves_pieces_unchanged() -> None:
+    result = uppercase(TRANSLATION, level="piece")
+    assert (result.text, result.target_words, result.alignment) == (
+        "STRASSE L'ÉTÉ", TRANSLATION.target_words, TABLE,
     )  # fmt: skip

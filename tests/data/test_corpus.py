@@ -1,4 +1,4 @@
-"""Reading a parallel corpus: what is kept, what is left out and said, and how it is split."""
+"""Reading a parallel corpus: pairs kept, pairs left out and reported, and the split."""
 
 import gzip
 import math
@@ -67,7 +67,7 @@ def test_two_files_a_tsv_and_bars_give_the_same_corpus(write):
         assert corpus.digest == one[0].digest
 
 
-def test_words_come_back_for_display(write):
+def test_the_words_of_a_line_are_restored_for_display(write):
     corpus, _ = read_pairs(write("a.tsv", "I  love\u00a0you.\tJe t'aime !\n"))
     assert corpus.source.words(0) == ("I", "love", "you", ".")
     assert corpus.target.words(0) == ("Je", "t'", "aime", "!")
@@ -76,20 +76,20 @@ def test_words_come_back_for_display(write):
 
 @settings(derandomize=True, deadline=None)
 @given(st.text(max_size=40))
-def test_any_text_keeps_its_words_though_it_is_read_chunk_by_chunk(text):
-    interner = SideBuilder(ChunkCache(ALL_LANGUAGES), Storage(), "x")
-    assert interner.add(text) == bool(text.split())
-    side = interner.finish()
+def test_text_read_chunk_by_chunk_has_the_same_words(text):
+    builder = SideBuilder(ChunkCache(ALL_LANGUAGES), Storage(), "x")
+    assert builder.add(text) == bool(text.split())
+    side = builder.finish()
     forms = [side.forms[form] for form in side.sentences[0]]
     assert forms == words.surface_forms(words.split(text))
     assert side.text(0) == " ".join(text.split())
 
 
-def test_forgotten_chunks_change_nothing(write, monkeypatch):
+def test_the_size_of_the_chunk_cache_does_not_change_the_corpus(write, monkeypatch):
     text = "".join(f"w{n % 7} w{n % 5}\tx{n % 3}\n" for n in range(50))
-    remembered, _ = read_pairs(write("a.tsv", text))
+    expected, _ = read_pairs(write("a.tsv", text))
     monkeypatch.setattr(corpus_builder, "_CACHE_SIZE", 2)
-    assert read_pairs(write("a.tsv", text))[0].digest == remembered.digest
+    assert read_pairs(write("a.tsv", text))[0].digest == expected.digest
 
 
 def test_every_pair_left_out_is_reported_with_its_line(write):
@@ -131,7 +131,7 @@ def test_a_corpus_without_a_pair_is_refused(write, text):
         read_pairs(write("a.tsv", text))
 
 
-def test_counts_are_of_the_forms_of_a_part(write):
+def test_counts_are_those_of_the_forms_in_a_subset(write):
     corpus, _ = read_pairs(write("a.tsv", "a a.\tx\nb a\ty\n"))
     assert corpus.source_counts() == {" a": 3, ".": 1, " b": 1}
     assert corpus.subset(corpus.pairs[1:]).source_counts() == {" b": 1, " a": 1}
@@ -139,17 +139,17 @@ def test_counts_are_of_the_forms_of_a_part(write):
 
 
 @pytest.mark.parametrize("share", [0.5, 0.3, 0.011])
-def test_a_share_of_the_counts_is_within_one_of_it_form_by_form_and_in_all(write, share):
+def test_a_share_of_the_counts_is_exact_within_one_per_form_and_in_total(write, share):
     text = " ".join(f"w{n}" for n in range(40) for _ in range(n % 7 + 1))
     corpus, _ = read_pairs(write("a.tsv", f"{text}\tx y\n" * 3))
-    counts, some = corpus.source_counts(), corpus.source_counts(share=share)
-    assert all(abs(some.get(form, 0) - share * count) < 1 for form, count in counts.items())
-    assert abs(sum(some.values()) - share * sum(counts.values())) < 1
-    assert min(some.values()) > 0
+    counts, sample = corpus.source_counts(), corpus.source_counts(share=share)
+    assert all(abs(sample.get(form, 0) - share * count) < 1 for form, count in counts.items())
+    assert abs(sum(sample.values()) - share * sum(counts.values())) < 1
+    assert min(sample.values()) > 0
     assert corpus.n_words == sum(counts.values()) + 6
 
 
-def test_the_digest_changes_with_the_text_and_the_part(write):
+def test_the_digest_changes_with_the_text_and_the_subset(write):
     one, _ = read_pairs(write("a.tsv", "a b\tc\nd\te\n"))
     two, _ = read_pairs(write("b.tsv", "a\tb c\nd\te\n"))
     assert len({one.digest, two.digest, one.subset(one.pairs[:1]).digest}) == 3
@@ -158,7 +158,7 @@ def test_the_digest_changes_with_the_text_and_the_part(write):
 # Validation
 
 
-def test_a_split_is_of_whole_groups_and_depends_on_the_seed_alone(numbered):
+def test_a_split_keeps_groups_whole_and_depends_only_on_the_seed(numbered):
     train, valid = numbered.split(100, seed=1)
     assert len(valid) == 4  # a tenth
     assert sorted(pairs_of(train) + pairs_of(valid)) == sorted(pairs_of(numbered))
@@ -172,15 +172,15 @@ def test_a_split_is_of_whole_groups_and_depends_on_the_seed_alone(numbered):
 @settings(derandomize=True, deadline=None)
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=60), st.integers(1, 20))
 def test_no_source_sentence_is_on_both_sides_of_any_split(sources, size):
-    interners = (
+    builders = (
         SideBuilder(ChunkCache(ALL_LANGUAGES), Storage(), "x"),
         SideBuilder(ChunkCache(ALL_LANGUAGES), Storage(), "x"),
     )
     for number, source in enumerate(sources):
-        interners[0].add(source)
-        interners[1].add(f"t{number}")
+        builders[0].add(source)
+        builders[1].add(f"t{number}")
     numbers = np.arange(len(sources), dtype=np.int32)
-    corpus = Corpus("x", interners[0].finish(), interners[1].finish(), numbers + 1, numbers)
+    corpus = Corpus("x", builders[0].finish(), builders[1].finish(), numbers + 1, numbers)
     if len(set(sources)) == 1:
         with pytest.raises(DataError, match="one source sentence that can be used"):
             corpus.split(size, seed=1)
@@ -197,13 +197,13 @@ def test_no_source_sentence_is_on_both_sides_of_any_split(sources, size):
 # A recipe's data
 
 
-def test_a_recipe_without_validation_text_has_some_split_off(write, tmp_path):
+def test_without_validation_text_some_training_pairs_are_split_off(write, tmp_path):
     write("a.tsv", "".join(f"s{n}\tt{n}\n" for n in range(50)))
     train, valid, reports = load(config.DataConfig(pairs="a.tsv", valid_size=3), tmp_path, seed=1)
     assert (len(train), len(valid), len(reports)) == (47, 3, 1)
 
 
-def test_a_recipe_with_validation_text_trains_on_all_of_the_other(write, tmp_path):
+def test_with_validation_text_all_training_pairs_are_used(write, tmp_path):
     write("a.tsv", "a\tb\nc\td\n")
     write("v.en", "e\n")
     write("v.fr", "f\n")
@@ -221,7 +221,9 @@ def test_a_recipe_with_validation_text_trains_on_all_of_the_other(write, tmp_pat
         (config.DataConfig(pairs="a.tsv", valid_target="v"), "data.valid_target is set but data."),
     ],
 )
-def test_a_recipe_that_names_half_its_text_is_wrong_usage(write, tmp_path, data, problem):
+def test_a_recipe_with_incomplete_or_conflicting_text_is_a_usage_error(
+    write, tmp_path, data, problem
+):
     write("a.tsv", "a\tb\n")
     with pytest.raises(UsageError, match=problem):
         load(data, tmp_path, seed=1)
@@ -236,22 +238,24 @@ def test_a_recipe_that_names_half_its_text_is_wrong_usage(write, tmp_path, data,
         lambda rows: st.tuples(st.just(rows), st.lists(st.integers(0, len(rows) - 1), max_size=8))
     )
 )
-def test_gathered_rows_are_the_rows_asked_for(drawn):
-    rows, asked = drawn
+def test_gather_returns_the_requested_rows(example):
+    rows, indices = example
     starts = np.cumsum([0, *map(len, rows)])
     ragged = RaggedArray(np.array([*chain.from_iterable(rows)], np.int32), starts)
-    gathered = ragged.gather(np.array(asked, np.int32))
-    assert [gathered[row].tolist() for row in range(len(gathered))] == [rows[row] for row in asked]
+    gathered = ragged.gather(np.array(indices, np.int32))
+    assert [gathered[row].tolist() for row in range(len(gathered))] == [
+        rows[row] for row in indices
+    ]
 
 
 def test_pairs_beyond_the_limits_are_left_out_and_reported(write):
     lines = ["ab\tcd", "abcdefgh\tx", "abc\tabcdefghijklm", "abc\tx", "a\tabc"]
     corpus, _ = read_pairs(write("a.tsv", "\n".join(lines)))
     data = segment_corpus(corpus, Letters(), Letters())  # pieces are letters and a space
-    kept, report = data.filter_lengths(max_length=9, max_ratio=2)
-    assert [corpus.source.text(pair) for pair in kept.pairs] == ["ab", "abc", "a"]
-    assert kept.corpus.lines[kept.pairs].tolist() == [1, 4, 5]
-    assert [str(finding) for finding in report.skipped] == [
+    subset, report = data.filter_lengths(max_length=9, max_ratio=2)
+    assert [corpus.source.text(pair) for pair in subset.pairs] == ["ab", "abc", "a"]
+    assert subset.corpus.lines[subset.pairs].tolist() == [1, 4, 5]
+    assert [str(skipped) for skipped in report.skipped] == [
         "1 pair left out: more than 9 pieces on a side (line 3)",
         "1 pair left out: one side more than 2 times as long as the other (line 2)",
     ]
@@ -259,7 +263,7 @@ def test_pairs_beyond_the_limits_are_left_out_and_reported(write):
         data.filter_lengths(max_length=1, max_ratio=2)
 
 
-def test_candidates_are_drawn_with_their_sharpened_probability(write):
+def test_candidates_are_sampled_with_probabilities_raised_to_alpha(write):
     corpus, _ = read_pairs(write("a.tsv", "abc xyz abc\tx\n"))
     alpha = 0.5
     data = segment_corpus(corpus, Letters(), Letters(), sampling=alpha)
@@ -268,11 +272,11 @@ def test_candidates_are_drawn_with_their_sharpened_probability(write):
     assert set(rows[:5000]) == {0, 1}  # the candidates of " abc", letters first
     assert set(rows[5000:]) == {2, 3}
     expected = 0.8**alpha / (0.8**alpha + 0.2**alpha)  # p ∝ p^alpha: two thirds
-    for drawn, letters in ((rows[:5000], 0), (rows[5000:], 2)):
-        assert np.mean(drawn == letters) == pytest.approx(expected, abs=0.03)
+    for samples, letters in ((rows[:5000], 0), (rows[5000:], 2)):
+        assert np.mean(samples == letters) == pytest.approx(expected, abs=0.03)
 
 
-def test_without_a_generator_or_sampling_the_deterministic_segmentation_is_taken(write):
+def test_without_a_generator_or_sampling_the_deterministic_segmentation_is_used(write):
     corpus, _ = read_pairs(write("a.tsv", "abc xyz\tx\n"))
     forms = np.array([1, 0, 1], np.int32)
     for sampling, rng in ((0.0, np.random.default_rng(1)), (0.5, None)):
@@ -281,24 +285,24 @@ def test_without_a_generator_or_sampling_the_deterministic_segmentation_is_taken
         assert texts == [" xyz", " abc", " xyz"]
 
 
-def test_a_part_segments_the_forms_it_holds_and_no_others(write):
-    asked: list[str] = []
+def test_a_subset_segments_only_its_own_forms(write):
+    forms: list[str] = []
 
-    class Listener(Letters):
+    class RecordingTokenizer(Letters):
         def segment(self, form: str) -> tuple[int, ...]:
-            asked.append(form)
+            forms.append(form)
             return super().segment(form)
 
     corpus, _ = read_pairs(write("a.tsv", "a b a\tx\nc\ty\n"))
-    data = segment_corpus(corpus.subset(corpus.pairs[:1]), Listener(), Letters())
-    assert asked == [" a", " b"]
+    data = segment_corpus(corpus.subset(corpus.pairs[:1]), RecordingTokenizer(), Letters())
+    assert forms == [" a", " b"]
     assert data.source_lengths.tolist() == [6, 0]
 
 
-# LiteralRules
+# Literals
 
 
-def test_literals_of_both_sides_are_marked_words_and_the_text_stays(write):
+def test_literals_of_both_sides_are_marked_and_the_text_is_unchanged(write):
     pairs = [
         ("I have 1,250 books.", "J'ai 1\u00a0250 livres."),
         ("See a@b.fr in 2010.", "En 2010, voir a@b.fr."),
@@ -312,21 +316,21 @@ def test_literals_of_both_sides_are_marked_words_and_the_text_stays(write):
     assert corpus.target.words(0) == ("J'", "ai", "1\u00a0250", "livres", ".")
 
     def numbers(side, pair):
-        found = (placeholder_number(side.forms[form]) for form in side.sentences[pair])
-        return {number for number in found if number is not None}
+        all_numbers = (placeholder_number(side.forms[form]) for form in side.sentences[pair])
+        return {number for number in all_numbers if number is not None}
 
     sizes = [len(numbers(corpus.source, pair)) for pair in range(4)]
     assert sizes == [1, 2, 0, 0]
     assert all(numbers(corpus.source, p) == numbers(corpus.target, p) for p in range(4))
 
 
-def test_without_literals_a_corpus_is_what_it_was(write):
+def test_without_literals_numbers_are_split_into_words(write):
     path = write("a.tsv", "I have 1,250 books.\tJ'ai 1 250 livres.\n")
     corpus, _ = read_pairs(path)
     assert corpus.target.words(0) == ("J'", "ai", "1", "250", "livres", ".")
 
 
-def test_lines_of_more_than_two_columns_are_read_and_said(write):
+def test_lines_of_more_than_two_columns_are_read_and_reported(write):
     corpus, report = read_pairs(write("a.tsv", "a\tb\tc\nd\te\nf\tg\t\ti\n"))
     assert list(corpus.target_texts()) == ["b", "e", "g"]
     (sentence,) = report.messages()
@@ -334,7 +338,7 @@ def test_lines_of_more_than_two_columns_are_read_and_said(write):
     assert "(lines 1, 3)" in sentence
 
 
-def test_a_file_with_one_usable_pair_tells_what_is_wrong_with_the_others(write):
+def test_the_error_of_a_file_with_one_usable_pair_explains_the_others(write):
     path = write("a.tsv", "no tab\nnone\na\tb\nc\t\n")
     with pytest.raises(DataError) as caught:
         load(config.DataConfig(pairs=str(path)), Path(), seed=1)

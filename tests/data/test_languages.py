@@ -1,4 +1,4 @@
-"""Whether a line is in the other language: by common words, and in doubt it is not."""
+"""Detection of a line in the wrong language by its common words; in doubt, none is reported."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from attn_cli.data import words
 from attn_cli.data.languages import language_name, looks_like
 
 
-def says(line, language, expected):
+def line_looks_like(line, language, expected):
     return looks_like((word.text for word in words.split(line)), language, expected=expected)
 
 
@@ -32,7 +32,7 @@ ENGLISH = [
 GERMAN = ["Ich liebe dich.", "Guten Morgen!", "Die Kinder spielen nicht mit dem Hund."]
 
 BY_LANGUAGE = {"fr": FRENCH, "en": ENGLISH, "de": GERMAN}
-TOLD_APART = [
+CASES = [
     (line, language, other)
     for language, lines in BY_LANGUAGE.items()
     for other in BY_LANGUAGE
@@ -41,10 +41,10 @@ TOLD_APART = [
 ]
 
 
-@pytest.mark.parametrize(("line", "language", "other"), TOLD_APART)
+@pytest.mark.parametrize(("line", "language", "other"), CASES)
 def test_a_line_looks_like_its_own_language_and_not_like_the_one_expected(line, language, other):
-    assert says(line, language, expected=other)
-    assert not says(line, other, expected=language)
+    assert line_looks_like(line, language, expected=other)
+    assert not line_looks_like(line, other, expected=language)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_a_line_looks_like_its_own_language_and_not_like_the_one_expected(line, 
         "Привет",
     ],
 )
-def test_names_and_quotations_are_no_french_line(line):
-    assert not says(line, "fr", expected="en")
+def test_names_and_quotations_do_not_make_a_line_french(line):
+    assert not line_looks_like(line, "fr", expected="en")
 
 
 @pytest.mark.parametrize(
@@ -78,18 +78,18 @@ def test_names_and_quotations_are_no_french_line(line):
         "Stop !",
     ],
 )
-def test_names_are_no_english_line(line):
-    assert not says(line, "en", expected="fr")
+def test_names_do_not_make_a_line_english(line):
+    assert not line_looks_like(line, "en", expected="fr")
 
 
 def test_regions_make_no_difference():
-    assert says("Je t'aime", "fr-CA", expected="en_GB")
+    assert line_looks_like("Je t'aime", "fr-CA", expected="en_GB")
 
 
 @pytest.mark.parametrize("pair", [("fr", "cs"), ("cs", "en"), ("", "en"), ("fr", "fr-CA")])
-def test_a_pair_of_which_one_language_is_not_known_says_nothing(pair):
+def test_no_line_is_detected_if_a_language_is_unknown_or_both_are_the_same(pair):
     language, expected = pair
-    assert not says("Je t'aime", language, expected=expected)
+    assert not line_looks_like("Je t'aime", language, expected=expected)
 
 
 def test_languages_have_english_names():

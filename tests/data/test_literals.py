@@ -1,4 +1,4 @@
-"""Literals: what is found, what says the same in two languages, how the other one writes it."""
+"""Literals: how they are found, matched between two languages and rewritten for the other one."""
 
 import itertools
 from collections import Counter
@@ -34,14 +34,14 @@ FRAGMENTS = st.sampled_from(
 ANY_TEXT = st.one_of(st.text(max_size=30), st.lists(FRAGMENTS, max_size=20).map("".join))
 
 
-def rewritten(raw: str, languages: LiteralRules) -> list[str]:
+def rewrite_literals(raw: str, languages: LiteralRules) -> list[str]:
     return [
         languages.rewrite(raw[each.start : each.end], is_figure=each.is_figure)
         for each in languages.find(raw)
     ]
 
 
-def found(raw: str, languages: LiteralRules = ENGLISH) -> list[str]:
+def find_literals(raw: str, languages: LiteralRules = ENGLISH) -> list[str]:
     return [raw[each.start : each.end] for each in languages.find(raw)]
 
 
@@ -69,7 +69,7 @@ def found(raw: str, languages: LiteralRules = ENGLISH) -> list[str]:
     ],
 )  # fmt: skip
 def test_literals_of_an_english_line(raw: str, expected: list[str]) -> None:
-    assert found(raw) == expected
+    assert find_literals(raw) == expected
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_literals_of_an_english_line(raw: str, expected: list[str]) -> None:
     ],
 )
 def test_literals_of_a_french_line(raw: str, expected: list[str]) -> None:
-    assert found(raw, FRENCH) == expected
+    assert find_literals(raw, FRENCH) == expected
 
 
 @pytest.mark.parametrize(
@@ -100,28 +100,30 @@ def test_literals_of_a_french_line(raw: str, expected: list[str]) -> None:
         ("2024-01-15", "2024-01-15"),
     ],
 )
-def test_each_language_writes_numbers_in_its_way(english: str, french: str) -> None:
-    assert rewritten(english, ENGLISH) == [french]
-    assert rewritten(french, FRENCH) == [english]
+def test_numbers_are_rewritten_in_the_format_of_the_other_language(
+    english: str, french: str
+) -> None:
+    assert rewrite_literals(english, ENGLISH) == [french]
+    assert rewrite_literals(french, FRENCH) == [english]
     assert ENGLISH.find(english)[0].key == FRENCH.find(french)[0].key
 
 
 @pytest.mark.parametrize(
     ("raw", "english"), [("1 250", "1,250"), ("1\u202f250", "1,250"), ("10h30", "10:30")]
 )
-def test_french_has_other_ways(raw: str, english: str) -> None:
-    assert rewritten(raw, FRENCH) == [english]
+def test_other_french_formats_of_numbers_are_rewritten(raw: str, english: str) -> None:
+    assert rewrite_literals(raw, FRENCH) == [english]
 
 
 @pytest.mark.parametrize("raw", ["1.250", "12.5", "12/05/2010", "3.14.2", "007 08 09 10"])
-def test_what_is_not_certain_is_copied(raw: str) -> None:
-    assert rewritten(raw, FRENCH) == [raw]
+def test_ambiguous_numbers_are_copied(raw: str) -> None:
+    assert rewrite_literals(raw, FRENCH) == [raw]
 
 
 def test_numbers_of_an_unknown_language_are_copied() -> None:
     raw = "1,250 of 12.5%"
     for languages in (LiteralRules(), LiteralRules("en", "xx"), LiteralRules("en", "en-GB")):
-        assert rewritten(raw, languages) == ["1,250", "12.5%"]
+        assert rewrite_literals(raw, languages) == ["1,250", "12.5%"]
 
 
 @given(ANY_TEXT)
@@ -134,21 +136,23 @@ def test_every_digit_is_in_a_literal_and_literals_do_not_overlap(raw: str) -> No
             assert end <= literal.start < literal.end <= len(raw)
             end = literal.end
             covered |= set(range(literal.start, literal.end))
-            said = raw[literal.start : literal.end]
-            written = languages.rewrite(said, is_figure=literal.is_figure)
-            assert Counter(filter(str.isdigit, written)) == Counter(filter(str.isdigit, said))
-        assert all(place in covered for place, sign in enumerate(raw) if sign.isdecimal())
+            text = raw[literal.start : literal.end]
+            result = languages.rewrite(text, is_figure=literal.is_figure)
+            assert Counter(filter(str.isdigit, result)) == Counter(filter(str.isdigit, text))
+        assert all(
+            position in covered for position, character in enumerate(raw) if character.isdecimal()
+        )
 
 
 @given(ANY_TEXT)
 @settings(derandomize=True, deadline=None)
 def test_a_literal_is_one_word_and_words_cover_the_text(raw: str) -> None:
     spans = [(each.start, each.end) for each in ENGLISH.find(raw)]
-    cut = words.split(raw, spans)
-    assert set(spans) <= {(word.start, word.end) for word in cut}
-    assert all(raw[word.start : word.end] == word.text for word in cut)
-    assert all(before.end <= after.start for before, after in itertools.pairwise(cut))
-    assert "".join("".join(w.text.split()) for w in cut) == "".join(raw.split())
+    line_words = words.split(raw, spans)
+    assert set(spans) <= {(word.start, word.end) for word in line_words}
+    assert all(raw[word.start : word.end] == word.text for word in line_words)
+    assert all(before.end <= after.start for before, after in itertools.pairwise(line_words))
+    assert "".join("".join(w.text.split()) for w in line_words) == "".join(raw.split())
 
 
 @pytest.mark.parametrize(
@@ -160,7 +164,7 @@ def test_a_literal_is_one_word_and_words_cover_the_text(raw: str) -> None:
         ("a@b.fr,c@d.fr.", "a@b.fr , c@d.fr ."),
     ],
 )
-def test_words_around_literals_are_those_around_numbers(raw: str, expected: str) -> None:
+def test_words_next_to_literals_are_split_as_next_to_numbers(raw: str, expected: str) -> None:
     spans = [(each.start, each.end) for each in ENGLISH.find(raw)]
     assert " ".join(word.text for word in words.split(raw, spans)) == expected
 
@@ -168,61 +172,68 @@ def test_words_around_literals_are_those_around_numbers(raw: str, expected: str)
 # Pairs
 
 
-def said(raw: str, placed: list[NumberedLiteral]) -> dict[int, str]:
-    return {each.number: raw[each.start : each.end] for each in placed}
+def texts_by_number(raw: str, numbered: list[NumberedLiteral]) -> dict[int, str]:
+    return {each.number: raw[each.start : each.end] for each in numbered}
 
 
-def test_literals_match_whatever_the_language_writes_and_where_they_stand() -> None:
+def test_literals_match_independently_of_format_and_position() -> None:
     english, french = "In 2010 it was $1,250.50, see a@b.fr.", "Voir a@b.fr : 1 250,50 $ en 2010."
-    ours, theirs = ENGLISH.match(english, french)
-    mine, other = said(english, ours), said(french, theirs)
-    assert len(mine) == 3
-    assert {mine[n]: other[n] for n in mine} == {
+    source_literals, target_literals = ENGLISH.match(english, french)
+    source_texts, target_texts = (
+        texts_by_number(english, source_literals),
+        texts_by_number(french, target_literals),
+    )
+    assert len(source_texts) == 3
+    assert {source_texts[n]: target_texts[n] for n in source_texts} == {
         "2010": "2010",
         "$1,250.50": "1 250,50 $",
         "a@b.fr": "a@b.fr",
     }
-    assert all((number < N_FIGURES) == ("@" not in text) for number, text in mine.items())
+    assert all((number < N_FIGURES) == ("@" not in text) for number, text in source_texts.items())
 
 
-def test_a_literal_of_one_side_or_of_another_count_does_not_match() -> None:
-    ours, theirs = ENGLISH.match("5 of 7 and 7 in 2010", "cinq de 7 en 2010")
-    assert [each.start for each in ours] == [16]
-    assert [each.start for each in theirs] == [13]
+def test_a_literal_on_one_side_only_or_with_unequal_counts_does_not_match() -> None:
+    source_literals, target_literals = ENGLISH.match("5 of 7 and 7 in 2010", "cinq de 7 en 2010")
+    assert [each.start for each in source_literals] == [16]
+    assert [each.start for each in target_literals] == [13]
     assert ENGLISH.match("five of 7", "cinq") == ([], [])
 
 
-def test_every_placeholder_is_drawn_and_none_twice_in_a_line() -> None:
-    drawn: Counter[int] = Counter()
+def test_every_placeholder_is_used_and_none_twice_in_a_line() -> None:
+    counts: Counter[int] = Counter()
     for number in range(400):
         line = f"{number} a@b{number}.fr {number + 1000} #x"
-        ours, theirs = ENGLISH.match_for_training(line, line)
-        assert len({each.number for each in ours}) == len(ours) == 4
-        assert ours == theirs
-        drawn.update(each.number for each in ours)
-    assert set(drawn) == set(range(N_PLACEHOLDERS))
+        source_literals, target_literals = ENGLISH.match_for_training(line, line)
+        assert len({each.number for each in source_literals}) == len(source_literals) == 4
+        assert source_literals == target_literals
+        counts.update(each.number for each in source_literals)
+    assert set(counts) == set(range(N_PLACEHOLDERS))
 
 
-def test_literals_beyond_the_placeholders_stay_as_they_are() -> None:
+def test_literals_beyond_the_number_of_placeholders_are_not_replaced() -> None:
     line = " ".join(f"{number}." for number in range(100, 115))
     for match in (ENGLISH.match, ENGLISH.match_for_training):
-        ours, _ = match(line, line)
-        assert len({each.number for each in ours}) == len(ours) == N_FIGURES
+        source_literals, _ = match(line, line)
+        assert len({each.number for each in source_literals}) == len(source_literals) == N_FIGURES
 
 
-def test_a_name_of_both_sides_is_a_literal_in_some_pairs() -> None:
-    replaced = 0
+def test_a_name_on_both_sides_is_a_literal_in_some_pairs() -> None:
+    n_replaced = 0
     for number in range(200):
         tail = "a" * number
         english, french = f"Is Tatiana here {tail}", f"Tatiana est-elle là {tail}"
-        ours, theirs = ENGLISH.match_for_training(english, french)
-        assert list(said(english, ours).values()) == ["Tatiana"] * len(ours)
-        assert list(said(french, theirs).values()) == ["Tatiana"] * len(ours)
-        replaced += bool(ours)
-    assert 0.5 < replaced * literals.NAME_INTERVAL / 200 < 2
+        source_literals, target_literals = ENGLISH.match_for_training(english, french)
+        assert list(texts_by_number(english, source_literals).values()) == ["Tatiana"] * len(
+            source_literals
+        )
+        assert list(texts_by_number(french, target_literals).values()) == ["Tatiana"] * len(
+            source_literals
+        )
+        n_replaced += bool(source_literals)
+    assert 0.5 < n_replaced * literals.NAME_INTERVAL / 200 < 2
 
 
-def test_a_marked_form_tells_its_placeholder_and_itself() -> None:
+def test_the_placeholder_and_the_form_are_read_from_a_marked_form() -> None:
     for form in (" 1,250", "1,250", " a b"):
         marked = literals.add_mark(form, 7)
         assert literals.placeholder_number(marked) == 7

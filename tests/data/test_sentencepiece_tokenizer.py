@@ -1,4 +1,4 @@
-"""SentencePiece over raw lines: ids as SentencePiece's pieces are, words by spans."""
+"""SentencePiece on raw lines: the pieces of SentencePiece, and words by their spans."""
 
 import numpy as np
 import pytest
@@ -16,24 +16,24 @@ LINES = [*ODD_LINES, *random_lines(200)]
 
 @pytest.fixture(scope="module", params=["unigram", "bpe"])
 def tokenizer(request):
-    return make(request.param)
+    return make_tokenizer(request.param)
 
 
-def make(kind="unigram", *, tokens=(">>fra<<", ">>deu<<"), **options):
+def make_tokenizer(kind="unigram", *, tokens=(">>fra<<", ">>deu<<"), **options):
     model = sentencepiece_model(1, kind)
     return SentencePieceTokenizer(model, [*SPECIALS, *tokens, *pieces_of(model)], **options)
 
 
 def test_the_pieces_of_a_line_are_those_of_sentencepiece(tokenizer):
     processor = sentencepiece.SentencePieceProcessor(model_proto=tokenizer.to_bytes())
-    known = {tokenizer.piece(id): id for id in range(tokenizer.vocab_size)}
+    id_by_piece = {tokenizer.piece(id): id for id in range(tokenizer.vocab_size)}
     for line in LINES:
         text = line.removeprefix(">>fra<<")
         encoded = tokenizer.encode(line)
         start = 1 if text != line else 0
         pieces = processor.encode_as_pieces(text)
         assert list(encoded.pieces[start:-1]) == pieces, line
-        ids = [*(known.get(piece, UNK) for piece in pieces), EOS]
+        ids = [*(id_by_piece.get(piece, UNK) for piece in pieces), EOS]
         assert encoded.ids.tolist()[start:] == ids, line
 
 
@@ -56,7 +56,7 @@ def test_words_are_those_of_the_raw_line_and_shares_sum_to_one(tokenizer):
         assert list(shares.values()) == pytest.approx([1.0] * len(shares)), line
 
 
-def test_what_is_decoded_is_the_normalized_line_and_each_piece_keeps_its_word(tokenizer):
+def test_decode_gives_the_normalized_line_and_its_words(tokenizer):
     processor = sentencepiece.SentencePieceProcessor(model_proto=tokenizer.to_bytes())
     lines = [line for line in random_lines(100, seed=5) if UNK not in tokenizer.encode(line).ids]
     assert lines
@@ -68,59 +68,61 @@ def test_what_is_decoded_is_the_normalized_line_and_each_piece_keeps_its_word(to
 
 def test_a_piece_belongs_to_words_by_its_visible_characters():
     text = "I don't  know."
-    found = words.split(text)
-    assert [word.text for word in found] == ["I", "do", "n't", "know", "."]
+    line_words = words.split(text)
+    assert [word.text for word in line_words] == ["I", "do", "n't", "know", "."]
     spans = [(0, 1), (1, 5), (5, 9), (9, 14), (14, 14)]  # I, " don", "'t  ", "know.", ""
-    word_of, crossing = words_of_pieces(text, spans, found)
+    word_of, crossing = words_of_pieces(text, spans, line_words)
     assert word_of.tolist() == [0, 1, 2, 3, 4]
     assert [(piece, word) for piece, word, _ in crossing] == [(1, 1), (1, 2), (3, 3), (3, 4)]
     assert [share for *_, share in crossing] == pytest.approx([2 / 3, 1 / 3, 4 / 5, 1 / 5])
 
 
-def test_spaces_lead_up_to_the_next_word_and_there_may_be_no_word():
-    found = (Word("a", 1, 2), Word("b", 4, 5))
-    word_of, crossing = words_of_pieces(" a  b ", [(0, 1), (1, 2), (2, 4), (4, 5), (5, 6)], found)
+def test_spaces_belong_to_the_next_or_last_word_and_to_none_in_a_blank_text():
+    line_words = (Word("a", 1, 2), Word("b", 4, 5))
+    word_of, crossing = words_of_pieces(
+        " a  b ", [(0, 1), (1, 2), (2, 4), (4, 5), (5, 6)], line_words
+    )
     assert (word_of.tolist(), crossing) == ([0, 0, 1, 1, 1], ())
     assert words_of_pieces("  ", [(0, 2)], ())[0].tolist() == [-1]
 
 
 def test_a_language_token_is_one_piece_of_no_word():
-    tokenizer = make(target_token=">>deu<<")
+    tokenizer = make_tokenizer(target_token=">>deu<<")
     other, default = tokenizer.encode(">>fra<< the dog"), tokenizer.encode("the dog")
     assert (other.pieces[0], default.pieces[0]) == (">>fra<<", ">>deu<<")
     assert other.word_ids[0] == default.word_ids[0] == -1
     assert [word.text for word in other.words] == [word.text for word in default.words]
     assert other.words[0].start == len(">>fra<< ")
-    unknown = make().encode(">>xyz<< the dog")
+    unknown = make_tokenizer().encode(">>xyz<< the dog")
     assert unknown.word_ids[0] == 0
     assert tokenizer.decode(default.ids).text == "the dog"
 
 
 def test_a_target_token_that_is_not_in_the_vocabulary_is_refused():
     with pytest.raises(ModelError, match=">>ita<<") as error:
-        make(target_token=">>ita<<")
+        make_tokenizer(target_token=">>ita<<")
     assert ">>deu<<, >>fra<<" in error.value.hint
 
 
 def test_a_line_in_capitals_is_read_in_lower_case_with_the_words_of_the_raw_line():
-    tokenizer = make()
+    tokenizer = make_tokenizer()
     line = tokenizer.encode("THE DOG DOESN'T SEE", lowercase=True)
     assert line.ids.tolist() == tokenizer.encode("The dog doesn't see").ids.tolist()
     assert [word.text for word in line.words] == ["THE", "DOG", "DOES", "N'T", "SEE"]
 
 
-def test_forms_are_segmented_as_they_stand_in_a_line():
-    tokenizer = make()
-    apart, glued = tokenizer.segment(" dog"), tokenizer.segment("dog")
-    assert apart == tuple(tokenizer.encode("dog").ids[:-1])
-    assert not tokenizer.piece(glued[0]).startswith("\u2581")
+def test_forms_are_segmented_as_in_a_line():
+    tokenizer = make_tokenizer()
+    with_space, without_space = tokenizer.segment(" dog"), tokenizer.segment("dog")
+    assert with_space == tuple(tokenizer.encode("dog").ids[:-1])
+    assert not tokenizer.piece(without_space[0]).startswith("\u2581")
     assert dict(tokenizer.candidates(" doesn't", 8))[tokenizer.segment(" doesn't")] <= 0
     tokens = tokenizer.encode_tokens(["doesn't", "see", "."])
     assert [word.text for word in tokens.words] == ["doesn't", "see", "."]
     assert set(tokens.word_ids.tolist()) == {0, 1, 2, -1}
 
 
-def test_bytes_are_spelt_as_characters():
+def test_special_ids_decode_to_an_empty_text():
     model = sentencepiece_model(1)
     tokenizer = SentencePieceTokenizer(model, [*SPECIALS, *pieces_of(model)])
     assert tokenizer.decode([BOS, PAD, UNK, EOS]).text == ""
@@ -134,6 +136,6 @@ def test_bytes_are_spelt_as_characters():
         (None, [*SPECIALS, "a", "a"], "no vocabulary of <pad>"),
     ],
 )
-def test_another_kind_of_file_is_refused(model, pieces, problem):
+def test_a_file_of_another_format_is_refused(model, pieces, problem):
     with pytest.raises(ModelError, match=problem):
         SentencePieceTokenizer(model or sentencepiece_model(1), pieces, where="x.spm")

@@ -1,4 +1,4 @@
-"""Sentences: the rules as tables of what is cut and what is not, the spans as properties."""
+"""Sentences: the rules as tables of what is split and what is not, the spans as properties."""
 
 import pytest
 from hypothesis import given, settings
@@ -46,12 +46,12 @@ def cut(raw: str) -> str:
         "Is it you?|É claro.",
     ],
 )
-def test_a_sentence_ends_behind_a_mark_where_another_begins(text: str) -> None:
+def test_a_sentence_ends_after_a_mark_if_another_sentence_follows(text: str) -> None:
     assert cut(text.replace("|", " ")) == text
 
 
 @pytest.mark.parametrize("text", ["我爱你。|你呢？|「好！」 |我也是。", "行く。|来る！|「見る。」"])
-def test_no_space_is_needed_behind_a_mark_of_cjk(text: str) -> None:
+def test_no_space_is_needed_after_a_cjk_mark(text: str) -> None:
     raw = text.replace("|", "")
     assert cut(raw) == text.replace(" |", "|")
 
@@ -78,18 +78,18 @@ def test_no_space_is_needed_behind_a_mark_of_cjk(text: str) -> None:
         "!!!",
     ],
 )
-def test_these_are_one(text: str) -> None:
+def test_marks_within_a_sentence_do_not_split_it(text: str) -> None:
     assert cut(text) == text
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\u3000\t\x1f"])
-def test_a_blank_text_has_none(blank: str) -> None:
+def test_a_blank_text_has_no_sentences(blank: str) -> None:
     assert split(blank) == ()
 
 
 @given(ANY_TEXT)
 @PROPERTY
-def test_sentences_tile_the_text_but_for_white_space_around_them(raw: str) -> None:
+def test_sentences_cover_the_text_except_for_white_space_around_them(raw: str) -> None:
     end = 0
     for start, stop in split(raw):
         assert not raw[end:start].strip()
@@ -100,21 +100,23 @@ def test_sentences_tile_the_text_but_for_white_space_around_them(raw: str) -> No
 
 @given(ANY_TEXT)
 @PROPERTY
-def test_each_sentence_says_something_unless_there_is_but_one(raw: str) -> None:
-    found = [raw[start:end] for start, end in split(raw)]
-    assert len(found) <= 1 or all(any(map(str.isalnum, each)) for each in found)
+def test_each_of_several_sentences_contains_a_letter_or_digit(raw: str) -> None:
+    sentences = [raw[start:end] for start, end in split(raw)]
+    assert len(sentences) <= 1 or all(any(map(str.isalnum, each)) for each in sentences)
 
 
 @given(ANY_TEXT)
 @PROPERTY
-def test_no_word_is_cut(raw: str) -> None:
-    apart = [word.text for start, end in split(raw) for word in words.split(raw[start:end])]
-    assert apart == [word.text for word in words.split(raw)]
+def test_no_word_is_split_between_sentences(raw: str) -> None:
+    sentence_words = [
+        word.text for start, end in split(raw) for word in words.split(raw[start:end])
+    ]
+    assert sentence_words == [word.text for word in words.split(raw)]
 
 
 @given(ANY_TEXT)
 @PROPERTY
-def test_a_sentence_by_itself_is_one(raw: str) -> None:
+def test_a_single_sentence_is_not_split_again(raw: str) -> None:
     for start, end in split(raw):
         assert split(raw[start:end]) == ((0, end - start),)
 
@@ -122,6 +124,6 @@ def test_a_sentence_by_itself_is_one(raw: str) -> None:
 @pytest.mark.parametrize(
     "unit", [". ", ".", "«", ". (", "!” » ", "A. ", "a. B", "。」", " ", "3. "]
 )
-def test_a_hostile_line_costs_no_more_a_character_than_another(unit: str) -> None:
-    """With a square of the length this would take minutes."""
+def test_the_time_for_a_hostile_line_is_linear_in_its_length(unit: str) -> None:
+    """Time quadratic in the length would be minutes here."""
     assert split(unit * 50_000) is not None

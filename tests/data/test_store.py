@@ -1,4 +1,4 @@
-"""A prepared text on disk: the same batches as from memory, shared, and damage is refused."""
+"""A prepared text on disk: it gives the batches of one in memory; a damaged one is refused."""
 
 import io
 import json
@@ -18,7 +18,7 @@ from attn_cli.data.segmentation import SubwordCorpus, segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.errors import ModelError
 
-VARIED = config.AugmentationConfig(
+AUGMENTATION = config.AugmentationConfig(
     lowercase=0.3, drop_final_punctuation=0.3, replace_names=0.5, replace_words=0.5
 )
 LINES = [f"Anna {n % 7} saw the piano of Boston. x{n}\tAnna {n % 5} a vu le piano de Boston. x{n}"
@@ -31,29 +31,29 @@ def tokenizer() -> Tokenizer:
 
 
 @pytest.fixture(autouse=True)
-def fewer_made_up_words(monkeypatch):
+def fewer_invented_words(monkeypatch):
     monkeypatch.setattr("attn_cli.data.augmentation.N_INVENTED", 200)
 
 
 def prepare(
     tokenizer: Tokenizer,
     storage: Storage,
-    how: config.AugmentationConfig = VARIED,
+    options: config.AugmentationConfig = AUGMENTATION,
     sampling: float = 0.5,
 ) -> tuple[SubwordCorpus, SubwordCorpus]:
     """A training and a validation part, as `attn train` makes them."""
     text = "\n".join([*LINES, "", "too short\t" + "too long " * 20])
     corpus, _ = read_pairs("-", CorpusOptions(storage=storage), stdin=io.BytesIO(text.encode()))
     train, valid = corpus.split(5, seed=1)
-    taught, variants = augment(train, how, seed=1)
-    whole = segment_corpus(taught, tokenizer, tokenizer, sampling=sampling, augmentation=variants)
+    augmented, variants = augment(train, options, seed=1)
+    data = segment_corpus(augmented, tokenizer, tokenizer, sampling=sampling, augmentation=variants)
     return (
-        whole.filter_lengths(max_length=60, max_ratio=6)[0],
+        data.filter_lengths(max_length=60, max_ratio=6)[0],
         segment_corpus(valid, tokenizer, tokenizer),
     )
 
 
-def drawn(train: SubwordCorpus, valid: SubwordCorpus) -> list[Batch]:
+def batches_of(train: SubwordCorpus, valid: SubwordCorpus) -> list[Batch]:
     batches = BatchIterator(train, tokens=120, seed=3, pool=20)
     return [
         *(next(batches) for _ in range(40)),
@@ -65,27 +65,29 @@ def same(one: Batch, other: Batch) -> bool:
     return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in Batch.__slots__)
 
 
-@pytest.mark.parametrize("built_there", [False, True])
-@pytest.mark.parametrize(("how", "sampling"), [(VARIED, 0.5), (config.AugmentationConfig(), 0.0)])
+@pytest.mark.parametrize("built_on_disk", [False, True])
+@pytest.mark.parametrize(
+    ("options", "sampling"), [(AUGMENTATION, 0.5), (config.AugmentationConfig(), 0.0)]
+)
 def test_batches_from_disk_are_those_from_memory(
-    tokenizer, tmp_path, monkeypatch, built_there, how, sampling
+    tokenizer, tmp_path, monkeypatch, built_on_disk, options, sampling
 ):
-    in_memory = prepare(tokenizer, Storage(), how, sampling)
-    # Small runs, so that sentences, forms and strings are stored in several.
+    in_memory = prepare(tokenizer, Storage(), options, sampling)
+    # Small blocks, so that sentences, forms and strings are stored in several of them.
     monkeypatch.setattr(corpus_reader, "_BLOCK_SIZE", 7)
     monkeypatch.setattr("attn_cli.data.segmentation._FORMS", 5)
     monkeypatch.setattr(arrays, "_STRINGS", 3)
-    storage = Storage.create(tmp_path / "text") if built_there else Storage()
-    saved = store.save(tmp_path / "text", *prepare(tokenizer, storage, how, sampling))
+    storage = Storage.create(tmp_path / "text") if built_on_disk else Storage()
+    saved = store.save(tmp_path / "text", *prepare(tokenizer, storage, options, sampling))
     opened = store.load(tmp_path / "text")
     for text in (saved, opened):
-        assert all(map(same, drawn(*in_memory), drawn(text.train, text.valid)))
+        assert all(map(same, batches_of(*in_memory), batches_of(text.train, text.valid)))
         assert text.train.corpus.digest == in_memory[0].corpus.digest
         assert list(text.valid.corpus.target_texts()) == list(in_memory[1].corpus.target_texts())
         assert text.train.corpus.source_counts() == in_memory[0].corpus.source_counts()
 
 
-def test_a_text_that_is_opened_is_mapped_and_its_parts_share_their_words(tokenizer, tmp_path):
+def test_a_loaded_text_is_memory_mapped_and_its_parts_share_one_array(tokenizer, tmp_path):
     text = store.save(tmp_path, *prepare(tokenizer, Storage()))
     values = [part.corpus.target.sentences.values for part in (text.train, text.valid)]
     assert values[0] is values[1]
@@ -94,7 +96,7 @@ def test_a_text_that_is_opened_is_mapped_and_its_parts_share_their_words(tokeniz
     assert mapped_file(text.train.source.pieces.values).parent == tmp_path
 
 
-def test_a_folder_holds_the_arrays_of_the_text_and_their_index_alone(tokenizer, tmp_path):
+def test_a_folder_contains_only_the_arrays_of_the_text_and_their_index(tokenizer, tmp_path):
     for _ in range(2):  # the second time in place of the first
         storage = Storage.create(tmp_path / "text")
         store.save(tmp_path / "text", *prepare(tokenizer, storage))
@@ -103,17 +105,15 @@ def test_a_folder_holds_the_arrays_of_the_text_and_their_index_alone(tokenizer, 
     assert {path.name for path in (tmp_path / "text").iterdir()} == named | {store.INDEX}
 
 
-def test_the_digest_is_of_the_words_and_of_the_split(tokenizer, tmp_path):
+def test_the_digest_depends_on_the_words_and_the_split(tokenizer, tmp_path):
     train, valid = prepare(tokenizer, Storage())
     text = store.save(tmp_path, train, valid)
     assert text.digest == store.load(tmp_path).digest == store.digest_of(train.corpus, valid.corpus)
     assert text.digest != store.digest_of(train.corpus, train.corpus)
 
 
-def test_an_opened_text_has_the_digests_of_when_it_was_saved_and_they_are_its_words(
-    tokenizer, tmp_path
-):
-    """Once, since reading ten million pairs for it takes seconds."""
+def test_a_loaded_text_has_the_saved_digests_and_they_match_its_words(tokenizer, tmp_path):
+    """Digests are saved, since computing them for ten million pairs takes seconds."""
     store.save(tmp_path, *prepare(tokenizer, Storage()))
     index = json.loads((tmp_path / store.INDEX).read_text())
     opened = store.load(tmp_path)
@@ -122,31 +122,31 @@ def test_an_opened_text_has_the_digests_of_when_it_was_saved_and_they_are_its_wo
         assert replace(text.corpus).digest == index[part]["digest"]  # computed from the words
 
 
-def damage(folder: Path, how: str) -> None:
+def damage(folder: Path, kind: str) -> None:
     index = json.loads((folder / store.INDEX).read_text())
     lines = folder / index["train"]["arrays"]["lines"]
-    if how == "nothing there":
+    if kind == "nothing there":
         (folder / store.INDEX).unlink()
-    elif how == "cut short":
+    elif kind == "cut short":
         lines.write_bytes(lines.read_bytes()[:-4])
-    elif how == "missing":
+    elif kind == "missing":
         lines.unlink()
-    elif how == "objects":
+    elif kind == "objects":
         np.save(lines, np.array([{}], object))
-    elif how == "another format":
+    elif kind == "another format":
         (folder / store.INDEX).write_text(json.dumps({**index, "format": store.FORMAT + 1}))
-    elif how == "elsewhere":
+    elif kind == "elsewhere":
         index["train"]["arrays"]["lines"] = f"../{folder.name}/{lines.name}"
         (folder / store.INDEX).write_text(json.dumps(index))
 
 
 @pytest.mark.parametrize(
-    "how", ["nothing there", "cut short", "missing", "objects", "another format", "elsewhere"]
+    "kind", ["nothing there", "cut short", "missing", "objects", "another format", "elsewhere"]
 )
-def test_a_folder_that_is_not_whole_is_refused(tokenizer, tmp_path, how):
+def test_an_incomplete_or_damaged_folder_is_refused(tokenizer, tmp_path, kind):
     folder = tmp_path / "text"
     store.save(folder, *prepare(tokenizer, Storage()))
-    damage(folder, how)
+    damage(folder, kind)
     with pytest.raises(ModelError, match="cannot read the prepared text in"):
         store.load(folder)
 
@@ -155,7 +155,7 @@ def test_a_folder_that_is_not_whole_is_refused(tokenizer, tmp_path, how):
 
 
 @pytest.mark.parametrize("on_disk", [False, True])
-def test_a_column_is_what_was_appended(tmp_path, on_disk):
+def test_a_column_contains_the_appended_values(tmp_path, on_disk):
     column = Column(np.int32, tmp_path / "a.npy" if on_disk else None)
     for part in (np.arange(3, dtype=np.int32), b"", np.arange(5, dtype=np.int32).tobytes()):
         column.append(part)
@@ -166,7 +166,7 @@ def test_a_column_is_what_was_appended(tmp_path, on_disk):
 
 @pytest.mark.parametrize("on_disk", [False, True])
 @pytest.mark.parametrize("strings", [[], [" a", "", "l'", "日本", "\u2028", "é"] * 3])
-def test_strings_come_back_one_by_one_and_all_together(tmp_path, monkeypatch, on_disk, strings):
+def test_strings_are_read_by_index_and_by_iteration(tmp_path, monkeypatch, on_disk, strings):
     monkeypatch.setattr(arrays, "_STRINGS", 4)
     storage = Storage.create(tmp_path / "there") if on_disk else Storage()
     array = StringArray.from_strings(strings, storage, name="forms")

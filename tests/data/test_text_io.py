@@ -1,4 +1,4 @@
-"""Lines, pairs and outputs, against what a shell user would expect of them."""
+"""Lines, pairs and outputs behave as a user of the shell expects."""
 
 import gzip
 import io
@@ -27,8 +27,8 @@ def texts(data: bytes) -> list[str]:
     return [line.text for line in lines_of(data)]
 
 
-class Trickle(io.BytesIO):
-    """A stream that gives one byte at a time, as a slow pipe does."""
+class SlowStream(io.BytesIO):
+    """A stream that returns one byte at a time, like a slow pipe."""
 
     def read1(self, size: int | None = -1) -> bytes:
         return self.read(1)
@@ -55,33 +55,34 @@ class Trickle(io.BytesIO):
 )
 def test_only_line_feeds_end_a_line(data, expected):
     assert texts(data) == expected
-    assert [line.text for line in Lines(Trickle(data), name="slow")] == expected
+    assert [line.text for line in Lines(SlowStream(data), name="slow")] == expected
 
 
 @settings(derandomize=True, deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_give_as_many_lines_as_they_have_line_ends(data):
-    found = list(Lines(Trickle(data), name="slow"))
+    lines = list(Lines(SlowStream(data), name="slow"))
     body = data.removeprefix(b"\xef\xbb\xbf")
     ends = body.count(b"\n") + (body != b"" and not body.endswith(b"\n"))
-    assert [line.number for line in found] == list(range(1, ends + 1))
-    assert found == list(lines_of(data))
+    assert [line.number for line in lines] == list(range(1, ends + 1))
+    assert lines == list(lines_of(data))
 
 
 @settings(derandomize=True, deadline=None)
 @given(st.lists(st.text(st.characters(exclude_characters="\n\r\ufeff", codec="utf-8"))))
-def test_lines_come_back_as_they_were_written(written):
-    assert texts("".join(f"{text}\n" for text in written).encode()) == written
+def test_written_lines_are_read_unchanged(lines):
+    assert texts("".join(f"{text}\n" for text in lines).encode()) == lines
 
 
 def test_a_line_that_is_not_utf8_is_reported_and_read_with_replacement_characters():
-    told: list[tuple[int, str]] = []
+    reports: list[tuple[int, str]] = []
     lines = lines_of(
-        b"good\nb\xe9ad\r\n\xc3\xa9\n", on_problem=lambda number, what: told.append((number, what))
+        b"good\nb\xe9ad\r\n\xc3\xa9\n",
+        on_problem=lambda number, message: reports.append((number, message)),
     )
     problem = "not valid UTF-8, read with U+FFFD"
     assert list(lines) == [Line(1, "good"), Line(2, "b\ufffdad", problem), Line(3, "é")]
-    assert told == [(2, problem)]
+    assert reports == [(2, problem)]
 
 
 def test_a_file_its_gzip_and_standard_input_give_the_same_lines(tmp_path):
@@ -95,10 +96,10 @@ def test_a_file_its_gzip_and_standard_input_give_the_same_lines(tmp_path):
     assert readings[0] == readings[1] == readings[2] == list(lines_of(data))
 
 
-def test_what_cannot_be_read_is_named_with_its_reason_and_a_hint(tmp_path):
-    squeezed = gzip.compress(os.urandom(500_000))
-    (tmp_path / "short.gz").write_bytes(squeezed[:-9])
-    (tmp_path / "bent.gz").write_bytes(squeezed[:30] + bytes(20) + squeezed[50:])
+def test_an_unreadable_file_is_reported_with_its_name_reason_and_hint(tmp_path):
+    compressed = gzip.compress(os.urandom(500_000))
+    (tmp_path / "short.gz").write_bytes(compressed[:-9])
+    (tmp_path / "bent.gz").write_bytes(compressed[:30] + bytes(20) + compressed[50:])
     (tmp_path / "plain.gz").write_bytes(b"not compressed\n")
     (tmp_path / "folder").mkdir()
     reasons = {
@@ -115,7 +116,7 @@ def test_what_cannot_be_read_is_named_with_its_reason_and_a_hint(tmp_path):
         assert caught.value.hint
 
 
-def test_standard_input_that_is_closed_is_bad_data():
+def test_closed_standard_input_is_a_data_error():
     with pytest.raises(DataError, match="standard input is closed"), open_lines("-"):
         pass
 
@@ -123,37 +124,37 @@ def test_standard_input_that_is_closed_is_bad_data():
 # Chunks
 
 
-@pytest.mark.parametrize("live", [False, True])
-def test_chunks_are_full_when_the_lines_are_there(live):
+@pytest.mark.parametrize("interactive", [False, True])
+def test_chunks_are_full_if_enough_lines_are_available(interactive):
     data = b"".join(b"%d\n" % number for number in range(1, 26))
-    chunks = list(lines_of(data).chunks(10, interactive=live))
+    chunks = list(lines_of(data).chunks(10, interactive=interactive))
     assert [len(chunk) for chunk in chunks] == [10, 10, 5]
     assert [line for chunk in chunks for line in chunk] == list(lines_of(data))
 
 
-def test_a_co_process_gets_its_answer_before_it_sends_its_next_line():
-    reading, writing = os.pipe()
+def test_a_line_from_a_coprocess_is_returned_before_the_next_one_is_complete():
+    read_end, write_end = os.pipe()
     with (
-        open(reading, "rb") as pipe,
-        open(writing, "wb", buffering=0) as writer,
+        open(read_end, "rb") as pipe,
+        open(write_end, "wb", buffering=0) as writer,
         open_lines("-", stdin=pipe) as lines,
     ):
         chunks = lines.chunks(10, interactive=True)
         for number in range(1, 4):
             writer.write(b"line %d\nand half " % number)
-            chunk = next(chunks)  # would wait for ever if it wanted more than one line
+            chunk = next(chunks)  # would wait forever if it needed more than one line
             assert [line.text[-6:] for line in chunk] == [f"line {number}"]
         writer.close()
         assert [line.text for chunk in chunks for line in chunk] == ["and half "]
 
 
 def test_lines_waiting_in_a_pipe_fill_a_chunk():
-    reading, writing = os.pipe()
-    os.write(writing, b"a\n" * 100)
-    with open(reading, "rb") as pipe, open_lines("-", stdin=pipe) as lines:
+    read_end, write_end = os.pipe()
+    os.write(write_end, b"a\n" * 100)
+    with open(read_end, "rb") as pipe, open_lines("-", stdin=pipe) as lines:
         chunks = lines.chunks(60, interactive=True)
         assert [len(next(chunks)), len(next(chunks))] == [60, 40]
-        os.close(writing)
+        os.close(write_end)
         assert next(chunks, None) is None
 
 
@@ -176,7 +177,7 @@ def test_a_consumer_that_stops_early_leaves_no_thread_behind():
     assert not readers[0].is_alive()
 
 
-WAITING = """
+INTERACTIVE_SCRIPT = """
 import sys
 from attn_cli.data.text_input import open_lines
 with open_lines("-", stdin=sys.stdin.buffer) as lines:
@@ -196,9 +197,9 @@ with open_lines("-", stdin=sys.stdin.buffer) as lines:
         ),
     ],
 )
-def test_a_process_ends_quietly_while_its_input_is_still_open(ending):
+def test_a_process_exits_without_errors_while_its_input_is_open(ending):
     with subprocess.Popen(
-        [sys.executable, "-c", WAITING],
+        [sys.executable, "-c", INTERACTIVE_SCRIPT],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -208,13 +209,13 @@ def test_a_process_ends_quietly_while_its_input_is_still_open(ending):
         assert process.stdout.readline().strip() in (b"quit", b"hello")
         if ending == "interrupt":
             process.send_signal(signal.SIGINT)
-        status = process.wait(timeout=30)  # standard input is open all the while
+        status = process.wait(timeout=30)  # standard input is still open
         errors = process.stderr.read()
     assert b"Fatal" not in errors
     assert status == (0 if ending == "quit" else -signal.SIGINT)
 
 
-def test_grouped_keeps_order_and_leaves_the_rest_to_the_last_list():
+def test_batched_keeps_the_order_and_puts_the_rest_in_the_last_list():
     assert list(batched(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
 
 
@@ -243,11 +244,11 @@ def test_grouped_keeps_order_and_leaves_the_rest_to_the_last_list():
         ("", None),
     ],
 )
-def test_a_pair_is_what_a_tab_or_three_bars_separate(text, pair):
+def test_a_tab_or_three_bars_separate_the_sides_of_a_pair(text, pair):
     assert parse_pair(text) == pair
 
 
-def test_two_files_go_in_step():
+def test_two_files_are_read_in_parallel_line_by_line():
     pairs = zip_lines(lines_of(b"a\nb\n"), lines_of(b"c\nd\n"))
     assert [(one.number, one.text, other.text) for one, other in pairs] == [
         (1, "a", "c"),
@@ -255,20 +256,20 @@ def test_two_files_go_in_step():
     ]
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(5, 2), (2, 5), (0, 1), (1, 0)])
-def test_files_of_unequal_length_are_refused_with_both_names_and_counts(ours, theirs):
-    source = Lines(io.BytesIO(b"a\n" * ours), name="a.en")
-    target = Lines(io.BytesIO(b"b\n" * theirs), name="a.fr")
-    seen = []
+@pytest.mark.parametrize(("n_source", "n_target"), [(5, 2), (2, 5), (0, 1), (1, 0)])
+def test_files_of_unequal_length_are_refused_with_both_names_and_counts(n_source, n_target):
+    source = Lines(io.BytesIO(b"a\n" * n_source), name="a.en")
+    target = Lines(io.BytesIO(b"b\n" * n_target), name="a.fr")
+    pairs = []
     with pytest.raises(DataError) as caught:
-        seen.extend(zip_lines(source, target))
-    assert caught.value.problem == f"a.en has {ours} lines but a.fr has {theirs}"
+        pairs.extend(zip_lines(source, target))
+    assert caught.value.problem == f"a.en has {n_source} lines but a.fr has {n_target}"
 
 
 # Outputs
 
 
-def test_an_output_appears_under_its_name_when_it_is_complete(tmp_path):
+def test_an_output_file_appears_only_when_it_is_complete(tmp_path):
     path = tmp_path / "out.txt"
     with open_output(path) as out:
         out.write("é\nb\n")
@@ -277,17 +278,17 @@ def test_an_output_appears_under_its_name_when_it_is_complete(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_failure_leaves_the_old_output_and_no_half_file(tmp_path):
+def test_a_failure_leaves_the_old_output_and_no_partial_file(tmp_path):
     path = tmp_path / "out.txt"
     path.write_text("old")
 
-    def write_half() -> None:
+    def write_part() -> None:
         with open_output(path) as out:
             out.write("new")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_half()
+        write_part()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -300,7 +301,7 @@ def test_a_gzip_output_is_compressed_and_the_same_each_time(tmp_path):
     assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
 
 
-def test_an_output_takes_bytes_through_its_buffer(tmp_path):
+def test_bytes_are_written_through_the_buffer_of_an_output(tmp_path):
     with open_output(tmp_path / "a.png") as out:
         out.buffer.write(b"\x89PNG")
     assert (tmp_path / "a.png").read_bytes() == b"\x89PNG"
@@ -329,23 +330,23 @@ def test_an_output_keeps_its_mode_and_follows_its_link(tmp_path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_named_pipe_is_written_in_place(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    heard: list[bytes] = []
-    reader = threading.Thread(target=lambda: heard.append((tmp_path / "pipe").read_bytes()))
+    received: list[bytes] = []
+    reader = threading.Thread(target=lambda: received.append((tmp_path / "pipe").read_bytes()))
     reader.start()
     with open_output(tmp_path / "pipe") as out:
         out.write("through\n")
     reader.join(timeout=10)
-    assert heard == [b"through\n"]
+    assert received == [b"through\n"]
     assert (tmp_path / "pipe").is_fifo()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_full_disk_is_said_in_one_sentence():
+def test_a_full_disk_is_reported_in_one_sentence():
     with pytest.raises(DataError, match="no space is left"), open_output("/dev/full") as out:
         out.write("text")
 
 
-def test_an_output_that_cannot_be_made_is_named_with_its_reason(tmp_path):
+def test_an_output_that_cannot_be_created_is_reported_with_its_name_and_reason(tmp_path):
     (tmp_path / "folder").mkdir()
     for path, reason in [
         (tmp_path / "absent" / "out.txt", "its folder does not exist"),
@@ -360,7 +361,7 @@ def test_an_output_that_cannot_be_made_is_named_with_its_reason(tmp_path):
 
 
 @given(st.lists(st.integers(0, 2 * MAX_CHUNK_COST), max_size=60), st.integers(1, 10))
-def test_chunks_are_all_items_in_order_cut_by_number_and_by_cost(costs, size):
+def test_chunks_contain_all_items_in_order_and_are_limited_by_number_and_cost(costs, size):
     chunks = list(chunked(iter(costs), size, cost=lambda cost: cost))
     assert [cost for chunk in chunks for cost in chunk] == costs
     for chunk in chunks:
@@ -369,7 +370,7 @@ def test_chunks_are_all_items_in_order_cut_by_number_and_by_cost(costs, size):
 
 
 @given(st.lists(st.integers(0, MAX_CHUNK_COST), max_size=60), st.integers(1, 10), st.integers(0, 5))
-def test_a_part_that_begins_at_a_multiple_of_the_size_is_cut_like_the_whole(costs, size, blocks):
+def test_a_part_that_begins_at_a_multiple_of_the_size_has_the_same_chunks(costs, size, blocks):
     start = blocks * size
     whole, parts = (
         [chunk for part in texts for chunk in chunked(part, size, cost=lambda cost: cost)]

@@ -1,4 +1,4 @@
-"""Tokenizer: every piece has its word, on the way in and on the way out, whatever is said."""
+"""Tokenizer: encode and decode assign each piece to its word, for any text."""
 
 import math
 import re
@@ -33,16 +33,16 @@ LINES = [
 ] * 3
 
 
-def train(lines: list[str] = LINES, **changed: object) -> Tokenizer:
-    return Tokenizer.train(lines, config.TokenizerConfig(**{"vocab_size": 420, **changed}))
+def train(lines: list[str] = LINES, **options: object) -> Tokenizer:
+    return Tokenizer.train(lines, config.TokenizerConfig(**{"vocab_size": 420, **options}))
 
 
 UNIGRAM, BPE = train(), train(kind="bpe")
-PLAIN = train(normalization="identity")
+UNNORMALIZED = train(normalization="identity")
 SENTENCEPIECE = sentencepiece.SentencePieceProcessor(model_proto=UNIGRAM.to_bytes())
 EACH_KIND = pytest.mark.parametrize("tokenizer", [UNIGRAM, BPE], ids=["unigram", "bpe"])
 
-#: Odd spaces, decomposed letters, what NFKC changes or removes, scripts never trained on.
+#: Odd spaces, decomposed letters, characters that NFKC changes, scripts outside the training text.
 ODD = st.sampled_from(
     [
         *"aeélqu'’-.,:!?1 ",
@@ -74,7 +74,7 @@ def test_the_order_of_the_lines_does_not_change_the_model(kind: str) -> None:
     assert train(kind=kind).to_bytes() == train(LINES[::-1], kind=kind).to_bytes()
 
 
-def test_counted_forms_teach_what_their_lines_teach() -> None:
+def test_training_on_counts_gives_the_model_of_the_lines() -> None:
     counts = Counter(form for line in LINES for form in words.surface_forms(words.split(line)))
     counted = Tokenizer.train_on_counts(counts, config.TokenizerConfig(vocab_size=420))
     assert counted.to_bytes() == UNIGRAM.to_bytes()
@@ -90,19 +90,23 @@ def test_a_frequent_form_is_one_piece(tokenizer: Tokenizer) -> None:
 
 
 def test_a_piece_may_hold_an_apostrophe_or_a_hyphen() -> None:
-    many = train(["Je l'ai dit.", "I don't.", "A-t-il dit ?"] * 20)
-    assert [pieces(many, form) for form in (" l'", "n't", "-t-il")] == [["▁l'"], ["n't"], ["-t-il"]]
+    tokenizer = train(["Je l'ai dit.", "I don't.", "A-t-il dit ?"] * 20)
+    assert [pieces(tokenizer, form) for form in (" l'", "n't", "-t-il")] == [
+        ["▁l'"],
+        ["n't"],
+        ["-t-il"],
+    ]
 
 
 @EACH_KIND
 def test_no_piece_crosses_a_word_boundary(tokenizer: Tokenizer) -> None:
-    spelt = {f.replace(" ", "▁") for line in LINES for f in words.surface_forms(words.split(line))}
-    learned = [tokenizer.piece(id) for id in range(260, tokenizer.vocab_size)]
-    assert [piece for piece in learned if not any(piece in form for form in spelt)] == []
+    forms = {f.replace(" ", "▁") for line in LINES for f in words.surface_forms(words.split(line))}
+    learned_pieces = [tokenizer.piece(id) for id in range(260, tokenizer.vocab_size)]
+    assert [piece for piece in learned_pieces if not any(piece in form for form in forms)] == []
 
 
 @EACH_KIND
-def test_a_vocabulary_is_no_larger_than_the_text_gives(tokenizer: Tokenizer) -> None:
+def test_a_vocabulary_is_not_larger_than_the_text_allows(tokenizer: Tokenizer) -> None:
     assert tokenizer.vocab_size <= 420
     assert train(["A b c.", "Je t'aime.", "a"], vocab_size=8000).vocab_size < 400
 
@@ -114,7 +118,7 @@ def test_a_text_without_words_is_a_data_error(lines: list[str], kind: str) -> No
         train(lines, kind=kind)
 
 
-def test_a_vocabulary_too_small_for_the_characters_says_what_would_do() -> None:
+def test_the_error_of_a_too_small_vocabulary_names_a_sufficient_size() -> None:
     alphabet = [" ".join(map(chr, range(0x400, 0x460)))]
     with pytest.raises(UsageError, match=r"vocab_size = 300 has no room.* take (\d+)") as caught:
         train(alphabet, vocab_size=300)
@@ -128,13 +132,13 @@ def test_a_coverage_that_sentencepiece_refuses_is_a_usage_error() -> None:
 
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
-def test_hostile_lines_are_learned_from(kind: str) -> None:
+def test_a_tokenizer_can_be_trained_on_hostile_lines(kind: str) -> None:
     hostile = ["a" * 50_000, "▁ ▅ \x00 \ud800", "x\ty", "!" * 9_000, "b \u2028 c"]
     tokenizer = train(hostile, kind=kind)
     assert tokenizer.decode(tokenizer.encode("a x b").ids).text == "a x b"
 
 
-def test_training_and_sampling_say_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+def test_training_and_sampling_print_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     train(kind="bpe").candidates(" playing", 4)
     assert capfd.readouterr() == ("", "")
 
@@ -142,7 +146,7 @@ def test_training_and_sampling_say_nothing(capfd: pytest.CaptureFixture[str]) ->
 # ---- on disk
 
 
-def test_a_saved_tokenizer_comes_back(tmp_path: Path) -> None:
+def test_a_saved_tokenizer_is_loaded_unchanged(tmp_path: Path) -> None:
     UNIGRAM.save(tmp_path / "tokenizer.model")
     loaded = Tokenizer.load(tmp_path / "tokenizer.model")
     assert loaded.to_bytes() == UNIGRAM.to_bytes()
@@ -156,7 +160,7 @@ def test_a_missing_file_is_a_model_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\x00" * 99])
-def test_a_file_of_something_else_is_a_model_error(tmp_path: Path, content: bytes) -> None:
+def test_a_file_of_another_format_is_a_model_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "broken.model").write_bytes(content)
     with pytest.raises(ModelError, match=r"broken\.model is not a SentencePiece model"):
         Tokenizer.load(tmp_path / "broken.model")
@@ -176,7 +180,7 @@ def test_a_model_with_other_special_ids_is_refused(tmp_path: Path) -> None:
 # ---- segments
 
 
-def test_a_word_is_spelt_apart_from_its_glued_twin() -> None:
+def test_only_a_form_after_a_space_starts_with_the_space_mark() -> None:
     assert pieces(UNIGRAM, " aime")[0].startswith("▁")
     assert not pieces(UNIGRAM, "aime")[0].startswith("▁")
 
@@ -185,9 +189,9 @@ def test_a_word_is_spelt_apart_from_its_glued_twin() -> None:
 @pytest.mark.parametrize(
     "form", [" \u200b", "\u200b", "\u00ad", "\x07", "\x00", "\ufffd", "\ue000", "👍", "▁", "ก"]
 )
-def test_a_form_without_pieces_is_spelt_in_its_utf8_bytes(tokenizer: Tokenizer, form: str) -> None:
-    spelt = [f"<0x{byte:02X}>" for byte in form.strip().encode()]
-    assert pieces(tokenizer, form) == ["▁"] * form.startswith(" ") + spelt
+def test_a_form_without_pieces_is_encoded_as_utf8_bytes(tokenizer: Tokenizer, form: str) -> None:
+    byte_pieces = [f"<0x{byte:02X}>" for byte in form.strip().encode()]
+    assert pieces(tokenizer, form) == ["▁"] * form.startswith(" ") + byte_pieces
 
 
 def test_a_lone_surrogate_is_read_as_a_replacement_character() -> None:
@@ -195,7 +199,7 @@ def test_a_lone_surrogate_is_read_as_a_replacement_character() -> None:
 
 
 @EACH_KIND
-def test_a_word_of_absurd_length_is_encoded(tokenizer: Tokenizer) -> None:
+def test_a_very_long_word_is_encoded(tokenizer: Tokenizer) -> None:
     encoded = tokenizer.encode("x " + "aé" * 25_000 + " y")
     assert len(encoded.words) == 3
     assert tokenizer.decode(encoded.ids).text == encoded.raw
@@ -205,17 +209,17 @@ def test_a_word_of_absurd_length_is_encoded(tokenizer: Tokenizer) -> None:
 
 
 @EACH_KIND
-def test_candidates_all_spell_the_form_and_the_usual_one_is_among_them(
+def test_candidates_all_spell_the_form_and_include_its_segmentation(
     tokenizer: Tokenizer,
 ) -> None:
-    found = [ids for ids, _ in tokenizer.candidates(" playing", 8)]
-    assert tokenizer.segment(" playing") in found
-    assert 1 < len(set(found)) == len(found) <= 8
-    assert {"".join(map(tokenizer.piece, ids)) for ids in found} == {"▁playing"}
+    candidates = [ids for ids, _ in tokenizer.candidates(" playing", 8)]
+    assert tokenizer.segment(" playing") in candidates
+    assert 1 < len(set(candidates)) == len(candidates) <= 8
+    assert {"".join(map(tokenizer.piece, ids)) for ids in candidates} == {"▁playing"}
 
 
 @EACH_KIND
-def test_candidates_are_a_distribution_likeliest_first(tokenizer: Tokenizer) -> None:
+def test_candidates_are_a_distribution_in_descending_order(tokenizer: Tokenizer) -> None:
     logp = [each for _, each in tokenizer.candidates(" playground", 6)]
     assert math.fsum(map(math.exp, logp)) == pytest.approx(1)
     assert logp == sorted(logp, reverse=True)
@@ -224,20 +228,20 @@ def test_candidates_are_a_distribution_likeliest_first(tokenizer: Tokenizer) -> 
 def test_unigram_candidates_differ_by_the_scores_of_their_pieces() -> None:
     (first, first_logp), (second, second_logp) = UNIGRAM.candidates(" playground", 2)
     score = SENTENCEPIECE.get_score
-    by_pieces = sum(score(list(first))) - sum(score(list(second)))
-    assert first_logp - second_logp == pytest.approx(by_pieces)
+    score_difference = sum(score(list(first))) - sum(score(list(second)))
+    assert first_logp - second_logp == pytest.approx(score_difference)
 
 
 @EACH_KIND
 def test_candidates_are_the_same_each_time(tokenizer: Tokenizer) -> None:
-    once = tokenizer.candidates(" playground", 4)
+    first = tokenizer.candidates(" playground", 4)
     tokenizer.candidates(" children", 4)
-    assert tokenizer.candidates(" playground", 4) == once
+    assert tokenizer.candidates(" playground", 4) == first
 
 
 @EACH_KIND
 @pytest.mark.parametrize("form", [" ก", "\u200b", " " + "a" * 5_000])
-def test_a_form_without_a_choice_has_one_candidate(tokenizer: Tokenizer, form: str) -> None:
+def test_a_form_with_one_segmentation_has_one_candidate(tokenizer: Tokenizer, form: str) -> None:
     assert tokenizer.candidates(form, 8) == [(tokenizer.segment(form), 0.0)]
 
 
@@ -248,19 +252,19 @@ def test_encode_gives_each_piece_its_word() -> None:
     encoded = UNIGRAM.encode("I don't.")
     assert [word.text for word in encoded.words] == ["I", "do", "n't", "."]
     for index, form in enumerate([" I", " do", "n't", "."]):
-        own = encoded.ids[encoded.word_ids == index]
-        assert tuple(own) == UNIGRAM.segment(form)
+        piece_ids = encoded.ids[encoded.word_ids == index]
+        assert tuple(piece_ids) == UNIGRAM.segment(form)
     assert encoded.ids.dtype == encoded.word_ids.dtype == np.int32
 
 
-def test_an_empty_line_is_an_end_alone() -> None:
+def test_an_empty_line_is_encoded_as_eos_only() -> None:
     encoded = UNIGRAM.encode(" \u3000 ")
     assert (encoded.ids.tolist(), encoded.word_ids.tolist(), encoded.words) == ([EOS], [-1], ())
 
 
-@given(ANY_TEXT, st.sampled_from([UNIGRAM, BPE, PLAIN]))
+@given(ANY_TEXT, st.sampled_from([UNIGRAM, BPE, UNNORMALIZED]))
 @PROPERTY
-def test_every_word_owns_neighboring_pieces_and_nothing_is_unknown(
+def test_each_word_has_adjacent_pieces_and_no_piece_is_unknown(
     raw: str, tokenizer: Tokenizer
 ) -> None:
     encoded = tokenizer.encode(raw)
@@ -278,8 +282,8 @@ def test_every_word_owns_neighboring_pieces_and_nothing_is_unknown(
 @PROPERTY
 def test_without_normalization_decode_undoes_encode_up_to_white_space(raw: str) -> None:
     text = " ".join("".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in raw).split())
-    assert PLAIN.decode(PLAIN.encode(raw).ids).text == text
-    encoded, decoded = PLAIN.encode(text), PLAIN.decode(PLAIN.encode(text).ids)
+    assert UNNORMALIZED.decode(UNNORMALIZED.encode(raw).ids).text == text
+    encoded, decoded = UNNORMALIZED.encode(text), UNNORMALIZED.decode(UNNORMALIZED.encode(text).ids)
     assert decoded.words == encoded.words
     assert decoded.word_ids.tolist() == encoded.word_ids.tolist()
 
@@ -305,12 +309,12 @@ def test_decode_gives_the_normalized_text(raw: str, text: str) -> None:
 
 
 def ids_of(*names: str) -> list[int]:
-    known = {UNIGRAM.piece(id): id for id in range(UNIGRAM.vocab_size)}
-    return [known[name] for name in names]
+    id_by_piece = {UNIGRAM.piece(id): id for id in range(UNIGRAM.vocab_size)}
+    return [id_by_piece[name] for name in names]
 
 
 @pytest.mark.parametrize(
-    ("said", "text", "word_ids"),
+    ("piece_names", "text", "word_ids"),
     [
         ("", "", []),
         ("</s>", "", [-1]),
@@ -329,9 +333,9 @@ def ids_of(*names: str) -> list[int]:
     ],
 )
 def test_decode_gives_each_id_the_word_it_contributes_to(
-    said: str, text: str, word_ids: list[int]
+    piece_names: str, text: str, word_ids: list[int]
 ) -> None:
-    decoded = UNIGRAM.decode(ids_of(*said.split()))
+    decoded = UNIGRAM.decode(ids_of(*piece_names.split()))
     assert (decoded.text, decoded.word_ids.tolist()) == (text, word_ids)
 
 
@@ -347,20 +351,22 @@ ANY_IDS = st.lists(
 
 @given(ANY_IDS)
 @PROPERTY
-def test_any_ids_decode_to_words_that_never_go_back(ids: list[int]) -> None:
+def test_any_ids_decode_to_word_ids_in_ascending_order(ids: list[int]) -> None:
     decoded = UNIGRAM.decode(np.array(ids, np.int32))
-    spoken = decoded.word_ids[np.array(ids, int) > UNK]
+    word_ids = decoded.word_ids[np.array(ids, int) > UNK]
     assert len(decoded.word_ids) == len(ids)
     assert all(decoded.word_ids[np.array(ids, int) <= UNK] == -1)
-    assert all(np.diff(spoken) >= 0)
-    assert all(spoken < len(decoded.words))
-    assert all(spoken >= 0) or not decoded.words
+    assert all(np.diff(word_ids) >= 0)
+    assert all(word_ids < len(decoded.words))
+    assert all(word_ids >= 0) or not decoded.words
     assert decoded.words == words.split(decoded.text)
-    crossed = {each.word for each in decoded.crossing}
-    assert {*spoken.tolist(), *crossed} == set(range(len(decoded.words))), "a word without a piece"
+    crossing_words = {each.word for each in decoded.crossing}
+    assert {*word_ids.tolist(), *crossing_words} == set(range(len(decoded.words))), (
+        "a word without a piece"
+    )
 
 
-def test_a_decoded_piece_of_two_words_belongs_to_both_by_their_characters() -> None:
+def test_a_decoded_piece_of_two_words_belongs_to_both_in_proportion_to_characters() -> None:
     """▁don and 't are the words do and n't, of 2 and 1 characters of the first piece."""
     forms = {" don": 9, "'t": 9}
     tokenizer = Tokenizer.train_on_counts(forms, config.TokenizerConfig(vocab_size=300))
@@ -374,10 +380,10 @@ def test_a_decoded_piece_of_two_words_belongs_to_both_by_their_characters() -> N
 
 @given(ANY_IDS)
 @PROPERTY
-def test_any_ids_say_what_sentencepiece_says(ids: list[int]) -> None:
-    spoken = [id for id in ids if id > UNK]
-    said = "".join(" " if c.isspace() else c for c in SENTENCEPIECE.decode(spoken))
-    assert UNIGRAM.decode(spoken).text == said.strip()
+def test_any_ids_decode_to_the_text_of_sentencepiece(ids: list[int]) -> None:
+    text_ids = [id for id in ids if id > UNK]
+    expected = "".join(" " if c.isspace() else c for c in SENTENCEPIECE.decode(text_ids))
+    assert UNIGRAM.decode(text_ids).text == expected.strip()
 
 
 def test_tokens_of_another_program_stay_one_word_each() -> None:
@@ -391,7 +397,7 @@ def test_tokens_of_another_program_stay_one_word_each() -> None:
 
 # ---- plain quotes
 
-#: Apostrophes and quotes that words are cut at alike, whether typographic or straight.
+#: Typographic apostrophes and quotes, at which words are split as at straight ones.
 STRAIGHT = str.maketrans("’ʼ“”„", '\'\'"""')
 QUOTED = st.text("aeijlndt ’ʼ“”„.?!", max_size=30)
 CURLY_LINES = [line.replace("'", "’") + " “Oui”" for line in LINES]
@@ -399,7 +405,7 @@ STRAIGHT_LINES = [line.translate(STRAIGHT) for line in CURLY_LINES]
 QUOTES = train(CURLY_LINES, normalize_quotes=True)
 
 
-def test_typographic_quotes_teach_what_straight_ones_teach() -> None:
+def test_training_on_typographic_quotes_gives_the_model_of_straight_ones() -> None:
     straight = train(STRAIGHT_LINES, normalize_quotes=True)
     assert QUOTES.to_bytes() == straight.to_bytes()
     assert train(STRAIGHT_LINES).to_bytes() == straight.to_bytes()
@@ -408,7 +414,7 @@ def test_typographic_quotes_teach_what_straight_ones_teach() -> None:
 
 @given(ANY_TEXT.filter(bool))
 @PROPERTY
-def test_a_form_has_the_pieces_of_its_twin_with_straight_quotes(form: str) -> None:
+def test_a_form_has_the_pieces_of_the_same_form_with_straight_quotes(form: str) -> None:
     plain = "".join("'" if c in "‘’‚‛ʼ′´`" else '"' if c in "“”„‟″" else c for c in form)
     assert QUOTES.segment(form) == QUOTES.segment(plain)
     assert QUOTES.candidates(form, 4) == QUOTES.candidates(plain, 4)
@@ -416,29 +422,35 @@ def test_a_form_has_the_pieces_of_its_twin_with_straight_quotes(form: str) -> No
 
 @given(QUOTED)
 @PROPERTY
-def test_a_line_with_typographic_quotes_is_read_as_a_straight_one_with_its_own_words(
+def test_typographic_quotes_have_the_ids_of_straight_ones_and_their_own_words(
     raw: str,
 ) -> None:
     encoded, straight = QUOTES.encode(raw), QUOTES.encode(raw.translate(STRAIGHT))
     assert all(word.text == raw[word.start : word.end] for word in encoded.words)
     spans = [(word.start, word.end) for word in straight.words]
-    if [(word.start, word.end) for word in encoded.words] == spans:  # "’ʼ" is two, "''" one
+    if [
+        (word.start, word.end) for word in encoded.words
+    ] == spans:  # "’ʼ" is two words, "''" is one
         assert encoded.ids.tolist() == straight.ids.tolist()
         assert encoded.word_ids.tolist() == straight.word_ids.tolist()
     assert QUOTES.decode(encoded.ids).text == " ".join(raw.translate(STRAIGHT).split())
 
 
-def test_a_typographic_apostrophe_is_a_straight_one_in_an_elision_and_in_a_contraction() -> None:
-    for typed, plain in [("Je t’aime", "Je t'aime"), ("I donʼt", "I don't"), ("“Oui”", '"Oui"')]:
-        assert QUOTES.encode(typed).ids.tolist() == QUOTES.encode(plain).ids.tolist()
-        assert UNIGRAM.encode(typed).ids.tolist() != UNIGRAM.encode(plain).ids.tolist()
+def test_normalize_quotes_gives_typographic_apostrophes_the_ids_of_straight_ones() -> None:
+    for typographic, plain in [
+        ("Je t’aime", "Je t'aime"),
+        ("I donʼt", "I don't"),
+        ("“Oui”", '"Oui"'),
+    ]:
+        assert QUOTES.encode(typographic).ids.tolist() == QUOTES.encode(plain).ids.tolist()
+        assert UNIGRAM.encode(typographic).ids.tolist() != UNIGRAM.encode(plain).ids.tolist()
 
 
-def test_guillemets_stay() -> None:
+def test_guillemets_are_not_normalized() -> None:
     assert QUOTES.decode(QUOTES.encode("« Oui »").ids).text == "« Oui »"
 
 
-def test_a_tokenizer_that_is_loaded_again_reads_quotes_as_it_is_told(tmp_path: Path) -> None:
+def test_a_loaded_tokenizer_normalizes_quotes_only_if_the_option_is_set(tmp_path: Path) -> None:
     QUOTES.save(tmp_path / "model")
     loaded = Tokenizer.load(tmp_path / "model", normalize_quotes=True)
     assert loaded.encode("t’aime").ids.tolist() == QUOTES.encode("t'aime").ids.tolist()
@@ -449,17 +461,17 @@ def test_a_tokenizer_that_is_loaded_again_reads_quotes_as_it_is_told(tmp_path: P
 # ---- lines in capitals
 
 
-def test_a_line_in_capitals_is_read_as_if_it_were_not_and_keeps_its_words() -> None:
-    loud = UNIGRAM.encode("DO YOU LOVE THE OLD DOG?", lowercase=True)
-    assert loud.ids.tolist() == UNIGRAM.encode("Do you love the old dog?").ids.tolist()
-    assert [word.text for word in loud.words] == ["DO", "YOU", "LOVE", "THE", "OLD", "DOG", "?"]
-    assert loud.raw == "DO YOU LOVE THE OLD DOG?"
+def test_a_line_in_capitals_has_the_ids_of_lowercase_and_keeps_its_words() -> None:
+    line = UNIGRAM.encode("DO YOU LOVE THE OLD DOG?", lowercase=True)
+    assert line.ids.tolist() == UNIGRAM.encode("Do you love the old dog?").ids.tolist()
+    assert [word.text for word in line.words] == ["DO", "YOU", "LOVE", "THE", "OLD", "DOG", "?"]
+    assert line.raw == "DO YOU LOVE THE OLD DOG?"
 
 
 # ---- literals
 
 
-COPYING = Tokenizer.train(
+WITH_LITERALS = Tokenizer.train(
     [*LINES, *string.ascii_letters, *"()"],
     config.TokenizerConfig(vocab_size=480, literals=True),
     literals=LiteralRules("en", "fr"),
@@ -468,36 +480,36 @@ COPYING = Tokenizer.train(
 
 def test_placeholders_stand_between_the_special_ids_and_the_bytes() -> None:
     assert len(UNIGRAM.placeholders) == 0
-    assert list(COPYING.placeholders) == list(range(UNK + 1, UNK + 1 + N_PLACEHOLDERS))
-    assert COPYING.piece(COPYING.placeholders[-1] + 1) == "<0x00>"
-    assert COPYING.segment(" \x00")[-1] == COPYING.placeholders[-1] + 1
-    again = Tokenizer.from_bytes(COPYING.to_bytes())
-    assert again.placeholders == COPYING.placeholders
+    assert list(WITH_LITERALS.placeholders) == list(range(UNK + 1, UNK + 1 + N_PLACEHOLDERS))
+    assert WITH_LITERALS.piece(WITH_LITERALS.placeholders[-1] + 1) == "<0x00>"
+    assert WITH_LITERALS.segment(" \x00")[-1] == WITH_LITERALS.placeholders[-1] + 1
+    again = Tokenizer.from_bytes(WITH_LITERALS.to_bytes())
+    assert again.placeholders == WITH_LITERALS.placeholders
 
 
-def test_a_marked_form_is_its_placeholder_and_no_text_is() -> None:
+def test_only_a_marked_form_is_encoded_as_its_placeholder() -> None:
     for number in range(N_PLACEHOLDERS):
-        id = COPYING.placeholders[number]
-        space = COPYING.segment(" $a")[0]
-        assert COPYING.segment(literals.add_mark("1,250", number)) == (id,)
-        assert COPYING.segment(literals.add_mark(" 1,250", number)) == (space, id)
-        assert COPYING.candidates(literals.add_mark(" 5", number), 8) == [((space, id), 0.0)]
-        assert id not in COPYING.segment(f" {COPYING.piece(id)}")
+        id = WITH_LITERALS.placeholders[number]
+        space = WITH_LITERALS.segment(" $a")[0]
+        assert WITH_LITERALS.segment(literals.add_mark("1,250", number)) == (id,)
+        assert WITH_LITERALS.segment(literals.add_mark(" 1,250", number)) == (space, id)
+        assert WITH_LITERALS.candidates(literals.add_mark(" 5", number), 8) == [((space, id), 0.0)]
+        assert id not in WITH_LITERALS.segment(f" {WITH_LITERALS.piece(id)}")
 
 
-def test_marked_forms_teach_the_vocabulary_nothing() -> None:
+def test_marked_forms_do_not_change_the_vocabulary() -> None:
     counts = Counter(words.surface_forms(words.split(" ".join(LINES))))
-    marked = counts + Counter({literals.add_mark(" zzz", 3): 1000})
+    counts_with_marks = counts + Counter({literals.add_mark(" zzz", 3): 1000})
     settings = config.TokenizerConfig(vocab_size=420, literals=True)
-    one, other = (Tokenizer.train_on_counts(each, settings) for each in (counts, marked))
+    one, other = (Tokenizer.train_on_counts(each, settings) for each in (counts, counts_with_marks))
     assert one.to_bytes() == other.to_bytes()
 
 
 def literals_of(raw: str) -> list[str]:
-    return [raw[each.start : each.end] for each in COPYING.find_literals(raw)]
+    return [raw[each.start : each.end] for each in WITH_LITERALS.find_literals(raw)]
 
 
-def test_a_name_that_would_be_spelt_in_bits_is_a_literal() -> None:
+def test_a_name_that_would_be_split_into_small_pieces_is_a_literal() -> None:
     assert literals_of("I love Xkwzqgh.") == ["Xkwzqgh"]
     assert literals_of("I love Children, PLAYING and xkwzqgh.") == []
 
@@ -507,7 +519,7 @@ def test_words_in_a_script_that_the_vocabulary_lacks_are_one_literal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "said", "text"),
+    ("raw", "template", "text"),
     [
         ("5 and 7", "{0}{1}", "5 7"),
         ("5 and 7", "love{0}", "love 5"),
@@ -519,19 +531,21 @@ def test_words_in_a_script_that_the_vocabulary_lacks_are_one_literal() -> None:
         ("❤️5 a@b.fr", "{10}{0}{11}", "❤️5 a@b.fr"),
     ],
 )
-def test_literals_put_back_touch_only_what_they_may(raw: str, said: str, text: str) -> None:
+def test_decode_joins_a_restored_literal_only_to_text_that_may_adjoin_it(
+    raw: str, template: str, text: str
+) -> None:
     ids: list[int] = []
-    for part in re.findall(r"\{\d+\}|[^{]+", said):
+    for part in re.findall(r"\{\d+\}|[^{]+", template):
         number = part.strip("{}")
-        own = COPYING.placeholders[int(number)] if number.isdecimal() else None
-        ids += [own] if own else COPYING.segment(part)
-    assert COPYING.decode(ids, COPYING.encode(raw)).text == text
+        placeholder = WITH_LITERALS.placeholders[int(number)] if number.isdecimal() else None
+        ids += [placeholder] if placeholder else WITH_LITERALS.segment(part)
+    assert WITH_LITERALS.decode(ids, WITH_LITERALS.encode(raw)).text == text
 
 
-# What is unknown
+# Unknown letters
 
 
-def test_the_share_of_unknown_letters_is_that_of_words_in_bits_or_bytes():
+def test_unknown_share_counts_letters_of_words_split_into_small_pieces_or_bytes():
     text = ["the house is near the river and the children love the old garden"] * 20
     tokenizer = Tokenizer.train(text, config.TokenizerConfig(vocab_size=340))
     assert tokenizer.unknown_share("the children love the house") == 0
@@ -541,7 +555,7 @@ def test_the_share_of_unknown_letters_is_that_of_words_in_bits_or_bytes():
     assert tokenizer.unknown_share("") == tokenizer.unknown_share("12, 5!") == 0
 
 
-def test_a_line_in_capitals_is_known_as_its_words_are():
+def test_lowercase_reduces_the_unknown_share_of_a_line_in_capitals():
     text = ["the house is near the river and the children love the old garden"] * 20
     tokenizer = Tokenizer.train(text, config.TokenizerConfig(vocab_size=340))
     assert tokenizer.unknown_share("THE CHILDREN LOVE", lowercase=True) < 0.5

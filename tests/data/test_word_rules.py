@@ -1,4 +1,4 @@
-"""The rules that cut compounds: each language has its own, and a model keeps its version."""
+"""The rules that split compounds: each language has its own, and a model keeps its version."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -58,14 +58,14 @@ def test_a_text_whose_language_is_not_named_has_the_rules_of_version_1() -> None
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_cut_tiles_the_compound(language: str) -> None:
+def test_the_parts_of_a_compound_cover_it_without_gaps(language: str) -> None:
     for compound in ("n't", "'s", "l'", "d'd'd'a", "a-t-il", "rendez-vous", "don't've", "l'l'-le"):
         spans = word_rules(language).cut(compound)
         assert [start for start, _ in spans] == [0, *(end for _, end in spans[:-1])]
         assert spans[-1][1] == len(compound)
 
 
-def test_a_version_of_the_future_is_refused() -> None:
+def test_a_version_later_than_the_current_one_is_refused() -> None:
     with pytest.raises(UsageError, match=f"between 1 and {VERSION}"):
         config.from_dict({"tokenizer": {"word_rules": VERSION + 1}})
 
@@ -79,8 +79,8 @@ def test_a_recipe_records_the_version_for_new_models() -> None:
 def test_a_model_made_before_the_rules_had_versions_keeps_version_1(model: str) -> None:
     bundle = open_bundle(ROOT / model)
     assert recipe_rules(bundle.recipe) == (ALL_LANGUAGES, ALL_LANGUAGES)
-    words_of = [word.text for word in bundle.source.encode("don't l'eau donne-le").words]
-    assert words_of == ["do", "n't", "l'", "eau", "donne", "-le"]
+    texts = [word.text for word in bundle.source.encode("don't l'eau donne-le").words]
+    assert texts == ["do", "n't", "l'", "eau", "donne", "-le"]
 
 
 def test_both_sides_of_a_joint_vocabulary_have_the_rules_of_their_language() -> None:
@@ -94,8 +94,8 @@ def test_both_sides_of_a_joint_vocabulary_have_the_rules_of_their_language() -> 
     assert english.vocab_size == french.vocab_size
 
 
-def test_a_language_of_a_later_version_is_without_rules_before_it(monkeypatch):
-    """So that a new language, and a change of one, leave existing models as they are."""
+def test_a_language_added_in_a_later_version_has_no_rules_in_earlier_ones(monkeypatch):
+    """A new language, or a change of one, therefore leaves existing models unchanged."""
     later = WordRules(elisions="l'")
     languages = {"oc": {3: later}, "fr": {2: WordRules(), 4: later}}
     monkeypatch.setattr("attn_cli.data.word_rules.LANGUAGES", languages)
@@ -105,7 +105,7 @@ def test_a_language_of_a_later_version_is_without_rules_before_it(monkeypatch):
     assert word_rules("fr", 4) is later
 
 
-def test_no_language_has_rules_of_a_version_that_recipes_cannot_name():
+def test_all_rules_are_of_versions_that_recipes_can_name():
     assert {version for rules in LANGUAGES.values() for version in rules} <= set(
         range(2, VERSION + 1)
     )

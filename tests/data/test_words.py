@@ -10,7 +10,7 @@ from attn_cli.types import Word
 
 PROPERTY = settings(derandomize=True, deadline=None)
 
-#: Text where the rules meet: apostrophes, hyphens, marks, joiners, spaces, scripts.
+#: Text in which several rules apply: apostrophes, hyphens, marks, joiners, spaces, scripts.
 FRAGMENTS = st.sampled_from(
     [
         *"aAtsndél-'’ʼ‑·.,:!_1٣½ﬁ日カ한ก👍",
@@ -87,7 +87,7 @@ def test_english_contractions_are_cut_as_in_the_penn_treebank(raw: str, words: s
         ("DITES-MOI", "DITES -MOI"),
     ],
 )
-def test_clitics_behind_a_french_verb_are_words_with_their_hyphen(raw: str, words: str) -> None:
+def test_clitics_after_a_french_verb_are_words_with_their_hyphen(raw: str, words: str) -> None:
     assert cut(raw) == words
 
 
@@ -142,7 +142,7 @@ def test_an_emoji_is_one_word_however_many_characters_it_has(emoji: str) -> None
     assert [word.text for word in split(f"ok {emoji}{emoji}😂!")] == ["ok", emoji, emoji, "😂", "!"]
 
 
-def test_a_word_knows_its_span_in_the_raw_text() -> None:
+def test_a_word_has_its_span_in_the_raw_text() -> None:
     assert split("  Je t'aime") == (Word("Je", 2, 4), Word("t'", 5, 7), Word("aime", 7, 11))
 
 
@@ -156,35 +156,35 @@ def test_a_number_within_a_compound_is_read(raw: str) -> None:
     assert "".join(word.text for word in split(raw)) == raw
 
 
-def test_everyday_text_holds_one_character_that_follows_others() -> None:
+def test_everyday_text_has_one_character_that_attaches_to_the_one_before() -> None:
     everyday = [chr(code) for code in range(0x3100) if words._EVERYDAY.fullmatch(chr(code))]
     assert len(everyday) > 700
     assert [each for each in everyday if words._follows(ord(each))] == ["\u00ad"]
 
 
 @given(st.text(st.characters(max_codepoint=0x2FF) | st.sampled_from("\u00ad’“”…–- '.3a")))
-def test_everyday_text_has_the_same_words_by_either_expression(raw: str) -> None:
+def test_both_expressions_split_everyday_text_into_the_same_words(raw: str) -> None:
     assert words._EVERYDAY.fullmatch(raw)
-    found = [match.span() for match in words._everyday_pattern().finditer(raw)]
-    assert found == [match.span() for match in words._pattern().finditer(raw)]
+    spans = [match.span() for match in words._everyday_pattern().finditer(raw)]
+    assert spans == [match.span() for match in words._pattern().finditer(raw)]
 
 
 @given(ANY_TEXT)
 @PROPERTY
-def test_words_hold_every_visible_character_once_and_in_order(raw: str) -> None:
-    held = [position for word in split(raw) for position in range(word.start, word.end)]
-    assert held == [i for i, character in enumerate(raw) if not character.isspace()]
+def test_words_contain_every_visible_character_once_and_in_order(raw: str) -> None:
+    positions = [position for word in split(raw) for position in range(word.start, word.end)]
+    assert positions == [i for i, character in enumerate(raw) if not character.isspace()]
     assert all(word.text == raw[word.start : word.end] for word in split(raw))
 
 
 @given(ANY_TEXT)
 @PROPERTY
 def test_words_and_the_gaps_between_them_restore_the_text(raw: str) -> None:
-    end, restored = 0, ""
+    end, text = 0, ""
     for word in split(raw):
-        restored += raw[end : word.start] + word.text
+        text += raw[end : word.start] + word.text
         end = word.end
-    assert restored + raw[end:] == raw
+    assert text + raw[end:] == raw
 
 
 @given(ANY_TEXT)
@@ -196,6 +196,6 @@ def test_forms_spell_the_text_with_single_spaces(raw: str) -> None:
 @pytest.mark.parametrize(
     "part", ["a", "a'", "l'", "a'm", "a-le", "prends-le-", "\u0301", "!", "👍\u200d", "1."]
 )
-def test_a_hostile_line_is_cut_in_time(part: str) -> None:
+def test_a_hostile_line_is_split_in_linear_time(part: str) -> None:
     raw = part * (60_000 // len(part))
     assert sum(word.end - word.start for word in split(raw)) == len(raw)
