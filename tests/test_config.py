@@ -1,4 +1,4 @@
-"""Recipes: what is written is read back; what a recipe has no place for is refused by name."""
+"""A written recipe is read back unchanged, and an unknown key or an invalid value is refused."""
 
 import dataclasses
 import typing
@@ -12,11 +12,11 @@ from attn_cli import config
 from attn_cli.config import Recipe
 from attn_cli.errors import UsageError
 
-steady = settings(derandomize=True, deadline=None)
+deterministic = settings(derandomize=True, deadline=None)
 
 
 def values_of(kind, leaf):
-    """Any value a leaf may hold."""
+    """Return a strategy of the values that a field may have."""
     low, limit = leaf.metadata["low"], leaf.metadata["limit"]
     if typing.get_origin(kind) is typing.Literal:
         return st.sampled_from(typing.get_args(kind))
@@ -30,7 +30,7 @@ def values_of(kind, leaf):
 
 
 def trees(cls=Recipe):
-    """Any tree of values that a recipe may be written with, keys left out as one likes."""
+    """Return a strategy of recipes as nested dictionaries; any key may be absent."""
     hints = typing.get_type_hints(cls)
     optional = {
         leaf.name: trees(hints[leaf.name])
@@ -48,34 +48,34 @@ def recipe_of(tree):
         assume(False)
 
 
-@steady
+@deterministic
 @given(trees(), st.booleans())
 def test_a_recipe_written_as_toml_is_read_back_as_the_same(tree, helps):
     recipe = recipe_of(tree)
     assert config.parse(config.to_toml(recipe, helps=helps, heading="attn train\nx")) == recipe
 
 
-@steady
+@deterministic
 @given(trees())
 def test_a_recipe_as_dictionaries_is_read_back_as_the_same(tree):
     recipe = recipe_of(tree)
     assert config.from_dict(config.to_dict(recipe)) == recipe
 
 
-@steady
+@deterministic
 @given(st.sampled_from(config.keys()), st.integers(0, 30), st.sampled_from("xyzq_-"))
-def test_a_mistyped_key_is_refused_and_the_one_that_was_meant_is_named(key, place, letter):
+def test_a_mistyped_key_is_refused_and_the_intended_key_is_suggested(key, place, letter):
     section, _, name = key.rpartition(".")
     typo = name[: place % len(name)] + letter + name[place % len(name) :]
     assume(f"{section}.{typo}".strip(".") not in set(config.keys()))
     tree = {typo: 1}
     for part in reversed(section.split(".") if section else []):
         tree = {part: tree}
-    with pytest.raises(UsageError, match="unknown key") as caught:
+    with pytest.raises(UsageError, match="unknown key") as error:
         config.from_dict(tree)
-    assert f"{section}.{typo}".strip(".") in caught.value.problem
+    assert f"{section}.{typo}".strip(".") in error.value.problem
     if len(name) > 4:
-        assert caught.value.hint.startswith(f"Did you mean {section}.".replace(" .", " "))
+        assert error.value.hint.startswith(f"Did you mean {section}.".replace(" .", " "))
 
 
 @pytest.mark.parametrize(
@@ -90,15 +90,15 @@ def test_a_mistyped_key_is_refused_and_the_one_that_was_meant_is_named(key, plac
     ],
 )
 def test_the_hint_for_an_unknown_key(key, hint):
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(UsageError) as error:
         config.with_settings(Recipe(), [f"{key}=1"])
-    assert caught.value.hint.startswith(hint)
+    assert error.value.hint.startswith(hint)
 
 
-@steady
+@deterministic
 @given(trees())
-def test_set_says_what_the_file_would_say(tree):
-    """Setting every leaf of a recipe by --set makes that recipe."""
+def test_settings_of_all_keys_make_the_same_recipe_as_a_file(tree):
+    """One --set for every key of a recipe makes that recipe."""
     recipe = recipe_of(tree)
 
     def leaves(branch, prefix=""):
@@ -121,7 +121,7 @@ def test_set_says_what_the_file_would_say(tree):
         (" name = x y ", "x y"),
     ],
 )
-def test_a_bare_word_is_a_text(setting, value):
+def test_a_value_without_quotes_is_read_as_a_string(setting, value):
     assert config.with_settings(Recipe(), [setting]).name == value
 
 
@@ -153,43 +153,43 @@ def test_the_later_of_two_settings_wins():
         ("train.precision=true", ["train.precision"]),
     ],
 )
-def test_a_value_that_does_not_fit_is_refused_by_its_key(setting, words):
-    with pytest.raises(UsageError) as caught:
+def test_an_invalid_value_is_refused_with_its_key(setting, words):
+    with pytest.raises(UsageError) as error:
         config.with_settings(Recipe(), [setting])
-    assert all(word in caught.value.problem for word in words), caught.value.problem
-    assert caught.value.hint
+    assert all(word in error.value.problem for word in words), error.value.problem
+    assert error.value.hint
 
 
-def test_a_word_aligner_is_wanted_by_true_and_keeps_its_other_settings():
-    sized = ["model.word_aligner.width=64", "model.word_aligner=true"]
-    head = config.WordAlignerConfig(enabled=True, width=64)
-    assert config.with_settings(Recipe(), sized).model.word_aligner == head
-    assert config.with_settings(Recipe(), sized[::-1]).model.word_aligner == head
-    unwanted = config.with_settings(Recipe(), [*sized, "model.word_aligner=false"])
-    assert unwanted.model.word_aligner == replace(head, enabled=False)
+def test_true_enables_the_word_aligner_and_keeps_its_other_settings():
+    settings = ["model.word_aligner.width=64", "model.word_aligner=true"]
+    word_aligner = config.WordAlignerConfig(enabled=True, width=64)
+    assert config.with_settings(Recipe(), settings).model.word_aligner == word_aligner
+    assert config.with_settings(Recipe(), settings[::-1]).model.word_aligner == word_aligner
+    disabled = config.with_settings(Recipe(), [*settings, "model.word_aligner=false"])
+    assert disabled.model.word_aligner == replace(word_aligner, enabled=False)
 
 
-@pytest.mark.parametrize("wanted", [True, False])
-def test_a_file_may_say_the_same_in_a_word(wanted):
-    recipe = config.parse(f"[model]\nword_aligner = {str(wanted).lower()}\n")
-    assert recipe.model.word_aligner == config.WordAlignerConfig(enabled=wanted)
+@pytest.mark.parametrize("enabled", [True, False])
+def test_true_or_false_in_a_recipe_file_enables_or_disables_the_word_aligner(enabled):
+    recipe = config.parse(f"[model]\nword_aligner = {str(enabled).lower()}\n")
+    assert recipe.model.word_aligner == config.WordAlignerConfig(enabled=enabled)
 
 
-def test_one_matrix_for_two_vocabularies_is_refused():
+def test_one_embedding_matrix_for_two_vocabularies_is_refused():
     with pytest.raises(UsageError, match="tie_embeddings"):
         config.parse("[tokenizer]\njoint = false\n")
     assert config.parse('[tokenizer]\njoint = false\n[model]\ntie_embeddings = "output"\n')
 
 
 ENCODER, DECODER = "model.encoder.kind=transformer", "model.decoder.kind=transformer"
-LOCAL, HARD, MANY, NONE, DOT, GENERAL = (
+LOCAL, HARD, MULTIHEAD, NONE, DOT, GENERAL = (
     f"model.attention.kind={kind}"
     for kind in ("local", "hard", "multihead", "none", "dot", "general")
 )
 FORWARD, COVERAGE = "model.encoder.bidirectional=false", "model.attention.coverage=true"
 
-#: Settings that make no network together, a part of the reason, and a part of what to do.
-SENSELESS = [
+#: Settings that do not fit together, a part of the reason, and a part of the hint.
+INVALID_SETTINGS = [
     (
         ["model.encoder.self_attention=true", "model.encoder.heads=3"],
         "model.encoder.heads = 3 does not divide states of 512 units",
@@ -228,17 +228,17 @@ SENSELESS = [
         '"softmax"',
     ),
     (
-        [MANY, "model.attention.heads=3"],
+        [MULTIHEAD, "model.attention.heads=3"],
         "model.attention.heads = 3 does not divide both model.attention.width = 256",
         "a divisor",
     ),
     (
-        [MANY, FORWARD, "model.encoder.width=3"],
+        [MULTIHEAD, FORWARD, "model.encoder.width=3"],
         "model.attention.heads = 4 does not divide both model.attention.width = 256 and states",
         "a divisor",
     ),
     (
-        [MANY, "model.attention.scorer=dot"],
+        [MULTIHEAD, "model.attention.scorer=dot"],
         "would give every head the same weights",
         '"scaled_dot"',
     ),
@@ -272,15 +272,15 @@ SENSELESS = [
 ]
 
 
-@pytest.mark.parametrize(("settings", "problem", "hint"), SENSELESS)
-def test_parts_that_make_no_network_together_are_refused_with_the_reason(settings, problem, hint):
-    with pytest.raises(UsageError) as caught:
+@pytest.mark.parametrize(("settings", "problem", "hint"), INVALID_SETTINGS)
+def test_settings_that_do_not_fit_together_are_refused_with_the_reason(settings, problem, hint):
+    with pytest.raises(UsageError) as error:
         config.with_settings(Recipe(), settings)
-    assert problem in caught.value.problem
-    assert hint in caught.value.hint
+    assert problem in error.value.problem
+    assert hint in error.value.hint
 
 
-def test_they_are_refused_when_a_recipe_is_read(tmp_path):
+def test_a_recipe_file_whose_settings_do_not_fit_together_is_refused(tmp_path):
     path = tmp_path / "r.toml"
     path.write_text('[model.decoder]\nkind = "transformer"\n[model.attention]\nkind = "dot"\n')
     with pytest.raises(UsageError, match="Transformer decoder"):
@@ -290,14 +290,14 @@ def test_they_are_refused_when_a_recipe_is_read(tmp_path):
 @pytest.mark.parametrize("part", ["encoder", "decoder"])
 def test_a_transformer_is_as_wide_as_its_embeddings_and_four_layers_deep(part):
     recipe = config.parse(f'[model]\nembedding = 48\n[model.{part}]\nkind = "transformer"\n')
-    made = getattr(recipe.model, part)
-    assert (made.width, made.layers) == (48, 4)
+    transformer = getattr(recipe.model, part)
+    assert (transformer.width, transformer.layers) == (48, 4)
     other = recipe.model.decoder if part == "encoder" else recipe.model.encoder
     assert (other.kind, other.layers) == ("recurrent", 1)
     assert recipe.model.attention.kind == ("multihead" if part == "decoder" else "general")
 
 
-def test_what_a_transformer_is_said_to_be_it_is():
+def test_explicit_settings_of_a_transformer_replace_its_defaults():
     model = config.parse(
         '[model]\nembedding = 48\n[model.encoder]\nkind = "transformer"\nlayers = 1\n'
         'feed_forward = 9\n[model.decoder]\nkind = "transformer"\nlayers = 6\n'
@@ -307,26 +307,26 @@ def test_what_a_transformer_is_said_to_be_it_is():
     assert (model.attention.kind, model.attention.heads) == ("multihead", 3)
 
 
-def test_another_setting_leaves_the_layers_that_were_chosen():
-    """Though one layer is what a recurrent encoder has unless a recipe says otherwise."""
+def test_an_explicit_number_of_layers_stays_when_another_setting_changes():
+    """The number stays although it equals the default of a recurrent encoder."""
     recipe = config.with_settings(Recipe(), [ENCODER, DECODER, "model.encoder.layers=1"])
     assert recipe.model.encoder.layers == 1
     assert config.with_settings(recipe, ["seed=5"]) == replace(recipe, seed=5)
     assert config.merge_toml(recipe, "seed = 5\n", where="r.toml") == replace(recipe, seed=5)
 
 
-@steady
+@deterministic
 @given(trees())
 def test_setting_nothing_changes_nothing(tree):
     recipe = recipe_of(tree)
     assert config.with_settings(recipe, []) == recipe
 
 
-def test_another_family_or_width_brings_what_it_wants_along():
-    there = config.with_settings(Recipe(), [ENCODER, DECODER])
-    back = ["model.encoder.kind=recurrent", "model.decoder.kind=recurrent"]
-    assert config.with_settings(there, back) == Recipe()
-    narrow = config.with_settings(there, ["model.embedding=64"]).model
+def test_a_new_kind_or_embedding_size_changes_the_defaults_that_depend_on_it():
+    transformer = config.with_settings(Recipe(), [ENCODER, DECODER])
+    recurrent = ["model.encoder.kind=recurrent", "model.decoder.kind=recurrent"]
+    assert config.with_settings(transformer, recurrent) == Recipe()
+    narrow = config.with_settings(transformer, ["model.embedding=64"]).model
     assert narrow.encoder.width == narrow.decoder.width == 64
 
 
@@ -336,19 +336,19 @@ def test_another_family_or_width_brings_what_it_wants_along():
         ([], (1, 1)),
         ([NONE], (0, 0)),
         ([LOCAL, "model.attention.heads=8"], (1, 1)),
-        ([MANY, "model.decoder.layers=3"], (1, 4)),
+        ([MULTIHEAD, "model.decoder.layers=3"], (1, 4)),
         ([DECODER, "model.attention.heads=8"], (4, 8)),
     ],
 )
-def test_a_model_knows_how_many_layers_and_heads_attend(settings, heads):
+def test_the_number_of_attention_layers_and_heads_follows_from_the_settings(settings, heads):
     assert config.with_settings(Recipe(), settings).model.heads == heads
 
 
-def test_a_whole_number_may_stand_for_a_number():
+def test_an_integer_is_accepted_for_a_decimal_number():
     assert config.parse("[train]\nlearning_rate = 1\n").train.learning_rate == 1.0
 
 
-def test_what_is_not_toml_is_refused_with_its_file_and_line(tmp_path):
+def test_a_file_that_is_not_toml_is_refused_with_its_name_and_line(tmp_path):
     path = tmp_path / "r.toml"
     path.write_text("seed = 1\nseed 2\n")
     with pytest.raises(UsageError, match=r"r\.toml is not TOML.*line 2"):
@@ -356,7 +356,7 @@ def test_what_is_not_toml_is_refused_with_its_file_and_line(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
-def test_what_cannot_be_read_is_refused_by_name(tmp_path, content):
+def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path, content):
     path = tmp_path / "r.toml"
     if content:
         path.write_bytes(content)
@@ -376,12 +376,12 @@ def test_every_key_has_a_sentence_of_help():
     check(Recipe)
 
 
-def test_the_recipe_of_the_demo_is_read(request):
+def test_the_recipe_of_the_demo_is_valid(request):
     assert config.load(request.config.rootpath / "data" / "demo" / "recipe.toml").name == "demo"
 
 
-def test_a_models_recipe_means_what_it_meant_when_it_was_written(tmp_path):
-    """Keys that are younger than a model, and what their absence was then."""
+def test_a_key_that_an_old_models_recipe_lacks_has_its_former_default(tmp_path):
+    """A key that is newer than a model has the value that the program used then."""
     path = tmp_path / "recipe.toml"
     path.write_text("[model]\nembedding = 48\n")
     old, new = config.load(path, legacy_defaults=True).model, config.load(path).model
@@ -396,7 +396,7 @@ def test_a_models_recipe_means_what_it_meant_when_it_was_written(tmp_path):
 
 
 @pytest.mark.parametrize("former", config.FORMER_KEYS)
-def test_each_former_key_of_a_models_recipe_is_read_as_the_key_of_today(former) -> None:
+def test_each_former_key_is_mapped_to_a_current_key(former) -> None:
     key = config.FORMER_KEYS[former]
     section: object = config.Recipe()
     for part in key.split("."):
@@ -404,7 +404,7 @@ def test_each_former_key_of_a_models_recipe_is_read_as_the_key_of_today(former) 
     assert former not in set(config.keys())
 
 
-def test_former_keys_move_with_their_values(tmp_path) -> None:
+def test_the_values_of_former_keys_are_read_into_the_current_keys(tmp_path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(
         'licence = "CC0"\n[data.variants]\nnew_names = 0.5\n[model.decoder]\nattends = "after"\n'

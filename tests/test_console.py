@@ -1,4 +1,4 @@
-"""The terminal as one object: what is said where, how wide, and in how many colours."""
+"""The console: which stream each message goes to, the width, the colors and the keys."""
 
 import io
 import os
@@ -11,7 +11,7 @@ from attn_cli.files.standard_streams import StdoutClosedError
 from attn_cli.files.terminal_keys import read_keys
 
 
-def console(*, terminal=False, stdout=None, **environment):
+def make_console(*, terminal=False, stdout=None, **environment):
     return Console(
         stdin=io.BytesIO(),
         stdout=stdout or io.BytesIO(),
@@ -24,53 +24,53 @@ def console(*, terminal=False, stdout=None, **environment):
     )
 
 
-def said(console):
+def messages(console):
     return console.stderr.getvalue().decode()
 
 
-def test_results_go_to_stdout_and_talk_to_stderr():
-    both = console()
-    both.write("é\n")
-    both.info("a")
-    both.warn("b")
-    both.fail("c", "d")
-    both.verbose_info("only when verbose")
-    assert both.stdout.getvalue() == "é\n".encode()
-    assert said(both) == "a\nattn: b\nattn: c. d.\n"
+def test_results_go_to_stdout_and_messages_to_stderr():
+    console = make_console()
+    console.write("é\n")
+    console.info("a")
+    console.warn("b")
+    console.fail("c", "d")
+    console.verbose_info("only when verbose")
+    assert console.stdout.getvalue() == "é\n".encode()
+    assert messages(console) == "a\nattn: b\nattn: c. d.\n"
 
 
 def test_quiet_keeps_warnings_and_errors():
-    quiet = console()
-    quiet.quiet = True
-    quiet.info("a")
-    quiet.warn("b")
-    quiet.fail("c", "")
-    assert said(quiet) == "attn: b\nattn: c.\n"
+    console = make_console()
+    console.quiet = True
+    console.info("a")
+    console.warn("b")
+    console.fail("c", "")
+    assert messages(console) == "attn: b\nattn: c.\n"
 
 
 def test_verbose_adds_details():
-    verbose = console()
-    verbose.verbose = True
-    verbose.verbose_info("a")
-    assert said(verbose) == "a\n"
+    console = make_console()
+    console.verbose = True
+    console.verbose_info("a")
+    assert messages(console) == "a\n"
 
 
 @pytest.mark.parametrize("end", ["?", "!", ".", "…"])
-def test_a_sentence_gets_one_end(end):
-    one = console()
-    one.fail(f"what{end}", "Do x")
-    assert said(one) == f"attn: what{end} Do x.\n"
+def test_a_message_ends_with_one_punctuation_mark(end):
+    console = make_console()
+    console.fail(f"what{end}", "Do x")
+    assert messages(console) == f"attn: what{end} Do x.\n"
 
 
-def test_what_utf8_cannot_hold_is_replaced_and_never_an_error():
-    one = console()
-    one.write("a\udcff\n")
-    one.warn("b\ud800")
-    assert one.stdout.getvalue() == b"a?\n"
-    assert said(one) == "attn: b?\n"
+def test_a_character_that_utf8_cannot_encode_is_replaced_without_an_error():
+    console = make_console()
+    console.write("a\udcff\n")
+    console.warn("b\ud800")
+    assert console.stdout.getvalue() == b"a?\n"
+    assert messages(console) == "attn: b?\n"
 
 
-class Refusing(io.BytesIO):
+class FailingStream(io.BytesIO):
     def __init__(self, error):
         super().__init__()
         self.error = error
@@ -79,30 +79,30 @@ class Refusing(io.BytesIO):
         raise self.error
 
 
-def test_a_closed_pipe_is_told_from_a_full_disk():
+def test_a_closed_pipe_and_a_full_disk_raise_different_errors():
     with pytest.raises(StdoutClosedError):
-        console(stdout=Refusing(BrokenPipeError())).write("a")
+        make_console(stdout=FailingStream(BrokenPipeError())).write("a")
     with pytest.raises(DataError, match="No space left"):
-        console(stdout=Refusing(OSError(28, "No space left on device"))).write("a")
+        make_console(stdout=FailingStream(OSError(28, "No space left on device"))).write("a")
 
 
-def test_an_error_that_nobody_can_hear_is_no_error():
-    deaf = console()
-    deaf.stderr = Refusing(BrokenPipeError())
-    deaf.fail("a", "b")
+def test_a_message_to_a_closed_stderr_raises_no_error():
+    console = make_console()
+    console.stderr = FailingStream(BrokenPipeError())
+    console.fail("a", "b")
 
 
 @pytest.mark.parametrize(("columns", "width"), [("100", 100), ("0", 80), ("", 80), ("²", 80)])
-def test_the_width_is_columns_else_the_terminals_else_80(columns, width, monkeypatch):
-    assert console(COLUMNS=columns).width == width
+def test_the_width_is_columns_or_that_of_the_terminal_or_80(columns, width, monkeypatch):
+    assert make_console(COLUMNS=columns).width == width
 
 
-def test_a_terminal_that_does_not_know_its_width_has_80_columns(monkeypatch):
+def test_a_terminal_without_a_known_width_has_80_columns(monkeypatch):
     monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((0, 0)))
     with open(os.devnull, "rb") as file:
-        one = console()
-        one.stdin = file
-        assert one.width == 80
+        console = make_console()
+        console.stdin = file
+        assert console.width == 80
 
 
 @pytest.mark.parametrize(
@@ -124,19 +124,19 @@ def test_a_terminal_that_does_not_know_its_width_has_80_columns(monkeypatch):
         (False, {"TERM": "xterm-256color", "FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
     ],
 )
-def test_color_is_for_terminals_that_want_it(terminal, environment, color):
+def test_color_depends_on_the_terminal_and_on_environment_variables(terminal, environment, color):
     from rich.text import Text
 
-    one = console(terminal=terminal, **environment)
-    one.show(Text("red", style="red on blue"))
-    assert ("\x1b[31" in one.stdout.getvalue().decode()) is color
+    console = make_console(terminal=terminal, **environment)
+    console.show(Text("red", style="red on blue"))
+    assert ("\x1b[31" in console.stdout.getvalue().decode()) is color
 
 
 def test_the_cores_are_those_this_process_may_use():
-    assert 1 <= console().cores <= (os.cpu_count() or 1)
+    assert 1 <= make_console().cores <= (os.cpu_count() or 1)
 
 
-def test_keys_have_names_whatever_a_terminal_sends_for_them():
+def test_keys_are_read_by_name_from_all_escape_sequences_of_terminals():
     reader, writer = os.pipe()
     os.write(writer, b"\x1b[C\x1bODq5 \x1b[B\x7f\n\x1b")
     os.close(writer)

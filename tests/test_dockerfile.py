@@ -1,4 +1,4 @@
-"""The Dockerfile copies what the wheel is built from, and installs no torch."""
+"""The Dockerfile copies the files that the wheel is built from, and does not install torch."""
 
 import tomllib
 from pathlib import Path
@@ -9,21 +9,21 @@ STEPS = [
 ]
 
 
-def copied():
-    """The sources of the COPY steps, but for those of another stage."""
+def copied_sources():
+    """Return the sources of the COPY steps, except those from another stage."""
     steps = [step for step in STEPS if step[0] == "COPY" and not step[1].startswith("--from")]
     return [source for step in steps for source in step[1:-1]]
 
 
 def test_the_copied_sources_exist():
-    assert copied()
-    assert [source for source in copied() if not (ROOT / source).exists()] == []
+    assert copied_sources()
+    assert [source for source in copied_sources() if not (ROOT / source).exists()] == []
 
 
-def test_all_that_the_wheel_contains_is_copied():
+def test_all_files_of_the_wheel_are_copied():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
-    needed = [
+    required = [
         "pyproject.toml",
         project["project"]["readme"],
         *project["project"]["license-files"],
@@ -33,19 +33,19 @@ def test_all_that_the_wheel_contains_is_copied():
     ]
     missing = [
         path
-        for path in needed
-        if not any(path == source or path.startswith(f"{source}/") for source in copied())
+        for path in required
+        if not any(path == source or path.startswith(f"{source}/") for source in copied_sources())
     ]
     assert missing == []
 
 
-def test_the_builder_gets_what_is_copied():
+def test_dockerignore_admits_all_copied_sources():
     ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    sent = {line[1:] for line in ignore if line.startswith("!")}
-    assert {source.split("/")[0] for source in copied()} <= sent
+    exceptions = {line[1:] for line in ignore if line.startswith("!")}
+    assert {source.split("/")[0] for source in copied_sources()} <= exceptions
 
 
-def test_the_runtime_has_no_torch_and_no_root():
+def test_the_image_has_no_torch_and_does_not_run_as_root():
     requirements = (ROOT / "requirements-runtime.txt").read_text(encoding="utf-8")
     names = [line for line in requirements.splitlines() if not line.startswith("#")]
     assert not any(name.startswith(("torch", "sil-thot", "onnx>")) for name in names)

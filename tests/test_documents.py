@@ -1,4 +1,4 @@
-"""README.md and docs/*.md are true: their blocks run, their links lead where they say."""
+"""The blocks of README.md and docs/*.md run as shown, and the links of all documents work."""
 
 import ast
 import re
@@ -11,12 +11,12 @@ from document_blocks import DOCUMENTS, README, ROOT, Command, blocks_of, matches
 from marian_models import write_folder
 
 #: Documents whose links are checked, beside those whose blocks are run.
-LINKED = (*DOCUMENTS, *(ROOT / name for name in (
+DOCUMENTS_WITH_LINKS = (*DOCUMENTS, *(ROOT / name for name in (
     "CONTRIBUTING.md", "CHANGELOG.md", "GLOSSARY.md", "models/README.md", "data/README.md",
     "benchmarks/README.md", "SECURITY.md",
 )))  # fmt: skip
 
-MOST_WORDS = 900
+MAX_WORDS = 900
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +54,15 @@ def test_the_readme_has_blocks_that_run():
 
 def test_the_readme_fits_on_a_page():
     words = len(README.read_text(encoding="utf-8").split())
-    assert words <= MOST_WORDS, f"README.md has {words} words: move some into docs/"
+    assert words <= MAX_WORDS, f"README.md has {words} words: move some into docs/"
 
 
-def test_every_make_in_the_documents_is_a_target():
+def test_every_make_command_in_the_documents_has_a_target():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
-    text = "\n".join(each.read_text(encoding="utf-8") for each in LINKED)
-    named = set(re.findall(r"(?:`|\$ )make ([a-z]+)", text))
-    assert {"demo", "test"} <= named <= targets
+    text = "\n".join(each.read_text(encoding="utf-8") for each in DOCUMENTS_WITH_LINKS)
+    commands = set(re.findall(r"(?:`|\$ )make ([a-z]+)", text))
+    assert {"demo", "test"} <= commands <= targets
 
 
 #: A link of Markdown: its text and its target. The text may break over lines.
@@ -75,7 +75,7 @@ _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
 def links_of(text):
-    """The relative links of a Markdown text as (text, target) pairs, outside of blocks."""
+    """Return the relative links of a Markdown text outside of blocks, as (text, target) pairs."""
     links = LINK.findall(_FENCE.sub("", text)) + [
         ("", source) for source in re.findall(r'<img src="([^"]+)"', text)
     ]
@@ -83,24 +83,24 @@ def links_of(text):
 
 
 def headings_in(file):
-    """The anchors of a Markdown file; none of any other."""
+    """Return the anchors of a Markdown file; the empty set for any other file."""
     return anchors_of(file.read_text(encoding="utf-8")) if file.suffix == ".md" else set()
 
 
 def anchors_of(text):
-    """The anchors that GitHub gives to the headings of a Markdown text."""
+    """Return the anchors that GitHub gives to the headings of a Markdown text."""
     headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", text), re.MULTILINE)
     return {anchor(heading) for heading in headings}
 
 
 def anchor(heading):
     plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
-    kept = [each for each in plain if each in " -_" or unicodedata.category(each)[0] in "LNM"]
-    return "".join(kept).replace(" ", "-")
+    characters = [each for each in plain if each in " -_" or unicodedata.category(each)[0] in "LNM"]
+    return "".join(characters).replace(" ", "-")
 
 
 def definitions_of(path: Path):
-    """The functions, classes and methods of a Python file: `f`, `C`, `C.m`."""
+    """Return the functions, classes and methods of a Python file: `f`, `C`, `C.m`."""
     names = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -110,7 +110,7 @@ def definitions_of(path: Path):
     return names
 
 
-@pytest.mark.parametrize(("document", "text"), texts(LINKED))
+@pytest.mark.parametrize(("document", "text"), texts(DOCUMENTS_WITH_LINKS))
 def test_a_relative_link_leads_to_a_file_and_a_heading(document, text):
     broken = []
     for _, target in links_of(text):
@@ -129,26 +129,26 @@ def links_to_symbols(document):
             yield symbol[1], document.parent / target
 
 
-@pytest.mark.parametrize("document", LINKED, ids=name_of)
+@pytest.mark.parametrize("document", DOCUMENTS_WITH_LINKS, ids=name_of)
 def test_a_link_to_a_symbol_leads_to_the_file_that_defines_it(document):
-    wrong = [
+    wrong_links = [
         f"{symbol} is not defined in {path.name}"
         for symbol, path in links_to_symbols(document)
         if symbol not in definitions_of(path)
     ]
-    assert not wrong
+    assert not wrong_links
 
 
 def test_each_of_the_eight_steps_links_to_its_code():
     text = (ROOT / "docs" / "how-attention-works.md").read_text(encoding="utf-8")
     steps = re.split(r"^### \d\. ", text.split("\n## ")[1], flags=re.MULTILINE)[1:]
     assert len(steps) == 8
-    linked = [bool(re.search(r"\[`[\w.]+`\]\(\S+\.py\)", step)) for step in steps]
-    assert linked == [True] * 5 + [False] + [True] * 2  # one product makes steps 6 and 7
+    has_link = [bool(re.search(r"\[`[\w.]+`\]\(\S+\.py\)", step)) for step in steps]
+    assert has_link == [True] * 5 + [False] + [True] * 2  # one product makes steps 6 and 7
 
 
 def test_no_document_links_to_a_line_number():
-    for document in LINKED:
+    for document in DOCUMENTS_WITH_LINKS:
         assert not re.search(r"\]\([^)]*#L\d+\)", document.read_text(encoding="utf-8")), document
 
 
@@ -171,7 +171,7 @@ $ echo $?
 """
 
 
-def test_a_block_is_read_as_the_convention_says():
+def test_the_kind_the_commands_and_the_statuses_of_a_block_are_read():
     (block,) = blocks_of(SAMPLE)
     assert block.kind == "model"
     assert block.commands == (
@@ -181,7 +181,7 @@ def test_a_block_is_read_as_the_convention_says():
 
 
 @pytest.mark.parametrize(
-    ("printed", "same"),
+    ("output", "is_same"),
     [
         ("eins zwei\nzwei\nund\ndrei\n", True),
         ("eins  x \n\ndrei", True),
@@ -190,17 +190,17 @@ def test_a_block_is_read_as_the_convention_says():
         ("eins zwei\nzwei\ndrei\nvier\n", False),
     ],
 )
-def test_an_ellipsis_stands_for_anything(printed, same):
-    assert matches(("eins …", "…", "drei"), printed) is same
+def test_an_ellipsis_matches_any_text(output, is_same):
+    assert matches(("eins …", "…", "drei"), output) is is_same
 
 
-def test_what_differs_is_seen(folder):
+def test_an_output_that_differs_from_the_document_is_an_error(folder):
     (block,) = blocks_of("```console\n$ echo one\ntwo\n```\n")
     with pytest.raises(AssertionError, match="the document shows"):
         document_blocks.check(block, folder, quick=True)
 
 
-def test_the_architecture_names_each_module():
+def test_the_architecture_document_names_each_module():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     modules = {path.stem for path in (ROOT / "attn_cli").rglob("*.py")} - {"__init__", "__main__"}
     assert not sorted(name for name in modules if not re.search(rf"\b{name}\b", text))

@@ -1,4 +1,4 @@
-"""One process at a time holds the lock of a folder, and none that is no more."""
+"""One process at a time holds the lock of a folder, and a process that ended holds none."""
 
 import os
 import signal
@@ -10,20 +10,20 @@ import pytest
 from attn_cli.errors import UsageError
 from attn_cli.files.folder_lock import LOCK, lock_folder
 
-#: Holds the lock of a folder, with a forked child beside it that lives on, until it is killed.
+#: A program that holds the lock of a folder until it is killed; its forked child lives longer.
 HOLDER = """
 import os, sys, time
 from pathlib import Path
 from attn_cli.files.folder_lock import lock_folder
 with lock_folder(Path(sys.argv[1])):
     if hasattr(os, "fork"):
-        hears, tells = os.pipe()
+        reader, writer = os.pipe()
         if os.fork() == 0:
             os.close(1)
-            os.write(tells, b".")
+            os.write(writer, b".")
             os.read(0, 1)
             os._exit(0)
-        os.read(hears, 1)  # the child has closed by now what it must not keep
+        os.read(reader, 1)  # the child has now closed its copy of the lock
     print("held", flush=True)
     time.sleep(60)
 """
@@ -40,13 +40,13 @@ def holder(tmp_path):
         process.kill()
 
 
-def test_a_second_process_is_refused_and_told_which_holds_the_lock(holder, tmp_path):
+def test_a_second_process_is_refused_with_the_number_of_the_first(holder, tmp_path):
     with pytest.raises(UsageError, match=f"in use: process {holder.pid} is writing"):  # noqa: SIM117
         with lock_folder(tmp_path):
             pass
 
 
-def test_a_process_that_was_killed_holds_no_lock_though_a_child_of_it_lives(holder, tmp_path):
+def test_the_lock_of_a_killed_process_is_free_although_its_child_lives(holder, tmp_path):
     holder.kill()
     holder.wait()
     assert (tmp_path / LOCK).exists()
@@ -54,15 +54,15 @@ def test_a_process_that_was_killed_holds_no_lock_though_a_child_of_it_lives(hold
         assert (tmp_path / LOCK).read_text().split()[0] == str(os.getpid())
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
-def test_a_process_that_stands_still_holds_it(holder, tmp_path):
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGSTOP")
+def test_a_stopped_process_still_holds_its_lock(holder, tmp_path):
     os.kill(holder.pid, signal.SIGSTOP)
     with pytest.raises(UsageError):  # noqa: SIM117
         with lock_folder(tmp_path):
             pass
 
 
-def test_a_lock_that_was_given_back_leaves_nothing_and_can_be_had_again(tmp_path):
+def test_a_released_lock_leaves_no_file_and_can_be_taken_again(tmp_path):
     for _ in range(2):
         with lock_folder(tmp_path), pytest.raises(UsageError), lock_folder(tmp_path):
             pass

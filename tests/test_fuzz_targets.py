@@ -1,4 +1,4 @@
-"""Any bytes are read or refused with a sentence, by each reader of what somebody else wrote."""
+"""Each reader of untrusted bytes reads any bytes, or refuses them with an AttnError."""
 
 import pytest
 from fuzz_targets import SEEDS, TARGETS, run
