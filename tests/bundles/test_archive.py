@@ -1,4 +1,4 @@
-"""A model in one file: what goes in comes out, and nothing else comes out of anybody's archive."""
+"""Archives of models: a packed model can be added; a hostile archive is refused."""
 
 import io
 import json
@@ -29,16 +29,16 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def packed() -> bytes:
+def archive_data() -> bytes:
     """The archive of the frozen model."""
     stream = io.BytesIO()
     pack(open_bundle(MODEL), stream)
     return stream.getvalue()
 
 
-def rebuilt(packed: bytes, change) -> bytes:
-    """An archive of the same files after `change(files)`, a dictionary of name → data."""
-    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+def rebuild(archive_data: bytes, change) -> bytes:
+    """Return an archive of the same files after `change(files)`, a dictionary of name → data."""
+    with zipfile.ZipFile(io.BytesIO(archive_data)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
     change(files)
     stream = io.BytesIO()
@@ -48,24 +48,24 @@ def rebuilt(packed: bytes, change) -> bytes:
     return stream.getvalue()
 
 
-def added(tmp_path, data: bytes):
-    """What `attn models add` says of an archive; nothing may be left in the registry."""
+def refusal_message(tmp_path, data: bytes):
+    """Return the error of `attn models add` for an archive, which may leave no file."""
     file = tmp_path / "hostile.zip"
     file.write_bytes(data)
     before = sorted(tmp_path.rglob("*"))
-    ended = attn("models", "add", file, "--name", "hostile")
-    assert ended.status == 4, ended.err
+    result = attn("models", "add", file, "--name", "hostile")
+    assert result.status == 4, result.err
     assert [path for path in tmp_path.rglob("*") if path not in before and path.is_file()] == []
-    assert str(file) in ended.err
-    return ended.err
+    assert str(file) in result.err
+    return result.err
 
 
-# There and back
+# Packing and adding
 
 
 def test_a_packed_model_is_added_and_translates_the_same(home, tmp_path):
-    ended = attn("models", "pack", MODEL, "-o", tmp_path / "m.zip")
-    assert ended.status == 0, ended.err
+    result = attn("models", "pack", MODEL, "-o", tmp_path / "m.zip")
+    assert result.status == 0, result.err
     assert attn("models", "add", tmp_path / "m.zip", "--name", "copy").status == 0
     names = {path.name for path in (home / "copy").iterdir()}
     assert names == {*json.loads((MODEL / "bundle.json").read_text())["files"], "bundle.json"} | (
@@ -75,7 +75,9 @@ def test_a_packed_model_is_added_and_translates_the_same(home, tmp_path):
     assert both[0] == both[1] == "je vois un chien.\n"
 
 
-def test_the_same_model_gives_the_same_bytes_and_a_card_comes_along(packed, home, tmp_path):
+def test_archives_of_the_same_model_are_identical_and_include_its_card(
+    archive_data, home, tmp_path
+):
     folder = Path(shutil.copytree(MODEL, tmp_path / "m"))
     (folder / "log.jsonl").write_text("left out")
     (folder / "MODEL_CARD.md").write_text("# A card\n")
@@ -88,15 +90,17 @@ def test_the_same_model_gives_the_same_bytes_and_a_card_comes_along(packed, home
         assert "log.jsonl" not in archive.namelist()
 
 
-def test_stdout_takes_an_archive_and_a_terminal_does_not(home, tmp_path):
-    piped = attn("models", "pack", MODEL, "-o", "-")
-    (tmp_path / "piped.zip").write_bytes(piped.stdout)
+def test_an_archive_is_written_to_stdout_but_not_to_a_terminal(home, tmp_path):
+    result = attn("models", "pack", MODEL, "-o", "-")
+    (tmp_path / "piped.zip").write_bytes(result.stdout)
     assert attn("models", "add", tmp_path / "piped.zip", "--name", "piped").status == 0
     assert attn("models", "pack", MODEL, "-o", "-", terminal=True).status == 2
 
 
-def test_the_name_is_the_models_and_one_that_is_taken_needs_force(home, tmp_path, packed):
-    (tmp_path / "m.zip").write_bytes(packed)
+def test_the_default_name_is_that_of_the_model_and_an_existing_one_needs_force(
+    home, tmp_path, archive_data
+):
+    (tmp_path / "m.zip").write_bytes(archive_data)
     assert attn("models", "add", "m.zip").status == 0
     name = open_bundle(MODEL).facts["name"]
     assert (home / name).is_dir()
@@ -112,10 +116,10 @@ def test_a_damaged_model_is_not_packed(home, tmp_path):
     assert not (tmp_path / "m.zip").exists()
 
 
-# Remove
+# Removing
 
 
-def test_a_removed_model_is_gone_and_those_of_others_stay(home):
+def test_only_the_models_of_the_registry_can_be_removed(home):
     assert attn("models", "add", MODEL, "--name", "mine").status == 0
     assert attn("models", "remove", "mine").status == 0
     assert "mine" not in dict(registry.names())
@@ -128,7 +132,7 @@ def test_a_removed_model_is_gone_and_those_of_others_stay(home):
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "../models", "a/b", "-x"])
-def test_a_path_is_no_name_to_remove(home, name):
+def test_a_path_is_refused_as_a_name_to_remove(home, name):
     assert attn("models", "add", MODEL, "--name", "mine").status == 0
     assert attn("models", "remove", "--", name).status in (2, 4)
     assert registry.find("mine") == home / "mine"
@@ -146,62 +150,66 @@ def test_of_several_names_none_is_removed_if_one_is_wrong(home):
 @pytest.mark.parametrize(
     "name", ["../evil", "/tmp/evil", "a/b", "..", "a\\b", "C:evil", "folder/", "joint.spm#x"]
 )
-def test_a_path_in_it_is_refused(home, tmp_path, packed, name):
-    data = rebuilt(packed, lambda files: files.update({name: b"x"}))
-    assert "not the archive" in added(tmp_path, data.replace(b"joint.spm#x", b"joint.spm\0x"))
+def test_a_path_in_an_archive_is_refused(home, tmp_path, archive_data, name):
+    data = rebuild(archive_data, lambda files: files.update({name: b"x"}))
+    assert "not the archive" in refusal_message(
+        tmp_path, data.replace(b"joint.spm#x", b"joint.spm\0x")
+    )
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFDIR])
-def test_a_link_or_a_device_in_it_is_refused(home, tmp_path, packed, kind):
+def test_a_link_or_a_device_in_an_archive_is_refused(home, tmp_path, archive_data, kind):
     def change(files):
         files["link"] = files.pop("joint.spm")
 
-    data = rebuilt(packed, change)
+    data = rebuild(archive_data, change)
     stream = io.BytesIO(data)
     with zipfile.ZipFile(stream, "a") as archive:
         entry = zipfile.ZipInfo("joint.spm")
         entry.external_attr = (kind | 0o777) << 16
         archive.writestr(entry, "/etc/passwd")
-    assert "link or a device" in added(tmp_path, stream.getvalue())
+    assert "link or a device" in refusal_message(tmp_path, stream.getvalue())
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_file_twice_is_refused_in_any_case(home, tmp_path, packed):
+def test_a_repeated_file_name_is_refused_also_in_other_letter_case(home, tmp_path, archive_data):
     for name in ("joint.spm", "JOINT.SPM"):
-        stream = io.BytesIO(packed)
+        stream = io.BytesIO(archive_data)
         with zipfile.ZipFile(stream, "a") as archive:
             archive.writestr(name, b"another")
-        assert "twice" in added(tmp_path, stream.getvalue())
+        assert "twice" in refusal_message(tmp_path, stream.getvalue())
 
 
-def test_a_file_that_bundle_json_does_not_name_is_refused(home, tmp_path, packed):
-    assert "not in its bundle.json" in added(
-        tmp_path, rebuilt(packed, lambda files: files.update({"setup.py": b"import os"}))
+def test_a_file_that_bundle_json_does_not_name_is_refused(home, tmp_path, archive_data):
+    assert "not in its bundle.json" in refusal_message(
+        tmp_path, rebuild(archive_data, lambda files: files.update({"setup.py": b"import os"}))
     )
 
 
-def test_a_file_that_is_missing_or_has_another_size_or_content_is_refused(home, tmp_path, packed):
-    assert "lacks the file joint.spm" in added(
-        tmp_path, rebuilt(packed, lambda files: files.pop("joint.spm"))
+def test_a_file_that_is_missing_or_has_another_size_or_content_is_refused(
+    home, tmp_path, archive_data
+):
+    assert "lacks the file joint.spm" in refusal_message(
+        tmp_path, rebuild(archive_data, lambda files: files.pop("joint.spm"))
     )
-    assert "bytes instead of" in added(
-        tmp_path, rebuilt(packed, lambda files: files.update({"joint.spm": b"short"}))
+    assert "bytes instead of" in refusal_message(
+        tmp_path, rebuild(archive_data, lambda files: files.update({"joint.spm": b"short"}))
     )
 
 
-def test_content_with_another_checksum_is_refused(home, tmp_path, packed):
+def test_content_with_another_checksum_is_refused(home, tmp_path, archive_data):
     def change(files):
         files["joint.spm"] = bytes(reversed(files["joint.spm"]))
 
     file = tmp_path / "hostile.zip"
-    file.write_bytes(rebuilt(packed, change))
-    ended = attn("models", "add", file, "--name", "hostile")
-    assert ended.status == 4
-    assert "checksum" in ended.err
+    file.write_bytes(rebuild(archive_data, change))
+    result = attn("models", "add", file, "--name", "hostile")
+    assert result.status == 4
+    assert "checksum" in result.err
     assert not (home / "hostile").exists()
 
 
-def test_a_bomb_is_refused_before_it_is_unpacked(home, tmp_path, packed):
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(home, tmp_path, archive_data):
     size = 1 << 28
 
     def change(files):
@@ -210,20 +218,22 @@ def test_a_bomb_is_refused_before_it_is_unpacked(home, tmp_path, packed):
         files["bundle.json"] = json.dumps(facts).encode()
         files["bomb"] = bytes(size)
 
-    assert "more than 20 times" in added(tmp_path, rebuilt(packed, change))
+    assert "more than 20 times" in refusal_message(tmp_path, rebuild(archive_data, change))
 
 
-def test_a_file_that_unpacks_to_more_than_its_directory_says_is_refused(home, tmp_path, packed):
-    """The directory promises what bundle.json says; the data go on."""
-    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+def test_a_file_that_is_larger_than_its_directory_entry_is_refused(home, tmp_path, archive_data):
+    """The directory has the size of bundle.json, but the data are longer."""
+    with zipfile.ZipFile(io.BytesIO(archive_data)) as archive:
         size = archive.getinfo("joint.spm").file_size
-    long = rebuilt(packed, lambda files: files.update({"joint.spm": bytes(size + 5)}))
+    long = rebuild(archive_data, lambda files: files.update({"joint.spm": bytes(size + 5)}))
     field = struct.pack("<L", size + 5)
     assert field in long
-    assert "not the archive" in added(tmp_path, long.replace(field, struct.pack("<L", size)))
+    assert "not the archive" in refusal_message(
+        tmp_path, long.replace(field, struct.pack("<L", size))
+    )
 
 
-def test_overlapping_files_are_refused(home, tmp_path, packed):
+def test_overlapping_files_are_refused(home, tmp_path, archive_data):
     """Many entries of one compressed block, as in zip bombs that need no recursion."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -235,7 +245,7 @@ def test_overlapping_files_are_refused(home, tmp_path, packed):
                 setattr(entry, name, getattr(first, name))
             archive.filelist.append(entry)
         archive._didModify = True
-    assert "overlap" in added(tmp_path, stream.getvalue())
+    assert "overlap" in refusal_message(tmp_path, stream.getvalue())
 
 
 def test_a_long_directory_is_refused(home, tmp_path):
@@ -243,34 +253,36 @@ def test_a_long_directory_is_refused(home, tmp_path):
     with zipfile.ZipFile(stream, "w") as archive:
         for number in range(1000):
             archive.writestr(f"{number}", b"")
-    assert "more than 64 files" in added(tmp_path, stream.getvalue())
+    assert "more than 64 files" in refusal_message(tmp_path, stream.getvalue())
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{", b'{"format": 99}', b"\xff", b"[" * 100_000])
-def test_a_bundle_json_that_is_none_is_refused(home, tmp_path, packed, text):
-    added(tmp_path, rebuilt(packed, lambda files: files.update({"bundle.json": text})))
+def test_an_archive_with_an_invalid_bundle_json_is_refused(home, tmp_path, archive_data, text):
+    refusal_message(
+        tmp_path, rebuild(archive_data, lambda files: files.update({"bundle.json": text}))
+    )
 
 
-def test_no_cut_and_no_changed_byte_adds_half_a_model(home, tmp_path, packed):
-    draw = random.Random(15)
+def test_a_truncated_or_altered_archive_adds_no_partial_model(home, tmp_path, archive_data):
+    rng = random.Random(15)
     for _ in range(60):
-        data = bytearray(packed)
-        if draw.random() < 0.3:
-            del data[draw.randrange(len(data)) :]
+        data = bytearray(archive_data)
+        if rng.random() < 0.3:
+            del data[rng.randrange(len(data)) :]
         else:
-            for _ in range(draw.randint(1, 4)):
-                data[draw.choice([draw.randrange(len(data)), -draw.randrange(1, 900)])] ^= 1 << (
-                    draw.randrange(8)
+            for _ in range(rng.randint(1, 4)):
+                data[rng.choice([rng.randrange(len(data)), -rng.randrange(1, 900)])] ^= 1 << (
+                    rng.randrange(8)
                 )
         (tmp_path / "m.zip").write_bytes(data)
-        ended = attn("models", "add", tmp_path / "m.zip", "--name", "m", "--force")
-        assert ended.status in (0, 2, 4), ended.err
-        if ended.status == 0:  # the change was in a time or an attribute
+        result = attn("models", "add", tmp_path / "m.zip", "--name", "m", "--force")
+        assert result.status in (0, 2, 4), result.err
+        if result.status == 0:  # the changed byte was of a time or an attribute
             assert attn("models", "remove", "m").status == 0
         assert not (home / "m").exists()
 
 
-def test_what_is_no_archive_is_said(tmp_path):
+def test_a_file_that_is_not_an_archive_is_refused(tmp_path):
     for data in (b"", b"PK\3\4", b"PK\5\6" + bytes(18), b"hello"):
         (tmp_path / "m.zip").write_bytes(data)
         with pytest.raises(ModelError, match=r"m\.zip"), open_archive(tmp_path / "m.zip"):

@@ -1,4 +1,4 @@
-"""A model on disk: what is written is opened again, and what is not right is said by its name."""
+"""A model on disk: a written bundle can be opened, and errors name the damaged file."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ def test_a_bundle_opens_with_its_recipe_and_its_vocabulary(tiny):
     assert opened.recipe == config.load(tiny / "recipe.toml")
 
 
-def test_the_facts_are_the_size_and_sum_of_each_file(tiny):
+def test_the_manifest_has_the_size_and_checksum_of_each_file(tiny):
     files = read_manifest(tiny)["files"]
     assert set(files) == {"recipe.toml", "model.safetensors", "joint.spm"}
     for name, entry in files.items():
@@ -32,7 +32,7 @@ def test_the_facts_are_the_size_and_sum_of_each_file(tiny):
         assert entry == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def test_a_recipe_written_over_a_model_is_sealed_with_it(model_copy):
+def test_a_new_recipe_of_a_model_is_recorded_in_its_manifest(model_copy):
     recipe = replace(config.load(model_copy / "recipe.toml"), name="other")
     storage.write_recipe(model_copy, recipe)
     assert open_bundle(model_copy).name == "other"
@@ -43,7 +43,7 @@ def test_a_recipe_written_over_a_model_is_sealed_with_it(model_copy):
     )
 
 
-def test_a_folder_with_a_new_definition_is_no_model_until_it_has_weights(model_copy):
+def test_a_folder_with_a_new_definition_is_not_a_model_until_it_has_weights(model_copy):
     opened = open_bundle(model_copy)
     storage.write_definition(model_copy, opened.recipe, opened.source, opened.target)
     with pytest.raises(ModelError, match="holds no model"):
@@ -81,20 +81,20 @@ def test_two_vocabularies_are_two_files(tiny, tmp_path):
         "[" * 100_000,
     ],
 )
-def test_a_bundle_json_that_is_none_is_a_damaged_model(tmp_path, facts):
+def test_an_invalid_bundle_json_is_a_damaged_model(tmp_path, facts):
     (tmp_path / "bundle.json").write_text(facts)
     with pytest.raises(ModelError, match=r"damaged: bundle\.json"):
         read_manifest(tmp_path)
 
 
-def test_a_newer_format_is_told_from_damage_whatever_it_holds(tmp_path):
+def test_a_newer_format_is_not_reported_as_damage(tmp_path):
     (tmp_path / "bundle.json").write_text(json.dumps({"format": manifest.FORMAT + 1, "files": 3}))
     with pytest.raises(ModelError, match="format 3, this program reads 2") as caught:
         read_manifest(tmp_path)
     assert caught.value.hint == "Upgrade attn."
 
 
-def test_one_lost_byte_is_found_and_named(model_copy):
+def test_a_file_that_lacks_a_byte_is_detected_and_named(model_copy):
     weights = model_copy / "model.safetensors"
     size = weights.stat().st_size
     weights.write_bytes(weights.read_bytes()[:-1])
@@ -110,7 +110,7 @@ def alter(file):
     file.write_bytes(bytes([*rest, last ^ 1]))
 
 
-def test_an_altered_file_of_the_same_size_is_found_by_its_sum_and_named(model_copy):
+def test_an_altered_file_of_the_same_size_is_detected_by_its_checksum(model_copy):
     assert verify_checksums(model_copy) == read_manifest(model_copy)
     alter(model_copy / "model.safetensors")
     opened = open_bundle(model_copy)  # which compares the checksums of what it reads
@@ -122,7 +122,7 @@ def test_an_altered_file_of_the_same_size_is_found_by_its_sum_and_named(model_co
             read()
 
 
-def test_a_file_that_differs_is_looked_at_again_since_a_training_may_be_sealing_it(
+def test_a_file_that_differs_is_read_again_since_a_training_may_be_writing_it(
     model_copy, monkeypatch
 ):
     alter(model_copy / "model.safetensors")
@@ -139,8 +139,8 @@ def test_a_missing_file_is_named(model_copy):
         verify_checksums(model_copy)
 
 
-def retold(folder, change):
-    """The folder, with its bundle.json as `change` leaves it."""
+def edit_manifest(folder, change):
+    """Apply `change` to the bundle.json of a folder, and return the folder."""
     facts = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
     change(facts)
     (folder / "bundle.json").write_text(json.dumps(facts), encoding="utf-8")
@@ -150,13 +150,11 @@ def retold(folder, change):
 @pytest.mark.parametrize(
     "name", ["../secret", "/etc/hosts", "sub/file", "sub\\file", "..", ".", "", "c:file", "a\0b"]
 )
-def test_a_bundle_json_that_names_a_file_elsewhere_is_damaged_and_nothing_there_is_read(
-    model_copy, name
-):
+def test_a_bundle_json_that_names_a_file_outside_its_folder_is_damaged(model_copy, name):
     secret = model_copy.parent / "secret"
     secret.write_bytes(b"abc")
     entry = {"bytes": 3, "sha256": hashlib.sha256(b"abc").hexdigest()}
-    retold(model_copy, lambda facts: facts["files"].update({name: entry}))
+    edit_manifest(model_copy, lambda facts: facts["files"].update({name: entry}))
     with pytest.raises(ModelError, match=r"damaged: bundle\.json names .* outside its folder"):
         verify_checksums(model_copy)
 
@@ -174,20 +172,22 @@ def test_a_bundle_json_that_names_a_file_elsewhere_is_damaged_and_nothing_there_
         {"bytes": 1, "sha256": 1},
     ],
 )
-def test_an_entry_without_a_size_or_a_sum_is_damage(model_copy, entry):
-    retold(model_copy, lambda facts: facts["files"].update({"file": entry}))
+def test_an_entry_without_a_size_or_a_checksum_is_damage(model_copy, entry):
+    edit_manifest(model_copy, lambda facts: facts["files"].update({"file": entry}))
     with pytest.raises(ModelError, match=r"damaged: bundle\.json cannot be read"):
         read_manifest(model_copy)
 
 
 @pytest.mark.parametrize("name", ["recipe.toml", "joint.spm"])
-def test_what_defines_a_model_has_to_be_among_its_files(model_copy, name):
-    retold(model_copy, lambda facts: facts["files"].pop(name))
+def test_a_manifest_without_the_recipe_or_the_vocabulary_is_damaged(model_copy, name):
+    edit_manifest(model_copy, lambda facts: facts["files"].pop(name))
     with pytest.raises(ModelError, match=rf"damaged: bundle\.json lacks {name}"):
         open_bundle(model_copy)
 
 
-def test_the_facts_tell_the_license_of_the_recipe_and_when_it_was_sealed(model_copy, monkeypatch):
+def test_the_manifest_has_the_license_of_the_recipe_and_the_time_of_writing(
+    model_copy, monkeypatch
+):
     recipe = replace(open_bundle(model_copy).recipe, license="CC BY 2.0 FR")
     noon = (2025, 11, 23, 12, 0, 0, 6, 327, 0)
     monkeypatch.setattr(storage.time, "gmtime", lambda: noon)
@@ -198,7 +198,7 @@ def test_the_facts_tell_the_license_of_the_recipe_and_when_it_was_sealed(model_c
 
 
 def test_a_bundle_from_before_licenses_and_dates_opens(model_copy):
-    retold(model_copy, lambda facts: (facts.pop("license"), facts.pop("created")))
+    edit_manifest(model_copy, lambda facts: (facts.pop("license"), facts.pop("created")))
     assert open_bundle(model_copy).recipe.license == ""
 
 
@@ -219,20 +219,20 @@ def test_a_score_is_a_number_or_unknown(entry, score):
     assert manifest.score_of({"scores": {}}, "aer") is None
 
 
-def test_a_copy_has_the_bundles_own_files_and_its_card_and_no_others(model_copy, tmp_path):
+def test_a_copy_has_only_the_files_of_the_bundle_and_its_card(model_copy, tmp_path):
     (model_copy / "MODEL_CARD.md").write_text("# A card\n")
     (model_copy / "notes").write_text("mine")
     copy = tmp_path / "copy"
     copy.mkdir()
     storage.copy(open_bundle(model_copy), copy)
-    own = {"recipe.toml", "joint.spm", "model.safetensors", "bundle.json", "MODEL_CARD.md"}
-    assert {path.name for path in copy.iterdir()} == own
+    expected = {"recipe.toml", "joint.spm", "model.safetensors", "bundle.json", "MODEL_CARD.md"}
+    assert {path.name for path in copy.iterdir()} == expected
     facts = verify_checksums(copy)
     assert facts["files"].pop("MODEL_CARD.md")["bytes"] == len("# A card\n")
     assert facts == read_manifest(model_copy)
 
 
-def test_a_copy_that_is_not_what_was_written_is_refused(model_copy, tmp_path):
+def test_an_altered_bundle_is_not_copied(model_copy, tmp_path):
     alter(model_copy / "model.safetensors")
     (tmp_path / "copy").mkdir()
     with pytest.raises(
@@ -259,12 +259,12 @@ def test_paths_follow_a_recipe_into_another_folder(tmp_path):
         assert not Path(moved).is_absolute()
 
 
-def test_moving_there_and_back_changes_nothing(tmp_path):
-    there = config.rebase_paths(with_pairs("t.tsv"), tmp_path / "a", tmp_path / "b")
-    assert config.rebase_paths(there, tmp_path / "b", tmp_path / "a").data.pairs == "t.tsv"
+def test_rebasing_a_path_there_and_back_changes_nothing(tmp_path):
+    moved = config.rebase_paths(with_pairs("t.tsv"), tmp_path / "a", tmp_path / "b")
+    assert config.rebase_paths(moved, tmp_path / "b", tmp_path / "a").data.pairs == "t.tsv"
 
 
-def test_an_absolute_path_and_a_linked_file_keep_their_file(tmp_path):
+def test_a_rebased_absolute_path_to_a_link_keeps_the_name_of_the_link(tmp_path):
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "sum").write_text("")
     (tmp_path / "t.tsv.gz").symlink_to(tmp_path / "cache" / "sum")
@@ -274,16 +274,16 @@ def test_an_absolute_path_and_a_linked_file_keep_their_file(tmp_path):
     assert moved == "../t.tsv.gz"  # its name says that it is compressed
 
 
-def test_standard_input_is_nowhere(tmp_path):
+def test_standard_input_is_not_rebased(tmp_path):
     assert config.rebase_paths(with_pairs("-"), tmp_path, tmp_path / "x").data.pairs == "-"
 
 
-def guided_by(links):
+def with_guidance(links):
     return config.with_settings(config.Recipe(), [f"train.guided_alignment={links}"])
 
 
 @pytest.mark.parametrize(
-    ("named", "moved"),
+    ("links", "expected"),
     [
         ("none", "none"),
         ("statistical", "statistical"),
@@ -294,9 +294,9 @@ def guided_by(links):
         ("x/none", "./none"),
     ],
 )
-def test_a_file_of_links_moves_with_the_text_and_words_stay_words(tmp_path, named, moved):
-    there = config.rebase_paths(guided_by(named), tmp_path, tmp_path / "x")
-    assert there.train.guided_alignment == moved
+def test_the_path_of_a_file_of_links_is_rebased_and_keywords_are_not(tmp_path, links, expected):
+    recipe = config.rebase_paths(with_guidance(links), tmp_path, tmp_path / "x")
+    assert recipe.train.guided_alignment == expected
 
 
 # Starting from a model
@@ -306,15 +306,15 @@ def test_a_recipe_of_other_languages_cannot_start_from_a_model(tiny):
     start = open_bundle(tiny)
     with pytest.raises(ModelError, match="not de-fr"):
         finetuning_recipe(config.Recipe(source="de", target="fr"), start)
-    begun = finetuning_recipe(config.Recipe(seed=9), start)
-    assert (begun.source, begun.seed) == (start.recipe.source, 9)
-    assert (begun.model, begun.tokenizer) == (start.recipe.model, start.recipe.tokenizer)
+    recipe = finetuning_recipe(config.Recipe(seed=9), start)
+    assert (recipe.source, recipe.seed) == (start.recipe.source, 9)
+    assert (recipe.model, recipe.tokenizer) == (start.recipe.model, start.recipe.tokenizer)
 
 
 def test_fine_tuning_has_the_dropout_of_its_recipe_or_else_of_the_model(tiny):
     start = open_bundle(tiny)
     dropout = config.DropoutConfig(embedding=0.0, states=0.05, output=0.0)
     recipe = config.Recipe(model=replace(config.Recipe().model, embedding=8, dropout=dropout))
-    begun = finetuning_recipe(recipe, start).model
-    assert begun == replace(start.recipe.model, dropout=dropout)
+    model = finetuning_recipe(recipe, start).model
+    assert model == replace(start.recipe.model, dropout=dropout)
     assert finetuning_recipe(config.Recipe(), start).model == start.recipe.model

@@ -18,8 +18,8 @@ MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
 
 
 @cache
-def stored(name):
-    """The file of the fixture that today's name means."""
+def fixture_file(name):
+    """Return the file of the fixture that is stored for `name`."""
     return manifest.locate(MODEL, manifest.read_manifest(MODEL), name)
 
 
@@ -27,24 +27,24 @@ NONE = "no model"
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch):
-    """What a kill leaves is in the system's memory, which a power cut would not leave."""
+def _no_fsync(monkeypatch):
+    """Skip fsync: a kill, unlike a power cut, loses nothing that the system has in its memory."""
     monkeypatch.setattr("os.fsync", lambda _: None)
 
 
-def other(name):
-    """Another content for a file of the model."""
-    return stored(name).read_bytes() + b"\0"
+def other_content(name):
+    """Return other content for a file of the model."""
+    return fixture_file(name).read_bytes() + b"\0"
 
 
 def publish(folder):
     recipe = bundle.open_bundle(folder).recipe
-    files = {manifest.WEIGHTS: other(manifest.WEIGHTS)}
+    files = {manifest.WEIGHTS: other_content(manifest.WEIGHTS)}
     storage.write_manifest(folder, recipe, version="0", scores={"step": 7}, files=files)
 
 
-def include_head(folder):
-    storage.add_file(folder, manifest.WORD_ALIGNER, other(manifest.WORD_ALIGNER))
+def add_aligner(folder):
+    storage.add_file(folder, manifest.WORD_ALIGNER, other_content(manifest.WORD_ALIGNER))
 
 
 def write_recipe(folder):
@@ -52,9 +52,9 @@ def write_recipe(folder):
     storage.write_recipe(folder, replace(recipe, name="other"))
 
 
-def include_graphs(folder):
+def add_graphs(folder):
     names = (*manifest.GRAPHS, manifest.WEIGHTS, manifest.WORD_ALIGNER)
-    storage.add_graphs(folder, {name: other(name) for name in names}, precision="fp32")
+    storage.add_graphs(folder, {name: other_content(name) for name in names}, precision="fp32")
 
 
 def write_definition(folder):
@@ -63,7 +63,7 @@ def write_definition(folder):
 
 
 def model_of(folder):
-    """What makes the model in that folder this one and no other; its sums are right."""
+    """Return what identifies the model in a folder, after verifying its checksums."""
     if not (folder / manifest.FACTS).exists():
         return NONE
     facts = manifest.read_manifest(folder)
@@ -89,74 +89,74 @@ TORN = pytest.mark.parametrize(
 
 @TORN
 @pytest.mark.parametrize(
-    "change", [publish, include_head, write_recipe, include_graphs, write_definition]
+    "change", [publish, add_aligner, write_recipe, add_graphs, write_definition]
 )
 def test_a_change_killed_at_any_moment_leaves_the_old_model_or_the_new(change, torn, tmp_path):
-    done = Path(shutil.copytree(MODEL, tmp_path / "done"))
-    old = model_of(done)
-    with killed_after(float("inf"), done) as disk:
-        change(done)
-    new = model_of(done)
+    final = Path(shutil.copytree(MODEL, tmp_path / "done"))
+    old = model_of(final)
+    with killed_after(float("inf"), final) as disk:
+        change(final)
+    new = model_of(final)
     assert old != new
     assert disk.changes > 3
-    left = []
+    outcomes = []
     for allowed in range(disk.changes):
         folder = Path(shutil.copytree(MODEL, tmp_path / str(allowed)))
         with pytest.raises(Killed), killed_after(allowed, folder, torn=torn(allowed)):
             change(folder)
-        left.append(model_of(folder))
-        assert left[-1] in (old, new)
-        if left[-1] != NONE:
+        outcomes.append(model_of(folder))
+        assert outcomes[-1] in (old, new)
+        if outcomes[-1] != NONE:
             storage.recover(folder)
-            assert model_of(folder) == left[-1]
+            assert model_of(folder) == outcomes[-1]
             change(folder)
         else:
             write_definition(folder)
         assert model_of(folder) == new
-        assert names_of(folder) == names_of(done)
-    assert left == sorted(left, key=lambda each: each == new)  # once it is new it stays new
-    assert len({str(each) for each in left}) == 2
+        assert names_of(folder) == names_of(final)
+    assert outcomes == sorted(outcomes, key=lambda each: each == new)  # once it is new it stays new
+    assert len({str(each) for each in outcomes}) == 2
 
 
-def test_a_model_whose_files_have_no_names_of_their_own_yet_says_the_same(tmp_path, monkeypatch):
-    """Killed right after its bundle.json was replaced: the graphs' weights lie beside them."""
+def test_a_model_with_staged_files_gives_the_same_results(tmp_path, monkeypatch):
+    """A process that is killed just after replacing bundle.json leaves its new files staged."""
     folder = Path(shutil.copytree(MODEL, tmp_path / "model"))
     align = ("align", "I see.", "je vois.", "-f", "jsonl", "--weights")
-    asked = [
+    commands = [
         (*command, "-m", folder, "--engine", engine)
         for command in (("translate", "I see."), (*align, "attention"), (*align, "alignment"))
         for engine in ("onnx", "torch")
     ]
-    said = [attn(*each) for each in asked]
-    assert [each.status for each in said] == [0] * 6
+    expected = [attn(*each) for each in commands]
+    assert [each.status for each in expected] == [0] * 6
     names = (*manifest.GRAPHS, manifest.WEIGHTS, manifest.WORD_ALIGNER)
     with monkeypatch.context() as patch:
         patch.setattr(storage, "_place", lambda file, name: (_ for _ in ()).throw(Killed))
-        files = {name: stored(name).read_bytes() for name in names}
+        files = {name: fixture_file(name).read_bytes() for name in names}
         with pytest.raises(Killed):
             storage.add_graphs(folder, files, precision="fp32")
     for name in names:
         (folder / name).write_bytes(b"")  # those of the old model are not read
-    assert [attn(*each) for each in asked] == said
+    assert [attn(*each) for each in commands] == expected
     storage.recover(folder)
-    assert [attn(*each) for each in asked] == said
+    assert [attn(*each) for each in commands] == expected
     assert manifest.verify_checksums(folder)["precision"] == "fp32"
     assert manifest.STAGING not in names_of(folder)
 
 
-def test_where_files_cannot_have_two_names_they_are_copied(tmp_path, monkeypatch):
+def test_files_are_copied_if_hard_links_are_not_supported(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError
 
     folder = Path(shutil.copytree(MODEL, tmp_path / "model"))
     monkeypatch.setattr(storage.os, "link", refuse)
     publish(folder)
-    assert (folder / manifest.WEIGHTS).read_bytes() == other(manifest.WEIGHTS)
+    assert (folder / manifest.WEIGHTS).read_bytes() == other_content(manifest.WEIGHTS)
     assert "staged" not in manifest.read_manifest(folder)
     assert manifest.verify_checksums(folder)
 
 
-def test_graphs_of_other_weights_are_not_kept(tmp_path):
+def test_graphs_of_replaced_weights_are_removed(tmp_path):
     folder = Path(shutil.copytree(MODEL, tmp_path / "model"))
     publish(folder)
     assert not names_of(folder) & set(manifest.GRAPHS)
@@ -164,20 +164,20 @@ def test_graphs_of_other_weights_are_not_kept(tmp_path):
 
 def test_a_model_that_is_replaced_while_it_is_loaded_is_loaded_again(tmp_path):
     folder = Path(shutil.copytree(MODEL, tmp_path / "model"))
-    changes = iter([publish, include_head])
-    seen = []
+    changes = iter([publish, add_aligner])
+    manifests = []
 
     def load(opened):
         for change in changes:
             change(folder)
             break
-        seen.append(opened.facts)
-        if len(seen) == 2:
+        manifests.append(opened.facts)
+        if len(manifests) == 2:
             raise ModelError("a file is gone")
         return opened
 
     opened = bundle.load_stable(folder, load)
-    assert len(seen) == 3
+    assert len(manifests) == 3
     assert opened.facts == manifest.read_manifest(folder)
 
 
@@ -193,28 +193,28 @@ def test_a_registered_model_that_is_replaced_is_the_old_one_or_the_new(
     newer = Path(shutil.copytree(MODEL, tmp_path / "newer"))
     publish(newer)
 
-    def put(folder):
-        with registry.atomic_install("mine", force=True) as place:
-            storage.copy(bundle.open_bundle(folder), place)
+    def install(folder):
+        with registry.atomic_install("mine", force=True) as destination:
+            storage.copy(bundle.open_bundle(folder), destination)
 
-    put(MODEL)
+    install(MODEL)
     models = tmp_path / "home" / "models"
     with killed_after(float("inf"), models) as disk:
-        put(newer)
-    left = set()
+        install(newer)
+    outcomes = set()
     for allowed in range(disk.changes):
-        put(MODEL)
+        install(MODEL)
         with pytest.raises(Killed), killed_after(allowed, models, torn=torn(allowed)):
-            put(newer)
-        found = registry.find("mine")
+            install(newer)
+        model_path = registry.find("mine")
         assert [name for name, path in registry.names() if path.parent == models] == ["mine"]
-        assert manifest.verify_checksums(found)["files"] in (
+        assert manifest.verify_checksums(model_path)["files"] in (
             opened.facts["files"],
             model_of(newer)[0],
         )
-        left.add(manifest.read_manifest(found)["scores"] == {"step": 7})
-    assert left == {False, True}
-    put(newer)
+        outcomes.add(manifest.read_manifest(model_path)["scores"] == {"step": 7})
+    assert outcomes == {False, True}
+    install(newer)
     assert names_of(models) == {"mine"}
 
 
@@ -222,16 +222,16 @@ def test_a_registered_model_that_is_replaced_is_the_old_one_or_the_new(
 def test_a_replacement_interrupted_between_its_renames_puts_the_old_model_back(
     tmp_path, monkeypatch
 ):
-    """SIGTERM and ^C are exceptions that are no `Exception`."""
+    """SIGTERM and ^C raise exceptions that are not of class `Exception`."""
 
     class Interrupted(BaseException):
         pass
 
-    def put():
-        with registry.atomic_install("mine", force=True) as place:
-            storage.copy(bundle.open_bundle(MODEL), place)
+    def install():
+        with registry.atomic_install("mine", force=True) as destination:
+            storage.copy(bundle.open_bundle(MODEL), destination)
 
-    put()
+    install()
     models = tmp_path / "home" / "models"
     monkeypatch.setattr(registry.atomic, "exchange", lambda *_: False)
     rename, calls = registry.os.rename, iter([True, False, True])
@@ -243,19 +243,19 @@ def test_a_replacement_interrupted_between_its_renames_puts_the_old_model_back(
 
     monkeypatch.setattr(registry.os, "rename", interrupted_rename)
     with pytest.raises(Interrupted):
-        put()
+        install()
     assert names_of(models) == {"mine"}
     assert manifest.verify_checksums(models / "mine")
 
 
 @pytest.mark.usefixtures("_empty_registry")
-def test_what_killed_replacements_left_is_swept_whatever_its_name(tmp_path):
+def test_the_remains_of_killed_replacements_are_cleaned_up_for_any_name(tmp_path):
     models = tmp_path / "home" / "models"
     for name in (".one.77.new", ".one.77.old", ".two.78.old", ".hidden", ".a.b.new"):
         (models / name).mkdir(parents=True)
         (models / name / "bundle.json").write_text("{}")
-    with registry.atomic_install("mine") as place:
-        storage.copy(bundle.open_bundle(MODEL), place)
+    with registry.atomic_install("mine") as destination:
+        storage.copy(bundle.open_bundle(MODEL), destination)
     assert names_of(models) == {"mine", "one", "two", ".hidden", ".a.b.new"}
 
 

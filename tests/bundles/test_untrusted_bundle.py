@@ -1,4 +1,4 @@
-"""A folder that somebody prepared: links, pipes, floods, damage that keeps size and time."""
+"""Bundles from untrusted sources: links, pipes, huge files, damage that keeps size and time."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def model(tmp_path):
 
 
 def commands(model):
-    """Each command that reads a model's files."""
+    """Yield each command that reads the files of a model."""
     yield "models", "verify", model
     yield "models", "show", model
     yield "models", "add", model, "--name", "mine"
@@ -38,7 +38,7 @@ def commands(model):
 
 
 def files_of(command):
-    """The files that make a command fail if they are outside."""
+    """Return the files that make a command fail if they are outside the folder."""
     if command[1] == "show":
         return {manifest.FACTS, manifest.CARD}
     return {*NAMES} - {manifest.CARD} if command[1] != "add" else {*NAMES}
@@ -52,11 +52,11 @@ def test_a_file_that_is_a_link_out_of_the_folder_is_refused(name, model, tmp_pat
     (model / name).rename(tmp_path / "secret")
     (model / name).symlink_to(tmp_path / "secret")
     for command in commands(model):
-        ended = attn(*command)
+        result = attn(*command)
         if name in files_of(command):
-            assert (ended.status, ended.stdout) == (4, b""), command
-            assert "leads out of its folder" in ended.err
-        assert "secret" not in ended.out
+            assert (result.status, result.stdout) == (4, b""), command
+            assert "leads out of its folder" in result.err
+        assert "secret" not in result.out
     assert not list((tmp_path / "home").rglob(name))
 
 
@@ -77,31 +77,31 @@ def test_a_staged_file_behind_a_linked_folder_is_refused(model, tmp_path):
         open_bundle(model)
 
 
-def pipe(path):
+def make_pipe(path):
     os.mkfifo(path)
 
 
-def sparse(path):
+def make_sparse_file(path):
     with path.open("wb") as file:
         file.truncate(3 << 30)
 
 
-@pytest.mark.parametrize("make", [pipe, sparse, Path.mkdir])
+@pytest.mark.parametrize("make", [make_pipe, make_sparse_file, Path.mkdir])
 @pytest.mark.parametrize("name", [manifest.FACTS, manifest.RECIPE, manifest.CARD])
-def test_a_text_that_is_no_file_of_a_moderate_size_is_refused_at_once(name, make, model):
+def test_a_text_that_is_a_pipe_a_folder_or_too_large_is_refused_at_once(name, make, model):
     (model / name).unlink()
     make(model / name)
-    ended = attn("models", "show", model)
+    result = attn("models", "show", model)
     if name != manifest.RECIPE:
-        assert (ended.status, ended.stdout) == (4, b"")
+        assert (result.status, result.stdout) == (4, b"")
     if name != manifest.CARD:
         assert attn("translate", "-m", model, "I see.").status == 4
 
 
-def test_a_recipe_that_is_a_device_ends_after_its_limit():
-    ended = attn("train", "/dev/zero")
-    assert ended.status == 2
-    assert "has more than" in ended.err
+def test_a_recipe_that_is_a_device_is_refused_after_the_size_limit():
+    result = attn("train", "/dev/zero")
+    assert result.status == 2
+    assert "has more than" in result.err
 
 
 def test_an_altered_card_is_refused_once_its_checksum_is_known(model, tmp_path):
@@ -115,7 +115,7 @@ def test_an_altered_card_is_refused_once_its_checksum_is_known(model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("a\x1b[31mb\x1b[0m", "ab"),
         ("a\x1b]0;title\x07b", "ab"),
@@ -125,13 +125,13 @@ def test_an_altered_card_is_refused_once_its_checksum_is_known(model, tmp_path):
         ("a\u202eb\u2066c", "abc"),
     ],
 )
-def test_what_a_terminal_would_obey_is_not_shown(text, shown, model):
-    assert printable(text) == shown
+def test_control_sequences_are_removed_before_display(text, expected, model):
+    assert printable(text) == expected
     (model / manifest.CARD).write_text(text, encoding="utf-8", newline="")
-    assert attn("models", "show", model).out == shown
+    assert attn("models", "show", model).out == expected
 
 
-def zeros(file):
+def overwrite_with_zeros(file):
     """Overwrite the second half with zeros, as a disk might, and keep the time."""
     before, content = file.stat(), file.read_bytes()
     half = len(content) // 2
@@ -152,18 +152,18 @@ def zeros(file):
         (vocabularies.JOINT, ()),
     ],
 )
-def test_damage_that_keeps_size_and_time_is_found_also_after_a_first_use(name, options, model):
+def test_damage_that_keeps_size_and_time_is_detected_after_the_first_use(name, options, model):
     name = manifest.stored_name(read_manifest(model), name)
     command = ("translate", "-m", model, "I see.", *options)
     assert attn(*command).status == 0
-    zeros(model / name)
-    ended = attn(*command)
-    assert (ended.status, ended.stdout) == (4, b"")
-    assert f"the checksum (sha256) of {name} does not match" in ended.err
+    overwrite_with_zeros(model / name)
+    result = attn(*command)
+    assert (result.status, result.stdout) == (4, b"")
+    assert f"the checksum (sha256) of {name} does not match" in result.err
 
 
 def test_forced_decoding_compares_the_checksum_of_its_graph(model):
-    zeros(model / manifest.FORCED)
-    ended = attn("align", "-m", model, "I see.", "je vois.", "--weights", "attention")
-    assert ended.status == 4
-    assert f"checksum (sha256) of {manifest.FORCED}" in ended.err
+    overwrite_with_zeros(model / manifest.FORCED)
+    result = attn("align", "-m", model, "I see.", "je vois.", "--weights", "attention")
+    assert result.status == 4
+    assert f"checksum (sha256) of {manifest.FORCED}" in result.err

@@ -1,27 +1,27 @@
-"""The list of common phrases is whole, and judges as a person would."""
+"""The list of common phrases is complete, and its comparison ignores punctuation and case."""
 
 import pytest
 from phrases import CommonPhrase, common_phrases
 
 
 @pytest.mark.parametrize("direction", ["en-fr", "fr-en"])
-def test_there_are_a_hundred_phrases_of_each_direction_and_none_twice(direction):
+def test_each_direction_has_a_hundred_different_phrases(direction):
     sources = [phrase.source for phrase in common_phrases(direction)]
     assert len(sources) == len(set(sources)) == 100
 
 
 @pytest.mark.parametrize("direction", ["en-fr", "fr-en"])
-def test_each_has_translations_that_differ_and_end_as_it_does(direction):
+def test_each_phrase_has_distinct_translations_with_the_same_final_mark(direction):
     for phrase in common_phrases(direction):
         assert len(set(phrase.acceptable)) == len(phrase.acceptable) >= 1, phrase
         for translation in phrase.acceptable:
             assert translation == translation.strip() != "", phrase
-            ours, theirs = (text[-1] if not text[-1].isalnum() else "" for text in
+            source_mark, target_mark = (text[-1] if not text[-1].isalnum() else "" for text in
                             (phrase.source, translation))  # fmt: skip
-            assert ours == theirs, phrase
+            assert source_mark == target_mark, phrase
 
 
-def test_marks_and_case_do_not_count_but_words_do():
+def test_punctuation_and_case_are_ignored_but_words_are_not():
     phrase = CommonPhrase("en-fr", "I love you.", ("Je t'aime.", "Je vous aime."))
     assert phrase.accepts("je t\u2019aime")
     assert phrase.accepts("Je vous aime !")

@@ -1,4 +1,4 @@
-"""The demo corpus is what its grammar says: words, links, parts, sums and spelling."""
+"""The demo corpus is what its grammar generates: words, links, parts, checksums and spelling."""
 
 import hashlib
 import importlib
@@ -33,7 +33,7 @@ FUNCTION = {
 
 
 class Line:
-    """One pair as the files have it."""
+    """One pair of the files."""
 
     def __init__(self, en: str, fr: str, gold: str) -> None:
         self.text = {"en": en, "fr": fr}
@@ -52,7 +52,7 @@ def key(text: str) -> str:
 
 @pytest.fixture(scope="module")
 def lines() -> dict[str, list[Line]]:
-    """The committed files, read and cut into words."""
+    """The committed files, split into words."""
     result = {}
     for part in PARTS:
         columns = [
@@ -65,25 +65,25 @@ def lines() -> dict[str, list[Line]]:
 
 @pytest.fixture(scope="module")
 def generator() -> Iterator[ModuleType]:
-    """The generator, imported the way it imports itself."""
+    """The generator, imported as in its own process."""
     sys.path.insert(0, str(DEMO))
     try:
         yield importlib.import_module("generate")
     finally:
         sys.path.remove(str(DEMO))
-        ours = [name for name in sys.modules if name.split(".")[0] in ("generate", "grammar")]
-        for name in ours:
+        modules = [name for name in sys.modules if name.split(".")[0] in ("generate", "grammar")]
+        for name in modules:
             del sys.modules[name]
 
 
 @pytest.fixture(scope="module")
-def made(generator: ModuleType) -> dict[str, list]:
-    """The parts as the generator believes them to be."""
+def generated_parts(generator: ModuleType) -> dict[str, list]:
+    """The pairs of each part as the generator returns them."""
     parts = generator.made()
     return {part: getattr(parts, part) for part in PARTS}
 
 
-def everything(lines: dict[str, list[Line]]) -> Iterator[Line]:
+def all_lines(lines: dict[str, list[Line]]) -> Iterator[Line]:
     for part in PARTS:
         yield from lines[part]
 
@@ -102,74 +102,78 @@ def test_generating_again_gives_the_committed_files(generator: ModuleType, tmp_p
             assert (tmp_path / name).read_bytes() == (DEMO / name).read_bytes(), name
 
 
-def test_the_readme_gives_the_sums_of_the_files() -> None:
+def test_the_readme_gives_the_checksums_of_the_files() -> None:
     readme = (DEMO / "README.md").read_text(encoding="utf-8")
-    sums = dict(re.findall(r"^([0-9a-f]{64})  (\S+)$", readme, flags=re.MULTILINE))
+    checksums = dict(re.findall(r"^([0-9a-f]{64})  (\S+)$", readme, flags=re.MULTILINE))
     names = [f"{part}.{suffix}" for part in PARTS for suffix in SUFFIXES]
-    assert list(sums.values()) == names
-    for digest, name in sums.items():
+    assert list(checksums.values()) == names
+    for digest, name in checksums.items():
         assert hashlib.sha256((DEMO / name).read_bytes()).hexdigest() == digest, name
 
 
-def test_the_project_cuts_the_text_into_the_words_of_the_grammar(
-    lines: dict[str, list[Line]], made: dict[str, list]
+def test_the_text_is_split_into_the_words_of_the_grammar(
+    lines: dict[str, list[Line]], generated_parts: dict[str, list]
 ) -> None:
     for part in PARTS:
-        for line, pair in zip(lines[part], made[part], strict=True):
+        for line, pair in zip(lines[part], generated_parts[part], strict=True):
             assert line.words["en"] == list(pair.en)
             assert line.words["fr"] == list(pair.fr)
             assert (line.sure, line.possible) == (set(pair.sure), set(pair.possible))
 
 
 def test_every_link_is_in_range_and_of_one_kind(lines: dict[str, list[Line]]) -> None:
-    for line in everything(lines):
+    for line in all_lines(lines):
         assert not line.sure & line.possible
         for s, t in line.sure | line.possible:
             assert s < len(line.words["en"]), line.text
             assert t < len(line.words["fr"]), line.text
 
 
-def test_every_word_is_linked_and_every_content_word_surely(lines: dict[str, list[Line]]) -> None:
-    for line in everything(lines):
-        for side, place in (("en", 0), ("fr", 1)):
-            sure = {pair[place] for pair in line.sure}
-            linked = sure | {pair[place] for pair in line.possible}
-            for at, word in enumerate(line.words[side]):
-                assert at in linked, (word, line.text)
-                assert at in sure or word.lower() in FUNCTION[side], (word, line.text)
+def test_each_word_is_linked_and_each_content_word_by_a_sure_link(
+    lines: dict[str, list[Line]],
+) -> None:
+    for line in all_lines(lines):
+        for side, index in (("en", 0), ("fr", 1)):
+            sure = {pair[index] for pair in line.sure}
+            linked = sure | {pair[index] for pair in line.possible}
+            for position, word in enumerate(line.words[side]):
+                assert position in linked, (word, line.text)
+                assert position in sure or word.lower() in FUNCTION[side], (word, line.text)
 
 
-def test_no_english_sentence_stands_twice_or_in_two_parts(lines: dict[str, list[Line]]) -> None:
+def test_no_english_sentence_is_repeated_within_or_across_parts(
+    lines: dict[str, list[Line]],
+) -> None:
     keys = {part: {key(line.text["en"]) for line in lines[part]} for part in PARTS}
-    texts = [line.text["en"] for line in everything(lines)]
+    texts = [line.text["en"] for line in all_lines(lines)]
     assert len(set(texts)) == len(texts)
     assert not keys["train"] & (keys["valid"] | keys["test"])
     assert not keys["valid"] & keys["test"]
 
 
-def test_no_held_out_translation_stands_in_train(lines: dict[str, list[Line]]) -> None:
+def test_no_held_out_translation_is_in_train(lines: dict[str, list[Line]]) -> None:
     train = {key(line.text["fr"]) for line in lines["train"]}
     held_out = {key(line.text["fr"]) for part in ("valid", "test") for line in lines[part]}
     assert not train & held_out
 
 
 def test_one_english_sentence_has_one_translation(lines: dict[str, list[Line]]) -> None:
-    known: dict[str, str] = {}
-    for line in everything(lines):
+    translations: dict[str, str] = {}
+    for line in all_lines(lines):
         french = key(line.text["fr"])
-        assert known.setdefault(key(line.text["en"]), french) == french
+        assert translations.setdefault(key(line.text["en"]), french) == french
 
 
 @pytest.mark.parametrize("side", ["en", "fr"])
-def test_the_words_of_valid_and_test_stand_in_train_three_times(
+def test_the_words_of_valid_and_test_occur_in_train_at_least_three_times(
     lines: dict[str, list[Line]], side: str
 ) -> None:
-    seen = Counter(word.lower() for line in lines["train"] for word in line.words[side])
+    counts = Counter(word.lower() for line in lines["train"] for word in line.words[side])
     held_out = {
         word.lower() for part in ("valid", "test") for line in lines[part]
         for word in line.words[side]
     }  # fmt: skip
-    assert [word for word in sorted(held_out) if seen[word] < 3] == []
+    assert [word for word in sorted(held_out) if counts[word] < 3] == []
 
 
 @pytest.mark.parametrize(
@@ -190,14 +194,14 @@ def test_the_sentences_of_the_first_screen_are_in_train(
 
 
 def test_about_one_statement_in_seven_has_no_full_stop(lines: dict[str, list[Line]]) -> None:
-    for line in everything(lines):
+    for line in all_lines(lines):
         last = line.text["en"][-1]
         assert (last if last in ".?!" else "") == (
             line.text["fr"][-1] if line.text["fr"][-1] in ".?!" else ""
         )
     statements = [line.text["en"] for line in lines["train"] if line.text["en"][-1] not in "?!"]
-    bare = sum(not text.endswith(".") for text in statements)
-    assert 0.12 < bare / len(statements) < 0.18
+    n_bare = sum(not text.endswith(".") for text in statements)
+    assert 0.12 < n_bare / len(statements) < 0.18
 
 
 def test_french_elides_and_contracts_where_it_must(lines: dict[str, list[Line]]) -> None:
@@ -209,14 +213,14 @@ def test_french_elides_and_contracts_where_it_must(lines: dict[str, list[Line]])
         r"(?!huit|onze)[aàâeéèêiîoôuûœh]\w*[^sx\W]\b",
         re.IGNORECASE,
     )
-    for line in everything(lines):
+    for line in all_lines(lines):
         french = line.text["fr"]
         assert not unelided.search(french), french
         assert not before_vowel.search(french), french
         assert not re.search(r"\bde des\b|\bsi ils?\b", french), french
 
 
-def test_english_chooses_between_a_and_an_by_the_next_word(lines: dict[str, list[Line]]) -> None:
-    for line in everything(lines):
+def test_english_a_and_an_agree_with_the_next_word(lines: dict[str, list[Line]]) -> None:
+    for line in all_lines(lines):
         english = line.text["en"]
         assert not re.search(r"\ba [aeiou]|\ban [^aeiou]", english, re.IGNORECASE), english

@@ -1,4 +1,4 @@
-"""The everyday phrases of the general text are correct French, and what their README says."""
+"""The everyday phrases of the general text are correct French, and as their README states."""
 
 import hashlib
 import re
@@ -12,8 +12,8 @@ from scripts import DATA, import_scripts
 def modules():
     with import_scripts(
         "general", "everyday.corpus", "everyday.numbers", "everyday.names", "cleaning"
-    ) as found:
-        yield found
+    ) as scripts:
+        yield scripts
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def pairs(modules):
     return modules[0].everyday()
 
 
-def test_the_readme_gives_their_number_and_their_sum(pairs):
+def test_the_readme_gives_the_number_of_pairs_and_their_checksum(pairs):
     text = "".join(f"{pair.english}\t{pair.french}\t{pair.times}\n" for pair in pairs)
     digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
     readme = (DATA / "general" / "README.md").read_text(encoding="utf-8")
@@ -29,26 +29,28 @@ def test_the_readme_gives_their_number_and_their_sum(pairs):
     assert digest in readme
 
 
-def test_no_pair_stands_twice_and_a_phrase_has_more_weight_than_a_sentence_with_a_number(pairs):
+def test_pairs_are_distinct_and_a_common_phrase_has_a_higher_count_than_others(pairs):
     assert len({(pair.english, pair.french) for pair in pairs}) == len(pairs)
     times = {(pair.english, pair.french): pair.times for pair in pairs}
     assert times["Hello", "Bonjour"] > times["Hi", "Bonjour"] > 0
     assert times["Hello", "Bonjour"] > times["in France", "en France"]
 
 
-def test_both_sides_have_the_same_figures(pairs):
+def test_both_sides_have_the_same_digits(pairs):
     for pair in pairs:
-        ours, theirs = (sorted(re.findall(r"\d", side)) for side in (pair.english, pair.french))
-        assert ours == theirs, pair
+        english_digits, french_digits = (
+            sorted(re.findall(r"\d", side)) for side in (pair.english, pair.french)
+        )
+        assert english_digits == french_digits, pair
 
 
 def test_french_elides_and_contracts(pairs):
-    vowel = "aeiouéèêàâîôœ"  # a pronoun behind its verb (-je) stays whole, que before oui too
-    whole = re.compile(rf"(?<!-)\b(?:[jmtsnld]e|la|que) (?=[{vowel}])(?!oui|onz)", re.IGNORECASE)
-    parted = re.compile(rf"\b(?:de|à) les? (?=[a-z])|\b[dl]'[^{vowel}h]", re.IGNORECASE)
+    vowel = "aeiouéèêàâîôœ"  # neither a pronoun after its verb (-je) nor que before oui is elided
+    unelided = re.compile(rf"(?<!-)\b(?:[jmtsnld]e|la|que) (?=[{vowel}])(?!oui|onz)", re.IGNORECASE)
+    uncontracted = re.compile(rf"\b(?:de|à) les? (?=[a-z])|\b[dl]'[^{vowel}h]", re.IGNORECASE)
     for pair in pairs:
-        assert not whole.search(pair.french), pair
-        assert not parted.search(pair.french), pair
+        assert not unelided.search(pair.french), pair
+        assert not uncontracted.search(pair.french), pair
 
 
 def test_spaces_stand_before_french_marks_and_not_before_english_ones(pairs):
@@ -65,7 +67,7 @@ def test_a_sentence_begins_and_ends_alike_on_both_sides(pairs):
             assert not pair.french[0].islower(), pair
 
 
-def test_cleaning_leaves_them_as_they_are_and_out_of_nothing(modules, pairs):
+def test_cleaning_leaves_everyday_pairs_unchanged_and_rejects_none(modules, pairs):
     cleaning = modules[3]
     for pair in pairs:
         assert cleaning.clean(pair.english, pair.french) == (pair.english, pair.french)
@@ -74,7 +76,7 @@ def test_cleaning_leaves_them_as_they_are_and_out_of_nothing(modules, pairs):
             assert problem in ("", "not a text" if re.search(r"\d", pair.english) else ""), pair
 
 
-def test_the_kinds_that_no_corpus_has_are_all_there(pairs):
+def test_all_kinds_of_everyday_pairs_are_present(pairs):
     kinds = Counter(pair.kind for pair in pairs)
     assert set(kinds) == {
         "phrase", "sentence", "sign", "letter", "number", "figure", "calendar", "date", "time",
@@ -102,7 +104,7 @@ def test_the_kinds_that_no_corpus_has_are_all_there(pairs):
         ("It's one o'clock.", "Il est une heure."),
     ],
 )
-def test_what_grammars_of_french_say(pairs, english, french):
+def test_the_pairs_follow_grammars_of_french(pairs, english, french):
     assert (english, french) in {(pair.english, pair.french) for pair in pairs}
 
 

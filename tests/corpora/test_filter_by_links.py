@@ -10,8 +10,8 @@ from attn_cli.data.literals import LiteralRules
 
 @pytest.fixture(scope="module")
 def script():
-    with import_scripts("general", "filter_by_links") as (found,):
-        yield found
+    with import_scripts("general", "filter_by_links") as (module,):
+        yield module
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,9 @@ def script():
             "le chat y dort ce jour.",
             "5-6:1",
             0.0,
-        ),  # marks are no words
+        ),  # marks are not words
         ("the cat sleeps here today", "le chat dort", "0-0 1-1 2-2", 3 / 5),  # one side is short
-        ("Get up!", "Lève-toi !", "", 1.0),  # too short to say
+        ("Get up!", "Lève-toi !", "", 1.0),  # too short to judge
     ],
 )
 def test_the_share_of_words_with_a_sure_link(script, english, french, links, share):
@@ -45,11 +45,11 @@ def test_the_share_of_words_with_a_sure_link(script, english, french, links, sha
     )
 
 
-def test_the_texts_of_both_directions_have_the_pairs_that_stay_and_words(script, tmp_path, capsys):
+def test_the_texts_of_both_directions_contain_kept_pairs_and_linked_words(script, tmp_path, capsys):
     good = "the cat sleeps here today\tle chat dort ici aujourd'hui\tbook\n"
     bad = "the dog eats it all\tnous irons demain\tbook\n"
-    ours = "Don't mention it at all.\tIl n'y a vraiment pas de quoi.\teveryday\n"
-    (tmp_path / "train.tsv").write_text(good * 20 + bad + ours, encoding="utf-8")
+    everyday = "Don't mention it at all.\tIl n'y a vraiment pas de quoi.\teveryday\n"
+    (tmp_path / "train.tsv").write_text(good * 20 + bad + everyday, encoding="utf-8")
     (tmp_path / "train.links").write_text("0-0 1-1 2-2 3-3 4-4\n" * 20 + "\n\n", encoding="utf-8")
     (tmp_path / "valid.tsv").write_text("one\tun\tbook\n", encoding="utf-8")
     script.main([str(tmp_path)])
@@ -80,13 +80,13 @@ def test_a_source_is_repeated_in_the_text_of_another_folder(script, tmp_path):
 
 
 @pytest.mark.parametrize("times", ["tatoeba", "tatoeba=0", "=3", "tatoeba=-1"])
-def test_a_number_of_times_that_is_none_is_refused(script, tmp_path, capsys, times):
+def test_an_invalid_number_of_repetitions_is_refused(script, tmp_path, capsys, times):
     with pytest.raises(SystemExit, match="2"):
         script.main([str(tmp_path), "--repeat", times])
     assert "is not SOURCE=TIMES, such as tatoeba=4" in capsys.readouterr().err
 
 
-def test_the_aligners_are_asked_where_there_are_no_links(script, tmp_path):
+def test_links_are_computed_if_the_folder_has_none(script, tmp_path):
     words = [("cat", "chat"), ("dog", "chien"), ("bird", "oiseau"), ("horse", "cheval")]
     text = "".join(
         f"the {a} sees the {b} today\tle {c} voit le {d} ici\tbook\n"
@@ -126,6 +126,6 @@ def test_links_of_the_parts_of_a_literal_become_links_of_the_literal(script) -> 
     source, target = "It costs $12.50 now", "Cela coûte 12,50 $ maintenant"
     plain = "0-0:1 1-1:1 2-3:0.5 3-2:0.8 4-4:0.9"  # $-$ and 12.50-12,50 are two words a side
     literals = LiteralRules("en", "fr")
-    found = script.merge_literals(source, target, plain, literals)
-    assert found == "0-0:1 1-1:1 2-2:0.8 3-3:0.9"
+    links = script.merge_literals(source, target, plain, literals)
+    assert links == "0-0:1 1-1:1 2-2:0.8 3-3:0.9"
     assert script.merge_literals("a cat", "un chat", "0-0:1 1-1:1", literals) == ("0-0:1 1-1:1")

@@ -1,4 +1,4 @@
-"""The general text: what is read, how it is cleaned, what is left out, what is held out."""
+"""The general text: reading, cleaning, pairs left out and pairs held out."""
 
 import gzip
 import re
@@ -10,8 +10,8 @@ from scripts import import_scripts
 
 @pytest.fixture(scope="module")
 def modules():
-    with import_scripts("general", "prepare", "cleaning", "sources") as found:
-        yield found
+    with import_scripts("general", "prepare", "cleaning", "sources") as scripts:
+        yield scripts
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +39,17 @@ def cleaning(modules):
         (("See <b>this</b>", "Voir <b>ceci</b>"), None),
     ],
 )  # fmt: skip
-def test_only_the_way_of_writing_changes(cleaning, raw, clean):
+def test_cleaning_changes_only_punctuation_markup_and_speaker_names(cleaning, raw, clean):
     assert cleaning.clean(*raw) == (clean or raw)
 
 
 def test_one_french_side_in_eight_keeps_its_guillemets(cleaning):
-    cleaned = [cleaning.clean(f'"{n}"', f"« mot {n} »")[1] for n in range(1000)]
-    kept = sum(side.startswith("« ") for side in cleaned)
-    assert kept + sum(re.fullmatch(r'"mot \d+"', side) is not None for side in cleaned) == 1000
-    assert 80 < kept < 170
+    sides = [cleaning.clean(f'"{n}"', f"« mot {n} »")[1] for n in range(1000)]
+    n_guillemets = sum(side.startswith("« ") for side in sides)
+    assert (
+        n_guillemets + sum(re.fullmatch(r'"mot \d+"', side) is not None for side in sides) == 1000
+    )
+    assert 80 < n_guillemets < 170
 
 
 @pytest.mark.parametrize(
@@ -72,11 +74,11 @@ def test_one_french_side_in_eight_keeps_its_guillemets(cleaning):
         ("word " * 200, "mot " * 200, "too long"),
     ],
 )  # fmt: skip
-def test_a_pair_is_left_out_for_a_reason(cleaning, english, french, problem):
+def test_the_reason_for_leaving_out_a_pair_is_returned(cleaning, english, french, problem):
     assert cleaning.problem(english, french) == problem
 
 
-def test_sources_are_read_as_their_publishers_give_them(modules, tmp_path):
+def test_sources_are_read_in_the_formats_of_their_publishers(modules, tmp_path):
     sources = modules[2]
     (tmp_path / "a.tsv.gz").write_bytes(gzip.compress(b"One\tUn\t1\nTwo\tDeux\t0\n"))
     (tmp_path / "b.en").write_text("Three\nFour\n", encoding="utf-8")
@@ -96,8 +98,8 @@ def test_sources_are_read_as_their_publishers_give_them(modules, tmp_path):
         encoding="utf-8",
     )
     (tmp_path / "README.md").write_text("no\tpairs", encoding="utf-8")
-    found = [pair for pair in sources.read_folder(tmp_path) if all(pair[1])]
-    assert found == [
+    pairs = [pair for pair in sources.read_folder(tmp_path) if all(pair[1])]
+    assert pairs == [
         ("a", ("One", "Un")),
         ("b", ("Three", "Trois")),
         ("b", ("Four", "Quatre")),
@@ -105,18 +107,18 @@ def test_sources_are_read_as_their_publishers_give_them(modules, tmp_path):
         ("d", ("Six", "Sept")),
         ("e", ('Eight "and" nine', 'Huit "et" neuf')),
     ]
-    everything = [pair for _, pair in sources.read_folder(tmp_path, everything=True)]
-    assert ("Two", "Deux") in everything
+    all_pairs = [pair for _, pair in sources.read_folder(tmp_path, everything=True)]
+    assert ("Two", "Deux") in all_pairs
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A source of 400 pairs that differ, and some of which too much is known."""
+    """A source of 400 distinct pairs, a repeated pair and three pairs with a side in the test."""
     lines = [
         f"This is line {w} of the book.\tVoici la ligne {w} du livre." for w in range(100, 500)
     ]
     lines += [
-        "THIS IS LINE 100 OF THE BOOK\tvoici la ligne 100 du livre !",  # twice
+        "THIS IS LINE 100 OF THE BOOK\tvoici la ligne 100 du livre !",  # repeated
         "He came. Nobody knew the reason why.\tIl vint. On ne savait pourquoi.",  # in the test
         "They said so.\tNous avons tous vu la mer.",  # in the test
         "He came.\tIl vint.",  # in the test, but short
@@ -129,7 +131,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def prepared(modules, folder, out):
+def run_prepare(modules, folder, out):
     arguments = [folder / "in", "--out", folder / out, "--test", folder / "test.tsv"]
     modules[0].main([*map(str, arguments), "--valid", "20"])
     return [
@@ -138,8 +140,8 @@ def prepared(modules, folder, out):
     ]
 
 
-def test_the_text_is_clean_split_and_joined_with_the_phrases(modules, folder, capsys):
-    train, valid = prepared(modules, folder, "out")
+def test_the_text_is_cleaned_split_and_combined_with_everyday_phrases(modules, folder, capsys):
+    train, valid = run_prepare(modules, folder, "out")
     assert len(valid) == 20
     assert {source for *_, source in train} == {"book", "everyday"}
     book = [row for row in train if row[2] == "book"]
@@ -154,19 +156,19 @@ def test_the_text_is_clean_split_and_joined_with_the_phrases(modules, folder, ca
     assert counts["kept"] == "401"
 
 
-def test_phrases_of_our_own_that_a_test_has_are_left_out_too(modules, folder, capsys):
-    asked = "Where is the train station?"
-    train, _ = prepared(modules, folder, "before")
-    assert asked in {row[0] for row in train}
+def test_everyday_phrases_that_are_in_a_test_file_are_left_out_too(modules, folder, capsys):
+    phrase = "Where is the train station?"
+    train, _ = run_prepare(modules, folder, "before")
+    assert phrase in {row[0] for row in train}
     with (folder / "test.tsv").open("a", encoding="utf-8") as file:
-        file.write(f"{asked}\n")
-    train, _ = prepared(modules, folder, "after")
-    assert asked not in {row[0] for row in train}
+        file.write(f"{phrase}\n")
+    train, _ = run_prepare(modules, folder, "after")
+    assert phrase not in {row[0] for row in train}
 
 
 def test_a_second_run_writes_the_same_bytes(modules, folder):
-    prepared(modules, folder, "one")
-    prepared(modules, folder, "two")
+    run_prepare(modules, folder, "one")
+    run_prepare(modules, folder, "two")
     for name in ("train.tsv", "valid.tsv"):
         assert (folder / "one" / name).read_bytes() == (folder / "two" / name).read_bytes()
 

@@ -9,7 +9,7 @@ from attn_cli.nn.state_dict import unique_state_dict
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "tatoeba"
 
 
-def test_it_has_several_heads_on_both_sides():
+def test_the_recipe_has_several_heads_on_both_sides():
     model = config.load(FOLDER / "heads.toml").model
     assert model.heads == (2, 4)
     assert (model.encoder.layers, model.encoder.heads) == (2, 4)
@@ -23,7 +23,7 @@ def test_parameters_in_half_precision_and_graphs_in_int8_take_less_than_4_mb():
     assert 3 * parameters < 3_200_000  # the vocabulary and the graphs' structure take the rest
 
 
-def test_its_first_line_is_the_command_that_trains_it():
+def test_the_first_line_of_the_recipe_is_its_training_command():
     first = (FOLDER / "heads.toml").read_text(encoding="utf-8").splitlines()[0]
     _, program, script, name = first.split()
     assert (program, name) == ("sh", "en-fr-heads")

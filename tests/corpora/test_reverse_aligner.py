@@ -37,7 +37,7 @@ def words(*lengths, vocab):
 
 
 @pytest.mark.parametrize(("source_vocab", "target_vocab", "shared"), [(9, 9, True), (9, 7, False)])
-def test_it_gives_the_same_probabilities_for_exchanged_sentences(
+def test_a_reversed_aligner_gives_the_same_probabilities_for_exchanged_sides(
     script, source_vocab, target_vocab, shared
 ):
     network = aligner(source_vocab=source_vocab, target_vocab=target_vocab, shared=shared)
@@ -47,7 +47,13 @@ def test_it_gives_the_same_probabilities_for_exchanged_sentences(
         names = unique_state_dict(opposite)
         load_state(opposite, {name: state[name] for name in names}, where="here")
         source, target = words(4, 2, vocab=source_vocab), words(3, 5, vocab=target_vocab)
-        there, back = network(source, target), opposite(target, source)
-    assert torch.allclose(there.to_source.transpose(1, 2), back.to_target, atol=1e-5)
-    assert torch.allclose(there.to_target.transpose(1, 2), back.to_source, atol=1e-5)
-    assert not torch.allclose(there.link_probs[0, :3, :3], there.link_probs[0, :3, :3].T, atol=0.1)
+        forward_output, reverse_output = network(source, target), opposite(target, source)
+    assert torch.allclose(
+        forward_output.to_source.transpose(1, 2), reverse_output.to_target, atol=1e-5
+    )
+    assert torch.allclose(
+        forward_output.to_target.transpose(1, 2), reverse_output.to_source, atol=1e-5
+    )
+    assert not torch.allclose(
+        forward_output.link_probs[0, :3, :3], forward_output.link_probs[0, :3, :3].T, atol=0.1
+    )
