@@ -46,7 +46,7 @@ def test_argmax_does_not_link_a_word_whose_largest_weight_is_below_the_minimum()
     assert argmax(CROSSED, 0.9).links == {(0, 0), (1, 2)}
 
 
-def test_argmax_takes_the_first_of_equal_weights():
+def test_argmax_takes_the_first_of_equals():
     assert argmax(soft([[0.5, 0.5]])).links == {(0, 0)}
 
 

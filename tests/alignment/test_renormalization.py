@@ -18,7 +18,7 @@ def test_rows_sum_to_1_and_keep_their_proportions():
     assert not renormalized.unaligned.any()
 
 
-def test_a_row_of_zeros_does_not_change():
+def test_a_row_of_zeros_stays_as_it_is():
     renormalized = renormalize(table([0.0, 0.0], [0.5, 0.0]))
     np.testing.assert_array_equal(renormalized.weights, [[0, 0], [1, 0]])
     np.testing.assert_array_equal(renormalized.unaligned, [1, 0])
@@ -40,7 +40,7 @@ def test_link_probabilities_do_not_change():
     assert renormalized.link_probs is link_probs
 
 
-def test_the_tables_of_heads_are_renormalized_too():
+def test_the_tables_of_heads_change_too():
     alignment = table([0.25, 0.25])
     translation = Translation(
         1, "a b", "x", alignment=alignment, heads=(HeadAlignment(1, 1, alignment),)

@@ -47,7 +47,7 @@ def test_the_layout_of_three_rows_equals_the_one_worked_by_hand():
 
 @deterministic
 @given(beam_rows(), st.data())
-def test_reordered_rows_keep_their_sentences(rows, data):
+def test_rows_reordered_keep_their_sentences(rows, data):
     order = data.draw(st.lists(st.integers(0, len(rows.sentence) - 1), min_size=1, max_size=12))
     reordered = rows.reordered(np.array(order, np.int32))
     assert reordered.sentence.tolist() == [rows.sentence[n] for n in order]

@@ -106,7 +106,7 @@ def all_hypotheses(decoder, ids, lengths, max_length: int, alpha: float, beta: f
 
 @pytest.mark.parametrize(("alpha", "beta"), [(0.0, 0.0), (1.0, 0.0), (0.6, 0.4)])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_wide_beam_finds_the_best_translations_of_an_exhaustive_search(seed, alpha, beta) -> None:
+def test_a_wide_beam_finds_the_optimum_of_an_exhaustive_search(seed, alpha, beta) -> None:
     decoder = MarkovDecoder(seed)
     ids, lengths = sources(2)
     max_length = 5
@@ -165,7 +165,7 @@ def test_other_sentences_of_a_batch_do_not_change_a_result(seed, beam, lengths) 
             np.testing.assert_allclose(one.weights, other.weights, atol=1e-6)
 
 
-def test_rows_of_finished_sentences_are_not_computed() -> None:
+def test_rows_of_finished_sentences_are_no_longer_computed() -> None:
     decoder = MarkovDecoder(1)
     ids, lengths = sources(2, 5, 3, 4)
     search(decoder, ids, lengths, SearchConfig(beam=4, n_best=4))

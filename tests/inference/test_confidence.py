@@ -118,7 +118,7 @@ def test_confidence_is_between_0_and_1_for_extreme_evidence():
         assert 0 <= calibration(sample) <= 1
 
 
-def test_fitting_refuses_too_few_pairs():
+def test_too_few_pairs_are_refused():
     with pytest.raises(DataError, match="too few"):
         fit(samples(MIN_PAIRS - 1), np.ones(MIN_PAIRS - 1))
 

@@ -61,7 +61,7 @@ def tables_of(*pairs, aligner=None, **options):
     return align_batch(aligner or RecordingAligner(), sources, targets, mode="forced", **options)
 
 
-def test_each_pair_has_its_own_words_weights_and_links_in_order():
+def test_each_pair_gets_its_own_words_weights_and_links_in_order():
     tables = tables_of((line(10, 1, 1, 1), line(20, 1)), (line(30, 1), line(40, 1, 1)))
     assert [(table.target, table.source) for table in tables] == [
         (("w0",), ("w0", "w1", "w2")),

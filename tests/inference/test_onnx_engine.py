@@ -73,10 +73,10 @@ def engines(request, tmp_path_factory):
     return TorchDecoder(network), write_and_load(tmp_path_factory.mktemp("graphs"), graphs)
 
 
-def lines(batch, longest, vocab=TARGET_VOCAB, seed=1):
+def lines(batch, max_length, vocab=TARGET_VOCAB, seed=1):
     """Return (B, S) random pieces that end with EOS, and their lengths."""
     rng = np.random.default_rng(seed)
-    lengths = rng.integers(1, longest + 1, batch).astype(np.int32)
+    lengths = rng.integers(1, max_length + 1, batch).astype(np.int32)
     ids = rng.integers(4, vocab, (batch, lengths.max())).astype(np.int32)
     ids[np.arange(batch), lengths - 1] = EOS
     ids[np.arange(ids.shape[1]) >= lengths[:, None]] = PAD

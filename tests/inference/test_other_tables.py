@@ -45,7 +45,7 @@ def test_a_table_of_other_words_is_left_out():
     assert OtherTables([Aligner()]).add([pair]) == [pair]
 
 
-def test_a_pair_without_a_score_gets_the_score_of_the_aligner():
+def test_a_pair_without_a_score_gets_that_of_the_aligner():
     hypothesis = Hypothesis(np.array([4, 2], np.int32), -0.5, np.array([-0.5, -0.5], np.float32))
     scores = Aligner("attention", hypotheses=(hypothesis,), word_logp=(-0.5,))
     (pair,) = OtherTables([scores]).add([translation(1, "a", "x")])

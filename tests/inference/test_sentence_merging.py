@@ -76,7 +76,7 @@ def test_the_mean_log_probability_is_that_of_all_pieces_and_ends() -> None:
     assert hypothesis.ids.tolist() == [4, 5, EOS, 4, 5, 6, 7, EOS]
 
 
-def test_combinations_are_sorted_by_score() -> None:
+def test_the_best_combinations_come_first_and_their_scores_fall() -> None:
     """Shares 3/4 and 1/4: losing 1 in the first costs 0.75, losing 2 in the second 0.5."""
     parts = [part("x y", -1.0, -2.0, pieces=6), part("v w", -1.0, -3.0, -9.0, pieces=2)]
     merged = merge_sentences(parts, n_best=4)

@@ -145,7 +145,7 @@ def test_a_line_too_long_for_a_table_is_not_split_if_alignment_is_requested(
     assert table.text == plain.text
 
 
-def test_sentences_of_different_lines_share_batches(make_translator, monkeypatch):
+def test_the_sentences_of_all_lines_share_batches(make_translator, monkeypatch):
     sizes = []
 
     def record_batches(lengths, *, beam):

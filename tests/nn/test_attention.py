@@ -224,7 +224,7 @@ def test_hard_attention_with_soft_context_equals_soft_attention(monkeypatch):
         torch.testing.assert_close(one, other)
 
 
-# How hard attention learns
+# Training of hard attention
 
 TINY = (
     *("model.embedding=3", "model.encoder.width=2", "model.decoder.width=3"),
@@ -353,7 +353,7 @@ def test_the_entropy_bonus_is_the_mean_entropy_of_the_weights(monkeypatch):
 # Many heads
 
 
-def test_one_head_with_identity_projections_is_soft_attention():
+def test_one_head_with_identity_maps_is_soft_attention():
     scorer = AdditiveScorer(H, D, A)
     one = with_random_parameters(MultiHeadAttention([scorer], value_size=D))
     for each in (one.value_proj, one.out_proj):

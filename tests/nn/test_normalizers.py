@@ -57,7 +57,7 @@ DEFINITIONS = {
 @each_normalizer
 @deterministic
 @given(row=rows)
-def test_weights_equal_those_of_the_definition(normalizer, row):
+def test_weights_are_those_of_the_definition(normalizer, row):
     scores = np.array(row)
     weights = normalizer(torch.from_numpy(scores)).numpy()
     assert weights.dtype == np.float64

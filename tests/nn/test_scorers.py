@@ -100,7 +100,7 @@ def test_dot_scores_are_dot_products_of_queries_and_values():
     )
 
 
-def test_general_scores_are_bilinear_in_query_and_value():
+def test_general_scores_are_bilinear():
     scorer = GeneralScorer(4, 6)
     scores, s, h, _ = random_scores(scorer, query=4, value=6)
     w = array(scorer.key.weight)  # (H, D); the parameter is √4 W

@@ -158,7 +158,7 @@ def test_the_fused_kernel_equals_the_explicit_product(mask_kind):
 
 
 @pytest.mark.parametrize("causal", [True, False])
-def test_under_autocast_the_fused_kernel_and_its_gradient_equal_those_of_fp32(causal):
+def test_under_autocast_the_fused_kernel_and_its_gradient_stay_those_of_fp32(causal):
     parts = [random(3, HEADS, SIZE, 4, seed=seed).bfloat16() for seed in (1, 2, 3)]
     exact = [part.float().requires_grad_() for part in parts]
     low_precision = [part.clone().requires_grad_() for part in parts]
@@ -174,7 +174,7 @@ def test_under_autocast_the_fused_kernel_and_its_gradient_equal_those_of_fp32(ca
         torch.testing.assert_close(gradient, expected_gradient.bfloat16())
 
 
-def test_the_product_is_divided_by_the_root_of_the_head_width():
+def test_the_product_is_scaled_by_the_root_of_a_heads_width():
     queries, keys, values = (random(1, 1, 3, 4, seed=seed).numpy() for seed in (1, 2, 3))
     powers = np.exp(queries[0, 0] @ keys[0, 0].T / 2)
     expected = powers / powers.sum(-1, keepdims=True) @ values[0, 0]
@@ -256,14 +256,14 @@ def test_steps_with_a_growing_cache_equal_one_full_pass(positions, norm_first):
 # Positions
 
 
-def test_sinusoids_equal_the_closed_form():
+def test_sinusoids_are_those_of_the_closed_form():
     width, indices = 10, np.array([0, 1, 2, 17, 300])
     angles = indices[:, None] / 10_000 ** (np.arange(0, width, 2) / width)
     expected = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
     np.testing.assert_allclose(sinusoids(torch.from_numpy(indices), width), expected, atol=1e-4)
 
 
-def test_products_of_sinusoids_depend_only_on_the_distance():
+def test_products_of_sinusoids_depend_on_the_distance_alone():
     near, far = (sinusoids(torch.arange(5) + start, 16).double() for start in (0, 200))
     torch.testing.assert_close(near @ near.T, far @ far.T, atol=1e-3, rtol=1e-3)
 

@@ -146,7 +146,7 @@ def test_steps_5_to_7_recomputed_from_the_text_give_the_context():
 
 @each_system
 @pytest.mark.parametrize("width", [40, 80, 120])
-def test_no_line_of_an_explanation_is_wider_than_the_terminal(system, width):
+def test_no_line_is_wider_than_the_terminal(system, width):
     text = plain(ExplanationView(explanation_of(system), words=(0, 1)), width=width)
     assert max(map(cell_len, text.splitlines())) <= width
 

@@ -190,7 +190,7 @@ def test_a_switch_selects_attention_or_the_word_aligner(open_page):
     assert page.locator("#threshold-value").inner_text() == "0.50"
 
 
-def test_a_click_selects_an_attention_head(open_page):
+def test_heads_are_switched(open_page):
     heads = tuple(
         HeadAlignment(layer, head, table("ab", "xy", [[layer / 10, head / 10], [0, 1]], [0, 0]))
         for layer in (1, 2)
@@ -268,7 +268,7 @@ def test_the_list_can_be_sorted_by_confidence_and_by_length(open_page):
     assert "line 6 " in page.locator(".row").first.inner_text()
 
 
-def test_the_list_can_be_filtered_by_unsure_words(open_page):
+def test_the_list_is_filtered_by_unsure_words(open_page):
     page = open_page([BOTH, *MANY[1:20]])
     page.locator("#filter").select_option("unsure")
     assert page.locator("#count").inner_text() == "1 of 20 pairs"
@@ -334,7 +334,7 @@ def test_without_scripts_the_page_says_that_it_needs_javascript(open_page):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-def test_axe_finds_no_accessibility_violations(open_page, scheme, width):
+def test_axe_finds_no_fault_in_roles_names_and_contrast(open_page, scheme, width):
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright",
         reason="axe-playwright-python is not installed: make setup",

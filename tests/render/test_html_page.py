@@ -166,7 +166,7 @@ def test_the_script_is_after_the_first_block_of_pairs(sizes):
     assert data_of(after, "gold") is None
 
 
-def test_gold_links_are_stored_after_the_pairs():
+def test_gold_links_follow_the_pairs():
     writer = PageWriter(Page())
     page = writer.begin() + writer.end([GoldAlignment.from_links([(0, 0)], [(1, 2)])])
     assert data_of(page, "gold") == [["0-0", "0-0 1-2"]]

@@ -28,7 +28,7 @@ def test_a_pdf_embeds_its_fonts():
     assert b"/FontFile" in pdf
 
 
-def test_the_png_of_a_picture_is_deterministic():
+def test_the_same_picture_is_the_same_png():
     assert rasterize(PICTURE, "png") == rasterize(PICTURE, "png")
 
 

@@ -64,7 +64,7 @@ def test_nbest_has_the_format_of_moses_sorted_by_score():
     )
 
 
-def test_nbest_has_at_most_n_lines():
+def test_nbest_stops_at_the_count():
     assert text_formats.nbest(translation(), 1) == "1 ||| Je t'aime ||| -0.4100"
 
 

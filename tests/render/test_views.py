@@ -78,7 +78,7 @@ def test_a_compact_table_has_a_column_for_a_large_unaligned_weight():
     assert body(compact(table("ab", "x", [[0.2, 0.2]], [0.6])))[-1] == "x  ░░░░▓▓"
 
 
-def test_shades_are_ascii_on_an_ascii_terminal():
+def test_ascii_terminals_have_ascii_shades():
     lines = body(compact(table("ab", "x", [[0.9, 0.1]])), encoding="ascii")
     assert lines[-1] == "x  ##."
 
@@ -130,7 +130,7 @@ words = st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=12)
 
 @settings(derandomize=True, deadline=None)
 @given(words, words, st.integers(24, 90), st.sampled_from(["utf-8", "ascii"]))
-def test_no_line_of_a_view_is_wider_than_the_terminal(source, target, width, encoding):
+def test_no_line_is_wider_than_the_terminal(source, target, width, encoding):
     weights = np.full((len(target), len(source)), 0.9 / len(source))
     alignment = table(source, target, weights, np.full(len(target), 0.1))
     for view in (compact(alignment), links(alignment)):
