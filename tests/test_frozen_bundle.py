@@ -21,7 +21,7 @@ from attn_cli.bundles import manifest
 FIXTURES = Path(__file__).parent / "fixtures"
 ENGINES = ("onnx", "torch")
 
-#: Sources are translated, pairs aligned. The scores of two results are never close, so that rounding
+#: Sources are translated, pairs aligned. Scores of two results are never close, so that rounding
 #: on another processor does not change the results. The last line is in no training text.
 PAIRS = [
     ("you see two books.", "tu vois deux livres."),

@@ -1,4 +1,7 @@
-"""The architecture, read off the syntax trees: who imports whom, and who touches the process."""
+"""The architecture, checked on syntax trees: the imports of modules, and their use of the process.
+
+A package here is a folder at the top of attn_cli, or a module there.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -12,7 +15,7 @@ pytestmark = pytest.mark.xdist_group("layers")  # one process reads the modules
 
 ROOT = Path(__file__).resolve().parents[1] / "attn_cli"
 
-#: The rooms of the house from the lowest up: an import goes down, or stays within its room.
+#: The packages from the lowest layer up: a module imports only its own package and lower layers.
 LAYERS = (
     ("choices",),
     ("types", "errors"),
@@ -27,10 +30,10 @@ LAYERS = (
     ("cli",),
     ("__main__",),
 )
-LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
+LAYER_OF = {package: number for number, packages in enumerate(LAYERS) for package in packages}
 
-#: Package → the rooms, or modules, that may import it.
-HOMES = {
+#: Library → the packages, or modules, that may import it.
+ALLOWED_IMPORTERS = {
     "torch": {"nn", "training", "export", "importing", "inference.engines.torch"},
     "safetensors": {"training", "export", "importing", "inference.engines.torch"},
     "onnxruntime": {"inference.engines.onnx"},
@@ -47,17 +50,17 @@ HOMES = {
     "ray": {"cli.batching.cluster"},
     "pyarrow": {"cli.batching.cluster", "cli.batching.files"},
     "typst": {"render.raster"},
-    "rich": {"render", "console", "cli.progress"},  # which keeps the panel alive
+    "rich": {"render", "console", "cli.progress"},  # a live panel
     "typer": {"cli"},
     "click": set(),
 }
 
-#: What `attn --help` may load from outside the standard library: everything app imports at its top.
-AT_THE_START = {"typer"}
+#: The libraries that `attn --help` may load: those that app imports at its top.
+STARTUP_LIBRARIES = {"typer"}
 
 
 class Import(NamedTuple):
-    """One imported module, where, and whether it waits inside a function."""
+    """An imported module, its line, and whether the import is inside a function."""
 
     module: str
     line: int
@@ -71,17 +74,17 @@ class Module(NamedTuple):
     imports: list[Import]
 
     @property
-    def room(self) -> str:
-        return room_of(self.name)
+    def package(self) -> str:
+        return package_of(self.name)
 
 
-def room_of(name: str) -> str:
-    """The folder at the top that holds the module, or the module itself."""
+def package_of(name: str) -> str:
+    """Return the folder at the top that contains the module, or the module itself."""
     return name.split(".")[0]
 
 
 def imports_of(tree: ast.Module) -> Iterator[Import]:
-    """Every import that runs: those under `if TYPE_CHECKING:` do not."""
+    """Yield every import that runs; those under `if TYPE_CHECKING:` do not."""
 
     def walk(node: ast.AST, lazy: bool) -> Iterator[Import]:
         for child in ast.iter_child_nodes(node):
@@ -109,57 +112,63 @@ def read(path: Path) -> Module:
 
 @cache
 def modules() -> dict[str, Module]:
-    """Every module of the package by its name, parsed once."""
+    """Return every module of attn_cli by its name, parsed once."""
     return {module.name: module for module in map(read, sorted(ROOT.rglob("*.py")))}
 
 
-def ours(imported: str) -> str | None:
-    """`attn_cli.data.words.split` → data.words; None for what is not ours."""
-    if imported.split(".")[0] != "attn_cli":
+def own_module(import_name: str) -> str | None:
+    """Return data.words for `attn_cli.data.words.split`; None for a module of another library."""
+    if import_name.split(".")[0] != "attn_cli":
         return None
-    name = imported.removeprefix("attn_cli").removeprefix(".")
+    name = import_name.removeprefix("attn_cli").removeprefix(".")
     while name and name not in modules():
         name = name.rpartition(".")[0]
     return name or "__init__"
 
 
 def test_each_module_has_a_layer():
-    homeless = [name for name, each in modules().items() if each.room not in (*LAYER, "__init__")]
-    assert not homeless, "give its folder a place in LAYERS"
-
-
-def test_imports_run_downward_only():
-    wrong = []
-    for module in modules().values():
-        for imported in module.imports:
-            if (target := ours(imported.module)) is None:
-                continue
-            here, there = module.room, room_of(target)
-            if here != there and there != "__init__" and not LAYER.get(here, 0) > LAYER[there]:
-                wrong.append(f"{module.name}:{imported.line} {here} imports {there}")
-    assert not wrong
-
-
-def test_each_library_has_its_home():
-    wrong = [
-        f"{module.name}:{imported.line} imports {imported.module}"
-        for module in modules().values()
-        for imported in module.imports
-        if (package := imported.module.split(".")[0]) in HOMES
-        and not HOMES[package] & {module.room, module.name}
+    without_layer = [
+        name for name, each in modules().items() if each.package not in (*LAYER_OF, "__init__")
     ]
-    assert not wrong
+    assert not without_layer, "give its folder a place in LAYERS"
+
+
+def test_a_module_imports_only_lower_layers():
+    violations = []
+    for module in modules().values():
+        for dependency in module.imports:
+            if (target := own_module(dependency.module)) is None:
+                continue
+            importer, imported = module.package, package_of(target)
+            if (
+                importer != imported
+                and imported != "__init__"
+                and not LAYER_OF.get(importer, 0) > LAYER_OF[imported]
+            ):
+                violations.append(f"{module.name}:{dependency.line} {importer} imports {imported}")
+    assert not violations
+
+
+def test_each_library_is_imported_only_where_it_is_allowed():
+    violations = [
+        f"{module.name}:{dependency.line} imports {dependency.module}"
+        for module in modules().values()
+        for dependency in module.imports
+        if (library := dependency.module.split(".")[0]) in ALLOWED_IMPORTERS
+        and not ALLOWED_IMPORTERS[library] & {module.package, module.name}
+    ]
+    assert not violations
 
 
 def test_no_modules_import_each_other_in_a_cycle():
-    """Not for types and not inside functions either. The package itself loads its names lazily."""
+    """Imports for types and inside functions count too. attn_cli itself loads its names lazily."""
     graph = {
         module.name: {
             target
             for node in ast.walk(module.tree)
             if isinstance(node, ast.ImportFrom)
             for alias in node.names
-            if (target := ours(f"{node.module}.{alias.name}")) and target != "__init__"
+            if (target := own_module(f"{node.module}.{alias.name}")) and target != "__init__"
         }
         - {module.name}
         for module in modules().values()
@@ -170,55 +179,55 @@ def test_no_modules_import_each_other_in_a_cycle():
     assert not graph, "each of these is in a cycle, or imports from one"
 
 
-def test_render_knows_types_alone():
-    known = {
-        room_of(target)
+def test_render_imports_only_types_and_choices():
+    imported_packages = {
+        package_of(target)
         for module in modules().values()
-        if module.room == "render"
-        for imported in module.imports
-        if (target := ours(imported.module))
+        if module.package == "render"
+        for dependency in module.imports
+        if (target := own_module(dependency.module))
     }
-    assert known <= {"render", "types", "choices"}
+    assert imported_packages <= {"render", "types", "choices"}
 
 
-def test_nn_knows_no_file_tokenizer_or_console():
-    known = {
-        room_of(target)
+def test_nn_imports_no_file_tokenizer_or_console():
+    imported_packages = {
+        package_of(target)
         for module in modules().values()
-        if module.room == "nn"
-        for imported in module.imports
-        if (target := ours(imported.module))
+        if module.package == "nn"
+        for dependency in module.imports
+        if (target := own_module(dependency.module))
     }
-    assert known <= {"nn", "types", "choices", "config", "errors"}
+    assert imported_packages <= {"nn", "types", "choices", "config", "errors"}
 
 
-def test_search_sees_of_a_network_the_engines_interface_alone():
-    known = {
+def test_search_imports_only_the_interface_of_the_engines():
+    imported_modules = {
         target
         for module in modules().values()
         if module.name in ("inference.beam_search", "inference.forced_decoding")
-        for imported in module.imports
-        if (target := ours(imported.module)) and target.startswith("inference.engines")
+        for dependency in module.imports
+        if (target := own_module(dependency.module)) and target.startswith("inference.engines")
     }
-    assert known == {"inference.engines.interface"}
+    assert imported_modules == {"inference.engines.interface"}
 
 
-def test_what_the_program_loads_before_a_command_runs_is_light():
-    seen, queue, outside = set(), ["__main__"], set()
+def test_the_program_loads_few_modules_before_a_command_runs():
+    visited, queue, libraries = set(), ["__main__"], set()
     while queue:
         name = queue.pop()
-        if name in seen:
+        if name in visited:
             continue
-        seen.add(name)
-        for imported in modules()[name].imports:
-            if imported.lazy:
+        visited.add(name)
+        for dependency in modules()[name].imports:
+            if dependency.lazy:
                 continue
-            target = ours(imported.module)
+            target = own_module(dependency.module)
             if target is None:
-                outside.add(imported.module.split(".")[0])
+                libraries.add(dependency.module.split(".")[0])
             else:
                 queue.append(target)
-    assert {room_of(name) for name in seen} <= {
+    assert {package_of(name) for name in visited} <= {
         "__init__",
         "__main__",
         "choices",
@@ -227,47 +236,47 @@ def test_what_the_program_loads_before_a_command_runs_is_light():
         "errors",
         "files",
     }
-    assert {package for package in outside if package in HOMES or package == "numpy"} <= (
-        AT_THE_START
-    )
+    assert {
+        library for library in libraries if library in ALLOWED_IMPORTERS or library == "numpy"
+    } <= (STARTUP_LIBRARIES)
 
 
-#: What belongs to the process, and who may touch it.
-PROCESS = {
+#: Names of the state of the process, and the modules that may use them.
+PROCESS_STATE = {
     "sys.argv", "sys.stdin", "sys.stdout", "sys.stderr", "sys.exit",
     "os.environ", "os.getenv", "os.getcwd", "os.chdir", "os.putenv",
     "Path.cwd", "Path.home", "os.path.expanduser",
 }  # fmt: skip
-MAY_TOUCH_THE_PROCESS = {"cli.app", "console", "bundles.registry", "files.user_folders"}
+PROCESS_MODULES = {"cli.app", "console", "bundles.registry", "files.user_folders"}
 
 
-def test_only_these_modules_touch_the_process():
-    others = [each for each in modules().values() if each.name not in MAY_TOUCH_THE_PROCESS]
-    touched = [
+def test_only_listed_modules_use_the_state_of_the_process():
+    others = [each for each in modules().values() if each.name not in PROCESS_MODULES]
+    uses = [
         f"{module.name}:{node.lineno} {name}"
         for module in others
         for node in ast.walk(module.tree)
-        if isinstance(node, ast.Attribute) and (name := dotted(node)) in PROCESS
+        if isinstance(node, ast.Attribute) and (name := dotted_name(node)) in PROCESS_STATE
     ]
-    named = [
-        f"{module.name}:{imported.line} {imported.module}"
+    imports = [
+        f"{module.name}:{dependency.line} {dependency.module}"
         for module in others
-        for imported in module.imports
-        if imported.module in PROCESS
+        for dependency in module.imports
+        if dependency.module in PROCESS_STATE
     ]
-    assert not touched + named
+    assert not uses + imports
 
 
-def dotted(node: ast.expr) -> str:
-    """`a.b.c` of names alone, "" of any other expression."""
+def dotted_name(node: ast.expr) -> str:
+    """Return `a.b.c` if the expression is only names, otherwise ""."""
     if isinstance(node, ast.Attribute):
-        owner = dotted(node.value)
+        owner = dotted_name(node.value)
         return f"{owner}.{node.attr}" if owner else ""
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def test_nothing_prints_or_asks():
-    called = [
+def test_no_module_calls_print_input_breakpoint_exec_or_eval():
+    calls = [
         f"{module.name}:{node.lineno} {node.func.id}"
         for module in modules().values()
         for node in ast.walk(module.tree)
@@ -275,23 +284,23 @@ def test_nothing_prints_or_asks():
         and isinstance(node.func, ast.Name)
         and node.func.id in {"print", "input", "breakpoint", "exec", "eval"}
     ]
-    assert not called
+    assert not calls
 
 
-def test_no_module_is_a_drawer():
-    drawers = {"utils", "util", "helpers", "common", "constants", "misc"}
-    assert not [each.name for each in modules().values() if each.path.stem in drawers]
+def test_no_module_has_a_vague_name():
+    vague_names = {"utils", "util", "helpers", "common", "constants", "misc"}
+    assert not [each.name for each in modules().values() if each.path.stem in vague_names]
 
 
-def test_this_file_sees_a_violation():
-    """The checks above would pass too if they read nothing."""
+def test_the_helpers_of_these_tests_read_imports_and_names():
+    """Without imports to check, the tests above would pass."""
     tree = ast.parse(
         "from typing import TYPE_CHECKING\n"
         "if TYPE_CHECKING:\n    import rich\n"
         "def f():\n    from attn_cli.nn.builder import build\n"
     )
-    found = list(imports_of(tree))
-    assert [(i.module, i.lazy) for i in found[1:]] == [("attn_cli.nn.builder.build", True)]
-    assert ours(found[1].module) == "nn.builder"
-    assert dotted(ast.parse("os.environ.get", mode="eval").body.value) in PROCESS
+    imports = list(imports_of(tree))
+    assert [(i.module, i.lazy) for i in imports[1:]] == [("attn_cli.nn.builder.build", True)]
+    assert own_module(imports[1].module) == "nn.builder"
+    assert dotted_name(ast.parse("os.environ.get", mode="eval").body.value) in PROCESS_STATE
     assert len(modules()) > 40

@@ -1,6 +1,6 @@
-"""Each literal of a line stands in its translation once, and no other digit does, whoever decodes.
+"""A translation has each literal of its line once, and no other digit, with any network.
 
-The networks here have learned nothing, or next to nothing: what holds for them holds for all.
+The networks here have random parameters, or are trained very little.
 """
 
 import random
@@ -35,15 +35,15 @@ LINES = [
 
 
 def vocabulary(*, literals: bool = True) -> Tokenizer:
-    how = config.TokenizerConfig(vocab_size=500, literals=literals)
-    return Tokenizer.train(LINES, how, literals=LiteralRules("en", "fr") if literals else None)
+    settings = config.TokenizerConfig(vocab_size=500, literals=literals)
+    return Tokenizer.train(LINES, settings, literals=LiteralRules("en", "fr") if literals else None)
 
 
 TOKENIZER = vocabulary()
 
 
-class Noise:
-    """A network of random numbers: the next piece depends on the last one and on the line."""
+class RandomDecoder:
+    """A decoder of random probabilities, which depend on the previous piece and on the line."""
 
     def __init__(self, vocab: int) -> None:
         logits = np.random.default_rng(1).normal(scale=2, size=(5, vocab, vocab))
@@ -73,61 +73,64 @@ class Noise:
         return state[0][rows], state[1][rows], *state[2:]
 
 
-NOISE = Noise(TOKENIZER.vocab_size)
+RANDOM_DECODER = RandomDecoder(TOKENIZER.vocab_size)
 
 
-def translator(*, beam: int = 2, **how) -> Translator:
+def translator(*, beam: int = 2, **options) -> Translator:
     return Translator(
-        BeamSearchGenerator(NOISE),
+        BeamSearchGenerator(RANDOM_DECODER),
         TOKENIZER,
         TOKENIZER,
         SearchConfig(beam=beam),
         split_over=50,
         capitals=True,
-        **how,
+        **options,
     )
 
 
-def translate(*lines: str, **how) -> list[Translation]:
-    return translator(**how).translate([InputLine(n, line) for n, line in enumerate(lines, 1)])
+def translate(*lines: str, **options) -> list[Translation]:
+    return translator(**options).translate([InputLine(n, line) for n, line in enumerate(lines, 1)])
 
 
-def check(line: str, found: Translation) -> None:
-    """What the module's first line says of one translation."""
-    digits, wanted = (Counter(filter(str.isdecimal, text)) for text in (found.text, line))
-    assert digits == wanted, (line, found.text)
+def check_translation(line: str, translation: Translation) -> None:
+    """Check that a translation has each literal of its line, and no other digit."""
+    digits, expected = (Counter(filter(str.isdecimal, text)) for text in (translation.text, line))
+    assert digits == expected, (line, translation.text)
     literals = TOKENIZER.find_literals(line)
     if TOKENIZER.encode(line).has_only_literals:
-        assert found.text == line.strip()
+        assert translation.text == line.strip()
         return
-    said = Counter(
+    expected_words = Counter(
         TOKENIZER.literals.rewrite(line[each.start : each.end], is_figure=each.is_figure)
         for each in literals
     )
-    words = Counter(found.target_words)
-    assert all(words[text] >= count for text, count in said.items()), (line, found.text)
+    words = Counter(translation.target_words)
+    assert all(words[text] >= count for text, count in expected_words.items()), (
+        line,
+        translation.text,
+    )
 
 
 # Generated sentences
 
 
-def _figure(draw: random.Random) -> str:
-    return draw.choice(
+def _figure(rng: random.Random) -> str:
+    return rng.choice(
         [
-            str(draw.randint(0, 99_999)),
-            f"{draw.randint(1000, 9_999_999):,}",
-            f"{draw.random() * 100:.2f}",
-            f"${draw.randint(1, 999)}.{draw.randint(10, 99)}",
-            f"{draw.randint(1, 100)}%",
-            f"{draw.randint(0, 23)}:{draw.randint(10, 59)}",
-            f"{draw.randint(1900, 2030)}-{draw.randint(10, 12)}-{draw.randint(10, 28)}",
+            str(rng.randint(0, 99_999)),
+            f"{rng.randint(1000, 9_999_999):,}",
+            f"{rng.random() * 100:.2f}",
+            f"${rng.randint(1, 999)}.{rng.randint(10, 99)}",
+            f"{rng.randint(1, 100)}%",
+            f"{rng.randint(0, 23)}:{rng.randint(10, 59)}",
+            f"{rng.randint(1900, 2030)}-{rng.randint(10, 12)}-{rng.randint(10, 28)}",
             *("-7", "19th", "25kg", "1/2", "06 12 34 56 78", "$5 million"),
         ]
     )
 
 
-def _other(draw: random.Random) -> str:
-    return draw.choice(
+def _other(rng: random.Random) -> str:
+    return rng.choice(
         [
             *("https://a.b/c?x=1", "a.b@c.fr", "@name", "#tag", "`x + 1`", "{name}", "%s", "❤️"),
             *("😀😀", "/etc/hosts", "notes.txt", "COVID-19", "привет", "我爱你", "Xqwzghk", "<b>"),
@@ -136,24 +139,24 @@ def _other(draw: random.Random) -> str:
     )
 
 
-def sentence(draw: random.Random) -> str:
-    """Words, figures and other literals, a few or many, with marks between some of them."""
+def sentence(rng: random.Random) -> str:
+    """Return random words, figures and other literals, with punctuation between some of them."""
     words = " ".join(LINES[:2]).replace("2010", "").replace("12", "").split()
     words = [word for word in words if word.isalpha()]
     text = ""
-    for _ in range(draw.choice([1, 3, 6, 10, 16, 40])):
-        kind = draw.random()
-        text += _figure(draw) if kind < 0.2 else _other(draw) if kind < 0.35 else draw.choice(words)
-        text += draw.choice([" ", " ", " ", " ", ", ", ". ", "; ", " (", ") ", ": "])
+    for _ in range(rng.choice([1, 3, 6, 10, 16, 40])):
+        kind = rng.random()
+        text += _figure(rng) if kind < 0.2 else _other(rng) if kind < 0.35 else rng.choice(words)
+        text += rng.choice([" ", " ", " ", " ", ", ", ". ", "; ", " (", ") ", ": "])
     return text.strip()
 
 
 @pytest.mark.parametrize("beam", [1, 4])
 def test_literals_of_generated_sentences_survive(beam: int) -> None:
-    draw = random.Random(beam)
-    lines = [sentence(draw) for _ in range(300)]
-    for line, found in zip(lines, translate(*lines, beam=beam), strict=True):
-        check(line, found)
+    rng = random.Random(beam)
+    lines = [sentence(rng) for _ in range(300)]
+    for line, translation in zip(lines, translate(*lines, beam=beam), strict=True):
+        check_translation(line, translation)
 
 
 FRAGMENTS = st.sampled_from(
@@ -167,15 +170,18 @@ FRAGMENTS = st.sampled_from(
 
 @given(st.one_of(st.text(max_size=40), st.lists(FRAGMENTS, max_size=30).map("".join)))
 @settings(derandomize=True, deadline=None)
-def test_no_text_whatever_gets_a_digit_or_loses_one(line: str) -> None:
+def test_the_translation_of_any_text_has_the_same_digits(line: str) -> None:
     line = " ".join(line.splitlines())
-    (found,) = translate(line, beam=2, align=True)
-    digits, wanted = (Counter(filter(str.isdecimal, text)) for text in (found.text, line))
-    assert digits == wanted
+    (translation,) = translate(line, beam=2, align=True)
+    digits, expected = (Counter(filter(str.isdecimal, text)) for text in (translation.text, line))
+    assert digits == expected
     if not line.strip():
-        assert found.text == ""
+        assert translation.text == ""
         return
-    assert found.alignment.weights.shape == (len(found.target_words), len(found.source_words))
+    assert translation.alignment.weights.shape == (
+        len(translation.target_words),
+        len(translation.source_words),
+    )
 
 
 # Lines with nothing to translate
@@ -186,16 +192,18 @@ def test_no_text_whatever_gets_a_digit_or_loses_one(line: str) -> None:
     ["123", ".", "1,250", "12.5%, 10:30!", "❤️", "http://a.b", "привет, мир", "我爱你。", "- 5 -"],
 )  # fmt: skip
 @pytest.mark.parametrize("aligner", [None, NullAligner()])
-def test_a_line_with_nothing_to_translate_comes_back_as_it_is(line: str, aligner) -> None:
-    (found,) = translate(line, align=True, aligner=aligner)
-    assert found.text == line
-    assert found.texts == (line,)
-    assert found.source_words == found.target_words
-    np.testing.assert_array_equal(found.alignment.link_scores, np.eye(len(found.source_words)))
-    assert found.hypotheses[0].mean_logp == 0
+def test_a_line_with_nothing_to_translate_is_returned_unchanged(line: str, aligner) -> None:
+    (translation,) = translate(line, align=True, aligner=aligner)
+    assert translation.text == line
+    assert translation.texts == (line,)
+    assert translation.source_words == translation.target_words
+    np.testing.assert_array_equal(
+        translation.alignment.link_scores, np.eye(len(translation.source_words))
+    )
+    assert translation.hypotheses[0].mean_logp == 0
 
 
-def test_many_numbers_alone_come_back_as_they_are() -> None:
+def test_a_line_of_many_numbers_is_returned_unchanged() -> None:
     line = ", ".join(str(number) for number in range(1000, 1090))
     assert translate(line)[0].text == line
 
@@ -204,30 +212,30 @@ def test_many_numbers_alone_come_back_as_they_are() -> None:
 
 
 def test_a_literal_is_one_word_of_both_sides() -> None:
-    (found,) = translate("you paid $12.50 to a.b@c.fr", align=True)
-    assert found.source_words == ("you", "paid", "$12.50", "to", "a.b@c.fr")
-    assert "12,50\u00a0$" in found.target_words
-    assert "a.b@c.fr" in found.target_words
+    (translation,) = translate("you paid $12.50 to a.b@c.fr", align=True)
+    assert translation.source_words == ("you", "paid", "$12.50", "to", "a.b@c.fr")
+    assert "12,50\u00a0$" in translation.target_words
+    assert "a.b@c.fr" in translation.target_words
 
 
-def test_with_more_literals_than_placeholders_each_part_of_the_line_has_its_own() -> None:
+def test_a_line_with_more_literals_than_placeholders_is_translated_in_parts() -> None:
     line = "you love " + ", ".join(f"{number} and" for number in range(100, 125)) + " him"
-    (found,) = translate(line, align=True)
-    check(line, found)
-    assert len(found.alignment.source) == len(found.source_words)
-    assert found.source == line
+    (translation,) = translate(line, align=True)
+    check_translation(line, translation)
+    assert len(translation.alignment.source) == len(translation.source_words)
+    assert translation.source == line
 
 
-def test_no_literal_is_cut_where_sentences_are() -> None:
+def test_no_literal_is_split_at_a_sentence_boundary() -> None:
     line = "I love you and " * 20 + "`You. Me. Him.` and you."
     assert "`You. Me. Him.`" in translate(line)[0].target_words
 
 
 def test_a_line_in_capitals_keeps_its_literals() -> None:
     line = "YOU LOVE ME, {NAME}: 1,250 CHILDREN AT 10:30"
-    (found,) = translate(line)
-    check(line, found)
-    assert found.text == found.text.upper()
+    (translation,) = translate(line)
+    check_translation(line, translation)
+    assert translation.text == translation.text.upper()
 
 
 def test_a_vocabulary_without_placeholders_reads_digits_as_text() -> None:
@@ -239,60 +247,62 @@ def test_a_vocabulary_without_placeholders_reads_digits_as_text() -> None:
 
 
 def test_pairs_are_aligned_with_the_literals_of_both_sides_as_words() -> None:
-    aligner = PairAligner(TOKENIZER, TOKENIZER, decoder=NOISE)
-    (found,) = aligner.align([InputLine(1, "you paid $12.50 and 7", "tu paies 12,50 $ et sept")])
-    assert found.source_words == ("you", "paid", "$12.50", "and", "7")
-    assert found.target_words == ("tu", "paies", "12,50 $", "et", "sept")
-    assert found.alignment.weights.shape == (5, 5)
+    aligner = PairAligner(TOKENIZER, TOKENIZER, decoder=RANDOM_DECODER)
+    (translation,) = aligner.align(
+        [InputLine(1, "you paid $12.50 and 7", "tu paies 12,50 $ et sept")]
+    )
+    assert translation.source_words == ("you", "paid", "$12.50", "and", "7")
+    assert translation.target_words == ("tu", "paies", "12,50 $", "et", "sept")
+    assert translation.alignment.weights.shape == (5, 5)
 
 
-# A model from its training to its answers
+# A trained model
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained_model(tmp_path_factory):
     """A model that has learned PAIRS, with numbers, addresses and names for some of the words."""
     folder = tmp_path_factory.mktemp("literals")
-    draw = random.Random(1)
+    rng = random.Random(1)
     rows = []
     for source, target in PAIRS.items():
-        name = f"n{draw.randint(10, 99)}@x.fr"
+        address = f"n{rng.randint(10, 99)}@x.fr"
         rows.append((source, target))
         if "two books" in source:
-            for number in draw.sample(range(1000, 9_999), 3):
-                ours, theirs = f"{number:,}", f"{number:,}".replace(",", "\u00a0")
-                rows.append((source.replace("two", ours), target.replace("deux", theirs)))
+            for number in rng.sample(range(1000, 9_999), 3):
+                english, french = f"{number:,}", f"{number:,}".replace(",", "\u00a0")
+                rows.append((source.replace("two", english), target.replace("deux", french)))
         if "a dog" in source:
-            rows.append((source.replace("a dog", name), target.replace("un chien", name)))
+            rows.append((source.replace("a dog", address), target.replace("un chien", address)))
     text = "".join(f"{source}\t{target}\n" for source, target in rows)
     (folder / "pairs.tsv").write_text(text, encoding="utf-8")
     out = folder / "model"
-    ended = attn(
+    result = attn(
         *("train", "--pairs", folder / "pairs.tsv", "--valid-pairs", folder / "pairs.tsv"),
         *("--out", out, *TINY, "--max-steps", "200", "--set", "train.validate_every=100"),
         *("--set", "source=en", "--set", "target=fr", "--set", "tokenizer.literals=true"),
         *("--set", "train.export=fp32"),
     )
-    assert ended.status == 0, ended.err
+    assert result.status == 0, result.err
     return out
 
 
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
-def test_a_model_learns_where_placeholders_stand(trained, engine: str) -> None:
+def test_a_trained_model_puts_literals_in_the_right_places(trained_model, engine: str) -> None:
     lines = ["I see 4,321 books.", "you love q@z.org.", "we sell 12.5 books.", "I see two books."]
-    ended = attn(
-        *("translate", "-m", trained, "--engine", engine, "--format", "jsonl"),
+    result = attn(
+        *("translate", "-m", trained_model, "--engine", engine, "--format", "jsonl"),
         stdin="".join(f"{line}\n" for line in lines),
     )
-    assert ended.status == 0, ended.err
-    assert [record["target"] for record in ended.records()] == [
+    assert result.status == 0, result.err
+    assert [record["target"] for record in result.records()] == [
         "je vois 4\u00a0321 livres.",
         "tu aime q@z.org.",
         "nous vends 12,5 livres.",
         "je vois deux livres.",
     ]
-    assert ended.records()[0]["source_words"] == ["I", "see", "4,321", "books", "."]
-    assert ended.records()[0]["target_words"] == ["je", "vois", "4\u00a0321", "livres", "."]
+    assert result.records()[0]["source_words"] == ["I", "see", "4,321", "books", "."]
+    assert result.records()[0]["target_words"] == ["je", "vois", "4\u00a0321", "livres", "."]
 
 
 # Confidence
@@ -303,46 +313,46 @@ def calibration() -> Calibration:
     return Calibration(mean=ones, scale=ones, weights=ones, bias=0.0)
 
 
-def test_no_literal_is_unsure_however_improbable_it_was():
-    (found,) = translate("In 2010 it cost 12, alas.", unsure_below=1.0)
-    unsure = {found.target_words[word] for word in found.unsure}
+def test_no_literal_is_unsure_at_any_probability():
+    (translation,) = translate("In 2010 it cost 12, alas.", unsure_below=1.0)
+    unsure = {translation.target_words[word] for word in translation.unsure}
     assert unsure
     assert not unsure & {"2010", "12"}
     assert all(any(map(str.isalnum, word)) for word in unsure)
 
 
-def test_unsure_words_are_those_below_the_probability_and_without_one_there_are_none():
-    (found,) = translate(LINES[3], unsure_below=0.5)
-    for word, logp in enumerate(found.word_logp):
-        is_word = any(map(str.isalnum, found.target_words[word]))
-        assert (word in found.unsure) == (is_word and logp < np.log(0.5))
+def test_words_below_the_threshold_are_unsure_and_no_word_without_a_threshold():
+    (translation,) = translate(LINES[3], unsure_below=0.5)
+    for word, logp in enumerate(translation.word_logp):
+        is_word = any(map(str.isalnum, translation.target_words[word]))
+        assert (word in translation.unsure) == (is_word and logp < np.log(0.5))
     assert translate(LINES[3])[0].unsure == ()
 
 
 def test_unsure_words_of_a_line_in_parts_are_those_of_its_sentences():
-    one, other = "Je t'aime et tu m'aimes. " * 6, "Les enfants jouent dans la cour. " * 6
-    (whole,) = translate(one + other, unsure_below=0.5)
+    first, second = "Je t'aime et tu m'aimes. " * 6, "Les enfants jouent dans la cour. " * 6
+    (whole,) = translate(first + second, unsure_below=0.5)
     parts = translate(*(["Je t'aime et tu m'aimes."] * 6), unsure_below=0.5)
     parts += translate(*(["Les enfants jouent dans la cour."] * 6), unsure_below=0.5)
     words = [part.target_words[word] for part in parts for word in part.unsure]
     assert [whole.target_words[word] for word in whole.unsure] == words
 
 
-def test_literals_are_no_evidence():
-    (_, found), (_, plain) = translator().translate_with_evidence(
+def test_literals_are_not_counted_as_evidence():
+    (_, with_literals), (_, without_literals) = translator().translate_with_evidence(
         [InputLine(1, "It cost 12 and 5"), InputLine(2, "It cost x and y")]
     )
-    assert found is not None
-    assert plain is not None
-    assert found.source_pieces < plain.source_pieces
+    assert with_literals is not None
+    assert without_literals is not None
+    assert with_literals.source_pieces < without_literals.source_pieces
     (translation,) = translate("It cost 12 and 5")
     literals = sum(word in ("12", "5") for word in translation.target_words)
     assert literals == 2
-    assert len(found.word_logp) == len(translation.target_words) - literals
+    assert len(with_literals.word_logp) == len(translation.target_words) - literals
 
 
-def test_what_has_nothing_to_translate_is_certain():
-    found = translate("1,250", "", "I love you", calibration=calibration())
-    assert [each.confidence for each in found[:2]] == [1.0, 1.0]
-    assert 0 < found[2].confidence < 1
+def test_a_line_with_nothing_to_translate_has_confidence_1():
+    translations = translate("1,250", "", "I love you", calibration=calibration())
+    assert [each.confidence for each in translations[:2]] == [1.0, 1.0]
+    assert 0 < translations[2].confidence < 1
     assert translate("I love you")[0].confidence is None

@@ -1,4 +1,4 @@
-"""No command opens a connection: every call of the socket module is an event of the interpreter."""
+"""No command opens a connection: every call of the socket module is an audit event of Python."""
 
 import json
 import subprocess
@@ -11,17 +11,17 @@ from program import TINY, attn
 MODEL = Path(__file__).parent / "fixtures" / "bundle_v1"
 
 pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="socketpair connects to itself there"
+    sys.platform == "win32", reason="socketpair opens a connection on Windows"
 )
 
-#: `socketpair` connects nothing, and a name of this machine alone is no connection either.
-CONNECTS_NOTHING = ("socket.__new__", "socket.gethostname")
+#: Events without a connection: `socketpair` causes the first, the name of this machine the second.
+HARMLESS_EVENTS = ("socket.__new__", "socket.gethostname")
 
-#: Commands one after another, and what they and all that they import did with sockets.
+#: Run commands one after another, and fail at the first one that uses a socket.
 PROGRAM = f"""
 import json, sys
 calls = []
-sys.addaudithook(lambda event, _: event.startswith("socket.") and event not in {CONNECTS_NOTHING}
+sys.addaudithook(lambda event, _: event.startswith("socket.") and event not in {HARMLESS_EVENTS}
                  and calls.append(event))
 from attn_cli.cli import app
 from attn_cli.console import Console
@@ -41,20 +41,20 @@ def test_a_command_opens_no_connection():
         ("models", "list"),
         ("score", "--help"),
     ]
-    ended = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(commands, default=str)],
         capture_output=True,
         text=True,
         timeout=600,
     )
-    assert ended.returncode == 0, ended.stderr
+    assert result.returncode == 0, result.stderr
 
 
-_events: list[str] | None = None  # of this process, while a list
+_events: list[str] | None = None  # the events of this process; None where none are recorded
 
 
 def _hook(event: str, _: object) -> None:
-    if _events is not None and event.startswith("socket.") and event not in CONNECTS_NOTHING:
+    if _events is not None and event.startswith("socket.") and event not in HARMLESS_EVENTS:
         _events.append(event)
 
 

@@ -1,4 +1,4 @@
-"""What POSIX alone has is used only where there is another way without it."""
+"""Names that only POSIX has are used only where there is another way for other systems."""
 
 import ast
 import ctypes
@@ -45,7 +45,7 @@ ATTRIBUTES = {
     "socket": {"AF_UNIX"},
 }
 
-#: Each use, whose other way a test below takes or the code around it shows.
+#: Each use. A test below, or the code around the use, has the way for other systems.
 USES = {
     "alignment/aligner_processes.py": {"os.killpg", "os.setpgrp", "signal.SIGKILL"}
     | {"signal.pthread_sigmask"},
@@ -56,7 +56,7 @@ USES = {
 
 
 def posix_names(path):
-    """The names of MODULES and ATTRIBUTES that a module uses."""
+    """Yield the names of MODULES and ATTRIBUTES that a module uses."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:
             case ast.Import(names=names):
@@ -72,18 +72,18 @@ def posix_names(path):
                     yield f"{module}.{name}"
 
 
-def test_what_posix_alone_has_is_used_where_this_list_says():
-    used = {
+def test_names_that_only_posix_has_are_used_only_in_listed_modules():
+    uses = {
         path.relative_to(PACKAGE).as_posix(): names
         for path in PACKAGE.rglob("*.py")
         if (names := set(posix_names(path)))
     }
-    assert used == USES
+    assert uses == USES
 
 
 @pytest.fixture
 def windows(monkeypatch):
-    """A system that calls itself Windows, and lacks what is used of POSIX."""
+    """A simulated Windows: its platform name, and none of the names in USES."""
     monkeypatch.setattr(sys, "platform", "win32")
     for uses in USES.values():
         for name in uses:
@@ -94,12 +94,12 @@ def windows(monkeypatch):
 
 
 @pytest.mark.usefixtures("windows")
-def test_the_cores_are_those_of_the_machine_where_none_can_be_reserved():
+def test_without_cpu_affinity_all_cores_of_the_machine_are_available():
     assert console.available_cores() == (os.cpu_count() or 1)
 
 
 @pytest.mark.usefixtures("windows")
-def test_records_are_written_by_the_stream_where_select_takes_sockets_alone(tmp_path):
+def test_records_are_written_where_select_takes_only_sockets(tmp_path):
     with open(tmp_path / "out", "wb") as file:
         standard_streams.write_records(file, [b"one\n", b"two\n"])
     assert (tmp_path / "out").read_bytes() == b"one\ntwo\n"
@@ -121,7 +121,7 @@ def test_a_file_is_replaced_where_no_folder_can_be_synced(tmp_path, monkeypatch)
     assert (tmp_path / "a").read_bytes() == b"new"
 
 
-def test_two_names_are_not_exchanged_where_the_c_library_has_no_name(tmp_path, monkeypatch):
+def test_two_folders_are_not_exchanged_without_a_c_library(tmp_path, monkeypatch):
     def refuse(name, **_):
         raise TypeError("bad argument type for built-in operation")  # CDLL(None) on Windows
 
@@ -131,7 +131,7 @@ def test_two_names_are_not_exchanged_where_the_c_library_has_no_name(tmp_path, m
     assert not atomic.exchange(tmp_path / "a", tmp_path / "b")
 
 
-def test_keys_are_not_read_where_there_is_no_termios(monkeypatch):
+def test_keys_are_not_read_without_termios(monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "termios" else find(name)
@@ -150,17 +150,17 @@ def test_processes_start_where_no_signal_can_be_blocked():
 
 
 @pytest.mark.usefixtures("windows")
-def test_a_process_without_a_group_is_ended_by_itself():
+def test_a_process_without_a_group_is_killed_alone():
     class Process:
-        pid, ended = 2**31 - 1, ""  # of no process
+        pid, calls = 2**31 - 1, ""  # of no process
 
         def kill(self):
-            self.ended += "killed "
+            self.calls += "killed "
 
         def join(self):
-            self.ended += "joined"
+            self.calls += "joined"
 
     worker = aligner_processes._Process.__new__(aligner_processes._Process)
     worker._process, worker._receiver = Process(), io.BytesIO()
     worker.end()
-    assert worker._process.ended == "killed joined"
+    assert worker._process.calls == "killed joined"

@@ -1,4 +1,4 @@
-"""The names that others build on: there, documented, typed."""
+"""The public names exist, have docstrings and have annotations."""
 
 import ast
 import importlib
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.xdist_group("public_api")  # one process reads the modu
 
 @cache
 def trees() -> dict[str, ast.Module]:
-    """The syntax tree of each module, by its path in the package."""
+    """Return the syntax tree of each module, by its path in the package."""
     return {
         str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in FILES
     }
@@ -28,18 +28,18 @@ def test_every_public_name_resolves():
     assert all(getattr(attn_cli, name) is not None for name in attn_cli.__all__)
 
 
-def test_public_names_are_sorted_once_each_and_listed_by_dir():
+def test_public_names_are_sorted_unique_and_listed_by_dir():
     names = [name for name in attn_cli.__all__ if name != "__version__"]
     assert names == sorted(set(names))
     assert dir(attn_cli) == sorted(attn_cli.__all__)
 
 
-def test_a_name_that_is_not_there_says_so():
+def test_an_unknown_name_raises_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'attn_cli' has no attribute 'translate'"):
         attn_cli.translate  # noqa: B018
 
 
-def test_a_lazy_name_is_the_very_object_of_its_module():
+def test_a_lazy_name_is_the_same_object_as_in_its_module():
     from attn_cli.types import Translation
 
     assert attn_cli.Translation is Translation
@@ -47,7 +47,7 @@ def test_a_lazy_name_is_the_very_object_of_its_module():
 
 def test_type_checkers_see_the_same_names_as_the_interpreter():
     tree = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))
-    seen = {
+    modules = {
         alias.name: node.module
         for block in tree.body
         if isinstance(block, ast.If)
@@ -55,8 +55,8 @@ def test_type_checkers_see_the_same_names_as_the_interpreter():
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert set(seen) == set(attn_cli.__all__) - {"__version__"}
-    for name, module in seen.items():
+    assert set(modules) == set(attn_cli.__all__) - {"__version__"}
+    for name, module in modules.items():
         assert getattr(importlib.import_module(module), name) is getattr(attn_cli, name)
 
 
@@ -75,8 +75,8 @@ def test_the_version_is_written_in_one_place():
     assert not [path for path in FILES if f'"{version}"' in path.read_text(encoding="utf-8")]
 
 
-def public(tree: ast.Module) -> list[ast.FunctionDef | ast.ClassDef]:
-    """The functions and classes of a module whose names are public."""
+def public_definitions(tree: ast.Module) -> list[ast.FunctionDef | ast.ClassDef]:
+    """Return the functions and classes of a module whose names are public."""
     return [
         node
         for node in tree.body
@@ -84,7 +84,7 @@ def public(tree: ast.Module) -> list[ast.FunctionDef | ast.ClassDef]:
     ]
 
 
-def test_each_module_says_in_its_first_line_what_it_does():
+def test_the_docstring_of_each_module_has_a_first_line():
     def words(tree):
         return (ast.get_docstring(tree) or "").partition("\n")[0].split()
 
@@ -95,20 +95,20 @@ def test_each_module_says_in_its_first_line_what_it_does():
     ]
 
 
-def test_everything_public_has_a_docstring():
+def test_each_public_function_and_class_has_a_docstring():
     assert not [
         f"{path}:{node.lineno} {node.name}"
         for path, tree in trees().items()
-        for node in public(tree)
+        for node in public_definitions(tree)
         if not ast.get_docstring(node)
     ]
 
 
-def test_everything_is_annotated():
-    """mypy --strict says the same; this says it without mypy."""
+def test_each_public_function_has_a_return_annotation():
+    """mypy --strict checks this too; this test does not need mypy."""
     assert not [
         f"{path}:{node.lineno} {node.name}"
         for path, tree in trees().items()
-        for node in public(tree)
+        for node in public_definitions(tree)
         if isinstance(node, ast.FunctionDef) and node.returns is None
     ]

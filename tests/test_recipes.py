@@ -1,4 +1,4 @@
-"""The recipes that come with attn: each is one, does what its name says, and can be asked for."""
+"""Each recipe that comes with attn is valid, fits its name, and can be chosen by it."""
 
 import pytest
 from program import attn
@@ -11,8 +11,8 @@ NAMES = [
     "transformer-tiny",
 ]  # fmt: skip
 
-#: What a recipe is called after.
-SAYS = {
+#: The setting that a recipe is named after.
+NAMED_SETTING = {
     "bahdanau": ("model.decoder.input_feeding", False),
     "gru": ("model.encoder.cell", "gru"),
     "lstm": ("model.decoder.cell", "lstm"),
@@ -26,71 +26,73 @@ SAYS = {
 }
 
 
-def printed(*arguments):
-    ended = attn("train", *arguments, "--print-recipe")
-    assert (ended.status, ended.err) == (0, "")
-    return config.parse(ended.out)
+def resolved_recipe(*arguments):
+    result = attn("train", *arguments, "--print-recipe")
+    assert (result.status, result.err) == (0, "")
+    return config.parse(result.out)
 
 
-def value(recipe, key):
+def value_at(recipe, key):
     for name in key.split("."):
         recipe = getattr(recipe, name)
     return recipe
 
 
-def test_these_are_all():
+def test_the_list_of_recipes_is_complete():
     assert registry.recipe_names() == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_a_recipe_whose_first_line_is_the_command(name):
+def test_a_recipe_is_valid_and_its_first_line_is_its_command(name):
     text = registry.named_recipe(name).read_text(encoding="utf-8")
     config.parse(text, where=name)
-    wanted = f"# attn train --recipe-name {name} --source a.en --target a.fr --out runs/{name}"
-    assert text.splitlines()[0] == wanted
+    expected = f"# attn train --recipe-name {name} --source a.en --target a.fr --out runs/{name}"
+    assert text.splitlines()[0] == expected
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_over_the_demos_recipe_where_there_is_no_text(name):
-    recipe, demo = printed("--recipe-name", name), printed()
-    key, wanted = SAYS[name]
-    assert value(recipe, key) == wanted
+def test_without_text_a_named_recipe_changes_the_recipe_of_the_demo(name):
+    recipe, demo = resolved_recipe("--recipe-name", name), resolved_recipe()
+    key, expected = NAMED_SETTING[name]
+    assert value_at(recipe, key) == expected
     assert (recipe.name, recipe.data, recipe.tokenizer) == (name, demo.data, demo.tokenizer)
     assert recipe.train.max_steps == demo.train.max_steps
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_over_the_default_recipe_where_there_is_text(name, tmp_path):
+def test_with_text_a_named_recipe_changes_the_default_recipe(name, tmp_path):
     text = ("--source", tmp_path / "a.en", "--target", tmp_path / "a.fr")
-    recipe, plain = printed(*text, "--recipe-name", name), printed(*text)
-    assert value(recipe, SAYS[name][0]) == SAYS[name][1]
+    recipe, plain = resolved_recipe(*text, "--recipe-name", name), resolved_recipe(*text)
+    assert value_at(recipe, NAMED_SETTING[name][0]) == NAMED_SETTING[name][1]
     assert (recipe.source, recipe.target, recipe.data) == ("en", "fr", plain.data)
     assert recipe.tokenizer == plain.tokenizer
 
 
 @pytest.mark.parametrize("text", [(), ("--source", "a.en", "--target", "a.fr")])
-def test_gru_is_what_is_trained_without_a_name(text):
-    assert printed(*text, "--recipe-name", "gru", "--set", "name=x") == printed(
+def test_the_recipe_without_a_name_is_gru(text):
+    assert resolved_recipe(*text, "--recipe-name", "gru", "--set", "name=x") == resolved_recipe(
         *text, "--set", "name=x"
     )
 
 
-def test_set_has_the_last_word():
-    recipe = printed("--recipe-name", "lstm", "--set", "model.encoder.cell=rnn", "--seed", "7")
+def test_set_overrides_a_named_recipe():
+    recipe = resolved_recipe(
+        "--recipe-name", "lstm", "--set", "model.encoder.cell=rnn", "--seed", "7"
+    )
     assert (recipe.model.encoder.cell, recipe.model.decoder.cell, recipe.seed) == ("rnn", "lstm", 7)
 
 
-def test_the_model_bears_its_name(tmp_path, monkeypatch):
+def test_a_model_has_the_name_of_its_recipe(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "rnn").mkdir(parents=True)
     (tmp_path / "runs" / "rnn" / "bundle.json").write_text("{}")
-    ended = attn("train", "--recipe-name", "rnn")
-    assert ended.status == 2
-    assert "runs/rnn" in ended.err
+    result = attn("train", "--recipe-name", "rnn")
+    assert result.status == 2
+    assert "runs/rnn" in result.err
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["--recipe-name", "tranformer"], "Did you mean transformer?"),
         (["--recipe-name", "xyz"], "There are: bahdanau, gru,"),
@@ -99,26 +101,26 @@ def test_the_model_bears_its_name(tmp_path, monkeypatch):
         (["--resume", "runs/x", "--recipe-name", "gru"], "--resume continues"),
     ],
 )
-def test_what_makes_no_sense_is_refused(arguments, says):
-    ended = attn("train", *arguments)
-    assert ended.status == 2
-    assert says in ended.err
+def test_an_unknown_recipe_or_a_conflicting_option_is_refused(arguments, message):
+    result = attn("train", *arguments)
+    assert result.status == 2
+    assert message in result.err
 
 
-def test_help_names_them_all():
-    helped = "".join(attn("train", "--help").out.split())
-    assert all(f"{name}," in helped or f"{name}." in helped for name in NAMES)
+def test_help_names_all_recipes():
+    help_text = "".join(attn("train", "--help").out.split())
+    assert all(f"{name}," in help_text or f"{name}." in help_text for name in NAMES)
 
 
-def test_a_models_own_recipe_makes_that_model_again(tmp_path):
-    """Though it leaves out keys whose defaults have changed since, and has keys of former names."""
+def test_the_recipe_of_an_old_model_is_read_with_its_former_defaults_and_keys(tmp_path):
+    """It lacks keys whose defaults have changed since, and has keys with former names."""
     text = "[model]\nembedding = 8\n[train]\nhead_steps = 7\nkeep_head = true\n"
     (tmp_path / "recipe.toml").write_text(text)
     (tmp_path / "bundle.json").write_text("{}")
-    again = printed(tmp_path / "recipe.toml")
-    assert (again.model.attention.kind, again.model.decoder.input_feeding) == ("additive", False)
-    assert (again.train.aligner_steps, again.train.freeze_aligner) == (7, True)
-    (tmp_path / "bundle.json").unlink()  # no model's any more
-    refused = attn("train", tmp_path / "recipe.toml", "--print-recipe")
-    assert refused.status == 2
-    assert "unknown key train.head_steps" in refused.err
+    recipe = resolved_recipe(tmp_path / "recipe.toml")
+    assert (recipe.model.attention.kind, recipe.model.decoder.input_feeding) == ("additive", False)
+    assert (recipe.train.aligner_steps, recipe.train.freeze_aligner) == (7, True)
+    (tmp_path / "bundle.json").unlink()  # so that it is no longer a model's recipe
+    result = attn("train", tmp_path / "recipe.toml", "--print-recipe")
+    assert result.status == 2
+    assert "unknown key train.head_steps" in result.err

@@ -1,4 +1,4 @@
-"""The animated picture of a training is what its recording gives, and is safe to embed."""
+"""The animated picture of a training is drawn from its recording, and is safe to embed."""
 
 import importlib.util
 import xml.etree.ElementTree as ElementTree
@@ -8,8 +8,8 @@ import pytest
 
 FOLDER = document_blocks.ROOT / "docs" / "training"
 RECORDING, PICTURE = FOLDER / "demo.jsonl", FOLDER / "demo.svg"
-MOST_BYTES = 300_000
-DRAWN = {"svg", "title", "style", "rect", "g", "text", "tspan"}
+MAX_BYTES = 300_000
+ALLOWED_TAGS = {"svg", "title", "style", "rect", "g", "text", "tspan"}
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +30,12 @@ def text_of(frame):
 
 
 def test_the_picture_is_drawn_from_the_recording(panel, frames):
-    drawn = panel.to_svg(frames)
+    picture = panel.to_svg(frames)
     command = f"python docs/training/panel.py draw {RECORDING} {PICTURE}"
-    assert drawn == PICTURE.read_text(encoding="utf-8"), f"draw it again: {command}"
+    assert picture == PICTURE.read_text(encoding="utf-8"), f"draw it again: {command}"
 
 
-def test_the_frames_go_from_the_text_to_a_finished_table(frames):
+def test_the_first_frame_shows_the_text_and_the_last_a_finished_table(frames):
     assert "text 1/4" in text_of(frames[0])
     last = text_of(frames[-1])
     assert "finished: maximum updates" in last
@@ -44,9 +44,9 @@ def test_the_frames_go_from_the_text_to_a_finished_table(frames):
 
 def test_the_picture_is_small_and_holds_no_script():
     data = PICTURE.read_bytes()
-    assert len(data) <= MOST_BYTES
+    assert len(data) <= MAX_BYTES
     for each in ElementTree.fromstring(data).iter():
-        assert each.tag.rpartition("}")[2] in DRAWN
+        assert each.tag.rpartition("}")[2] in ALLOWED_TAGS
         for name, value in each.attrib.items():
             assert not name.startswith("on")
             assert "url(" not in value

@@ -1,4 +1,4 @@
-"""A name that no registry has is one clear error, not a silent default."""
+"""A name that no registry has is an error, not a silent default."""
 
 import dataclasses
 from pathlib import Path
@@ -25,8 +25,8 @@ BUNDLE = Path(__file__).parent / "fixtures" / "bundle_v1"
 LINKS = WordAlignment(frozenset({(0, 0)}), 1, 1)
 
 
-def unchecked(settings, **values):
-    """Settings with values that their schema would refuse."""
+def replace_unchecked(settings, **values):
+    """Return settings with other values, also those that their schema would refuse."""
     copy = dataclasses.replace(settings)
     for name, value in values.items():
         object.__setattr__(copy, name, value)
@@ -34,11 +34,11 @@ def unchecked(settings, **values):
 
 
 def test_an_unknown_extraction_is_an_error() -> None:
-    one = np.ones((1, 1), np.float32)
-    table = SoftAlignment(("a",), ("x",), one, np.zeros(1, np.float32))
-    with pytest.raises(UsageError, match="'best' is not an extraction") as caught:
+    weights = np.ones((1, 1), np.float32)
+    table = SoftAlignment(("a",), ("x",), weights, np.zeros(1, np.float32))
+    with pytest.raises(UsageError, match="'best' is not an extraction") as error:
         extract(table, "best")
-    assert caught.value.hint == "Choose one of threshold, argmax, mutual, itermax."
+    assert error.value.hint == "Choose one of threshold, argmax, mutual, itermax."
 
 
 def test_an_unknown_symmetrization_is_an_error() -> None:
@@ -68,9 +68,11 @@ def test_an_unknown_engine_is_an_error() -> None:
         )
 
 
-@pytest.mark.parametrize(("key", "what"), [("kind", "scorer"), ("normalizer", "normalizer")])
-def test_an_unknown_scorer_or_normalizer_is_an_error(key: str, what: str) -> None:
+@pytest.mark.parametrize(("key", "part"), [("kind", "scorer"), ("normalizer", "normalizer")])
+def test_an_unknown_scorer_or_normalizer_is_an_error(key: str, part: str) -> None:
     model = config.Recipe().model
-    model = unchecked(model, attention=unchecked(model.attention, **{key: "cosine"}))
-    with pytest.raises(UsageError, match=f"'cosine' is not a {what}"):
+    model = replace_unchecked(
+        model, attention=replace_unchecked(model.attention, **{key: "cosine"})
+    )
+    with pytest.raises(UsageError, match=f"'cosine' is not a {part}"):
         build_model(model, source_vocab_size=8, target_vocab_size=8)

@@ -1,4 +1,4 @@
-"""The shipped models: whole, small, documented, right on the textbook's sentences."""
+"""The shipped models are complete, small, documented, and right on sentences of the textbooks."""
 
 from pathlib import Path
 
@@ -26,8 +26,8 @@ SCORES = {
     HEADS: ("bleu", "chrf", "bleu_multi30k", "chrf_multi30k", "aer"),
 }
 
-#: The least of the hundred phrases that each translates as a person would.
-PHRASES = {"en-fr": 95, "fr-en": 94}
+#: How many of the hundred phrases each translator must translate correctly.
+MIN_CORRECT_PHRASES = {"en-fr": 95, "fr-en": 94}
 
 
 def test_both_directions_and_a_model_with_heads_are_shipped():
@@ -36,7 +36,7 @@ def test_both_directions_and_a_model_with_heads_are_shipped():
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
-def test_a_model_is_as_it_was_sealed(path):
+def test_a_model_matches_its_manifest(path):
     facts = manifest.verify_checksums(path)
     assert facts["precision"] == "int8"
     licenses = {HEADS: "CC BY 2.0 FR"}
@@ -60,7 +60,7 @@ def test_the_model_with_heads_is_4_megabytes_at_most():
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
-def test_its_recipe_begins_with_the_command_that_makes_it_again(path):
+def test_the_recipe_of_a_model_begins_with_the_command_that_trains_it(path):
     first = (path / "recipe.toml").read_text(encoding="utf-8").splitlines()[0]
     scripts = {HEADS: "data/tatoeba/train_heads.sh en-fr-heads"}
     assert first == f"# sh {scripts.get(path, f'data/general/train.sh {path.name} FOLDER')}"
@@ -68,7 +68,7 @@ def test_its_recipe_begins_with_the_command_that_makes_it_again(path):
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
-def test_its_card_gives_the_scores_of_its_bundle(path):
+def test_the_card_of_a_model_gives_the_scores_of_its_manifest(path):
     card = (path / "MODEL_CARD.md").read_text(encoding="utf-8")
     scores = manifest.read_manifest(path)["scores"]
     for metric in SCORES[path]:
@@ -77,12 +77,12 @@ def test_its_card_gives_the_scores_of_its_bundle(path):
 
 
 @pytest.mark.parametrize("path", TRANSLATORS, ids=lambda path: path.name)
-def test_a_translator_knows_what_people_type_most(path):
+def test_a_translator_translates_most_common_phrases_correctly(path):
     phrases = common_phrases(path.name)
     lines = attn("translate", "-m", path, *(phrase.source for phrase in phrases)).lines()
-    right = [phrase.accepts(line) for phrase, line in zip(phrases, lines, strict=True)]
-    wrong = [line for line, is_right in zip(lines, right, strict=True) if not is_right]
-    assert sum(right) >= PHRASES[path.name], wrong
+    is_correct = [phrase.accepts(line) for phrase, line in zip(phrases, lines, strict=True)]
+    wrong_lines = [line for line, is_right in zip(lines, is_correct, strict=True) if not is_right]
+    assert sum(is_correct) >= MIN_CORRECT_PHRASES[path.name], wrong_lines
 
 
 def test_hello_and_bonjour_are_greetings():
@@ -94,7 +94,7 @@ def test_hello_and_bonjour_are_greetings():
 
 
 @pytest.mark.parametrize("text", ["I love you", "i love you"])
-def test_i_love_you_is_the_picture_of_the_textbook(text):
+def test_the_weights_of_i_love_you_are_those_of_the_textbook(text):
     (record,) = attn("translate", "-m", SHIPPED / "en-fr", "-f", "jsonl", text).records()
     assert record["target"] == "Je t'aime"
     je, t, aime = record["weights"]
@@ -103,30 +103,30 @@ def test_i_love_you_is_the_picture_of_the_textbook(text):
     assert max(aime) == aime[1]
 
 
-def test_look_it_up_is_several_words_for_several():
+def test_look_it_up_is_translated_as_one_expression():
     (text,) = attn("translate", "-m", SHIPPED / "en-fr", "Look it up.").lines()
     assert text.rstrip(" .!") in ("Cherche-le", "Cherchez-le")
 
 
-def test_the_way_back_knows_it_too():
+def test_je_t_aime_is_translated_into_i_love_you():
     assert attn("translate", "-m", SHIPPED / "fr-en", "Je t'aime.").lines() == ["I love you."]
 
 
 def test_capitals_and_typographic_apostrophes_are_read_as_words():
-    run = attn("translate", "-m", SHIPPED / "en-fr", "I LOVE YOU", "What\u2019s your name?")
+    result = attn("translate", "-m", SHIPPED / "en-fr", "I LOVE YOU", "What\u2019s your name?")
     straight = attn("translate", "-m", SHIPPED / "en-fr", "What's your name?")
-    assert run.lines() == ["JE T'AIME", *straight.lines()]
+    assert result.lines() == ["JE T'AIME", *straight.lines()]
 
 
 @pytest.mark.parametrize("show", ["cross", "encoder", "decoder"])
 def test_the_model_with_heads_has_a_table_for_each_head_of_each_layer(show):
-    run = attn("align", "-m", HEADS, "I love you", "Je t'aime", "--show", show, "--head", "all")
+    result = attn("align", "-m", HEADS, "I love you", "Je t'aime", "--show", show, "--head", "all")
     for layer in (1, 2):
         for head in (1, 2, 3, 4):
-            assert f"layer {layer} head {head}" in run.out
+            assert f"layer {layer} head {head}" in result.out
 
 
-def test_the_guided_head_shows_the_picture_of_the_textbook():
+def test_the_guided_head_has_the_alignment_of_the_textbook():
     (record,) = attn("translate", "-m", HEADS, "-f", "jsonl", "I love you").records()
     assert record["target"] == "Je t'aime"
     assert [row.index(max(row)) for row in record["weights"]] == [0, 2, 1]

@@ -1,10 +1,10 @@
-"""Every name that leaves the program: what others read must not change by a rename in the code.
+"""The names that other programs read do not change when a name in the code changes.
 
-The names stand in fixtures/wire_names.json. After a change that is meant,
+The names are stored in fixtures/wire_names.json. After an intended change,
 
     PYTHONPATH=tests python tests/test_wire_names.py
 
-writes them anew; the difference belongs into the changelog.
+writes them again; describe the difference in the changelog.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ MODEL = FILE.parent / "bundle_v1"
 PAIR = ("we love the cat.", "nous aime le chat.")
 
 #: Two networks whose graphs have every kind of input and output.
-EXPORTED = (("gru", "coverage", "gru"), ("transformer", "multihead", "transformer"))
+EXPORT_SYSTEMS = (("gru", "coverage", "gru"), ("transformer", "multihead", "transformer"))
 
 
 def recipe_keys() -> list[str]:
@@ -44,12 +44,12 @@ def event_fields() -> dict[str, list[str]]:
 
 
 def parameters() -> list[str]:
-    """Keys of model.safetensors, over systems that together have every part."""
+    """Return the keys of model.safetensors, of systems that together have every part."""
     return sorted({name for system in PAIRWISE for name in unique_state_dict(new_network(system))})
 
 
 def aligner_parameters() -> list[str]:
-    """Keys of word_aligner.safetensors."""
+    """Return the keys of word_aligner.safetensors."""
     return sorted(
         unique_state_dict(
             build_word_aligner(config.ModelConfig(), source_vocab_size=8, target_vocab_size=8)
@@ -58,26 +58,27 @@ def aligner_parameters() -> list[str]:
 
 
 def graphs() -> dict[str, dict[str, list[str]]]:
-    """Inputs and outputs of each graph."""
+    """Return the inputs and outputs of each graph."""
     names: dict[str, dict[str, set[str]]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for system in EXPORTED:
+        for system in EXPORT_SYSTEMS:
             graph_files.write_graphs(
                 Path(folder),
                 tracing.translator_graphs(new_network(system).eval(), with_shortlist=True),
             )
             for file in sorted(Path(folder).glob("*.onnx")):
                 graph = onnx.load(file, load_external_data=False).graph
-                of_file = names.setdefault(file.name, {"inputs": set(), "outputs": set()})
-                of_file["inputs"] |= {value.name for value in graph.input}
-                of_file["outputs"] |= {value.name for value in graph.output}
+                graph_names = names.setdefault(file.name, {"inputs": set(), "outputs": set()})
+                graph_names["inputs"] |= {value.name for value in graph.input}
+                graph_names["outputs"] |= {value.name for value in graph.output}
     return {
-        file: {end: sorted(of_end) for end, of_end in ends.items()} for file, ends in names.items()
+        file: {end: sorted(end_names) for end, end_names in ends.items()}
+        for file, ends in names.items()
     }
 
 
 def fields(value: object, prefix: str = "") -> set[str]:
-    """The keys of a JSON value: a.b of an object in an object, a[].b of objects in a list."""
+    """Return the keys of a JSON value: a.b for nested objects, a[].b for those of a list."""
     if isinstance(value, dict):
         return {
             name
@@ -90,31 +91,31 @@ def fields(value: object, prefix: str = "") -> set[str]:
 
 
 def record_fields() -> dict[str, list[str]]:
-    """The fields of each command's JSON, but for the lists of a table's numbers."""
-    how = ("-m", MODEL, "-f", "jsonl")
+    """Return the fields of each command's JSON, except the lists of a table's numbers."""
+    options = ("-m", MODEL, "-f", "jsonl")
     commands = {
-        "translate": ("translate", *how, "--n-best", "2", "we love the cat."),
-        "align": ("align", *how, *PAIR),
-        "diagnostics": ("translate", *how, "--diagnostics", "we love the cat."),
-        "explain": ("explain", *how, "we love the cat."),
+        "translate": ("translate", *options, "--n-best", "2", "we love the cat."),
+        "align": ("align", *options, *PAIR),
+        "diagnostics": ("translate", *options, "--diagnostics", "we love the cat."),
+        "explain": ("explain", *options, "we love the cat."),
     }
     with tempfile.TemporaryDirectory() as folder:
         gold = Path(folder, "gold")
         gold.write_text("0-0 4-4\n", encoding="utf-8")
         worst = ("--worst", "1", "--gold", gold, "--index-base", "0")
-        commands["worst"] = ("align", *how, *worst, *PAIR)
+        commands["worst"] = ("align", *options, *worst, *PAIR)
         return {name: fields_of(attn(*command)) for name, command in commands.items()}
 
 
-def fields_of(ended: CommandResult) -> list[str]:
-    assert ended.status == 0, ended.err
-    return sorted(set().union(*map(fields, ended.records())))
+def fields_of(result: CommandResult) -> list[str]:
+    assert result.status == 0, result.err
+    return sorted(set().union(*map(fields, result.records())))
 
 
 def columns() -> dict[str, list[str]]:
-    """The columns of TSV, from its header."""
-    how = ("align", "-m", MODEL, "-f", "tsv")
-    commands = {"align": (*how, *PAIR), "diagnostics": (*how, "--diagnostics", *PAIR)}
+    """Return the columns of TSV, from its header."""
+    options = ("align", "-m", MODEL, "-f", "tsv")
+    commands = {"align": (*options, *PAIR), "diagnostics": (*options, "--diagnostics", *PAIR)}
     return {name: attn(*each).out.split("\n")[0].split("\t") for name, each in commands.items()}
 
 
@@ -136,13 +137,13 @@ NAMES = {
 
 
 @pytest.mark.parametrize("kind", NAMES)
-def test_names_that_others_read_are_as_written_down(kind) -> None:
+def test_names_that_other_programs_read_are_unchanged(kind) -> None:
     expected = json.loads(FILE.read_text(encoding="utf-8"))
     assert NAMES[kind]() == expected[kind]
 
 
 @pytest.mark.parametrize("kind", ["model.safetensors", "word_aligner.safetensors"])
-def test_no_parameter_has_a_name_that_is_read_as_a_former_one(kind) -> None:
+def test_no_current_parameter_name_is_read_as_a_former_one(kind) -> None:
     names = json.loads(FILE.read_text(encoding="utf-8"))[kind]
     assert [current_name(name) for name in names] == names
 
