@@ -16,7 +16,7 @@ N_HELD_OUT = 300
 HERE = Path(__file__).resolve().parent
 
 
-def made() -> Corpus:
+def demo_corpus() -> Corpus:
     """Return the corpus as it is in the repository."""
     return corpus(SEED, n_train=N_TRAIN, n_held_out=N_HELD_OUT)
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the nine files")
     folder = parser.parse_args(arguments).out
     folder.mkdir(parents=True, exist_ok=True)
-    parts = made()
+    parts = demo_corpus()
     for stem in ("train", "valid", "test"):
         write(getattr(parts, stem), stem, folder)
 

@@ -79,7 +79,7 @@ def generator() -> Iterator[ModuleType]:
 @pytest.fixture(scope="module")
 def generated_parts(generator: ModuleType) -> dict[str, list]:
     """The pairs of each part as the generator returns them."""
-    parts = generator.made()
+    parts = generator.demo_corpus()
     return {part: getattr(parts, part) for part in PARTS}
 
 

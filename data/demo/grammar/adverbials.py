@@ -1,17 +1,17 @@
 """Adverbials of time, place, manner and company that fit the tense and the verb."""
 
 from grammar.conjugation import WITH_ETRE
-from grammar.meaning import Clause, Translated
+from grammar.meaning import Clause, Translation
 from grammar.nouns import HE, NOUN_OF, NUMBERS, SHE, THEY, WE, YOU, I, nouns
 from grammar.phrases import (
     Draw,
     NounPhrase,
-    determined,
     name,
     person,
     preposition,
     pronoun,
     town,
+    with_determiner,
 )
 from grammar.tokens import En, Fr, Phrase, linked
 from grammar.verbs import (
@@ -19,14 +19,14 @@ from grammar.verbs import (
 )
 
 DAYS = (("Monday", "lundi"), ("Tuesday", "mardi"), ("Friday", "vendredi"), ("Sunday", "dimanche"))
-MID: dict[str, tuple[Translated, ...]] = {
+MID: dict[str, tuple[Translation, ...]] = {
     "present": (("always", "toujours"), ("often", "souvent"), ("sometimes", "parfois")),
     "past": (("often", "souvent"),),
     "perfect": (("already", "déjà"),),
     "progressive": (("still", "encore"),),
 }
-MANNERS: tuple[Translated, ...] = (("well", "bien"), ("badly", "mal"), ("a lot", "beaucoup"))
-MANNERED = frozenset(
+MANNERS: tuple[Translation, ...] = (("well", "bien"), ("badly", "mal"), ("a lot", "beaucoup"))
+VERBS_WITH_MANNER = frozenset(
     [
         "sleep",
         "work",
@@ -82,15 +82,15 @@ def hour(draw: Draw) -> Phrase:
     return linked(f"{number}={french} o'clock={hours}")
 
 
-def when(draw: Draw, tense: str, taken: frozenset[str] | None = None) -> Phrase:
-    """Return a time that fits the tense; with `taken` also company of other people."""
+def time_adverbial(draw: Draw, tense: str, people: frozenset[str] | None = None) -> Phrase:
+    """Return a time that fits the tense, or with `people` (of the clause) perhaps a companion."""
     today = ["today=aujourd'hui", "this=ce evening=soir", "tonight=ce+soir"]
     if tense in ("past", "imperfect"):
         specs = ["yesterday=hier", "yesterday=hier", "this=ce morning=matin", "last"]
     elif tense == "future":
         specs = ["tomorrow=demain", "tomorrow=demain", *today, "next", "day", "hour"]
     elif tense == "progressive":
-        specs = ["now=maintenant", "today=aujourd'hui", *(["with"] if taken is not None else [])]
+        specs = ["now=maintenant", "today=aujourd'hui", *(["with"] if people is not None else [])]
     else:
         specs = ["every=tous+les day=jours", "here=ici", "part", "hour", "today=aujourd'hui"]
     spec = draw.pick(specs)
@@ -100,27 +100,27 @@ def when(draw: Draw, tense: str, taken: frozenset[str] | None = None) -> Phrase:
         "day": lambda: _day(draw),
         "hour": lambda: oclock(draw),
         "part": lambda: _part_of_day(draw),
-        "with": lambda: company(draw, taken or frozenset()),
+        "with": lambda: companion(draw, people or frozenset()),
     }
     return makers[spec]() if spec in makers else linked(spec)
 
 
-def present_in(clause: Clause) -> frozenset[str]:
+def people_in(clause: Clause) -> frozenset[str]:
     """Return the words of the people in the clause."""
     parts = (clause.subject, clause.direct, clause.indirect)
     return frozenset(word.text for part in parts if part for word in part.en)
 
 
-def company(draw: Draw, taken: frozenset[str]) -> Phrase:
+def companion(draw: Draw, people: frozenset[str]) -> Phrase:
     """with him, without Marie: a person who is not in the clause."""
     english, french = draw.pick([("with", "avec"), ("with", "avec"), ("without", "sans")])
-    if taken & {"I", "we", "me", "us"}:
-        taken |= {"I", "we"}
-    others = [one for one in (I, YOU, HE, SHE, WE, THEY) if not taken & {one.en, one.en_object}]
+    if people & {"I", "we", "me", "us"}:
+        people |= {"I", "we"}
+    others = [one for one in (I, YOU, HE, SHE, WE, THEY) if not people & {one.en, one.en_object}]
     if draw.chance(0.5):
         return preposition(english, french, pronoun(draw.pick(others), case="object"))
     who = person(draw)
-    while who.last.text in taken:
+    while who.last.text in people:
         who = person(draw)
     return preposition(english, french, who)
 
@@ -133,9 +133,9 @@ def place_of_thing(draw: Draw) -> Phrase:
     """The place of a thing: on the table, in the kitchen, under the tree."""
     if draw.chance(0.4):
         english, french = draw.pick(SURFACES)
-        return preposition(english, french, determined(NOUN_OF["table"], "the"))
+        return preposition(english, french, with_determiner(NOUN_OF["table"], "the"))
     room = draw.pick(["kitchen", "office", "house", "garden", "school", "hotel", "shop"])
-    return preposition("in", "dans", determined(NOUN_OF[room], "the"))
+    return preposition("in", "dans", with_determiner(NOUN_OF[room], "the"))
 
 
 def place_of_building(draw: Draw) -> Phrase:
@@ -143,18 +143,18 @@ def place_of_building(draw: Draw) -> Phrase:
     if draw.chance(0.4):
         return town(draw)
     english, french = draw.pick((*PLACES[1:], ("next to", "à côté de")))
-    what = draw.pick(nouns("landmark")[1:] + nouns("building"))
-    return preposition(english, french, determined(what, "the"))
+    place = draw.pick(nouns("landmark")[1:] + nouns("building"))
+    return preposition(english, french, with_determiner(place, "the"))
 
 
 def place_of(draw: Draw, who: NounPhrase) -> Phrase:
     """A place that fits a noun of this kind."""
     if who.pronoun or who.human or "animal" in who.classes:
-        return somewhere(draw)
+        return place_adverbial(draw)
     return place_of_building(draw) if "place" in who.classes else place_of_thing(draw)
 
 
-def somewhere(draw: Draw) -> Phrase:
+def place_adverbial(draw: Draw) -> Phrase:
     """A place to be: here, at school, behind the house, in Paris, at Marie's house."""
     kind = draw.weighted(
         [("house", 1), ("town", 2), ("set", 2), ("place", 5), ("at", 2), ("table", 2)]
@@ -168,18 +168,18 @@ def somewhere(draw: Draw) -> Phrase:
     if kind == "set":
         return draw.pick([lambda: linked("here=ici"), at_home, at_school])()
     if kind == "at":
-        return preposition("at", "à", determined(draw.pick(nouns("building")), "the"))
+        return preposition("at", "à", with_determiner(draw.pick(nouns("building")), "the"))
     if kind == "table":
         english, french = draw.pick(SURFACES)
-        what = draw.pick(
+        place = draw.pick(
             [noun for noun in nouns("landmark") if noun.en in ("table", "tree", "bridge")]
         )
-        if what.en != "table" and english == "on":
+        if place.en != "table" and english == "on":
             english, french = "under", "sous"
-        return preposition(english, french, determined(what, "the"))
+        return preposition(english, french, with_determiner(place, "the"))
     english, french = draw.pick(PLACES)
     kind = {"in": "inside", "near": "place"}.get(english, "building")
-    return preposition(english, french, determined(draw.pick(nouns(kind)), "the"))
+    return preposition(english, french, with_determiner(draw.pick(nouns(kind)), "the"))
 
 
 def at_home() -> Phrase:
@@ -203,13 +203,12 @@ def destination(draw: Draw) -> Phrase:
         return town(draw, "to")
     if kind == "school":
         return at_school("to")
-    where = draw.pick([noun for noun in nouns("place") if "room" not in noun.classes])
-    return preposition("to", "à", determined(where, "the"))
+    place = draw.pick([noun for noun in nouns("place") if "room" not in noun.classes])
+    return preposition("to", "à", with_determiner(place, "the"))
 
 
-def embellish(draw: Draw, clause: Clause, *, often: float) -> None:
-    """Add an adverb before the verb, one of manner, or a time or place, to a clause that has
-    none."""
+def add_adverbial(draw: Draw, clause: Clause, *, often: float) -> None:
+    """Add an adverb before the verb, one of manner, or a time or place, to a clause without any."""
     if not draw.chance(often):
         return
     tense = "future" if clause.head is GOING_TO else clause.tense
@@ -220,10 +219,10 @@ def embellish(draw: Draw, clause: Clause, *, often: float) -> None:
     if clause.head and clause.head is not GOING_TO:
         choices = [("where", 1)] if clause.verb.frame == "none" else []
     action = clause.verb.frame == "none" and clause.verb.fr not in WITH_ETRE
-    lasting = tense != "progressive" or (action and not clause.verb.reflexive)  # not again
-    if free and tense in MID and not clause.verb.stative and lasting:
+    is_durative = tense != "progressive" or (action and not clause.verb.reflexive)  # not again
+    if free and tense in MID and not clause.verb.stative and is_durative:
         choices.append(("mid", 2))
-    if clause.verb.en in MANNERED and clause.verb.frame == "none" and not clause.head:
+    if clause.verb.en in VERBS_WITH_MANNER and clause.verb.frame == "none" and not clause.head:
         choices.append(("manner", 3))
     if clause.verb.frame == "none" and not clause.verb.reflexive:
         choices.append(("where", 1))
@@ -235,7 +234,9 @@ def embellish(draw: Draw, clause: Clause, *, often: float) -> None:
     elif kind == "manner":
         clause.manner = MANNERS[2] if clause.verb.en in ("cry", "laugh") else draw.pick(MANNERS)
     elif kind == "when" and tense != "perfect":
-        alone = clause.verb.frame in ("none", "place")
-        clause.tail = clause.tail + when(draw, tense, present_in(clause) if alone else None)
+        without_object = clause.verb.frame in ("none", "place")
+        clause.tail = clause.tail + time_adverbial(
+            draw, tense, people_in(clause) if without_object else None
+        )
     elif kind == "where" and clause.verb.en not in ("go", "come", "fall", "leave", "get"):
-        clause.tail = clause.tail + somewhere(draw)
+        clause.tail = clause.tail + place_adverbial(draw)

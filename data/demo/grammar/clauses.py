@@ -5,14 +5,14 @@ from dataclasses import replace
 from grammar.complements import complements_of
 from grammar.conjugation import imperative as imperative_form
 from grammar.english import Verbal, contract, verbal
-from grammar.french import Core, core_of, manner_of, negation_of, ordered, reflexive
+from grammar.french import Core, core_of, in_order, manner_of, negation_of, reflexive
 from grammar.meaning import NEGATED_WITH_NOT, Clause, ambiguous
 from grammar.nouns import Pronoun
 from grammar.phrases import Draw, NounPhrase
 from grammar.tokens import En, Fr, Phrase
 
 
-def _written(
+def _groups(
     clause: Clause, draw: Draw, *, question: bool = False
 ) -> tuple[Verbal, list[En], Core, Phrase]:
     group = verbal(clause, draw, question=question)
@@ -28,7 +28,7 @@ def statement(clause: Clause, draw: Draw) -> Phrase:
     """Subject, verb, complements: `I do n't love you` — `je ne t' aime pas`."""
     if ambiguous(clause) and clause.negation not in NEGATED_WITH_NOT:
         clause = replace(clause, tense="perfect")
-    group, english, core, tail = _written(clause, draw)
+    group, english, core, tail = _groups(clause, draw)
     if group.rest or english or tail.en:  # not in: I know where you are
         contract(clause, group, draw)
     subject = clause.subject
@@ -40,21 +40,21 @@ def statement(clause: Clause, draw: Draw) -> Phrase:
 
 def yes_no(clause: Clause, draw: Draw) -> Phrase:
     """A question: do → est-ce que; be, have, can and will → inversion."""
-    group, english, core, tail = _written(clause, draw, question=True)
-    asked = [*group.front, *clause.subject.en, *group.rest, *english, *tail.en]
-    return Phrase(asked, [*_interrogative(clause, group, core), *tail.fr])
+    group, english, core, tail = _groups(clause, draw, question=True)
+    english_words = [*group.front, *clause.subject.en, *group.rest, *english, *tail.en]
+    return Phrase(english_words, [*_interrogative(clause, group, core), *tail.fr])
 
 
 def wh(word: Phrase, clause: Clause, draw: Draw, *, stylistic: bool = False) -> Phrase:
     """A question word before a question; `stylistic`: où est le livre, with a simple verb."""
-    group, english, core, tail = _written(clause, draw, question=True)
-    asked = [*word.en, *group.front, *clause.subject.en, *group.rest, *english, *tail.en]
+    group, english, core, tail = _groups(clause, draw, question=True)
+    english_words = [*word.en, *group.front, *clause.subject.en, *group.rest, *english, *tail.en]
     if stylistic:
         subject = clause.subject
         body = [*core.words, *subject.det, *subject.fr]
     else:
         body = _interrogative(clause, group, core)
-    return Phrase(asked, [*word.fr, *body, *tail.fr])
+    return Phrase(english_words, [*word.fr, *body, *tail.fr])
 
 
 def _interrogative(clause: Clause, group: Verbal, core: Core) -> list[Fr]:
@@ -69,19 +69,19 @@ def _interrogative(clause: Clause, group: Verbal, core: Core) -> list[Fr]:
     if subject.pronoun:
         if subject.person == 0 and finite.text == "peux":
             finite.text = "puis"
-        return [*before, finite, _inverted(subject.pronoun, finite, subject), *after]
+        return [*before, finite, _inverted_pronoun(subject.pronoun, finite, subject), *after]
     pronoun = {
         ("m", False): "il", ("f", False): "elle", ("m", True): "ils", ("f", True): "elles",
     }[subject.gender, subject.plural]  # fmt: skip
-    again = Fr(_hyphenated(pronoun, finite.text), (), (subject.last,))
-    return [*subject.det, *subject.fr, *before, finite, again, *after]
+    subject_pronoun = Fr(_with_hyphen(pronoun, finite.text), (), (subject.last,))
+    return [*subject.det, *subject.fr, *before, finite, subject_pronoun, *after]
 
 
-def _inverted(who: Pronoun, finite: Fr, subject: NounPhrase) -> Fr:
-    return Fr(_hyphenated(who.fr, finite.text), tuple(subject.en))
+def _inverted_pronoun(who: Pronoun, finite: Fr, subject: NounPhrase) -> Fr:
+    return Fr(_with_hyphen(who.fr, finite.text), tuple(subject.en))
 
 
-def _hyphenated(pronoun: str, finite: str) -> str:
+def _with_hyphen(pronoun: str, finite: str) -> str:
     """-il, or -t-il after a vowel."""
     vowel = finite[-1] in "aeé" and pronoun[0] in "ie"
     return f"-t-{pronoun}" if vowel else f"-{pronoun}"
@@ -118,12 +118,12 @@ def imperative(clause: Clause, draw: Draw, *, together: bool = False) -> Phrase:
         head = Fr(imperative_form(clause.head.fr, person), (governing[0],), tuple(front[:1]))
         before = [Fr(clause.head.before, (governing[1],))] if clause.head.before else []
         infinitive = Fr(clause.verb.fr, main, (governing[1],))
-        french = [*ne, head, *negative, *before, *ordered(clitics), infinitive]
+        french = [*ne, head, *negative, *before, *in_order(clitics), infinitive]
     else:
         helper = tuple(front) if together else tuple(front[:1]) if group.dummy else ()
         order = Fr(imperative_form(clause.verb.fr, person), main, helper)
         if clause.negation:
-            french = [*ne, *ordered(clitics), order, *negative]
+            french = [*ne, *in_order(clitics), order, *negative]
         else:
             french = [order, *_enclitic(clitics)]
     core = Core([*french, *complements.nobody, *complements.after], len(french) - 1)
@@ -135,12 +135,12 @@ def imperative(clause: Clause, draw: Draw, *, together: bool = False) -> Phrase:
 def _enclitic(clitics: list[tuple[int, Fr]]) -> list[Fr]:
     """Hyphenated clitics after an imperative: le, la, les first; -m' before en."""
     ranks = {2: 0, 1: 1, 3: 1, 4: 2, 5: 3}
-    ordered = [word for _, word in sorted(clitics, key=lambda item: ranks[item[0]])]
+    words = [word for _, word in sorted(clitics, key=lambda item: ranks[item[0]])]
     result: list[Fr] = []
-    for place, word in enumerate(ordered):
+    for index, word in enumerate(words):
         text = IMPERATIVE_CLITICS.get(word.text, f"-{word.text}")
-        followed = place + 1 < len(ordered) and ordered[place + 1].text == "en"
-        if followed and text == "-moi":
+        before_en = index + 1 < len(words) and words[index + 1].text == "en"
+        if before_en and text == "-moi":
             text = "-m'"
         elif result and result[-1].text == "-m'":
             text = word.text

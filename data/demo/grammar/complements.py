@@ -20,33 +20,33 @@ class Complements:
     nobody: list[Fr] = field(default_factory=list)  # personne
 
 
-def _clitic(what: NounPhrase, *, dative: bool, preposition: list[En]) -> tuple[int, Fr]:
-    who = what.pronoun
+def _clitic(phrase: NounPhrase, *, dative: bool, preposition: list[En]) -> tuple[int, Fr]:
+    who = phrase.pronoun
     assert who
     text = who.dative if dative else who.direct
     rank = (3 if dative else 2) if who.third else 1
-    return rank, Fr(text, tuple(what.en), tuple(preposition))
+    return rank, Fr(text, tuple(phrase.en), tuple(preposition))
 
 
-def _weakened(what: NounPhrase) -> NounPhrase:
+def _under_negation(phrase: NounPhrase) -> NounPhrase:
     """A direct object under negation: un, du, des → de, and some → any."""
-    if what.kind not in ("a", "some", "bare"):
-        return what
-    first = what.det[0]
-    if what.kind == "some":
-        what.en[0].text = "any"
-    return replace(what, det=[Fr("de", first.sure, first.maybe)])
+    if phrase.kind not in ("a", "some", "bare"):
+        return phrase
+    first = phrase.det[0]
+    if phrase.kind == "some":
+        phrase.en[0].text = "any"
+    return replace(phrase, det=[Fr("de", first.sure, first.maybe)])
 
 
 def complements_of(clause: Clause, draw: Draw) -> Complements:
     """Return the complements of the clause's verb, by its frame."""
     verb = clause.verb
     if verb.frame == "give":
-        result = _giving(clause)
+        result = _ditransitive(clause)
     elif verb.frame == "indirect":
         result = _indirect(clause)
     elif verb.frame in ("de", "à"):
-        result = _strong(clause)
+        result = _with_preposition(clause)
     else:
         result = _direct(clause, draw)
     if verb.frame == "exist":
@@ -71,26 +71,28 @@ def _en(clause: Clause, result: Complements) -> None:
 
 
 def _direct(clause: Clause, draw: Draw) -> Complements:
-    verb, what = clause.verb, clause.direct
+    verb, direct_object = clause.verb, clause.direct
     particles = [En(text) for text in verb.particle.split()]
     result = Complements(particles=particles)
     if clause.negation in ("nothing", "nobody") and verb.frame == "direct":
         _negative_object(clause, result)
         return result
-    if what is None:
+    if direct_object is None:
         result.en = list(particles)
         return result
     if clause.negation:
-        what = _weakened(what)
-    if verb.separable and (what.pronoun or (len(what.en) < 4 and draw.chance(0.4))):
-        result.en = [*what.en, *particles]
+        direct_object = _under_negation(direct_object)
+    if verb.separable and (
+        direct_object.pronoun or (len(direct_object.en) < 4 and draw.chance(0.4))
+    ):
+        result.en = [*direct_object.en, *particles]
     else:
-        result.en = [*particles, *what.en]
-    if what.pronoun:
-        result.clitics.append(_clitic(what, dative=False, preposition=[]))
-        result.agreement = (what.gender, what.plural)
+        result.en = [*particles, *direct_object.en]
+    if direct_object.pronoun:
+        result.clitics.append(_clitic(direct_object, dative=False, preposition=[]))
+        result.agreement = (direct_object.gender, direct_object.plural)
     else:
-        result.after = [*what.det, *what.fr]
+        result.after = [*direct_object.det, *direct_object.fr]
     return result
 
 
@@ -105,33 +107,35 @@ def _negative_object(clause: Clause, result: Complements) -> None:
 
 
 def _indirect(clause: Clause) -> Complements:
-    what = clause.indirect
+    indirect_object = clause.indirect
     words = [En(text) for text in clause.verb.particle.split()]
-    if what is None:
+    if indirect_object is None:
         return Complements(en=words)
-    if what.pronoun:
-        clitic = _clitic(what, dative=True, preposition=words)
-        return Complements(en=[*words, *what.en], clitics=[clitic])
-    to = Fr("à", tuple(words), () if words else (what.last,))
-    return Complements(en=[*words, *what.en], after=[to, *what.det, *what.fr])
+    if indirect_object.pronoun:
+        clitic = _clitic(indirect_object, dative=True, preposition=words)
+        return Complements(en=[*words, *indirect_object.en], clitics=[clitic])
+    to = Fr("à", tuple(words), () if words else (indirect_object.last,))
+    return Complements(
+        en=[*words, *indirect_object.en], after=[to, *indirect_object.det, *indirect_object.fr]
+    )
 
 
-def _strong(clause: Clause) -> Complements:
-    what = clause.indirect
-    assert what
-    if clause.negation and what.kind == "some":
-        what.en[0].text = "any"
-    phrase = preposition(clause.verb.particle, clause.verb.frame, what)
+def _with_preposition(clause: Clause) -> Complements:
+    indirect_object = clause.indirect
+    assert indirect_object
+    if clause.negation and indirect_object.kind == "some":
+        indirect_object.en[0].text = "any"
+    phrase = preposition(clause.verb.particle, clause.verb.frame, indirect_object)
     if not clause.verb.particle:
-        phrase.fr[0].maybe += (what.last,)
+        phrase.fr[0].maybe += (indirect_object.last,)
     return Complements(en=phrase.en, after=phrase.fr)
 
 
-def _giving(clause: Clause) -> Complements:
+def _ditransitive(clause: Clause) -> Complements:
     thing, receiver = clause.direct, clause.indirect
     assert thing
     if clause.negation:
-        thing = _weakened(thing)
+        thing = _under_negation(thing)
     result = Complements()
     to = [] if clause.shifted or receiver is None else [En("to")]
     if thing.pronoun:

@@ -94,7 +94,7 @@ WITH_ETRE = frozenset(
 )
 
 
-def softened(stem: str, ending: str) -> str:
+def soften(stem: str, ending: str) -> str:
     """`stem` + `ending` with g and c kept soft before a and o: mangeons, commençais."""
     if ending[0] in "ao" and stem.endswith("g"):
         return f"{stem}e{ending}"
@@ -109,7 +109,7 @@ def present(verb: str, person: int) -> str:
     if verb in IRREGULAR:
         return IRREGULAR[verb][0].split()[person]
     ending = PRESENT_ENDINGS[verb[-2:]][person].replace("-", "")
-    return softened(verb[:-2], ending) if ending else verb[:-2]
+    return soften(verb[:-2], ending) if ending else verb[:-2]
 
 
 def imperative(verb: str, person: int) -> str:
@@ -126,7 +126,7 @@ def imperfect(verb: str, person: int) -> str:
         stem = present(verb, 3).removesuffix("ons")
     else:
         stem = verb[:-2]
-    return softened(stem, IMPERFECT_ENDINGS[person])
+    return soften(stem, IMPERFECT_ENDINGS[person])
 
 
 @cache

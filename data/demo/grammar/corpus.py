@@ -31,37 +31,37 @@ CONSTRUCTIONS: tuple[tuple[str, Maker, float, str], ...] = (
     ("age", sentences.age, 1.5, "."),
     ("weather", sentences.weather, 1.5, "."),
     ("time of day", sentences.time_of_day, 1, "."),
-    ("name", sentences.naming, 0.4, "."),
+    ("name", sentences.introduction, 0.4, "."),
     ("birth", sentences.birth, 1.5, "."),
-    ("presenting", sentences.presenting, 3, "."),
+    ("presentation", sentences.presentation, 3, "."),
     ("profession", sentences.profession, 1, "."),
     ("pastime", sentences.pastime, 2, "."),
     ("relative clause", relatives.relative, 7, "."),
-    ("reported", relatives.reported, 2.5, "."),
-    ("indirect question", relatives.wondered, 1.5, "."),
-    ("maybe", relatives.supposed, 0.8, "."),
+    ("reported speech", relatives.reported_speech, 2.5, "."),
+    ("indirect question", relatives.indirect_question, 1.5, "."),
+    ("maybe", relatives.supposition, 0.8, "."),
     ("reason", relatives.reason, 1.5, "."),
     ("circumstance", relatives.circumstance, 2, "."),
     ("two clauses", relatives.conjunction, 1.5, "."),
     ("coordination", relatives.coordination, 2, "."),
-    ("yes-no question", questions.asking, 7, "?"),
-    ("where", questions.asking_where, 2, "?"),
-    ("when and why", questions.asking_when, 2, "?"),
-    ("what", questions.asking_what, 2, "?"),
-    ("who", questions.asking_who, 2, "?"),
-    ("how many", questions.asking_how_many, 1, "?"),
-    ("which", questions.asking_which, 1.2, "?"),
+    ("yes-no question", questions.yes_no_question, 7, "?"),
+    ("where", questions.where_question, 2, "?"),
+    ("when and why", questions.when_or_why_question, 2, "?"),
+    ("what", questions.what_question, 2, "?"),
+    ("who", questions.who_question, 2, "?"),
+    ("how many", questions.how_many_question, 1, "?"),
+    ("which", questions.which_question, 1.2, "?"),
     ("order", orders.order, 9, "."),
     ("order to give", orders.order_to_give, 3.5, "."),
     ("order to act", orders.order_to_act, 3.5, "."),
     ("proposal", orders.proposal, 1.5, "."),
     ("greeting", remarks.greeting, 1, "."),
-    ("answer", remarks.answering, 1.5, "."),
+    ("answer", remarks.answer, 1.5, "."),
     ("fragment", remarks.fragment, 1.5, "."),
     ("exclamation", remarks.exclamation, 0.7, "!"),
 )
 WITHOUT_STOP = 0.15
-SEEN_IN_TRAIN = 3
+MIN_COUNT_IN_TRAIN = 3
 MOST_WORDS = 24
 
 #: English verbs whose orders with `it` and `them` are always in train.
@@ -80,31 +80,32 @@ class Corpus:
     test: list[Pair]
 
 
-def shown(draw: Draw) -> list[Pair]:
-    """I love you, Look it up., and similar sentences, which the first screen of the project
-    shows."""
+def example_pairs(draw: Draw) -> list[Pair]:
+    """Return `I love you.`, `Look it up.` and similar sentences: the examples of the project."""
     phrases = []
     for who in PERSONAL:
         for whom in PERSONAL:
             if who.person == whom.person or {who.person, whom.person} == {0, 3}:
                 continue
-            loved = pronoun(whom, case="object")
-            clause = Clause(pronoun(who), verb("love"), direct=loved)
+            direct = pronoun(whom, case="object")
+            clause = Clause(pronoun(who), verb("love"), direct=direct)
             phrases.append(clauses.statement(clause, draw))
     for phrasal in PHRASAL:
-        for what in (IT, THEY):
-            thing = pronoun(what, case="object")
-            clause = Clause(orders.ORDERED, verb(phrasal), direct=thing)
+        for item in (IT, THEY):
+            thing = pronoun(item, case="object")
+            clause = Clause(orders.IMPERATIVE_SUBJECT, verb(phrasal), direct=thing)
             phrases.append(clauses.imperative(clause, draw))
-    bare = [finish(phrase, "shown") for phrase in phrases]
-    stopped = [finish(phrase + linked(".=."), "shown") for phrase in phrases]
-    return stopped + [pair for pair in bare if pair.english in ("I love you", "Look it up")]
+    without_stop = [finish(phrase, "example") for phrase in phrases]
+    with_stop = [finish(phrase + linked(".=."), "example") for phrase in phrases]
+    return with_stop + [
+        pair for pair in without_stop if pair.english in ("I love you", "Look it up")
+    ]
 
 
 def sample(draw: Draw) -> Pair:
     """One pair of the mixture."""
-    place = draw.weighted([(at, row[2]) for at, row in enumerate(CONSTRUCTIONS)])
-    construction, make, _, mark = CONSTRUCTIONS[place]
+    index = draw.weighted([(number, row[2]) for number, row in enumerate(CONSTRUCTIONS)])
+    construction, make, _, mark = CONSTRUCTIONS[index]
     phrase = make(draw)
     if mark != "." or not draw.chance(WITHOUT_STOP):
         phrase = phrase + linked(f"{mark}={mark}")
@@ -116,14 +117,14 @@ def key(text: str) -> str:
     return text.lower().rstrip(".?! ")
 
 
-def pool(draw: Draw, size: int, known: Iterable[Pair]) -> list[Pair]:
-    """Return `size` pairs with distinct English, which is not in `known`."""
-    used = {key(pair.english) for pair in known}
+def pool(draw: Draw, size: int, excluded: Iterable[Pair]) -> list[Pair]:
+    """Return `size` pairs with distinct English, which is not in `excluded`."""
+    keys = {key(pair.english) for pair in excluded}
     pairs: list[Pair] = []
     while len(pairs) < size:
         pair = sample(draw)
-        if key(pair.english) not in used and len(pair.en) <= MOST_WORDS:
-            used.add(key(pair.english))
+        if key(pair.english) not in keys and len(pair.en) <= MOST_WORDS:
+            keys.add(key(pair.english))
             pairs.append(pair)
     return pairs
 
@@ -141,22 +142,24 @@ def corpus(seed: int, *, n_train: int, n_held_out: int) -> Corpus:
     Their translations do not occur either: a pair is held out only if no other pair has its French.
     """
     draw = Draw(seed)
-    fixed = shown(draw)
-    pairs = pool(draw, n_train - len(fixed) + 2 * n_held_out, fixed)
-    left: Counter[str] = Counter()
+    examples = example_pairs(draw)
+    pairs = pool(draw, n_train - len(examples) + 2 * n_held_out, examples)
+    remaining: Counter[str] = Counter()
     french: Counter[str] = Counter()
-    for pair in fixed + pairs:
-        left.update(forms(pair))
+    for pair in examples + pairs:
+        remaining.update(forms(pair))
         french[key(pair.french)] += 1
-    held: list[Pair] = []
+    held_out: list[Pair] = []
     training: list[Pair] = []
     for pair in pairs:
         words = forms(pair)
-        spare = all(left[word] - count >= SEEN_IN_TRAIN for word, count in words.items())
-        if len(held) < 2 * n_held_out and spare and french[key(pair.french)] == 1:
-            left.subtract(words)
-            held.append(pair)
+        is_frequent = all(
+            remaining[word] - count >= MIN_COUNT_IN_TRAIN for word, count in words.items()
+        )
+        if len(held_out) < 2 * n_held_out and is_frequent and french[key(pair.french)] == 1:
+            remaining.subtract(words)
+            held_out.append(pair)
         else:
             training.append(pair)
-    assert len(held) == 2 * n_held_out, "too few pairs made of common words"
-    return Corpus(draw.shuffled(fixed + training), held[:n_held_out], held[n_held_out:])
+    assert len(held_out) == 2 * n_held_out, "too few pairs made of common words"
+    return Corpus(draw.shuffled(examples + training), held_out[:n_held_out], held_out[n_held_out:])

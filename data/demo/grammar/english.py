@@ -46,8 +46,8 @@ def verbal(clause: Clause, draw: Draw, *, question: bool = False) -> Verbal:
     elif clause.verb.en == "be" and not clause.head:
         group.auxiliary = En(be_form(clause.tense, person))
     elif clause.tense in ("progressive", "imperfect"):
-        when = "present" if clause.tense == "progressive" else "past"
-        group.auxiliary, group.main = En(be_form(when, person)), En(gerund(clause.verb.en))
+        be_tense = "present" if clause.tense == "progressive" else "past"
+        group.auxiliary, group.main = En(be_form(be_tense, person)), En(gerund(clause.verb.en))
     else:
         needs_do = question or clause.negation in NEGATED_WITH_NOT
         _simple(group, clause, person, needs_do=needs_do)
@@ -90,9 +90,9 @@ def _simple(group: Verbal, clause: Clause, person: int, *, needs_do: bool) -> No
 def _negate(group: Verbal, draw: Draw, *, question: bool) -> None:
     assert group.auxiliary
     auxiliary = group.auxiliary.text
-    whole = auxiliary == "am" or (auxiliary != "can" and not question and draw.chance(0.15))
-    group.negator = En("not" if whole else "n't")
-    if not whole:
+    is_full_form = auxiliary == "am" or (auxiliary != "can" and not question and draw.chance(0.15))
+    group.negator = En("not" if is_full_form else "n't")
+    if not is_full_form:
         group.auxiliary.text = {"can": "ca", "will": "wo"}.get(auxiliary, auxiliary)
 
 
@@ -104,9 +104,14 @@ CONTRACTIONS = {
 def contract(clause: Clause, group: Verbal, draw: Draw) -> None:
     """I am → I 'm, often, if the subject is a pronoun and there is no n't."""
     text = group.auxiliary.text if group.auxiliary else ""
-    plain = not group.negator or group.negator.text == "not"
+    without_contraction = not group.negator or group.negator.text == "not"
     if clause.subject.en[-1].text == "there" and text == "are":
         return
-    if clause.subject.pronoun and text in CONTRACTIONS and plain and draw.chance(0.65):
+    if (
+        clause.subject.pronoun
+        and text in CONTRACTIONS
+        and without_contraction
+        and draw.chance(0.65)
+    ):
         assert group.auxiliary
         group.auxiliary.text = CONTRACTIONS[text]

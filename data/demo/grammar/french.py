@@ -25,7 +25,7 @@ def reflexive(clause: Clause, person: int, words: tuple[En, ...]) -> list[tuple[
     return [(1, Fr(("me", "te", "se", "nous", "vous", "se")[person], (), words))]
 
 
-def ordered(clitics: list[tuple[int, Fr]]) -> list[Fr]:
+def in_order(clitics: list[tuple[int, Fr]]) -> list[Fr]:
     """Return the clitics in their order before a verb: me le, le lui, y en."""
     return [word for _, word in sorted(clitics, key=lambda item: item[0])]
 
@@ -78,27 +78,27 @@ def core_of(clause: Clause, group: Verbal, complements: Complements, anymore: En
     form, compound = _finite_form(clause, finite_verb, stative=(head or verb).stative)
     helper = (group.auxiliary,) if group.auxiliary and group.main else ()
     ne, negative = negation_of(clause, group, complements, anymore)
-    clitics = ordered(complements.clitics + reflexive(clause, clause.subject.person, main))
+    clitics = in_order(complements.clitics + reflexive(clause, clause.subject.person, main))
     adverbs = _adverbs(clause, group)
     if head:
-        finite, governed = _governing(head, form, group, compound=compound)
+        finite, between = _governing_verb(head, form, group, compound=compound)
         infinitive = Fr(verb.fr, main, tuple(group.governing[-1:]))
-        tail = [*governed, *clitics, infinitive]
+        tail = [*between, *clitics, infinitive]
         words = [*ne, finite, *negative, *adverbs, *tail]
-        place = len(ne)
+        index = len(ne)
     elif compound:
         perfect = clause.tense == "perfect"
         finite = Fr(form, helper if perfect else (), () if perfect else (*main, *helper))
         agreeing = _participle(clause, complements)
-        done = Fr(agreeing, main)
-        words = [*ne, *clitics, finite, *negative, *adverbs, done]
-        place = len(ne) + len(clitics)
+        past_participle = Fr(agreeing, main)
+        words = [*ne, *clitics, finite, *negative, *adverbs, past_participle]
+        index = len(ne) + len(clitics)
     else:
         words = [*ne, *clitics, Fr(form, main, helper), *negative, *adverbs]
-        place = len(ne) + len(clitics)
+        index = len(ne) + len(clitics)
     if verb.noun:
         words.append(Fr(verb.noun, main))
-    return Core([*words, *complements.nobody, *complements.after], place)
+    return Core([*words, *complements.nobody, *complements.after], index)
 
 
 def _adverbs(clause: Clause, group: Verbal) -> list[Fr]:
@@ -107,7 +107,7 @@ def _adverbs(clause: Clause, group: Verbal) -> list[Fr]:
     return []
 
 
-def _governing(head: Head, form: str, group: Verbal, *, compound: bool) -> tuple[Fr, list[Fr]]:
+def _governing_verb(head: Head, form: str, group: Verbal, *, compound: bool) -> tuple[Fr, list[Fr]]:
     """Return the finite verb before an infinitive, and the words between the two."""
     governing = group.governing
     helper = (group.auxiliary,) if group.auxiliary else ()
@@ -118,8 +118,8 @@ def _governing(head: Head, form: str, group: Verbal, *, compound: bool) -> tuple
     before = [Fr(head.before, governing[-1:] and (governing[-1],))] if head.before else []
     maybe = (*helper, governing[-1]) if head.en == "have" else helper
     if compound:
-        done = Fr(participle(head.fr), (governing[0],))
-        return Fr(form, (), (governing[0], *helper)), [done, *before]
+        past_participle = Fr(participle(head.fr), (governing[0],))
+        return Fr(form, (), (governing[0], *helper)), [past_participle, *before]
     return Fr(form, (governing[0],), maybe), before
 
 
@@ -136,6 +136,6 @@ def manner_of(clause: Clause, core: Core) -> list[En]:
     if not clause.manner:
         return []
     words = [En(text) for text in clause.manner[0].split()]
-    place = core.finite + (2 if clause.negation else 1)
-    core.words.insert(place, Fr(clause.manner[1], tuple(words)))
+    index = core.finite + (2 if clause.negation else 1)
+    core.words.insert(index, Fr(clause.manner[1], tuple(words)))
     return words

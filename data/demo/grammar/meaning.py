@@ -6,7 +6,7 @@ from grammar.phrases import NounPhrase
 from grammar.tokens import Phrase
 from grammar.verbs import Head, Verb
 
-Translated = tuple[str, str]
+Translation = tuple[str, str]
 
 
 @dataclass(slots=True)
@@ -29,8 +29,8 @@ class Clause:
     direct: NounPhrase | None = None
     indirect: NounPhrase | None = None
     tail: Phrase = field(default_factory=Phrase)
-    mid: Translated | None = None
-    manner: Translated | None = None
+    mid: Translation | None = None
+    manner: Translation | None = None
     agreement: tuple[str, bool] | None = None
     there: bool = False
     some: str = ""

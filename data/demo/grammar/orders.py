@@ -12,7 +12,7 @@ from grammar.phrases import (
     person,
     preposition,
 )
-from grammar.scenes import giving, object_for
+from grammar.scenes import ditransitive_clause, object_for
 from grammar.tokens import Phrase, group, linked
 from grammar.verbs import (
     BE,
@@ -23,15 +23,19 @@ from grammar.verbs import (
 )
 
 #: The subject of an imperative: unspoken, and vous in French.
-ORDERED = NounPhrase([], [], [], "m", plural=False, person=4, kind="pronoun")
+IMPERATIVE_SUBJECT = NounPhrase([], [], [], "m", plural=False, person=4, kind="pronoun")
 
 
 def order(draw: Draw) -> Phrase:
     """Look it up → cherchez-le; don't look at them → ne les regardez pas."""
-    ordinary = [one for one in verbs("direct") if one.en not in UNBIDDEN]
+    ordinary = [one for one in verbs("direct") if one.en not in WITHOUT_IMPERATIVE]
     phrasal = [one for one in ordinary if one.particle]
-    what = draw.pick(phrasal if draw.chance(0.45) else ordinary)
-    clause = Clause(ORDERED, what, direct=object_for(draw, what, ORDERED, clitic=0.6, polite=True))
+    action = draw.pick(phrasal if draw.chance(0.45) else ordinary)
+    clause = Clause(
+        IMPERATIVE_SUBJECT,
+        action,
+        direct=object_for(draw, action, IMPERATIVE_SUBJECT, clitic=0.6, polite=True),
+    )
     clause.negation = draw.weighted([("", 7), ("not", 2), ("never", 0.4)])
     if clause.direct and clause.direct.kind == "quantity":
         clause.negation = ""
@@ -41,43 +45,43 @@ def order(draw: Draw) -> Phrase:
     return _with_please(draw, imperative(clause, draw))
 
 
-UNBIDDEN = frozenset(
+WITHOUT_IMPERATIVE = frozenset(
     ("like", "know", "lose", "see", "find", "hear", "love", "understand", "meet", "forget", "break")
 )
 
 
 def order_to_give(draw: Draw) -> Phrase:
     """Give it to me → donnez-le-moi; don't give it to him → ne le lui donnez pas."""
-    clause = giving(draw, ORDERED, polite=True)
-    counted = clause.direct is not None and clause.direct.kind == "quantity"
-    clause.negation = "not" if not counted and draw.chance(0.2) else ""
+    clause = ditransitive_clause(draw, IMPERATIVE_SUBJECT, polite=True)
+    has_quantity = clause.direct is not None and clause.direct.kind == "quantity"
+    clause.negation = "not" if not has_quantity and draw.chance(0.2) else ""
     if draw.chance(0.15) and clause.verb.en in ("give", "bring"):
         who = object_pronoun(draw, human=True, polite=True)
-        clause = Clause(ORDERED, clause.verb, indirect=who, some="some", shifted=True)
+        clause = Clause(IMPERATIVE_SUBJECT, clause.verb, indirect=who, some="some", shifted=True)
         clause.direct = None
-        return _with_please(draw, _giving_some(clause, draw))
+        return _with_please(draw, _give_some(clause, draw))
     return _with_please(draw, imperative(clause, draw))
 
 
-def _giving_some(clause: Clause, draw: Draw) -> Phrase:
+def _give_some(clause: Clause, draw: Draw) -> Phrase:
     """Give me some → donnez-m'en."""
     clause.verb = replace(clause.verb, frame="indirect")
     return imperative(clause, draw)
 
 
-PACED = frozenset(["eat", "talk", "walk", "run", "swim", "leave", "work", "read", "get"])
+VERBS_WITH_SPEED = frozenset(["eat", "talk", "walk", "run", "swim", "leave", "work", "read", "get"])
 
 
-def _how_to_act(draw: Draw, clause: Clause) -> Phrase:
+def _order_adverbial(draw: Draw, clause: Clause) -> Phrase:
     """now, here, quickly, at noon, with me."""
     specs = ["now=maintenant", "here=ici", "tomorrow=demain", "hour", "with"]
-    if clause.verb.en in PACED:
+    if clause.verb.en in VERBS_WITH_SPEED:
         specs = [*specs, "quickly=vite", "slowly=lentement"]
     spec = draw.pick(specs)
     if spec == "hour":
         return oclock(draw)
     if spec == "with":
-        who = object_pronoun(draw, ORDERED, human=True, polite=True)
+        who = object_pronoun(draw, IMPERATIVE_SUBJECT, human=True, polite=True)
         return preposition("with", "avec", who)
     return linked(spec)
 
@@ -87,34 +91,36 @@ def order_to_act(draw: Draw) -> Phrase:
     kind = draw.weighted([("act", 5), ("go", 2), ("be", 1), ("talk", 2), ("some", 1)])
     if kind == "act":
         words = [one for one in verbs("none") if one.en != "fall"]
-        clause = Clause(ORDERED, draw.pick(words))
+        clause = Clause(IMPERATIVE_SUBJECT, draw.pick(words))
         if draw.chance(0.45):
-            clause.tail = _how_to_act(draw, clause)
+            clause.tail = _order_adverbial(draw, clause)
     elif kind == "go":
-        clause = Clause(ORDERED, verb("go"))
+        clause = Clause(IMPERATIVE_SUBJECT, verb("go"))
         clause.there = draw.chance(0.3)
         if not clause.there:
             clause.tail = destination(draw)
         elif draw.chance(0.6):
-            clause.tail = _how_to_act(draw, clause)
+            clause.tail = _order_adverbial(draw, clause)
     elif kind == "be":
         words = ["kind=gentil", "ready=prêt", "happy=heureux", "intelligent=intelligent"]
-        clause = Clause(ORDERED, BE, tail=linked(draw.pick(words)))
+        clause = Clause(IMPERATIVE_SUBJECT, BE, tail=linked(draw.pick(words)))
         if draw.chance(0.3):
             clause.negation = "not"
             clause.tail = linked(draw.pick(["sad=triste", "late=en+retard"]))
             return imperative(clause, draw)
     elif kind == "talk":
-        what = draw.pick([*verbs("indirect"), verb("think about")])
+        action = draw.pick([*verbs("indirect"), verb("think about")])
         who = (
-            object_pronoun(draw, ORDERED, human=True, polite=True)
+            object_pronoun(draw, IMPERATIVE_SUBJECT, human=True, polite=True)
             if draw.chance(0.6)
             else person(draw, polite=True)
         )
-        clause = Clause(ORDERED, what, indirect=who)
+        clause = Clause(IMPERATIVE_SUBJECT, action, indirect=who)
     else:
         clause = Clause(
-            ORDERED, draw.pick([verb("take"), verb("buy"), verb("eat", "direct")]), some="some"
+            IMPERATIVE_SUBJECT,
+            draw.pick([verb("take"), verb("buy"), verb("eat", "direct")]),
+            some="some",
         )
     clause.negation = "not" if draw.chance(0.3) else ""
     return _with_please(draw, imperative(clause, draw))
@@ -122,7 +128,7 @@ def order_to_act(draw: Draw) -> Phrase:
 
 def proposal(draw: Draw) -> Phrase:
     """Let's eat → mangeons; let's look at them → regardons-les."""
-    together = replace(ORDERED, person=3, plural=True)
+    together = replace(IMPERATIVE_SUBJECT, person=3, plural=True)
     kind = draw.weighted([("act", 3), ("direct", 4), ("go", 2)])
     if kind == "act":
         words = [one for one in verbs("none") if one.en not in ("fall", "cry", "come")]
@@ -133,9 +139,9 @@ def proposal(draw: Draw) -> Phrase:
         if clause.there:
             clause.tail = Phrase()
     else:
-        what = draw.pick([one for one in verbs("direct") if one.en not in UNBIDDEN])
+        action = draw.pick([one for one in verbs("direct") if one.en not in WITHOUT_IMPERATIVE])
         clause = Clause(
-            together, what, direct=object_for(draw, what, together, clitic=0.5, polite=True)
+            together, action, direct=object_for(draw, action, together, clitic=0.5, polite=True)
         )
     return imperative(clause, draw, together=True)
 

@@ -60,7 +60,7 @@ class Draw:
         return [
             item
             for _, _, item in sorted(
-                (self._stream.random(), place, item) for place, item in enumerate(items)
+                (self._stream.random(), index, item) for index, item in enumerate(items)
             )
         ]
 
@@ -114,7 +114,7 @@ def name(draw: Draw) -> NounPhrase:
     return NounPhrase([en], [], [Fr(text, (en,))], gender, plural=False, person=2, kind="name")
 
 
-def determined(
+def with_determiner(
     noun: Noun, det: str, *, plural: bool = False, adjective: Adjective | None = None
 ) -> NounPhrase:
     """Return a noun with a determiner and perhaps an adjective.
@@ -143,7 +143,7 @@ def determined(
     )
 
 
-def _agreeing(forms: str, gender: str, *, plural: bool, vowel: bool) -> str:
+def _agreeing_form(forms: str, gender: str, *, plural: bool, vowel: bool) -> str:
     masculine, feminine, many = forms.split()
     if plural:
         return many
@@ -192,7 +192,7 @@ def _determiner(  # noqa: C901 - a list of cases, each of two lines
         forms = possessive[det]
         if det in ("our", "their", "your+"):
             vowel = False
-        text = _agreeing(forms, gender, plural=plural, vowel=vowel)
+        text = _agreeing_form(forms, gender, plural=plural, vowel=vowel)
         return words, [Fr(text, sure)], "definite"
     if det in numbers:
         return words, [Fr(numbers[det], sure)], "quantity"
@@ -219,7 +219,7 @@ def _determiner(  # noqa: C901 - a list of cases, each of two lines
         return [], [article], "generic"
     if det == "none":
         return [], [], "definite"
-    text = _agreeing(_SIMPLE[det], gender, plural=plural, vowel=False)
+    text = _agreeing_form(_SIMPLE[det], gender, plural=plural, vowel=False)
     if det in ("this", "that") and vowel and gender == "m" and not plural:
         text = "cet"
     if det == "which" and plural and gender == "f":
@@ -227,9 +227,9 @@ def _determiner(  # noqa: C901 - a list of cases, each of two lines
     return words, [Fr(text, sure)], "definite"
 
 
-def possessed(thing: Noun, owner: NounPhrase, *, plural: bool = False) -> NounPhrase:
+def with_possessor(thing: Noun, owner: NounPhrase, *, plural: bool = False) -> NounPhrase:
     """`Marie's book`: le livre de Marie. The article has no English word of its own."""
-    result = determined(thing, "generic", plural=plural)
+    result = with_determiner(thing, "generic", plural=plural)
     mark = En("'s")
     result.det[0].maybe = (mark, *result.det[0].maybe)
     return replace(
@@ -274,24 +274,24 @@ def noun_phrase(
     """Return a noun phrase of one of the classes; the floats are the probabilities of additions."""
     noun = draw.pick(nouns(*classes))
     many = bool(noun.en_plural) and draw.chance(plural)
-    owned = draw.chance(0.3 if "kin" in noun.classes else owner)
-    if det is None and owned and noun.classes & OWNABLE:
-        return possessed(noun, possessor(draw, polite=polite), plural=many)
+    has_owner = draw.chance(0.3 if "kin" in noun.classes else owner)
+    if det is None and has_owner and noun.classes & OWNABLE:
+        return with_possessor(noun, possessor(draw, polite=polite), plural=many)
     det = det or determiner_for(draw, noun, plural=many, polite=polite)
     suitable = adjectives_for(noun.classes)
     use = suitable and "kin" not in noun.classes and draw.chance(adjective)
-    chosen = draw.pick(suitable) if use else None
-    return determined(noun, det, plural=many, adjective=chosen)
+    modifier = draw.pick(suitable) if use else None
+    return with_determiner(noun, det, plural=many, adjective=modifier)
 
 
 def possessor(draw: Draw, *, polite: bool = False) -> NounPhrase:
-    """Return the owner of a thing: mostly a name, or a relative, or the teacher."""
+    """Return the owner of a thing: mostly a name, else a relative or a person of a profession."""
     if draw.chance(0.6):
         return name(draw)
     if draw.chance(0.6):
         det = draw.pick(["my", "your+" if polite else "your", "his", "her"])
-        return determined(draw.pick(nouns("kin")), det)
-    return determined(draw.pick(nouns("job")), "the")
+        return with_determiner(draw.pick(nouns("kin")), det)
+    return with_determiner(draw.pick(nouns("job")), "the")
 
 
 AUDIENCE = (("the", 7.0), ("this", 1.0), ("that", 1.0), ("a", 0.8))
@@ -350,8 +350,8 @@ def object_pronoun(
     draw: Draw, owner: NounPhrase | None = None, *, human: bool = False, polite: bool = False
 ) -> NounPhrase:
     """Return an object pronoun of another person than the subject (I … me would be reflexive)."""
-    taken = owner.person if owner else -1
-    same = {0, 3} if taken in (0, 3) else {taken}  # I … us would be as odd
+    owner_person = owner.person if owner else -1
+    same = {0, 3} if owner_person in (0, 3) else {owner_person}  # I … us would be as odd
     choices = [who for who in PERSONAL if who.person not in same]
     if polite:
         choices = [who for who in choices if who is not YOU]
@@ -362,22 +362,24 @@ def object_pronoun(
     return pronoun(draw.pick(choices), case="object")
 
 
-def preposition(en: str, fr: str, what: NounPhrase) -> Phrase:
+def preposition(en: str, fr: str, complement: NounPhrase) -> Phrase:
     """Return a prepositional phrase; after de, the partitive des and du disappear."""
     words = [En(text) for text in en.split()]
     sure = tuple(words)
     prepositions = [Fr(text, sure) for text in fr.split()]
-    det = what.det
-    if fr.endswith("de") and what.kind in ("some", "bare"):
+    det = complement.det
+    if fr.endswith("de") and complement.kind in ("some", "bare"):
         prepositions[-1].sure += det[0].sure
         prepositions[-1].maybe += det[0].maybe
         det = []
-    return Phrase([*words, *what.en], [*prepositions, *det, *what.fr])
+    return Phrase([*words, *complement.en], [*prepositions, *det, *complement.fr])
 
 
 def town(draw: Draw, english: str = "in") -> Phrase:
     """`in Paris`, `to Canada`: the French preposition belongs to the name."""
     text, french = draw.pick(TOWNS)
-    here, where = En(english), En(text)
+    preposition_word, town_word = En(english), En(text)
     first, second = french.split()
-    return Phrase([here, where], [Fr(first, (here,)), Fr(second, (where,))])
+    return Phrase(
+        [preposition_word, town_word], [Fr(first, (preposition_word,)), Fr(second, (town_word,))]
+    )

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from grammar.adverbials import destination, embellish, place_of
+from grammar.adverbials import add_adverbial, destination, place_of
 from grammar.clauses import statement
 from grammar.meaning import Clause
 from grammar.nouns import ADJECTIVES, IT, PERSONAL, adjectives_for
@@ -16,7 +16,7 @@ from grammar.phrases import (
     subject,
     two_names,
 )
-from grammar.scenes import WITHOUT_PROGRESSIVE, anything, object_for, quality, with_timing
+from grammar.scenes import WITHOUT_PROGRESSIVE, any_clause, object_for, quality, with_timing
 from grammar.tokens import En, Fr, Phrase, linked
 from grammar.verbs import BE, BE_HAVING, BE_WEATHER, RAIN, SAYING, SNOW, Verb, verb, verbs
 
@@ -48,34 +48,34 @@ def _relative_pronoun(antecedent: NounPhrase, french: str) -> NounPhrase:
     )
 
 
-def with_relative(draw: Draw, what: NounPhrase, *, depth: int) -> NounPhrase:
-    """Add a relative clause to `what`, which contains `depth` - 1 more."""
+def with_relative(draw: Draw, antecedent: NounPhrase, *, depth: int) -> NounPhrase:
+    """Add a relative clause to `antecedent`, which contains `depth` - 1 more."""
     if depth < 1:
-        return what
-    nested = 0.85 if depth > 1 else 0.6
-    if draw.chance(nested if what.human else 0.3):
-        inside = _as_subject(draw, what, depth)
+        return antecedent
+    probability = 0.85 if depth > 1 else 0.6
+    if draw.chance(probability if antecedent.human else 0.3):
+        inside = _as_subject(draw, antecedent, depth)
     else:
-        inside = _as_object(draw, what)
-    what.en = [*what.en, *inside.en]
-    what.fr = [*what.fr, *inside.fr]
-    what.kind = "definite"
-    return what
+        inside = _as_object(draw, antecedent)
+    antecedent.en = [*antecedent.en, *inside.en]
+    antecedent.fr = [*antecedent.fr, *inside.fr]
+    antecedent.kind = "definite"
+    return antecedent
 
 
-def _as_subject(draw: Draw, what: NounPhrase, depth: int) -> Phrase:
+def _as_subject(draw: Draw, antecedent: NounPhrase, depth: int) -> Phrase:
     """who sees the man → qui voit l'homme."""
-    who = _relative_pronoun(what, "qui")
-    if depth == 1 and (draw.chance(0.35) or not what.human):
-        fitting = what.human or adjectives_for(what.classes, predicate=True)
-        plain = len(what.fr) == 1  # no second adjective: not the black shirt that is black
-        there = not fitting or not plain or draw.chance(0.6)
-        tail = place_of(draw, what) if there else quality(draw, what)
+    who = _relative_pronoun(antecedent, "qui")
+    if depth == 1 and (draw.chance(0.35) or not antecedent.human):
+        fitting = antecedent.human or adjectives_for(antecedent.classes, predicate=True)
+        plain = len(antecedent.fr) == 1  # no second adjective: not the black shirt that is black
+        is_place = not fitting or not plain or draw.chance(0.6)
+        tail = place_of(draw, antecedent) if is_place else quality(draw, antecedent)
         clause = Clause(who, BE, tail=tail)
         clause.tense = draw.weighted([("present", 4), ("past", 1)])
         return statement(clause, draw)
-    if not what.human:
-        return statement(Clause(who, BE, tail=place_of(draw, what)), draw)
+    if not antecedent.human:
+        return statement(Clause(who, BE, tail=place_of(draw, antecedent)), draw)
     action = draw.pick(AMONG_PEOPLE)
     if depth > 1:
         classes = draw.pick([("person",), ("person",), ("thing", "read")])
@@ -84,26 +84,26 @@ def _as_subject(draw: Draw, what: NounPhrase, depth: int) -> Phrase:
     if "person" not in classes:
         action = draw.pick([one for one in OVER_THINGS if one.en != "like"])
     whom = _definite(draw, *classes)
-    while whom.last.text == what.en[-1].text:
+    while whom.last.text == antecedent.en[-1].text:
         whom = _definite(draw, *classes)
     clause = Clause(who, action, direct=with_relative(draw, whom, depth=depth - 1))
     clause.tense = _tense(draw, action)
     return statement(clause, draw)
 
 
-def _as_object(draw: Draw, what: NounPhrase) -> Phrase:
+def _as_object(draw: Draw, antecedent: NounPhrase) -> Phrase:
     """that the man sees → que l'homme voit; the participle agrees with the antecedent."""
-    que = _relative_pronoun(what, "que")
+    que = _relative_pronoun(antecedent, "que")
     actions: tuple[Verb, ...] = OVER_THINGS
-    if what.human:
+    if antecedent.human:
         actions = AMONG_PEOPLE
-    elif "read" in what.classes:
+    elif "read" in antecedent.classes:
         actions = TELLING
     action = draw.pick(actions)
     who = pronoun(draw.pick(PERSONAL)) if draw.chance(0.55) else _definite(draw, "person")
     if draw.chance(0.2):
         who = name(draw)
-    clause = Clause(who, action, agreement=(what.gender, what.plural))
+    clause = Clause(who, action, agreement=(antecedent.gender, antecedent.plural))
     clause.tense = _tense(draw, action)
     return Phrase(que.en, que.fr) + statement(clause, draw)
 
@@ -126,24 +126,24 @@ def relative(draw: Draw, depth: int | None = None) -> Phrase:
     if depth is None:
         depth = draw.weighted([(1, 5), (2, 3.5), (3, 3)])
     classes = draw.weighted([(("person",), 5), (("thing",), 2), (("read",), 1), (("animal",), 1)])
-    what = _definite(draw, *classes)
-    human = what.human
-    what = with_relative(draw, what, depth=depth if human else 1)
+    whom = _definite(draw, *classes)
+    human = whom.human
+    whom = with_relative(draw, whom, depth=depth if human else 1)
     if draw.chance(0.4):
         if human and draw.chance(0.5):
             action = draw.pick([one for one in verbs("none") if one.en not in ("come", "fall")])
-            clause = with_timing(draw, Clause(what, action), heads=0)
+            clause = with_timing(draw, Clause(whom, action), heads=0)
             if clause.negation not in ("", "not"):
                 clause.negation = ""
         else:
-            clause = Clause(what, BE, tail=quality(draw, what))
+            clause = Clause(whom, BE, tail=quality(draw, whom))
         return statement(clause, draw)
     who = subject(draw, pronouns=0.7)
     if human:
         action = draw.pick(AMONG_PEOPLE)
     else:
-        action = draw.pick(OVER_THINGS if "thing" in what.classes else AMONG_PEOPLE[:3])
-    clause = Clause(who, action, direct=what)
+        action = draw.pick(OVER_THINGS if "thing" in whom.classes else AMONG_PEOPLE[:3])
+    clause = Clause(who, action, direct=whom)
     clause.tense = _tense(draw, action)
     clause.negation = "not" if draw.chance(0.12) else ""
     return statement(clause, draw)
@@ -152,11 +152,11 @@ def relative(draw: Draw, depth: int | None = None) -> Phrase:
 # ---------------------------------------------------------------- conjunctions
 
 
-def reported(draw: Draw) -> Phrase:
+def reported_speech(draw: Draw) -> Phrase:
     """I know that he is tired → je sais qu'il est fatigué."""
     matrix = Clause(subject(draw, pronouns=0.8), draw.pick(SAYING))
     matrix.tense = "present"
-    clause = anything(draw, subject(draw))
+    clause = any_clause(draw, subject(draw))
     clause.mid = None
     if matrix.verb.en == "hope" and clause.tense not in ("present", "future"):
         clause.tense = "future" if clause.verb.frequent and not clause.head else "present"
@@ -165,7 +165,7 @@ def reported(draw: Draw) -> Phrase:
     return statement(matrix, draw)
 
 
-def wondered(draw: Draw) -> Phrase:
+def indirect_question(draw: Draw) -> Phrase:
     """I don't know where she lives → je ne sais pas où elle habite."""
     matrix = Clause(subject(draw, pronouns=0.85), SAYING[0])
     matrix.negation = "not" if draw.chance(0.6) else ""
@@ -182,19 +182,19 @@ def wondered(draw: Draw) -> Phrase:
     if draw.chance(0.25):
         word = "why=pourquoi"
         inner = Clause(inner.subject, BE, tail=quality(draw, inner.subject))
-    asked = statement(inner, draw)
+    question = statement(inner, draw)
     if word == "where=où" and inner.verb is BE and not inner.subject.pronoun:
         n_subject = len(inner.subject.det + inner.subject.fr)
-        asked.fr = asked.fr[n_subject:] + asked.fr[:n_subject]  # où sont les garçons
-    matrix.tail = linked(word) + asked
+        question.fr = question.fr[n_subject:] + question.fr[:n_subject]  # où sont les garçons
+    matrix.tail = linked(word) + question
     return statement(matrix, draw)
 
 
-def supposed(draw: Draw) -> Phrase:
+def supposition(draw: Draw) -> Phrase:
     """Maybe she is sick → peut-être qu'elle est malade."""
     maybe = En("maybe")
     first = Phrase([maybe], [Fr("peut-être", (maybe,)), Fr("que", (), (maybe,))])
-    return first + statement(anything(draw, subject(draw)), draw)
+    return first + statement(any_clause(draw, subject(draw)), draw)
 
 
 #: Why people do things: a state and the verbs it makes plausible.
@@ -219,20 +219,20 @@ CAUSES: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-def _because(draw: Draw, who: NounPhrase, *, past: bool = False) -> tuple[Clause, Clause]:
+def _action_and_cause(draw: Draw, who: NounPhrase, *, past: bool = False) -> tuple[Clause, Clause]:
     """An action and the state that explains it, in the present or the past."""
     state, actions = draw.pick(CAUSES)
     action = draw.pick(actions)
-    clause = _doing(draw, who, action)
+    clause = _action_clause(draw, who, action)
     slow = clause.verb.en in WITHOUT_PROGRESSIVE
     clause.tense = "past" if past else "present" if slow else draw.pick(["present", "progressive"])
-    cause = _state(draw, _again(who), state)
+    cause = _state_clause(draw, _pronoun_of(who), state)
     if past:
         cause.tense = "imperfect" if cause.verb in (RAIN, SNOW) else "past"
     return clause, cause
 
 
-def _doing(draw: Draw, who: NounPhrase, action: str) -> Clause:
+def _action_clause(draw: Draw, who: NounPhrase, action: str) -> Clause:
     if action == "go":
         return Clause(who, verb("go"), tail=destination(draw))
     if action == "buy food":
@@ -241,11 +241,11 @@ def _doing(draw: Draw, who: NounPhrase, action: str) -> Clause:
     bare = [one for one in verbs("none") if f"{one.en} {one.particle}".strip() == action]
     if bare and (action not in ("eat", "read", "wait") or draw.chance(0.5)):
         return Clause(who, bare[0])
-    what = verb(action, "direct")
-    return Clause(who, what, direct=object_for(draw, what, who, clitic=0.5))
+    action_verb = verb(action, "direct")
+    return Clause(who, action_verb, direct=object_for(draw, action_verb, who, clitic=0.5))
 
 
-def _state(draw: Draw, who: NounPhrase, state: str) -> Clause:
+def _state_clause(draw: Draw, who: NounPhrase, state: str) -> Clause:
     if state in ("rain", "snow"):
         return Clause(pronoun(IT), {"rain": RAIN, "snow": SNOW}[state], tense="progressive")
     if state.startswith("it "):
@@ -260,13 +260,13 @@ def _state(draw: Draw, who: NounPhrase, state: str) -> Clause:
 
 def reason(draw: Draw) -> Phrase:
     """I eat because I am hungry → je mange parce que j'ai faim."""
-    clause, cause = _because(draw, subject(draw, pronouns=0.7), past=draw.chance(0.35))
+    clause, cause = _action_and_cause(draw, subject(draw, pronouns=0.7), past=draw.chance(0.35))
     word = En("because")
     joint = Phrase([word], [Fr("parce", (word,)), Fr("que", (word,))])
     return statement(clause, draw) + joint + statement(cause, draw)
 
 
-def _again(who: NounPhrase) -> NounPhrase:
+def _pronoun_of(who: NounPhrase) -> NounPhrase:
     """The pronoun that repeats a subject: Marie … elle; the English they stays ils."""
     if who.pronoun:
         return pronoun(who.pronoun)
@@ -279,7 +279,7 @@ def _again(who: NounPhrase) -> NounPhrase:
 def circumstance(draw: Draw) -> Phrase:
     """When it is cold, I drink tea; he reads a book when he is alone; if you are tired …"""
     who = subject(draw, pronouns=0.7)
-    clause, cause = _because(draw, who)
+    clause, cause = _action_and_cause(draw, who)
     clause.tense = cause.tense = "present"
     phrase = linked(draw.pick(["when=quand", "if=si"])) + statement(cause, draw)
     if draw.chance(0.4) and who.pronoun:
@@ -290,17 +290,17 @@ def circumstance(draw: Draw) -> Phrase:
 def conjunction(draw: Draw) -> Phrase:
     """He is eating but I am not hungry → il mange mais je n'ai pas faim."""
     past = draw.chance(0.3)
-    first, cause = _because(draw, subject(draw, pronouns=0.8), past=past)
+    first, cause = _action_and_cause(draw, subject(draw, pronouns=0.8), past=past)
     others = [one for one in PERSONAL if one.person != first.subject.person]
     second = pronoun(draw.pick(others))
     if draw.chance(0.5) or cause.verb in (RAIN, SNOW, BE_WEATHER):
-        end, _ = _because(draw, second, past=past)
+        end, _ = _action_and_cause(draw, second, past=past)
         word = "and=et"
     else:
         end = replace(cause, subject=second)
         adjective = next((one for one in ADJECTIVES if one.en == cause.tail.en[0].text), None)
         if cause.verb is BE and adjective:
-            end = _state(draw, second, adjective.en)
+            end = _state_clause(draw, second, adjective.en)
             end.tense = cause.tense
         end.negation = "not"
         word = "but=mais"
@@ -311,20 +311,20 @@ def coordination(draw: Draw) -> Phrase:
     """Marie and Paul eat bread and cheese → Marie et Paul mangent du pain et du fromage."""
     who = two_names(draw) if draw.chance(0.5) else subject(draw)
     kind = draw.pick(["eat", "drink", "thing", "person", "animal"])
-    consumed = kind in ("eat", "drink")
+    is_consumption = kind in ("eat", "drink")
     fitting = [one for one in verbs("direct") if kind in one.objects and not one.separable]
-    clause = Clause(who, verb(kind, "direct") if consumed else draw.pick(fitting))
-    det = draw.pick(["some", "bare", "the"]) if consumed else ""
-    taken = {word.text for word in who.en}
+    clause = Clause(who, verb(kind, "direct") if is_consumption else draw.pick(fitting))
+    det = draw.pick(["some", "bare", "the"]) if is_consumption else ""
+    subject_words = {word.text for word in who.en}
     first = second = _member(draw, clause.verb, kind, det)
-    while first.last.text in taken:
+    while first.last.text in subject_words:
         first = _member(draw, clause.verb, kind, det)
-    while second.last.text in {first.last.text, *taken}:
+    while second.last.text in {first.last.text, *subject_words}:
         second = _member(draw, clause.verb, kind, det)
     clause.direct = both(first, second)
     clause = with_timing(draw, clause)
     clause.negation = ""
-    embellish(draw, clause, often=0.1)
+    add_adverbial(draw, clause, often=0.1)
     return statement(clause, draw)
 
 

@@ -1,6 +1,6 @@
 """Greetings, answers, exclamations and phrases without a verb."""
 
-from grammar.adverbials import somewhere
+from grammar.adverbials import place_adverbial
 from grammar.clauses import statement
 from grammar.nouns import NAMES, PERSONAL
 from grammar.phrases import (
@@ -8,7 +8,7 @@ from grammar.phrases import (
     noun_phrase,
     pronoun,
 )
-from grammar.scenes import anything
+from grammar.scenes import any_clause
 from grammar.tokens import En, Fr, Phrase, linked
 
 
@@ -28,10 +28,10 @@ def greeting(draw: Draw) -> Phrase:
     return first
 
 
-def answering(draw: Draw) -> Phrase:
+def answer(draw: Draw) -> Phrase:
     """Yes, I am tired → oui, je suis fatigué."""
     negative = draw.chance(0.5)
-    clause = anything(draw, pronoun(draw.pick(PERSONAL)))
+    clause = any_clause(draw, pronoun(draw.pick(PERSONAL)))
     clause.negation = "" if not negative else clause.negation or "not"
     if negative and clause.mid:
         clause.mid = None
@@ -42,7 +42,7 @@ def answering(draw: Draw) -> Phrase:
 def fragment(draw: Draw) -> Phrase:
     """A red car → une voiture rouge; behind the house → derrière la maison."""
     if draw.chance(0.2):
-        return somewhere(draw)
+        return place_adverbial(draw)
     kind = draw.pick(["thing", "animal", "person", "place", "wear", "food", "kin", "read"])
     return noun_phrase(draw, kind, adjective=0.6, owner=0.15).phrase
 

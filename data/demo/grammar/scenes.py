@@ -1,17 +1,17 @@
 """Plausible clauses: tenses, objects and negations that fit a verb."""
 
-from grammar.adverbials import destination, embellish, place_of
+from grammar.adverbials import add_adverbial, destination, place_of
 from grammar.conjugation import past, past_participle
 from grammar.meaning import Clause, ambiguous
 from grammar.nouns import IT, THEY, adjectives_for, nouns
 from grammar.phrases import (
     Draw,
     NounPhrase,
-    determined,
     noun_phrase,
     object_pronoun,
     person,
     pronoun,
+    with_determiner,
 )
 from grammar.tokens import En, Fr, Phrase, linked
 from grammar.verbs import (
@@ -36,7 +36,7 @@ from grammar.verbs import (
 
 WITHOUT_PROGRESSIVE = frozenset(["see", "hear", "understand", "forget", "find", "break"])
 PAST_PROGRESSIVE = frozenset(["sleep", "work", "talk", "eat", "play", "read", "wait", "listen"])
-UNWILLED = frozenset(["fall", "lose", "forget", "break", "hear"])
+INVOLUNTARY = frozenset(["fall", "lose", "forget", "break", "hear"])
 HEADS: tuple[tuple[Head, float], ...] = (
     (CAN, 6), (MUST, 4), (WANT_TO, 6), (WOULD_LIKE, 4), (HAVE_TO, 3), (LIKE_TO, 2), (TRY_TO, 2),
     (FORGET_TO, 1), (START_TO, 1), (GOING_TO, 6),
@@ -44,34 +44,34 @@ HEADS: tuple[tuple[Head, float], ...] = (
 Timing = tuple[str, Head | None]
 
 
-def perfectible(what: Verb) -> bool:
+def has_perfect(action: Verb) -> bool:
     """Return whether the corpus has the perfect of a verb; rare English participles are
     excluded."""
-    return what.frequent or past(what.en) == past_participle(what.en)
+    return action.frequent or past(action.en) == past_participle(action.en)
 
 
-def timing(draw: Draw, what: Verb, *, heads: float = 0.15, asking: bool = False) -> Timing:
+def timing(draw: Draw, action: Verb, *, heads: float = 0.15, is_question: bool = False) -> Timing:
     """Return a tense for this verb, and perhaps a verb that governs it."""
-    if what.stative:
-        ahead = 1.0 if what.frequent else 0.0
+    if action.stative:
+        ahead = 1.0 if action.frequent else 0.0
         return draw.weighted([("present", 7.0), ("past", 2.0), ("future", ahead)]), None
     if draw.chance(heads):
-        choices = [(GOING_TO, 2.0), (CAN, 1.0)] if what.en in UNWILLED else HEADS
+        choices = [(GOING_TO, 2.0), (CAN, 1.0)] if action.en in INVOLUNTARY else HEADS
         head = draw.weighted(choices)
-        if asking and head in (FORGET_TO, TRY_TO, MUST):
+        if is_question and head in (FORGET_TO, TRY_TO, MUST):
             head = WANT_TO
         past = head in (TRY_TO, FORGET_TO, START_TO) or (head is WANT_TO and draw.chance(0.2))
         return "past" if past else "present", head
-    progressive = 0.0 if what.en in WITHOUT_PROGRESSIVE else 3.0
-    going_on = 0.6 if what.en in PAST_PROGRESSIVE else 0.0
+    progressive = 0.0 if action.en in WITHOUT_PROGRESSIVE else 3.0
+    imperfect = 0.6 if action.en in PAST_PROGRESSIVE else 0.0
     tense = draw.weighted(
         [
             ("present", 3.0),
             ("progressive", progressive),
             ("past", 3.0),
-            ("perfect", 1.0 if perfectible(what) else 0.0),
-            ("imperfect", going_on),
-            ("future", 1.0 if what.frequent else 0.0),
+            ("perfect", 1.0 if has_perfect(action) else 0.0),
+            ("imperfect", imperfect),
+            ("future", 1.0 if action.frequent else 0.0),
         ]
     )
     return tense, None
@@ -79,8 +79,8 @@ def timing(draw: Draw, what: Verb, *, heads: float = 0.15, asking: bool = False)
 
 def negation(draw: Draw, clause: Clause, *, often: float = 0.2) -> str:
     """Return a negation that fits the clause's tense and object, or none."""
-    counted = clause.direct is not None and clause.direct.kind == "quantity"
-    if counted or clause.head is HAVE_TO or not draw.chance(often):
+    has_quantity = clause.direct is not None and clause.direct.kind == "quantity"
+    if has_quantity or clause.head is HAVE_TO or not draw.chance(often):
         return ""
     if draw.chance(0.7) or (clause.head and clause.head.auxiliary):
         return "not"
@@ -91,19 +91,19 @@ def negation(draw: Draw, clause: Clause, *, often: float = 0.2) -> str:
         choices.append(("anymore", 2))
     objects = clause.direct and clause.verb.frame == "direct" and not clause.head
     if objects and clause.verb not in (HAVE, WANT) and not clause.verb.stative:
-        anybody = set(clause.verb.objects) & {"person"}
-        choices.append(("nobody" if anybody else "nothing", 3))
+        has_person = set(clause.verb.objects) & {"person"}
+        choices.append(("nobody" if has_person else "nothing", 3))
         if clause.verb.en in ("see", "hear", "find", "understand"):
             choices.append(("nothing", 3))
     return draw.weighted(choices)
 
 
-# ---------------------------------------------------------------- things done to
+# ---------------------------------------------------------------- objects
 
 
-def thing_for(draw: Draw, what: Verb, *, polite: bool = False) -> NounPhrase:
+def thing_for(draw: Draw, action: Verb, *, polite: bool = False) -> NounPhrase:
     """Return a direct object that fits the verb."""
-    classes = [kind for kind in what.objects if nouns(kind)]
+    classes = [kind for kind in action.objects if nouns(kind)]
     kind = draw.pick(classes)
     if kind in ("person", "kin"):
         return person(draw, polite=polite)
@@ -111,31 +111,31 @@ def thing_for(draw: Draw, what: Verb, *, polite: bool = False) -> NounPhrase:
         return noun_phrase(draw, "animal", polite=polite)
     noun = draw.pick(nouns(kind))
     mass = not noun.en_plural
-    fond = what.en in ("love", "like", "hate")
+    is_liking = action.en in ("love", "like", "hate")
     if mass and kind in ("eat", "drink", "dish"):
-        if fond:
-            return determined(noun, "generic")
-        return determined(noun, draw.weighted([("some", 3), ("bare", 2), ("the", 2)]))
-    if fond and draw.chance(0.5) and kind in ("food", "animal", "read"):
-        return determined(noun, "generic", plural=True)
+        if is_liking:
+            return with_determiner(noun, "generic")
+        return with_determiner(noun, draw.weighted([("some", 3), ("bare", 2), ("the", 2)]))
+    if is_liking and draw.chance(0.5) and kind in ("food", "animal", "read"):
+        return with_determiner(noun, "generic", plural=True)
     if noun.en_plural and draw.chance(0.15):
         det = draw.pick(["some", "a lot of", "a few", "several", "many", "too many", "some"])
-        return determined(noun, det, plural=True)
+        return with_determiner(noun, det, plural=True)
     return noun_phrase(draw, kind, polite=polite)
 
 
 def object_for(
-    draw: Draw, what: Verb, owner: NounPhrase | None, *, clitic: float, polite: bool = False
+    draw: Draw, action: Verb, owner: NounPhrase | None, *, clitic: float, polite: bool = False
 ) -> NounPhrase:
     """Return a direct object: a pronoun with the probability `clitic`, or a noun phrase."""
     if not draw.chance(clitic):
-        thing = thing_for(draw, what, polite=polite)
-        return _other(draw, owner, polite=polite) if thing.kind == "name" else thing
-    if what.human:
+        thing = thing_for(draw, action, polite=polite)
+        return _other_person(draw, owner, polite=polite) if thing.kind == "name" else thing
+    if action.human:
         return object_pronoun(draw, owner, human=True, polite=polite)
-    if set(what.objects) & {"person", "kin"}:
+    if set(action.objects) & {"person", "kin"}:
         return object_pronoun(draw, owner, polite=polite)
-    things = [IT] if what.en == "drink" else [IT, IT, THEY]
+    things = [IT] if action.en == "drink" else [IT, IT, THEY]
     return pronoun(draw.pick(things), case="object")
 
 
@@ -143,14 +143,14 @@ def receiver_for(draw: Draw, owner: NounPhrase | None, *, polite: bool = False) 
     """Return the person to whom something is given or told."""
     if draw.chance(0.6):
         return object_pronoun(draw, owner, human=True, polite=polite)
-    return _other(draw, owner, polite=polite)
+    return _other_person(draw, owner, polite=polite)
 
 
-def _other(draw: Draw, owner: NounPhrase | None, *, polite: bool = False) -> NounPhrase:
+def _other_person(draw: Draw, owner: NounPhrase | None, *, polite: bool = False) -> NounPhrase:
     """Return a person other than the subject."""
-    taken = {word.text for word in owner.en} if owner else set()
+    owner_words = {word.text for word in owner.en} if owner else set()
     whom = person(draw, polite=polite, plural=0.15)
-    while whom.kind == "name" and whom.last.text in taken:
+    while whom.kind == "name" and whom.last.text in owner_words:
         whom = person(draw, polite=polite, plural=0.15)
     return whom
 
@@ -158,43 +158,45 @@ def _other(draw: Draw, owner: NounPhrase | None, *, polite: bool = False) -> Nou
 # ---------------------------------------------------------------- clauses
 
 
-def with_timing(draw: Draw, clause: Clause, *, heads: float = 0.15, asking: bool = False) -> Clause:
+def with_timing(
+    draw: Draw, clause: Clause, *, heads: float = 0.15, is_question: bool = False
+) -> Clause:
     """Return the clause with a sampled tense, governing verb and negation."""
-    clause.tense, clause.head = timing(draw, clause.verb, heads=heads, asking=asking)
+    clause.tense, clause.head = timing(draw, clause.verb, heads=heads, is_question=is_question)
     if ambiguous(clause):
         clause.tense = "perfect"
-    clause.negation = negation(draw, clause, often=0.05 if asking else 0.2)
+    clause.negation = negation(draw, clause, often=0.05 if is_question else 0.2)
     return clause
 
 
-def transitive(draw: Draw, who: NounPhrase, *, clitic: float = 0.5) -> Clause:
+def transitive_clause(draw: Draw, who: NounPhrase, *, clitic: float = 0.5) -> Clause:
     """Someone does something to something."""
-    what = draw.pick(verbs("direct"))
-    return Clause(who, what, direct=object_for(draw, what, who, clitic=clitic))
+    action = draw.pick(verbs("direct"))
+    return Clause(who, action, direct=object_for(draw, action, who, clitic=clitic))
 
 
-def giving(draw: Draw, who: NounPhrase, *, polite: bool = False) -> Clause:
+def ditransitive_clause(draw: Draw, who: NounPhrase, *, polite: bool = False) -> Clause:
     """Someone gives something to someone."""
-    what = draw.pick(verbs("give"))
+    action = draw.pick(verbs("give"))
     receiver = receiver_for(draw, who, polite=polite)
-    thing = object_for(draw, what, who, clitic=0.5, polite=polite)
-    unshiftable = what.en == "explain" or thing.pronoun
-    shifted = not unshiftable and draw.chance(0.9 if receiver.pronoun else 0.3)
-    return Clause(who, what, direct=thing, indirect=receiver, shifted=shifted)
+    thing = object_for(draw, action, who, clitic=0.5, polite=polite)
+    fixed_order = action.en == "explain" or thing.pronoun
+    shifted = not fixed_order and draw.chance(0.9 if receiver.pronoun else 0.3)
+    return Clause(who, action, direct=thing, indirect=receiver, shifted=shifted)
 
 
-def speaking(draw: Draw, who: NounPhrase, *, polite: bool = False) -> Clause:
+def indirect_object_clause(draw: Draw, who: NounPhrase, *, polite: bool = False) -> Clause:
     """Someone talks to, answers or thinks about someone."""
-    what = draw.pick([*verbs("indirect"), *verbs("indirect"), *verbs("de", "à")])
-    return Clause(who, what, indirect=receiver_for(draw, who, polite=polite))
+    action = draw.pick([*verbs("indirect"), *verbs("indirect"), *verbs("de", "à")])
+    return Clause(who, action, indirect=receiver_for(draw, who, polite=polite))
 
 
-def acting(draw: Draw, who: NounPhrase) -> Clause:
+def intransitive_clause(draw: Draw, who: NounPhrase) -> Clause:
     """Someone does something that concerns no one else."""
     return Clause(who, draw.pick(verbs("none")))
 
 
-def going(draw: Draw, who: NounPhrase) -> Clause:
+def motion_clause(draw: Draw, who: NounPhrase) -> Clause:
     """Someone goes to a place."""
     clause = Clause(who, verb("go"))
     if draw.chance(0.12):
@@ -204,7 +206,7 @@ def going(draw: Draw, who: NounPhrase) -> Clause:
     return clause
 
 
-def being(draw: Draw, who: NounPhrase) -> Clause:
+def state_clause(draw: Draw, who: NounPhrase) -> Clause:
     """A state of someone or something, or its existence."""
     human = who.pronoun is not None or who.human
     fitting = human or adjectives_for(who.classes, predicate=True)
@@ -213,16 +215,23 @@ def being(draw: Draw, who: NounPhrase) -> Clause:
     return Clause(who, BE, tail=quality(draw, who))
 
 
-def anything(draw: Draw, who: NounPhrase, *, asking: bool = False) -> Clause:
+def any_clause(draw: Draw, who: NounPhrase, *, is_question: bool = False) -> Clause:
     """Return a clause of any of these kinds with a human subject, a tense and adverbials."""
     maker = draw.weighted(
-        [(transitive, 5), (giving, 1.5), (speaking, 2), (acting, 3), (going, 1), (being, 2)]
+        [
+            (transitive_clause, 5),
+            (ditransitive_clause, 1.5),
+            (indirect_object_clause, 2),
+            (intransitive_clause, 3),
+            (motion_clause, 1),
+            (state_clause, 2),
+        ]
     )
-    clause = with_timing(draw, maker(draw, who), asking=asking)
-    if maker is acting:
-        embellish(draw, clause, often=0.6)
-    elif maker in (transitive, speaking, going):
-        embellish(draw, clause, often=0.15)
+    clause = with_timing(draw, maker(draw, who), is_question=is_question)
+    if maker is intransitive_clause:
+        add_adverbial(draw, clause, often=0.6)
+    elif maker in (transitive_clause, indirect_object_clause, motion_clause):
+        add_adverbial(draw, clause, often=0.15)
     return clause
 
 

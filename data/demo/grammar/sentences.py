@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from grammar.adverbials import DAYS, embellish, hour, present_in, when
+from grammar.adverbials import DAYS, add_adverbial, hour, people_in, time_adverbial
 from grammar.clauses import statement, yes_no
 from grammar.meaning import Clause
 from grammar.nouns import (
@@ -20,26 +20,26 @@ from grammar.nouns import (
 from grammar.phrases import (
     Draw,
     NounPhrase,
-    determined,
     name,
     noun_phrase,
     object_pronoun,
     person,
-    possessed,
     possessor,
     preposition,
     pronoun,
     subject,
     town,
+    with_determiner,
+    with_possessor,
 )
 from grammar.scenes import (
-    acting,
-    being,
-    giving,
-    going,
-    speaking,
+    ditransitive_clause,
+    indirect_object_clause,
+    intransitive_clause,
+    motion_clause,
+    state_clause,
     thing_for,
-    transitive,
+    transitive_clause,
     with_timing,
 )
 from grammar.tokens import En, Fr, Phrase, linked
@@ -76,42 +76,42 @@ def stop(phrase: Phrase, mark: str = ".") -> Phrase:
 def clitic_object(draw: Draw) -> Phrase:
     """I see them → je les vois."""
     who = pronoun(draw.pick(PERSONAL)) if draw.chance(0.75) else subject(draw)
-    clause = with_timing(draw, transitive(draw, who, clitic=1.0))
+    clause = with_timing(draw, transitive_clause(draw, who, clitic=1.0))
     if draw.chance(0.1):
-        embellish(draw, clause, often=1.0)
+        add_adverbial(draw, clause, often=1.0)
     return statement(clause, draw)
 
 
 def noun_object(draw: Draw) -> Phrase:
     """Marie is reading an interesting book → Marie lit un livre intéressant."""
-    clause = with_timing(draw, transitive(draw, subject(draw), clitic=0.0))
-    embellish(draw, clause, often=0.12)
+    clause = with_timing(draw, transitive_clause(draw, subject(draw), clitic=0.0))
+    add_adverbial(draw, clause, often=0.12)
     return statement(clause, draw)
 
 
 def gift(draw: Draw) -> Phrase:
     """I give it to him → je le lui donne."""
-    return statement(with_timing(draw, giving(draw, subject(draw))), draw)
+    return statement(with_timing(draw, ditransitive_clause(draw, subject(draw))), draw)
 
 
 def address(draw: Draw) -> Phrase:
     """She talks to us → elle nous parle; I remember you → je me souviens de toi."""
-    clause = with_timing(draw, speaking(draw, subject(draw)))
-    embellish(draw, clause, often=0.1)
+    clause = with_timing(draw, indirect_object_clause(draw, subject(draw)))
+    add_adverbial(draw, clause, often=0.1)
     return statement(clause, draw)
 
 
 def action(draw: Draw) -> Phrase:
     """He gets up at six o'clock → il se lève à six heures."""
-    clause = with_timing(draw, acting(draw, subject(draw, pronouns=0.55)))
-    embellish(draw, clause, often=0.7)
+    clause = with_timing(draw, intransitive_clause(draw, subject(draw, pronouns=0.55)))
+    add_adverbial(draw, clause, often=0.7)
     return statement(clause, draw)
 
 
 def journey(draw: Draw) -> Phrase:
     """I am going to the market → je vais au marché."""
-    clause = with_timing(draw, going(draw, subject(draw)))
-    embellish(draw, clause, often=0.2)
+    clause = with_timing(draw, motion_clause(draw, subject(draw)))
+    add_adverbial(draw, clause, often=0.2)
     return statement(clause, draw)
 
 
@@ -126,75 +126,83 @@ def state(draw: Draw) -> Phrase:
         )
         if who.en[0].text == "my" and "place" in who.classes:
             return state(draw)
-    return statement(with_timing(draw, being(draw, who)), draw)
+    return statement(with_timing(draw, state_clause(draw, who)), draw)
 
 
 def possession(draw: Draw) -> Phrase:
     """She has two cats → elle a deux chats; I need a key → j'ai besoin d'une clé."""
-    what = draw.weighted([(HAVE, 5), (NEED, 2), (WANT, 3), (verb("live"), 1)])
+    action = draw.weighted([(HAVE, 5), (NEED, 2), (WANT, 3), (verb("live"), 1)])
     who = subject(draw)
-    if what.frame == "town":
-        return statement(with_timing(draw, Clause(who, what, tail=town(draw))), draw)
-    if what is NEED and draw.chance(0.3):
+    if action.frame == "town":
+        return statement(with_timing(draw, Clause(who, action, tail=town(draw))), draw)
+    if action is NEED and draw.chance(0.3):
         thing = object_pronoun(draw, who, human=True)
     else:
-        thing = thing_for(draw, what)
-    if what is NEED:
-        return statement(with_timing(draw, Clause(who, what, indirect=thing)), draw)
-    return statement(with_timing(draw, Clause(who, what, direct=thing)), draw)
+        thing = thing_for(draw, action)
+    if action is NEED:
+        return statement(with_timing(draw, Clause(who, action, indirect=thing)), draw)
+    return statement(with_timing(draw, Clause(who, action, direct=thing)), draw)
 
 
 def some_of_it(draw: Draw) -> Phrase:
     """I want some → j'en veux; she has two → elle en a deux."""
-    what = draw.pick([HAVE, WANT, verb("take"), verb("buy"), verb("eat", "direct"), verb("find")])
-    clause = Clause(subject(draw, pronouns=0.8), what)
+    action = draw.pick([HAVE, WANT, verb("take"), verb("buy"), verb("eat", "direct"), verb("find")])
+    clause = Clause(subject(draw, pronouns=0.8), action)
     clause = with_timing(draw, clause)
     if clause.negation:
         clause.negation = "not"
     number = draw.pick([("two", "deux"), ("three", "trois"), ("four", "quatre"), ("five", "cinq")])
-    counted = not clause.negation and draw.chance(0.4)
-    clause.some = "=".join(number) if counted else "some"
+    has_quantity = not clause.negation and draw.chance(0.4)
+    clause.some = "=".join(number) if has_quantity else "some"
     return statement(clause, draw)
 
 
 def government(draw: Draw) -> Phrase:
     """I want to see him → je veux le voir."""
     who = subject(draw, pronouns=0.75)
-    maker = draw.weighted([(transitive, 6), (giving, 2), (speaking, 2), (acting, 2), (going, 1)])
+    maker = draw.weighted(
+        [
+            (transitive_clause, 6),
+            (ditransitive_clause, 2),
+            (indirect_object_clause, 2),
+            (intransitive_clause, 2),
+            (motion_clause, 1),
+        ]
+    )
     clause = maker(draw, who)
     while clause.verb.stative:
         clause = maker(draw, who)
     return statement(with_timing(draw, clause, heads=1.0), draw)
 
 
-def existence(draw: Draw, *, asking: bool = False) -> Phrase:
+def existence(draw: Draw, *, is_question: bool = False) -> Phrase:
     """There are two cats in the garden → il y a deux chats dans le jardin."""
     det, plural = draw.pick(
         [("a", False), ("a", False), ("two", True), ("three", True), ("some", True),
          ("a lot of", True), ("several", True), ("some", False)]
     )  # fmt: skip
     if det == "some" and not plural:
-        what = determined(draw.pick(nouns("mass")), "some")
+        thing = with_determiner(draw.pick(nouns("mass")), "some")
     else:
         noun = draw.pick(nouns("animal", "thing", "person", "building", "food"))
         plural = plural and bool(noun.en_plural)
         if not plural and det != "a":
             det = "a"
-        what = determined(noun, det, plural=plural)
-    there = replace(pronoun(THERE), person=5 if plural else 2)
-    clause = Clause(there, EXIST, direct=what)
+        thing = with_determiner(noun, det, plural=plural)
+    subject = replace(pronoun(THERE), person=5 if plural else 2)
+    clause = Clause(subject, EXIST, direct=thing)
     clause.tense = draw.weighted([("present", 6), ("past", 1), ("future", 1)])
-    if draw.chance(0.2) and not asking and det in ("a", "some", "a lot of"):
+    if draw.chance(0.2) and not is_question and det in ("a", "some", "a lot of"):
         clause.negation = "not"
-    classes = what.classes
+    classes = thing.classes
     if "building" in classes:
         clause.tail = town(draw)
     elif "mass" in classes:
         clause.tail = linked("on=sur the=la table=table")
     elif draw.chance(0.85):
-        place = determined(draw.pick(nouns("inside")), "the")
+        place = with_determiner(draw.pick(nouns("inside")), "the")
         clause.tail = preposition("in", "dans", place)
-    return yes_no(clause, draw) if asking else statement(clause, draw)
+    return yes_no(clause, draw) if is_question else statement(clause, draw)
 
 
 def comparison(draw: Draw) -> Phrase:
@@ -250,10 +258,10 @@ def feeling(draw: Draw) -> Phrase:
     spec = draw.pick(FEELINGS)
     clause = Clause(who, BE_HAVING, tail=linked(spec))
     if spec.startswith("afraid") and draw.chance(0.7):
-        feared = draw.pick([determined(draw.pick(nouns("animal")), "generic", plural=True),
-                            determined(draw.pick(nouns("animal")), "my"), person(draw),
+        cause = draw.pick([with_determiner(draw.pick(nouns("animal")), "generic", plural=True),
+                            with_determiner(draw.pick(nouns("animal")), "my"), person(draw),
                             object_pronoun(draw, who, human=True)])  # fmt: skip
-        clause.tail += preposition("of", "de", feared)
+        clause.tail += preposition("of", "de", cause)
     return statement(with_timing(draw, clause), draw)
 
 
@@ -281,9 +289,9 @@ def weather(draw: Draw) -> Phrase:
     if draw.chance(0.15):
         clause.negation = "not"
     moment = "progressive" if clause.tense == "present" else clause.tense
-    time = when(draw, moment)
-    where = draw.pick([Phrase(), time, time, town(draw), town(draw) + time])
-    clause.tail += where
+    time = time_adverbial(draw, moment)
+    adverbial = draw.pick([Phrase(), time, time, town(draw), town(draw) + time])
+    clause.tail += adverbial
     return statement(clause, draw)
 
 
@@ -308,21 +316,21 @@ def time_of_day(draw: Draw) -> Phrase:
     return statement(Clause(pronoun(IT), BE, tail=tail, tense=draw.pick(["present", "past"])), draw)
 
 
-def naming(draw: Draw) -> Phrase:
+def introduction(draw: Draw) -> Phrase:
     """My name is Marie → je m'appelle Marie."""
     owner, who, self, form, gender = draw.pick(
         [("my", "je", "me", "appelle", ""), ("his", "il", "se", "appelle", "m"),
          ("her", "elle", "se", "appelle", "f"), ("your", "tu", "te", "appelles", "")]
     )  # fmt: skip
     fitting = [text for text, sex in NAMES if not gender or sex == gender]
-    my, called, is_, given = En(owner), En("name"), En("is"), En(draw.pick(fitting))
+    my, name_word, is_, first_name = En(owner), En("name"), En("is"), En(draw.pick(fitting))
     return Phrase(
-        [my, called, is_, given],
+        [my, name_word, is_, first_name],
         [
             Fr(who, (my,)),
             Fr(self, (), (my,)),
-            Fr(form, (called,), (is_,)),
-            Fr(given.text, (given,)),
+            Fr(form, (name_word,), (is_,)),
+            Fr(first_name.text, (first_name,)),
         ],
     )
 
@@ -347,7 +355,7 @@ def birth(draw: Draw) -> Phrase:
     return phrase + Phrase([first, second], [Fr(day, (second,), (first,))])
 
 
-def presenting(draw: Draw) -> Phrase:
+def presentation(draw: Draw) -> Phrase:
     """This is Marie's book → c'est le livre de Marie; it is easy → c'est facile."""
     kind = draw.weighted([("thing", 4), ("adjective", 2), ("owned", 3), ("plural", 1)])
     this = pronoun(replace(CE, en=draw.pick(["it", "this", "that"])))
@@ -363,13 +371,13 @@ def presenting(draw: Draw) -> Phrase:
     elif kind == "plural":
         first = pronoun(replace(THEY, en=draw.pick(["these", "those"]), fr="ce"))
         det = draw.pick(["my", "his", "her", "our", "their"])
-        what = noun_phrase(draw, "thing", "kin", det=det, plural=2, adjective=0.1)
-        if not what.plural:
-            return presenting(draw)
-        clause = Clause(replace(first, pronoun=None), BE, tail=what.phrase)
+        noun = noun_phrase(draw, "thing", "kin", det=det, plural=2, adjective=0.1)
+        if not noun.plural:
+            return presentation(draw)
+        clause = Clause(replace(first, pronoun=None), BE, tail=noun.phrase)
     elif kind == "owned":
         thing = draw.pick(nouns("thing", "wear", "kin"))
-        clause.tail = possessed(thing, possessor(draw)).phrase
+        clause.tail = with_possessor(thing, possessor(draw)).phrase
     else:
         det = draw.pick(["a", "a", "my", "your", "his", "her", "the"])
         classes = ["thing", "animal"] if det == "a" else ["thing", "thing", "kin"]
@@ -422,10 +430,10 @@ def pastime(draw: Draw) -> Phrase:
         clause.tail = linked(f"{language.en}={language.fr}")
     else:
         clause.verb = verb("learn")
-        clause.direct = determined(draw.pick(nouns("language")), "generic")
+        clause.direct = with_determiner(draw.pick(nouns("language")), "generic")
     clause = with_timing(draw, clause)
     if draw.chance(0.3):
-        time = when(draw, clause.tense, present_in(clause))
+        time = time_adverbial(draw, clause.tense, people_in(clause))
         if clause.tense != "perfect" and not clause.head:
             clause.tail = clause.tail + time
     return statement(clause, draw)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 ELIDING = frozenset(["je", "me", "te", "se", "le", "la", "ne", "de", "que", "ce"])
-CONTRACTED = {("de", "le"): "du", ("de", "les"): "des", ("à", "le"): "au", ("à", "les"): "aux"}
+CONTRACTIONS = {("de", "le"): "du", ("de", "les"): "des", ("à", "le"): "au", ("à", "les"): "aux"}
 ASPIRATED = frozenset(["huit", "haut", "haute", "hauts", "hautes"])
 
 
@@ -112,10 +112,10 @@ def contract(words: Sequence[Fr]) -> list[Fr]:
         if word.text == "le" and starts_with_vowel(after):
             result.append(word)
             continue
-        merged = CONTRACTED.get((result[-1].text, word.text)) if result else None
-        if merged and word.article:
+        contraction = CONTRACTIONS.get((result[-1].text, word.text)) if result else None
+        if contraction and word.article:
             before = result.pop()
-            result.append(Fr(merged, before.sure + word.sure, before.maybe + word.maybe))
+            result.append(Fr(contraction, before.sure + word.sure, before.maybe + word.maybe))
         else:
             result.append(word)
     return result
@@ -125,10 +125,10 @@ def elide(words: Sequence[Fr]) -> list[str]:
     """Return the texts of `words`, with je → j' and so on before a vowel, and si → s' before
     il(s)."""
     texts = [word.text for word in words]
-    for place, (text, following) in enumerate(pairwise(texts)):
+    for index, (text, following) in enumerate(pairwise(texts)):
         si = text == "si" and following in ("il", "ils")
         if si or (text in ELIDING and starts_with_vowel(following)):
-            texts[place] = text[:-1] + "'"
+            texts[index] = text[:-1] + "'"
     return texts
 
 
@@ -141,10 +141,10 @@ def capitalize(texts: Iterable[str]) -> tuple[str, ...]:
 def finish(phrase: Phrase, construction: str) -> Pair:
     """Spell the phrase and index its links."""
     french = contract(phrase.fr)
-    place = {id(word): index for index, word in enumerate(phrase.en)}
-    assert len(place) == len(phrase.en), "an English word stands twice"
-    sure = {(place[id(en)], t) for t, fr in enumerate(french) for en in fr.sure}
-    maybe = {(place[id(en)], t) for t, fr in enumerate(french) for en in fr.maybe}
+    position = {id(word): index for index, word in enumerate(phrase.en)}
+    assert len(position) == len(phrase.en), "an English word stands twice"
+    sure = {(position[id(en)], t) for t, fr in enumerate(french) for en in fr.sure}
+    maybe = {(position[id(en)], t) for t, fr in enumerate(french) for en in fr.maybe}
     return Pair(
         capitalize(word.text for word in phrase.en),
         capitalize(elide(french)),
@@ -159,8 +159,8 @@ def join_english(words: Sequence[str]) -> str:
     space."""
     text = ""
     for word in words:
-        glued = not text or word in (".", "?", "!", ",", "n't") or word.startswith("'")
-        text += word if glued else " " + word
+        is_attached = not text or word in (".", "?", "!", ",", "n't") or word.startswith("'")
+        text += word if is_attached else " " + word
     return text
 
 
@@ -168,6 +168,6 @@ def join_french(words: Sequence[str]) -> str:
     """Return the text of words: no space after `j'` nor before `-le` and `.`, but before ` ?`."""
     text = ""
     for word in words:
-        glued = not text or text.endswith("'") or word in (".", ",") or word.startswith("-")
-        text += word if glued else " " + word
+        is_attached = not text or text.endswith("'") or word in (".", ",") or word.startswith("-")
+        text += word if is_attached else " " + word
     return text

@@ -39,9 +39,9 @@ Maker = Callable[[random.Random], Iterator[Sides]]
 
 def number_words(rng: random.Random) -> Iterator[Sides]:
     """Yield numbers alone, in words and in figures, and ordinals."""
-    chosen = [*range(101), 200, 300, 500, 1000, 2000, 10_000, 100_000]
-    chosen += sorted(rng.sample(range(101, 1000), 60)) + sorted(rng.sample(range(1001, 99_999), 60))
-    for number in chosen:
+    values = [*range(101), 200, 300, 500, 1000, 2000, 10_000, 100_000]
+    values += sorted(rng.sample(range(101, 1000), 60)) + sorted(rng.sample(range(1001, 99_999), 60))
+    for number in values:
         yield numbers.english(number), numbers.french(number)
     yield "a hundred", "cent"
     yield "a thousand", "mille"
@@ -72,9 +72,9 @@ def figures(rng: random.Random) -> Iterator[Sides]:
         yield numbers.english_figures(number), numbers.french_figures(number)
     for _ in range(60):
         number = rng.randrange(2, 10 ** rng.randint(1, 6))
-        ours, theirs = numbers.english_figures(number), numbers.french_figures(number)
-        noun = rng.choice(_COUNTED)
-        yield rng.choice(_COUNTING)(ours, theirs, *noun)
+        english, french = numbers.english_figures(number), numbers.french_figures(number)
+        noun = rng.choice(_NOUNS)
+        yield rng.choice(_NOUN_SENTENCES)(english, french, *noun)
     for _ in range(60):
         number, places = rng.uniform(0, 10 ** rng.randint(1, 4)), rng.randint(1, 2)
         yield (
@@ -83,25 +83,25 @@ def figures(rng: random.Random) -> Iterator[Sides]:
         )
     for _ in range(40):
         percent, places = rng.uniform(0.5, 100), rng.choice((0, 0, 1))
-        ours = numbers.english_figures(percent, places) + "%"
-        theirs = numbers.french_figures(percent, places) + " %"
+        english = numbers.english_figures(percent, places) + "%"
+        french = numbers.french_figures(percent, places) + " %"
         yield rng.choice((
-            (ours, theirs),
-            (f"{ours} of people agree.", f"{theirs} des gens sont d'accord."),
-            (f"a {ours} discount", f"une réduction de {theirs}"),
-            (f"Prices rose by {ours}.", f"Les prix ont augmenté de {theirs}."),
-            (f"Sales fell by {ours}.", f"Les ventes ont baissé de {theirs}."),
-            (f"The rate is {ours}.", f"Le taux est de {theirs}."),
+            (english, french),
+            (f"{english} of people agree.", f"{french} des gens sont d'accord."),
+            (f"a {english} discount", f"une réduction de {french}"),
+            (f"Prices rose by {english}.", f"Les prix ont augmenté de {french}."),
+            (f"Sales fell by {english}.", f"Les ventes ont baissé de {french}."),
+            (f"The rate is {english}.", f"Le taux est de {french}."),
         ))  # fmt: skip
 
 
-_COUNTED = (
+_NOUNS = (
     ("people", "personnes"), ("books", "livres"), ("students", "étudiants"), ("cars", "voitures"),
     ("children", "enfants"), ("houses", "maisons"), ("words", "mots"), ("pages", "pages"),
     ("messages", "messages"), ("inhabitants", "habitants"), ("employees", "employés"),
     ("tickets", "billets"),
 )  # fmt: skip
-_COUNTING: tuple[Callable[[str, str, str, str], Sides], ...] = (
+_NOUN_SENTENCES: tuple[Callable[[str, str, str, str], Sides], ...] = (
     lambda n, m, noun, nom: (f"{n} {noun}", f"{m} {nom}"),
     lambda n, m, noun, nom: (f"There are {n} {noun}.", f"Il y a {m} {nom}."),
     lambda n, m, noun, nom: (f"more than {n} {noun}", f"plus de {m} {nom}"),
@@ -349,15 +349,15 @@ def prices(rng: random.Random) -> Iterator[Sides]:
         places = rng.choice((0, 2))
         amount = rng.choice((rng.uniform(2, 100), rng.uniform(2, 100), rng.uniform(100, 20_000)))
         amount = round(amount, places)
-        ours = numbers.english_figures(amount, places)
-        theirs = numbers.french_figures(amount, places)
+        english = numbers.english_figures(amount, places)
+        french = numbers.french_figures(amount, places)
         sign = rng.choice("$€£€$")
         money, argent = rng.choice((
-            (f"{sign}{ours}", f"{theirs} {sign}"),
-            (f"{sign}{ours}", f"{theirs} {sign}"),
-            (f"{ours} euros", f"{theirs} euros"),
-            (f"{ours} dollars", f"{theirs} dollars"),
-            (f"{ours} pounds", f"{theirs} livres"),
+            (f"{sign}{english}", f"{french} {sign}"),
+            (f"{sign}{english}", f"{french} {sign}"),
+            (f"{english} euros", f"{french} euros"),
+            (f"{english} dollars", f"{french} dollars"),
+            (f"{english} pounds", f"{french} livres"),
         ))  # fmt: skip
         yield rng.choice((
             (money, argent),
@@ -389,18 +389,18 @@ def measures(rng: random.Random) -> Iterator[Sides]:
         yield f"one {single}", f"{one} {une}"
         for _ in range(9):
             number, places = rng.uniform(2, 200), rng.choice((0, 0, 1))
-            ours = numbers.english_figures(number, places)
-            theirs = numbers.french_figures(number, places)
-            yield f"{ours} {several}", f"{theirs} {plusieurs}"
+            english = numbers.english_figures(number, places)
+            french = numbers.french_figures(number, places)
+            yield f"{english} {several}", f"{french} {plusieurs}"
     for symbol in SYMBOLS:
         unit, unite = symbol.partition("=")[0], symbol.rpartition("=")[2]
         for _ in range(6):
             number, places = rng.uniform(2, 500), rng.choice((0, 0, 1, 2))
-            ours = numbers.english_figures(number, places)
-            theirs = numbers.french_figures(number, places)
-            yield f"{ours} {unit}", f"{theirs} {unite}"
+            english = numbers.english_figures(number, places)
+            french = numbers.french_figures(number, places)
+            yield f"{english} {unit}", f"{french} {unite}"
             if unit == unite:
-                yield f"{ours}{unit}", f"{theirs} {unite}"
+                yield f"{english}{unit}", f"{french} {unite}"
     for _ in range(60):
         number, decimal = rng.randint(2, 150), rng.uniform(1.2, 2.1)
         tall, grand = numbers.english_figures(decimal, 2), numbers.french_figures(decimal, 2)
@@ -427,17 +427,17 @@ def countries(rng: random.Random) -> Iterator[Sides]:
         place = people.place
         bare = place.en.removeprefix("the ")
         yield bare, place.fr
-        yield place.en, place.named
-        yield f"in {place.en}", place.located
-        yield f"I live in {place.en}.", f"J'habite {place.located}."
+        yield place.en, place.definite
+        yield f"in {place.en}", place.locative
+        yield f"I live in {place.en}.", f"J'habite {place.locative}."
         yield f"I come from {place.en}.", f"Je viens {place.origin}."
         yield f"I'm from {place.en}.", f"Je viens {place.origin}."
-        yield f"I'm going to {place.en}.", f"Je vais {place.located}."
-        yield f"Have you ever been to {place.en}?", f"Es-tu déjà allé {place.located} ?"
+        yield f"I'm going to {place.en}.", f"Je vais {place.locative}."
+        yield f"Have you ever been to {place.en}?", f"Es-tu déjà allé {place.locative} ?"
         yield f"the map of {place.en}", f"la carte {of(place)}"
         yield f"the history of {place.en}", f"l'histoire {of(place)}"
         if place.en not in CONTINENTS:
-            yield f"{_capital(place.en)} is a beautiful country.", _beautiful(place.named)
+            yield f"{_capital(place.en)} is a beautiful country.", _beautiful(place.definite)
             yield f"the people of {place.en}", f"le peuple {of(place)}"
         if people.en != "New Zealand":
             yield people.en, people.masculine
@@ -473,40 +473,40 @@ def _from(language: str) -> str:
     return f"de l'{language}" if elides(language) else f"du {language}"
 
 
-def _beautiful(named: str) -> str:
-    verb = "sont" if named.startswith("les ") else "est"
-    return f"{_capital(named)} {verb} un beau pays."
+def _beautiful(country: str) -> str:
+    verb = "sont" if country.startswith("les ") else "est"
+    return f"{_capital(country)} {verb} un beau pays."
 
 
 def cities(rng: random.Random) -> Iterator[Sides]:
     """Yield cities, and places in them, from them and between them."""
     for city in CITIES:
         yield city.en, city.fr
-        yield f"in {city.en}", city.located
-        yield f"I live in {city.en}.", f"J'habite {city.located}."
+        yield f"in {city.en}", city.locative
+        yield f"I live in {city.en}.", f"J'habite {city.locative}."
         yield f"I'm from {city.en}.", f"Je viens {city.origin}."
         yield rng.choice((
-            (f"Welcome to {city.en}!", f"Bienvenue {city.located} !"),
-            (f"We are going to {city.en} tomorrow.", f"Nous allons {city.located} demain."),
-            (f"She works in {city.en}.", f"Elle travaille {city.located}."),
-            (f"He was born in {city.en}.", f"Il est né {city.located}."),
-            (f"I have never been to {city.en}.", f"Je ne suis jamais allé {city.located}."),
-            (f"What's the weather like in {city.en}?", f"Quel temps fait-il {city.located} ?"),
+            (f"Welcome to {city.en}!", f"Bienvenue {city.locative} !"),
+            (f"We are going to {city.en} tomorrow.", f"Nous allons {city.locative} demain."),
+            (f"She works in {city.en}.", f"Elle travaille {city.locative}."),
+            (f"He was born in {city.en}.", f"Il est né {city.locative}."),
+            (f"I have never been to {city.en}.", f"Je ne suis jamais allé {city.locative}."),
+            (f"What's the weather like in {city.en}?", f"Quel temps fait-il {city.locative} ?"),
         ))  # fmt: skip
     for start, end in _pairs(rng, CITIES, 60):
         yield rng.choice((
-            (f"from {start.en} to {end.en}", f"{start.origin} {end.located}"),
+            (f"from {start.en} to {end.en}", f"{start.origin} {end.locative}"),
             (
                 f"A ticket from {start.en} to {end.en}, please.",
-                f"Un billet {start.origin} {end.located}, s'il vous plaît.",
+                f"Un billet {start.origin} {end.locative}, s'il vous plaît.",
             ),
             (
                 f"The train from {start.en} to {end.en} is late.",
-                f"Le train {start.origin} {end.located} est en retard.",
+                f"Le train {start.origin} {end.locative} est en retard.",
             ),
             (
                 f"How far is it from {start.en} to {end.en}?",
-                f"Quelle distance y a-t-il {start.origin} {end.located} ?",
+                f"Quelle distance y a-t-il {start.origin} {end.locative} ?",
             ),
         ))  # fmt: skip
 
@@ -521,8 +521,8 @@ def people(rng: random.Random) -> Iterator[Sides]:
         full = f"{name} {rng.choice(LAST)}"
         yield f"My name is {full}.", f"Je m'appelle {full}."
         for _ in range(3):
-            yield rng.choice(_NAMED)(f"{name} {rng.choice(LAST)}", gender)
-            yield rng.choice(_CALLED)(name, gender)
+            yield rng.choice(_FULL_NAME_SENTENCES)(f"{name} {rng.choice(LAST)}", gender)
+            yield rng.choice(_FIRST_NAME_SENTENCES)(name, gender)
     for name in LAST:
         yield f"Mr. {name}", f"M. {name}"
         yield f"Mrs. {name}", f"Mme {name}"
@@ -544,7 +544,7 @@ def people(rng: random.Random) -> Iterator[Sides]:
         ))  # fmt: skip
 
 
-_NAMED: tuple[Callable[[str, str], Sides], ...] = (
+_FULL_NAME_SENTENCES: tuple[Callable[[str, str], Sides], ...] = (
     lambda name, _: (name, name),
     lambda name, _: (f"I'm {name}.", f"Je suis {name}."),
     lambda name, _: (f"This is {name}.", f"Voici {name}."),
@@ -564,7 +564,7 @@ _NAMED: tuple[Callable[[str, str], Sides], ...] = (
     ),
     lambda name, _: (f"Do you know {name}?", f"Connaissez-vous {name} ?"),
 )
-_CALLED: tuple[Callable[[str, str], Sides], ...] = (
+_FIRST_NAME_SENTENCES: tuple[Callable[[str, str], Sides], ...] = (
     lambda name, _: (name, name),
     lambda name, _: (f"{name}!", f"{name} !"),
     lambda name, _: (f"I'm {name}.", f"Je suis {name}."),
@@ -594,13 +594,13 @@ def introductions(rng: random.Random) -> Iterator[Sides]:
         full = f"{name} {last}"
         yield (
             f"My name is {full} and I live in {city.en}.",
-            f"Je m'appelle {full} et j'habite {city.located}.",
+            f"Je m'appelle {full} et j'habite {city.locative}.",
         )
         for make in rng.sample(_INTRODUCTIONS, 3):
-            yield make(full, other, city.en, city.located, gender)
+            yield make(full, other, city.en, city.locative, gender)
         if other != name:
             for make in rng.sample(_MEETINGS, 2):
-                yield make(name, other, city.en, city.located, gender)
+                yield make(name, other, city.en, city.locative, gender)
 
 
 _INTRODUCTIONS: tuple[Callable[[str, str, str, str, str], Sides], ...] = (

@@ -10,8 +10,8 @@ from everyday.constructions import CONSTRUCTIONS, Sides
 SEED = 1313
 FOLDER = Path(__file__).resolve().parent / "phrases"
 
-#: How often a pair stands in the training text: what is said most should be seen most.
-FIRST, OTHER, MADE = 6, 2, 1
+#: The number of copies of a pair in the training text: common phrases have more.
+FIRST_COPIES, OTHER_COPIES, CONSTRUCTION_COPIES = 6, 2, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class Pair:
 
 def everyday(seed: int = SEED) -> list[Pair]:
     """Return all pairs, each once; the same seed gives the same pairs."""
-    made: dict[Sides, Pair] = {}
-    for pair in [*_fixed(), *_constructed(random.Random(seed))]:
-        made.setdefault((pair.english, pair.french), pair)
-    return list(made.values())
+    pairs: dict[Sides, Pair] = {}
+    for pair in [*_fixed(), *_constructions(random.Random(seed))]:
+        pairs.setdefault((pair.english, pair.french), pair)
+    return list(pairs.values())
 
 
 def _fixed() -> Iterator[Pair]:
@@ -44,9 +44,9 @@ def _fixed() -> Iterator[Pair]:
         marks = (("", ""), (".", "."), ("!", " !")) if kind == "phrase" else (("", ""),)
         for line in (FOLDER / f"{kind}.txt").read_text(encoding="utf-8").splitlines():
             for number, (english, french) in enumerate(_pairs(line)):
-                times = OTHER if number else FIRST
-                for ours, theirs in marks:
-                    yield Pair(english + ours, french + theirs, kind, times)
+                times = OTHER_COPIES if number else FIRST_COPIES
+                for english_mark, french_mark in marks:
+                    yield Pair(english + english_mark, french + french_mark, kind, times)
 
 
 def _pairs(line: str) -> Iterator[Sides]:
@@ -58,7 +58,7 @@ def _pairs(line: str) -> Iterator[Sides]:
     yield from ((english[0], phrase) for phrase in french[1:])
 
 
-def _constructed(rng: random.Random) -> Iterator[Pair]:
+def _constructions(rng: random.Random) -> Iterator[Pair]:
     for kind, make in CONSTRUCTIONS.items():
         for english, french in make(rng):
-            yield Pair(english, french, kind, MADE)
+            yield Pair(english, french, kind, CONSTRUCTION_COPIES)

@@ -222,9 +222,9 @@ class Place:
 
     en: str
     fr: str
-    located: str
+    locative: str
     origin: str
-    named: str  # with its article
+    definite: str  # with its article
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +237,7 @@ class People:
     feminine: str
 
 
-#: Names whose h is no breath: every other one here keeps its article and de whole.
+#: Names with a mute h; before the others with h, the article and de are not elided.
 _MUTE = ("Haïti",)
 
 
@@ -265,8 +265,8 @@ def _country(english: str, french: str, kind: str) -> Place:
         return Place(english, french, f"en {french}", de(french), french)
     if kind == "m" and not elides(french):
         return Place(english, french, f"au {french}", f"du {french}", f"le {french}")
-    named = with_article(french, "la" if kind == "f" else "le")
-    return Place(english, french, f"en {french}", de(french), named)
+    definite = with_article(french, "la" if kind == "f" else "le")
+    return Place(english, french, f"en {french}", de(french), definite)
 
 
 def _city(english: str, french: str) -> Place:
@@ -279,10 +279,10 @@ def _city(english: str, french: str) -> Place:
 def of(place: Place) -> str:
     """Return `de` before the place with its article: de la France, du Japon, des Pays-Bas, de
     Paris."""
-    for article, contracted in (("le ", "du "), ("les ", "des "), ("Le ", "du ")):
-        if place.named.startswith(article):
-            return contracted + place.named.removeprefix(article)
-    return f"de {place.named}" if place.named[:2] in ("la", "l'") else de(place.named)
+    for article, contraction in (("le ", "du "), ("les ", "des "), ("Le ", "du ")):
+        if place.definite.startswith(article):
+            return contraction + place.definite.removeprefix(article)
+    return f"de {place.definite}" if place.definite[:2] in ("la", "l'") else de(place.definite)
 
 
 def _rows(table: str) -> list[list[str]]:
