@@ -52,7 +52,7 @@ def test_200_alignments_are_those_of_the_command_line_byte_for_byte(model, files
     assert "".join(f"{each}\n" for each in results) == attn("align", *sides).out
 
 
-def test_settings_are_the_options_of_the_same_name():
+def test_settings_have_the_effect_of_the_options_of_the_same_name():
     model = attn_cli.load(
         "en-fr", weights="alignment", beam=2, n_best=2, length_penalty=0.5, threads=1
     )
@@ -84,8 +84,8 @@ def test_align_links_pairs_as_align_fit_does(tmp_path):
     text = tmp_path / "pairs.tsv"
     text.write_text("".join(f"{s}\t{t}\n" for s, t in PAIRS.items()), encoding="utf-8")
     results = attn_cli.align(PAIRS.items(), quick=True, threads=1)
-    fitted = attn("align", "--fit", "--quick", "--quiet", "--input", text, "--threads", 1)
-    assert "".join(f"{each}\n" for each in results) == fitted.out
+    command_line = attn("align", "--fit", "--quick", "--quiet", "--input", text, "--threads", 1)
+    assert "".join(f"{each}\n" for each in results) == command_line.out
     assert len(results) == len(LINKS)
 
 
@@ -96,8 +96,8 @@ def test_a_line_gives_one_result_and_an_iterable_a_list(model):
 
 
 def test_a_line_end_within_a_line_is_a_space(model):
-    one, other = model.translate("I love\nyou\n"), model.translate("I love you")
-    assert one.to_jsonl() == other.to_jsonl()
+    result, expected = model.translate("I love\nyou\n"), model.translate("I love you")
+    assert result.to_jsonl() == expected.to_jsonl()
 
 
 def test_stream_reads_no_more_lines_than_a_chunk(model):
@@ -123,7 +123,7 @@ def result_of(source: list[str], target: list[str], weights) -> AlignmentResult:
 
 
 class Cells(html.parser.HTMLParser):
-    """The tags of an HTML text, and what each th and td says."""
+    """The tags of an HTML text, and the text of each th and td."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -144,11 +144,11 @@ class Cells(html.parser.HTMLParser):
 def test_a_notebook_shows_a_table_of_words_and_weights():
     result = result_of(["a", "b"], ["x"], [[0.9, 0.001]])
     cells = Cells(result._repr_html_()).cells
-    head = [["td", ""], ["th", "a"], ["th", "b"], ["th", "(end)"]]
-    assert cells == [*head, ["th", "x"], ["td", "0.90"], ["td", "·"], ["td", "0.10"]]
+    header = [["td", ""], ["th", "a"], ["th", "b"], ["th", "(end)"]]
+    assert cells == [*header, ["th", "x"], ["td", "0.90"], ["td", "·"], ["td", "0.10"]]
 
 
-def test_words_cannot_break_out_of_the_table():
+def test_html_in_words_is_escaped_in_the_table():
     word = "</table><script>alert(1)</script>\"'&"
     page = Cells(result_of([word], [word], [[1.0]])._repr_html_())
     assert "script" not in page.tags
@@ -190,7 +190,7 @@ def test_an_argument_out_of_its_bounds_is_refused(arguments, problem):
         attn_cli.load("en-fr", **arguments)
 
 
-def test_a_model_that_is_not_there_is_named():
+def test_a_missing_model_is_named_in_the_error():
     with pytest.raises(ModelError, match="no model en-xx"):
         attn_cli.load("en-xx")
 

@@ -97,9 +97,7 @@ def test_validations_after_the_last_checkpoint_of_a_killed_process_are_left_out(
         write_run(tmp_path / "x", [*UNFINISHED, validation_row(60, 100, 99.0), *resumed_rows])
     )
     assert run.bleus == [(50.0, 12.5), (100.0, 20.0)]
-    assert (
-        run.minutes == 1.5
-    )  # 1 minute and half a minute, without the time between the two processes
+    assert run.minutes == 1.5  # 1 + 0.5, without the time between the two processes
 
 
 @pytest.mark.parametrize(

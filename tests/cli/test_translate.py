@@ -1,4 +1,4 @@
-"""attn translate: a record a line, in order, in every format, whatever the line is."""
+"""attn translate: one record for each line, in order, in every format, for any input."""
 
 import gzip
 import io
@@ -26,13 +26,13 @@ BLANK = {1, 2}
 
 @pytest.fixture
 def translate(tiny):
-    return lambda *arguments, **how: attn("translate", "-m", tiny, *arguments, **how)
+    return lambda *arguments, **options: attn("translate", "-m", tiny, *arguments, **options)
 
 
 def test_the_text_format_is_the_translation_alone(translate):
-    ended = translate(stdin="\n".join(PAIRS))
-    assert (ended.status, ended.err) == (0, "")
-    assert ended.lines() == list(PAIRS.values())
+    result = translate(stdin="\n".join(PAIRS))
+    assert (result.status, result.err) == (0, "")
+    assert result.lines() == list(PAIRS.values())
 
 
 def test_each_argument_is_a_line(translate):
@@ -43,10 +43,10 @@ def test_each_argument_is_a_line(translate):
     ]
 
 
-def test_every_line_gives_one_line_in_order_whatever_it_holds(translate):
-    ended = translate(stdin=b"\n".join(HOSTILE))
-    assert ended.status == 0
-    lines = ended.lines()
+def test_every_input_line_gives_one_output_line_in_order(translate):
+    result = translate(stdin=b"\n".join(HOSTILE))
+    assert result.status == 0
+    lines = result.lines()
     assert len(lines) == len(HOSTILE)
     assert [n for n, line in enumerate(lines) if not line] == sorted(BLANK)
     assert (lines[0], lines[-1]) == (PAIRS["I love the cat."], PAIRS["we see a dog."])
@@ -60,12 +60,12 @@ def test_every_line_gives_one_record_with_its_number_and_source(translate):
         assert bool(record["target_words"]) == (number not in BLANK)
 
 
-def test_what_is_wrong_with_a_line_is_said_with_its_number(translate):
-    said = translate(stdin=b"\n".join(HOSTILE)).err.splitlines()
-    err = [line for line in said if "mostly unknown" not in line]
-    assert [line.split(":")[1] for line in err] == [" line 7", " line 4"]
-    assert "UTF-8" in err[0]
-    assert "longer than" in err[1]
+def test_a_problem_of_a_line_is_reported_with_its_number(translate):
+    messages = translate(stdin=b"\n".join(HOSTILE)).err.splitlines()
+    warnings = [line for line in messages if "mostly unknown" not in line]
+    assert [line.split(":")[1] for line in warnings] == [" line 7", " line 4"]
+    assert "UTF-8" in warnings[0]
+    assert "longer than" in warnings[1]
 
 
 def test_a_quiet_run_still_warns_of_lines_that_are_not_utf8(translate):
@@ -79,12 +79,12 @@ def test_a_line_end_with_a_carriage_return_changes_nothing(translate, format):
     assert unix.stdout == windows.stdout
 
 
-def test_the_last_line_needs_no_end_and_an_empty_input_gives_nothing(translate):
+def test_the_last_line_needs_no_newline_and_empty_input_gives_no_output(translate):
     assert translate(stdin="I see a dog.").lines() == ["je vois un chien."]
     assert translate(stdin="").stdout == b""
 
 
-def test_a_record_holds_what_the_contract_says(translate):
+def test_a_record_has_the_documented_fields(translate):
     (record,) = translate("-f", "jsonl", "we see a dog.").records()
     assert list(record) == [
         *("line", "source", "target", "score", "confidence", "source_words", "target_words"),
@@ -97,7 +97,7 @@ def test_a_record_holds_what_the_contract_says(translate):
     assert record["nbest"] == [{"target": record["target"], "score": record["score"]}]
 
 
-def test_each_row_of_weights_and_its_unaligned_are_a_distribution(translate):
+def test_each_row_of_weights_and_its_unaligned_share_sum_to_1(translate):
     for record in translate("-f", "jsonl", stdin="\n".join(SOURCES[:12])).records():
         for row, unaligned in zip(record["weights"], record["unaligned"], strict=True):
             assert sum(row) + unaligned == pytest.approx(1, abs=1e-3)
@@ -105,11 +105,11 @@ def test_each_row_of_weights_and_its_unaligned_are_a_distribution(translate):
         assert len(record["weights"]) == len(record["target_words"])
 
 
-def test_the_score_is_the_log_probability_a_piece_end_included(translate):
-    """A target that is certain scores 0; of pieces that are not, it is the mean."""
+def test_the_score_is_the_mean_log_probability_of_the_pieces_and_the_end(translate):
+    """The score includes the end, whose log-probability is at most 0."""
     for record in translate("-f", "jsonl", "--level", "piece", "dog we", "I see").records():
-        inside = sum(record["logprobs"])  # the end's share is not among them, and is at most 0
-        assert record["score"] <= inside / (len(record["logprobs"]) + 1) + 1e-3
+        total = sum(record["logprobs"])  # without that of the end
+        assert record["score"] <= total / (len(record["logprobs"]) + 1) + 1e-3
 
 
 @pytest.mark.parametrize("level", ["word", "piece"])
@@ -146,10 +146,10 @@ def test_pharaoh_is_the_translation_and_the_links_of_the_record(translate):
 def test_scores_are_added_to_pharaoh_links_to_two_digits(translate):
     (record,) = translate("-f", "jsonl", "I love a dog.").records()
     (line,) = translate("-f", "pharaoh", "--scores", "I love a dog.").lines()
-    found = re.findall(r"(\d+)-(\d+):(\d\.\d\d)(?= |$)", line.split(" ||| ")[1])
-    assert [(int(s), int(t)) for s, t, _ in found] == [(s, t) for s, t, _ in record["links"]]
-    for (*_, shown), (*_, weight) in zip(found, record["links"], strict=True):
-        assert float(shown) == pytest.approx(weight, abs=0.0051)
+    scored_links = re.findall(r"(\d+)-(\d+):(\d\.\d\d)(?= |$)", line.split(" ||| ")[1])
+    assert [(int(s), int(t)) for s, t, _ in scored_links] == [(s, t) for s, t, _ in record["links"]]
+    for (*_, score), (*_, weight) in zip(scored_links, record["links"], strict=True):
+        assert float(score) == pytest.approx(weight, abs=0.0051)
 
 
 def test_tsv_has_a_line_for_each_cell(translate):
@@ -162,11 +162,11 @@ def test_tsv_has_a_line_for_each_cell(translate):
     ]
 
 
-def test_n_best_is_in_the_form_of_moses_best_first(translate):
+def test_n_best_lines_are_in_moses_format_and_begin_with_the_best(translate):
     lines = translate("--n-best", "3", stdin="I love a dog.\n\nwe see\n").lines()
-    found = [re.fullmatch(r"(\d+) \|\|\| (.*) \|\|\| (-?\d+\.\d{4})", line) for line in lines]
-    assert all(found)
-    rows = [match.groups() for match in found if match]
+    matches = [re.fullmatch(r"(\d+) \|\|\| (.*) \|\|\| (-?\d+\.\d{4})", line) for line in lines]
+    assert all(matches)
+    rows = [match.groups() for match in matches if match]
     assert [line for line, *_ in rows] == ["1"] * 3 + ["2"] + ["3"] * 3
     assert rows[0][1] == PAIRS["I love a dog."]
     assert rows[3] == ("2", "", "0.0000")
@@ -181,27 +181,27 @@ def test_n_best_translations_of_a_line_differ_and_begin_with_the_best(translate)
 
 def test_a_svg_is_a_picture_of_one_sentence(translate, tmp_path):
     picture = tmp_path / "a.svg"
-    ended = translate("-f", "svg", "-o", picture, "I love a dog.")
-    assert (ended.status, ended.stdout) == (0, b"")
+    result = translate("-f", "svg", "-o", picture, "I love a dog.")
+    assert (result.status, result.stdout) == (0, b"")
     assert "aime" in "".join(ElementTree.parse(picture).getroot().itertext())
 
 
-def test_two_sentences_are_no_picture(translate, tmp_path):
-    ended = translate("-f", "svg", "-o", tmp_path / "a.svg", "I see.", "we see.")
-    assert (ended.status, ended.stdout, list(tmp_path.iterdir())) == (2, b"", [])
+def test_two_sentences_in_svg_format_are_refused(translate, tmp_path):
+    result = translate("-f", "svg", "-o", tmp_path / "a.svg", "I see.", "we see.")
+    assert (result.status, result.stdout, list(tmp_path.iterdir())) == (2, b"", [])
 
 
 # Tables
 
 
-def test_align_is_the_table_and_its_numbers_are_the_weights(translate):
+def test_align_gives_the_table_format_and_its_numbers_are_the_weights(translate):
     (record,) = translate("-f", "jsonl", "I love a dog.").records()
     table = translate("--align", "I love a dog.")
     assert table.stdout == translate("-f", "table", "I love a dog.").stdout
     for word, row in zip(record["target_words"], record["weights"], strict=True):
-        (shown,) = [line for line in table.lines() if line.split()[:1] == [word]]
-        numbers = [float(number) for number in re.findall(r"\d\.\d\d", shown)]
-        expected = [w for w in row if w >= 0.005]  # what is left over may stand behind them
+        (table_row,) = [line for line in table.lines() if line.split()[:1] == [word]]
+        numbers = [float(number) for number in re.findall(r"\d\.\d\d", table_row)]
+        expected = [w for w in row if w >= 0.005]  # the unaligned share may follow them
         assert numbers[: len(expected)] == pytest.approx(expected, abs=0.0051)
 
 
@@ -209,9 +209,9 @@ def test_align_is_the_table_and_its_numbers_are_the_weights(translate):
 def test_no_line_of_a_table_is_wider_than_the_terminal(translate, width):
     from rich.cells import cell_len
 
-    ended = translate("--align", " ".join(SOURCES[:4]), environment={"COLUMNS": str(width)})
-    assert ended.status == 0
-    assert max(cell_len(line) for line in ended.lines()) <= width
+    result = translate("--align", " ".join(SOURCES[:4]), environment={"COLUMNS": str(width)})
+    assert result.status == 0
+    assert max(cell_len(line) for line in result.lines()) <= width
 
 
 def test_a_terminal_has_colors_and_a_pipe_has_none(translate):
@@ -219,12 +219,12 @@ def test_a_terminal_has_colors_and_a_pipe_has_none(translate):
     assert b"\x1b[" not in translate("--align", "I see a dog.").stdout
 
 
-@pytest.mark.parametrize("how", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, "--no-color"])
-def test_who_wants_no_color_gets_none(translate, how):
-    flags, environment = ([how], None) if isinstance(how, str) else ([], how)
-    ended = translate("--align", "I see a dog.", *flags, terminal=True, environment=environment)
-    assert ended.status == 0
-    assert not re.search(rb"\x1b\[[0-9;]*[34]8;", ended.stdout)
+@pytest.mark.parametrize("setting", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, "--no-color"])
+def test_an_option_or_a_variable_turns_color_off(translate, setting):
+    flags, environment = ([setting], None) if isinstance(setting, str) else ([], setting)
+    result = translate("--align", "I see a dog.", *flags, terminal=True, environment=environment)
+    assert result.status == 0
+    assert not re.search(rb"\x1b\[[0-9;]*[34]8;", result.stdout)
 
 
 # Files
@@ -245,18 +245,18 @@ def test_a_failure_leaves_the_old_output_as_it_was(translate, tmp_path):
     out, source = tmp_path / "a.jsonl", tmp_path / "in.jsonl"
     out.write_text("old")
     source.write_text('{"source": "I see."}\n' * 1100 + "no record\n")
-    ended = translate("--input-format", "jsonl", "-f", "jsonl", "-i", source, "-o", out)
-    assert ended.status == 3
-    assert "1101" in ended.err
+    result = translate("--input-format", "jsonl", "-f", "jsonl", "-i", source, "-o", out)
+    assert result.status == 3
+    assert "1101" in result.err
     assert out.read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl", "in.jsonl"]
 
 
 def test_a_line_longer_than_a_batch_changes_no_other_line(translate):
-    long = "we see two books. " * 300
-    alone = translate(stdin="\n".join(SOURCES[:20])).lines()
-    beside = translate(stdin="\n".join([*SOURCES[:10], long, *SOURCES[10:20]])).lines()
-    assert beside[:10] + beside[11:] == alone
+    long_line = "we see two books. " * 300
+    expected = translate(stdin="\n".join(SOURCES[:20])).lines()
+    lines = translate(stdin="\n".join([*SOURCES[:10], long_line, *SOURCES[10:20]])).lines()
+    assert lines[:10] + lines[11:] == expected
 
 
 # JSONL in
@@ -265,14 +265,14 @@ def test_a_line_longer_than_a_batch_changes_no_other_line(translate):
 def test_the_other_fields_of_a_record_pass_through(translate):
     extra = {"id": "é\u2028x", "n": 12345678901234567890, "deep": {"a": [None, True, 1.5]}, "é": ""}
     lines = [json.dumps({**extra, "source": "I see a dog."}), "", json.dumps({"source": " "})]
-    ended = translate("--input-format", "jsonl", "-f", "jsonl", stdin="\n".join(lines))
-    first, second, third = ended.records()
+    result = translate("--input-format", "jsonl", "-f", "jsonl", stdin="\n".join(lines))
+    first, second, third = result.records()
     assert {key: first[key] for key in extra} == extra
     assert first["target"] == "je vois un chien."
     assert (second["source"], third["source"]) == ("", "")
 
 
-def test_a_field_of_ours_is_not_overwritten_by_one_of_theirs(translate):
+def test_input_fields_do_not_overwrite_output_fields_of_the_same_name(translate):
     line = json.dumps({"source": "I see a dog.", "target": "?", "score": "high", "line": 99})
     (record,) = translate("--input-format", "jsonl", "-f", "jsonl", stdin=line).records()
     assert (record["target"], record["line"]) == ("je vois un chien.", 1)
@@ -281,13 +281,13 @@ def test_a_field_of_ours_is_not_overwritten_by_one_of_theirs(translate):
 @pytest.mark.parametrize(
     "line", ["plain", "[1]", "{}", '{"source": 3}', '{"source": "a", "x": NaN}', '{"source":', "1"]
 )
-def test_what_is_no_record_is_refused_with_its_line_number(translate, line):
-    ended = translate("--input-format", "jsonl", stdin=f'{{"source": "I see."}}\n{line}\n')
-    assert ended.status == 3
-    assert "line 2" in ended.err
+def test_an_invalid_record_is_refused_with_its_line_number(translate, line):
+    result = translate("--input-format", "jsonl", stdin=f'{{"source": "I see."}}\n{line}\n')
+    assert result.status == 3
+    assert "line 2" in result.err
 
 
-def test_half_a_surrogate_in_a_record_still_gives_valid_json(translate):
+def test_a_lone_surrogate_in_a_record_still_gives_valid_json(translate):
     (record,) = translate(
         "--input-format", "jsonl", "-f", "jsonl", stdin='{"source": "\\ud800 I see"}'
     ).records()
@@ -308,13 +308,13 @@ def test_beam_one_is_greedy_and_deterministic(translate):
     assert first.stdout == translate("--beam", "1", "-f", "jsonl", *SOURCES[:10]).stdout
 
 
-def test_the_number_of_lines_read_together_changes_no_translation(translate):
-    together = translate(stdin="\n".join(SOURCES)).lines()
-    assert together == [translate(source).lines()[0] for source in SOURCES]
+def test_the_number_of_lines_in_a_batch_changes_no_translation(translate):
+    batch = translate(stdin="\n".join(SOURCES)).lines()
+    assert batch == [translate(source).lines()[0] for source in SOURCES]
 
 
-class Closed(io.RawIOBase):
-    """A pipe whose reader has gone."""
+class ClosedPipe(io.RawIOBase):
+    """A pipe whose reader has closed it."""
 
     def writable(self):
         return True
@@ -323,30 +323,30 @@ class Closed(io.RawIOBase):
         raise BrokenPipeError
 
 
-class Full(Closed):
-    """A disk without room."""
+class FullDisk(ClosedPipe):
+    """A disk without free space."""
 
     def write(self, data):
         raise OSError(28, "No space left on device")
 
 
-def test_a_closed_pipe_ends_quietly(translate):
-    ended = translate(stdin="I see.\n" * 40, stdout=Closed())
-    assert (ended.status, ended.err) == (0, "")
+def test_a_closed_pipe_ends_the_command_without_a_message(translate):
+    result = translate(stdin="I see.\n" * 40, stdout=ClosedPipe())
+    assert (result.status, result.err) == (0, "")
 
 
-def test_a_full_disk_is_a_sentence_not_a_bug(translate):
-    ended = translate("I see.", stdout=Full())
-    assert ended.status == 3
-    assert ended.err.startswith("attn: cannot write standard output: No space left on device.")
+def test_a_full_disk_is_reported_in_one_sentence(translate):
+    result = translate("I see.", stdout=FullDisk())
+    assert result.status == 3
+    assert result.err.startswith("attn: cannot write standard output: No space left on device.")
 
 
-def test_a_view_is_a_table(tiny):
+def test_the_view_option_draws_a_table_and_excludes_jsonl(tiny):
     compact = attn("translate", "-m", tiny, "--view", "compact", "I see a dog.")
     assert "██" in compact.out
     assert attn("translate", "-m", tiny, "--view", "links", "I see a dog.").out.count("←") == 5
-    ended = attn("translate", "-m", tiny, "--view", "links", "-f", "jsonl", "I see a dog.")
-    assert ended.status == 2
+    result = attn("translate", "-m", tiny, "--view", "links", "-f", "jsonl", "I see a dog.")
+    assert result.status == 2
 
 
 def test_on_a_terminal_a_long_sentence_is_drawn_compact(tiny):

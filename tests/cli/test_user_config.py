@@ -1,4 +1,4 @@
-"""config.toml: defaults that options and the environment precede; and the folders of XDG."""
+"""config.toml: defaults that options and environment variables override; and the XDG folders."""
 
 import os
 from pathlib import Path
@@ -18,32 +18,32 @@ MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
 pytestmark = pytest.mark.usefixtures("home")
 
 
-def write(text):
+def write_config(text):
     config_file().parent.mkdir(parents=True, exist_ok=True)
     config_file().write_text(text, encoding="utf-8")
 
 
-def test_without_a_file_nothing_is_set():
+def test_without_a_config_file_nothing_is_set():
     assert load_user_config(config_file()) == UserConfig()
 
 
-def test_it_names_the_default_model(home, monkeypatch):
-    write(f'model = "{MODEL}"\n')
+def test_the_config_file_sets_the_default_model(home, monkeypatch):
+    write_config(f'model = "{MODEL}"\n')
     assert attn("translate", "I see a dog.").out == "je vois un chien.\n"
     monkeypatch.setenv("ATTN_MODEL", "nonsense")
     assert attn("translate", "I see a dog.").status == 4
 
 
-def test_its_color_holds_unless_an_option_or_a_variable_says_otherwise():
-    write('color = "always"\n')
+def test_an_option_or_a_variable_overrides_the_configured_color():
+    write_config('color = "always"\n')
     table = ("translate", "I see a dog.", "--align", "-m", MODEL)
     assert b"\x1b[" in attn(*table).stdout
     assert b"\x1b[" not in attn(*table, "--color", "never").stdout
     assert b"\x1b[" not in attn(*table, environment={"NO_COLOR": "1"}).stdout
 
 
-def test_its_threads_are_those_of_commands_without_the_option():
-    write("threads = 3\n")
+def test_the_configured_threads_apply_to_commands_without_the_option():
+    write_config("threads = 3\n")
     console = Console.of_process()
     load_user_config(config_file()).apply(console)
     assert console.cores == 3
@@ -63,15 +63,15 @@ def test_its_threads_are_those_of_commands_without_the_option():
         ("model = 'a'\nmodel = 'b'", "is not TOML"),
     ],
 )
-def test_a_mistake_in_it_is_wrong_usage_with_the_files_name(text, problem):
-    write(text)
-    ended = attn("translate", "I see a dog.", "-m", MODEL)
-    assert ended.status == 2
-    assert problem in ended.err
-    assert str(config_file()) in ended.err
+def test_a_mistake_in_the_config_file_is_a_usage_error_with_its_path(text, problem):
+    write_config(text)
+    result = attn("translate", "I see a dog.", "-m", MODEL)
+    assert result.status == 2
+    assert problem in result.err
+    assert str(config_file()) in result.err
 
 
-def test_a_file_that_is_not_utf8_or_a_folder_is_said():
+def test_a_config_file_that_is_not_utf8_or_is_a_folder_is_refused():
     config_file().parent.mkdir(parents=True)
     config_file().write_bytes(b"model = '\xff'\n")
     with pytest.raises(UsageError, match="not TOML"):
@@ -82,13 +82,13 @@ def test_a_file_that_is_not_utf8_or_a_folder_is_said():
         load_user_config(config_file())
 
 
-def test_help_does_not_read_it():
-    write("nonsense")
+def test_help_does_not_read_the_config_file():
+    write_config("nonsense")
     assert attn("translate", "--help").status == 0
 
 
-@pytest.mark.skipif(os.name == "nt", reason="XDG is for others")
-def test_the_folders_are_those_of_the_specification(home, monkeypatch):
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not use XDG")
+def test_the_default_folders_are_those_of_the_xdg_specification(home, monkeypatch):
     assert user_folders.config_folder() == home / ".config" / "attn"
     assert user_folders.data_folder() == home / ".local" / "share" / "attn"
     assert user_folders.cache_folder() == home / ".cache" / "attn"
@@ -99,13 +99,13 @@ def test_the_folders_are_those_of_the_specification(home, monkeypatch):
         assert getattr(user_folders, f"{kind}_folder")().is_relative_to(home)
 
 
-def test_attn_home_has_models_and_cache(home, monkeypatch):
+def test_models_and_cache_are_in_attn_home(home, monkeypatch):
     monkeypatch.setenv("ATTN_HOME", str(home / "h"))
     assert user_folders.data_folder() == user_folders.cache_folder() == home / "h"
     assert user_folders.former_folder() is None
 
 
-def test_models_in_the_former_folder_are_still_there(home):
+def test_models_in_the_former_folder_are_still_found(home):
     assert attn("models", "add", MODEL, "--name", "new").status == 0
     former = home / ".attn" / "models"
     former.mkdir(parents=True)
@@ -116,7 +116,7 @@ def test_models_in_the_former_folder_are_still_there(home):
 
 
 @pytest.mark.parametrize("name", ["fr_en", "FR-EN", "fr-em"])
-def test_a_name_nearly_right_is_suggested(name):
-    ended = attn("translate", "x", "-m", name)
-    assert ended.status == 4
-    assert "Did you mean fr-en?" in ended.err
+def test_a_similar_model_name_is_suggested(name):
+    result = attn("translate", "x", "-m", name)
+    assert result.status == 4
+    assert "Did you mean fr-en?" in result.err

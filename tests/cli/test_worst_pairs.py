@@ -13,7 +13,7 @@ PAIRS = "Thank you.\tMerci.\nI love you\tJe t'aime\nGood night.\tBonne nuit.\n"
 
 @pytest.fixture
 def gold(tmp_path):
-    """Gold that the model's links of the second pair contradict, and the others agree with."""
+    """A gold alignment that differs from the model's links for the second pair only."""
     links = attn("align", "-f", "pharaoh", stdin=PAIRS).lines()
     path = tmp_path / "a.gold"
     path.write_text(f"{links[0]}\n0-0 1-1 2-2\n{links[2]}\n", encoding="utf-8")
@@ -21,13 +21,13 @@ def gold(tmp_path):
 
 
 def test_the_worst_pair_is_shown_with_its_missing_and_wrong_links(gold):
-    found = attn("align", "--gold", gold, "--worst", 2, stdin=PAIRS)
-    caption, title, sentences, *_ = found.out.splitlines()
+    result = attn("align", "--gold", gold, "--worst", 2, stdin=PAIRS)
+    caption, title, sentences, *_ = result.out.splitlines()
     assert caption == "line 2: AER 66.7; missing love–t', you–aime; wrong you–t', love–aime"
     assert title.startswith("alignment, forced")
     assert sentences == "I love you → Je t'aime"
-    assert "line 1" not in found.out
-    assert found.err.startswith("AER ")
+    assert "line 1" not in result.out
+    assert result.err.startswith("AER ")
 
 
 def test_records_have_the_score_and_the_links(gold):
@@ -43,16 +43,21 @@ def links(*pairs: tuple[int, int]) -> WordAlignment:
 
 def test_pairs_are_in_the_order_of_their_aer():
     gold = [GoldAlignment.from_links([(0, 0), (1, 1)], [(2, 2)])] * 4
-    found = [links((0, 0), (1, 1)), links((0, 1)), links((0, 0)), links((0, 0), (1, 1), (2, 2))]
+    alignments = [
+        links((0, 0), (1, 1)),
+        links((0, 1)),
+        links((0, 0)),
+        links((0, 0), (1, 1), (2, 2)),
+    ]
     requests = [InputLine(line, "a b c", "x y z") for line in range(1, 5)]
-    worst = worst_pairs(requests, found, gold, 9)
-    scores = [score_alignment([g], [f]).aer for g, f in zip(gold, found, strict=True)]
+    worst = worst_pairs(requests, alignments, gold, 9)
+    scores = [score_alignment([g], [f]).aer for g, f in zip(gold, alignments, strict=True)]
     assert [pair.request.line for pair in worst] == [2, 3]
     assert [pair.score.aer for pair in worst] == sorted(scores, reverse=True)[:2]
-    assert worst_pairs(requests, found, gold, 1) == worst[:1]
+    assert worst_pairs(requests, alignments, gold, 1) == worst[:1]
 
 
-def test_without_gold_it_is_refused():
-    found = attn("align", "a", "b", "--worst", 3)
-    assert found.status == ExitStatus.USAGE
-    assert "Give --gold, too" in found.err
+def test_worst_without_gold_is_refused():
+    result = attn("align", "a", "b", "--worst", 3)
+    assert result.status == ExitStatus.USAGE
+    assert "Give --gold, too" in result.err

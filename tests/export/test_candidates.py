@@ -16,11 +16,11 @@ class _Select(nn.Module):
         return _best(logp, ranks)
 
 
-@pytest.mark.filterwarnings("ignore")  # of the exporter, as in `tracing`
+@pytest.mark.filterwarnings("ignore")  # warnings of the exporter, as in `tracing`
 @pytest.mark.parametrize("vocab", [16, 255, 256, 257, 1001, 1024])
 def test_the_best_pieces_of_any_vocabulary_are_those_that_a_sort_puts_first(vocab):
-    chance = np.random.default_rng(vocab)
-    logp = chance.permuted(np.tile(np.arange(vocab, dtype=np.float32), (3, 1)), axis=1)
+    rng = np.random.default_rng(vocab)
+    logp = rng.permuted(np.tile(np.arange(vocab, dtype=np.float32), (3, 1)), axis=1)
     logp[0, -1] = vocab  # the last piece is the best of a row
     stream = io.BytesIO()
     torch.onnx.export(
@@ -38,5 +38,5 @@ def test_the_best_pieces_of_any_vocabulary_are_those_that_a_sort_puts_first(voca
         ids, best = session.run(None, {"logp": logp, "ranks": np.zeros(count, np.int64)})
         np.testing.assert_array_equal(ids, expected)
         np.testing.assert_array_equal(best, np.take_along_axis(logp, expected, 1))
-        traced = _best(torch.from_numpy(logp), torch.zeros(count))
-        np.testing.assert_array_equal(traced[0].numpy(), expected)
+        torch_best = _best(torch.from_numpy(logp), torch.zeros(count))
+        np.testing.assert_array_equal(torch_best[0].numpy(), expected)

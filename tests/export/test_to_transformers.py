@@ -1,4 +1,4 @@
-"""attn export --to hf: what Transformers opens, compared with the network that was exported."""
+"""attn export --to hf: the model in Transformers, compared with the exported network."""
 
 import json
 
@@ -39,19 +39,19 @@ POST_NORM = (
 
 
 def write_bundle(folder, *settings):
-    """A bundle of random parameters, with vocabularies learned from PAIRS."""
+    """Write a bundle of random parameters, with vocabularies trained on PAIRS."""
     folder.mkdir()
     recipe = config.with_settings(config.Recipe(name="own"), [*POST_NORM, *settings])
-    learned = [Tokenizer.train([*PAIRS, *PAIRS.values()], recipe.tokenizer)] * 2
+    tokenizers = [Tokenizer.train([*PAIRS, *PAIRS.values()], recipe.tokenizer)] * 2
     if not recipe.tokenizer.joint:
-        learned = [Tokenizer.train(side, recipe.tokenizer) for side in (PAIRS, PAIRS.values())]
+        tokenizers = [Tokenizer.train(side, recipe.tokenizer) for side in (PAIRS, PAIRS.values())]
     torch.manual_seed(2)
-    sizes = [each.vocab_size for each in learned]
+    sizes = [each.vocab_size for each in tokenizers]
     network = build_model(recipe.model, source_vocab_size=sizes[0], target_vocab_size=sizes[1])
     with torch.no_grad():
         for parameter in network.parameters():  # biases and normalizations, too
             parameter.add_(torch.randn_like(parameter) * 0.2)
-    storage.write_definition(folder, recipe, *learned)
+    storage.write_definition(folder, recipe, *tokenizers)
     files = {manifest.WEIGHTS: serialize(unique_state_dict(network))}
     storage.write_manifest(folder, recipe, version=__version__, scores={}, files=files)
     return open_bundle(folder)
@@ -67,7 +67,7 @@ def write_bundle(folder, *settings):
     ],
     ids=lambda settings: " ".join(settings) or "default",
 )
-def test_logits_and_greedy_translations_of_our_models_are_those_of_transformers(tmp_path, settings):
+def test_logits_and_greedy_translations_are_those_of_transformers(tmp_path, settings):
     bundle = write_bundle(tmp_path / "own", *settings)
     write_marian_folder(bundle, tmp_path / "hf")
     exported = load_marian(tmp_path / "hf")
@@ -80,24 +80,26 @@ def test_logits_and_greedy_translations_of_our_models_are_those_of_transformers(
     with torch.no_grad():
         network = decoder.network
         logits = network.output_projection(network(src, src_len, tgt_in).features)
-        found = exported(input_ids=src, attention_mask=mask.long(), decoder_input_ids=tgt_in)
-        longest = 20
-        written = exported.generate(
+        output = exported(input_ids=src, attention_mask=mask.long(), decoder_input_ids=tgt_in)
+        max_length = 20
+        generated_ids = exported.generate(
             src,
             attention_mask=mask.long(),
             num_beams=1,
-            max_new_tokens=longest,
+            max_new_tokens=max_length,
             do_sample=False,
             bad_words_ids=None,
         )
-    torch.testing.assert_close(found.logits, logits, atol=1e-4, rtol=0)
-    greedy = SearchConfig(beam=1, max_length_ratio=0.0, max_length_extra=longest)
-    for row, (best,) in zip(written.numpy(), search(decoder, ids, lengths, greedy), strict=True):
+    torch.testing.assert_close(output.logits, logits, atol=1e-4, rtol=0)
+    greedy = SearchConfig(beam=1, max_length_ratio=0.0, max_length_extra=max_length)
+    for row, (best,) in zip(
+        generated_ids.numpy(), search(decoder, ids, lengths, greedy), strict=True
+    ):
         assert row[0] == BOS
         assert row[1:][row[1:] != PAD].tolist() == best.ids.tolist()
 
 
-def test_its_tokenizer_reads_and_writes_the_pieces_of_our_vocabulary(tmp_path):
+def test_the_exported_tokenizer_encodes_and_decodes_as_the_bundle_does(tmp_path):
     bundle = write_bundle(tmp_path / "own")
     write_marian_folder(bundle, tmp_path / "hf")
     tokenizer = load_tokenizer(tmp_path / "hf")
@@ -112,21 +114,21 @@ def test_its_tokenizer_reads_and_writes_the_pieces_of_our_vocabulary(tmp_path):
     [{}, {"shared": False}, {"shared": False, "tie_word_embeddings": False}],
     ids=["shared", "separate", "not tied"],
 )
-def test_an_imported_model_gets_its_tensors_back(tmp_path, settings):
+def test_exporting_an_imported_model_restores_its_tensors(tmp_path, settings):
     folder = write_folder(tmp_path / "opus", **settings)
     first = read_model(folder, name="imported")
     (tmp_path / "bundle").mkdir()
     first.write(tmp_path / "bundle")
     write_marian_folder(open_bundle(tmp_path / "bundle"), tmp_path / "hf")
-    again = read_model(tmp_path / "hf", name="imported")
-    tensors = unique_state_dict(again.network)
+    second = read_model(tmp_path / "hf", name="imported")
+    tensors = unique_state_dict(second.network)
     for name, tensor in unique_state_dict(first.network).items():
         assert torch.equal(tensors[name], tensor), name
-    assert again.recipe == first.recipe
-    assert again.card == first.card
+    assert second.recipe == first.recipe
+    assert second.card == first.card
     for side in ("source", "target"):
-        assert getattr(again, side).pieces == getattr(first, side).pieces
-    # Of layers, nothing is renumbered: they are those of the first folder.
+        assert getattr(second, side).pieces == getattr(first, side).pieces
+    # The layers are not renumbered: their tensors are those of the first folder.
     before, after = (load_file(path / "model.safetensors") for path in (folder, tmp_path / "hf"))
     assert before.keys() == after.keys()
     for name in before:
@@ -134,12 +136,12 @@ def test_an_imported_model_gets_its_tensors_back(tmp_path, settings):
             assert torch.equal(before[name], after[name]), name
 
 
-def test_transformers_translates_an_imported_model_as_the_folder_that_it_came_from(tmp_path):
+def test_transformers_translates_an_exported_import_as_the_original_folder(tmp_path):
     folder = write_folder(tmp_path / "opus", spread=1.5)
     (tmp_path / "bundle").mkdir()
     read_model(folder, name="imported").write(tmp_path / "bundle")
-    ended = attn("export", tmp_path / "bundle", "--to", "hf", "--out", tmp_path / "hf")
-    assert ended.status == 0, ended.err
+    result = attn("export", tmp_path / "bundle", "--to", "hf", "--out", tmp_path / "hf")
+    assert result.status == 0, result.err
     texts = []
     for path in (folder, tmp_path / "hf"):
         model, tokenizer = load_marian(path), load_tokenizer(path)
@@ -167,7 +169,7 @@ def test_transformers_translates_an_imported_model_as_the_folder_that_it_came_fr
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )
-def test_a_model_that_marian_cannot_express_is_refused_with_what_differs(
+def test_a_model_that_marian_cannot_express_is_refused_with_the_difference(
     tmp_path, settings, difference
 ):
     bundle = write_bundle(tmp_path / "own", *settings)
@@ -183,8 +185,8 @@ def test_the_folder_must_be_empty_and_other_options_are_refused(tmp_path):
     assert attn(*command, "--out", tmp_path / "hf", "--half").status == 2
     assert attn("export", tmp_path / "own", "--out", tmp_path / "hf").status == 2
     assert attn(*command, "--out", tmp_path / "hf").status == 0
-    ended = attn(*command, "--out", tmp_path / "hf")
-    assert (ended.status, "is not empty" in ended.err) == (2, True)
+    result = attn(*command, "--out", tmp_path / "hf")
+    assert (result.status, "is not empty" in result.err) == (2, True)
     assert attn(*command, "--out", tmp_path / "hf", "--force").status == 0
-    tree = json.loads((tmp_path / "hf" / "config.json").read_text(encoding="utf-8"))
-    assert tree["model_type"] == "marian"
+    model_config = json.loads((tmp_path / "hf" / "config.json").read_text(encoding="utf-8"))
+    assert model_config["model_type"] == "marian"

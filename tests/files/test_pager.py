@@ -1,4 +1,4 @@
-"""A pager shows what is longer than the screen; what is shorter goes to the terminal itself."""
+"""A pager shows text longer than the screen; shorter text goes directly to the terminal."""
 
 import itertools
 import sys
@@ -7,7 +7,7 @@ import pytest
 
 from attn_cli.files.pager import PagedStream, pager_command, screen_height
 
-#: Stands for a pager: says so, and passes on what it reads.
+#: A stub of a pager: it prints its name, then what it reads.
 PAGER = [
     sys.executable,
     "-c",
@@ -21,38 +21,38 @@ def terminal(tmp_path):
         yield file
 
 
-def shown(terminal):
+def content_of(terminal):
     terminal.seek(0)
     return terminal.read().decode()
 
 
-def test_what_fits_the_screen_needs_no_pager(terminal):
+def test_text_that_fits_the_screen_needs_no_pager(terminal):
     with PagedStream(terminal, ["no-such-pager"], 3, {}) as stream:
         stream.write(b"one\ntwo\n")
-        assert shown(terminal) == ""
-    assert shown(terminal) == "one\ntwo\n"
+        assert content_of(terminal) == ""
+    assert content_of(terminal) == "one\ntwo\n"
 
 
-def test_what_is_longer_goes_to_the_pager_whole_and_in_order(terminal):
+def test_longer_text_goes_to_the_pager_complete_and_in_order(terminal):
     with PagedStream(terminal, PAGER, 3, {}) as stream:
         for line in (b"one\n", b"two\n", b"three\n", b"four\n"):
             stream.write(line)
-    assert shown(terminal) == "pager\none\ntwo\nthree\nfour\n"
+    assert content_of(terminal) == "pager\none\ntwo\nthree\nfour\n"
 
 
-def test_a_pager_that_was_left_is_a_broken_pipe(terminal):
+def test_writing_to_a_closed_pager_is_a_broken_pipe(terminal):
     stream = PagedStream(terminal, [sys.executable, "-c", "pass"], 1, {})
     with pytest.raises(BrokenPipeError):
         stream.writelines(itertools.repeat(b"line\n" * 1000))
     stream.close()
 
 
-def test_colors_pass_less_unless_the_user_says_otherwise(terminal):
-    say = [sys.executable, "-c", "import os; print(os.environ['LESS'])"]
+def test_less_gets_options_that_allow_color_unless_the_user_sets_less(terminal):
+    command = [sys.executable, "-c", "import os; print(os.environ['LESS'])"]
     for environment, expected in (({}, "FRX"), ({"LESS": "S"}, "S")):
-        with PagedStream(terminal, say, 1, environment) as stream:
+        with PagedStream(terminal, command, 1, environment) as stream:
             stream.write(b"\n")
-        assert shown(terminal).split()[-1] == expected
+        assert content_of(terminal).split()[-1] == expected
 
 
 @pytest.mark.parametrize(
@@ -71,5 +71,5 @@ def test_the_pager_is_that_of_the_environment(environment, command):
     assert pager_command(environment) == command
 
 
-def test_a_file_is_no_screen(terminal):
+def test_a_file_is_not_treated_as_a_terminal(terminal):
     assert screen_height(terminal) is None

@@ -54,70 +54,70 @@ CONFIGURATIONS = {
 
 
 class Pair:
-    """One folder, opened by attn and by Transformers."""
+    """One folder, as attn and Transformers read it."""
 
     def __init__(self, folder, **settings) -> None:
         self.folder = write_folder(folder, **settings)
-        self.ours = read_model(self.folder, name="imported")
-        self.theirs = load_marian(self.folder)
+        self.model = read_model(self.folder, name="imported")
+        self.reference = load_marian(self.folder)
         self.source_rows, self.target_rows = (
             each.rows for each in read_vocabularies(self.folder, read_config(self.folder))
         )
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory):
+def imported(tmp_path_factory):
     return Pair(tmp_path_factory.mktemp("plain"), spread=1.5)
 
 
 @pytest.fixture(scope="module")
-def bundle(plain, tmp_path_factory):
+def bundle(imported, tmp_path_factory):
     out = tmp_path_factory.mktemp("bundle")
-    plain.ours.write(out)
+    imported.model.write(out)
     export(open_bundle(out), precision="fp32")
     return open_bundle(out)
 
 
-def encoded(pair, lines):
-    """The lines for both: our ids and lengths, Marian's ids and mask."""
-    ids, lengths = pad_rows([pair.ours.source.encode(line).ids for line in lines])
-    theirs = torch.tensor([marian_ids(pair.source_rows, row) for row in ids])
+def encode_lines(pair, lines):
+    """Encode lines: the ids and lengths of attn, the ids and mask of Marian."""
+    ids, lengths = pad_rows([pair.model.source.encode(line).ids for line in lines])
+    marian_input = torch.tensor([marian_ids(pair.source_rows, row) for row in ids])
     mask = length_mask(torch.from_numpy(lengths), ids.shape[1])
-    return ids, lengths, theirs, mask
+    return ids, lengths, marian_input, mask
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_states_logits_and_attention_are_those_of_transformers(name, tmp_path):
     pair = Pair(tmp_path, **CONFIGURATIONS[name])
     lines = random_lines(5, seed=4)
-    ids, lengths, their_ids, mask = encoded(pair, lines)
-    targets, target_lengths = pad_rows([pair.ours.target.encode(line).ids for line in lines[::-1]])
-    their_targets = torch.tensor([marian_ids(pair.target_rows, row) for row in targets])
-    start = pair.theirs.config.decoder_start_token_id
-    shifted = torch.cat([torch.full((5, 1), start), their_targets[:, :-1]], 1)
+    ids, lengths, marian_input, mask = encode_lines(pair, lines)
+    targets, target_lengths = pad_rows([pair.model.target.encode(line).ids for line in lines[::-1]])
+    marian_targets = torch.tensor([marian_ids(pair.target_rows, row) for row in targets])
+    start = pair.reference.config.decoder_start_token_id
+    shifted = torch.cat([torch.full((5, 1), start), marian_targets[:, :-1]], 1)
     with torch.no_grad():
-        theirs = pair.theirs(
-            input_ids=their_ids,
+        expected = pair.reference(
+            input_ids=marian_input,
             attention_mask=mask.long(),
             decoder_input_ids=shifted,
             output_attentions=True,
         )
-        network = pair.ours.network
+        network = pair.model.network
         src, src_len = torch.from_numpy(ids).long(), torch.from_numpy(lengths).long()
         states = network.encoder(network.source_embedding(src), src_len)
         tgt_in = torch.cat([torch.ones(5, 1).long(), torch.from_numpy(targets)[:, :-1].long()], 1)
         output = network(src, src_len, tgt_in)
         logits = network.output_projection(output.features)
-    real = length_mask(torch.from_numpy(target_lengths), targets.shape[1])
+    is_token = length_mask(torch.from_numpy(target_lengths), targets.shape[1])
     torch.testing.assert_close(
-        states[mask], theirs.encoder_last_hidden_state[mask], atol=1e-5, rtol=0
+        states[mask], expected.encoder_last_hidden_state[mask], atol=1e-5, rtol=0
     )
-    rows = torch.tensor(pair.target_rows[2:])  # without PAD and BOS, which are never written
+    rows = torch.tensor(pair.target_rows[2:])  # without PAD and BOS, which are never generated
     torch.testing.assert_close(
-        logits[..., 2:][real], theirs.logits[..., rows][real], atol=1e-4, rtol=0
+        logits[..., 2:][is_token], expected.logits[..., rows][is_token], atol=1e-4, rtol=0
     )
-    weights = torch.cat(theirs.cross_attentions, 1).transpose(1, 2)  # (B, T, layers·heads, S)
-    torch.testing.assert_close(output.weights[real], weights[real], atol=1e-5, rtol=0)
+    weights = torch.cat(expected.cross_attentions, 1).transpose(1, 2)  # (B, T, layers·heads, S)
+    torch.testing.assert_close(output.weights[is_token], weights[is_token], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("shared", [True, False], ids=["shared", "separate"])
@@ -129,57 +129,59 @@ def test_ids_are_those_of_marians_tokenizer(tmp_path, shared):
     lines += random_lines(1000 - len(lines), seed=6)
     assert len(lines) == 1000
     expected = tokenizer(lines)["input_ids"]
-    found = [marian_ids(pair.source_rows, pair.ours.source.encode(each).ids) for each in lines]
-    assert found == expected
+    source_ids = [
+        marian_ids(pair.source_rows, pair.model.source.encode(each).ids) for each in lines
+    ]
+    assert source_ids == expected
     expected = tokenizer(text_target=lines[-200:])["input_ids"]
-    ids = [pair.ours.target.encode(each).ids for each in lines[-200:]]
+    ids = [pair.model.target.encode(each).ids for each in lines[-200:]]
     assert [marian_ids(pair.target_rows, each) for each in ids] == expected
-    texts = [pair.ours.target.decode(each).text for each in ids]
+    texts = [pair.model.target.decode(each).text for each in ids]
     assert texts == tokenizer.batch_decode(expected, skip_special_tokens=True)
 
 
 @pytest.mark.parametrize("beam", [1, 4])
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
-def test_translations_are_those_of_transformers(plain, bundle, engine, beam):
+def test_translations_are_those_of_transformers(imported, bundle, engine, beam):
     lines = random_lines(20, seed=8)
-    ids, lengths, their_ids, mask = encoded(plain, lines)
-    longest = int(2 * lengths.max()) + 10
+    ids, lengths, marian_input, mask = encode_lines(imported, lines)
+    max_length = int(2 * lengths.max()) + 10
     settings = SearchConfig(
-        beam=beam, length_penalty=0.0, max_length_ratio=0.0, max_length_extra=longest
+        beam=beam, length_penalty=0.0, max_length_ratio=0.0, max_length_extra=max_length
     )
-    found = search(open_decoder(bundle, EngineOptions(engine, "cpu")), ids, lengths, settings)
+    hypotheses = search(open_decoder(bundle, EngineOptions(engine, "cpu")), ids, lengths, settings)
     with torch.no_grad():
-        expected = plain.theirs.generate(
-            their_ids,
+        expected = imported.reference.generate(
+            marian_input,
             attention_mask=mask.long(),
             num_beams=beam,
             length_penalty=0.0,
-            max_new_tokens=longest,
+            max_new_tokens=max_length,
             do_sample=False,
-            bad_words_ids=[[plain.theirs.config.pad_token_id]],
+            bad_words_ids=[[imported.reference.config.pad_token_id]],
         )
-    tokenizer = load_tokenizer(plain.folder)
-    texts = [plain.ours.target.decode(row[0].ids).text for row in found]
+    tokenizer = load_tokenizer(imported.folder)
+    texts = [imported.model.target.decode(row[0].ids).text for row in hypotheses]
     assert texts == tokenizer.batch_decode(expected, skip_special_tokens=True)
     assert len(set(texts)) > 2  # they depend on the source
 
 
-def test_a_forced_target_has_the_log_probability_that_transformers_gives_it(plain, bundle):
+def test_a_forced_target_has_the_log_probability_that_transformers_gives_it(imported, bundle):
     lines = random_lines(6, seed=9)
-    ids, lengths, their_ids, mask = encoded(plain, lines)
-    targets = [plain.ours.target.encode(line).ids for line in lines[::-1]]
-    found = force_decode(open_decoder(bundle, EngineOptions("onnx")), ids, lengths, targets)
+    ids, lengths, marian_input, mask = encode_lines(imported, lines)
+    targets = [imported.model.target.encode(line).ids for line in lines[::-1]]
+    hypotheses = force_decode(open_decoder(bundle, EngineOptions("onnx")), ids, lengths, targets)
     labels, _ = pad_rows(targets)
-    their_labels = torch.tensor([marian_ids(plain.target_rows, row) for row in labels])
-    start = plain.theirs.config.decoder_start_token_id
-    shifted = torch.cat([torch.full((6, 1), start), their_labels[:, :-1]], 1)
+    marian_labels = torch.tensor([marian_ids(imported.target_rows, row) for row in labels])
+    start = imported.reference.config.decoder_start_token_id
+    shifted = torch.cat([torch.full((6, 1), start), marian_labels[:, :-1]], 1)
     with torch.no_grad():
-        logits = plain.theirs(
-            input_ids=their_ids, attention_mask=mask.long(), decoder_input_ids=shifted
+        logits = imported.reference(
+            input_ids=marian_input, attention_mask=mask.long(), decoder_input_ids=shifted
         ).logits
-    logits[..., plain.theirs.config.pad_token_id] = -torch.inf  # never written
-    logp = logits.log_softmax(-1).gather(2, their_labels[..., None])[..., 0].numpy()
-    for row, (hypothesis, target) in enumerate(zip(found, targets, strict=True)):
+    logits[..., imported.reference.config.pad_token_id] = -torch.inf  # never generated
+    logp = logits.log_softmax(-1).gather(2, marian_labels[..., None])[..., 0].numpy()
+    for row, (hypothesis, target) in enumerate(zip(hypotheses, targets, strict=True)):
         np.testing.assert_allclose(hypothesis.token_logp, logp[row, : len(target)], atol=2e-4)
         assert hypothesis.ids[-1] == EOS
 
@@ -192,20 +194,20 @@ def test_a_bundle_has_the_languages_license_card_and_recipe_of_its_folder(bundle
     assert recipe.tokenizer.pretokenization == "none"
 
 
-def test_a_bundles_tokenizers_are_those_that_were_imported(plain, bundle):
+def test_the_tokenizers_of_a_bundle_are_the_imported_ones(imported, bundle):
     for line in random_lines(20, seed=3):
         for side in ("source", "target"):
-            before, after = getattr(plain.ours, side), getattr(bundle, side)
+            before, after = getattr(imported.model, side), getattr(bundle, side)
             assert after.encode(line).ids.tolist() == before.encode(line).ids.tolist()
 
 
 # Folders that cannot be imported
 
 
-def edited(**changed):
+def edit_config(**changes):
     def change(folder):
         tree = json.loads((folder / "config.json").read_text())
-        (folder / "config.json").write_text(json.dumps(tree | changed))
+        (folder / "config.json").write_text(json.dumps(tree | changes))
 
     return change
 
@@ -233,17 +235,20 @@ def remove(name):
 
 
 BROKEN = {
-    "another kind": (edited(model_type="bert"), "'bert', not a Marian model"),
-    "no kind": (edited(model_type=None), "not a Marian model"),
-    "no width": (edited(d_model="wide"), "d_model is 'wide'"),
-    "another width": (edited(d_model=64), "the shape"),
-    "odd heads": (edited(encoder_attention_heads=5), "5 heads"),
-    "more layers": (edited(encoder_layers=3), "no tensor model.encoder.layers.2"),
-    "fewer layers": (edited(encoder_layers=1), "unknown tensor model.encoder.layers.1"),
-    "an activation": (edited(activation_function="gelu_new"), "activation_function is"),
-    "pad outside": (edited(pad_token_id=10**6), "no piece 1000000"),
-    "learned positions": (edited(static_position_embeddings=False), "static_position_embeddings"),
-    "a vocabulary of another size": (edited(vocab_size=77), "77 pieces"),
+    "another kind": (edit_config(model_type="bert"), "'bert', not a Marian model"),
+    "no kind": (edit_config(model_type=None), "not a Marian model"),
+    "no width": (edit_config(d_model="wide"), "d_model is 'wide'"),
+    "another width": (edit_config(d_model=64), "the shape"),
+    "odd heads": (edit_config(encoder_attention_heads=5), "5 heads"),
+    "more layers": (edit_config(encoder_layers=3), "no tensor model.encoder.layers.2"),
+    "fewer layers": (edit_config(encoder_layers=1), "unknown tensor model.encoder.layers.1"),
+    "an activation": (edit_config(activation_function="gelu_new"), "activation_function is"),
+    "pad outside": (edit_config(pad_token_id=10**6), "no piece 1000000"),
+    "learned positions": (
+        edit_config(static_position_embeddings=False),
+        "static_position_embeddings",
+    ),
+    "a vocabulary of another size": (edit_config(vocab_size=77), "77 pieces"),
     "no JSON": (shorten("config.json", 20), "not JSON"),
     "no vocabulary": (remove("vocab.json"), "no vocab.json"),
     "half a vocabulary": (shorten("vocab.json", 100), "not JSON"),
@@ -256,18 +261,18 @@ BROKEN = {
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def valid_folder(tmp_path_factory):
     return write_folder(tmp_path_factory.mktemp("whole"))
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_folder_that_is_damaged_or_foreign_is_refused_in_a_sentence(
-    name, whole, tmp_path, monkeypatch
+def test_a_damaged_or_unsupported_folder_is_refused_in_one_sentence(
+    name, valid_folder, tmp_path, monkeypatch
 ):
     change, problem = BROKEN[name]
     folder = tmp_path / "folder"
     folder.mkdir()
-    for file in whole.iterdir():
+    for file in valid_folder.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
     change(folder)
     monkeypatch.chdir(tmp_path)
