@@ -52,7 +52,7 @@ def test_200_alignments_are_those_of_the_command_line_byte_for_byte(model, files
     assert "".join(f"{each}\n" for each in results) == attn("align", *sides).out
 
 
-def test_settings_have_the_effect_of_the_options_of_the_same_name():
+def test_settings_are_the_options_of_the_same_name():
     model = attn_cli.load(
         "en-fr", weights="alignment", beam=2, n_best=2, length_penalty=0.5, threads=1
     )

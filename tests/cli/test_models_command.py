@@ -363,7 +363,7 @@ def test_the_name_option_names_the_folder_and_leaves_the_name_in_the_recipe(
     assert manifest.read_manifest(added)["name"] == "tiny"
 
 
-def test_add_replaces_a_registered_model_only_with_force(registry_folder, trained_model):
+def test_a_registered_model_is_replaced_with_force_only(registry_folder, trained_model):
     result = attn("models", "add", trained_model, "--name", "en-xx")
     assert result.status == 2
     assert "en-xx already" in result.err

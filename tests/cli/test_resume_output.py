@@ -109,7 +109,7 @@ def test_other_settings_are_refused_and_the_partial_output_stays(
     assert (tmp_path / "a.fr.part").read_bytes() == part
 
 
-def test_a_changed_input_file_is_refused(text, tmp_path, interrupt):
+def test_a_text_that_has_changed_is_refused(text, tmp_path, interrupt):
     restore = interrupt(1)
     translate(text, tmp_path / "a.fr", "--resume-output")
     restore()

@@ -132,7 +132,7 @@ def test_in_a_pipe_each_run_is_a_line_of_fields(runs_folder):
     ]
 
 
-def test_on_a_terminal_the_output_has_curves_too(runs_folder):
+def test_on_a_terminal_there_are_curves_too(runs_folder):
     output = attn("runs", terminal=True).out
     assert "runs/b/c" in output
     assert "BLEU  11.0 to 12.5, updates 50 to 100" in output

@@ -64,7 +64,7 @@ def test_a_blank_line_of_a_second_reference_is_not_a_reference(files):
         assert record[key]["signature"] == str(metric.get_signature())
 
 
-def test_a_blank_line_of_the_first_reference_is_an_empty_reference(files):
+def test_a_blank_line_of_the_first_reference_is_an_empty_one(files):
     first = [*REFERENCE[:2], ""]
     result = attn("score", "-r", files("a", first), "-f", "json", stdin="\n".join(HYPOTHESIS))
     ter = sacrebleu.corpus_ter(HYPOTHESIS, [first]).score
@@ -158,7 +158,7 @@ def test_index_zero_is_refused_with_base_one(files):
     assert attn("score", "--gold", gold, "--index-base", "1", stdin="0-0\n\n\n").status == 3
 
 
-def test_links_and_gold_of_unequal_length_are_refused_with_both_counts(files):
+def test_links_of_another_length_than_the_gold_are_refused_with_both_counts(files):
     result = attn("score", "--gold", files("gold", GOLD), stdin="0-0\n")
     assert result.status == 3
     assert "3 lines" in result.err

@@ -99,7 +99,7 @@ def test_translate_shows_the_same_tables_as_align_of_the_same_pairs(transformer,
 @pytest.mark.parametrize(
     ("side", "count", "language"), [("encoder", 2, "en"), ("decoder", 4, "fr")]
 )
-def test_an_html_page_has_the_tables_of_all_heads(transformer, side, count, language):
+def test_a_page_has_the_tables_of_all_heads(transformer, side, count, language):
     page = show(transformer, side, format="html").out
     (pair,) = json.loads(re.search(r'class="pairs"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
     assert f"{side} self-attention" in pair["w"]

@@ -60,7 +60,7 @@ def test_one_of_the_files_may_be_stdin(files, index):
     assert result.lines() == UNION
 
 
-def test_input_and_output_files_may_be_compressed(files, tmp_path):
+def test_files_may_be_compressed_and_so_may_the_output(files, tmp_path):
     out = tmp_path / "out.gz"
     sides = files("f.gz", FORWARD), files("r.gz", REVERSE)
     assert attn("symmetrize", *sides, "--method", "union", "-o", out).stdout == b""
@@ -123,7 +123,7 @@ def test_invalid_or_missing_arguments_are_usage_errors(arguments):
     assert (result.status, result.stdout) == (2, b"")
 
 
-def test_a_missing_file_is_bad_input(files):
+def test_a_file_that_is_not_there_is_bad_input(files):
     result = attn("symmetrize", files("f", FORWARD), "no.links")
     assert (result.status, result.stdout) == (3, b"")
     assert "no.links" in result.err

@@ -248,7 +248,7 @@ def test_unknown_file_extensions_do_not_prevent_training_from_a_model(tiny, tmp_
 # Refusals
 
 
-def test_an_existing_model_is_not_overwritten(tiny, pairs_file):
+def test_a_model_is_not_written_over(tiny, pairs_file):
     before = {path: path.stat().st_mtime_ns for path in tiny.iterdir()}
     result = attn("train", "--pairs", pairs_file, "--out", tiny, *SHORT_TRAINING)
     assert result.status == 2

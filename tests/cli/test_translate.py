@@ -308,7 +308,7 @@ def test_beam_one_is_greedy_and_deterministic(translate):
     assert first.stdout == translate("--beam", "1", "-f", "jsonl", *SOURCES[:10]).stdout
 
 
-def test_the_number_of_lines_in_a_batch_changes_no_translation(translate):
+def test_the_number_of_lines_read_together_changes_no_translation(translate):
     batch = translate(stdin="\n".join(SOURCES)).lines()
     assert batch == [translate(source).lines()[0] for source in SOURCES]
 

@@ -99,13 +99,13 @@ def test_the_default_folders_are_those_of_the_xdg_specification(home, monkeypatc
         assert getattr(user_folders, f"{kind}_folder")().is_relative_to(home)
 
 
-def test_models_and_cache_are_in_attn_home(home, monkeypatch):
+def test_attn_home_has_models_and_cache(home, monkeypatch):
     monkeypatch.setenv("ATTN_HOME", str(home / "h"))
     assert user_folders.data_folder() == user_folders.cache_folder() == home / "h"
     assert user_folders.former_folder() is None
 
 
-def test_models_in_the_former_folder_are_still_found(home):
+def test_models_in_the_former_folder_are_still_there(home):
     assert attn("models", "add", MODEL, "--name", "new").status == 0
     former = home / ".attn" / "models"
     former.mkdir(parents=True)

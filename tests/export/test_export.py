@@ -137,7 +137,7 @@ def graph_bytes(folder):
 
 
 @pytest.mark.parametrize("amount", [0.01, np.nan])
-def test_nothing_is_written_if_graphs_differ_from_the_network(model, monkeypatch, amount):
+def test_nothing_is_written_where_graphs_differ_from_the_network(model, monkeypatch, amount):
     graphs_of = tracing.translator_graphs
 
     def perturbed_graphs(network, *, with_shortlist):
@@ -191,7 +191,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize(("name", "command"), COMMANDS.items(), ids=COMMANDS)
-def test_a_truncated_graph_is_a_damaged_model(model, name, command):
+def test_a_graph_that_is_cut_short_is_a_damaged_model(model, name, command):
     name = manifest.stored_name(manifest.read_manifest(model), name)
     content = (model / name).read_bytes()
     replace_file(model, name, content[: len(content) // 2])

@@ -76,7 +76,7 @@ def test_a_product_equals_that_of_the_rounded_matrices():
     assert np.isclose(result, expected, atol=1e-4).mean() > 0.99
 
 
-def test_a_linear_layer_keeps_its_bias_and_its_transposed_matrix():
+def test_a_linear_layer_keeps_its_bias_and_its_transposed_weights():
     x, w, b = random(4, K), random(N, K, seed=2), random(N, seed=3) * 100
     layer = helper.make_node("Gemm", ["x", "w", "b"], ["y"], transB=1)
     result = run(quantize.quantize_graph(model_of(layer, w=w, b=b)), x)

@@ -194,7 +194,7 @@ def test_a_bundle_has_the_languages_license_card_and_recipe_of_its_folder(bundle
     assert recipe.tokenizer.pretokenization == "none"
 
 
-def test_the_tokenizers_of_a_bundle_are_the_imported_ones(imported, bundle):
+def test_a_bundles_tokenizers_are_those_that_were_imported(imported, bundle):
     for line in random_lines(20, seed=3):
         for side in ("source", "target"):
             before, after = getattr(imported.model, side), getattr(bundle, side)
