@@ -344,7 +344,7 @@ def test_the_number_of_attention_layers_and_heads_follows_from_the_settings(sett
     assert config.with_settings(Recipe(), settings).model.heads == heads
 
 
-def test_an_integer_is_accepted_for_a_decimal_number():
+def test_a_whole_number_may_stand_for_a_number():
     assert config.parse("[train]\nlearning_rate = 1\n").train.learning_rate == 1.0
 
 
@@ -376,7 +376,7 @@ def test_every_key_has_a_sentence_of_help():
     check(Recipe)
 
 
-def test_the_recipe_of_the_demo_is_valid(request):
+def test_the_recipe_of_the_demo_is_read(request):
     assert config.load(request.config.rootpath / "data" / "demo" / "recipe.toml").name == "demo"
 
 

@@ -39,7 +39,7 @@ def test_all_files_of_the_wheel_are_copied():
     assert missing == []
 
 
-def test_dockerignore_admits_all_copied_sources():
+def test_dockerignore_allows_all_copied_sources():
     ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     exceptions = {line[1:] for line in ignore if line.startswith("!")}
     assert {source.split("/")[0] for source in copied_sources()} <= exceptions

@@ -200,7 +200,7 @@ def test_an_output_that_differs_from_the_document_is_an_error(folder):
         document_blocks.check(block, folder, quick=True)
 
 
-def test_the_architecture_document_names_each_module():
+def test_the_architecture_names_each_module():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     modules = {path.stem for path in (ROOT / "attn_cli").rglob("*.py")} - {"__init__", "__main__"}
     assert not sorted(name for name in modules if not re.search(rf"\b{name}\b", text))

@@ -133,7 +133,7 @@ def test_each_module_has_a_layer():
     assert not without_layer, "give its folder a place in LAYERS"
 
 
-def test_a_module_imports_only_lower_layers():
+def test_imports_run_downward_only():
     violations = []
     for module in modules().values():
         for dependency in module.imports:

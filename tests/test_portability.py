@@ -131,7 +131,7 @@ def test_two_folders_are_not_exchanged_without_a_c_library(tmp_path, monkeypatch
     assert not atomic.exchange(tmp_path / "a", tmp_path / "b")
 
 
-def test_keys_are_not_read_without_termios(monkeypatch):
+def test_keys_are_not_read_where_there_is_no_termios(monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "termios" else find(name)

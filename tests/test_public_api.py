@@ -84,7 +84,7 @@ def public_definitions(tree: ast.Module) -> list[ast.FunctionDef | ast.ClassDef]
     ]
 
 
-def test_the_docstring_of_each_module_has_a_first_line():
+def test_the_docstring_of_each_module_begins_with_at_least_three_words():
     def words(tree):
         return (ast.get_docstring(tree) or "").partition("\n")[0].split()
 
@@ -95,7 +95,7 @@ def test_the_docstring_of_each_module_has_a_first_line():
     ]
 
 
-def test_each_public_function_and_class_has_a_docstring():
+def test_everything_public_has_a_docstring():
     assert not [
         f"{path}:{node.lineno} {node.name}"
         for path, tree in trees().items()

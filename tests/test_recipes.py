@@ -82,7 +82,7 @@ def test_set_overrides_a_named_recipe():
     assert (recipe.model.encoder.cell, recipe.model.decoder.cell, recipe.seed) == ("rnn", "lstm", 7)
 
 
-def test_a_model_has_the_name_of_its_recipe(tmp_path, monkeypatch):
+def test_a_model_is_named_after_its_recipe(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "rnn").mkdir(parents=True)
     (tmp_path / "runs" / "rnn" / "bundle.json").write_text("{}")

@@ -35,7 +35,7 @@ def test_the_picture_is_drawn_from_the_recording(panel, frames):
     assert picture == PICTURE.read_text(encoding="utf-8"), f"draw it again: {command}"
 
 
-def test_the_first_frame_shows_the_text_and_the_last_a_finished_table(frames):
+def test_the_frames_go_from_the_text_to_a_finished_table(frames):
     assert "text 1/4" in text_of(frames[0])
     last = text_of(frames[-1])
     assert "finished: maximum updates" in last
