@@ -124,10 +124,10 @@ def _options() -> argparse.Namespace:
 
 
 def _systems(text: str) -> tuple[str, ...]:
-    chosen = tuple(text.split(","))
-    if unknown := set(chosen) - set(SYSTEMS):
+    systems = tuple(text.split(","))
+    if unknown := set(systems) - set(SYSTEMS):
         raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not a system")
-    return chosen
+    return systems
 
 
 def _measure_all(options: argparse.Namespace, folder: Path, report: "Report") -> None:
@@ -248,8 +248,8 @@ def _raw(corpus: str, data: Path) -> Iterator[tuple[str, str]]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8", newline="\n") as lines:
+    open_file = gzip.open if path.suffix == ".gz" else open
+    with open_file(path, "rt", encoding="utf-8", newline="\n") as lines:
         for line in lines:
             yield line.rstrip("\r\n")
 
@@ -294,10 +294,10 @@ class Rivals:
 
 def _output(*command: object) -> str:
     """Return the output of a command. Raises Skipped with the last line on stderr if it fails."""
-    done = subprocess.run(list(map(str, command)), cwd=ROOT, text=True, capture_output=True)
-    if done.returncode:
-        raise Skipped(_last_line(done.stderr) or f"{command[0]} ended with {done.returncode}")
-    return done.stdout.strip()
+    process = subprocess.run(list(map(str, command)), cwd=ROOT, text=True, capture_output=True)
+    if process.returncode:
+        raise Skipped(_last_line(process.stderr) or f"{command[0]} ended with {process.returncode}")
+    return process.stdout.strip()
 
 
 def measure_aligner(system: str, text: Text, rivals: Rivals, threads: int) -> "list[Row]":
@@ -312,13 +312,13 @@ def measure_aligner(system: str, text: Text, rivals: Rivals, threads: int) -> "l
     if system == "eflomal":  # which does both at once
         runs = [(forward, reverse)]
     cost = measure_cost([[*command, *files] for files in runs], text.file("log"), threads=threads)
-    symmetrized = [
-        (how, _score_symmetrized(forward, reverse, how, text)) for how in SYMMETRIZATIONS
+    by_method = [
+        (method, _score_symmetrized(forward, reverse, method, text)) for method in SYMMETRIZATIONS
     ]
     scores = [
         ("forward", text.gold.score(forward)),
         ("reverse", text.gold.score(reverse)),
-        min(symmetrized, key=lambda each: each[1].aer),
+        min(by_method, key=lambda each: each[1].aer),
     ]
     return [Row.of(text, system, links, score, cost, version) for links, score in scores]
 
@@ -345,8 +345,8 @@ def measure_model(system: str, model: Path, text: Text, threads: int) -> "list[R
     fails."""
     name = f"{system} of {model.name}"
     _say(f"{text.name}: {name}")
-    asked = (f"--model={model.absolute()}", f"--weights={WEIGHTS[system]}")
-    cost = _attn_align(text, threads, *asked)
+    options = (f"--model={model.absolute()}", f"--weights={WEIGHTS[system]}")
+    cost = _attn_align(text, threads, *options)
     return [Row.of(text, name, "", text.gold.score(text.file("links")), cost, _attn_version())]
 
 
@@ -376,13 +376,13 @@ def run_rival(name: str, source: str, target: str, forward: str, reverse: str) -
     if name == "eflomal":
         _run_eflomal(source, target, forward, reverse)
         return
-    turned = forward == "-"
+    is_reverse = forward == "-"
     first, second = ([line.split() for line in _lines(Path(path))] for path in (source, target))
-    if turned:
+    if is_reverse:
         first, second = second, first
-    with open(reverse if turned else forward, "w", encoding="ascii") as out:
+    with open(reverse if is_reverse else forward, "w", encoding="ascii") as out:
         for links in _run_thot(name, first, second):
-            places = [(t, s) for s, t in links] if turned else links
+            places = [(t, s) for s, t in links] if is_reverse else links
             out.write(" ".join(f"{s}-{t}" for s, t in places) + "\n")
 
 
@@ -511,10 +511,10 @@ class ProcessGroup:
 
     def wait(self) -> Cost:
         """Wait until all have ended. Raises Skipped if one has failed."""
-        checked = -LOOK
+        last_check = -LOOK
         while self._running:
-            if time.monotonic() - checked >= LOOK:
-                checked = time.monotonic()
+            if time.monotonic() - last_check >= LOOK:
+                last_check = time.monotonic()
                 self._peak = max(self._peak, memory(self._running) / MEBI)
             for pid in list(self._running):
                 self._reap(pid)
@@ -522,8 +522,8 @@ class ProcessGroup:
         return Cost(time.monotonic() - self._began, self._cpu, self._peak)
 
     def _reap(self, pid: int) -> None:
-        ended, status, usage = os.wait4(pid, os.WNOHANG)
-        if not ended:
+        ended_pid, status, usage = os.wait4(pid, os.WNOHANG)
+        if not ended_pid:
             return
         process = self._running.pop(pid)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -593,13 +593,13 @@ class Report:
         self._write()
 
     @contextmanager
-    def note_skips(self, what: str) -> Iterator[None]:
+    def note_skips(self, title: str) -> Iterator[None]:
         """Note what the block skips, and continue after it."""
         try:
             yield
         except Skipped as reason:
-            _say(f"skipped {what}: {reason}")
-            self._skipped.append(f"{what}: {reason}")
+            _say(f"skipped {title}: {reason}")
+            self._skipped.append(f"{title}: {reason}")
             self._write()
 
     def markdown(self) -> str:
@@ -615,7 +615,7 @@ class Report:
                 f"{row.text}: {row.pairs:,} pairs, scored on {row.gold} ({row.signature})"
                 for row in self._rows
             ),
-            *(f"skipped {skipped}" for skipped in self._skipped),
+            *(f"skipped {reason}" for reason in self._skipped),
         )
         return "\n".join([*lines, "", *(f"* {note}" for note in notes)]) + "\n"
 
@@ -662,8 +662,8 @@ def _last_line(text: str) -> str:
     return (text.strip().splitlines() or [""])[-1]
 
 
-def _say(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -83,11 +83,11 @@ def measure(name: str, settings: tuple[str, ...], folder: Path, *, threads: int)
         )
     ]
     record["same"] = [sum(same), len(same)]
-    with tempfile.TemporaryDirectory() as there:
-        hypothesis = Path(there, "hyp")
+    with tempfile.TemporaryDirectory() as scratch:
+        hypothesis = Path(scratch, "hyp")
         hypothesis.write_text(outputs["onnx", 5], encoding="utf-8")
-        scored = attn("score", "-r", DEMO / "test.fr", hypothesis, "--format", "json")
-    record["bleu"] = json.loads(scored)["bleu"]
+        output = attn("score", "-r", DEMO / "test.fr", hypothesis, "--format", "json")
+    record["bleu"] = json.loads(output)["bleu"]
     if name != "none":
         text = (DEMO / f"test.{part}" for part in ("en", "fr", "gold"))
         record["aer"] = aer_of_attention(folder, *text)

@@ -310,8 +310,8 @@ def run(options: Options, *, train: bool, measure: bool) -> None:
     write_validation(options)
 
     def done(plan: Plan) -> str:
-        if train and (what := train_unfinished(plan, options)):
-            say(f"{plan.name}: {what}")
+        if train and (outcome := train_unfinished(plan, options)):
+            say(f"{plan.name}: {outcome}")
         if measure and not read_reason(options.out / plan.name):
             raise Skipped("its training is not finished")
         if measure and not (options.out / plan.name / "measured.json").is_file():
@@ -348,10 +348,10 @@ def train_unfinished(plan: Plan, options: Options) -> str:
     for side, language in (("source", "en"), ("target", "fr")):
         files += [f"--{side}", options.data / "multi30k" / f"train.{language}.gz"]
         files += [f"--valid-{side}", options.out / f"valid.{language}"]
-    named = ["--recipe-name", plan.recipe] if plan.recipe else []
+    recipe_options = ["--recipe-name", plan.recipe] if plan.recipe else []
     changes = [part for setting in settings for part in ("--set", setting)]
     _attn(
-        *("train", *named, *files, "--out", folder, "--force", "--seed", str(plan.seed)),
+        *("train", *recipe_options, *files, "--out", folder, "--force", "--seed", str(plan.seed)),
         *(*changes, *how),
         log=folder.with_suffix(".log"),
     )
@@ -390,12 +390,12 @@ def _run(command: Sequence[str], log: Path | None) -> None:
     environment = {**os.environ, "PYTHONPATH": _with_root()}
     if log is not None:
         environment |= ONE_THREAD
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    process = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     if log is not None:
         with log.open("a", encoding="utf-8") as file:
-            file.write(done.stderr)
-    if done.returncode:
-        raise Skipped(last_line(done.stderr) or f"it ended with {done.returncode}")
+            file.write(process.stderr)
+    if process.returncode:
+        raise Skipped(last_line(process.stderr) or f"it ended with {process.returncode}")
 
 
 def _with_root() -> str:
@@ -441,14 +441,18 @@ def measure_speeds(options: Options) -> None:
                     *("train.max_steps=61", "train.log_every=10", "train.validate_every=100"),
                 ),
             )
-            there = dataclasses.replace(options, out=Path(folder))
-            write_validation(there)
+            short_options = dataclasses.replace(options, out=Path(folder))
+            write_validation(short_options)
             try:
-                train_unfinished(short, there)
+                train_unfinished(short, short_options)
             except Skipped as reason:
                 say(f"skipped {plan.name}: {reason}")
                 continue
-            rows = [row for row in read_events(there.out / plan.name) if row["event"] == "progress"]
+            rows = [
+                row
+                for row in read_events(short_options.out / plan.name)
+                if row["event"] == "progress"
+            ]
         rate = statistics.median(row["tokens_per_second"] for row in rows[1:])
         say(f"{plan.name}: {rate:.0f} pieces/s")
         speeds["systems"][plan.name] = round(rate)
@@ -462,13 +466,13 @@ def read_history(folder: Path) -> dict[str, Any]:
     """Return parameters, updates, minutes, the learning curve, and the point of 45 BLEU from a
     log."""
     rows = read_events(folder)
-    started = next(row for row in rows if row["event"] == "training_started")
+    start = next(row for row in rows if row["event"] == "training_started")
     rates = [row["tokens_per_second"] for row in rows if row["event"] == "progress"]
-    finished = [row for row in rows if row["event"] == "training_finished"][-1]
+    end = [row for row in rows if row["event"] == "training_finished"][-1]
     curve = [
         {
             "update": row["step"],
-            "minutes": round((row["time"] - started["time"]) / 60, 3),
+            "minutes": round((row["time"] - start["time"]) / 60, 3),
             "bleu": round(row["bleu"], 2),
             "loss": round(row["loss"], 4),
         }
@@ -476,13 +480,13 @@ def read_history(folder: Path) -> dict[str, Any]:
         if row["event"] == "validation_finished"
     ]
     return {
-        "parameters": started["parameters"],
-        "device": started["device"],
-        "precision": started["precision"],
-        "updates": finished["step"],
-        "ended_by": finished["reason"],
-        "skipped": finished["skipped"],
-        "minutes": round(finished["seconds"] / 60, 3),
+        "parameters": start["parameters"],
+        "device": start["device"],
+        "precision": start["precision"],
+        "updates": end["step"],
+        "ended_by": end["reason"],
+        "skipped": end["skipped"],
+        "minutes": round(end["seconds"] / 60, 3),
         "pieces_per_second": round(statistics.median(rates)) if rates else None,
         "resumed": sum(row["event"] == "training_started" for row in rows) - 1,
         "curve": curve,

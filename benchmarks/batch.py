@@ -103,8 +103,8 @@ def _expected(folder: Path, sentences: list[str], options: argparse.Namespace) -
     """Return the translation of each sentence by attn translate."""
     (folder / "text").write_text("".join(f"{each}\n" for each in sentences))
     command = [*ATTN, "translate", "-i", str(folder / "text"), *_how(options)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    return dict(zip(sentences, done.stdout.decode().split("\n"), strict=False))
+    process = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    return dict(zip(sentences, process.stdout.decode().split("\n"), strict=False))
 
 
 def _how(options: argparse.Namespace) -> list[str]:
@@ -140,8 +140,8 @@ class Run:
         options: argparse.Namespace,
         chance: random.Random,
     ) -> None:
-        how = ["--output", str(out), "--workers", str(workers), *_how(options)]
-        self.command = [*ATTN, "batch", str(inputs), *how]
+        options_of_batch = ["--output", str(out), "--workers", str(workers), *_how(options)]
+        self.command = [*ATTN, "batch", str(inputs), *options_of_batch]
         self.options, self.chance = options, chance
         self.kills, self.seconds, self.peak = 0, 0.0, 0
         self._cpu: dict[tuple[int, str], float] = {}
@@ -152,35 +152,35 @@ class Run:
         return sum(self._cpu.values())
 
     def to_the_end(self) -> None:
-        started = time.monotonic()
+        start = time.monotonic()
         for _ in range(self.options.kill_driver):
             self._once(until=self.chance.uniform(15, 40))
         if self._once(until=None):
             raise SystemExit("attn batch failed")
-        self.seconds = time.monotonic() - started
+        self.seconds = time.monotonic() - start
 
     def _once(self, until: float | None) -> int:
         with subprocess.Popen(self.command) as process:
-            ended = threading.Event()
-            watcher = threading.Thread(target=self._watch, args=(process.pid, ended, until))
+            has_ended = threading.Event()
+            watcher = threading.Thread(target=self._watch, args=(process.pid, has_ended, until))
             watcher.start()
             status = process.wait()
-            ended.set()
+            has_ended.set()
             watcher.join()
         return status
 
-    def _watch(self, process: int, ended: threading.Event, until: float | None) -> None:
+    def _watch(self, process: int, has_ended: threading.Event, until: float | None) -> None:
         """Count the CPU time of the processes, and kill some."""
-        started = killed = time.monotonic()
-        while not ended.wait(0.5):
+        start = last_kill = time.monotonic()
+        while not has_ended.wait(0.5):
             self._count(process)
             now = time.monotonic()
             workers = workers_below(process)
-            if self.options.kill and now - killed > self.options.kill and workers:
+            if self.options.kill and now - last_kill > self.options.kill and workers:
                 kill(self.chance.choice(workers))
                 self.kills += 1
-                killed = now
-            if until is not None and now - started > until:
+                last_kill = now
+            if until is not None and now - start > until:
                 kill(process)
                 self.kills += 1
                 return

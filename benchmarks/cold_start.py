@@ -58,9 +58,9 @@ def main() -> int:
         environment = {"ATTN_HOME": home, **_threads(options.threads)}
         try:
             costs, missing = measure(commands(options.model), options.rounds, environment)
-            where = {}
+            profile = {}
             if options.where:
-                where = profile_translation(options.model, options.rounds, environment)
+                profile = profile_translation(options.model, options.rounds, environment)
         except Skipped as reason:
             say(f"skipped: {reason}")
             return 0
@@ -68,8 +68,10 @@ def main() -> int:
         f"{options.rounds} rounds", f"model {options.model or 'by default'}", *missing
     )
     text = f"{format_summary(costs)}\n* {about}\n"
-    text += "".join(f"\n{title}\n\n{format_times(times)}" for title, times in where.items())
-    report(text, {"conditions": about, "commands": _record(costs), "where": where}, options.output)
+    text += "".join(f"\n{title}\n\n{format_times(times)}" for title, times in profile.items())
+    report(
+        text, {"conditions": about, "commands": _record(costs), "where": profile}, options.output
+    )
     return 0
 
 
@@ -99,13 +101,13 @@ def _threads(threads: int | None) -> dict[str, str]:
 
 def commands(model: str | None) -> dict[str, list[str]]:
     """Return the commands by their names in the table."""
-    named = [] if model is None else ["--model", model]
+    model_options = [] if model is None else ["--model", model]
     return {
         TORCH: [PYTHON, "-c", TORCH],
         BARE: [PYTHON, "-c", "pass"],
         HELP: [*ATTN, "--help"],
-        TRANSLATE: [*ATTN, "translate", *named, *TEXT],
-        ALIGN: [*ATTN, "align", *named, *PAIR],
+        TRANSLATE: [*ATTN, "translate", *model_options, *TEXT],
+        ALIGN: [*ATTN, "align", *model_options, *PAIR],
     }
 
 
@@ -165,8 +167,8 @@ def _row(name: str, costs: Costs) -> tuple[str, ...]:
 def ratios(name: str, costs: Costs) -> tuple[float, float]:
     """Return wall and CPU time relative to the import of torch: medians of the rounds' ratios."""
     pairs = list(zip(costs[name], costs[TORCH], strict=True))
-    wall = median(own.seconds / torch.seconds for own, torch in pairs)
-    return wall, median(own.cpu_seconds / torch.cpu_seconds for own, torch in pairs)
+    wall = median(command.seconds / torch.seconds for command, torch in pairs)
+    return wall, median(command.cpu_seconds / torch.cpu_seconds for command, torch in pairs)
 
 
 def _record(costs: Costs) -> dict[str, dict[str, object]]:
@@ -259,14 +261,14 @@ def _least(rounds: list[dict[str, float]]) -> dict[str, float]:
 
 def format_times(times: dict[str, float]) -> str:
     """Return a table of milliseconds and shares; small values share one row."""
-    whole = sum(times.values())
-    large = {name: time for name, time in times.items() if time >= WORTH * whole}
+    total = sum(times.values())
+    large = {name: time for name, time in times.items() if time >= WORTH * total}
     if len(large) < len(times):
-        large["others"] = whole - sum(large.values())
-    large["total"] = whole
+        large["others"] = total - sum(large.values())
+    large["total"] = total
     return table(
         ("what", "ms", "%"),
-        [(name, f"{time:.1f}", f"{100 * time / whole:.0f}") for name, time in large.items()],
+        [(name, f"{time:.1f}", f"{100 * time / total:.0f}") for name, time in large.items()],
     )
 
 

@@ -87,20 +87,20 @@ def _measure(options: argparse.Namespace, model: str, file: Path) -> dict[str, A
         "absolute_error": float(wrong.mean()),
         "rank_correlation": rank_correlation(confidence, chrf),
         "rank_correlation_of_logp": rank_correlation([each["score"] for each in records], chrf),
-        "false_alarms": _share_noted(sources, facts),
-        "noted": _share_noted(references, facts),
+        "false_alarms": _share_of_target_language(sources, facts),
+        "noted": _share_of_target_language(references, facts),
     }
 
 
-def _share_noted(lines: Sequence[str], facts: dict[str, Any]) -> float:
+def _share_of_target_language(lines: Sequence[str], facts: dict[str, Any]) -> float:
     """Return the share of lines that look like the target language of a model."""
-    noted = [
+    flags = [
         languages.looks_like(
             (word.text for word in words.split(line)), facts["target"], expected=facts["source"]
         )
         for line in lines
     ]
-    return float(np.mean(noted))
+    return float(np.mean(flags))
 
 
 def _row(record: dict[str, Any]) -> tuple[str, ...]:

@@ -70,9 +70,11 @@ def main() -> None:
                 rows.append(_measure(pairs, Path(name), options))
             except Skipped as error:
                 say(f"{pairs:,} pairs: {error}")
-    made_of = f"sampling {options.sampling:g}, {'with' if options.variants else 'without'} variants"
-    markdown = f"{_table(rows)}\n{describe_conditions(made_of)}\n"
-    report(markdown, {"conditions": describe_conditions(made_of), "rows": rows}, options.output)
+    settings = (
+        f"sampling {options.sampling:g}, {'with' if options.variants else 'without'} variants"
+    )
+    markdown = f"{_table(rows)}\n{describe_conditions(settings)}\n"
+    report(markdown, {"conditions": describe_conditions(settings), "rows": rows}, options.output)
     if options.output:
         for name, picture in _charts(rows).items():
             Path(f"{options.output}-{name}.svg").write_text(picture, encoding="utf-8")
@@ -97,8 +99,8 @@ def _measure(pairs: int, folder: Path, options: argparse.Namespace) -> dict[str,
         command += [f"--folder={folder}", f"--sampling={options.sampling}"]
         command += ["--variants"] if options.variants else []
         cost = cost_of(command, stdout=folder / "told")
-        told = json.loads((folder / "told").read_text() or "{}")
-        return {**told, "cpu_seconds": cost.cpu_seconds, "peak": cost.mebibytes}
+        result = json.loads((folder / "told").read_text() or "{}")
+        return {**result, "cpu_seconds": cost.cpu_seconds, "peak": cost.mebibytes}
 
     run("write")
     say(f"{pairs:,} pairs of text")
@@ -227,30 +229,30 @@ def _prepare(options: argparse.Namespace) -> None:
         )
         recipe = replace(config.Recipe(), data=data)
         with _stage("read", stages, memory):
-            loaded, _ = corpus_reader.read_parallel(
+            corpus, _ = corpus_reader.read_parallel(
                 options.folder / "source",
                 options.folder / "target",
                 corpus_reader.CorpusOptions(storage=Storage.create(text)),
             )
         with _stage("split", stages, memory):
-            train, valid = loaded.split(data.valid_size, seed=1)
-        del loaded
+            train, valid = corpus.split(data.valid_size, seed=1)
+        del corpus
         with _stage("vocabulary", stages, memory):
-            taught, variants = augment(train, data.augmentation, seed=1)
-            tokenizers = train_tokenizers(recipe, taught, variants)
-        forms = len(taught.source.forms) + len(taught.target.forms)
+            augmented, variants = augment(train, data.augmentation, seed=1)
+            tokenizers = train_tokenizers(recipe, augmented, variants)
+        forms = len(augmented.source.forms) + len(augmented.target.forms)
         with _stage("pieces", stages, memory):
             training, _ = segment_corpus(
-                taught, *tokenizers, sampling=options.sampling, augmentation=variants
+                augmented, *tokenizers, sampling=options.sampling, augmentation=variants
             ).filter_lengths(max_length=data.max_length, max_ratio=data.max_ratio)
             validating = segment_corpus(valid, *tokenizers)
         with _stage("store", stages, memory):
             store.save(text, training, validating)
     disk = sum(path.stat().st_size for path in text.glob("*")) / MEBI if options.count else 0
     seconds = time.perf_counter() - began
-    told = {"seconds": seconds, "stages": stages, "forms": forms, "disk": disk}
+    result = {"seconds": seconds, "stages": stages, "forms": forms, "disk": disk}
     private = max(memory.values(), default=0.0)
-    print(json.dumps({**told, "private_of_stages": memory, "private": private}))
+    print(json.dumps({**result, "private_of_stages": memory, "private": private}))
 
 
 def _draw(options: argparse.Namespace) -> None:

@@ -87,14 +87,14 @@ def _measure(options: argparse.Namespace, model: str, file: Path) -> Record:
     """Return the correlations of one model on one file. Raises Skipped."""
     facts = read_manifest(registry.find(model))
     sources, references = read_pairs(file, facts, languages=options.languages, limit=options.limit)
-    translated = translate_to_records(model, sources, "--diagnostics")
-    chrf = evaluation.sentence_chrf([each["target"] for each in translated], references)
+    records = translate_to_records(model, sources, "--diagnostics")
+    chrf = evaluation.sentence_chrf([each["target"] for each in records], references)
     return {
         "model": model,
         "text": file.name.split(".")[0],
         "lines": len(sources),
         "correlations": {
-            name: rank_correlation([measure(each) for each in translated], chrf)
+            name: rank_correlation([measure(each) for each in records], chrf)
             for name, measure in MEASURES.items()
         },
     }

@@ -42,7 +42,7 @@ def main() -> int:
         runs: dict[bool, list[dict[str, float]]] = {False: [], True: []}
         for _ in range(options.rounds):
             for weights in (False, True):
-                runs[weights].append(_in_a_process(options, length, weights))
+                runs[weights].append(_run_in_process(options, length, weights))
         say(f"length {length}")
         rows.append({"length": length, "fused": runs[False], "written_out": runs[True]})
     machine = describe_conditions(f"torch on {options.device}")
@@ -52,7 +52,7 @@ def main() -> int:
     return 0
 
 
-def _in_a_process(options: argparse.Namespace, length: int, weights: bool) -> dict[str, float]:
+def _run_in_process(options: argparse.Namespace, length: int, weights: bool) -> dict[str, float]:
     case = {
         "length": length,
         "weights": weights,
@@ -60,8 +60,8 @@ def _in_a_process(options: argparse.Namespace, length: int, weights: bool) -> di
         "device": options.device,
     }
     command = [sys.executable, __file__, "--case", json.dumps(case)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    times: dict[str, float] = json.loads(done.stdout)
+    process = subprocess.run(command, check=True, capture_output=True, text=True)
+    times: dict[str, float] = json.loads(process.stdout)
     return times
 
 
@@ -76,7 +76,7 @@ def _case(*, length: int, weights: bool, batch: int, device: str) -> dict[str, f
     shape = (batch, HEADS, length, WIDTH)
     parts = [torch.randn(shape, device=device, requires_grad=True) for _ in range(3)]
 
-    def there_and_back() -> None:
+    def forward_and_backward() -> None:
         contexts, _ = scaled_dot_product_attention(*parts, causal=True, weights=weights)
         contexts.square().mean().backward()  # type: ignore[no-untyped-call]
 
@@ -85,16 +85,16 @@ def _case(*, length: int, weights: bool, batch: int, device: str) -> dict[str, f
         0
     ].sum().backward()  # libraries are loaded
     before = _peak(device)
-    there_and_back()
-    taken = _peak(device) - before
+    forward_and_backward()
+    peak = _peak(device) - before
     seconds = []
     for _ in range(max(3, 2048 // length)):
         began = time.perf_counter()
-        there_and_back()
+        forward_and_backward()
         if device == "cuda":
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - began)
-    return {"seconds": median(seconds), "bytes": float(taken)}
+    return {"seconds": median(seconds), "bytes": float(peak)}
 
 
 def _peak(device: str) -> int:

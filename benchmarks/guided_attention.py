@@ -25,10 +25,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("texts", nargs="*", default=list(UPDATES), choices=list(UPDATES))
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "guided")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     print("| text | updates | guided by | BLEU, greedy | AER of attention |\n|---|---|---|---|---|")
-    for text, guide in itertools.product(chosen.texts, GUIDES):
-        model = chosen.out / f"{text}-{guide}"
+    for text, guide in itertools.product(options.texts, GUIDES):
+        model = options.out / f"{text}-{guide}"
         try:
             bleu = train(model, text, guide)
             aer = error_rate(model)
@@ -50,8 +50,8 @@ def train(model: Path, text: str, guide: str) -> float:
         )
         recipe = ROOT / "benchmarks" / "multi30k-en-fr.toml"
         with tempfile.TemporaryDirectory() as folder:
-            named = itertools.chain.from_iterable(("--set", setting) for setting in settings)
-            attn("train", recipe, *files(text, Path(folder)), "--out", model, *named)
+            set_options = itertools.chain.from_iterable(("--set", setting) for setting in settings)
+            attn("train", recipe, *files(text, Path(folder)), "--out", model, *set_options)
     rows = map(json.loads, (model / "log.jsonl").read_text(encoding="utf-8").splitlines())
     return [float(row["bleu"]) for row in rows if row["event"] == "validation_finished"][-1]
 
@@ -59,8 +59,8 @@ def train(model: Path, text: str, guide: str) -> float:
 def files(text: str, folder: Path) -> list[str | Path]:
     """Return the options that name the text, and Multi30k's validation pairs for Multi30k."""
     if text == "140k":
-        held_out = ("--set", "data.valid_source=", "--set", "data.valid_target=")
-        return ["--pairs", require_file(DATA / "tatoeba" / "en-fr.tsv.gz"), *held_out]
+        no_validation = ("--set", "data.valid_source=", "--set", "data.valid_target=")
+        return ["--pairs", require_file(DATA / "tatoeba" / "en-fr.tsv.gz"), *no_validation]
     captions = DATA / "multi30k"
     options: list[str | Path] = []
     for option, language in (("source", "en"), ("target", "fr")):

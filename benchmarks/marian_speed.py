@@ -272,18 +272,18 @@ def _sentencepiece_model(size: int) -> bytes:
     import sentencepiece
     from sentencepiece import sentencepiece_model_pb2
 
-    trained = io.BytesIO()
+    stream = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(["w0 w1 w2 w3 w4", "w5 w6 w7 w8 w9"]),
-        model_writer=trained,
+        model_writer=stream,
         vocab_size=20,
         hard_vocab_limit=False,
         minloglevel=3,
     )
-    proto: Any = sentencepiece_model_pb2.ModelProto.FromString(trained.getvalue())
-    known = {piece.piece for piece in proto.pieces}
+    proto: Any = sentencepiece_model_pb2.ModelProto.FromString(stream.getvalue())
+    pieces = {piece.piece for piece in proto.pieces}
     for number in range(size):
-        if (piece := f"\u2581w{number}") not in known:
+        if (piece := f"\u2581w{number}") not in pieces:
             proto.pieces.add(piece=piece, score=-1.0)
     data: bytes = proto.SerializeToString()
     return data

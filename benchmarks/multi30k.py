@@ -27,15 +27,15 @@ def attn(*arguments: object) -> str:
 
 def curve(log: Path) -> None:
     """Print greedy validation BLEU by minutes since the first update, from a log."""
-    started = 0.0
+    start = 0.0
     for row in map(json.loads, log.read_text(encoding="utf-8").splitlines()):
         if row["event"] == "training_started":
-            started = row["time"]
+            start = row["time"]
         elif row["event"] == "validation_finished":
-            minutes = (row["time"] - started) / 60
+            minutes = (row["time"] - start) / 60
             print(f"{minutes:6.1f} min   update {row['step']:6}   BLEU {row['bleu']:.1f}")
         elif row["event"] == "training_finished":
-            print(f"{(row['time'] - started) / 60:6.1f} min   finished: {row['reason']}")
+            print(f"{(row['time'] - start) / 60:6.1f} min   finished: {row['reason']}")
 
 
 def main() -> int:
@@ -44,12 +44,12 @@ def main() -> int:
     )
     parser.add_argument("targets", nargs="*", help="fr, de [both]")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs", help="folder of the models")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     if not CORPUS.is_dir():
         print(f"skipped: no Multi30k in {CORPUS.relative_to(ROOT.parent)}; see data/README.md")
         return 0
-    for target in chosen.targets or ["fr", "de"]:
-        measure(target, chosen.runs)
+    for target in options.targets or ["fr", "de"]:
+        measure(target, options.runs)
     return 0
 
 

@@ -118,9 +118,9 @@ def open_page(browser: "Browser", file: Path) -> list[Event]:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     session = browser.new_browser_cdp_session()
     events: list[Event] = []
-    ended: list[Event] = []
+    end_events: list[Event] = []
     session.on("Tracing.dataCollected", lambda part: events.extend(part["value"]))
-    session.on("Tracing.tracingComplete", lambda end: ended.append(end))
+    session.on("Tracing.tracingComplete", lambda end: end_events.append(end))
     config = {"includedCategories": _CATEGORIES}
     session.send("Tracing.start", {"transferMode": "ReportEvents", "traceConfig": config})
     page.goto(file.as_uri())
@@ -128,7 +128,7 @@ def open_page(browser: "Browser", file: Path) -> list[Event]:
     page.wait_for_function("performance.getEntriesByType('paint').length == 2")
     page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done, 100)))")
     session.send("Tracing.end")
-    while not ended:
+    while not end_events:
         page.wait_for_timeout(50)
     page.close()
     return events
@@ -138,16 +138,16 @@ def times_of(events: Sequence[Event]) -> list[float]:
     """Return the times of _COLUMNS from the events of one page."""
     first = next(event for event in events if event["name"] == "firstContentfulPaint")
     thread = first["pid"], first["tid"]
-    own = [event for event in events if (event["pid"], event["tid"]) == thread]
-    begin = max(event["ts"] for event in own if event["name"] == "navigationStart")
-    marks = {event["name"]: event["ts"] for event in own if event["ts"] >= begin}
-    loaded = marks["domContentLoadedEventEnd"]
-    paints = [event["ts"] + event["dur"] for event in own if event["name"] == "Paint"]
+    thread_events = [event for event in events if (event["pid"], event["tid"]) == thread]
+    begin = max(event["ts"] for event in thread_events if event["name"] == "navigationStart")
+    marks = {event["name"]: event["ts"] for event in thread_events if event["ts"] >= begin}
+    load_end = marks["domContentLoadedEventEnd"]
+    paints = [event["ts"] + event["dur"] for event in thread_events if event["name"] == "Paint"]
     ends = [max(paint for paint in paints if paint <= first["ts"])]  # the paint that shows it
     for name in ("first pair", "complete"):
-        mark = marks.get(name, loaded)
+        mark = marks.get(name, load_end)
         ends.append(min((paint for paint in paints if paint > mark), default=max(paints)))
-    cpu = [1e-3 * cpu_time(own, begin, end) for end in ends]
+    cpu = [1e-3 * cpu_time(thread_events, begin, end) for end in ends]
     return [*cpu, 1e-3 * (first["ts"] - begin)]
 
 

@@ -87,26 +87,26 @@ def write_texts(out: Path) -> list[list[Pair]]:
         side: (DEMO / f"train.{side}").read_text(encoding="utf-8").splitlines()
         for side in ("en", "fr")
     }
-    known = {key(line) for line in sides["en"]}
+    excluded = {key(line) for line in sides["en"]}
     for bucket in BUCKETS[:TRAINING_BUCKETS]:
-        for pair in sample_nested(draw, known, ADDED_SENTENCES, bucket):
+        for pair in sample_nested(draw, excluded, ADDED_SENTENCES, bucket):
             sides["en"].append(pair.english)
             sides["fr"].append(pair.french)
     out.mkdir(parents=True, exist_ok=True)
     for side, lines in sides.items():
         text = "".join(f"{line}\n" for line in lines)
         (out / f"train.{side}").write_text(text, encoding="utf-8")
-    return [sample_nested(draw, known, TEST_SENTENCES, bucket) for bucket in BUCKETS]
+    return [sample_nested(draw, excluded, TEST_SENTENCES, bucket) for bucket in BUCKETS]
 
 
-def sample_nested(draw: Draw, known: set[str], many: int, words: tuple[int, int]) -> list[Pair]:
-    """Return `many` new sentences with a number of words in the range; add them to `known`."""
+def sample_nested(draw: Draw, excluded: set[str], count: int, words: tuple[int, int]) -> list[Pair]:
+    """Return `count` new sentences with a number of words in the range; add them to `excluded`."""
     pairs: list[Pair] = []
-    while len(pairs) < many:
+    while len(pairs) < count:
         phrase = relative(draw, depth=draw.pick(range(1, MAX_DEPTH + 1)))
         pair = finish(phrase + linked(".=."), "relative clause")
-        if words[0] <= len(pair.en) <= words[1] and key(pair.english) not in known:
-            known.add(key(pair.english))
+        if words[0] <= len(pair.en) <= words[1] and key(pair.english) not in excluded:
+            excluded.add(key(pair.english))
             pairs.append(pair)
     return pairs
 
@@ -141,8 +141,8 @@ def evaluate(name: str, pairs: Sequence[Pair], folder: Path) -> dict[str, Any]:
     reference."""
     from measuring.study import scores
 
-    with tempfile.TemporaryDirectory() as there:
-        files = {side: Path(there, side) for side in ("en", "fr", "gold")}
+    with tempfile.TemporaryDirectory() as scratch:
+        files = {side: Path(scratch, side) for side in ("en", "fr", "gold")}
         columns = {"en": [p.english for p in pairs], "fr": [p.french for p in pairs]}
         columns["gold"] = [p.gold for p in pairs]
         for side, lines in columns.items():
@@ -181,16 +181,16 @@ def write(out: Path, docs: Path) -> None:
     picture = curves(title, points, x="source words", y="BLEU", ticks=names)
     (docs / "attention" / "clauses.svg").write_text(picture, encoding="utf-8")
     rows = [
-        [f"{name}, {what}", *(shown(row) for row in record["rows"])]
-        for what, shown in TABLE_ROWS.items()
+        [f"{name}, {measure_name}", *(format_row(row) for row in record["rows"])]
+        for measure_name, format_row in TABLE_ROWS.items()
         for name, record in records.items()
-        if what != "AER" or name != "none"
+        if measure_name != "AER" or name != "none"
     ]
     record = next(iter(records.values()))
     signature = record["rows"][0]["bleu"]["signature"]
     conditions = f"{record['conditions']}; BLEU `{signature}`"
-    how = f"\n{TEST_SENTENCES} sentences of each length; {conditions}.\n"
-    fill(docs / "attention.md", {"clauses": table(["", *names.values()], rows) + how})
+    conditions_line = f"\n{TEST_SENTENCES} sentences of each length; {conditions}.\n"
+    fill(docs / "attention.md", {"clauses": table(["", *names.values()], rows) + conditions_line})
 
 
 if __name__ == "__main__":

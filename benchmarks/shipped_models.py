@@ -45,8 +45,8 @@ def main() -> int:
     texts, records = [], []
     with tempfile.TemporaryDirectory(prefix="attn-models-") as scratch:
         os.environ["ATTN_HOME"] = str(Path(scratch) / "home")
-        shipped = (path for path in sorted((ROOT / "models").iterdir()) if path.is_dir())
-        for number, path in enumerate(options.model or shipped):
+        default_models = (path for path in sorted((ROOT / "models").iterdir()) if path.is_dir())
+        for number, path in enumerate(options.model or default_models):
             folder = Path(scratch) / str(number)
             folder.mkdir()
             try:
@@ -85,8 +85,8 @@ def _options() -> argparse.Namespace:
 
 
 def _path(name: str) -> Path:
-    shipped = ROOT / "models" / name
-    return shipped if shipped.is_dir() and os.sep not in name else Path(name).absolute()
+    folder = ROOT / "models" / name
+    return folder if folder.is_dir() and os.sep not in name else Path(name).absolute()
 
 
 # Report
@@ -108,7 +108,7 @@ def format_model(result: Measurements) -> str:
     if result.samples:
         parts += [f"With {model.default_engine}:\n", f"```\n{result.samples}```\n"]
     if result.skipped:
-        parts += ["".join(f"* skipped {what}\n" for what in result.skipped)]
+        parts += ["".join(f"* skipped {reason}\n" for reason in result.skipped)]
     return "\n".join(parts)
 
 
@@ -160,9 +160,9 @@ def _format_sizes(result: Measurements) -> str:
     names = list(dict.fromkeys(name for files in result.sizes.values() for name in files))
     engines = [engine for engine in result.sizes if engine != "torch"] or list(result.sizes)
 
-    def megabytes(engine: str, chosen: Sequence[str]) -> str:
+    def megabytes(engine: str, file_names: Sequence[str]) -> str:
         sizes = result.sizes[engine]
-        total = sum(sizes[name] for name in chosen if name in sizes)
+        total = sum(sizes[name] for name in file_names if name in sizes)
         return f"{total / 1e6:.2f}" if total else ""
 
     rows = [(name, *(megabytes(engine, [name]) for engine in engines)) for name in names]

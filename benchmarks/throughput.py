@@ -70,7 +70,7 @@ def main() -> int:
     exit_on_sigterm()
     skipped: list[str] = []
     rows: list[Row] = []
-    where: dict[str, Any] = {}
+    profiles: dict[str, Any] = {}
     text = ""
     with tempfile.TemporaryDirectory(prefix="attn-throughput-") as scratch:
         os.environ["ATTN_HOME"] = str(Path(scratch) / "home")
@@ -82,17 +82,18 @@ def main() -> int:
             text = format_summary(rows)
             if options.where:
                 graphs = [system for system in systems if system.name in ("int8", "fp32")]
-                where = {
+                profiles = {
                     f"{system.name}, beam {beam}": profile_engine(system, beam, lines)
                     for system, beam in itertools.product(graphs, options.beams)
                 }
-                text += format_products(where)
+                text += format_products(profiles)
                 text += "".join(
-                    f"\n### {title}\n\n{format_profile(w)}" for title, w in where.items()
+                    f"\n### {title}\n\n{format_profile(profile)}"
+                    for title, profile in profiles.items()
                 )
     about = describe_conditions(f"model {options.model}", f"{options.rounds} rounds")
     text += format_notes(about, skipped)
-    record = {"conditions": about, "rows": [row.record() for row in rows], "where": where}
+    record = {"conditions": about, "rows": [row.record() for row in rows], "where": profiles}
     report(text, {**record, "skipped": skipped}, options.output)
     return 0
 
@@ -198,24 +199,24 @@ def measure(
 ) -> list[Row]:
     """Return a row for each system and beam; they take turns."""
     costs: dict[tuple[str, int], list[tuple[Cost, Cost]]] = {}
-    failed = set()
+    failures = set()
     for system in systems:  # loads files that were not read before
         with report_skips(system.name, []):
             system.translate(lines.first, scratch / "first.out", options.beams[0], threads=1)
     for number in range(options.rounds):
         for beam, system in itertools.product(options.beams, systems):
-            if (system.name, beam) in failed:
+            if (system.name, beam) in failures:
                 continue
             say(f"round {number + 1}: {system.name}, beam {beam}")
             out = scratch / f"{system.name}.{beam}.{lines.target}"
             try:
                 first = system.translate(lines.first, scratch / "first.out", beam, threads=1)
-                whole = system.translate(lines.all, out, beam, threads=1)
+                complete = system.translate(lines.all, out, beam, threads=1)
             except Skipped as reason:
-                failed.add((system.name, beam))
+                failures.add((system.name, beam))
                 skipped.append(f"{system.name}, beam {beam}: {reason}")
                 continue
-            costs.setdefault((system.name, beam), []).append((first, whole))
+            costs.setdefault((system.name, beam), []).append((first, complete))
     by_name = {system.name: system for system in systems}
     rows = []
     for (name, beam), runs in sorted(costs.items(), key=lambda item: item[0][1]):
@@ -228,7 +229,7 @@ def measure(
 def _row(
     system: System, beam: int, runs: Sequence[tuple[Cost, Cost]], output: Path, lines: Lines
 ) -> Row:
-    scored = bleu(lines.reference, output)
+    score = bleu(lines.reference, output)
     return Row(
         system=system.name,
         version=system.version,
@@ -236,14 +237,14 @@ def _row(
         trained=system.trained,
         beam=beam,
         lines=lines.count,
-        seconds=median(whole.seconds for _, whole in runs),
+        seconds=median(complete.seconds for _, complete in runs),
         startup_seconds=median(first.seconds for first, _ in runs),
-        core_seconds=median(whole.cpu_seconds for _, whole in runs),
-        mebibytes=max(whole.mebibytes for _, whole in runs),
+        core_seconds=median(complete.cpu_seconds for _, complete in runs),
+        mebibytes=max(complete.mebibytes for _, complete in runs),
         pieces=system.pieces(output),
-        bleu=scored["score"],
-        signature=scored["signature"],
-        all_seconds=[round(whole.seconds, 3) for _, whole in runs],
+        bleu=score["score"],
+        signature=score["signature"],
+        all_seconds=[round(complete.seconds, 3) for _, complete in runs],
     )
 
 
@@ -282,9 +283,9 @@ def _cells(row: Row, rows: Sequence[Row], rivals: Sequence[str]) -> list[str]:
         if rival is None or row.system in RIVALS:
             cells.append("")
             continue
-        own = (row.sentences_per_second, row.pieces_per_second)
+        rates = (row.sentences_per_second, row.pieces_per_second)
         other = (rival.sentences_per_second, rival.pieces_per_second)
-        sentences, pieces = map(_times, own, other)
+        sentences, pieces = map(_times, rates, other)
         cells.append(f"{sentences} ({pieces})")
     return cells
 
@@ -293,8 +294,8 @@ def _rate(rate: float | None) -> str:
     return "?" if rate is None else f"{rate:.1f}" if rate < 1000 else f"{rate:.0f}"
 
 
-def _times(own: float | None, other: float | None) -> str:
-    return "?" if own is None or other is None else f"{own / other:.1f}"
+def _times(rate: float | None, other: float | None) -> str:
+    return "?" if rate is None or other is None else f"{rate / other:.1f}"
 
 
 # Where the time goes
@@ -311,12 +312,12 @@ def profile_engine(system: System, beam: int, lines: Lines) -> dict[str, Any]:
     return profile
 
 
-def format_products(where: dict[str, dict[str, Any]]) -> str:
+def format_products(profiles: dict[str, dict[str, Any]]) -> str:
     """Return the table of the time of the matrix products alone, for each run."""
     rows = []
-    for title, profile in where.items():
-        whole, alone = sum(profile["phases"].values()), _alone(profile)
-        rows.append((title, f"{whole:.3f}", f"{alone:.3f}", f"{100 * alone / whole:.0f}"))
+    for title, profile in profiles.items():
+        total, products = sum(profile["phases"].values()), _alone(profile)
+        rows.append((title, f"{total:.3f}", f"{products:.3f}", f"{100 * products / total:.0f}"))
     titles = ("graphs", "translation s", "matrix products alone s", "%")
     return "\n" + table(titles, rows) if rows else ""
 

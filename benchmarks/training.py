@@ -148,7 +148,7 @@ def speed(
 ) -> tuple[str, dict[str, Any]]:
     """Measure target pieces per second and memory of each system, in turns."""
     rates: dict[str, list[float]] = {name: [] for name in options.systems}
-    held: dict[str, list[float]] = {name: [] for name in options.systems}
+    memory: dict[str, list[float]] = {name: [] for name in options.systems}
     failed: set[str] = set()
     path = recipe(
         options,
@@ -169,9 +169,11 @@ def speed(
             with report_skips(name, skipped):
                 rate, mebibytes = run(name, options, path, scratch)
                 rates[name].append(rate)
-                held[name].append(mebibytes)
+                memory[name].append(mebibytes)
                 failed.remove(name)
-    rows = [(name, median(rates[name]), max(held[name])) for name in options.systems if rates[name]]
+    rows = [
+        (name, median(rates[name]), max(memory[name])) for name in options.systems if rates[name]
+    ]
     titles = ["system", "target pieces/s", "MiB"]
     bases = [row for row in rows if row[0] in ("1 thread", *RIVALS)]
     titles += [f"× {name}" for name, _, _ in bases]
@@ -179,7 +181,7 @@ def speed(
         [name, f"{rate:.0f}", f"{mib:.0f}", *(f"{rate / base:.2f}" for _, base, _ in bases)]
         for name, rate, mib in rows
     ]
-    return table(titles, cells), {"rates": rates, "mebibytes": held}
+    return table(titles, cells), {"rates": rates, "mebibytes": memory}
 
 
 def read_attn_rate(
@@ -227,7 +229,7 @@ def run_with_memory(command: Sequence[str]) -> float:
 
 def rivals(options: argparse.Namespace, lines: Lines, work: str) -> Rivals:
     """Return the other programs, installed, with the same text, threads and batches."""
-    installed = Rivals(
+    programs = Rivals(
         options.rivals,
         lines,
         corpus=options.corpus.absolute(),
@@ -236,8 +238,8 @@ def rivals(options: argparse.Namespace, lines: Lines, work: str) -> Rivals:
         tokens=options.tokens,
         vocabulary=options.vocabulary,
     )
-    installed.install()
-    return installed
+    programs.install()
+    return programs
 
 
 def read_rival_rate(
@@ -245,13 +247,13 @@ def read_rival_rate(
 ) -> tuple[float, float]:
     """Return the median of the rates of a program's log, and its memory at the end."""
     lines = Lines.read(options.corpus, (SOURCE, TARGET), None, scratch)
-    trained = rivals(options, lines, "speed")
-    trained.delete_trained(name)
-    trained.train([name], (options.rival_minutes,))
-    rates = trained.rates(name)
+    programs = rivals(options, lines, "speed")
+    programs.delete_trained(name)
+    programs.train([name], (options.rival_minutes,))
+    rates = programs.rates(name)
     if len(rates) < 2:
         raise Skipped("it logged too little; give it more --rival-minutes")
-    return median(rates[1:]), trained.mebibytes(name)
+    return median(rates[1:]), programs.mebibytes(name)
 
 
 # Where the time goes
@@ -269,11 +271,11 @@ def profile(
             say(f"round {number + 1}: {name}")
             program = ROOT / "benchmarks" / "measuring" / "update.py"
             paths = {"PYTHONPATH": str(checkout.absolute())}
-            printed = output_of(
+            output = output_of(
                 *(sys.executable, program, path, options.updates),
                 environment={**ONE_THREAD, **paths},
             )
-            profiles[name].append(json.loads(printed.splitlines()[-1]))
+            profiles[name].append(json.loads(output.splitlines()[-1]))
     titles = ["phase", *(f"{name}: {unit}" for name in profiles for unit in ("ms", "%"))]
     phases = list(next(iter(profiles.values()))[0]["phases"])
     rows = []
@@ -295,9 +297,9 @@ def _share(
     runs: Sequence[dict[str, Any]], seconds: Callable[[dict[str, Any]], float]
 ) -> tuple[str, str]:
     """Return milliseconds of an update and their share: medians of the runs."""
-    whole = median(run["seconds"] / run["updates"] for run in runs)
+    total = median(run["seconds"] / run["updates"] for run in runs)
     part = median(map(seconds, runs))
-    return f"{1000 * part:.1f}", f"{100 * part / whole:.0f}"
+    return f"{1000 * part:.1f}", f"{100 * part / total:.0f}"
 
 
 # BLEU after so many minutes
@@ -309,12 +311,12 @@ def minutes(
     """Measure BLEU on the test text after each limit in minutes, on all cores."""
     lines = Lines.read(options.corpus, (SOURCE, TARGET), None, scratch)
     settings = {name: getattr(options, name) for name in ("tokens", "vocabulary", "set")}
-    saved = SavedRows(options.output, settings | {"corpus": str(options.corpus)})
+    rows_file = SavedRows(options.output, settings | {"corpus": str(options.corpus)})
     systems = [name for name in options.systems if name in RIVALS]
     if set(options.systems) & set(ATTN_SYSTEMS):
         systems.insert(0, "attn")
     for name in systems:
-        limits = [m for m in options.limits if not saved.has(system=name, minutes=m)]
+        limits = [m for m in options.limits if not rows_file.has(system=name, minutes=m)]
         translate = translate_with_attn if name == "attn" else translate_with_rival
         for limit in limits:
             with report_skips(f"{name}, {limit:g} minutes", skipped):
@@ -322,15 +324,15 @@ def minutes(
                 seconds, outputs = translate(name, limit, limits, options, lines, scratch)
                 scores = [bleu(lines.reference, output)["score"] for output in outputs]
                 row = {"system": name, "minutes": limit, "seconds": seconds, "bleu": scores}
-                saved.add(row)
+                rows_file.add(row)
     order = ("attn", *RIVALS)
-    rows = sorted(saved.rows, key=lambda row: (row["minutes"], order.index(row["system"])))
+    rows = sorted(rows_file.rows, key=lambda row: (row["minutes"], order.index(row["system"])))
     cells = [
         [f"{r['minutes']:g}", r["system"], f"{r['seconds']:.0f}", *(f"{b:.1f}" for b in r["bleu"])]
         for r in rows
     ]
     titles = ["minutes", "system", "seconds from start to end", *(f"beam {b}" for b in BEAMS)]
-    return table(titles, cells), saved.record()
+    return table(titles, cells), rows_file.record()
 
 
 def translate_with_attn(

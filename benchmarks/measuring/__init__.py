@@ -116,7 +116,7 @@ def output_of(
     environment: Mapping[str, str] | None = None,
 ) -> str:
     """Return the output of a command. Raises Skipped with its last line on stderr if it fails."""
-    done = subprocess.run(
+    process = subprocess.run(
         list(map(str, command)),
         cwd=folder,
         env={**os.environ, **(environment or {})},
@@ -125,9 +125,9 @@ def output_of(
         text=True,
         encoding="utf-8",
     )
-    if done.returncode:
-        raise Skipped(last_line(done.stderr) or f"{command[0]} ended with {done.returncode}")
-    return done.stdout
+    if process.returncode:
+        raise Skipped(last_line(process.stderr) or f"{command[0]} ended with {process.returncode}")
+    return process.stdout
 
 
 def attn(*arguments: object) -> str:
@@ -140,12 +140,12 @@ def aer_of_attention(model: Path, source: Path, target: Path, gold: Path) -> dic
 
     Raises Skipped as `output_of` does.
     """
-    how = ("--weights", "attention", "--format", "pharaoh", "--extract", "argmax")
+    options = ("--weights", "attention", "--format", "pharaoh", "--extract", "argmax")
     with tempfile.TemporaryDirectory() as folder:
         links = Path(folder, "links")
-        attn("align", "-m", model, "--source", source, "--target", target, *how, "-o", links)
-        scored = attn("score", "--gold", gold, "--links", links, "--format", "json")
-    score: dict[str, Any] = json.loads(scored)["aer"]
+        attn("align", "-m", model, "--source", source, "--target", target, *options, "-o", links)
+        output = attn("score", "--gold", gold, "--links", links, "--format", "json")
+    score: dict[str, Any] = json.loads(output)["aer"]
     return score
 
 
@@ -165,9 +165,9 @@ def last_line(text: str) -> str:
     return (text.strip().splitlines() or [""])[-1]
 
 
-def say(what: str) -> None:
+def say(message: str) -> None:
     """Write a line to stderr."""
-    print(what, file=sys.stderr, flush=True)
+    print(message, file=sys.stderr, flush=True)
 
 
 def require_file(path: Path) -> Path:
@@ -187,13 +187,13 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 @contextmanager
-def report_skips(what: str, skipped: list[str]) -> Iterator[None]:
+def report_skips(title: str, skipped: list[str]) -> Iterator[None]:
     """If the block raises Skipped, print it, add the reason to `skipped`, and continue after the
     block."""
     try:
         yield
     except Skipped as reason:
-        line = f"{what}: {reason}" if what else str(reason)
+        line = f"{title}: {reason}" if title else str(reason)
         say(f"skipped {line}")
         skipped.append(line)
 
@@ -211,7 +211,7 @@ def describe_conditions(*more: str) -> str:
 
 def format_notes(about: str, skipped: Iterable[str]) -> str:
     """Return the conditions of a measurement and what was skipped, as a list."""
-    lines = (about, *(f"skipped {what}" for what in skipped))
+    lines = (about, *(f"skipped {reason}" for reason in skipped))
     return "".join(["\n", *(f"* {line}\n" for line in lines)])
 
 

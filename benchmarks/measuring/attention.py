@@ -20,10 +20,10 @@ Pair = tuple[TokenizedLine, TokenizedLine]
 Heads = NDArray[np.float32]  # (heads, T, S) of one pair, EOS included
 
 #: Pairs in a batch of forced decoding.
-TOGETHER = 100
+BATCH_SIZE = 100
 
 #: The methods that extract links from a table.
-HOW = ("argmax", "threshold")
+METHODS = ("argmax", "threshold")
 
 
 # The weights of forced decoding
@@ -42,8 +42,8 @@ class _Batch(NamedTuple):
 
 def _batches(pairs: Sequence[Pair], device: torch.device) -> Iterator[_Batch]:
     order = sorted(range(len(pairs)), key=lambda n: len(pairs[n][0].ids))
-    for start in range(0, len(order), TOGETHER):
-        places = order[start : start + TOGETHER]
+    for start in range(0, len(order), BATCH_SIZE):
+        places = order[start : start + BATCH_SIZE]
         src, src_len = pad_rows([pairs[n][0].ids for n in places])
         tgt, tgt_len = pad_rows([pairs[n][1].ids for n in places])
         tgt_in = np.concatenate([np.full((len(tgt), 1), BOS, tgt.dtype), tgt[:, :-1]], axis=1)
@@ -69,9 +69,9 @@ def force_weights(network: Seq2Seq, pairs: Sequence[Pair]) -> list[Heads]:
     return [by_place[place] for place in range(len(pairs))]
 
 
-def table_of(pair: Pair, heads: Heads, chosen: Sequence[int]) -> SoftAlignment:
+def table_of(pair: Pair, heads: Heads, indices: Sequence[int]) -> SoftAlignment:
     """Return the table of words of the mean of these heads."""
-    mean = heads[list(chosen)].mean(axis=0)
+    mean = heads[list(indices)].mean(axis=0)
     return build_alignment(mean, *pair, kind="attention", mode="forced")
 
 
@@ -81,12 +81,12 @@ def table_of(pair: Pair, heads: Heads, chosen: Sequence[int]) -> SoftAlignment:
 def alignment_errors(
     tables: Sequence[SoftAlignment], gold: Sequence[GoldAlignment], *, gold_base: int
 ) -> dict[str, dict[str, Any]]:
-    """Return AER, precision and recall of the links of `tables`, by each method of `HOW`."""
+    """Return AER, precision and recall of the links of `tables`, by each of `METHODS`."""
     return {
         how: score_alignment(
             gold, [extract(table, how) for table in tables], gold_base=gold_base
         ).record()
-        for how in HOW
+        for how in METHODS
     }
 
 
@@ -128,9 +128,9 @@ def _without(weights: Tensor, mask: Tensor, place: Tensor) -> Tensor:
     0."""
     others = mask.expand_as(weights).to(weights.dtype).scatter(-1, place, 0.0)
     rest = weights.scatter(-1, place, 0.0)
-    left = rest.sum(-1, keepdim=True)
+    total = rest.sum(-1, keepdim=True)
     equal = others / others.sum(-1, keepdim=True).clamp(min=1)
-    return torch.where(left > 1e-6, rest / left.clamp(min=1e-6), equal)
+    return torch.where(total > 1e-6, rest / total.clamp(min=1e-6), equal)
 
 
 def _drop_largest(weights: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
@@ -186,7 +186,7 @@ def measure_interventions(
         for t, previous in enumerate(batch.tgt_in.unbind(1)):
             logits, _, after = network.step(previous, state, memory)
             before = logits.float().softmax(-1)  # (B, V)
-            there = batch.tgt_len > t  # (B,)
+            is_word = batch.tgt_len > t  # (B,)
             for name, change in CHANGES.items():
 
                 def chosen(weights: Tensor, change: Change = change) -> tuple[Tensor, None]:
@@ -194,12 +194,12 @@ def measure_interventions(
 
                 attention._select = chosen  # type: ignore[method-assign]
                 try:
-                    altered = network.step(previous, state, memory)[0].float().softmax(-1)
+                    changed_probs = network.step(previous, state, memory)[0].float().softmax(-1)
                 finally:
                     del attention._select
-                distance = (before - altered).abs().sum(-1) / 2
-                other = before.argmax(-1) != altered.argmax(-1)
-                counts = (distance[there].sum(), other[there].sum(), there.sum())
+                distance = (before - changed_probs).abs().sum(-1) / 2
+                other = before.argmax(-1) != changed_probs.argmax(-1)
+                counts = (distance[is_word].sum(), other[is_word].sum(), is_word.sum())
                 sums[name] += torch.stack([count.double() for count in counts])
             state = after
     return {

@@ -63,8 +63,8 @@ def curves(
             f'<text class="faint" x="{_LEFT - 8}" y="{line + 4}" text-anchor="end">'
             f"{value:g}</text>",
         ]
-    named = ticks or {value: f"{value:g}" for value in _steps(*_rounded(low_x, high_x))}
-    for value, name in named.items():
+    tick_labels = ticks or {value: f"{value:g}" for value in _steps(*_rounded(low_x, high_x))}
+    for value, name in tick_labels.items():
         if low_x <= value <= high_x:
             column, _ = at((value, low_y))
             parts.append(
@@ -85,7 +85,7 @@ def curves(
         parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>')
         for point in row:
             a, b = at(point)
-            says = f"{name}: {point[1]:.1f} at {named.get(point[0], f'{point[0]:g}')}"
+            says = f"{name}: {point[1]:.1f} at {tick_labels.get(point[0], f'{point[0]:g}')}"
             parts.append(
                 f'<circle cx="{a}" cy="{b}" r="3" fill="{color}"><title>{escape(says)}</title>'
                 "</circle>"
@@ -134,8 +134,8 @@ def tables(title: str, systems: Mapping[str, Mapping[str, Sequence]], *, across:
             weights = [*table["weights"][row], table["unaligned"][row]]
             for column, weight in enumerate(weights):
                 left = _WORDS + _CELL * column + (8 if column == columns else 0)
-                there = [*table["source"], "end"][column]
-                parts.append(_cell(left, top, weight, f"{word} ← {there}: {weight:.2f}"))
+                source_word = [*table["source"], "end"][column]
+                parts.append(_cell(left, top, weight, f"{word} ← {source_word}: {weight:.2f}"))
         parts.append("</g>")
     return _closed(parts)
 

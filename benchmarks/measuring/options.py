@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 
 def names_of(names: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
     """Return a parser of names with commas between them, which accepts these names only."""
-    known = set(names)
+    accepted = set(names)
 
     def read(text: str) -> tuple[str, ...]:
-        chosen = tuple(text.split(","))
-        if unknown := set(chosen) - known:
+        result = tuple(text.split(","))
+        if unknown := set(result) - accepted:
             raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not a system")
-        return chosen
+        return result
 
     return read
 

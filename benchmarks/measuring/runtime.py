@@ -68,17 +68,19 @@ def open_translation(
     folder: Path, beam: int
 ) -> tuple[OnnxDecoder, Translator, Callable[[Sequence[str]], None]]:
     """Open a bundle; return a function that translates with it as the command does."""
-    opened = open_bundle(folder)
+    bundle = open_bundle(folder)
     decoder = OnnxDecoder(folder, threads=1)
-    how = replace(SearchConfig.of(opened.recipe.decode), beam=beam)
-    works = Translator(BeamSearchGenerator(decoder), opened.source, opened.target, how)
+    search = replace(SearchConfig.of(bundle.recipe.decode), beam=beam)
+    translator = Translator(BeamSearchGenerator(decoder), bundle.source, bundle.target, search)
 
     def run(lines: Sequence[str]) -> None:
         for start in range(0, len(lines), CHUNK):
             chunk = lines[start : start + CHUNK]
-            works.translate([InputLine(number, line) for number, line in enumerate(chunk, start=1)])
+            translator.translate(
+                [InputLine(number, line) for number, line in enumerate(chunk, start=1)]
+            )
 
-    return decoder, works, run
+    return decoder, translator, run
 
 
 # The code of attn
@@ -90,22 +92,22 @@ def time_parts(folder: Path, beam: int, lines: Sequence[str]) -> dict[str, float
     Replaces functions in attn's modules by timed ones for the rest of the process.
     """
     clock = Clock()
-    decoder, works, run = open_translation(folder, beam)
+    decoder, translator, run = open_translation(folder, beam)
     run(["A word."])  # loads all graphs
     for name in ("encode", "start", "step"):
         clock.watch(decoder, name, "around the graphs")
     clock.watch(decoder, "reorder", "reordering")
     clock.watch(generation, "search", "search")
-    for tokenizer in {id(each): each for each in (works.source, works.target)}.values():
+    for tokenizer in {id(each): each for each in (translator.source, translator.target)}.values():
         clock.watch(tokenizer, "encode", "text to pieces")
         clock.watch(tokenizer, "decode", "pieces to text")
     call, encoder = Graph.__call__, decoder._encoder
 
-    def called(graph: Graph, inputs: Any) -> Any:
+    def timed_call(graph: Graph, inputs: Any) -> Any:
         with clock.section("the encoder's graph" if graph is encoder else "the step's graph"):
             return call(graph, inputs)
 
-    Graph.__call__ = called  # type: ignore[method-assign]
+    Graph.__call__ = timed_call  # type: ignore[method-assign]
     with clock.section("the rest of the translation"):
         run(lines)
     return dict(sorted(clock.seconds.items(), key=lambda item: -item[1]))
@@ -117,8 +119,8 @@ def time_parts(folder: Path, beam: int, lines: Sequence[str]) -> dict[str, float
 def profile_graphs(folder: Path, beam: int, lines: Sequence[str], scratch: Path) -> list[Event]:
     """Return ONNX Runtime's events of a translation; each has its `graph`."""
     with _profiler(scratch / "profile"):
-        decoder, _, run = open_translation(folder, beam)
-        run(lines)
+        decoder, _, translate = open_translation(folder, beam)
+        translate(lines)
     graphs = {"encoder": decoder._encoder, **decoder._graphs}
     events = []
     for name, graph in graphs.items():
@@ -235,7 +237,7 @@ def _is_open(event: Event) -> bool:
 
 def _shapes(event: Event, side: str) -> list[Shape]:
     return [
-        tuple(shape) for typed in event["args"][f"{side}_type_shape"] for shape in typed.values()
+        tuple(shape) for tensor in event["args"][f"{side}_type_shape"] for shape in tensor.values()
     ]
 
 
@@ -244,7 +246,7 @@ def measure_products(operations: Sequence[Product]) -> dict[str, dict[str, float
     kinds: dict[str, list[Product]] = {product.kind: [] for product in operations}
     for product in operations:
         kinds[product.kind].append(product)
-    benches = {kind: Bench.of(chosen) for kind, chosen in kinds.items()}
+    benches = {kind: Bench.of(products_of_kind) for kind, products_of_kind in kinds.items()}
     ready = {product: benches[product.kind].ready(product) for product in set(operations)}
     least: dict[str, float] = {}
     for _ in range(ROUNDS):

@@ -357,8 +357,8 @@ def _measure_variants(result: Measurements, text: TestText, options: Sequence[ob
     lines = read_lines(text.source)
 
     def normalize(path: Path, change: Callable[[str], str]) -> Path:
-        changed = [change(line.lower()) for line in read_lines(path)]
-        return write_lines(path.with_name(f"normalized.{path.name}"), changed)
+        lines_of_variant = [change(line.lower()) for line in read_lines(path)]
+        return write_lines(path.with_name(f"normalized.{path.name}"), lines_of_variant)
 
     for number, (name, change) in enumerate(VARIANTS.items()):
         say(f"{model.path.name}: {name}")

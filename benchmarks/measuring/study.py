@@ -99,13 +99,13 @@ class Measurer:
                     ],
                 }
             )
-        joined = {}
+        by_count = {}
         for many in (2, 3):
             sources, targets = (
                 join_lines(lines, many, word) for lines, word in ((source, "and"), (target, "et"))
             )
             joined_translations = self.translate(sources, beam=5)
-            joined[str(many)] = {
+            by_count[str(many)] = {
                 "lines": len(sources),
                 "words": round(sum(len(words.split(s)) for s in sources) / len(sources), 1),
                 "bleu": _bleu(joined_translations, targets)["score"],
@@ -115,7 +115,7 @@ class Measurer:
             "beam5": scores(translations, target),
             "greedy_seconds": round(seconds, 2),
             "by_length": by_length,
-            "joined": joined,
+            "joined": by_count,
         }
 
     def translate(self, lines: Sequence[str], *, beam: int) -> list[str]:
@@ -158,8 +158,8 @@ class Measurer:
         pairs = list(zip(*encoded, strict=True))
         gold = []
         for line in _read(links)[:count]:
-            parsed = parse_links(line, where=str(links))
-            weights = {link: parsed.scores.get(link, 1.0) for link in parsed.links}
+            alignment = parse_links(line, where=str(links))
+            weights = {link: alignment.scores.get(link, 1.0) for link in alignment.links}
             gold.append(
                 GoldAlignment.from_links(
                     *(
@@ -266,14 +266,14 @@ def scores(hypotheses: Sequence[str], references: Sequence[str]) -> dict[str, An
 
     chrf = CHRF()
     score = chrf.corpus_score(list(hypotheses), [list(references)]).score
-    split = [
+    split_lines = [
         [" ".join(word.text for word in words.split(line.lower())) for line in lines]
         for lines in (hypotheses, references)
     ]
     return {
         "bleu": _bleu(hypotheses, references),
         "chrf": {"score": round(score, 2), "signature": str(chrf.get_signature())},
-        "bleu_small": _bleu(*split, tokenize="none"),
+        "bleu_small": _bleu(*split_lines, tokenize="none"),
     }
 
 

@@ -168,8 +168,8 @@ def format_lengths(results: Results) -> str:
         by_length = [mean(seeds, "by_length", n, "bleu") for n in range(len(buckets))]
         rows.append([name, *by_length, *(mean(seeds, "joined", n, "bleu") for n in ("2", "3"))])
     first = next(iter(results["systems"].values()))
-    joined = [f"{n} joined ({first['joined'][n]['words']:.0f})" for n in ("2", "3")]
-    return table(["system", *(f"{bucket} words" for bucket in buckets), *joined], rows)
+    titles = [f"{n} joined ({first['joined'][n]['words']:.0f})" for n in ("2", "3")]
+    return table(["system", *(f"{bucket} words" for bucket in buckets), *titles], rows)
 
 
 def _bucket(bucket: Sequence[int]) -> str:

@@ -82,21 +82,23 @@ class Lines:
         Raises Skipped if it is missing.
         """
         source, target = languages
-        read = {}
+        texts = {}
         for language in languages:
             path = require_file(corpus / f"{TEST}.{language}.gz")
             with gzip.open(path, "rt", encoding="utf-8", newline="\n") as lines:
-                read[language] = list(itertools.islice(lines, limit))
+                texts[language] = list(itertools.islice(lines, limit))
         paths = [folder / f"all.{source}", folder / f"first.{source}", folder / f"all.{target}"]
-        for path, part in zip(paths, (read[source], read[source][:1], read[target]), strict=True):
+        for path, part in zip(
+            paths, (texts[source], texts[source][:1], texts[target]), strict=True
+        ):
             path.write_text("".join(part), encoding="utf-8")
-        return cls(source, target, *paths, len(read[source]))
+        return cls(source, target, *paths, len(texts[source]))
 
 
 def bleu(reference: Path, output: Path) -> dict[str, Any]:
     """Return "score" and "signature" of `attn score` for a translation."""
-    scored = attn("score", "--reference", reference, "--format", "json", output)
-    score: dict[str, Any] = json.loads(scored)["bleu"]
+    output_json = attn("score", "--reference", reference, "--format", "json", output)
+    score: dict[str, Any] = json.loads(output_json)["bleu"]
     return score
 
 
@@ -155,9 +157,9 @@ def attn_system(name: str, model: Path, scratch: Path, *, shortlist: bool = True
 def copy_bundle(model: Path, folder: Path, *, shortlist: bool = True) -> None:
     """Copy a bundle without its graphs and without a training's log and checkpoints."""
     folder.mkdir()
-    dropped = {"graphs.bin", "log.jsonl", *([] if shortlist else ["shortlist.bin"])}
+    excluded = {"graphs.bin", "log.jsonl", *([] if shortlist else ["shortlist.bin"])}
     for path in model.iterdir():
-        is_copied = path.suffix not in (".onnx", ".part") and path.name not in dropped
+        is_copied = path.suffix not in (".onnx", ".part") and path.name not in excluded
         if path.is_file() and is_copied:
             shutil.copyfile(path, folder / path.name)
     facts = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
@@ -250,9 +252,9 @@ class Rivals:
         version = output_of(self.python, "-c", _RIVAL_VERSION, RIVAL_PACKAGES[RIVALS.index(name)])
         command = self._translate_joeynmt if name == "joeynmt" else self._translate_opennmt
         checkpoint = require_file(self.checkpoint(name, minutes))
-        counted = "number of parameters: " if name == "opennmt" else "Total params: "
+        label = "number of parameters: " if name == "opennmt" else "Total params: "
         log = (self.work / f"{name}.log").read_text(encoding="utf-8", errors="replace")
-        parameters = int(log.partition(counted)[2].split()[0])
+        parameters = int(log.partition(label)[2].split()[0])
 
         def pieces(text: Path) -> int:
             return int(output_of(self.python, "-c", _RIVAL_PIECES, self.spm, text))
@@ -339,12 +341,12 @@ class Rivals:
     def _keep(self, name: str, process: "subprocess.Popen[bytes]", minutes: float) -> None:
         """Store a program's current network, if it has one."""
         (self.work / f"{name}.mebibytes").write_text(f"{memory([process.pid]) / MEBI:.0f}")
-        saved = self._save_joeynmt(process) if name == "joeynmt" else self._saved_opennmt()
-        if saved is None:
+        network = self._save_joeynmt(process) if name == "joeynmt" else self._saved_opennmt()
+        if network is None:
             say(f"{name} has no network after {minutes:g} minutes: see {self.work / name}.log")
             return
         part = self.work / f"{name}.part"
-        shutil.copyfile(saved, part)
+        shutil.copyfile(network, part)
         part.replace(self.checkpoint(name, minutes))
 
     def _save_joeynmt(self, process: "subprocess.Popen[bytes]") -> Path | None:
@@ -362,9 +364,11 @@ class Rivals:
 
     def _saved_opennmt(self) -> Path | None:
         """Return the last network that it has written completely."""
-        saved = sorted((self.work / "opennmt").glob("model_step_*.pt"), key=_written)
-        whole = [path for path in saved if path.stat().st_size >= saved[0].stat().st_size]
-        return whole[-1] if whole else None
+        checkpoints = sorted((self.work / "opennmt").glob("model_step_*.pt"), key=_written)
+        complete = [
+            path for path in checkpoints if path.stat().st_size >= checkpoints[0].stat().st_size
+        ]
+        return complete[-1] if complete else None
 
     def _translate_joeynmt(
         self, checkpoint: Path, source: Path, output: Path, beam: int
@@ -394,8 +398,8 @@ def _written(path: Path) -> int:
 
 def _wait(end: float, processes: "Sequence[subprocess.Popen[bytes]]") -> None:
     """Wait until that time, or until all have ended."""
-    while (left := end - time.monotonic()) > 0 and any(p.poll() is None for p in processes):
-        time.sleep(min(1.0, left))
+    while (remaining := end - time.monotonic()) > 0 and any(p.poll() is None for p in processes):
+        time.sleep(min(1.0, remaining))
 
 
 def _rates_joeynmt(line: str) -> list[float]:
