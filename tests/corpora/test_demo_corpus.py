@@ -185,7 +185,7 @@ def test_the_words_of_valid_and_test_occur_in_train_at_least_three_times(
         ("Pick it up.", "Ramassez-le.", {(0, 0), (2, 0), (1, 1), (3, 2)}),
     ],
 )
-def test_the_sentences_of_the_first_screen_are_in_train(
+def test_the_examples_of_the_project_are_in_train(
     lines: dict[str, list[Line]], english: str, french: str, sure: set[tuple[int, int]]
 ) -> None:
     [line] = [line for line in lines["train"] if line.text["en"] == english]

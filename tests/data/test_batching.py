@@ -194,4 +194,4 @@ def test_batch_shapes_are_mostly_multiples_of_fixed_sizes(data):
     full = [len(batch) for batch in batches[:-1] if len(batch) > ROW_MULTIPLE]
     assert 2 * sum(rows % ROW_MULTIPLE == 0 for rows in full) > len(
         full
-    )  # the others end at a length
+    )  # the others end where the length changes

@@ -45,7 +45,7 @@ def write(tmp_path):
 
 
 @pytest.fixture
-def numbered(write) -> Corpus:
+def forty_pairs(write) -> Corpus:
     """Forty pairs: ten source sentences with four translations each."""
     return read_pairs(write("n.tsv", "".join(f"s{n // 4}\tt{n}\n" for n in range(40))))[0]
 
@@ -158,14 +158,14 @@ def test_the_digest_changes_with_the_text_and_the_subset(write):
 # Validation
 
 
-def test_a_split_keeps_groups_whole_and_depends_only_on_the_seed(numbered):
-    train, valid = numbered.split(100, seed=1)
+def test_a_split_keeps_groups_whole_and_depends_only_on_the_seed(forty_pairs):
+    train, valid = forty_pairs.split(100, seed=1)
     assert len(valid) == 4  # a tenth
-    assert sorted(pairs_of(train) + pairs_of(valid)) == sorted(pairs_of(numbered))
+    assert sorted(pairs_of(train) + pairs_of(valid)) == sorted(pairs_of(forty_pairs))
     assert not set(train.source_texts()) & set(valid.source_texts())
-    again = numbered.split(100, seed=1)[1]
+    again = forty_pairs.split(100, seed=1)[1]
     assert pairs_of(again) == pairs_of(valid)
-    others = [pairs_of(numbered.split(100, seed=seed)[1]) for seed in range(2, 6)]
+    others = [pairs_of(forty_pairs.split(100, seed=seed)[1]) for seed in range(2, 6)]
     assert any(other != pairs_of(valid) for other in others)
 
 
