@@ -56,8 +56,8 @@ def measure(name: str, settings: tuple[str, ...], folder: Path, *, threads: int)
     say(f"{name}: training")
     folder.parent.mkdir(parents=True, exist_ok=True)
     changes = [part for setting in (*AS_HERE, *settings) for part in ("--set", setting)]
-    how = ("--out", folder, "--force", "--threads", threads)
-    attn("train", DEMO / "recipe.toml", *how, *changes)
+    training_options = ("--out", folder, "--force", "--threads", threads)
+    attn("train", DEMO / "recipe.toml", *training_options, *changes)
     rows = read_events(folder)
     rates = [row["tokens_per_second"] for row in rows if row["event"] == "progress"]
     record: dict[str, Any] = {
@@ -128,8 +128,8 @@ def write(out: Path, docs: Path) -> None:
         for name, row in results.items()
     ]
     first = next(iter(results.values()))
-    how = f"\n{first['conditions']}; BLEU `{first['bleu']['signature']}`.\n"
-    fill(docs / "attention.md", {"demo": table(titles, rows) + how})
+    conditions = f"\n{first['conditions']}; BLEU `{first['bleu']['signature']}`.\n"
+    fill(docs / "attention.md", {"demo": table(titles, rows) + conditions})
 
 
 if __name__ == "__main__":

@@ -336,10 +336,10 @@ def train_unfinished(plan: Plan, options: Options) -> str:
     if plan.guided and not options.links.is_file():
         raise Skipped(f"there is no {options.links}")
     (folder / "measured.json").unlink(missing_ok=True)
-    how = ["--device", options.device, "--threads", str(options.threads)]
-    how += ["--max-minutes", str(options.minutes)] if options.minutes else []
+    machine_options = ["--device", options.device, "--threads", str(options.threads)]
+    machine_options += ["--max-minutes", str(options.minutes)] if options.minutes else []
     if (folder / "checkpoints" / "last.safetensors").is_file():
-        _attn("train", "--resume", folder, *how, log=folder.with_suffix(".log"))
+        _attn("train", "--resume", folder, *machine_options, log=folder.with_suffix(".log"))
         return "continued, and is trained"
     settings = [*plan.settings, f"train.precision={options.precision}", f"name={plan.name}"]
     if plan.guided:
@@ -352,7 +352,7 @@ def train_unfinished(plan: Plan, options: Options) -> str:
     changes = [part for setting in settings for part in ("--set", setting)]
     _attn(
         *("train", *recipe_options, *files, "--out", folder, "--force", "--seed", str(plan.seed)),
-        *(*changes, *how),
+        *(*changes, *machine_options),
         log=folder.with_suffix(".log"),
     )
     return "trained"

@@ -138,8 +138,8 @@ def _cost(system: str, work: Path, lines: str, options: argparse.Namespace) -> C
     environment = ONE_THREAD | {"PYTHONPATH": str(ROOT)}
     file = work / f"{lines}.txt"
     if system in ("int8", "fp32"):
-        how = ("--beam", options.beam, "--threads", "1", "--engine", "onnx")
-        command = [*ATTN, "translate", "-m", work / system, "-i", file, *how]
+        search_options = ("--beam", options.beam, "--threads", "1", "--engine", "onnx")
+        command = [*ATTN, "translate", "-m", work / system, "-i", file, *search_options]
     else:
         run = ("--run", system, work, file)
         command = [sys.executable, __file__, *run, *_sizes(options)]
@@ -150,8 +150,10 @@ def _prepare(system: str, work: Path, options: argparse.Namespace) -> None:
     """Make what a system runs of the folder work/marian. Raises Skipped."""
     environment = ONE_THREAD | {"ATTN_HOME": str(work / "home"), "PYTHONPATH": str(ROOT)}
     if system in ("int8", "fp32"):
-        how = ("--name", system, "--precision", system)
-        output_of(*ATTN, "models", "import", work / "marian", *how, environment=environment)
+        import_options = ("--name", system, "--precision", system)
+        output_of(
+            *ATTN, "models", "import", work / "marian", *import_options, environment=environment
+        )
         folder = work / "home" / "models" / system
         folder.rename(work / system)
         code = (

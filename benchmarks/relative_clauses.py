@@ -116,17 +116,26 @@ def measure(
 ) -> None:
     """Train a system and measure it on each length, unless that was done; write measured.json."""
     folder = out / name.split(",")[0]
-    how = ("--threads", threads)
+    machine_options = ("--threads", threads)
     if (folder / "measured.json").is_file():
         return
     say(f"{name}: training")
     if (folder / "checkpoints" / "last.safetensors").is_file():
-        attn("train", "--resume", folder, *how)
+        attn("train", "--resume", folder, *machine_options)
     else:
         text = ("--source", out / "train.en", "--target", out / "train.fr")
         valid = ("--valid-source", DEMO / "valid.en", "--valid-target", DEMO / "valid.fr")
         changes = [part for setting in (*AS_HERE, *settings) for part in ("--set", setting)]
-        attn("train", DEMO / "recipe.toml", *text, *valid, "--out", folder, *changes, *how)
+        attn(
+            "train",
+            DEMO / "recipe.toml",
+            *text,
+            *valid,
+            "--out",
+            folder,
+            *changes,
+            *machine_options,
+        )
     rows = [evaluate(name, pairs, folder) for pairs in tests]
     record = {
         "settings": settings,

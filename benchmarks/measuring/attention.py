@@ -83,10 +83,10 @@ def alignment_errors(
 ) -> dict[str, dict[str, Any]]:
     """Return AER, precision and recall of the links of `tables`, by each of `METHODS`."""
     return {
-        how: score_alignment(
-            gold, [extract(table, how) for table in tables], gold_base=gold_base
+        method: score_alignment(
+            gold, [extract(table, method) for table in tables], gold_base=gold_base
         ).record()
-        for how in METHODS
+        for method in METHODS
     }
 
 

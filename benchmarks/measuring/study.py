@@ -55,24 +55,24 @@ class Measurer:
         layers, heads = model.heads
         self.heads = layers * heads
         self.per_layer = heads
-        shown = default_heads(self.bundle.recipe).indices
-        self.shown = shown or tuple(range(max(1, self.heads)))
+        indices = default_heads(self.bundle.recipe).indices
+        self.default_heads = indices or tuple(range(max(1, self.heads)))
 
     def measure(
-        self, test: str, buckets: Sequence[Sequence[int]], shown: tuple[str, str]
+        self, test: str, buckets: Sequence[Sequence[int]], example: tuple[str, str]
     ) -> dict[str, Any]:
         """Return all measurements as JSON."""
         source, target = (self._lines("multi30k", f"{test}.{side}.gz") for side in ("en", "fr"))
         definition = config.to_dict(self.bundle.recipe)
         record: dict[str, Any] = {name: definition[name] for name in ("model", "train")}
         record["vocabulary"] = self.bundle.source.vocab_size
-        record["heads"] = [self.heads, self.per_layer, list(self.shown)]
+        record["heads"] = [self.heads, self.per_layer, list(self.default_heads)]
         record |= self.translations(source, target, buckets)
         if not self.heads:
             return record
         record |= self.alignments()
         record |= self.weights(source, target)
-        record["table"] = self.table(*shown)
+        record["table"] = self.table(*example)
         return record
 
     # Translations
@@ -120,9 +120,9 @@ class Measurer:
 
     def translate(self, lines: Sequence[str], *, beam: int) -> list[str]:
         """Translate each line as a whole, without splitting it into sentences."""
-        how = SearchConfig(beam=beam)
+        search = SearchConfig(beam=beam)
         translator = Translator(
-            BeamSearchGenerator(self.decoder), self.bundle.source, self.bundle.target, how
+            BeamSearchGenerator(self.decoder), self.bundle.source, self.bundle.target, search
         )
         return [
             t.text for t in translator.translate([InputLine(n, x) for n, x in enumerate(lines, 1)])
@@ -176,7 +176,7 @@ class Measurer:
         """Return the error rates of the heads that the model shows, and of each head.
 
         Also those of the head that is best on every second pair, measured on the other pairs, with
-        those of the shown heads on these pairs.
+        those of the default heads on these pairs.
         """
         weights = force_weights(self.network, pairs)
 
@@ -186,8 +186,8 @@ class Measurer:
             return alignment_errors(tables, [gold[n] for n in rows], gold_base=gold_base)
 
         result: dict[str, Any] = {
-            "shown": of(self.shown),
-            "shown_second_half": of(self.shown, 1, 2),
+            "shown": of(self.default_heads),
+            "shown_second_half": of(self.default_heads, 1, 2),
         }
         if self.heads > 1:
             each = [of([head], 0, 2)["argmax"]["score"] for head in range(self.heads)]
@@ -208,7 +208,9 @@ class Measurer:
         encode = self.bundle.source.encode, self.bundle.target.encode
         pairs = [(encode[0](s), encode[1](t)) for s, t in zip(source, target, strict=True)]
         forced_along = force_weights(self.network, pairs)
-        tables = [table_of(p, w, self.shown) for p, w in zip(pairs, forced_along, strict=True)]
+        tables = [
+            table_of(p, w, self.default_heads) for p, w in zip(pairs, forced_along, strict=True)
+        ]
         result: dict[str, Any] = {"shape": describe_weights(tables)}
         if self.heads > 1:
             heads = [
@@ -227,7 +229,7 @@ class Measurer:
         """Return the weights for one pair of sentences, and the system's own translation."""
         pair = self.bundle.source.encode(source), self.bundle.target.encode(target)
         (weights,) = force_weights(self.network, [pair])
-        table = table_of(pair, weights, self.shown)
+        table = table_of(pair, weights, self.default_heads)
         (translation,) = self.translate([source], beam=5)
         return {
             "source": list(table.source),

@@ -246,10 +246,12 @@ def format_conditions(results: Results) -> str:
     seeds = sorted({row["seed"] for row in rows})
     machines: dict[str, list[str]] = {}
     for name, row in results["systems"].items():
-        how = f"{row['training']['device']} in {row['training']['precision']}"
-        machines.setdefault(how, []).append(name)
-    most = max(machines, key=lambda how: len(machines[how]))
-    others = [f"{', '.join(names)} on {how}" for how, names in machines.items() if how != most]
+        machine = f"{row['training']['device']} in {row['training']['precision']}"
+        machines.setdefault(machine, []).append(name)
+    most = max(machines, key=lambda machine: len(machines[machine]))
+    others = [
+        f"{', '.join(names)} on {machine}" for machine, names in machines.items() if machine != most
+    ]
     return "\n".join(
         [
             f"* {results['conditions']}; trained on {most}, many at a time"
