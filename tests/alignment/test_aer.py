@@ -1,27 +1,15 @@
 """AER, precision, recall and F1: published figures, the formula, and cases without links."""
 
-import os
-from pathlib import Path
-
 import pytest
+from alignment_sets import needs_data, read_lines
 
 from attn_cli.alignment.aer import AlignmentScore, score_alignment
 from attn_cli.alignment.pharaoh import read_gold, read_links, transpose
 from attn_cli.types import GoldAlignment, WordAlignment
 
-_DEFAULT_DATA = Path(__file__).parents[2].parent / "shared" / "data"
-DATA = Path(os.environ.get("ATTN_TEST_DATA", _DEFAULT_DATA)) / "alignment"
-needs_data = pytest.mark.skipif(
-    not DATA.is_dir(), reason=f"the alignment sets are not at {DATA} (set ATTN_TEST_DATA)"
-)
-
 
 def links(*pairs):
     return WordAlignment(frozenset(pairs), 9, 9)
-
-
-def lines(name):
-    return (DATA / name).read_text(encoding="utf-8").splitlines()
 
 
 @needs_data
@@ -37,9 +25,9 @@ def lines(name):
     ],
 )
 def test_scores_equal_the_published_figures_for_romanian_english(name, aer, precision, recall):
-    gold, gold_base = read_gold(lines("ro-en.gold"), name="gold")
+    gold, gold_base = read_gold(read_lines("ro-en.gold"), name="gold")
     file = f"ro-en.giza.{name}.links"
-    proposed, links_base = read_links(lines(file), name=file, base="auto")
+    proposed, links_base = read_links(read_lines(file), name=file, base="auto")
     if name == "reverse":
         proposed = [transpose(one) for one in proposed]
     score = score_alignment(gold, proposed, gold_base=gold_base, links_base=links_base)
@@ -53,7 +41,7 @@ def test_scores_equal_the_published_figures_for_romanian_english(name, aer, prec
 
 @needs_data
 def test_the_hansards_gold_has_base_1_and_both_sure_and_possible_links():
-    gold, base = read_gold(lines("en-fr.dev.gold"), name="gold")
+    gold, base = read_gold(read_lines("en-fr.dev.gold"), name="gold")
     assert base == 1
     score = score_alignment(gold, [links()] * len(gold), gold_base=base)
     assert score.signature == "224 pairs, 1963 sure, 7201 possible, base gold 1 links 0"
