@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 #: `typing.get_type_hints`, computed once for each section. Without the annotation mypy refuses
 #: classes, as not Hashable.
-_type_hints: Callable[[Any], dict[str, Any]] = functools.cache(typing.get_type_hints)
+field_types: Callable[[Any], dict[str, Any]] = functools.cache(typing.get_type_hints)
 
 
 def from_dict(tree: dict[str, Any], *, where: str = "recipe") -> Recipe:
@@ -78,8 +78,8 @@ def choices(key: str) -> tuple[str, ...]:
     *parents, last = key.split(".")
     cls: type[Any] = Recipe
     for name in parents:
-        cls = _type_hints(cls).get(name, object)
-    kind = _type_hints(cls).get(last)
+        cls = field_types(cls).get(name, object)
+    kind = field_types(cls).get(last)
     if kind is bool:
         return "true", "false"
     return tuple(typing.get_args(kind)) if typing.get_origin(kind) is Literal else ()
@@ -88,7 +88,7 @@ def choices(key: str) -> tuple[str, ...]:
 def keys(cls: type[Any] = Recipe, prefix: str = "") -> list[str]:
     """Return all keys of a recipe, dotted, in order."""
     names: list[str] = []
-    hints = _type_hints(cls)
+    hints = field_types(cls)
     for leaf in dataclasses.fields(cls):
         if dataclasses.is_dataclass(hints[leaf.name]):
             names += keys(typing.cast(type[Any], hints[leaf.name]), f"{prefix}{leaf.name}.")
@@ -105,7 +105,7 @@ def _parse_section(cls: type[T], tree: Any, *, where: str, prefix: str) -> T:
             f"{where}: {prefix[:-1]} must be a section, not {tree!r}", "Use [section]."
         )
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    hints = _type_hints(cls)
+    hints = field_types(cls)
     for key in tree:
         if key not in fields:
             raise UsageError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from attn_cli.config.defaults import LEGACY_DEFAULTS, rename_former_keys, with_family_defaults
-from attn_cli.config.parsing import from_dict
+from attn_cli.config.parsing import field_types, from_dict
 from attn_cli.config.schema import Recipe
 from attn_cli.config.trees import merge, parse_tree
 from attn_cli.errors import UsageError
@@ -61,7 +61,7 @@ _WIDEST = 40
 def _write(section: Any, prefix: str, lines: list[str], helps: bool) -> None:
     sections: list[tuple[str, Any]] = []
     rows: list[tuple[str, str]] = []
-    hints = typing.get_type_hints(type(section))
+    hints = field_types(type(section))
     for leaf in dataclasses.fields(section):
         value = getattr(section, leaf.name)
         if dataclasses.is_dataclass(value):

@@ -51,7 +51,7 @@ OTHERS = tuple(who for who in PERSONAL if who is not I)
 
 
 def _question_subject(draw: Draw) -> NounPhrase:
-    """Return the subject of a question, seldom I."""
+    """Return the subject of a question, other than I."""
     if draw.chance(0.75):
         return pronoun(draw.pick([YOU, YOU, *OTHERS]))
     return subject(draw, pronouns=0)

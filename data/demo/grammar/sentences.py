@@ -19,7 +19,6 @@ from grammar.nouns import (
 )
 from grammar.phrases import (
     Draw,
-    NounPhrase,
     name,
     noun_phrase,
     object_pronoun,
@@ -59,15 +58,8 @@ from grammar.verbs import (
 
 Maker = Callable[[Draw], Phrase]
 
-#: The subject of an imperative: unspoken, and vous in French.
-ORDERED = NounPhrase([], [], [], "m", plural=False, person=4, kind="pronoun")
 CE = Pronoun(2, "it", "it", "ce", "le", "y", "cela")
 THERE = Pronoun(2, "there", "there", "il", "le", "y", "cela")
-
-
-def stop(phrase: Phrase, mark: str = ".") -> Phrase:
-    """Return the phrase with its final punctuation, on both sides."""
-    return phrase + linked(f"{mark}={mark}")
 
 
 # ---------------------------------------------------------------- plain statements

@@ -257,6 +257,7 @@ def times(rng: random.Random) -> Iterator[Sides]:
         clock, heures = f"{hour}:{minute:02d}", f"{hour} h {minute:02d}"
         half = rng.randint(1, 11)
         part, moment = _part(half, rng)
+        stop = "" if part.endswith(".") else "."
         late, tard = f"{later}:{minute:02d}", f"{later} h {minute:02d}"
         yield rng.choice((
             (clock, heures),
@@ -267,7 +268,7 @@ def times(rng: random.Random) -> Iterator[Sides]:
             (f"It is {late}.", f"Il est {tard}."),
             (f"at {half}:{minute:02d} {part}", f"à {half} h {minute:02d} {moment}"),
             (f"at {half} {part}", f"à {half} h {moment}"),
-            (f"It's {half} {part}.", f"Il est {half} h {moment}."),
+            (f"It's {half} {part}{stop}", f"Il est {half} h {moment}."),
             (f"at {hour} o'clock", f"à {hour} heures" if hour > 1 else "à 1 heure"),
             (f"The train leaves at {late}.", f"Le train part à {tard}."),
             (f"The train arrives at {clock}.", f"Le train arrive à {heures}."),
