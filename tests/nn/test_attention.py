@@ -196,13 +196,16 @@ def test_hard_attention_in_training_samples_a_position_and_returns_its_log_prob(
     hard, soft = hard_and_soft()
     states, values, mask = random_batch()
     weights = attend(soft, states, values, mask).weights
-    for _ in range(5):
+    samples = set()
+    for _ in range(20):
         output = attend(hard.train(), states, values, mask)
         torch.testing.assert_close(output.weights, weights)
         selected = (output.contexts[:, None] == values).all(-1)  # (B, S)
         assert (selected.sum(-1) == 1).all()
         assert mask[selected].all()
         torch.testing.assert_close(output.sampled_logp, weights[selected].log())
+        samples.add(tuple(selected.int().argmax(-1).tolist()))
+    assert len(samples) > 1
 
 
 def test_hard_attention_with_soft_context_equals_soft_attention(monkeypatch):

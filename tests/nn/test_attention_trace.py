@@ -14,7 +14,9 @@ from systems import (
 )
 
 from attn_cli.nn.attention_trace import trace_attention, trace_self_attention
-from attn_cli.types import BOS, EOS
+from attn_cli.types import BOS
+
+TRANSFORMER = ("transformer", "multihead", "transformer")
 
 each_system = pytest.mark.parametrize("system", WITH_ATTENTION, ids=map(name_of, WITH_ATTENTION))
 
@@ -58,7 +60,7 @@ def test_the_contexts_are_the_weighted_sums_of_the_values(network_and_trace):
 
 
 @each_system
-def test_weights_and_probabilities_are_those_of_the_network(network_and_trace, system):
+def test_weights_and_probabilities_are_those_of_the_network(network_and_trace):
     network, steps = network_and_trace
     source, target = sentence()
     with torch.inference_mode():
@@ -104,11 +106,10 @@ def test_a_network_without_attention_is_refused():
 
 
 def test_self_attention_is_causal_in_the_decoder_and_covers_all_in_the_encoder():
-    system = ("transformer", "multihead", "transformer")
     source, target = sentence()
     with torch.inference_mode():
-        trace = trace_self_attention(network_of(system), source, target)
-    model = model_of(system)
+        trace = trace_self_attention(network_of(TRANSFORMER), source, target)
+    model = model_of(TRANSFORMER)
     assert len(trace.encoder) == model.encoder.layers
     assert len(trace.decoder) == model.decoder.layers
     for weights in trace.encoder:
@@ -121,12 +122,25 @@ def test_self_attention_is_causal_in_the_decoder_and_covers_all_in_the_encoder()
         np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-5)
 
 
+def test_the_weights_of_self_attention_are_the_softmax_of_scaled_products():
+    network, (source, target) = network_of(TRANSFORMER), sentence()
+    projection, outputs = network.encoder.layers[0].self_attention.qkv_proj, []
+    handle = projection.register_forward_hook(lambda _, inputs, output: outputs.append(output[0]))
+    with torch.inference_mode():
+        trace = trace_self_attention(network, source, target)
+    handle.remove()
+    heads = model_of(TRANSFORMER).encoder.heads
+    parts = outputs[0].numpy().reshape(len(source), 3, heads, -1).transpose(1, 2, 0, 3)
+    queries, keys, _ = parts  # (heads, S, d)
+    energies = queries @ keys.transpose(0, 2, 1) / np.sqrt(queries.shape[-1])
+    expected = np.exp(energies) / np.exp(energies).sum(-1, keepdims=True)
+    np.testing.assert_allclose(trace.encoder[0], expected, atol=1e-5)
+
+
 def test_tracing_self_attention_changes_no_output():
-    system = ("transformer", "multihead", "transformer")
-    network, (source, target) = network_of(system), sentence()
+    network, (source, target) = network_of(TRANSFORMER), sentence()
     inputs = source[None], torch.tensor([len(source)]), target[None]
     with torch.inference_mode():
         before = network(*inputs).features
         trace_self_attention(network, source, target)
         assert torch.equal(network(*inputs).features, before)
-    assert target[-1] == EOS

@@ -1,18 +1,17 @@
 """The scorers compared with cases worked by hand and with their formulas in numpy."""
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
+from systems import ACTIVATIONS
 
+from attn_cli.config.network import Scorer as ScorerName
+from attn_cli.nn.builder import SCORERS
 from attn_cli.nn.scorers import AdditiveScorer, DotScorer, GeneralScorer, ScaledDotScorer
 
-ACTIVATIONS = {
-    "tanh": np.tanh,
-    "relu": lambda x: np.maximum(x, 0),
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-}
 BATCH, QUERIES, SIZE = 3, 2, 5
 
 
@@ -117,9 +116,4 @@ def test_scaled_dot_scores_are_products_of_projections_over_the_root_of_the_widt
 
 
 def test_the_builder_has_an_entry_for_exactly_the_scorers_of_the_recipe():
-    from typing import get_args
-
-    from attn_cli.config.network import Scorer as ScorerName
-    from attn_cli.nn.builder import SCORERS
-
     assert set(SCORERS) == set(get_args(ScorerName))
