@@ -122,3 +122,12 @@ def attn(
     status = app.run([str(argument) for argument in arguments], console)
     outputs = [each.getvalue() if isinstance(each, io.BytesIO) else b"" for each in (out, err)]
     return CommandResult(int(status), *outputs)
+
+
+def assert_fails(result: CommandResult, status: int, *words: str) -> None:
+    """Check the exit status, that stdout is empty, and that stderr is one sentence with `words`."""
+    assert (result.status, result.stdout) == (status, b""), result
+    (line,) = result.err.splitlines()
+    assert line.startswith("attn: "), line
+    assert line.endswith((".", "?", "!")), line
+    assert all(word in line for word in words), line

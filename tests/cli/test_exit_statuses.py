@@ -3,19 +3,10 @@
 import shutil
 
 import pytest
-from program import attn
+from program import assert_fails, attn
 
 from attn_cli.bundles import storage
 from attn_cli.cli import model_loading
-
-
-def assert_fails(ended, status, *words):
-    """Assert the exit status, an error of one line that contains `words`, and no result."""
-    assert (ended.status, ended.stdout) == (status, b"")
-    (line,) = ended.err.splitlines()
-    assert line.startswith("attn: ")
-    assert line.endswith((".", "?", "!"))
-    assert all(word in line for word in words), line
 
 
 def test_success_exits_with_status_0(tiny):

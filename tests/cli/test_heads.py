@@ -6,7 +6,7 @@ import shutil
 import tomllib
 
 import pytest
-from program import PAIRS, TINY, TRANSFORMER, WORD_ALIGNER, attn
+from program import PAIRS, TINY, TRANSFORMER, WORD_ALIGNER, assert_fails, attn
 
 import attn_cli
 from attn_cli.bundles.manifest import verify_checksums
@@ -78,12 +78,6 @@ def record_of(ended):
     assert ended.status == 0, ended.err
     (record,) = ended.records()
     return record
-
-
-def assert_fails(ended, status, *words):
-    assert (ended.status, ended.stdout) == (status, b"")
-    assert all(word in ended.err for word in words), ended.err
-    assert ended.err.count("\n") == 1
 
 
 # One head

@@ -4,15 +4,9 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
-
-#: Knows the sentences of program.PAIRS, and needs no torch.
-MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v2"
-
-ATTN = [sys.executable, "-m", "attn_cli"]
-TIMEOUT = 600  # seconds that a test waits for a process
+from processes import ATTN, MODEL, TIMEOUT
 
 
 def start(*arguments, **options):

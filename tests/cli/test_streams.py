@@ -6,17 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from processes import ATTN, MODEL, TIMEOUT
 from program import TINY, attn
 
-#: Knows the sentences of program.PAIRS, and needs no torch.
-MODEL = Path(__file__).parents[1] / "fixtures" / "bundle_v2"
-
-ATTN = [sys.executable, "-m", "attn_cli"]
 MIN_BYTES = 8000  # in a full pipe: its size is 16 KiB, or more if it cannot be set
-TIMEOUT = 600  # seconds that a test waits for a process
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes and signals")
 

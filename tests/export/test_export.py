@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx import numpy_helper
-from program import TINY, attn
+from program import TINY, assert_fails, attn
 
 from attn_cli.alignment import statistical
 from attn_cli.alignment.link_table import LinkTable
@@ -47,15 +47,6 @@ def replace_file(folder, name, content):
     """Replace the content of a file of the model, and its checksum."""
     (folder / name).write_bytes(content)
     storage.add_file(folder, name)
-
-
-def assert_fails(result, status, *words):
-    """Check the status, that stdout is empty, and that stderr is one line with `words`."""
-    assert (result.status, result.stdout) == (status, b"")
-    (line,) = result.err.splitlines()
-    assert line.startswith("attn: ")
-    assert line.endswith(".")
-    assert all(word in line for word in words), line
 
 
 def perturb(graph, amount):
