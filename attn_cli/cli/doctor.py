@@ -139,7 +139,9 @@ def _folders(console: Console, problems: list[str]) -> Iterator[tuple[str, str]]
         ("cache", user_folders.cache_folder()),
     ):
         there = next(each for each in (folder, *folder.parents) if each.exists())
-        if not os.access(there, os.W_OK):
+        if not there.is_dir():
+            problems.append(f"the folder of {name}, {folder}, cannot be written: {there} is a file")
+        elif not os.access(there, os.W_OK):
             problems.append(f"the folder of {name}, {folder}, cannot be written")
         free = shutil.disk_usage(there).free / 1e9
         yield name, f"{folder}{'' if folder.exists() else ' (none yet)'}, {free:.1f} GB free"

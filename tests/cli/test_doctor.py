@@ -4,6 +4,8 @@ import json
 import os
 import platform
 import shutil
+import stat
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -63,8 +65,21 @@ def test_a_default_model_that_does_not_exist_is_a_problem(monkeypatch):
     assert any("no model nonsense" in each for each in report()["problems"])
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
-def test_a_folder_that_cannot_be_written_is_a_problem(home):
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permission bits")
+def test_a_folder_that_cannot_be_written_is_a_problem(home, monkeypatch):
+    """Root may write into every folder, so the bits are read as for another user."""
+    monkeypatch.setattr(os, "access", lambda path, _: bool(os.stat(path).st_mode & stat.S_IWUSR))
     home.chmod(0o500)
-    assert any("cannot be written" in each for each in report()["problems"])
+    problems = report()["problems"]
     home.chmod(0o700)
+    folders = {"models": "~/.local/share/attn", "cache": "~/.cache/attn"}
+    assert problems == [
+        f"the folder of {name}, {folder}, cannot be written" for name, folder in folders.items()
+    ]
+
+
+def test_a_file_in_place_of_a_folder_is_a_problem(home):
+    (home / ".local").write_text("")
+    assert report()["problems"] == [
+        "the folder of models, ~/.local/share/attn, cannot be written: ~/.local is a file"
+    ]
