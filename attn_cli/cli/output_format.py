@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
 
 from attn_cli.choices import OutputFormat, ShownAttention, View
 from attn_cli.errors import UsageError
 
 #: The formats that a file of an extension can hold. Other extensions can hold every format.
-EXTENSIONS = {
+EXTENSIONS: dict[str, tuple[OutputFormat, ...]] = {
     ".svg": ("svg",),
     ".png": ("png",),
     ".pdf": ("pdf",),
@@ -33,7 +32,7 @@ def format_of(
     """Return the format of an output: `named`, else that of the extension, else `default`.
 
     A `.gz` after the extension does not count. Raises UsageError where `named` does not fit the
-    extension, or nothing fits.
+    extension.
     """
     name = str(output or "-").removesuffix(".gz")
     fitting = EXTENSIONS.get(Path(name).suffix.lower())
@@ -46,16 +45,7 @@ def format_of(
             f"--format {named} does not fit {output}",
             f"Leave --format out, or name the file {_extensions([named])}.",
         )
-    if default in fitting:
-        return default
-    known: tuple[OutputFormat, ...] = get_args(OutputFormat)
-    for each in known:
-        if each in fitting:
-            return each
-    raise UsageError(
-        f"there is no format for {output}",
-        f"Name it {_extensions(known)}, or give --format and another name.",
-    )
+    return default if default in fitting else fitting[0]
 
 
 def check_view(format: OutputFormat, view: View) -> None:
