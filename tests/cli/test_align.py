@@ -85,11 +85,13 @@ def test_pairs_of_unusual_bytes_keep_their_line_numbers(align):
         "a\u2028b\x85".encode(),
         b"we see " * 800,
     ]
-    pairs = b"".join(side + b"\t" + side[::1] + b"\r\n" for side in sides)
+    pairs = b"".join(side + b"\t" + side[::-1] + b"\r\n" for side in sides)
     ended = align("-f", "jsonl", stdin=pairs)
     assert ended.status == 0
     assert [r["line"] for r in ended.records()] == [1, 2, 3, 4, 5]
-    assert [line.split(":")[1] for line in ended.err.splitlines()] == [" line 1"] + [" line 5"] * 2
+    assert [line.split(":")[1] for line in ended.err.splitlines()] == [
+        *(" line 1", " line 2", " line 4", " line 5", " line 5")
+    ]
 
 
 def test_tokenized_text_is_split_into_words_at_spaces_only(align):

@@ -123,8 +123,11 @@ def test_no_extraction_method_links_below_the_threshold(align):
         assert min(weights) >= 0.6
 
 
-def test_translate_extracts_as_align_does(tiny):
-    options = ("-f", "pharaoh", "--extract", "mutual")
-    for line in attn("translate", "-m", tiny, *options, *SOURCES).lines():
-        links = [link.split("-") for link in line.split(" ||| ")[1].split()]
-        assert len({s for s, _ in links}) == len({t for _, t in links}) == len(links)
+def test_translate_extracts_the_links_that_align_extracts(tiny, align):
+    options = ("--extract", "mutual", "--threshold", "0")
+    lines = attn("translate", "-m", tiny, "-f", "pharaoh", *options, *SOURCES).lines()
+    texts, links = zip(*(line.split(" ||| ") for line in lines), strict=True)
+    pairs = "".join(f"{s}\t{t}\n" for s, t in zip(SOURCES, texts, strict=True))
+    assert all(links)
+    assert list(links) == align(*options, stdin=pairs).lines()
+    assert list(links) != align("--extract", "argmax", "--threshold", "0", stdin=pairs).lines()

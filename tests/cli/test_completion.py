@@ -84,6 +84,8 @@ def test_bash_completes_a_line_with_the_script(tmp_path, line, expected):
 
 def test_models_recipes_languages_and_keys_are_offered():
     assert candidates.complete_model("") == [name for name, _ in registry.names()]
+    assert candidates.complete_language("") == ["en", "fr"]
+    assert candidates.complete_language("f") == ["fr"]
     assert candidates.complete_recipe_name("tr") == ["transformer", "transformer-tiny"]
     assert candidates.complete_setting("see") == ["seed="]
     assert len(candidates.complete_setting("")) == len(config.keys())
@@ -107,7 +109,7 @@ def test_the_values_of_a_key_with_few_values_are_offered(typed, values):
 def test_options_offer_recipe_names_keys_and_languages():
     assert completions("attn train --recipe-name transformer-") == ["transformer-tiny"]
     assert completions("attn train --set model.decoder.inp") == ["model.decoder.input_feeding="]
-    assert completions("attn translate --to f") == candidates.complete_language("f")
+    assert completions("attn translate --to f") == ["fr"]
 
 
 def test_a_damaged_registry_causes_no_error_in_completion(monkeypatch, tmp_path):

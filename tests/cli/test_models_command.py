@@ -90,7 +90,7 @@ def test_list_distinguishes_models_that_translate_from_models_that_only_align(re
     assert columns(registry_folder)[3] == "aligns only"
 
 
-def test_list_reports_a_damaged_model_and_shows_the_others(registry_folder, tiny):
+def test_list_reports_a_damaged_model_and_shows_the_others(registry_folder):
     broken = registry_folder / "broken"
     broken.mkdir()
     for content in ("", "[]", "{}", '{"format": 1}', '{"format": 1, "files": {"a": 1}}', "\udcff"):

@@ -1,6 +1,7 @@
 """attn translate --shard and align --shard: the concatenated outputs are that of the file."""
 
 import gzip
+import json
 import random
 from functools import partial
 
@@ -56,6 +57,18 @@ def test_the_concatenated_outputs_of_all_shards_are_the_output_of_the_file(
     assert b"".join(part.stdout for part in parts) == expected.stdout
 
 
+def test_the_shards_of_jsonl_input_have_the_records_of_the_file(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("attn_cli.cli.input.CHUNK", 8)  # so that a shard needs few lines
+    records = [{"source": source, "id": n} for n, source in enumerate(SOURCES[:20])]
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(f"{json.dumps(each)}\n" for each in records))
+    options = ("-m", tiny, "-i", path, "--input-format", "jsonl", "-f", "jsonl", "--beam", "1")
+    parts = [attn("translate", *options, "--shard", f"{n}/3") for n in (1, 2, 3)]
+    ids = [[record["id"] for record in part.records()] for part in parts]
+    assert ids == [[*range(8)], [*range(8, 16)], [*range(16, 20)]]
+    assert b"".join(part.stdout for part in parts) == attn("translate", *options).stdout
+
+
 def test_a_shard_of_compressed_input_is_that_of_the_text(text, tiny, tmp_path):
     compressed = tmp_path / "a.gz"
     compressed.write_bytes(gzip.compress(text.read_bytes()))
@@ -82,7 +95,8 @@ def test_shards_of_two_parallel_files_are_those_of_their_pairs(tiny_with_aligner
     assert parts[0] + parts[1] == attn("align", *options).lines() == LINKS * 40
 
 
-def test_files_of_different_lengths_are_refused_by_every_shard(tiny_with_aligner, tmp_path):
+@pytest.mark.parametrize("shard", ["1/2", "2/2"])
+def test_files_of_different_lengths_are_refused_by_every_shard(tiny_with_aligner, tmp_path, shard):
     (tmp_path / "a.en").write_text("I see.\n" * 3)
     (tmp_path / "a.fr").write_text("je vois.\n" * 2)
     options = (
@@ -93,10 +107,9 @@ def test_files_of_different_lengths_are_refused_by_every_shard(tiny_with_aligner
         "--target",
         tmp_path / "a.fr",
     )
-    result = attn("align", *options, "--shard", "1/2")
+    result = attn("align", *options, "--shard", shard)
     assert (result.status, result.stdout) == (3, b"")
-    assert "3 lines" in result.err
-    assert "2" in result.err
+    assert f"{tmp_path / 'a.en'} has 3 lines but {tmp_path / 'a.fr'} has 2. " in result.err
 
 
 def test_an_empty_shard_of_a_short_file_is_reported(tiny, tmp_path):

@@ -105,13 +105,6 @@ def test_each_row_of_weights_and_its_unaligned_share_sum_to_1(translate):
         assert len(record["weights"]) == len(record["target_words"])
 
 
-def test_the_score_is_the_mean_log_probability_of_the_pieces_and_the_end(translate):
-    """The score includes the end, whose log-probability is at most 0."""
-    for record in translate("-f", "jsonl", "--level", "piece", "dog we", "I see").records():
-        total = sum(record["logprobs"])  # without that of the end
-        assert record["score"] <= total / (len(record["logprobs"]) + 1) + 1e-3
-
-
 @pytest.mark.parametrize("level", ["word", "piece"])
 def test_words_weights_links_and_logprobs_of_a_record_agree_in_size(translate, level):
     (record,) = translate(
@@ -176,7 +169,7 @@ def test_n_best_translations_of_a_line_differ_and_begin_with_the_best(translate)
     (record,) = translate("-f", "jsonl", "--n-best", "4", "we see the dog").records()
     candidates = [each["target"] for each in record["nbest"]]
     assert candidates[0] == record["target"]
-    assert len(candidates) == 4
+    assert len(candidates) == len(set(candidates)) == 4
 
 
 def test_a_svg_is_a_picture_of_one_sentence(translate, tmp_path):
@@ -301,11 +294,6 @@ def test_a_line_break_in_a_record_does_not_break_the_output(translate):
 
 
 # Searching
-
-
-def test_beam_one_is_greedy_and_deterministic(translate):
-    first = translate("--beam", "1", "-f", "jsonl", *SOURCES[:10])
-    assert first.stdout == translate("--beam", "1", "-f", "jsonl", *SOURCES[:10]).stdout
 
 
 def test_the_number_of_lines_read_together_changes_no_translation(translate):
