@@ -1,6 +1,5 @@
 """attn batch with its chunks processed in turn in this process; another file tests it with Ray."""
 
-import contextlib
 import gzip
 import json
 import os
@@ -15,25 +14,18 @@ pytest.importorskip("ray", reason="pip install 'attn-cli[cluster]'")
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
+from serial_batch import run_serially, use_no_cluster  # noqa: E402
+
 from attn_cli.cli.batching import cluster, files, folder  # noqa: E402
 
 FROZEN = Path(__file__).parents[1] / "fixtures" / "bundle_v1"
 SOURCES = list(PAIRS)
 
 
-def run_serially(task, inputs, known, *, digests, workers):
-    """Yield the results of the chunks of all files, one after another."""
-    worker = cluster._ChunkWorker(task, inputs, digests)
-    for number, file in enumerate(inputs):
-        for row in cluster._Read(task, number, file, known.get(file.name, frozenset()))():
-            yield from cluster._unpack(worker(row))
-
-
 @pytest.fixture(autouse=True, scope="module")
 def _serial_run():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cluster, "run", run_serially)
-        patch.setattr(cluster, "cluster", lambda *_: contextlib.nullcontext(1))
+        use_no_cluster(patch)
         patch.setattr(files, "RECORDS", 16)
         yield
 

@@ -1,6 +1,5 @@
 """Imported models: formats, streams, batches, confidence and fine-tuning, as of other models."""
 
-import contextlib
 import json
 import subprocess
 import sys
@@ -97,16 +96,9 @@ def test_a_process_writes_each_translation_before_it_reads_the_next_line(model):
 
 def test_a_batch_of_files_has_the_records_of_translate_and_align(model, tmp_path, monkeypatch):
     pytest.importorskip("ray")
-    from attn_cli.cli.batching import cluster
+    from serial_batch import use_no_cluster
 
-    def run_serially(task, inputs, known, *, digests, workers):
-        worker = cluster._ChunkWorker(task, inputs, digests)
-        for number, file in enumerate(inputs):
-            for row in cluster._Read(task, number, file, known.get(file.name, frozenset()))():
-                yield from cluster._unpack(worker(row))
-
-    monkeypatch.setattr(cluster, "run", run_serially)
-    monkeypatch.setattr(cluster, "cluster", lambda *_: contextlib.nullcontext(1))
+    use_no_cluster(monkeypatch)
     source, out = tmp_path / "a.en", tmp_path / "out"
     source.write_text("".join(f"{line}\n" for line in LINES), encoding="utf-8")
     token = ("--target-token", "deu")
