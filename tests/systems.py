@@ -159,12 +159,14 @@ def network_of(system: System) -> Seq2Seq:
     return network
 
 
-def random_batch(batch: int, longest: int, seed: int = 1) -> tuple[IntArray, IntArray]:
+def random_batch(
+    batch: int, longest: int, seed: int = 1, *, vocab: int = VOCAB
+) -> tuple[IntArray, IntArray]:
     """Return (B, S) random ids that end with EOS, and their lengths."""
     rng = np.random.default_rng(seed)
     lengths = rng.integers(1, longest + 1, batch).astype(np.int32)
     lengths[0] = longest
-    ids = rng.integers(4, VOCAB, (batch, longest)).astype(np.int32)
+    ids = rng.integers(4, vocab, (batch, longest)).astype(np.int32)
     ids[np.arange(batch), lengths - 1] = EOS
     ids[np.arange(longest) >= lengths[:, None]] = PAD
     return ids, lengths

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from systems import random_batch
 
 from attn_cli import config
 from attn_cli.bundles import manifest
@@ -75,12 +76,7 @@ def engines(request, tmp_path_factory):
 
 def lines(batch, max_length, vocab=TARGET_VOCAB, seed=1):
     """Return (B, S) random pieces that end with EOS, and their lengths."""
-    rng = np.random.default_rng(seed)
-    lengths = rng.integers(1, max_length + 1, batch).astype(np.int32)
-    ids = rng.integers(4, vocab, (batch, lengths.max())).astype(np.int32)
-    ids[np.arange(batch), lengths - 1] = EOS
-    ids[np.arange(ids.shape[1]) >= lengths[:, None]] = PAD
-    return ids, lengths
+    return random_batch(batch, max_length, seed, vocab=vocab)
 
 
 def initial_state(decoder, ids, lengths, beam):
@@ -122,18 +118,15 @@ def test_a_step_does_not_change_its_input_state(engines):
 
 
 def test_a_step_without_a_target_returns_no_target_log_probability(engines):
-    for decoder in engines:
-        state = initial_state(decoder, *lines(2, 4), 2)
-        assert decoder.step(state, np.full(2, BOS, np.int32)).target_logp is None
+    _, decoder = engines
+    state = initial_state(decoder, *lines(2, 4), 2)
+    assert decoder.step(state, np.full(2, BOS, np.int32)).target_logp is None
 
 
 def test_a_beam_larger_than_the_vocabulary_has_one_candidate_for_each_piece(engines):
-    outs = [
-        decoder.step(initial_state(decoder, *lines(2, 4), 500), *[np.full(2, BOS, np.int32)] * 2)
-        for decoder in engines
-    ]
-    assert_steps_agree(*outs)
-    assert outs[1].ids.shape == (2, TARGET_VOCAB)
+    _, decoder = engines
+    out = decoder.step(initial_state(decoder, *lines(2, 4), 500), np.full(2, BOS, np.int32))
+    assert np.sort(out.ids).tolist() == [list(range(TARGET_VOCAB))] * 2
 
 
 # Searches

@@ -208,7 +208,8 @@ def test_a_walk_shows_each_step_that_its_keys_select():
 def test_a_step_larger_than_the_terminal_scrolls():
     screen = Console(file=StringIO(), force_terminal=True, width=80, height=10, _environ={})
     walk(explanation_of(ADDITIVE), iter("5jjj"), screen, start=Position())
-    assert "more lines" in screen.file.getvalue()
+    more_lines = [int(n) for n in re.findall(r"(\d+) more lines", screen.file.getvalue())]
+    assert more_lines[-4:] == list(range(more_lines[-4], more_lines[-4] - 4, -1))  # 5, j, j, j
 
 
 def test_every_step_has_a_name_and_a_sentence_that_fits_80_cells():

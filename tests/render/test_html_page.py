@@ -177,9 +177,8 @@ def test_numbers_that_are_not_finite_are_stored_as_null():
     assert pair["b"] == [None]
 
 
-@pytest.mark.parametrize("words", [20])
-def test_a_page_of_1000_pairs_with_two_tables_each_is_at_most_2_megabytes(words):
-    generator = np.random.default_rng(0)
+def test_a_page_of_1000_pairs_with_two_tables_each_is_at_most_2_megabytes():
+    generator, words = np.random.default_rng(0), 20
     text = " ".join(["mots"] * words)
     pairs = []
     for line in range(1, 1001):

@@ -1,39 +1,19 @@
 """The SVG is well-formed, describes its content, and escapes its words."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
-import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pages import CROSSING_PAIR, table
 
 from attn_cli.render.svg import svg
-from attn_cli.types import SoftAlignment
 
 NS = "{http://www.w3.org/2000/svg}"
 
 
-def table(source, target, weights=None, unaligned=None, **options):
-    shape = (len(target), len(source))
-    if weights is None:
-        weights = np.full(shape, 1 / max(shape[1], 1))
-    if unaligned is None:
-        unaligned = np.zeros(shape[0])
-    return SoftAlignment(
-        tuple(source),
-        tuple(target),
-        np.array(weights, np.float32).reshape(shape),
-        np.array(unaligned, np.float32),
-        **options,
-    )
-
-
-CROSSED = table(
-    ["I", "love", "you"],
-    ["Je", "t'", "aime"],
-    [[0.94, 0.04, 0.02], [0.11, 0.01, 0.88], [0.05, 0.91, 0.04]],
-    kind="alignment",
-    mode="forced",
-)
+#: The pair of the README as an alignment.
+CROSSED = replace(CROSSING_PAIR.alignment, kind="alignment", mode="forced")
 
 
 def texts(picture):

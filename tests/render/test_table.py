@@ -8,6 +8,7 @@ import pytest
 from drawing import draw
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pages import CROSSING_PAIR, table
 from rich.cells import cell_len
 from rich.console import Console
 from rich.live import Live
@@ -16,28 +17,8 @@ from rich.style import Style
 from attn_cli.render.heat import COLORED_FROM, COLORMAP, contrasting_color, heat
 from attn_cli.render.table import alignment_table
 from attn_cli.render.terminal import printable
-from attn_cli.types import SoftAlignment
 
-LOVE = [[0.94, 0.04, 0.02], [0.11, 0.001, 0.889], [0.05, 0.91, 0.04]]
-
-
-def table(source, target, weights=None, unaligned=None, **options):
-    shape = (len(target), len(source))
-    if weights is None:
-        weights = np.random.default_rng(0).dirichlet(np.full(max(shape[1], 1), 0.2), shape[0])
-        weights = weights[:, : shape[1]]
-    if unaligned is None:
-        unaligned = np.zeros(shape[0])
-    return SoftAlignment(
-        tuple(source),
-        tuple(target),
-        np.array(weights, np.float32).reshape(shape),
-        np.array(unaligned, np.float32),
-        **options,
-    )
-
-
-CROSSED = table(["I", "love", "you"], ["Je", "t'", "aime"], LOVE)
+CROSSED = CROSSING_PAIR.alignment
 
 
 def draw_table(alignment, *, width=80, colors=None, encoding="utf-8", **options):
@@ -61,10 +42,10 @@ def test_rows_are_target_words_and_columns_source_words():
 
 
 def test_without_colors_the_weights_are_digits_and_shades():
-    assert rows(CROSSED)[1:] == [
-        "  Je  0.94█ 0.04  0.02 ",
-        "  t'  0.11   ·    0.89█",
-        "aime  0.05  0.91█ 0.04 ",
+    assert rows(table(["I", "you"], ["Je", "t'"], [[0.94, 0.06], [0.001, 0.999]])) == [
+        "     I    you  ",
+        "Je  0.94█ 0.06 ",
+        "t'   ·    1.00█",
     ]
 
 
@@ -73,7 +54,9 @@ def test_without_colors_the_table_has_no_escape_codes():
 
 
 def test_without_unicode_the_table_is_ascii():
-    assert "0.94" in draw_table(CROSSED, encoding="ascii")
+    text = draw_table(CROSSED, encoding="ascii")
+    assert "0.94" in text
+    assert text.isascii()
 
 
 def test_no_color_removes_all_colors_on_a_terminal():
@@ -184,7 +167,9 @@ def test_without_source_words_all_weights_are_unaligned():
 def test_a_table_can_be_shown_in_a_live_display():
     console = Console(file=io.StringIO(), force_terminal=True, width=60)
     with Live(alignment_table(CROSSED), console=console, auto_refresh=False) as live:
-        live.update(alignment_table(CROSSED), refresh=True)
+        live.update(alignment_table(table(["yes"], ["oui"])), refresh=True)
+    text = console.file.getvalue()
+    assert text.index("aime") < text.index("oui")
 
 
 _LETTERS = st.one_of(
