@@ -187,11 +187,12 @@ def test_forced_decoding_of_the_best_gives_the_weights_and_scores_of_the_search(
 
 def test_hypotheses_are_never_longer_than_the_maximum_length() -> None:
     ids, lengths = sources(1, 4)
+    decoder = MarkovDecoder(5)
+    decoder.table[..., EOS] = -30.0  # it would never end by itself
     search_config = SearchConfig(beam=3, n_best=3, max_length_ratio=1.5, max_length_extra=2)
-    for row, max_length in zip(
-        search(MarkovDecoder(5), ids, lengths, search_config), (3, 8), strict=True
-    ):
-        assert all(len(h.ids) <= max_length and h.ids[-1] == EOS for h in row)
+    for row, max_length in zip(search(decoder, ids, lengths, search_config), (3, 8), strict=True):
+        assert max(len(h.ids) for h in row) == max_length
+        assert all(h.ids[-1] == EOS for h in row)
 
 
 def test_length_norm_is_that_of_gnmt() -> None:
