@@ -8,6 +8,7 @@ from itertools import islice, permutations, product
 
 import numpy as np
 import pytest
+from clock import Clock
 
 from attn_cli.alignment import aligner_jobs, aligner_processes, statistical
 from attn_cli.alignment.aligner_jobs import MAX_WORDS, CommitteeMember
@@ -215,15 +216,8 @@ def test_a_time_limit_too_short_for_any_member_raises_a_timeout_error(processes,
 def make_schedule(finished=0, **options):
     members = [CommitteeMember(prefix_length=n, uses_hmm=True, null_prior=0.1) for n in range(3)]
     jobs = aligner_jobs.make_jobs(members, 1, "thot", None)
-    clock = Clock()
+    clock = Clock(now=100.0)
     return aligner_processes.Schedule(jobs, jobs[:finished], clock=clock, **options), clock
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self):
-        return self.now
 
 
 def test_members_that_would_end_too_late_are_omitted_in_both_directions():

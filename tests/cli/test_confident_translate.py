@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from program import OBJECTS, PAIRS, SUBJECTS, TINY, VERBS, attn
+from training_log import read_events
 
 from attn_cli import config
 from attn_cli.bundles import bundle, manifest, storage
@@ -178,8 +179,7 @@ def test_a_training_with_enough_validation_pairs_calibrates_its_model(tmp_path):
     out = tmp_path / "run"
     ended = attn("train", *text, "--out", out, *TINY, "--max-steps", "4")
     assert ended.status == 0, ended.err
-    rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    (row,) = [row for row in rows if row["event"] == "confidence_calibrated"]
+    (row,) = read_events(out, "confidence_calibrated")
     assert row["pairs"] == len(PAIRS) + len(more)
     (record,) = attn("translate", "-m", out, "-f", "jsonl", "I see a dog.").records()
     assert 0 <= record["confidence"] <= 1

@@ -7,6 +7,7 @@ import tomllib
 
 import pytest
 from program import PAIRS, TINY, TRANSFORMER, WORD_ALIGNER, assert_fails, attn
+from training_log import read_events
 
 import attn_cli
 from attn_cli.bundles.manifest import verify_checksums
@@ -223,7 +224,7 @@ def decode_of(folder):
 def test_training_guides_a_head_and_makes_it_the_default(transformer):
     decode = decode_of(transformer)
     assert (decode["attention_layer"], decode["attention_head"]) == (1, 1)
-    rows = [json.loads(line) for line in (transformer / "log.jsonl").read_text().splitlines()]
+    rows = read_events(transformer)
     (message,) = [r["message"] for r in rows if str(r.get("message")).startswith("attention shown")]
     match = re.fullmatch(r"attention shown: layer 1, head 1, which agrees .* (\d+)% .*", message)
     assert int(match[1]) >= 90
@@ -306,8 +307,8 @@ def test_a_coverage_penalty_has_no_effect_without_attention(without_attention):
 
 
 def test_a_model_without_attention_is_not_guided(without_attention):
-    rows = [json.loads(line) for line in (without_attention / "log.jsonl").read_text().splitlines()]
-    assert [row["guided"] for row in rows if row["event"] == "progress"] == [None]
+    rows = read_events(without_attention, "progress")
+    assert [row["guided"] for row in rows] == [None]
 
 
 @pytest.mark.parametrize(("kind", "has_table"), [("additive", True), ("none", False)])

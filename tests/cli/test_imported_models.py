@@ -1,12 +1,12 @@
 """Imported models: formats, streams, batches, confidence and fine-tuning, as of other models."""
 
-import json
 import subprocess
 import sys
 
 import pytest
 from marian_models import write_folder
 from program import PAIRS, attn
+from training_log import losses_of
 
 from attn_cli.bundles.bundle import open_bundle
 from attn_cli.config import from_dict
@@ -155,8 +155,9 @@ def test_fine_tuning_keeps_the_vocabulary_and_takes_a_target_token(model, pairs,
     assert tuned_model.source.encode("the dog").ids[0] == tuned_model.source.prefix_ids[0]
     assert tuned_model.target.piece(7) == open_bundle(model).target.piece(7)
     assert attn("translate", "-m", out, LINES[0]).status == 0
-    events = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-    assert all(each.get("loss", 0) < 20 for each in events)
+    losses = losses_of(out, "progress", "validation_finished")
+    assert len(losses)
+    assert (losses < 20).all()
 
 
 def test_the_vocabulary_of_an_imported_model_cannot_be_learned_from_a_text(model, pairs, tmp_path):

@@ -1,12 +1,12 @@
 """attn train: the recipe, the files and messages, refusals, and how a training ends."""
 
-import json
 import resource
 import sys
 from pathlib import Path
 
 import pytest
 from program import PAIRS, TINY, WORD_ALIGNER, attn
+from training_log import read_events
 
 from attn_cli import config
 from attn_cli.nn.device import select_hardware
@@ -36,10 +36,6 @@ def resolve_recipe(*arguments):
     result = attn("train", *arguments, "--print-recipe")
     assert (result.status, result.err) == (0, "")
     return config.parse(result.out)
-
-
-def read_log(out: Path):
-    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
 
 
 # The recipe
@@ -116,7 +112,7 @@ def test_the_folder_is_a_model_with_a_log_and_checkpoints(tiny):
 
 
 def test_every_row_of_the_log_is_an_event(tiny):
-    rows = read_log(tiny)
+    rows = read_events(tiny)
     events = [row["event"] for row in rows]
     assert events[:2] == ["phase", "activity"]
     assert [each for each in events if each in ("data_prepared", "training_started")] == [
@@ -133,7 +129,7 @@ def test_in_a_pipe_each_event_is_a_plain_line_and_stdout_stays_empty(pairs_file,
     result = attn("train", "--pairs", pairs_file, "--out", tmp_path / "x", *SHORT_TRAINING)
     assert (result.status, result.stdout) == (0, b"")
     lines = result.err.splitlines()
-    assert len(lines) == len(read_log(tmp_path / "x")) + 1
+    assert len(lines) == len(read_events(tmp_path / "x")) + 1
     (network,) = (line for line in lines if line.startswith("network: "))
     assert network.split(", ")[1:3] == ["fp32", "1 thread"]
     assert "\x1b" not in result.err
@@ -149,7 +145,7 @@ def test_auto_precision_is_native_to_the_processor_and_is_reported(pairs_file, t
     out = tmp_path / "x"
     text = ("--pairs", pairs_file, "--out", out)
     result = attn("train", *text, *SHORT_TRAINING, "--set", "train.precision=auto")
-    (start,) = [row for row in read_log(out) if row["event"] == "training_started"]
+    (start,) = read_events(out, "training_started")
     assert start["precision"] == select_hardware("auto", "auto").precision
     assert f", {start['precision']}, " in result.err
 
@@ -176,7 +172,7 @@ def test_the_watched_sentence_is_translated_and_shown(sentence, title, pairs_fil
     assert result.status == 0
     output = result.err.rpartition("\x1b[?1049l")[2]
     assert title in output
-    rows = [row for row in read_log(tmp_path / "x") if row["event"] == "sentence_translated"]
+    rows = read_events(tmp_path / "x", "sentence_translated")
     assert {row["source"] for row in rows} == {"I see."}
     assert rows[-1]["step"] == 4
 
@@ -231,7 +227,7 @@ def test_training_from_a_model_keeps_its_quality_after_the_first_update(tiny, pa
     text = ("--from", tiny, "--pairs", pairs_file, "--valid-pairs", pairs_file, "--out", out)
     small = ("--set", "train.learning_rate=1e-6", "--set", "train.precision=fp32")
     assert attn("train", *text, *small, "--max-steps", "1").status == 0
-    (validation,) = [row for row in read_log(out) if row["event"] == "validation_finished"]
+    (validation,) = read_events(out, "validation_finished")
     assert validation["bleu"] == pytest.approx(100)
     assert (out / "joint.spm").read_bytes() == (tiny / "joint.spm").read_bytes()
 
@@ -262,7 +258,7 @@ def test_force_replaces_an_existing_model(model_copy, pairs_file):
         attn("train", "--pairs", pairs_file, "--out", model_copy, *SHORT_TRAINING, "--force").status
         == 0
     )
-    assert [row["event"] for row in read_log(model_copy)].count("training_started") == 1
+    assert len(read_events(model_copy, "training_started")) == 1
     steps = {p.name for p in (model_copy / "checkpoints").glob("step-*")}
     assert steps == {"step-0000004.safetensors"}
 
@@ -341,7 +337,7 @@ def test_a_diverging_training_exits_with_status_5_and_a_valid_log(pairs_file, tm
     result = attn("train", "--pairs", pairs_file, "--out", out, *TINY, *settings)
     assert result.status == 5
     assert "NaN or infinite" in result.err.splitlines()[-1]
-    assert [row["in_a_row"] for row in read_log(out) if row["event"] == "non_finite_update"] == [
+    assert [row["in_a_row"] for row in read_events(out, "non_finite_update")] == [
         1,
         2,
         3,
@@ -354,7 +350,7 @@ def test_max_minutes_ends_a_training_with_a_model(pairs_file, tmp_path):
     out = tmp_path / "x"
     result = attn("train", "--pairs", pairs_file, "--out", out, *TINY, "--max-minutes", "0")
     assert result.status == 0
-    assert read_log(out)[-1]["reason"] == "minutes"
+    assert read_events(out)[-1]["reason"] == "minutes"
     assert attn("translate", "-m", out, "I see.").status == 0
 
 
@@ -372,5 +368,5 @@ def test_a_word_aligner_without_enough_time_is_left_out_with_a_notice(
     result = attn("train", "--pairs", pairs_file, *options)
     assert result.status == 0
     assert "no word aligner: it would learn too little in the 1" in result.err
-    assert read_log(out)[-1]["step"] == 5
+    assert read_events(out)[-1]["step"] == 5
     assert attn("translate", "-m", out, "I see.").status == 0

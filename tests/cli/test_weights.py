@@ -6,6 +6,7 @@ import shutil
 import pytest
 from program import LINKS, PAIRS, TINY, WORD_ALIGNER, attn
 from safetensors.numpy import load_file
+from training_log import read_events
 
 SOURCE, TARGET = "I see the red car.", "je vois la voiture rouge."
 PAIRED = "".join(f"{s}\t{t}\n" for s, t in PAIRS.items())
@@ -152,7 +153,7 @@ def test_the_word_aligner_and_the_shortlist_of_its_links_are_files_of_the_bundle
 
 
 def test_the_log_has_the_training_of_the_word_aligner_before_that_of_the_network(tiny_with_aligner):
-    rows = [json.loads(line) for line in (tiny_with_aligner / "log.jsonl").read_text().splitlines()]
+    rows = read_events(tiny_with_aligner)
     events = [row["event"] for row in rows if row["event"] not in ("phase", "activity")]
     assert events[:3] == ["data_prepared", "alignments_ready", "aligner_training_progress"]
     assert events.index("aligner_trained") < events.index("training_started")

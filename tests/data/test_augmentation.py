@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from batches import have_equal_arrays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.data import augmentation
 from attn_cli.data.augmentation import FINAL_PUNCTUATION, augment
-from attn_cli.data.batching import Batch, BatchIterator, sequential_batches
+from attn_cli.data.batching import BatchIterator, sequential_batches
 from attn_cli.data.corpus import Corpus
 from attn_cli.data.corpus_reader import read_pairs
 from attn_cli.data.segmentation import SubwordCorpus, segment_corpus
@@ -248,14 +249,10 @@ def data(tokenizer) -> SubwordCorpus:
     return segment_corpus(corpus, tokenizer, tokenizer, sampling=0.5, augmentation=variants)
 
 
-def same(one: Batch, other: Batch) -> bool:
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in Batch.__slots__)
-
-
 def test_the_samples_depend_on_the_seed(data) -> None:
     one, other, third = (BatchIterator(data, tokens=200, seed=seed) for seed in (3, 3, 4))
-    assert all(same(next(one), next(other)) for _ in range(40))
-    assert not all(same(next(one), next(third)) for _ in range(5))
+    assert all(have_equal_arrays(next(one), next(other)) for _ in range(40))
+    assert not all(have_equal_arrays(next(one), next(third)) for _ in range(5))
 
 
 def test_each_epoch_samples_other_variants(data, tokenizer) -> None:
@@ -279,7 +276,7 @@ def test_a_resumed_training_samples_the_same_batches(data, tokenizer, n_before) 
     again = segment_corpus(corpus, tokenizer, tokenizer, sampling=0.5, augmentation=variants)
     restored = BatchIterator(again, tokens=150, seed=1, pool=50)
     restored.restore(json.loads(json.dumps(batches.state())))
-    assert all(same(next(batches), next(restored)) for _ in range(60))
+    assert all(have_equal_arrays(next(batches), next(restored)) for _ in range(60))
 
 
 def test_validation_batches_are_not_augmented(tokenizer) -> None:

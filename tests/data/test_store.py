@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from batches import have_equal_arrays
 
 from attn_cli import config
 from attn_cli.data import arrays, corpus_reader, store
@@ -61,10 +62,6 @@ def batches_of(train: SubwordCorpus, valid: SubwordCorpus) -> list[Batch]:
     ]
 
 
-def same(one: Batch, other: Batch) -> bool:
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in Batch.__slots__)
-
-
 @pytest.mark.parametrize("built_on_disk", [False, True])
 @pytest.mark.parametrize(
     ("options", "sampling"), [(AUGMENTATION, 0.5), (config.AugmentationConfig(), 0.0)]
@@ -81,7 +78,8 @@ def test_batches_from_disk_are_those_from_memory(
     saved = store.save(tmp_path / "text", *prepare(tokenizer, storage, options, sampling))
     opened = store.load(tmp_path / "text")
     for text in (saved, opened):
-        assert all(map(same, batches_of(*in_memory), batches_of(text.train, text.valid)))
+        batches = zip(batches_of(*in_memory), batches_of(text.train, text.valid), strict=True)
+        assert all(have_equal_arrays(*pair) for pair in batches)
         assert text.train.corpus.digest == in_memory[0].corpus.digest
         assert list(text.valid.corpus.target_texts()) == list(in_memory[1].corpus.target_texts())
         assert text.train.corpus.source_counts() == in_memory[0].corpus.source_counts()

@@ -3,19 +3,10 @@
 import io
 
 import pytest
+from clock import Clock
 from rich.console import Console
 
 from attn_cli.render.progress import Progress, bar, duration, plain
-
-
-class Clock:
-    """A clock whose time changes only when a test sets it."""
-
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
 
 
 def progress(clock, total=1000, show=lambda _: None):
@@ -23,7 +14,7 @@ def progress(clock, total=1000, show=lambda _: None):
 
 
 def test_the_remaining_time_follows_from_the_average_speed():
-    clock = Clock()
+    clock = Clock(now=100.0)
     state = progress(clock)
     clock.now += 10
     state.add(read=250, known=0, records=50)
@@ -33,7 +24,7 @@ def test_the_remaining_time_follows_from_the_average_speed():
 
 
 def test_records_known_before_do_not_count_for_the_speed():
-    clock = Clock()
+    clock = Clock(now=100.0)
     state = progress(clock)
     clock.now += 10
     state.add(read=600, known=500, records=20)
@@ -41,19 +32,19 @@ def test_records_known_before_do_not_count_for_the_speed():
 
 
 def test_without_progress_there_is_no_remaining_time():
-    state = progress(Clock())
+    state = progress(Clock(now=100.0))
     state.add(read=500, known=500, records=0)
     assert state.line() == "50%, 0 records, 0 a second"
 
 
 def test_an_empty_job_has_a_progress_line():
-    state = progress(Clock(), total=0)
+    state = progress(Clock(now=100.0), total=0)
     state.add(read=0, known=0, records=0)
     assert state.line().startswith("0%")
 
 
 def test_plain_progress_lines_have_a_minimum_interval():
-    lines, clock = [], Clock()
+    lines, clock = [], Clock(now=100.0)
     state = progress(clock, show=plain(lines.append, every=30))
     for _ in range(100):
         clock.now += 1
@@ -66,7 +57,7 @@ def test_a_progress_bar_is_erased_at_the_end():
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=80, _environ={})
     with bar(console) as show:
-        state = progress(Clock(), show=show)
+        state = progress(Clock(now=100.0), show=show)
         state.add(read=100, known=0, records=1)
     assert "10%" in screen.getvalue()
     # Show the cursor, and erase the line.

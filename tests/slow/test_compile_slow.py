@@ -1,11 +1,11 @@
 """A compiled Transformer learns as an uncompiled one does; skipped without a compiler."""
 
-import json
 import shutil
 
 import numpy as np
 import pytest
 from program import TINY, attn
+from training_log import losses_of
 
 SMALL = (
     *("--set", "model.encoder.kind=transformer", "--set", "model.encoder.width=32"),
@@ -28,7 +28,6 @@ def test_the_losses_of_a_compiled_training_equal_those_without_compilation(pairs
         text = ("--pairs", pairs_file, "--valid-pairs", pairs_file, "--out", out, *TINY, *SMALL)
         result = attn("train", *text, "--set", f"train.compile={compiled}")
         assert result.status == 0, result.err
-        rows = map(json.loads, (out / "log.jsonl").read_text("utf-8").splitlines())
-        losses[compiled] = [row["loss"] for row in rows if row["event"] == "progress"]
+        losses[compiled] = losses_of(out, "progress")
     assert len(losses["true"]) == 8
     np.testing.assert_allclose(losses["true"], losses["false"], atol=1e-4)

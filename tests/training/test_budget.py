@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
+from clock import Clock
 
 from attn_cli import config
 from attn_cli.training import budget
@@ -22,18 +23,8 @@ SETTINGS = config.TrainConfig(
 )
 
 
-class Clock:
-    """A clock that changes only when a test changes `now`."""
-
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 def test_the_time_of_a_command_is_counted_from_its_start_not_from_the_first_update():
-    clock = Clock()
+    clock = Clock(now=1000.0)
     time_budget = TimeBudget(60.0, started=clock() - 12.0, clock=clock)
     clock.now += 8.0
     assert (time_budget.elapsed(), time_budget.left(), time_budget.is_limited) == (20.0, 40.0, True)
@@ -115,7 +106,7 @@ def test_validations_take_at_most_a_tenth_of_the_time():
 
 def train(seconds_per_update, *, max_seconds, seconds_per_validation=3.0, before=7.0, **settings):
     """Simulate a training within the time; return its steps, learning rates and time budget."""
-    clock = Clock()
+    clock = Clock(now=1000.0)
     settings = replace(SETTINGS, export="none", average_checkpoints=2, **settings)
     time_budget = TimeBudget(max_seconds, started=clock() - before, clock=clock)
     planner = Planner(time_budget, parameters=10**6, average=True, export=False)
@@ -175,7 +166,7 @@ def test_if_no_time_is_left_no_update_is_made():
 
 
 def test_without_a_time_limit_only_the_time_left_is_estimated():
-    clock = Clock()
+    clock = Clock(now=1000.0)
     planner = Planner(TimeBudget(clock=clock), parameters=10**6, average=True, export=False)
     schedule = Schedule.from_config(SETTINGS)
     for step in range(1, 101):

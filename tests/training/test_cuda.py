@@ -1,11 +1,10 @@
 """Training on NVIDIA GPUs with CUDA; skipped where there is none."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
 from program import TINY, attn
+from training_log import losses_of
 
 from attn_cli import config
 from attn_cli.nn.builder import build_model
@@ -25,12 +24,6 @@ SYSTEMS = {
         "decoder": {"kind": "transformer", "width": 64, "layers": 2},
     },
 }
-
-
-def losses_of(folder):
-    """Return the loss of each update in the log of a training."""
-    rows = map(json.loads, (folder / "log.jsonl").read_text("utf-8").splitlines())
-    return np.array([row["loss"] for row in rows if row["event"] == "progress"])
 
 
 def test_ids_are_copied_to_the_device_unchanged():
@@ -70,7 +63,7 @@ def test_a_training_resumed_on_a_gpu_has_the_losses_of_an_uninterrupted_one(pair
         for command, limit in zip((text, ("--resume", out)), limits, strict=False):
             result = attn("train", *command, "--max-steps", limit)
             assert result.status == 0, result.err
-    uncut, cut = losses_of(tmp_path / "uncut"), losses_of(tmp_path / "cut")
+    uncut, cut = (losses_of(tmp_path / name, "progress") for name in ("uncut", "cut"))
     assert len(uncut) == len(cut) == 40
     np.testing.assert_allclose(cut, uncut, rtol=0.02)
 
@@ -90,4 +83,6 @@ def test_two_workers_on_two_gpus_have_the_losses_of_one(pairs_file, tmp_path):
         text = ("--pairs", pairs_file, "--out", tmp_path / str(workers), *TINY, *options)
         result = attn("train", *text, "--max-steps", "12", "--workers", workers)
         assert result.status == 0, result.err
-    np.testing.assert_allclose(losses_of(tmp_path / "2"), losses_of(tmp_path / "1"), atol=1e-3)
+    one, two = (losses_of(tmp_path / name, "progress") for name in ("1", "2"))
+    assert len(one) == 12
+    np.testing.assert_allclose(two, one, atol=1e-3)

@@ -1,10 +1,9 @@
 """Workers of one training: their ranks, and that two of them train as one does."""
 
-import json
-
 import numpy as np
 import pytest
 from program import TINY, WORD_ALIGNER, attn
+from training_log import losses_of
 
 from attn_cli.errors import TrainingError, UsageError
 from attn_cli.training import aligner_trainer, checkpoint
@@ -60,11 +59,6 @@ def test_the_default_is_a_worker_for_each_core_if_the_batches_are_large_enough(
     cores, pieces, updates, workers
 ):
     assert default_workers(cores, batch_pieces=pieces, updates=updates) == workers
-
-
-def losses_of(folder, *names):
-    rows = map(json.loads, (folder / "log.jsonl").read_text("utf-8").splitlines())
-    return np.array([row["loss"] for row in rows if row["event"] in names])
 
 
 @pytest.fixture(scope="module")

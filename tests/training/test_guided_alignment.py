@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from batches import make_batch
 from hypothesis import given
 from hypothesis import strategies as st
 from program import PAIRS
@@ -12,7 +13,7 @@ from torch.nn import functional
 
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
-from attn_cli.data.batching import Batch, BatchIterator, sequential_batches
+from attn_cli.data.batching import BatchIterator, sequential_batches
 from attn_cli.data.corpus_reader import read_pairs
 from attn_cli.data.segmentation import segment_corpus
 from attn_cli.data.tokenizer import Tokenizer
@@ -29,14 +30,6 @@ def loss_of(weights, target_probs, source_word) -> float:
     """Return the loss of one sentence, given as lists."""
     tensors = torch.tensor([weights]), torch.tensor([target_probs]), torch.tensor([source_word])
     return float(guided_loss(*tensors))
-
-
-def make_batch(source_word, target_word, indices=None) -> Batch:
-    """Return a batch with these words and indices of pairs; its other arrays are zeros."""
-    source_word, target_word = (np.array(w, np.int32) for w in (source_word, target_word))
-    rows = np.arange(len(source_word), dtype=np.int32) if indices is None else np.array(indices)
-    src, tgt, lengths = source_word * 0, target_word * 0, rows * 0
-    return Batch(src, lengths, source_word, tgt, tgt, lengths, target_word, rows)
 
 
 def guidance(*pairs, weight=1.0, decay=1.0, max_steps=10) -> Guidance:

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from batches import make_batch
 from torch import nn
 
 from attn_cli import config
 from attn_cli.alignment.link_table import LinkTable
 from attn_cli.alignment.merge import merge_weights, word_shares
-from attn_cli.data.batching import Batch
 from attn_cli.nn.device import select_hardware
 from attn_cli.training.guided_alignment import guided_head
 from attn_cli.training.head_selection import SelectedHead, find_best_head, merge_words
@@ -25,13 +25,6 @@ class FixedWeights(nn.Module):
 
     def forward(self, src, src_len, tgt_in):
         return SimpleNamespace(weights=self.weights)
-
-
-def make_batch(source_word, target_word) -> Batch:
-    source_word, target_word = (np.array(w, np.int32) for w in (source_word, target_word))
-    rows = np.arange(len(source_word), dtype=np.int32)
-    src, tgt, lengths = source_word * 0, target_word * 0, rows * 0
-    return Batch(src, lengths, source_word, tgt, tgt, lengths, target_word, rows)
 
 
 def model_config(layers, heads):

@@ -4,7 +4,6 @@
 simulates them within the process of the tests.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -14,6 +13,7 @@ import sys
 import pytest
 from program import TINY, WORD_ALIGNER, attn
 from safetensors.torch import load_file
+from training_log import read_events
 
 from attn_cli import config
 from attn_cli.training.resume import read_plan
@@ -62,8 +62,7 @@ def train_until_signal(number, *arguments, step=CUT, trainer=NETWORK_TRAINER):
 
 def last_guided_loss(out):
     """Return the guided loss of the last update in the log."""
-    rows = map(json.loads, (out / "log.jsonl").read_text().splitlines())
-    return [row["guided"] for row in rows if row["event"] == "progress"][-1]
+    return read_events(out, "progress")[-1]["guided"]
 
 
 @pytest.fixture(scope="module")

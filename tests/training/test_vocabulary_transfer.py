@@ -4,7 +4,7 @@ import torch
 from program import TINY, WORD_ALIGNER, attn
 
 from attn_cli.bundles.bundle import open_bundle
-from attn_cli.config import TokenizerConfig as TokenizerConfig
+from attn_cli.config import TokenizerConfig
 from attn_cli.data.literals import LiteralRules
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.training import checkpoint
