@@ -59,7 +59,9 @@ def random_lines(count: int, *, seed: int = 1) -> list[str]:
 
 
 @cache
-def sentencepiece_model(seed: int, kind: str = "unigram", size: int = 220) -> bytes:
+def sentencepiece_model(
+    seed: int, kind: str = "unigram", size: int = 220, *, byte_fallback: bool = False
+) -> bytes:
     """Train a model with the defaults of SentencePiece, as users of Marian do."""
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
@@ -68,6 +70,7 @@ def sentencepiece_model(seed: int, kind: str = "unigram", size: int = 220) -> by
         model_type=kind,
         vocab_size=size,
         character_coverage=0.98,  # so that some signs are unknown
+        byte_fallback=byte_fallback,
         num_threads=1,
         minloglevel=3,
     )

@@ -2,6 +2,8 @@
 
 import io
 import os
+import struct
+import sys
 
 import pytest
 
@@ -93,16 +95,29 @@ def test_a_message_to_a_closed_stderr_raises_no_error():
 
 
 @pytest.mark.parametrize(("columns", "width"), [("100", 100), ("0", 80), ("", 80), ("²", 80)])
-def test_the_width_is_columns_or_that_of_the_terminal_or_80(columns, width, monkeypatch):
+def test_the_width_without_a_terminal_is_columns_or_80(columns, width):
     assert make_console(COLUMNS=columns).width == width
 
 
-def test_a_terminal_without_a_known_width_has_80_columns(monkeypatch):
-    monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((0, 0)))
-    with open(os.devnull, "rb") as file:
-        console = make_console()
-        console.stdin = file
-        assert console.width == 80
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudoterminals")
+@pytest.mark.parametrize("stream", ["stdin", "stdout", "stderr"])
+@pytest.mark.parametrize(
+    ("terminal_width", "columns", "width"),
+    [(123, "", 123), (123, "0", 123), (123, "100", 100), (0, "", 80)],  # 0: it knows no width
+)
+def test_the_width_is_that_of_the_terminal_unless_columns_sets_it(
+    stream, terminal_width, columns, width
+):
+    import fcntl
+    import termios
+
+    main, terminal = os.openpty()
+    with open(main, "rb", buffering=0), open(terminal, "r+b", buffering=0) as file:
+        size = struct.pack("4H", 24, terminal_width, 0, 0)  # rows, columns, pixels
+        fcntl.ioctl(file, termios.TIOCSWINSZ, size)
+        console = make_console(COLUMNS=columns)
+        setattr(console, stream, file)
+        assert console.width == width
 
 
 @pytest.mark.parametrize(
@@ -132,8 +147,16 @@ def test_color_depends_on_the_terminal_and_on_environment_variables(terminal, en
     assert ("\x1b[31" in console.stdout.getvalue().decode()) is color
 
 
-def test_the_cores_are_those_this_process_may_use():
-    assert 1 <= make_console().cores <= (os.cpu_count() or 1)
+def test_the_cores_are_those_this_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 5, 6}, raising=False)
+    assert make_console().cores == 3
+
+
+def test_the_default_number_of_threads_precedes_the_number_of_cores():
+    console = make_console()
+    console.default_threads = 1000
+    assert console.cores == 1000
 
 
 def test_keys_are_read_by_name_from_all_escape_sequences_of_terminals():

@@ -1,5 +1,6 @@
 """One process at a time holds the lock of a folder, and a process that ended holds none."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -69,6 +70,17 @@ def test_a_released_lock_leaves_no_file_and_can_be_taken_again(tmp_path):
         assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_has_no_lock(tmp_path):
-    with lock_folder(tmp_path / "nowhere"):
-        assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_in_a_folder_that_cannot_be_written_the_work_goes_on_without_a_lock(
+    number, tmp_path, monkeypatch
+):
+    """The refusal is simulated, since chmod does not stop root."""
+
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        with lock_folder(tmp_path), lock_folder(tmp_path):  # a lock would refuse the second
+            pass
+    assert list(tmp_path.iterdir()) == []

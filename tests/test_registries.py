@@ -61,11 +61,7 @@ def test_every_scorer_of_a_recipe_is_built_and_explained() -> None:
 
 def test_an_unknown_engine_is_an_error() -> None:
     with pytest.raises(UsageError, match="'tpu' is not an engine"):
-        engine_of(
-            open_bundle(Path(__file__).parent / "fixtures" / "bundle_v1"),
-            "translator",
-            EngineOptions("tpu"),
-        )
+        engine_of(open_bundle(BUNDLE), "translator", EngineOptions("tpu"))
 
 
 @pytest.mark.parametrize(("key", "part"), [("kind", "scorer"), ("normalizer", "normalizer")])

@@ -1,5 +1,6 @@
 """How a model's name is resolved: a folder, the user's registry, the default, the demo's run."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -72,9 +73,16 @@ def test_an_unknown_name_is_refused_with_a_list_of_the_registered_ones(tmp_path)
     assert caught.value.hint == "Registered: de-en."
 
 
-def test_the_demo_corpus_is_refused_if_the_checkout_lacks_it():
-    with pytest.raises(ModelError):
+def test_the_demo_corpus_is_that_of_the_installed_package_or_else_of_the_checkout(tmp_path):
+    shipped, checkout = (tmp_path / name / "data" / "demo" for name in ("shipped", "checkout"))
+    with pytest.raises(ModelError, match="the demo corpus is missing"):
         registry.demo_corpus()
+    for folder in (checkout, shipped):  # the shipped one, added last, comes first
+        folder.mkdir(parents=True)
+        with contextlib.suppress(ModelError):
+            assert registry.demo_corpus() != folder  # it has no recipe yet
+        (folder / "recipe.toml").touch()
+        assert registry.demo_corpus() == folder
 
 
 def test_shipped_models_are_those_installed_with_the_program(tmp_path):

@@ -128,6 +128,31 @@ def test_special_ids_decode_to_an_empty_text():
     assert tokenizer.decode([BOS, PAD, UNK, EOS]).text == ""
 
 
+def test_byte_pieces_decode_to_the_character_of_their_utf8_bytes():
+    model = sentencepiece_model(1, size=500, byte_fallback=True)
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    tokenizer = SentencePieceTokenizer(model, [*SPECIALS, *pieces_of(model)])
+    line = "the dog 👍 see."
+    encoded = tokenizer.encode(line)
+    byte_pieces = ("<0xF0>", "<0x9F>", "<0x91>", "<0x8D>")  # U+1F44D in UTF-8
+    assert tuple(piece for piece in encoded.pieces if piece.startswith("<0x")) == byte_pieces
+    decoded = tokenizer.decode(encoded.ids)
+    assert decoded.text == processor.decode(processor.encode(line)) == line
+    assert [word.text for word in decoded.words] == ["the", "dog", "👍", "see", "."]
+    at = encoded.pieces.index("<0xF0>")
+    for each in (encoded, decoded):
+        assert each.word_ids[at : at + 4].tolist() == [2, 2, 2, 2]
+    assert set(encoded.ids[at : at + 4]) <= set(tokenizer.fallback_pieces)
+    incomplete = [id for id in encoded.ids if tokenizer.piece(id) != "<0x8D>"]
+    assert "\ufffd" in tokenizer.decode(incomplete).text
+
+
+def test_a_piece_spelled_like_a_byte_is_text_in_a_model_without_byte_pieces():
+    tokenizer = make_tokenizer(tokens=("<0x41>",))
+    assert tokenizer.decode([len(SPECIALS)]).text == "<0x41>"
+    assert tokenizer.fallback_pieces.tolist() == [EOS, UNK]
+
+
 @pytest.mark.parametrize(
     ("model", "pieces", "problem"),
     [
