@@ -44,6 +44,10 @@ TEXTS = (
     *((sign, "a ", "") for sign in ("`", "``", "{{", "{", "<a", "%(", "&", "#", "$", "(", '"')),
     # words, marks and literals in turn
     *(("", text, "") for text in ("a ", "A ", "a. ", "A. ", "Mr. ", "No. 1 ", "1. ", "! ", ".» ")),
+    *(
+        ("", text, "")
+        for text in ("«", "。」", "a. B", ". (", "!” » ", "a'm", "a-le", "prends-le-")
+    ),
     *(("", text, "") for text in ("d'", "'s", "n't", "-le", "-t-il", "l'a-t-", "a-", "a'", "A-")),
     *(("", text, "") for text in ("1 ", "12 ", "1, ", "$1 ", "1% ", "-1", "x1 ", "1x", "12:30 ")),
     *(("", text, "") for text in ("a@b.c ", "@a ", "#a ", "a_b ", "_a", "a/b ", "/a", "a.b", "~/")),

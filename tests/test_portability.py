@@ -94,8 +94,10 @@ def windows(monkeypatch):
 
 
 @pytest.mark.usefixtures("windows")
-def test_without_cpu_affinity_all_cores_of_the_machine_are_available():
-    assert console.available_cores() == (os.cpu_count() or 1)
+def test_without_cpu_affinity_all_cores_of_the_machine_are_available(monkeypatch):
+    for count, expected in ((64, 64), (None, 1)):  # None: unknown
+        monkeypatch.setattr(os, "cpu_count", lambda count=count: count)
+        assert console.available_cores() == expected
 
 
 @pytest.mark.usefixtures("windows")

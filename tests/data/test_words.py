@@ -191,11 +191,3 @@ def test_words_and_the_gaps_between_them_restore_the_text(raw: str) -> None:
 @PROPERTY
 def test_forms_spell_the_text_with_single_spaces(raw: str) -> None:
     assert "".join(surface_forms(split(raw))).split() == raw.split()
-
-
-@pytest.mark.parametrize(
-    "part", ["a", "a'", "l'", "a'm", "a-le", "prends-le-", "\u0301", "!", "👍\u200d", "1."]
-)
-def test_a_hostile_line_is_split_in_linear_time(part: str) -> None:
-    raw = part * (60_000 // len(part))
-    assert sum(word.end - word.start for word in split(raw)) == len(raw)
