@@ -30,7 +30,7 @@ main()
 
 
 def imported_packages(*arguments: str, stdin: str = "") -> set[str]:
-    """Return the top-level packages that `python ARGUMENTS` imports."""
+    """Return the top-level packages that `python ARGUMENTS` imports; it must succeed."""
     process = subprocess.run(
         [sys.executable, "-X", "importtime", *arguments],
         input=stdin,
@@ -45,7 +45,8 @@ def imported_packages(*arguments: str, stdin: str = "") -> set[str]:
         for line in process.stderr.splitlines()
         if line.startswith("import time:")
     ]
-    assert "sys" in names or len(names) > 20, process.stderr
+    assert process.returncode == 0, process.stderr
+    assert len(names) > 20, process.stderr
     return set(names)
 
 
@@ -244,23 +245,22 @@ def test_without_torch_a_model_with_graphs_translates_aligns_and_is_verified(fix
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "package", "status"),
     [
-        ["train", "--pairs", "-", "--max-steps", "1"],
-        ["export", "MODEL"],
-        ["align", "--fit"],
-        ["translate", "-m", "MODEL", "--engine", "torch", "I see."],
-        ["batch", "nothing.en", "--output", "out"],
+        (["train", "--pairs", "-", "--max-steps", "1"], "torch", 2),
+        (["export", "MODEL"], "onnx", 2),
+        (["align", "--fit"], "torch", 2),
+        (["translate", "-m", "MODEL", "--engine", "torch", "I see."], "torch", 4),
+        (["batch", "nothing.en", "--output", "out"], "'ray[data]'", 2),
     ],
-    ids=" ".join,
+    ids=lambda each: " ".join(each) if isinstance(each, list) else "",
 )
 def test_without_torch_a_command_that_needs_it_names_the_package_to_install(
-    arguments, with_weights, tmp_path, monkeypatch
+    arguments, package, status, with_weights, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     result = run_without_absent(*(with_weights if each == "MODEL" else each for each in arguments))
     (line,) = result.stderr.splitlines()
-    assert (result.stdout, result.returncode in (2, 4)) == ("", True)
+    assert (result.stdout, result.returncode) == ("", status)
     assert "not installed" in line
-    package = line.removesuffix(".").rpartition("pip install ")[2]
-    assert package in {"torch", "onnx", "safetensors", "sil-thot", "'ray[data]'"}
+    assert line.endswith(f"pip install {package}.")
