@@ -4,7 +4,6 @@ The kills are simulated, before the n-th change of the folder; tests/slow/test_k
 ones.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -16,6 +15,7 @@ import pytest
 from faults import Killed, killed_after
 from program import TINY, WORD_ALIGNER, attn
 from safetensors.torch import load_file
+from training_log import read_events
 
 from attn_cli.bundles import manifest, vocabularies
 from attn_cli.data import corpus_reader
@@ -59,12 +59,8 @@ def uncut(command, tmp_path_factory):
     return out, disk.changes
 
 
-def events_of(out):
-    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-
-
 def notices_of(out):
-    return [row["message"] for row in events_of(out) if row["event"] == "notice"]
+    return [row["message"] for row in read_events(out, "notice")]
 
 
 def resume(out, *options):
@@ -114,8 +110,9 @@ def test_a_training_killed_before_its_text_was_read_starts_again_and_says_so(
         with pytest.raises(Killed):
             attn("train", "--pairs", pairs_file, "--out", out, *RECIPE)
     assert "training starts again" in resume(out).err
-    assert [row["event"] for row in events_of(out)][-1] == "training_finished"
-    assert not any("begin" in message for message in notices_of(out)[1:])
+    assert read_events(out)[-1]["event"] == "training_finished"
+    messages = [message for message in notices_of(out) if "starts again" in message]
+    assert messages == ["no checkpoint was saved: training starts again"]  # once, not per stage
 
 
 def test_a_forced_training_killed_early_leaves_the_old_model_intact(
@@ -143,6 +140,8 @@ def test_after_a_refused_forced_training_the_old_one_can_be_resumed(model_copy, 
     assert result.status == 3
     plans = {path.name for path in (model_copy / "checkpoints").glob("*") if "plan" in path.name}
     assert plans == {"plan.json"}
+    resume(model_copy, "--max-steps", "162")
+    assert read_events(model_copy, "training_started")[-1]["step"] == 160
 
 
 def test_a_training_resumes_after_the_model_that_it_starts_from_was_deleted(
@@ -199,14 +198,14 @@ def test_changed_words_are_refused_until_they_are_accepted(name, run):
 def test_a_new_epoch_begins_on_accepted_text(run):
     replace_word(run.parent / "a.tsv")
     resume(run, "--max-steps", "9", "--set", "train.log_every=1", "--accept-new-data")
-    progress = [row for row in events_of(run) if row["event"] == "progress"]
+    progress = read_events(run, "progress")
     assert progress[-1]["epoch"] > progress[-2]["epoch"]
 
 
 def test_results_on_other_validation_text_do_not_count(run):
     replace_word(run.parent / "v.tsv")
     resume(run, "--max-steps", "16", "--accept-new-data")
-    (validation,) = [row for row in events_of(run) if row.get("step") == 16 and "best" in row]
+    (validation,) = [row for row in read_events(run) if row.get("step") == 16 and "best" in row]
     assert validation["best"]
 
 
@@ -244,15 +243,15 @@ def test_a_word_aligner_cannot_be_fitted_into_the_folder_of_a_running_training(
 # Options
 
 
-def test_a_resumed_training_keeps_its_max_minutes(run, pairs_file, tmp_path):
+def test_a_resumed_training_keeps_its_max_minutes(pairs_file, tmp_path):
     out = tmp_path / "x"
     text = ("--pairs", pairs_file, "--out", out, *RECIPE, "--max-minutes", "0")
     with pytest.raises(Killed), killed_after(30, out):
         attn("train", *text)
     resume(out)
-    assert events_of(out)[-1]["reason"] == "minutes"
+    assert read_events(out)[-1]["reason"] == "minutes"
     resume(out)  # the first resume has used up the minutes
-    assert events_of(out)[-1]["reason"] == "steps"
+    assert read_events(out)[-1]["reason"] == "steps"
 
 
 # Interruptions
@@ -284,7 +283,7 @@ def test_an_interrupted_training_ends_at_once_and_is_resumed_to_the_same_files(
         result = attn(*command, "--out", out)
     assert result.status == 130
     assert result.err.endswith(f"resume with: attn train --resume {out}\n")
-    finished = [row for row in events_of(out) if row["event"] == "training_finished"]
+    finished = read_events(out, "training_finished")
     assert all(row["reason"] == "interrupted" for row in finished) or name == "export_graphs"
     resume(out)
     assert has_same_files(out, uncut[0])
