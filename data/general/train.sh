@@ -10,12 +10,12 @@ shift 2
 data=data/general
 text=$data/text
 
-# The text, once for both directions; in text/everyday the everyday sources stand six times.
+# The text, once for both directions; in text/everyday the everyday sources stand three and four times.
 if [ ! -f $text/everyday/$name.tsv ]; then
     python data/tatoeba/split.py
     python $data/prepare.py "$corpora" --out $text --test data/tatoeba/test.* "$corpora"/test/*
     python $data/filter_by_links.py $text
-    python $data/filter_by_links.py $text --repeat tatoeba=6 --repeat everyday=6 --out $text/everyday
+    python $data/filter_by_links.py $text --repeat tatoeba=3 --repeat everyday=4 --out $text/everyday
 fi
 
 # recipe.toml is for en-fr; for fr-en the languages are exchanged.
