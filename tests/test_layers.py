@@ -247,7 +247,13 @@ PROCESS_STATE = {
     "os.environ", "os.getenv", "os.getcwd", "os.chdir", "os.putenv",
     "Path.cwd", "Path.home", "os.path.expanduser",
 }  # fmt: skip
-PROCESS_MODULES = {"cli.app", "console", "bundles.registry", "files.user_folders"}
+PROCESS_MODULES = {
+    "cli.app",
+    "cli.numpy_loading",
+    "console",
+    "bundles.registry",
+    "files.user_folders",
+}
 
 
 def test_only_listed_modules_use_the_state_of_the_process():
