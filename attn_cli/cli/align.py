@@ -130,9 +130,6 @@ def align(
       paste a.en a.fr | attn align -f jsonl
       attn align --source a.en --target a.fr --gold gold.txt     # AER on stderr
     """
-    from attn_cli.cli.numpy_loading import load_numpy
-
-    load_numpy()
     from contextlib import ExitStack
     from dataclasses import replace
 

@@ -65,6 +65,9 @@ GROUPS = ("models",)
 #: The commands that run whatever is in the user's config.toml.
 WITHOUT_CONFIG = ("completion", "doctor")
 
+#: The commands that need numpy, and that are used for a single sentence.
+WITH_NUMPY = ("translate", "align", "explain")
+
 
 class LazyGroup(HelpGroup):
     """A group of commands, each built when it is called or listed in a help text.
@@ -93,7 +96,11 @@ def _build_command(name: str) -> Any:
         built = typer.main.get_group(module.app)
     else:
         app = HelpTyper(**_STYLE)
-        run = command(getattr(module, name), reads_config=name not in WITHOUT_CONFIG)
+        run = command(
+            getattr(module, name),
+            reads_config=name not in WITHOUT_CONFIG,
+            loads_numpy=name in WITH_NUMPY,
+        )
         app.command(name)(run)
         built = typer.main.get_command(app)
     built.name = name

@@ -65,9 +65,6 @@ def explain(
       attn explain "I love you" --step 5 --word 2
       attn explain "I love you" --format jsonl | jq 'select(.step == 5)'
     """
-    from attn_cli.cli.numpy_loading import load_numpy
-
-    load_numpy()
     from attn_cli.api.model import load
     from attn_cli.cli.choosing import choose_model
 

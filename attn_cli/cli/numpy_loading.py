@@ -11,9 +11,9 @@ def load_numpy() -> None:
     """Load numpy with one BLAS thread, unless the user has set their number.
 
     The products of numpy are small here: ONNX Runtime and PyTorch have threads of their own. The
-    other threads of OpenBLAS wait in a loop after their start, which takes a third of the CPU time
-    of `attn translate` with a single sentence. The variable is removed afterwards, since other
-    libraries read it too, such as PyTorch on ARM.
+    other threads of OpenBLAS wait in a loop after their start, and so use a core while a sentence
+    is translated. The variable is removed afterwards, since other libraries read it too, such as
+    PyTorch on ARM.
     """
     if VARIABLE in os.environ or "numpy" in sys.modules:
         return

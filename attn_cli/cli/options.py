@@ -49,11 +49,14 @@ _COLORS = {
 }
 
 
-def command(function: Function, *, reads_config: bool = True) -> Function:
+def command(
+    function: Function, *, reads_config: bool = True, loads_numpy: bool = False
+) -> Function:
     """Add the flags of every command to `function`; they set its console.
 
     The first parameter of `function` is the context; it does not get the flags. With
-    `reads_config`, the defaults of the user's config.toml apply.
+    `reads_config`, the defaults of the user's config.toml apply. With `loads_numpy`, numpy is
+    loaded before `function` runs, without BLAS threads.
     """
     signature = inspect.signature(function)
     flags = [
@@ -78,6 +81,10 @@ def command(function: Function, *, reads_config: bool = True) -> Function:
             from attn_cli.cli.user_config import config_file, load_user_config
 
             load_user_config(config_file()).apply(console)
+        if loads_numpy:
+            from attn_cli.cli.numpy_loading import load_numpy
+
+            load_numpy()
         try:
             function(context, **values)
         except BrokenPipeError as error:  # Typer would end quietly, as if it were that of stdout

@@ -110,9 +110,6 @@ def translate(
       attn translate -i long.en -o long.fr --resume-output
       attn translate "I love you" -o table.svg
     """
-    from attn_cli.cli.numpy_loading import load_numpy
-
-    load_numpy()
     from contextlib import ExitStack
     from dataclasses import replace
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from program import attn
 
 PROGRAM = """
 import os
@@ -26,3 +27,13 @@ def test_numpy_has_one_thread_and_the_environment_does_not_change(number):
     command = [sys.executable, "-c", PROGRAM]
     output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert output.stdout.split() == ["1", str(number)]
+
+
+@pytest.mark.parametrize(
+    ("command", "count"), [("translate", 1), ("align", 1), ("explain", 1), ("completion", 0)]
+)
+def test_commands_for_single_sentences_load_numpy_without_threads(command, count, monkeypatch):
+    calls = []
+    monkeypatch.setattr("attn_cli.cli.numpy_loading.load_numpy", lambda: calls.append(command))
+    attn(command, *(["-m", "/no/model", "a"] if count else ["bash"]))
+    assert len(calls) == count

@@ -78,18 +78,16 @@ def test_a_shard_of_compressed_input_is_that_of_the_text(text, tiny, tmp_path):
     assert attn("translate", "-i", compressed, *options).stdout == plain.stdout
 
 
+def sides_in(folder):
+    """Return the options that name both files of a folder."""
+    return ("--source", folder / "a.en", "--target", folder / "a.fr")
+
+
 def test_shards_of_two_parallel_files_are_those_of_their_pairs(tiny_with_aligner, tmp_path):
     lines = {"en": SOURCES * 40, "fr": list(PAIRS.values()) * 40}
     for name, texts in lines.items():
         (tmp_path / f"a.{name}").write_text("".join(f"{each}\n" for each in texts))
-    options = (
-        "-m",
-        tiny_with_aligner,
-        "--source",
-        tmp_path / "a.en",
-        "--target",
-        tmp_path / "a.fr",
-    )
+    options = ("-m", tiny_with_aligner, *sides_in(tmp_path))
     parts = [attn("align", *options, "--shard", f"{n}/2").lines() for n in (1, 2)]
     assert list(map(len, parts)) == [1024, len(SOURCES) * 40 - 1024]
     assert parts[0] + parts[1] == attn("align", *options).lines() == LINKS * 40
@@ -99,14 +97,7 @@ def test_shards_of_two_parallel_files_are_those_of_their_pairs(tiny_with_aligner
 def test_files_of_different_lengths_are_refused_by_every_shard(tiny_with_aligner, tmp_path, shard):
     (tmp_path / "a.en").write_text("I see.\n" * 3)
     (tmp_path / "a.fr").write_text("je vois.\n" * 2)
-    options = (
-        "-m",
-        tiny_with_aligner,
-        "--source",
-        tmp_path / "a.en",
-        "--target",
-        tmp_path / "a.fr",
-    )
+    options = ("-m", tiny_with_aligner, *sides_in(tmp_path))
     result = attn("align", *options, "--shard", shard)
     assert (result.status, result.stdout) == (3, b"")
     assert f"{tmp_path / 'a.en'} has 3 lines but {tmp_path / 'a.fr'} has 2. " in result.err
