@@ -12,7 +12,8 @@ installed into --rivals (benchmarks/measuring/translators.py); their rates are t
 One system runs at a time, in turns; values are medians.
 
 `minutes` trains attn once for each limit, since its schedule fits the time, and the other programs
-once; their network at each limit is stored. Every row is written to OUTPUT.json at once; the same
+once; their network at each limit is stored. With --rival-threads 1 the other programs train at the
+same time, each on a core of its own. Every row is written to OUTPUT.json at once; the same
 command again measures the missing rows.
 
 Memory is the peak of all processes of a system together, with shared memory counted once.
@@ -60,7 +61,7 @@ ATTN_SYSTEMS = {"1 thread": (1, 1), "2 threads": (2, 1), "2 workers": (2, 2)}  #
 SOURCE, TARGET = "en", "fr"
 INTERVALS = 8  # parts of a run, each with its rate
 WARM = 3  # parts left out at the start, while caches fill
-LOOK = 0.2  # seconds between two measurements of memory
+LOOK = 1.0  # seconds between two measurements of memory
 BEAMS = (1, 5)
 
 
@@ -104,6 +105,12 @@ def _options() -> argparse.Namespace:
         type=float,
         default=3.0,
         help="minutes of each run of another program in `speed` [3]",
+    )
+    add(
+        "--rival-threads",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="threads of the other programs [all cores]",
     )
     add("--limits", type=numbers, default=(5.0, 15.0, 45.0), help="minutes in `minutes` [5,15,45]")
     add("--tokens", type=int, default=2000, help="target pieces in a batch [2000]")
@@ -228,13 +235,14 @@ def run_with_memory(command: Sequence[str]) -> float:
 
 
 def rivals(options: argparse.Namespace, lines: Lines, work: str) -> Rivals:
-    """Return the other programs, installed, with the same text, threads and batches."""
+    """Return the other programs, installed, with the same text and batches."""
+    sizes = (options.tokens, options.vocabulary, options.rival_threads)
     programs = Rivals(
         options.rivals,
         lines,
         corpus=options.corpus.absolute(),
-        work=f"{work}-{options.corpus.resolve().name}-{options.tokens}-{options.vocabulary}",
-        threads=os.cpu_count() or 1,
+        work="-".join(map(str, (work, options.corpus.resolve().name, *sizes))),
+        threads=options.rival_threads,
         tokens=options.tokens,
         vocabulary=options.vocabulary,
     )
@@ -308,7 +316,7 @@ def _share(
 def minutes(
     options: argparse.Namespace, scratch: Path, skipped: list[str]
 ) -> tuple[str, dict[str, Any]]:
-    """Measure BLEU on the test text after each limit in minutes, on all cores."""
+    """Measure BLEU on the test text after each limit in minutes."""
     lines = Lines.read(options.corpus, (SOURCE, TARGET), None, scratch)
     settings = {name: getattr(options, name) for name in ("tokens", "vocabulary", "set")}
     rows_file = SavedRows(options.output, settings | {"corpus": str(options.corpus)})
@@ -316,22 +324,30 @@ def minutes(
     if set(options.systems) & set(ATTN_SYSTEMS):
         systems.insert(0, "attn")
     for name in systems:
-        limits = [m for m in options.limits if not rows_file.has(system=name, minutes=m)]
+        cores = options.rival_threads if name in RIVALS else os.cpu_count() or 1
+        of_system = {"system": name, "cores": cores}
+        limits = [m for m in options.limits if not rows_file.has(**of_system, minutes=m)]
         translate = translate_with_attn if name == "attn" else translate_with_rival
         for limit in limits:
             with report_skips(f"{name}, {limit:g} minutes", skipped):
                 say(f"{name}: {limit:g} minutes")
                 seconds, outputs = translate(name, limit, limits, options, lines, scratch)
                 scores = [bleu(lines.reference, output)["score"] for output in outputs]
-                row = {"system": name, "minutes": limit, "seconds": seconds, "bleu": scores}
-                rows_file.add(row)
+                rows_file.add({**of_system, "minutes": limit, "seconds": seconds, "bleu": scores})
     order = ("attn", *RIVALS)
     rows = sorted(rows_file.rows, key=lambda row: (row["minutes"], order.index(row["system"])))
     cells = [
-        [f"{r['minutes']:g}", r["system"], f"{r['seconds']:.0f}", *(f"{b:.1f}" for b in r["bleu"])]
-        for r in rows
+        [
+            f"{row['minutes']:g}",
+            row["system"],
+            str(row["cores"]),
+            f"{row['seconds']:.0f}",
+            *(f"{score:.1f}" for score in row["bleu"]),
+        ]
+        for row in rows
     ]
-    titles = ["minutes", "system", "seconds from start to end", *(f"beam {b}" for b in BEAMS)]
+    titles = ["minutes", "system", "cores", "seconds from start to end"]
+    titles += [f"beam {beam}" for beam in BEAMS]
     return table(titles, cells), rows_file.record()
 
 
@@ -367,7 +383,8 @@ def translate_with_rival(
     """Do the same with another program, which has no schedule: one training for all `limits`."""
     trained = rivals(options, lines, "minutes")
     if limit == limits[0]:
-        trained.train([name], limits)
+        together = options.rival_threads == 1
+        trained.train(RIVALS if together else [name], limits)
     system = trained.system(name, limit)
     outputs = []
     for beam in BEAMS:

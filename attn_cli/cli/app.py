@@ -65,8 +65,8 @@ GROUPS = ("models",)
 #: The commands that run whatever is in the user's config.toml.
 WITHOUT_CONFIG = ("completion", "doctor")
 
-#: The commands that need numpy, and that are used for a single sentence.
-WITH_NUMPY = ("translate", "align", "explain")
+#: The commands that need numpy, and that often run for less than a second.
+WITH_NUMPY = ("translate", "align", "explain", "score", "lexicon", "symmetrize")
 
 
 class LazyGroup(HelpGroup):

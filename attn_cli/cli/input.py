@@ -170,7 +170,7 @@ def _of_arguments(console: Console, texts: list[str], *, pairs: bool) -> list[In
         return [InputLine(number, text) for number, text in enumerate(lines, start=1)]
     if len(lines) != 2:
         raise UsageError(
-            f"align takes a SOURCE and a TARGET, but got {len(lines)} texts",
+            f"align takes two texts, a SOURCE and a TARGET, but got {len(lines)}",
             'Write attn align "I love you" "Je t\'aime", or pipe pairs in.',
         )
     return [InputLine(1, lines[0], lines[1])]

@@ -224,14 +224,19 @@ class Planner:
     def _measured_seconds(self) -> float:
         return max(1e-9, self.budget.clock() - self._measure_start)
 
+    @property
+    def _has_new_validation(self) -> bool:
+        """Whether the validation interval can now be set from a measured validation."""
+        return self._interval_is_measured is False and self._validation_seconds is not None
+
     def _is_due(self) -> bool:
+        if self._has_new_validation:  # a training that would end here may have time left
+            return True
         left = max(0.0, self.budget.left())
         if self._update_seconds is None:
             wait = min(FIRST_MEASURE_SECONDS, FIRST_MEASURE_SHARE * left)
         else:
             wait = min(REPLAN_SHARE * self.budget.max_seconds, LATE_REPLAN_SHARE * left)
-        if self._interval_is_measured is False and self._validation_seconds is not None:
-            wait = 0.0  # the first validation has been measured
         return self._updates >= MIN_MEASURED_UPDATES and self._measured_seconds() >= wait
 
     def replan(self, step: int, schedule: Schedule, settings: TrainConfig) -> Schedule | None:
@@ -241,11 +246,12 @@ class Planner:
         """
         if not (self.budget.is_limited and self._is_due()):
             return None
-        now = self._measured_seconds() / self._updates
-        self._update_seconds = (
-            now if self._update_seconds is None else (self._update_seconds + now) / 2
-        )
-        self._restart()
+        if self._updates >= MIN_MEASURED_UPDATES:
+            now = self._measured_seconds() / self._updates
+            self._update_seconds = (
+                now if self._update_seconds is None else (self._update_seconds + now) / 2
+            )
+            self._restart()
         pace = self.pace
         assert pace is not None
         seconds = self.budget.left() - self.seconds_to_finish()

@@ -29,11 +29,24 @@ def test_numpy_has_one_thread_and_the_environment_does_not_change(number):
     assert output.stdout.split() == ["1", str(number)]
 
 
+MISSING = "/no/file"
+
+
 @pytest.mark.parametrize(
-    ("command", "count"), [("translate", 1), ("align", 1), ("explain", 1), ("completion", 0)]
+    ("arguments", "count"),
+    [
+        (("translate", "-m", MISSING, "a"), 1),
+        (("align", "-m", MISSING, "a", "b"), 1),
+        (("explain", "-m", MISSING, "a"), 1),
+        (("score", "--reference", MISSING, MISSING), 1),
+        (("lexicon", MISSING, "--source", MISSING, "--target", MISSING), 1),
+        (("symmetrize", MISSING, MISSING), 1),
+        (("completion", "bash"), 0),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
-def test_commands_for_single_sentences_load_numpy_without_threads(command, count, monkeypatch):
+def test_short_commands_with_arrays_load_numpy_without_threads(arguments, count, monkeypatch):
     calls = []
-    monkeypatch.setattr("attn_cli.cli.numpy_loading.load_numpy", lambda: calls.append(command))
-    attn(command, *(["-m", "/no/model", "a"] if count else ["bash"]))
+    monkeypatch.setattr("attn_cli.cli.numpy_loading.load_numpy", lambda: calls.append(arguments))
+    attn(*arguments)
     assert len(calls) == count

@@ -149,6 +149,17 @@ def test_stopping_early_never_changes_the_result(seed, beam, n_best, alpha, beta
     assert results(True) == results(False)
 
 
+def test_stopping_early_computes_fewer_rows() -> None:
+    ids, lengths = sources(2, 4, 3)
+
+    def count_rows(stop_early: bool) -> int:
+        decoder = MarkovDecoder(1)
+        search(decoder, ids, lengths, SearchConfig(beam=4, stop_early=stop_early))
+        return sum(decoder.row_counts)
+
+    assert count_rows(True) < count_rows(False)
+
+
 @settings(derandomize=True, deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 5), st.lists(st.integers(1, 6), min_size=1, max_size=6))
 def test_other_sentences_of_a_batch_do_not_change_a_result(seed, beam, lengths) -> None:

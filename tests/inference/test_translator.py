@@ -143,6 +143,7 @@ def test_a_line_too_long_for_a_table_is_not_split_if_alignment_is_requested(
     table = translate(make_translator(align=True), LONG)[0]
     plain = translate(make_translator(align=True, split_over=0), LONG)[0]
     assert table.text == plain.text
+    np.testing.assert_array_equal(table.alignment.weights, plain.alignment.weights)
 
 
 def test_the_sentences_of_all_lines_share_batches(make_translator, monkeypatch):

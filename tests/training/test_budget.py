@@ -154,6 +154,14 @@ def test_a_training_ends_in_time_with_a_low_rate_at_any_speed_of_the_machine(spe
     assert rates_after_peak == sorted(rates_after_peak, reverse=True)
 
 
+def test_a_first_validation_that_is_faster_than_estimated_gives_more_updates():
+    steps, _, time_budget = train(
+        lambda step: 1.1, max_seconds=60.0, seconds_per_validation=2.0, max_steps=10**6
+    )
+    assert steps > 25
+    assert 50.0 <= time_budget.elapsed() <= 61.0
+
+
 def test_the_updates_of_the_recipe_are_the_maximum_if_the_time_allows_more():
     steps, rates, _ = train(constant_speed, max_seconds=3600.0)
     assert steps == 1000
