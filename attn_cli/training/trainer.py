@@ -148,9 +148,7 @@ class Trainer:
         while True:
             is_validated = True
             if not state.is_validated and state.is_due(self.schedule):
-                pause_start = now()
-                is_validated = self._validate(clock)
-                rate.paused += now() - pause_start
+                is_validated = self._pause_to_validate(clock, rate)
             decision = self._decide(save_is_due) if is_validated else Decision("interrupted")
             decision = synchronize(decision, self.group)
             if decision.schedule is not None:
@@ -160,7 +158,13 @@ class Trainer:
                 self.save()
                 last_save = now()
             if reason := decision.stop:
-                break
+                if reason != "minutes" or self.planner.has_validated or state.is_validated:
+                    break
+                # The end was planned with an estimate: measure a validation, and decide again.
+                if not self._pause_to_validate(clock, rate):
+                    reason = "interrupted"
+                    break
+                continue
             state.step += 1
             self._update(rate)
             self.planner.count_update()
@@ -235,6 +239,13 @@ class Trainer:
         state.reset_interval()
         self.sentence.report_if_affordable(self.network, state.step, rate.seconds())
         rate.restart()
+
+    def _pause_to_validate(self, clock: Clock, rate: Throughput) -> bool:
+        """Validate as `_validate` does; the time does not count as training."""
+        start = self.budget.clock()
+        is_validated = self._validate(clock)
+        rate.paused += self.budget.clock() - start
+        return is_validated
 
     def _validate(self, clock: Clock) -> bool:
         """Validate the network and save it if it is the best; return False if interrupted.
