@@ -344,6 +344,14 @@ def test_a_training_ends_at_its_time_limit_with_a_low_learning_rate(make_timed_t
     assert rates[-1] < 0.03 * trainer.settings.learning_rate < max(rates)
 
 
+def test_a_training_does_not_end_before_a_validation_is_measured(make_timed_trainer):
+    trainer = make_timed_trainer(*map(float, range(1, 99)), seconds=18.0)
+    finished = trainer.run()
+    assert finished.reason == "minutes"
+    assert 12 < trainer.budget.elapsed() + EXIT_SECONDS <= 19
+    assert finished.step > 10
+
+
 def test_the_estimate_of_the_time_left_includes_the_exit_of_the_command(make_timed_trainer):
     trainer = make_timed_trainer(1.0)
     trainer.run()
