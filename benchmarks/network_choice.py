@@ -40,7 +40,7 @@ from measuring import (
 )
 from measuring.options import names_of
 from measuring.rows import Row, SavedRows
-from measuring.shipped import GENERAL, Model, TestText, score_translations, write_lines
+from measuring.shipped import GENERAL, Model, TestText, read_lines, score_translations, write_lines
 
 TEXT = ROOT / "data" / "general" / "text" / "everyday"
 
@@ -126,7 +126,7 @@ def measure(name: str, options: argparse.Namespace, folder: Path) -> Row:
     train += ("--valid-pairs", require_file(options.text / "en-fr.valid.tsv"))
     train += ("--max-minutes", options.minutes, "--workers", 1, "--threads", 1, "--device", "cpu")
     run(*train, *(part for change in changes for part in ("--set", change)))
-    log = [json.loads(line) for line in (model / "log.jsonl").read_text().splitlines()]
+    log = [json.loads(line) for line in read_lines(model / "log.jsonl")]
     progress = [row for row in log if row["event"] == "progress"]
     if not progress:
         raise Skipped("too few updates: give it more --minutes")
@@ -152,7 +152,7 @@ def translate_tests(model: Model) -> dict[str, Any]:
         output = model.output("int8", text)
         cost = translate(model, text, output)
         if text is tests[0]:
-            first = write_lines(model.folder / "first", text.source.read_text().split("\n")[:1])
+            first = write_lines(model.folder / "first", read_lines(text.source)[:1])
             start = translate(model, TestText("", first, (), 1), model.folder / "first.output")
             seconds = (cost - start) / (text.count - 1)
         scores[text.on] = {

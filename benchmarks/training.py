@@ -383,8 +383,7 @@ def translate_with_rival(
     """Do the same with another program, which has no schedule: one training for all `limits`."""
     trained = rivals(options, lines, "minutes")
     if limit == limits[0]:
-        together = options.rival_threads == 1
-        trained.train(RIVALS if together else [name], limits)
+        trained.train([each for each in options.systems if each in RIVALS], limits)
     system = trained.system(name, limit)
     outputs = []
     for beam in BEAMS:

@@ -225,14 +225,9 @@ class Planner:
         return max(1e-9, self.budget.clock() - self._measure_start)
 
     @property
-    def has_validated(self) -> bool:
-        """Whether a validation has been measured."""
-        return self._validation_seconds is not None
-
-    @property
     def _has_new_validation(self) -> bool:
         """Whether the validation interval can now be set from a measured validation."""
-        return self._interval_is_measured is False and self.has_validated
+        return self._interval_is_measured is False and self._validation_seconds is not None
 
     def _is_due(self) -> bool:
         if self._has_new_validation:  # a training that would end here may have time left
@@ -302,7 +297,5 @@ class Planner:
         if not self.budget.is_limited:
             return False
         pace = self.pace or Pace(0.0, 0.0)
-        can_average = self._average and self.has_validated  # of two validations
-        end = seconds_to_finish(pace, self._parameters, average=can_average, export=self._export)
-        needed = pace.update + pace.validation + end
+        needed = pace.update + pace.validation + self.seconds_to_finish()
         return self.budget.left() + TOLERANCE * self.budget.max_seconds < needed

@@ -145,10 +145,13 @@ class Trainer:
         self.updater.gradients.prepare()
         self._guide_until(self.schedule.last)
         save_is_due = False
+        ends_by_time = False
         while True:
             is_validated = True
-            if not state.is_validated and state.is_due(self.schedule):
-                is_validated = self._pause_to_validate(clock, rate)
+            if not state.is_validated and (ends_by_time or state.is_due(self.schedule)):
+                pause_start = now()
+                is_validated = self._validate(clock)
+                rate.paused += now() - pause_start
             decision = self._decide(save_is_due) if is_validated else Decision("interrupted")
             decision = synchronize(decision, self.group)
             if decision.schedule is not None:
@@ -158,13 +161,12 @@ class Trainer:
                 self.save()
                 last_save = now()
             if reason := decision.stop:
-                if reason != "minutes" or self.planner.has_validated or state.is_validated:
-                    break
-                # The end was planned with an estimate: measure a validation, and decide again.
-                if not self._pause_to_validate(clock, rate):
-                    reason = "interrupted"
-                    break
-                continue
+                # Validate before the end; if it takes less than estimated, there may be time left.
+                ends_by_time = reason == "minutes" and not state.is_validated
+                if ends_by_time:
+                    continue
+                break
+            ends_by_time = False
             state.step += 1
             self._update(rate)
             self.planner.count_update()
@@ -172,8 +174,6 @@ class Trainer:
             if state.step % settings.log_every == 0:
                 self._report(rate, clock)
             save_is_due = now() - last_save > SAVE_SECONDS
-        if reason == "minutes" and not self.state.is_validated and not self._validate(clock):
-            reason = "interrupted"
         state.finished, state.seconds = reason, clock.seconds()
         self.save()
         if reason != "interrupted" and not self._average():
@@ -239,13 +239,6 @@ class Trainer:
         state.reset_interval()
         self.sentence.report_if_affordable(self.network, state.step, rate.seconds())
         rate.restart()
-
-    def _pause_to_validate(self, clock: Clock, rate: Throughput) -> bool:
-        """Validate as `_validate` does; the time does not count as training."""
-        start = self.budget.clock()
-        is_validated = self._validate(clock)
-        rate.paused += self.budget.clock() - start
-        return is_validated
 
     def _validate(self, clock: Clock) -> bool:
         """Validate the network and save it if it is the best; return False if interrupted.

@@ -43,7 +43,7 @@ MISSING = "/no/file"
         (("symmetrize", MISSING, MISSING), 1),
         (("completion", "bash"), 0),
     ],
-    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+    ids=lambda value: value[0] if isinstance(value, tuple) else None,
 )
 def test_short_commands_with_arrays_load_numpy_without_threads(arguments, count, monkeypatch):
     calls = []
