@@ -294,6 +294,12 @@ def test_a_line_of_mostly_unknown_words_gives_a_note():
 
 
 @pytest.mark.usefixtures("registry_folder")
+def test_a_line_is_mostly_unknown_if_more_than_half_of_its_letters_are():
+    assert len(notes("-m", "into-fr", "books Приветы")) == 1  # 7 letters of 12
+    assert notes("-m", "into-fr", "books Прив") == []  # 4 of 9
+
+
+@pytest.mark.usefixtures("registry_folder")
 @pytest.mark.parametrize(
     ("count", "summary"),
     [
