@@ -124,7 +124,7 @@ def _figure(rng: random.Random) -> str:
             f"{rng.randint(1, 100)}%",
             f"{rng.randint(0, 23)}:{rng.randint(10, 59)}",
             f"{rng.randint(1900, 2030)}-{rng.randint(10, 12)}-{rng.randint(10, 28)}",
-            *("-7", "19th", "25kg", "1/2", "06 12 34 56 78", "$5 million"),
+            *("-7", "19th", "25kg", "1/2", "06 12 34 56 78", "$5 million", "3:30 pm", "9 a.m."),
         ]
     )
 

@@ -1,6 +1,6 @@
 r"""Find literals: numbers, addresses, code and emoji in one line of text.
 
-    figures  1,250 · 12.5% · $12.50 · -5 · 10:30 · 2024-01-15 · 3-1 · 1/2 · 06 12 34 56 78
+    figures  1,250 · 12.5% · $12.50 · -5 · 10:30 · 3:30 pm · 2024-01-15 · 3-1 · 1/2 · 06 12 34 56 78
     others   https://a.b/c · a@b.fr · example.com · @name · #tag · `code` · {name} · %s · <b> ·
              /etc/hosts · notes.txt · COVID-19 · MP3 · my_name · emoji
 
@@ -14,8 +14,10 @@ import functools
 import re
 from typing import NamedTuple
 
+from attn_cli.data import day_times
+from attn_cli.data.day_times import SPACES, DayTimeFormat
+
 _NBSP = "\u00a0"
-_SPACES = "\u00a0\u202f\u2009"  # in figures, beside the plain space
 
 
 class LiteralSpan(NamedTuple):
@@ -29,17 +31,19 @@ class LiteralSpan(NamedTuple):
 
 class NumberStyle(NamedTuple):
     """The format of numbers in a language: the marks of decimals and thousands, the text before
-    a percent sign, and whether a currency sign follows its number."""
+    a percent sign, whether a currency sign follows its number, and how times of day are written;
+    None where these are copied."""
 
     decimal: str
     group: str
     before_percent: str
     sign_follows: bool
+    day_times: DayTimeFormat | None = None
 
 
 STYLES = {
-    "en": NumberStyle(".", ",", "", False),
-    "fr": NumberStyle(",", _NBSP, _NBSP, True),
+    "en": NumberStyle(".", ",", "", False, day_times.ENGLISH),
+    "fr": NumberStyle(",", _NBSP, _NBSP, True, day_times.FRENCH),
     "de": NumberStyle(",", ".", _NBSP, True),
     "es": NumberStyle(",", ".", _NBSP, True),
     "it": NumberStyle(",", ".", "", True),
@@ -91,10 +95,13 @@ def _figures(raw: str, start: int, end: int, style: NumberStyle | None) -> list[
     """Return the figures, and the words with digits, between two positions of a line."""
     figures = []
     for match in compiled(_FIGURE, re.VERBOSE).finditer(raw, start, end):
-        span = match.span()
-        text = match.group()
-        is_word = match["word"] is not None
-        figures.append(LiteralSpan(*span, text if is_word else _key(text, style), not is_word))
+        first, last = match.span()
+        if match["word"] is not None:
+            figures.append(LiteralSpan(first, last, match.group(), False))
+            continue
+        if style is not None and style.day_times is not None:
+            last = style.day_times.end(raw, first, last, end)
+        figures.append(LiteralSpan(first, last, _key(raw[first:last], style), True))
     return figures
 
 
@@ -104,6 +111,8 @@ def _key(text: str, style: NumberStyle | None) -> str:
         return text
     parts = _parts(text, style)
     if parts is None:
+        if style.day_times is not None and (day_time := style.day_times.read(text)):
+            return day_times.ENGLISH.write(day_time)
         time = compiled(_TIME).fullmatch(text)
         plain = f"{time[1]}:{time[2]}" if time else text
         return plain.translate(_PLAIN_MARKS)
@@ -143,6 +152,9 @@ def rewrite_number(text: str, source: NumberStyle, target: NumberStyle) -> str:
     """Return a number, price or time of one style as the other writes it; else the text itself."""
     parts = _parts(text, source)
     if parts is None:
+        read, write = source.day_times, target.day_times
+        if read is not None and write is not None and (day_time := read.read(text)):
+            return write.write(day_time)
         time = compiled(_TIME).fullmatch(text)
         return f"{time[1]}:{time[2]}" if time and target.decimal == "." else text
     whole = parts.whole
@@ -220,12 +232,12 @@ _OTHER = rf"""
 """
 
 #: Letters behind a figure that are a word of the line: ordinals, decades, units.
-_SUFFIX = r"(?:[^\W\dA-Z_]{1,4}|[CKF]|k?Wh?|[km]?Hz|[km]?V|[kmc]?L|m?Ah?)(?!\w)"
+_SUFFIX = r"(?:[^\W\dA-Z_]{1,4}|[AP]M|[CKF]|k?Wh?|[km]?Hz|[km]?V|[kmc]?L|m?Ah?)(?!\w)"
 _SCALE = (
     r"(?:[^\W\d_]|[\s-]?(?:thousand|hundred|million|billion|trillion|bn"
     r"|mille|millier|milliard|mio|mrd|tausend)s?)"
 )
-_SPACE = f"[ {_SPACES}]"
+_SPACE = f"[ {SPACES}]"
 _RUN = r"\d+(?:[.,:/'’×٫٬‐‑–−-]\d+)*"
 _GROUPED = rf"\d{{1,3}}(?:{_SPACE}\d{{3}}(?!\d))+(?:[.,]\d+)?"
 _CLOCK = rf"\d{{1,2}}(?:[hH]|{_SPACE}[hH]{_SPACE})\d{{2}}(?!\w)"
@@ -237,7 +249,7 @@ _FIGURE = rf"""
           | (?<![-–‑/.])[^\W\d_a-z][^\W\d_]*(?:[-–‑/.][^\W_]+)*
             [-–‑][^\W_]*\d[^\W_]*(?:[-–‑.][^\W_]+)* ) )
   | (?<!\w) (?!{_GROUPED}(?![ .-]?\d))
-    [+(]?\d{{1,4}}\)? (?:[ .{_SPACES}-]\(?\d{{2,4}}\)?){{3,}} (?!\w)
+    [+(]?\d{{1,4}}\)? (?:[ .{SPACES}-]\(?\d{{2,4}}\)?){{3,}} (?!\w)
   | (?:(?<![\w.,)\]}}%'’-])[-−+±])?
     (?P<currency>[$€£¥₹](?={_SPACE}?(?:{_GROUPED}|{_RUN})(?!{_SCALE})){_SPACE}?)?
     (?: {_CLOCK} | {_GROUPED} | {_RUN} )

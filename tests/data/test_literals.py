@@ -21,7 +21,10 @@ FRAGMENTS = st.sampled_from(
             "1,250",
             "1 250",
             "3:30",
+            " pm",
+            " a.m.",
             "10h30",
+            " du soir",
             "http://a.b",
             "c@d.fr",
             "{x}",
@@ -62,6 +65,9 @@ def find_literals(raw: str, languages: LiteralRules = ENGLISH) -> list[str]:
         ("{name} {{n}} of %d, %s, %(x)s", ["{name}", "{{n}}", "%d", "%s", "%(x)s"]),
         ("<b>Hi</b> &amp; a < b", ["<b>", "</b>", "&amp;"]),
         ("I love you ❤️ 👨‍👩‍👧🇫🇷!", ["❤️ 👨‍👩‍👧🇫🇷"]),
+        ("at 3:30 pm, 9 a.m. or 10PM, not 13 pm", ["3:30 pm", "9 a.m.", "10PM", "13"]),
+        ("See you at 9 a.m.", ["9 a.m"]),  # the last point ends the sentence
+        ('"At 9 a.m." he said; $5 am, 5 amps', ["9 a.m.", "$5", "5"]),
         ("10 m² of my_name :)", ["10", "m²", "my_name", ":)"]),
         ("call 06 12 34 56 78 or 555-1234", ["06 12 34 56 78", "555-1234"]),
         ("he/she and/or km/h, e.g. the U.S. Look it up. Hello.World", []),
@@ -78,6 +84,8 @@ def test_literals_of_an_english_line(raw: str, expected: list[str]) -> None:
         ("12,50 € pour 1 250 pommes, 12,5 % de moins", ["12,50 €", "1 250", "12,5 %"]),
         ("à 10h30, 10 h 30 ou 15 h, d'1,5 million", ["10h30", "10 h 30", "15", "1,5"]),
         ("le 1er mai, 19e siècle, l'11 septembre", ["1", "19", "11"]),
+        ("à 3 h 30 du matin, à 10h du soir", ["3 h 30 du matin", "10h du soir"]),
+        ("15 h de l'après-midi, le 10 du matin", ["15", "10"]),
         ("06 12 34 56 78, 1 250 000 000 habitants", ["06 12 34 56 78", "1 250 000 000"]),
     ],
 )
@@ -97,6 +105,9 @@ def test_literals_of_a_french_line(raw: str, expected: list[str]) -> None:
         ("€1,000", "1\u00a0000\u00a0€"),
         ("0.5", "0,5"),
         ("10:30", "10:30"),
+        ("3:30 pm", "3\u00a0h\u00a030 de l'après-midi"),
+        ("9 am", "9\u00a0h du matin"),
+        ("10:05 pm", "10\u00a0h\u00a005 du soir"),
         ("2024-01-15", "2024-01-15"),
     ],
 )
@@ -109,7 +120,14 @@ def test_numbers_are_rewritten_in_the_format_of_the_other_language(
 
 
 @pytest.mark.parametrize(
-    ("raw", "english"), [("1 250", "1,250"), ("1\u202f250", "1,250"), ("10h30", "10:30")]
+    ("raw", "english"),
+    [
+        ("1 250", "1,250"),
+        ("1\u202f250", "1,250"),
+        ("10h30", "10:30"),
+        ("8h30 du soir", "8:30 pm"),
+        ("8 h de l’après-midi", "8 pm"),
+    ],
 )
 def test_other_french_formats_of_numbers_are_rewritten(raw: str, english: str) -> None:
     assert rewrite_literals(raw, FRENCH) == [english]
@@ -118,6 +136,11 @@ def test_other_french_formats_of_numbers_are_rewritten(raw: str, english: str) -
 @pytest.mark.parametrize("raw", ["1.250", "12.5", "12/05/2010", "3.14.2", "007 08 09 10"])
 def test_ambiguous_numbers_are_copied(raw: str) -> None:
     assert rewrite_literals(raw, FRENCH) == [raw]
+
+
+def test_times_of_day_are_copied_into_a_language_without_a_format_of_them() -> None:
+    assert rewrite_literals("at 3:30 pm", LiteralRules("en", "de")) == ["3:30 pm"]
+    assert find_literals("um 3 am Montag", LiteralRules("de", "en")) == ["3"]
 
 
 def test_numbers_of_an_unknown_language_are_copied() -> None:
