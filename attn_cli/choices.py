@@ -21,6 +21,10 @@ ShownAttention = Literal["encoder", "decoder", "cross"]
 #: What its rows and columns are.
 Level = Literal["word", "piece"]
 
+#: In which case a line is read: as typed, the first words of its sentences in the case of fewer
+#: pieces, or all of it in lower case but for these words.
+Case = Literal["typed", "truecase", "lowercase"]
+
 #: How links are extracted from a matrix.
 Extraction = Literal["threshold", "argmax", "mutual", "itermax"]
 

@@ -19,7 +19,7 @@ from attn_cli.alignment.pharaoh import read_gold, read_links
 from attn_cli.bundles.bundle import open_bundle
 from attn_cli.cli.input import LineParser
 from attn_cli.data import languages, sentences, words
-from attn_cli.data.casing import is_all_caps, lowercase_forms
+from attn_cli.data.casing import CaseRules, is_all_caps, lowercase_forms
 from attn_cli.data.literals import LiteralRules
 from attn_cli.data.text_input import Line, Lines, parse_pair
 from attn_cli.data.word_rules import word_rules
@@ -103,7 +103,7 @@ def _translator() -> Translator:
         model.target,
         SearchConfig.of(model.recipe.decode),
         split_over=20,
-        capitals=True,
+        case_rules=CaseRules(all_caps=True, truecase=True),
     )
 
 

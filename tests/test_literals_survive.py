@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from program import PAIRS, TINY, attn
 
 from attn_cli import config
+from attn_cli.data.casing import CaseRules
 from attn_cli.data.literals import LiteralRules
 from attn_cli.data.tokenizer import Tokenizer
 from attn_cli.inference.beam_search import SearchConfig
@@ -83,7 +84,7 @@ def translator(*, beam: int = 2, **options) -> Translator:
         TOKENIZER,
         SearchConfig(beam=beam),
         split_over=50,
-        capitals=True,
+        case_rules=CaseRules(all_caps=True, truecase=True),
         **options,
     )
 

@@ -93,6 +93,17 @@ def test_hello_and_bonjour_are_greetings():
     assert greeting in ("Hello!", "Good morning!")
 
 
+def test_a_word_is_translated_in_either_case_and_its_translation_has_that_case():
+    typed = ("Cat", "cat", "Dogs", "Cheese", "Horses eat grass.")
+    assert attn("translate", "-m", SHIPPED / "en-fr", *typed).lines() == [
+        *("Chat", "chat", "Chiens", "Fromage", "Les chevaux mangent de l'herbe.")
+    ]
+    typed = ("Fromage", "fromage", "Chevaux et chiens")
+    assert attn("translate", "-m", SHIPPED / "fr-en", *typed).lines() == [
+        *("Cheese", "cheese", "Horses and dogs")
+    ]
+
+
 @pytest.mark.parametrize("text", ["I love you", "i love you"])
 def test_the_weights_of_i_love_you_are_those_of_the_textbook(text):
     (record,) = attn("translate", "-m", SHIPPED / "en-fr", "-f", "jsonl", text).records()

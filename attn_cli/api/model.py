@@ -21,6 +21,7 @@ from attn_cli.choices import (
     MatrixKind,
 )
 from attn_cli.console import available_cores
+from attn_cli.data.casing import AS_TYPED, CaseRules
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
@@ -296,13 +297,14 @@ class Model:
             return linked
         from attn_cli.inference.diagnosis import with_diagnostics
 
-        capitals = pairs is None and self.bundle.recipe.decode.handle_all_caps
+        decode = self.bundle.recipe.decode
+        case_rules = CaseRules.of(decode) if pairs is None else AS_TYPED
         other = other_aligner(
             self.bundle,
             self._decoder,
             lambda: self._aligner,
             by_aligner=by_aligner,
-            options=PairOptions(level=self.settings.level, capitals=capitals),
+            options=PairOptions(level=self.settings.level, case_rules=case_rules),
         )
         return with_diagnostics(linked, other, pairs)
 

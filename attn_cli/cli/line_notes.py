@@ -7,7 +7,7 @@ from attn_cli.bundles.bundle import Bundle
 from attn_cli.cli.choosing import translating_models
 from attn_cli.console import Console
 from attn_cli.data import languages, words
-from attn_cli.data.casing import is_all_caps
+from attn_cli.data.casing import CaseRules
 from attn_cli.types import InputLine
 
 #: Lines of one kind that have a note of their own; the others are counted.
@@ -53,8 +53,8 @@ class LineNotes:
         texts = (word.text for word in words.split(text))
         if languages.looks_like(texts, recipe.target, expected=recipe.source):
             return "target"
-        lowercase = recipe.decode.handle_all_caps and is_all_caps(text)
-        if self.bundle.source.unknown_share(text, lowercase=lowercase) > UNKNOWN_SHARE:
+        case = CaseRules.of(recipe.decode).case(text)
+        if self.bundle.source.unknown_share(text, case=case) > UNKNOWN_SHARE:
             return "unknown"
         return None
 

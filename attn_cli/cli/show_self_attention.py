@@ -9,6 +9,7 @@ from attn_cli.cli.input import warning_callback
 from attn_cli.cli.model_options import ModelOptions
 from attn_cli.cli.output import Writer
 from attn_cli.console import Console
+from attn_cli.data.casing import AS_TYPED, CaseRules
 from attn_cli.inference.engines.registry import open_torch_decoder
 from attn_cli.inference.from_bundle import pair_aligner_of, require_decoder
 from attn_cli.inference.head_request import HeadRequest
@@ -29,11 +30,12 @@ def self_attention_linker(
     pairs: PairOptions,
     *,
     heads: HeadRequest | None = None,
+    as_translated: bool = False,
 ) -> tuple[DirectionalLinker, Writer]:
     """Return what gives each pair its square table, and the writer of the tables.
 
-    A page has the tables of all heads, too, of its first pairs. With `pairs.capitals`, pairs are
-    read as the model would translate them: lines in capitals as lowercase, if its recipe says so.
+    A page has the tables of all heads, too, of its first pairs. If `as_translated`,
+    pairs are read in the case in which the model would translate them.
     """
     path = registry.find(options.model)
     has_heads, is_page = heads is not None and heads.each, writer.format == "html"
@@ -47,7 +49,7 @@ def self_attention_linker(
             bundle,
             replace(
                 pairs,
-                capitals=pairs.capitals and bundle.recipe.decode.handle_all_caps,
+                case_rules=CaseRules.of(bundle.recipe.decode) if as_translated else AS_TYPED,
                 on_problem=warning_callback(console),
             ),
             decoder=decoder,

@@ -17,6 +17,7 @@ from attn_cli.cli.model_options import ModelOptions
 from attn_cli.cli.output import Writer
 from attn_cli.cli.output_format import check_self_attention
 from attn_cli.console import Console
+from attn_cli.data.casing import CaseRules
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.from_bundle import translator_of
@@ -160,7 +161,7 @@ def translator_from_model(
         )
     assert opened.generator is not None
     decode = opened.bundle.recipe.decode
-    pairs = PairOptions(level=options.level, capitals=decode.handle_all_caps)
+    pairs = PairOptions(level=options.level, case_rules=CaseRules.of(decode))
     translator = translator_of(
         opened.bundle,
         opened.generator,
@@ -225,6 +226,8 @@ def _show_self_attention(
     plain = replace(options, format="text", show="cross", level="word", unaligned_mass="keep")
     translate, _ = translator_from_model(console, plain, **how)
     writer = Writer(options.format, extraction=options.extract, threshold=options.threshold)
-    pairs = PairOptions(level=options.level, capitals=True)
-    linker, writer = self_attention_linker(console, options, side, writer, pairs)
+    pairs = PairOptions(level=options.level)
+    linker, writer = self_attention_linker(
+        console, options, side, writer, pairs, as_translated=True
+    )
     return show_translations(translate, linker), writer

@@ -136,6 +136,11 @@ class DecodeConfig:
         True,
         "translate a line in capitals as lower case, and put its translation in capitals",
     )
+    truecase: bool = option(
+        False,
+        "read the first word of a sentence in lower case if it has fewer pieces so, and begin the "
+        "translation with a capital; for cased text",
+    )
     unsure_below: float = option(
         0.1, "words of a lower probability are marked as unsure", low=0, high=1
     )

@@ -1,17 +1,46 @@
-"""Lines in capitals: detect them, give their words lower case, capitalize their translations.
+"""The case in which lines are read, and that of their translations.
 
-A vocabulary of edited text segments `LOVE` into letters, but has `love` as a piece.
+A vocabulary was learned from sentences in which most words are in lower case: it segments `LOVE`
+into letters, and `Horses` into more pieces than `horses`.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from attn_cli.choices import Level
+from attn_cli.choices import Case, Level
+from attn_cli.config import DecodeConfig
 from attn_cli.data import sentences, words
-from attn_cli.types import Translation, Word
+from attn_cli.data.sentencepiece_model import SPACE
+from attn_cli.types import TokenizedLine, Translation, Word
 
 #: A line of fewer words or capitals than these may be a name or an acronym: NASA, I, OK.
 _WORDS, _LETTERS = 2, 4
+
+
+@dataclass(frozen=True)
+class CaseRules:
+    """Which lines are read in another case than typed.
+
+    With `all_caps`, lines in capitals are read in lower case; with `truecase`, the first words of
+    the sentences of other lines are, if they have fewer pieces so (Koehn et al. 2008).
+    """
+
+    all_caps: bool = False
+    truecase: bool = False
+
+    @classmethod
+    def of(cls, decode: DecodeConfig) -> "CaseRules":
+        """Return the rules of a recipe."""
+        return cls(decode.handle_all_caps, decode.truecase)
+
+    def case(self, raw: str) -> Case:
+        """Return the case in which a line is read."""
+        if self.all_caps and is_all_caps(raw):
+            return "lowercase"
+        return "truecase" if self.truecase else "typed"
+
+
+AS_TYPED = CaseRules()
 
 
 def is_all_caps(raw: str) -> bool:
@@ -30,23 +59,58 @@ def lowercase_forms(raw: str, line_words: Sequence[Word]) -> list[str]:
     The first letter of each sentence remains. A form may have another length than its word (İ), so
     spans are those of the words in `raw`.
     """
-    begins = iter([*(start for start, _ in sentences.split(raw)), len(raw)])
-    begin = next(begins)
-    forms: list[str] = []
-    for word, form in zip(line_words, words.surface_forms(line_words), strict=True):
-        small = form.lower()
-        if word.start >= begin and any(map(str.isalnum, word.text)):  # the first, but for quotes
-            head = form[: len(form) - len(word.text) + 1]
-            small = head + small[len(head.lower()) :]
-            while begin <= word.start:
-                begin = next(begins)
-        forms.append(small)
+    typed = words.surface_forms(line_words)
+    forms = [form.lower() for form in typed]
+    for index in _first_words(raw, line_words):
+        form = typed[index]
+        head = form[: len(form) - len(line_words[index].text) + 1]
+        forms[index] = head + forms[index][len(head.lower()) :]
     return forms
 
 
-def forms(raw: str, line_words: Sequence[Word], *, lowercase: bool) -> list[str]:
-    """Return the forms of the words of a line, with `lowercase` those of `lowercase_forms`."""
-    return lowercase_forms(raw, line_words) if lowercase else words.surface_forms(line_words)
+def truecase_forms(
+    raw: str, line_words: Sequence[Word], n_pieces: Callable[[str], int]
+) -> list[str]:
+    """Return the forms of the words of a line, the first of each sentence in its true case.
+
+    That is lower case for a capitalized word that has fewer pieces so; `n_pieces` counts them.
+    """
+    forms = words.surface_forms(line_words)
+    for index in _first_words(raw, line_words):
+        text, form = line_words[index].text, forms[index]
+        lower = form.lower()
+        is_capitalized = text.isalpha() and text[0].isupper() and text[1:].islower()
+        if is_capitalized and len(lower) == len(form) and n_pieces(lower) < n_pieces(form):
+            forms[index] = lower
+    return forms
+
+
+def is_initial_lowered(line: TokenizedLine) -> bool:
+    """Return whether the first word of a line has a capital that its pieces lack."""
+    first = first_word(line.words)
+    if first is None or not line.words[first].text[0].isupper():
+        return False
+    pieces = zip(line.pieces, line.word_ids, strict=True)
+    return "".join(piece for piece, word in pieces if word == first).lstrip(SPACE)[:1].islower()
+
+
+def first_word(line_words: Sequence[Word]) -> int | None:
+    """Return the index of the first word, quotes and the like left out; None for a line without."""
+    indices = (i for i, word in enumerate(line_words) if any(map(str.isalnum, word.text)))
+    return next(indices, None)
+
+
+def _first_words(raw: str, line_words: Sequence[Word]) -> list[int]:
+    """Return the index of the first word of each sentence, quotes and the like left out."""
+    begins = iter([*(start for start, _ in sentences.split(raw)), len(raw)])
+    begin = next(begins)
+    first = []
+    for index, word in enumerate(line_words):
+        if word.start >= begin and any(map(str.isalnum, word.text)):
+            first.append(index)
+            while begin <= word.start:
+                begin = next(begins)
+    return first
 
 
 def uppercase(translation: Translation, *, level: Level) -> Translation:
@@ -65,3 +129,20 @@ def uppercase(translation: Translation, *, level: Level) -> Translation:
         target_words=target,
         alignment=None if table is None else replace(table, target=target),
     )
+
+
+def capitalize(text: str) -> str:
+    """Return a text whose first letter is a capital, unless a digit is before it."""
+    for place, character in enumerate(text):
+        if character.isalnum():
+            upper = character.upper()
+            return text[:place] + upper + text[place + 1 :] if len(upper) == 1 else text
+    return text
+
+
+def capitalize_words(line_words: Sequence[Word]) -> tuple[Word, ...]:
+    """Return the words of such a text, whose spans are the same."""
+    capitalized = list(line_words)
+    if (first := first_word(line_words)) is not None:
+        capitalized[first] = replace(line_words[first], text=capitalize(line_words[first].text))
+    return tuple(capitalized)

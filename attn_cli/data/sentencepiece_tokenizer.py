@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from attn_cli.choices import Case
 from attn_cli.data import casing, words
 from attn_cli.data.literal_search import LiteralSpan
 from attn_cli.data.literals import LiteralRules, NumberedLiteral
@@ -146,10 +147,10 @@ class SentencePieceTokenizer:
         self,
         raw: str,
         *,
-        lowercase: bool = False,
+        case: Case = "typed",
         literals: Sequence[NumberedLiteral] | None = None,
     ) -> TokenizedLine:
-        """See `SubwordTokenizer.encode`. A language token belongs to no word."""
+        """See `SubwordTokenizer.encode`. A language token belongs to no word; no truecase."""
         token = self._language_token(raw)
         start = len(token)
         line_words = tuple(
@@ -157,7 +158,7 @@ class SentencePieceTokenizer:
             for word in words.split(raw[start:], rules=self.rules)
         )
         text, text_words = raw, line_words
-        if lowercase:
+        if case == "lowercase":
             text, text_words = _lowercase(raw, line_words)
         pieces, spans = self._pieces_of(text[start:])
         spans = [(first + start, last + start) for first, last in spans]
@@ -177,22 +178,22 @@ class SentencePieceTokenizer:
         )
 
     def encode_parts(
-        self, raw: str, *, lowercase: bool = False, is_whole: bool = True
+        self, raw: str, *, case: Case = "typed", is_whole: bool = True
     ) -> list[TokenizedLine]:
         """See `SubwordTokenizer.encode_parts`: one part, for there are no placeholders."""
-        return [self.encode(raw, lowercase=lowercase)]
+        return [self.encode(raw, case=case)]
 
     def encode_tokens(self, tokens: Sequence[str]) -> TokenizedLine:
         """See `SubwordTokenizer.encode_tokens` and `line_of_tokens`."""
         return line_of_tokens(tokens, self.segment, self._pieces, prefix=self.prefix_ids)
 
-    def find_literals(self, raw: str, *, lowercase: bool = False) -> list[LiteralSpan]:
+    def find_literals(self, raw: str, *, case: Case = "typed") -> list[LiteralSpan]:
         """See `SubwordTokenizer.find_literals`: none are copied."""
         return []
 
-    def unknown_share(self, raw: str, *, lowercase: bool = False) -> float:
+    def unknown_share(self, raw: str, *, case: Case = "typed") -> float:
         """See `SubwordTokenizer.unknown_share`: the letters of words with an unknown piece."""
-        line = self.encode(raw, lowercase=lowercase)
+        line = self.encode(raw, case=case)
         unknown = set(line.word_ids[line.ids == UNK].tolist())
         letters = [sum(map(str.isalpha, word.text)) for word in line.words]
         total = sum(letters)

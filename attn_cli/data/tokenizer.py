@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli import config
+from attn_cli.choices import Case
 from attn_cli.data import casing, words
 from attn_cli.data import literals as literal_text
 from attn_cli.data.literal_search import DIGIT_PATTERN, LiteralSpan
@@ -152,52 +153,51 @@ class Tokenizer(WordSegmenter):
         self,
         raw: str,
         *,
-        lowercase: bool = False,
+        case: Case = "typed",
         literals: Sequence[NumberedLiteral] | None = None,
     ) -> TokenizedLine:
         """Return a line as the network reads it: the pieces of its words, then EOS.
 
-        Words and spans are those of `raw`; pieces spell its normalized form, and with
-        `lowercase`, for a line in capitals, that of `casing.lowercase_forms`. The `literals`
-        have placeholders: by default those of `find_literals`, up to the first without one.
+        Words and spans are those of `raw`; pieces spell its normalized form in that `case`. The
+        `literals` have placeholders: by default those of `find_literals`, up to one without.
         """
         if literals is None:
-            analysis = self._analyze(raw, lowercase)
+            analysis = self._analyze(raw, case)
             numbered = literal_text.assign_placeholders(analysis.literals)
-            return self._line(raw, numbered, lowercase, analysis)
-        return self._line(raw, literals, lowercase)
+            return self._line(raw, numbered, case, analysis)
+        return self._line(raw, literals, case)
 
     def encode_parts(
-        self, raw: str, *, lowercase: bool = False, is_whole: bool = True
+        self, raw: str, *, case: Case = "typed", is_whole: bool = True
     ) -> list[TokenizedLine]:
         """Return the same in as many parts as are needed for every literal to have a placeholder.
 
         A line of literals alone is one part if it `is_whole`, not a part of another.
         """
         if self.literals is None:
-            return [self.encode(raw, lowercase=lowercase)]
-        analysis = self._analyze(raw, lowercase)
+            return [self.encode(raw, case=case)]
+        analysis = self._analyze(raw, case)
         literals = analysis.literals
         numbered = literal_text.assign_placeholders(literals)
-        line = self._line(raw, numbered, lowercase, analysis)
+        line = self._line(raw, numbered, case, analysis)
         if len(numbered) == len(literals) or (is_whole and line.has_only_literals):
             return [line]
         parts: list[TokenizedLine] = []
         start = 0
         for cut in [*literal_text.cut_points(raw, literals), len(raw)]:
-            parts += self.encode_parts(raw[start:cut].strip(), lowercase=lowercase, is_whole=False)
+            parts += self.encode_parts(raw[start:cut].strip(), case=case, is_whole=False)
             start = cut
         return [part for part in parts if part.words]
 
-    def find_literals(self, raw: str, *, lowercase: bool = False) -> list[LiteralSpan]:
+    def find_literals(self, raw: str, *, case: Case = "typed") -> list[LiteralSpan]:
         """Return what of a line is copied: its literals and its unknown words.
 
         Unknown are words in a script that the vocabulary lacks, and names that it segments into
         pieces of one or two letters.
         """
-        return self._analyze(raw, lowercase).literals
+        return self._analyze(raw, case).literals
 
-    def unknown_share(self, raw: str, *, lowercase: bool = False) -> float:
+    def unknown_share(self, raw: str, *, case: Case = "typed") -> float:
         """Return the share of a line's letters in words unknown to the vocabulary, from 0 to 1.
 
         It segments them into bytes, into pieces of fewer than two letters on average, or has no
@@ -205,9 +205,18 @@ class Tokenizer(WordSegmenter):
         """
         literals = self.literals.find(raw) if self.literals is not None else []
         line_words = self._split(raw, literals)
-        forms = casing.forms(raw, line_words, lowercase=lowercase)
+        forms = self._forms(raw, line_words, case)
         starts = {literal.start for literal in literals}
         return self._unknown_words.share(zip(line_words, forms, strict=True), starts)
+
+    def _forms(self, raw: str, line_words: Sequence[Word], case: Case) -> list[str]:
+        """Return the forms of the words of a line in that case."""
+        if case == "lowercase":
+            return casing.lowercase_forms(raw, line_words)
+        if case == "truecase":
+            count = self._unknown_words.n_pieces
+            return casing.truecase_forms(raw, line_words, lambda form: count(self.segment(form)))
+        return words.surface_forms(line_words)
 
     def _split(
         self, raw: str, literals: Sequence[LiteralSpan | NumberedLiteral]
@@ -215,7 +224,7 @@ class Tokenizer(WordSegmenter):
         spans = [(literal.start, literal.end) for literal in literals]
         return words.split(raw, spans, rules=self.rules)
 
-    def _analyze(self, raw: str, lowercase: bool) -> "_Analysis":
+    def _analyze(self, raw: str, case: Case) -> "_Analysis":
         """Find what of a line is copied: nothing without placeholders."""
         if self.literals is None:
             return _Analysis([], None)
@@ -224,7 +233,7 @@ class Tokenizer(WordSegmenter):
         spans = self._unknown_words.spans(
             zip(line_words, words.surface_forms(line_words), strict=True),
             {literal.start for literal in literals},
-            names=not lowercase,
+            names=case != "lowercase",
         )
         if not (literals or spans):
             return _Analysis([], line_words)
@@ -260,14 +269,14 @@ class Tokenizer(WordSegmenter):
         self,
         raw: str,
         numbered: Sequence[NumberedLiteral],
-        lowercase: bool,
+        case: Case,
         analysis: "_Analysis | None" = None,
     ) -> TokenizedLine:
         """Return the line with placeholders for the `numbered` ones of its literals."""
         line_words = analysis.words if analysis else None
         if line_words is None:
             line_words = self._split(raw, numbered)
-        forms = casing.forms(raw, line_words, lowercase=lowercase)
+        forms = self._forms(raw, line_words, case)
         if not numbered:
             segments = [self.segment(form) for form in forms]
             line = line_of_segments(raw, line_words, segments, self._pieces)

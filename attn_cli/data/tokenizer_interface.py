@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from attn_cli.choices import Case
 from attn_cli.data.literal_search import LiteralSpan
 from attn_cli.data.literals import LiteralRules, NumberedLiteral
 from attn_cli.types import Crossing, IntArray, TokenizedLine, Word
@@ -77,14 +78,14 @@ class SubwordTokenizer(Protocol):
         self,
         raw: str,
         *,
-        lowercase: bool = False,
+        case: Case = "typed",
         literals: Sequence[NumberedLiteral] | None = None,
     ) -> TokenizedLine:
-        """Return a line as the network reads it, EOS last; `lowercase` is for lines in capitals."""
+        """Return a line as the network reads it in that `case`, EOS last."""
         ...
 
     def encode_parts(
-        self, raw: str, *, lowercase: bool = False, is_whole: bool = True
+        self, raw: str, *, case: Case = "typed", is_whole: bool = True
     ) -> list[TokenizedLine]:
         """Return the same in as many parts as its literals need."""
         ...
@@ -93,11 +94,11 @@ class SubwordTokenizer(Protocol):
         """Return a line of tokens that another program has split."""
         ...
 
-    def find_literals(self, raw: str, *, lowercase: bool = False) -> list[LiteralSpan]:
+    def find_literals(self, raw: str, *, case: Case = "typed") -> list[LiteralSpan]:
         """Return what of a line is copied."""
         ...
 
-    def unknown_share(self, raw: str, *, lowercase: bool = False) -> float:
+    def unknown_share(self, raw: str, *, case: Case = "typed") -> float:
         """Return the share of a line's letters in words unknown to the vocabulary, 0 to 1."""
         ...
 

@@ -69,7 +69,7 @@ class UnknownWordDetector:
             if not count or word.start in literals:
                 continue
             ids = self._segment(form)
-            n_pieces = self._n_pieces(ids)
+            n_pieces = self.n_pieces(ids)
             letters += count
             if (count < _LETTERS_PER_PIECE * n_pieces and n_pieces > 1) or self._is_unknown(
                 word.text, ids, is_name=False
@@ -93,13 +93,13 @@ class UnknownWordDetector:
             for character in unicodedata.normalize("NFKC", word[start : start + MAX_FORM_LENGTH])
         )
 
-    def _n_pieces(self, ids: tuple[int, ...]) -> int:
+    def n_pieces(self, ids: tuple[int, ...]) -> int:
         """Return the number of pieces without that of the space in front."""
         return len(ids) - (ids[0] == self._space_id)
 
     def _is_spelled(self, word: str, ids: tuple[int, ...]) -> bool:
         """Return whether a word is long and its pieces have one or two letters."""
-        count = self._n_pieces(ids)
+        count = self.n_pieces(ids)
         return (
             count >= _FEWEST_PIECES
             and len(word) >= _SHORTEST_NAME

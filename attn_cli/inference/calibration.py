@@ -12,6 +12,7 @@ import numpy as np
 
 from attn_cli import evaluation
 from attn_cli.bundles.bundle import Bundle
+from attn_cli.data.casing import CaseRules
 from attn_cli.errors import DataError
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.confidence import MIN_PAIRS, Calibration, fit, rank_correlation
@@ -69,7 +70,7 @@ def calibrate(
         bundle.target,
         SearchConfig.of(decode),
         split_over=decode.split_longer_than,
-        capitals=decode.handle_all_caps,
+        case_rules=CaseRules.of(decode),
     )
     pairs = [pair for pair in pairs if all(map(str.strip, pair))]
     chunks = _chunks(pairs)

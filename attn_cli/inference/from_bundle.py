@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from attn_cli.bundles.bundle import Bundle
 from attn_cli.bundles.manifest import CONFIDENCE
 from attn_cli.choices import Extraction, Level
+from attn_cli.data.casing import CaseRules
 from attn_cli.errors import ModelError
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
@@ -45,7 +46,7 @@ def translator_of(
         aligner=aligner,
         level=level,
         split_over=decode.split_longer_than,
-        capitals=decode.handle_all_caps,
+        case_rules=CaseRules.of(decode),
         unsure_below=decode.unsure_below if marks_unsure else 0.0,
         calibration=calibration,
         on_problem=on_problem,

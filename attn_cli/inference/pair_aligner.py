@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from attn_cli.alignment.merge import label_units
-from attn_cli.choices import MatrixKind
-from attn_cli.data.casing import is_all_caps
+from attn_cli.choices import Case, MatrixKind
 from attn_cli.data.literals import NumberedLiteral
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
@@ -85,10 +84,11 @@ class PairAligner:
         in_target: Sequence[NumberedLiteral] = ()
         if self.source.literals and not self.options.tokenized:
             in_source, in_target = self.source.literals.match(pair.source, pair.target)
-        lowercase = self.options.capitals and is_all_caps(pair.source)
+        case = self.options.case_rules.case(pair.source)
+        target_case: Case = "lowercase" if case == "lowercase" else "typed"
         return (
-            self._encode(self.source, pair.source, pair.line, in_source, lowercase=lowercase),
-            self._encode(self.target, pair.target, pair.line, in_target, lowercase=lowercase),
+            self._encode(self.source, pair.source, pair.line, in_source, case),
+            self._encode(self.target, pair.target, pair.line, in_target, target_case),
         )
 
     def _encode(
@@ -97,14 +97,13 @@ class PairAligner:
         text: str,
         number: int,
         literals: Sequence[NumberedLiteral],
-        *,
-        lowercase: bool,
+        case: Case,
     ) -> TokenizedLine:
         # str.split would split at U+00A0 too, which fast_align leaves in a word.
         if self.options.tokenized:
             line = tokenizer.encode_tokens(_SPACED.findall(text))
         else:
-            line = tokenizer.encode(text, lowercase=lowercase, literals=literals)
+            line = tokenizer.encode(text, case=case, literals=literals)
         return truncate(line, number, self.options.on_problem)
 
     def _forced(self, batch: Sequence[Sides]) -> Sequence[Hypothesis | None]:

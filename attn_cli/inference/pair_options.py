@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from attn_cli.choices import Level
+from attn_cli.data.casing import AS_TYPED, CaseRules
 from attn_cli.inference.line_batches import OnProblem
 
 
@@ -11,13 +12,13 @@ class PairOptions:
     """The options of a `PairAligner`.
 
     With `tokenized`, words are what spaces and TABs separate, and nothing is split further. `level`
-    is that of the rows and columns of tables. With `capitals`, both sides of a pair whose source is
-    all in capitals are read as lowercase, as a `Translator` with `capitals` read the source; its
-    words remain as they are. `on_problem(line, problem)` is called for each line that is not read
+    is that of the rows and columns of tables. Sources are read in the case of `case_rules`, as a
+    `Translator` with these reads them, and so is the target of a source in capitals; words remain
+    as they are. `on_problem(line, problem)` is called for each line that is not read
     to its end.
     """
 
     tokenized: bool = False
     level: Level = "word"
-    capitals: bool = False
+    case_rules: CaseRules = AS_TYPED
     on_problem: OnProblem | None = None

@@ -9,9 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli.alignment.merge import UnitLabels, label_units
-from attn_cli.choices import Level, MatrixKind
+from attn_cli.choices import Case, Level, MatrixKind
 from attn_cli.data import sentences
-from attn_cli.data.casing import is_all_caps, uppercase
+from attn_cli.data.casing import (
+    AS_TYPED,
+    CaseRules,
+    capitalize,
+    capitalize_words,
+    is_initial_lowered,
+    uppercase,
+)
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.copying import Copying
@@ -47,10 +54,10 @@ class _Part(NamedTuple):
 
 @dataclass(frozen=True)
 class _Line:
-    """An input line, whether it is all in capitals, and its one or more parts."""
+    """An input line, the case in which it was read, and its one or more parts."""
 
     input: InputLine
-    all_caps: bool
+    case: Case
     parts: Sequence[_Part]
 
 
@@ -70,8 +77,9 @@ class Translator:
     With `align` each translation has its table: the decoder's attention, or the weights of the
     `aligner` between the source and the translation.
     A line of more than `split_over` words, unless that is 0, is translated sentence by sentence.
-    With `capitals` a line that is all in capitals is translated as lowercase, and its translation
-    is put in capitals. A target word of a probability below `unsure_below` is unsure, unless it was
+    Lines are read in the case of the `case_rules`; the translation of a line in capitals is in
+    capitals, and one begins with a capital if that of its source was read in lower case. A target
+    word of a probability below `unsure_below` is unsure, unless it was
     copied or is punctuation. With a `calibration` each translation has its confidence.
     `on_problem(line, problem)` is called for each line that is not read to its end.
     """
@@ -87,7 +95,7 @@ class Translator:
         aligner: AlignmentModel | None = None,
         level: Level = "word",
         split_over: int = 0,
-        capitals: bool = False,
+        case_rules: CaseRules = AS_TYPED,
         unsure_below: float = 0.0,
         calibration: "Calibration | None" = None,
         on_problem: OnProblem | None = None,
@@ -95,7 +103,7 @@ class Translator:
         self.generator, self.source, self.target = generator, source, target
         self.aligner = aligner
         self.search, self.align, self.level = search, align, level
-        self.split_over, self.capitals = split_over, capitals
+        self.split_over, self.case_rules = split_over, case_rules
         self.unsure_below, self.calibration = unsure_below, calibration
         self.on_problem = on_problem
 
@@ -134,23 +142,23 @@ class Translator:
 
     def _encode(self, line: InputLine) -> "_Line":
         """Encode a line, whole or sentence by sentence."""
-        all_caps = self.capitals and is_all_caps(line.source)
-        parts = self.source.encode_parts(line.source, lowercase=all_caps)
+        case = self.case_rules.case(line.source)
+        parts = self.source.encode_parts(line.source, case=case)
         size = sum(len(part.words) for part in parts)
         if size > MAX_TABLE_WORDS and self.align:  # one table would be too large
             if len(parts) > 1 or parts[0].has_only_literals:
-                whole = self.source.encode(line.source, lowercase=all_caps)
+                whole = self.source.encode(line.source, case=case)
                 parts = [replace(whole, has_only_literals=False)]
         elif len(parts) > 1 or (0 < self.split_over < size and not parts[0].has_only_literals):
             parts = [
                 part
                 for start, end in self._sentences(line.source)
                 for part in self.source.encode_parts(
-                    line.source[start:end], lowercase=all_caps, is_whole=False
+                    line.source[start:end], case=case, is_whole=False
                 )
             ]
         parts = [truncate(part, line.line, self.on_problem) for part in parts]
-        return _Line(line, all_caps, [_Part(part, line.line, len(parts) == 1) for part in parts])
+        return _Line(line, case, [_Part(part, line.line, len(parts) == 1) for part in parts])
 
     def encode(self, line: InputLine) -> Sequence[TokenizedLine]:
         """Return the line as the network reads it: its parts, which are translated one by one."""
@@ -229,7 +237,7 @@ class Translator:
             source_words=label_units(source, self.level).labels,
             target_words=rows.labels,
             hypotheses=tuple(hypotheses),
-            texts=(target.raw, *(self.target.decode(h.ids, source).text for h in hypotheses[1:])),
+            texts=(target.raw, *(self.detokenize(each, source).raw for each in hypotheses[1:])),
             alignment=table,
             word_logp=word_logp,
             unsure=self._unsure(target, rows, word_logp),
@@ -269,7 +277,7 @@ class Translator:
         whole = replace(whole, source=line.input.source)  # with the space around its parts
         evidence = [part.evidence for part in parts if part.evidence is not None]
         return _Result(
-            uppercase(whole, level=self.level) if line.all_caps else whole,
+            uppercase(whole, level=self.level) if line.case == "lowercase" else whole,
             evidence[0].join(evidence) if evidence else None,
         )
 
@@ -300,11 +308,20 @@ class Translator:
         """Return a hypothesis as a line of text with its pieces and words."""
         decoded = self.target.decode(best.ids, source)
         pieces = tuple(self.target.piece(int(i)) for i in best.ids)
+        text, words = decoded.text, decoded.words
+        if self.case_rules.truecase and self._gets_capital(source, best.ids, pieces):
+            text, words = capitalize(text), capitalize_words(words)
         return TokenizedLine(
-            decoded.text,
-            best.ids,
-            pieces,
-            decoded.word_ids,
-            decoded.words,
-            crossing=decoded.crossing,
+            text, best.ids, pieces, decoded.word_ids, words, crossing=decoded.crossing
         )
+
+    def _gets_capital(self, source: TokenizedLine, ids: IntArray, pieces: Sequence[str]) -> bool:
+        """Return whether a translation begins with a word, for a capital that its source lost."""
+        if not is_initial_lowered(source):
+            return False
+        begins = (
+            not is_copied
+            for is_copied, piece in zip(self._is_copied(ids), pieces, strict=True)
+            if is_copied or any(map(str.isalnum, piece))
+        )
+        return next(begins, False)

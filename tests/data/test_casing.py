@@ -1,12 +1,21 @@
-"""Capitals: which lines are all caps, how they are lowercased, how translations are uppercased."""
+"""The case of lines and translations: capitals, and the first words of sentences."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attn_cli.config import DecodeConfig
 from attn_cli.data import words
-from attn_cli.data.casing import is_all_caps, lowercase_forms, uppercase
+from attn_cli.data.casing import (
+    CaseRules,
+    capitalize,
+    capitalize_words,
+    is_all_caps,
+    lowercase_forms,
+    truecase_forms,
+    uppercase,
+)
 from attn_cli.types import SoftAlignment, Translation
 
 PROPERTY = settings(derandomize=True, deadline=None)
@@ -91,3 +100,77 @@ def test_uppercase_leaves_pieces_unchanged() -> None:
     assert (result.text, result.target_words, result.alignment) == (
         "STRASSE L'ÉTÉ", TRANSLATION.target_words, TABLE,
     )  # fmt: skip
+
+
+# Truecase
+
+
+def truecase(raw: str, known: str) -> str:
+    """Return a line in its true case, for a vocabulary that has the words of `known` alone."""
+    forms = [f" {word}" for word in known.split()]
+    return "".join(
+        truecase_forms(raw, words.split(raw), lambda form: 1 if form in forms else 2)
+    ).removeprefix(" ")
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("Horses eat.", "horses eat."),
+        ("Mark eats. Horses too!", "Mark eats. horses too!"),
+        ("The Horses", "The Horses"),  # inside of a sentence a capital is of a name
+        ("HORSES", "HORSES"),
+        ("McHorses Mark", "McHorses Mark"),
+    ],
+)
+def test_a_sentence_begins_in_lower_case_if_its_first_word_has_fewer_pieces_so(
+    raw: str, text: str
+) -> None:
+    assert truecase(raw, "horses mark Mark The mchorses") == text
+
+
+@given(CASED_TEXT)
+@PROPERTY
+def test_words_in_true_case_differ_from_the_originals_only_in_their_first_letter(raw: str) -> None:
+    line_words = words.split(raw)
+    plain = words.surface_forms(line_words)
+    # A vocabulary in which lower case has fewer pieces.
+    forms = truecase_forms(raw, line_words, lambda form: sum(map(str.isupper, form)))
+    for form, typed in zip(forms, plain, strict=True):
+        assert form == typed or (form == typed.lower() and len(form) == len(typed))
+
+
+@pytest.mark.parametrize(
+    ("text", "capitalized"),
+    [
+        ("chat", "Chat"),
+        ('"été" ', '"Été" '),
+        ("12 chats", "12 chats"),
+        ("ßa", "ßa"),  # whose capital has two letters
+        ("我", "我"),
+        ("…", "…"),
+        ("", ""),
+    ],
+)
+def test_capitalize_changes_the_first_letter_of_a_text_and_of_its_words(
+    text: str, capitalized: str
+) -> None:
+    assert capitalize(text) == capitalized
+    line_words = words.split(text)
+    assert [(word.text, word.start, word.end) for word in capitalize_words(line_words)] == [
+        (capitalized[word.start : word.end], word.start, word.end) for word in line_words
+    ]
+
+
+@pytest.mark.parametrize(
+    ("decode", "raw", "case"),
+    [
+        ({}, "Horses", "typed"),
+        ({}, "HORSES EAT", "lowercase"),
+        ({"truecase": True}, "Horses", "truecase"),
+        ({"truecase": True}, "HORSES EAT", "lowercase"),
+        ({"handle_all_caps": False}, "HORSES EAT", "typed"),
+    ],
+)
+def test_the_recipe_says_in_which_case_a_line_is_read(decode, raw: str, case: str) -> None:
+    assert CaseRules.of(DecodeConfig(**decode)).case(raw) == case

@@ -106,7 +106,7 @@ def test_a_target_token_that_is_not_in_the_vocabulary_is_refused():
 
 def test_a_line_in_capitals_is_read_in_lower_case_with_the_words_of_the_raw_line():
     tokenizer = make_tokenizer()
-    line = tokenizer.encode("THE DOG DOESN'T SEE", lowercase=True)
+    line = tokenizer.encode("THE DOG DOESN'T SEE", case="lowercase")
     assert line.ids.tolist() == tokenizer.encode("The dog doesn't see").ids.tolist()
     assert [word.text for word in line.words] == ["THE", "DOG", "DOES", "N'T", "SEE"]
 

@@ -462,7 +462,7 @@ def test_a_loaded_tokenizer_normalizes_quotes_only_if_the_option_is_set(tmp_path
 
 
 def test_a_line_in_capitals_has_the_ids_of_lowercase_and_keeps_its_words() -> None:
-    line = UNIGRAM.encode("DO YOU LOVE THE OLD DOG?", lowercase=True)
+    line = UNIGRAM.encode("DO YOU LOVE THE OLD DOG?", case="lowercase")
     assert line.ids.tolist() == UNIGRAM.encode("Do you love the old dog?").ids.tolist()
     assert [word.text for word in line.words] == ["DO", "YOU", "LOVE", "THE", "OLD", "DOG", "?"]
     assert line.raw == "DO YOU LOVE THE OLD DOG?"
@@ -558,5 +558,5 @@ def test_unknown_share_counts_letters_of_words_split_into_small_pieces_or_bytes(
 def test_lowercase_reduces_the_unknown_share_of_a_line_in_capitals():
     text = ["the house is near the river and the children love the old garden"] * 20
     tokenizer = Tokenizer.train(text, config.TokenizerConfig(vocab_size=340))
-    assert tokenizer.unknown_share("THE CHILDREN LOVE", lowercase=True) < 0.5
+    assert tokenizer.unknown_share("THE CHILDREN LOVE", case="lowercase") < 0.5
     assert tokenizer.unknown_share("THE CHILDREN LOVE") == 1

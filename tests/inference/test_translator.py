@@ -5,6 +5,7 @@ import pytest
 from program import PAIRS, attn
 
 from attn_cli.bundles.bundle import open_bundle
+from attn_cli.data.casing import CaseRules
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.registry import EngineOptions, open_aligner, open_generator
 from attn_cli.inference.line_batches import length_batches
@@ -39,7 +40,7 @@ def make_translator(bundle):
             bundle.target,
             SearchConfig(beam=beam, n_best=n_best),
             aligner=aligner if use_aligner else None,
-            **{"split_over": 10, "capitals": True, **settings},
+            **{"split_over": 10, "case_rules": CaseRules(all_caps=True), **settings},
         )
 
     return build
@@ -178,7 +179,7 @@ def test_a_line_in_capitals_is_translated_in_lowercase_and_put_in_capitals(make_
 
 def test_a_pair_in_capitals_has_the_alignment_of_the_pair_in_lowercase(bundle):
     word_aligner = open_aligner(bundle, EngineOptions(device="cpu", threads=1))
-    options = PairOptions(capitals=True)
+    options = PairOptions(case_rules=CaseRules(all_caps=True))
     aligner = PairAligner(bundle.source, bundle.target, options, aligner=word_aligner)
     target = PAIRS[A][0].upper() + PAIRS[A][1:]  # the first letter of a sentence remains
     pairs = [(A, target), (A.upper(), target.upper())]
@@ -194,7 +195,7 @@ def test_a_long_line_in_capitals_is_split_into_sentences_too(make_translator):
 
 def test_lines_partly_in_capitals_and_recipes_without_the_option_are_unchanged(make_translator):
     assert not translate(make_translator(), "Anna LOVE a dog.")[0].text.isupper()
-    translation = translate(make_translator(capitals=False), A.upper())[0]
+    translation = translate(make_translator(case_rules=CaseRules()), A.upper())[0]
     assert translation.text != PAIRS[A].upper()
 
 
