@@ -16,6 +16,9 @@ from attn_cli.types import TokenizedLine, Translation, Word
 #: A line of fewer words or capitals than these may be a name or an acronym: NASA, I, OK.
 _WORDS, _LETTERS = 2, 4
 
+#: The most letters of a word that a title has in lower case: of, the, and.
+_SMALL_WORD = 3
+
 
 @dataclass(frozen=True)
 class CaseRules:
@@ -71,18 +74,32 @@ def lowercase_forms(raw: str, line_words: Sequence[Word]) -> list[str]:
 def truecase_forms(
     raw: str, line_words: Sequence[Word], n_pieces: Callable[[str], int]
 ) -> list[str]:
-    """Return the forms of the words of a line, the first of each sentence in its true case.
+    """Return the forms of the words of a line, those in its true case that may have a capital as
+    the first of a sentence or as part of a title.
 
     That is lower case for a capitalized word that has fewer pieces so; `n_pieces` counts them.
     """
     forms = words.surface_forms(line_words)
-    for index in _first_words(raw, line_words):
+    is_title = _is_title(line_words)
+    for index in range(len(forms)) if is_title else _first_words(raw, line_words):
         text, form = line_words[index].text, forms[index]
         lower = form.lower()
         is_capitalized = text.isalpha() and text[0].isupper() and text[1:].islower()
         if is_capitalized and len(lower) == len(form) and n_pieces(lower) < n_pieces(form):
             forms[index] = lower
     return forms
+
+
+def _is_title(line_words: Sequence[Word]) -> bool:
+    """Return whether a line is in title case, as Terms of Use: it has two capitalized words or
+    more, fewer others, of at most `_SMALL_WORD` letters, and no point at its end."""
+    texts = [word.text for word in line_words if word.text[0].isalpha()]
+    small = [text for text in texts if not text[0].isupper()]
+    return (
+        len(texts) - len(small) > max(1, len(small))
+        and all(len(text) <= _SMALL_WORD for text in small)
+        and line_words[-1].text != "."
+    )
 
 
 def is_initial_lowered(line: TokenizedLine) -> bool:

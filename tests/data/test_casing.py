@@ -118,7 +118,10 @@ def truecase(raw: str, known: str) -> str:
     [
         ("Horses eat.", "horses eat."),
         ("Mark eats. Horses too!", "Mark eats. horses too!"),
-        ("The Horses", "The Horses"),  # inside of a sentence a capital is of a name
+        ("The Horses graze", "The Horses graze"),  # inside of a sentence a capital is of a name
+        ("The Horses.", "The Horses."),
+        ("The Horses and Mark", "The horses and Mark"),  # a title
+        ("Is Horses the man?", "Is Horses the man?"),
         ("HORSES", "HORSES"),
         ("McHorses Mark", "McHorses Mark"),
     ],
