@@ -16,6 +16,9 @@ from attn_cli.types import TokenizedLine, Translation, Word
 #: A line of fewer words or capitals than these may be a name or an acronym: NASA, I, OK.
 _WORDS, _LETTERS = 2, 4
 
+#: The most pieces of a word that a vocabulary knows in lower case.
+_KNOWN_PIECES = 2
+
 #: The most letters of a word that a title has in lower case: of, the, and.
 _SMALL_WORD = 3
 
@@ -74,20 +77,30 @@ def lowercase_forms(raw: str, line_words: Sequence[Word]) -> list[str]:
 def truecase_forms(
     raw: str, line_words: Sequence[Word], n_pieces: Callable[[str], int]
 ) -> list[str]:
-    """Return the forms of the words of a line, those in its true case that may have a capital as
-    the first of a sentence or as part of a title.
+    """Return the forms of the words of a line, those at `capital_places` in their true case.
 
-    That is lower case for a capitalized word that has fewer pieces so; `n_pieces` counts them.
+    That is lower case for a capitalized word that has fewer pieces so, and not more than
+    `_KNOWN_PIECES`; others may be names. `n_pieces` counts them.
     """
     forms = words.surface_forms(line_words)
-    is_title = _is_title(line_words)
-    for index in range(len(forms)) if is_title else _first_words(raw, line_words):
+    for index in capital_places(raw, line_words):
         text, form = line_words[index].text, forms[index]
         lower = form.lower()
-        is_capitalized = text.isalpha() and text[0].isupper() and text[1:].islower()
-        if is_capitalized and len(lower) == len(form) and n_pieces(lower) < n_pieces(form):
+        if (
+            text.isalpha()
+            and text[0].isupper()
+            and text[1:].islower()
+            and len(lower) == len(form)
+            and n_pieces(lower) < min(n_pieces(form), _KNOWN_PIECES + 1)
+        ):
             forms[index] = lower
     return forms
+
+
+def capital_places(raw: str, line_words: Sequence[Word]) -> Sequence[int]:
+    """Return the indices of words that have a capital whether they are names or not: the first of
+    each sentence, or all of a title."""
+    return range(len(line_words)) if _is_title(line_words) else _first_words(raw, line_words)
 
 
 def _is_title(line_words: Sequence[Word]) -> bool:

@@ -193,7 +193,7 @@ class Tokenizer(WordSegmenter):
         """Return what of a line is copied: its literals and its unknown words.
 
         Unknown are words in a script that the vocabulary lacks, and names that it segments into
-        pieces of one or two letters.
+        short pieces.
         """
         return self._analyze(raw, case).literals
 
@@ -234,6 +234,7 @@ class Tokenizer(WordSegmenter):
             zip(line_words, words.surface_forms(line_words), strict=True),
             {literal.start for literal in literals},
             names=case != "lowercase",
+            capitals=casing.capital_places(raw, line_words),
         )
         if not (literals or spans):
             return _Analysis([], line_words)

@@ -10,8 +10,12 @@ from attn_cli.data.vocabulary_layout import MAX_FORM_LENGTH
 from attn_cli.data.words import Span
 from attn_cli.types import Word
 
-#: A name is unknown that has as many letters and pieces, of fewer letters than this on average.
-_SHORTEST_NAME, _FEWEST_PIECES, _LETTERS_PER_PIECE = 5, 3, 2.0
+#: A name is unknown that has as many letters and pieces, of few letters on average.
+_SHORTEST_NAME, _FEWEST_PIECES = 5, 3
+
+#: The pieces of unknown words have fewer letters on average than this, and those of words that only
+#: a name has in capitals fewer than that.
+_LETTERS_PER_PIECE, _LETTERS_PER_PIECE_OF_NAME = 2.0, 3.0
 _LAST_LATIN = "\u02ff"
 
 
@@ -36,20 +40,29 @@ class UnknownWordDetector:
         self._segment = segment
 
     def spans(
-        self, words: Iterable[tuple[Word, str]], literals: Collection[int], *, names: bool
+        self,
+        words: Iterable[tuple[Word, str]],
+        literals: Collection[int],
+        *,
+        names: bool,
+        capitals: Collection[int],
     ) -> list[Span]:
         """Return the spans of the unknown words in a line; adjacent ones are one span.
 
         `words` are those of the line, each with its form; words that start at one of `literals` are
-        skipped. With `names`, capitalized words of many short pieces are unknown too. Punctuation
-        between two unknown words does not separate them.
+        skipped. With `names`, capitalized words of many short pieces are unknown too; those whose
+        indices are in `capitals` have a capital whether they are names or not. Punctuation between
+        two unknown words does not separate them.
         """
         spans: list[Span] = []
         is_adjacent = False
-        for word, form in words:
+        for index, (word, form) in enumerate(words):
+            letters = 0.0
+            if names:
+                letters = _LETTERS_PER_PIECE if index in capitals else _LETTERS_PER_PIECE_OF_NAME
             if word.start in literals:
                 is_adjacent = False
-            elif self._is_unknown(word.text, self._segment(form), is_name=names):
+            elif self._is_unknown(word.text, self._segment(form), name_letters=letters):
                 start = spans.pop()[0] if is_adjacent else word.start
                 spans.append((start, word.end))
                 is_adjacent = True
@@ -72,17 +85,19 @@ class UnknownWordDetector:
             n_pieces = self.n_pieces(ids)
             letters += count
             if (count < _LETTERS_PER_PIECE * n_pieces and n_pieces > 1) or self._is_unknown(
-                word.text, ids, is_name=False
+                word.text, ids, name_letters=0
             ):
                 unknown += count
         return unknown / letters if letters else 0.0
 
-    def _is_unknown(self, word: str, ids: tuple[int, ...], *, is_name: bool) -> bool:
+    def _is_unknown(self, word: str, ids: tuple[int, ...], *, name_letters: float) -> bool:
+        """Return whether a word is unknown: also a capitalized one of pieces of fewer letters than
+        `name_letters` on average."""
         if min(ids) <= self._last_byte:
             return any(map(str.isprintable, word))
-        if is_name and self._is_spelled(word, ids) and word[0].isupper() and word.isalpha():
-            lower = word.lower()
-            if self._is_spelled(lower, self._segment(f" {lower}")):  # unknown in either case
+        if word[0].isupper() and self._is_spelled(word, ids, name_letters) and word.isalpha():
+            lower = word.lower()  # unknown in either case
+            if self._is_spelled(lower, self._segment(f" {lower}"), name_letters):
                 return True
         return max(word) > _LAST_LATIN and any(
             character > _LAST_LATIN
@@ -97,13 +112,11 @@ class UnknownWordDetector:
         """Return the number of pieces without that of the space in front."""
         return len(ids) - (ids[0] == self._space_id)
 
-    def _is_spelled(self, word: str, ids: tuple[int, ...]) -> bool:
-        """Return whether a word is long and its pieces have one or two letters."""
+    def _is_spelled(self, word: str, ids: tuple[int, ...], letters: float) -> bool:
+        """Return whether a word is long and its pieces have fewer letters than this on average."""
         count = self.n_pieces(ids)
         return (
-            count >= _FEWEST_PIECES
-            and len(word) >= _SHORTEST_NAME
-            and len(word) < _LETTERS_PER_PIECE * count
+            count >= _FEWEST_PIECES and len(word) >= _SHORTEST_NAME and len(word) < letters * count
         )
 
     @functools.cached_property

@@ -113,6 +113,14 @@ def truecase(raw: str, known: str) -> str:
     ).removeprefix(" ")
 
 
+def test_words_of_at_most_two_pieces_are_read_in_lower_case() -> None:
+    def n_pieces(form: str) -> int:
+        return {" Horses": 3, " horses": 2, " Wikipedia": 5, " wikipedia": 3}[form]
+
+    for raw, form in (("Horses", " horses"), ("Wikipedia", " Wikipedia")):
+        assert truecase_forms(raw, words.split(raw), n_pieces) == [form]
+
+
 @pytest.mark.parametrize(
     ("raw", "text"),
     [

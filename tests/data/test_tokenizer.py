@@ -16,8 +16,9 @@ from attn_cli import config
 from attn_cli.data import literals, words
 from attn_cli.data.literals import N_PLACEHOLDERS, LiteralRules
 from attn_cli.data.tokenizer import Tokenizer
+from attn_cli.data.unknown_words import UnknownWordDetector
 from attn_cli.errors import DataError, ModelError, UsageError
-from attn_cli.types import BOS, EOS, PAD, UNK, Crossing
+from attn_cli.types import BOS, EOS, PAD, UNK, Crossing, Word
 
 PROPERTY = settings(derandomize=True, deadline=None)
 
@@ -512,6 +513,23 @@ def literals_of(raw: str) -> list[str]:
 def test_a_name_that_would_be_split_into_small_pieces_is_a_literal() -> None:
     assert literals_of("I love Xkwzqgh.") == ["Xkwzqgh"]
     assert literals_of("I love Children, PLAYING and xkwzqgh.") == []
+
+
+@pytest.mark.parametrize(
+    ("n_pieces", "inside", "begin"), [(3, False, False), (4, True, False), (5, True, True)]
+)
+def test_a_capital_inside_of_a_sentence_is_that_of_a_name(
+    n_pieces: int, inside: bool, begin: bool
+) -> None:
+    """Of nine letters, where as many pieces are those of a name, and of a sentence's first word."""
+    detector = UnknownWordDetector(
+        (), last_byte=0, space_id=1, segment=lambda form: (2,) * n_pieces
+    )
+    name = (Word("Wikipedia", 0, 9), " Wikipedia")
+    for capitals, is_unknown in (((), inside), ((0,), begin)):
+        spans = detector.spans([name], (), names=True, capitals=capitals)
+        assert spans == ([(0, 9)] if is_unknown else [])
+        assert detector.spans([name], (), names=False, capitals=capitals) == []
 
 
 def test_words_in_a_script_that_the_vocabulary_lacks_are_one_literal() -> None:
