@@ -98,9 +98,9 @@ def test_a_word_is_translated_in_either_case_and_its_translation_has_that_case()
     assert attn("translate", "-m", SHIPPED / "en-fr", *typed).lines() == [
         *("Chat", "chat", "Chiens", "Fromage", "Les chevaux mangent de l'herbe.")
     ]
-    typed = ("Fromage", "fromage", "Chevaux et chiens")
+    typed = ("Chien", "chien", "Pomme", "Chevaux et chiens")
     assert attn("translate", "-m", SHIPPED / "fr-en", *typed).lines() == [
-        *("Cheese", "cheese", "Horses and dogs")
+        *("Dog", "dog", "Apple", "Horses and dogs")
     ]
 
 

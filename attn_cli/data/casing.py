@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from attn_cli.choices import Case, Level
 from attn_cli.config import DecodeConfig
 from attn_cli.data import sentences, words
-from attn_cli.data.sentencepiece_model import SPACE
-from attn_cli.types import TokenizedLine, Translation, Word
+from attn_cli.types import Translation, Word
 
 #: A line of fewer words or capitals than these may be a name or an acronym: NASA, I, OK.
 _WORDS, _LETTERS = 2, 4
@@ -113,15 +112,6 @@ def _is_title(line_words: Sequence[Word]) -> bool:
         and all(len(text) <= _SMALL_WORD for text in small)
         and line_words[-1].text != "."
     )
-
-
-def is_initial_lowered(line: TokenizedLine) -> bool:
-    """Return whether the first word of a line has a capital that its pieces lack."""
-    first = first_word(line.words)
-    if first is None or not line.words[first].text[0].isupper():
-        return False
-    pieces = zip(line.pieces, line.word_ids, strict=True)
-    return "".join(piece for piece, word in pieces if word == first).lstrip(SPACE)[:1].islower()
 
 
 def first_word(line_words: Sequence[Word]) -> int | None:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from attn_cli.config import Recipe
+from attn_cli.data import casing
+from attn_cli.data.languages import primary_language
 from attn_cli.data.literal_search import (
     NAME_PATTERN,
     STYLES,
@@ -24,10 +26,14 @@ from attn_cli.data.literal_search import (
     find,
     rewrite_number,
 )
+from attn_cli.types import Word
 
 #: Number of placeholders in a line: figures first, then others.
 N_FIGURES, N_OTHERS = 10, 6
 N_PLACEHOLDERS = N_FIGURES + N_OTHERS
+
+#: Languages whose nouns have capitals, as names do: German, Luxembourgish.
+_LANGUAGES_OF_CAPITALIZED_NOUNS = ("de", "lb")
 
 #: One in so many of the pairs with the same name on both sides has it as a literal, for training.
 NAME_INTERVAL = 8
@@ -55,6 +61,12 @@ class LiteralRules:
     def find_in_target(self, raw: str) -> list[LiteralSpan]:
         """Return the literals of a target line."""
         return find(raw, self._styles[1])
+
+    def capital_places(self, raw: str, line_words: Sequence[Word]) -> Sequence[int]:
+        """Return the indices of the words of a source line whose capital is not that of a name."""
+        if primary_language(self.source) in _LANGUAGES_OF_CAPITALIZED_NOUNS:
+            return range(len(line_words))
+        return casing.capital_places(raw, line_words)
 
     def rewrite(self, text: str, *, is_figure: bool) -> str:
         """Return a literal of a source line in the format of the target language."""
@@ -97,9 +109,7 @@ class LiteralRules:
 
     @functools.cached_property
     def _styles(self) -> tuple[NumberStyle | None, NumberStyle | None]:
-        source, target = (
-            STYLES.get(re.split("[-_]", name.lower())[0]) for name in (self.source, self.target)
-        )
+        source, target = (STYLES.get(primary_language(name)) for name in (self.source, self.target))
         return (source, target) if source and target else (None, None)
 
 

@@ -192,8 +192,7 @@ class Tokenizer(WordSegmenter):
     def find_literals(self, raw: str, *, case: Case = "typed") -> list[LiteralSpan]:
         """Return what of a line is copied: its literals and its unknown words.
 
-        Unknown are words in a script that the vocabulary lacks, and names that it segments into
-        short pieces.
+        Unknown are words in a script that the vocabulary lacks, and names of three pieces or more.
         """
         return self._analyze(raw, case).literals
 
@@ -234,7 +233,7 @@ class Tokenizer(WordSegmenter):
             zip(line_words, words.surface_forms(line_words), strict=True),
             {literal.start for literal in literals},
             names=case != "lowercase",
-            capitals=casing.capital_places(raw, line_words),
+            capitals=self.literals.capital_places(raw, line_words),
         )
         if not (literals or spans):
             return _Analysis([], line_words)

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 
@@ -10,12 +11,11 @@ from attn_cli.data.vocabulary_layout import MAX_FORM_LENGTH
 from attn_cli.data.words import Span
 from attn_cli.types import Word
 
-#: A name is unknown that has as many letters and pieces, of few letters on average.
+#: A name of at least so many letters and pieces is unknown.
 _SHORTEST_NAME, _FEWEST_PIECES = 5, 3
 
-#: The pieces of unknown words have fewer letters on average than this, and those of words that only
-#: a name has in capitals fewer than that.
-_LETTERS_PER_PIECE, _LETTERS_PER_PIECE_OF_NAME = 2.0, 3.0
+#: Another word is unknown whose pieces have fewer letters than this on average.
+_LETTERS_PER_PIECE = 2.0
 _LAST_LATIN = "\u02ff"
 
 
@@ -50,16 +50,16 @@ class UnknownWordDetector:
         """Return the spans of the unknown words in a line; adjacent ones are one span.
 
         `words` are those of the line, each with its form; words that start at one of `literals` are
-        skipped. With `names`, capitalized words of many short pieces are unknown too; those whose
-        indices are in `capitals` have a capital whether they are names or not. Punctuation between
-        two unknown words does not separate them.
+        skipped. With `names`, capitalized words of many pieces are unknown too; those whose indices
+        are in `capitals`, which have one whether they are names or not, only if the pieces are
+        short. Punctuation between two unknown words does not separate them.
         """
         spans: list[Span] = []
         is_adjacent = False
         for index, (word, form) in enumerate(words):
             letters = 0.0
             if names:
-                letters = _LETTERS_PER_PIECE if index in capitals else _LETTERS_PER_PIECE_OF_NAME
+                letters = _LETTERS_PER_PIECE if index in capitals else math.inf
             if word.start in literals:
                 is_adjacent = False
             elif self._is_unknown(word.text, self._segment(form), name_letters=letters):
@@ -113,7 +113,7 @@ class UnknownWordDetector:
         return len(ids) - (ids[0] == self._space_id)
 
     def _is_spelled(self, word: str, ids: tuple[int, ...], letters: float) -> bool:
-        """Return whether a word is long and its pieces have fewer letters than this on average."""
+        """Return whether a word has many pieces, of fewer letters than this on average."""
         count = self.n_pieces(ids)
         return (
             count >= _FEWEST_PIECES and len(word) >= _SHORTEST_NAME and len(word) < letters * count

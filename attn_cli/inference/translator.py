@@ -11,14 +11,8 @@ from numpy.typing import NDArray
 from attn_cli.alignment.merge import UnitLabels, label_units
 from attn_cli.choices import Case, Level, MatrixKind
 from attn_cli.data import sentences
-from attn_cli.data.casing import (
-    AS_TYPED,
-    CaseRules,
-    capitalize,
-    capitalize_words,
-    is_initial_lowered,
-    uppercase,
-)
+from attn_cli.data.casing import AS_TYPED, CaseRules, capitalize, capitalize_words, uppercase
+from attn_cli.data.tokenized_lines import is_initial_lowered
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.copying import Copying

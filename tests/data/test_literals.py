@@ -192,6 +192,16 @@ def test_words_next_to_literals_are_split_as_next_to_numbers(raw: str, expected:
     assert " ".join(word.text for word in words.split(raw, spans)) == expected
 
 
+def test_a_capital_is_that_of_a_name_but_for_first_words_titles_and_german_nouns():
+    for source, raw, places in (
+        ("en", "Yesterday we met Anna. She waved.", [0, 5]),
+        ("en", "The Lord of the Rings", [0, 1, 2, 3, 4]),
+        ("de-AT", "Wir trafen Anna.", [0, 1, 2, 3]),
+    ):
+        rules = LiteralRules(source, "fr")
+        assert list(rules.capital_places(raw, words.split(raw))) == places
+
+
 # Pairs
 
 

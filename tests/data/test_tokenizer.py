@@ -516,7 +516,7 @@ def test_a_name_that_would_be_split_into_small_pieces_is_a_literal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n_pieces", "inside", "begin"), [(3, False, False), (4, True, False), (5, True, True)]
+    ("n_pieces", "inside", "begin"), [(2, False, False), (3, True, False), (5, True, True)]
 )
 def test_a_capital_inside_of_a_sentence_is_that_of_a_name(
     n_pieces: int, inside: bool, begin: bool
