@@ -114,6 +114,12 @@ def _is_title(line_words: Sequence[Word]) -> bool:
     )
 
 
+def begins_with_capital(line_words: Sequence[Word]) -> bool:
+    """Return whether the first word of a line begins with a capital."""
+    first = first_word(line_words)
+    return first is not None and line_words[first].text[0].isupper()
+
+
 def first_word(line_words: Sequence[Word]) -> int | None:
     """Return the index of the first word, quotes and the like left out; None for a line without."""
     indices = (i for i, word in enumerate(line_words) if any(map(str.isalnum, word.text)))

@@ -1,12 +1,10 @@
-"""Build a `TokenizedLine` from the segmentations of its words, and compare it with its text."""
+"""Build a `TokenizedLine` from the segmentations of its words."""
 
 import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from attn_cli.data import casing
-from attn_cli.data.sentencepiece_model import SPACE
 from attn_cli.types import EOS, TokenizedLine, Word
 
 Segment = Callable[[str], tuple[int, ...]]
@@ -55,12 +53,3 @@ def line_of_tokens(
         spaced, unspaced = segment(" " + token), segment(token)
         segments.append(unspaced if segments and len(unspaced) < len(spaced) else spaced)
     return line_of_segments(" ".join(tokens), tuple(words), segments, pieces, prefix=prefix)
-
-
-def is_initial_lowered(line: TokenizedLine) -> bool:
-    """Return whether the first word of a line has a capital that its pieces lack."""
-    first = casing.first_word(line.words)
-    if first is None or not line.words[first].text[0].isupper():
-        return False
-    pieces = zip(line.pieces, line.word_ids, strict=True)
-    return "".join(piece for piece, word in pieces if word == first).lstrip(SPACE)[:1].islower()

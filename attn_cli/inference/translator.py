@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 from attn_cli.alignment.merge import UnitLabels, label_units
 from attn_cli.choices import Case, Level, MatrixKind
 from attn_cli.data import sentences
-from attn_cli.data.casing import AS_TYPED, CaseRules, capitalize, capitalize_words, uppercase
-from attn_cli.data.tokenized_lines import is_initial_lowered
+from attn_cli.data.casing import (
+    AS_TYPED,
+    CaseRules,
+    begins_with_capital,
+    capitalize,
+    capitalize_words,
+    uppercase,
+)
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.copying import Copying
@@ -72,10 +78,10 @@ class Translator:
     `aligner` between the source and the translation.
     A line of more than `split_over` words, unless that is 0, is translated sentence by sentence.
     Lines are read in the case of the `case_rules`; the translation of a line in capitals is in
-    capitals, and one begins with a capital if that of its source was read in lower case. A target
-    word of a probability below `unsure_below` is unsure, unless it was
-    copied or is punctuation. With a `calibration` each translation has its confidence.
-    `on_problem(line, problem)` is called for each line that is not read to its end.
+    capitals, and with `case_rules.truecase` one begins with a capital if its source does. A target
+    word of a probability below `unsure_below` is unsure, unless it was copied or is punctuation.
+    With a `calibration` each translation has its confidence. `on_problem(line, problem)` is called
+    for each line that is not read to its end.
     """
 
     def __init__(
@@ -310,8 +316,8 @@ class Translator:
         )
 
     def _gets_capital(self, source: TokenizedLine, ids: IntArray, pieces: Sequence[str]) -> bool:
-        """Return whether a translation begins with a word, for a capital that its source lost."""
-        if not is_initial_lowered(source):
+        """Return whether a translation begins with a word, as its source does with a capital."""
+        if not begins_with_capital(source.words):
             return False
         begins = (
             not is_copied

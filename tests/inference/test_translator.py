@@ -199,6 +199,22 @@ def test_lines_partly_in_capitals_and_recipes_without_the_option_are_unchanged(m
     assert translation.text != PAIRS[A].upper()
 
 
+def test_with_truecase_a_translation_begins_with_a_capital_if_its_line_does(make_translator):
+    options = {"align": True, "n_best": 2, "case_rules": CaseRules(truecase=True)}
+    typed = translate(make_translator(align=True, n_best=2, case_rules=CaseRules()), A)[0]
+    (truecased,) = translate(make_translator(**options), A)
+    assert typed.text[0].islower()
+    assert truecased.text == typed.text[0].upper() + typed.text[1:]
+    assert truecased.texts == tuple(text[0].upper() + text[1:] for text in typed.texts)
+    first, *others = typed.target_words
+    assert truecased.target_words == (first[0].upper() + first[1:], *others)
+    assert truecased.alignment.target == truecased.target_words
+    np.testing.assert_array_equal(truecased.alignment.weights, typed.alignment.weights)
+    (pieces,) = translate(make_translator(**options, level="piece"), A)
+    assert pieces.text == truecased.text
+    assert "".join(pieces.target_words).replace("▁", " ").strip().startswith(typed.text[:3])
+
+
 # Settings of the recipe
 
 
