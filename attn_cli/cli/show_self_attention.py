@@ -9,7 +9,7 @@ from attn_cli.cli.input import warning_callback
 from attn_cli.cli.model_options import ModelOptions
 from attn_cli.cli.output import Writer
 from attn_cli.console import Console
-from attn_cli.data.casing import AS_TYPED, CaseRules
+from attn_cli.data.casing import CaseRules
 from attn_cli.inference.engines.registry import open_torch_decoder
 from attn_cli.inference.from_bundle import pair_aligner_of, require_decoder
 from attn_cli.inference.head_request import HeadRequest
@@ -34,8 +34,8 @@ def self_attention_linker(
 ) -> tuple[DirectionalLinker, Writer]:
     """Return what gives each pair its square table, and the writer of the tables.
 
-    A page has the tables of all heads, too, of its first pairs. If `as_translated`,
-    pairs are read in the case in which the model would translate them.
+    A page has the tables of all heads, too, of its first pairs. If `as_translated`, pairs are read
+    in the case in which the model would translate them.
     """
     path = registry.find(options.model)
     has_heads, is_page = heads is not None and heads.each, writer.format == "html"
@@ -49,7 +49,9 @@ def self_attention_linker(
             bundle,
             replace(
                 pairs,
-                case_rules=CaseRules.of(bundle.recipe.decode) if as_translated else AS_TYPED,
+                case_rules=CaseRules.of(bundle.recipe.decode)
+                if as_translated
+                else pairs.case_rules,
                 on_problem=warning_callback(console),
             ),
             decoder=decoder,

@@ -31,8 +31,8 @@ class LiteralSpan(NamedTuple):
 
 class NumberStyle(NamedTuple):
     """The format of numbers in a language: the marks of decimals and thousands, the text before
-    a percent sign, whether a currency sign follows its number, and how times of day are written;
-    None where these are copied."""
+    a percent sign, whether a currency sign follows its number, and how times of day are written,
+    None if their figures are found alone."""
 
     decimal: str
     group: str

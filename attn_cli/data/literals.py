@@ -110,7 +110,11 @@ class LiteralRules:
     @functools.cached_property
     def _styles(self) -> tuple[NumberStyle | None, NumberStyle | None]:
         source, target = (STYLES.get(primary_language(name)) for name in (self.source, self.target))
-        return (source, target) if source and target else (None, None)
+        if source is None or target is None:
+            return None, None
+        if source.day_times is None or target.day_times is None:  # the figure alone is copied
+            return source._replace(day_times=None), target._replace(day_times=None)
+        return source, target
 
 
 class NumberedLiteral(NamedTuple):

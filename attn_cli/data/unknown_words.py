@@ -14,7 +14,7 @@ from attn_cli.types import Word
 #: A name of at least so many letters and pieces is unknown.
 _SHORTEST_NAME, _FEWEST_PIECES = 5, 3
 
-#: Another word is unknown whose pieces have fewer letters than this on average.
+#: Other words are unknown if their pieces have fewer letters than this on average.
 _LETTERS_PER_PIECE = 2.0
 _LAST_LATIN = "\u02ff"
 
@@ -56,6 +56,7 @@ class UnknownWordDetector:
         """
         spans: list[Span] = []
         is_adjacent = False
+        capitals = frozenset(capitals)
         for index, (word, form) in enumerate(words):
             letters = 0.0
             if names:

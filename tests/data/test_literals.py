@@ -138,8 +138,9 @@ def test_ambiguous_numbers_are_copied(raw: str) -> None:
     assert rewrite_literals(raw, FRENCH) == [raw]
 
 
-def test_times_of_day_are_copied_into_a_language_without_a_format_of_them() -> None:
-    assert rewrite_literals("at 3:30 pm", LiteralRules("en", "de")) == ["3:30 pm"]
+def test_of_times_of_day_only_the_figure_is_copied_if_a_language_has_no_format_of_them() -> None:
+    for languages, raw in ((("en", "de"), "at 3:30 pm"), (("fr", "de"), "à 3:30 du soir")):
+        assert rewrite_literals(raw, LiteralRules(*languages)) == ["3:30"]
     assert find_literals("um 3 am Montag", LiteralRules("de", "en")) == ["3"]
 
 
