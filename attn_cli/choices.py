@@ -21,9 +21,9 @@ ShownAttention = Literal["encoder", "decoder", "cross"]
 #: What its rows and columns are.
 Level = Literal["word", "piece"]
 
-#: In which case a line is read: as typed, the first words of its sentences in the case of fewer
-#: pieces, or all of it in lower case but for these words.
-Case = Literal["typed", "truecase", "lowercase"]
+#: In which case a line is read: its own; its own but for first words of sentences and words of
+#: titles, in lower case if they have fewer pieces so; lower case but for initials of sentences.
+Case = Literal["original", "truecase", "lowercase"]
 
 #: How links are extracted from a matrix.
 Extraction = Literal["threshold", "argmax", "mutual", "itermax"]

@@ -14,7 +14,6 @@ commands with other --networks and --output can run at the same time on two core
 """
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from attention_study import read_events
 from measuring import (
     ATTN,
     MEBI,
@@ -126,8 +126,7 @@ def measure(name: str, options: argparse.Namespace, folder: Path) -> Row:
     train += ("--valid-pairs", require_file(options.text / "en-fr.valid.tsv"))
     train += ("--max-minutes", options.minutes, "--workers", 1, "--threads", 1, "--device", "cpu")
     run(*train, *(part for change in changes for part in ("--set", change)))
-    log = [json.loads(line) for line in read_lines(model / "log.jsonl")]
-    progress = [row for row in log if row["event"] == "progress"]
+    progress = [row for row in read_events(model) if row["event"] == "progress"]
     if not progress:
         raise Skipped("too few updates: give it more --minutes")
     run("export", model, "--precision", "int8")

@@ -21,7 +21,7 @@ from attn_cli.choices import (
     MatrixKind,
 )
 from attn_cli.console import available_cores
-from attn_cli.data.casing import AS_TYPED, CaseRules
+from attn_cli.data.casing import ORIGINAL_CASE, CaseRules
 from attn_cli.errors import ModelError, UsageError
 from attn_cli.inference.beam_search import SearchConfig
 from attn_cli.inference.engines.interface import AlignmentModel, IncrementalDecoder
@@ -298,7 +298,7 @@ class Model:
         from attn_cli.inference.diagnosis import with_diagnostics
 
         decode = self.bundle.recipe.decode
-        case_rules = CaseRules.of(decode) if pairs is None else AS_TYPED
+        case_rules = CaseRules.of(decode) if pairs is None else ORIGINAL_CASE
         other = other_aligner(
             self.bundle,
             self._decoder,

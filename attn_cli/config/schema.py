@@ -138,8 +138,8 @@ class DecodeConfig:
     )
     truecase: bool = option(
         False,
-        "read the first word of a sentence in lower case if it has fewer pieces so, and begin the "
-        "translation with a capital if the line does",
+        "read first words of sentences and words of titles in lower case if they have fewer pieces "
+        "so, and begin a translation with a capital if its line does",
     )
     unsure_below: float = option(
         0.1, "words of a lower probability are marked as unsure", low=0, high=1

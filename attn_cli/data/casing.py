@@ -24,10 +24,11 @@ _SMALL_WORD = 3
 
 @dataclass(frozen=True)
 class CaseRules:
-    """Which lines are read in another case than typed.
+    """Which lines are read in another case than their own.
 
     With `all_caps`, lines in capitals are read in lower case; with `truecase`, the first words of
-    the sentences of other lines are, if they have fewer pieces so (Koehn et al. 2008).
+    the sentences of other lines are, and all words of titles, if they have fewer pieces so (Koehn
+    et al. 2008, who look up the most frequent case of a word instead).
     """
 
     all_caps: bool = False
@@ -42,10 +43,10 @@ class CaseRules:
         """Return the case in which a line is read."""
         if self.all_caps and is_all_caps(raw):
             return "lowercase"
-        return "truecase" if self.truecase else "typed"
+        return "truecase" if self.truecase else "original"
 
 
-AS_TYPED = CaseRules()
+ORIGINAL_CASE = CaseRules()
 
 
 def is_all_caps(raw: str) -> bool:
@@ -64,10 +65,10 @@ def lowercase_forms(raw: str, line_words: Sequence[Word]) -> list[str]:
     The first letter of each sentence remains. A form may have another length than its word (İ), so
     spans are those of the words in `raw`.
     """
-    typed = words.surface_forms(line_words)
-    forms = [form.lower() for form in typed]
+    originals = words.surface_forms(line_words)
+    forms = [form.lower() for form in originals]
     for index in _first_words(raw, line_words):
-        form = typed[index]
+        form = originals[index]
         head = form[: len(form) - len(line_words[index].text) + 1]
         forms[index] = head + forms[index][len(head.lower()) :]
     return forms

@@ -152,9 +152,9 @@ def rewrite_number(text: str, source: NumberStyle, target: NumberStyle) -> str:
     """Return a number, price or time of one style as the other writes it; else the text itself."""
     parts = _parts(text, source)
     if parts is None:
-        read, write = source.day_times, target.day_times
-        if read is not None and write is not None and (day_time := read.read(text)):
-            return write.write(day_time)
+        day_time = source.day_times.read(text) if source.day_times else None
+        if day_time and target.day_times:
+            return target.day_times.write(day_time)
         time = compiled(_TIME).fullmatch(text)
         return f"{time[1]}:{time[2]}" if time and target.decimal == "." else text
     whole = parts.whole

@@ -147,7 +147,7 @@ class SentencePieceTokenizer:
         self,
         raw: str,
         *,
-        case: Case = "typed",
+        case: Case = "original",
         literals: Sequence[NumberedLiteral] | None = None,
     ) -> TokenizedLine:
         """See `SubwordTokenizer.encode`. A language token belongs to no word; no truecase."""
@@ -178,7 +178,7 @@ class SentencePieceTokenizer:
         )
 
     def encode_parts(
-        self, raw: str, *, case: Case = "typed", is_whole: bool = True
+        self, raw: str, *, case: Case = "original", is_whole: bool = True
     ) -> list[TokenizedLine]:
         """See `SubwordTokenizer.encode_parts`: one part, for there are no placeholders."""
         return [self.encode(raw, case=case)]
@@ -187,11 +187,11 @@ class SentencePieceTokenizer:
         """See `SubwordTokenizer.encode_tokens` and `line_of_tokens`."""
         return line_of_tokens(tokens, self.segment, self._pieces, prefix=self.prefix_ids)
 
-    def find_literals(self, raw: str, *, case: Case = "typed") -> list[LiteralSpan]:
+    def find_literals(self, raw: str, *, case: Case = "original") -> list[LiteralSpan]:
         """See `SubwordTokenizer.find_literals`: none are copied."""
         return []
 
-    def unknown_share(self, raw: str, *, case: Case = "typed") -> float:
+    def unknown_share(self, raw: str, *, case: Case = "original") -> float:
         """See `SubwordTokenizer.unknown_share`: the letters of words with an unknown piece."""
         line = self.encode(raw, case=case)
         unknown = set(line.word_ids[line.ids == UNK].tolist())

@@ -153,7 +153,7 @@ class Tokenizer(WordSegmenter):
         self,
         raw: str,
         *,
-        case: Case = "typed",
+        case: Case = "original",
         literals: Sequence[NumberedLiteral] | None = None,
     ) -> TokenizedLine:
         """Return a line as the network reads it: the pieces of its words, then EOS.
@@ -168,7 +168,7 @@ class Tokenizer(WordSegmenter):
         return self._line(raw, literals, case)
 
     def encode_parts(
-        self, raw: str, *, case: Case = "typed", is_whole: bool = True
+        self, raw: str, *, case: Case = "original", is_whole: bool = True
     ) -> list[TokenizedLine]:
         """Return the same in as many parts as are needed for every literal to have a placeholder.
 
@@ -189,14 +189,14 @@ class Tokenizer(WordSegmenter):
             start = cut
         return [part for part in parts if part.words]
 
-    def find_literals(self, raw: str, *, case: Case = "typed") -> list[LiteralSpan]:
+    def find_literals(self, raw: str, *, case: Case = "original") -> list[LiteralSpan]:
         """Return what of a line is copied: its literals and its unknown words.
 
         Unknown are words in a script that the vocabulary lacks, and names of three pieces or more.
         """
         return self._analyze(raw, case).literals
 
-    def unknown_share(self, raw: str, *, case: Case = "typed") -> float:
+    def unknown_share(self, raw: str, *, case: Case = "original") -> float:
         """Return the share of a line's letters in words unknown to the vocabulary, from 0 to 1.
 
         It segments them into bytes, into pieces of fewer than two letters on average, or has no
@@ -229,11 +229,11 @@ class Tokenizer(WordSegmenter):
             return _Analysis([], None)
         literals = self.literals.find(raw)
         line_words = self._split(raw, literals)
+        lowercase = case == "lowercase"
         spans = self._unknown_words.spans(
             zip(line_words, words.surface_forms(line_words), strict=True),
             {literal.start for literal in literals},
-            names=case != "lowercase",
-            capitals=self.literals.capital_places(raw, line_words),
+            capitals=None if lowercase else self.literals.capital_places(raw, line_words),
         )
         if not (literals or spans):
             return _Analysis([], line_words)

@@ -78,14 +78,14 @@ class SubwordTokenizer(Protocol):
         self,
         raw: str,
         *,
-        case: Case = "typed",
+        case: Case = "original",
         literals: Sequence[NumberedLiteral] | None = None,
     ) -> TokenizedLine:
         """Return a line as the network reads it in that `case`, EOS last."""
         ...
 
     def encode_parts(
-        self, raw: str, *, case: Case = "typed", is_whole: bool = True
+        self, raw: str, *, case: Case = "original", is_whole: bool = True
     ) -> list[TokenizedLine]:
         """Return the same in as many parts as its literals need."""
         ...
@@ -94,11 +94,11 @@ class SubwordTokenizer(Protocol):
         """Return a line of tokens that another program has split."""
         ...
 
-    def find_literals(self, raw: str, *, case: Case = "typed") -> list[LiteralSpan]:
+    def find_literals(self, raw: str, *, case: Case = "original") -> list[LiteralSpan]:
         """Return what of a line is copied."""
         ...
 
-    def unknown_share(self, raw: str, *, case: Case = "typed") -> float:
+    def unknown_share(self, raw: str, *, case: Case = "original") -> float:
         """Return the share of a line's letters in words unknown to the vocabulary, 0 to 1."""
         ...
 

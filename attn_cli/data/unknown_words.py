@@ -44,23 +44,22 @@ class UnknownWordDetector:
         words: Iterable[tuple[Word, str]],
         literals: Collection[int],
         *,
-        names: bool,
-        capitals: Collection[int],
+        capitals: Collection[int] | None,
     ) -> list[Span]:
         """Return the spans of the unknown words in a line; adjacent ones are one span.
 
         `words` are those of the line, each with its form; words that start at one of `literals` are
-        skipped. With `names`, capitalized words of many pieces are unknown too; those whose indices
-        are in `capitals`, which have one whether they are names or not, only if the pieces are
-        short. Punctuation between two unknown words does not separate them.
+        skipped. Capitalized words of many pieces are unknown too; those whose indices are in
+        `capitals`, which have one whether they are names or not, only if the pieces are short. With
+        `capitals` None no word is a name. Punctuation between two unknown words does not separate
+        them.
         """
         spans: list[Span] = []
         is_adjacent = False
-        capitals = frozenset(capitals)
+        places = frozenset(capitals or ())
+        elsewhere = 0.0 if capitals is None else math.inf
         for index, (word, form) in enumerate(words):
-            letters = 0.0
-            if names:
-                letters = _LETTERS_PER_PIECE if index in capitals else math.inf
+            letters = _LETTERS_PER_PIECE if index in places else elsewhere
             if word.start in literals:
                 is_adjacent = False
             elif self._is_unknown(word.text, self._segment(form), name_letters=letters):

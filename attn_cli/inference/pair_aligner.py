@@ -85,7 +85,7 @@ class PairAligner:
         if self.source.literals and not self.options.tokenized:
             in_source, in_target = self.source.literals.match(pair.source, pair.target)
         case = self.options.case_rules.case(pair.source)
-        target_case: Case = "lowercase" if case == "lowercase" else "typed"
+        target_case: Case = "lowercase" if case == "lowercase" else "original"
         return (
             self._encode(self.source, pair.source, pair.line, in_source, case),
             self._encode(self.target, pair.target, pair.line, in_target, target_case),

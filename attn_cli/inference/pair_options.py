@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from attn_cli.choices import Level
-from attn_cli.data.casing import AS_TYPED, CaseRules
+from attn_cli.data.casing import ORIGINAL_CASE, CaseRules
 from attn_cli.inference.line_batches import OnProblem
 
 
@@ -20,5 +20,5 @@ class PairOptions:
 
     tokenized: bool = False
     level: Level = "word"
-    case_rules: CaseRules = AS_TYPED
+    case_rules: CaseRules = ORIGINAL_CASE
     on_problem: OnProblem | None = None

@@ -12,7 +12,7 @@ from attn_cli.alignment.merge import UnitLabels, label_units
 from attn_cli.choices import Case, Level, MatrixKind
 from attn_cli.data import sentences
 from attn_cli.data.casing import (
-    AS_TYPED,
+    ORIGINAL_CASE,
     CaseRules,
     begins_with_capital,
     capitalize,
@@ -95,7 +95,7 @@ class Translator:
         aligner: AlignmentModel | None = None,
         level: Level = "word",
         split_over: int = 0,
-        case_rules: CaseRules = AS_TYPED,
+        case_rules: CaseRules = ORIGINAL_CASE,
         unsure_below: float = 0.0,
         calibration: "Calibration | None" = None,
         on_problem: OnProblem | None = None,

@@ -176,11 +176,11 @@ def test_capitalize_changes_the_first_letter_of_a_text_and_of_its_words(
 @pytest.mark.parametrize(
     ("decode", "raw", "case"),
     [
-        ({}, "Horses", "typed"),
+        ({}, "Horses", "original"),
         ({}, "HORSES EAT", "lowercase"),
         ({"truecase": True}, "Horses", "truecase"),
         ({"truecase": True}, "HORSES EAT", "lowercase"),
-        ({"handle_all_caps": False}, "HORSES EAT", "typed"),
+        ({"handle_all_caps": False}, "HORSES EAT", "original"),
     ],
 )
 def test_the_recipe_says_in_which_case_a_line_is_read(decode, raw: str, case: str) -> None:

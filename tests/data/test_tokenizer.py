@@ -527,9 +527,9 @@ def test_a_capital_inside_of_a_sentence_is_that_of_a_name(
     )
     name = (Word("Wikipedia", 0, 9), " Wikipedia")
     for capitals, is_unknown in (((), inside), ((0,), begin)):
-        spans = detector.spans([name], (), names=True, capitals=capitals)
+        spans = detector.spans([name], (), capitals=capitals)
         assert spans == ([(0, 9)] if is_unknown else [])
-        assert detector.spans([name], (), names=False, capitals=capitals) == []
+    assert detector.spans([name], (), capitals=None) == []
 
 
 def test_words_in_a_script_that_the_vocabulary_lacks_are_one_literal() -> None:
