@@ -120,7 +120,8 @@ def _find(text: str) -> None:
 def _read_capitals(text: str) -> None:
     capitals = text.upper()
     is_all_caps(capitals)
-    lowercase_forms(capitals, words.split(capitals))
+    line_words = words.split(capitals)
+    lowercase_forms(capitals, line_words, words.surface_forms(line_words))
 
 
 def _read(text: str) -> None:

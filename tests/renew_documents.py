@@ -2,13 +2,15 @@
 
     PYTHONPATH=tests python tests/renew_documents.py [DOCUMENT…]
 
-Use it after a change of a shipped model or of a table. A block whose output is compared gets the
-output of today where it differs. In an output with `…`, the lines before the first `…` and after
-the last are renewed if their number fits, and the command is printed, to be read again. Read the
-diff: a document explains the output that it shows.
+Use it after a change of a shipped model or of a table. An output gets the text of today where it
+differs, an example of a block of the kind `run` too, but no output of a model that the document
+trains or imports. In an output with `…`, the lines before the first `…` and after the last are
+renewed if their number fits, and the command is printed, to be read again. Read the diff: a
+document explains the output that it shows.
 """
 
 import argparse
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -31,9 +33,13 @@ def renew_output(old_output: list[str], output: list[str]) -> list[str]:
     return [*output[:head], old_output[ellipses[0]], *output[len(output) - tail :]]
 
 
+#: A model that the document trains or imports: its outputs are examples.
+_OWN_MODEL = re.compile(r"runs/|attn train|opus-")
+
+
 def can_renew(block: Block) -> bool:
-    """Return whether a block's output is compared, and does not come from an earlier training."""
-    return block.kind == "exact" or (block.kind == "model" and "runs/" not in block.body)
+    """Return whether a block's output is compared, or comes from models that are shipped."""
+    return block.kind == "exact" or not _OWN_MODEL.search(block.body)
 
 
 def renew_body(block: Block, folder: Path, where: str) -> str:

@@ -63,6 +63,7 @@ def read_tokenizers(files: Sequence[VocabularyFile], recipe: Recipe) -> Tokenize
                 file.data,
                 where=file.path,
                 normalize_quotes=settings.normalize_quotes,
+                detach_opening_marks=settings.detach_opening_marks,
                 literals=literals,
             )
             for file in files

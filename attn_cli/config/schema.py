@@ -85,6 +85,9 @@ class TokenizerConfig:
     normalize_quotes: bool = option(
         False, "convert typographic quotes and apostrophes to straight ones in input and output"
     )
+    detach_opening_marks: bool = option(
+        False, "segment a word that touches an opening quote or bracket as behind a space"
+    )
     literals: bool = option(
         False,
         "copy numbers, addresses, code and emoji from the source instead of translating them",

@@ -59,30 +59,29 @@ def is_all_caps(raw: str) -> bool:
     )
 
 
-def lowercase_forms(raw: str, line_words: Sequence[Word]) -> list[str]:
-    """Return the forms of `line_words`, the words of a line in capitals, in lower case.
+def lowercase_forms(raw: str, line_words: Sequence[Word], forms: Sequence[str]) -> list[str]:
+    """Return the `forms` of `line_words`, the words of a line in capitals, in lower case.
 
     The first letter of each sentence remains. A form may have another length than its word (İ), so
     spans are those of the words in `raw`.
     """
-    originals = words.surface_forms(line_words)
-    forms = [form.lower() for form in originals]
+    lowered = [form.lower() for form in forms]
     for index in _first_words(raw, line_words):
-        form = originals[index]
+        form = forms[index]
         head = form[: len(form) - len(line_words[index].text) + 1]
-        forms[index] = head + forms[index][len(head.lower()) :]
-    return forms
+        lowered[index] = head + lowered[index][len(head.lower()) :]
+    return lowered
 
 
 def truecase_forms(
-    raw: str, line_words: Sequence[Word], n_pieces: Callable[[str], int]
+    raw: str, line_words: Sequence[Word], forms: Sequence[str], n_pieces: Callable[[str], int]
 ) -> list[str]:
-    """Return the forms of the words of a line, those at `capital_places` in their true case.
+    """Return the `forms` of the words of a line, those at `capital_places` in their true case.
 
     That is lower case for a capitalized word that has fewer pieces so, and not more than
     `_KNOWN_PIECES`; others may be names. `n_pieces` counts them.
     """
-    forms = words.surface_forms(line_words)
+    truecased = list(forms)
     for index in capital_places(raw, line_words):
         text, form = line_words[index].text, forms[index]
         lower = form.lower()
@@ -93,8 +92,8 @@ def truecase_forms(
             and len(lower) == len(form)
             and n_pieces(lower) < min(n_pieces(form), _KNOWN_PIECES + 1)
         ):
-            forms[index] = lower
-    return forms
+            truecased[index] = lower
+    return truecased
 
 
 def capital_places(raw: str, line_words: Sequence[Word]) -> Sequence[int]:

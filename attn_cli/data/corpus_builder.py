@@ -34,7 +34,7 @@ class SideBuilder:
         """Add a sentence with these literals; return whether it has a word."""
         before = len(self._forms)
         if literals:
-            forms = _marked_forms(text, literals, self._chunks.rules)
+            forms = _marked_forms(text, literals, self._chunks)
             self._forms.extend([self._chunks.numbers[form] for form in forms])
             self._ends.append(len(self._forms))
             return True
@@ -68,14 +68,15 @@ class SideBuilder:
 
 
 def _marked_forms(
-    text: str, literals: Sequence[NumberedLiteral], rules: WordRules
+    text: str, literals: Sequence[NumberedLiteral], chunks: "ChunkCache"
 ) -> Iterator[str]:
-    """Yield the word forms of a text, with its literals marked."""
+    """Yield the word forms of a text, as those of `chunks`, with its literals marked."""
     number = {literal.start: literal.number for literal in literals}
     line_words = words.split(
-        text, [(literal.start, literal.end) for literal in literals], rules=rules
+        text, [(literal.start, literal.end) for literal in literals], rules=chunks.rules
     )
-    for word, form in zip(line_words, words.surface_forms(line_words), strict=True):
+    forms = words.surface_forms(line_words, detach_opening_marks=chunks.detach_opening_marks)
+    for word, form in zip(line_words, forms, strict=True):
         yield add_mark(form, number[word.start]) if word.start in number else form
 
 
@@ -94,9 +95,10 @@ class ChunkCache(dict[str, bytes]):
     are cached, the frequent ones among them; after too many misses the cache is cleared.
     """
 
-    def __init__(self, rules: WordRules) -> None:
+    def __init__(self, rules: WordRules, *, detach_opening_marks: bool = False) -> None:
         super().__init__()
         self.rules = rules
+        self.detach_opening_marks = detach_opening_marks
         self.numbers = _FormNumbers()
         self._misses = 0
 
@@ -111,7 +113,8 @@ class ChunkCache(dict[str, bytes]):
 
     def forms(self, chunk: str) -> list[str]:
         """Return the word forms of a chunk."""
-        return words.surface_forms(words.split(chunk, rules=self.rules))
+        chunk_words = words.split(chunk, rules=self.rules)
+        return words.surface_forms(chunk_words, detach_opening_marks=self.detach_opening_marks)
 
     def __missing__(self, chunk: str) -> bytes:
         numbers = [self.numbers[form] for form in self.forms(chunk)]

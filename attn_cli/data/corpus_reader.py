@@ -34,13 +34,15 @@ class CorpusOptions:
     """How lines become a corpus.
 
     `rules` split text into words; with `tokenized`, words are what spaces and TABs separate. The
-    `literals` that both sides of a pair have are one word each, marked as placeholders. `storage`
-    keeps the arrays, by default in memory.
+    `literals` that both sides of a pair have are one word each, marked as placeholders. For
+    `detach_opening_marks` see `words.surface_forms`. `storage` keeps the arrays, by default in
+    memory.
     """
 
     tokenized: bool = False
     literals: LiteralRules | None = None
     rules: RulesOfSides = UNNAMED
+    detach_opening_marks: bool = False
     storage: Storage = field(default_factory=Storage)
 
 
@@ -203,8 +205,10 @@ def _build(name: str, rows: Iterable[_Row], options: CorpusOptions) -> tuple[Cor
     storage, literals = options.storage, None if options.tokenized else options.literals
     chunks = TokenCache if options.tokenized else ChunkCache
     match = _match_none if literals is None else literals.match_for_training
-    source = SideBuilder(chunks(options.rules[0]), storage, "source")
-    target = SideBuilder(chunks(options.rules[1]), storage, "target")
+    source, target = (
+        SideBuilder(chunks(rules, detach_opening_marks=options.detach_opening_marks), storage, name)
+        for name, rules in zip(("source", "target"), options.rules, strict=True)
+    )
     lines, numbers = array("i"), storage.column("lines", np.int32)
     reasons, wide = SkipCounter(), SkipCounter()
     n_read = n_used = 0

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from attn_cli.config import Recipe
-from attn_cli.data import casing
+from attn_cli.data import casing, words
 from attn_cli.data.languages import primary_language
 from attn_cli.data.literal_search import (
     NAME_PATTERN,
@@ -130,20 +130,21 @@ _MARK = "\t"  # in no form of a word, for white space separates words
 
 def add_mark(form: str, number: int) -> str:
     """Return the form of a literal with the mark of placeholder `number` in front of its text."""
-    space = form[: len(form) - len(form.lstrip(" "))]
+    space = form[: len(form) - len(form.lstrip(words.DETACHED))]
     return f"{space}{_MARK}{number:02d}{form[len(space) :]}"
 
 
 def remove_mark(text: str) -> str:
-    """Return a form, or several in a row, without marks."""
-    return re.sub(r"\t\d\d", "", text, flags=re.ASCII) if _MARK in text else text
+    """Return a form, or several in a row, without marks, of detached words too."""
+    return re.sub(r"\t(?:\d\d| )", "", text, flags=re.ASCII) if _MARK in text else text
 
 
 def placeholder_number(form: str) -> int | None:
     """Return the placeholder of a marked form; None for any other form."""
     if _MARK not in form:
         return None
-    mark, digits = form.removeprefix(" ")[:1], form.removeprefix(" ")[1:3]
+    text = form.removeprefix(words.DETACHED).removeprefix(" ")
+    mark, digits = text[:1], text[1:3]
     if mark != _MARK or not (digits.isascii() and digits.isdecimal() and len(digits) == 2):
         return None
     return int(digits) if int(digits) < N_PLACEHOLDERS else None

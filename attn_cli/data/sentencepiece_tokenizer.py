@@ -277,7 +277,8 @@ def read_pieces(data: bytes, where: str) -> list[str]:
 def _lowercase(raw: str, line_words: Sequence[Word]) -> tuple[str, tuple[Word, ...]]:
     """Return a line in capitals in lower case, and its words with their spans there."""
     text, end, lower_words = "", 0, []
-    for word, form in zip(line_words, casing.lowercase_forms(raw, line_words), strict=True):
+    forms = casing.lowercase_forms(raw, line_words, words.surface_forms(line_words))
+    for word, form in zip(line_words, forms, strict=True):
         text += raw[end : word.start]
         form = form.removeprefix(" ")
         lower_words.append(Word(form, len(text), len(text) + len(form)))

@@ -24,6 +24,8 @@ A single full stop ends nothing
 
 A stop inside a word or a number (3.14, a.b@c.fr) has no white space behind it. Text without a
 letter or a digit (`. . .`) is no sentence: it belongs to the next one, or at the end to the last.
+Only the mark of a list item, a heading or a quotation at the start of the line is one of its own,
+with white space behind it: - Milk, ## Contents, > He left.
 """
 
 import re
@@ -35,6 +37,9 @@ _OPENING = frozenset("\"'“‘„‚«»‹›([{¿¡「『（【《〈〔［�
 
 #: Marks, closing quotes behind them, and white space. Possessive: linear in the line's length.
 _END = re.compile(rf"[{_MARKS}]++[{_CLOSING}]*+(?:\s[»›](?=\s|\Z))?(?P<space>\s*+)")
+#: Marks of Markdown and bullets.
+_ITEM_MARKS = "[#>*+•‣◦▪–—-]++"
+_ITEM = re.compile(rf"(?P<mark>{_ITEM_MARKS}(?:\s++{_ITEM_MARKS})*+)\s++")
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 
 #: Letters, digits and stops before a full stop; `joined` if an apostrophe, hyphen or the like joins
@@ -60,11 +65,15 @@ def split(raw: str) -> tuple[tuple[int, int], ...]:
     """Return the (start, end) of each sentence of `raw`, in order; () for white space alone.
 
     The spans cover the text except white space before, between and behind them. Each has a letter
-    or a digit, unless the whole text has none.
+    or a digit, unless it is the mark of an item or the whole text has none.
     """
     spans: list[tuple[int, int]] = []
     start = len(raw) - len(raw.lstrip())
     letter = _next_letter(raw, start)
+    item = _ITEM.match(raw, start)
+    if item and letter < len(raw):
+        spans.append(item.span("mark"))
+        start = item.end()
     for end in _END.finditer(raw):
         if letter < end.start() and _begins(raw, end) and not _is_abbreviation(raw, end):
             spans.append((start, end.start("space")))

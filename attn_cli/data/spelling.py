@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from attn_cli.data.words import Span
+from attn_cli.data.words import OPENING_MARKS, Span
 from attn_cli.types import CopiedLiteral, Word
 
 #: Typographic quotes and apostrophes as the straight ones of a keyboard; guillemets stay.
@@ -11,6 +11,9 @@ STRAIGHT_QUOTES = str.maketrans(
     dict.fromkeys("\u2018\u2019\u201a\u201b\u02bc\u2032\u00b4`", "'")
     | dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"')
 )
+
+#: Marks without space behind them. French writes one behind a guillemet.
+_ATTACHED_MARKS = OPENING_MARKS - {"«"}
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -36,10 +39,16 @@ class TextBuilder:
     """Builds a text from pieces and literals.
 
     A literal is separated from words and literals that it does not touch in the source line `raw`.
+    With `attach_opening_marks`, no space is behind a quote or bracket with one in front.
     """
 
-    def __init__(self, raw: str, words: Sequence[Word]) -> None:
+    def __init__(
+        self, raw: str, words: Sequence[Word], *, attach_opening_marks: bool = False
+    ) -> None:
         self._raw, self._words = raw, words
+        self._attach_opening_marks = attach_opening_marks
+        # Whether the text behind the last space has opening marks alone, and its length.
+        self._opens, self._run_length = True, 0
         self._last: Word | None = None  # the literal before, in the source
         self._is_figure = False
         self._text_after = ""  # the text behind it
@@ -49,6 +58,8 @@ class TextBuilder:
 
     def add(self, fragment: str) -> int:
         """Add the text of a piece; return its start."""
+        if self._attach_opening_marks and self._opens and self._run_length:
+            fragment = fragment.removeprefix(" ")
         if self._last is not None:
             if not self._text_after and fragment[:1].isalnum() and not self._may_touch(fragment[0]):
                 self._append(" ")
@@ -71,6 +82,9 @@ class TextBuilder:
         if fragment:
             self.fragments.append(fragment)
             self.length += len(fragment)
+            _, space, run = fragment.rpartition(" ")
+            self._opens = _ATTACHED_MARKS.issuperset(run) and (self._opens or bool(space))
+            self._run_length = len(run) if space else self._run_length + len(run)
         return start
 
     def _may_touch(self, character: str) -> bool:

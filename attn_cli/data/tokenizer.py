@@ -47,17 +47,20 @@ class Tokenizer(WordSegmenter):
         processor: Processor,
         *,
         normalize_quotes: bool = False,
+        detach_opening_marks: bool = False,
         literals: LiteralRules | None = None,
         rules: WordRules = ALL_LANGUAGES,
     ) -> None:
         """Make a tokenizer of a processor whose vocabulary has the layout of `vocabulary_layout`.
 
         `train`, `load` and `from_bytes` check the layout. With `normalize_quotes`, typographic
-        quotes and apostrophes are segmented as straight ones. With `literals`, and a vocabulary
-        with placeholders, the literals of a line are copied.
+        quotes and apostrophes are segmented as straight ones; with `detach_opening_marks`, words
+        that touch an opening quote or bracket as behind a space (`words.surface_forms`). With
+        `literals`, and a vocabulary with placeholders, the literals of a line are copied.
         """
         super().__init__(processor, normalize_quotes=normalize_quotes)
         self.rules = rules
+        self._detach_opening_marks = detach_opening_marks
         self.literals = literals if self.placeholders else None
 
     def with_rules(self, rules: WordRules) -> "Tokenizer":
@@ -80,7 +83,10 @@ class Tokenizer(WordSegmenter):
         """Train a tokenizer on the word forms of raw lines."""
         counts: Counter[str] = Counter()
         for line in lines:
-            counts.update(words.surface_forms(words.split(line, rules=rules)))
+            line_words = words.split(line, rules=rules)
+            counts.update(
+                words.surface_forms(line_words, detach_opening_marks=settings.detach_opening_marks)
+            )
         return cls.train_on_counts(counts, settings, literals=literals, rules=rules)
 
     @classmethod
@@ -103,6 +109,7 @@ class Tokenizer(WordSegmenter):
         return cls.from_bytes(
             train_model(counts, settings),
             normalize_quotes=settings.normalize_quotes,
+            detach_opening_marks=settings.detach_opening_marks,
             literals=literals,
             rules=rules,
         )
@@ -113,6 +120,7 @@ class Tokenizer(WordSegmenter):
         path: Path,
         *,
         normalize_quotes: bool = False,
+        detach_opening_marks: bool = False,
         literals: LiteralRules | None = None,
         rules: WordRules = ALL_LANGUAGES,
     ) -> "Tokenizer":
@@ -121,6 +129,7 @@ class Tokenizer(WordSegmenter):
             read_model(path),
             where=str(path),
             normalize_quotes=normalize_quotes,
+            detach_opening_marks=detach_opening_marks,
             literals=literals,
             rules=rules,
         )
@@ -136,6 +145,7 @@ class Tokenizer(WordSegmenter):
         *,
         where: str = "the tokenizer",
         normalize_quotes: bool = False,
+        detach_opening_marks: bool = False,
         literals: LiteralRules | None = None,
         rules: WordRules = ALL_LANGUAGES,
     ) -> "Tokenizer":
@@ -147,7 +157,13 @@ class Tokenizer(WordSegmenter):
                 "it lacks the special ids, the 256 bytes or the space",
                 "Train a tokenizer with attn train.",
             )
-        return cls(processor, normalize_quotes=normalize_quotes, literals=literals, rules=rules)
+        return cls(
+            processor,
+            normalize_quotes=normalize_quotes,
+            detach_opening_marks=detach_opening_marks,
+            literals=literals,
+            rules=rules,
+        )
 
     def encode(
         self,
@@ -210,12 +226,15 @@ class Tokenizer(WordSegmenter):
 
     def _forms(self, raw: str, line_words: Sequence[Word], case: Case) -> list[str]:
         """Return the forms of the words of a line in that case."""
+        forms = words.surface_forms(line_words, detach_opening_marks=self._detach_opening_marks)
         if case == "lowercase":
-            return casing.lowercase_forms(raw, line_words)
+            return casing.lowercase_forms(raw, line_words, forms)
         if case == "truecase":
             count = self._unknown_words.n_pieces
-            return casing.truecase_forms(raw, line_words, lambda form: count(self.segment(form)))
-        return words.surface_forms(line_words)
+            return casing.truecase_forms(
+                raw, line_words, forms, lambda form: count(self.segment(form))
+            )
+        return forms
 
     def _split(
         self, raw: str, literals: Sequence[LiteralSpan | NumberedLiteral]
@@ -231,7 +250,7 @@ class Tokenizer(WordSegmenter):
         line_words = self._split(raw, literals)
         lowercase = case == "lowercase"
         spans = self._unknown_words.spans(
-            zip(line_words, words.surface_forms(line_words), strict=True),
+            zip(line_words, self._forms(raw, line_words, "original"), strict=True),
             {literal.start for literal in literals},
             capitals=None if lowercase else self.literals.capital_places(raw, line_words),
         )
@@ -289,7 +308,8 @@ class Tokenizer(WordSegmenter):
                 if (number := numbers.get(word.start)) is None:
                     segments.append(self.segment(form))
                     continue
-                segments.append(self.placeholder(number, has_space=form.startswith(" ")))
+                has_space = words.spaced_form(form).startswith(" ")
+                segments.append(self.placeholder(number, has_space=has_space))
                 text = self.literals.rewrite(word.text, is_figure=number < N_FIGURES)
                 copied.append(CopiedLiteral(self.placeholders[number], index, text))
             line = replace(
@@ -324,7 +344,11 @@ class Tokenizer(WordSegmenter):
     ) -> tuple[str, list[Span], list[Span]]:
         """Return the text of ids, the span of each id in it, and the spans of literals."""
         copied = {each.id: each for each in source.literals} if source else {}
-        text = TextBuilder(source.raw if source else "", source.words if source else ())
+        text = TextBuilder(
+            source.raw if source else "",
+            source.words if source else (),
+            attach_opening_marks=self._detach_opening_marks,
+        )
         spans: list[Span] = []
         for is_byte, run in itertools.groupby(ids, self._bytes.__contains__):
             if is_byte:

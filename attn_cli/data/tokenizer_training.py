@@ -13,6 +13,7 @@ from typing import Literal
 import sentencepiece
 
 from attn_cli import config
+from attn_cli.data import words
 from attn_cli.data.literals import placeholder_number
 from attn_cli.data.sentencepiece_model import LOG_LEVEL, SPACE
 from attn_cli.data.spelling import STRAIGHT_QUOTES, replace_surrogates
@@ -41,10 +42,11 @@ def train_model(counts: Mapping[str, int], settings: config.TokenizerConfig) -> 
             f"Set it between {_MIN_COVERAGE} and 1.",
         )
     counts = {f: n for f, n in counts.items() if placeholder_number(f) is None}
-    if settings.normalize_quotes:
+    if settings.normalize_quotes or settings.detach_opening_marks:
         plain: Counter[str] = Counter()
         for form, count in counts.items():
-            plain[form.translate(STRAIGHT_QUOTES)] += count
+            text = words.spaced_form(form)
+            plain[text.translate(STRAIGHT_QUOTES) if settings.normalize_quotes else text] += count
         counts = plain
     model = io.BytesIO()
     try:

@@ -3,6 +3,7 @@
 import functools
 from typing import TYPE_CHECKING
 
+from attn_cli.data import words
 from attn_cli.data.literals import placeholder_number
 from attn_cli.data.sentencepiece_model import SPACE, Processor
 from attn_cli.data.spelling import STRAIGHT_QUOTES, replace_surrogates
@@ -14,12 +15,15 @@ if TYPE_CHECKING:
 
 _CACHED_FORMS = 1 << 16
 
+#: The straight quotes of guillemets. Behind a space a closing one is French: the quote has none.
+_STRAIGHT_GUILLEMETS = {" «": ' "', "«": '"', " »": '"', "»": '"'}
+
 
 class WordSegmenter:
     """A vocabulary that segments one word form at a time into ids.
 
     Its layout is that of `vocabulary_layout`. With `normalize_quotes`, typographic quotes and
-    apostrophes are segmented as straight ones.
+    apostrophes are segmented as straight ones, and guillemets if the vocabulary lacks one.
     """
 
     prefix_ids: tuple[int, ...] = ()
@@ -71,12 +75,20 @@ class WordSegmenter:
 
     def _normalize(self, form: str) -> str:
         """Return a form as the input of SentencePiece."""
-        form = replace_surrogates(form)
-        return form.translate(STRAIGHT_QUOTES) if self._normalize_quotes else form
+        form = replace_surrogates(words.spaced_form(form))
+        if not self._normalize_quotes:
+            return form
+        if form in _STRAIGHT_GUILLEMETS and not self._has_guillemets:
+            return _STRAIGHT_GUILLEMETS[form]
+        return form.translate(STRAIGHT_QUOTES)
+
+    @functools.cached_property
+    def _has_guillemets(self) -> bool:
+        return {"«", "»"} <= {piece.removeprefix(SPACE) for piece in self._pieces}
 
     def _segment(self, form: str) -> tuple[int, ...]:
         if self.placeholders and (number := placeholder_number(form)) is not None:
-            return self.placeholder(number, has_space=form.startswith(" "))
+            return self.placeholder(number, has_space=words.spaced_form(form).startswith(" "))
         form = self._normalize(form)
         if SPACE not in form:  # SentencePiece would segment it as a space
             ids: list[int] = self._processor.encode_as_ids(form)

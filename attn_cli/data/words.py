@@ -102,18 +102,38 @@ def _word(raw: str, start: int, end: int) -> Word:
     return Word(raw[start:end], start, end)
 
 
-def surface_forms(words: Iterable[Word]) -> list[str]:
+#: Quotes and brackets that open if a space, or another of them, is in front.
+OPENING_MARKS = frozenset("\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab([{\u00bf\u00a1")
+
+#: What is in front of the text of a word that is detached from the opening mark before it.
+DETACHED = "\t "  # in no word, for white space separates words
+
+
+def surface_forms(words: Iterable[Word], *, detach_opening_marks: bool = False) -> list[str]:
     """Return each word's text, with a space in front unless it touches the word before it.
 
     The first word has a space too, so that a word has one form wherever it stands in a sentence.
-    `words` are those of one text, as `split` returns them.
+    With `detach_opening_marks` a word that touches an opening mark has `DETACHED` in front: it is
+    segmented as behind a space, and the space is no part of the text. `words` are those of one
+    text, as `split` returns them.
     """
     forms: list[str] = []
     end = -1
+    opens = False
     for word in words:
-        forms.append(word.text if word.start == end else " " + word.text)
+        touches = word.start == end
+        if not touches:
+            forms.append(" " + word.text)
+        else:
+            forms.append(DETACHED + word.text if opens else word.text)
+        opens = detach_opening_marks and (opens or not touches) and word.text[0] in OPENING_MARKS
         end = word.end
     return forms
+
+
+def spaced_form(form: str) -> str:
+    """Return a form as it is segmented: that of a detached word with its space alone."""
+    return form[1:] if form.startswith(DETACHED) else form
 
 
 #: A run with a joiner behind it: only a compound has one.

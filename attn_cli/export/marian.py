@@ -112,6 +112,8 @@ def _differences(recipe: Recipe) -> Iterator[str]:
         yield "placeholders in its vocabulary (tokenizer.literals)"
     if tokenizer.normalize_quotes:
         yield "quotes converted before segmentation (tokenizer.normalize_quotes)"
+    if tokenizer.detach_opening_marks:
+        yield "words detached from opening marks (tokenizer.detach_opening_marks)"
 
 
 def _start_token(tensors: Mapping[str, Tensor], recipe: Recipe) -> int:

@@ -110,7 +110,10 @@ def _load_text(recipe: Recipe, folder: Path, stdin: BinaryIO | None) -> _LoadedT
         recipe.data,
         Path(),
         corpus_reader.CorpusOptions(
-            literals=LiteralRules.from_recipe(recipe), rules=recipe_rules(recipe), storage=storage
+            literals=LiteralRules.from_recipe(recipe),
+            rules=recipe_rules(recipe),
+            detach_opening_marks=recipe.tokenizer.detach_opening_marks,
+            storage=storage,
         ),
         seed=recipe.seed,
         stdin=stdin,

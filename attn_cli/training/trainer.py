@@ -178,6 +178,8 @@ class Trainer:
         self.save()
         if reason != "interrupted" and not self._average():
             reason = "interrupted"
+        if reason == "minutes" and state.step == 0:
+            self._emit_on_main(events.Notice("--max-minutes left no time for an update"))
         bleu = state.best.bleu if state.best else 0.0
         finished = events.TrainingFinished(reason, state.step, bleu, state.skipped, clock.seconds())
         self._emit_on_main(finished)

@@ -18,7 +18,11 @@ def read_training_pairs(
     Words and literals are those of the model of `recipe`. Raises DataError for text that cannot be
     used.
     """
-    options = CorpusOptions(literals=LiteralRules.from_recipe(recipe), rules=recipe_rules(recipe))
+    options = CorpusOptions(
+        literals=LiteralRules.from_recipe(recipe),
+        rules=recipe_rules(recipe),
+        detach_opening_marks=recipe.tokenizer.detach_opening_marks,
+    )
     if data.pairs:
         return read_pairs(data.pairs, options, stdin=stdin)
     return read_parallel(data.source, data.target, options, stdin=stdin)

@@ -25,7 +25,9 @@ CASED_TEXT = st.text("AIÉİẞΣŉǄ 日1'-.?!\u0301\u00a0", max_size=30)
 
 
 def lowercase(raw: str) -> str:
-    return "".join(lowercase_forms(raw, words.split(raw))).removeprefix(" ")
+    line_words = words.split(raw)
+    forms = words.surface_forms(line_words)
+    return "".join(lowercase_forms(raw, line_words, forms)).removeprefix(" ")
 
 
 @pytest.mark.parametrize(
@@ -71,8 +73,9 @@ def test_an_all_caps_line_is_lowercased_except_for_sentence_initial_letters(
 @PROPERTY
 def test_lowercased_words_differ_from_the_originals_only_in_case(raw: str) -> None:
     line_words = words.split(raw)
-    forms = lowercase_forms(raw, line_words)
-    for form, plain in zip(forms, words.surface_forms(line_words), strict=True):
+    plain_forms = words.surface_forms(line_words)
+    forms = lowercase_forms(raw, line_words, plain_forms)
+    for form, plain in zip(forms, plain_forms, strict=True):
         assert form.lower() == plain.lower()
         assert form[:1].isspace() == plain[:1].isspace()
 
@@ -107,10 +110,15 @@ def test_uppercase_leaves_pieces_unchanged() -> None:
 
 def truecase(raw: str, known: str) -> str:
     """Return a line in its true case, for a vocabulary that has the words of `known` alone."""
-    forms = [f" {word}" for word in known.split()]
-    return "".join(
-        truecase_forms(raw, words.split(raw), lambda form: 1 if form in forms else 2)
-    ).removeprefix(" ")
+    known_forms = [f" {word}" for word in known.split()]
+    line_words = words.split(raw)
+    forms = truecase_forms(
+        raw,
+        line_words,
+        words.surface_forms(line_words),
+        lambda form: 1 if form in known_forms else 2,
+    )
+    return "".join(forms).removeprefix(" ")
 
 
 def test_words_of_at_most_two_pieces_are_read_in_lower_case() -> None:
@@ -118,7 +126,7 @@ def test_words_of_at_most_two_pieces_are_read_in_lower_case() -> None:
         return {" Horses": 3, " horses": 2, " Wikipedia": 5, " wikipedia": 3}[form]
 
     for raw, form in (("Horses", " horses"), ("Wikipedia", " Wikipedia")):
-        assert truecase_forms(raw, words.split(raw), n_pieces) == [form]
+        assert truecase_forms(raw, words.split(raw), [f" {raw}"], n_pieces) == [form]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +154,7 @@ def test_words_in_true_case_differ_from_the_originals_only_in_their_first_letter
     line_words = words.split(raw)
     plain = words.surface_forms(line_words)
     # A vocabulary in which lower case has fewer pieces.
-    forms = truecase_forms(raw, line_words, lambda form: sum(map(str.isupper, form)))
+    forms = truecase_forms(raw, line_words, plain, lambda form: sum(map(str.isupper, form)))
     for form, typed in zip(forms, plain, strict=True):
         assert form == typed or (form == typed.lower() and len(form) == len(typed))
 

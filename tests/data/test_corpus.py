@@ -85,6 +85,16 @@ def test_text_read_chunk_by_chunk_has_the_same_words(text):
     assert side.text(0) == " ".join(text.split())
 
 
+def test_a_word_detached_from_an_opening_mark_touches_it_in_the_text(write):
+    options = CorpusOptions(literals=LiteralRules("en", "fr"), detach_opening_marks=True)
+    text = 'He ("Bob") left (300).'
+    corpus, _ = read_pairs(write("a.tsv", f"{text}\t{text}\n"), options)
+    forms = [corpus.source.forms[form] for form in corpus.source.sentences[0]]
+    assert [words.spaced_form(form) for form in forms[1:4]] == [" (", ' "', " Bob"]
+    assert pairs_of(corpus) == [(text, text)]
+    assert corpus.source.words(0) == tuple(word.text for word in words.split(text))
+
+
 def test_the_size_of_the_chunk_cache_does_not_change_the_corpus(write, monkeypatch):
     text = "".join(f"w{n % 7} w{n % 5}\tx{n % 3}\n" for n in range(50))
     expected, _ = read_pairs(write("a.tsv", text))

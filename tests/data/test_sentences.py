@@ -50,6 +50,14 @@ def test_a_sentence_ends_after_a_mark_if_another_sentence_follows(text: str) -> 
     assert cut(text.replace("|", " ")) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["-|Milk, eggs.|Bread.", "##|Contents", ">|He left.", "> *|1 egg", "•|«Là.»", "—|Oui.", "# ."],
+)
+def test_the_mark_of_an_item_is_a_span_of_its_own(text: str) -> None:
+    assert cut(text.replace("|", " ")) == text
+
+
 @pytest.mark.parametrize("text", ["我爱你。|你呢？|「好！」 |我也是。", "行く。|来る！|「見る。」"])
 def test_no_space_is_needed_after_a_cjk_mark(text: str) -> None:
     raw = text.replace("|", "")
@@ -102,6 +110,8 @@ def test_sentences_cover_the_text_except_for_white_space_around_them(raw: str) -
 @PROPERTY
 def test_each_of_several_sentences_contains_a_letter_or_digit(raw: str) -> None:
     sentences = [raw[start:end] for start, end in split(raw)]
+    marked = len(sentences) > 1 and set(sentences[0]) <= set("#>*+•‣◦▪–—- \u00a0")
+    sentences = sentences[marked:]
     assert len(sentences) <= 1 or all(any(map(str.isalnum, each)) for each in sentences)
 
 

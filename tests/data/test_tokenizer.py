@@ -447,8 +447,13 @@ def test_normalize_quotes_gives_typographic_apostrophes_the_ids_of_straight_ones
         assert UNIGRAM.encode(typographic).ids.tolist() != UNIGRAM.encode(plain).ids.tolist()
 
 
-def test_guillemets_are_not_normalized() -> None:
-    assert QUOTES.decode(QUOTES.encode("« Oui »").ids).text == "« Oui »"
+def test_guillemets_are_straight_quotes_only_if_the_vocabulary_lacks_them() -> None:
+    for raw, straight in (("« Oui »", '" Oui"'), ("«Oui»", '"Oui"')):
+        line = QUOTES.encode(raw)
+        assert line.ids.tolist() == QUOTES.encode(straight).ids.tolist()
+        assert [word.text for word in line.words] == ["«", "Oui", "»"]
+    french = train([*CURLY_LINES, *["Il dit « Oui »."] * 20], normalize_quotes=True)
+    assert french.decode(french.encode("« Oui »").ids).text == "« Oui »"
 
 
 def test_a_loaded_tokenizer_normalizes_quotes_only_if_the_option_is_set(tmp_path: Path) -> None:
@@ -457,6 +462,47 @@ def test_a_loaded_tokenizer_normalizes_quotes_only_if_the_option_is_set(tmp_path
     assert loaded.encode("t’aime").ids.tolist() == QUOTES.encode("t'aime").ids.tolist()
     other = Tokenizer.load(tmp_path / "model")
     assert other.encode("t’aime").ids.tolist() != QUOTES.encode("t'aime").ids.tolist()
+
+
+# ---- opening marks
+
+LINES_WITH_MARKS = [*LINES, '"The dog (a cat) sees." ' * 3]
+DETACHING = train(LINES_WITH_MARKS, detach_opening_marks=True)
+
+
+@pytest.mark.parametrize("raw", ['"The dog."', "(The dog.)", '("The dog.")', "'The dog.'"])
+def test_a_word_behind_an_opening_mark_has_the_pieces_of_one_behind_a_space(raw: str) -> None:
+    plain = DETACHING.encode("The dog.").pieces
+    line = DETACHING.encode(raw)
+    start = line.pieces.index("▁The")
+    assert line.pieces[start : start + len(plain) - 1] == plain[:-1]
+    assert [word.text for word in line.words] == [word.text for word in words.split(raw)]
+    decoded = DETACHING.decode(line.ids)
+    assert decoded.text == raw
+    assert [word.text for word in decoded.words] == [word.text for word in line.words]
+    assert "▁The" not in UNIGRAM.encode(raw).pieces
+
+
+def test_a_word_behind_a_guillemet_is_read_as_behind_a_straight_quote() -> None:
+    tokenizer = train(LINES_WITH_MARKS, detach_opening_marks=True, normalize_quotes=True)
+    for raw in ("«The dog.»", "« The dog. »"):
+        assert tokenizer.encode(raw).ids.tolist() == tokenizer.encode('"The dog."').ids.tolist()
+
+
+@given(st.text("aeT \"'([.", max_size=30))
+@PROPERTY
+def test_decoding_restores_a_text_without_space_behind_opening_marks(raw: str) -> None:
+    text = " ".join(raw.split())
+    attached = re.sub(r"(?:^|(?<= ))([\"'(\[]+) ", r"\1", text)
+    assert DETACHING.decode(DETACHING.encode(raw).ids).text == attached
+
+
+def test_a_literal_behind_an_opening_mark_is_copied_without_a_space() -> None:
+    settings = config.TokenizerConfig(vocab_size=420, literals=True, detach_opening_marks=True)
+    tokenizer = Tokenizer.train(LINES_WITH_MARKS, settings, literals=LiteralRules("en", "fr"))
+    line = tokenizer.encode('the dog ("300 dogs") sees')
+    assert [copied.text for copied in line.literals] == ["300"]
+    assert tokenizer.decode(line.ids, line).text == line.raw
 
 
 # ---- lines in capitals

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attn_cli.data import words
-from attn_cli.data.words import split, surface_forms
+from attn_cli.data.words import DETACHED, spaced_form, split, surface_forms
 from attn_cli.types import Word
 
 PROPERTY = settings(derandomize=True, deadline=None)
@@ -148,6 +148,34 @@ def test_a_word_has_its_span_in_the_raw_text() -> None:
 
 def test_a_form_has_a_space_in_front_unless_glued_to_the_word_before() -> None:
     assert surface_forms(split("Je  t'aime\u00a0!")) == [" Je", " t'", "aime", " !"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "detached"),
+    [
+        ('say "Go', "Go"),
+        ("(go", "go"),
+        ("¿Qué", "Qué"),
+        ("l'ami", ""),  # the apostrophe touches the letter before it
+        ('say "Go"', "Go"),
+        ("a(b", ""),
+        ("( b", ""),
+        ("«oui", "oui"),
+    ],
+)
+def test_a_word_is_detached_from_the_opening_mark_that_it_touches(raw: str, detached: str) -> None:
+    forms = surface_forms(split(raw), detach_opening_marks=True)
+    assert [each.removeprefix(DETACHED) for each in forms if each.startswith(DETACHED)] == (
+        detached.split()
+    )
+    attached = [each.removeprefix(DETACHED) for each in forms]
+    assert attached == surface_forms(split(raw))
+
+
+def test_a_mark_behind_an_opening_mark_opens_too() -> None:
+    forms = surface_forms(split('("Go'), detach_opening_marks=True)
+    assert forms == [" (", f'{DETACHED}"', f"{DETACHED}Go"]
+    assert [spaced_form(form) for form in forms] == [" (", ' "', " Go"]
 
 
 @pytest.mark.parametrize("raw", ["0'0.0", "1'000.50", "l'1.5'a", "1.0'0.0-1'0"])

@@ -165,6 +165,7 @@ def test_transformers_translates_an_exported_import_as_the_original_folder(tmp_p
         (("model.positional_encoding=learned",), "learned positions"),
         (("tokenizer.literals=true",), "placeholders"),
         (("tokenizer.normalize_quotes=true",), "quotes"),
+        (("tokenizer.detach_opening_marks=true",), "opening marks"),
         (("model.encoder.kind=recurrent",), "an encoder that is no Transformer"),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
