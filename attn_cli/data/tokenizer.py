@@ -224,6 +224,18 @@ class Tokenizer(WordSegmenter):
         starts = {literal.start for literal in literals}
         return self._unknown_words.share(zip(line_words, forms, strict=True), starts)
 
+    def truecase(self, raw: str) -> str:
+        """Return a line in true case, as `encode` reads it; literals and spaces as they are."""
+        literals = self.literals.find(raw) if self.literals is not None else []
+        line_words = self._split(raw, literals)
+        forms = self._forms(raw, line_words, "truecase")
+        starts = {literal.start for literal in literals}
+        text = list(raw)
+        for word, form in zip(line_words, forms, strict=True):
+            if word.start not in starts:
+                text[word.start : word.end] = form[-len(word.text) :]
+        return "".join(text)
+
     def _forms(self, raw: str, line_words: Sequence[Word], case: Case) -> list[str]:
         """Return the forms of the words of a line in that case."""
         forms = words.surface_forms(line_words, detach_opening_marks=self._detach_opening_marks)

@@ -15,14 +15,17 @@ the words of the source language that are linked often, with the word that each 
 alone and as a sentence, as in data/tatoeba/lexicon.py.
 
 --repeat SOURCE=TIMES writes each pair of the sources whose names begin so that many times, for a
-model that writes more of what they have; --out writes into another folder than DIR.
+model that writes more of what they have. --truecase MODEL writes the source side of the direction
+of MODEL in true case, for its vocabulary: as a model with `decode.truecase` reads it. --out writes
+into another folder than DIR.
 """
 
 import argparse
 import bisect
+import functools
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "tatoeba")]
@@ -31,7 +34,9 @@ from lexicon import EXAMPLE_LINKS, count_links, dictionary, examples, transpose 
 
 from attn_cli.alignment import statistical  # noqa: E402
 from attn_cli.alignment.pharaoh import parse_links  # noqa: E402
+from attn_cli.bundles.bundle import open_bundle  # noqa: E402
 from attn_cli.data.literals import LiteralRules  # noqa: E402
+from attn_cli.data.tokenizer import Tokenizer  # noqa: E402
 from attn_cli.data.words import split  # noqa: E402
 from attn_cli.files import atomic  # noqa: E402
 from attn_cli.types import WordAlignment  # noqa: E402
@@ -129,8 +134,17 @@ def _places(text: str, literals: list[tuple[int, int]]) -> list[int]:
     return [bisect.bisect_right(ends, word.start) for word in split(text)]
 
 
-def write(path: Path, pairs: Sequence[tuple[str, str]], *, reverse: bool) -> None:
-    lines = (f"{b}\t{a}\n" if reverse else f"{a}\t{b}\n" for a, b in pairs)
+def _truecase(model: Path) -> tuple[str, Callable[[str], str]]:
+    """Return the direction of a model, as en-fr, and the function from a line to its true case."""
+    bundle = open_bundle(model)
+    if not isinstance(bundle.source, Tokenizer):
+        raise SystemExit(f"{model} has a vocabulary of another program")
+    name = f"{bundle.recipe.source}-{bundle.recipe.target}"
+    return name, functools.cache(bundle.source.truecase)  # many lines are repeated
+
+
+def write(path: Path, pairs: Sequence[tuple[str, str]]) -> None:
+    lines = (f"{source}\t{target}\n" for source, target in pairs)
     path.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
@@ -141,6 +155,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=2, help="aligners that run at a time")
     parser.add_argument("--repeat", type=_repeated, action="append", default=[],
                         metavar="SOURCE=TIMES", help="repeat the pairs of a source")  # fmt: skip
+    parser.add_argument("--truecase", type=Path, action="append", default=[],
+                        metavar="MODEL", help="write its source texts in true case")  # fmt: skip
     parser.add_argument("--out", type=Path, help="output folder [the folder itself]")
     options = parser.parse_args(arguments)
     folder, out = options.folder, options.out or options.folder
@@ -162,23 +178,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     counts = count_links((english, french, text) for (english, french, _), text in linked_pairs)
     linked_pairs = list(repeat(linked_pairs, dict(options.repeat)))
-    pairs = [(english, french) for (english, french, _), _ in linked_pairs]
+    truecase = dict(map(_truecase, options.truecase))
     valid = [(english, french) for english, french, _ in rows(folder / "valid.tsv")]
     for of, name in enumerate(("en-fr", "fr-en")):
         words = dictionary(counts, of=of, often=OFTEN)
         alone = [
             pair for en, fr in words for pair in zip(examples(en, 0), examples(fr, 1), strict=True)
         ]
-        write(out / f"{name}.tsv", pairs + alone, reverse=of == 1)
-        write(out / f"{name}.valid.tsv", valid, reverse=of == 1)
+        in_case = truecase.get(name, str)
+        pairs = [(in_case(row[of]), row[1 - of]) for row, _ in linked_pairs]
+        alone = [(in_case(pair[of]), pair[1 - of]) for pair in alone]
+        write(out / f"{name}.tsv", pairs + alone)
+        write(out / f"{name}.valid.tsv", [(pair[of], pair[1 - of]) for pair in valid])
         literals = LiteralRules(*name.split("-"))
-        of_pairs = [
-            merge_literals(
-                *((row[1], row[0], transpose(text)) if of else (row[0], row[1], text)), literals
-            )
-            for row, text in linked_pairs
+        lines = [
+            merge_literals(*pair, transpose(text) if of else text, literals)
+            for pair, (_, text) in zip(pairs, linked_pairs, strict=True)
         ]
-        lines = [*of_pairs, *(EXAMPLE_LINKS * len(words))]
+        lines += EXAMPLE_LINKS * len(words)
         atomic.write_text(out / f"{name}.links", "".join(f"{line}\n" for line in lines))
         print(f"{name}: {len(words)} words added to {len(pairs)} pairs")
 

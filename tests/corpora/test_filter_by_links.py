@@ -79,6 +79,23 @@ def test_a_source_is_repeated_in_the_text_of_another_folder(script, tmp_path):
     assert not (tmp_path / "fr-en.tsv").exists()
 
 
+def test_the_sources_of_a_models_direction_are_in_true_case(script, tmp_path):
+    rows = "Cheese smells.\tLe fromage sent.\tbook\n"
+    (tmp_path / "train.tsv").write_text(rows, encoding="utf-8")
+    (tmp_path / "train.links").write_text("0-1 1-2 2-3\n", encoding="utf-8")
+    (tmp_path / "valid.tsv").write_text("Cheese\tLe fromage\tbook\n", encoding="utf-8")
+    script.main([str(tmp_path), "--truecase", str(DATA.parent / "models" / "en-fr")])
+    written = {
+        name: (tmp_path / f"{name}.tsv").read_text(encoding="utf-8")
+        for name in ("en-fr", "fr-en", "en-fr.valid")
+    }
+    assert written == {
+        "en-fr": "cheese smells.\tLe fromage sent.\n",
+        "fr-en": "Le fromage sent.\tCheese smells.\n",
+        "en-fr.valid": "Cheese\tLe fromage\n",
+    }
+
+
 @pytest.mark.parametrize("times", ["tatoeba", "tatoeba=0", "=3", "tatoeba=-1"])
 def test_an_invalid_number_of_repetitions_is_refused(script, tmp_path, capsys, times):
     with pytest.raises(SystemExit, match="2"):

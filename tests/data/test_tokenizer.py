@@ -464,6 +464,24 @@ def test_a_loaded_tokenizer_normalizes_quotes_only_if_the_option_is_set(tmp_path
     assert other.encode("t’aime").ids.tolist() != QUOTES.encode("t'aime").ids.tolist()
 
 
+# ---- true case
+
+
+@given(st.text('THEthe dogIl."(', max_size=30))
+@PROPERTY
+def test_a_line_in_true_case_has_the_pieces_that_its_original_is_read_with(raw: str) -> None:
+    text = DETACHING.truecase(raw)
+    assert text.lower() == raw.lower()
+    assert (
+        DETACHING.encode(text).ids.tolist() == DETACHING.encode(raw, case="truecase").ids.tolist()
+    )
+
+
+def test_the_first_words_of_sentences_are_in_true_case() -> None:
+    tokenizer = train(["the dog eats", "Peter eats"] * 20)
+    assert tokenizer.truecase(" The  dog eats. Peter eats.") == " the  dog eats. Peter eats."
+
+
 # ---- opening marks
 
 LINES_WITH_MARKS = [*LINES, '"The dog (a cat) sees." ' * 3]
