@@ -135,6 +135,12 @@ class DecodeConfig:
         "translate lines of more words than this sentence by sentence; 0 for never",
         low=0,
     )
+    split_clauses_longer_than: int = option(
+        0,
+        "translate sentences of more words than this clause by clause, cut at commas, semicolons "
+        "and colons; 0 for never",
+        low=0,
+    )
     handle_all_caps: bool = option(
         True,
         "translate a line in capitals as lower case, and put its translation in capitals",

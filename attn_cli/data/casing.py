@@ -166,6 +166,30 @@ def capitalize(text: str) -> str:
     return text
 
 
+def lowercase_first_word(
+    text: str, line_words: Sequence[Word], n_pieces: Callable[[str], int]
+) -> tuple[str, tuple[Word, ...]]:
+    """Return a text, and its words, whose first word has no capital, unless it is a name or I.
+
+    A name has more pieces in lower case, which `n_pieces` counts.
+    """
+    first = first_word(line_words)
+    if first is None:
+        return text, tuple(line_words)
+    word = line_words[first]
+    lower = word.text[0].lower() + word.text[1:]
+    if (
+        word.text == "I"
+        or len(lower) != len(word.text)
+        or lower != word.text.lower()
+        or n_pieces(f" {lower}") > n_pieces(f" {word.text}")
+    ):
+        return text, tuple(line_words)
+    lowered = list(line_words)
+    lowered[first] = replace(word, text=lower)
+    return text[: word.start] + lower + text[word.end :], tuple(lowered)
+
+
 def capitalize_words(line_words: Sequence[Word]) -> tuple[Word, ...]:
     """Return the words of such a text, whose spans are the same."""
     capitalized = list(line_words)

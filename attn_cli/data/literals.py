@@ -36,7 +36,7 @@ N_PLACEHOLDERS = N_FIGURES + N_OTHERS
 _LANGUAGES_OF_CAPITALIZED_NOUNS = ("de", "lb")
 
 #: One in so many of the pairs with the same name on both sides has it as a literal, for training.
-NAME_INTERVAL = 8
+NAME_INTERVAL = 3
 
 
 @dataclass(frozen=True)

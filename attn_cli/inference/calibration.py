@@ -70,6 +70,7 @@ def calibrate(
         bundle.target,
         SearchConfig.of(decode),
         split_over=decode.split_longer_than,
+        clauses_over=decode.split_clauses_longer_than,
         case_rules=CaseRules.of(decode),
     )
     pairs = [pair for pair in pairs if all(map(str.strip, pair))]

@@ -46,6 +46,7 @@ def translator_of(
         aligner=aligner,
         level=level,
         split_over=decode.split_longer_than,
+        clauses_over=decode.split_clauses_longer_than,
         case_rules=CaseRules.of(decode),
         unsure_below=decode.unsure_below if marks_unsure else 0.0,
         calibration=calibration,

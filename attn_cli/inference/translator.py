@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from attn_cli.alignment.merge import UnitLabels, label_units
 from attn_cli.choices import Case, Level, MatrixKind
-from attn_cli.data import sentences
+from attn_cli.data import clauses, sentences
 from attn_cli.data.casing import (
     ORIGINAL_CASE,
     CaseRules,
     begins_with_capital,
     capitalize,
     capitalize_words,
+    lowercase_first_word,
     uppercase,
 )
 from attn_cli.data.tokenizer_interface import SubwordTokenizer
@@ -44,12 +45,15 @@ MAX_TABLE_WORDS = 2048
 
 
 class _Part(NamedTuple):
-    """A part of a line that is translated by itself, the number of the line, and whether it is all
-    of it."""
+    """A part of a line that is translated by itself, and the number of the line.
+
+    It may be all of the line (`is_whole`), or continue the sentence of the part before.
+    """
 
     source: TokenizedLine
     line: int
     is_whole: bool
+    continues: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,8 @@ class Translator:
 
     With `align` each translation has its table: the decoder's attention, or the weights of the
     `aligner` between the source and the translation.
-    A line of more than `split_over` words, unless that is 0, is translated sentence by sentence.
+    A line of more than `split_over` words, unless that is 0, is translated sentence by sentence,
+    and a sentence of more than `clauses_over` words clause by clause.
     Lines are read in the case of the `case_rules`; the translation of a line in capitals is in
     capitals, and with `case_rules.truecase` one begins with a capital if its source does. A target
     word of a probability below `unsure_below` is unsure, unless it was copied or is punctuation.
@@ -95,6 +100,7 @@ class Translator:
         aligner: AlignmentModel | None = None,
         level: Level = "word",
         split_over: int = 0,
+        clauses_over: int = 0,
         case_rules: CaseRules = ORIGINAL_CASE,
         unsure_below: float = 0.0,
         calibration: "Calibration | None" = None,
@@ -103,7 +109,8 @@ class Translator:
         self.generator, self.source, self.target = generator, source, target
         self.aligner = aligner
         self.search, self.align, self.level = search, align, level
-        self.split_over, self.case_rules = split_over, case_rules
+        self.split_over, self.clauses_over = split_over, clauses_over
+        self.case_rules = case_rules
         self.unsure_below, self.calibration = unsure_below, calibration
         self.on_problem = on_problem
 
@@ -141,28 +148,63 @@ class Translator:
         return [self._reassemble(line, [next(results) for _ in line.parts]) for line in encoded]
 
     def _encode(self, line: InputLine) -> "_Line":
-        """Encode a line, whole or sentence by sentence."""
+        """Encode a line: whole, sentence by sentence, or clause by clause."""
         case = self.case_rules.case(line.source)
         parts = self.source.encode_parts(line.source, case=case)
+        continued: Sequence[bool] = [False] * len(parts)
         size = sum(len(part.words) for part in parts)
         if size > MAX_TABLE_WORDS and self.align:  # one table would be too large
             if len(parts) > 1 or parts[0].has_only_literals:
                 whole = self.source.encode(line.source, case=case)
-                parts = [replace(whole, has_only_literals=False)]
-        elif len(parts) > 1 or (0 < self.split_over < size and not parts[0].has_only_literals):
-            parts = [
-                part
-                for start, end in self._sentences(line.source)
+                parts, continued = [replace(whole, has_only_literals=False)], [False]
+        elif spans := self._spans(line.source, parts):
+            encoded = [
+                (part, continues)
+                for start, end, continues in spans
                 for part in self.source.encode_parts(
                     line.source[start:end], case=case, is_whole=False
                 )
             ]
+            parts, continued = [part for part, _ in encoded], [each for _, each in encoded]
         parts = [truncate(part, line.line, self.on_problem) for part in parts]
-        return _Line(line, case, [_Part(part, line.line, len(parts) == 1) for part in parts])
+        is_whole = len(parts) == 1
+        return _Line(
+            line,
+            case,
+            [
+                _Part(part, line.line, is_whole, continues)
+                for part, continues in zip(parts, continued, strict=True)
+            ],
+        )
 
     def encode(self, line: InputLine) -> Sequence[TokenizedLine]:
         """Return the line as the network reads it: its parts, which are translated one by one."""
         return [part.source for part in self._encode(line).parts]
+
+    def _spans(self, text: str, parts: Sequence[TokenizedLine]) -> list[tuple[int, int, bool]]:
+        """Return the span of each part in which a line is translated, and whether it continues a
+        sentence; [] for a line that is translated as its `parts`."""
+        size = sum(len(part.words) for part in parts)
+        is_one = len(parts) == 1
+        if is_one and (
+            parts[0].has_only_literals
+            or not (0 < self.split_over < size or 0 < self.clauses_over < size)
+        ):
+            return []
+        is_split = not is_one or 0 < self.split_over < size
+        spans = self._sentences(text) if is_split else [(0, len(text))]
+        if not (is_one and 0 < self.clauses_over < size):
+            return [(*span, False) for span in spans]
+        return [
+            (*clause, number > 0)
+            for start, end in spans
+            for number, clause in enumerate(
+                clauses.split(
+                    [word for word in parts[0].words if start <= word.start < end],
+                    self.clauses_over,
+                )
+            )
+        ]
 
     def _sentences(self, text: str) -> list[tuple[int, int]]:
         """Return the spans of the sentences of a line; no literal is in two of them."""
@@ -199,8 +241,8 @@ class Translator:
             )
             rows = self.generator.generate(batch, self.search)
             targets = [
-                self.detokenize(hypotheses[0], source)
-                for hypotheses, source in zip(rows, sources, strict=True)
+                self._detokenize(hypotheses[0], parts[index])
+                for hypotheses, index in zip(rows, indices, strict=True)
             ]
             tables: Sequence[SoftAlignment | None] = [None] * len(indices)
             if self.align:
@@ -237,7 +279,7 @@ class Translator:
             source_words=label_units(source, self.level).labels,
             target_words=rows.labels,
             hypotheses=tuple(hypotheses),
-            texts=(target.raw, *(self.detokenize(each, source).raw for each in hypotheses[1:])),
+            texts=(target.raw, *(self._detokenize(each, part).raw for each in hypotheses[1:])),
             alignment=table,
             word_logp=word_logp,
             unsure=self._unsure(target, rows, word_logp),
@@ -314,6 +356,16 @@ class Translator:
         return TokenizedLine(
             text, best.ids, pieces, decoded.word_ids, words, crossing=decoded.crossing
         )
+
+    def _detokenize(self, best: Hypothesis, part: _Part) -> TokenizedLine:
+        """Return the same for a part; one that continues a sentence gets no capital."""
+        line = self.detokenize(best, part.source)
+        if not part.continues or begins_with_capital(part.source.words):
+            return line
+        text, words = lowercase_first_word(
+            line.raw, line.words, lambda form: len(self.target.segment(form))
+        )
+        return replace(line, raw=text, words=words)
 
     def _gets_capital(self, source: TokenizedLine, ids: IntArray, pieces: Sequence[str]) -> bool:
         """Return whether a translation begins with a word, as its source does with a capital."""

@@ -12,6 +12,7 @@ from attn_cli.data.casing import (
     capitalize,
     capitalize_words,
     is_all_caps,
+    lowercase_first_word,
     lowercase_forms,
     truecase_forms,
     uppercase,
@@ -103,6 +104,31 @@ def test_uppercase_leaves_pieces_unchanged() -> None:
     assert (result.text, result.target_words, result.alignment) == (
         "STRASSE L'ÉTÉ", TRANSLATION.target_words, TABLE,
     )  # fmt: skip
+
+
+# The first word of a clause
+
+
+@pytest.mark.parametrize(
+    ("text", "lowered"),
+    [
+        ("But he sleeps.", "but he sleeps."),
+        ('"But he', '"but he'),
+        ("A cat", "a cat"),
+        ("L'ami", "l'ami"),
+        ("I sleep", "I sleep"),
+        ("Peter sleeps", "Peter sleeps"),  # a name has more pieces in lower case
+        ("NASA", "NASA"),
+        ("1 cat", "1 cat"),
+        ("...", "..."),
+    ],
+)
+def test_the_first_word_of_a_clause_is_in_lower_case_but_for_names(text: str, lowered: str) -> None:
+    result, line_words = lowercase_first_word(
+        text, words.split(text), lambda form: 2 if form == " peter" else 1
+    )
+    assert result == lowered
+    assert list(line_words) == list(words.split(lowered))
 
 
 # Truecase

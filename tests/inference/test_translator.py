@@ -127,6 +127,33 @@ def test_a_short_line_and_a_line_of_one_sentence_are_not_split(make_translator):
                for a, b in zip(split, whole, strict=True))  # fmt: skip
 
 
+# Clause by clause
+
+TWO_CLAUSES = "I see the old dog and you, but he sees two books and a dog."
+CLAUSES = ("I see the old dog and you,", "but he sees two books and a dog.")
+
+
+def test_a_sentence_of_many_words_is_translated_clause_by_clause(make_translator):
+    translator = make_translator(clauses_over=12, align=True)
+    whole, *parts = translate(translator, TWO_CLAUSES, *CLAUSES)
+    first, second = (part.text for part in parts)
+    assert whole.text == f"{first} {second[0].lower()}{second[1:]}"
+    assert whole.source == TWO_CLAUSES
+    assert whole.source_words == tuple(word for part in parts for word in part.source_words)
+    assert whole.target_words[len(parts[0].target_words)] == whole.text[len(first) + 1 :].split()[0]
+    rows, columns = parts[0].alignment.weights.shape
+    np.testing.assert_allclose(
+        whole.alignment.weights[:rows, :columns], parts[0].alignment.weights, atol=1e-5
+    )
+    assert not whole.alignment.weights[:rows, columns:].any()
+
+
+def test_a_sentence_of_few_words_and_sentences_of_few_words_have_no_clauses(make_translator):
+    by_clause, plain = make_translator(clauses_over=17), make_translator()
+    for line in (TWO_CLAUSES, LONG, f"{A} {B}"):
+        assert translate(by_clause, line)[0].text == translate(plain, line)[0].text
+
+
 def test_only_a_sentence_that_is_too_long_is_truncated_and_reported(make_translator):
     problems = []
     long = "we see two books, " * 300
