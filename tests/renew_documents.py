@@ -77,19 +77,26 @@ def main() -> None:
     for document in [path.resolve() for path in options.documents] or DOCUMENTS:
         text = document.read_text(encoding="utf-8")
         with tempfile.TemporaryDirectory() as name:
-            folder = document_blocks.workspace(Path(name) / "reader", quick=True)
+            # The outputs that are compared are those of the first lines of the corpus.
+            tested, whole = (
+                document_blocks.workspace(Path(name) / kind, quick=kind == "tested")
+                for kind in ("tested", "whole")
+            )
             if document.name == "any-model.md":
-                write_folder(folder / "opus-mt-en-fr", encoder_layers=6, decoder_layers=6)
+                for folder in (tested, whole):
+                    write_folder(folder / "opus-mt-en-fr", encoder_layers=6, decoder_layers=6)
             for block in blocks_of(text):
                 if block.language != "console" or block.kind == "skip":
                     continue
+                shown, other = (whole, tested) if block.kind == "run" else (tested, whole)
                 if can_renew(block):
-                    body = renew_body(block, folder, name_of(document))
+                    body = renew_body(block, shown, name_of(document))
                     text = text.replace(f"```console\n{block.body}```", f"```console\n{body}```")
-                else:
-                    for command in block.commands:
-                        if not command.text.startswith("make "):
-                            execute(command.text, folder, quick=True)
+                for command in block.commands:
+                    if not command.text.startswith("make "):
+                        execute(command.text, other, quick=True)
+                        if not can_renew(block):
+                            execute(command.text, shown, quick=True)
         document.write_text(text, encoding="utf-8")
 
 
