@@ -350,7 +350,7 @@ def test_max_minutes_ends_a_training_with_a_model(pairs_file, tmp_path):
     out = tmp_path / "x"
     result = attn("train", "--pairs", pairs_file, "--out", out, *TINY, "--max-minutes", "0")
     assert result.status == 0
-    assert "--max-minutes left no time for an update" in result.stderr
+    assert b"--max-minutes left no time for an update" in result.stderr
     assert read_events(out)[-1]["reason"] == "minutes"
     assert attn("translate", "-m", out, "I see.").status == 0
 
