@@ -1,4 +1,5 @@
-"""Names that only POSIX has are used only where there is another way for other systems."""
+"""Names that only POSIX has are used only where there is another way for other systems, and no
+expression that early Pythons match wrongly."""
 
 import ast
 import ctypes
@@ -6,6 +7,7 @@ import errno
 import importlib.util
 import io
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -91,6 +93,17 @@ def windows(monkeypatch):
             if attribute:
                 monkeypatch.delattr(globals()[module], attribute, raising=False)
     monkeypatch.delattr(os, "O_NONBLOCK", raising=False)
+
+
+def test_no_possessive_quantifier_repeats_a_group():
+    """Python before 3.11.5 matches it wrongly (gh-106052): it split `you` into `yo` and `u`."""
+    repeated = re.compile(r"\)(?:[*+?]|\{\d*,?\d*\})\+")
+    names = [
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        if repeated.search(path.read_text(encoding="utf-8"))
+    ]
+    assert not names
 
 
 @pytest.mark.usefixtures("windows")

@@ -39,7 +39,7 @@ _OPENING = frozenset("\"'“‘„‚«»‹›([{¿¡「『（【《〈〔［�
 _END = re.compile(rf"[{_MARKS}]++[{_CLOSING}]*+(?:\s[»›](?=\s|\Z))?(?P<space>\s*+)")
 #: Marks of Markdown and bullets.
 _ITEM_MARKS = "[#>*+•‣◦▪–—-]++"
-_ITEM = re.compile(rf"(?P<mark>{_ITEM_MARKS}(?:\s++{_ITEM_MARKS})*+)\s++")
+_ITEM = re.compile(rf"(?P<mark>{_ITEM_MARKS}(?>(?:\s++{_ITEM_MARKS})*))\s++")
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 
 #: Letters, digits and stops before a full stop; `joined` if an apostrophe, hyphen or the like joins

@@ -152,7 +152,7 @@ def _everyday_pattern() -> re.Pattern[str]:
     Everyday text has no ideographs, emoji or marks. Without their classes it compiles in 1 ms, of
     which the whole expression takes ten.
     """
-    run = f"(?:{_LETTER}++{_SOFT_HYPHEN}*+)++"
+    run = f"(?>(?:{_LETTER}++{_SOFT_HYPHEN}*+)+)"
     return re.compile(rf"{_run_of_words(run, _LETTER)}|(\S)\1*+{_SOFT_HYPHEN}*+")
 
 
@@ -170,19 +170,20 @@ def _expression(followers: str) -> re.Pattern[str]:
     """Return an expression that finds words.
 
     `followers` are the characters that follow others, as the inside of a character class.
-    Quantifiers are possessive (`++`), so the time is linear in the length of any line. No group
-    captures within one: Python 3.11 fails on it ("0'0.0").
+    Quantifiers are possessive (`++`) and groups atomic (`(?>…)`), so the time is linear in the
+    length of any line. No group captures within one, and none is repeated by a possessive
+    quantifier: Python 3.11 fails on the first ("0'0.0"), and before 3.11.5 on the second too.
     """
     letter = rf"[^\W_{_CJK}\u02bc]"
     follower = f"[{followers}]"
-    run = f"(?:{letter}++{follower}*+)++"
-    emoji_tail = rf"(?:{follower}|[{_SKIN_TONES}])*+"
+    run = f"(?>(?:{letter}++{follower}*+)+)"
+    emoji_tail = rf"(?>(?:{follower}|[{_SKIN_TONES}])*)"
     return re.compile(
         rf"[0-9#*]\ufe0f?\u20e3{follower}*+"
         rf"|{_run_of_words(run, letter)}"
-        rf"|[{_CJK}](?:{follower}|[{_HALF_WIDTH_VOICING}])*+"
+        rf"|[{_CJK}](?>(?:{follower}|[{_HALF_WIDTH_VOICING}])*)"
         rf"|{_REGIONAL}{{2}}{follower}*+"
-        rf"|{_EMOJI}{emoji_tail}(?:(?<=\u200d){_EMOJI}{emoji_tail})*+"
+        rf"|{_EMOJI}{emoji_tail}(?>(?:(?<=\u200d){_EMOJI}{emoji_tail})*)"
         rf"|(\S)\1*+{follower}*+"
     )
 
@@ -190,7 +191,7 @@ def _expression(followers: str) -> re.Pattern[str]:
 def _run_of_words(run: str, letter: str) -> str:
     """Match runs of letters joined by apostrophes, hyphens, or the points of a number."""
     number = r"(?<=\d)[.,:\u066b\u066c](?=\d)"
-    return rf"{run}(?:(?:[{JOINERS}](?={letter})|{number}){run})*+"
+    return rf"{run}(?>(?:(?:[{JOINERS}](?={letter})|{number}){run})*)"
 
 
 def _follows(code: int) -> bool:
