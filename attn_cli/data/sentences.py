@@ -24,8 +24,8 @@ A single full stop ends nothing
 
 A stop inside a word or a number (3.14, a.b@c.fr) has no white space behind it. Text without a
 letter or a digit (`. . .`) is no sentence: it belongs to the next one, or at the end to the last.
-Only the mark of a list item, a heading or a quotation at the start of the line is one of its own,
-with white space behind it: - Milk, ## Contents, > He left.
+But the mark of a list item, a heading or a quotation, at the start of the line and with white space
+behind it, has its own span: - Milk, ## Contents, > He left.
 """
 
 import re

@@ -39,7 +39,7 @@ class TextBuilder:
     """Builds a text from pieces and literals.
 
     A literal is separated from words and literals that it does not touch in the source line `raw`.
-    With `attach_opening_marks`, no space is behind a quote or bracket with one in front.
+    With `attach_opening_marks`, a quote or bracket that follows a space has none behind it.
     """
 
     def __init__(

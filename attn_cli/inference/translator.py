@@ -157,7 +157,7 @@ class Translator:
             if len(parts) > 1 or parts[0].has_only_literals:
                 whole = self.source.encode(line.source, case=case)
                 parts, continued = [replace(whole, has_only_literals=False)], [False]
-        elif spans := self._spans(line.source, parts):
+        elif spans := self._spans(line.source, parts, size):
             encoded = [
                 (part, continues)
                 for start, end, continues in spans
@@ -181,10 +181,11 @@ class Translator:
         """Return the line as the network reads it: its parts, which are translated one by one."""
         return [part.source for part in self._encode(line).parts]
 
-    def _spans(self, text: str, parts: Sequence[TokenizedLine]) -> list[tuple[int, int, bool]]:
-        """Return the span of each part in which a line is translated, and whether it continues a
-        sentence; [] for a line that is translated as its `parts`."""
-        size = sum(len(part.words) for part in parts)
+    def _spans(
+        self, text: str, parts: Sequence[TokenizedLine], size: int
+    ) -> list[tuple[int, int, bool]]:
+        """Return the span of each part in which a line of `size` words is translated, and whether
+        it continues a sentence; [] for a line that is translated as its `parts`."""
         is_one = len(parts) == 1
         if is_one and (
             parts[0].has_only_literals
@@ -358,7 +359,7 @@ class Translator:
         )
 
     def _detokenize(self, best: Hypothesis, part: _Part) -> TokenizedLine:
-        """Return the same for a part; one that continues a sentence gets no capital."""
+        """Return a hypothesis of a part as a line, without a capital if it continues a sentence."""
         line = self.detokenize(best, part.source)
         if not part.continues or begins_with_capital(part.source.words):
             return line
